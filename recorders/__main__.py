@@ -1,0 +1,244 @@
+"""The recorder process: `python -P -m recorders`, started and spoken to by `recorders.client`.
+
+The first line on standard input is the configuration; requests follow, answers and rows go to
+standard output. When standard input ends without a stop request, the front end is gone: the
+command is ended, the file is finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recorders import wire
+from recorders.clock import Clock
+from recorders.conductor import Conductor
+from recorders.inbox import Inbox
+from recorders.machine import host_facts, versions
+from recorders.marks import CountPages
+from recorders.probe import Found, Wanted, probe
+from recorders.recorder import Recorder
+from recorders.rows import Layout
+from recorders.runfile import RunFile, RunFileExists, write_json
+from recorders.summary import summarise
+
+FORMAT_VERSION = 1
+COMMAND_GRACE_S = 2.0
+
+
+class Outlet:
+    """Messages to the front end; a front end that does not read never holds up the recorder."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+        os.set_blocking(descriptor, False)
+
+    def send(self, message: wire.Message) -> None:
+        """Send or keep; rows are dropped while earlier messages wait."""
+        if self._rest and message["t"] == "row":
+            return self._push()
+        self._rest += wire.encode(message)
+        self._push()
+
+    def finish(self, message: wire.Message) -> None:
+        """Send the last message, waiting for a reader as long as there is one."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self._descriptor, True)
+        self.send(message)
+
+    def _push(self) -> None:
+        try:
+            while self._rest:
+                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._rest = b""  # the front end is gone; its end on standard input says so
+
+
+def main() -> int:
+    """Run one recording; returns the exit status."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    outlet = Outlet(1)
+    config = wire.decode(_first_line(0))
+    scheduler = _run_on_time()
+    wanted = Wanted(
+        root=Path(config.get("root", "/")),
+        estimate=config["estimate"],
+        tdp_w=config["tdp_w"],
+        all_gpus=config["all_gpus"],
+        simulate=config["simulate"],
+        replay=Path(config["replay"]) if config["replay"] else None,
+    )
+    found = probe(wanted)
+    unmet = [need for need in config["require"] if not found.has_measured(_HEADS[need])]
+    if unmet:
+        reasons = "; ".join(f"{r.source}: {r.reason}" for r in found.refused)
+        outlet.finish({"t": "error", "code": "require", "need": unmet[0], "text": reasons})
+        return 3
+    layout = Layout([channel for source in found.sources for channel in source.channels()])
+    path = Path(config["csv"]) if config["csv"] else None
+    try:
+        file = RunFile(path, layout.header, config["force"]) if path else None
+    except RunFileExists as error:
+        outlet.finish({"t": "error", "code": "exists", "text": str(error)})
+        return 2
+    except OSError as error:
+        outlet.finish({"t": "error", "code": "unwritable", "text": str(error.strerror)})
+        return 2
+    directory = Path(tempfile.mkdtemp(prefix="wattui-", dir=_private_place()))
+    try:
+        return _record(config, found, layout, path, file, directory, outlet, scheduler)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+_HEADS = {"measured": "", "gpu": "gpu", "dram": "dram"}
+
+
+def _record(
+    config: dict[str, Any],
+    found: Found,
+    layout: Layout,
+    path: Path | None,
+    file: RunFile | None,
+    directory: Path,
+    outlet: Outlet,
+    scheduler: str,
+) -> int:
+    clock = Clock()
+    inbox = Inbox(directory, 0, outlet.send)
+    pages = CountPages(str(directory))
+    recorder = Recorder(
+        found.sources, layout, file, pages, inbox, clock, config["rate_hz"], outlet.send
+    )
+    conductor = Conductor(recorder, pages)
+    signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
+    run = {
+        "format": FORMAT_VERSION,
+        "status": "recording",
+        "versions": versions(),
+        "host": host_facts(Path(config.get("root", "/"))),
+        "clock": {
+            "name": "CLOCK_MONOTONIC",
+            "start_monotonic_ns": clock.start_ns,
+            "start_utc_ns": clock.start_utc_ns,
+        },
+        "sources": [
+            {
+                "name": source.name,
+                "reader": source.reader,
+                "channels": [asdict(channel) for channel in source.channels()],
+                "devices": dict(source.facts()),
+            }
+            for source in found.sources
+        ],
+        "missing": [asdict(refusal) for refusal in found.refused],
+        "command": config["about"],
+        "scheduler": scheduler,
+    }
+    run = wire.decode(wire.encode(_finite(run)))
+    _write_json(path, run)
+    gc.freeze()
+    outlet.send(
+        {
+            "t": "ready",
+            "directory": str(directory),
+            "columns": layout.columns,
+            "sources": run["sources"],
+            "missing": run["missing"],
+            "start_monotonic_ns": clock.start_ns,
+        }
+    )
+    recorder.run(conductor.handle)
+    conductor.stop({"recorder": "told to end"})
+    recorder.close()
+    inbox.close()
+    stop = conductor.stop_request or {}
+    if conductor.command_pid is not None and "front_end" in stop:
+        _end_command(conductor.command_pid)
+    end_ns = clock.monotonic_ns()
+    run["clock"] |= {"end_monotonic_ns": end_ns, "end_utc_ns": clock.wall_ns()}
+    run["status"] = "finished" if "command" in stop else "broken off"
+    run["command"] |= stop.get("command", {})
+    run["sampling"] = recorder.sampling()
+    run["update_periods_s"] = recorder.update_periods_s()
+    run["lost_rows"] = file.lost_rows if file else 0
+    run["summary"] = summarise(recorder.reduction).to_dict()
+    error = _write_json(path, run)
+    outlet.finish({"t": "done", "run": run, "write_error": error})
+    return 0
+
+
+def _write_json(path: Path | None, run: dict[str, Any]) -> str | None:
+    if path is None:
+        return None
+    try:
+        write_json(path, run)
+    except OSError as error:
+        return str(error.strerror)
+    return None
+
+
+def _finite(value: Any) -> Any:
+    """The same, with unbounded figures left out (JSON has no infinity)."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and value == float("inf") else value
+
+
+def _first_line(descriptor: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(descriptor, 1)
+        if not part:
+            raise SystemExit(2)
+        line += part
+    return line
+
+
+def _run_on_time() -> str:
+    """Ask for real-time scheduling, so that a busy machine does not delay the readings."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (OSError, AttributeError):
+        return "normal"
+    return "SCHED_RR"
+
+
+def _private_place() -> str | None:
+    place = os.environ.get("XDG_RUNTIME_DIR")
+    return place if place and os.access(place, os.W_OK) else None
+
+
+def _end_command(pid: int) -> None:
+    """The front end is gone: end the command that it had started, and what that started."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        processes = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return
+    for kill in (psutil.Process.terminate, psutil.Process.kill):
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                kill(process)
+        _, processes = psutil.wait_procs(processes, timeout=COMMAND_GRACE_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""Starts the recorder process and talks to it. Headless, dashboard and library all use this."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from recorders import marks, wire
+
+START_S = 20.0
+ANSWER_S = 30.0
+
+
+class RecorderError(Exception):
+    """The recorder could not start or has stopped; `code` says which (see `Client`)."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Config:
+    """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram."""
+
+    csv: Path | None
+    rate_hz: float = 10.0
+    force: bool = False
+    estimate: bool = True
+    tdp_w: float | None = None
+    all_gpus: bool = False
+    require: Sequence[str] = ()
+    simulate: bool = False
+    replay: Path | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+class Client:
+    """A recorder process under way.
+
+    `ready` is its first message: directory, columns, sources and what is missing. Raises
+    RecorderError with code exists, unwritable, require, or died.
+    """
+
+    def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
+        self._on_message = on_message or (lambda _: None)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._lines = wire.Lines()
+        self._queue: list[wire.Message] = []
+        self._lock = threading.Lock()
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "recorders"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self._to, self._from = self.process.stdin.fileno(), self.process.stdout.fileno()
+        settings = asdict(config)
+        for name in ("csv", "replay"):
+            settings[name] = str(settings[name].absolute()) if settings[name] else None
+        self._write({**settings, "require": list(config.require)})
+
+    def wait_ready(self) -> wire.Message:
+        """The recorder's first message, once its sources are open and its file is there."""
+        message = self._await({"ready", "error"}, START_S)
+        if message["t"] == "error":
+            self.process.wait()
+            code = str(message["code"])
+            raise RecorderError(code, str(message.get("need", "")) + "\0" + str(message["text"]))
+        self.ready = message
+        return message
+
+    def request(self, **message: Any) -> wire.Message:
+        """Ask and wait for the answer. Raises RecorderError when the recorder has stopped."""
+        with self._lock:
+            self._write(message)
+            return self._await({"ack"}, ANSWER_S)
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Hand on the messages that are there, or arrive in time."""
+        with self._lock:
+            self._receive(timeout_s)
+            self._queue.clear()
+
+    def finish(self, **about: Any) -> wire.Message:
+        """End the recording; returns its run.json and any write error."""
+        with self._lock:
+            self._write({"do": "stop", "command": about})
+            message = self._await({"done"}, ANSWER_S)
+        self.close()
+        return message
+
+    def close(self) -> None:
+        """Let go of the recorder; it finishes its file by itself."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+        self.process.wait()
+        self._errors.close()
+
+    def _write(self, message: wire.Message) -> None:
+        data = wire.encode(message)
+        try:
+            while data:
+                data = data[os.write(self._to, data) :]
+        except OSError:
+            raise self._died() from None
+
+    def _await(self, kinds: set[str], timeout_s: float) -> wire.Message:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            while self._queue:
+                message = self._queue.pop(0)
+                if message["t"] in kinds:
+                    return message
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise RecorderError("died", "it does not answer")
+            self._receive(left_s)
+
+    def _receive(self, timeout_s: float) -> None:
+        ready, _, _ = select.select([self._from], [], [], timeout_s)
+        if not ready:
+            return
+        data = os.read(self._from, 2**20)
+        if not data:
+            raise self._died()
+        for line in self._lines.feed(data):
+            message = wire.decode(line)
+            self._on_message(message)
+            self._queue.append(message)
+
+    def _died(self) -> RecorderError:
+        status = self.process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        return RecorderError("died", lines[-1] if lines else how)
+
+
+class Recording:
+    """A recording made from Python; see `record`. `summary` is there when it has ended."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.summary: dict[str, Any] | None = None
+        self.run: dict[str, Any] | None = None
+
+    def __enter__(self) -> Recording:
+        self._client = Client(self._config)
+        ready = self._client.wait_ready()
+        self._before = os.environ.get(marks.ENVIRONMENT)
+        os.environ[marks.ENVIRONMENT] = str(ready["directory"])
+        marks.detach()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            done = self._client.finish(argv=sys.argv)
+            self.run, self.summary = done["run"], done["run"]["summary"]
+        finally:
+            marks.detach()
+            os.environ.pop(marks.ENVIRONMENT)
+            if self._before is not None:
+                os.environ[marks.ENVIRONMENT] = self._before
+
+
+def record(csv: str | Path, **settings: Any) -> Recording:
+    """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
+
+    Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require. Raises
+    RecorderError when the file exists or cannot be written, or a requirement is not met.
+    """
+    return Recording(Config(csv=Path(csv), **settings))

@@ -1,0 +1,170 @@
+"""What a reader of the figures must know, in words. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recorders.reduction import Reduction
+from recorders.spans import Span, mean_gauge
+
+if TYPE_CHECKING:
+    from recorders.summary import Group
+
+SHORT_UPDATES = 100
+DRIFT = 0.05
+FOREIGN_PCT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A named doubt, the channels or phases it is about, and what it means."""
+
+    name: str
+    where: str
+    text: str
+
+
+def find_flags(
+    reduction: Reduction,
+    everything: Sequence[Span],
+    running: Group | None,
+    headline: str | None,
+    periods_s: Mapping[str, float],
+) -> list[Flag]:
+    """All flags of a recording, the gravest first."""
+    return [
+        *_sensors(reduction, headline),
+        *_missing(everything, running),
+        *_events(everything),
+        *_notes(reduction),
+        *_windows(everything, periods_s),
+        *_resolution(running, headline),
+        *_drift(everything, headline),
+        *_foreign_load(reduction, everything),
+    ]
+
+
+def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
+    if headline is None:
+        yield Flag("no_power", "", "no power was recorded: see `wattui doctor`")
+    elif headline.startswith("est_"):
+        yield Flag(
+            "estimated",
+            headline,
+            "no power sensor: energy is estimated from processor utilisation, "
+            "good to a factor of two at best",
+        )
+    elif headline.startswith("sim_"):
+        yield Flag("simulated", headline, "the power is a made-up curve, not a measurement")
+
+
+def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag]:
+    if running is None:
+        yield Flag("no_running", "", "nothing was marked running: no energy to report")
+        return
+    if not running.inferences:
+        yield Flag(
+            "no_count",
+            "",
+            "no inferences were counted: say --inferences N, or --count-match REGEX, "
+            "or call wattui.count() in the program",
+        )
+    if not any(span.phase == "idle" for span in everything):
+        yield Flag("no_idle", "", "no idle baseline: dynamic energy is unknown (--idle 10)")
+    for span in everything:
+        if not span.finished:
+            yield Flag("unfinished", span.phase, "the recording broke off in this phase")
+
+
+def _events(everything: Sequence[Span]) -> Iterator[Flag]:
+    texts = {
+        "gap": "readings were missing and bridged by the next good one",
+        "reset": "the counter restarted; energy in that interval is missing",
+        "lost": "the sensor went away; later energy is unknown",
+    }
+    for kind, text in texts.items():
+        channels = dict.fromkeys(
+            channel
+            for span in everything
+            if span.phase in ("idle", "armed", "running")
+            for happened, channel in span.happened
+            if happened == kind
+        )
+        if channels:
+            yield Flag(kind, ", ".join(channels), text)
+    bridged = sorted({name for span in everything for name in span.bridged})
+    if bridged:
+        yield Flag(
+            "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"
+        )
+
+
+def _notes(reduction: Reduction) -> Iterator[Flag]:
+    texts = {
+        "integrated": "no energy counter: power readings were integrated",
+        "stuck": "the counter stood still for two seconds or more",
+        "mig": "the whole GPU is counted, other MIG instances included",
+        "left": "processes of the command went on after it ended: not in these figures",
+    }
+    for name, text in texts.items():
+        found = [
+            row.event.removeprefix(f"note:{name} ")
+            for row in reduction.events
+            if row.event.startswith(f"note:{name} ")
+        ]
+        if found:
+            yield Flag(name, ", ".join(dict.fromkeys(found)), text)
+
+
+def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:
+    short: dict[str, float] = {}
+    for span in everything:
+        for channel, period_s in periods_s.items():
+            if span.phase == "running" and span.seconds < SHORT_UPDATES * period_s:
+                worst = min(short.get(channel, math.inf), span.seconds / period_s)
+                short[channel] = worst
+    for channel, updates in short.items():
+        text = f"a running phase lasts only {updates:.0f} of its updates: ±{100 / updates:.1g} %"
+        yield Flag("short_window", channel, text)
+
+
+def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
+    if running is None or headline is None:
+        return
+    for name in ("dynamic", "marginal"):
+        value = getattr(running.domains[headline], f"{name}_j_per_inference")
+        if value and value.plus_minus is not None and abs(value.value) < value.plus_minus:
+            yield Flag("below_resolution", headline, f"the {name} energy is within its own ±")
+
+
+def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
+    for phase in ("idle", "armed"):
+        powers = [
+            energy / span.seconds
+            for span in everything
+            if span.phase == phase
+            and span.seconds > 0
+            and headline is not None
+            and (energy := span.energy_j.get(headline)) is not None
+        ]
+        if len(powers) > 1 and max(powers) > (1 + DRIFT) * min(powers):
+            text = f"{phase} power moved from {powers[0]:.3g} to {powers[-1]:.3g} W"
+            yield Flag("idle_drift", headline or "", text)
+
+
+def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for span in everything:
+        busy = mean_gauge(reduction, "cpu_util_pct", span)
+        if busy is None or span.phase not in ("idle", "running"):
+            continue
+        own = mean_gauge(reduction, "command_cpu_pct", span) if span.phase == "running" else 0.0
+        if own is not None and busy - own > FOREIGN_PCT:
+            yield Flag(
+                "foreign_load",
+                span.phase,
+                f"other programs kept {busy - own:.0f} % of the processor busy",
+            )
+            return

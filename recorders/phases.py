@@ -1,0 +1,63 @@
+"""The phases that are open now: they nest, and the innermost owns the row. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+LOADING = "loading"
+RUNNING = "running"
+# A command that marks one of these has said for itself when it runs.
+SPEAKS_FOR_ITSELF = frozenset({"armed", "warmup", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """An open phase; `label` is the whole path, `owner` the connection that began it."""
+
+    number: int
+    name: str
+    label: str
+    repeat: int | None
+    owner: int
+
+
+class Phases:
+    """The stack of open phases."""
+
+    def __init__(self) -> None:
+        self._open: list[Phase] = []
+        self._numbers = count(1)
+        self.repeat: int | None = None
+        self.base_label = ""
+
+    @property
+    def current(self) -> Phase | None:
+        """The innermost open phase."""
+        return self._open[-1] if self._open else None
+
+    def begin(self, name: str, label: str, owner: int) -> Phase:
+        """Open a phase inside the current one; raises ValueError without a name."""
+        if not name:
+            raise ValueError("a phase needs a name")
+        outer = self._open[-1].label if self._open else self.base_label
+        path = "/".join(part for part in (outer, label) if part)
+        phase = Phase(next(self._numbers), name, path, self.repeat, owner)
+        self._open.append(phase)
+        return phase
+
+    def end(self, number: int) -> Phase | None:
+        """Close one phase, wherever in the stack it is; None if it is not open."""
+        for phase in self._open:
+            if phase.number == number:
+                self._open.remove(phase)
+                return phase
+        return None
+
+    def owned_by(self, owner: int) -> list[Phase]:
+        """Open phases of one connection, innermost first."""
+        return [phase for phase in reversed(self._open) if phase.owner == owner]
+
+    def all_open(self) -> list[Phase]:
+        """Every open phase, innermost first."""
+        return list(reversed(self._open))

@@ -1,0 +1,74 @@
+"""Which sources this machine has, and why the others are missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recorders.source import Refusal, Source
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What to look for; see `wattui --help` for the meaning of the options."""
+
+    root: Path = Path("/")
+    estimate: bool = True
+    tdp_w: float | None = None
+    all_gpus: bool = False
+    simulate: bool = False
+    replay: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+@dataclass(slots=True)
+class Found:
+    """The sources that answer, and the reason and remedy for each that does not."""
+
+    sources: list[Source] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    def has_measured(self, head: str = "") -> bool:
+        """True where a measured energy channel's name begins with `head`."""
+        return any(
+            channel.is_energy and channel.origin == "measured" and channel.name.startswith(head)
+            for source in self.sources
+            for channel in source.channels()
+        )
+
+
+def probe(wanted: Wanted) -> Found:
+    """Try every source; nothing is raised, a source that fails is a refusal."""
+    found = Found()
+    if wanted.replay is not None:
+        from recorders.sources.replay import open_replay
+
+        found.sources.append(open_replay(wanted.replay))
+        return found
+    from recorders.sources.nvml import open_nvml
+    from recorders.sources.powercap import open_powercap
+
+    for source, refused in (
+        open_powercap(wanted.root),
+        open_nvml(wanted.environ, wanted.all_gpus),
+    ):
+        found.refused += refused
+        if source is not None:
+            found.sources.append(source)
+    if not found.has_measured("package"):
+        if wanted.estimate:
+            from recorders.sources.estimate import open_estimate
+
+            found.sources.append(open_estimate(wanted.root, wanted.tdp_w))
+        else:
+            found.refused.append(Refusal("estimate", "switched off (--no-estimate)"))
+    if wanted.simulate:
+        from recorders.sources.simulated import Simulated
+
+        found.sources.append(Simulated())
+    from recorders.sources.system import System
+
+    found.sources.append(System())
+    return found

@@ -1,0 +1,338 @@
+"""The recorder: sources × ticks → rows. One loop, one file, one place where phases change."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from recorders import rows
+from recorders.clock import Clock
+from recorders.inbox import Inbox, Request
+from recorders.marks import CountPages
+from recorders.meter import Feed
+from recorders.phases import Phase
+from recorders.reduction import Reducer, Reduction
+from recorders.runfile import RunFile
+from recorders.source import Reading, Source, WatchesCommand
+from recorders.summary import UPDATE_NOTE
+from recorders.ticker import Ticker
+from recorders.wire import Message
+from recorders.worker import Result
+
+# Readings further apart than this do not share a row.
+APART_NS = 2_000_000
+# An edge whose readings took longer than this is read again, unless a single read is that slow.
+EDGE_NS, SLOW_NS, EDGE_READS = 500_000, 20_000_000, 3
+EDGE_WAIT_S = 0.5
+FLUSH_NS = 500_000_000
+WAKE_S = 0.5
+
+Send = Callable[[Message], None]
+Handler = Callable[[Request], Message]
+Edge = tuple[str, Phase]
+
+
+class Recorder:
+    """Samples until it is told to stop. `send` reaches the front end."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        layout: rows.Layout,
+        file: RunFile | None,
+        pages: CountPages,
+        inbox: Inbox,
+        clock: Clock,
+        rate_hz: float,
+        send: Send,
+    ) -> None:
+        self._layout = layout
+        self._file = file
+        self._pages = pages
+        self._inbox = inbox
+        self._clock = clock
+        self._send = send
+        self._feeds = [Feed(source, layout) for source in sources]
+        self._direct = [feed for feed in self._feeds if feed.worker is None]
+        self._workers = [(feed, feed.worker) for feed in self._feeds if feed.worker is not None]
+        self._phase: tuple[str, str, int | None] = ("", "", None)
+        self._where = rows.where_text("", "", None)
+        self._pending: rows.Row | None = None
+        self._happened: list[str] = []
+        self._utc_text = rows.UtcText()
+        self._reducer = Reducer(layout.columns)
+        self._rate_hz = rate_hz
+        self._feed_ns = 0
+        self._feed_due_ns = 0
+        self._flush_due_ns = 0
+        self._write_error: OSError | None = None
+        self._stopping = False
+        self._edge([], None)
+        self._ticker = Ticker(rate_hz, clock.start_ns)
+        self._ticker.tick(clock.start_ns)
+        self._first_notes()
+
+    # ------------------------------------------------------------ the loop
+
+    def run(self, handle: Handler) -> None:
+        """Sample, and hand requests to `handle`, until `stop`."""
+        while not self._stopping:
+            left_s = (self._ticker.deadline_ns - self._clock.monotonic_ns()) * 1e-9
+            for request in self._inbox.wait(min(left_s, WAKE_S)):
+                request.answer(handle(request))
+            now_ns = self._clock.monotonic_ns()
+            if now_ns >= self._ticker.deadline_ns:
+                self._tick(now_ns)
+
+    def stop(self) -> None:
+        """End the loop after what is being done now."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Write what is there and close file and sources."""
+        self._finish_pending()
+        self._write_happened(self._clock.monotonic_ns())
+        self._flush()
+        for feed in self._feeds:
+            feed.close()
+        if self._file:
+            self._file.close()
+
+    def _tick(self, now_ns: int) -> None:
+        if slept_s := self._clock.slept_s():
+            self._wake_up(slept_s)
+        elif now_ns - self._ticker.deadline_ns > max(10**9, 3 * self._ticker.period_ns):
+            self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
+        for feed, worker in self._workers:
+            for result in worker.results():
+                self._fill(feed, result, self._pending)
+        self._finish_pending()
+        row = self._row(now_ns, "")
+        for feed in self._direct:
+            if feed.is_due(now_ns):
+                row = self._take(feed, feed.read(), row)
+        for feed, worker in self._workers:
+            if feed.is_due(now_ns):
+                worker.ask()
+            if worker.calibrated and not feed.calibrated:
+                feed.calibrated = True
+                self._note_periods(feed)
+        self._pending = row
+        self._ticker.tick(now_ns)
+        if now_ns >= self._flush_due_ns:
+            self._flush()
+            self._flush_due_ns = now_ns + FLUSH_NS
+
+    def edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
+        """Read every counter now, write a row for each (event, phase); `then` owns what follows."""
+        self._edge(edges, then)
+
+    def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
+        deadline_s = time.monotonic() + EDGE_WAIT_S
+        fresh: list[tuple[Feed, Result]] = []
+        for feed, worker in self._workers:
+            if edges and not feed.has_energy:
+                continue
+            earlier, now = worker.read_now(deadline_s)
+            for result in earlier:
+                self._fill(feed, result, self._pending)
+            if now is not None:
+                fresh.append((feed, now))
+        self._finish_pending()
+        started_ns, results = self._read_direct()
+        row = later = self._row(started_ns, "")
+        for feed, result in fresh:
+            self._fill(feed, result, row)
+        for feed, result in results:
+            later = self._take(feed, result, later, keep=row)
+        for event, phase in edges:
+            row.event = event
+            self._enter(phase)
+            row.where = self._where
+            self._write(row)
+        self._enter(then)
+        if not edges:
+            self._clock.start(started_ns)
+            self._write(row)
+        if later is not row:
+            later.where = self._where
+            self._write(later)
+        self._write_happened(row.time_ns)
+
+    def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
+        """One close group of readings, and when it began."""
+        for _ in range(EDGE_READS):
+            started_ns = self._clock.monotonic_ns()
+            results = [(feed, feed.read()) for feed in self._direct]
+            took_ns = self._clock.monotonic_ns() - started_ns
+            if took_ns < EDGE_NS or took_ns > SLOW_NS:
+                break
+        return started_ns, results
+
+    def _take(
+        self, feed: Feed, result: Result, row: rows.Row, keep: rows.Row | None = None
+    ) -> rows.Row:
+        """Put readings into the row, or a later one where they were taken later; returns it."""
+        for reading in feed.readings(result, row.time_ns):
+            if reading.time_ns - row.time_ns > APART_NS:
+                if row is not keep:
+                    self._write(row)
+                row = self._row(reading.time_ns, "")
+            self._meter(feed, reading, row)
+        return row
+
+    def _fill(self, feed: Feed, result: Result, row: rows.Row | None) -> None:
+        """Put a worker's readings into a row that waits for them."""
+        row = row or self._row(self._clock.monotonic_ns(), "")
+        for reading in feed.readings(result, row.time_ns):
+            self._meter(feed, reading, row)
+
+    def _meter(self, feed: Feed, reading: Reading, row: rows.Row) -> None:
+        meter = feed.meters[reading.channel]
+        if event := meter.take(reading, row):
+            name = meter.channel.name
+            noted = event in ("stuck", "moving")
+            self._happened.append(f"note:{event} {name}" if noted else f"{event}:{name}")
+
+    def _wake_up(self, slept_s: float) -> None:
+        for feed in self._feeds:
+            feed.forget()
+        self._happened.append(f"note:the machine was suspended for {slept_s:.1f} s")
+        self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
+
+    # ------------------------------------------------------------ rows
+
+    def _row(self, time_ns: int, event: str) -> rows.Row:
+        return rows.Row(time_ns, self._where, event, self._pages.total(), self._layout.width)
+
+    def _finish_pending(self) -> None:
+        row, self._pending = self._pending, None
+        if row is not None:
+            self._write(row)
+            self._write_happened(row.time_ns)
+            if self._feed_ns and row.time_ns >= self._feed_due_ns:
+                self._feed_due_ns = row.time_ns + self._feed_ns
+                self._send_row(row)
+
+    def _write_happened(self, time_ns: int) -> None:
+        happened, self._happened = self._happened, []
+        for event in happened:
+            self._write(self._row(time_ns, event))
+
+    def _write(self, row: rows.Row) -> None:
+        cells = self._layout.finish(row)
+        time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
+        self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+        if self._file:
+            utc = self._utc_text(self._clock.utc_ns(row.time_ns))
+            count = "" if row.count is None else row.count
+            event = rows.quote(row.event)
+            self._file.write(
+                f"{time_text},{utc},{row.where},{event},{count},{','.join(cells)}\n"
+            )
+
+    def _enter(self, phase: Phase | None) -> None:
+        """Rows from now on belong to this phase."""
+        self._phase = (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
+        self._where = rows.where_text(*self._phase)
+
+    def _flush(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+            if self._write_error:
+                self._write_error = None
+                self._send({"t": "writing", "error": None})
+        except OSError as error:
+            if self._write_error is None:
+                self._send({"t": "writing", "error": error.strerror})
+            self._write_error = error
+
+    def _first_notes(self) -> None:
+        for feed in self._feeds:
+            for meter in feed.meters:
+                for remark in meter.channel.remarks:
+                    self.note(f"{remark} {meter.channel.name}")
+            if feed.calibrated:
+                self._note_periods(feed)
+
+    def _note_periods(self, feed: Feed) -> None:
+        periods = feed.source.update_periods_s()
+        if periods:
+            parts = (f"{name}={period:.6f}" for name, period in periods.items())
+            self.note(UPDATE_NOTE.removeprefix("note:") + " ".join(parts))
+
+    def note(self, text: str) -> None:
+        """Write a note at this moment."""
+        self._happened.append(f"note:{text}")
+        if self._pending is None:
+            self._write_happened(self._clock.monotonic_ns())
+
+    def position(self) -> tuple[int, int]:
+        """Where the next row will be: byte in the file, number among the event rows."""
+        self._finish_pending()
+        return self._file.position if self._file else 0, len(self._reducer.reduction.events)
+
+    def rename_running_since(self, position: tuple[int, int]) -> None:
+        """Call what was running since then loading; see `RunFile.rename_running_since`."""
+        self._finish_pending()
+        if self._file:
+            self._file.rename_running_since(position[0])
+        self._reducer.rename_running_since(position[1])
+
+    def watch(self, pid: int | None) -> None:
+        """Follow the processor time of the command's processes."""
+        for feed in self._feeds:
+            if isinstance(feed.source, WatchesCommand):
+                feed.source.watch(pid)
+
+    def send_rows(self, rate_hz: float) -> None:
+        """Send rows to the front end at most this often; 0 for none."""
+        self._feed_ns = int(1e9 / rate_hz) if rate_hz > 0 else 0
+
+    # ------------------------------------------------------------ what it tells
+
+    def update_periods_s(self) -> dict[str, float]:
+        """Update period of every counter as measured so far, seconds."""
+        return {k: v for feed in self._feeds for k, v in feed.source.update_periods_s().items()}
+
+    def sampling(self) -> dict[str, Any]:
+        """Rate asked and achieved, lateness and intervals, own cost."""
+        ticker = self._ticker
+        elapsed_s = (self._clock.monotonic_ns() - self._clock.start_ns) * 1e-9
+        lateness, interval = ticker.lateness.spread(), ticker.interval.spread()
+        times = os.times()
+        return {
+            "rate_asked_hz": self._rate_hz,
+            "rate_achieved_hz": ticker.ticks / elapsed_s if elapsed_s > 0 else None,
+            "ticks": ticker.ticks,
+            "missed": ticker.missed,
+            "lateness_ms": asdict(lateness) if lateness else None,
+            "interval_ms": asdict(interval) if interval else None,
+            "own_cpu_s": times.user + times.system,
+            "own_cpu_pct_of_core": 100 * (times.user + times.system) / elapsed_s
+            if elapsed_s > 0
+            else None,
+        }
+
+    @property
+    def reduction(self) -> Reduction:
+        """What the summary needs."""
+        return self._reducer.reduction
+
+    def _send_row(self, row: rows.Row) -> None:
+        cells = dict(zip(self._layout.columns, row.cells, strict=True))
+        self._send(
+            {
+                "t": "row",
+                "time_s": (row.time_ns - self._clock.start_ns) * 1e-9,
+                "phase": self._phase[0],
+                "label": self._phase[1],
+                "inferences": row.count,
+                "cells": {name: float(text) for name, text in cells.items() if text},
+            }
+        )

@@ -1,0 +1,163 @@
+"""What a summary needs of a recording: its event rows, and one reading a second. Pure.
+
+The recorder reduces while it writes; `wattui.analysis` reduces a file that was written. Both
+give the same `Reduction`, made of the values as they stand in the file.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+GAUGES = ("cpu_util_pct", "command_cpu_pct", "cpu_temp_C")
+GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
+
+
+@dataclass(slots=True)
+class EventRow:
+    """A row with an event; `energy_j` holds the energy columns that were read, by channel."""
+
+    time_s: float
+    event: str
+    phase: str
+    label: str
+    repeat: int | None
+    inferences: int | None
+    energy_j: dict[str, float]
+
+
+@dataclass(slots=True)
+class Points:
+    """Readings of one column in order of time."""
+
+    time_s: array[float] = field(default_factory=lambda: array("d"))
+    value: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, time_s: float, value: float) -> None:
+        """Append one reading."""
+        self.time_s.append(time_s)
+        self.value.append(value)
+
+    def between(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
+        """Readings from `start_s` to `end_s`, both included."""
+        first = bisect_left(self.time_s, start_s)
+        last = bisect_left(self.time_s, end_s)
+        if last < len(self.time_s) and self.time_s[last] == end_s:
+            last += 1
+        return list(zip(self.time_s[first:last], self.value[first:last], strict=True))
+
+
+@dataclass(slots=True)
+class Reduction:
+    """Event rows; the first reading of each second; the readings nearest to an incomplete row."""
+
+    channels: list[str]
+    events: list[EventRow] = field(default_factory=list)
+    seconds: dict[str, Points] = field(default_factory=dict)
+    nearest: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def energy_channels(self) -> list[str]:
+        """Channels with a `_J` column, in the order of the file."""
+        return [name.removesuffix("_J") for name in self.channels if name.endswith("_J")]
+
+
+class Reducer:
+    """Reduces rows as they are written; `columns` are those after the fixed ones."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.reduction = Reduction(list(columns))
+        self._energy = [
+            (place, name.removesuffix("_J"))
+            for place, name in enumerate(columns)
+            if name.endswith("_J")
+        ]
+        self._gauges = [(columns.index(name), name) for name in GAUGES if name in columns]
+        self._due: list[tuple[int, str]] = []
+        self._second = ""
+        self._last: dict[str, tuple[str, str]] = {}
+        self._wanted: set[str] = set()
+
+    def add(
+        self,
+        time_text: str,
+        cells: Sequence[str],
+        event: str,
+        where: tuple[str, str, int | None],
+        inferences: int | None,
+    ) -> None:
+        """Take one row, as text."""
+        second = time_text.partition(".")[0]
+        if second != self._second:
+            self._second = second
+            self._due = self._energy + self._gauges
+        if self._due:
+            self._due = [item for item in self._due if not self._take(item, time_text, cells)]
+        for place, channel in self._energy:
+            if cells[place]:
+                self._last[channel] = (time_text, cells[place])
+        if self._wanted:
+            for channel in [c for p, c in self._energy if c in self._wanted and cells[p]]:
+                self._keep_nearest(channel)
+                self._wanted.discard(channel)
+        if event:
+            self._add_event(time_text, cells, event, where, inferences)
+
+    def rename_running_since(self, first_event: int) -> None:
+        """The same correction as in the file; see `RunFile.rename_running_since`."""
+        for row in self.reduction.events[first_event:]:
+            if row.phase == "running":
+                row.phase = "loading"
+
+    def _take(self, item: tuple[int, str], time_text: str, cells: Sequence[str]) -> bool:
+        place, name = item
+        if not cells[place]:
+            return False
+        points = self.reduction.seconds.setdefault(name, Points())
+        points.add(float(time_text), float(cells[place]))
+        return True
+
+    def _add_event(
+        self,
+        time_text: str,
+        cells: Sequence[str],
+        event: str,
+        where: tuple[str, str, int | None],
+        inferences: int | None,
+    ) -> None:
+        energy_j = {channel: float(cells[p]) for p, channel in self._energy if cells[p]}
+        row = EventRow(float(time_text), event, *where, inferences, energy_j)
+        self.reduction.events.append(row)
+        if event in (BEGIN, END):
+            for _, channel in self._energy:
+                if channel not in energy_j:
+                    self._keep_nearest(channel)
+                    self._wanted.add(channel)
+
+    def _keep_nearest(self, channel: str) -> None:
+        if channel in self._last:
+            time_text, value = self._last[channel]
+            self.reduction.nearest.setdefault(channel, []).append((float(time_text), float(value)))
+
+
+def energy_at(reduction: Reduction, channel: str, row: EventRow) -> tuple[float | None, bool]:
+    """Energy at an event row in joules, and whether it was read there (else interpolated).
+
+    Without a reading on either side it is None: nothing is extrapolated.
+    """
+    if channel in row.energy_j:
+        return row.energy_j[channel], True
+    known = set(reduction.nearest.get(channel, ()))
+    if points := reduction.seconds.get(channel):
+        known |= set(points.between(row.time_s - 2, row.time_s + 2))
+    known |= {(e.time_s, e.energy_j[channel]) for e in reduction.events if channel in e.energy_j}
+    before = max((p for p in known if p[0] <= row.time_s), default=None)
+    after = min((p for p in known if p[0] >= row.time_s), default=None)
+    if before is None or after is None:
+        return None, False
+    if after[0] == before[0]:
+        return before[1], False
+    share = (row.time_s - before[0]) / (after[0] - before[0])
+    return before[1] + share * (after[1] - before[1]), False

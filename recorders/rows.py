@@ -1,0 +1,127 @@
+"""Rows of the run file: which columns there are, and how a row becomes a line of text. Pure."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from recorders.source import Channel
+
+FIXED_COLUMNS = ("time_s", "time_utc", "phase", "label", "repeat", "event", "inferences")
+TOTAL_COLUMNS = ("total_J", "total_W")
+
+_ORDER = ("package", "core", "uncore", "dram", "psys", "gpu", "cpu", "command", "est", "meter")
+_QUOTED = re.compile(r'[",\r\n]')
+
+
+class Row:
+    """Readings taken at one moment; cells are filled as they arrive."""
+
+    __slots__ = ("cells", "count", "event", "time_ns", "total_j", "total_w", "totals", "where")
+
+    def __init__(
+        self, time_ns: int, where: str, event: str, count: int | None, width: int
+    ) -> None:
+        self.time_ns = time_ns
+        self.where = where
+        self.event = event
+        self.count = count
+        self.cells = [""] * width
+        self.total_j = self.total_w = 0.0
+        self.totals = [0, 0]
+
+
+class Layout:
+    """Where each channel's cells are, and the header line."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self.channels = sorted(channels, key=column_order)
+        self.columns: list[str] = []
+        self.place: dict[str, int] = {}
+        for channel in self.channels:
+            self.place[channel.name] = len(self.columns)
+            self.columns.extend(channel.columns)
+        self.parts = sum(channel.in_total for channel in channels)
+        if self.parts:
+            self.columns.extend(TOTAL_COLUMNS)
+        self.width = len(self.columns)
+
+    @property
+    def header(self) -> str:
+        """The header line with its line end."""
+        return ",".join((*FIXED_COLUMNS, *self.columns)) + "\n"
+
+    def set_energy(
+        self, row: Row, channel: Channel, energy_j: float, power_w: float | None
+    ) -> None:
+        """Fill a `_J` and `_W` pair; an unknown power stays an empty cell."""
+        place = self.place[channel.name]
+        row.cells[place] = f"{energy_j:.6f}"
+        if power_w is not None:
+            row.cells[place + 1] = f"{power_w:.3f}"
+        if channel.in_total:
+            row.total_j += energy_j
+            row.totals[0] += 1
+            if power_w is not None:
+                row.total_w += power_w
+                row.totals[1] += 1
+
+    def set_gauge(self, row: Row, channel: Channel, value: float) -> None:
+        """Fill the one cell of a gauge."""
+        row.cells[self.place[channel.name]] = f"{value:.2f}"
+
+    def finish(self, row: Row) -> list[str]:
+        """All cells, with the total where every one of its parts was read."""
+        if self.parts and row.totals[0] == self.parts:
+            row.cells[-2] = f"{row.total_j:.6f}"
+            if row.totals[1] == self.parts:
+                row.cells[-1] = f"{row.total_w:.3f}"
+        return row.cells
+
+
+class UtcText:
+    """ISO 8601 text in milliseconds, from nanoseconds since the epoch; one second is kept."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def __call__(self, utc_ns: int) -> str:
+        second, rest_ns = divmod(utc_ns, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{rest_ns // 1_000_000:03d}Z"
+
+
+def time_text(since_start_ns: int) -> str:
+    """Seconds with 6 decimals."""
+    second, rest_ns = divmod(since_start_ns, 1_000_000_000)
+    return f"{second}.{rest_ns // 1000:06d}"
+
+
+def where_text(phase: str, label: str, repeat: int | None) -> str:
+    """The cells phase, label and repeat as they stand in a line."""
+    return f"{quote(phase)},{quote(label)},{'' if repeat is None else repeat}"
+
+
+def quote(text: str) -> str:
+    """A CSV cell (RFC 4180); line breaks become spaces, so that a row is a line."""
+    if not _QUOTED.search(text):
+        return text
+    flat = " ".join(text.splitlines())
+    return '"' + flat.replace('"', '""') + '"' if '"' in flat or "," in flat else flat
+
+
+def column_order(channel: Channel) -> tuple[int, str, int, int]:
+    """Sort key of the run file's columns: domain by domain, numbers as numbers."""
+    head = re.match(r"([a-z]+)(\d*)(?:_die(\d+))?", channel.name)
+    word, number, die = head.groups() if head else (channel.name, "", "")
+    rank = _ORDER.index(word) if word in _ORDER else len(_ORDER)
+    if word == "gpu":
+        return (rank, "", int(number or 0), _GPU_ORDER.index(channel.name.partition("_")[2]))
+    return (rank, "", int(number or 0), int(die or 0))
+
+
+_GPU_ORDER = ("", "util", "mem", "temp", "clock")

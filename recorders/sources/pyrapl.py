@@ -1,0 +1,84 @@
+"""pyRAPL as the reader of package and DRAM counters on plain topologies.
+
+Only its raw `energy()` counters are used: its own measurement interface never reads
+`max_energy_range_uj` and so loses every wrap, and it refuses sparse and multi-die zones.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from recorders.sources.powercap import Zone
+
+
+class RawApi(Protocol):
+    """The part of pyRAPL's device interface that is used."""
+
+    def energy(self) -> Sequence[float]:
+        """Raw counters in microjoules, by socket number."""
+
+
+def is_plain(zones: Sequence[Zone]) -> bool:
+    """True where zones intel-rapl:0, :1 … are package-0, -1 … and DRAM is on all or on none."""
+    packages = [zone for zone in zones if zone.channel.startswith("package")]
+    drams = [zone for zone in zones if zone.channel.startswith("dram")]
+    in_order = all(
+        zone.directory.name == f"intel-rapl:{place}" and zone.package == place and zone.die is None
+        for place, zone in enumerate(packages)
+    )
+    return bool(packages) and in_order and len(drams) in (0, len(packages))
+
+
+def open_readers(
+    zones: Sequence[Zone], read_at: Callable[[Zone], float]
+) -> tuple[dict[str, Callable[[], float]], str]:
+    """A reader per package and DRAM channel, in joules, or none and the reason."""
+    try:
+        package_api, dram_api, refusal = _import_apis()
+    except ImportError as error:
+        return {}, str(error)
+    readers: dict[str, Callable[[], float]] = {}
+    try:
+        for zone in zones:
+            if zone.channel.startswith(("package", "dram")):
+                make = package_api if zone.channel.startswith("package") else dram_api
+                readers[zone.channel] = _reader(make([zone.package]), zone.package)
+        for zone in zones:
+            if zone.channel in readers and not _agrees(readers[zone.channel], zone, read_at):
+                return {}, f"disagrees with {zone.energy_path}"
+    except (refusal, OSError, ValueError, IndexError) as error:
+        return {}, f"{type(error).__name__} {error}".strip()
+    return readers, ""
+
+
+def _reader(api: RawApi, socket: int) -> Callable[[], float]:
+    def read() -> float:
+        return api.energy()[socket] * 1e-6
+
+    return read
+
+
+def _agrees(read: Callable[[], float], zone: Zone, read_at: Callable[[Zone], float]) -> bool:
+    before, value, after = read_at(zone), read(), read_at(zone)
+    return before <= value <= after or after < before
+
+
+def _import_apis() -> tuple[
+    Callable[[list[int]], RawApi], Callable[[list[int]], RawApi], type[Exception]
+]:
+    """Import pyRAPL without the handler that its import leaves on the root logger."""
+    handlers = list(logging.root.handlers)
+    logging.disable(logging.CRITICAL)
+    try:
+        from pyRAPL import (
+            DramAPI,
+            PkgAPI,
+            PyRAPLException,
+        )
+    finally:
+        logging.disable(logging.NOTSET)
+        logging.root.handlers[:] = handlers
+    return PkgAPI, DramAPI, PyRAPLException

@@ -1,0 +1,147 @@
+"""Utilisation, frequency, temperature and the command's process tree, through psutil."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import psutil
+
+from recorders.source import Channel, Reading
+
+Clock = Callable[[], int]
+
+SHORTEST_NS = 200_000_000
+# hwmon drivers whose sensors sit in the processor.
+CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
+
+
+class System:
+    """Gauges of the machine; all percentages are of all logical processors together."""
+
+    name = "system"
+    reader = f"psutil {psutil.__version__}"
+    period_s = 1.0
+    blocking = True
+
+    def __init__(self, clock: Clock = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._cpus = psutil.cpu_count() or 1
+        self._tree = ProcessTree()
+        self._tree_s: float | None = None
+        self._tree_ns = 0
+        self._util_ns = clock()
+        psutil.cpu_percent()
+        gauges: list[tuple[Channel, Callable[[], float | None]]] = [
+            (Channel("cpu_util", "pct"), self._utilisation_pct),
+            (Channel("cpu_freq", "MHz"), _frequency_mhz),
+            (Channel("cpu_temp", "C"), _temperature_c),
+        ]
+        self._gauges = [gauges[0], *(g for g in gauges[1:] if g[1]() is not None)]
+        self._gauges.append((Channel("command_cpu", "pct"), self._command_pct))
+
+    def watch(self, pid: int | None) -> None:
+        """Follow the process tree below `pid` (None: no command is running)."""
+        self._tree = ProcessTree(pid)
+        self._tree_s, self._tree_ns = 0.0, self._clock()
+
+    def channels(self) -> Sequence[Channel]:
+        """cpu_util, where known cpu_freq and cpu_temp, and command_cpu."""
+        return [channel for channel, _ in self._gauges]
+
+    def read(self) -> Sequence[Reading]:
+        """Read each gauge; those without a value now are left out."""
+        return [
+            Reading(place, self._clock(), value)
+            for place, (_, gauge) in enumerate(self._gauges)
+            if (value := gauge()) is not None
+        ]
+
+    def calibrate(self) -> bool:
+        """There is nothing to calibrate."""
+        return True
+
+    def update_periods_s(self) -> Mapping[str, float]:
+        """Gauges have no counters."""
+        return {}
+
+    def facts(self) -> Mapping[str, object]:
+        """Number of processors that the percentages refer to."""
+        return {"logical_cpus": self._cpus, "physical_cores": psutil.cpu_count(logical=False)}
+
+    def reset(self) -> None:
+        """Take utilisation from now on."""
+        psutil.cpu_percent()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _utilisation_pct(self) -> float | None:
+        """Over the time since the last read; the kernel counts too coarsely for short times."""
+        if self._clock() - self._util_ns < SHORTEST_NS:
+            return None
+        self._util_ns = self._clock()
+        return psutil.cpu_percent()
+
+    def _command_pct(self) -> float | None:
+        since_ns = self._clock() - self._tree_ns
+        if self._tree.pid is None or self._tree_s is None or since_ns < SHORTEST_NS:
+            return None
+        seconds, now_ns = self._tree.cpu_s(), self._clock()
+        spent_s, elapsed_s = seconds - self._tree_s, (now_ns - self._tree_ns) * 1e-9
+        self._tree_s, self._tree_ns = seconds, now_ns
+        if spent_s < 0:
+            return None
+        return 100 * spent_s / elapsed_s / self._cpus
+
+
+class ProcessTree:
+    """Processor seconds of a process and all its descendants, ended ones included."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        self.pid = pid
+        self._members: dict[int, psutil.Process] = {}
+        self._own_s: dict[int, float] = {}
+        self._seen: set[int] = set()
+
+    def cpu_s(self) -> float:
+        """User and system seconds so far."""
+        self._look_for_children()
+        for pid, process in list(self._members.items()):
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                del self._members[pid]
+                continue
+            self._own_s[pid] = times.user + times.system
+        return sum(self._own_s.values())
+
+    def _look_for_children(self) -> None:
+        """Look only at processes that were not there last time: their parents do not change."""
+        pids = set(psutil.pids())
+        new = sorted(pids - self._seen)
+        self._seen = pids
+        for pid in new:
+            try:
+                process = psutil.Process(pid)
+                if pid == self.pid or process.ppid() in self._members:
+                    self._members[pid] = process
+            except psutil.Error:
+                continue
+
+
+def _frequency_mhz() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError, AttributeError):
+        return None
+    return frequency.current if frequency and frequency.current > 0 else None
+
+
+def _temperature_c() -> float | None:
+    read = getattr(psutil, "sensors_temperatures", None)
+    groups = read() if read else {}
+    for name in CPU_SENSORS:
+        if values := [entry.current for entry in groups.get(name, []) if entry.current]:
+            return float(max(values))
+    return None

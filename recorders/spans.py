@@ -1,0 +1,116 @@
+"""Phases of a recording with their energy: the difference of two event rows. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from recorders.reduction import BEGIN, END, GAP, LOST, RESET, EventRow, Reduction, energy_at
+
+SHORTEST_BLOCK_S = 0.5
+
+
+@dataclass(slots=True)
+class Span:
+    """One phase from its begin to its end row.
+
+    `energy_j` has None where an edge was not read and could not be bridged; `bridged` names the
+    channels with an edge between two readings; `inside` the phases that enclose this one.
+    """
+
+    phase: str
+    label: str
+    repeat: int | None
+    start_s: float
+    end_s: float
+    inferences: int | None
+    energy_j: dict[str, float | None]
+    bridged: frozenset[str]
+    inside: tuple[str, ...]
+    finished: bool = True
+    happened: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.end_s - self.start_s
+
+
+def spans(reduction: Reduction) -> list[Span]:
+    """Every phase in order of its beginning; one that never ended is closed at the last row."""
+    open_rows: list[EventRow] = []
+    pairs: list[tuple[EventRow, EventRow, tuple[str, ...], bool]] = []
+    for row in reduction.events:
+        if row.event == BEGIN:
+            open_rows.append(row)
+        elif row.event == END and (match := _last_of(open_rows, row)) is not None:
+            open_rows.remove(match)
+            pairs.append((match, row, tuple(r.phase for r in open_rows if r is not match), True))
+    for row in list(open_rows):
+        outer = tuple(r.phase for r in open_rows if r.time_s < row.time_s)
+        pairs.append((row, reduction.events[-1], outer, False))
+    found = [_span(reduction, *pair) for pair in pairs]
+    return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+
+
+def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
+    """Mean power between the per-second readings of a span, its edges included, watts."""
+    points = reduction.seconds.get(channel)
+    known = set(points.between(span.start_s, span.end_s) if points else ())
+    for row in reduction.events:
+        if row.time_s in (span.start_s, span.end_s) and channel in row.energy_j:
+            known.add((row.time_s, row.energy_j[channel]))
+    return [
+        (after[1] - before[1]) / (after[0] - before[0])
+        for before, after in pairwise(sorted(known))
+        if after[0] - before[0] >= SHORTEST_BLOCK_S
+    ]
+
+
+def mean_gauge(reduction: Reduction, column: str, span: Span) -> float | None:
+    """Mean of a gauge inside a span, from one reading a second, or None."""
+    points = reduction.seconds.get(column)
+    values = [value for _, value in points.between(span.start_s, span.end_s)] if points else []
+    return math.fsum(values) / len(values) if values else None
+
+
+def _last_of(open_rows: list[EventRow], end: EventRow) -> EventRow | None:
+    for row in reversed(open_rows):
+        if (row.phase, row.label, row.repeat) == (end.phase, end.label, end.repeat):
+            return row
+    return None
+
+
+def _span(
+    reduction: Reduction, begin: EventRow, end: EventRow, inside: tuple[str, ...], finished: bool
+) -> Span:
+    energy_j: dict[str, float | None] = {}
+    bridged = set()
+    for channel in reduction.energy_channels:
+        first, first_read = energy_at(reduction, channel, begin)
+        last, last_read = energy_at(reduction, channel, end)
+        energy_j[channel] = None if first is None or last is None else last - first
+        if energy_j[channel] is not None and not (first_read and last_read):
+            bridged.add(channel)
+    counted = None if end.inferences is None else end.inferences - (begin.inferences or 0)
+    happened = [
+        (kind[:-1], row.event.removeprefix(kind))
+        for row in reduction.events
+        if begin.time_s <= row.time_s <= end.time_s
+        for kind in (GAP, RESET, LOST)
+        if row.event.startswith(kind)
+    ]
+    return Span(
+        begin.phase,
+        begin.label,
+        begin.repeat,
+        begin.time_s,
+        end.time_s,
+        counted,
+        energy_j,
+        frozenset(bridged),
+        inside,
+        finished,
+        happened,
+    )

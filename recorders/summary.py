@@ -1,0 +1,318 @@
+"""Joules per inference from the phases of a recording. Pure.
+
+    total    = E_running / n
+    dynamic  = (E_running - P_idle  * t_running) / n
+    marginal = (E_running - P_armed * t_running) / n
+
+± is, for one run, what the instrument and the baseline leave open: one counter update of energy
+at the edges (P * T), and the standard error of the baseline power times the running time. Over
+two or more repeats it is the half-width of the 95 % interval of the mean (Student's t).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, median, stdev
+from typing import Any
+
+from recorders.flags import Flag, find_flags
+from recorders.reduction import Reduction
+from recorders.source import Origin
+from recorders.spans import Span, block_powers_w, spans
+
+VERSION = 1
+UPDATE_NOTE = "note:update_period_s "
+INTEGRATED_NOTE = "note:integrated "
+# Assumed where a recording was too short to see a counter change often enough.
+UNKNOWN_UPDATE_S = 0.1
+
+# Two-sided 95 % quantiles of Student's t for 1…30 degrees of freedom.
+_T95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A figure and what is left open about it (None: unknown)."""
+
+    value: float
+    plus_minus: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Powers and energies of one channel; joules per inference where inferences were counted."""
+
+    origin: Origin
+    idle_w: float | None
+    armed_w: float | None
+    running_w: float | None
+    running_j: Value | None
+    total_j_per_inference: Value | None
+    dynamic_j_per_inference: Value | None
+    marginal_j_per_inference: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Running phases taken together: all of them, those of one label, or those of one repeat."""
+
+    label: str
+    repeat: int | None
+    seconds: float
+    inferences: int | None
+    inferences_per_s: float | None
+    domains: dict[str, Domain]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole recording; `headline` is the channel to quote (total, else the best there is)."""
+
+    version: int
+    headline: str | None
+    running: Group | None
+    labels: list[Group]
+    repeats: list[Group]
+    phases: list[dict[str, Any]]
+    flags: list[Flag]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, as in run.json and `wattui summary --json`."""
+        return asdict(self)
+
+
+def summarise(reduction: Reduction) -> Summary:
+    """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
+    everything = spans(reduction)
+    running = _outermost(everything, "running")
+    arithmetic = _Arithmetic(reduction, everything)
+    group = arithmetic.group(running, "", None) if running else None
+    labels = list(dict.fromkeys(span.label for span in running if span.label))
+    repeats = sorted({span.repeat for span in running if span.repeat is not None})
+    by_repeat = [
+        arithmetic.group([s for s in running if s.repeat == repeat], "", repeat)
+        for repeat in repeats
+        if len(repeats) > 1
+    ]
+    if group and len(by_repeat) > 1:
+        group = _with_interval(group, by_repeat)
+    by_label = [
+        arithmetic.group([s for s in running if s.label == label], label, None) for label in labels
+    ]
+    headline = _headline(reduction.energy_channels)
+    return Summary(
+        VERSION,
+        headline,
+        group,
+        by_label,
+        by_repeat,
+        [_phase_row(span) for span in everything],
+        find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
+    )
+
+
+def update_periods_s(reduction: Reduction) -> dict[str, float]:
+    """Counter update periods as noted in the recording, seconds, by channel."""
+    found: dict[str, float] = {}
+    for row in reduction.events:
+        if row.event.startswith(UPDATE_NOTE):
+            for part in row.event.removeprefix(UPDATE_NOTE).split():
+                channel, _, text = part.partition("=")
+                try:
+                    found[channel] = float(text)
+                except ValueError:
+                    continue
+    return found
+
+
+def origin(channel: str) -> Origin:
+    """Where a channel's numbers come from, told by its name."""
+    kinds: dict[str, Origin] = {"est_": "estimated", "sim_": "simulated", "meter_": "manual"}
+    return next((kind for head, kind in kinds.items() if channel.startswith(head)), "measured")
+
+
+def t95(degrees: int) -> float:
+    """Two-sided 95 % quantile of Student's t."""
+    return _T95[degrees - 1] if degrees <= len(_T95) else 1.96
+
+
+class _Arithmetic:
+    def __init__(self, reduction: Reduction, everything: Sequence[Span]) -> None:
+        self._reduction = reduction
+        self._periods = update_periods_s(reduction)
+        self._idle = _outermost(everything, "idle")
+        self._armed = _outermost(everything, "armed")
+        self._parts = [
+            name
+            for name in reduction.energy_channels
+            if name.startswith(("package", "dram", "gpu"))
+        ]
+
+    def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
+        seconds = math.fsum(span.seconds for span in running)
+        counts = [span.inferences for span in running if span.inferences is not None]
+        n = sum(counts) if counts else self._counted_outside(running)
+        return Group(
+            label,
+            repeat,
+            seconds,
+            n or None,
+            n / seconds if n and seconds > 0 else None,
+            {
+                channel: self._domain(channel, running, seconds, n or None)
+                for channel in self._reduction.energy_channels
+            },
+        )
+
+    def _counted_outside(self, running: Sequence[Span]) -> int | None:
+        """`--inferences` given for a command that marks its own phases: all that ran are meant."""
+        counted = [row.inferences for row in self._reduction.events if row.inferences is not None]
+        every_one = all(span.inferences is None for span in running)
+        return counted[-1] if counted and every_one else None
+
+    def _domain(
+        self, channel: str, running: Sequence[Span], seconds: float, n: int | None
+    ) -> Domain:
+        armed = [s for s in self._armed if s.label in {r.label for r in running}] or self._armed
+        idle_w, armed_w = mean_power_w(self._idle, channel), mean_power_w(armed, channel)
+        energy_j = _sum([span.energy_j.get(channel) for span in running])
+        if energy_j is None or seconds <= 0:
+            return Domain(
+                origin(channel), idle_w, armed_w, None, None, None, None, None
+            )
+        edges_j = self._edges_j(channel, energy_j / seconds, len(running))
+        return Domain(
+            origin(channel),
+            idle_w,
+            armed_w,
+            energy_j / seconds,
+            Value(energy_j, edges_j),
+            Value(energy_j / n, None if edges_j is None else edges_j / n) if n else None,
+            self._net(channel, energy_j, edges_j, seconds, n, idle_w, self._idle),
+            self._net(channel, energy_j, edges_j, seconds, n, armed_w, armed),
+        )
+
+    def _net(
+        self,
+        channel: str,
+        energy_j: float,
+        edges_j: float | None,
+        seconds: float,
+        n: int | None,
+        base_w: float | None,
+        base: Sequence[Span],
+    ) -> Value | None:
+        if base_w is None or not n:
+            return None
+        base_s = math.fsum(span.seconds for span in base)
+        noise_w = self._noise_w(channel, base)
+        base_edges_j = self._edges_j(channel, base_w, len(base))
+        open_j = None
+        if noise_w is not None and edges_j is not None and base_edges_j is not None:
+            scale = seconds / base_s
+            open_j = math.hypot(edges_j, noise_w * seconds, base_edges_j * scale) / n
+        return Value((energy_j - base_w * seconds) / n, open_j)
+
+    def _edges_j(self, channel: str, power_w: float, windows: int) -> float | None:
+        """One counter update of energy per window: P * T, windows added in quadrature.
+
+        None for an estimate: its error is that of its model, which is not known.
+        """
+        if origin(channel) == "estimated":
+            return None
+        names = self._parts if channel == "total" else [channel]
+        update_s = max((self._periods.get(name, UNKNOWN_UPDATE_S) for name in names), default=0.0)
+        return abs(power_w) * update_s * math.sqrt(windows)
+
+    def _noise_w(self, channel: str, base: Sequence[Span]) -> float | None:
+        """Standard error of a baseline's mean power, from its seconds; None for under three."""
+        powers = [p for span in base for p in block_powers_w(self._reduction, channel, span)]
+        return stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
+
+
+def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:
+    """Energy over time of all windows together, watts."""
+    known = [(span.energy_j.get(channel), span.seconds) for span in baseline]
+    energies = [(energy, seconds) for energy, seconds in known if energy is not None]
+    seconds = math.fsum(s for _, s in energies)
+    return math.fsum(e for e, _ in energies) / seconds if seconds > 0 else None
+
+
+def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:
+    """The group with ± from its repeats, for every channel and figure that each repeat has."""
+    domains = {}
+    for channel, domain in group.domains.items():
+        fields = {name: getattr(domain, name) for name in Domain.__slots__}
+        for name in ("running_j", *_PER_INFERENCE):
+            values = [getattr(r.domains[channel], name) for r in repeats]
+            if fields[name] is None or any(value is None for value in values):
+                continue
+            half = interval95([value.value for value in values])
+            centre = fields[name].value
+            fields[name] = Value(centre, half * len(repeats) if name == "running_j" else half)
+        domains[channel] = Domain(**fields)
+    return Group(
+        group.label,
+        group.repeat,
+        group.seconds,
+        group.inferences,
+        group.inferences_per_s,
+        domains,
+    )
+
+
+_PER_INFERENCE = (
+    "total_j_per_inference",
+    "dynamic_j_per_inference",
+    "marginal_j_per_inference",
+)
+
+
+def interval95(values: Sequence[float]) -> float:
+    """Half-width of the 95 % interval of the mean of two or more values."""
+    return t95(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+
+
+def over_repeats(summary: Summary, channel: str, figure: str) -> dict[str, float] | None:
+    """Mean, median and 95 % half-width of one figure over the repeats, or None under two."""
+    found = [getattr(group.domains[channel], figure) for group in summary.repeats]
+    values = [value.value for value in found if value is not None]
+    if len(values) < 2:
+        return None
+    return {"mean": fmean(values), "median": median(values), "interval95": interval95(values)}
+
+
+def _headline(channels: Sequence[str]) -> str | None:
+    for head in ("total", "est_", "sim_", "meter_", "psys"):
+        for channel in channels:
+            if channel.startswith(head):
+                return channel
+    return channels[0] if channels else None
+
+
+def _outermost(everything: Sequence[Span], phase: str) -> list[Span]:
+    return [span for span in everything if span.phase == phase and phase not in span.inside]
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) if known and len(known) == len(values) else None
+
+
+def _phase_row(span: Span) -> dict[str, Any]:
+    return {
+        "phase": span.phase,
+        "label": span.label,
+        "repeat": span.repeat,
+        "start_s": span.start_s,
+        "end_s": span.end_s,
+        "inferences": span.inferences,
+        "finished": span.finished,
+        "energy_j": span.energy_j,
+    }

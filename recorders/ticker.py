@@ -1,0 +1,78 @@
+"""Deadlines on a fixed grid, and how late they were met."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+BIN_US = 10
+BINS = 5000
+
+
+class Ticker:
+    """Deadlines at whole multiples of the period since `start_ns`; missed ones are skipped."""
+
+    def __init__(self, rate_hz: float, start_ns: int) -> None:
+        self.period_ns = round(1e9 / rate_hz)
+        self._start_ns = start_ns
+        self._number = 0
+        self.missed = 0
+        self.ticks = 0
+        self.lateness = Histogram()
+        self.interval = Histogram()
+        self._last_ns: int | None = None
+
+    @property
+    def deadline_ns(self) -> int:
+        """CLOCK_MONOTONIC of the next tick."""
+        return self._start_ns + self._number * self.period_ns
+
+    def tick(self, now_ns: int) -> None:
+        """Note that the tick due was served at `now_ns` and go on to the next one ahead."""
+        self.lateness.add(now_ns - self.deadline_ns)
+        if self._last_ns is not None:
+            self.interval.add(now_ns - self._last_ns)
+        self._last_ns = now_ns
+        self.ticks += 1
+        reached = (now_ns - self._start_ns) // self.period_ns + 1
+        self.missed += reached - self._number - 1
+        self._number = reached
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Percentiles of a histogram, milliseconds."""
+
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class Histogram:
+    """Durations in bins of 10 µs up to 50 ms; the longest is kept exactly. Flat in memory."""
+
+    def __init__(self) -> None:
+        self._bins = [0] * (BINS + 1)
+        self._max_ns = 0
+
+    def add(self, duration_ns: int) -> None:
+        """Count one duration."""
+        place = duration_ns // (BIN_US * 1000)
+        self._bins[place if place < BINS else BINS] += 1
+        if duration_ns > self._max_ns:
+            self._max_ns = duration_ns
+
+    def spread(self) -> Spread | None:
+        """Median, 99th percentile (upper edge of its bin) and maximum, or None when empty."""
+        sums, total = [], 0
+        for number in self._bins:
+            total += number
+            sums.append(total)
+        if not total:
+            return None
+
+        def percentile_ms(share: float) -> float:
+            place = bisect_left(sums, share * total)
+            return min(self._max_ns / 1e6, (place + 1) * BIN_US / 1000)
+
+        return Spread(percentile_ms(0.5), percentile_ms(0.99), self._max_ns / 1e6)

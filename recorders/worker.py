@@ -1,0 +1,88 @@
+"""A thread for a source whose reads can take milliseconds, so that no other channel waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+
+from recorders.source import Fatal, Reading, Source, SourceError
+
+CALIBRATE_S = 0.005
+
+Result = Sequence[Reading] | SourceError
+
+
+class Worker:
+    """Reads its source when asked; results are collected by the recorder's thread."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._results: SimpleQueue[Result] = SimpleQueue()
+        self._outstanding = 0
+        self.calibrated = False
+        self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
+        self._thread.start()
+
+    def ask(self) -> None:
+        """Ask for one read, unless one is under way."""
+        if not self._outstanding:
+            self._outstanding += 1
+            self._asked.put(True)
+
+    def results(self) -> list[Result]:
+        """What has been read since the last call."""
+        found = []
+        while self._outstanding:
+            try:
+                found.append(self._results.get_nowait())
+            except Empty:
+                break
+            self._outstanding -= 1
+        return found
+
+    def read_now(self, deadline_s: float) -> tuple[list[Result], Result | None]:
+        """Earlier results, and one read begun now (None where it is not there by the deadline)."""
+        earlier = []
+        self._outstanding += 1
+        self._asked.put(True)
+        while self._outstanding:
+            try:
+                left_s = max(0.0, deadline_s - time.monotonic())
+                earlier.append(self._results.get(timeout=left_s))
+            except Empty:
+                return earlier, None
+            self._outstanding -= 1
+        return earlier[:-1], earlier[-1]
+
+    def stop(self) -> None:
+        """End the thread; a read that hangs in a driver is left behind."""
+        self._asked.put(False)
+        self._thread.join(timeout=0.2)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                wanted = self._asked.get(timeout=None if self.calibrated else CALIBRATE_S)
+            except Empty:
+                self.calibrated = self._guarded_calibration()
+                continue
+            if not wanted:
+                return
+            self._results.put(self._guarded_read())
+
+    def _guarded_calibration(self) -> bool:
+        try:
+            return self._source.calibrate()
+        except Exception:  # a driver's library can raise anything; reading will say what is wrong
+            return True
+
+    def _guarded_read(self) -> Result:
+        try:
+            return self._source.read()
+        except SourceError as error:
+            return error
+        except Exception as error:  # a driver's library can raise anything; the run goes on
+            return Fatal(f"{type(error).__name__}: {error}")

@@ -1,0 +1,45 @@
+"""Fixtures and markers of tests on the bench; they skip, with the reason, where it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from .fakenvml import Nvml
+from .sandbox import Bench, nvml_unavailable_reason, unavailable_reason
+from .zones import Topology
+
+MakeBench = Callable[..., Bench]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "needs_bench: root, /dev/fuse and mount namespaces")
+    config.addinivalue_line("markers", "needs_nvml: a C compiler for the fake libnvidia-ml")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip marked tests with the reason."""
+    for marker, why in (
+        ("needs_bench", unavailable_reason),
+        ("needs_nvml", nvml_unavailable_reason),
+    ):
+        if item.get_closest_marker(marker) and (reason := why()):
+            pytest.skip(reason)
+
+
+@pytest.fixture
+def make_bench() -> Iterator[MakeBench]:
+    """make_bench(topology, nvml=None) starts a bench that ends with the test."""
+    if reason := unavailable_reason():
+        pytest.skip(reason)
+    with ExitStack() as stack:
+
+        def make(topology: Topology, nvml: Nvml | None = None) -> Bench:
+            if nvml and (missing := nvml_unavailable_reason()):
+                pytest.skip(missing)
+            return stack.enter_context(Bench(topology, nvml))
+
+        yield make

@@ -1,0 +1,109 @@
+"""The bench's server process: a private mount namespace with the powercap tree in its place.
+
+Reads one pickled Order from stdin, prints "ready" or what failed, serves until stdin ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import shutil
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .fuseproto import FuseServer
+from .mounts import bind, enter_private_namespace, overlay_read_only
+from .powercapfs import tree
+from .zones import Topology
+
+CPUS = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to serve, where its working files may lie, and the monotonic time of 0 s."""
+
+    topology: Topology
+    workspace: str
+    t0_ns: int
+
+
+def places(cpu: int, cpus: int, topology: Topology) -> tuple[int, int]:
+    """Socket and die of a CPU when CPUs are dealt out in equal blocks."""
+    unit = cpu * topology.sockets * topology.dies // cpus
+    return unit // topology.dies, unit % topology.dies
+
+
+def _overlay(target: str, workspace: Path) -> str:
+    """Make `target` hold an empty powercap directory beside what it has; returns that directory."""
+    upper = workspace / target.strip("/").replace("/", "-")
+    (upper / "powercap").mkdir(parents=True)
+    overlay_read_only(str(upper), target, target)
+    return f"{target}/powercap"
+
+
+def _place_cpus(topology: Topology, workspace: Path) -> None:
+    """Make every CPU's socket and die agree with the topology."""
+    numbers = sorted(int(path.name[3:]) for path in CPUS.glob("cpu[0-9]*"))
+    if len(numbers) < topology.sockets * topology.dies:
+        raise OSError(f"{topology.name} needs {topology.sockets * topology.dies} CPUs")
+    for position, number in enumerate(numbers):
+        socket, die = places(position, len(numbers), topology)
+        for name, value in (("physical_package_id", socket), ("die_id", die)):
+            target = CPUS / f"cpu{number}" / "topology" / name
+            if target.exists():
+                source = workspace / f"{name}-{value}"
+                source.write_text(f"{value}\n")
+                bind(str(source), str(target))
+
+
+def _quit_with_stdin(workspace: str) -> None:
+    sys.stdin.buffer.read()
+    shutil.rmtree(workspace, ignore_errors=True)
+    os._exit(0)
+
+
+def _show_tree(served: Path, targets: list[str]) -> None:
+    """Bind the served halves over the system's directories; needs the server to answer."""
+    try:
+        for half, target in zip(("devices", "class"), targets, strict=True):
+            bind(str(served / half), target)
+        print("ready", flush=True)
+    except OSError as error:
+        print(error, flush=True)
+
+
+def main() -> None:
+    """Set up, report and serve."""
+    order: Order = pickle.load(sys.stdin.buffer)
+    # Started before the namespace is entered: it removes the workspace as everybody else sees it.
+    ending = threading.Thread(target=_quit_with_stdin, args=(order.workspace,), daemon=True)
+    ending.start()
+    workspace = Path(order.workspace)
+    served = workspace / "served"
+    served.mkdir()
+    server = FuseServer(tree(order.topology), lambda: (time.monotonic_ns() - order.t0_ns) / 1e9)
+    try:
+        enter_private_namespace()
+        _place_cpus(order.topology, workspace)
+        targets = [_overlay(t, workspace) for t in ("/sys/devices/virtual", "/sys/class")]
+        server.mount(str(served))
+    except OSError as error:
+        print(error, flush=True)
+        ending.join()
+    threading.Thread(target=_show_tree, args=(served, targets), daemon=True).start()
+    with suppress(OSError):  # a container may forbid it; reads are then a little later
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    gc.collect()
+    gc.freeze()
+    server.serve()
+    ending.join()
+
+
+if __name__ == "__main__":
+    main()

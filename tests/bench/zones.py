@@ -1,0 +1,169 @@
+"""RAPL zones as the bench serves them: counter, faults, and what a read shows. Pure."""
+
+from __future__ import annotations
+
+import errno
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .curves import Curve
+
+FaultKind = Literal["eio", "garbage", "empty", "gone", "stuck", "reset", "slow"]
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A RAPL energy register as Linux shows it.
+
+    The register counts units of 2**-esu J modulo `modulus` and moves once per refresh_s. Linux
+    multiplies by 61035 nJ (esu 14) or 15258 nJ (esu 16), the unit without its fraction
+    (drivers/powercap/intel_rapl_common.c), so it shows 2.6 or 52 ppm less than was counted.
+    """
+
+    esu: int = 14
+    modulus: int = 2**32
+    start_raw: int = 0
+    refresh_s: float = 0.001
+
+    @property
+    def unit_nj(self) -> int:
+        """Linux's energy unit, whole nJ."""
+        return 10**9 // (1 << self.esu)
+
+    @property
+    def max_energy_range_uj(self) -> int:
+        """The largest value energy_uj can show; the counter wraps one unit above it."""
+        return self.shown_uj(self.modulus - 1)
+
+    def shown_uj(self, raw: int) -> int:
+        """What energy_uj shows for an unwrapped register value, uJ."""
+        return raw % self.modulus * self.unit_nj // 1000
+
+    def units(self, energy_j: float) -> int:
+        """Whole register units in energy_j."""
+        return math.floor(energy_j * (1 << self.esu))
+
+    def floor_s(self, t_s: float) -> float:
+        """The last refresh at or before t_s, s."""
+        if not self.refresh_s:
+            return t_s
+        refresh_ns = round(self.refresh_s * 1e9)
+        return round(t_s * 1e9) // refresh_ns * refresh_ns / 1e9
+
+    def with_range_uj(self, range_uj: int) -> Counter:
+        """The same counter with a max_energy_range_uj of at most range_uj."""
+        return replace(self, modulus=range_uj * 1000 // self.unit_nj + 1)
+
+    def wrapping_at(self, curve: Curve, t_s: float) -> Counter:
+        """The same counter started so that it passes its end at t_s of the curve."""
+        return replace(self, start_raw=-self.units(curve.energy_j(t_s)) % self.modulus)
+
+
+INTEL = Counter(esu=14)
+AMD = Counter(esu=16)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of one zone in [start_s, end_s) of the bench's time.
+
+    eio      energy_uj reads fail with `errno` (powercap_sys.c: EINVAL for a failed MSR)
+    garbage  energy_uj shows `text`;  empty  shows nothing;  stuck  shows its value of start_s
+    gone     the zone has no files; descriptors opened before start_s stay ENODEV for ever
+    reset    the counter begins again at 0 at start_s;  slow  a read takes delay_s, then counts
+    """
+
+    kind: FaultKind
+    start_s: float = 0.0
+    end_s: float = math.inf
+    errno: int = errno.EIO
+    text: str = "not a number\n"
+    delay_s: float = 0.2
+
+    def active(self, t_s: float) -> bool:
+        """Whether t_s lies in the fault's span."""
+        return self.start_s <= t_s < self.end_s
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One powercap zone; zones of one `domain` share one physical counter."""
+
+    path: str
+    name: str
+    domain: str
+    curve: Curve
+    counter: Counter = INTEL
+    control: str = "intel-rapl"
+    faults: tuple[Fault, ...] = ()
+    mode: int = 0o400
+    uid: int = 0
+    gid: int = 0
+    power_limit_uw: int | None = 65_000_000
+    max_power_uw: int = 95_000_000
+
+    @property
+    def directory(self) -> str:
+        """The zone's directory name, such as intel-rapl:0:1."""
+        return f"{self.control}:{self.path}"
+
+    def fault(self, kind: FaultKind, t_s: float) -> Fault | None:
+        """The active fault of that kind at t_s."""
+        return next((f for f in self.faults if f.kind == kind and f.active(t_s)), None)
+
+
+def counter_uj(zone: Zone, t_s: float) -> int:
+    """What a working energy_uj shows at t_s, stuck spans and resets included, uJ."""
+    counter = zone.counter
+    stuck = zone.fault("stuck", t_s)
+    at_s = counter.floor_s(stuck.start_s if stuck else t_s)
+    resets = [f.start_s for f in zone.faults if f.kind == "reset" and f.start_s <= at_s]
+    if resets:
+        since_j = zone.curve.energy_j(at_s) - zone.curve.energy_j(max(resets))
+        return counter.shown_uj(counter.units(since_j))
+    return counter.shown_uj(counter.start_raw + counter.units(zone.curve.energy_j(at_s)))
+
+
+def energy_text(zone: Zone, t_s: float) -> str:
+    """The text of energy_uj at t_s; raises OSError where a read fails."""
+    if failing := zone.fault("eio", t_s):
+        raise OSError(failing.errno, zone.name)
+    if garbage := zone.fault("garbage", t_s):
+        return garbage.text
+    if zone.fault("empty", t_s):
+        return ""
+    return f"{counter_uj(zone, t_s)}\n"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The zones of one machine and the sockets and dies its CPUs are spread over."""
+
+    name: str
+    zones: tuple[Zone, ...] = ()
+    sockets: int = 1
+    dies: int = 1
+
+    @property
+    def curves(self) -> dict[str, Curve]:
+        """The curve of each domain; raises ValueError where zones of one domain disagree."""
+        curves: dict[str, Curve] = {}
+        for zone in self.zones:
+            if curves.setdefault(zone.domain, zone.curve) != zone.curve:
+                raise ValueError(f"{self.name}: {zone.domain} has two curves")
+        return curves
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The domains a total is made of: packages and DRAM, each counter once."""
+        return tuple(d for d in self.curves if d.startswith(("package", "dram")))
+
+    def changed(self, domain: str | None = None, **fields: Any) -> Topology:
+        """The topology with Zone fields replaced in one domain's zones, or in all of them."""
+        zones = (replace(z, **fields) if domain in (None, z.domain) else z for z in self.zones)
+        return replace(self, zones=tuple(zones))
+
+    def with_faults(self, domain: str | None, *faults: Fault) -> Topology:
+        """The topology with these faults in one domain's zones, or in all of them."""
+        return self.changed(domain, faults=faults)

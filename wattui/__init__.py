@@ -1,0 +1,32 @@
+"""wattui: energy of neural-network inference. The marks, for use inside people's programs.
+
+    import wattui
+    with wattui.phase("running", label="b32"):
+        for batch in data: model(batch); wattui.count(len(batch))
+
+All calls are no-ops outside a recording. Nothing is imported until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["count", "mark", "note", "phase", "record"]
+
+if TYPE_CHECKING:
+    from recorders.client import record
+    from recorders.marks import count, mark, note, phase
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'wattui' has no attribute {name!r}")
+    if name == "record":
+        from recorders.client import record as found
+    else:
+        import recorders.marks
+
+        found = getattr(recorders.marks, name)
+    globals()[name] = found
+    return found

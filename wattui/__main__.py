@@ -1,0 +1,7 @@
+"""`python -m wattui`."""
+
+import sys
+
+from wattui.cli import main
+
+sys.exit(main())

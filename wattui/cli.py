@@ -1,0 +1,214 @@
+"""The command line: options, subcommands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from wattui import __version__
+from wattui.errors import UsageError, WattuiError
+
+DESCRIPTION = "Records CPU, DRAM and GPU energy of a command, with idle and running phases."
+
+EPILOG = """\
+examples:
+  wattui --headless --csv run.csv -- python infer.py
+  wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
+  wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
+  wattui summary run.csv
+  wattui doctor
+
+exit codes: that of the command; 1 the recording is incomplete; 2 something given was wrong;
+3 a sensor named by --require is missing; 127 the command cannot be started.
+Defaults may be set in a configuration file: `wattui doctor` says where.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message}: see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run wattui; returns the exit status. No exception leaves this function."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except WattuiError as error:
+        _say(f"wattui: {error}")
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left; say nothing at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _main(arguments: list[str]) -> int:
+    if arguments and arguments[0] in _SUBCOMMANDS:
+        parser, work = _SUBCOMMANDS[arguments[0]]
+        return work(parser().parse_args(arguments[1:]))
+    own, command = split_command(arguments)
+    options = main_parser().parse_args(own)
+    if options.completion:
+        import shtab
+
+        print(shtab.complete(main_parser(), options.completion))  # noqa: T201  stdout is data
+        return 0
+    if not options.headless:
+        raise UsageError(
+            "the dashboard is not part of this version: "
+            "record with `wattui --headless --csv run.csv -- COMMAND`, or see `wattui --help`"
+        )
+    from wattui import headless
+
+    return headless.main(options, command)
+
+
+def split_command(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """wattui's own arguments and the command's: everything after the first `--`."""
+    if "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """The parser of the main command."""
+    parser = Parser(
+        prog="wattui",
+        usage="wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
+        "       wattui summary FILE | doctor | mark PHASE",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wattui {__version__}")
+    parser.add_argument("--headless", action="store_true", help="record without the dashboard")
+    out = parser.add_argument_group("recording")
+    out.add_argument(
+        "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
+    )
+    out.add_argument("--force", action="store_true", help="replace an existing file")
+    out.add_argument("--quiet", action="store_true", help="print neither progress nor summary")
+    out.add_argument(
+        "--rate", type=float, metavar="HZ", help="samples per second, up to 1000 (default: 10)"
+    )
+    out.add_argument("--all-gpus", action="store_true", default=None,
+                     help="record GPUs that CUDA_VISIBLE_DEVICES hides as well")  # fmt: skip
+    out.add_argument("--require", action="append", default=[], metavar="WHAT",
+                     choices=("measured", "gpu", "dram"),
+                     help="refuse to start without: measured, gpu or dram energy")  # fmt: skip
+    out.add_argument("--estimate", action=argparse.BooleanOptionalAction, default=None,
+                     help="estimate processor power where none is measured (default: on)")  # fmt: skip
+    out.add_argument("--tdp", type=float, metavar="W", help="thermal design power to estimate from")
+    out.add_argument("--simulate", action="store_true",
+                     help="add a made-up power curve (sim_ columns), to try things out")  # fmt: skip
+    when = parser.add_argument_group("phases")
+    when.add_argument("--idle", type=float, metavar="S", help="idle baseline before (default: 10)")
+    when.add_argument("--idle-after", type=float, metavar="S", help="and after (default: 0)")
+    when.add_argument("--cooldown", type=float, metavar="S",
+                      help="rest between repeats and before --idle-after (default: 10)")  # fmt: skip
+    when.add_argument("--repeats", type=int, default=1, metavar="N",
+                      help="run the command N times, each as a fresh process")  # fmt: skip
+    when.add_argument("--label", default="", metavar="TEXT", help="label of the running phases")
+    when.add_argument("--phase-match", metavar="REGEX",
+                      help="begin a phase at each line of output that matches; groups (?P<phase>) "
+                      "and (?P<label>) name it")  # fmt: skip
+    count = parser.add_argument_group("counting inferences")
+    count.add_argument("--inferences", type=int, metavar="N", help="the command makes N inferences")
+    count.add_argument("--count-match", metavar="REGEX",
+                       help="count each line of output that matches: its first group, or one; "
+                       "(?P<total>) holds a running total")  # fmt: skip
+    parser.add_argument("--completion", choices=("bash", "zsh", "tcsh"),
+                        help="print a completion script for this shell")  # fmt: skip
+    return parser
+
+
+def _summary_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="wattui summary", description="Recompute the summary of a run file.")
+    parser.add_argument("csv", metavar="FILE", help="a run.csv that wattui wrote")
+    parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
+    return parser
+
+
+def _summary(options: argparse.Namespace) -> int:
+    from wattui import show
+
+    return show.main(options.csv, options.json)
+
+
+def _doctor_parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="wattui doctor",
+        description="Show every source with a live reading, or why it is missing and what mends it.",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
+    parser.add_argument("--all-gpus", action="store_true", help="look at hidden GPUs as well")
+    return parser
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from wattui import doctor
+
+    return doctor.main(options.json, options.all_gpus)
+
+
+def _mark_parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="wattui mark",
+        description="From inside a recorded command: end the phase of the last mark and begin "
+        "PHASE. Outside a recording it does nothing. From a shell, quicker: "
+        'echo running b32 > "$WATTUI_RUN/mark"',
+    )
+    parser.add_argument("phase", nargs="?", metavar="PHASE",
+                        help="idle, armed, warmup, running, cooldown or a name of your own")  # fmt: skip
+    parser.add_argument("--label", default="", metavar="TEXT", help="what runs in it")
+    parser.add_argument("--end", action="store_true", help="end the phase, begin none")
+    parser.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
+    parser.add_argument("--note", metavar="TEXT", help="write a note into the recording")
+    return parser
+
+
+def _mark(options: argparse.Namespace) -> int:
+    from recorders import marks
+
+    if not (options.phase or options.end or options.count or options.note):
+        raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
+    if options.count < 0:
+        raise UsageError(f"--count {options.count}: a count cannot fall: give 1 or more")
+    if options.count:
+        marks.add_count(options.count)
+    if options.note:
+        marks.note(options.note)
+    if options.end:
+        marks.end_mark()
+    if options.phase:
+        marks.mark(options.phase, options.label)
+    return 0
+
+
+_SUBCOMMANDS = {
+    "summary": (_summary_parser, _summary),
+    "doctor": (_doctor_parser, _doctor),
+    "mark": (_mark_parser, _mark),
+}
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
+    except (OSError, ValueError, AttributeError):
+        pass  # stderr is closed: the exit status has to do
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""Records a command without a dashboard: baseline, command, repeats, summary."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorders import marks
+from recorders.client import Client, Config, RecorderError
+from recorders.wire import Message
+from wattui import command
+from wattui.config import Settings, checked, config_path, load, merged
+from wattui.errors import INCOMPLETE, UnmetError, UsageError
+from wattui.matching import Matcher, compile_pattern
+from wattui.progress import Progress
+from wattui.signals import Signals, taken
+
+ROWS_HZ = 4.0
+STREAMS = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run, and how to record it, with everything checked."""
+
+    argv: list[str]
+    program: str
+    csv: Path
+    settings: Settings
+    repeats: int
+    label: str
+    inferences: int | None
+    matcher: Matcher | None
+    config: Config
+    quiet: bool
+
+
+def main(options: argparse.Namespace, argv: list[str]) -> int:
+    """Record as asked; returns the command's exit status. Raises WattuiError."""
+    closed = _occupy_closed_streams()
+    job = plan(options, argv)
+    with taken() as signals:
+        return Headless(job, signals, closed).run()
+
+
+def plan(options: argparse.Namespace, argv: list[str]) -> Job:
+    """Check everything before anything starts. Raises UsageError or NotStartedError."""
+    if not argv:
+        raise UsageError("no command to record: put it after --, as in `-- python infer.py`")
+    given = {
+        "rate_hz": options.rate,
+        "idle_s": options.idle,
+        "idle_after_s": options.idle_after,
+        "cooldown_s": options.cooldown,
+        "estimate": options.estimate,
+        "tdp_w": options.tdp,
+        "all_gpus": options.all_gpus,
+    }
+    settings = merged(
+        load(config_path()), {k: v for k, v in given.items() if v is not None}, "command line"
+    )
+    settings = checked(settings, "command line")
+    for name in ("repeats", "inferences"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} {value}: give 1 or more")
+    if options.inferences is not None and options.count_match is not None:
+        raise UsageError("--inferences and --count-match both count: give one of them")
+    count = compile_pattern("--count-match", options.count_match)
+    phase = compile_pattern("--phase-match", options.phase_match)
+    csv = Path(options.csv or time.strftime("wattui-%Y%m%d-%H%M%S.csv"))
+    if csv.suffix == ".json":
+        raise UsageError(f"--csv {csv}: its summary would have the same name: end it in .csv")
+    return Job(
+        argv=argv,
+        program=command.find_program(argv[0], os.environ),
+        csv=csv,
+        settings=settings,
+        repeats=options.repeats,
+        label=options.label,
+        inferences=options.inferences,
+        matcher=Matcher(count, phase) if count or phase else None,
+        config=Config(
+            csv=csv,
+            rate_hz=settings.rate_hz,
+            force=options.force,
+            estimate=settings.estimate,
+            tdp_w=settings.tdp_w,
+            all_gpus=settings.all_gpus,
+            require=options.require,
+            simulate=options.simulate,
+            about={"argv": argv, "cwd": os.getcwd()},
+        ),
+        quiet=options.quiet,
+    )
+
+
+class Headless:
+    """One recording from its baseline to its summary."""
+
+    def __init__(self, job: Job, signals: Signals, closed: Sequence[int]) -> None:
+        self._job = job
+        self._signals = signals
+        self._closed = closed
+        self._status: int | None = None
+        self._ended_by: int | None = None
+        self._statuses: list[int] = []
+        self._progress = Progress(job.quiet)
+        self._write_error: str | None = None
+        self._recorder_lost: str | None = None
+
+    def run(self) -> int:
+        """Record; returns the exit status."""
+        job = self._job
+        self._client = Client(job.config, self._on_message)
+        self._progress.prepare()
+        self._directory = str(_ready(self._client, job)["directory"])
+        try:
+            self._record()
+            done = self._client.finish(
+                argv=job.argv,
+                exit_statuses=self._statuses,
+                ended_by_signal=self._ended_by,
+                repeats=job.repeats,
+            )
+        except RecorderError as error:
+            self._progress.lost(str(error), job.csv)
+            return self._status or INCOMPLETE
+        return self._report(done)
+
+    def _record(self) -> None:
+        job, settings = self._job, self._job.settings
+        self._rest("idle", settings.idle_s, "idle baseline")
+        for repeat in range(1, job.repeats + 1):
+            if self._ended_by is not None:
+                return
+            if repeat > 1:
+                self._rest("cooldown", settings.cooldown_s, f"cool-down before repeat {repeat}")
+            if self._ended_by is None:
+                self._run_command(repeat if job.repeats > 1 else None)
+        if self._ended_by is None and settings.idle_after_s:
+            self._rest("cooldown", settings.cooldown_s, "cool-down")
+        if self._ended_by is None:
+            self._rest("idle", settings.idle_after_s, "idle after")
+
+    def _rest(self, phase: str, seconds: float, title: str) -> None:
+        """Let the machine be for a while; a signal to end cuts it short."""
+        if seconds <= 0:
+            return
+        client = self._client
+        number = client.request(do="begin", phase=phase)["id"]
+        client.request(do="rows", rate_hz=ROWS_HZ)
+        begun = time.monotonic()
+        with self._progress.bar(title, seconds) as bar:
+            while (left_s := begun + seconds - time.monotonic()) > 0:
+                if info := self._signals.sleep(min(left_s, 1 / ROWS_HZ)):
+                    self._ended_by = info.si_signo
+                    self._status = 128 + info.si_signo
+                    break
+                client.poll()
+                bar(time.monotonic() - begun)
+        client.request(do="rows", rate_hz=0)
+        client.request(do="end", id=number)
+
+    def _run_command(self, repeat: int | None) -> None:
+        job = self._job
+        self._ask(do="command", repeat=repeat, label=job.label)
+        environ = {**os.environ, marks.ENVIRONMENT: self._directory}
+        outcome = command.run(
+            job.program,
+            job.argv,
+            environ,
+            self._signals,
+            lambda pid: self._ask(do="watch", pid=pid),
+            self._on_output if job.matcher else None,
+            self._closed,
+        )
+        if job.matcher:
+            for request in job.matcher.finish():
+                self._ask(**request)
+        self._ask(do="command_end", inferences=job.inferences)
+        self._statuses.append(outcome.status)
+        self._status = self._status or outcome.status
+        if outcome.interrupted:
+            self._ended_by = self._ended_by or 0
+        if self._recorder_lost is not None:
+            raise RecorderError("died", self._recorder_lost)
+
+    def _ask(self, **request: Any) -> None:
+        """Ask the recorder; when it is lost, the command still runs to its end."""
+        if self._recorder_lost is None:
+            try:
+                self._client.request(**request)
+            except RecorderError as error:
+                self._recorder_lost = str(error)
+
+    def _on_output(self, stream: int, data: bytes) -> None:
+        if self._job.matcher:
+            for request in self._job.matcher.feed(stream, data):
+                self._ask(**request)
+
+    def _on_message(self, message: Message) -> None:
+        if message["t"] == "row":
+            self._progress.row(message["cells"])
+        elif message["t"] == "writing":
+            self._write_error = message["error"]
+
+    def _report(self, done: Message) -> int:
+        run = done["run"]
+        complete = not run["lost_rows"] and done["write_error"] is None
+        self._progress.summary(run, self._job.csv)
+        if not complete:
+            reason = self._write_error or done["write_error"]
+            self._progress.incomplete(self._job.csv, run["lost_rows"], reason)
+        return self._status or (0 if complete else INCOMPLETE)
+
+
+def _ready(client: Client, job: Job) -> Message:
+    try:
+        return client.wait_ready()
+    except RecorderError as error:
+        need, _, text = str(error).partition("\0")
+        if error.code == "exists":
+            raise UsageError(f"{text} exists: give another --csv, or --force") from None
+        if error.code == "unwritable":
+            raise UsageError(f"{job.csv} cannot be written ({text}): give another --csv") from None
+        if error.code == "require":
+            raise UnmetError(f"--require {need}: {text}: see `wattui doctor`") from None
+        raise
+
+
+def _occupy_closed_streams() -> list[int]:
+    """Fill closed standard streams, so that no file of ours lands on them; returns which."""
+    closed = []
+    for stream in STREAMS:
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+            closed.append(stream)
+    return closed

@@ -1,0 +1,85 @@
+"""What headless says on stderr while it records, and at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class Progress:
+    """Talks to the person on stderr; `quiet` leaves only errors."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._watts = ""
+
+    def prepare(self) -> None:
+        """Load what the first bar needs, while the recorder starts."""
+        if not self._quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+
+            self._console = Console(stderr=True)
+            self._columns = (
+                TextColumn("[bold]{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("{task.completed:.0f}/{task.total:g} s  {task.fields[watts]}"),
+            )
+
+    def row(self, cells: dict[str, float]) -> None:
+        """Keep the newest powers for the bar."""
+        powers = [f"{name[:-2]} {value:.1f} W" for name, value in cells.items()
+                  if name.endswith("_W")]  # fmt: skip
+        if powers:
+            self._watts = " · ".join(powers[-4:])
+
+    @contextmanager
+    def bar(self, title: str, seconds: float) -> Iterator[Callable[[float], None]]:
+        """A bar over `seconds`; gives the function that moves it."""
+        if self._quiet:
+            yield lambda _: None
+            return
+        if not self._console.is_terminal:
+            self.say(f"wattui: {title}, {seconds:g} s")
+            yield lambda _: None
+            return
+        from rich.progress import Progress as Bars
+
+        with Bars(*self._columns, console=self._console, transient=True, auto_refresh=False) as bars:
+            task = bars.add_task(title, total=seconds, watts="")
+
+            def move(done_s: float) -> None:
+                bars.update(task, completed=min(done_s, seconds), watts=self._watts, refresh=True)
+
+            yield move
+
+    def summary(self, run: dict[str, Any], csv: Path) -> None:
+        """Print the table of joules per inference."""
+        if not self._quiet:
+            from wattui.tables import print_run
+
+            print_run(self._console, run, csv)
+
+    def incomplete(self, csv: Path, lost_rows: int, reason: str | None) -> None:
+        """Say that rows or run.json could not be written."""
+        what = f"{lost_rows} rows are missing" if lost_rows else "run.json could not be written"
+        self.say(f"wattui: {csv} is incomplete: {what} ({reason or 'unknown'}): make room, repeat")
+
+    def lost(self, reason: str, csv: Path) -> None:
+        """Say that the recorder ended early."""
+        self.say(
+            f"wattui: the recorder stopped ({reason}): what it measured is in {csv}: "
+            f"wattui summary {csv}"
+        )
+
+    def say(self, line: str) -> None:
+        """One line on stderr, if there is one."""
+        try:
+            sys.stderr.write(line + os.linesep)
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # stderr is closed: the exit status has to do

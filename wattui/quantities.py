@@ -1,0 +1,38 @@
+"""Numbers as people read them: one SI prefix for a row, ± to two digits. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+
+
+def prefix_for(values: Sequence[float | None]) -> tuple[float, str]:
+    """Factor and SI prefix that suit the largest of the values."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    for factor, name in _PREFIXES:
+        if largest >= factor * 0.9995:
+            return factor, name
+    return (1.0, "") if largest == 0 else _PREFIXES[-1]
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number to `digits` significant digits without an exponent; – where it is unknown."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, 9)}f}"
+
+
+def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
+    """`29.67 ± 0.12`: decimals follow the second digit of ±; – where the value is unknown."""
+    if value is None:
+        return "–"
+    if plus_minus is None or plus_minus == 0:
+        return number(value / factor)
+    scaled = plus_minus / factor
+    decimals = max(0, min(6, 1 - math.floor(math.log10(scaled))))
+    return f"{value / factor:.{decimals}f} ± {scaled:.{decimals}f}"

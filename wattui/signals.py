@@ -1,0 +1,52 @@
+"""Signals taken one at a time, with who sent them: the terminal, or another process."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TAKEN = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGCHLD,
+    signal.SIGWINCH,
+)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# si_code of a signal that the kernel sent, as a terminal does to its whole foreground group.
+FROM_KERNEL = 0x80
+
+
+class Signals:
+    """Signals wait until `next` takes them; `before` is the mask that a command should have."""
+
+    def __init__(self, before: set[signal.Signals]) -> None:
+        self.before = before
+
+    def next(self, timeout_s: float) -> signal.struct_siginfo | None:
+        """The next signal, or None after the time."""
+        return signal.sigtimedwait(TAKEN, max(0.0, timeout_s))
+
+    def sleep(self, seconds: float) -> signal.struct_siginfo | None:
+        """Wait; returns early with a signal that asks to end."""
+        deadline = time.monotonic() + seconds
+        while (left_s := deadline - time.monotonic()) > 0:
+            found = self.next(left_s)
+            if found and found.si_signo in ENDING:
+                return found
+        return None
+
+
+@contextmanager
+def taken() -> Iterator[Signals]:
+    """Hold signals back for `Signals.next` as long as this lasts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+    try:
+        yield Signals({signal.Signals(number) for number in before})
+    finally:
+        while signal.sigtimedwait(TAKEN, 0):
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,195 @@
+"""Summaries as Rich tables: the one renderer of joules per inference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from wattui.quantities import number, prefix_for, with_uncertainty
+
+FIGURES = (
+    ("total", "total_j_per_inference"),
+    ("dynamic", "dynamic_j_per_inference"),
+    ("marginal", "marginal_j_per_inference"),
+)
+_STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
+
+
+def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
+    """Print the summary of a finished recording."""
+    command = run["command"]
+    subtitle = f"{csv} · {csv.with_suffix('.json')}"
+    if command.get("exit_statuses"):
+        statuses = {status for status in command["exit_statuses"] if status}
+        subtitle += f" · exit {max(statuses) if statuses else 0}"
+    parts: list[Any] = [*summary_parts(run["summary"]), _sampling_line(run)]
+    if not any(_is_power(channel) for source in run["sources"] for channel in source["channels"]):
+        parts[-1:-1] = list(_missing_lines(run["missing"]))
+    _print(console, " ".join(command.get("argv", [])), subtitle, parts)
+
+
+def print_summary(console: Console, summary: dict[str, Any], csv: Path) -> None:
+    """Print a recomputed summary."""
+    _print(console, str(csv), "", list(summary_parts(summary)))
+
+
+def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
+    """Headline, table of domains, tables of labels and repeats, and the flags in words."""
+    running = summary["running"]
+    if running:
+        yield _headline(summary)
+        yield _domains_table(running)
+        groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
+        if groups and summary["headline"]:
+            yield _groups_table(groups, summary["headline"])
+    for flag in summary["flags"]:
+        where = f" {flag['where']}" if flag["where"] else ""
+        yield Text.assemble(
+            ("! ", "bold yellow"), (f"{flag['name']}{where}", "bold"), f"  {flag['text']}"
+        )
+
+
+def _many(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return groups if len(groups) > 1 else []
+
+
+def _headline(summary: dict[str, Any]) -> Text:
+    running, name = summary["running"], summary["headline"]
+    domain = running["domains"].get(name) if name else None
+    text = Text()
+    total = domain and domain["total_j_per_inference"]
+    if total:
+        factor, prefix = prefix_for([total["value"]])
+        figure = with_uncertainty(total["value"], total["plus_minus"], factor)
+        text.append(f"{figure} {prefix}J per inference", "bold green")
+        text.append(f"  {_word(domain['origin'], name)}", _STYLES[domain["origin"]])
+    elif domain and domain["running_j"]:
+        energy = domain["running_j"]
+        factor, prefix = prefix_for([energy["value"]])
+        figure = with_uncertainty(energy["value"], energy["plus_minus"], factor)
+        text.append(f"{figure} {prefix}J while running", "bold green")
+        text.append(f"  {_word(domain['origin'], name)}", _STYLES[domain["origin"]])
+    text.append(f"\n{number(running['seconds'])} s running", "dim")
+    if running["inferences"]:
+        rate = number(running["inferences_per_s"])
+        text.append(f" · {running['inferences']:,} inferences · {rate} inferences/s", "dim")
+    return text
+
+
+def _word(origin: str, channel: str) -> str:
+    return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({channel})"
+
+
+def _domains_table(running: dict[str, Any]) -> Table:
+    table = _table("domain", "idle W", "armed W", "running W", "energy J")
+    known = [
+        domain[key]["value"]
+        for domain in running["domains"].values()
+        for _, key in FIGURES
+        if domain[key]
+    ]
+    factor, prefix = prefix_for(known)
+    if known:
+        for name, _ in FIGURES:
+            table.add_column(f"{name} {prefix}J/inf", justify="right")
+    for channel, domain in running["domains"].items():
+        cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
+        cells.append(_figure(domain["running_j"], 1.0))
+        if known:
+            cells += [_figure(domain[key], factor) for _, key in FIGURES]
+        name = Text(channel, "bold" if channel == "total" else "")
+        if domain["origin"] != "measured":
+            name.append(f" ({domain['origin']})")
+        table.add_row(name, *cells, style=_STYLES[domain["origin"]])
+    return table
+
+
+def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
+    table = _table("running", "s", "inferences", "inf/s", "running W", "energy J")
+    known = [
+        group["domains"][channel][key]["value"]
+        for group in groups
+        for _, key in FIGURES
+        if group["domains"][channel][key]
+    ]
+    factor, prefix = prefix_for(known)
+    for name, _ in FIGURES if known else ():
+        table.add_column(f"{name} {prefix}J/inf", justify="right")
+    for group in groups:
+        domain = group["domains"][channel]
+        cells = [
+            number(group["seconds"]),
+            f"{group['inferences']:,}" if group["inferences"] else "–",
+            number(group["inferences_per_s"]),
+            number(domain["running_w"]),
+            _figure(domain["running_j"], 1.0),
+        ]
+        cells += [_figure(domain[key], factor) for _, key in FIGURES] if known else []
+        name = group["label"] or f"repeat {group['repeat']}"
+        table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
+    return table
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for place, title in enumerate(titles):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+    return table
+
+
+def _figure(value: dict[str, Any] | None, factor: float) -> str:
+    return with_uncertainty(value["value"], value["plus_minus"], factor) if value else "–"
+
+
+def _sampling_line(run: dict[str, Any]) -> Text:
+    sampling = run["sampling"]
+    late = sampling["lateness_ms"]
+    readers = ", ".join(
+        f"{source['name']} by {source['reader']}"
+        for source in run["sources"]
+        if any(_is_power(channel) or channel["unit"] in "JW" for channel in source["channels"])
+    )
+    return Text(
+        f"{number(sampling['rate_achieved_hz'], 3)} of {sampling['rate_asked_hz']:g} Hz"
+        + (f" · late {late['p99_ms']:.1f} ms p99" if late else "")
+        + f" · recorder {sampling['own_cpu_pct_of_core']:.1f} % of a core · {readers}",
+        "dim",
+    )
+
+
+def _missing_lines(missing: list[dict[str, str]]) -> Iterator[Text]:
+    for refusal in missing:
+        text = Text.assemble(("– ", "dim"), (refusal["source"], "bold"), f"  {refusal['reason']}")
+        if refusal["remedy"]:
+            text.append(f"\n  mend: {refusal['remedy']}", "dim")
+        yield text
+
+
+def _is_power(channel: dict[str, Any]) -> bool:
+    return channel["unit"] in ("J", "W") and channel["origin"] == "measured"
+
+
+def _print(console: Console, title: str, subtitle: str, parts: list[Any]) -> None:
+    spaced: list[Any] = []
+    for part in parts:
+        if spaced and (isinstance(part, Table) or isinstance(spaced[-1], Table)):
+            spaced.append(Text())
+        spaced.append(part)
+    console.print(
+        Panel(
+            Group(*spaced),
+            title=Text(title, "bold", overflow="ellipsis", no_wrap=True),
+            subtitle=Text(subtitle, "dim") if subtitle else None,
+            title_align="left",
+            subtitle_align="left",
+            border_style="dim",
+            padding=(0, 1),
+            expand=False,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Computes: the place of the bundled workloads."""

@@ -27,7 +27,7 @@ from recorders.marks import CountPages
 from recorders.probe import Found, Wanted, probe
 from recorders.recorder import Recorder
 from recorders.rows import Layout
-from recorders.runfile import RunFile, RunFileExists, write_json
+from recorders.runfile import RunFile, RunFileExistsError, write_json
 from recorders.summary import summarise
 
 FORMAT_VERSION = 1
@@ -44,9 +44,8 @@ class Outlet:
 
     def send(self, message: wire.Message) -> None:
         """Send or keep; rows are dropped while earlier messages wait."""
-        if self._rest and message["t"] == "row":
-            return self._push()
-        self._rest += wire.encode(message)
+        if not (self._rest and message["t"] == "row"):
+            self._rest += wire.encode(message)
         self._push()
 
     def finish(self, message: wire.Message) -> None:
@@ -91,7 +90,7 @@ def main() -> int:
     path = Path(config["csv"]) if config["csv"] else None
     try:
         file = RunFile(path, layout.header, config["force"]) if path else None
-    except RunFileExists as error:
+    except RunFileExistsError as error:
         outlet.finish({"t": "error", "code": "exists", "text": str(error)})
         return 2
     except OSError as error:

@@ -54,7 +54,7 @@ class Client:
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
         self._on_message = on_message or (lambda _: None)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this
         self._lines = wire.Lines()
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()
@@ -65,8 +65,10 @@ class Client:
             stderr=self._errors,
             start_new_session=True,
         )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self._to, self._from = self.process.stdin.fileno(), self.process.stdout.fileno()
+        to, back = self.process.stdin, self.process.stdout
+        assert to is not None
+        assert back is not None
+        self._to, self._from = to.fileno(), back.fileno()
         settings = asdict(config)
         for name in ("csv", "replay"):
             settings[name] = str(settings[name].absolute()) if settings[name] else None

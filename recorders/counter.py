@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 Event = Literal["gap", "reset", "stuck", "moving"]
@@ -179,5 +180,5 @@ def mirrored(first: Sequence[float], second: Sequence[float]) -> bool:
 
 def update_period_s(changes_ns: Sequence[int]) -> float | None:
     """Median time between the moments at which a counter was seen to change, or None."""
-    steps = sorted(b - a for a, b in zip(changes_ns, changes_ns[1:], strict=False))
+    steps = sorted(b - a for a, b in pairwise(changes_ns))
     return steps[len(steps) // 2] * 1e-9 if steps else None

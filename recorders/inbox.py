@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -97,10 +98,8 @@ class Inbox:
         if descriptor == self._control_fd:
             self._send(reply)
         elif link := self._sockets.get(descriptor):
-            try:
+            with contextlib.suppress(OSError):  # the asker may be gone; its `bye` follows
                 link.sendall(wire.encode(reply))
-            except OSError:
-                pass  # the asker is gone; its `bye` follows
 
     def _drop(self, descriptor: int) -> None:
         self._watched.remove(descriptor)

@@ -204,9 +204,9 @@ def _accelerators() -> Iterator[Callable[[], object]]:
     torch: Any = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized():
         yield torch.cuda.synchronize
-    if torch is not None and getattr(getattr(torch, "backends", None), "mps", None):
-        if torch.backends.mps.is_available():
-            yield torch.mps.synchronize
+    mps: Any = getattr(getattr(torch, "backends", None), "mps", None)
+    if mps is not None and mps.is_available():
+        yield torch.mps.synchronize
     cupy: Any = sys.modules.get("cupy")
     if cupy is not None and hasattr(cupy, "cuda"):
         yield cupy.cuda.runtime.deviceSynchronize
@@ -214,7 +214,7 @@ def _accelerators() -> Iterator[Callable[[], object]]:
     if jax is not None and hasattr(jax, "device_put"):
         for device in jax.devices():
             # A device runs its queue in order: when this small copy is there, so is the rest.
-            yield lambda device=device: (jax.device_put(0.0, device) + 0).block_until_ready()
+            yield (jax.device_put(0.0, device) + 0).block_until_ready
 
 
 os.register_at_fork(after_in_child=detach)

@@ -10,7 +10,6 @@ from recorders.source import Channel, Fatal, Gone, Reading, Source, SourceError
 from recorders.worker import Result, Worker
 
 
-
 class Meter:
     """Turns one channel's readings into cells."""
 
@@ -95,5 +94,3 @@ class Feed:
         if self.worker:
             self.worker.stop()
         self.source.close()
-
-

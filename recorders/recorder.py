@@ -230,9 +230,7 @@ class Recorder:
             utc = self._utc_text(self._clock.utc_ns(row.time_ns))
             count = "" if row.count is None else row.count
             event = rows.quote(row.event)
-            self._file.write(
-                f"{time_text},{utc},{row.where},{event},{count},{','.join(cells)}\n"
-            )
+            self._file.write(f"{time_text},{utc},{row.where},{event},{count},{','.join(cells)}\n")
 
     def _enter(self, phase: Phase | None) -> None:
         """Rows from now on belong to this phase."""
@@ -308,7 +306,7 @@ class Recorder:
         times = os.times()
         return {
             "rate_asked_hz": self._rate_hz,
-            "rate_achieved_hz": ticker.ticks / elapsed_s if elapsed_s > 0 else None,
+            "rate_achieved_hz": ticker.rate_hz,
             "ticks": ticker.ticks,
             "missed": ticker.missed,
             "lateness_ms": asdict(lateness) if lateness else None,

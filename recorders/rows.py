@@ -20,9 +20,7 @@ class Row:
 
     __slots__ = ("cells", "count", "event", "time_ns", "total_j", "total_w", "totals", "where")
 
-    def __init__(
-        self, time_ns: int, where: str, event: str, count: int | None, width: int
-    ) -> None:
+    def __init__(self, time_ns: int, where: str, event: str, count: int | None, width: int) -> None:
         self.time_ns = time_ns
         self.where = where
         self.event = event
@@ -88,6 +86,7 @@ class UtcText:
         self._text = ""
 
     def __call__(self, utc_ns: int) -> str:
+        """The text of one moment."""
         second, rest_ns = divmod(utc_ns, 1_000_000_000)
         if second != self._second:
             self._second = second

@@ -14,7 +14,7 @@ from recorders.phases import LOADING, RUNNING
 PENDING_LIMIT_BYTES = 64 * 2**20
 
 
-class RunFileExists(Exception):
+class RunFileExistsError(Exception):
     """The file is there already and was not to be replaced."""
 
 
@@ -23,14 +23,14 @@ class RunFile:
     after an OSError (a full disk), and goes on where it stopped."""
 
     def __init__(self, path: Path, header: str, force: bool = False) -> None:
-        """Create the file. Raises RunFileExists, or OSError where it cannot be written."""
+        """Create the file. Raises RunFileExistsError, or OSError where it cannot be written."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
-            raise RunFileExists(str(clash))
+            raise RunFileExistsError(str(clash))
         try:
             self._descriptor = os.open(path, flags, 0o644)
         except FileExistsError:
-            raise RunFileExists(str(path)) from None
+            raise RunFileExistsError(str(path)) from None
         self.path = path
         self._written = 0
         self._pending = bytearray()

@@ -33,7 +33,8 @@ class Channel:
     `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated,
     anything else (pct, MiB, C, MHz) a gauge that is written as it was read. A counter wraps at
     `range_j`, is not believed above `bound_w`, and is stuck when it `always_moves` and does not.
-    Its power is not drawn over less than `settle_s`. `remarks` (integrated, mig) are noted in the run file.
+    Its power is not drawn over less than `settle_s`. `remarks` (integrated, mig) are noted in
+    the run file.
     """
 
     name: str

@@ -57,7 +57,7 @@ def spans(reduction: Reduction) -> list[Span]:
 def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
     """Mean power between the per-second readings of a span, its edges included, watts."""
     points = reduction.seconds.get(channel)
-    known = set(points.between(span.start_s, span.end_s) if points else ())
+    known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
     for row in reduction.events:
         if row.time_s in (span.start_s, span.end_s) and channel in row.energy_j:
             known.add((row.time_s, row.energy_j[channel]))

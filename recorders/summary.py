@@ -183,9 +183,7 @@ class _Arithmetic:
         idle_w, armed_w = mean_power_w(self._idle, channel), mean_power_w(armed, channel)
         energy_j = _sum([span.energy_j.get(channel) for span in running])
         if energy_j is None or seconds <= 0:
-            return Domain(
-                origin(channel), idle_w, armed_w, None, None, None, None, None
-            )
+            return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
         edges_j = self._edges_j(channel, energy_j / seconds, len(running))
         return Domain(
             origin(channel),

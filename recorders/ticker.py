@@ -27,6 +27,13 @@ class Ticker:
         """CLOCK_MONOTONIC of the next tick."""
         return self._start_ns + self._number * self.period_ns
 
+    @property
+    def rate_hz(self) -> float | None:
+        """Ticks a second from the first to the last, or None before the second."""
+        if self._last_ns is None or self.ticks < 2:
+            return None
+        return (self.ticks - 1) * 1e9 / (self._last_ns - self._start_ns)
+
     def tick(self, now_ns: int) -> None:
         """Note that the tick due was served at `now_ns` and go on to the next one ahead."""
         self.lateness.add(now_ns - self.deadline_ns)

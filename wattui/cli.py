@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run wattui; returns the exit status. No exception leaves this function."""
+    """Run wattui; returns the exit status. Errors become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _main(arguments)
@@ -49,6 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; say nothing at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except Exception as error:  # a person gets one line, never a traceback
+        if os.environ.get("WATTUI_TRACEBACK"):
+            raise
+        _say(
+            f"wattui: {type(error).__name__}: {error}: this is a fault in wattui: "
+            "set WATTUI_TRACEBACK=1 for its place, and report it"
+        )
+        return WattuiError.status
 
 
 def _main(arguments: list[str]) -> int:
@@ -102,34 +111,68 @@ def main_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--rate", type=float, metavar="HZ", help="samples per second, up to 1000 (default: 10)"
     )
-    out.add_argument("--all-gpus", action="store_true", default=None,
-                     help="record GPUs that CUDA_VISIBLE_DEVICES hides as well")  # fmt: skip
-    out.add_argument("--require", action="append", default=[], metavar="WHAT",
-                     choices=("measured", "gpu", "dram"),
-                     help="refuse to start without: measured, gpu or dram energy")  # fmt: skip
-    out.add_argument("--estimate", action=argparse.BooleanOptionalAction, default=None,
-                     help="estimate processor power where none is measured (default: on)")  # fmt: skip
+    out.add_argument(
+        "--all-gpus",
+        action="store_true",
+        default=None,
+        help="record GPUs that CUDA_VISIBLE_DEVICES hides as well",
+    )
+    out.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        choices=("measured", "gpu", "dram"),
+        help="refuse to start without: measured, gpu or dram energy",
+    )
+    out.add_argument(
+        "--estimate",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="estimate processor power where none is measured (default: on)",
+    )
     out.add_argument("--tdp", type=float, metavar="W", help="thermal design power to estimate from")
-    out.add_argument("--simulate", action="store_true",
-                     help="add a made-up power curve (sim_ columns), to try things out")  # fmt: skip
+    out.add_argument(
+        "--simulate",
+        action="store_true",
+        help="add a made-up power curve (sim_ columns), to try things out",
+    )
     when = parser.add_argument_group("phases")
     when.add_argument("--idle", type=float, metavar="S", help="idle baseline before (default: 10)")
     when.add_argument("--idle-after", type=float, metavar="S", help="and after (default: 0)")
-    when.add_argument("--cooldown", type=float, metavar="S",
-                      help="rest between repeats and before --idle-after (default: 10)")  # fmt: skip
-    when.add_argument("--repeats", type=int, default=1, metavar="N",
-                      help="run the command N times, each as a fresh process")  # fmt: skip
+    when.add_argument(
+        "--cooldown",
+        type=float,
+        metavar="S",
+        help="rest between repeats and before --idle-after (default: 10)",
+    )
+    when.add_argument(
+        "--repeats",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run the command N times, each as a fresh process",
+    )
     when.add_argument("--label", default="", metavar="TEXT", help="label of the running phases")
-    when.add_argument("--phase-match", metavar="REGEX",
-                      help="begin a phase at each line of output that matches; groups (?P<phase>) "
-                      "and (?P<label>) name it")  # fmt: skip
+    when.add_argument(
+        "--phase-match",
+        metavar="REGEX",
+        help="begin a phase at each line of output that matches; groups (?P<phase>) "
+        "and (?P<label>) name it",
+    )
     count = parser.add_argument_group("counting inferences")
     count.add_argument("--inferences", type=int, metavar="N", help="the command makes N inferences")
-    count.add_argument("--count-match", metavar="REGEX",
-                       help="count each line of output that matches: its first group, or one; "
-                       "(?P<total>) holds a running total")  # fmt: skip
-    parser.add_argument("--completion", choices=("bash", "zsh", "tcsh"),
-                        help="print a completion script for this shell")  # fmt: skip
+    count.add_argument(
+        "--count-match",
+        metavar="REGEX",
+        help="count each line of output that matches: its first group, or one; "
+        "(?P<total>) holds a running total",
+    )
+    parser.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "tcsh"),
+        help="print a completion script for this shell",
+    )
     return parser
 
 
@@ -169,8 +212,12 @@ def _mark_parser() -> argparse.ArgumentParser:
         "PHASE. Outside a recording it does nothing. From a shell, quicker: "
         'echo running b32 > "$WATTUI_RUN/mark"',
     )
-    parser.add_argument("phase", nargs="?", metavar="PHASE",
-                        help="idle, armed, warmup, running, cooldown or a name of your own")  # fmt: skip
+    parser.add_argument(
+        "phase",
+        nargs="?",
+        metavar="PHASE",
+        help="idle, armed, warmup, running, cooldown or a name of your own",
+    )
     parser.add_argument("--label", default="", metavar="TEXT", help="what runs in it")
     parser.add_argument("--end", action="store_true", help="end the phase, begin none")
     parser.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
@@ -204,10 +251,9 @@ _SUBCOMMANDS = {
 
 
 def _say(line: str) -> None:
-    try:
+    # Where stderr is closed the exit status has to do.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
-    except (OSError, ValueError, AttributeError):
-        pass  # stderr is closed: the exit status has to do
 
 
 if __name__ == "__main__":

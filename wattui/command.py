@@ -35,10 +35,14 @@ class Outcome:
 
 def find_program(name: str, environ: Mapping[str, str]) -> str:
     """The program's path, as a shell would find it; raises NotStartedError."""
-    places = [name] if "/" in name else [
-        os.path.join(directory or ".", name)
-        for directory in environ.get("PATH", os.defpath).split(os.pathsep)
-    ]  # fmt: skip
+    places = (
+        [name]
+        if "/" in name
+        else [
+            os.path.join(directory or ".", name)
+            for directory in environ.get("PATH", os.defpath).split(os.pathsep)
+        ]
+    )
     for path in places:
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
@@ -62,7 +66,7 @@ def run(
     streams that were closed when wattui was started. Raises NotStartedError.
     """
     taps = Taps(on_output) if on_output else None
-    actions = [(os.POSIX_SPAWN_CLOSE, stream) for stream in closed]
+    actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_CLOSE, stream) for stream in closed]
     actions += taps.file_actions() if taps else []
     try:
         pid = os.posix_spawn(

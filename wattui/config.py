@@ -53,8 +53,9 @@ def load(path: Path) -> Settings:
 
 def merged(settings: Settings, given: dict[str, Any], where: str) -> Settings:
     """Settings with the given keys put in; raises UsageError for unknown keys and wrong types."""
-    kinds = {field.name: bool if isinstance(field.default, bool) else float
-             for field in fields(Settings)}  # fmt: skip
+    kinds = {
+        field.name: bool if isinstance(field.default, bool) else float for field in fields(Settings)
+    }
     for key, value in given.items():
         if key not in kinds:
             known = ", ".join(sorted(kinds))
@@ -78,7 +79,7 @@ def checked(settings: Settings, where: str) -> Settings:
         if not 0 <= value <= 86_400:
             raise UsageError(f"{where}: {name} = {value:g}: give 0 to 86400 seconds")
     if settings.tdp_w is not None and not 0 < settings.tdp_w <= 10_000:
-        raise UsageError(f"{where}: {settings.tdp_w:g} W is no thermal design power: give 1 to 10000")
+        raise UsageError(f"{where}: a TDP of {settings.tdp_w:g} W: give 1 to 10000")
     return settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,8 +32,9 @@ class Progress:
 
     def row(self, cells: dict[str, float]) -> None:
         """Keep the newest powers for the bar."""
-        powers = [f"{name[:-2]} {value:.1f} W" for name, value in cells.items()
-                  if name.endswith("_W")]  # fmt: skip
+        powers = [
+            f"{name[:-2]} {value:.1f} W" for name, value in cells.items() if name.endswith("_W")
+        ]
         if powers:
             self._watts = " · ".join(powers[-4:])
 
@@ -49,7 +50,9 @@ class Progress:
             return
         from rich.progress import Progress as Bars
 
-        with Bars(*self._columns, console=self._console, transient=True, auto_refresh=False) as bars:
+        with Bars(
+            *self._columns, console=self._console, transient=True, auto_refresh=False
+        ) as bars:
             task = bars.add_task(title, total=seconds, watts="")
 
             def move(done_s: float) -> None:
@@ -78,8 +81,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """One line on stderr, if there is one."""
-        try:
-            sys.stderr.write(line + os.linesep)
+        # Where stderr is closed the exit status has to do.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(line + "\n")
             sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            pass  # stderr is closed: the exit status has to do

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,9 @@ def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
     running = summary["running"]
     if running:
         yield _headline(summary)
-        yield _domains_table(running)
+        yield _power_table(running)
+        if table := _inference_table(running):
+            yield table
         groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
         if groups and summary["headline"]:
             yield _groups_table(groups, summary["headline"])
@@ -63,8 +65,8 @@ def _headline(summary: dict[str, Any]) -> Text:
     running, name = summary["running"], summary["headline"]
     domain = running["domains"].get(name) if name else None
     text = Text()
-    total = domain and domain["total_j_per_inference"]
-    if total:
+    total = domain["total_j_per_inference"] if domain else None
+    if domain and total:
         factor, prefix = prefix_for([total["value"]])
         figure = with_uncertainty(total["value"], total["plus_minus"], factor)
         text.append(f"{figure} {prefix}J per inference", "bold green")
@@ -86,51 +88,48 @@ def _word(origin: str, channel: str) -> str:
     return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({channel})"
 
 
-def _domains_table(running: dict[str, Any]) -> Table:
+def _power_table(running: dict[str, Any]) -> Table:
     table = _table("domain", "idle W", "armed W", "running W", "energy J")
-    known = [
-        domain[key]["value"]
-        for domain in running["domains"].values()
-        for _, key in FIGURES
-        if domain[key]
-    ]
-    factor, prefix = prefix_for(known)
-    if known:
-        for name, _ in FIGURES:
-            table.add_column(f"{name} {prefix}J/inf", justify="right")
     for channel, domain in running["domains"].items():
         cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
         cells.append(_figure(domain["running_j"], 1.0))
-        if known:
-            cells += [_figure(domain[key], factor) for _, key in FIGURES]
-        name = Text(channel, "bold" if channel == "total" else "")
-        if domain["origin"] != "measured":
-            name.append(f" ({domain['origin']})")
-        table.add_row(name, *cells, style=_STYLES[domain["origin"]])
+        table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
 
-def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
-    table = _table("running", "s", "inferences", "inf/s", "running W", "energy J")
-    known = [
-        group["domains"][channel][key]["value"]
-        for group in groups
-        for _, key in FIGURES
-        if group["domains"][channel][key]
-    ]
+def _inference_table(running: dict[str, Any]) -> Table | None:
+    domains = running["domains"]
+    factor, prefix, titles = _per_inference(domains.values())
+    if not titles:
+        return None
+    table = _table(f"{prefix}J per inference", *titles)
+    for channel, domain in domains.items():
+        cells = [_figure(domain[key], factor) for _, key in FIGURES]
+        table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
+    return table
+
+
+def _per_inference(domains: Iterable[dict[str, Any]]) -> tuple[float, str, tuple[str, ...]]:
+    """Factor, prefix and titles of the figures per inference; no titles where nothing is known."""
+    known = [domain[key]["value"] for domain in domains for _, key in FIGURES if domain[key]]
     factor, prefix = prefix_for(known)
-    for name, _ in FIGURES if known else ():
-        table.add_column(f"{name} {prefix}J/inf", justify="right")
+    return factor, prefix, tuple(title for title, _ in FIGURES) if known else ()
+
+
+def _name(channel: str, domain: dict[str, Any]) -> Text:
+    name = Text(channel, "bold" if channel == "total" else "")
+    return name if domain["origin"] == "measured" else name.append(f" ({domain['origin']})")
+
+
+def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
+    factor, prefix, titles = _per_inference(group["domains"][channel] for group in groups)
+    titles = tuple(f"{title} {prefix}J" for title in titles)
+    table = _table(f"running, {channel}", "s", "inf/s", "W", *titles)
     for group in groups:
         domain = group["domains"][channel]
-        cells = [
-            number(group["seconds"]),
-            f"{group['inferences']:,}" if group["inferences"] else "–",
-            number(group["inferences_per_s"]),
-            number(domain["running_w"]),
-            _figure(domain["running_j"], 1.0),
-        ]
-        cells += [_figure(domain[key], factor) for _, key in FIGURES] if known else []
+        cells = [number(group["seconds"]), number(group["inferences_per_s"])]
+        cells.append(number(domain["running_w"]))
+        cells += [_figure(domain[key], factor) for _, key in FIGURES] if titles else []
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table

@@ -148,9 +148,7 @@ class Nvml:
             ),
             (
                 Channel(f"{gpu}_temp", "C"),
-                lambda: float(
-                    nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
-                ),
+                lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
             ),
             (
                 Channel(f"{gpu}_clock", "MHz"),

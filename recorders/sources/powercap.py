@@ -31,7 +31,7 @@ _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
 
 GROUP_REMEDY = (
     "sudo groupadd -f rapl && sudo usermod -aG rapl $USER && "
-    "echo 'SUBSYSTEM==\"powercap\", ACTION==\"add|change\", "
+    'echo \'SUBSYSTEM=="powercap", ACTION=="add|change", '
     'RUN+="/bin/sh -c \\"chgrp rapl /sys%p/energy_uj; chmod 0440 /sys%p/energy_uj\\""\' '
     "| sudo tee /etc/udev/rules.d/60-rapl.rules && sudo udevadm control --reload && "
     "sudo udevadm trigger --subsystem-match=powercap   (then log in again)"
@@ -241,9 +241,7 @@ def _look(
     return looks
 
 
-def _without_mirrors(
-    zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]
-) -> list[Zone]:
+def _without_mirrors(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:
     """Drop the dies that show another die's counter; a lone die is its package."""
     kept: list[Zone] = []
     for zone in zones:

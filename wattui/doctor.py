@@ -1,0 +1,127 @@
+"""`wattui doctor`: every source with a live reading, or why it is missing and what mends it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from recorders.client import Client, Config, RecorderError
+from recorders.wire import Message
+from wattui.config import config_path
+from wattui.errors import WattuiError
+
+LOOK_S = 2.0
+RATE_HZ = 50.0
+
+
+def main(as_json: bool, all_gpus: bool) -> int:
+    """Look for two seconds, then report on stdout. Raises WattuiError."""
+    report = examine(all_gpus)
+    if as_json:
+        json.dump(report, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        _print(report)
+    return 0
+
+
+def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
+    """Sources with their newest readings and update periods, and what is missing.
+
+    Raises WattuiError where the recorder cannot start.
+    """
+    latest: dict[str, float] = {}
+
+    def keep(message: Message) -> None:
+        if message["t"] == "row":
+            latest.update(message["cells"])
+
+    try:
+        client = Client(Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus), keep)
+        client.wait_ready()
+        client.request(do="rows", rate_hz=RATE_HZ)
+        end = time.monotonic() + look_s
+        while (left_s := end - time.monotonic()) > 0:
+            client.poll(left_s)
+        run = client.finish()["run"]
+    except RecorderError as error:
+        raise WattuiError(f"the recorder cannot start ({error})") from None
+    return {
+        "sources": [_source(source, latest, run["update_periods_s"]) for source in run["sources"]],
+        "missing": run["missing"],
+        "host": run["host"],
+        "versions": run["versions"],
+        "scheduler": run["scheduler"],
+        "lateness_ms": run["sampling"]["lateness_ms"],
+        "config": str(config_path()),
+    }
+
+
+def _source(
+    source: dict[str, Any], latest: dict[str, float], periods_s: dict[str, float]
+) -> dict[str, Any]:
+    readings = []
+    for channel in source["channels"]:
+        name = channel["name"]
+        energy = channel["unit"] in ("J", "W")
+        column = f"{name}_W" if energy else f"{name}_{channel['unit']}"
+        readings.append(
+            {
+                "channel": name,
+                "value": latest.get(column),
+                "unit": "W" if energy else channel["unit"],
+                "origin": channel["origin"],
+                "update_period_s": periods_s.get(name),
+                "remarks": channel["remarks"],
+            }
+        )
+    return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": readings}
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    host, late = report["host"], report["lateness_ms"]
+    console.print(f"[bold]{host['processor'] or host['system']}[/]  [dim]{host['system']}[/]")
+    for line in _source_lines(report["sources"]):
+        console.print(line, highlight=False)
+    for refusal in report["missing"]:
+        console.print(
+            f"\n[bold red]✗[/] [bold]{refusal['source']}[/]  {refusal['reason']}", highlight=False
+        )
+        if refusal["remedy"]:
+            console.print("  mend it with:", style="dim")
+            console.print(f"  {refusal['remedy']}", markup=False, highlight=False, soft_wrap=True)
+    late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
+    console.print(f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}")
+    console.print(f"[dim]settings   {report['config']}", soft_wrap=True)
+
+
+def _source_lines(sources: list[dict[str, Any]]) -> Iterator[str]:
+    for source in sources:
+        made_up = any(reading["origin"] == "estimated" for reading in source["readings"])
+        sign = "[bold yellow]~[/]" if made_up else "[bold green]✓[/]"
+        yield f"\n{sign} [bold]{source['name']}[/]  [dim]read by {source['reader']}[/]"
+        for reading in source["readings"]:
+            yield _reading_line(reading)
+        for name, fact in source["devices"].items():
+            if name == "basis":
+                yield f"  [dim]{fact}[/]"
+            elif isinstance(fact, dict) and "uuid" in fact:
+                yield f"  [dim]{name}: {fact['name']}, {fact['uuid']}, {fact['reading']}[/]"
+
+
+def _reading_line(reading: dict[str, Any]) -> str:
+    value, unit = reading["value"], reading["unit"]
+    shown = "no reading yet" if value is None else f"{value:8.1f} {'%' if unit == 'pct' else unit}"
+    if value is None and reading["channel"] == "command_cpu":
+        shown = "while a command runs"
+    period_s = reading["update_period_s"]
+    period = f"  [dim]updated every {1000 * period_s:.3g} ms[/]" if period_s else ""
+    notes = [*reading["remarks"], *([reading["origin"]] if reading["origin"] != "measured" else [])]
+    words = f"  [yellow]{', '.join(notes)}[/]" if notes else ""
+    return f"  {reading['channel']:<14}{shown}{period}{words}"

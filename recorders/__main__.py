@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,8 @@ from recorders.summary import summarise
 
 FORMAT_VERSION = 1
 COMMAND_GRACE_S = 2.0
+# The sampling thread never waits longer than this for a thread that reads a slow source.
+SWITCH_S = 0.0001
 
 
 class Outlet:
@@ -96,11 +96,13 @@ def main() -> int:
     except OSError as error:
         outlet.finish({"t": "error", "code": "unwritable", "text": str(error.strerror)})
         return 2
-    directory = Path(tempfile.mkdtemp(prefix="wattui-", dir=_private_place()))
+    directory = _private_directory()
     try:
         return _record(config, found, layout, path, file, directory, outlet, scheduler)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        for entry in directory.iterdir():
+            entry.unlink(missing_ok=True)
+        directory.rmdir()
 
 
 _HEADS = {"measured": "", "gpu": "gpu", "dram": "dram"}
@@ -127,7 +129,7 @@ def _record(
     run = {
         "format": FORMAT_VERSION,
         "status": "recording",
-        "versions": versions(),
+        "versions": versions(config["version"]),
         "host": host_facts(Path(config.get("root", "/"))),
         "clock": {
             "name": "CLOCK_MONOTONIC",
@@ -150,6 +152,7 @@ def _record(
     run = wire.decode(wire.encode(_finite(run)))
     _write_json(path, run)
     gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
     outlet.send(
         {
             "t": "ready",
@@ -218,9 +221,13 @@ def _run_on_time() -> str:
     return "SCHED_RR"
 
 
-def _private_place() -> str | None:
-    place = os.environ.get("XDG_RUNTIME_DIR")
-    return place if place and os.access(place, os.W_OK) else None
+def _private_directory() -> Path:
+    """A new directory for the marks, for this user alone."""
+    places = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")
+    place = next(place for place in places if place and os.access(place, os.W_OK))
+    directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
+    directory.mkdir(mode=0o700)
+    return directory
 
 
 def _end_command(pid: int) -> None:

@@ -6,14 +6,13 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from recorders import marks, wire
 
@@ -42,6 +41,7 @@ class Config:
     require: Sequence[str] = ()
     simulate: bool = False
     replay: Path | None = None
+    version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,7 +54,6 @@ class Client:
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
         self._on_message = on_message or (lambda _: None)
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as this
         self._lines = wire.Lines()
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()
@@ -62,7 +61,7 @@ class Client:
             [sys.executable, "-P", "-m", "recorders"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
         to, back = self.process.stdin, self.process.stdout
@@ -106,11 +105,10 @@ class Client:
 
     def close(self) -> None:
         """Let go of the recorder; it finishes its file by itself."""
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
         self.process.wait()
-        self._errors.close()
 
     def _write(self, message: wire.Message) -> None:
         data = wire.encode(message)
@@ -146,8 +144,8 @@ class Client:
 
     def _died(self) -> RecorderError:
         status = self.process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        errors = self.process.stderr.read() if self.process.stderr else b""
+        lines = errors.decode(errors="replace").strip().splitlines()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return RecorderError("died", lines[-1] if lines else how)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("wattui", "psutil", "nvidia-ml-py", "pyRAPL")
+PACKAGES = ("psutil", "pynvml", "pyRAPL")
 
 
 def host_facts(root: Path = Path("/")) -> dict[str, Any]:
@@ -32,14 +31,14 @@ def host_facts(root: Path = Path("/")) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Python and the packages that measure."""
+def versions(wattui: str | None) -> dict[str, str]:
+    """Python, wattui, and the loaded packages that measure."""
     found = {"python": sys.version.split()[0]}
+    if wattui:
+        found["wattui"] = wattui
     for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        if version := getattr(sys.modules.get(name), "__version__", None):
+            found[name] = str(version)
     return found
 
 

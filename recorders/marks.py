@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal
 
+TYPE_CHECKING = False  # the name that type checkers know; importing typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+    from typing import Any, Literal
+
+    Sync = Literal["auto"] | bool | None
 
 ENVIRONMENT = "WATTUI_RUN"
 SOCKET, PIPE, PAGE_PREFIX = "socket", "mark", "count-"
 PAGE_BYTES = 8
 ANSWER_S = 5.0
-
-Sync = Literal["auto"] | bool | None
 
 
 # ---------------------------------------------------------------- the command's end

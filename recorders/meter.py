@@ -13,11 +13,12 @@ from recorders.worker import Result, Worker
 class Meter:
     """Turns one channel's readings into cells."""
 
-    __slots__ = ("_layout", "channel", "counter", "gone")
+    __slots__ = ("_in_total", "_place", "channel", "counter", "gone")
 
     def __init__(self, channel: Channel, layout: Layout) -> None:
         self.channel = channel
-        self._layout = layout
+        self._place = layout.place[channel.name]
+        self._in_total = channel.in_total
         self.gone = False
         self.counter: Counter | Integrator | None = None
         if channel.unit == "J":
@@ -33,11 +34,11 @@ class Meter:
         if isinstance(value, SourceError):
             return self.fail(value)
         if counter is None:
-            self._layout.set_gauge(row, self.channel, value)
+            row.cells[self._place] = f"{value:.2f}"
             return None
         event = counter.update(value, reading.time_ns)
         if not counter.stuck:
-            self._layout.set_energy(row, self.channel, counter.energy_j, counter.power_w)
+            row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
         return event
 
     def fail(self, error: SourceError) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -28,6 +27,7 @@ APART_NS = 2_000_000
 EDGE_NS, SLOW_NS, EDGE_READS = 500_000, 20_000_000, 3
 EDGE_WAIT_S = 0.5
 FLUSH_NS = 500_000_000
+SLEEP_LOOK_NS = 50_000_000
 WAKE_S = 0.5
 
 Send = Callable[[Message], None]
@@ -68,9 +68,11 @@ class Recorder:
         self._feed_ns = 0
         self._feed_due_ns = 0
         self._flush_due_ns = 0
+        self._sleep_look_ns = 0
         self._write_error: OSError | None = None
         self._stopping = False
         self._edge([], None)
+        self._start_cpu_s = time.process_time()
         self._ticker = Ticker(rate_hz, clock.start_ns)
         self._ticker.tick(clock.start_ns)
         self._first_notes()
@@ -102,10 +104,7 @@ class Recorder:
             self._file.close()
 
     def _tick(self, now_ns: int) -> None:
-        if slept_s := self._clock.slept_s():
-            self._wake_up(slept_s)
-        elif now_ns - self._ticker.deadline_ns > max(10**9, 3 * self._ticker.period_ns):
-            self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
+        self._notice_pause(now_ns)
         for feed, worker in self._workers:
             for result in worker.results():
                 self._fill(feed, result, self._pending)
@@ -196,6 +195,17 @@ class Recorder:
             name = meter.channel.name
             noted = event in ("stuck", "moving")
             self._happened.append(f"note:{event} {name}" if noted else f"{event}:{name}")
+
+    def _notice_pause(self, now_ns: int) -> None:
+        """Gaps where the machine slept or the recorder was stopped."""
+        late_ns = now_ns - self._ticker.deadline_ns
+        if now_ns < self._sleep_look_ns and late_ns < 10**9:
+            return
+        self._sleep_look_ns = now_ns + SLEEP_LOOK_NS
+        if slept_s := self._clock.slept_s():
+            self._wake_up(slept_s)
+        elif late_ns > max(10**9, 3 * self._ticker.period_ns):
+            self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
 
     def _wake_up(self, slept_s: float) -> None:
         for feed in self._feeds:
@@ -303,7 +313,7 @@ class Recorder:
         ticker = self._ticker
         elapsed_s = (self._clock.monotonic_ns() - self._clock.start_ns) * 1e-9
         lateness, interval = ticker.lateness.spread(), ticker.interval.spread()
-        times = os.times()
+        own_s = time.process_time() - self._start_cpu_s
         return {
             "rate_asked_hz": self._rate_hz,
             "rate_achieved_hz": ticker.rate_hz,
@@ -311,10 +321,8 @@ class Recorder:
             "missed": ticker.missed,
             "lateness_ms": asdict(lateness) if lateness else None,
             "interval_ms": asdict(interval) if interval else None,
-            "own_cpu_s": times.user + times.system,
-            "own_cpu_pct_of_core": 100 * (times.user + times.system) / elapsed_s
-            if elapsed_s > 0
-            else None,
+            "own_cpu_s": own_s,
+            "own_cpu_pct_of_core": 100 * own_s / elapsed_s if elapsed_s > 0 else None,
         }
 
     @property

@@ -18,7 +18,17 @@ _QUOTED = re.compile(r'[",\r\n]')
 class Row:
     """Readings taken at one moment; cells are filled as they arrive."""
 
-    __slots__ = ("cells", "count", "event", "time_ns", "total_j", "total_w", "totals", "where")
+    __slots__ = (
+        "cells",
+        "count",
+        "event",
+        "time_ns",
+        "total_j",
+        "total_w",
+        "totals_j",
+        "totals_w",
+        "where",
+    )
 
     def __init__(self, time_ns: int, where: str, event: str, count: int | None, width: int) -> None:
         self.time_ns = time_ns
@@ -27,7 +37,21 @@ class Row:
         self.count = count
         self.cells = [""] * width
         self.total_j = self.total_w = 0.0
-        self.totals = [0, 0]
+        self.totals_j = self.totals_w = 0
+
+    def set_energy(
+        self, place: int, energy_j: float, power_w: float | None, in_total: bool
+    ) -> None:
+        """Fill a `_J` and `_W` pair; an unknown power stays an empty cell."""
+        self.cells[place] = f"{energy_j:.6f}"
+        if in_total:
+            self.total_j += energy_j
+            self.totals_j += 1
+        if power_w is not None:
+            self.cells[place + 1] = f"{power_w:.3f}"
+            if in_total:
+                self.total_w += power_w
+                self.totals_w += 1
 
 
 class Layout:
@@ -50,30 +74,11 @@ class Layout:
         """The header line with its line end."""
         return ",".join((*FIXED_COLUMNS, *self.columns)) + "\n"
 
-    def set_energy(
-        self, row: Row, channel: Channel, energy_j: float, power_w: float | None
-    ) -> None:
-        """Fill a `_J` and `_W` pair; an unknown power stays an empty cell."""
-        place = self.place[channel.name]
-        row.cells[place] = f"{energy_j:.6f}"
-        if power_w is not None:
-            row.cells[place + 1] = f"{power_w:.3f}"
-        if channel.in_total:
-            row.total_j += energy_j
-            row.totals[0] += 1
-            if power_w is not None:
-                row.total_w += power_w
-                row.totals[1] += 1
-
-    def set_gauge(self, row: Row, channel: Channel, value: float) -> None:
-        """Fill the one cell of a gauge."""
-        row.cells[self.place[channel.name]] = f"{value:.2f}"
-
     def finish(self, row: Row) -> list[str]:
         """All cells, with the total where every one of its parts was read."""
-        if self.parts and row.totals[0] == self.parts:
+        if self.parts and row.totals_j == self.parts:
             row.cells[-2] = f"{row.total_j:.6f}"
-            if row.totals[1] == self.parts:
+            if row.totals_w == self.parts:
                 row.cells[-1] = f"{row.total_w:.3f}"
         return row.cells
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median, stdev
 from typing import Any
 
 from recorders.flags import Flag, find_flags
@@ -71,6 +70,15 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """A figure over repeats: mean, median, and half-width of the mean's 95 % interval."""
+
+    mean: float
+    median: float
+    interval95: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A whole recording; `headline` is the channel to quote (total, else the best there is)."""
 
@@ -79,6 +87,7 @@ class Summary:
     running: Group | None
     labels: list[Group]
     repeats: list[Group]
+    over_repeats: dict[str, Repeated]
     phases: list[dict[str, Any]]
     flags: list[Flag]
 
@@ -112,6 +121,7 @@ def summarise(reduction: Reduction) -> Summary:
         group,
         by_label,
         by_repeat,
+        _over_repeats(by_repeat, headline),
         [_phase_row(span) for span in everything],
         find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
     )
@@ -272,18 +282,28 @@ _PER_INFERENCE = (
 )
 
 
+def stdev(values: Sequence[float]) -> float:
+    """Standard deviation of a sample of two or more."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
 def interval95(values: Sequence[float]) -> float:
     """Half-width of the 95 % interval of the mean of two or more values."""
     return t95(len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
-def over_repeats(summary: Summary, channel: str, figure: str) -> dict[str, float] | None:
-    """Mean, median and 95 % half-width of one figure over the repeats, or None under two."""
-    found = [getattr(group.domains[channel], figure) for group in summary.repeats]
-    values = [value.value for value in found if value is not None]
-    if len(values) < 2:
-        return None
-    return {"mean": fmean(values), "median": median(values), "interval95": interval95(values)}
+def _over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Repeated]:
+    """The quotable channel's figures over the repeats, for those that every repeat has."""
+    found = {}
+    for name in ("running_j", *_PER_INFERENCE) if channel and len(repeats) > 1 else ():
+        known = [getattr(group.domains[channel], name) for group in repeats if channel]
+        values = sorted(value.value for value in known if value is not None)
+        if len(values) == len(repeats):
+            middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+            mean = math.fsum(values) / len(values)
+            found[name] = Repeated(mean, middle, interval95(values))
+    return found
 
 
 def _headline(channels: Sequence[str]) -> str | None:

@@ -192,7 +192,7 @@ def _summary(options: argparse.Namespace) -> int:
 def _doctor_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="wattui doctor",
-        description="Show every source with a live reading, or why it is missing and what mends it.",
+        description="Show every source with a live reading, or why it is missing and what to do.",
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     parser.add_argument("--all-gpus", action="store_true", help="look at hidden GPUs as well")

@@ -13,7 +13,7 @@ from typing import Any
 from recorders import marks
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message
-from wattui import command
+from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError
 from wattui.matching import Matcher, compile_pattern
@@ -94,6 +94,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
             all_gpus=settings.all_gpus,
             require=options.require,
             simulate=options.simulate,
+            version=__version__,
             about={"argv": argv, "cwd": os.getcwd()},
         ),
         quiet=options.quiet,

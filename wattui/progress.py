@@ -18,11 +18,14 @@ class Progress:
         self._watts = ""
 
     def prepare(self) -> None:
-        """Load what the first bar needs, while the recorder starts."""
+        """Load what will be shown, while the recorder starts."""
         if not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
 
+            from wattui import tables
+
+            self._print_run = tables.print_run
             self._console = Console(stderr=True)
             self._columns = (
                 TextColumn("[bold]{task.description}"),
@@ -63,9 +66,7 @@ class Progress:
     def summary(self, run: dict[str, Any], csv: Path) -> None:
         """Print the table of joules per inference."""
         if not self._quiet:
-            from wattui.tables import print_run
-
-            print_run(self._console, run, csv)
+            self._print_run(self._console, run, csv)
 
     def incomplete(self, csv: Path, lost_rows: int, reason: str | None) -> None:
         """Say that rows or run.json could not be written."""

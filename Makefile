@@ -1,0 +1,39 @@
+# Every target sets up what it needs in $(VENV). `make VENV=/somewhere/else test` keeps it apart.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: example test check lint types contracts bench screenshots clean
+
+example: $(READY)  ## record the bundled example and print its joules per inference
+	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
+
+test: $(READY)  ## run all tests; the bench tests need root, /dev/fuse and gcc, and say so
+	$(BIN)/python -m pytest -q
+
+check: lint types contracts test  ## everything that must hold before a change is proposed
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	PYTHONPATH=. $(BIN)/lint-imports
+
+bench: $(READY)  ## print the tables that docs/measured.md keeps
+	$(BIN)/python -m benchmarks
+
+screenshots: $(READY)  ## make screenshots/*.svg from the real program
+	$(BIN)/python -m screenshots
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)

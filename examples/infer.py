@@ -9,7 +9,7 @@ import time
 import wattui
 
 INPUTS, HIDDEN, OUTPUTS = 39, 64, 29
-ARMED_S, WARMUP, INFERENCES = 2.0, 200, 4000
+ARMED_S, WARMUP, INFERENCES = 3.0, 200, 4000
 
 
 def layer(rows: int, columns: int) -> list[list[float]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from recorders.counter import Counter, Integrator
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Reading, Source, SourceError
+from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
 
 
@@ -57,8 +58,9 @@ class Feed:
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source = source
         self.meters = [Meter(channel, layout) for channel in source.channels()]
-        self.worker = Worker(source) if source.blocking else None
         self.has_energy = any(meter.channel.is_energy for meter in self.meters)
+        self.read_times = Histogram()
+        self.worker = Worker(source, self.read_times) if source.blocking else None
         self._due_ns = 0
         self.calibrated = self.worker is None
 
@@ -70,12 +72,15 @@ class Feed:
         self._due_ns = max(self._due_ns + period_ns, now_ns + period_ns // 2)
         return True
 
-    def read(self) -> Result:
+    def read(self, now_ns: int) -> Result:
         """Read the source here and now; its failure is the result."""
         try:
-            return self.source.read()
+            readings = self.source.read()
         except SourceError as error:
             return error
+        if readings:
+            self.read_times.add(readings[-1].time_ns - now_ns)
+        return readings
 
     def readings(self, result: Result, now_ns: int) -> Iterable[Reading]:
         """A result as readings: a source that failed as a whole failed in every channel."""

@@ -112,7 +112,7 @@ class Recorder:
         row = self._row(now_ns, "")
         for feed in self._direct:
             if feed.is_due(now_ns):
-                row = self._take(feed, feed.read(), row)
+                row = self._take(feed, feed.read(now_ns), row)
         for feed, worker in self._workers:
             if feed.is_due(now_ns):
                 worker.ask()
@@ -165,7 +165,7 @@ class Recorder:
         """One close group of readings, and when it began."""
         for _ in range(EDGE_READS):
             started_ns = self._clock.monotonic_ns()
-            results = [(feed, feed.read()) for feed in self._direct]
+            results = [(feed, feed.read(started_ns)) for feed in self._direct]
             took_ns = self._clock.monotonic_ns() - started_ns
             if took_ns < EDGE_NS or took_ns > SLOW_NS:
                 break
@@ -321,6 +321,11 @@ class Recorder:
             "missed": ticker.missed,
             "lateness_ms": asdict(lateness) if lateness else None,
             "interval_ms": asdict(interval) if interval else None,
+            "read_ms": {
+                feed.source.name: asdict(spread)
+                for feed in self._feeds
+                if (spread := feed.read_times.spread()) is not None
+            },
             "own_cpu_s": own_s,
             "own_cpu_pct_of_core": 100 * own_s / elapsed_s if elapsed_s > 0 else None,
         }

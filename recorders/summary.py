@@ -165,7 +165,7 @@ class _Arithmetic:
         ]
 
     def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
-        seconds = math.fsum(span.seconds for span in running)
+        seconds = _seconds(running)
         counts = [span.inferences for span in running if span.inferences is not None]
         n = sum(counts) if counts else self._counted_outside(running)
         return Group(
@@ -175,7 +175,7 @@ class _Arithmetic:
             n or None,
             n / seconds if n and seconds > 0 else None,
             {
-                channel: self._domain(channel, running, seconds, n or None)
+                channel: self._domain(channel, running, n or None)
                 for channel in self._reduction.energy_channels
             },
         )
@@ -186,57 +186,50 @@ class _Arithmetic:
         every_one = all(span.inferences is None for span in running)
         return counted[-1] if counted and every_one else None
 
-    def _domain(
-        self, channel: str, running: Sequence[Span], seconds: float, n: int | None
-    ) -> Domain:
+    def _domain(self, channel: str, running: Sequence[Span], n: int | None) -> Domain:
         armed = [s for s in self._armed if s.label in {r.label for r in running}] or self._armed
         idle_w, armed_w = mean_power_w(self._idle, channel), mean_power_w(armed, channel)
-        energy_j = _sum([span.energy_j.get(channel) for span in running])
+        energy_j, seconds = _energy_j(running, channel), _seconds(running)
         if energy_j is None or seconds <= 0:
             return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
-        edges_j = self._edges_j(channel, energy_j / seconds, len(running))
+        total = Value(energy_j, self._edges_j(channel, running))
         return Domain(
             origin(channel),
             idle_w,
             armed_w,
             energy_j / seconds,
-            Value(energy_j, edges_j),
-            Value(energy_j / n, None if edges_j is None else edges_j / n) if n else None,
-            self._net(channel, energy_j, edges_j, seconds, n, idle_w, self._idle),
-            self._net(channel, energy_j, edges_j, seconds, n, armed_w, armed),
+            total,
+            _per(n, total) if n else None,
+            self._net(channel, total, seconds, n, self._idle),
+            self._net(channel, total, seconds, n, armed),
         )
 
     def _net(
-        self,
-        channel: str,
-        energy_j: float,
-        edges_j: float | None,
-        seconds: float,
-        n: int | None,
-        base_w: float | None,
-        base: Sequence[Span],
+        self, channel: str, total: Value, seconds: float, n: int | None, base: Sequence[Span]
     ) -> Value | None:
+        """Energy per inference beyond that of a baseline."""
+        base_w = mean_power_w(base, channel)
         if base_w is None or not n:
             return None
-        base_s = math.fsum(span.seconds for span in base)
-        noise_w = self._noise_w(channel, base)
-        base_edges_j = self._edges_j(channel, base_w, len(base))
-        open_j = None
-        if noise_w is not None and edges_j is not None and base_edges_j is not None:
-            scale = seconds / base_s
-            open_j = math.hypot(edges_j, noise_w * seconds, base_edges_j * scale) / n
-        return Value((energy_j - base_w * seconds) / n, open_j)
+        noise_w, base_edges_j = self._noise_w(channel, base), self._edges_j(channel, base)
+        plus_minus = None
+        if noise_w is not None and total.plus_minus is not None and base_edges_j is not None:
+            base_j = base_edges_j * seconds / _seconds(base)
+            plus_minus = math.hypot(total.plus_minus, noise_w * seconds, base_j)
+        return _per(n, Value(total.value - base_w * seconds, plus_minus))
 
-    def _edges_j(self, channel: str, power_w: float, windows: int) -> float | None:
-        """One counter update of energy per window: P * T, windows added in quadrature.
+    def _edges_j(self, channel: str, windows: Sequence[Span]) -> float | None:
+        """One counter update of energy (P * T) per window and part, added in quadrature.
 
         None for an estimate: its error is that of its model, which is not known.
         """
         if origin(channel) == "estimated":
             return None
-        names = self._parts if channel == "total" else [channel]
-        update_s = max((self._periods.get(name, UNKNOWN_UPDATE_S) for name in names), default=0.0)
-        return abs(power_w) * update_s * math.sqrt(windows)
+        steps_j = [
+            (mean_power_w(windows, part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S)
+            for part in (self._parts if channel == "total" else [channel])
+        ]
+        return math.hypot(*steps_j) * math.sqrt(len(windows))
 
     def _noise_w(self, channel: str, base: Sequence[Span]) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three."""
@@ -318,9 +311,18 @@ def _outermost(everything: Sequence[Span], phase: str) -> list[Span]:
     return [span for span in everything if span.phase == phase and phase not in span.inside]
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) if known and len(known) == len(values) else None
+def _energy_j(windows: Sequence[Span], channel: str) -> float | None:
+    """Energy of all windows together, None where that of one is unknown."""
+    known = [e for span in windows if (e := span.energy_j.get(channel)) is not None]
+    return math.fsum(known) if known and len(known) == len(windows) else None
+
+
+def _seconds(windows: Sequence[Span]) -> float:
+    return math.fsum(span.seconds for span in windows)
+
+
+def _per(n: int, energy: Value) -> Value:
+    return Value(energy.value / n, None if energy.plus_minus is None else energy.plus_minus / n)
 
 
 def _phase_row(span: Span) -> dict[str, Any]:

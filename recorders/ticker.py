@@ -64,7 +64,7 @@ class Histogram:
 
     def add(self, duration_ns: int) -> None:
         """Count one duration."""
-        place = duration_ns // (BIN_US * 1000)
+        place = max(0, duration_ns) // (BIN_US * 1000)
         self._bins[place if place < BINS else BINS] += 1
         if duration_ns > self._max_ns:
             self._max_ns = duration_ns

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from recorders.source import Fatal, Reading, Source, SourceError
+from recorders.ticker import Histogram
 
 CALIBRATE_S = 0.005
 
@@ -17,8 +18,9 @@ Result = Sequence[Reading] | SourceError
 class Worker:
     """Reads its source when asked; results are collected by the recorder's thread."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, read_times: Histogram) -> None:
         self._source = source
+        self._read_times = read_times
         self._asked: SimpleQueue[bool] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._outstanding = 0
@@ -71,7 +73,9 @@ class Worker:
                 continue
             if not wanted:
                 return
+            begun_ns = time.monotonic_ns()
             self._results.put(self._guarded_read())
+            self._read_times.add(time.monotonic_ns() - begun_ns)
 
     def _guarded_calibration(self) -> bool:
         try:

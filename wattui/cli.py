@@ -69,7 +69,7 @@ def _main(arguments: list[str]) -> int:
     if options.completion:
         import shtab
 
-        print(shtab.complete(main_parser(), options.completion))  # noqa: T201  stdout is data
+        print(shtab.complete(_whole_parser(), options.completion))  # noqa: T201  stdout is data
         return 0
     if not options.headless:
         raise UsageError(
@@ -173,6 +173,16 @@ def main_parser() -> argparse.ArgumentParser:
         choices=("bash", "zsh", "tcsh"),
         help="print a completion script for this shell",
     )
+    return parser
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """Main command and subcommands in one parser, for completion."""
+    parser = main_parser()
+    commands = parser.add_subparsers()
+    for name, (make, _) in _SUBCOMMANDS.items():
+        part = make()
+        commands.add_parser(name, parents=[part], conflict_handler="resolve", help=part.description)
     return parser
 
 

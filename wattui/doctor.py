@@ -86,19 +86,26 @@ def _print(report: dict[str, Any]) -> None:
 
     console = Console()
     host, late = report["host"], report["lateness_ms"]
-    console.print(f"[bold]{host['processor'] or host['system']}[/]  [dim]{host['system']}[/]")
+    console.print(
+        f"[bold]{host['processor'] or host['system']}[/]  [dim]{host['system']}[/]", highlight=False
+    )
     for line in _source_lines(report["sources"]):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     for refusal in report["missing"]:
         console.print(
-            f"\n[bold red]✗[/] [bold]{refusal['source']}[/]  {refusal['reason']}", highlight=False
+            f"\n[bold red]✗[/] [bold]{refusal['source']}[/]  {refusal['reason']}",
+            highlight=False,
+            soft_wrap=True,
         )
         if refusal["remedy"]:
             console.print("  mend it with:", style="dim")
             console.print(f"  {refusal['remedy']}", markup=False, highlight=False, soft_wrap=True)
     late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
-    console.print(f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}")
-    console.print(f"[dim]settings   {report['config']}", soft_wrap=True)
+    for line in (
+        f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}",
+        f"[dim]settings   {report['config']}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _source_lines(sources: list[dict[str, Any]]) -> Iterator[str]:

@@ -125,6 +125,7 @@ class Headless:
             self._record()
             done = self._client.finish(
                 argv=job.argv,
+                exit_status=self._status,
                 exit_statuses=self._statuses,
                 ended_by_signal=self._ended_by,
                 repeats=job.repeats,

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+SHOWN_POWERS = 4
+
 
 class Progress:
     """Talks to the person on stderr; `quiet` leaves only errors."""
@@ -29,7 +31,7 @@ class Progress:
             self._console = Console(stderr=True)
             self._columns = (
                 TextColumn("[bold]{task.description}"),
-                BarColumn(bar_width=30),
+                BarColumn(bar_width=30, complete_style="green", finished_style="green"),
                 TextColumn("{task.completed:.0f}/{task.total:g} s  {task.fields[watts]}"),
             )
 
@@ -39,7 +41,7 @@ class Progress:
             f"{name[:-2]} {value:.1f} W" for name, value in cells.items() if name.endswith("_W")
         ]
         if powers:
-            self._watts = " · ".join(powers[-4:])
+            self._watts = " · ".join(powers[-1:] + powers[: SHOWN_POWERS - 1][: len(powers) - 1])
 
     @contextmanager
     def bar(self, title: str, seconds: float) -> Iterator[Callable[[float], None]]:

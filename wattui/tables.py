@@ -92,7 +92,7 @@ def _power_table(running: dict[str, Any]) -> Table:
     table = _table("domain", "idle W", "armed W", "running W", "energy J")
     for channel, domain in running["domains"].items():
         cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells.append(_figure(domain["running_j"], 1.0))
+        cells.append(_figure(domain, "running_j", 1.0))
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -104,7 +104,7 @@ def _inference_table(running: dict[str, Any]) -> Table | None:
         return None
     table = _table(f"{prefix}J per inference", *titles)
     for channel, domain in domains.items():
-        cells = [_figure(domain[key], factor) for _, key in FIGURES]
+        cells = [_figure(domain, key, factor) for _, key in FIGURES]
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -129,7 +129,7 @@ def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
         domain = group["domains"][channel]
         cells = [number(group["seconds"]), number(group["inferences_per_s"])]
         cells.append(number(domain["running_w"]))
-        cells += [_figure(domain[key], factor) for _, key in FIGURES] if titles else []
+        cells += [_figure(domain, key, factor) for _, key in FIGURES] if titles else []
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
@@ -142,8 +142,14 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _figure(value: dict[str, Any] | None, factor: float) -> str:
-    return with_uncertainty(value["value"], value["plus_minus"], factor) if value else "–"
+def _figure(domain: dict[str, Any], key: str, factor: float) -> str:
+    """A figure with its ±; `± ?` where a baseline was too short to tell its noise."""
+    value = domain[key]
+    if value is None:
+        return "–"
+    figure = with_uncertainty(value["value"], value["plus_minus"], factor)
+    unknown = value["plus_minus"] is None and domain["origin"] != "estimated"
+    return f"{figure} ± ?" if unknown else figure
 
 
 def _sampling_line(run: dict[str, Any]) -> Text:

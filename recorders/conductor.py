@@ -61,7 +61,7 @@ class Conductor:
             return {"t": "ack", "error": f"unknown request {what!r}"}
         try:
             return {"t": "ack", **known[what](request.message, request.owner)}
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             return {"t": "ack", "error": f"{what}: {error}"}
 
     def stop(self, message: Message) -> None:
@@ -125,7 +125,7 @@ class Conductor:
     def _command_end(self, message: Message, owner: int) -> Message:
         self._pages.add_if(int(message.get("inferences") or 0))
         self._close(self._phases.all_open())
-        for text in message.get("notes", ()):
+        for text in ("command ended", *message.get("notes", ())):
             self._recorder.note(str(text))
         self.command_pid = self._implicit = self._marked = None
         self._recorder.watch(None)

@@ -91,16 +91,13 @@ class Counter:
         step_j = raw_j - last_j
         if step_j == 0:
             return self._stand_still(time_ns)
-        elapsed_s = (time_ns - self._time_ns) * 1e-9
-        most_j = self._bound_w * (elapsed_s + REFRESH_SLACK_S)
+        # A counter that stuck may catch up in one step; a wrap is believed only between two reads.
+        since_ns = self._moved_ns
         if step_j < 0 and self._range_j is not None:
             step_j += self._range_j
-        several_wraps = (
-            self._range_j is not None
-            and elapsed_s > LAP_S
-            and self._bound_w * elapsed_s >= self._range_j
-        )
-        if step_j < 0 or step_j > most_j or several_wraps:
+            since_ns = self._time_ns
+        most_j = self._bound_w * ((time_ns - since_ns) * 1e-9 + REFRESH_SLACK_S)
+        if step_j < 0 or step_j > most_j or self._may_have_lapped(time_ns):
             self._begin(raw_j, time_ns)
             self._w_from_ns, self._w_from_j = time_ns, self.energy_j
             return "reset"
@@ -118,6 +115,15 @@ class Counter:
         self._time_ns = self._moved_ns = time_ns
         self._still_reads = 0
         self.stuck = False
+
+    def _may_have_lapped(self, time_ns: int) -> bool:
+        """True where the time since the last read was enough for more than one wrap."""
+        unread_s = (time_ns - self._time_ns) * 1e-9
+        return (
+            self._range_j is not None
+            and unread_s > LAP_S
+            and self._bound_w * unread_s >= self._range_j
+        )
 
     def _stand_still(self, time_ns: int) -> Event | None:
         self._time_ns = time_ns

@@ -107,7 +107,6 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
         "integrated": "no energy counter: power readings were integrated",
         "stuck": "the counter stood still for two seconds or more",
         "mig": "the whole GPU is counted, other MIG instances included",
-        "left": "processes of the command went on after it ended: not in these figures",
     }
     for name, text in texts.items():
         found = [
@@ -127,8 +126,13 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
                 worst = min(short.get(channel, math.inf), span.seconds / period_s)
                 short[channel] = worst
     for channel, updates in short.items():
-        text = f"a running phase lasts only {updates:.0f} of its updates: ±{100 / updates:.1g} %"
+        share = f": ±{_percent(100 / updates)} %" if updates > 0 else ""
+        text = f"a running phase lasts only {updates:.0f} of its updates{share}"
         yield Flag("short_window", channel, text)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1g}"
 
 
 def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
@@ -141,17 +145,14 @@ def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
 
 
 def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
-    for phase in ("idle", "armed"):
-        powers = [
-            energy / span.seconds
-            for span in everything
-            if span.phase == phase
-            and span.seconds > 0
-            and headline is not None
-            and (energy := span.energy_j.get(headline)) is not None
-        ]
-        if len(powers) > 1 and max(powers) > (1 + DRIFT) * min(powers):
-            text = f"{phase} power moved from {powers[0]:.3g} to {powers[-1]:.3g} W"
+    baselines: dict[tuple[str, str], list[float]] = {}
+    for span in everything:
+        energy_j = span.energy_j.get(headline) if headline else None
+        if span.phase in ("idle", "armed") and span.seconds > 0 and energy_j is not None:
+            baselines.setdefault((span.phase, span.label), []).append(energy_j / span.seconds)
+    for (phase, _), powers_w in baselines.items():
+        if max(powers_w) > (1 + DRIFT) * min(powers_w):
+            text = f"{phase} power moved from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
             yield Flag("idle_drift", headline or "", text)
 
 

@@ -63,7 +63,7 @@ class Inbox:
             link, _ = self._listener.accept()
         except OSError:
             return
-        link.setblocking(True)
+        link.setblocking(False)
         self._sockets[link.fileno()] = link
         self._watched.append(link.fileno())
 

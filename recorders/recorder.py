@@ -109,17 +109,19 @@ class Recorder:
             for result in worker.results():
                 self._fill(feed, result, self._pending)
         self._finish_pending()
-        row = self._row(now_ns, "")
+        taken = [self._row(now_ns, "")]
         for feed in self._direct:
             if feed.is_due(now_ns):
-                row = self._take(feed, feed.read(now_ns), row)
+                self._take(feed, feed.read(now_ns), taken)
         for feed, worker in self._workers:
             if feed.is_due(now_ns):
                 worker.ask()
             if worker.calibrated and not feed.calibrated:
                 feed.calibrated = True
                 self._note_periods(feed)
-        self._pending = row
+        for row in taken[:-1]:
+            self._write(row)
+        self._pending = taken[-1]
         self._ticker.tick(now_ns)
         if now_ns >= self._flush_due_ns:
             self._flush()
@@ -142,11 +144,14 @@ class Recorder:
                 fresh.append((feed, now))
         self._finish_pending()
         started_ns, results = self._read_direct()
-        row = later = self._row(started_ns, "")
+        if not edges:
+            self._clock.start(started_ns)
+        row = self._row(started_ns, "")
+        taken = [row]
         for feed, result in fresh:
             self._fill(feed, result, row)
         for feed, result in results:
-            later = self._take(feed, result, later, keep=row)
+            self._take(feed, result, taken)
         for event, phase in edges:
             row.event = event
             self._enter(phase)
@@ -154,9 +159,8 @@ class Recorder:
             self._write(row)
         self._enter(then)
         if not edges:
-            self._clock.start(started_ns)
             self._write(row)
-        if later is not row:
+        for later in taken[1:]:
             later.where = self._where
             self._write(later)
         self._write_happened(row.time_ns)
@@ -171,17 +175,12 @@ class Recorder:
                 break
         return started_ns, results
 
-    def _take(
-        self, feed: Feed, result: Result, row: rows.Row, keep: rows.Row | None = None
-    ) -> rows.Row:
-        """Put readings into the row, or a later one where they were taken later; returns it."""
-        for reading in feed.readings(result, row.time_ns):
-            if reading.time_ns - row.time_ns > APART_NS:
-                if row is not keep:
-                    self._write(row)
-                row = self._row(reading.time_ns, "")
-            self._meter(feed, reading, row)
-        return row
+    def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:
+        """Put readings into the last row, and begin another for one that was taken later."""
+        for reading in feed.readings(result, taken[-1].time_ns):
+            if reading.time_ns - taken[-1].time_ns > APART_NS:
+                taken.append(self._row(reading.time_ns, ""))
+            self._meter(feed, reading, taken[-1])
 
     def _fill(self, feed: Feed, result: Result, row: rows.Row | None) -> None:
         """Put a worker's readings into a row that waits for them."""

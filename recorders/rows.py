@@ -12,6 +12,7 @@ FIXED_COLUMNS = ("time_s", "time_utc", "phase", "label", "repeat", "event", "inf
 TOTAL_COLUMNS = ("total_J", "total_W")
 
 _ORDER = ("package", "core", "uncore", "dram", "psys", "gpu", "cpu", "command", "est", "meter")
+_BREAKS = re.compile(r"[\r\n]+")
 _QUOTED = re.compile(r'[",\r\n]')
 
 
@@ -114,7 +115,7 @@ def quote(text: str) -> str:
     """A CSV cell (RFC 4180); line breaks become spaces, so that a row is a line."""
     if not _QUOTED.search(text):
         return text
-    flat = " ".join(text.splitlines())
+    flat = _BREAKS.sub(" ", text)
     return '"' + flat.replace('"', '""') + '"' if '"' in flat or "," in flat else flat
 
 

@@ -36,14 +36,19 @@ class RunFile:
         self._pending = bytearray()
         self.lost_rows = 0
         self.write(header)
-        self.flush()
+        try:
+            self.flush()
+        except OSError:
+            os.close(self._descriptor)
+            path.unlink(missing_ok=True)
+            raise
 
     def write(self, line: str) -> None:
         """Add one whole line."""
         if len(self._pending) > PENDING_LIMIT_BYTES:
             self.lost_rows += 1
             return
-        self._pending += line.encode()
+        self._pending += line.encode(errors="backslashreplace")
 
     @property
     def position(self) -> int:

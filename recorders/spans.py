@@ -40,16 +40,18 @@ class Span:
 def spans(reduction: Reduction) -> list[Span]:
     """Every phase in order of its beginning; one that never ended is closed at the last row."""
     open_rows: list[EventRow] = []
+    around: dict[int, list[EventRow]] = {}
     pairs: list[tuple[EventRow, EventRow, tuple[str, ...], bool]] = []
     for row in reduction.events:
         if row.event == BEGIN:
+            around[id(row)] = list(open_rows)
             open_rows.append(row)
         elif row.event == END and (match := _last_of(open_rows, row)) is not None:
-            open_rows.remove(match)
-            pairs.append((match, row, tuple(r.phase for r in open_rows if r is not match), True))
-    for row in list(open_rows):
-        outer = tuple(r.phase for r in open_rows if r.time_s < row.time_s)
-        pairs.append((row, reduction.events[-1], outer, False))
+            open_rows = [other for other in open_rows if other is not match]
+            pairs.append((match, row, _enclosing(around[id(match)], open_rows), True))
+    for row in open_rows:
+        inside = _enclosing(around[id(row)], open_rows)
+        pairs.append((row, reduction.events[-1], inside, False))
     found = [_span(reduction, *pair) for pair in pairs]
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
 
@@ -73,6 +75,11 @@ def mean_gauge(reduction: Reduction, column: str, span: Span) -> float | None:
     points = reduction.seconds.get(column)
     values = [value for _, value in points.between(span.start_s, span.end_s)] if points else []
     return math.fsum(values) / len(values) if values else None
+
+
+def _enclosing(at_begin: list[EventRow], at_end: list[EventRow]) -> tuple[str, ...]:
+    """Phases that were open at a phase's begin and still at its end."""
+    return tuple(row.phase for row in at_begin if any(row is other for other in at_end))
 
 
 def _last_of(open_rows: list[EventRow], end: EventRow) -> EventRow | None:

@@ -148,13 +148,18 @@ def origin(channel: str) -> Origin:
 
 
 def t95(degrees: int) -> float:
-    """Two-sided 95 % quantile of Student's t."""
-    return _T95[degrees - 1] if degrees <= len(_T95) else 1.96
+    """Two-sided 95 % quantile of Student's t; beyond the table Abramowitz & Stegun 26.7.5."""
+    if degrees <= len(_T95):
+        return _T95[degrees - 1]
+    z = 1.959964
+    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 
 class _Arithmetic:
     def __init__(self, reduction: Reduction, everything: Sequence[Span]) -> None:
         self._reduction = reduction
+        self._everything = everything
+        self._running = _outermost(everything, "running")
         self._periods = update_periods_s(reduction)
         self._idle = _outermost(everything, "idle")
         self._armed = _outermost(everything, "armed")
@@ -166,8 +171,9 @@ class _Arithmetic:
 
     def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
         seconds = _seconds(running)
-        counts = [span.inferences for span in running if span.inferences is not None]
-        n = sum(counts) if counts else self._counted_outside(running)
+        n = sum(span.inferences or 0 for span in running)
+        if not n and (repeat is not None or len(running) == len(self._running)):
+            n = self._counted_beside(running)
         return Group(
             label,
             repeat,
@@ -180,11 +186,26 @@ class _Arithmetic:
             },
         )
 
-    def _counted_outside(self, running: Sequence[Span]) -> int | None:
-        """`--inferences` given for a command that marks its own phases: all that ran are meant."""
-        counted = [row.inferences for row in self._reduction.events if row.inferences is not None]
-        every_one = all(span.inferences is None for span in running)
-        return counted[-1] if counted and every_one else None
+    def _counted_beside(self, running: Sequence[Span]) -> int:
+        """What was counted for these phases outside of them: `--inferences` of a command that
+        marks its own phases is known only when it has ended."""
+        first_s, last_s = running[0].start_s, running[-1].end_s
+        next_s = min((s.start_s for s in self._running if s.start_s > last_s), default=math.inf)
+        elsewhere = sum(
+            span.inferences or 0
+            for span in self._everything
+            if first_s <= span.start_s < next_s and span.phase != "running" and not span.inside
+        )
+        return self._count(next_s, before=True) - self._count(first_s) - elsewhere
+
+    def _count(self, time_s: float, before: bool = False) -> int:
+        known = [
+            row.inferences
+            for row in self._reduction.events
+            if row.inferences is not None
+            and (row.time_s < time_s if before else row.time_s <= time_s)
+        ]
+        return known[-1] if known else 0
 
     def _domain(self, channel: str, running: Sequence[Span], n: int | None) -> Domain:
         armed = [s for s in self._armed if s.label in {r.label for r in running}] or self._armed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
-BIN_US = 10
+BIN_NS = 10_000
 BINS = 5000
 
 
@@ -19,7 +19,7 @@ class Ticker:
         self.missed = 0
         self.ticks = 0
         self.lateness = Histogram()
-        self.interval = Histogram()
+        self.interval = Histogram(max(BIN_NS, 10 * self.period_ns // BINS))
         self._last_ns: int | None = None
 
     @property
@@ -56,15 +56,16 @@ class Spread:
 
 
 class Histogram:
-    """Durations in bins of 10 µs up to 50 ms; the longest is kept exactly. Flat in memory."""
+    """Durations in 5000 equal bins (of 10 µs); the longest is kept exactly. Flat in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, bin_ns: int = BIN_NS) -> None:
+        self._bin_ns = bin_ns
         self._bins = [0] * (BINS + 1)
         self._max_ns = 0
 
     def add(self, duration_ns: int) -> None:
         """Count one duration."""
-        place = max(0, duration_ns) // (BIN_US * 1000)
+        place = max(0, duration_ns) // self._bin_ns
         self._bins[place if place < BINS else BINS] += 1
         if duration_ns > self._max_ns:
             self._max_ns = duration_ns
@@ -80,6 +81,6 @@ class Histogram:
 
         def percentile_ms(share: float) -> float:
             place = bisect_left(sums, share * total)
-            return min(self._max_ns / 1e6, (place + 1) * BIN_US / 1000)
+            return min(self._max_ns / 1e6, (place + 1) * self._bin_ns / 1e6)
 
         return Spread(percentile_ms(0.5), percentile_ms(0.99), self._max_ns / 1e6)

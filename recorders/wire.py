@@ -27,7 +27,10 @@ class Lines:
 
 def decode(line: bytes) -> Message:
     """The message in a line; raises ValueError where it is not a JSON object."""
-    message = json.loads(line)
+    try:
+        message = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(message, dict):
         raise ValueError("a message must be a JSON object")
     return message

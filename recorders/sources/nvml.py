@@ -237,7 +237,7 @@ def visible_devices(
 
 
 def _named(nvml: Any, devices: Sequence[Device], entry: str) -> Device | None:
-    if entry.isdigit():
+    if entry.isascii() and entry.isdigit():
         return devices[int(entry)] if int(entry) < len(devices) else None
     if entry.startswith("MIG-"):
         return _parent_of_mig(nvml, devices, entry)

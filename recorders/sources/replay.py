@@ -76,7 +76,8 @@ class Replay:
 def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns) -> Replay:
     """Play back a run file. Raises OSError, or ValueError where it is not one."""
     with path.open(newline="") as file:
-        lines = csv.reader(file)
+        # A last line that was broken off is left out: half a number is a wrong number.
+        lines = csv.reader(line for line in file if line.endswith("\n"))
         header = next(lines, [])
         if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
             raise ValueError(f"{path} is not a run file: its columns do not begin with time_s")

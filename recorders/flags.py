@@ -132,7 +132,7 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
 
 
 def _percent(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1g}"
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.1g}"
 
 
 def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:

@@ -27,7 +27,6 @@ APART_NS = 2_000_000
 EDGE_NS, SLOW_NS, EDGE_READS = 500_000, 20_000_000, 3
 EDGE_WAIT_S = 0.5
 FLUSH_NS = 500_000_000
-SLEEP_LOOK_NS = 50_000_000
 WAKE_S = 0.5
 
 Send = Callable[[Message], None]
@@ -68,7 +67,6 @@ class Recorder:
         self._feed_ns = 0
         self._feed_due_ns = 0
         self._flush_due_ns = 0
-        self._sleep_look_ns = 0
         self._write_error: OSError | None = None
         self._stopping = False
         self._edge([], None)
@@ -198,9 +196,6 @@ class Recorder:
     def _notice_pause(self, now_ns: int) -> None:
         """Gaps where the machine slept or the recorder was stopped."""
         late_ns = now_ns - self._ticker.deadline_ns
-        if now_ns < self._sleep_look_ns and late_ns < 10**9:
-            return
-        self._sleep_look_ns = now_ns + SLEEP_LOOK_NS
         if slept_s := self._clock.slept_s():
             self._wake_up(slept_s)
         elif late_ns > max(10**9, 3 * self._ticker.period_ns):

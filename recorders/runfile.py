@@ -27,6 +27,7 @@ class RunFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
             raise RunFileExistsError(str(clash))
+        was_there = os.path.lexists(path)
         try:
             self._descriptor = os.open(path, flags, 0o644)
         except FileExistsError:
@@ -40,7 +41,8 @@ class RunFile:
             self.flush()
         except OSError:
             os.close(self._descriptor)
-            path.unlink(missing_ok=True)
+            if not was_there:
+                path.unlink(missing_ok=True)
             raise
 
     def write(self, line: str) -> None:

@@ -92,9 +92,11 @@ class Source(Protocol):
     def channels(self) -> Sequence[Channel]:
         """The channels, in the order that `Reading.channel` counts."""
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read every channel once; a channel's failure is its reading's value.
 
+        `counters_only`: an edge is waiting, so a source whose reads take time may leave its
+        gauges for later.
         Raises Retry, Gone or Fatal where the source as a whole failed.
         """
 

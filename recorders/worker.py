@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from typing import Literal
 
 from recorders.source import Fatal, Reading, Source, SourceError
 from recorders.ticker import Histogram
 
 CALIBRATE_S = 0.005
 
+Wish = Literal["all", "counters", "stop"]
 Result = Sequence[Reading] | SourceError
 
 
@@ -21,7 +23,7 @@ class Worker:
     def __init__(self, source: Source, read_times: Histogram) -> None:
         self._source = source
         self._read_times = read_times
-        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._asked: SimpleQueue[Wish] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._outstanding = 0
         self.calibrated = False
@@ -32,7 +34,7 @@ class Worker:
         """Ask for one read, unless one is under way."""
         if not self._outstanding:
             self._outstanding += 1
-            self._asked.put(True)
+            self._asked.put("all")
 
     def results(self) -> list[Result]:
         """What has been read since the last call."""
@@ -46,10 +48,10 @@ class Worker:
         return found
 
     def read_now(self, deadline_s: float) -> tuple[list[Result], Result | None]:
-        """Earlier results, and one read begun now (None where it is not there by the deadline)."""
+        """Earlier results, and the counters read from now on (None: not by the deadline)."""
         earlier = []
         self._outstanding += 1
-        self._asked.put(True)
+        self._asked.put("counters")
         while self._outstanding:
             try:
                 left_s = max(0.0, deadline_s - time.monotonic())
@@ -61,7 +63,7 @@ class Worker:
 
     def stop(self) -> None:
         """End the thread; a read that hangs in a driver is left behind."""
-        self._asked.put(False)
+        self._asked.put("stop")
         self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
@@ -71,10 +73,10 @@ class Worker:
             except Empty:
                 self.calibrated = self._guarded_calibration()
                 continue
-            if not wanted:
+            if wanted == "stop":
                 return
             begun_ns = time.monotonic_ns()
-            self._results.put(self._guarded_read())
+            self._results.put(self._guarded_read(wanted == "counters"))
             self._read_times.add(time.monotonic_ns() - begun_ns)
 
     def _guarded_calibration(self) -> bool:
@@ -83,9 +85,9 @@ class Worker:
         except Exception:  # a driver's library can raise anything; reading will say what is wrong
             return True
 
-    def _guarded_read(self) -> Result:
+    def _guarded_read(self, counters_only: bool) -> Result:
         try:
-            return self._source.read()
+            return self._source.read(counters_only)
         except SourceError as error:
             return error
         except Exception as error:  # a driver's library can raise anything; the run goes on

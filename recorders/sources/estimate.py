@@ -73,7 +73,7 @@ class Estimate:
         """est_cpu, estimated."""
         return [Channel("est_cpu", "J", origin="estimated", settle_s=0.08)]
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Estimated joules since the source was opened."""
         busy_s, now_ns = self._busy_s() - self._start_busy_s, self._clock()
         idle_j = self._model.idle_w * (now_ns - self._start_ns) * 1e-9

@@ -64,13 +64,16 @@ class Nvml:
         """gpuN energy (J: counter, W: integrated power) first, then its gauges."""
         return self._channels
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read every channel of every device that still answers."""
-        return [
-            Reading(place, self._clock(), value)
-            for place in range(len(self._reads))
-            if (value := self._value(place)) is not None
-        ]
+        readings = []
+        for place, channel in enumerate(self._channels):
+            if counters_only and not channel.is_energy:
+                continue
+            value = self._value(place)
+            if value is not None:
+                readings.append(Reading(place, self._clock(), value))
+        return readings
 
     def calibrate(self) -> bool:
         """Note which energy readings changed; settles `period_s` when the looking is over."""

@@ -82,7 +82,7 @@ class Powercap:
         """package, core, uncore, dram and psys channels; packages and DRAM make the total."""
         return [_channel(zone) for zone in self._zones]
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each counter; values in joules, times taken right after each read."""
         clock = self._clock
         readings = []

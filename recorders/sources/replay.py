@@ -42,7 +42,7 @@ class Replay:
         """The recorded channels, without the total, which is made anew."""
         return self._channels
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """The values at this moment of the recording; raises Gone after its end."""
         now_ns = self._clock()
         at_s = (now_ns - self._start_ns) * 1e-9 * self._speed

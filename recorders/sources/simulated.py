@@ -29,7 +29,7 @@ class Simulated:
         """sim_cpu, simulated."""
         return [Channel("sim_cpu", "J", origin="simulated")]
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Joules of the curve since the source was opened."""
         now_ns = self._clock()
         return [Reading(0, now_ns, energy_j((now_ns - self._start_ns) * 1e-9))]

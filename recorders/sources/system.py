@@ -49,7 +49,7 @@ class System:
         """cpu_util, where known cpu_freq and cpu_temp, and command_cpu."""
         return [channel for channel, _ in self._gauges]
 
-    def read(self) -> Sequence[Reading]:
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each gauge; those without a value now are left out."""
         return [
             Reading(place, self._clock(), value)

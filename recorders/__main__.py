@@ -30,6 +30,8 @@ from recorders.summary import summarise
 
 FORMAT_VERSION = 1
 COMMAND_GRACE_S = 2.0
+# A socket's path has room for 107 bytes.
+LONGEST_PLACE = 60
 # The sampling thread never waits longer than this for a thread that reads a slow source.
 SWITCH_S = 0.0001
 
@@ -224,7 +226,8 @@ def _run_on_time() -> str:
 def _private_directory() -> Path:
     """A new directory for the marks, for this user alone."""
     places = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")
-    place = next(place for place in places if place and os.access(place, os.W_OK))
+    fit = (place for place in places if place and len(place.encode()) <= LONGEST_PLACE)
+    place = next((place for place in fit if os.access(place, os.W_OK)), "/tmp")
     directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
     directory.mkdir(mode=0o700)
     return directory

@@ -15,6 +15,8 @@ from recorders.marks import PIPE, SOCKET, parse_pipe_line
 
 FRONT_END = 0
 SHELL = 1
+# select() takes descriptors below 1024; a program that is not let in counts and marks nothing.
+MOST_LINKS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,9 @@ class Inbox:
         try:
             link, _ = self._listener.accept()
         except OSError:
+            return
+        if len(self._sockets) >= MOST_LINKS:
+            link.close()
             return
         link.setblocking(False)
         self._sockets[link.fileno()] = link

@@ -46,7 +46,10 @@ _link: _Link | None = None
 
 
 def count(n: int = 1) -> None:
-    """Add `n` inferences to the recording's count (about 0.1 µs; one thread at a time)."""
+    """Add `n` inferences to the recording's count (about 0.1 µs; one thread at a time).
+
+    Raises TypeError where `n` is not a whole number.
+    """
     _page[0] += n
 
 
@@ -56,11 +59,14 @@ class phase:  # noqa: N801  read as a verb in people's code
     `name` is idle, armed, warmup, running, cooldown or a name of your own. Both edges return only
     after the counters were read. `sync="auto"` first waits for torch, cupy and jax, where they are
     already imported and in use on a GPU; a function is called instead; None waits for nothing.
+    Raises ValueError for an empty name.
     """
 
     def __init__(
         self, name: str, label: str = "", sync: Sync | Callable[[], object] = "auto"
     ) -> None:
+        if not name:
+            raise ValueError("a phase needs a name")
         self._name, self._label, self._sync = name, label, sync
         self._id: int | None = None
 
@@ -174,7 +180,7 @@ def _attach() -> None:
     global _page, _link
     directory = os.environ.get(ENVIRONMENT)
     if not directory or not os.path.isdir(directory):
-        _page = [0]
+        _page = _nowhere()
         return
     import mmap
 
@@ -186,10 +192,15 @@ def _attach() -> None:
         page = memoryview(mmap.mmap(descriptor, PAGE_BYTES)).cast("q")
         os.close(descriptor)
     except OSError:
-        _page, _link = [0], link
+        _page, _link = _nowhere(), link
         return
     _page, _link = page, link
     link.request({"do": "hello", "page": name})
+
+
+def _nowhere() -> memoryview:
+    """A count that nobody reads, and that takes and refuses what a recording does."""
+    return memoryview(bytearray(PAGE_BYTES)).cast("q")
 
 
 def _synchronise(sync: Sync | Callable[[], object]) -> None:
@@ -231,6 +242,7 @@ class CountPages:
         self._directory = directory
         self._pages: dict[str, memoryview] = {}
         self._added = 0
+        self._highest = 0
         self.known = False
 
     def open(self, name: str) -> None:
@@ -255,13 +267,14 @@ class CountPages:
             self.add(n)
 
     def total(self) -> int | None:
-        """Inferences so far, or None while nothing has been counted."""
+        """Inferences so far, or None while nothing has been counted; it never falls."""
         total = self._added
         for page in self._pages.values():
             total += page[0]
-        if total:
+        if total > self._highest:
+            self._highest = total
             self.known = True
-        return total if self.known else None
+        return self._highest if self.known else None
 
 
 def parse_pipe_line(line: str) -> dict[str, object]:

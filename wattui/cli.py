@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
-        raise UsageError(f"{message}: see `{self.prog} --help`")
+        raise UsageError(f"{' '.join(message.split())}: see `{self.prog} --help`")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -83,6 +83,7 @@ def _source(
 
 def _print(report: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console()
     host, late = report["host"], report["lateness_ms"]
@@ -93,7 +94,7 @@ def _print(report: dict[str, Any]) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     for refusal in report["missing"]:
         console.print(
-            f"\n[bold red]✗[/] [bold]{refusal['source']}[/]  {refusal['reason']}",
+            f"\n[bold red]✗[/] [bold]{escape(refusal['source'])}[/]  {escape(refusal['reason'])}",
             highlight=False,
             soft_wrap=True,
         )
@@ -109,6 +110,8 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _source_lines(sources: list[dict[str, Any]]) -> Iterator[str]:
+    from rich.markup import escape
+
     for source in sources:
         made_up = any(reading["origin"] == "estimated" for reading in source["readings"])
         sign = "[bold yellow]~[/]" if made_up else "[bold green]✓[/]"
@@ -117,9 +120,9 @@ def _source_lines(sources: list[dict[str, Any]]) -> Iterator[str]:
             yield _reading_line(reading)
         for name, fact in source["devices"].items():
             if name == "basis":
-                yield f"  [dim]{fact}[/]"
+                yield f"  [dim]{escape(str(fact))}[/]"
             elif isinstance(fact, dict) and "uuid" in fact:
-                yield f"  [dim]{name}: {fact['name']}, {fact['uuid']}, {fact['reading']}[/]"
+                yield f"  [dim]{name}: {escape(fact['name'])}, {fact['uuid']}, {fact['reading']}[/]"
 
 
 def _reading_line(reading: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Job:
     repeats: int
     label: str
     inferences: int | None
-    matcher: Matcher | None
+    patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None]
     config: Config
     quiet: bool
 
@@ -73,6 +74,8 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
         raise UsageError("--inferences and --count-match both count: give one of them")
     count = compile_pattern("--count-match", options.count_match)
     phase = compile_pattern("--phase-match", options.phase_match)
+    if options.csv == "":
+        raise UsageError("--csv has an empty name: give one, or leave it out")
     csv = Path(options.csv or time.strftime("wattui-%Y%m%d-%H%M%S.csv"))
     if csv.suffix == ".json":
         raise UsageError(f"--csv {csv}: its summary would have the same name: end it in .csv")
@@ -84,7 +87,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
         repeats=options.repeats,
         label=options.label,
         inferences=options.inferences,
-        matcher=Matcher(count, phase) if count or phase else None,
+        patterns=(count, phase),
         config=Config(
             csv=csv,
             rate_hz=settings.rate_hz,
@@ -173,18 +176,23 @@ class Headless:
         job = self._job
         self._ask(do="command", repeat=repeat, label=job.label)
         environ = {**os.environ, marks.ENVIRONMENT: self._directory}
+        matcher = Matcher(*job.patterns) if any(job.patterns) else None
+
+        def read(stream: int, data: bytes) -> None:
+            for request in matcher.feed(stream, data) if matcher else ():
+                self._ask(**request)
+
         outcome = command.run(
             job.program,
             job.argv,
             environ,
             self._signals,
             lambda pid: self._ask(do="watch", pid=pid),
-            self._on_output if job.matcher else None,
+            read if matcher else None,
             self._closed,
         )
-        if job.matcher:
-            for request in job.matcher.finish():
-                self._ask(**request)
+        for request in matcher.finish() if matcher else ():
+            self._ask(**request)
         self._ask(do="command_end", inferences=job.inferences)
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
@@ -200,11 +208,6 @@ class Headless:
                 self._client.request(**request)
             except RecorderError as error:
                 self._recorder_lost = str(error)
-
-    def _on_output(self, stream: int, data: bytes) -> None:
-        if self._job.matcher:
-            for request in self._job.matcher.feed(stream, data):
-                self._ask(**request)
 
     def _on_message(self, message: Message) -> None:
         if message["t"] == "row":

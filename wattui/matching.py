@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from wattui.errors import UsageError
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 LONGEST_LINE = 65536
 
 Request = dict[str, object]
@@ -16,7 +17,7 @@ Request = dict[str, object]
 
 @dataclass(slots=True)
 class Matcher:
-    """Turns output into requests to the recorder.
+    """Turns the output of one run of a command into requests to the recorder.
 
     A line that matches `count` counts its group `n` (or its first group) or one; the group
     `total` holds a running total instead. A line that matches `phase` begins the phase named by
@@ -61,13 +62,13 @@ class Matcher:
     def _counted(self, found: re.Match[str]) -> int:
         named = found.groupdict()
         if named.get("total") is not None:
-            total = _whole(named["total"])
+            total = _whole(named["total"]) or 0
             step, self._total = total - self._total, max(total, self._total)
             return step
         if "n" in named:
-            return _whole(named["n"])
-        first = found.group(1) if found.re.groups else None
-        return _whole(first) if first and first.strip().isdigit() else 1
+            return _whole(named["n"]) or 0
+        first = _whole(found.group(1)) if found.re.groups else None
+        return 1 if first is None else first
 
 
 def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
@@ -83,6 +84,7 @@ def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
         ) from None
 
 
-def _whole(text: str | None) -> int:
+def _whole(text: str | None) -> int | None:
+    """The whole number in a text such as 1,000; None where it is none."""
     digits = (text or "").replace(",", "").replace("_", "").strip()
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if _NUMBER.fullmatch(digits) else None

@@ -34,5 +34,5 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
     if plus_minus is None or plus_minus == 0:
         return number(value / factor)
     scaled = plus_minus / factor
-    decimals = max(0, min(6, 1 - math.floor(math.log10(scaled))))
+    decimals = max(0, min(12, 1 - math.floor(math.log10(scaled))))
     return f"{value / factor:.{decimals}f} ± {scaled:.{decimals}f}"

@@ -1,0 +1,224 @@
+"""Raw readings become joules since the beginning: wraps, resets, failures, mirrors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorders.counter import Counter, Integrator, mirrored, update_period_s
+
+S = 1_000_000_000
+INTEL_RANGE_J = 262_143.32885
+AMD_RANGE_J = 65_532.610987
+
+
+def joules(counter: Counter, *readings: tuple[float, float]) -> list[float]:
+    energies = []
+    for time_s, raw_j in readings:
+        counter.update(raw_j, round(time_s * S))
+        energies.append(counter.energy_j)
+    return energies
+
+
+def test_the_first_reading_is_zero_joules_whatever_the_counter_shows() -> None:
+    assert joules(Counter(), (0, 123_456.0)) == [0.0]
+
+
+def test_energy_is_what_was_added_since_the_first_reading() -> None:
+    assert joules(Counter(), (0, 100.0), (1, 150.0), (2, 175.0)) == [0.0, 50.0, 75.0]
+
+
+def test_power_is_the_mean_between_two_readings() -> None:
+    counter = Counter()
+    joules(counter, (0, 0.0), (0.5, 25.0))
+    assert counter.power_w == pytest.approx(50.0)
+
+
+def test_no_power_is_drawn_where_the_counter_did_not_move() -> None:
+    counter = Counter()
+    joules(counter, (0, 0.0), (0.5, 25.0), (1.0, 25.0))
+    assert counter.power_w is None
+
+
+def test_power_over_less_than_the_settling_time_waits_for_more() -> None:
+    counter = Counter(settle_s=0.1)
+    joules(counter, (0, 0.0), (0.05, 1.0))
+    assert counter.power_w is None
+    joules(counter, (0.2, 10.0))
+    assert counter.power_w == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("range_j", [INTEL_RANGE_J, AMD_RANGE_J])
+def test_a_wrap_adds_the_range(range_j: float) -> None:
+    counter = Counter(range_j, bound_w=1000.0)
+    assert joules(counter, (0, range_j - 30), (1, 20.0)) == [0.0, pytest.approx(50.0)]
+
+
+@given(
+    st.lists(st.floats(0, 100), min_size=1, max_size=60),
+    st.floats(0, AMD_RANGE_J, exclude_max=True),
+    st.sampled_from([300.0, 1000.0, AMD_RANGE_J]),
+)
+def test_any_number_of_wraps_loses_nothing(
+    steps_j: list[float], start_j: float, range_j: float
+) -> None:
+    counter = Counter(range_j, bound_w=150.0)
+    true_j = start_j
+    counter.update(true_j % range_j, 0)
+    for second, step_j in enumerate(steps_j, 1):
+        true_j += step_j
+        counter.update(true_j % range_j, second * S)
+    assert counter.energy_j == pytest.approx(math.fsum(steps_j), abs=1e-6)
+
+
+def test_a_reset_adds_nothing_and_says_so() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    joules(counter, (0, 5000.0), (1, 5050.0))
+    assert counter.update(0.0, 2 * S) == "reset"
+    assert counter.energy_j == 50.0
+    assert counter.power_w is None
+
+
+def test_counting_goes_on_after_a_reset() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    assert joules(counter, (0, 5000.0), (1, 0.0), (2, 40.0))[-1] == 40.0
+
+
+def test_a_counter_without_a_range_that_falls_has_been_reset() -> None:
+    counter = Counter()
+    counter.update(10.0, 0)
+    assert counter.update(5.0, S) == "reset"
+    assert counter.energy_j == 0.0
+
+
+def test_more_power_than_the_bound_is_not_believed() -> None:
+    counter = Counter(bound_w=100.0)
+    counter.update(0.0, 0)
+    assert counter.update(1000.0, S) == "reset"
+    assert counter.energy_j == 0.0
+
+
+def test_a_pause_in_which_the_counter_may_have_lapped_is_not_guessed() -> None:
+    counter = Counter(AMD_RANGE_J, bound_w=1000.0)
+    counter.update(0.0, 0)
+    assert counter.update(280.0, 600 * S) == "reset"
+    assert counter.energy_j == 0.0
+
+
+def test_a_failed_read_is_bridged_exactly_and_only_its_beginning_is_a_gap() -> None:
+    counter = Counter(1000.0, bound_w=500.0)
+    counter.update(950.0, 0)
+    assert [counter.miss() for _ in range(17)] == ["gap"] + [None] * 16
+    assert counter.update(35.0, round(1.7 * S)) is None
+    assert counter.energy_j == pytest.approx(85.0)
+    assert counter.miss() == "gap"
+
+
+def test_a_counter_that_must_move_and_does_not_is_stuck_until_it_does() -> None:
+    counter = Counter(must_move=True)
+    counter.update(7.0, 0)
+    events = [counter.update(7.0, tick * S // 10) for tick in range(1, 31)]
+    assert [e for e in events if e] == ["stuck"]
+    assert counter.stuck
+    assert counter.update(8.0, 4 * S) == "moving"
+    assert not counter.stuck
+
+
+def test_a_stuck_counter_needs_both_time_and_readings() -> None:
+    quick, slow = Counter(must_move=True), Counter(must_move=True)
+    quick.update(1.0, 0)
+    slow.update(1.0, 0)
+    assert all(quick.update(1.0, n * S // 1000) is None for n in range(1, 1000))
+    assert [slow.update(1.0, n * 10 * S) for n in range(1, 4)] == [None] * 3
+
+
+def test_a_counter_that_may_rest_is_never_stuck() -> None:
+    counter = Counter()
+    counter.update(1.0, 0)
+    assert not any(counter.update(1.0, n * S) for n in range(1, 20))
+
+
+def test_what_was_drawn_while_the_machine_slept_is_not_counted() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    joules(counter, (0, 100.0), (1, 150.0))
+    counter.forget()
+    assert joules(counter, (1.1, 120.0), (2.1, 130.0))[-1] == 60.0
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 1000)), max_size=60), st.floats(1, 1000))
+def test_energy_never_falls_and_power_is_never_negative(
+    raws_j: list[float | None], range_j: float
+) -> None:
+    counter = Counter(range_j, bound_w=500.0, must_move=True)
+    energy_j = 0.0
+    for tick, raw_j in enumerate(raws_j):
+        if raw_j is None:
+            counter.miss()
+        else:
+            counter.update(raw_j % range_j, tick * S // 10)
+            assert counter.power_w is None or counter.power_w >= 0
+        assert counter.energy_j >= energy_j
+        energy_j = counter.energy_j
+
+
+@given(st.floats(0, 500), st.lists(st.floats(0.001, 2), min_size=1, max_size=40))
+def test_a_constant_power_integrates_to_power_times_time(
+    power_w: float, steps_s: list[float]
+) -> None:
+    integrator = Integrator()
+    time_ns = 0
+    integrator.update(power_w, time_ns)
+    for step_s in steps_s:
+        time_ns += round(step_s * S)
+        integrator.update(power_w, time_ns)
+    assert integrator.energy_j == pytest.approx(power_w * time_ns / S)
+
+
+def test_a_ramp_integrates_by_trapezoids() -> None:
+    integrator = Integrator()
+    for second in range(11):
+        integrator.update(10.0 * second, second * S)
+    assert integrator.energy_j == pytest.approx(500.0)
+    assert integrator.power_w == 100.0
+
+
+def test_the_integral_bridges_missing_readings_but_not_a_sleep() -> None:
+    integrator = Integrator()
+    integrator.update(50.0, 0)
+    assert [integrator.miss(), integrator.miss()] == ["gap", None]
+    integrator.update(70.0, 2 * S)
+    assert integrator.energy_j == pytest.approx(120.0)
+    integrator.forget()
+    integrator.update(70.0, 100 * S)
+    assert integrator.energy_j == pytest.approx(120.0)
+
+
+@given(st.lists(st.floats(0, 5), min_size=3, max_size=40), st.floats(1, 1e5))
+def test_one_counter_shown_twice_is_found(steps_j: list[float], start_j: float) -> None:
+    values_j, at_j = [], start_j
+    for step_j in steps_j:
+        at_j += step_j
+        values_j.append(at_j)
+    assert mirrored(values_j[0::2], values_j[1::2])
+
+
+def test_two_counters_that_run_apart_are_two() -> None:
+    assert not mirrored([100.0, 101.0, 102.0], [100.5, 102.2, 104.1])
+    assert not mirrored([100.0, 101.0, 102.0], [5.0, 6.0, 7.0])
+
+
+def test_counters_that_say_nothing_count_as_two() -> None:
+    assert not mirrored([0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    assert not mirrored([], [])
+
+
+def test_the_update_period_is_the_median_step() -> None:
+    assert update_period_s([0, 1_000_000, 2_000_000, 9_000_000]) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("changes_ns", [[], [5]])
+def test_fewer_than_two_changes_give_no_update_period(changes_ns: list[int]) -> None:
+    assert update_period_s(changes_ns) is None

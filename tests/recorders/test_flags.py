@@ -1,0 +1,166 @@
+"""Every doubt has a name, the channels it is about, and words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pytest
+from doubles import event, reduction
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from recorders.flags import Flag
+from recorders.reduction import EventRow
+from recorders.summary import summarise
+
+Readings = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def phase(
+    name: str, start_s: float, end_s: float, power_w: float, n: int | None = None
+) -> list[EventRow]:
+    return [
+        event(start_s, "begin", name, {"total": 0.0}, n=0 if n else None),
+        event(end_s, "end", name, {"total": (end_s - start_s) * power_w}, n=n),
+    ]
+
+
+GOOD = [*phase("idle", 0, 10, 20.0), *phase("running", 11, 31, 50.0, n=1000)]
+
+
+def flags(
+    rows: Sequence[EventRow], channels: Sequence[str] = ("total",), seconds: Readings | None = None
+) -> dict[str, Flag]:
+    return {flag.name: flag for flag in summarise(reduction(rows, channels, seconds)).flags}
+
+
+def test_a_clean_recording_has_no_flags() -> None:
+    assert flags(GOOD) == {}
+
+
+def test_nothing_measured_at_all_is_said() -> None:
+    assert "no_power" in flags(GOOD, channels=())
+
+
+@pytest.mark.parametrize(
+    ("channel", "name", "word"),
+    [("est_cpu", "estimated", "estimated"), ("sim_cpu", "simulated", "made-up")],
+)
+def test_energy_that_was_not_measured_is_said(channel: str, name: str, word: str) -> None:
+    found = flags(GOOD, channels=[channel])
+    assert found[name].where == channel
+    assert word in found[name].text
+
+
+def test_a_missing_count_names_the_ways_to_give_one() -> None:
+    text = flags([*GOOD[:2], *phase("running", 11, 31, 50.0)])["no_count"].text
+    assert all(way in text for way in ("--inferences", "--count-match", "wattui.count()"))
+
+
+def test_a_missing_idle_baseline_is_said() -> None:
+    assert "--idle" in flags(GOOD[2:])["no_idle"].text
+
+
+def test_a_recording_that_broke_off_is_said() -> None:
+    assert flags(GOOD[:3])["unfinished"].where == "running"
+
+
+def test_a_recording_that_broke_off_at_the_first_instant_of_a_phase_is_still_summarised() -> None:
+    note = event(0, "note:update_period_s total=0.001")
+    assert "unfinished" in flags([note, *GOOD[:3]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("gap", "bridged"), ("reset", "restarted"), ("lost", "went away")]
+)
+def test_what_happened_to_a_sensor_while_running_is_said(kind: str, word: str) -> None:
+    found = flags([*GOOD[:3], event(15, f"{kind}:dram0", "running"), GOOD[3]])
+    assert (found[kind].where, word in found[kind].text) == ("dram0", True)
+
+
+def test_what_happened_between_the_phases_that_count_is_not_a_doubt() -> None:
+    assert flags([*GOOD[:2], event(10.5, "reset:dram0"), *GOOD[2:]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("note", "name"),
+    [
+        ("integrated gpu0", "integrated"),
+        ("stuck dram0", "stuck"),
+        ("mig gpu0", "mig"),
+    ],
+)
+def test_what_was_noted_of_a_sensor_is_said_once(note: str, name: str) -> None:
+    rows = [event(0, f"note:{note}"), event(1, f"note:{note}"), *GOOD]
+    assert flags(rows)[name].where == note.partition(" ")[2]
+
+
+def test_a_note_of_the_person_is_not_a_flag() -> None:
+    assert flags([event(12, "note:opened the window"), *GOOD]) == {}
+
+
+def test_an_edge_between_two_readings_is_said() -> None:
+    begin, end = GOOD[2], event(31, "end", "running", n=1000)
+    readings = {"total": [(30.0, 950.0), (32.0, 1050.0)]}
+    found = flags([*GOOD[:2], begin, end], seconds=readings)
+    assert found["bridged_edge"].where == "total"
+
+
+@pytest.mark.parametrize(("update_s", "flagged"), [(0.1, False), (0.21, True)])
+def test_a_running_phase_under_100_updates_of_a_counter_is_short(
+    update_s: float, flagged: bool
+) -> None:
+    rows = [event(0, f"note:update_period_s total={update_s}"), *GOOD]
+    assert ("short_window" in flags(rows)) is flagged
+
+
+@given(st.floats(0.201, 100))
+@example(20 / (100 / 9.7))
+def test_the_uncertainty_of_a_short_window_is_one_update_in_percent(update_s: float) -> None:
+    rows = [event(0, f"note:update_period_s total={update_s}"), *GOOD]
+    found = re.search(r"±(\S+) %", flags(rows)["short_window"].text)
+    assert found is not None
+    assert "e" not in found[1]
+    assert float(found[1]) == pytest.approx(100 * update_s / 20, rel=0.34)
+
+
+@pytest.mark.parametrize(("later_w", "flagged"), [(20.9, False), (21.1, True), (18.0, True)])
+def test_idle_power_that_moved_by_more_than_5_percent_is_drift(
+    later_w: float, flagged: bool
+) -> None:
+    rows = [*GOOD, *phase("idle", 40, 50, later_w)]
+    assert ("idle_drift" in flags(rows)) is flagged
+
+
+def test_two_models_that_draw_different_power_when_loaded_are_no_drift() -> None:
+    rows = [*GOOD]
+    for start_s, label, power_w in ((40.0, "small", 30.0), (50.0, "large", 60.0)):
+        rows.append(event(start_s, "begin", "armed", {"total": 0.0}, label))
+        rows.append(event(start_s + 5, "end", "armed", {"total": 5 * power_w}, label))
+    assert "idle_drift" not in flags(rows)
+
+
+def test_a_dynamic_energy_within_its_own_uncertainty_is_below_resolution_and_not_hidden() -> None:
+    rows = [*phase("idle", 0, 5, 20.0), *phase("running", 11, 31, 20.001, n=10)]
+    idle = [(float(t), 20.0 * t + (0.5 if t % 2 else 0.0)) for t in range(6)]
+    found = flags(rows, seconds={"total": idle})
+    assert "dynamic" in found["below_resolution"].text
+    summary = summarise(reduction(rows, ["total"], {"total": idle}))
+    assert summary.running is not None
+    assert summary.running.domains["total"].dynamic_j_per_inference is not None
+
+
+@pytest.mark.parametrize(("command_pct", "flagged"), [(48.0, False), (30.0, True)])
+def test_a_processor_kept_busy_by_others_is_foreign_load(command_pct: float, flagged: bool) -> None:
+    gauges = {
+        "cpu_util_pct": [(float(t), 1.0 if t < 11 else 50.0) for t in range(31)],
+        "command_cpu_pct": [(float(t), command_pct) for t in range(12, 31)],
+    }
+    assert ("foreign_load" in flags(GOOD, seconds=gauges)) is flagged
+
+
+def test_a_busy_processor_while_idling_is_foreign_load() -> None:
+    gauges = {"cpu_util_pct": [(float(t), 25.0) for t in range(10)]}
+    found = flags(GOOD, seconds=gauges)["foreign_load"]
+    assert (found.where, "25 %" in found.text) == ("idle", True)

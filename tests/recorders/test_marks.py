@@ -1,0 +1,318 @@
+"""Marks at both ends: programs, shells and forks on one side, counts and requests on the other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wattui
+from recorders import marks
+from recorders.inbox import Inbox, Request
+from recorders.marks import CountPages, parse_pipe_line
+from recorders.wire import Message
+
+
+class Recorder:
+    """Answers marks in a thread, as the recorder does, and keeps what was asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.pages = CountPages(str(directory))
+        self.asked: list[Message] = []
+        self._control, self._end = os.pipe()
+        self._inbox = Inbox(directory, self._control, lambda _: None)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            os.close(self._end)
+            self._thread.join()
+            self._inbox.close()
+            os.close(self._control)
+
+    def requests(self) -> list[Message]:
+        """What was asked, without greetings."""
+        return [message for message in self.asked if message["do"] not in ("hello", "bye")]
+
+    def _serve(self) -> None:
+        while True:
+            for request in self._inbox.wait(1.0):
+                if request.owner == 0:
+                    return
+                request.answer(self._answer(request))
+
+    def _answer(self, request: Request) -> Message:
+        message = request.message
+        self.asked.append(message)
+        if message["do"] == "hello":
+            self.pages.open(message["page"])
+        if message["do"] == "begin" and not message["phase"]:
+            return {"t": "ack", "error": "a phase needs a name"}
+        return {"t": "ack", "id": len(self.asked)}
+
+
+@pytest.fixture(autouse=True)
+def _unattached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv(marks.ENVIRONMENT, raising=False)
+    marks.detach()
+    yield
+    marks.detach()
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with TemporaryDirectory() as directory:
+        recorder = Recorder(Path(directory))
+        monkeypatch.setenv(marks.ENVIRONMENT, directory)
+        yield recorder
+        marks.detach()
+        recorder.close()
+
+
+def run_program(script: str) -> None:
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=20)
+
+
+def call_everything() -> None:
+    wattui.count()
+    wattui.count(32)
+    wattui.note("a note")
+    wattui.mark("running", label="b32")
+    marks.end_mark()
+    marks.add_count(3)
+    with wattui.phase("running", label="b32"):
+        wattui.count()
+
+
+def test_outside_a_recording_every_call_is_a_no_op() -> None:
+    call_everything()
+
+
+@pytest.mark.parametrize("directory", ["", "/no/such/directory", os.devnull])
+def test_a_recording_that_is_not_there_is_no_recording(
+    monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    monkeypatch.setenv(marks.ENVIRONMENT, directory)
+    call_everything()
+
+
+def test_a_directory_without_a_recorder_is_no_recording(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(marks.ENVIRONMENT, str(tmp_path))
+    call_everything()
+
+
+def test_an_exception_leaves_a_phase_as_it_was_raised(recorder: Recorder) -> None:
+    with pytest.raises(KeyError, match="mine"), wattui.phase("running"):
+        raise KeyError("mine")
+    assert [message["do"] for message in recorder.requests()] == ["begin", "end"]
+
+
+def test_a_phase_begins_and_ends_with_its_block(recorder: Recorder) -> None:
+    with wattui.phase("running", label="b32"):
+        assert recorder.requests() == [{"do": "begin", "phase": "running", "label": "b32"}]
+        number = len(recorder.asked)
+    assert recorder.requests()[1] == {"do": "end", "id": number}
+
+
+def test_an_edge_is_acknowledged_before_the_program_goes_on(recorder: Recorder) -> None:
+    for number in range(1, 51):
+        wattui.note(str(number))
+        assert len(recorder.requests()) == number
+
+
+def test_a_phase_without_a_name_is_an_error_inside_a_recording(recorder: Recorder) -> None:
+    with pytest.raises(ValueError, match="needs a name"), wattui.phase(""):
+        pass
+
+
+def test_accelerators_are_waited_for_at_both_edges(recorder: Recorder) -> None:
+    seen: list[int] = []
+    with wattui.phase("running", sync=lambda: seen.append(len(recorder.requests()))):
+        pass
+    assert seen == [0, 1]
+
+
+def test_outside_a_recording_nothing_is_waited_for() -> None:
+    waited: list[bool] = []
+    with wattui.phase("running", sync=lambda: waited.append(True)):
+        pass
+    assert waited == []
+
+
+def test_after_an_exception_nothing_is_waited_for(recorder: Recorder) -> None:
+    waited: list[bool] = []
+    with (
+        pytest.raises(ZeroDivisionError),
+        wattui.phase("running", sync=lambda: waited.append(True)),
+    ):
+        raise ZeroDivisionError
+    assert waited == [True]
+
+
+@given(st.lists(st.integers(0, 10**9), max_size=30))
+def test_counts_add_up_while_the_program_runs(numbers: list[int]) -> None:
+    with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        recorder = Recorder(Path(directory))
+        patch.setenv(marks.ENVIRONMENT, directory)
+        marks.detach()
+        try:
+            total = 0
+            for number in numbers:
+                wattui.count(number)
+                total += number
+                assert recorder.pages.total() == (total if total else None)
+        finally:
+            marks.detach()
+            recorder.close()
+
+
+def test_what_a_program_counted_is_kept_when_it_ends(recorder: Recorder) -> None:
+    run_program("import wattui\nfor _ in range(1000): wattui.count(2)")
+    assert recorder.pages.total() == 2000
+
+
+def test_each_process_of_a_fork_counts_for_itself_and_all_are_added(recorder: Recorder) -> None:
+    run_program(
+        "import os, wattui\n"
+        "wattui.count(1)\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0:\n"
+        "        wattui.count(10)\n"
+        "        os._exit(0)\n"
+        "for _ in range(3): os.wait()\n"
+        "wattui.count(100)\n"
+    )
+    assert recorder.pages.total() == 131
+
+
+def test_processes_of_a_fork_that_count_at_the_same_time_lose_nothing(recorder: Recorder) -> None:
+    run_program(
+        "import os, wattui\n"
+        "wattui.count(1)\n"
+        "children = [os.fork() for _ in range(2)]\n"
+        "for _ in range(200_000): wattui.count(1)\n"
+        "if 0 in children: os._exit(0)\n"
+        "for _ in children: os.wait()\n"
+    )
+    assert recorder.pages.total() == 1 + 4 * 200_000
+
+
+def test_a_fork_inside_a_phase_does_not_end_it(recorder: Recorder) -> None:
+    run_program(
+        "import os, wattui\n"
+        "with wattui.phase('running'):\n"
+        "    if os.fork() == 0:\n"
+        "        wattui.note('child')\n"
+        "        os._exit(0)\n"
+        "    os.wait()\n"
+        "    wattui.note('parent')\n"
+    )
+    did = [message.get("text", message["do"]) for message in recorder.requests()]
+    assert did == ["begin", "child", "parent", "end"]
+
+
+def test_a_program_killed_in_the_middle_keeps_its_count(recorder: Recorder) -> None:
+    script = "import os, wattui\nwattui.count(5)\nos.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=20)
+    assert recorder.pages.total() == 5
+
+
+def test_threads_may_mark_at_the_same_time(recorder: Recorder) -> None:
+    def work(label: str) -> None:
+        for _ in range(20):
+            with wattui.phase("running", label=label):
+                pass
+
+    threads = [threading.Thread(target=work, args=(label,)) for label in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [message["do"] for message in recorder.requests()].count("begin") == 60
+    ended = [message["id"] for message in recorder.requests() if message["do"] == "end"]
+    assert len(set(ended)) == 60
+
+
+def test_when_the_recorder_goes_away_the_program_goes_on(recorder: Recorder) -> None:
+    wattui.count()
+    with wattui.phase("running"):
+        recorder.close()
+        call_everything()
+
+
+def test_the_next_recording_is_joined_after_detaching(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wattui.count(7)
+    with TemporaryDirectory() as directory:
+        second = Recorder(Path(directory))
+        monkeypatch.setenv(marks.ENVIRONMENT, directory)
+        marks.detach()
+        wattui.count(1)
+        totals = recorder.pages.total(), second.pages.total()
+        marks.detach()
+        second.close()
+    assert totals == (7, 1)
+
+
+@pytest.mark.parametrize("number", [32, True])
+def test_a_whole_number_of_any_kind_counts(recorder: Recorder, number: int) -> None:
+    wattui.count(number)
+    assert recorder.pages.total() == int(number)
+
+
+def test_pages_count_nothing_until_something_is_counted(tmp_path: Path) -> None:
+    pages = CountPages(str(tmp_path))
+    assert pages.total() is None
+    pages.add_if(0)
+    assert pages.total() is None
+    pages.add(0)
+    assert pages.total() == 0
+    pages.add_if(40)
+    assert pages.total() == 40
+
+
+@pytest.mark.parametrize("name", ["../count-1", "count-", "count-x", "socket", "count-1/../x"])
+def test_only_count_pages_are_mapped(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="not a count page"):
+        CountPages(str(tmp_path)).open(name)
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("running", {"do": "mark", "phase": "running", "label": ""}),
+        ("running b32", {"do": "mark", "phase": "running", "label": "b32"}),
+        (
+            "  running   conv 1 64x64 \r",
+            {"do": "mark", "phase": "running", "label": "conv 1 64x64"},
+        ),
+        ("end", {"do": "mark", "phase": ""}),
+        ("+64", {"do": "count", "n": 64}),
+        ("note: door opened", {"do": "note", "text": "door opened"}),
+    ],
+)
+def test_a_line_from_a_shell(line: str, request_: dict[str, object]) -> None:
+    assert parse_pipe_line(line) == request_
+
+
+@given(st.text())
+def test_any_line_from_a_shell_is_a_request_or_a_value_error(line: str) -> None:
+    try:
+        request = parse_pipe_line(line)
+    except ValueError:
+        return
+    assert request["do"] in ("mark", "count", "note")
+    assert line.strip()

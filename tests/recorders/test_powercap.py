@@ -1,0 +1,393 @@
+"""RAPL zones found by name, each once, whatever the machine's tree looks like."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorders.source import Channel, Gone, Refusal, Retry
+from recorders.sources.powercap import Powercap, find_zones, open_powercap
+
+RANGE_UJ = 262_143_328_850
+NOBODY = 65_534
+
+
+class QuickClock:
+    """Every look at it takes a millisecond, so that looking at counters takes no time."""
+
+    def __init__(self) -> None:
+        self._now_ns = 0
+
+    def __call__(self) -> int:
+        self._now_ns += 1_000_000
+        return self._now_ns
+
+
+@dataclass
+class Tree:
+    """A powercap tree under a plain directory."""
+
+    root: Path
+    energies: dict[str, Path] = field(default_factory=dict)
+
+    def zone(
+        self,
+        number: str,
+        name: str,
+        energy: str = "1000000",
+        control: str = "intel-rapl",
+        range_uj: int = RANGE_UJ,
+    ) -> Path:
+        directory = self.root / "sys/class/powercap" / f"{control}:{number}"
+        directory.mkdir(parents=True)
+        (directory / "name").write_text(name + "\n")
+        (directory / "energy_uj").write_text(energy + "\n")
+        (directory / "max_energy_range_uj").write_text(f"{range_uj}\n")
+        self.energies[f"{control}:{number}"] = directory / "energy_uj"
+        return directory
+
+    def open(self) -> tuple[Powercap | None, list[Refusal]]:
+        return open_powercap(self.root, clock=QuickClock())
+
+    def source(self) -> Powercap:
+        source, _ = self.open()
+        assert source is not None
+        return source
+
+    def names(self) -> list[str]:
+        return [channel.name for channel in self.source().channels()]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+def totals(source: Powercap) -> set[str]:
+    return {channel.name for channel in source.channels() if channel.in_total}
+
+
+def joules(source: Powercap) -> dict[str, float | Exception]:
+    names = [channel.name for channel in source.channels()]
+    return {names[reading.channel]: reading.value for reading in source.read()}
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root is an ordinary user for a while."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_desktop_has_package_core_uncore_and_memory(tree: Tree) -> None:
+    tree.zone("0", "package-0", "5000000")
+    tree.zone("0:0", "core")
+    tree.zone("0:1", "uncore")
+    tree.zone("0:2", "dram", "7500000")
+    source = tree.source()
+    assert [c.name for c in source.channels()] == ["package0", "core0", "uncore0", "dram0"]
+    assert totals(source) == {"package0", "dram0"}
+    assert joules(source)["package0"] == pytest.approx(5.0)
+    assert joules(source)["dram0"] == pytest.approx(7.5)
+
+
+def test_counters_wrap_where_the_kernel_says(tree: Tree) -> None:
+    tree.zone("0", "package-0", range_uj=65_532_610_987)
+    (channel,) = tree.source().channels()
+    assert channel.range_j == pytest.approx(65_532.610987)
+
+
+def test_a_limit_above_the_usual_bound_widens_what_is_believed(tree: Tree) -> None:
+    directory = tree.zone("0", "package-0")
+    (directory / "constraint_0_max_power_uw").write_text("900000000\n")
+    (channel,) = tree.source().channels()
+    assert channel.bound_w >= 1800.0
+
+
+def test_the_psys_zone_may_be_zone_0_and_is_in_no_total(tree: Tree) -> None:
+    tree.zone("0", "psys")
+    tree.zone("1", "package-0")
+    tree.zone("1:0", "core")
+    source = tree.source()
+    assert [c.name for c in source.channels()] == ["package0", "core0", "psys"]
+    assert totals(source) == {"package0"}
+
+
+def test_a_zone_belongs_to_the_package_in_its_name_not_to_its_number(tree: Tree) -> None:
+    tree.zone("2", "package-1", "2000000")
+    tree.zone("2:0", "dram", "20000000")
+    tree.zone("5", "package-0", "1000000")
+    source = tree.source()
+    assert joules(source) == {
+        "package0": pytest.approx(1.0),
+        "package1": pytest.approx(2.0),
+        "dram1": pytest.approx(20.0),
+    }
+
+
+def test_memory_on_one_socket_only(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    tree.zone("1", "package-1")
+    tree.zone("1:0", "dram")
+    source = tree.source()
+    assert totals(source) == {"package0", "package1", "dram1"}
+
+
+def test_a_domain_shown_by_msr_and_mmio_is_read_once_by_msr(tree: Tree) -> None:
+    tree.zone("0", "package-0", "111000000", control="intel-rapl-mmio")
+    tree.zone("0:0", "dram", "1000000", control="intel-rapl-mmio")
+    tree.zone("0", "package-0", "222000000")
+    tree.zone("0:0", "dram", "2000000")
+    assert joules(tree.source()) == {"package0": pytest.approx(222.0), "dram0": pytest.approx(2.0)}
+
+
+def test_a_domain_shown_by_mmio_only_is_read_there(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    tree.zone("0", "package-0", control="intel-rapl-mmio")
+    tree.zone("0:0", "dram", "3000000", control="intel-rapl-mmio")
+    assert joules(tree.source())["dram0"] == pytest.approx(3.0)
+
+
+def test_dies_that_show_one_counter_are_one_package(tree: Tree) -> None:
+    tree.zone("0", "package-0-die-0", "77000000")
+    tree.zone("1", "package-0-die-1", "77000000")
+    assert joules(tree.source()) == {"package0": pytest.approx(77.0)}
+
+
+def test_dies_that_differ_are_both_in_the_total(tree: Tree) -> None:
+    tree.zone("0", "package-0-die-0", "77000000")
+    tree.zone("1", "package-0-die-1", "5000000")
+    source = tree.source()
+    assert joules(source) == {
+        "package0_die0": pytest.approx(77.0),
+        "package0_die1": pytest.approx(5.0),
+    }
+    assert totals(source) == {"package0_die0", "package0_die1"}
+
+
+def test_equal_counters_of_two_sockets_are_two(tree: Tree) -> None:
+    tree.zone("0", "package-0-die-0", "77000000")
+    tree.zone("1", "package-1-die-0", "77000000")
+    assert len(tree.names()) == 2
+
+
+def test_a_zone_of_an_unknown_name_is_refused_by_name(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    tree.zone("0:0", "flux-capacitor")
+    source, refused = tree.open()
+    assert source is not None
+    assert [c.name for c in source.channels()] == ["package0"]
+    assert "flux-capacitor" in refused[0].reason
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "12x", "0x10", "\x00\xff"])
+def test_text_that_is_no_number_is_a_failed_read_and_never_a_value(tree: Tree, text: str) -> None:
+    tree.zone("0", "package-0")
+    tree.zone("0:0", "dram")
+    source = tree.source()
+    tree.energies["intel-rapl:0"].write_text(text, encoding="latin-1")
+    values = joules(source)
+    assert isinstance(values["package0"], Retry)
+    assert values["dram0"] == pytest.approx(1.0)
+    tree.energies["intel-rapl:0"].write_text("1500000\n")
+    assert joules(source)["package0"] == pytest.approx(1.5)
+
+
+def test_a_read_that_fails_is_tried_again(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    tree.energies["intel-rapl:0"].unlink()
+    tree.energies["intel-rapl:0"].mkdir()
+    assert isinstance(joules(tree.source())["package0"], Retry)
+
+
+def test_a_zone_that_left_is_gone(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    source = tree.source()
+    source.close()
+    assert isinstance(joules(source)["package0"], Gone)
+
+
+def test_counters_for_root_only_are_refused_with_a_group_as_the_remedy() -> None:
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        tree = Tree(Path(directory))
+        tree.zone("0", "package-0")
+        tree.energies["intel-rapl:0"].chmod(0o400 if os.geteuid() == 0 else 0)
+        with without_rights():
+            source, (refusal,) = tree.open()
+    assert source is None
+    assert refusal.source == "package0"
+    assert "root only" in refusal.reason
+    assert "groupadd" in refusal.remedy
+    assert "chmod 0440" in refusal.remedy
+
+
+def test_an_unreadable_zone_does_not_hide_the_others() -> None:
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        tree = Tree(Path(directory))
+        tree.zone("0", "package-0")
+        tree.zone("0:0", "dram")
+        tree.energies["intel-rapl:0"].chmod(0)
+        with without_rights():
+            source, refused = tree.open()
+    assert source is not None
+    assert [c.name for c in source.channels()] == ["dram0"]
+    assert [r.source for r in refused] == ["package0"]
+
+
+def proc_cpuinfo(root: Path) -> None:
+    (root / "proc").mkdir()
+    (root / "proc/cpuinfo").write_text("flags : fpu hypervisor\n")
+
+
+def docker(root: Path) -> None:
+    (root / ".dockerenv").touch()
+
+
+def podman(root: Path) -> None:
+    (root / "run").mkdir()
+    (root / "run/.containerenv").touch()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason", "remedy"),
+    [
+        (proc_cpuinfo, "virtual machine", "on the host"),
+        (docker, "container", "/sys/devices/virtual/powercap"),
+        (podman, "container", "/sys/devices/virtual/powercap"),
+        (lambda root: None, "no RAPL zones under", "modprobe intel_rapl_msr"),
+    ],
+)
+def test_a_machine_without_zones_says_why_and_what_mends_it(
+    tree: Tree, prepare: Callable[[Path], None], reason: str, remedy: str
+) -> None:
+    prepare(tree.root)
+    source, (refusal,) = tree.open()
+    assert source is None
+    assert reason in refusal.reason
+    assert remedy in refusal.remedy
+
+
+def test_other_powercap_controls_are_left_alone(tree: Tree) -> None:
+    tree.zone("0", "dtpm", control="dtpm")
+    assert find_zones(tree.root)[0] == []
+
+
+def test_facts_name_the_path_of_each_channel(tree: Tree) -> None:
+    directory = tree.zone("0", "package-0")
+    facts = tree.source().facts()["package0"]
+    assert isinstance(facts, Mapping)
+    assert facts["path"] == str(directory)
+
+
+def test_a_counter_is_seen_to_change_at_its_period(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    energy = tree.energies["intel-rapl:0"]
+    now_ns = [0]
+
+    def clock() -> int:
+        now_ns[0] += 500_000
+        energy.write_text(f"{now_ns[0] // 2_000_000 * 10_000 + 1}\n")
+        return now_ns[0]
+
+    source, _ = open_powercap(tree.root, clock=clock)
+    assert source is not None
+    assert source.update_periods_s()["package0"] == pytest.approx(0.002, rel=0.3)
+
+
+@dataclass
+class Socket:
+    """What one socket of a made-up machine shows."""
+
+    number: int
+    package_uj: int
+    sub_uj: dict[str, int]
+    mmio: bool
+
+
+@st.composite
+def sockets(draw: st.DrawFn) -> list[Socket]:
+    numbers = draw(st.lists(st.integers(0, 9), unique=True, min_size=1, max_size=4))
+    values = st.integers(1, RANGE_UJ)
+    subs = st.dictionaries(st.sampled_from(["core", "uncore", "dram"]), values)
+    return [Socket(n, draw(values), draw(subs), draw(st.booleans())) for n in numbers]
+
+
+@given(
+    machine=sockets(),
+    zone_numbers=st.lists(st.integers(0, 30), unique=True, min_size=5, max_size=5),
+    psys_uj=st.none() | st.integers(1, RANGE_UJ),
+)
+def test_any_machine_shows_each_domain_once_with_its_own_energy(
+    machine: list[Socket], zone_numbers: list[int], psys_uj: int | None
+) -> None:
+    expected: dict[str, int] = {}
+    with TemporaryDirectory() as directory:
+        tree = Tree(Path(directory))
+        if psys_uj is not None:
+            tree.zone(str(zone_numbers[4]), "psys", str(psys_uj))
+            expected["psys"] = psys_uj
+        for socket, number in zip(machine, zone_numbers, strict=False):
+            tree.zone(str(number), f"package-{socket.number}", str(socket.package_uj))
+            expected[f"package{socket.number}"] = socket.package_uj
+            if socket.mmio:
+                name = f"package-{socket.number}"
+                tree.zone(str(number), name, "1", control="intel-rapl-mmio")
+            for place, (domain, value_uj) in enumerate(socket.sub_uj.items()):
+                tree.zone(f"{number}:{place}", domain, str(value_uj))
+                expected[f"{domain}{socket.number}"] = value_uj
+        source, refused = tree.open()
+        assert source is not None
+        assert refused == []
+        assert joules(source) == {
+            name: pytest.approx(value_uj * 1e-6) for name, value_uj in expected.items()
+        }
+        assert totals(source) == {name for name in expected if name.startswith(("package", "dram"))}
+        source.close()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.from_regex(r"[0-9]{1,2}(:[0-9])?", fullmatch=True),
+            st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=12)
+            | st.sampled_from(["package-0", "package-x", "package-0-die-", "psys", "dram", "core"]),
+            st.text(st.characters(codec="ascii"), max_size=10),
+        ),
+        max_size=6,
+        unique_by=lambda zone: zone[0],
+    )
+)
+def test_a_tree_of_nonsense_gives_refusals_and_no_exception(
+    zones: list[tuple[str, str, str]],
+) -> None:
+    with TemporaryDirectory() as directory:
+        tree = Tree(Path(directory))
+        for number, name, energy in zones:
+            tree.zone(number, name, energy)
+        source, refused = tree.open()
+        assert source is not None or refused
+        if source:
+            names = [channel.name for channel in source.channels()]
+            assert len(set(names)) == len(names)
+            assert all(isinstance(value, float | Retry) for value in joules(source).values())
+            source.close()
+
+
+def test_a_channel_that_is_energy_has_joules_and_watts() -> None:
+    assert Channel("package0", "J").columns == ("package0_J", "package0_W")

@@ -1,0 +1,207 @@
+"""What a person may type: one clear line for what is wrong, help for the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from wattui import __version__
+from wattui.cli import main, main_parser, split_command
+from wattui.errors import NOT_STARTED, USAGE
+
+HEADLESS = ["--headless", "--quiet"]
+COMMAND = ["--", "true"]
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATTUI_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.delenv("WATTUI_RUN", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def status_of(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int = USAGE) -> str:
+    """The one line on stderr for arguments that are refused before anything starts."""
+    assert status_of(arguments) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("wattui: ")
+    assert err.endswith("\n")
+    assert len(err.splitlines()) == 1, err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--rate", "0"], ["a rate of 0 Hz", "0.1 to 1000"]),
+        (["--rate", "1e6"], ["1e+06 Hz", "0.1 to 1000"]),
+        (["--rate", "nan"], ["0.1 to 1000"]),
+        (["--rate", "fast"], ["--rate", "'fast'", "--help"]),
+        (["--idle", "-1"], ["idle", "0 to 86400"]),
+        (["--cooldown", "inf"], ["cooldown", "0 to 86400"]),
+        (["--tdp", "0"], ["0 W", "1 to 10000"]),
+        (["--inferences", "0"], ["--inferences 0", "1 or more"]),
+        (["--inferences", "many"], ["--inferences", "'many'"]),
+        (["--repeats", "0"], ["--repeats 0", "1 or more"]),
+        (["--count-match", "("], ["--count-match", "regular expression", "backslash"]),
+        (["--phase-match", "["], ["--phase-match", "regular expression", "backslash"]),
+        (["--inferences", "5", "--count-match", "x"], ["--inferences and --count-match"]),
+        (["--require", "psys"], ["--require", "measured"]),
+        (["--csv", "run.json"], ["run.json", ".csv"]),
+        (["--bogus"], ["--bogus", "--help"]),
+        (["--quie"], ["--quie", "--help"]),
+        (["infer.py"], ["infer.py", "--help"]),
+        (["--completion", "fish"], ["fish", "bash"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_mend(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
+) -> None:
+    line = refused(capsys, [*HEADLESS, *arguments, *COMMAND])
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["wattui --headless", "--help"]),
+        (["--headless"], ["no command", "--", "infer.py"]),
+        (["--headless", "--"], ["no command"]),
+        (["sumary", "run.csv"], ["sumary"]),
+        (["summary"], ["FILE", "wattui summary --help"]),
+        (["summary", "missing.csv"], ["missing.csv", "No such file"]),
+        (["summary", "."], ["cannot be read"]),
+        (["doctor", "--bogus"], ["--bogus", "wattui doctor --help"]),
+        (["mark"], ["PHASE", "--end", "--count"]),
+        (["mark", "--count", "-3"], ["--count -3", "1 or more"]),
+        (["mark", "--count", "x"], ["--count", "wattui mark --help"]),
+    ],
+)
+def test_what_is_missing_is_named_with_its_mend(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: list[str]
+) -> None:
+    line = refused(capsys, arguments)
+    assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize("text", ["", "name,value\na,1\n", "time_s\n", "\x00\xff", "time_s," * 9])
+def test_a_file_that_is_no_run_file_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "other.csv").write_text(text, encoding="latin-1")
+    assert "is not a run file" in refused(capsys, ["summary", "other.csv"])
+
+
+def test_an_unknown_configuration_key_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text("speed = 1\n")
+    assert "unknown key 'speed'" in refused(capsys, [*HEADLESS, *COMMAND])
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [("no-such-program", "no such program"), ("./missing", "no such"), ("./data", "chmod +x")],
+)
+def test_a_command_that_cannot_be_started_is_127(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, program: str, words: str
+) -> None:
+    (tmp_path / "data").touch()
+    assert words in refused(capsys, [*HEADLESS, "--", program], status=NOT_STARTED)
+
+
+def test_an_existing_run_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "run.csv").write_text("precious\n")
+    arguments = [*HEADLESS, "--idle", "0", "--csv", "run.csv", "--", "touch", "started"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "wattui", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stdout) == (USAGE, "")
+    assert "--force" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert (tmp_path / "run.csv").read_text() == "precious\n"
+    assert not (tmp_path / "started").exists()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(exclude_characters="-"), max_size=8), max_size=4))
+@example(["--two\nlines"])
+@example(["--rate", "1\n2"])
+@example(["--csv", "a\nb.json"])
+def test_any_nonsense_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    refused(capsys, [*HEADLESS, *arguments, "--repeats", "0", *COMMAND])
+
+
+@given(st.lists(st.text().filter(lambda text: text != "--")), st.lists(st.text()))
+def test_everything_after_the_first_double_dash_is_the_command(
+    own: list[str], command: list[str]
+) -> None:
+    assert split_command([*own, "--", *command]) == (own, command)
+
+
+@given(st.lists(st.text().filter(lambda text: text != "--")))
+def test_without_a_double_dash_there_is_no_command(own: list[str]) -> None:
+    assert split_command(own) == (own, [])
+
+
+def test_help_shows_every_option_and_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    options = [name for action in main_parser()._actions for name in action.option_strings]
+    assert all(option in out for option in options if option != "-h")
+    assert "wattui summary" in out
+    assert "exit codes" in out
+
+
+@pytest.mark.parametrize("name", ["summary", "doctor", "mark"])
+def test_each_subcommand_has_help_of_its_own(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert status_of([name, "--help"]) == 0
+    assert f"usage: wattui {name}" in capsys.readouterr().out
+
+
+def test_help_of_the_command_is_the_commands_own() -> None:
+    assert split_command(["--headless", "--", "infer", "--help"])[1] == ["infer", "--help"]
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["--version"]) == 0
+    assert capsys.readouterr().out == f"wattui {__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_completion_script_is_data_on_stdout(
+    capsys: pytest.CaptureFixture[str], shell: str
+) -> None:
+    assert status_of(["--completion", shell]) == 0
+    assert "count-match" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["running", "--label", "b32"], ["--end"], ["--count", "5"], ["--note", "hello"]]
+)
+def test_a_mark_outside_a_recording_does_nothing(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert status_of(["mark", *arguments]) == 0
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,87 @@
+"""What is loaded when: light inside people's programs, light on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "numpy",
+    "polars",
+    "rich",
+    "textual",
+    "psutil",
+    "pynvml",
+    "pyRAPL",
+    "torch",
+    "platformdirs",
+}
+REPORT = (
+    "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+)
+
+
+def loaded_by(*statements: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has after the statements."""
+    script = "\n".join([*statements, REPORT])
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    return set(ended.stderr.split())
+
+
+def foreign(modules: set[str]) -> set[str]:
+    return modules - loaded_by() - set(sys.stdlib_module_names)
+
+
+def test_importing_wattui_loads_the_standard_library_only() -> None:
+    assert foreign(loaded_by("import wattui")) == {"wattui"}
+
+
+def test_importing_wattui_loads_little_even_of_the_standard_library() -> None:
+    assert len(loaded_by("import wattui") - loaded_by()) <= 3
+
+
+def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
+    modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
+    assert foreign(modules) == {"wattui", "recorders"}
+
+
+def test_importing_the_recorders_loads_no_screen_and_no_numbers_library() -> None:
+    assert not loaded_by("import recorders") & HEAVY
+    everything = (
+        "import pkgutil, importlib, recorders",
+        "for m in pkgutil.walk_packages(recorders.__path__, 'recorders.'):",
+        "    importlib.import_module(m.name)",
+    )
+    modules = loaded_by(*everything)
+    assert not modules & {"wattui", "workloads", "rich", "textual", "numpy", "polars"}
+    assert "psutil" in modules
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["summary", "--help"]])
+def test_help_loads_none_of_the_large_libraries(arguments: list[str]) -> None:
+    modules = loaded_by(
+        "import contextlib, runpy, sys",
+        f"sys.argv = ['wattui', *{arguments!r}]",
+        "with contextlib.suppress(SystemExit):",
+        "    runpy.run_module('wattui', run_name='__main__')",
+    )
+    assert "argparse" in modules
+    assert not modules & HEAVY
+
+
+def test_a_mark_from_a_shell_loads_none_of_the_large_libraries() -> None:
+    modules = loaded_by("from wattui.cli import main", "main(['mark', 'running'])")
+    assert not modules & HEAVY
+
+
+def test_the_public_names_are_there_and_no_others() -> None:
+    import wattui
+
+    for name in wattui.__all__:
+        assert callable(getattr(wattui, name))
+    with pytest.raises(AttributeError, match="dance"):
+        _ = wattui.dance

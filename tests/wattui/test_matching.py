@@ -1,0 +1,167 @@
+"""Counts and phases from the output of programs that nobody may change."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattui.errors import UsageError
+from wattui.matching import Matcher, compile_pattern
+
+
+def matcher(count: str | None = None, phase: str | None = None) -> Matcher:
+    return Matcher(count and re.compile(count), phase and re.compile(phase))  # type: ignore[arg-type]
+
+
+def requests(found: Matcher, *lines: str) -> list[dict[str, object]]:
+    data = "".join(line + "\n" for line in lines).encode()
+    return [*found.feed(1, data), *found.finish()]
+
+
+def counted(found: Matcher, *lines: str) -> int:
+    numbers = [request["n"] for request in requests(found, *lines) if request["do"] == "count"]
+    return sum(n for n in numbers if isinstance(n, int))
+
+
+def test_a_matching_line_without_a_group_counts_one() -> None:
+    assert counted(matcher("^done"), "done a", "not done", "done b") == 2
+
+
+def test_the_first_group_is_the_count() -> None:
+    assert counted(matcher(r"batch of (\d+)"), "batch of 32", "batch of 8") == 40
+
+
+def test_a_first_group_that_is_no_number_counts_one() -> None:
+    assert counted(matcher(r"(cat|dog) seen"), "cat seen", "dog seen") == 2
+
+
+def test_the_group_n_is_the_count() -> None:
+    assert counted(matcher(r"(step) (?P<n>\d+)"), "step 16", "step 4") == 20
+
+
+def test_the_group_total_is_a_running_total() -> None:
+    found = matcher(r"(?P<total>\d+)/1000")
+    assert counted(found, "100/1000", "100/1000", "350/1000", "1000/1000") == 1000
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=30))
+def test_running_totals_count_up_to_the_largest(totals: list[int]) -> None:
+    found = matcher(r"(?P<total>\d+) done")
+    assert counted(found, *[f"{total} done" for total in totals]) == max(totals, default=0)
+
+
+def test_running_totals_begin_anew_with_each_repeat_of_the_command(tmp_path: Path) -> None:
+    options = ["--idle", "0", "--cooldown", "0", "--repeats", "2", "--csv", "run.csv"]
+    match = ["--count-match", r"(?P<total>\d+) done"]
+    subprocess.run(
+        [sys.executable, "-m", "wattui", "--headless", "--quiet", *options, *match, "--",
+         "echo", "5 done"],
+        cwd=tmp_path,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=30,
+    )  # fmt: skip
+    summary = json.loads((tmp_path / "run.json").read_text())["summary"]
+    assert [group["inferences"] for group in summary["repeats"]] == [5, 5]
+    assert summary["running"]["inferences"] == 10
+
+
+@pytest.mark.parametrize("text", ["1,000", "1_000", "1000"])
+@pytest.mark.parametrize("pattern", [r"(?P<n>[\d,_]+) images", r"([\d,_]+) images"])
+def test_thousands_may_be_separated(pattern: str, text: str) -> None:
+    assert counted(matcher(pattern), f"{text} images") == 1000
+
+
+@pytest.mark.parametrize("pattern", [r"(?P<n>\S+) images", r"(\S+) images", r"(?P<total>\S+) im"])
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-3", "3.5", "nan", "٣"])
+def test_no_output_can_break_the_counting(pattern: str, text: str) -> None:
+    assert counted(matcher(pattern), f"{text} images") >= 0
+
+
+def test_a_phase_is_named_and_labelled_by_its_groups() -> None:
+    found = matcher(phase=r"^== (?P<phase>\w+) (?P<label>\w+)")
+    assert requests(found, "== warmup b32", "working", "== running b64") == [
+        {"do": "mark", "phase": "warmup", "label": "b32"},
+        {"do": "mark", "phase": "running", "label": "b64"},
+    ]
+
+
+def test_a_phase_without_a_name_is_running() -> None:
+    assert requests(matcher(phase="^start"), "start") == [
+        {"do": "mark", "phase": "running", "label": ""}
+    ]
+
+
+def test_a_line_may_begin_a_phase_and_count_in_it() -> None:
+    found = [request["do"] for request in requests(matcher("go", "go"), "go")]
+    assert found == ["mark", "count"]
+
+
+def test_a_progress_bar_ends_its_lines_with_carriage_returns() -> None:
+    found = list(matcher(r"(\d+) done").feed(1, b"\r1 done\r2 done\r\n3 done\n"))
+    assert [request["n"] for request in found] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[32mdone\x1b[0m", "\x1b]0;title\x07done", "\x1b[2K\x1b[1Gdone"]
+)
+def test_colours_and_cursor_moves_are_not_part_of_a_line(text: str) -> None:
+    assert counted(matcher("^done$"), text) == 1
+
+
+def test_a_last_line_without_an_end_counts() -> None:
+    found = matcher("done")
+    assert list(found.feed(1, b"done")) == []
+    assert [request["n"] for request in found.finish()] == [1]
+    assert list(found.finish()) == []
+
+
+def test_lines_of_two_streams_are_kept_apart() -> None:
+    found = matcher("^done$")
+    pieces = [*found.feed(1, b"do"), *found.feed(2, b"done\n"), *found.feed(1, b"ne\n")]
+    assert len(pieces) == 2
+
+
+@given(st.lists(st.integers(0, 9999), max_size=20), st.integers(1, 30))
+def test_any_cut_of_the_output_counts_the_same(numbers: list[int], size: int) -> None:
+    data = "".join(f"processed {number} images ✓\n" for number in numbers).encode()
+    found = matcher(r"processed (\d+) images ✓$")
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    got = [request["n"] for piece in pieces for request in found.feed(1, piece)]
+    assert got == [number for number in numbers if number]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
+    found = matcher(r"(\S+)", r"(?P<phase>\w*)")
+    for request in [*found.feed(1, data), *found.finish()]:
+        assert request["do"] in ("mark", "count")
+
+
+def test_output_without_lines_takes_no_memory() -> None:
+    found = matcher("done$")
+    tracemalloc.start()
+    for _ in range(100):
+        list(found.feed(1, b"x" * 100_000))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2_000_000
+    assert len(list(found.feed(1, b"done\n"))) == 1
+
+
+def test_no_pattern_is_no_pattern() -> None:
+    assert compile_pattern("--count-match", None) is None
+
+
+@pytest.mark.parametrize("text", ["(", "[", "*x", "(?P<n>a)(?P<n>b)"])
+def test_a_pattern_that_does_not_compile_names_option_and_mend(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--count-match .*backslash"):
+        compile_pattern("--count-match", text)

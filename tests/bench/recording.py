@@ -1,0 +1,219 @@
+"""Recordings that the real program makes on the bench, and what they must come to."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .sandbox import Bench
+
+Row = dict[str, str]
+
+REFRESH_S = 0.001
+EXACT_SHARE = 0.001
+
+_PROGRAM = """
+import os, time, wattui
+t0_s = int(os.environ["BENCH_T0_NS"]) / 1e9
+for label, begin_s, seconds in {timetable!r}:
+    time.sleep(max(0.0, t0_s + begin_s - time.monotonic()))
+    with wattui.phase("running", label=label):
+        time.sleep(seconds)
+"""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One running phase to mark: it begins at begin_s of the bench's time, or at once if later."""
+
+    label: str
+    begin_s: float
+    seconds: float
+
+
+def program(*stretches: Stretch) -> str:
+    """Python source that marks these phases one after another."""
+    return _PROGRAM.format(timetable=[(s.label, s.begin_s, s.seconds) for s in stretches])
+
+
+class Recording:
+    """A run file and run.json beside the bench they were recorded on."""
+
+    def __init__(
+        self, bench: Bench, path: Path, done: subprocess.CompletedProcess[str] | None = None
+    ) -> None:
+        self.bench = bench
+        self.done = done
+        with path.open(newline="") as file:
+            self.rows: list[Row] = list(csv.DictReader(file))
+        self.run: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+
+    @property
+    def said(self) -> str:
+        """What the program said to the person, in one line and without its frame."""
+        assert self.done is not None
+        return " ".join(self.done.stderr.replace("│", " ").split())
+
+    @property
+    def start_ns(self) -> int:
+        """CLOCK_MONOTONIC at time_s 0."""
+        return int(self.run["clock"]["start_monotonic_ns"])
+
+    @property
+    def energy_columns(self) -> set[str]:
+        """The `_J` columns."""
+        return {name for name in self.rows[0] if name.endswith("_J")}
+
+    @property
+    def happened(self) -> list[str]:
+        """Events that say something went wrong, in order."""
+        heads = ("gap:", "reset:", "lost:", "note:stuck", "note:moving")
+        return [row["event"] for row in self.rows if row["event"].startswith(heads)]
+
+    def at_ns(self, row: Row) -> int:
+        """CLOCK_MONOTONIC of a row."""
+        return self.start_ns + round(float(row["time_s"]) * 1e9)
+
+    def at_s(self, row: Row) -> float:
+        """The bench's time of a row."""
+        return self.bench.seconds(self.at_ns(row))
+
+    def event_s(self, event: str) -> float:
+        """The bench's time of the one row with this event."""
+        (row,) = (row for row in self.rows if row["event"] == event)
+        return self.at_s(row)
+
+    def edges(self, label: str) -> tuple[Row, Row]:
+        """The begin and the end row of the one phase with this label."""
+        begin, end = (
+            row for row in self.rows if row["label"] == label and row["event"] in ("begin", "end")
+        )
+        return begin, end
+
+    def seconds(self, label: str) -> float:
+        """How long a phase was."""
+        begin, end = self.edges(label)
+        return float(end["time_s"]) - float(begin["time_s"])
+
+    def energy_j(self, channel: str, label: str) -> float:
+        """The recorded joules of a phase."""
+        begin, end = self.edges(label)
+        return float(end[f"{channel}_J"]) - float(begin[f"{channel}_J"])
+
+    def summed_j(self, channel: str, label: str) -> float | None:
+        """The joules of a phase as run.json's summary has them."""
+        (phase,) = (p for p in self.run["summary"]["phases"] if p["label"] == label)
+        energy_j: float | None = phase["energy_j"][channel]
+        return energy_j
+
+    def true_j(self, channel: str, label: str) -> float:
+        """The joules that a phase took; `total` is that of every counted domain and GPU."""
+        begin, end = self.edges(label)
+        span_ns = self.at_ns(begin), self.at_ns(end)
+        if channel == "total":
+            return self.bench.true_total_j(*span_ns, self._gpus())
+        return self.bench.true_j(channel, *span_ns)
+
+    def since_start_j(self, channel: str, row: Row) -> float:
+        """The joules that a channel took from time_s 0 to a row."""
+        return self.bench.true_j(channel, self.start_ns, self.at_ns(row))
+
+    def flags(self) -> set[str]:
+        """Names of the summary's flags."""
+        return {flag["name"] for flag in self.run["summary"]["flags"]}
+
+    def source(self, name: str) -> dict[str, Any]:
+        """What run.json says of one source."""
+        (found,) = (source for source in self.run["sources"] if source["name"] == name)
+        return dict(found)
+
+    def cells(self, column: str, begin_s: float, end_s: float) -> list[str]:
+        """A column's cells in the rows without event in a span of the bench's time."""
+        found = [
+            row[column]
+            for row in self.rows
+            if not row["event"] and begin_s < self.at_s(row) < end_s
+        ]
+        assert found
+        return found
+
+    def _gpus(self) -> Iterable[int]:
+        return [
+            int(name[3:-2])
+            for name in self.energy_columns
+            if name.startswith("gpu") and name[3:-2].isdigit()
+        ]
+
+
+def command_line(
+    path: Path, rate_hz: float, options: Sequence[str], argv: Sequence[str]
+) -> list[str]:
+    """The program recording a command without a baseline."""
+    head = ["-m", "wattui", "--headless", "--csv", str(path), "--idle", "0"]
+    return [sys.executable, *head, "--rate", f"{rate_hz:g}", *options, "--", *argv]
+
+
+def surroundings(bench: Bench, folder: Path) -> dict[str, str]:
+    """Variables that keep this machine's configuration, GPUs and terminal width out of a test."""
+    own = {"XDG_CONFIG_HOME": str(folder), "HOME": str(folder), "COLUMNS": "400"}
+    return own if bench.nvml else {**own, "CUDA_VISIBLE_DEVICES": ""}
+
+
+def record(
+    bench: Bench,
+    folder: Path,
+    source: str,
+    *,
+    rate_hz: float = 50.0,
+    options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    status: int = 0,
+) -> Recording:
+    """Record `python -c source` into run.csv of a folder; it must end with `status`."""
+    path = folder / "run.csv"
+    argv = command_line(path, rate_hz, options, [sys.executable, "-c", source])
+    done = bench.run(argv, cwd=folder, env={**surroundings(bench, folder), **(env or {})})
+    assert done.returncode == status, done.stderr
+    return Recording(bench, path, done)
+
+
+def allowed_j(true_j: float, seconds: float) -> float:
+    """0.1 % of a phase of 1 s or more, one refresh of a shorter one: 1 % of 0.1 s."""
+    return true_j * max(EXACT_SHARE, REFRESH_S / seconds)
+
+
+def assert_exact(recording: Recording, label: str, *channels: str) -> None:
+    """The rows and the summary hold the true joules of a phase."""
+    for channel in channels:
+        true_j = recording.true_j(channel, label)
+        most_j = allowed_j(true_j, recording.seconds(label))
+        energy_j = recording.energy_j(channel, label)
+        assert energy_j == pytest.approx(true_j, rel=0, abs=most_j), channel
+        assert recording.summed_j(channel, label) == pytest.approx(energy_j, abs=2e-6), channel
+
+
+def assert_on_curve(recording: Recording, channel: str, peak_w: float, apart_s: float) -> None:
+    """Every cell of a channel is its true energy within apart_s of the row's time."""
+    filled = [row for row in recording.rows if row[f"{channel}_J"]]
+    assert len(filled) > 20
+    for row in filled:
+        true_j = recording.since_start_j(channel, row)
+        assert float(row[f"{channel}_J"]) == pytest.approx(true_j, rel=0, abs=peak_w * apart_s)
+
+
+def assert_never_falls(recording: Recording) -> None:
+    """No energy column ever falls or is negative, and no power is."""
+    for column in recording.rows[0]:
+        if column.endswith(("_J", "_W")):
+            values = [float(row[column]) for row in recording.rows if row[column]]
+            assert min(values, default=0.0) >= 0.0, column
+            if column.endswith("_J"):
+                assert values == sorted(values), column

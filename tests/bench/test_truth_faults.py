@@ -1,0 +1,211 @@
+"""Recordings of counters that fail: bridged, refused, lost, flagged, never invented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from . import topologies
+from .conftest import MakeBench
+from .curves import Constant, Sine
+from .recording import (
+    Recording,
+    Stretch,
+    assert_exact,
+    assert_never_falls,
+    assert_on_curve,
+    program,
+    record,
+)
+from .sandbox import Bench, unavailable_reason
+from .zones import Fault, Topology, Zone
+
+pytestmark = pytest.mark.needs_bench
+
+RATE_HZ = 50.0
+TICKS_S = 3 / RATE_HZ
+FAILS_S, WORKS_S = 2.0, 3.7
+HOLDS_S, MOVES_S, FLAGGED_AFTER_S = 1.4, 3.9, 2.0
+WHOLE = Stretch("whole", 1.2, 3.0)
+DRAW_W = 50.0
+# One row holds readings up to 2 ms apart; the counters move once per ms.
+ROW_S = 0.003
+
+FAULTS = {
+    "eio": Fault("eio", FAILS_S, WORKS_S),
+    "garbage": Fault("garbage", FAILS_S, WORKS_S),
+    "empty": Fault("empty", FAILS_S, WORKS_S),
+    "gone": Fault("gone", FAILS_S),
+    "stuck": Fault("stuck", HOLDS_S, MOVES_S),
+    "reset": Fault("reset", FAILS_S),
+}
+PSYS = Sine(120.0, 30.0, 0.9)
+# Six packages, each with one fault, on a machine that pyRAPL refuses.
+FAULTY = Topology(
+    "faulty",
+    (
+        *(
+            Zone(f"{n}", f"package-{n}", f"package{n}", Constant(DRAW_W), faults=(fault,))
+            for n, fault in enumerate(FAULTS.values(), start=1)
+        ),
+        Zone("7", "psys", "psys", PSYS),
+    ),
+)
+# pyRAPL keeps its files open in its own way: the same faults on a machine it reads.
+FAULTY_PLAIN = (
+    topologies.two_sockets()
+    .changed(curve=Constant(DRAW_W))
+    .with_faults("package0", FAULTS["eio"])
+    .with_faults("package1", FAULTS["garbage"])
+    .with_faults("dram0", FAULTS["stuck"])
+    .with_faults("dram1", FAULTS["gone"])
+)
+PLACES = {
+    "pread": {kind: f"package{n}" for n, kind in enumerate(FAULTS, start=1)},
+    "pyRAPL": {"eio": "package0", "garbage": "package1", "stuck": "dram0", "gone": "dram1"},
+}
+
+
+def places(*kinds: str) -> list[tuple[str, str]]:
+    """Reader and channel of every zone with one of these faults."""
+    return [(reader, at[kind]) for reader, at in PLACES.items() for kind in kinds if kind in at]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
+    """The recording of each faulty machine, by the reader it is read with."""
+    if reason := unavailable_reason():
+        pytest.skip(reason)
+    found = {}
+    for reader, topology in (("pread", FAULTY), ("pyRAPL", FAULTY_PLAIN)):
+        with Bench(topology) as bench:
+            folder = tmp_path_factory.mktemp(reader)
+            found[reader] = record(bench, folder, program(WHOLE), rate_hz=RATE_HZ)
+    return found
+
+
+def events_of(recording: Recording, channel: str) -> list[str]:
+    return [event for event in recording.happened if event.endswith((f":{channel}", f" {channel}"))]
+
+
+def assert_empty(recording: Recording, channel: str, begin_s: float, end_s: float) -> None:
+    """Neither joules nor watts of a channel, and no total that would lack it."""
+    for column in (f"{channel}_J", f"{channel}_W", "total_J", "total_W"):
+        assert set(recording.cells(column, begin_s, end_s)) == {""}
+
+
+def test_the_readers_are_the_ones_meant(recordings: dict[str, Recording]) -> None:
+    for reader, recording in recordings.items():
+        assert recording.source("powercap")["reader"].split()[0] == reader
+
+
+@pytest.mark.parametrize(("reader", "channel"), places("eio", "garbage", "empty"))
+def test_failed_reads_are_a_gap_and_bridged(
+    reader: str, channel: str, recordings: dict[str, Recording]
+) -> None:
+    recording = recordings[reader]
+    assert events_of(recording, channel) == [f"gap:{channel}"]
+    assert FAILS_S <= recording.event_s(f"gap:{channel}") <= FAILS_S + TICKS_S
+    assert_empty(recording, channel, FAILS_S, WORKS_S)
+    assert "" not in recording.cells(f"{channel}_J", WORKS_S + TICKS_S, WORKS_S + 0.4)
+    assert_exact(recording, "whole", channel)
+    assert_on_curve(recording, channel, DRAW_W, ROW_S)
+
+
+@pytest.mark.parametrize(("reader", "channel"), places("gone"))
+def test_a_zone_that_goes_is_lost_and_the_rest_goes_on(
+    reader: str, channel: str, recordings: dict[str, Recording]
+) -> None:
+    recording = recordings[reader]
+    assert events_of(recording, channel) == [f"lost:{channel}"]
+    assert FAILS_S <= recording.event_s(f"lost:{channel}") <= FAILS_S + TICKS_S
+    assert_empty(recording, channel, FAILS_S, WHOLE.begin_s + WHOLE.seconds)
+    assert_on_curve(recording, channel, DRAW_W, ROW_S)
+    assert recording.summed_j(channel, "whole") is None
+    assert recording.summed_j("total", "whole") is None
+    assert "lost" in recording.flags()
+
+
+@pytest.mark.parametrize(("reader", "channel"), places("stuck"))
+def test_a_counter_that_sticks_is_flagged_and_never_zero_watts(
+    reader: str, channel: str, recordings: dict[str, Recording]
+) -> None:
+    recording = recordings[reader]
+    assert events_of(recording, channel) == [f"note:stuck {channel}", f"note:moving {channel}"]
+    flagged_s = recording.event_s(f"note:stuck {channel}")
+    assert flagged_s >= HOLDS_S + FLAGGED_AFTER_S - TICKS_S
+    assert flagged_s <= HOLDS_S + FLAGGED_AFTER_S + TICKS_S
+    assert_empty(recording, channel, flagged_s, MOVES_S)
+    assert set(recording.cells(f"{channel}_W", HOLDS_S + TICKS_S, MOVES_S)) == {""}
+    assert_exact(recording, "whole", channel)
+    assert "stuck" in recording.flags()
+
+
+@pytest.mark.parametrize(("reader", "channel"), places("reset"))
+def test_a_reset_adds_nothing(reader: str, channel: str, recordings: dict[str, Recording]) -> None:
+    recording = recordings[reader]
+    assert events_of(recording, channel) == [f"reset:{channel}"]
+    assert FAILS_S <= recording.event_s(f"reset:{channel}") <= FAILS_S + TICKS_S
+    missing_j = recording.true_j(channel, "whole") - recording.energy_j(channel, "whole")
+    assert -DRAW_W * ROW_S <= missing_j <= DRAW_W * TICKS_S
+    assert "reset" in recording.flags()
+
+
+def test_a_healthy_counter_beside_them(recordings: dict[str, Recording]) -> None:
+    assert events_of(recordings["pread"], "psys") == []
+    assert_exact(recordings["pread"], "whole", "psys")
+    assert_on_curve(recordings["pread"], "psys", PSYS.mean_w + PSYS.amplitude_w, ROW_S)
+
+
+@pytest.mark.parametrize("reader", PLACES)
+def test_nothing_falls_and_the_person_is_told(
+    reader: str, recordings: dict[str, Recording]
+) -> None:
+    recording = recordings[reader]
+    assert_never_falls(recording)
+    for kind, flag in (("eio", "gap"), ("gone", "lost"), ("stuck", "stuck")):
+        channel = PLACES[reader][kind]
+        told = [f for f in recording.run["summary"]["flags"] if f["name"] == flag]
+        assert [f for f in told if channel in f["where"].split(", ")]
+        assert f"! {flag} {told[0]['where']} {told[0]['text']}" in recording.said
+
+
+def test_an_edge_without_a_reading_is_said_to_be_bridged(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    topology = topologies.plain(package=Constant(DRAW_W), dram=Constant(5.0))
+    bench = make_bench(topology.with_faults("package0", Fault("eio", 1.4, 2.2)))
+    recording = record(bench, tmp_path, program(Stretch("late", 1.8, 1.1)), rate_hz=RATE_HZ)
+    begin, _ = recording.edges("late")
+    energy_j = recording.summed_j("package0", "late")
+    assert begin["package0_J"] == begin["total_J"] == ""
+    assert energy_j == pytest.approx(recording.true_j("package0", "late"), rel=0.002)
+    assert "bridged_edge" in recording.flags()
+    assert_exact(recording, "late", "dram0")
+
+
+@pytest.mark.parametrize("make", [topologies.two_sockets, topologies.sparse_ids])
+def test_a_slow_read_does_not_shift_the_others(
+    make: Callable[[], Topology], make_bench: MakeBench, tmp_path: Path
+) -> None:
+    topology = make().with_faults("package0", Fault("slow", 1.6, 2.4, delay_s=0.2))
+    stretches = Stretch("whole", 1.2, 2.1), Stretch("after", 0.0, 0.2)
+    recording = record(make_bench(topology), tmp_path, program(*stretches), rate_hz=RATE_HZ)
+    for domain, curve in topology.curves.items():
+        peak_w = max(curve.power_w(n / 100) for n in range(400))
+        assert_on_curve(recording, domain, peak_w, ROW_S)
+        assert_exact(recording, "whole", domain)
+    read_s = [recording.at_s(row) for row in recording.rows if row["package0_J"]]
+    assert max(late_s - early_s for early_s, late_s in pairwise(read_s)) >= 0.2
+    assert_never_falls(recording)
+    assert recording.happened == []
+
+
+def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
+    slow = Fault("slow", 1.3, 1.8, delay_s=0.2)
+    bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
+    recording = record(bench, tmp_path, program(Stretch("slow", 1.4, 2.1)), rate_hz=RATE_HZ)
+    assert_exact(recording, "slow", "package1", "dram0", "dram1")

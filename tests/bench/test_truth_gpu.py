@@ -1,0 +1,190 @@
+"""Recorded joules of GPUs: counted, integrated, lost, chosen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from . import topologies
+from .conftest import MakeBench
+from .curves import Constant, Sine, Square, Steps
+from .fakenvml import PASCAL, Gpu, Nvml, PowerSensor
+from .recording import (
+    Recording,
+    Stretch,
+    assert_exact,
+    assert_never_falls,
+    assert_on_curve,
+    program,
+    record,
+)
+
+pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
+
+RATE_HZ = 50.0
+TICK_S = 1 / RATE_HZ
+# One row holds readings up to 2 ms apart; the counters move once per ms.
+ROW_S = 0.003
+LONG = Stretch("long", 0.0, 2.1)
+SECOND = Stretch("second", 0.0, 1.1)
+FINE_S, COARSE_S = 0.001, 0.1
+ENERGY, POWER = "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage"
+PLAIN = topologies.plain(package=Constant(50.0), dram=Constant(5.0))
+# A sensor that looks at 25 of every 100 ms sees only the high quarter of this.
+BURSTS = Square(250.0, 400.0, 0.1, 0.25)
+PART_TIME = PowerSensor("parttime", 0.1, 0.025)
+
+
+@pytest.fixture(autouse=True)
+def _no_choice_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_an_energy_counter_is_exact_whatever_the_power_sensor_sees(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    gpus = (
+        Gpu(Sine(200.0, 80.0, 0.7), energy_refresh_s=FINE_S),
+        Gpu(BURSTS, energy_refresh_s=FINE_S, power=PART_TIME),
+    )
+    recording = record(make_bench(PLAIN, Nvml(gpus)), tmp_path, program(LONG), rate_hz=RATE_HZ)
+    assert gpus[1].shown_mw(1.0) == 400_000
+    assert_exact(recording, "long", "gpu0", "gpu1", "package0", "dram0", "total")
+    assert_never_falls(recording)
+    assert recording.happened == []
+    assert recording.source("nvml")["devices"]["gpu0"]["reading"] == "energy counter"
+
+
+def test_a_slow_energy_counter_is_within_what_the_summary_leaves_open(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    gpu = Gpu(Constant(300.0), energy_refresh_s=0.02)
+    recording = record(make_bench(PLAIN, Nvml((gpu,))), tmp_path, program(SECOND), rate_hz=RATE_HZ)
+    figure = recording.run["summary"]["running"]["domains"]["gpu0"]["running_j"]
+    true_j = recording.true_j("gpu0", "second")
+    assert figure["plus_minus"] == pytest.approx(300.0 * 0.02, rel=0.1)
+    assert abs(figure["value"] - true_j) <= figure["plus_minus"]
+    assert "short_window" in recording.flags()
+    assert_exact(recording, "second", "package0", "dram0")
+
+
+def test_power_is_integrated_and_said_so_without_a_counter(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    sensor = PowerSensor("instant", 0.02)
+    gpu = Gpu(Sine(150.0, 60.0, 0.9), energy=False, arch=PASCAL, power=sensor)
+    bench = make_bench(topologies.no_rapl(), Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(LONG), rate_hz=RATE_HZ)
+    assert recording.energy_j("gpu0", "long") == pytest.approx(
+        recording.true_j("gpu0", "long"), rel=0.03
+    )
+    assert "note:integrated gpu0" in [row["event"] for row in recording.rows]
+    assert recording.source("nvml")["devices"]["gpu0"]["reading"] == "power, integrated"
+    assert "! integrated gpu0 no energy counter: power readings were integrated" in recording.said
+    assert {function for _, _, function in bench.nvml_calls()} >= {POWER}
+    assert_never_falls(recording)
+
+
+def test_a_gpu_lost_half_way_ends_its_channels_only(make_bench: MakeBench, tmp_path: Path) -> None:
+    lost_s = 2.0
+    gpus = (
+        Gpu(Constant(200.0), energy_refresh_s=FINE_S, lost_s=lost_s),
+        Gpu(Constant(100.0), energy_refresh_s=FINE_S),
+    )
+    stretch = Stretch("long", 1.2, 1.8)
+    source = program(stretch) + "raise SystemExit(5)\n"
+    bench = make_bench(PLAIN, Nvml(gpus))
+    recording = record(bench, tmp_path, source, rate_hz=RATE_HZ, status=5)
+    assert recording.happened == ["lost:gpu0"]
+    assert lost_s - TICK_S <= recording.event_s("lost:gpu0") <= lost_s + 0.2
+    for column in (name for name in recording.rows[0] if name.startswith(("gpu0", "total"))):
+        assert set(recording.cells(column, lost_s, stretch.begin_s + stretch.seconds)) == {""}
+    assert_exact(recording, "long", "gpu1", "package0", "dram0")
+    assert recording.summed_j("gpu0", "long") is None
+    assert "! lost gpu0 the sensor went away; later energy is unknown" in recording.said
+    assert recording.run["command"]["exit_statuses"] == [5]
+
+
+TWO = Nvml(
+    (
+        Gpu(Constant(300.0), energy_refresh_s=FINE_S),
+        Gpu(Constant(120.0), energy_refresh_s=FINE_S, mig=2),
+    )
+)
+CHOICES = {"index": "1", "uuid": TWO.uuid(1), "mig": TWO.mig_uuid(1, 0)}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_only_the_gpu_that_the_command_sees(
+    choice: str, make_bench: MakeBench, tmp_path: Path
+) -> None:
+    setting = CHOICES[choice]
+    recording = record(
+        make_bench(PLAIN, TWO),
+        tmp_path,
+        program(SECOND),
+        rate_hz=RATE_HZ,
+        env={"CUDA_VISIBLE_DEVICES": setting},
+    )
+    assert recording.energy_columns == {"package0_J", "dram0_J", "gpu1_J", "total_J"}
+    assert_exact(recording, "second", "gpu1", "package0", "dram0", "total")
+    assert recording.source("nvml")["devices"]["gpu1"]["uuid"] == TWO.uuid(1)
+    assert ("note:mig gpu1" in [row["event"] for row in recording.rows]) == (choice == "mig")
+    hidden = f"1 GPU hidden by CUDA_VISIBLE_DEVICES={setting}"
+    assert hidden in [refusal["reason"] for refusal in recording.run["missing"]]
+
+
+def test_all_gpus_on_request(make_bench: MakeBench, tmp_path: Path) -> None:
+    recording = record(
+        make_bench(PLAIN, TWO),
+        tmp_path,
+        program(SECOND),
+        options=["--all-gpus"],
+        env={"CUDA_VISIBLE_DEVICES": "1"},
+    )
+    assert_exact(recording, "second", "gpu0", "gpu1", "total")
+
+
+def test_a_gpu_is_not_asked_faster_than_it_answers_anew(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    gpu = Gpu(Constant(200.0), energy_refresh_s=COARSE_S)
+    bench = make_bench(PLAIN, Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(Stretch("long", 0.0, 4.2)), rate_hz=200)
+    begin, end = (recording.at_ns(row) for row in recording.edges("long"))
+    settled_ns, last_ns = begin + int(1.6e9), end - int(0.05e9)
+    asked_ns = [
+        at_ns
+        for at_ns, _, function in bench.nvml_calls()
+        if function == ENERGY and settled_ns < at_ns < last_ns
+    ]
+    pauses_s = [(late - early) / 1e9 for early, late in pairwise(asked_ns)]
+    assert recording.run["update_periods_s"]["gpu0"] == pytest.approx(COARSE_S, rel=0.1)
+    assert len(asked_ns) <= (last_ns - settled_ns) / 1e9 / COARSE_S + 1
+    assert len(asked_ns) >= 0.8 * (last_ns - settled_ns) / 1e9 / COARSE_S
+    assert min(pauses_s) >= COARSE_S / 2
+
+
+def test_a_driver_that_takes_its_time(make_bench: MakeBench, tmp_path: Path) -> None:
+    """Each call takes 10 ms, and the GPU draws twice as much at the end as at the beginning."""
+    rising = Steps((0.0, 1.7), (200.0, 400.0))
+    gpu = Gpu(rising, energy_refresh_s=FINE_S, latency_s=0.01)
+    bench = make_bench(topologies.plain(), Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(Stretch("long", 1.2, 2.1)), rate_hz=RATE_HZ)
+    begin, end = (recording.at_s(row) for row in recording.edges("long"))
+    assert begin < rising.starts_s[1] < end
+    assert_exact(recording, "long", "package0", "dram0")
+    assert_on_curve(recording, "package0", 80.0, ROW_S)
+    assert_on_curve(recording, "dram0", 9.0, ROW_S)
+    assert max(_pauses_s(recording, "package0_J")) < 0.1
+    assert_exact(recording, "long", "gpu0", "total")
+
+
+def _pauses_s(recording: Recording, column: str) -> list[float]:
+    """Times between the rows, well inside the phase, that have this cell."""
+    begin, end = (recording.at_s(row) for row in recording.edges("long"))
+    read_s = [recording.at_s(row) for row in recording.rows if row[column]]
+    inside_s = [at_s for at_s in read_s if begin + 0.2 < at_s < end - 0.2]
+    return [late - early for early, late in pairwise(inside_s)]

@@ -1,0 +1,155 @@
+"""Recorded joules of RAPL counters: plain, wrapped, by either reader."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from . import topologies
+from .conftest import MakeBench
+from .curves import Constant
+from .recording import (
+    Recording,
+    Stretch,
+    assert_exact,
+    assert_never_falls,
+    program,
+    record,
+    surroundings,
+)
+from .zones import AMD, INTEL, Counter
+
+pytestmark = pytest.mark.needs_bench
+
+# Long enough for the steepest curve: its highest power is twice its mean, one refresh is 1 ms.
+LONG = Stretch("long", 0.0, 2.1)
+# A tenth above 0.1 s: 1 % of 0.1 s is the counter's own refresh and leaves a reader no time.
+SHORT = tuple(Stretch(f"short{n}", 0.0, 0.11) for n in range(5))
+CONSTANT = topologies.plain(package=Constant(50.0), dram=Constant(5.0))
+
+
+def reader(recording: Recording) -> str:
+    return str(recording.source("powercap")["reader"])
+
+
+def test_plain(make_bench: MakeBench, tmp_path: Path) -> None:
+    recording = record(make_bench(topologies.plain()), tmp_path, program(LONG), rate_hz=10)
+    assert_exact(recording, "long", "package0", "dram0", "total")
+    assert_never_falls(recording)
+    assert reader(recording) == "pyRAPL"
+    assert recording.happened == []
+    assert "powercap by pyRAPL" in recording.said
+
+
+def test_a_tenth_of_a_second(make_bench: MakeBench, tmp_path: Path) -> None:
+    recording = record(make_bench(CONSTANT), tmp_path, program(*SHORT), rate_hz=10)
+    for stretch in SHORT:
+        assert_exact(recording, stretch.label, "package0", "dram0", "total")
+
+
+def test_without_pyrapl(make_bench: MakeBench, tmp_path: Path) -> None:
+    (tmp_path / "pyRAPL.py").write_text('raise ImportError("not here")\n')
+    search = ":".join([str(tmp_path), *filter(None, sys.path)])
+    bench = make_bench(CONSTANT)
+    recording = record(bench, tmp_path, program(LONG, *SHORT), env={"PYTHONPATH": search})
+    for stretch in (LONG, *SHORT):
+        assert_exact(recording, stretch.label, "package0", "dram0", "total")
+    assert reader(recording) == "pread (pyRAPL: not here)"
+
+
+READERS = """
+import json, sys, time
+from recorders.sources.powercap import open_powercap
+sources = [open_powercap(use_pyrapl=use)[0] for use in (True, False)]
+reads = []
+for _ in range(60):
+    values = [[reading.value for reading in source.read()] for source in sources]
+    reads.append((time.monotonic_ns(), *values))
+    time.sleep(0.004)
+names = [[channel.name for channel in source.channels()] for source in sources]
+json.dump({"readers": [source.reader for source in sources], "names": names, "reads": reads},
+          sys.stdout)
+"""
+
+
+def test_both_readers_give_the_same_values(make_bench: MakeBench) -> None:
+    refresh_s = 0.05
+    bench = make_bench(topologies.two_sockets().changed(counter=Counter(refresh_s=refresh_s)))
+    done = bench.run([sys.executable, "-c", READERS], check=True)
+    seen = json.loads(done.stdout)
+    quiet = [
+        (own, api)
+        for at_ns, own, api in seen["reads"]
+        if 0.01 < bench.seconds(at_ns) % refresh_s < 0.045
+    ]
+    assert seen["readers"] == ["pyRAPL", "pread"]
+    assert seen["names"][0] == seen["names"][1] == ["package0", "package1", "dram0", "dram1"]
+    assert len(quiet) > 10
+    assert all(own == pytest.approx(api, rel=0, abs=1e-6) for own, api in quiet)
+
+
+def test_a_wrap_in_mid_run_and_one_inside_half_a_second(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    wraps_s = {"package0": 2.0, "dram0": 2.1, "package1": 3.55, "dram1": 3.6}
+    topology = topologies.two_sockets().changed("package1", curve=Constant(45.0))
+    for domain, at_s in wraps_s.items():
+        counter = INTEL.wrapping_at(topology.curves[domain], at_s)
+        topology = topology.changed(domain, counter=counter)
+    stretches = Stretch("long", 1.0, 2.1), Stretch("half", 3.3, 0.5)
+    recording = record(make_bench(topology), tmp_path, program(*stretches))
+    for domain, at_s in wraps_s.items():
+        label = "long" if domain.endswith("0") else "half"
+        assert_wraps_inside(recording, label, at_s)
+        assert_exact(recording, label, domain)
+    assert_exact(recording, "long", "total")
+    assert_never_falls(recording)
+    assert recording.happened == []
+
+
+def assert_wraps_inside(recording: Recording, label: str, wrap_s: float) -> None:
+    begin, end = recording.edges(label)
+    assert recording.at_s(begin) < wrap_s < recording.at_s(end)
+
+
+def test_the_end_of_an_amd_range(make_bench: MakeBench, tmp_path: Path) -> None:
+    draw = Constant(280.0)
+    topology = topologies.amd().changed("package0", curve=draw, counter=AMD.wrapping_at(draw, 1.8))
+    recording = record(make_bench(topology), tmp_path, program(Stretch("long", 1.0, 2.1)))
+    assert_wraps_inside(recording, "long", 1.8)
+    assert_exact(recording, "long", "package0", "core0", "total")
+    assert recording.happened == []
+
+
+def test_several_wraps_of_an_amd_range(make_bench: MakeBench, tmp_path: Path) -> None:
+    draw = Constant(120_000.0)
+    topology = topologies.amd().changed(
+        "package0", curve=draw, power_limit_uw=10**11, max_power_uw=10**11
+    )
+    recording = record(make_bench(topology), tmp_path, program(LONG))
+    wraps = recording.true_j("package0", "long") / (AMD.max_energy_range_uj * 1e-6)
+    assert wraps > 3
+    assert_exact(recording, "long", "package0", "core0", "total")
+    assert_never_falls(recording)
+    assert recording.happened == []
+
+
+RECORD = """
+import sys, time, wattui
+with wattui.record(sys.argv[1], rate_hz=20) as run:
+    with wattui.phase("running", label="long"):
+        time.sleep(1.1)
+assert run.summary["running"]["seconds"] > 1.1
+"""
+
+
+def test_a_recording_from_python(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(replace(CONSTANT, name="constant"))
+    path = tmp_path / "run.csv"
+    env = surroundings(bench, tmp_path)
+    bench.run([sys.executable, "-c", RECORD, str(path)], cwd=tmp_path, env=env, check=True)
+    assert_exact(Recording(bench, path), "long", "package0", "dram0", "total")

@@ -1,0 +1,152 @@
+"""What is recorded, and what is said, where RAPL may not be read or is not there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from . import topologies
+from .conftest import MakeBench
+from .recording import Recording, Stretch, command_line, program, record, surroundings
+from .sandbox import Bench
+
+pytestmark = pytest.mark.needs_bench
+
+NOBODY = 65534
+SHORT = Stretch("short", 0.0, 0.3)
+STATUS = 7
+SOURCE = program(SHORT) + f"raise SystemExit({STATUS})\n"
+OWN = ("recorders", "wattui")
+OTHERS = ("rich", "markdown_it", "mdurl", "pygments", "psutil", "pynvml", "pyRAPL", "platformdirs")
+WORDS = (
+    "ESTIMATED, not measured",
+    "est_cpu (estimated)",
+    "! estimated est_cpu no power sensor: energy is estimated from processor utilisation",
+)
+
+
+def assert_estimated_and_said_so(recording: Recording) -> None:
+    """Only est_ columns have energy, and every number made from them is called estimated."""
+    assert recording.energy_columns == {"est_cpu_J"}
+    for words in WORDS:
+        assert words in recording.said
+    domains = recording.run["summary"]["running"]["domains"]
+    assert [domain["origin"] for domain in domains.values()] == ["estimated"]
+    assert recording.run["summary"]["headline"] == "est_cpu"
+    assert "estimated" in recording.flags()
+    assert recording.energy_j("est_cpu", "short") > 0
+    assert recording.run["command"]["exit_statuses"] == [STATUS]
+
+
+def test_no_rapl(make_bench: MakeBench, tmp_path: Path) -> None:
+    recording = record(make_bench(topologies.no_rapl()), tmp_path, SOURCE, status=STATUS)
+    assert_estimated_and_said_so(recording)
+    assert "no RAPL zones" in recording.said
+
+
+def test_no_rapl_and_no_estimate(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(topologies.no_rapl())
+    recording = record(bench, tmp_path, SOURCE, options=["--no-estimate"], status=STATUS)
+    assert recording.energy_columns == set()
+    assert "no_power" in recording.flags()
+    assert "no RAPL zones" in recording.said
+
+
+def readable_copies(folder: Path) -> Path:
+    """The modules that a recording needs, where every user may read them."""
+    folder.mkdir()
+    for name in (*OWN, *OTHERS):
+        spec = importlib.util.find_spec(name)
+        assert spec, name
+        assert spec.origin, name
+        origin = Path(spec.origin)
+        if origin.name == "__init__.py":
+            shutil.copytree(origin.parent, folder / name)
+        else:
+            shutil.copy(origin, folder)
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    return folder
+
+
+@cache
+def interpreter_for_all() -> str | None:
+    """A Python of this version that any user may run."""
+    name = f"python3.{sys.version_info.minor}"
+    places = [Path(sys.executable).resolve(), Path("/usr/bin", name), Path("/usr/local/bin", name)]
+    for place in places:
+        with suppress(OSError):
+            tried = [str(place), "-S", "-c", ""]
+            subprocess.run(tried, check=True, user=NOBODY, group=NOBODY, extra_groups=(), cwd="/")
+            return str(place)
+    return None
+
+
+def test_a_user_without_rights(make_bench: MakeBench) -> None:
+    python = interpreter_for_all()
+    if python is None:
+        pytest.skip("no Python here that any user may run")
+    bench = make_bench(topologies.plain())
+    folder = bench.workspace / "nobody"
+    folder.mkdir()
+    os.chown(folder, NOBODY, NOBODY)
+    modules = readable_copies(bench.workspace / "modules")
+    argv = [python, *command_line(folder / "run.csv", 50, [], [python, "-c", SOURCE])[1:]]
+    env = {**surroundings(bench, folder), "PYTHONPATH": str(modules)}
+    done = bench.run(argv, cwd=folder, env=env, uid=NOBODY)
+    assert done.returncode == STATUS, done.stderr
+    recording = Recording(bench, folder / "run.csv", done)
+    assert_estimated_and_said_so(recording)
+    assert_refused_and_mended(recording, "package0", "dram0")
+
+
+def record_as_root_without_its_power(bench: Bench, folder: Path) -> Recording:
+    """As root that is held to the files' modes, as in a container with few capabilities."""
+    path = folder / "run.csv"
+    lacking = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    argv = [*lacking, *command_line(path, 50, [], [sys.executable, "-c", SOURCE])]
+    done = bench.run(argv, cwd=folder, env=surroundings(bench, folder))
+    assert done.returncode == STATUS, done.stderr
+    return Recording(bench, path, done)
+
+
+def assert_refused_and_mended(recording: Recording, *channels: str) -> None:
+    """Each refusal names the file and the rule for a group, in run.json and to the person."""
+    reasons = {r["source"]: r for r in recording.run["missing"] if "root only" in r["reason"]}
+    assert tuple(reasons) == channels
+    for refusal in reasons.values():
+        assert "/energy_uj is for root only" in refusal["reason"]
+        assert "CVE-2020-8694" in refusal["reason"]
+        for words in ("groupadd", "usermod", "/etc/udev/rules.d/", "chgrp", "chmod 0440"):
+            assert words in refusal["remedy"]
+        if recording.energy_columns == {"est_cpu_J"}:
+            assert f"{refusal['source']} {refusal['reason']}" in recording.said
+            assert "chmod 0440" in recording.said
+
+
+def test_root_without_its_power(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(topologies.plain().changed(uid=NOBODY))
+    recording = record_as_root_without_its_power(bench, tmp_path)
+    assert_estimated_and_said_so(recording)
+    assert_refused_and_mended(recording, "package0", "dram0")
+
+
+def test_a_group_that_was_let_in(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(topologies.plain().changed(mode=0o440, uid=NOBODY, gid=0))
+    recording = record_as_root_without_its_power(bench, tmp_path)
+    assert recording.energy_columns == {"package0_J", "dram0_J", "total_J"}
+    assert recording.flags().isdisjoint({"estimated", "no_power"})
+
+
+def test_a_counter_for_root_beside_one_for_all(make_bench: MakeBench, tmp_path: Path) -> None:
+    topology = topologies.plain().changed("dram0", uid=NOBODY).changed("package0", mode=0o444)
+    recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
+    assert recording.energy_columns == {"package0_J", "total_J"}
+    assert_refused_and_mended(recording, "dram0")

@@ -23,6 +23,7 @@ from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
 from recorders.marks import CountPages
 from recorders.probe import Found, Wanted, probe
+from recorders.processes import end_tree
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import RunFile, RunFileExistsError, write_json
@@ -171,7 +172,7 @@ def _record(
     inbox.close()
     stop = conductor.stop_request or {}
     if conductor.command_pid is not None and "front_end" in stop:
-        _end_command(conductor.command_pid)
+        end_tree(conductor.command_pid, COMMAND_GRACE_S)
     end_ns = clock.monotonic_ns()
     run["clock"] |= {"end_monotonic_ns": end_ns, "end_utc_ns": clock.wall_ns()}
     run["status"] = "finished" if "command" in stop else "broken off"
@@ -231,22 +232,6 @@ def _private_directory() -> Path:
     directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
     directory.mkdir(mode=0o700)
     return directory
-
-
-def _end_command(pid: int) -> None:
-    """The front end is gone: end the command that it had started, and what that started."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        processes = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return
-    for kill in (psutil.Process.terminate, psutil.Process.kill):
-        for process in processes:
-            with contextlib.suppress(psutil.Error):
-                kill(process)
-        _, processes = psutil.wait_procs(processes, timeout=COMMAND_GRACE_S)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -15,22 +16,30 @@ from types import TracebackType
 from typing import Any
 
 from recorders import marks, wire
+from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 START_S = 20.0
 ANSWER_S = 30.0
 
 
 class RecorderError(Exception):
-    """The recorder could not start or has stopped; `code` says which (see `Client`)."""
+    """The recorder could not start or has stopped.
 
-    def __init__(self, code: str, text: str) -> None:
+    `code` is exists, unwritable, require or died; `detail` the path, the missing sensor or why.
+    """
+
+    def __init__(self, code: str, text: str, detail: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.detail = detail or text
 
 
 @dataclass(slots=True)
 class Config:
-    """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram."""
+    """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram.
+
+    Raises ValueError for a rate that cannot be recorded.
+    """
 
     csv: Path | None
     rate_hz: float = 10.0
@@ -44,6 +53,13 @@ class Config:
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
+            raise ValueError(
+                f"rate_hz={self.rate_hz:g} cannot be recorded: "
+                f"give {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
+            )
+
 
 class Client:
     """A recorder process under way.
@@ -55,6 +71,7 @@ class Client:
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
         self._on_message = on_message or (lambda _: None)
         self._lines = wire.Lines()
+        self._directory: Path | None = None
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()
         self.process = subprocess.Popen(
@@ -77,11 +94,15 @@ class Client:
         """The recorder's first message, once its sources are open and its file is there."""
         message = self._await({"ready", "error"}, START_S)
         if message["t"] == "error":
-            self.process.wait()
-            code = str(message["code"])
-            raise RecorderError(code, str(message.get("need", "")) + "\0" + str(message["text"]))
-        self.ready = message
+            self.close()
+            raise _refusal(message)
+        self._directory = Path(message["directory"])
         return message
+
+    def check(self) -> None:
+        """Raise RecorderError if the recorder has stopped."""
+        if self.process.poll() is not None:
+            raise self._died()
 
     def request(self, **message: Any) -> wire.Message:
         """Ask and wait for the answer. Raises RecorderError when the recorder has stopped."""
@@ -144,10 +165,29 @@ class Client:
 
     def _died(self) -> RecorderError:
         status = self.process.wait()
+        self._remove_directory()
         errors = self.process.stderr.read() if self.process.stderr else b""
         lines = errors.decode(errors="replace").strip().splitlines()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return RecorderError("died", lines[-1] if lines else how)
+
+    def _remove_directory(self) -> None:
+        """A recorder that was killed leaves its marks directory, at which shells would wait."""
+        with contextlib.suppress(OSError):
+            for entry in self._directory.iterdir() if self._directory else ():
+                entry.unlink()
+            if self._directory:
+                self._directory.rmdir()
+
+
+def _refusal(message: wire.Message) -> RecorderError:
+    code, text, need = (str(message.get(name, "")) for name in ("code", "text", "need"))
+    sentences = {
+        "exists": f"{text} exists",
+        "unwritable": f"the run file cannot be written: {text}",
+        "require": f"no {need} energy can be measured: {text}",
+    }
+    return RecorderError(code, sentences.get(code, text), need or text)
 
 
 class Recording:
@@ -175,6 +215,9 @@ class Recording:
         try:
             done = self._client.finish(argv=sys.argv)
             self.run, self.summary = done["run"], done["run"]["summary"]
+        except RecorderError:
+            if error is None:  # else the body's own error is the one to tell
+                raise
         finally:
             marks.detach()
             os.environ.pop(marks.ENVIRONMENT)

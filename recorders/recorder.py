@@ -86,6 +86,8 @@ class Recorder:
             now_ns = self._clock.monotonic_ns()
             if now_ns >= self._ticker.deadline_ns:
                 self._tick(now_ns)
+            if now_ns >= self._flush_due_ns:
+                self._save(now_ns)
 
     def stop(self) -> None:
         """End the loop after what is being done now."""
@@ -103,10 +105,7 @@ class Recorder:
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
-        for feed, worker in self._workers:
-            for result in worker.results():
-                self._fill(feed, result, self._pending)
-        self._finish_pending()
+        self._collect()
         taken = [self._row(now_ns, "")]
         for feed in self._direct:
             if feed.is_due(now_ns):
@@ -121,9 +120,20 @@ class Recorder:
             self._write(row)
         self._pending = taken[-1]
         self._ticker.tick(now_ns)
-        if now_ns >= self._flush_due_ns:
-            self._flush()
-            self._flush_due_ns = now_ns + FLUSH_NS
+
+    def _collect(self) -> None:
+        """Put what workers have read into the row that waits for it, and write it."""
+        for feed, worker in self._workers:
+            for result in worker.results():
+                self._fill(feed, result, self._pending)
+        self._finish_pending()
+
+    def _save(self, now_ns: int) -> None:
+        """Hand rows to the system twice a second, however slow the ticks."""
+        if self._pending and now_ns - self._pending.time_ns > FLUSH_NS:
+            self._collect()
+        self._flush()
+        self._flush_due_ns = now_ns + FLUSH_NS
 
     def edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
         """Read every counter now, write a row for each (event, phase); `then` owns what follows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
+MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 1000.0
 BIN_NS = 10_000
 BINS = 5000
 

@@ -41,15 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _main(arguments)
+    except SystemExit as request:  # --help and --version
+        return int(request.code or 0)
     except WattuiError as error:
         _say(f"wattui: {error}")
         return error.status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left; say nothing at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return 0  # whoever read our output has left
     except Exception as error:  # a person gets one line, never a traceback
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "set WATTUI_TRACEBACK=1 for its place, and report it"
         )
         return WattuiError.status
+    finally:
+        _let_go_of_streams()
 
 
 def _main(arguments: list[str]) -> int:
@@ -258,6 +260,17 @@ _SUBCOMMANDS = {
     "doctor": (_doctor_parser, _doctor),
     "mark": (_mark_parser, _mark),
 }
+
+
+def _let_go_of_streams() -> None:
+    """Flush now: a stream that nobody reads would turn the exit status into 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(line: str) -> None:

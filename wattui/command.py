@@ -16,6 +16,7 @@ import tty
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from recorders.processes import end_tree
 from wattui.errors import NotStartedError
 from wattui.signals import ENDING, FROM_KERNEL, Signals
 
@@ -27,10 +28,10 @@ OnOutput = Callable[[int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended: its exit status as a shell gives it, and a request to end."""
+    """How the command ended: its exit status as a shell gives it, and the first signal to end."""
 
     status: int
-    interrupted: bool
+    ended_by: int | None
 
 
 def find_program(name: str, environ: Mapping[str, str]) -> str:
@@ -59,13 +60,15 @@ def run(
     started: Callable[[int], None],
     on_output: OnOutput | None = None,
     closed: Sequence[int] = (),
+    on_wake: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Run a program to its end; signals to end are passed on, a second Ctrl-C kills.
 
     `on_output` sees a copy of what it writes (stream 1 or 2); `closed` names the standard
-    streams that were closed when wattui was started. Raises NotStartedError.
+    streams that were closed when wattui was started; `on_wake` is called now and then, and when
+    a child ends. Raises NotStartedError.
     """
-    taps = Taps(on_output) if on_output else None
+    taps = Taps(on_output, closed) if on_output else None
     actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_CLOSE, stream) for stream in closed]
     actions += taps.file_actions() if taps else []
     try:
@@ -83,33 +86,47 @@ def run(
     finally:
         if taps:
             taps.begin()
+    # What came before the command was there did not reach it, whoever sent it.
+    early = signals.next(0)
     started(pid)
-    outcome = _wait(pid, signals, taps)
+    outcome = _wait(pid, signals, taps, on_wake, early)
     if taps:
-        taps.end()
+        taps.end(signals)
     return outcome
 
 
-def _wait(pid: int, signals: Signals, taps: Taps | None) -> Outcome:
-    interrupts, kill_at = 0, float("inf")
+def _wait(
+    pid: int,
+    signals: Signals,
+    taps: Taps | None,
+    on_wake: Callable[[], None],
+    early: signal.struct_siginfo | None,
+) -> Outcome:
+    ended_by, interrupts, kill_at = None, 0, float("inf")
+    info = early
     while True:
-        if (status := _reap(pid)) is not None:
-            return Outcome(status, interrupts > 0)
-        info = signals.next(min(1.0, kill_at - time.monotonic()))
-        if time.monotonic() >= kill_at:
-            _send(pid, signal.SIGKILL)
-        if info is None:
-            continue
-        if info.si_signo == signal.SIGWINCH and taps:
+        on_wake()
+        if info and info.si_signo == signal.SIGWINCH and taps:
             taps.resize()
-        if info.si_signo in ENDING:
-            interrupts += 1
-            if info.si_code != FROM_KERNEL:
+            _send(pid, signal.SIGWINCH)
+        if info and info.si_signo in ENDING:
+            ended_by = ended_by or info.si_signo
+            if not _reached_group(info) or info is early:
                 _send(pid, info.si_signo)
-            if interrupts > 1:
-                _send(pid, signal.SIGKILL)
-            elif info.si_signo in (signal.SIGTERM, signal.SIGHUP):
-                kill_at = time.monotonic() + GRACE_S
+            if info.si_signo in (signal.SIGTERM, signal.SIGHUP):
+                kill_at = min(kill_at, time.monotonic() + GRACE_S)
+            else:
+                interrupts += 1
+        if interrupts > 1 or time.monotonic() >= kill_at:
+            end_tree(pid, grace_s=0)
+        if (status := _reap(pid)) is not None:
+            return Outcome(status, ended_by)
+        info = signals.next(min(1.0, kill_at - time.monotonic()))
+
+
+def _reached_group(info: signal.struct_siginfo) -> bool:
+    """True where the terminal sent it to its whole foreground group; a hang-up it does not."""
+    return info.si_code == FROM_KERNEL and info.si_signo != signal.SIGHUP
 
 
 def _reap(pid: int) -> int | None:
@@ -129,12 +146,12 @@ def _send(pid: int, number: int) -> None:
 class Taps:
     """Copies of the command's output streams: a terminal stays a terminal, a pipe a pipe."""
 
-    def __init__(self, on_output: OnOutput) -> None:
+    def __init__(self, on_output: OnOutput, closed: Sequence[int]) -> None:
         self._on_output = on_output
         self._pairs: list[tuple[int, int, tuple[int, ...], bool]] = []
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
-        streams = {stream: _identity(stream) for stream in (1, 2)}
+        streams = {stream: None if stream in closed else _identity(stream) for stream in (1, 2)}
         same = streams[1] is not None and streams[1] == streams[2]
         for group in ((1, 2),) if same else ((1,), (2,)):
             if streams[group[0]] is not None:
@@ -158,11 +175,16 @@ class Taps:
             thread.start()
             self._threads.append(thread)
 
-    def end(self) -> None:
-        """Copy what is still there; a process left behind does not hold this up."""
+    def end(self, signals: Signals) -> None:
+        """Copy what is still there, however slowly it is read, until a signal asks to end.
+
+        A process that was left behind and still holds the stream does not hold this up.
+        """
         self._ended.set()
-        for thread in self._threads:
-            thread.join(timeout=5.0)
+        while any(thread.is_alive() for thread in self._threads):
+            info = signals.next(DRAIN_S / 10)
+            if info and info.si_signo in ENDING:
+                break
 
     def resize(self) -> None:
         """Give the pseudo-terminals the size of the terminal."""
@@ -184,13 +206,19 @@ class Taps:
             if not data:
                 break
             try:
-                rest = data
-                while rest:
-                    rest = rest[os.write(stream, rest) :]
+                _write_all(stream, data)
             except OSError:
                 break  # nobody reads our output: the command learns it from its next write
             self._on_output(stream, data)
         os.close(source)
+
+
+def _write_all(stream: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(stream, data) :]
+        except BlockingIOError:
+            select.select([], [stream], [])
 
 
 def _identity(stream: int) -> tuple[int, int, int] | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 
 ENVIRONMENT = "WATTUI_CONFIG"
-MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 1000.0
 
 
 @dataclass(frozen=True, slots=True)

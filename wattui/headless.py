@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message
 from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
-from wattui.errors import INCOMPLETE, UnmetError, UsageError
+from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
 from wattui.matching import Matcher, compile_pattern
 from wattui.progress import Progress
 from wattui.signals import Signals, taken
@@ -164,8 +165,7 @@ class Headless:
         with self._progress.bar(title, seconds) as bar:
             while (left_s := begun + seconds - time.monotonic()) > 0:
                 if info := self._signals.sleep(min(left_s, 1 / ROWS_HZ)):
-                    self._ended_by = info.si_signo
-                    self._status = 128 + info.si_signo
+                    self._end_by(info.si_signo)
                     break
                 client.poll()
                 bar(time.monotonic() - begun)
@@ -175,7 +175,11 @@ class Headless:
     def _run_command(self, repeat: int | None) -> None:
         job = self._job
         self._ask(do="command", repeat=repeat, label=job.label)
-        environ = {**os.environ, marks.ENVIRONMENT: self._directory}
+        if info := self._signals.sleep(0):
+            self._end_by(info.si_signo)
+            self._ask(do="command_end")
+            return
+        environ = {**environment(), marks.ENVIRONMENT: self._directory}
         matcher = Matcher(*job.patterns) if any(job.patterns) else None
 
         def read(stream: int, data: bytes) -> None:
@@ -190,16 +194,28 @@ class Headless:
             lambda pid: self._ask(do="watch", pid=pid),
             read if matcher else None,
             self._closed,
+            self._look_after_recorder,
         )
         for request in matcher.finish() if matcher else ():
             self._ask(**request)
         self._ask(do="command_end", inferences=job.inferences)
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
-        if outcome.interrupted:
-            self._ended_by = self._ended_by or 0
+        self._ended_by = outcome.ended_by
         if self._recorder_lost is not None:
             raise RecorderError("died", self._recorder_lost)
+
+    def _end_by(self, number: int) -> None:
+        """A signal asked to end while no command was running."""
+        self._ended_by = number
+        self._status = 128 + number
+
+    def _look_after_recorder(self) -> None:
+        if self._recorder_lost is None:
+            try:
+                self._client.check()
+            except RecorderError as error:
+                self._recorder_lost = str(error)
 
     def _ask(self, **request: Any) -> None:
         """Ask the recorder; when it is lost, the command still runs to its end."""
@@ -229,14 +245,23 @@ def _ready(client: Client, job: Job) -> Message:
     try:
         return client.wait_ready()
     except RecorderError as error:
-        need, _, text = str(error).partition("\0")
         if error.code == "exists":
-            raise UsageError(f"{text} exists: give another --csv, or --force") from None
+            raise UsageError(f"{error}: give another --csv, or --force") from None
         if error.code == "unwritable":
-            raise UsageError(f"{job.csv} cannot be written ({text}): give another --csv") from None
+            raise UsageError(f"{job.csv}: {error}: give another --csv") from None
         if error.code == "require":
-            raise UnmetError(f"--require {need}: {text}: see `wattui doctor`") from None
-        raise
+            raise UnmetError(f"--require {error.detail}: {error}: see `wattui doctor`") from None
+        raise WattuiError(f"the recorder stopped before it began ({error}): try again") from None
+
+
+def environment() -> dict[str, str]:
+    """The environment as wattui was given it: Python adds LC_CTYPE in the C locale (PEP 538)."""
+    environ = dict(os.environ)
+    with contextlib.suppress(OSError):
+        given = Path("/proc/self/environ").read_bytes().split(b"\0")
+        if not any(entry.startswith(b"LC_CTYPE=") for entry in given):
+            environ.pop("LC_CTYPE", None)
+    return environ
 
 
 def _occupy_closed_streams() -> list[int]:

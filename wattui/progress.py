@@ -25,10 +25,14 @@ class Progress:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
 
+            class Stderr(Console):
+                def on_broken_pipe(self) -> None:
+                    self.quiet = True
+
             from wattui import tables
 
             self._print_run = tables.print_run
-            self._console = Console(stderr=True)
+            self._console = Stderr(stderr=True)
             self._columns = (
                 TextColumn("[bold]{task.description}"),
                 BarColumn(bar_width=30, complete_style="green", finished_style="green"),
@@ -68,7 +72,8 @@ class Progress:
     def summary(self, run: dict[str, Any], csv: Path) -> None:
         """Print the table of joules per inference."""
         if not self._quiet:
-            self._print_run(self._console, run, csv)
+            with contextlib.suppress(OSError):
+                self._print_run(self._console, run, csv)
 
     def incomplete(self, csv: Path, lost_rows: int, reason: str | None) -> None:
         """Say that rows or run.json could not be written."""

@@ -23,30 +23,34 @@ FROM_KERNEL = 0x80
 class Signals:
     """Signals wait until `next` takes them; `before` is the mask that a command should have."""
 
-    def __init__(self, before: set[signal.Signals]) -> None:
+    def __init__(self, before: set[signal.Signals], taken: set[signal.Signals]) -> None:
         self.before = before
+        self._taken = taken
 
     def next(self, timeout_s: float) -> signal.struct_siginfo | None:
         """The next signal, or None after the time."""
-        return signal.sigtimedwait(TAKEN, max(0.0, timeout_s))
+        return signal.sigtimedwait(self._taken, max(0.0, timeout_s))
 
     def sleep(self, seconds: float) -> signal.struct_siginfo | None:
-        """Wait; returns early with a signal that asks to end."""
+        """Wait; returns early (0: at once) with a signal that asks to end."""
         deadline = time.monotonic() + seconds
-        while (left_s := deadline - time.monotonic()) > 0:
+        while True:
+            left_s = deadline - time.monotonic()
             found = self.next(left_s)
             if found and found.si_signo in ENDING:
                 return found
-        return None
+            if not found and left_s <= 0:
+                return None
 
 
 @contextmanager
 def taken() -> Iterator[Signals]:
-    """Hold signals back for `Signals.next` as long as this lasts."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+    """Hold signals back for `Signals.next` as long as this lasts; ignored ones stay ignored."""
+    mine = {number for number in TAKEN if signal.getsignal(number) != signal.SIG_IGN}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, mine)
     try:
-        yield Signals({signal.Signals(number) for number in before})
+        yield Signals({signal.Signals(number) for number in before}, mine)
     finally:
-        while signal.sigtimedwait(TAKEN, 0):
+        while signal.sigtimedwait(mine, 0):
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -140,6 +140,8 @@ class Recorder:
         self._edge(edges, then)
 
     def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
+        if edges and (slept_s := self._clock.slept_s()):
+            self._wake_up(slept_s)
         deadline_s = time.monotonic() + EDGE_WAIT_S
         fresh: list[tuple[Feed, Result]] = []
         for feed, worker in self._workers:

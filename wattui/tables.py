@@ -18,6 +18,8 @@ FIGURES = (
     ("dynamic", "dynamic_j_per_inference"),
     ("marginal", "marginal_j_per_inference"),
 )
+# Where something is measured, only what is missing beside it is told.
+WHOLE_SOURCES = ("powercap", "nvml", "estimate")
 _STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
 
 
@@ -29,8 +31,9 @@ def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
         statuses = {status for status in command["exit_statuses"] if status}
         subtitle += f" · exit {max(statuses) if statuses else 0}"
     parts: list[Any] = [*summary_parts(run["summary"]), _sampling_line(run)]
-    if not any(_is_power(channel) for source in run["sources"] for channel in source["channels"]):
-        parts[-1:-1] = list(_missing_lines(run["missing"]))
+    measured = any(_is_power(c) for source in run["sources"] for c in source["channels"])
+    told = [m for m in run["missing"] if not measured or m["source"] not in WHOLE_SOURCES]
+    parts[-1:-1] = list(_missing_lines(told))
     _print(console, " ".join(command.get("argv", [])), subtitle, parts)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.counter import LAP_S, REFRESH_SLACK_S, STUCK_READS, STUCK_S, Counter, Event
@@ -149,7 +149,6 @@ below_end_uj = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(ranges_uj, below_end_uj, st.lists(steps, max_size=60), st.booleans())
 def test_never_wrong_by_more_than_the_intervals_that_were_reset(
     range_uj: int, below_end_uj: int, schedule: list[Step], wraps: bool
@@ -173,7 +172,6 @@ in_time = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(ranges_uj, below_end_uj, st.lists(in_time, max_size=60))
 def test_exact_without_resets(range_uj: int, below_end_uj: int, schedule: list[Step]) -> None:
     world = World(range_uj, below_end_uj)
@@ -187,7 +185,6 @@ def test_exact_without_resets(range_uj: int, below_end_uj: int, schedule: list[S
     world.check()
 
 
-@settings(deadline=None)
 @given(
     held=st.integers(1, 400),
     pause_s=st.floats(0.001, 0.2),
@@ -213,7 +210,6 @@ def test_a_counter_that_sticks_and_catches_up_loses_nothing(
     assert world.counter.energy_j == pytest.approx(world.true_j, abs=ROUNDING_J)
 
 
-@settings(deadline=None)
 @given(reads=st.integers(1, 60), pause_s=st.floats(0.01, 3.0), must_move=st.booleans())
 def test_stuck_is_said_once_after_two_seconds_and_five_reads(
     reads: int, pause_s: float, must_move: bool
@@ -229,7 +225,6 @@ def test_stuck_is_said_once_after_two_seconds_and_five_reads(
     assert counter.power_w is None
 
 
-@settings(deadline=None)
 @given(below_end_j=st.floats(300.0, 1900.0), after_j=st.floats(0.0, 50.0))
 def test_a_reset_after_a_standstill_is_not_taken_for_a_wrap(
     below_end_j: float, after_j: float

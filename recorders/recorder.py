@@ -10,10 +10,11 @@ from typing import Any
 from recorders import rows
 from recorders.clock import Clock
 from recorders.inbox import Inbox, Request
+from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.meter import Feed
 from recorders.phases import Phase
-from recorders.reduction import Reducer, Reduction
+from recorders.reduction import Reduction
 from recorders.runfile import RunFile
 from recorders.source import Reading, Source, WatchesCommand
 from recorders.summary import UPDATE_NOTE
@@ -48,28 +49,21 @@ class Recorder:
         rate_hz: float,
         send: Send,
     ) -> None:
-        self._layout = layout
-        self._file = file
+        self._journal = Journal(layout, file, clock, send)
         self._pages = pages
         self._inbox = inbox
         self._clock = clock
-        self._send = send
         self._feeds = [Feed(source, layout) for source in sources]
         self._direct = [feed for feed in self._feeds if feed.worker is None]
         self._workers = [(feed, feed.worker) for feed in self._feeds if feed.worker is not None]
-        self._phase: tuple[str, str, int | None] = ("", "", None)
-        self._where = rows.where_text("", "", None)
         self._pending: rows.Row | None = None
         self._happened: list[str] = []
-        self._utc_text = rows.UtcText()
-        self._reducer = Reducer(layout.columns)
         self._rate_hz = rate_hz
         self._feed_ns = 0
         self._feed_due_ns = 0
         self._flush_due_ns = 0
-        self._write_error: OSError | None = None
         self._stopping = False
-        self._edge([], None)
+        self.edge([], None)
         self._start_cpu_s = time.process_time()
         self._ticker = Ticker(rate_hz, clock.start_ns)
         self._ticker.tick(clock.start_ns)
@@ -97,11 +91,9 @@ class Recorder:
         """Write what is there and close file and sources."""
         self._finish_pending()
         self._write_happened(self._clock.monotonic_ns())
-        self._flush()
         for feed in self._feeds:
             feed.close()
-        if self._file:
-            self._file.close()
+        self._journal.close()
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
@@ -117,7 +109,7 @@ class Recorder:
                 feed.calibrated = True
                 self._note_periods(feed)
         for row in taken[:-1]:
-            self._write(row)
+            self._journal.write(row)
         self._pending = taken[-1]
         self._ticker.tick(now_ns)
 
@@ -132,14 +124,11 @@ class Recorder:
         """Hand rows to the system twice a second, however slow the ticks."""
         if self._pending and now_ns - self._pending.time_ns > FLUSH_NS:
             self._collect()
-        self._flush()
+        self._journal.flush()
         self._flush_due_ns = now_ns + FLUSH_NS
 
     def edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
         """Read every counter now, write a row for each (event, phase); `then` owns what follows."""
-        self._edge(edges, then)
-
-    def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
         deadline_s = time.monotonic() + EDGE_WAIT_S
@@ -164,15 +153,13 @@ class Recorder:
             self._take(feed, result, taken)
         for event, phase in edges:
             row.event = event
-            self._enter(phase)
-            row.where = self._where
-            self._write(row)
-        self._enter(then)
+            self._journal.enter(phase)
+            self._journal.write(row)
+        self._journal.enter(then)
         if not edges:
-            self._write(row)
+            self._journal.write(row)
         for later in taken[1:]:
-            later.where = self._where
-            self._write(later)
+            self._journal.write(later)
         self._write_happened(row.time_ns)
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
@@ -211,60 +198,36 @@ class Recorder:
         if slept_s := self._clock.slept_s():
             self._wake_up(slept_s)
         elif late_ns > max(10**9, 3 * self._ticker.period_ns):
-            self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
+            self._happened += self._gaps()
 
     def _wake_up(self, slept_s: float) -> None:
         for feed in self._feeds:
             feed.forget()
         self._happened.append(f"note:the machine was suspended for {slept_s:.1f} s")
-        self._happened += [f"gap:{name}" for name in self._reducer.reduction.energy_channels]
+        self._happened += self._gaps()
+
+    def _gaps(self) -> list[str]:
+        meters = (meter for feed in self._feeds for meter in feed.meters)
+        return [f"gap:{m.channel.name}" for m in meters if m.channel.is_energy and not m.gone]
 
     # ------------------------------------------------------------ rows
 
     def _row(self, time_ns: int, event: str) -> rows.Row:
-        return rows.Row(time_ns, self._where, event, self._pages.total(), self._layout.width)
+        return self._journal.row(time_ns, event, self._pages.total())
 
     def _finish_pending(self) -> None:
         row, self._pending = self._pending, None
         if row is not None:
-            self._write(row)
+            self._journal.write(row)
             self._write_happened(row.time_ns)
             if self._feed_ns and row.time_ns >= self._feed_due_ns:
                 self._feed_due_ns = row.time_ns + self._feed_ns
-                self._send_row(row)
+                self._journal.send_row(row)
 
     def _write_happened(self, time_ns: int) -> None:
         happened, self._happened = self._happened, []
         for event in happened:
-            self._write(self._row(time_ns, event))
-
-    def _write(self, row: rows.Row) -> None:
-        cells = self._layout.finish(row)
-        time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
-        self._reducer.add(time_text, cells, row.event, self._phase, row.count)
-        if self._file:
-            utc = self._utc_text(self._clock.utc_ns(row.time_ns))
-            count = "" if row.count is None else row.count
-            event = rows.quote(row.event)
-            self._file.write(f"{time_text},{utc},{row.where},{event},{count},{','.join(cells)}\n")
-
-    def _enter(self, phase: Phase | None) -> None:
-        """Rows from now on belong to this phase."""
-        self._phase = (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
-        self._where = rows.where_text(*self._phase)
-
-    def _flush(self) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.flush()
-            if self._write_error:
-                self._write_error = None
-                self._send({"t": "writing", "error": None})
-        except OSError as error:
-            if self._write_error is None:
-                self._send({"t": "writing", "error": error.strerror})
-            self._write_error = error
+            self._journal.write(self._row(time_ns, event))
 
     def _first_notes(self) -> None:
         for feed in self._feeds:
@@ -289,14 +252,12 @@ class Recorder:
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
         self._finish_pending()
-        return self._file.position if self._file else 0, len(self._reducer.reduction.events)
+        return self._journal.position()
 
     def rename_running_since(self, position: tuple[int, int]) -> None:
         """Call what was running since then loading; see `RunFile.rename_running_since`."""
         self._finish_pending()
-        if self._file:
-            self._file.rename_running_since(position[0])
-        self._reducer.rename_running_since(position[1])
+        self._journal.rename_running_since(position)
 
     def watch(self, pid: int | None) -> None:
         """Follow the processor time of the command's processes."""
@@ -339,17 +300,4 @@ class Recorder:
     @property
     def reduction(self) -> Reduction:
         """What the summary needs."""
-        return self._reducer.reduction
-
-    def _send_row(self, row: rows.Row) -> None:
-        cells = dict(zip(self._layout.columns, row.cells, strict=True))
-        self._send(
-            {
-                "t": "row",
-                "time_s": (row.time_ns - self._clock.start_ns) * 1e-9,
-                "phase": self._phase[0],
-                "label": self._phase[1],
-                "inferences": row.count,
-                "cells": {name: float(text) for name, text in cells.items() if text},
-            }
-        )
+        return self._journal.reduction

@@ -28,12 +28,10 @@ class Row:
         "total_w",
         "totals_j",
         "totals_w",
-        "where",
     )
 
-    def __init__(self, time_ns: int, where: str, event: str, count: int | None, width: int) -> None:
+    def __init__(self, time_ns: int, event: str, count: int | None, width: int) -> None:
         self.time_ns = time_ns
-        self.where = where
         self.event = event
         self.count = count
         self.cells = [""] * width

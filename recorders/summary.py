@@ -20,19 +20,13 @@ from recorders.flags import Flag, find_flags
 from recorders.reduction import Reduction
 from recorders.source import Origin
 from recorders.spans import Span, block_powers_w, spans
+from recorders.stats import interval95, stdev
 
 VERSION = 1
 UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
-
-# Two-sided 95 % quantiles of Student's t for 1…30 degrees of freedom.
-_T95 = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +139,6 @@ def origin(channel: str) -> Origin:
     """Where a channel's numbers come from, told by its name."""
     kinds: dict[str, Origin] = {"est_": "estimated", "sim_": "simulated", "meter_": "manual"}
     return next((kind for head, kind in kinds.items() if channel.startswith(head)), "measured")
-
-
-def t95(degrees: int) -> float:
-    """Two-sided 95 % quantile of Student's t; beyond the table Abramowitz & Stegun 26.7.5."""
-    if degrees <= len(_T95):
-        return _T95[degrees - 1]
-    z = 1.959964
-    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 
 class _Arithmetic:
@@ -294,17 +280,6 @@ _PER_INFERENCE = (
     "dynamic_j_per_inference",
     "marginal_j_per_inference",
 )
-
-
-def stdev(values: Sequence[float]) -> float:
-    """Standard deviation of a sample of two or more."""
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
-def interval95(values: Sequence[float]) -> float:
-    """Half-width of the 95 % interval of the mean of two or more values."""
-    return t95(len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
 def _over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Repeated]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
@@ -27,19 +29,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         ("needs_nvml", nvml_unavailable_reason),
     ):
         if item.get_closest_marker(marker) and (reason := why()):
-            pytest.skip(reason)
+            absent(reason)
+
+
+def absent(reason: str) -> NoReturn:
+    """Skip with the reason, or fail where the bench must run (WATTUI_BENCH=required)."""
+    if os.environ.get("WATTUI_BENCH") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture
 def make_bench() -> Iterator[MakeBench]:
     """make_bench(topology, nvml=None) starts a bench that ends with the test."""
     if reason := unavailable_reason():
-        pytest.skip(reason)
+        absent(reason)
     with ExitStack() as stack:
 
         def make(topology: Topology, nvml: Nvml | None = None) -> Bench:
             if nvml and (missing := nvml_unavailable_reason()):
-                pytest.skip(missing)
+                absent(missing)
             return stack.enter_context(Bench(topology, nvml))
 
         yield make

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.reduction import EventRow
-from recorders.summary import Domain, Summary, Value, interval95, summarise, t95
+from recorders.stats import interval95, t95
+from recorders.summary import Domain, Summary, Value, summarise
 
 Phase = tuple[str, float, float, int]
 

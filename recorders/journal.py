@@ -1,0 +1,101 @@
+"""Rows on their way out: stamped with the open phase, into the file and into the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recorders import rows
+from recorders.clock import Clock
+from recorders.phases import Phase
+from recorders.reduction import Reducer, Reduction
+from recorders.runfile import RunFile
+from recorders.wire import Message
+
+
+class Journal:
+    """Writes rows; without a file it only reduces them. `send` reaches the front end."""
+
+    def __init__(
+        self,
+        layout: rows.Layout,
+        file: RunFile | None,
+        clock: Clock,
+        send: Callable[[Message], None],
+    ) -> None:
+        self._layout = layout
+        self._file = file
+        self._clock = clock
+        self._send = send
+        self._utc_text = rows.UtcText()
+        self._reducer = Reducer(layout.columns)
+        self._write_error: OSError | None = None
+        self.enter(None)
+
+    @property
+    def reduction(self) -> Reduction:
+        """What the summary needs."""
+        return self._reducer.reduction
+
+    def enter(self, phase: Phase | None) -> None:
+        """Rows from now on belong to this phase."""
+        self._phase = (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
+        self._where = rows.where_text(*self._phase)
+
+    def row(self, time_ns: int, event: str, count: int | None) -> rows.Row:
+        """An empty row."""
+        return rows.Row(time_ns, event, count, self._layout.width)
+
+    def write(self, row: rows.Row) -> None:
+        """Write a row as one of the phase that is open."""
+        cells = self._layout.finish(row)
+        time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
+        self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+        if self._file:
+            utc = self._utc_text(self._clock.utc_ns(row.time_ns))
+            count = "" if row.count is None else row.count
+            event = rows.quote(row.event)
+            self._file.write(f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n")
+
+    def send_row(self, row: rows.Row) -> None:
+        """Send a row that was written to the front end."""
+        cells = zip(self._layout.columns, row.cells, strict=True)
+        self._send(
+            {
+                "t": "row",
+                "time_s": (row.time_ns - self._clock.start_ns) * 1e-9,
+                "phase": self._phase[0],
+                "label": self._phase[1],
+                "inferences": row.count,
+                "cells": {name: float(text) for name, text in cells if text},
+            }
+        )
+
+    def flush(self) -> None:
+        """Hand rows to the system; a disk that fills up, and that has room again, is told once."""
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+            if self._write_error:
+                self._write_error = None
+                self._send({"t": "writing", "error": None})
+        except OSError as error:
+            if self._write_error is None:
+                self._send({"t": "writing", "error": error.strerror})
+            self._write_error = error
+
+    def position(self) -> tuple[int, int]:
+        """Where the next row will be: byte in the file, number among the event rows."""
+        return self._file.position if self._file else 0, len(self.reduction.events)
+
+    def rename_running_since(self, position: tuple[int, int]) -> None:
+        """Call what was running since then loading; see `RunFile.rename_running_since`."""
+        if self._file:
+            self._file.rename_running_since(position[0])
+        self._reducer.rename_running_since(position[1])
+
+    def close(self) -> None:
+        """Write what can be written, and close the file."""
+        self.flush()
+        if self._file:
+            self._file.close()

@@ -27,7 +27,7 @@ def filled(channels: Sequence[Channel], *readings: tuple[Channel, float]) -> dic
     """Cells of a row that was read one second after the first."""
     layout = Layout(channels)
     meters = {channel: Meter(channel, layout) for channel in channels}
-    before, row = (Row(0, where_text("", "", None), "", None, layout.width) for _ in range(2))
+    before, row = (Row(0, "", None, layout.width) for _ in range(2))
     for channel, value in readings:
         if channel.unit == "J":
             meters[channel].take(Reading(0, 0, 0.0), before)
@@ -96,7 +96,7 @@ def test_a_gauge_is_written_as_it_was_read() -> None:
 
 def test_a_failed_reading_is_an_empty_cell_and_never_a_number() -> None:
     layout = Layout([PACKAGE, UTIL])
-    row = Row(0, where_text("", "", None), "", None, layout.width)
+    row = Row(0, "", None, layout.width)
     assert Meter(PACKAGE, layout).take(Reading(0, 0, Retry("EIO")), row) == "gap"
     assert Meter(UTIL, layout).take(Reading(1, 0, Retry("EIO")), row) is None
     assert set(layout.finish(row)) == {""}

@@ -21,7 +21,8 @@ from wattui.errors import NotStartedError
 from wattui.signals import ENDING, FROM_KERNEL, Signals
 
 GRACE_S = 5.0
-DRAIN_S = 0.2
+# After the command's end: what a pipe can hold at most, and how long to wait for it in all.
+DRAIN_S, DRAIN_BYTES = 0.2, 2**21
 
 OnOutput = Callable[[int, bytes], None]
 
@@ -193,10 +194,12 @@ class Taps:
                 _copy_size(streams[0], ours)
 
     def _copy(self, source: int, stream: int) -> None:
-        while True:
+        waited_s, read_bytes = 0.0, 0
+        while waited_s < DRAIN_S and read_bytes < DRAIN_BYTES:
+            since_s = time.monotonic()
             ready, _, _ = select.select([source], [], [], DRAIN_S)
-            if not ready and self._ended.is_set():
-                break
+            if self._ended.is_set():
+                waited_s += time.monotonic() - since_s
             if not ready:
                 continue
             try:
@@ -205,6 +208,8 @@ class Taps:
                 break  # a pseudo-terminal ends with EIO
             if not data:
                 break
+            if self._ended.is_set():
+                read_bytes += len(data)
             try:
                 _write_all(stream, data)
             except OSError:

@@ -126,14 +126,16 @@ class Headless:
         self._progress.prepare()
         self._directory = str(_ready(self._client, job)["directory"])
         try:
-            self._record()
-            done = self._client.finish(
-                argv=job.argv,
-                exit_status=self._status,
-                exit_statuses=self._statuses,
-                ended_by_signal=self._ended_by,
-                repeats=job.repeats,
-            )
+            try:
+                self._record()
+            finally:
+                done = self._client.finish(
+                    argv=job.argv,
+                    exit_status=self._status,
+                    exit_statuses=self._statuses,
+                    ended_by_signal=self._ended_by,
+                    repeats=job.repeats,
+                )
         except RecorderError as error:
             self._progress.lost(str(error), job.csv)
             return self._status or INCOMPLETE

@@ -1,0 +1,253 @@
+"""What was measured is kept: killed recorder, killed front end, full disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from .conftest import MakeDisk
+from .programs import ignores, ready
+from .running import (
+    WATTUI,
+    Place,
+    Result,
+    Row,
+    edges,
+    python,
+    read_rows,
+    shell,
+    until,
+    until_exists,
+)
+
+TAPPED = ("--count-match", "(\\d+) done")
+
+
+def assert_one_line(result: Result, *words: str) -> None:
+    assert len(result.lines) == 1, result.lines
+    for word in words:
+        assert word in result.lines[0]
+
+
+# ---------------------------------------------------------------- a killed recorder
+
+
+@pytest.mark.parametrize(
+    ("number", "own", "status", "tap"),
+    [
+        (signal.SIGKILL, 7, 7, ()),
+        (signal.SIGKILL, 0, 1, TAPPED),
+        (signal.SIGTERM, 7, 7, TAPPED),
+        (signal.SIGTERM, 0, 1, ()),
+    ],
+)
+def test_a_command_outlives_its_recorder_and_at_most_a_second_is_lost(
+    place: Place, number: signal.Signals, own: int, status: int, tap: tuple[str, ...]
+) -> None:
+    script = f"touch begun; sleep 1.3; touch over; echo 5 done; exit {own}"
+    argv = place.argv("--simulate", "--quiet", *tap, command=shell(script))
+    started = place.start(argv, stdout=-1, stderr=-1)
+    until_exists(place.path / "begun")
+    recorder = place.recorder_of(started.pid)
+    time.sleep(1.1)
+    killed_ns = time.monotonic_ns()
+    os.kill(recorder, number)
+    out, err = started.communicate(timeout=10)
+    assert (place.path / "over").exists()
+    assert started.returncode == status
+    assert out == b"5 done\n"
+    assert_one_line(Result(status, out, err), "recorder", f"wattui summary {place.csv}")
+    kept_s = float(place.rows()[-1]["time_s"])
+    start_ns = place.run_json()["clock"]["start_monotonic_ns"]
+    assert (killed_ns - start_ns) * 1e-9 - kept_s < 1.0
+    shown = place.run([*WATTUI, "summary", str(place.csv)])
+    assert shown.status == 0
+    assert b"while running" in shown.out
+
+
+def test_a_slow_rate_keeps_the_edges_of_phases_as_well(place: Place) -> None:
+    argv = place.argv("--simulate", "--quiet", "--rate", "0.1", command=["sleep", "2"])
+    started = place.start(argv, stderr=-1)
+    recorder = place.recorder_of(started.pid)
+    until_exists(place.csv)
+    time.sleep(1.5)
+    os.kill(recorder, signal.SIGKILL)
+    started.communicate(timeout=10)
+    assert edges(place.rows()) == [("begin", "running", "")]
+
+
+def test_marks_of_a_command_whose_recorder_is_gone_do_nothing(place: Place) -> None:
+    code = (
+        "import os, time, wattui\n"
+        "with wattui.phase('running'): wattui.count(3)\n"
+        "open('begun', 'w').close()\n"
+        "while not os.path.exists('killed'): time.sleep(0.01)\n"
+        "with wattui.phase('running', label='late'): wattui.count(4)\n"
+        "wattui.note('nobody hears'); wattui.mark('cooldown')\n"
+        "raise SystemExit(9)"
+    )
+    started = place.start(place.argv("--quiet", command=python(code)), stderr=-1)
+    until_exists(place.path / "begun")
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    (place.path / "killed").touch()
+    _, err = started.communicate(timeout=10)
+    assert started.returncode == 9
+    assert_one_line(Result(9, b"", err), "wattui summary")
+
+
+def test_a_shell_line_to_a_recorder_that_is_gone_does_not_hang(place: Place) -> None:
+    script = (
+        "touch begun; while ! test -e killed; do sleep 0.02; done; sleep 0.3;"
+        'echo running b32 2>/dev/null >"$WATTUI_RUN/mark"; exit 9'
+    )
+    started = place.start(place.argv("--quiet", command=shell(script)), stderr=-1)
+    until_exists(place.path / "begun")
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    (place.path / "killed").touch()
+    started.communicate(timeout=8)
+    assert started.returncode == 9
+
+
+def test_a_recorder_killed_in_the_baseline_is_one_line(place: Place) -> None:
+    argv = place.argv("--quiet", "--idle", "20", command=shell("touch started"))
+    started = place.start(argv, stderr=-1)
+    until(lambda: place.csv.exists() and ",idle," in place.csv.read_text(), "the baseline")
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    _, err = started.communicate(timeout=10)
+    assert started.returncode == 1
+    assert_one_line(Result(1, b"", err), "recorder")
+    assert place.rows()
+
+
+def test_a_recorder_killed_before_the_file_is_there_is_one_line(place: Place) -> None:
+    started = place.start(place.argv("--quiet", command=shell("touch started")), stderr=-1)
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    _, err = started.communicate(timeout=10)
+    assert started.returncode == 1
+    assert_one_line(Result(1, b"", err), "recorder")
+    assert not (place.path / "started").exists()
+
+
+# ---------------------------------------------------------------- a killed front end
+
+
+@pytest.mark.parametrize(
+    ("command", "tap"),
+    [
+        (shell("touch heard.ready; exec sleep 60"), TAPPED),
+        (ignores(signal.SIGTERM, signal.SIGHUP), ()),
+        (shell("sleep 61 & touch heard.ready; sleep 62; wait"), ()),
+    ],
+    ids=["quiet", "stubborn", "parent"],
+)
+def test_a_killed_front_end_ends_the_command_and_finishes_the_file(
+    place: Place, command: list[str], tap: tuple[str, ...]
+) -> None:
+    started = place.start(place.argv("--quiet", *tap, command=command))
+    until_exists(ready(place.path))
+    started.kill()
+    started.wait(5)
+    until(lambda: not place.processes(), "no process left", bound_s=8)
+    assert edges(place.rows()) == [("begin", "running", ""), ("end", "running", "")]
+    assert place.run_json()["status"] == "broken off"
+    assert place.run_json()["summary"]["running"]["seconds"] > 0
+
+
+def test_a_front_end_killed_in_the_baseline_leaves_a_finished_file(place: Place) -> None:
+    argv = place.argv("--quiet", "--idle", "20", command=shell("touch started"))
+    started = place.start(argv)
+    until(lambda: place.csv.exists() and ",idle," in place.csv.read_text(), "the baseline")
+    started.kill()
+    started.wait(5)
+    until(lambda: not place.processes(), "no process left", bound_s=5)
+    assert edges(place.rows()) == [("begin", "idle", ""), ("end", "idle", "")]
+    assert not (place.path / "started").exists()
+
+
+def test_a_front_end_that_is_stopped_loses_no_samples(place: Place) -> None:
+    argv = place.argv("--quiet", "--simulate", "--rate", "100", command=["sleep", "0.3"])
+    started = place.start(argv)
+    until(lambda: place.csv.exists() and ",running," in place.csv.read_text(), "the command")
+    started.send_signal(signal.SIGSTOP)
+    time.sleep(1.0)
+    started.send_signal(signal.SIGCONT)
+    assert started.wait(5) == 0
+    times = [float(row["time_s"]) for row in place.rows()]
+    assert times[-1] > 1.0
+    assert max(after - before for before, after in pairwise(times)) < 0.3
+
+
+# ---------------------------------------------------------------- a full disk
+
+
+def contiguous(rows: list[Row], period_s: float) -> bool:
+    """True where no tick is missing between the first and the last."""
+    times = [float(row["time_s"]) for row in rows if not row["event"]]
+    steps = [after - before for before, after in pairwise(times)]
+    return max(steps) < 20 * period_s
+
+
+def nearly_full(make_disk: MakeDisk) -> Path:
+    """A disk with room for a moment of recording; removing its filler makes more."""
+    disk = make_disk("size=512k")
+    (disk / "filler").write_bytes(b"x" * (512 - 24) * 1024)
+    return disk
+
+
+@pytest.mark.parametrize(("own", "status"), [(0, 1), (6, 6)])
+def test_a_disk_that_fills_up_keeps_whole_rows_and_says_so_in_one_line(
+    place: Place, make_disk: MakeDisk, own: int, status: int
+) -> None:
+    path = nearly_full(make_disk) / "run.csv"
+    argv = place.argv(
+        "--quiet",
+        "--simulate",
+        "--rate",
+        "1000",
+        "--csv",
+        str(path),
+        command=shell(f"sleep 1; exit {own}"),
+    )
+    result = place.run(argv)
+    assert result.status == status
+    assert_one_line(result, str(path), "No space left", "make room")
+    rows = read_rows(path)
+    assert len(rows) > 50
+    assert contiguous(rows, 0.001)
+    shown = place.run([*WATTUI, "summary", str(path)])
+    assert shown.status == 0
+
+
+def test_a_disk_that_gets_room_again_in_mid_run_loses_nothing(
+    place: Place, make_disk: MakeDisk
+) -> None:
+    disk = nearly_full(make_disk)
+    path = disk / "run.csv"
+    script = f"sleep 1.1; echo >{disk}/probe || touch was-full; rm {disk}/filler; sleep 0.4"
+    argv = place.argv("--simulate", "--rate", "1000", "--csv", str(path), command=shell(script))
+    result = place.run(argv)
+    assert (place.path / "was-full").exists()
+    assert result.status == 0, result.err
+    assert "incomplete" not in result.err.decode()
+    rows = read_rows(path)
+    assert contiguous(rows, 0.001)
+    assert edges(rows)[-1] == ("end", "running", "")
+    assert sum(not row["event"] for row in rows) > 900 * float(rows[-1]["time_s"])
+
+
+def test_a_limit_on_the_size_of_files_is_like_a_full_disk(place: Place) -> None:
+    limit = 12 * 1024
+    argv = place.argv("--quiet", "--simulate", "--rate", "500", command=["sleep", "0.8"])
+    result = place.run(
+        argv, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
+    assert result.status == 1
+    assert_one_line(result, str(place.csv))
+    assert place.csv.stat().st_size <= limit
+    assert len(place.rows()) > 20

@@ -1,0 +1,39 @@
+"""Runs benchmarks by name and prints their tables as Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.table import header, show
+
+MODULES = {
+    "recorder": "benchmarks.recorder",
+    "marks": "benchmarks.marks",
+    "startup": "benchmarks.startup",
+    "summary": "benchmarks.summary",
+    "memory": "benchmarks.memory",
+    "peers": "benchmarks.peers.compare",
+}
+OPTIONAL = ("peers",)
+
+
+def main() -> int:
+    """Run what is asked for, everything but the optional ones by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
+    parser.add_argument("--quick", action="store_true", help="short runs, once each")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(MODULES)):
+        parser.error(f"no benchmark {', '.join(unknown)}: choose from {', '.join(MODULES)}")
+    names = options.names or [name for name in MODULES if name not in OPTIONAL]
+    header(["python", "-m", "benchmarks", *sys.argv[1:]])
+    for name in names:
+        for table in importlib.import_module(MODULES[name]).tables(options.quick):
+            show(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

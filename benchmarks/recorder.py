@@ -1,0 +1,131 @@
+"""The recorder: five RAPL zones and one GPU, the file written, at 10, 100 and 1000 Hz."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench
+from benchmarks.table import Figure, Table, of_figures, say
+from benchmarks.zones import five_zones
+
+CPU_TARGETS_PCT = {10: 0.3, 100: 1.5, 1000: 6.0}
+ACHIEVED_PCT = 99.5
+INTERVAL_MS = 1.1
+ENERGY = "nvmlDeviceGetTotalEnergyConsumption"
+# A period seen through a clock is a little off; so much more often than it is no fault.
+SLACK = 1.02
+
+
+def tables(quick: bool) -> list[Table]:
+    """On plain files in memory, then on the bench with pyRAPL as reader."""
+    seconds, repeats = (5.0, 1) if quick else (20.0, 3)
+    notes = (
+        f"Each run {seconds:g} s after 3 s of settling; `own` is run.json's figure over the whole "
+        "run, `steady` the process's kernel clock over those seconds.",
+        f"NVML's energy counter moves every {bench.ENERGY_REFRESH_S * 1e3:g} ms.",
+    )
+    found = []
+    if reason := bench.sandbox.nvml_unavailable_reason():
+        say(f"recorder on plain files: skipped: {reason}")
+    else:
+        figures, readers = _on_plain_files(seconds, repeats)
+        title = f"Recorder, five zones in memory ({readers}) and one GPU"
+        found.append(of_figures(title, figures, notes))
+    if reason := bench.missing():
+        say(f"recorder on the bench: skipped: {reason}")
+    else:
+        figures, readers = _on_the_bench(seconds, repeats)
+        title = f"Recorder, five zones on the FUSE bench ({readers}) and one GPU"
+        fuse = "Every read of a FUSE file wakes its server: two switches that a sysfs read spares."
+        found.append(of_figures(title, figures, (fuse,)))
+    return found
+
+
+def _on_plain_files(seconds: float, repeats: int) -> tuple[list[Figure], str]:
+    with tempfile.TemporaryDirectory() as folder, five_zones() as root:
+
+        def record(rate_hz: int) -> tuple[dict[str, Any], bench.Calls]:
+            with bench.fake_gpu() as (variables, calls):
+                argv = _argv(folder, rate_hz, seconds, str(root))
+                env = {**os.environ, **variables}
+                done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True)
+                return _outcome(done), calls()
+
+        return _figures(record, repeats)
+
+
+def _on_the_bench(seconds: float, repeats: int) -> tuple[list[Figure], str]:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def record(rate_hz: int) -> tuple[dict[str, Any], bench.Calls]:
+            with bench.sandbox.Bench(bench.five_zones(), bench.one_gpu()) as sandbox:
+                argv = _argv(folder, rate_hz, seconds, "/")
+                done = sandbox.run(argv, timeout=None)
+                return _outcome(done), sandbox.nvml_calls()
+
+        return _figures(record, repeats)
+
+
+def _argv(folder: str, rate_hz: int, seconds: float, root: str) -> list[str]:
+    csv = str(Path(folder, "run.csv"))
+    return [sys.executable, "-m", "benchmarks.recording", csv, str(rate_hz), str(seconds), root]
+
+
+def _outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
+
+
+def _figures(
+    record: Callable[[int], tuple[dict[str, Any], bench.Calls]], repeats: int
+) -> tuple[list[Figure], str]:
+    figures, readers = [], ""
+    for rate_hz, cpu_pct in CPU_TARGETS_PCT.items():
+        runs = []
+        for repeat in range(repeats):
+            say(f"recorder: {rate_hz} Hz, run {repeat + 1} of {repeats}")
+            runs.append(record(rate_hz))
+        figures += _of_rate(rate_hz, cpu_pct, runs)
+        readers = runs[0][0]["readers"]["powercap"]
+    return figures, readers
+
+
+def _of_rate(
+    rate_hz: int, cpu_pct: float, runs: Sequence[tuple[dict[str, Any], bench.Calls]]
+) -> list[Figure]:
+    sampling = [outcome["sampling"] for outcome, _ in runs]
+    achieved = [100 * s["rate_achieved_hz"] / rate_hz for s in sampling]
+    own = [s["own_cpu_pct_of_core"] for s in sampling]
+    steady = [outcome["steady_cpu_pct"] for outcome, _ in runs]
+    p99 = [s["interval_ms"]["p99_ms"] for s in sampling]
+    late = [s["lateness_ms"]["p99_ms"] for s in sampling]
+    at_rate = f"{rate_hz} Hz:"
+    return [
+        Figure(f"{at_rate} rate achieved", achieved, "%", ACHIEVED_PCT, at_least=True),
+        Figure(f"{at_rate} processor, own", own, "% of a core", cpu_pct),
+        Figure(f"{at_rate} processor, steady", steady, "% of a core", cpu_pct),
+        Figure(f"{at_rate} interval p99", p99, "ms", INTERVAL_MS if rate_hz == 1000 else None),
+        Figure(f"{at_rate} lateness p99", late, "ms"),
+        Figure(
+            f"{at_rate} GPU energy reads",
+            [_per_second(outcome, calls, ENERGY) for outcome, calls in runs],
+            "1/s",
+            min(rate_hz, 1 / bench.ENERGY_REFRESH_S) * SLACK,
+        ),
+        Figure(f"{at_rate} NVML calls", [_per_second(*run, "") for run in runs], "1/s"),
+    ]
+
+
+def _per_second(outcome: Mapping[str, Any], calls: bench.Calls, function: str) -> float:
+    begin_ns, end_ns = (float(edge) for edge in outcome["steady_ns"])
+    counted = sum(begin_ns <= at_ns < end_ns and function in name for at_ns, _, name in calls)
+    return counted * 1e9 / (end_ns - begin_ns)

@@ -1,0 +1,85 @@
+"""How long people wait: importing wattui, its help, and what it adds to a command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks import bench
+from benchmarks.table import Figure, Table, of_figures, say
+
+IMPORT_MS, HELP_MS, ADDED_MS = 10.0, 80.0, 150.0
+
+Run = Callable[[Sequence[str]], object]
+
+
+def tables(quick: bool) -> list[Table]:
+    """Each figure beside a run without wattui, in turn, so that both see the same machine."""
+    number = 5 if quick else 25
+    say("startup: import, help")
+    bare = [sys.executable, "-c", "pass"]
+    figures = [
+        Figure(
+            "import wattui, added",
+            _added_ms(_run, bare, [sys.executable, "-c", "import wattui"], number),
+            "ms",
+            IMPORT_MS,
+        ),
+        Figure(
+            "import wattui; wattui.count(), added",
+            _added_ms(_run, bare, [sys.executable, "-c", "import wattui; wattui.count()"], number),
+            "ms",
+        ),
+        Figure("python -c pass", [_ms(_run, bare) for _ in range(number)], "ms"),
+        Figure(
+            "wattui --help",
+            [_ms(_run, [sys.executable, "-m", "wattui", "--help"]) for _ in range(number)],
+            "ms",
+            HELP_MS,
+        ),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        csv = str(Path(folder, "run.csv"))
+        figures += _recording(_run, csv, "as this machine is", number)
+        if reason := bench.missing():
+            say(f"startup on the bench: skipped: {reason}")
+        else:
+            with bench.sandbox.Bench(bench.five_zones(), bench.one_gpu()) as sandbox:
+                figures += _recording(sandbox.run, csv, "five zones, one GPU", number)
+    return [
+        of_figures(
+            "Start", figures, ("All files in the page cache; a difference is of two runs in turn.",)
+        )
+    ]
+
+
+def _recording(run: Run, csv: str, where: str, number: int) -> list[Figure]:
+    """Milliseconds that a recording of `true` takes longer than `true`."""
+    figures = []
+    for quiet in ([], ["--quiet"]):
+        said = " --quiet" if quiet else ""
+        say(f"startup: headless{said}, {where}")
+        options = ["--headless", "--idle", "0", "--force", "--csv", csv, *quiet]
+        argv = [sys.executable, "-m", "wattui", *options, "--", "true"]
+        added = _added_ms(run, ["true"], argv, number)
+        figures.append(Figure(f"added to a command{said}, {where}", added, "ms", ADDED_MS))
+    return figures
+
+
+def _added_ms(run: Run, without: Sequence[str], argv: Sequence[str], number: int) -> list[float]:
+    _ms(run, argv)
+    return [_ms(run, argv) - _ms(run, without) for _ in range(number)]
+
+
+def _ms(run: Run, argv: Sequence[str]) -> float:
+    begun = time.perf_counter()
+    run(argv)
+    return (time.perf_counter() - begun) * 1e3
+
+
+def _run(argv: Sequence[str]) -> None:
+    subprocess.run(argv, check=True, capture_output=True)

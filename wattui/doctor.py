@@ -12,6 +12,7 @@ from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message
 from wattui.config import config_path
 from wattui.errors import WattuiError
+from wattui.progress import waiting
 
 LOOK_S = 2.0
 RATE_HZ = 50.0
@@ -19,7 +20,8 @@ RATE_HZ = 50.0
 
 def main(as_json: bool, all_gpus: bool) -> int:
     """Look for two seconds, then report on stdout. Raises WattuiError."""
-    report = examine(all_gpus)
+    with waiting(f"looking at the sensors for {LOOK_S:g} s"):
+        report = examine(all_gpus)
     if as_json:
         json.dump(report, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -12,6 +12,18 @@ from typing import Any
 SHOWN_POWERS = 4
 
 
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """A moving sign on a terminal's stderr for as long as this takes."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
+
+
 class Progress:
     """Talks to the person on stderr; `quiet` leaves only errors."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recorders.summary import summarise
 from wattui.errors import UsageError
+from wattui.progress import waiting
 
 
 def main(csv: str, as_json: bool) -> int:
@@ -16,7 +17,8 @@ def main(csv: str, as_json: bool) -> int:
 
     path = Path(csv)
     try:
-        summary = summarise(reduce_csv(path)).to_dict()
+        with waiting(f"reading {csv}"):
+            summary = summarise(reduce_csv(path)).to_dict()
     except OSError as error:
         raise UsageError(f"{csv} cannot be read ({error.strerror}): check the name") from None
     except NotARunFileError as error:

@@ -53,6 +53,8 @@ def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
         groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
         if groups and summary["headline"]:
             yield _groups_table(groups, summary["headline"])
+        if repeated := _repeated_line(summary):
+            yield repeated
     for flag in summary["flags"]:
         where = f" {flag['where']}" if flag["where"] else ""
         yield Text.assemble(
@@ -136,6 +138,22 @@ def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
+
+
+def _repeated_line(summary: dict[str, Any]) -> Text | None:
+    """Mean, median and interval of the quotable figure over the repeats."""
+    figure = summary["over_repeats"].get("total_j_per_inference")
+    what = " per inference"
+    if figure is None:
+        figure, what = summary["over_repeats"].get("running_j"), " while running"
+    if figure is None:
+        return None
+    factor, prefix = prefix_for([figure["mean"]])
+    mean = with_uncertainty(figure["mean"], figure["interval95"], factor)
+    return Text(
+        f"{len(summary['repeats'])} repeats: mean {mean} {prefix}J{what} (95 % interval), "
+        f"median {number(figure['median'] / factor)} {prefix}J"
+    )
 
 
 def _table(*titles: str) -> Table:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 from recorders.source import Refusal, Source
 
@@ -50,10 +51,20 @@ def probe(wanted: Wanted) -> Found:
     from recorders.sources.nvml import open_nvml
     from recorders.sources.powercap import open_powercap
 
-    for source, refused in (
-        open_powercap(wanted.root),
-        open_nvml(wanted.environ, wanted.all_gpus),
-    ):
+    nvml: list[tuple[Source | None, list[Refusal]]] = []
+
+    def find_gpus() -> None:
+        try:
+            nvml.append(open_nvml(wanted.environ, wanted.all_gpus))
+        except Exception as error:  # a driver's library can raise anything; the rest goes on
+            nvml.append((None, [Refusal("nvml", f"{type(error).__name__}: {error}")]))
+
+    # A driver can take as long to wake up as the look at the RAPL counters does.
+    gpus = Thread(target=find_gpus)
+    gpus.start()
+    opened: list[tuple[Source | None, list[Refusal]]] = [open_powercap(wanted.root)]
+    gpus.join()
+    for source, refused in opened + nvml:
         found.refused += refused
         if source is not None:
             found.sources.append(source)

@@ -102,16 +102,17 @@ class Recorder:
         for feed in self._direct:
             if feed.is_due(now_ns):
                 self._take(feed, feed.read(now_ns), taken)
+        for row in taken[:-1]:
+            self._journal.write(row)
+        self._pending = taken[-1]
+        self._ticker.tick(now_ns)
+        # Asked last, just before this thread sleeps, so that the two do not compete.
         for feed, worker in self._workers:
             if feed.is_due(now_ns):
                 worker.ask()
             if worker.calibrated and not feed.calibrated:
                 feed.calibrated = True
                 self._note_periods(feed)
-        for row in taken[:-1]:
-            self._journal.write(row)
-        self._pending = taken[-1]
-        self._ticker.tick(now_ns)
 
     def _collect(self) -> None:
         """Put what workers have read into the row that waits for it, and write it."""

@@ -35,4 +35,4 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
         return number(value / factor)
     scaled = plus_minus / factor
     decimals = max(0, min(12, 1 - math.floor(math.log10(scaled))))
-    return f"{value / factor:.{decimals}f} ± {scaled:.{decimals}f}"
+    return f"{round(value / factor, decimals) + 0.0:.{decimals}f} ± {scaled:.{decimals}f}"

@@ -19,7 +19,7 @@ from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 from recorders.sources import pyrapl
 
 LOOK_S = 0.015
-LOOK_CHANGES = 10
+LOOK_CHANGES = 6
 # No package is believed to draw more than this on average, nor twice what its own limit says.
 BOUND_W = 1000.0
 

@@ -11,6 +11,7 @@ import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from recorders.counter import update_period_s
@@ -107,9 +108,7 @@ class Nvml:
                 "uuid": device.uuid,
                 "name": device.name,
                 "reading": self._reading_of(device),
-                "power_limit_w": _try(
-                    lambda d=device: nvml.nvmlDeviceGetEnforcedPowerLimit(d.handle) * 1e-3  # type: ignore[misc]
-                ),
+                "power_limit_w": self._power_limit_w(device),
                 "whole_gpu_of_mig": device.via_mig,
             }
             for device in self._devices
@@ -122,6 +121,10 @@ class Nvml:
     def close(self) -> None:
         """Shut NVML down."""
         _try(self._library.nvmlShutdown)
+
+    def _power_limit_w(self, device: Device) -> float | None:
+        limit_mw = _try(partial(self._library.nvmlDeviceGetEnforcedPowerLimit, device.handle))
+        return None if limit_mw is None else float(limit_mw) * 1e-3
 
     def _reading_of(self, device: Device) -> str:
         for channel in self._channels:
@@ -250,12 +253,10 @@ def _named(nvml: Any, devices: Sequence[Device], entry: str) -> Device | None:
 
 def _parent_of_mig(nvml: Any, devices: Sequence[Device], entry: str) -> Device | None:
     for device in devices:
-        count = _try(lambda d=device: nvml.nvmlDeviceGetMaxMigDeviceCount(d.handle)) or 0  # type: ignore[misc]
+        count = _try(partial(nvml.nvmlDeviceGetMaxMigDeviceCount, device.handle)) or 0
         for place in range(int(count)):
-            part = _try(
-                lambda d=device, p=place: nvml.nvmlDeviceGetMigDeviceHandleByIndex(d.handle, p)  # type: ignore[misc]
-            )
-            uuid = part is not None and _try(lambda m=part: nvml.nvmlDeviceGetUUID(m))  # type: ignore[misc]
+            part = _try(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device.handle, place))
+            uuid = part is not None and _try(partial(nvml.nvmlDeviceGetUUID, part))
             if uuid and str(uuid).startswith(entry):
                 return Device(device.index, device.handle, device.uuid, device.name, via_mig=True)
     return None

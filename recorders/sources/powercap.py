@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from recorders.counter import mirrored, update_period_s
@@ -158,7 +159,7 @@ def open_powercap(
         for zone in kept
         if (period := update_period_s(looks[_original(zone, readable)][1])) is not None
     }
-    readers: list[RawReader] = [lambda zone=zone: read_at(zone) for zone in kept]  # type: ignore[misc]
+    readers: list[RawReader] = [partial(read_at, zone) for zone in kept]
     reader = "pread"
     if use_pyrapl and root == Path("/") and pyrapl.is_plain(kept):
         api, why_not = pyrapl.open_readers(kept, read_at)
@@ -275,7 +276,7 @@ def _channel(zone: Zone) -> Channel:
 
 
 def _domain(channel: str) -> str:
-    return re.match(r"[a-z]+", channel)[0]  # type: ignore[index]
+    return channel.partition("_die")[0].rstrip("0123456789")
 
 
 def _as_source_error(zone: Zone, error: OSError) -> SourceError:

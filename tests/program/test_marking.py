@@ -1,0 +1,160 @@
+"""Phases that a command marks, from Python, shells and the command line."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from .running import (
+    WATTUI,
+    Place,
+    edges,
+    events,
+    last_count,
+    python,
+    shell,
+)
+
+SIMULATED = ("--simulate", "--no-estimate", "--quiet")
+RUNNING = [("begin", "running", ""), ("end", "running", "")]
+MARK = shlex.join([*WATTUI, "mark"])
+
+
+def test_marks_from_python(place: Place) -> None:
+    code = (
+        "import time, wattui\n"
+        "with wattui.phase('armed'): time.sleep(0.1)\n"
+        "with wattui.phase('warmup'): wattui.count(2)\n"
+        "wattui.note('half, \"quoted\" and é')\n"
+        "with wattui.phase('running', label='b32'):\n"
+        " for _ in range(100): wattui.count(32)\n"
+        " time.sleep(0.1)\n"
+    )
+    place.record(*SIMULATED, command=python(code))
+    rows = place.rows()
+    assert edges(rows) == [
+        ("begin", "loading", ""),
+        ("end", "loading", ""),
+        ("begin", "armed", ""),
+        ("end", "armed", ""),
+        ("begin", "warmup", ""),
+        ("end", "warmup", ""),
+        ("begin", "running", "b32"),
+        ("end", "running", "b32"),
+    ]
+    assert 'half, "quoted" and é' in events(rows, "note:")
+    assert last_count(rows) == "3202"
+    running = place.run_json()["summary"]["running"]
+    assert running["inferences"] == 3200
+    assert running["domains"]["sim_cpu"]["marginal_j_per_inference"] is not None
+
+
+def test_a_command_that_marks_for_itself_was_loading_until_then(place: Place) -> None:
+    code = (
+        "import time; time.sleep(0.4)\n"
+        "import wattui\n"
+        "with wattui.phase('running'): time.sleep(0.3)\n"
+        "time.sleep(0.2)\n"
+    )
+    place.record(*SIMULATED, "--rate", "50", command=python(code))
+    rows = place.rows()
+    assert edges(rows) == [("begin", "loading", ""), ("end", "loading", ""), *RUNNING]
+    loading = [row for row in rows if row["phase"] == "loading" and not row["event"]]
+    assert len(loading) > 10
+    running_s = place.run_json()["summary"]["running"]["seconds"]
+    assert 0.29 < running_s < 0.45
+
+
+def test_phases_nest_and_the_inner_one_owns_the_row(place: Place) -> None:
+    code = (
+        "import time, wattui\n"
+        "with wattui.phase('running', label='epoch 1'):\n"
+        " with wattui.phase('running', label='train'):\n"
+        "  with wattui.phase('copy', label='to device'): time.sleep(0.1)\n"
+        " with wattui.phase('running', label='test'): time.sleep(0.1)\n"
+    )
+    place.record(*SIMULATED, command=python(code))
+    assert edges(place.rows())[2:] == [
+        ("begin", "running", "epoch 1"),
+        ("begin", "running", "epoch 1/train"),
+        ("begin", "copy", "epoch 1/train/to device"),
+        ("end", "copy", "epoch 1/train/to device"),
+        ("end", "running", "epoch 1/train"),
+        ("begin", "running", "epoch 1/test"),
+        ("end", "running", "epoch 1/test"),
+        ("end", "running", "epoch 1"),
+    ]
+    run = place.run_json()["summary"]
+    outer = next(phase for phase in run["phases"] if phase["label"] == "epoch 1")
+    assert run["running"]["seconds"] == pytest.approx(outer["end_s"] - outer["start_s"])
+    assert run["running"]["domains"]["sim_cpu"]["running_j"]["value"] == pytest.approx(
+        outer["energy_j"]["sim_cpu"]
+    )
+
+
+def test_a_phase_ends_where_an_error_leaves_it(place: Place) -> None:
+    code = (
+        "import wattui\n"
+        "try:\n"
+        " with wattui.phase('warmup'): raise KeyError('mine')\n"
+        "except KeyError: wattui.note('caught')\n"
+        "import os; wattui.phase('running').__enter__(); os._exit(8)"
+    )
+    assert place.record(*SIMULATED, command=python(code)).status == 8
+    rows = place.rows()
+    assert edges(rows)[2:] == [("begin", "warmup", ""), ("end", "warmup", ""), *RUNNING]
+    assert "caught" in events(rows, "note:")
+
+
+def test_marks_from_the_command_line(place: Place) -> None:
+    script = (
+        f"{MARK} armed; sleep 0.1; {MARK} running --label 'b 32'; sleep 0.2;"
+        f"{MARK} --count 5; {MARK} --note 'from a shell'; {MARK} --end; sleep 0.1"
+    )
+    place.record(*SIMULATED, command=shell(script))
+    rows = place.rows()
+    assert edges(rows)[2:] == [
+        ("begin", "armed", ""),
+        ("end", "armed", ""),
+        ("begin", "running", "b 32"),
+        ("end", "running", "b 32"),
+    ]
+    assert "from a shell" in events(rows, "note:")
+    assert last_count(rows) == "5"
+    assert place.run_json()["summary"]["running"]["inferences"] == 5
+
+
+def test_marks_from_one_line_of_shell(place: Place) -> None:
+    script = (
+        'echo running b32 > "$WATTUI_RUN/mark"; sleep 0.2; echo +7 > "$WATTUI_RUN/mark";'
+        'echo note: by hand > "$WATTUI_RUN/mark"; echo running b64 > "$WATTUI_RUN/mark";'
+        'sleep 0.2; echo end > "$WATTUI_RUN/mark"; sleep 0.1; echo > "$WATTUI_RUN/mark"'
+    )
+    assert place.record(*SIMULATED, command=shell(script)).status == 0
+    rows = place.rows()
+    assert edges(rows)[2:] == [
+        ("begin", "running", "b32"),
+        ("end", "running", "b32"),
+        ("begin", "running", "b64"),
+        ("end", "running", "b64"),
+    ]
+    assert "by hand" in events(rows, "note:")
+    assert last_count(rows) == "7"
+    assert [group["label"] for group in place.run_json()["summary"]["labels"]] == ["b32", "b64"]
+
+
+def test_a_mark_written_just_before_the_end_is_kept(place: Place) -> None:
+    script = 'echo +3 > "$WATTUI_RUN/mark"'
+    place.record(*SIMULATED, command=shell(script))
+    assert last_count(place.rows()) == "3"
+
+
+def test_rubbish_in_the_pipe_of_marks_disturbs_nothing(place: Place) -> None:
+    script = (
+        'head -c 3000 /dev/urandom > "$WATTUI_RUN/mark"; echo >"$WATTUI_RUN/mark";'
+        'printf "+2\\n\\377\\376 odd\\n" > "$WATTUI_RUN/mark"; sleep 0.2; exit 3'
+    )
+    assert place.record(*SIMULATED, command=shell(script)).status == 3
+    assert place.rows()
+    assert place.run_json()["status"] == "finished"

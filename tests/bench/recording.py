@@ -186,8 +186,8 @@ def record(
 
 
 def allowed_j(true_j: float, seconds: float) -> float:
-    """0.1 % of a phase of 1 s or more, one refresh of a shorter one: 1 % of 0.1 s."""
-    return true_j * max(EXACT_SHARE, REFRESH_S / seconds)
+    """0.1 % of a phase of 1 s or more; 1 % of 0.11 s: one refresh and a tenth for the reads."""
+    return true_j * (EXACT_SHARE if seconds >= 1 else 1.1 * REFRESH_S / seconds)
 
 
 def assert_exact(recording: Recording, label: str, *channels: str) -> None:

@@ -9,6 +9,7 @@ import sys
 from benchmarks.table import header, show
 
 MODULES = {
+    "accuracy": "benchmarks.accuracy",
     "recorder": "benchmarks.recorder",
     "marks": "benchmarks.marks",
     "startup": "benchmarks.startup",

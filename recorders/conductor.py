@@ -123,10 +123,10 @@ class Conductor:
         return {}
 
     def _command_end(self, message: Message, owner: int) -> Message:
-        self._pages.add_if(int(message.get("inferences") or 0))
+        if n := int(message.get("inferences") or 0):
+            self._pages.add(n)
         self._close(self._phases.all_open())
-        for text in ("command ended", *message.get("notes", ())):
-            self._recorder.note(str(text))
+        self._recorder.note("command ended")
         self.command_pid = self._implicit = self._marked = None
         self._recorder.watch(None)
         self._phases.repeat, self._phases.base_label = None, ""

@@ -261,11 +261,6 @@ class CountPages:
         self._added += n
         self.known = True
 
-    def add_if(self, n: int) -> None:
-        """Count `n` more, where that is any."""
-        if n:
-            self.add(n)
-
     def total(self) -> int | None:
         """Inferences so far, or None while nothing has been counted; it never falls."""
         total = self._added

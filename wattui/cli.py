@@ -67,7 +67,13 @@ def _main(arguments: list[str]) -> int:
         parser, work = _SUBCOMMANDS[arguments[0]]
         return work(parser().parse_args(arguments[1:]))
     own, command = split_command(arguments)
-    options = main_parser().parse_args(own)
+    options, loose = main_parser().parse_known_args(own)
+    if loose and loose[0].startswith("-"):
+        raise UsageError(f"unknown option {' '.join(loose[0].split())}: see `wattui --help`")
+    if loose:
+        raise UsageError(
+            f"what is {' '.join(loose[0].split())!r}? A command goes after --: see `wattui --help`"
+        )
     if options.completion:
         import shtab
 

@@ -20,13 +20,14 @@ from recorders.source import Channel, Reading
 Clock = Callable[[], int]
 BusySeconds = Callable[[], float]
 
-IDLE_SHARE_OF_TDP = 0.3
+# Conventions of this estimate, without a published source.
+IDLE_SHARE_OF_TDP, CORE_TDP_W = 0.3, 10.0
 # Watts per virtual processor, idle and busy: Cloud Carbon Footprint, "Methodology", averages for
 # AWS (https://www.cloudcarbonfootprint.org/docs/methodology).
 VCPU_IDLE_W, VCPU_MAX_W = 0.74, 3.5
-CORE_TDP_W = 10.0
 
-# Base thermal design power in watts, from the makers' data sheets (ark.intel.com, amd.com).
+# Thermal design power in watts, as the makers name it; entered by hand and not checked one by
+# one against their data sheets. --tdp is better.
 TDP_W = (
     ("i3-10100", 65), ("i5-8250U", 15), ("i5-8265U", 15), ("i5-10400", 65), ("i5-1135G7", 28),
     ("i5-1240P", 28), ("i5-12400", 65), ("i5-12600K", 125), ("i5-13400", 65), ("i5-13600K", 125),
@@ -34,7 +35,7 @@ TDP_W = (
     ("i7-12700K", 125), ("i7-13700K", 125), ("i9-9900K", 95), ("i9-12900K", 125),
     ("i9-13900K", 125), ("i9-14900K", 125), ("Ryzen 5 3600", 65), ("Ryzen 5 5600X", 65),
     ("Ryzen 5 7600X", 105), ("Ryzen 7 3700X", 65), ("Ryzen 7 5800X", 105), ("Ryzen 7 7700X", 105),
-    ("Ryzen 9 3900X", 105), ("Ryzen 9 5950X", 105), ("Ryzen 9 7950X", 170), ("E5-2630", 80),
+    ("Ryzen 9 3900X", 105), ("Ryzen 9 5950X", 105), ("Ryzen 9 7950X", 170),
     ("E5-2680 v4", 120), ("E5-2690 v4", 135), ("Gold 6130", 125), ("Gold 6248", 150),
     ("Gold 6330", 205), ("Platinum 8160", 150), ("Platinum 8280", 205), ("Platinum 8380", 270),
     ("Platinum 8480", 350), ("EPYC 7402", 180), ("EPYC 7542", 225), ("EPYC 7742", 225),

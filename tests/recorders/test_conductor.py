@@ -164,12 +164,6 @@ def test_inferences_given_for_a_command_that_marks_for_itself_are_counted(
     assert [group.inferences for group in summary(rig).repeats] == [40] * (repeats - 1) * 2
 
 
-def test_notes_that_came_with_the_commands_end_are_written(rig: Rig) -> None:
-    rig.at(1.0, do="command")
-    rig.at(2.0, do="command_end", notes=["left python3"])
-    assert "note:left python3" in [row["event"] for row in rig.run(3.0)]
-
-
 def test_only_the_front_end_may_end_the_recording(rig: Rig) -> None:
     for request in ("stop", "command", "command_end", "watch", "rows"):
         rig.at(1.0, owner=PROGRAM, do=request, pid=1, rate_hz=1)

@@ -276,11 +276,9 @@ def test_a_whole_number_of_any_kind_counts(recorder: Recorder, number: int) -> N
 def test_pages_count_nothing_until_something_is_counted(tmp_path: Path) -> None:
     pages = CountPages(str(tmp_path))
     assert pages.total() is None
-    pages.add_if(0)
-    assert pages.total() is None
     pages.add(0)
     assert pages.total() == 0
-    pages.add_if(40)
+    pages.add(40)
     assert pages.total() == 40
 
 

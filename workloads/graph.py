@@ -1,0 +1,222 @@
+"""A network at one input size: nodes with shapes, MACs, parameters and bytes. Pure.
+
+Shapes are without the batch. Every node makes one value, which has the node's name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workloads.errors import UsageError
+from workloads.layers import BUFFERS, KINDS, Shape
+from workloads.options import Options
+from workloads.spec import Entry, InputKind, Layer, Network
+
+INPUT = "input"
+FLOAT_BYTES, TOKEN_BYTES = 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A layer, or a join of branches (kind "add" or "concat"), with what it takes and makes."""
+
+    name: str
+    kind: str
+    options: Options
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+    weights: dict[str, Shape]
+    macs: int
+
+    @property
+    def parameters(self) -> int:
+        """Trainable values."""
+        return sum(math.prod(s) for name, s in self.weights.items() if name not in BUFFERS)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights as 32-bit floats."""
+        return FLOAT_BYTES * sum(map(math.prod, self.weights.values()))
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes of one input and output of the node, batch 1."""
+        return FLOAT_BYTES * (sum(map(math.prod, self.input_shapes)) + math.prod(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in the order of their evaluation; the last one makes the output.
+
+    `inputs` has the shape of every value that comes from outside.
+    """
+
+    name: str
+    inputs: dict[str, Shape]
+    input_kind: InputKind
+    nodes: tuple[Node, ...]
+
+    @property
+    def output(self) -> str:
+        """Name of the value that the graph makes."""
+        return self.nodes[-1].name
+
+    @property
+    def output_shape(self) -> Shape:
+        """Its shape, without the batch."""
+        return self.nodes[-1].shape
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(node.macs for node in self.nodes)
+
+    @property
+    def parameters(self) -> int:
+        """Trainable values."""
+        return sum(node.parameters for node in self.nodes)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights as 32-bit floats."""
+        return sum(node.weight_bytes for node in self.nodes)
+
+    @property
+    def vocabulary(self) -> int | None:
+        """How many tokens there are to choose an input from; None for numbers."""
+        if self.input_kind != "tokens":
+            return None
+        return min(
+            int(node.options["num_embeddings"])
+            for node in self.nodes
+            if node.kind == "Embedding" and node.options["index"] == "token"
+        )
+
+    def peak_bytes(self, batch: int) -> int:
+        """Most bytes of values alive at one time, where each is freed after its last use."""
+        last_use = {name: step for step, node in enumerate(self.nodes) for name in node.inputs}
+        bytes_of = {name: self._input_bytes(shape) for name, shape in self.inputs.items()}
+        alive, peak = dict(bytes_of), 0
+        for step, node in enumerate(self.nodes):
+            alive[node.name] = FLOAT_BYTES * math.prod(node.shape)
+            peak = max(peak, sum(alive.values()))
+            for name in node.inputs:
+                if last_use[name] == step and name not in self.inputs:
+                    alive.pop(name, None)
+        return peak * batch
+
+    def _input_bytes(self, shape: Shape) -> int:
+        return math.prod(shape) * (TOKEN_BYTES if self.input_kind == "tokens" else FLOAT_BYTES)
+
+    def only(self, node: Node) -> Graph:
+        """A graph of one node, whose inputs come from outside."""
+        inputs = dict(zip(node.inputs, node.input_shapes, strict=True))
+        kind: InputKind = self.input_kind if INPUT in inputs else "float32"
+        return Graph(f"{self.name} {node.name}", inputs, kind, (node,))
+
+    def first(self, count: int) -> Graph:
+        """A graph of the first nodes."""
+        return replace(self, name=f"{self.name} first {count}", nodes=self.nodes[:count])
+
+
+def lower(network: Network, input_shape: Shape | None = None) -> Graph:
+    """The graph of a network for one input shape (without the batch; None: the spec's own).
+
+    Raises UsageError where a shape cannot be, with the layer and both shapes.
+    """
+    shape = input_shape or network.input_shape
+    if shape is None:
+        raise UsageError(
+            f"{network.name}: the spec does not tell its input: give --input, as in 3,224,224"
+        )
+    lowering = _Lowering()
+    lowering.run(network.entries, INPUT, shape)
+    if not lowering.nodes:
+        raise UsageError(f"{network.name}: has no layers but empty branches")
+    return Graph(network.name, {INPUT: shape}, network.input_kind, tuple(lowering.nodes))
+
+
+def text(shape: Shape) -> str:
+    """A shape as people write it."""
+    return "×".join(map(str, shape))
+
+
+class _Lowering:
+    """Gives every layer its input and its name, front to back."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._numbers: dict[str, int] = {}
+        self._names = {INPUT}
+
+    def run(self, entries: Sequence[Entry], value: str, shape: Shape) -> tuple[str, Shape]:
+        for entry in entries:
+            if isinstance(entry, Layer):
+                value, shape = self._layer(entry, value, shape)
+            else:
+                ends = [self.run(branch, value, shape) for branch in entry.branches]
+                value, shape = self._join(entry.join, entry.name, entry.where, ends)
+        return value, shape
+
+    def _layer(self, layer: Layer, value: str, shape: Shape) -> tuple[str, Shape]:
+        kind = KINDS[layer.kind]
+        name = self._name(layer.name, kind.prefix, layer.where)
+        try:
+            result = kind.shape(layer.options, shape)
+        except ValueError as error:
+            raise UsageError(
+                f"{layer.where} ({name}, {layer.kind}): {error}, but {value} gives {text(shape)}"
+            ) from None
+        macs = kind.macs(layer.options, shape, result)
+        weights = kind.weights(layer.options)
+        self.nodes.append(
+            Node(name, layer.kind, layer.options, (value,), (shape,), result, weights, macs)
+        )
+        return name, result
+
+    def _join(
+        self, join: str, name: str | None, where: str, ends: list[tuple[str, Shape]]
+    ) -> tuple[str, Shape]:
+        name = self._name(name, join, where)
+        values, shapes = zip(*ends, strict=True)
+        axis = _joined_axis(shapes[0])
+        wrong = next((s for s in shapes[1:] if not _joins(join, shapes[0], s, axis)), None)
+        if wrong is not None:
+            raise UsageError(
+                f"{where} ({name}): branches of {text(shapes[0])} and {text(wrong)} cannot be "
+                f"{'added' if join == 'add' else 'joined'}"
+            )
+        result = list(shapes[0])
+        if join == "concat":
+            result[axis] = sum(shape[axis] for shape in shapes)
+        self.nodes.append(Node(name, join, {}, values, shapes, tuple(result), {}, 0))
+        return name, tuple(result)
+
+    def _name(self, given: str | None, prefix: str, where: str) -> str:
+        if given is not None:
+            if given in self._names:
+                raise UsageError(f"{where}: another layer is called {given!r} too")
+            self._names.add(given)
+            return given
+        while True:
+            number = self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
+            if (name := f"{prefix}{number}") not in self._names:
+                self._names.add(name)
+                return name
+
+
+def _joined_axis(shape: Shape) -> int:
+    """Channels of an image, features of anything else."""
+    return 0 if len(shape) == 3 else len(shape) - 1
+
+
+def _joins(join: str, first: Shape, other: Shape, axis: int) -> bool:
+    if join == "add":
+        return first == other
+    same = [length for place, length in enumerate(first) if place != axis]
+    return len(first) == len(other) and same == [
+        length for place, length in enumerate(other) if place != axis
+    ]

@@ -72,7 +72,9 @@ class Conductor:
             self._recorder.stop()
 
     def _begin(self, message: Message, owner: int) -> Message:
-        return {"id": self._open(*_names(message), owner, None).number}
+        repeat = message.get("repeat")
+        own = None if repeat is None else int(repeat)
+        return {"id": self._open(*_names(message), owner, None, own).number}
 
     def _end(self, message: Message, owner: int) -> Message:
         if phase := self._phases.end(int(message["id"])):
@@ -140,7 +142,9 @@ class Conductor:
         self.stop(message)
         return {}
 
-    def _open(self, name: str, label: str, owner: int, ended: Phase | None) -> Phase:
+    def _open(
+        self, name: str, label: str, owner: int, ended: Phase | None, repeat: int | None = None
+    ) -> Phase:
         """Open a phase at one reading, which also ends the phase it takes over from."""
         edges: list[Edge] = [(END, ended)] if ended else []
         implicit = self._implicit
@@ -149,7 +153,7 @@ class Conductor:
             self._recorder.rename_running_since(implicit.position)
             self._phases.end(implicit.phase.number)
             edges.append((END, replace(implicit.phase, name=LOADING)))
-        phase = self._phases.begin(name, label, owner)
+        phase = self._phases.begin(name, label, owner, repeat)
         self._recorder.edge([*edges, (BEGIN, phase)], phase)
         return phase
 

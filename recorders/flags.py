@@ -11,7 +11,7 @@ from recorders.reduction import Reduction
 from recorders.spans import Span, mean_gauge
 
 if TYPE_CHECKING:
-    from recorders.summary import Group
+    from recorders.summary import Difference, Group
 
 SHORT_UPDATES = 100
 DRIFT = 0.05
@@ -169,3 +169,20 @@ def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[
                 f"other programs kept {busy - own:.0f} % of the processor busy",
             )
             return
+
+
+def negative_differences(differences: Sequence[Difference], headline: str | None) -> Iterator[Flag]:
+    """A part that would cost less than nothing: the difference is within what is left open."""
+    values = [
+        (difference.label, value.value)
+        for difference in differences
+        if headline and (value := difference.domains[headline]["total_j_per_inference"])
+    ]
+    negative = [label for label, value in values if value < 0]
+    if negative:
+        yield Flag(
+            "negative_difference",
+            ", ".join(negative),
+            f"{len(negative)} of {len(values)} differences are below zero: the totals are not "
+            "known well enough to tell these parts apart",
+        )

@@ -59,22 +59,32 @@ class phase:  # noqa: N801  read as a verb in people's code
     `name` is idle, armed, warmup, running, cooldown or a name of your own. Both edges return only
     after the counters were read. `sync="auto"` first waits for torch, cupy and jax, where they are
     already imported and in use on a GPU; a function is called instead; None waits for nothing.
-    Raises ValueError for an empty name.
+    `repeat` numbers a program's own repeats, 1…n; those of `wattui --repeats` come first.
+    Raises ValueError for an empty name or a repeat under 1.
     """
 
     def __init__(
-        self, name: str, label: str = "", sync: Sync | Callable[[], object] = "auto"
+        self,
+        name: str,
+        label: str = "",
+        sync: Sync | Callable[[], object] = "auto",
+        repeat: int | None = None,
     ) -> None:
         if not name:
             raise ValueError("a phase needs a name")
-        self._name, self._label, self._sync = name, label, sync
+        if repeat is not None and repeat < 1:
+            raise ValueError(f"repeat {repeat}: repeats are numbered from 1")
+        self._name, self._label, self._sync, self._repeat = name, label, sync, repeat
         self._id: int | None = None
 
     def __enter__(self) -> phase:
         if not _joined():
             return self
         _synchronise(self._sync)
-        answer = _request({"do": "begin", "phase": self._name, "label": self._label})
+        asked: dict[str, object] = {"do": "begin", "phase": self._name, "label": self._label}
+        if self._repeat is not None:
+            asked["repeat"] = self._repeat
+        answer = _request(asked)
         self._id = answer.get("id")
         return self
 
@@ -89,6 +99,11 @@ class phase:  # noqa: N801  read as a verb in people's code
         if error is None:
             _synchronise(self._sync)
         _request({"do": "end", "id": self._id})
+
+
+def recording() -> bool:
+    """Whether this process runs inside a recording."""
+    return _joined()
 
 
 def note(text: str) -> None:

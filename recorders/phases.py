@@ -36,13 +36,19 @@ class Phases:
         """The innermost open phase."""
         return self._open[-1] if self._open else None
 
-    def begin(self, name: str, label: str, owner: int) -> Phase:
-        """Open a phase inside the current one; raises ValueError without a name."""
+    def begin(self, name: str, label: str, owner: int, repeat: int | None = None) -> Phase:
+        """Open a phase inside the current one; raises ValueError without a name.
+
+        `repeat` is the phase's own number; that of the whole command goes before it, and without
+        either it is that of the phase around it.
+        """
         if not name:
             raise ValueError("a phase needs a name")
         outer = self._open[-1].label if self._open else self.base_label
         path = "/".join(part for part in (outer, label) if part)
-        phase = Phase(next(self._numbers), name, path, self.repeat, owner)
+        around = self._open[-1].repeat if self._open else None
+        known = [number for number in (self.repeat, repeat, around) if number is not None]
+        phase = Phase(next(self._numbers), name, path, known[0] if known else None, owner)
         self._open.append(phase)
         return phase
 

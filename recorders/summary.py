@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from recorders.flags import Flag, find_flags
+from recorders.flags import Flag, find_flags, negative_differences
 from recorders.reduction import Reduction
 from recorders.source import Origin
 from recorders.spans import Span, block_powers_w, spans
@@ -25,6 +25,7 @@ from recorders.stats import interval95, stdev
 VERSION = 1
 UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
+DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
 
@@ -64,6 +65,15 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """What one label costs per inference beyond another; negative values stay as they are."""
+
+    label: str
+    minus: str
+    domains: dict[str, dict[str, Value | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """A figure over repeats: mean, median, and half-width of the mean's 95 % interval."""
 
@@ -82,6 +92,7 @@ class Summary:
     labels: list[Group]
     repeats: list[Group]
     over_repeats: dict[str, Repeated]
+    differences: list[Difference]
     phases: list[dict[str, Any]]
     flags: list[Flag]
 
@@ -106,8 +117,9 @@ def summarise(reduction: Reduction) -> Summary:
     if group and len(by_repeat) > 1:
         group = _with_interval(group, by_repeat)
     by_label = [
-        arithmetic.group([s for s in running if s.label == label], label, None) for label in labels
+        _labelled(arithmetic, label, [s for s in running if s.label == label]) for label in labels
     ]
+    differences = _differences(reduction, by_label)
     headline = _headline(reduction.energy_channels)
     return Summary(
         VERSION,
@@ -116,8 +128,12 @@ def summarise(reduction: Reduction) -> Summary:
         by_label,
         by_repeat,
         _over_repeats(by_repeat, headline),
+        differences,
         [_phase_row(span) for span in everything],
-        find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
+        [
+            *find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
+            *negative_differences(differences, headline),
+        ],
     )
 
 
@@ -250,6 +266,49 @@ def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:
     energies = [(energy, seconds) for energy, seconds in known if energy is not None]
     seconds = math.fsum(s for _, s in energies)
     return math.fsum(e for e, _ in energies) / seconds if seconds > 0 else None
+
+
+def _labelled(arithmetic: _Arithmetic, label: str, running: Sequence[Span]) -> Group:
+    """The group of one label, with ± from its repeats where it has several."""
+    group = arithmetic.group(running, label, None)
+    repeats = sorted({span.repeat for span in running if span.repeat is not None})
+    if len(repeats) < 2:
+        return group
+    return _with_interval(
+        group,
+        [arithmetic.group([s for s in running if s.repeat == n], label, n) for n in repeats],
+    )
+
+
+def _differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
+    """The differences that the recording's notes ask for: `difference LABEL minus LABEL`."""
+    by_label = {group.label: group for group in groups}
+    asked = dict.fromkeys(
+        tuple(row.event.removeprefix(DIFFERENCE_NOTE).split(MINUS, 1))
+        for row in reduction.events
+        if row.event.startswith(DIFFERENCE_NOTE) and MINUS in row.event
+    )
+    return [
+        Difference(more, less, _minus(by_label[more], by_label[less]))
+        for more, less in asked
+        if more in by_label and less in by_label
+    ]
+
+
+def _minus(more: Group, less: Group) -> dict[str, dict[str, Value | None]]:
+    found: dict[str, dict[str, Value | None]] = {}
+    for channel, domain in more.domains.items():
+        found[channel] = {}
+        for name in _PER_INFERENCE:
+            ours, theirs = getattr(domain, name), getattr(less.domains[channel], name)
+            found[channel][name] = None if ours is None or theirs is None else _beyond(ours, theirs)
+    return found
+
+
+def _beyond(more: Value, less: Value) -> Value:
+    known = more.plus_minus is not None and less.plus_minus is not None
+    plus_minus = math.hypot(more.plus_minus or 0.0, less.plus_minus or 0.0) if known else None
+    return Value(more.value - less.value, plus_minus)
 
 
 def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:

@@ -10,14 +10,14 @@ All calls are no-ops outside a recording. Nothing is imported until it is used.
 from __future__ import annotations
 
 __version__ = "0.1.0"
-__all__ = ["count", "mark", "note", "phase", "record"]
+__all__ = ["count", "mark", "note", "phase", "record", "recording"]
 
 TYPE_CHECKING = False  # the name that type checkers know; importing typing costs 4 ms
 if TYPE_CHECKING:
     from typing import Any
 
     from recorders.client import record
-    from recorders.marks import count, mark, note, phase
+    from recorders.marks import count, mark, note, phase, recording
 
 
 def __getattr__(name: str) -> Any:

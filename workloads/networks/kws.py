@@ -17,11 +17,11 @@ def kws(neurons: int = 1, layers: int = 10, copies: int = 0) -> Network:
     layer and joined before the second, between the two. 0 copies: the network as it was.
     """
     width = WIDTH * neurons
-    branches = [_hidden(width, width) * layers] * copies
+    branch = _hidden(width, width) * layers
     deep = (
-        [{"type": "parallel", "join": "concat", "branches": branches}]
+        [{"type": "parallel", "join": "concat", "branches": [branch] * copies}]
         if copies > 1
-        else sum(branches, [])
+        else branch * copies
     )
     joined = width * max(copies, 1)
     entries = [

@@ -15,7 +15,3 @@ class UsageError(WorkloadError):
     """An option, a file or a model that cannot be; nothing was run."""
 
     status = USAGE
-
-
-class DoesNotFit(WorkloadError):
-    """A cell that would need more memory than there is; the other cells go on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workloads.errors import UsageError
 from workloads.graph import Graph
+from workloads.plan import Work
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +37,16 @@ class Bound:
     call: Callable[[], object]
     wait: Callable[[], object]
     output: Callable[[], Array]
+
+    def work(self) -> Work:
+        """What a cell runs: these calls, checked by the sum of the output's magnitudes."""
+        return Work(self.call, self.wait, lambda: _magnitude(self.output()))
+
+    def result(self) -> Array:
+        """The output of one pass."""
+        self.call()
+        self.wait()
+        return self.output()
 
 
 class Loaded(Protocol):
@@ -80,6 +91,34 @@ def open_engine(options: EngineOptions) -> Engine:
     require(needs, extra, f"--engine {options.name}")
     engine: Engine = importlib.import_module(module).open_engine(options)
     return engine
+
+
+class NoEngine:
+    """Stands where an engine would for workloads that bring their own work."""
+
+    title = "as it is"
+    device = "cpu"
+
+    def load(self, graph: Graph, weights: Weights) -> Loaded:
+        """Raises UsageError: there is nothing to evaluate graphs."""
+        raise UsageError(f"{graph.name}: this workload runs without an engine")
+
+    def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
+        """Raises UsageError: there is nothing to evaluate graphs."""
+        raise UsageError(f"{graph.name}: this workload runs without an engine")
+
+    def free_bytes(self) -> int:
+        """Memory that is left on the machine."""
+        from workloads.memory import available_bytes
+
+        return available_bytes()
+
+
+def _magnitude(output: Array) -> float:
+    """Sum of all magnitudes, in 64 bits."""
+    import numpy
+
+    return float(numpy.abs(output.astype(numpy.float64)).sum())
 
 
 def require(modules: Sequence[str], extra: str, what: str) -> None:

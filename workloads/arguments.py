@@ -1,0 +1,136 @@
+"""The command line, made from the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from workloads.catalogue import Option, Workload
+from workloads.errors import UsageError
+
+AS_REPEAT = "as-repeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line asks for; `given` is what it took from the user, for a fresh process."""
+
+    workload: Workload
+    values: dict[str, Any]
+    dry_run: bool
+    repeat: int | None
+    given: tuple[str, ...]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}: see `{self.prog} --help`")
+
+
+def parse(argv: Sequence[str], catalogue: Mapping[str, Workload]) -> Asked:
+    """Read a command line; raises UsageError for what is wrong with it."""
+    head, dashes, command = _split(argv)
+    parser = _parser(catalogue)
+    if not head:
+        parser.print_help(sys.stdout)
+        raise SystemExit(0)
+    options = vars(parser.parse_args(head))
+    workload = catalogue[options.pop("workload")]
+    preset, dry_run = options.pop("preset"), options.pop("dry_run")
+    repeat = options.pop(AS_REPEAT.replace("-", "_"))
+    known = {option.name: option for option in workload.all_options}
+    given = {
+        name: options[name.replace("-", "_")]
+        for name in known
+        if options.get(name.replace("-", "_")) is not None
+    }
+    if dashes:
+        if "argv" not in known:
+            raise UsageError(f"{workload.name} runs no command: leave out what follows --")
+        given["argv"] = tuple(command)
+    return Asked(workload, workload.values(given, preset), dry_run, repeat, tuple(argv))
+
+
+def again(asked: Asked, repeat: int) -> list[str]:
+    """The arguments that make a fresh process run one repeat of what was asked."""
+    head, dashes, command = _split(asked.given)
+    return [*head, f"--{AS_REPEAT}", str(repeat), *dashes, *command]
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Arguments before the first `--`, the dashes, and those after them."""
+    place = argv.index("--") if "--" in argv else len(argv)
+    return list(argv[:place]), list(argv[place : place + 1]), list(argv[place + 1 :])
+
+
+def _parser(catalogue: Mapping[str, Workload]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m workloads",
+        description="Known neural-network workloads, with their phases marked for wattui. "
+        "Record one with: wattui --headless --csv run.csv -- python -m workloads kws",
+    )
+    commands = parser.add_subparsers(dest="workload", metavar="WORKLOAD", required=True)
+    for workload in catalogue.values():
+        own = commands.add_parser(
+            workload.name, help=workload.title, description=workload.title, allow_abbrev=False
+        )
+        for option in workload.all_options:
+            _add(own, option)
+        presets = "; ".join(
+            f"{name}: {_shown(values)}" for name, values in workload.presets.items()
+        )
+        own.add_argument(
+            "--preset",
+            choices=tuple(workload.presets),
+            help=presets.replace("%", "%%") or argparse.SUPPRESS,
+        )
+        own.add_argument(
+            "--dry-run", action="store_true", help="show what would be run, with MACs and memory"
+        )
+        own.add_argument(f"--{AS_REPEAT}", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    if option.positional:
+        if option.name != "argv":  # what follows -- is taken off before
+            parser.add_argument(option.name, nargs="?", help=option.help)
+    elif option.kind == "truth":
+        parser.add_argument(f"--{option.name}", action="store_const", const=True, help=option.help)
+    else:
+        parser.add_argument(
+            f"--{option.name}",
+            type=_typed(option),
+            help=option.help,
+            metavar=option.metavar
+            or _METAVARS.get(option.kind)
+            or f"{{{','.join(option.choices)}}}",
+        )
+
+
+_METAVARS = {"whole": "N", "wholes": "N,N,…", "seconds": "S", "text": "TEXT"}
+
+
+def _typed(option: Option) -> Callable[[str], Any]:
+    def typed(text: str) -> Any:
+        try:
+            return option.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    """A preset's values as their options would be typed."""
+    return " ".join(f"--{name} {_text(value)}" for name, value in values.items())
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    shown = [str(each) for each in value]
+    return ",".join(shown if len(shown) <= 8 else [*shown[:3], "…", shown[-1]])

@@ -1,0 +1,177 @@
+"""`python -m workloads`: asks, plans, runs, reports. Rows on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import wattui
+from workloads import files
+from workloads.arguments import Asked, again, parse
+from workloads.catalogue import catalogue
+from workloads.engines import EngineOptions, NoEngine, open_engine
+from workloads.errors import FAILED, WorkloadError
+from workloads.plan import Plan
+from workloads.progress import Progress
+from workloads.report import Rows, cell_lines, end_lines, plan_lines
+from workloads.result import Result
+from workloads.runner import Runner, Settings
+from workloads.stop import Stop, listening
+
+if TYPE_CHECKING:
+    from workloads.engines import Engine
+
+ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status."""
+    try:
+        asked = parse(sys.argv[1:] if argv is None else argv, catalogue())
+        with listening() as stop:
+            return _run(asked, stop)
+    except WorkloadError as error:
+        _say(f"workloads: {error}")
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stdout = None
+        return FAILED
+
+
+def _run(asked: Asked, stop: Stop) -> int:
+    plan = asked.workload.plan(asked.values)
+    settings = _settings(asked)
+    repeats = asked.values["repeats"]
+    if asked.dry_run:
+        for line in (*plan_lines(plan, settings, repeats, "not run"), "", *cell_lines(plan)):
+            _print(line)
+        return 0
+    if asked.repeat is not None:
+        return _as_repeat(asked, plan, settings, stop)
+    with _outputs(asked) as (result_path, latencies):
+        if repeats > 1 and plan.check is None:
+            title = _engine_options(asked).name if asked.workload.on_engine else NoEngine.title
+            results = _in_processes(asked, plan, settings, title, stop)
+        else:
+            engine = _engine(asked)
+            title = engine.title
+            if plan.check is not None:
+                _print("\n".join(plan.check(engine)))
+                return 0
+            results = _in_this_process(plan, settings, engine, latencies, stop)
+        done = _shown(plan, settings, repeats, title, results)
+        if result_path is not None:
+            head = {"workload": asked.workload.name, "arguments": asked.given, "engine": title}
+            files.write_results(result_path, head, done)
+    return 128 + stop.signal if stop.signal else 0
+
+
+def _settings(asked: Asked) -> Settings:
+    values = asked.values
+    recorded = wattui.recording()
+    armed_s, cooldown_s = values["armed"], values["cooldown"]
+    if armed_s is None:
+        armed_s = ARMED_S if recorded else 0.0
+    if cooldown_s is None:
+        rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
+        cooldown_s = rest_s if recorded else 0.0
+    return Settings(armed_s, values["warmup"], cooldown_s, asked.repeat)
+
+
+def _engine_options(asked: Asked) -> EngineOptions:
+    values = asked.values
+    name = values["engine"] or ("onnxruntime" if values["device"] == "cpu" else "torch")
+    return EngineOptions(name, values["device"], values["threads"], values["channels-last"])
+
+
+def _engine(asked: Asked) -> Engine:
+    return open_engine(_engine_options(asked)) if asked.workload.on_engine else NoEngine()
+
+
+@contextlib.contextmanager
+def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | None]]:
+    """The files that were asked for, made before anything starts."""
+    result, latencies = asked.values["result"], asked.values["latencies"]
+    result_path = files.new_file(result, "--result") if result else None
+    if latencies is None:
+        yield result_path, None
+        return
+    path = files.new_file(latencies, "--latencies")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(files.LatencyFile.COLUMNS)
+        file.flush()
+        yield result_path, files.LatencyFile(file)
+
+
+def _shown(
+    plan: Plan, settings: Settings, repeats: int, title: str, results: Iterator[Result]
+) -> list[Result]:
+    """Print the plan, every result as it comes, and what they amount to."""
+    for line in plan_lines(plan, settings, repeats, title):
+        _say(line)
+    rows = Rows(plan)
+    _print(rows.header)
+    done = []
+    for result in results:
+        done.append(result)
+        _print(rows.row(result))
+    for line in end_lines(plan, done):
+        _print(line)
+    return done
+
+
+def _in_this_process(
+    plan: Plan,
+    settings: Settings,
+    engine: Engine,
+    latencies: files.LatencyFile | None,
+    stop: Stop,
+) -> Iterator[Result]:
+    with Progress(len(plan.cells), latencies) as progress:
+        yield from Runner(engine, settings, stop, progress).run(plan)
+
+
+def _as_repeat(asked: Asked, plan: Plan, settings: Settings, stop: Stop) -> int:
+    """One repeat for the process that asked for it: a line of JSON for every result."""
+    with contextlib.ExitStack() as stack:
+        latencies = None
+        if path := asked.values["latencies"]:
+            file = stack.enter_context(open(path, "a", encoding="utf-8"))
+            latencies = files.LatencyFile(file)
+        for result in _in_this_process(plan, settings, _engine(asked), latencies, stop):
+            _print(json.dumps(files.to_dict(result)))
+    return 128 + stop.signal if stop.signal else 0
+
+
+def _in_processes(
+    asked: Asked, plan: Plan, settings: Settings, title: str, stop: Stop
+) -> Iterator[Result]:
+    """Every repeat in a fresh process, with a rest between them."""
+    repeats = asked.values["repeats"]
+    for repeat in range(1, repeats + 1):
+        if stop:
+            return
+        _say(f"repeat {repeat} of {repeats}")
+        argv = [sys.executable, "-m", "workloads", *again(asked, repeat)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+            for line in child.stdout or ():
+                yield files.from_dict(json.loads(line))
+        if child.returncode and not stop:
+            raise WorkloadError(f"repeat {repeat} ended with status {child.returncode}")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

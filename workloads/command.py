@@ -1,0 +1,49 @@
+"""Any command as a workload, as it is: its time is the running phase."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from functools import partial
+
+from workloads.catalogue import Option, Values, Workload
+from workloads.engines import Engine
+from workloads.errors import UsageError, WorkloadError
+from workloads.plan import Bind, Cell, Group, Plan, Work
+
+
+def _plan(values: Values) -> Plan:
+    argv = values["argv"]
+    if not argv:
+        raise UsageError("no command: put it after --, as in `command -- python infer.py`")
+    label = values["label"] or shlex.join(argv)
+    cell = Cell(label, values["inferences"], None, None, 0, values["inferences"])
+    return Plan(shlex.join(argv), (Group(label, (cell,), partial(_load, argv)),))
+
+
+def _load(argv: list[str], engine: Engine) -> Bind:
+    return lambda cell: Work(lambda: _run(argv))
+
+
+def _run(argv: list[str]) -> None:
+    """Run to its end; raises WorkloadError where it cannot start or fails."""
+    try:
+        status = subprocess.run(argv, check=False).returncode
+    except OSError as error:
+        raise WorkloadError(f"{argv[0]}: {error.strerror}") from None
+    if status:
+        raise WorkloadError(f"{argv[0]}: ended with status {status}")
+
+
+COMMAND = Workload(
+    "command",
+    "any other command, after --",
+    (
+        Option("argv", "text", (), "the command", positional=True),
+        Option("inferences", "whole", 0, "inferences that one run makes", metavar="N"),
+        Option("label", "text", None, "what to call it (default: the command)"),
+    ),
+    _plan,
+    settings={"armed": 0.0, "warmup": 0.0},
+    on_engine=False,
+)

@@ -1,0 +1,62 @@
+"""The files that a workload writes on request. An existing file is never replaced."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from workloads.errors import UsageError, WorkloadError
+from workloads.result import Latency, Result
+
+FORMAT = 1
+
+
+def new_file(path: str, option: str) -> Path:
+    """Make an empty file; raises UsageError where there is one, or it cannot be."""
+    try:
+        open(path, "x", encoding="utf-8").close()
+    except FileExistsError:
+        raise UsageError(f"{option} {path}: exists: give another name, or remove it") from None
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
+    return Path(path)
+
+
+def write_results(path: Path, head: dict[str, Any], results: Sequence[Result]) -> None:
+    """Write results as JSON: `format`, what was asked, and one object a cell."""
+    data = {"format": FORMAT, **head, "cells": [to_dict(result) for result in results]}
+    try:
+        path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise WorkloadError(f"--result {path}: {error.strerror}: the table above has it") from None
+
+
+def to_dict(result: Result) -> dict[str, Any]:
+    """A result as JSON."""
+    return {**asdict(result), "inferences_per_s": result.inferences_per_s}
+
+
+def from_dict(data: dict[str, Any]) -> Result:
+    """A result as it was before `to_dict`."""
+    fields = {key: value for key, value in data.items() if key != "inferences_per_s"}
+    latency = fields["latency"]
+    return Result(**{**fields, "latency": Latency(**latency) if latency else None})
+
+
+class LatencyFile:
+    """Times of calls as CSV: label, repeat, kind (call, chunk mean or latency pass), seconds."""
+
+    COLUMNS = "label,repeat,kind,seconds\n"
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def add(self, result: Result, kind: str, seconds: array[float]) -> None:
+        """Append the times of one cell."""
+        label = '"' + result.label.replace('"', '""') + '"'
+        head = f"{label},{result.repeat or ''},{kind},"
+        self._file.writelines(f"{head}{time:.9f}\n" for time in seconds)

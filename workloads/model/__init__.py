@@ -1,0 +1,53 @@
+"""A user's own model: a spec, an .onnx file, or a torch module."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from workloads.catalogue import Option, Values, Workload
+from workloads.errors import UsageError
+from workloads.plan import Plan
+
+DEFAULT_S = 10.0
+
+
+def _plan(values: Values) -> Plan:
+    path = values["path"]
+    if path is None:
+        raise UsageError("which model? give a .json spec, an .onnx file, or package.module:Name")
+    kind = _kind(path)
+    if kind is None:
+        raise UsageError(f"{path}: neither a .json spec nor an .onnx file nor package.module:Name")
+    seconds = values["seconds"]
+    if seconds is None:
+        seconds = 0.0 if values["count"] else DEFAULT_S
+    plan: Plan = importlib.import_module(f"workloads.model.{kind}").plan(
+        {**values, "seconds": seconds}
+    )
+    return plan
+
+
+def _kind(path: str) -> str | None:
+    """The module that runs such a model."""
+    if path.endswith((".json", ".onnx")):
+        return "spec_file" if path.endswith(".json") else "onnx_file"
+    return "torch_module" if ":" in path and not Path(path).exists() else None
+
+
+MODEL = Workload(
+    "model",
+    "a model of your own, whole or layer by layer",
+    (
+        Option(
+            "path", "text", None, "spec.json, model.onnx or package.module:Name", positional=True
+        ),
+        Option("layerwise", "truth", False, "each layer alone too, with its own input"),
+        Option("input", "wholes", None, "shape without the batch, as in 3,224,224"),
+        Option("batch", "whole", 1, "inferences of one call (default: 1)"),
+        Option("seconds", "seconds", None, "least time of each cell (default: 10)", metavar="S"),
+        Option("count", "whole", 0, "least inferences of each cell", metavar="N"),
+    ),
+    _plan,
+    {"quick": {"seconds": 1.0, "warmup": 0.1}},
+)

@@ -1,0 +1,84 @@
+"""What a workload is going to run: groups of cells that share a loaded model. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workloads.engines import Engine
+
+# Measured with AlexNet and ResNet-50 (benchmarks/workloads.py): what an engine takes for values
+# beyond those that are alive at one time, and for itself.
+VALUES_FACTOR = 2.0
+ENGINE_BYTES = 100 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One measured point: runs until both `count` inferences and `seconds` are reached.
+
+    `batch` inferences are made by each call (0: the cell counts for itself), of `macs`
+    multiply-accumulates each. `minus` is the label of the cell that this one contains; `part_of`
+    that of the cell which this one is a part of.
+    """
+
+    label: str
+    batch: int
+    macs: int | None
+    parameters: int | None
+    needed_bytes: int
+    count: int = 0
+    seconds: float = 0.0
+    minus: str | None = None
+    part_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a cell runs. `call` makes one pass, `wait` returns when all passes are done.
+
+    `checksum` is a number that only work that was done gives.
+    """
+
+    call: Callable[[], object]
+    wait: Callable[[], object] = lambda: None
+    checksum: Callable[[], float | None] = lambda: None
+
+
+Bind = Callable[[Cell], Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cells of one model, which `load` makes ready on an engine."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    load: Callable[[Engine], Bind]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a workload runs.
+
+    `real_time_hz` is the rate that live input needs; `remarks` are told before the start; `check`
+    is run instead of groups, and returns what to print.
+    """
+
+    title: str
+    groups: tuple[Group, ...]
+    real_time_hz: float | None = None
+    remarks: tuple[str, ...] = ()
+    check: Callable[[Engine], list[str]] | None = None
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells in order."""
+        return [cell for group in self.groups for cell in group.cells]
+
+
+def needed_bytes(weight_bytes: int, peak_bytes: int) -> int:
+    """Memory that a cell takes, estimated from its weights and its values alive at one time."""
+    return int(ENGINE_BYTES + weight_bytes + VALUES_FACTOR * peak_bytes)

@@ -1,0 +1,51 @@
+"""What a person sees while a workload runs: one line on a terminal's stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from array import array
+
+from workloads.files import LatencyFile
+from workloads.report import duration
+from workloads.result import Result
+
+
+class Progress:
+    """One line on a terminal's stderr that says what is going on; takes the times of calls."""
+
+    def __init__(self, cells: int, latencies: LatencyFile | None) -> None:
+        self._cells = cells
+        self._done = 0
+        self._latencies = latencies
+        self._shows = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def begins(self, what: str, label: str, seconds: float) -> None:
+        """Show the phase that begins."""
+        if self._shows:
+            until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+            ends = f" · {duration(seconds)}, until {until}" if seconds >= 1 else ""
+            place = f"[{min(self._done + 1, self._cells)}/{self._cells}]"
+            sys.stderr.write(f"\r\x1b[2K{place} {what} {label}{ends}")
+            sys.stderr.flush()
+
+    def took(self, result: Result, kind: str, seconds: array[float]) -> None:
+        """Write the times, where they were asked for."""
+        if self._latencies is not None:
+            self._latencies.add(result, kind, seconds)
+
+    def ended(self, result: Result) -> None:
+        """Make room for the cell's row."""
+        self._done += 1
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._shows:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()

@@ -1,0 +1,201 @@
+"""What a person sees of a workload: the plan before the start, a row per cell, the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from workloads.plan import Cell, Plan
+from workloads.result import Result
+from workloads.runner import Settings, mebibytes
+
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+# AlexNet over 20 sizes in onnxruntime, one thread of a shared Xeon: 18.1 ps a MAC.
+MAC_S = 18e-12
+_TITLES = ("inferences", "s", "inf/s", "p50 ms", "p90 ms", "p99 ms", "MACs", "params", "checksum")
+_WIDTHS = (10, 7, 8, 7, 7, 7, 7, 7, 10)
+REAL_TIME = ("× real", 8)
+
+
+def plan_lines(plan: Plan, settings: Settings, repeats: int, engine: str) -> Iterator[str]:
+    """The plan in words: what, how many cells, how long at least, and what it needs."""
+    cells = plan.cells
+    yield f"{plan.title} · {engine}"
+    if cells:
+        largest = max(cells, key=lambda cell: cell.needed_bytes)
+        time = duration(repeats * estimated_s(plan, settings))
+        runs = f" × {repeats} repeats in fresh processes" if repeats > 1 else ""
+        memory = f" · {largest.label} needs most, about {mebibytes(largest.needed_bytes)}"
+        yield (
+            f"{len(cells)} cell{'s' * (len(cells) > 1)}{runs} · estimated {time}"
+            f"{memory if largest.needed_bytes else ''}"
+        )
+    yield from plan.remarks
+
+
+def cell_lines(plan: Plan) -> Iterator[str]:
+    """Every cell of a plan as a table: batch, MACs, parameters, memory."""
+    label = _label_width(cell.label for cell in plan.cells)
+    yield f"{'cell':{label}} {'batch':>7} {'MACs':>17} {'parameters':>12} {'memory':>11}"
+    for cell in plan.cells:
+        macs, parameters = (
+            "–" if count is None else f"{count:,}" for count in (cell.macs, cell.parameters)
+        )
+        memory = mebibytes(cell.needed_bytes)
+        yield f"{cell.label:{label}} {cell.batch:7} {macs:>17} {parameters:>12} {memory:>11}"
+
+
+def estimated_s(plan: Plan, settings: Settings) -> float:
+    """Time that a plan takes, seconds, if a MAC takes what it takes one thread of a processor."""
+    rests = len(plan.groups) * (settings.armed_s + settings.cooldown_s)
+    return rests + sum(
+        max(cell.seconds, cell.count * (cell.macs or 0) * MAC_S) + settings.warmup_s
+        for cell in plan.cells
+    )
+
+
+class Rows:
+    """Results as the rows of a table whose width is known before they are."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._label = _label_width(cell.label for cell in plan.cells)
+        self._real_time_hz = plan.real_time_hz
+
+    @property
+    def header(self) -> str:
+        """The line of titles."""
+        titles = [f"{t:>{w}}" for t, w in zip(_TITLES, _WIDTHS, strict=True)]
+        if self._real_time_hz:
+            titles.insert(3, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
+        return " ".join((f"{'cell':{self._label}}", *titles))
+
+    def row(self, result: Result) -> str:
+        """One result; a cell that was not run has its reason."""
+        name = f"{result.label:{self._label}}"
+        if result.skipped is not None:
+            return f"{name} skipped: {result.skipped}"
+        rate, latency = result.inferences_per_s, result.latency
+        times = (latency.p50_s, latency.p90_s, latency.p99_s) if latency else (None,) * 3
+        cells = [
+            f"{result.inferences:,}",
+            number(result.seconds),
+            number(rate),
+            *(number(None if time is None else 1e3 * time) for time in times),
+            short(result.macs),
+            short(result.parameters),
+            "–" if result.checksum is None else f"{result.checksum:.4e}",
+        ]
+        cells = [f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True)]
+        if self._real_time_hz:
+            factor = None if rate is None else rate / self._real_time_hz
+            cells.insert(3, f"{number(factor):>{REAL_TIME[1]}}")
+        return " ".join((name, *cells)) + (" interrupted" if result.interrupted else "")
+
+
+def end_lines(plan: Plan, results: Sequence[Result]) -> Iterator[str]:
+    """What can be said when all cells are through: exact sizes, differences, sums, medians."""
+    run = [result for result in results if result.skipped is None and result.call_s is not None]
+    yield from _sizes(run)
+    last = {result.label: result for result in run}
+    yield from _differences(plan.cells, last)
+    yield from _sums(plan.cells, last)
+    yield from _medians(run)
+
+
+def _sizes(results: Sequence[Result]) -> Iterator[str]:
+    """Exact MACs and parameters, where all cells have the same."""
+    sizes = {(result.macs, result.parameters) for result in results}
+    if len(sizes) == 1:
+        macs, parameters = sizes.pop()
+        if macs is not None and parameters is not None:
+            yield f"{macs:,} MACs and {parameters:,} parameters"
+
+
+def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
+    """Times of parts told by difference; one below zero stays below zero."""
+    pairs = [
+        (results[cell.label], results[cell.minus])
+        for cell in cells
+        if cell.minus is not None and cell.label in results and cell.minus in results
+    ]
+    if not pairs:
+        return
+    label = _label_width(f"{more.label} − {less.label}" for more, less in pairs)
+    yield ""
+    yield f"{'difference':{label}} {'ms/inference':>12}  95 % interval, calls as if independent"
+    for more, less in pairs:
+        values = [_per_inference_s(each) for each in (more, less)]
+        errors = [(each.call_error_s or math.nan) / each.batch for each in (more, less)]
+        difference, error = 1e3 * (values[0] - values[1]), 1e3 * math.hypot(*errors)
+        known = f"± {number(error)}" if error == error else "± ?"
+        name = f"{more.label} − {less.label}"
+        yield f"{name:{label}} {number(difference):>12} {known}"
+
+
+def _sums(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
+    """The sum of a whole's parts beside the whole."""
+    wholes = dict.fromkeys(cell.part_of for cell in cells if cell.part_of is not None)
+    for whole in wholes:
+        parts = [results[c.label] for c in cells if c.part_of == whole and c.label in results]
+        if whole not in results or not parts:
+            continue
+        together, alone = sum(map(_per_inference_s, parts)), _per_inference_s(results[whole])
+        yield (
+            f"sum of {len(parts)} layers alone {number(1e3 * together)} ms, {whole} as a whole "
+            f"{number(1e3 * alone)} ms per inference: {together / alone:.2f} times"
+        )
+
+
+def _medians(results: Sequence[Result]) -> Iterator[str]:
+    """Medians over the repeats, label by label."""
+    repeats = {result.repeat for result in results}
+    if len(repeats) < 2:
+        return
+    yield ""
+    yield f"medians of {len(repeats)} repeats"
+    label = _label_width(result.label for result in results)
+    for name in dict.fromkeys(result.label for result in results):
+        rates = [r.inferences_per_s for r in results if r.label == name and r.inferences_per_s]
+        times = [r.latency.p50_s for r in results if r.label == name and r.latency]
+        if rates and times:
+            yield (
+                f"{name:{label}} {number(median(rates)):>8} inf/s"
+                f"  {number(1e3 * median(times)):>8} ms"
+            )
+
+
+def _per_inference_s(result: Result) -> float:
+    return (result.call_s or math.nan) / max(result.batch, 1)
+
+
+def number(value: float | None) -> str:
+    """A number to four digits without an exponent; – where it is unknown."""
+    if value is None or value != value:
+        return "–"
+    if value == 0:
+        return "0"
+    digits = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.{min(max(digits, 0), 9)}f}"
+
+
+def short(value: int | None) -> str:
+    """A count with an SI prefix."""
+    if value is None:
+        return "–"
+    for factor, prefix in _PREFIXES:
+        if value >= factor:
+            return f"{value / factor:.4g}{prefix}"
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """A duration for a person."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+def _label_width(labels: Iterator[str] | Sequence[str]) -> int:
+    return max(map(len, labels), default=4)

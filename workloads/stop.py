@@ -1,0 +1,48 @@
+"""A signal asks the workload to end: what was measured until then is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+    """Whether a signal has asked to end; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._event = threading.Event()
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def request(self, number: int, frame: FrameType | None = None) -> None:
+        """Note the first signal; raise KeyboardInterrupt at the second."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        self._event.set()
+
+    def rest(self, seconds: float) -> None:
+        """Wait, or until a signal asks to end."""
+        self._event.wait(seconds)
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Stop]:
+    """Signals that would end the process ask it to stop instead."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop.request)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

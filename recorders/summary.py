@@ -26,6 +26,7 @@ VERSION = 1
 UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
 DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
+PART_NOTE, OF = "note:part ", " of "
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
 
@@ -74,6 +75,15 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """What the parts of a whole cost per inference together, each of them run alone."""
+
+    whole: str
+    parts: int
+    domains: dict[str, dict[str, Value | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """A figure over repeats: mean, median, and half-width of the mean's 95 % interval."""
 
@@ -93,6 +103,7 @@ class Summary:
     repeats: list[Group]
     over_repeats: dict[str, Repeated]
     differences: list[Difference]
+    sums: list[Sum]
     phases: list[dict[str, Any]]
     flags: list[Flag]
 
@@ -129,6 +140,7 @@ def summarise(reduction: Reduction) -> Summary:
         by_repeat,
         _over_repeats(by_repeat, headline),
         differences,
+        _sums(reduction, by_label),
         [_phase_row(span) for span in everything],
         [
             *find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
@@ -283,32 +295,51 @@ def _labelled(arithmetic: _Arithmetic, label: str, running: Sequence[Span]) -> G
 def _differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
     """The differences that the recording's notes ask for: `difference LABEL minus LABEL`."""
     by_label = {group.label: group for group in groups}
-    asked = dict.fromkeys(
-        tuple(row.event.removeprefix(DIFFERENCE_NOTE).split(MINUS, 1))
-        for row in reduction.events
-        if row.event.startswith(DIFFERENCE_NOTE) and MINUS in row.event
-    )
     return [
-        Difference(more, less, _minus(by_label[more], by_label[less]))
-        for more, less in asked
+        Difference(more, less, _combined([by_label[more], by_label[less]], (1, -1)))
+        for more, less in _noted(reduction, DIFFERENCE_NOTE, MINUS)
         if more in by_label and less in by_label
     ]
 
 
-def _minus(more: Group, less: Group) -> dict[str, dict[str, Value | None]]:
-    found: dict[str, dict[str, Value | None]] = {}
-    for channel, domain in more.domains.items():
-        found[channel] = {}
-        for name in _PER_INFERENCE:
-            ours, theirs = getattr(domain, name), getattr(less.domains[channel], name)
-            found[channel][name] = None if ours is None or theirs is None else _beyond(ours, theirs)
-    return found
+def _sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
+    """The sums that the recording's notes ask for: `part LABEL of LABEL`."""
+    by_label = {group.label: group for group in groups}
+    parts: dict[str, list[Group]] = {}
+    for part, whole in _noted(reduction, PART_NOTE, OF):
+        if part in by_label:
+            parts.setdefault(whole, []).append(by_label[part])
+    return [
+        Sum(whole, len(found), _combined(found, (1,) * len(found)))
+        for whole, found in parts.items()
+    ]
 
 
-def _beyond(more: Value, less: Value) -> Value:
-    known = more.plus_minus is not None and less.plus_minus is not None
-    plus_minus = math.hypot(more.plus_minus or 0.0, less.plus_minus or 0.0) if known else None
-    return Value(more.value - less.value, plus_minus)
+def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str]]:
+    """Pairs of labels from notes of one kind, each once."""
+    texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
+    pairs = (text.partition(between) for text in texts)
+    return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
+
+
+def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, dict[str, Value | None]]:
+    """Figures per inference added with their signs, by channel; None where one is unknown."""
+    return {
+        channel: {
+            name: _added([getattr(g.domains[channel], name) for g in groups], signs)
+            for name in _PER_INFERENCE
+        }
+        for channel in groups[0].domains
+    }
+
+
+def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    value = math.fsum(sign * each.value for sign, each in zip(signs, known, strict=True))
+    errors = [each.plus_minus for each in known if each.plus_minus is not None]
+    return Value(value, math.hypot(*errors) if len(errors) == len(known) else None)
 
 
 def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:

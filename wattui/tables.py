@@ -55,8 +55,8 @@ def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
             yield _groups_table(groups, summary["headline"])
         if repeated := _repeated_line(summary):
             yield repeated
-        if summary["differences"] and summary["headline"]:
-            yield _differences_table(summary)
+        if (summary["differences"] or summary["sums"]) and summary["headline"]:
+            yield _combined_table(summary)
     for flag in summary["flags"]:
         where = f" {flag['where']}" if flag["where"] else ""
         yield Text.assemble(
@@ -142,16 +142,20 @@ def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
     return table
 
 
-def _differences_table(summary: dict[str, Any]) -> Table:
-    """What each part costs beyond the whole before it; below zero stays below zero."""
+def _combined_table(summary: dict[str, Any]) -> Table:
+    """What parts cost by difference, below zero too, and what they cost together."""
     channel = summary["headline"]
     origin = summary["running"]["domains"][channel]["origin"]
-    rows = [(d["label"], d["minus"], d["domains"][channel]) for d in summary["differences"]]
-    factor, prefix, titles = _per_inference(domain for _, _, domain in rows)
-    table = _table(f"difference, {channel}", *(f"{title} {prefix}J" for title in titles))
-    for label, minus, domain in rows:
+    rows = [
+        *((f"{d['label']} − {d['minus']}", d["domains"][channel]) for d in summary["differences"]),
+        *((f"{s['parts']} parts of {s['whole']}", s["domains"][channel]) for s in summary["sums"]),
+    ]
+    factor, prefix, titles = _per_inference(domain for _, domain in rows)
+    what = "difference" if summary["differences"] else "sum"
+    table = _table(f"{what}, {channel}", *(f"{title} {prefix}J" for title in titles))
+    for name, domain in rows:
         cells = [_figure({**domain, "origin": origin}, key, factor) for _, key in FIGURES]
-        table.add_row(Text(f"{label} − {minus}"), *(cells if titles else []), style=_STYLES[origin])
+        table.add_row(Text(name), *(cells if titles else []), style=_STYLES[origin])
     return table
 
 

@@ -6,12 +6,19 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from workloads.catalogue import Option, Workload
 from workloads.errors import UsageError
 
 AS_REPEAT = "as-repeat"
+
+
+class Part(NamedTuple):
+    """Which repeat a process runs for another, and the descriptor that takes its results."""
+
+    repeat: int
+    descriptor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class Asked:
     workload: Workload
     values: dict[str, Any]
     dry_run: bool
-    repeat: int | None
+    part: Part | None
     given: tuple[str, ...]
 
 
@@ -40,7 +47,7 @@ def parse(argv: Sequence[str], catalogue: Mapping[str, Workload]) -> Asked:
     options = vars(parser.parse_args(head))
     workload = catalogue[options.pop("workload")]
     preset, dry_run = options.pop("preset"), options.pop("dry_run")
-    repeat = options.pop(AS_REPEAT.replace("-", "_"))
+    part = options.pop(AS_REPEAT.replace("-", "_"))
     known = {option.name: option for option in workload.all_options}
     given = {
         name: options[name.replace("-", "_")]
@@ -51,13 +58,15 @@ def parse(argv: Sequence[str], catalogue: Mapping[str, Workload]) -> Asked:
         if "argv" not in known:
             raise UsageError(f"{workload.name} runs no command: leave out what follows --")
         given["argv"] = tuple(command)
-    return Asked(workload, workload.values(given, preset), dry_run, repeat, tuple(argv))
+    return Asked(
+        workload, workload.values(given, preset), dry_run, part and Part(*part), tuple(argv)
+    )
 
 
-def again(asked: Asked, repeat: int) -> list[str]:
+def again(asked: Asked, part: Part) -> list[str]:
     """The arguments that make a fresh process run one repeat of what was asked."""
     head, dashes, command = _split(asked.given)
-    return [*head, f"--{AS_REPEAT}", str(repeat), *dashes, *command]
+    return [*head, f"--{AS_REPEAT}", *map(str, part), *dashes, *command]
 
 
 def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
@@ -90,7 +99,7 @@ def _parser(catalogue: Mapping[str, Workload]) -> argparse.ArgumentParser:
         own.add_argument(
             "--dry-run", action="store_true", help="show what would be run, with MACs and memory"
         )
-        own.add_argument(f"--{AS_REPEAT}", type=int, help=argparse.SUPPRESS)
+        own.add_argument(f"--{AS_REPEAT}", type=int, nargs=2, help=argparse.SUPPRESS)
     return parser
 
 

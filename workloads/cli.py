@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import wattui
 from workloads import files
-from workloads.arguments import Asked, again, parse
+from workloads.arguments import Asked, Part, again, parse
 from workloads.catalogue import catalogue
 from workloads.engines import EngineOptions, NoEngine, open_engine
 from workloads.errors import FAILED, WorkloadError
@@ -53,12 +54,12 @@ def _run(asked: Asked, stop: Stop) -> int:
         for line in (*plan_lines(plan, settings, repeats, "not run"), "", *cell_lines(plan)):
             _print(line)
         return 0
-    if asked.repeat is not None:
-        return _as_repeat(asked, plan, settings, stop)
+    if asked.part is not None:
+        return _as_repeat(asked, asked.part, plan, settings, stop)
     with _outputs(asked) as (result_path, latencies):
         if repeats > 1 and plan.check is None:
             title = _engine_options(asked).name if asked.workload.on_engine else NoEngine.title
-            results = _in_processes(asked, plan, settings, title, stop)
+            results = _in_processes(asked, stop)
         else:
             engine = _engine(asked)
             title = engine.title
@@ -82,7 +83,7 @@ def _settings(asked: Asked) -> Settings:
     if cooldown_s is None:
         rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
         cooldown_s = rest_s if recorded else 0.0
-    return Settings(armed_s, values["warmup"], cooldown_s, asked.repeat)
+    return Settings(armed_s, values["warmup"], cooldown_s, asked.part and asked.part.repeat)
 
 
 def _engine_options(asked: Asked) -> EngineOptions:
@@ -138,31 +139,34 @@ def _in_this_process(
         yield from Runner(engine, settings, stop, progress).run(plan)
 
 
-def _as_repeat(asked: Asked, plan: Plan, settings: Settings, stop: Stop) -> int:
+def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: Stop) -> int:
     """One repeat for the process that asked for it: a line of JSON for every result."""
     with contextlib.ExitStack() as stack:
+        results = stack.enter_context(open(part.descriptor, "w", encoding="utf-8"))
         latencies = None
         if path := asked.values["latencies"]:
             file = stack.enter_context(open(path, "a", encoding="utf-8"))
             latencies = files.LatencyFile(file)
         for result in _in_this_process(plan, settings, _engine(asked), latencies, stop):
-            _print(json.dumps(files.to_dict(result)))
+            results.write(json.dumps(files.to_dict(result)) + "\n")
+            results.flush()
     return 128 + stop.signal if stop.signal else 0
 
 
-def _in_processes(
-    asked: Asked, plan: Plan, settings: Settings, title: str, stop: Stop
-) -> Iterator[Result]:
-    """Every repeat in a fresh process, with a rest between them."""
+def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
+    """Every repeat in a fresh process, which rests at its end."""
     repeats = asked.values["repeats"]
     for repeat in range(1, repeats + 1):
         if stop:
             return
         _say(f"repeat {repeat} of {repeats}")
-        argv = [sys.executable, "-m", "workloads", *again(asked, repeat)]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
-            for line in child.stdout or ():
-                yield files.from_dict(json.loads(line))
+        reading, writing = os.pipe()
+        argv = [sys.executable, "-m", "workloads", *again(asked, Part(repeat, writing))]
+        with subprocess.Popen(argv, pass_fds=[writing]) as child:
+            os.close(writing)
+            with open(reading, encoding="utf-8") as lines:
+                for line in lines:
+                    yield files.from_dict(json.loads(line))
         if child.returncode and not stop:
             raise WorkloadError(f"repeat {repeat} ended with status {child.returncode}")
 

@@ -89,11 +89,12 @@ class Graph:
         """How many tokens there are to choose an input from; None for numbers."""
         if self.input_kind != "tokens":
             return None
-        return min(
+        read = (
             int(node.options["num_embeddings"])
             for node in self.nodes
             if node.kind == "Embedding" and node.options["index"] == "token"
         )
+        return min(read, default=1)
 
     def peak_bytes(self, batch: int) -> int:
         """Most bytes of values alive at one time, where each is freed after its last use."""
@@ -132,7 +133,7 @@ def lower(network: Network, input_shape: Shape | None = None) -> Graph:
         raise UsageError(
             f"{network.name}: the spec does not tell its input: give --input, as in 3,224,224"
         )
-    lowering = _Lowering()
+    lowering = _Lowering(network.input_kind)
     lowering.run(network.entries, INPUT, shape)
     if not lowering.nodes:
         raise UsageError(f"{network.name}: has no layers but empty branches")
@@ -144,11 +145,15 @@ def text(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
+_TOLD = {False: "numbers", True: 'tokens ("input_kind": "tokens")'}
+
+
 class _Lowering:
     """Gives every layer its input and its name, front to back."""
 
-    def __init__(self) -> None:
+    def __init__(self, input_kind: InputKind) -> None:
         self.nodes: list[Node] = []
+        self._tokens = INPUT if input_kind == "tokens" else None
         self._numbers: dict[str, int] = {}
         self._names = {INPUT}
 
@@ -164,6 +169,12 @@ class _Lowering:
     def _layer(self, layer: Layer, value: str, shape: Shape) -> tuple[str, Shape]:
         kind = KINDS[layer.kind]
         name = self._name(layer.name, kind.prefix, layer.where)
+        wants, gets = layer.kind == "Embedding", value == self._tokens
+        if wants != gets:
+            raise UsageError(
+                f"{layer.where} ({name}, {layer.kind}): takes {_TOLD[wants]}, "
+                f"but {value} gives {_TOLD[gets]}"
+            )
         try:
             result = kind.shape(layer.options, shape)
         except ValueError as error:
@@ -182,6 +193,8 @@ class _Lowering:
     ) -> tuple[str, Shape]:
         name = self._name(name, join, where)
         values, shapes = zip(*ends, strict=True)
+        if self._tokens in values:
+            raise UsageError(f"{where} ({name}): takes numbers, but {self._tokens} gives tokens")
         axis = _joined_axis(shapes[0])
         wrong = next((s for s in shapes[1:] if not _joins(join, shapes[0], s, axis)), None)
         if wrong is not None:

@@ -75,9 +75,9 @@ def _features(given: Shape, count: int, at: int = -1) -> None:
 def _windows(given: int, kernel: int, stride: int, padding: int, ceil: bool = False) -> int:
     """How many windows fit into `given` places."""
     free = given + 2 * padding - kernel
-    if free < 0:
-        raise ValueError(f"a window of {kernel} does not fit into {given + 2 * padding}")
     windows = (-(-free // stride) if ceil else free // stride) + 1
+    if windows < 1:
+        raise ValueError(f"a window of {kernel} does not fit into {given + 2 * padding}")
     if ceil and (windows - 1) * stride >= given + padding:
         windows -= 1  # a window may not begin in the padding at the far end
     return windows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,8 +34,10 @@ def dimension(value: Any) -> int:
 
 
 def real(value: Any) -> float:
-    """A number."""
+    """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    if not abs(value) <= sys.float_info.max:
         raise ValueError(f"{value!r} is not a number")
     return float(value)
 

@@ -13,8 +13,19 @@ from workloads.runner import Settings, mebibytes
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # AlexNet over 20 sizes in onnxruntime, one thread of a shared Xeon: 18.1 ps a MAC.
 MAC_S = 18e-12
-_TITLES = ("inferences", "s", "inf/s", "p50 ms", "p90 ms", "p99 ms", "MACs", "params", "checksum")
-_WIDTHS = (10, 7, 8, 7, 7, 7, 7, 7, 10)
+_TITLES = (
+    "batch",
+    "inferences",
+    "s",
+    "inf/s",
+    "p50 ms",
+    "p90 ms",
+    "p99 ms",
+    "MACs",
+    "params",
+    "checksum",
+)
+_WIDTHS = (5, 10, 7, 8, 7, 7, 7, 7, 7, 10)
 REAL_TIME = ("× real", 8)
 
 
@@ -67,7 +78,7 @@ class Rows:
         """The line of titles."""
         titles = [f"{t:>{w}}" for t, w in zip(_TITLES, _WIDTHS, strict=True)]
         if self._real_time_hz:
-            titles.insert(3, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
+            titles.insert(4, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
         return " ".join((f"{'cell':{self._label}}", *titles))
 
     def row(self, result: Result) -> str:
@@ -78,6 +89,7 @@ class Rows:
         rate, latency = result.inferences_per_s, result.latency
         times = (latency.p50_s, latency.p90_s, latency.p99_s) if latency else (None,) * 3
         cells = [
+            str(result.batch or "–"),
             f"{result.inferences:,}",
             number(result.seconds),
             number(rate),
@@ -89,7 +101,7 @@ class Rows:
         cells = [f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True)]
         if self._real_time_hz:
             factor = None if rate is None else rate / self._real_time_hz
-            cells.insert(3, f"{number(factor):>{REAL_TIME[1]}}")
+            cells.insert(4, f"{number(factor):>{REAL_TIME[1]}}")
         return " ".join((name, *cells)) + (" interrupted" if result.interrupted else "")
 
 
@@ -198,4 +210,4 @@ def duration(seconds: float) -> str:
 
 
 def _label_width(labels: Iterator[str] | Sequence[str]) -> int:
-    return max(map(len, labels), default=4)
+    return max((len("cell"), *map(len, labels)))

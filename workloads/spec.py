@@ -119,7 +119,7 @@ def _entry(item: Any, where: str) -> Entry:
             near = difflib.get_close_matches(kind, [k for k in KINDS if k not in PLAIN_TYPES], 1)
             hint = f": did you mean nn.{near[0]}?" if near else ""
             raise UsageError(f"{where}: unknown torch_module {item['torch_module']!r}{hint}")
-    elif what in PLAIN_TYPES:
+    elif isinstance(what, str) and what in PLAIN_TYPES:
         kind = PLAIN_TYPES[what]
     else:
         known = ", ".join(("layer", "parallel", *PLAIN_TYPES))

@@ -45,7 +45,7 @@ def make_inputs(graph: Graph, batch: int, seed: int = 0) -> tuple[Array, ...]:
     A smaller batch is the beginning of a larger one.
     """
     vocabulary = graph.vocabulary
-    arrays = []
+    arrays: list[Array] = []
     for name, shape in graph.inputs.items():
         numbers = _numbers(seed, name)
         if vocabulary is None:

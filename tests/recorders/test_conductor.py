@@ -98,6 +98,16 @@ def test_a_phase_of_the_persons_own_name_lies_inside_running(rig: Rig) -> None:
     assert running.seconds == pytest.approx(3.0)
 
 
+def test_a_program_numbers_its_own_repeats(rig: Rig) -> None:
+    rig.at(1.0, owner=PROGRAM, do="begin", phase="running", label="b1", repeat=1)
+    rig.at(2.0, owner=PROGRAM, do="end", id=1)
+    rig.at(3.0, owner=PROGRAM, do="begin", phase="running", label="b1", repeat=2)
+    rig.at(4.0, owner=PROGRAM, do="end", id=2)
+    rows = rig.run(5.0)
+    assert [row["repeat"] for row in rows if row["event"] == "begin"] == ["1", "2"]
+    assert [group.repeat for group in summary(rig).repeats] == [1, 2]
+
+
 def test_a_shells_next_mark_ends_its_last_at_the_same_reading(rig: Rig) -> None:
     rig.at(1.0, owner=SHELL, do="mark", phase="warmup")
     rig.at(2.0, owner=SHELL, do="mark", phase="running", label="b1")

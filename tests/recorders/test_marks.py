@@ -94,6 +94,10 @@ def call_everything() -> None:
         wattui.count()
 
 
+def test_outside_a_recording_a_program_can_tell() -> None:
+    assert not wattui.recording()
+
+
 def test_outside_a_recording_every_call_is_a_no_op() -> None:
     call_everything()
 
@@ -124,6 +128,21 @@ def test_a_phase_begins_and_ends_with_its_block(recorder: Recorder) -> None:
         assert recorder.requests() == [{"do": "begin", "phase": "running", "label": "b32"}]
         number = len(recorder.asked)
     assert recorder.requests()[1] == {"do": "end", "id": number}
+
+
+def test_a_phase_may_carry_the_number_of_a_repeat(recorder: Recorder) -> None:
+    with wattui.phase("running", repeat=3):
+        asked = recorder.requests()[0]
+    assert asked == {"do": "begin", "phase": "running", "label": "", "repeat": 3}
+
+
+def test_repeats_are_numbered_from_one() -> None:
+    with pytest.raises(ValueError, match="numbered from 1"):
+        wattui.phase("running", repeat=0)
+
+
+def test_a_program_can_tell_whether_it_is_recorded(recorder: Recorder) -> None:
+    assert wattui.recording()
 
 
 def test_an_edge_is_acknowledged_before_the_program_goes_on(recorder: Recorder) -> None:

@@ -76,3 +76,15 @@ def test_the_phases_of_an_owner_are_its_open_ones_innermost_first(
     assert phases.all_open() == still_open[::-1]
     for owner in range(4):
         assert phases.owned_by(owner) == [p for p in still_open[::-1] if p.owner == owner]
+
+
+def test_a_program_numbers_its_own_repeats_and_inner_phases_have_the_same() -> None:
+    phases = Phases()
+    assert phases.begin("running", "", owner=7, repeat=3).repeat == 3
+    assert phases.begin("io", "", owner=7).repeat == 3
+
+
+def test_the_repeat_of_the_whole_command_goes_before_the_programs_own() -> None:
+    phases = Phases()
+    phases.repeat = 2
+    assert phases.begin("running", "", owner=7, repeat=5).repeat == 2

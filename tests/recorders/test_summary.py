@@ -324,6 +324,67 @@ def test_each_label_has_its_own_figures_against_its_own_armed_power() -> None:
     assert figures(groups["b32"])[2] == pytest.approx((95 - 35) * 10 / 3200)
 
 
+def test_a_label_that_ran_several_times_has_the_interval_of_its_own_repeats() -> None:
+    recording = Recording()
+    powers_w = {"b1": [50.0, 60.0, 40.0], "b8": [80.0, 80.0, 80.0]}
+    for repeat in (1, 2, 3):
+        for label, watts in powers_w.items():
+            power_w = watts[repeat - 1]
+            recording.phase("running", 10.0, power_w, n=100, label=label, repeat=repeat)
+    groups = {group.label: group.domains["package0"] for group in recording.summary().labels}
+    half = 4.303 * stdev([5.0, 6.0, 4.0]) / math.sqrt(3)
+    assert plus_minus(groups["b1"].total_j_per_inference) == pytest.approx(half)
+    assert plus_minus(groups["b8"].total_j_per_inference) == pytest.approx(0, abs=1e-9)
+
+
+def layers(powers_w: Mapping[str, float], *notes: str) -> Summary:
+    """Cells of 10 s and 100 inferences each, over an idle power of 20 W."""
+    recording = Recording()
+    recording.phase("idle", 10.0, 20.0)
+    for label, power_w in powers_w.items():
+        recording.phase("running", 10.0, power_w, n=100, label=label)
+    for text in notes:
+        recording.note(text)
+    return recording.summary()
+
+
+def test_a_difference_of_two_labels_is_that_of_their_figures() -> None:
+    summary = layers({"to conv": 50.0, "to relu": 53.0}, "difference to relu minus to conv")
+    (found,) = summary.differences
+    assert (found.label, found.minus) == ("to relu", "to conv")
+    figure = found.domains["package0"]["total_j_per_inference"]
+    assert value_of(figure) == pytest.approx(0.3)
+    wholes = [group.domains["package0"].total_j_per_inference for group in summary.labels]
+    assert plus_minus(figure) == pytest.approx(math.hypot(*map(plus_minus, wholes)))
+    assert "negative_difference" not in [flag.name for flag in summary.flags]
+
+
+def test_a_difference_below_zero_stays_and_is_flagged() -> None:
+    summary = layers({"a": 50.0, "b": 47.0}, "difference b minus a")
+    figure = summary.differences[0].domains["package0"]["total_j_per_inference"]
+    assert value_of(figure) == pytest.approx(-0.3)
+    (flag,) = [flag for flag in summary.flags if flag.name == "negative_difference"]
+    assert flag.where == "b"
+    assert flag.text.startswith("1 of 1 differences")
+
+
+def test_the_parts_of_a_whole_are_summed_with_their_doubts_in_quadrature() -> None:
+    notes = ("part conv of net", "part fc of net", "part fc of net", "part gone of net")
+    summary = layers({"net": 60.0, "conv": 50.0, "fc": 30.0}, *notes)
+    (found,) = summary.sums
+    assert (found.whole, found.parts) == ("net", 2)
+    figures_ = found.domains["package0"]
+    assert value_of(figures_["total_j_per_inference"]) == pytest.approx(8.0)
+    assert value_of(figures_["dynamic_j_per_inference"]) == pytest.approx(4.0)
+    assert figures_["marginal_j_per_inference"] is None
+
+
+@pytest.mark.parametrize("note", ["difference a", "difference a minus gone", "part a", "part  of "])
+def test_a_note_about_what_did_not_run_gives_nothing(note: str) -> None:
+    summary = layers({"a": 50.0}, note)
+    assert (summary.differences, summary.sums) == ([], [])
+
+
 def test_a_count_given_for_the_command_belongs_to_all_that_ran() -> None:
     recording = Recording()
     recording.phase("running", 5.0, 50.0)

@@ -58,10 +58,11 @@ def _run(asked: Asked, stop: Stop) -> int:
         return _as_repeat(asked, asked.part, plan, settings, stop)
     with _outputs(asked) as (result_path, latencies):
         if repeats > 1 and plan.check is None:
-            title = _engine_options(asked).name if asked.workload.on_engine else NoEngine.title
+            on_engine = asked.workload.on_engine
+            title = _engine_options(asked, plan).name if on_engine else NoEngine.title
             results = _in_processes(asked, stop)
         else:
-            engine = _engine(asked)
+            engine = _engine(asked, plan)
             title = engine.title
             if plan.check is not None:
                 _print("\n".join(plan.check(engine)))
@@ -86,14 +87,15 @@ def _settings(asked: Asked) -> Settings:
     return Settings(armed_s, values["warmup"], cooldown_s, asked.part and asked.part.repeat)
 
 
-def _engine_options(asked: Asked) -> EngineOptions:
+def _engine_options(asked: Asked, plan: Plan) -> EngineOptions:
     values = asked.values
-    name = values["engine"] or ("onnxruntime" if values["device"] == "cpu" else "torch")
+    usual = "onnxruntime" if values["device"] == "cpu" else "torch"
+    name = plan.engine or values["engine"] or usual
     return EngineOptions(name, values["device"], values["threads"], values["channels-last"])
 
 
-def _engine(asked: Asked) -> Engine:
-    return open_engine(_engine_options(asked)) if asked.workload.on_engine else NoEngine()
+def _engine(asked: Asked, plan: Plan) -> Engine:
+    return open_engine(_engine_options(asked, plan)) if asked.workload.on_engine else NoEngine()
 
 
 @contextlib.contextmanager
@@ -147,7 +149,7 @@ def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: S
         if path := asked.values["latencies"]:
             file = stack.enter_context(open(path, "a", encoding="utf-8"))
             latencies = files.LatencyFile(file)
-        for result in _in_this_process(plan, settings, _engine(asked), latencies, stop):
+        for result in _in_this_process(plan, settings, _engine(asked, plan), latencies, stop):
             results.write(json.dumps(files.to_dict(result)) + "\n")
             results.flush()
     return 128 + stop.signal if stop.signal else 0
@@ -162,7 +164,12 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
         _say(f"repeat {repeat} of {repeats}")
         reading, writing = os.pipe()
         argv = [sys.executable, "-m", "workloads", *again(asked, Part(repeat, writing))]
-        with subprocess.Popen(argv, pass_fds=[writing]) as child:
+        # A process group of its own, so that a Ctrl-C reaches it once, from here.
+        child = subprocess.Popen(
+            argv, pass_fds=[writing], stdin=subprocess.DEVNULL, process_group=0
+        )
+        stop.pass_on = child.send_signal
+        with child:
             os.close(writing)
             with open(reading, encoding="utf-8") as lines:
                 for line in lines:

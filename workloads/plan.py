@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workloads.engines import Engine
 
-# An engine's own, its copies of weights, and its values beyond those alive at one time. Beside the
-# peak of onnxruntime 1.31 this gives 0.8 (LeNet-5's layers at 1024 px) to 1.6 times (AlexNet at 2240).
+# An engine's own, its copies of weights, and its values beyond those alive at one time. This gives
+# 0.8 (LeNet-5's layers at 1024 px) to 1.6 times (AlexNet at 2240) the peak of onnxruntime 1.31.
 ENGINE_BYTES = 200 << 20
 WEIGHTS_FACTOR, VALUES_FACTOR = 2.0, 2.0
 
@@ -64,7 +64,8 @@ class Plan:
     """Everything that a workload runs.
 
     `real_time_hz` is the rate that live input needs; `remarks` are told before the start; `check`
-    is run instead of groups, and returns what to print.
+    is run instead of groups, and returns what to print. `engine` is the one that it takes; None:
+    any.
     """
 
     title: str
@@ -72,6 +73,7 @@ class Plan:
     real_time_hz: float | None = None
     remarks: tuple[str, ...] = ()
     check: Callable[[Engine], list[str]] | None = None
+    engine: str | None = None
 
     @property
     def cells(self) -> list[Cell]:

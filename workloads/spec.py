@@ -116,8 +116,9 @@ def _entry(item: Any, where: str) -> Entry:
             raise UsageError(f"{where}: 'torch_module' is missing")
         kind = str(item["torch_module"]).removeprefix("torch.").removeprefix("nn.")
         if kind not in KINDS or kind in PLAIN_TYPES:
-            near = difflib.get_close_matches(kind, [k for k in KINDS if k not in PLAIN_TYPES], 1)
-            hint = f": did you mean nn.{near[0]}?" if near else ""
+            modules = {known.lower(): known for known in KINDS if known not in PLAIN_TYPES}
+            near = difflib.get_close_matches(kind.lower(), modules, 1, 0.7)
+            hint = f": did you mean nn.{modules[near[0]]}?" if near else ""
             raise UsageError(f"{where}: unknown torch_module {item['torch_module']!r}{hint}")
     elif isinstance(what, str) and what in PLAIN_TYPES:
         kind = PLAIN_TYPES[what]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Whether a signal has asked to end; a second one ends at once."""
+    """Whether a signal has asked to end; a second one ends at once.
+
+    `pass_on` is told of every signal.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.pass_on: Callable[[int], object] = lambda number: None
         self._event = threading.Event()
 
     def __bool__(self) -> bool:
@@ -23,6 +27,7 @@ class Stop:
 
     def request(self, number: int, frame: FrameType | None = None) -> None:
         """Note the first signal; raise KeyboardInterrupt at the second."""
+        self.pass_on(number)
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number

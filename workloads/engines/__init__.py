@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +24,12 @@ ENGINES = {
     "torch": ("workloads.engines.torch", ("numpy", "torch"), "torch"),
     "numpy": ("workloads.engines.numpy", ("numpy",), "workloads"),
 }
+# Read by the libraries under numpy and torch when they are first imported.
+THREADS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DEVICES = ("cpu", "cuda", "mps")
+
+# Read when onnxruntime is imported, which is never before this package is.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,9 @@ def open_engine(options: EngineOptions) -> Engine:
     Raises UsageError, naming the extra to install or the device that is not there.
     """
     module, needs, extra = ENGINES[options.name]
+    if options.threads:
+        for name in THREADS_VARIABLES:
+            os.environ.setdefault(name, str(options.threads))
     require(needs, extra, f"--engine {options.name}")
     engine: Engine = importlib.import_module(module).open_engine(options)
     return engine

@@ -19,6 +19,8 @@ def _plan(values: Values) -> Plan:
     kind = _kind(path)
     if kind is None:
         raise UsageError(f"{path}: neither a .json spec nor an .onnx file nor package.module:Name")
+    if kind == "spec_file" and values["tokens"] is not None:
+        raise UsageError(f"{path}: a spec tells its tokens itself: leave out --tokens")
     seconds = values["seconds"]
     if seconds is None:
         seconds = 0.0 if values["count"] else DEFAULT_S
@@ -44,6 +46,7 @@ MODEL = Workload(
         ),
         Option("layerwise", "truth", False, "each layer alone too, with its own input"),
         Option("input", "wholes", None, "shape without the batch, as in 3,224,224"),
+        Option("tokens", "whole", None, "the input is token numbers below N", metavar="N"),
         Option("batch", "whole", 1, "inferences of one call (default: 1)"),
         Option("seconds", "seconds", None, "least time of each cell (default: 10)", metavar="S"),
         Option("count", "whole", 0, "least inferences of each cell", metavar="N"),

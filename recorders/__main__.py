@@ -125,7 +125,15 @@ def _record(
     inbox = Inbox(directory, 0, outlet.send)
     pages = CountPages(str(directory))
     recorder = Recorder(
-        found.sources, layout, file, pages, inbox, clock, config["rate_hz"], outlet.send
+        found.sources,
+        layout,
+        file,
+        pages,
+        inbox,
+        clock,
+        config["rate_hz"],
+        outlet.send,
+        config["follow"],
     )
     conductor = Conductor(recorder, pages)
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())

@@ -38,6 +38,7 @@ class RecorderError(Exception):
 class Config:
     """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram.
 
+    `follow` sends every row with an event to the front end, from the first one on.
     Raises ValueError for a rate that cannot be recorded.
     """
 
@@ -50,6 +51,7 @@ class Config:
     require: Sequence[str] = ()
     simulate: bool = False
     replay: Path | None = None
+    follow: bool = False
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 

@@ -13,7 +13,8 @@ from recorders.wire import Message
 
 
 class Journal:
-    """Writes rows; without a file it only reduces them. `send` reaches the front end."""
+    """Writes rows; without a file it only reduces them. `send` reaches the front end, which is
+    sent every row with an event where it `follows`."""
 
     def __init__(
         self,
@@ -21,11 +22,13 @@ class Journal:
         file: RunFile | None,
         clock: Clock,
         send: Callable[[Message], None],
+        follows: bool = False,
     ) -> None:
         self._layout = layout
         self._file = file
         self._clock = clock
         self._send = send
+        self._follows = follows
         self._utc_text = rows.UtcText()
         self._reducer = Reducer(layout.columns)
         self._write_error: OSError | None = None
@@ -55,18 +58,22 @@ class Journal:
             count = "" if row.count is None else row.count
             event = rows.quote(row.event)
             self._file.write(f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n")
+        if row.event and self._follows:
+            self.send_row(row)
 
     def send_row(self, row: rows.Row) -> None:
-        """Send a row that was written to the front end."""
-        cells = zip(self._layout.columns, row.cells, strict=True)
+        """Send a row that was written to the front end, as it stands in the file."""
+        phase, label, repeat = self._phase
         self._send(
             {
-                "t": "row",
-                "time_s": (row.time_ns - self._clock.start_ns) * 1e-9,
-                "phase": self._phase[0],
-                "label": self._phase[1],
+                "t": "event" if row.event else "row",
+                "time": rows.time_text(max(0, row.time_ns - self._clock.start_ns)),
+                "event": row.event,
+                "phase": phase,
+                "label": label,
+                "repeat": repeat,
                 "inferences": row.count,
-                "cells": {name: float(text) for name, text in cells if text},
+                "cells": row.cells,
             }
         )
 
@@ -92,6 +99,8 @@ class Journal:
         """Call what was running since then loading; see `RunFile.rename_running_since`."""
         if self._file:
             self._file.rename_running_since(position[0])
+        if self._follows:
+            self._send({"t": "renamed", "first_event": position[1]})
         self._reducer.rename_running_since(position[1])
 
     def close(self) -> None:

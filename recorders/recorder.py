@@ -48,8 +48,9 @@ class Recorder:
         clock: Clock,
         rate_hz: float,
         send: Send,
+        follows: bool = False,
     ) -> None:
-        self._journal = Journal(layout, file, clock, send)
+        self._journal = Journal(layout, file, clock, send, follows)
         self._pages = pages
         self._inbox = inbox
         self._clock = clock

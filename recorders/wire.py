@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -34,3 +35,9 @@ def decode(line: bytes) -> Message:
     if not isinstance(message, dict):
         raise ValueError("a message must be a JSON object")
     return message
+
+
+def readings(columns: Sequence[str], message: Message) -> dict[str, float]:
+    """What a row or event message has read, by column."""
+    cells = zip(columns, message["cells"], strict=True)
+    return {name: float(text) for name, text in cells if text}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from recorders.client import Client, Config, RecorderError
-from recorders.wire import Message
+from recorders.wire import Message, readings
 from wattui.config import config_path
 from wattui.errors import WattuiError
 from wattui.progress import waiting
@@ -36,14 +36,15 @@ def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
     Raises WattuiError where the recorder cannot start.
     """
     latest: dict[str, float] = {}
+    columns: list[str] = []
 
     def keep(message: Message) -> None:
         if message["t"] == "row":
-            latest.update(message["cells"])
+            latest.update(readings(columns, message))
 
     try:
         client = Client(Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus), keep)
-        client.wait_ready()
+        columns += client.wait_ready()["columns"]
         client.request(do="rows", rate_hz=RATE_HZ)
         end = time.monotonic() + look_s
         while (left_s := end - time.monotonic()) > 0:

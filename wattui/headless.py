@@ -14,7 +14,7 @@ from typing import Any
 
 from recorders import marks
 from recorders.client import Client, Config, RecorderError
-from recorders.wire import Message
+from recorders.wire import Message, readings
 from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
@@ -124,7 +124,8 @@ class Headless:
         job = self._job
         self._client = Client(job.config, self._on_message)
         self._progress.prepare()
-        self._directory = str(_ready(self._client, job)["directory"])
+        ready = _ready(self._client, job)
+        self._directory, self._columns = str(ready["directory"]), ready["columns"]
         try:
             try:
                 self._record()
@@ -229,7 +230,7 @@ class Headless:
 
     def _on_message(self, message: Message) -> None:
         if message["t"] == "row":
-            self._progress.row(message["cells"])
+            self._progress.row(readings(self._columns, message))
         elif message["t"] == "writing":
             self._write_error = message["error"]
 

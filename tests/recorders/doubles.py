@@ -153,16 +153,25 @@ class Rig:
         clock: ManualClock,
         sources: Sequence[ScriptedSource],
         rate_hz: float = 10.0,
+        follows: bool = False,
     ) -> None:
         self.clock = clock
+        self.layout = Layout([channel for source in sources for channel in source.channels()])
         self.path = directory / "run.csv"
         self.sent: list[Message] = []
         self.inbox = ScheduledInbox(clock)
         self.pages = CountPages(str(directory))
-        layout = Layout([channel for source in sources for channel in source.channels()])
-        self.file = RunFile(self.path, layout.header)
+        self.file = RunFile(self.path, self.layout.header)
         self.recorder = Recorder(
-            sources, layout, self.file, self.pages, self.inbox, clock, rate_hz, self.sent.append
+            sources,
+            self.layout,
+            self.file,
+            self.pages,
+            self.inbox,
+            clock,
+            rate_hz,
+            self.sent.append,
+            follows,
         )
         self.conductor = Conductor(self.recorder, self.pages)
 

@@ -12,8 +12,11 @@ from doubles import BlockingSource, ManualClock, Rig, Script, ScriptedSource, Va
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.reduction import Reducer
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Retry
+from recorders.summary import summarise
+from recorders.wire import readings
 
 PACKAGE = Channel("package0", "J", in_total=True, range_j=262_143.0, bound_w=1000.0)
 DRAM = Channel("dram0", "J", in_total=True, range_j=65_712.0, bound_w=1000.0)
@@ -340,10 +343,34 @@ def test_the_front_end_gets_rows_no_faster_than_it_asked(
     rig.at(0.005, do="rows", rate_hz=4.0)
     rig.at(2.005, do="rows", rate_hz=0)
     rig.run(3.95)
-    times_s = [message["time_s"] for message in rig.sent if message["t"] == "row"]
+    times_s = [float(message["time"]) for message in rig.sent if message["t"] == "row"]
     assert 7 <= len(times_s) <= 9
     assert max(times_s) < 2.01
-    assert rig.sent[-1]["cells"]["package0_W"] == pytest.approx(50.0)
+    assert readings(rig.layout.columns, rig.sent[-1])["package0_W"] == pytest.approx(50.0)
+
+
+def test_a_front_end_that_follows_can_make_the_same_summary(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = Rig(tmp_path, clock, [steady(clock)], rate_hz=10.0, follows=True)
+    rig.at(0.01, do="rows", rate_hz=10.0)
+    rig.at(1.0, do="command", label="net", repeat=2)
+    rig.at(2.0, owner=7, do="begin", phase="armed", label="b1")
+    rig.at(3.0, owner=7, do="end", id=2)
+    rig.at(3.5, owner=7, do="begin", phase="running", label="b1")
+    rig.at(4.0, owner=7, do="note", text="half, way")
+    rig.at(6.0, do="command_end", inferences=40)
+    rig.run(7.0)
+    mirror = Reducer(rig.layout.columns)
+    for message in rig.sent:
+        if message["t"] == "renamed":
+            mirror.rename_running_since(message["first_event"])
+        elif message["t"] in ("row", "event"):
+            where = message["phase"], message["label"], message["repeat"]
+            cells, count = message["cells"], message["inferences"]
+            mirror.add(message["time"], cells, message["event"], where, count)
+    assert summarise(mirror.reduction).to_dict() == summarise(rig.recorder.reduction).to_dict()
+    assert "renamed" in [message["t"] for message in rig.sent]
 
 
 def test_sources_are_closed_at_the_end(tmp_path: Path, clock: ManualClock) -> None:

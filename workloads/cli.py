@@ -44,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = None
         return FAILED
+    except Exception as error:  # a person gets one line, never a traceback
+        if os.environ.get("WATTUI_TRACEBACK"):
+            raise
+        _say(
+            f"workloads: {type(error).__name__}: {str(error).partition(chr(10))[0]}: "
+            "WATTUI_TRACEBACK=1 shows its place"
+        )
+        return FAILED
 
 
 def _run(asked: Asked, stop: Stop) -> int:

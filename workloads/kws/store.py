@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,6 @@ def slide(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return windows.transpose(0, 2, 1).reshape(len(windows), -1)
 
 
-def _load(name: str) -> dict[str, NDArray[np.generic]]:
+def _load(name: str) -> dict[str, NDArray[Any]]:
     with (_DATA / name).open("rb") as file, np.load(file) as arrays:
         return {key: arrays[key] for key in arrays.files}

@@ -80,10 +80,9 @@ def _main(arguments: list[str]) -> int:
         print(shtab.complete(_whole_parser(), options.completion))  # noqa: T201  stdout is data
         return 0
     if not options.headless:
-        raise UsageError(
-            "the dashboard is not part of this version: "
-            "record with `wattui --headless --csv run.csv -- COMMAND`, or see `wattui --help`"
-        )
+        from wattui.tui import start
+
+        return start.main(options)
     from wattui import headless
 
     return headless.main(options, command)

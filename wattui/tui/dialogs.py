@@ -1,0 +1,59 @@
+"""Small questions: a line of text, with what was said before at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Label
+
+
+class Ask(ModalScreen[str | None]):
+    """Asks for one line; None where it was called off. `check` returns what is wrong, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    DEFAULT_CSS = """
+    Ask { align: center middle; }
+    Ask > Vertical {
+        width: 70; max-width: 90%; height: auto; padding: 1 2;
+        background: $surface; border: round $accent; border-title-color: $text;
+    }
+    Ask Input { border: tall $surface-lighten-2; }
+    Ask .wrong { color: $error; height: auto; }
+    Ask .hint { color: $text-muted; }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        hint: str,
+        value: str = "",
+        known: Sequence[str] = (),
+        check: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        super().__init__()
+        self._title, self._hint, self._value = title, hint, value
+        self._known, self._check = known, check
+
+    def compose(self) -> ComposeResult:
+        """A box with a line to fill in."""
+        with Vertical() as box:
+            box.border_title = self._title
+            yield Input(self._value, suggester=SuggestFromList(self._known, case_sensitive=False))
+            yield Label("", classes="wrong")
+            yield Label(self._hint, classes="hint")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say what is wrong as it is typed."""
+        self.query_one(".wrong", Label).update(self._check(event.value) or "")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the answer, if it can be."""
+        text = event.value.strip()
+        if text and self._check(text) is None:
+            self.dismiss(text)

@@ -1,0 +1,227 @@
+"""Bounded history of time series: extremes, sums and counts in rings of ever coarser bins. Pure.
+
+Each level's bins nest in the next one's, which are given a bin's readings when the next bin
+begins. A query needs only the level whose bins are just fine enough, and old times remain known,
+more coarsely.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import TypeAlias, TypeVar
+
+# Lowest and highest reading of an interval.
+Bin: TypeAlias = tuple[float, float]
+
+# A product with 10 puts a decimal time on its grid, where a quotient by 0.1 may fall short of it.
+BINS_PER_S = 10
+BIN_S = 1 / BINS_PER_S
+# Each level's bin is 4 of the one before: 0.1 s for 7 minutes, …, 102.4 s for 4.8 days.
+LEVELS = 6
+LEVEL_BITS = 2
+RING_BINS = 4096
+# Widths of bins that hold whole bins of a level, so that an answer is exact and never changes.
+BIN_STEPS_S = tuple(2**power / BINS_PER_S for power in range(LEVEL_BITS * LEVELS))
+# An edge this near to the grid lies on it, in bins.
+ON_GRID = 1e-6
+# Empty bins: the extremes of nothing are inf and -inf.
+NO_LOWS, NO_HIGHS = array("f", [math.inf]) * RING_BINS, array("f", [-math.inf]) * RING_BINS
+NO_SUMS, NO_COUNTS = array("d", [0.0]) * RING_BINS, array("I", [0]) * RING_BINS
+
+Number = TypeVar("Number", int, float)
+
+
+class History:
+    """Readings of a fixed set of columns over days; 0.5 MB a column.
+
+    Times are seconds of any one clock; rows may come late.
+    """
+
+    def __init__(self, columns: Iterable[str]) -> None:
+        self._levels = {column: _levels() for column in columns}
+        self._latest: dict[str, tuple[float, float]] = {}
+        self.first_s: float | None = None
+        self.last_s: float | None = None
+
+    def add(self, time_s: float, values: Mapping[str, float]) -> None:
+        """Take a row; absent, infinite and NaN values are no readings, other columns are left."""
+        if self.first_s is None or time_s < self.first_s:
+            self.first_s = time_s
+        if self.last_s is None or time_s > self.last_s:
+            self.last_s = time_s
+        place = math.floor(time_s * BINS_PER_S)
+        for column, value in values.items():
+            if column in self._levels and math.isfinite(value):
+                self._levels[column][0].add(place, value, value, value, 1)
+                if column not in self._latest or time_s >= self._latest[column][0]:
+                    self._latest[column] = time_s, value
+
+    def latest(self, column: str) -> tuple[float, float] | None:
+        """Time and value of the newest reading."""
+        return self._latest.get(column)
+
+    def bins(self, column: str, start_s: float, bin_s: float, count: int) -> list[Bin | None]:
+        """Extremes in each [start_s + i·bin_s, start_s + (i + 1)·bin_s), None without a reading.
+
+        Exact for a `bin_s` of `BIN_STEPS_S` and a `start_s` that is a multiple of it; with others
+        a reading may count to the bin beside its own, by less than a bin. Times that only wider
+        bins still hold have those bins' extremes.
+        """
+        found: list[Bin | None] = []
+        for level in self._settled(column)[_fitting(bin_s) :]:
+            lost = min(count, max(0, math.ceil((level.oldest_s - start_s) / bin_s - ON_GRID)))
+            found = level.bins(start_s + lost * bin_s, bin_s, count - lost) + found
+            count = lost
+        return [None] * count + found
+
+    def stats(self, column: str, start_s: float, end_s: float) -> tuple[float, float] | None:
+        """Mean and highest of the readings in [start_s, end_s), to a bin of the finest level left.
+
+        The mean is over readings, not over time.
+        """
+        levels = self._settled(column)
+        level = next((level for level in levels if level.oldest_s <= start_s), levels[-1])
+        return level.stats(start_s, end_s)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of all bins, which is taken at the start."""
+        return sum(level.size_bytes for levels in self._levels.values() for level in levels)
+
+    def _settled(self, column: str) -> list[_Level]:
+        """A column's levels from fine to coarse, with all readings in their rings."""
+        levels = self._levels[column]
+        for level in levels:
+            level.settle()
+        return levels
+
+
+class _Level:
+    """The newest bins of one width in a ring, and beside it the bin that is being filled."""
+
+    def __init__(self, bin_s: float, coarser: _Level | None) -> None:
+        self._bin_s = bin_s
+        self._coarser = coarser
+        self._newest: int | None = None
+        self._lows, self._highs = NO_LOWS[:], NO_HIGHS[:]
+        self._sums, self._counts = NO_SUMS[:], NO_COUNTS[:]
+        self._begin(0)
+
+    def _begin(self, place: int) -> None:
+        self._place = place
+        self._low, self._high, self._sum, self._count = math.inf, -math.inf, 0.0, 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the ring."""
+        arrays = (self._lows, self._highs, self._sums, self._counts)
+        return sum(len(values) * values.itemsize for values in arrays)
+
+    @property
+    def oldest_s(self) -> float:
+        """Where the oldest bin that is held begins."""
+        return self._oldest * self._bin_s
+
+    def add(self, place: int, low: float, high: float, total: float, count: int) -> None:
+        """Add readings to the bin number `place`."""
+        if place != self._place:
+            self.settle()
+            self._place = place
+        if low < self._low:
+            self._low = low
+        if high > self._high:
+            self._high = high
+        self._sum += total
+        self._count += count
+
+    def settle(self) -> None:
+        """Put the bin that is being filled into the ring and hand it to the coarser level."""
+        if self._count:
+            low, high, total, count = self._low, self._high, self._sum, self._count
+            self._merge(self._place, low, high, total, count)
+            if self._coarser:
+                self._coarser.add(self._place >> LEVEL_BITS, low, high, total, count)
+            self._begin(self._place)
+
+    def bins(self, start_s: float, bin_s: float, count: int) -> list[Bin | None]:
+        """Extremes in each of `count` intervals, or of the bin around one that is narrower."""
+        edges = [
+            math.floor((start_s + number * bin_s) / self._bin_s + ON_GRID) - self._oldest
+            for number in range(count + 1)
+        ]
+        lows, highs = self._in_order(self._lows), self._in_order(self._highs)
+        found: list[Bin | None] = []
+        for first, end in pairwise(edges):
+            part = slice(max(0, first), max(0, end, first + 1))
+            high = max(highs[part], default=-math.inf)
+            found.append(None if high == -math.inf else (min(lows[part]), high))
+        return found
+
+    def stats(self, start_s: float, end_s: float) -> tuple[float, float] | None:
+        """Mean and highest reading of all bins that [start_s, end_s) touches."""
+        first = math.floor(start_s / self._bin_s + ON_GRID) - self._oldest
+        end = math.ceil(end_s / self._bin_s - ON_GRID) - self._oldest
+        part = slice(max(0, first), max(0, end))
+        count = sum(self._in_order(self._counts)[part])
+        if not count:
+            return None
+        highest = max(self._in_order(self._highs)[part])
+        return sum(self._in_order(self._sums)[part]) / count, highest
+
+    @property
+    def _oldest(self) -> int:
+        return (self._newest or 0) - RING_BINS + 1
+
+    def _in_order(self, values: array[Number]) -> array[Number]:
+        """One of the arrays from the oldest bin to the newest."""
+        slot = self._oldest % RING_BINS
+        return values[slot:] + values[:slot]
+
+    def _merge(self, place: int, low: float, high: float, total: float, count: int) -> None:
+        """Add readings to a bin of the ring, unless it is older than all that are held."""
+        slot = place % RING_BINS
+        if self._newest is None or place > self._newest:
+            self._advance(place)
+            self._lows[slot], self._highs[slot] = low, high
+            self._sums[slot], self._counts[slot] = total, count
+        elif place >= self._oldest:
+            self._lows[slot] = min(low, self._lows[slot])
+            self._highs[slot] = max(high, self._highs[slot])
+            self._sums[slot] += total
+            self._counts[slot] += count
+
+    def _advance(self, place: int) -> None:
+        """Make `place` the newest bin and empty those since the last one."""
+        between = 0 if self._newest is None else min(place - self._newest, RING_BINS) - 1
+        self._newest = place
+        if between:
+            first, end = (place - between) % RING_BINS, place % RING_BINS
+            if first < end:
+                self._empty(first, end)
+            else:
+                self._empty(first, RING_BINS)
+                self._empty(0, end)
+
+    def _empty(self, first: int, end: int) -> None:
+        part, length = slice(first, end), end - first
+        self._lows[part] = NO_LOWS[:length]
+        self._highs[part] = NO_HIGHS[:length]
+        self._sums[part] = NO_SUMS[:length]
+        self._counts[part] = NO_COUNTS[:length]
+
+
+def _levels() -> list[_Level]:
+    """From fine to coarse, each of which hands on to the next."""
+    levels: list[_Level] = []
+    for number in reversed(range(LEVELS)):
+        levels.insert(0, _Level(BIN_S * 2 ** (LEVEL_BITS * number), levels[0] if levels else None))
+    return levels
+
+
+def _fitting(bin_s: float) -> int:
+    """Number of the coarsest level whose bins are no wider than `bin_s`, or of the finest."""
+    power = math.floor(math.log2(max(1.0, bin_s * BINS_PER_S + ON_GRID)))
+    return min(power // LEVEL_BITS, LEVELS - 1)

@@ -1,0 +1,83 @@
+"""Colours of graphs and phases, for a dark and a light screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours as hexadecimal texts. Series colours are those of Okabe and Ito (2008), which
+    people with colour-blindness can tell apart, lightened or darkened for the background."""
+
+    background: str
+    text: str
+    dim: str
+    grid: str
+    accent: str
+    alarm: str
+    series: tuple[str, ...]
+    estimated: str
+    phases: Mapping[str, str]
+    other_phase: str
+
+    def of_series(self, number: int, estimated: bool) -> str:
+        """The colour of a graph's series; what is estimated has one of its own."""
+        return self.estimated if estimated else self.series[number % len(self.series)]
+
+    def of_phase(self, phase: str) -> str:
+        """The colour of a phase in the ribbon."""
+        return self.phases.get(phase, self.other_phase)
+
+    def tint(self, colour: str, share: float) -> str:
+        """The background with a share of a colour in it."""
+        under, over = _channels(self.background), _channels(colour)
+        mixed = (round(u + share * (o - u)) for u, o in zip(under, over, strict=True))
+        return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+
+
+DARK = Palette(
+    background="#16161e",
+    text="#d5d9e8",
+    dim="#7a829e",
+    grid="#33374c",
+    accent="#8f7ee7",
+    alarm="#f2727f",
+    series=("#62b0ec", "#f5a55a", "#4fd6a8", "#d98fd6", "#f0e05a", "#6fd0e8", "#ee7d5c", "#b9bfd4"),
+    estimated="#e8c66a",
+    phases={
+        "running": "#7cc576",
+        "armed": "#f5a55a",
+        "warmup": "#d9a441",
+        "loading": "#9aa0b8",
+        "idle": "#5f88c9",
+        "cooldown": "#4f9fb3",
+        "latency": "#8a93b5",
+    },
+    other_phase="#b48ee0",
+)
+LIGHT = Palette(
+    background="#fbfbf8",
+    text="#23263a",
+    dim="#767b91",
+    grid="#d8dae3",
+    accent="#6a55d1",
+    alarm="#c2283b",
+    series=("#0f6fb8", "#c8620a", "#0a8a64", "#a8479f", "#8d7a00", "#0b88a6", "#b8401c", "#555b75"),
+    estimated="#9a6b00",
+    phases={
+        "running": "#3f9a3a",
+        "armed": "#d07a20",
+        "warmup": "#b08413",
+        "loading": "#8a90a8",
+        "idle": "#4271bd",
+        "cooldown": "#2f8399",
+        "latency": "#7580a8",
+    },
+    other_phase="#8450c4",
+)

@@ -12,10 +12,11 @@ from typing import NoReturn
 from wattui import __version__
 from wattui.errors import UsageError, WattuiError
 
-DESCRIPTION = "Records CPU, DRAM and GPU energy of a command, with idle and running phases."
+DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
 EPILOG = """\
 examples:
+  wattui
   wattui --headless --csv run.csv -- python infer.py
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
@@ -100,7 +101,8 @@ def main_parser() -> argparse.ArgumentParser:
     """The parser of the main command."""
     parser = Parser(
         prog="wattui",
-        usage="wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
+        usage="wattui [options]\n"
+        "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui summary FILE | doctor | mark PHASE",
         description=DESCRIPTION,
         epilog=EPILOG,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from wattui.tui.history import BIN_STEPS_S
+from wattui.tui.plot import DOTS_WIDE
 
 # A bin of two samples is never empty because a sample came a little late.
 SAMPLES_A_BIN = 2
@@ -24,9 +25,10 @@ class Viewport:
         return self.end_s is None
 
     def start_s(self, now_s: float, bins: int) -> float:
-        """Left edge for so many columns of dots, on the grid of bins."""
+        """Left edge for so many columns of dots; the picture moves by whole characters."""
         last = now_s if self.end_s is None else self.end_s
-        return (math.floor(last / self.bin_s) + 1 - bins) * self.bin_s
+        characters = math.floor(last / (DOTS_WIDE * self.bin_s)) + 1
+        return (characters * DOTS_WIDE - bins) * self.bin_s
 
     def zoomed(self, steps: int, rate_hz: float) -> Viewport:
         """Finer by so many steps (coarser where negative), not below two samples a bin."""

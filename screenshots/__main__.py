@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,8 @@ COLUMNS = 96
 EXAMPLE = HERE.parent / "examples/infer.py"
 # Idle for ten seconds, model loaded, running, idle again: about when the example does so.
 TIMES_S = (0.0, 10.5, 13.4, 15.9)
+
+STEP_S, HALF_CYCLE_S, CYCLES_S = 0.4, 12.0, 90.0
 
 
 def steps(idle_w: float, armed_w: float, running_w: float) -> Steps:
@@ -57,7 +60,33 @@ def main() -> int:
             lines = (shown.stdout + shown.stderr).splitlines()
             last_picture = [line for line in lines if line and "idle baseline" not in line]
             picture(name, f"wattui {' '.join(arguments)}", "\n".join(last_picture))
+    gpus = Gpu(cycle(58.2, 371.0)), Gpu(cycle(57.0, 342.8))
+    with sandbox.Bench(cycling_machine(), nvml=Nvml(gpus)) as bench:
+        argv = [sys.executable, "-m", "screenshots.dashboard", str(HERE)]
+        shown = bench.run(argv, cwd=HERE.parent, env={**os.environ, "TERM": "xterm-256color"})
+        sys.stderr.write(shown.stderr)
     return 0
+
+
+def cycling_machine() -> topologies.Topology:
+    """Two sockets that idle and run in turn."""
+    return (
+        topologies.two_sockets()
+        .changed("package0", curve=cycle(22.1, 73.4))
+        .changed("package1", curve=cycle(19.0, 64.9))
+        .changed("dram0", curve=cycle(2.1, 9.1))
+        .changed("dram1", curve=cycle(1.9, 8.7))
+    )
+
+
+def cycle(idle_w: float, running_w: float) -> Steps:
+    """Idle for 12 s, running for 12 s, and so on; the power differs a little from step to step."""
+    chance = random.Random(running_w)
+    times_s = [STEP_S * place for place in range(round(CYCLES_S / STEP_S))]
+    levels_w = (running_w if int(time_s / HALF_CYCLE_S) % 2 else idle_w for time_s in times_s)
+    return Steps(
+        tuple(times_s), tuple(level_w * chance.uniform(0.93, 1.07) for level_w in levels_w)
+    )
 
 
 def picture(name: str, title: str, text: str) -> None:

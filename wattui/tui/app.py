@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +15,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -26,6 +29,7 @@ from wattui.tui.live import Live
 from wattui.tui.palette import DARK, LIGHT, Palette
 from wattui.tui.results import Results
 from wattui.tui.session import Session
+from wattui.tui.themes import THEMES
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.energy import EnergyPanel
 from wattui.tui.widgets.status import StatusLine
@@ -33,6 +37,8 @@ from wattui.tui.widgets.status import StatusLine
 SCREEN_HZ, SUMMARY_S = 4.0, 1.0
 SHOWN_GRAPHS = 4
 WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
+# The terminal is given back as it was, and the recording is finished.
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
 
@@ -63,7 +69,8 @@ class Dashboard(App[int]):
         Binding("t", "theme", "Theme", show=False),
         Binding("R", "restart", "Restart recorder", show=False),
         Binding("question_mark", "show_help_panel", "Help", key_display="?"),
-        Binding("q", "quit", "Quit", priority=False),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
+        Binding("q", "quit", "Quit"),
     ]
 
     def __init__(
@@ -95,14 +102,19 @@ class Dashboard(App[int]):
 
     async def on_mount(self) -> None:
         """Begin to listen to the recorder."""
-        self.theme = "tokyo-night"
-        await self._lay_out()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        loop = asyncio.get_running_loop()
+        for number in ENDING_SIGNALS:
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        await self._lay_out(self.size)
         self.set_interval(1 / SCREEN_HZ, self._tick)
         self.call_after_refresh(self._tick)
 
     async def on_resize(self, event: Resize) -> None:
         """Show what fits; the recording does not change."""
-        await self._lay_out()
+        await self._lay_out(event.size)
         self.call_after_refresh(self._draw)
 
     @property
@@ -117,9 +129,9 @@ class Dashboard(App[int]):
         self.view = viewport.first(session.rate_hz)
         self._mark: str | None = None
 
-    async def _lay_out(self) -> None:
+    async def _lay_out(self, size: Size) -> None:
         """Graphs and panels that fit the screen."""
-        width, height = self.size
+        width, height = size
         small = width < SMALL_COLUMNS or height < SMALL_ROWS
         too_small = width < LEAST_COLUMNS or height < LEAST_ROWS
         self.set_class(width >= WIDE_COLUMNS, "wide")
@@ -249,8 +261,9 @@ class Dashboard(App[int]):
             return
 
         def start(text: str | None) -> None:
-            if text:
-                self._restart(replace(self._config, csv=Path(text)))
+            mark = self._mark
+            if text and self._restart(replace(self._config, csv=Path(text))) and mark:
+                self._begin(mark)
 
         suggested = time.strftime("wattui-%Y%m%d-%H%M%S.csv")
         self.push_screen(
@@ -272,7 +285,7 @@ class Dashboard(App[int]):
         self.session.finish()
         self._follow(session)
         self._dirty = True
-        self.call_later(self._lay_out)
+        self.call_later(self._lay_out, self.size)
         return True
 
     def _finish(self, **about: object) -> None:
@@ -282,11 +295,12 @@ class Dashboard(App[int]):
             self.push_screen(Results(done["run"], csv))
         self._restart(replace(self._config, csv=None))
 
-    def close_session(self) -> None:
-        """End what was launched and the recording; used when the program ends."""
+    def close_session(self) -> Path | None:
+        """End what was launched and the recording; returns its file, if there is one."""
         if self._launched is not None:
             self._launched.kill()
         self.session.finish(argv=["wattui"])
+        return self.session.csv
 
     # ------------------------------------------------------------ keys: launching
 
@@ -365,7 +379,7 @@ class Dashboard(App[int]):
     async def action_next_graph(self) -> None:
         """Other graphs in the places that there are."""
         self._shown += len(self.query(Chart))
-        await self._lay_out()
+        await self._lay_out(self.size)
         self.call_after_refresh(self._draw)
 
     def action_maximise(self) -> None:
@@ -378,7 +392,7 @@ class Dashboard(App[int]):
 
     def action_theme(self) -> None:
         """Dark, light."""
-        self.theme = "textual-light" if self.current_theme.dark else "tokyo-night"
+        self.theme = THEMES[1 if self.current_theme.dark else 0].name
         self._look(self.view)
 
     def _look(self, view: viewport.Viewport) -> None:

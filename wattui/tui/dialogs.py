@@ -23,7 +23,7 @@ class Ask(ModalScreen[str | None]):
         width: 70; max-width: 90%; height: auto; padding: 1 2;
         background: $surface; border: round $accent; border-title-color: $text;
     }
-    Ask Input { border: tall $surface-lighten-2; }
+    Ask Input { border: tall $border; }
     Ask .wrong { color: $error; height: auto; }
     Ask .hint { color: $text-muted; }
     """

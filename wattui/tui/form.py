@@ -40,7 +40,7 @@ class LaunchForm(ModalScreen[list[str] | None]):
     }
     LaunchForm OptionList { width: 24; height: 1fr; border: none; }
     LaunchForm VerticalScroll { width: 1fr; padding: 0 1; }
-    LaunchForm #plan { width: 46; padding: 0 1; border-left: solid $surface-lighten-2; }
+    LaunchForm #plan { width: 46; padding: 0 1; border-left: solid $border; }
     LaunchForm .field { height: auto; }
     LaunchForm .field Label { width: 15; padding: 0 1 0 0; text-align: right; }
     LaunchForm .field Input { width: 1fr; border: none; height: 1; padding: 0; }

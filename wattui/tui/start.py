@@ -20,6 +20,11 @@ def main(options: argparse.Namespace) -> int:
             "the dashboard needs a terminal: record without one with "
             "`wattui --headless --csv run.csv -- COMMAND`"
         )
+    if not sys.stderr.isatty():
+        raise UsageError(
+            "the dashboard draws on standard error, which goes elsewhere here: leave out the "
+            "redirection, or record with `wattui --headless`"
+        )
     given = {
         "rate_hz": options.rate,
         "estimate": options.estimate,
@@ -52,7 +57,9 @@ def main(options: argparse.Namespace) -> int:
     try:
         app.run()
     finally:
-        app.close_session()
+        csv = app.close_session()
+    if csv is not None:
+        sys.stderr.write(f"wattui: recorded into {csv}: wattui summary {csv}\n")
     return app.return_code or 0
 
 

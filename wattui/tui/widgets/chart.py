@@ -34,7 +34,7 @@ class Chart(Widget, can_focus=True):
     """A graph that is drawn anew by `show`, once per tick, and kept as strips between."""
 
     DEFAULT_CSS = """
-    Chart { border: round $surface-lighten-2; border-title-color: $text;
+    Chart { border: round $border; border-title-color: $text;
         border-subtitle-color: $text-muted; height: 1fr; width: 1fr; }
     Chart:focus { border: round $accent; }
     """

@@ -21,7 +21,7 @@ class EnergyPanel(Static):
     """The summary as if the recording ended now; its first line is the one to quote."""
 
     DEFAULT_CSS = """
-    EnergyPanel { border: round $surface-lighten-2; border-title-color: $text; padding: 0 1; }
+    EnergyPanel { border: round $border; border-title-color: $text; padding: 0 1; }
     """
 
     def on_mount(self) -> None:
@@ -97,7 +97,7 @@ def _style(domain: dict[str, Any], palette: Palette) -> str:
 
 
 def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for place, title in enumerate(titles):
         table.add_column(title, justify="right" if place else "left", no_wrap=True)
     return table

@@ -15,7 +15,7 @@ from wattui.tui.viewport import Viewport
 class StatusLine(Static):
     """What is going on, in one line."""
 
-    DEFAULT_CSS = "StatusLine { height: 1; background: $surface-lighten-1; padding: 0 1; }"
+    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
 
     def show(self, session: Session, live: Live, view: Viewport, palette: Palette) -> None:
         """Write the line anew."""

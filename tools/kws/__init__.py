@@ -1,0 +1,1 @@
+"""Makes the keyword spotter that `workloads.kws` ships: speech, features, training, files."""

@@ -1,0 +1,18 @@
+"""Names of layers made into labels of cells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, where `#2`, `#3` … tells a repeated one from those before it."""
+    seen, labels = set(taken), []
+    for name in names:
+        label, number = name, 1
+        while label in seen:
+            number += 1
+            label = f"{name}#{number}"
+        seen.add(label)
+        labels.append(label)
+    return labels

@@ -1,0 +1,64 @@
+"""The sizes that an ONNX model leaves open, from a batch and a shape that a user gives. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from workloads.graph import text
+from workloads.layers import Shape
+
+# A size as a file has it: a number, a name, or nothing.
+Size = int | str | None
+
+
+def resolve(
+    inputs: Mapping[str, Sequence[Size]], shape: Shape | None, batch: int
+) -> tuple[dict[str, Shape], dict[str, int]]:
+    """Shapes of all inputs with the batch in front, and what the names of sizes stand for.
+
+    `shape` is that of the first input, and of others that leave sizes open and that it fits.
+    Raises ValueError, in words, where a size stays open or two do not fit together.
+    """
+    named: dict[str, int] = {}
+    found: dict[str, Shape] = {}
+    for name, sizes in inputs.items():
+        known = [named.get(size, size) if isinstance(size, str) else size for size in sizes]
+        if not found:
+            _refuse_first(name, known, shape, batch)
+        told = _told(known, shape, batch)
+        whole = tuple(size for size in told if isinstance(size, int))
+        if len(whole) < len(told):
+            raise ValueError(
+                f"input {name} is {shown(sizes)}: give the sizes that it leaves open with --input, "
+                "without the batch, as in 3,224,224"
+            )
+        found[name] = whole
+        named |= {s: size for s, size in zip(sizes, whole, strict=True) if isinstance(s, str)}
+    return found, named
+
+
+def shown(sizes: Sequence[Size]) -> str:
+    """Sizes as people write them; ? for one without a name."""
+    return "×".join("?" if size is None else str(size) for size in sizes) or "a single number"
+
+
+def _refuse_first(name: str, sizes: Sequence[Size], shape: Shape | None, batch: int) -> None:
+    if shape is not None and not _fits(sizes[1:], shape):
+        raise ValueError(f"input {name} is {shown(sizes)}, which batch×{text(shape)} does not fit")
+    if sizes and isinstance(sizes[0], int) and sizes[0] != batch:
+        raise ValueError(f"input {name} is fixed to a batch of {sizes[0]}: give --batch {sizes[0]}")
+
+
+def _told(sizes: Sequence[Size], shape: Shape | None, batch: int) -> list[Size]:
+    """Sizes with the open ones filled in where that can be."""
+    if not sizes:
+        return []
+    rest = sizes[1:] if shape is None or not _fits(sizes[1:], shape) else shape
+    return [sizes[0] if isinstance(sizes[0], int) else batch, *rest]
+
+
+def _fits(sizes: Sequence[Size], shape: Shape) -> bool:
+    return len(sizes) == len(shape) and all(
+        size == wanted or not isinstance(size, int)
+        for size, wanted in zip(sizes, shape, strict=True)
+    )

@@ -17,7 +17,7 @@ from workloads.catalogue import Option, Values, Workload
 from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.networks import bundled
-from workloads.plan import VALUES_FACTOR, Bind, Cell, Group, Plan, Work, needed_bytes
+from workloads.plan import VALUES_FACTOR, Bind, Cell, Group, Plan, Work, cell_of
 from workloads.spec import Entry, Layer, Network
 
 if TYPE_CHECKING:
@@ -56,16 +56,7 @@ def _plan(values: Values) -> Plan:
 def _cell(label: str, graph: Graph, minus: str | None, budget_bytes: int, values: Values) -> Cell:
     image_bytes = VALUES_FACTOR * graph.peak_bytes(1)
     batch = min(values["batch"] or values["images"], max(1, int(budget_bytes / image_bytes)))
-    return Cell(
-        label,
-        batch,
-        graph.macs,
-        graph.parameters,
-        needed_bytes(graph.weight_bytes, graph.peak_bytes(batch)),
-        values["images"],
-        values["seconds"],
-        minus,
-    )
+    return cell_of(graph, label, batch, values["images"], values["seconds"], minus)
 
 
 def _individual(network: Network, size: int) -> Iterable[tuple[str, Graph, None]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workloads.engines import Engine
+    from workloads.graph import Graph
 
 # An engine's own, its copies of weights, and its values beyond those alive at one time. This gives
 # 0.8 (LeNet-5's layers at 1024 px) to 1.6 times (AlexNet at 2240) the peak of onnxruntime 1.31.
@@ -79,6 +80,21 @@ class Plan:
     def cells(self) -> list[Cell]:
         """All cells in order."""
         return [cell for group in self.groups for cell in group.cells]
+
+
+def cell_of(
+    graph: Graph,
+    label: str,
+    batch: int,
+    count: int,
+    seconds: float,
+    minus: str | None = None,
+    part_of: str | None = None,
+) -> Cell:
+    """The cell that runs a graph."""
+    memory_bytes = needed_bytes(graph.weight_bytes, graph.peak_bytes(batch))
+    sizes = graph.macs, graph.parameters, memory_bytes
+    return Cell(label, batch, *sizes, count, seconds, minus, part_of)
 
 
 def needed_bytes(weight_bytes: int, peak_bytes: int) -> int:

@@ -16,7 +16,7 @@ from workloads.layers import Shape
 from workloads.networks import bundled
 from workloads.networks.bert import bert
 from workloads.networks.resnet50 import resnet50
-from workloads.plan import Bind, Cell, Group, Plan, Work, needed_bytes
+from workloads.plan import Bind, Cell, Group, Plan, Work, cell_of
 from workloads.spec import Network
 
 if TYPE_CHECKING:
@@ -45,15 +45,7 @@ def _plan(network: Callable[[], Network], shape: Callable[[int], Shape], values:
         seconds = 0.0 if any(counts) else DEFAULT_S
     graphs = {str(size): _at(model, size, shape(size)) for size in sizes}
     cells = tuple(
-        Cell(
-            label,
-            1,
-            graph.macs,
-            graph.parameters,
-            needed_bytes(graph.weight_bytes, graph.peak_bytes(1)),
-            count,
-            seconds,
-        )
+        cell_of(graph, label, 1, count, seconds)
         for (label, graph), count in zip(graphs.items(), counts, strict=True)
     )
     load = partial(_load, graphs, values["seed"])

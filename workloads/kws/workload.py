@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workloads.catalogue import Option, Values, Workload
 from workloads.graph import Graph, lower
 from workloads.networks.kws import kws
-from workloads.plan import Bind, Cell, Group, Plan, Work, needed_bytes
+from workloads.plan import Bind, Cell, Group, Plan, Work, cell_of
 
 if TYPE_CHECKING:
     from workloads.engines import Array, Engine, Weights
@@ -38,16 +38,7 @@ def _group(neurons: int, layers: int, copies: int, values: Values) -> Group:
         (f" {neurons}x" if neurons > 1 else "", f" {copies}·{layers} deep" if copies else "")
     )
     cells = tuple(
-        Cell(
-            f"b{batch}{scale}",
-            batch,
-            graph.macs,
-            graph.parameters,
-            needed_bytes(graph.weight_bytes, graph.peak_bytes(batch)),
-            count,
-            seconds,
-        )
-        for batch in values["bsize"]
+        cell_of(graph, f"b{batch}{scale}", batch, count, seconds) for batch in values["bsize"]
     )
     trained = neurons == 1 and copies == 0
     return Group(graph.name, cells, lambda engine: _load(engine, graph, trained, values["seed"]))

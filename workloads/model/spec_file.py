@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workloads.catalogue import Values
 from workloads.graph import Graph, lower
-from workloads.plan import Bind, Cell, Group, Plan, Work, needed_bytes
+from workloads.plan import Bind, Cell, Group, Plan, Work, cell_of
 from workloads.spec import read_spec
 
 if TYPE_CHECKING:
@@ -26,23 +26,14 @@ def plan(values: Values) -> Plan:
         graphs |= {
             node.name: graph.only(node) for node in graph.nodes if node.kind not in WITHOUT_WORK
         }
-    cells = tuple(_cell(label, each, graph.name, values) for label, each in graphs.items())
+    count, seconds = values["count"], values["seconds"]
+    cells = tuple(
+        cell_of(each, label, values["batch"], count, seconds, part_of=whole)
+        for label, each in graphs.items()
+        for whole in (None if each is graph else graph.name,)
+    )
     load = partial(_load, graph, graphs, values["seed"], values["batch"])
     return Plan(graph.name, (Group(graph.name, cells, load),))
-
-
-def _cell(label: str, graph: Graph, whole: str, values: Values) -> Cell:
-    batch = values["batch"]
-    return Cell(
-        label,
-        batch,
-        graph.macs,
-        graph.parameters,
-        needed_bytes(graph.weight_bytes, graph.peak_bytes(batch)),
-        values["count"],
-        values["seconds"],
-        part_of=None if label == whole else whole,
-    )
 
 
 def _load(whole: Graph, graphs: dict[str, Graph], seed: int, batch: int, engine: Engine) -> Bind:

@@ -82,7 +82,7 @@ def test_readings_are_the_closed_forms(make_bench: MakeBench) -> None:
         elif same_tick(begin_s, end_s, gpu.energy_refresh_s):
             assert answer == pytest.approx(gpu.shown_mj(begin_s), abs=1)
             seen += 1
-    assert seen > 200
+    assert seen > 10
 
 
 def test_lost_reset_and_unsupported(make_bench: MakeBench) -> None:

@@ -77,7 +77,7 @@ def test_what_is_wrong_is_named_with_its_mend(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["wattui --headless", "--help"]),
+        ([], ["terminal", "wattui --headless"]),
         (["--headless"], ["no command", "--", "infer.py"]),
         (["--headless", "--"], ["no command"]),
         (["sumary", "run.csv"], ["sumary"]),

@@ -1,0 +1,61 @@
+"""A recorder process that is not there: scripted rows in, requests kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recorders.wire import Message
+
+COLUMNS = ["package0_J", "package0_W", "dram0_J", "dram0_W", "cpu_util_pct", "total_J", "total_W"]
+
+
+def row(
+    time_s: float, power_w: float, phase: str = "", event: str = "", count: int | None = None
+) -> Message:
+    """A row at constant power: the package at `power_w`, DRAM at a tenth of it."""
+    watts = (power_w, power_w / 10, power_w * 1.1)
+    energies = [f"{time_s * each:.6f}" for each in watts]
+    cells = [energies[0], f"{watts[0]}", energies[1], f"{watts[1]}", "50.0"]
+    return {
+        "t": "event" if event else "row",
+        "time": f"{time_s:.6f}",
+        "event": event,
+        "phase": phase,
+        "label": "",
+        "repeat": None,
+        "inferences": count,
+        "cells": [*cells, energies[2], f"{watts[2]}"],
+    }
+
+
+class FakeSession:
+    """Stands where wattui.tui.session.Session would."""
+
+    def __init__(self, csv: Path | None = None, measured: bool = True) -> None:
+        self.columns = list(COLUMNS)
+        origin = "measured" if measured else "estimated"
+        channels = [{"name": "package0", "unit": "J", "origin": origin}]
+        self.sources: list[dict[str, Any]] = [{"name": "powercap", "channels": channels}]
+        reason = {"reason": "root only", "remedy": "wattui doctor"}
+        self.missing = [] if measured else [{"source": "powercap", **reason}]
+        self.directory = "/nowhere"
+        self.rate_hz = 10.0
+        self.csv = csv
+        self.lost: str | None = None
+        self.done: Message | None = None
+        self.coming: list[Message] = []
+        self.asked: list[dict[str, Any]] = []
+        self.finished = False
+
+    def poll(self) -> list[Message]:
+        found, self.coming = self.coming, []
+        return found
+
+    def request(self, **message: Any) -> Message:
+        self.asked.append(message)
+        return {"id": len(self.asked)}
+
+    def finish(self, **about: Any) -> Message | None:
+        self.finished = True
+        return self.done

@@ -1,0 +1,232 @@
+"""The dashboard by its keys and its words, on a recorder that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeSession, row
+from textual.pilot import Pilot
+
+from recorders.client import Config
+from wattui.tui import app as module
+from wattui.tui.app import Dashboard
+from wattui.tui.dialogs import Ask
+from wattui.tui.form import LaunchForm
+from wattui.tui.results import Results
+from wattui.tui.widgets.chart import Chart
+
+WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
+SETTLED_S = 0.3
+
+
+def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
+    session = session or FakeSession()
+    session.coming = [row(n / 10, 30.0) for n in range(300)]
+    return Dashboard(session, Config(csv=None)), session  # type: ignore[arg-type]
+
+
+def screen(app: Dashboard) -> str:
+    """What the terminal shows, as text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    await pilot.pause(SETTLED_S)
+
+
+@pytest.mark.parametrize(("size", "graphs"), [(WIDE, 3), (MIDDLE, 3), (SMALL, 1)])
+async def test_each_size_shows_the_graphs_that_fit(size: tuple[int, int], graphs: int) -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert len(app.query(Chart)) == graphs
+        shown = screen(app)
+        assert "CPU package" in shown
+        assert "30.0 W" in shown
+        assert "897.0 J" in shown
+
+
+async def test_too_small_a_terminal_says_what_is_needed() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=TOO_SMALL) as pilot:
+        await settle(pilot)
+        assert "60×16" in screen(app)
+
+
+async def test_resizing_loses_no_data() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for size in (SMALL, TOO_SMALL, MIDDLE):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+        assert len(app.query(Chart)) == 3
+        assert app.live.history.stats("package0_W", 0, 30) == pytest.approx((30.0, 30.0))
+
+
+async def test_space_toggles_running_and_idle() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await pilot.press("space")
+        await pilot.press("space")
+    marks = [asked["phase"] for asked in session.asked if asked["do"] == "mark"]
+    assert marks == ["running", "idle", "running"]
+
+
+async def test_a_phase_is_named_and_a_note_written() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("p", *"decode", "space", *"jpeg", "enter")
+        await pilot.press("m", *"door", "enter")
+        await pilot.press("p", "escape")
+        await settle(pilot)
+        assert not isinstance(app.screen, Ask)
+    assert {"do": "mark", "phase": "decode", "label": "jpeg"} in session.asked
+    assert any(a["do"] == "note" and a["text"].startswith("door") for a in session.asked)
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The configurations of the recorders that the dashboard starts."""
+    started: list[Config] = []
+
+    class Started(FakeSession):
+        def __init__(self, config: Config) -> None:
+            super().__init__(config.csv)
+            started.append(config)
+
+        def wait_ready(self) -> Started:
+            return self
+
+    monkeypatch.setattr(module, "Session", Started)
+    return started
+
+
+async def test_recording_starts_with_a_new_file_and_goes_on_in_the_same_phase(
+    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app, first = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("space", "r", "enter")
+        await settle(pilot)
+        assert "● REC" in screen(app)
+        assert app.session.asked == [{"do": "mark", "phase": "running", "label": ""}]
+    assert first.finished
+    assert sessions[0].csv is not None
+    assert sessions[0].csv.suffix == ".csv"
+
+
+async def test_an_existing_file_is_refused_as_it_is_typed(
+    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.csv").touch()
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r", "ctrl+u", *"run.csv")
+        await settle(pilot)
+        assert "run.csv exists: give another name" in screen(app)
+        await pilot.press("enter")
+        assert isinstance(app.screen, Ask)
+    assert sessions == []
+
+
+async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
+    from recorders.reduction import Reducer
+    from recorders.summary import summarise
+
+    session = FakeSession(Path("run.csv"))
+    reducer = Reducer(session.columns)
+    edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
+    for edge in edges:
+        where = (edge["phase"], edge["label"], None)
+        reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
+    session.done = {"run": {"summary": summarise(reducer.reduction).to_dict()}}
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(app.screen, Results)
+        assert "5.500" in screen(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(app.screen, Results)
+    assert sessions[0].csv is None
+
+
+async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
+    sessions: list[Config],
+) -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        session.lost = "signal 9"
+        await settle(pilot)
+        await pilot.press("z")
+        assert "recorder lost signal 9" in screen(app)
+        await pilot.press("R")
+        await settle(pilot)
+        assert "recorder lost" not in screen(app)
+    assert len(sessions) == 1
+
+
+async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
+    app, _ = dashboard(FakeSession(measured=False))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "No power is measured. powercap: root only: wattui doctor" in screen(app)
+
+
+def _bin_s(app: Dashboard) -> float:
+    return app.view.bin_s
+
+
+@pytest.mark.parametrize(
+    ("keys", "holds"),
+    [
+        (("f",), lambda app: not app.view.live),
+        (("f", "f"), lambda app: app.view.live),
+        (("left",), lambda app: app.view.end_s < 29.9),
+        (("left", "end"), lambda app: app.view.live),
+        (("minus",), lambda app: _bin_s(app) == 0.8),
+        (("plus",), lambda app: _bin_s(app) == 0.2),
+        (("z",), lambda app: app.live.energy_j("package0") == 0),
+        (("t",), lambda app: not app.current_theme.dark),
+        (("enter",), lambda app: app.screen.maximized is not None),
+        (("enter", "enter"), lambda app: app.screen.maximized is None),
+        (("l",), lambda app: isinstance(app.screen, LaunchForm)),
+        (("l", "escape"), lambda app: not isinstance(app.screen, LaunchForm)),
+        (("question_mark",), lambda app: "Zero J" in screen(app)),
+    ],
+)
+async def test_a_key_does_what_it_says(
+    keys: tuple[str, ...], holds: Callable[[Dashboard], bool]
+) -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        assert holds(app)
+
+
+async def test_q_ends_the_program() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+    assert app.return_code == 0
+    app.close_session()
+    assert session.finished

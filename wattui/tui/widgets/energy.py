@@ -14,6 +14,7 @@ from wattui.quantities import number, prefix_for
 from wattui.tui.palette import Palette
 
 NOTHING_YET = Text("Nothing has run yet: space marks running.", "dim")
+ROWS_OF_TABLES = 8
 FIGURES = ("total", "dynamic", "marginal")
 
 
@@ -33,10 +34,34 @@ class EnergyPanel(Static):
         if summary["running"] is None or summary["headline"] is None:
             self.update(NOTHING_YET)
             return
+        if self.content_size.height < ROWS_OF_TABLES:
+            self.update(Text("\n").join(energy_lines(summary, palette)))
+            return
         parts: list[Any] = []
         for part in energy_parts(summary, palette):
             parts += [part, Text()]
         self.update(Group(*parts))
+
+
+def energy_lines(summary: dict[str, Any], palette: Palette) -> Iterator[Text]:
+    """Headline, powers and joules per inference of the channel to quote, a line each."""
+    running, channel = summary["running"], summary["headline"]
+    yield _headline(running, channel, palette)
+    domain = running["domains"][channel]
+    energy = domain["running_j"]
+    line = Text(f"{channel}  ", palette.dim)
+    for name in ("idle", "armed", "running"):
+        line.append(f"{name} ", palette.dim)
+        line.append(f"{number(domain[f'{name}_w'])} W  ")
+    line.append(f"{number(energy['value'] if energy else None, 5)} J")
+    yield line
+    if running["inferences"]:
+        factor, prefix = prefix_for([_figure(domain, which) for which in FIGURES])
+        line = Text(f"{prefix}J/inference  ", palette.dim)
+        for which, cell in zip(FIGURES, _cells(domain, factor), strict=True):
+            line.append(f"{which} ", palette.dim)
+            line.append(f"{cell}  ")
+        yield line
 
 
 def energy_parts(summary: dict[str, Any], palette: Palette) -> Iterator[Any]:

@@ -339,7 +339,7 @@ class Dashboard(App[int]):
         if self._launched is not None:
             panel.border_title = Text(self._launched.title, no_wrap=True).markup
             last = list(self._launched.output)[-max(1, panel.content_size.height) :]
-            panel.update(Text("\n".join(last), no_wrap=True, overflow="crop"))
+            panel.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
 
     def _end_launch(self, launched: Launch) -> None:
         """Show the results; what went wrong is told with the last lines of output."""

@@ -32,15 +32,15 @@ class EnergyPanel(Static):
     def show(self, summary: dict[str, Any], palette: Palette) -> None:
         """Write the tables anew."""
         if summary["running"] is None or summary["headline"] is None:
-            self.update(NOTHING_YET)
+            self.update(NOTHING_YET, layout=False)
             return
         if self.content_size.height < ROWS_OF_TABLES:
-            self.update(Text("\n").join(energy_lines(summary, palette)))
+            self.update(Text("\n").join(energy_lines(summary, palette)), layout=False)
             return
         parts: list[Any] = []
         for part in energy_parts(summary, palette):
             parts += [part, Text()]
-        self.update(Group(*parts))
+        self.update(Group(*parts), layout=False)
 
 
 def energy_lines(summary: dict[str, Any], palette: Palette) -> Iterator[Text]:

@@ -42,7 +42,7 @@ class StatusLine(Static):
         line.append(f"{session.rate_hz:g} Hz  ", palette.dim)
         readers = " · ".join(source["name"] for source in session.sources)
         line.append(readers, palette.dim)
-        self.update(line)
+        self.update(line, layout=False)
 
 
 def clock(seconds: float) -> str:

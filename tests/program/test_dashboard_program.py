@@ -1,0 +1,85 @@
+"""The dashboard as a person starts it, on a terminal of its own."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from .running import WATTUI, Place, edges, read_json, read_rows, until
+from .terminals import Terminal
+
+DASHBOARD = [*WATTUI, "--simulate", "--no-estimate", "--idle", "0"]
+ROWS, COLUMNS = 50, 200
+SHOWN = b"simulated"
+# What a program leaves behind that used the second screen and the mouse.
+ALTERNATE_SCREEN_LEFT, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?1000l"
+
+
+def recorded(place: Place) -> Path:
+    """The one run file, once its recording has ended."""
+
+    def found() -> Path | None:
+        for path in place.path.glob("*.csv"):
+            json = path.with_suffix(".json")
+            if json.exists() and read_json(json)["status"] != "recording":
+                return path
+        return None
+
+    return until(found, "a finished recording")
+
+
+def record(terminal: Terminal) -> None:
+    """Start recording into the file that is suggested."""
+    terminal.until_seen(SHOWN)
+    terminal.press(b"r")
+    terminal.until_seen(b"Enter starts")
+    terminal.press(b"\r")
+    terminal.until_seen(b"REC")
+
+
+def test_two_phases_marked_by_keys_are_in_the_file(place: Place) -> None:
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        record(terminal)
+        terminal.press(b" ")
+        terminal.until_seen(b"running")
+        terminal.press(b" ")
+        terminal.until_seen(b"idle")
+        terminal.press(b"q")
+        assert terminal.end() == 0
+    marked = [(event, phase) for event, phase, _ in edges(read_rows(recorded(place)))]
+    assert marked == [("begin", "running"), ("end", "running"), ("begin", "idle"), ("end", "idle")]
+    assert b"wattui: recorded into" in terminal.seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_gives_the_terminal_back_and_finishes_the_file(
+    place: Place, number: signal.Signals
+) -> None:
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        record(terminal)
+        terminal.press(b" ")
+        terminal.until_seen(b"running")
+        terminal.process.send_signal(number)
+        assert terminal.end() == 128 + number
+    assert ALTERNATE_SCREEN_LEFT in terminal.seen
+    assert MOUSE_OFF in terminal.seen
+    assert edges(read_rows(recorded(place)))[-1][:2] == ("end", "running")
+
+
+def test_a_dashboard_that_is_killed_leaves_a_whole_file_and_no_process(place: Place) -> None:
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        record(terminal)
+        recorder = place.recorder_of(terminal.process.pid)
+        terminal.process.kill()
+        terminal.process.wait(10)
+        until(lambda: recorder not in place.processes(), "the recorder's end")
+    assert read_json(recorded(place).with_suffix(".json"))["status"] == "broken off"
+
+
+def test_without_a_terminal_it_names_the_other_way(place: Place) -> None:
+    ended = place.run(DASHBOARD)
+    assert ended.status == 2
+    assert len(ended.lines) == 1
+    assert "wattui --headless" in ended.lines[0]

@@ -79,22 +79,29 @@ class Runner:
     def _group(self, group: Group) -> Iterator[Result]:
         fitting = [cell for cell in group.cells if self._too_large(cell) is None]
         bind: Bind | None = None
+        reason: str | None = None
         if fitting:
-            with self._phase("loading", group.name, 0):
-                bind = group.load(self._engine)
-            self._rest("armed", group.name, self._settings.armed_s)
+            try:
+                with self._phase("loading", group.name, 0):
+                    bind = group.load(self._engine)
+            except Exception as error:  # as below
+                if not _out_of_memory(error):
+                    raise
+                reason = f"ran out of memory while loading: {_first_line(error)}"
+            else:
+                self._rest("armed", group.name, self._settings.armed_s)
         for cell in group.cells:
             if self._stop:
                 return
-            result = self._cell(cell, bind)
+            result = self._cell(cell, bind, reason)
             self._observer.ended(result)
             yield result
-        if fitting:
+        if bind is not None:
             self._rest("cooldown", group.name, self._settings.cooldown_s)
 
-    def _cell(self, cell: Cell, bind: Bind | None) -> Result:
+    def _cell(self, cell: Cell, bind: Bind | None, reason: str | None) -> Result:
         result = Result(cell.label, self._settings.repeat, cell.batch, cell.macs, cell.parameters)
-        reason = self._too_large(cell)
+        reason = reason or self._too_large(cell)
         if reason is None and bind is not None:
             try:
                 return self._measure(cell, bind, result)
@@ -102,7 +109,7 @@ class Runner:
                 if not self._stop:
                     raise
                 return replace(result, interrupted=True)
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:  # engines have classes of their own for this
                 if not _out_of_memory(error):
                     raise
                 reason = f"ran out of memory: {_first_line(error)}"

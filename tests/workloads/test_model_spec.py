@@ -129,3 +129,9 @@ def test_the_command_line(branching: Path, capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr()
     assert "branching · numpy " in shown.err
     assert "sum of 8 layers alone" in shown.out
+
+
+def test_a_layer_may_be_called_as_its_network_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps([linear(3, 2, name="net")]))
+    assert [cell.label for cell in planned(path, layerwise=True).cells] == ["net as a whole", "net"]

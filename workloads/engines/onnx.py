@@ -21,7 +21,8 @@ from workloads.memory import available_bytes
 if TYPE_CHECKING:
     from workloads.engines import Array, Weights
 
-ERRORS_ONLY = 3
+# What fails is raised; onnxruntime would print it as well.
+FATAL_ONLY = 4
 _FOLDER = "session.model_external_initializers_file_folder_path"
 
 
@@ -68,7 +69,7 @@ class OnnxEngine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
+        options.log_severity_level = FATAL_ONLY
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return options
 

@@ -21,16 +21,19 @@ WITHOUT_WORK = frozenset({"Flatten", "Dropout", "Identity"})
 def plan(values: Values) -> Plan:
     """The plan of a spec file; raises UsageError for what is wrong with it."""
     graph = lower(read_spec(Path(values["path"])), values["input"])
-    graphs = {graph.name: graph}
+    names = {node.name for node in graph.nodes}
+    whole = graph.name if graph.name not in names else f"{graph.name} as a whole"
+    graphs = {whole: graph}
     if values["layerwise"]:
         graphs |= {
             node.name: graph.only(node) for node in graph.nodes if node.kind not in WITHOUT_WORK
         }
     count, seconds = values["count"], values["seconds"]
     cells = tuple(
-        cell_of(each, label, values["batch"], count, seconds, part_of=whole)
+        cell_of(
+            each, label, values["batch"], count, seconds, part_of=None if each is graph else whole
+        )
         for label, each in graphs.items()
-        for whole in (None if each is graph else graph.name,)
     )
     load = partial(_load, graph, graphs, values["seed"], values["batch"])
     return Plan(graph.name, (Group(graph.name, cells, load),))

@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from recorders.client import Config
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
-from wattui.tui.dialogs import Ask
-from wattui.tui.form import LaunchForm
-from wattui.tui.results import Results
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.launch_form import LaunchForm
+from wattui.tui.screens.results import Results
 from wattui.tui.widgets.chart import Chart
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)

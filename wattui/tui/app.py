@@ -21,13 +21,13 @@ from textual.widgets import Footer, Static
 
 from recorders.client import Config, RecorderError
 from wattui.tui import plot, viewport
-from wattui.tui.dialogs import Ask
-from wattui.tui.form import LaunchForm
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.graphs import GraphSpec, graphs
 from wattui.tui.launch import Launch, Recipe
 from wattui.tui.live import Live
 from wattui.tui.palette import DARK, LIGHT, Palette
-from wattui.tui.results import Results
+from wattui.tui.screens.results import Results
 from wattui.tui.session import Session
 from wattui.tui.themes import THEMES
 from wattui.tui.widgets.chart import Chart

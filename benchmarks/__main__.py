@@ -15,6 +15,7 @@ MODULES = {
     "startup": "benchmarks.startup",
     "summary": "benchmarks.summary",
     "memory": "benchmarks.memory",
+    "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
     "peers": "benchmarks.peers.compare",
 }

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorders import wire
+from recorders import by_hand, wire
 from recorders.clock import Clock
 from recorders.conductor import Conductor
 from recorders.inbox import Inbox
@@ -89,7 +89,9 @@ def main() -> int:
         reasons = "; ".join(f"{r.source}: {r.reason}" for r in found.refused)
         outlet.finish({"t": "error", "code": "require", "need": unmet[0], "text": reasons})
         return 3
-    layout = Layout([channel for source in found.sources for channel in source.channels()])
+    read = [channel for source in found.sources for channel in source.channels()]
+    config["meters"] = by_hand.unread(config["meters"], read)
+    layout = Layout([*read, *by_hand.channels(config["meters"])])
     path = Path(config["csv"]) if config["csv"] else None
     try:
         file = RunFile(path, layout.header, config["force"]) if path else None
@@ -135,7 +137,7 @@ def _record(
         outlet.send,
         config["follow"],
     )
-    conductor = Conductor(recorder, pages)
+    conductor = Conductor(recorder, pages, config["meters"])
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {
         "format": FORMAT_VERSION,
@@ -155,7 +157,8 @@ def _record(
                 "devices": dict(source.facts()),
             }
             for source in found.sources
-        ],
+        ]
+        + by_hand.as_source(config["meters"]),
         "missing": [asdict(refusal) for refusal in found.refused],
         "command": config["about"],
         "scheduler": scheduler,

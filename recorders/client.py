@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from recorders import marks, wire
+from recorders import by_hand, marks, wire
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 START_S = 20.0
@@ -38,8 +38,9 @@ class RecorderError(Exception):
 class Config:
     """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram.
 
-    `follow` sends every row with an event to the front end, from the first one on.
-    Raises ValueError for a rate that cannot be recorded.
+    `follow` sends every row with an event to the front end, from the first one on. `meters` names
+    the meters that a person reads, with the request `meter`.
+    Raises ValueError for a rate that cannot be recorded, or a meter that cannot be a column.
     """
 
     csv: Path | None
@@ -52,6 +53,7 @@ class Config:
     simulate: bool = False
     replay: Path | None = None
     follow: bool = False
+    meters: Sequence[str] = ()
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class Config:
                 f"rate_hz={self.rate_hz:g} cannot be recorded: "
                 f"give {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
             )
+        by_hand.check_names(self.meters)
 
 
 class Client:
@@ -230,7 +233,7 @@ class Recording:
 def record(csv: str | Path, **settings: Any) -> Recording:
     """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
 
-    Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require. Raises
-    RecorderError when the file exists or cannot be written, or a requirement is not met.
+    Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require, meters.
+    Raises RecorderError when the file exists or cannot be written, or a requirement is not met.
     """
     return Recording(Config(csv=Path(csv), **settings))

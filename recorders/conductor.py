@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from recorders.by_hand import hand_reading
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
-from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Phase, Phases
-from recorders.recorder import Edge, Recorder
+from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
+from recorders.recorder import Recorder
 from recorders.reduction import BEGIN, END
+from recorders.undo import Mark
 from recorders.wire import Message
+
+NO_MARK = "there is no mark to take back"
+NOT_THE_LAST = "other phases have begun or ended since"
+ENDED_LOADING = "the mark ended the command's loading, and stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +30,27 @@ class Implicit:
 class Conductor:
     """Answers requests; every phase edge goes through `Recorder.edge`.
 
-    `stop_request` is the request that ended the recording; `command_pid` the command under way.
+    `meters` are the names of those that a person reads. `stop_request` is the request that ended
+    the recording; `command_pid` the command under way.
     """
 
-    def __init__(self, recorder: Recorder, pages: CountPages) -> None:
+    def __init__(self, recorder: Recorder, pages: CountPages, meters: Sequence[str] = ()) -> None:
         self._recorder = recorder
         self._pages = pages
+        self._meters = meters
         self._phases = Phases()
         self._implicit: Implicit | None = None
         self._marked: Phase | None = None
+        self._last_mark: Mark | str = NO_MARK
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
         anyone: dict[str, Callable[[Message, int], Message]] = {
             "begin": self._begin,
             "end": self._end,
             "mark": self._mark,
+            "undo": self._undo,
             "note": self._note,
+            "meter": self._meter,
             "count": self._count,
             "hello": self._hello,
             "bye": self._bye,
@@ -50,6 +61,7 @@ class Conductor:
             "watch": self._watch,
             "command_end": self._command_end,
             "rows": self._rows,
+            "sampling": self._sampling,
             "stop": self._stop,
         }
 
@@ -78,16 +90,39 @@ class Conductor:
 
     def _end(self, message: Message, owner: int) -> Message:
         if phase := self._phases.end(int(message["id"])):
-            self._recorder.edge([(END, phase)], self._phases.current)
+            self._edge([(END, phase)], self._phases.current)
         return {}
 
     def _mark(self, message: Message, owner: int) -> Message:
         name, label = _names(message)
+        before, implicit = (self._phases.all_open(), self._marked), self._implicit
         ended, self._marked = self._marked and self._phases.end(self._marked.number), None
         if name:
             self._marked = self._open(name, label, SHELL, ended)
         elif ended:
-            self._recorder.edge([(END, ended)], self._phases.current)
+            self._edge([(END, ended)], self._phases.current)
+        else:
+            return {}
+        same = self._implicit is implicit
+        self._last_mark = Mark(*self._last_edge, *before) if same else ENDED_LOADING
+        return {}
+
+    def _undo(self, message: Message, owner: int) -> Message:
+        """Take the last mark back, as if it had not been."""
+        mark = self._last_mark
+        if isinstance(mark, str):
+            raise ValueError(mark)
+        try:
+            self._recorder.undo(mark)
+        except OSError as error:
+            raise ValueError(f"the run file cannot be rewritten: {error.strerror}") from None
+        self._phases.restore(mark.open_before)
+        self._marked, self._last_mark = mark.marked_before, NO_MARK
+        return {}
+
+    def _meter(self, message: Message, owner: int) -> Message:
+        reading, phase = hand_reading(message, self._meters), self._phases.current
+        self._recorder.edge([(reading.note, phase)], phase, reading)
         return {}
 
     def _note(self, message: Message, owner: int) -> Message:
@@ -128,6 +163,7 @@ class Conductor:
         if n := int(message.get("inferences") or 0):
             self._pages.add(n)
         self._close(self._phases.all_open())
+        self._forget_mark()
         self._recorder.note("command ended")
         self.command_pid = self._implicit = self._marked = None
         self._recorder.watch(None)
@@ -137,6 +173,9 @@ class Conductor:
     def _rows(self, message: Message, owner: int) -> Message:
         self._recorder.send_rows(float(message["rate_hz"]))
         return {}
+
+    def _sampling(self, message: Message, owner: int) -> Message:
+        return {"sampling": self._recorder.sampling()}
 
     def _stop(self, message: Message, owner: int) -> Message:
         self.stop(message)
@@ -154,14 +193,22 @@ class Conductor:
             self._phases.end(implicit.phase.number)
             edges.append((END, replace(implicit.phase, name=LOADING)))
         phase = self._phases.begin(name, label, owner, repeat)
-        self._recorder.edge([*edges, (BEGIN, phase)], phase)
+        self._edge([*edges, (BEGIN, phase)], phase)
         return phase
 
     def _close(self, phases: Sequence[Phase]) -> None:
         """End several phases at one reading, innermost first."""
         ended = [phase for phase in phases if self._phases.end(phase.number)]
         if ended:
-            self._recorder.edge([(END, phase) for phase in ended], self._phases.current)
+            self._edge([(END, phase) for phase in ended], self._phases.current)
+
+    def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
+        self._last_edge = self._recorder.edge(edges, then), edges, then
+        self._forget_mark()
+
+    def _forget_mark(self) -> None:
+        if self._last_mark != NO_MARK:
+            self._last_mark = NOT_THE_LAST
 
 
 def _names(message: Message) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recorders.by_hand import APPARENT
 from recorders.reduction import Reduction
 from recorders.spans import Span, mean_gauge
 
@@ -40,6 +41,7 @@ def find_flags(
         *_missing(everything, running),
         *_events(everything),
         *_notes(reduction),
+        *_by_hand(reduction, everything),
         *_windows(everything, periods_s),
         *_resolution(running, headline),
         *_drift(everything, headline),
@@ -116,6 +118,18 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
         ]
         if found:
             yield Flag(name, ", ".join(dict.fromkeys(found)), text)
+
+
+def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for channel in reduction.by_hand:
+        n = sum(channel in row.power_w for row in reduction.events)
+        text = f"energy from {n} reading{'s' * (n > 1)} by hand: their mean in a phase × its time"
+        running = [span for span in everything if span.phase == "running"]
+        if any(span.energy_j[channel] is None for span in running):
+            text += "; not every running phase was read"
+        if any(channel in r.power_w and r.event.endswith(APPARENT) for r in reduction.events):
+            text += "; volts × amperes alone are apparent power, the most that it can be"
+        yield Flag("manual", channel, text)
 
 
 def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:

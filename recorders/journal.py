@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from recorders import rows
 from recorders.clock import Clock
-from recorders.phases import Phase
+from recorders.phases import Phase, where_of
 from recorders.reduction import Reducer, Reduction
 from recorders.runfile import RunFile
+from recorders.undo import Mark, without
 from recorders.wire import Message
 
 
@@ -41,7 +43,7 @@ class Journal:
 
     def enter(self, phase: Phase | None) -> None:
         """Rows from now on belong to this phase."""
-        self._phase = (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
+        self._phase = where_of(phase)
         self._where = rows.where_text(*self._phase)
 
     def row(self, time_ns: int, event: str, count: int | None) -> rows.Row:
@@ -102,6 +104,21 @@ class Journal:
         if self._follows:
             self._send({"t": "renamed", "first_event": position[1]})
         self._reducer.rename_running_since(position[1])
+
+    def undo(self, mark: Mark) -> None:
+        """Take a mark back; see `recorders.undo`.
+
+        Raises OSError or ValueError where the file cannot be rewritten; nothing is changed then.
+        """
+        first_byte, first_event = mark.position
+        if self._file:
+            self._file.rewrite_since(first_byte, partial(without, mark))
+        self.enter(mark.phase_before)
+        self._reducer.undo(first_event, mark.note, self._phase)
+        if self._follows:
+            phase, label, repeat = self._phase
+            where = {"phase": phase, "label": label, "repeat": repeat}
+            self._send({"t": "undone", "first_event": first_event, "event": mark.note, **where})
 
     def close(self) -> None:
         """Write what can be written, and close the file."""

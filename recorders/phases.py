@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+
+from recorders.reduction import Where
 
 LOADING = "loading"
 RUNNING = "running"
@@ -20,6 +23,15 @@ class Phase:
     label: str
     repeat: int | None
     owner: int
+
+
+# An event at a reading of all counters, and the phase of its row.
+Edge = tuple[str, Phase | None]
+
+
+def where_of(phase: Phase | None) -> Where:
+    """Phase, label and repeat of the rows of a phase."""
+    return (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
 
 
 class Phases:
@@ -67,3 +79,7 @@ class Phases:
     def all_open(self) -> list[Phase]:
         """Every open phase, innermost first."""
         return list(reversed(self._open))
+
+    def restore(self, phases: Sequence[Phase]) -> None:
+        """Let exactly these be open, innermost first."""
+        self._open = list(reversed(phases))

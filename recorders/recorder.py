@@ -8,17 +8,19 @@ from dataclasses import asdict
 from typing import Any
 
 from recorders import rows
+from recorders.by_hand import HandReading
 from recorders.clock import Clock
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.meter import Feed
-from recorders.phases import Phase
+from recorders.phases import Edge, Phase
 from recorders.reduction import Reduction
 from recorders.runfile import RunFile
 from recorders.source import Reading, Source, WatchesCommand
 from recorders.summary import UPDATE_NOTE
 from recorders.ticker import Ticker
+from recorders.undo import Mark
 from recorders.wire import Message
 from recorders.worker import Result
 
@@ -32,7 +34,6 @@ WAKE_S = 0.5
 
 Send = Callable[[Message], None]
 Handler = Callable[[Request], Message]
-Edge = tuple[str, Phase]
 
 
 class Recorder:
@@ -50,6 +51,7 @@ class Recorder:
         send: Send,
         follows: bool = False,
     ) -> None:
+        self._layout = layout
         self._journal = Journal(layout, file, clock, send, follows)
         self._pages = pages
         self._inbox = inbox
@@ -129,8 +131,13 @@ class Recorder:
         self._journal.flush()
         self._flush_due_ns = now_ns + FLUSH_NS
 
-    def edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
-        """Read every counter now, write a row for each (event, phase); `then` owns what follows."""
+    def edge(
+        self, edges: Sequence[Edge], then: Phase | None, by_hand: HandReading | None = None
+    ) -> tuple[int, int]:
+        """Read every counter now, write a row for each (event, phase); `then` owns what follows.
+
+        `by_hand` goes into the same row. Returns the position of the first row.
+        """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
         deadline_s = time.monotonic() + EDGE_WAIT_S
@@ -153,6 +160,9 @@ class Recorder:
             self._fill(feed, result, row)
         for feed, result in results:
             self._take(feed, result, taken)
+        if by_hand:
+            row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
+        position = self._journal.position()
         for event, phase in edges:
             row.event = event
             self._journal.enter(phase)
@@ -163,6 +173,7 @@ class Recorder:
         for later in taken[1:]:
             self._journal.write(later)
         self._write_happened(row.time_ns)
+        return position
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
         """One close group of readings, and when it began."""
@@ -260,6 +271,10 @@ class Recorder:
         """Call what was running since then loading; see `RunFile.rename_running_since`."""
         self._finish_pending()
         self._journal.rename_running_since(position)
+
+    def undo(self, mark: Mark) -> None:
+        """Take a mark back, as if it had not been; raises OSError or ValueError where not."""
+        self._journal.undo(mark)
 
     def watch(self, pid: int | None) -> None:
         """Follow the processor time of the command's processes."""

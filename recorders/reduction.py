@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 
 GAUGES = ("cpu_util_pct", "command_cpu_pct", "cpu_temp_C")
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
+# Wall meters. A power of theirs without an energy beside it was read by hand.
+METER = "meter_"
+Where = tuple[str, str, int | None]
 
 
 @dataclass(slots=True)
 class EventRow:
-    """A row with an event; `energy_j` holds the energy columns that were read, by channel."""
+    """A row with an event; `energy_j` holds the energy columns that were read, by channel, and
+    `power_w` what was read by hand."""
 
     time_s: float
     event: str
@@ -26,6 +30,7 @@ class EventRow:
     repeat: int | None
     inferences: int | None
     energy_j: dict[str, float]
+    power_w: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -60,8 +65,20 @@ class Reduction:
 
     @property
     def energy_channels(self) -> list[str]:
-        """Channels with a `_J` column, in the order of the file."""
-        return [name.removesuffix("_J") for name in self.channels if name.endswith("_J")]
+        """Channels with a `_J` column, in the order of the file; a meter where it was ever read."""
+        names = [name.removesuffix("_J") for name in self.channels if name.endswith("_J")]
+        return [name for name in names if not name.startswith(METER) or self._was_read(name)]
+
+    @property
+    def by_hand(self) -> list[str]:
+        """Meters that were read by hand, in the order of the file."""
+        read = {channel for row in self.events for channel in row.power_w}
+        return [name for name in self.energy_channels if name in read]
+
+    def _was_read(self, channel: str) -> bool:
+        return bool(self.nearest.get(channel)) or any(
+            channel in row.energy_j or channel in row.power_w for row in self.events
+        )
 
 
 class Reducer:
@@ -74,6 +91,10 @@ class Reducer:
             for place, name in enumerate(columns)
             if name.endswith("_J")
         ]
+        self._meters = [
+            (columns.index(f"{meter}_J"), columns.index(f"{meter}_W"), meter)
+            for meter in meters(columns)
+        ]
         self._gauges = [(columns.index(name), name) for name in GAUGES if name in columns]
         self._due: list[tuple[int, str]] = []
         self._second = ""
@@ -85,7 +106,7 @@ class Reducer:
         time_text: str,
         cells: Sequence[str],
         event: str,
-        where: tuple[str, str, int | None],
+        where: Where,
         inferences: int | None,
     ) -> None:
         """Take one row, as text."""
@@ -111,6 +132,15 @@ class Reducer:
             if row.phase == "running":
                 row.phase = "loading"
 
+    def undo(self, first_event: int, event: str, where: Where) -> None:
+        """Take back the mark whose rows begin there; see `recorders.undo`."""
+        events = self.reduction.events
+        if len(events) > first_event + 1 and events[first_event + 1].event == BEGIN:
+            del events[first_event + 1]
+        events[first_event].event = event
+        for row in events[first_event:]:
+            row.phase, row.label, row.repeat = where
+
     def _take(self, item: tuple[int, str], time_text: str, cells: Sequence[str]) -> bool:
         place, name = item
         if not cells[place]:
@@ -124,11 +154,12 @@ class Reducer:
         time_text: str,
         cells: Sequence[str],
         event: str,
-        where: tuple[str, str, int | None],
+        where: Where,
         inferences: int | None,
     ) -> None:
         energy_j = {channel: float(cells[p]) for p, channel in self._energy if cells[p]}
-        row = EventRow(float(time_text), event, *where, inferences, energy_j)
+        power_w = {m: float(cells[w]) for j, w, m in self._meters if cells[w] and not cells[j]}
+        row = EventRow(float(time_text), event, *where, inferences, energy_j, power_w)
         self.reduction.events.append(row)
         if event in (BEGIN, END):
             for _, channel in self._energy:
@@ -140,6 +171,12 @@ class Reducer:
         if channel in self._last:
             time_text, value = self._last[channel]
             self.reduction.nearest.setdefault(channel, []).append((float(time_text), float(value)))
+
+
+def meters(columns: Sequence[str]) -> list[str]:
+    """Wall meters among the columns, which may be read by hand."""
+    names = [name.removesuffix("_J") for name in columns if name.endswith("_J")]
+    return [name for name in names if name.startswith(METER) and f"{name}_W" in columns]
 
 
 def energy_at(reduction: Reduction, channel: str, row: EventRow) -> tuple[float | None, bool]:

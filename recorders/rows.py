@@ -38,6 +38,10 @@ class Row:
         self.total_j = self.total_w = 0.0
         self.totals_j = self.totals_w = 0
 
+    def set_by_hand(self, place: int, power_w: float) -> None:
+        """Fill the `_W` of a pair whose `_J` stays empty: a point is no energy."""
+        self.cells[place + 1] = f"{power_w:.6f}"
+
     def set_energy(
         self, place: int, energy_j: float, power_w: float | None, in_total: bool
     ) -> None:

@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recorders.phases import LOADING, RUNNING
 
 PENDING_LIMIT_BYTES = 64 * 2**20
+# More than this is not rewritten: sampling would stand still for too long.
+REWRITE_LIMIT_BYTES = 32 * 2**20
 
 
 class RunFileExistsError(Exception):
@@ -74,6 +77,36 @@ class RunFile:
         on_disk = os.pread(self._descriptor, max(0, self._written - position), position)
         os.pwrite(self._descriptor, _renamed(on_disk), position)
         self._pending = bytearray(_renamed(bytes(self._pending)))
+
+    def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
+        """Replace the lines from `position` on by what `change` makes of them.
+
+        Raises OSError where they cannot be written, ValueError where they are too many or
+        `change` does; the file is then as it was.
+        """
+        if self.position - position > REWRITE_LIMIT_BYTES:
+            raise ValueError("too much has been recorded since")
+        if position >= self._written:
+            start = position - self._written
+            self._pending[start:] = change(bytes(self._pending[start:]))
+            return
+        self.flush()
+        old = os.pread(self._descriptor, self._written - position, position)
+        new = change(old)
+        try:
+            self._overwrite(position, new)
+        except OSError:
+            with contextlib.suppress(OSError):  # its place on the disk is still there
+                self._overwrite(position, old)
+            raise
+        self._written = position + len(new)
+
+    def _overwrite(self, position: int, data: bytes) -> None:
+        """Let the file end with `data` at `position`."""
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._descriptor, data[done:], position + done)
+        os.ftruncate(self._descriptor, position + len(data))
 
     def close(self) -> None:
         """Write what can be written and end the file at a whole row; counts rows that were lost."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from recorders.by_hand import HandReadings
 from recorders.reduction import BEGIN, END, GAP, LOST, RESET, EventRow, Reduction, energy_at
 
 SHORTEST_BLOCK_S = 0.5
@@ -17,6 +19,7 @@ class Span:
 
     `energy_j` has None where an edge was not read and could not be bridged; `bridged` names the
     channels with an edge between two readings; `inside` the phases that enclose this one.
+    `error_j` is the standard error of energies from readings by hand, None where it is unknown.
     """
 
     phase: str
@@ -30,6 +33,7 @@ class Span:
     inside: tuple[str, ...]
     finished: bool = True
     happened: list[tuple[str, str]] = field(default_factory=list)
+    error_j: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -42,7 +46,9 @@ def spans(reduction: Reduction) -> list[Span]:
     open_rows: list[EventRow] = []
     around: dict[int, list[EventRow]] = {}
     pairs: list[tuple[EventRow, EventRow, tuple[str, ...], bool]] = []
+    by_hand = HandReadings()
     for row in reduction.events:
+        by_hand.add(row, open_rows[-1] if open_rows else None)
         if row.event == BEGIN:
             around[id(row)] = list(open_rows)
             open_rows.append(row)
@@ -52,7 +58,8 @@ def spans(reduction: Reduction) -> list[Span]:
     for row in open_rows:
         inside = _enclosing(around[id(row)], open_rows)
         pairs.append((row, reduction.events[-1], inside, False))
-    found = [_span(reduction, *pair) for pair in pairs]
+    channels = reduction.energy_channels
+    found = [_span(reduction, channels, by_hand, *pair) for pair in pairs]
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
 
 
@@ -90,11 +97,22 @@ def _last_of(open_rows: list[EventRow], end: EventRow) -> EventRow | None:
 
 
 def _span(
-    reduction: Reduction, begin: EventRow, end: EventRow, inside: tuple[str, ...], finished: bool
+    reduction: Reduction,
+    channels: Sequence[str],
+    by_hand: HandReadings,
+    begin: EventRow,
+    end: EventRow,
+    inside: tuple[str, ...],
+    finished: bool,
 ) -> Span:
     energy_j: dict[str, float | None] = {}
+    error_j: dict[str, float | None] = {}
     bridged = set()
-    for channel in reduction.energy_channels:
+    for channel in channels:
+        if channel in by_hand.channels:
+            energy = by_hand.energy_j(channel, begin.time_s, end.time_s)
+            energy_j[channel], error_j[channel] = energy
+            continue
         first, first_read = energy_at(reduction, channel, begin)
         last, last_read = energy_at(reduction, channel, end)
         energy_j[channel] = None if first is None or last is None else last - first
@@ -120,4 +138,5 @@ def _span(
         inside,
         finished,
         happened,
+        error_j,
     )

@@ -5,8 +5,9 @@
     marginal = (E_running - P_armed * t_running) / n
 
 ± is, for one run, what the instrument and the baseline leave open: one counter update of energy
-at the edges (P * T), and the standard error of the baseline power times the running time. Over
-two or more repeats it is the half-width of the 95 % interval of the mean (Student's t).
+at the edges (P * T), and the standard error of the baseline power times the running time. For a
+meter that is read by hand it is the standard error of its readings times the time. Over two or
+more repeats it is the half-width of the 95 % interval of the mean (Student's t).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recorders.flags import Flag, find_flags, negative_differences
-from recorders.reduction import Reduction
+from recorders.reduction import METER, Reduction
 from recorders.source import Origin
 from recorders.spans import Span, block_powers_w, spans
 from recorders.stats import interval95, stdev
@@ -165,7 +166,7 @@ def update_periods_s(reduction: Reduction) -> dict[str, float]:
 
 def origin(channel: str) -> Origin:
     """Where a channel's numbers come from, told by its name."""
-    kinds: dict[str, Origin] = {"est_": "estimated", "sim_": "simulated", "meter_": "manual"}
+    kinds: dict[str, Origin] = {"est_": "estimated", "sim_": "simulated", METER: "manual"}
     return next((kind for head, kind in kinds.items() if channel.startswith(head)), "measured")
 
 
@@ -177,11 +178,8 @@ class _Arithmetic:
         self._periods = update_periods_s(reduction)
         self._idle = _outermost(everything, "idle")
         self._armed = _outermost(everything, "armed")
-        self._parts = [
-            name
-            for name in reduction.energy_channels
-            if name.startswith(("package", "dram", "gpu"))
-        ]
+        self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
+        self._parts = [c for c in self._channels if c.startswith(("package", "dram", "gpu"))]
 
     def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
         seconds = _seconds(running)
@@ -194,10 +192,7 @@ class _Arithmetic:
             seconds,
             n or None,
             n / seconds if n and seconds > 0 else None,
-            {
-                channel: self._domain(channel, running, n or None)
-                for channel in self._reduction.energy_channels
-            },
+            {channel: self._domain(channel, running, n or None) for channel in self._channels},
         )
 
     def _counted_beside(self, running: Sequence[Span]) -> int:
@@ -243,6 +238,7 @@ class _Arithmetic:
         self, channel: str, total: Value, seconds: float, n: int | None, base: Sequence[Span]
     ) -> Value | None:
         """Energy per inference beyond that of a baseline."""
+        base = [span for span in base if span.energy_j.get(channel) is not None]
         base_w = mean_power_w(base, channel)
         if base_w is None or not n:
             return None
@@ -254,12 +250,17 @@ class _Arithmetic:
         return _per(n, Value(total.value - base_w * seconds, plus_minus))
 
     def _edges_j(self, channel: str, windows: Sequence[Span]) -> float | None:
-        """One counter update of energy (P * T) per window and part, added in quadrature.
+        """One counter update of energy (P * T) per window and part, added in quadrature; for a
+        meter that is read by hand the errors of its readings.
 
         None for an estimate: its error is that of its model, which is not known.
         """
         if origin(channel) == "estimated":
             return None
+        if channel in self._by_hand:
+            errors_j = [span.error_j.get(channel) for span in windows]
+            known = [error_j for error_j in errors_j if error_j is not None]
+            return math.hypot(*known) if len(known) == len(errors_j) else None
         steps_j = [
             (mean_power_w(windows, part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S)
             for part in (self._parts if channel == "total" else [channel])
@@ -267,7 +268,12 @@ class _Arithmetic:
         return math.hypot(*steps_j) * math.sqrt(len(windows))
 
     def _noise_w(self, channel: str, base: Sequence[Span]) -> float | None:
-        """Standard error of a baseline's mean power, from its seconds; None for under three."""
+        """Standard error of a baseline's mean power, from its seconds; None for under three.
+
+        By hand it is 0: what its readings leave open is `_edges_j`.
+        """
+        if channel in self._by_hand:
+            return 0.0
         powers = [p for span in base for p in block_powers_w(self._reduction, channel, span)]
         return stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
 
@@ -386,7 +392,7 @@ def _over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Re
 
 
 def _headline(channels: Sequence[str]) -> str | None:
-    for head in ("total", "est_", "sim_", "meter_", "psys"):
+    for head in ("total", "est_", "sim_", "psys", METER):
         for channel in channels:
             if channel.startswith(head):
                 return channel

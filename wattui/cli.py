@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running
 EPILOG = """\
 examples:
   wattui
+  wattui --replay run.csv --speed 10
   wattui --headless --csv run.csv -- python infer.py
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
@@ -80,6 +82,10 @@ def _main(arguments: list[str]) -> int:
 
         print(shtab.complete(_whole_parser(), options.completion))  # noqa: T201  stdout is data
         return 0
+    if options.web:
+        from wattui.web import serve
+
+        return serve.main([a for a in own if a != "--web"], options.port)
     if not options.headless:
         from wattui.tui import start
 
@@ -111,6 +117,29 @@ def main_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattui {__version__}")
     parser.add_argument("--headless", action="store_true", help="record without the dashboard")
+    shown = parser.add_argument_group("dashboard")
+    shown.add_argument("--replay", metavar="FILE", help="play a run file back")
+    shown.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help="how fast: 10, 0.5, or max (default: 1)",
+    )
+    shown.add_argument(
+        "--theme",
+        choices=("dark", "light", "high-contrast", "colour-blind"),
+        help="colours (default: dark)",
+    )
+    shown.add_argument("--ascii", action="store_true", default=None, help="draw in ASCII alone")
+    shown.add_argument(
+        "--web",
+        action="store_true",
+        help="serve the dashboard to a browser on this machine: needs wattui[web]",
+    )
+    shown.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="port for --web (default: 8000)"
+    )
     out = parser.add_argument_group("recording")
     out.add_argument(
         "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
@@ -183,6 +212,14 @@ def main_parser() -> argparse.ArgumentParser:
         help="print a completion script for this shell",
     )
     return parser
+
+
+def _speed(text: str) -> float:
+    """A factor above 0; `max` is as fast as it goes."""
+    speed = math.inf if text == "max" else float(text)
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return speed
 
 
 def _whole_parser() -> argparse.ArgumentParser:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 
 ENVIRONMENT = "WATTUI_CONFIG"
+DAY_S = 86_400.0
+
+Units = Literal["auto", "J", "mJ", "Wh"]
+Theme = Literal["dark", "light", "high-contrast", "colour-blind"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration file may say, with the built-in defaults."""
+    """What the configuration file may say, with the built-in defaults.
+
+    `graphs` are the titles of those shown first; `meter` is the name of the wall meter's channel,
+    empty for none.
+    """
 
     rate_hz: float = 10.0
     idle_s: float = 10.0
@@ -24,6 +36,28 @@ class Settings:
     estimate: bool = True
     tdp_w: float | None = None
     all_gpus: bool = False
+    meter: str = "wall"
+    graphs: tuple[str, ...] = ()
+    units: Units = "auto"
+    theme: Theme = "dark"
+    ascii: bool = False
+    screen_hz: float = 4.0
+
+
+CHOICES: Mapping[str, tuple[str, ...]] = {"units": get_args(Units), "theme": get_args(Theme)}
+# Least and most of each number, and the unit.
+RANGES = {
+    "rate_hz": (MIN_RATE_HZ, MAX_RATE_HZ, "Hz"),
+    "idle_s": (0.0, DAY_S, "seconds"),
+    "idle_after_s": (0.0, DAY_S, "seconds"),
+    "cooldown_s": (0.0, DAY_S, "seconds"),
+    "tdp_w": (1.0, 10_000.0, "W"),
+    "screen_hz": (1.0, 10.0, "Hz"),
+}
+NAMES = tuple(field.name for field in fields(Settings))
+TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.default, bool))
+# The name becomes part of a column's.
+_METER = re.compile(r"[A-Za-z0-9_]{0,40}")
 
 
 def config_path() -> Path:
@@ -37,51 +71,113 @@ def config_path() -> Path:
 
 def load(path: Path) -> Settings:
     """Settings of a file; the defaults where there is none. Raises UsageError."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}): mend or remove it") from None
+    text = _text(path)
     import tomllib
 
     try:
         return merged(Settings(), tomllib.loads(text), str(path))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML ({error}): mend or remove it") from None
+        raise _not_toml(path, error) from None
 
 
-def merged(settings: Settings, given: dict[str, Any], where: str) -> Settings:
-    """Settings with the given keys put in; raises UsageError for unknown keys and wrong types."""
-    kinds = {
-        field.name: bool if isinstance(field.default, bool) else float for field in fields(Settings)
-    }
+def merged(settings: Settings, given: Mapping[str, Any], where: str) -> Settings:
+    """Settings with the given keys put in; raises UsageError for unknown keys and wrong values."""
+    values: dict[str, Any] = {}
     for key, value in given.items():
-        if key not in kinds:
-            known = ", ".join(sorted(kinds))
-            raise UsageError(f"{where}: unknown key {key!r}: use one of {known}")
-        good = isinstance(value, bool) if kinds[key] is bool else _is_number(value)
-        if not good:
-            wanted = "true or false" if kinds[key] is bool else "a number"
-            raise UsageError(f"{where}: {key} = {value!r}: give {wanted}")
-    return checked(replace(settings, **given), where)
+        if key not in NAMES:
+            near = difflib.get_close_matches(key, NAMES, 1, 0.5)
+            known = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(NAMES))}"
+            raise UsageError(f"{where}: unknown key {key!r}: {known}")
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return checked(replace(settings, **values), where)
 
 
 def checked(settings: Settings, where: str) -> Settings:
-    """The settings, if every value is in its range; raises UsageError."""
-    if not MIN_RATE_HZ <= settings.rate_hz <= MAX_RATE_HZ:
-        raise UsageError(
-            f"{where}: a rate of {settings.rate_hz:g} Hz cannot be recorded: "
-            f"give {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g}"
-        )
-    for name in ("idle_s", "idle_after_s", "cooldown_s"):
+    """The settings, if every value is of its kind and in its range; raises UsageError."""
+    for name in NAMES:
         value = getattr(settings, name)
-        if not 0 <= value <= 86_400:
-            raise UsageError(f"{where}: {name} = {value:g}: give 0 to 86400 seconds")
-    if settings.tdp_w is not None and not 0 < settings.tdp_w <= 10_000:
-        raise UsageError(f"{where}: a TDP of {settings.tdp_w:g} W: give 1 to 10000")
+        if wrong := refusal(name, value):
+            shown = list(value) if isinstance(value, tuple) else value
+            raise UsageError(f"{where}: {name} = {shown!r}: {wrong}")
     return settings
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def refusal(name: str, value: object) -> str | None:
+    """What a setting must be, where this value cannot be one; None where it can."""
+    if name in TRUTHS:
+        return None if isinstance(value, bool) else "give true or false"
+    if name in CHOICES:
+        return None if value in CHOICES[name] else f"give one of {', '.join(CHOICES[name])}"
+    if name == "meter":
+        good = isinstance(value, str) and _METER.fullmatch(value) is not None
+        return None if good else "give a name of letters, digits and underscores, or nothing"
+    if name == "graphs":
+        good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
+        return None if good else "give a list of titles"
+    return _number_refusal(name, value)
+
+
+def save(path: Path, changes: Mapping[str, Any]) -> None:
+    """Write changed settings into the file, whose other lines stay; None takes a key out.
+
+    Raises UsageError where the file is not TOML or cannot be written; it is then as it was.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(_text(path))
+    except TOMLKitError as error:
+        raise _not_toml(path, error) from None
+    for key, value in changes.items():
+        if value is None:
+            document.pop(key, None)
+        else:
+            document[key] = list(value) if isinstance(value, tuple) else value
+    try:
+        _replace(path.resolve(), tomlkit.dumps(document))
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}): mend its permissions, or name another "
+            f"file in {ENVIRONMENT}"
+        ) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}): mend or remove it") from None
+
+
+def _not_toml(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path} is not TOML ({error}): mend or remove it")
+
+
+def _number_refusal(name: str, value: object) -> str | None:
+    if name == "tdp_w" and value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return "give a number"
+    least, most, unit = RANGES[name]
+    return None if least <= value <= most else f"give {least:g} to {most:g} {unit}"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put the text in the file's place, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recorders.client import Client, Config, RecorderError
@@ -84,31 +84,30 @@ def _source(
     return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": readings}
 
 
-def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a report says, in lines of Rich's markup."""
     from rich.markup import escape
 
-    console = Console()
     host, late = report["host"], report["lateness_ms"]
-    console.print(
-        f"[bold]{host['processor'] or host['system']}[/]  [dim]{host['system']}[/]", highlight=False
-    )
-    for line in _source_lines(report["sources"]):
-        console.print(line, highlight=False, soft_wrap=True)
+    machine, system = escape(host["processor"] or host["system"]), escape(host["system"])
+    yield f"[bold]{machine}[/]  [dim]{system}[/]"
+    yield from _source_lines(report["sources"])
     for refusal in report["missing"]:
-        console.print(
-            f"\n[bold red]✗[/] [bold]{escape(refusal['source'])}[/]  {escape(refusal['reason'])}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        source, reason = escape(refusal["source"]), escape(refusal["reason"])
+        yield f"\n[bold red]✗[/] [bold]{source}[/]  {reason}"
         if refusal["remedy"]:
-            console.print("  mend it with:", style="dim")
-            console.print(f"  {refusal['remedy']}", markup=False, highlight=False, soft_wrap=True)
+            yield "[dim]  mend it with:[/]"
+            yield f"  {escape(refusal['remedy'])}"
     late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
-    for line in (
-        f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}",
-        f"[dim]settings   {report['config']}",
-    ):
+    yield f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}[/]"
+    yield f"[dim]settings   {escape(report['config'])}[/]"
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for line in lines(report):
         console.print(line, highlight=False, soft_wrap=True)
 
 

@@ -20,7 +20,9 @@ from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
 from wattui.matching import Matcher, compile_pattern
 from wattui.progress import Progress
+from wattui.run_names import suggested
 from wattui.signals import Signals, taken
+from wattui.stages import Rest, stages
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)
@@ -77,7 +79,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
     phase = compile_pattern("--phase-match", options.phase_match)
     if options.csv == "":
         raise UsageError("--csv has an empty name: give one, or leave it out")
-    csv = Path(options.csv or time.strftime("wattui-%Y%m%d-%H%M%S.csv"))
+    csv = Path(options.csv) if options.csv else suggested()
     if csv.suffix == ".json":
         raise UsageError(f"--csv {csv}: its summary would have the same name: end it in .csv")
     return Job(
@@ -143,29 +145,24 @@ class Headless:
         return self._report(done)
 
     def _record(self) -> None:
-        job, settings = self._job, self._job.settings
-        self._rest("idle", settings.idle_s, "idle baseline")
-        for repeat in range(1, job.repeats + 1):
+        settings = self._job.settings
+        for stage in stages(
+            settings.idle_s, self._job.repeats, settings.cooldown_s, settings.idle_after_s
+        ):
             if self._ended_by is not None:
                 return
-            if repeat > 1:
-                self._rest("cooldown", settings.cooldown_s, f"cool-down before repeat {repeat}")
-            if self._ended_by is None:
-                self._run_command(repeat if job.repeats > 1 else None)
-        if self._ended_by is None and settings.idle_after_s:
-            self._rest("cooldown", settings.cooldown_s, "cool-down")
-        if self._ended_by is None:
-            self._rest("idle", settings.idle_after_s, "idle after")
+            if isinstance(stage, Rest):
+                self._rest(stage)
+            else:
+                self._run_command(stage.repeat)
 
-    def _rest(self, phase: str, seconds: float, title: str) -> None:
+    def _rest(self, rest: Rest) -> None:
         """Let the machine be for a while; a signal to end cuts it short."""
-        if seconds <= 0:
-            return
-        client = self._client
-        number = client.request(do="begin", phase=phase)["id"]
+        client, seconds = self._client, rest.seconds
+        number = client.request(do="begin", phase=rest.phase)["id"]
         client.request(do="rows", rate_hz=ROWS_HZ)
         begun = time.monotonic()
-        with self._progress.bar(title, seconds) as bar:
+        with self._progress.bar(rest.title, seconds) as bar:
             while (left_s := begun + seconds - time.monotonic()) > 0:
                 if info := self._signals.sleep(min(left_s, 1 / ROWS_HZ)):
                     self._end_by(info.si_signo)

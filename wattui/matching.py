@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from wattui.errors import UsageError
 
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LONGEST_LINE = 65536
 
@@ -46,7 +46,7 @@ class Matcher:
         """Requests from one line."""
         if not line:
             return
-        text = _ESCAPES.sub("", line.decode(errors="replace"))
+        text = ESCAPES.sub("", line.decode(errors="replace"))
         if self.phase and (found := self.phase.search(text)):
             named = found.groupdict()
             yield {

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
+Units = Literal["auto", "J", "mJ", "Wh"]
+
+_JOULES: dict[str, tuple[float, str]] = {"J": (1.0, "J"), "mJ": (1e-3, "mJ"), "Wh": (3600.0, "Wh")}
 _PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 
 
@@ -15,6 +19,14 @@ def prefix_for(values: Sequence[float | None]) -> tuple[float, str]:
         if largest >= factor * 0.9995:
             return factor, name
     return (1.0, "") if largest == 0 else _PREFIXES[-1]
+
+
+def energy_unit(values_j: Sequence[float | None], units: Units = "auto") -> tuple[float, str]:
+    """Joules of the unit to show energies in, and its name; `auto` suits the largest of them."""
+    if units in _JOULES:
+        return _JOULES[units]
+    factor, prefix = prefix_for(values_j)
+    return factor, f"{prefix}J"
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +21,29 @@ FIGURES = (
 )
 # Where something is measured, only what is missing beside it is told.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
+MOST_COLUMNS = 1000
 _STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
+
+
+class Fitting:
+    """The first of several tables that is whole in the width there is, or the last of them."""
+
+    def __init__(self, *tables: Table | None) -> None:
+        self._tables = [table for table in tables if table is not None]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table that fits."""
+        unbounded = options.update(max_width=MOST_COLUMNS)
+        for table in self._tables[:-1]:
+            if Measurement.get(console, unbounded, table).maximum <= options.max_width:
+                yield table
+                return
+        yield self._tables[-1]
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """As wide as the narrowest, or as the widest."""
+        widths = [Measurement.get(console, options, table) for table in self._tables]
+        return Measurement(widths[-1].minimum, max(width.maximum for width in widths))
 
 
 def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
@@ -30,10 +53,7 @@ def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
     if command.get("exit_statuses"):
         statuses = {status for status in command["exit_statuses"] if status}
         subtitle += f" · exit {max(statuses) if statuses else 0}"
-    parts: list[Any] = [*summary_parts(run["summary"]), _sampling_line(run)]
-    measured = any(_is_power(c) for source in run["sources"] for c in source["channels"])
-    told = [m for m in run["missing"] if not measured or m["source"] not in WHOLE_SOURCES]
-    parts[-1:-1] = list(_missing_lines(told))
+    parts = [*summary_parts(run["summary"]), *method_parts(run)]
     _print(console, " ".join(command.get("argv", [])), subtitle, parts)
 
 
@@ -48,11 +68,14 @@ def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
     if running:
         yield _headline(summary)
         yield _power_table(running)
-        if table := _inference_table(running):
-            yield table
+        if table := _inference_table(running, True):
+            yield Fitting(table, _inference_table(running, False))
         groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
         if groups and summary["headline"]:
-            yield _groups_table(groups, summary["headline"])
+            yield Fitting(
+                _groups_table(groups, summary["headline"], True),
+                _groups_table(groups, summary["headline"], False),
+            )
         if repeated := _repeated_line(summary):
             yield repeated
         if (summary["differences"] or summary["sums"]) and summary["headline"]:
@@ -62,6 +85,17 @@ def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
         yield Text.assemble(
             ("! ", "bold yellow"), (f"{flag['name']}{where}", "bold"), f"  {flag['text']}"
         )
+
+
+def method_parts(run: dict[str, Any]) -> Iterator[Text]:
+    """What is missing and what mends it, and how it was measured, as far as it is known."""
+    sources = run.get("sources", [])
+    measured = any(_is_power(channel) for source in sources for channel in source["channels"])
+    for refusal in run.get("missing", []):
+        if not measured or refusal["source"] not in WHOLE_SOURCES:
+            yield _missing_line(refusal)
+    if run.get("sampling"):
+        yield _sampling_line(run)
 
 
 def _many(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -104,14 +138,14 @@ def _power_table(running: dict[str, Any]) -> Table:
     return table
 
 
-def _inference_table(running: dict[str, Any]) -> Table | None:
+def _inference_table(running: dict[str, Any], errors: bool) -> Table | None:
     domains = running["domains"]
     factor, prefix, titles = _per_inference(domains.values())
     if not titles:
         return None
     table = _table(f"{prefix}J per inference", *titles)
     for channel, domain in domains.items():
-        cells = [_figure(domain, key, factor) for _, key in FIGURES]
+        cells = [_figure(domain, key, factor, errors) for _, key in FIGURES]
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -128,7 +162,7 @@ def _name(channel: str, domain: dict[str, Any]) -> Text:
     return name if domain["origin"] == "measured" else name.append(f" ({domain['origin']})")
 
 
-def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
+def _groups_table(groups: list[dict[str, Any]], channel: str, errors: bool) -> Table:
     factor, prefix, titles = _per_inference(group["domains"][channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
     table = _table(f"running, {channel}", "s", "inf/s", "W", *titles)
@@ -136,7 +170,7 @@ def _groups_table(groups: list[dict[str, Any]], channel: str) -> Table:
         domain = group["domains"][channel]
         cells = [number(group["seconds"]), number(group["inferences_per_s"])]
         cells.append(number(domain["running_w"]))
-        cells += [_figure(domain, key, factor) for _, key in FIGURES] if titles else []
+        cells += [_figure(domain, key, factor, errors) for _, key in FIGURES] if titles else []
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
@@ -182,11 +216,13 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _figure(domain: dict[str, Any], key: str, factor: float) -> str:
+def _figure(domain: dict[str, Any], key: str, factor: float, errors: bool = True) -> str:
     """A figure with its ±; `± ?` where a baseline was too short to tell its noise."""
     value = domain[key]
     if value is None:
         return "–"
+    if not errors:
+        return number(value["value"] / factor)
     figure = with_uncertainty(value["value"], value["plus_minus"], factor)
     unknown = value["plus_minus"] is None and domain["origin"] != "estimated"
     return f"{figure} ± ?" if unknown else figure
@@ -208,22 +244,24 @@ def _sampling_line(run: dict[str, Any]) -> Text:
     )
 
 
-def _missing_lines(missing: list[dict[str, str]]) -> Iterator[Text]:
-    for refusal in missing:
-        text = Text.assemble(("– ", "dim"), (refusal["source"], "bold"), f"  {refusal['reason']}")
-        if refusal["remedy"]:
-            text.append(f"\n  mend: {refusal['remedy']}", "dim")
-        yield text
+def _missing_line(refusal: dict[str, str]) -> Text:
+    text = Text.assemble(("– ", "dim"), (refusal["source"], "bold"), f"  {refusal['reason']}")
+    if refusal["remedy"]:
+        text.append(f"\n  mend: {refusal['remedy']}", "dim")
+    return text
 
 
 def _is_power(channel: dict[str, Any]) -> bool:
     return channel["unit"] in ("J", "W") and channel["origin"] == "measured"
 
 
+TABLES = (Table, Fitting)
+
+
 def _print(console: Console, title: str, subtitle: str, parts: list[Any]) -> None:
     spaced: list[Any] = []
     for part in parts:
-        if spaced and (isinstance(part, Table) or isinstance(spaced[-1], Table)):
+        if spaced and (isinstance(part, TABLES) or isinstance(spaced[-1], TABLES)):
             spaced.append(Text())
         spaced.append(part)
     console.print(

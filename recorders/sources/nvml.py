@@ -21,6 +21,8 @@ LIBRARY = "libnvidia-ml.so.1"
 LOOK_S = 1.5
 LOOK_CHANGES = 9
 SHORTEST_PERIOD_S = 0.01
+# Counters move every 20 to 100 ms: over less than this, one step more or less would be a spike.
+POWER_OVER_S = 0.09
 
 Clock = Callable[[], int]
 Read = Callable[[], float]
@@ -137,7 +139,14 @@ class Nvml:
         mig = ("mig",) if device.via_mig else ()
         offers: list[tuple[Channel, Read]] = [
             (
-                Channel(gpu, "J", in_total=True, always_moves=True, remarks=mig),
+                Channel(
+                    gpu,
+                    "J",
+                    in_total=True,
+                    always_moves=True,
+                    settle_s=POWER_OVER_S,
+                    remarks=mig,
+                ),
                 lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) * 1e-3,
             ),
             (

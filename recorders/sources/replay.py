@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from recorders.reduction import METER
 from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS
 from recorders.source import Channel, Gone, Reading
 from recorders.summary import origin
@@ -94,6 +95,9 @@ def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns
                 if place < len(row) and row[place]:
                     times.append(float(row[0]))
                     values.append(float(row[place]))
+    for place in [p for p, channel in wanted.items() if channel.name.startswith(METER)]:
+        if not series[place][0]:  # it was read by hand: there are points alone
+            del wanted[place], series[place]
     return Replay(list(wanted.values()), list(series.values()), speed, clock)
 
 

@@ -106,7 +106,7 @@ class Terminal:
 class Tmux:
     """A tmux server of its own with one shell in it."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, rows: int = 24, columns: int = 80) -> None:
         self._socket = str(place.temporary / "tmux")
         self._place = place
         self._tmux(
@@ -115,9 +115,9 @@ class Tmux:
             "new-session",
             "-d",
             "-x",
-            "80",
+            str(columns),
             "-y",
-            "24",
+            str(rows),
             "env",
             "PS1=> ",
             "sh",
@@ -144,6 +144,15 @@ class Tmux:
 
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p", "-J")
+
+    def until_shown(self, text: str, bound_s: float = 15.0) -> str:
+        """Wait for a text on the screen; returns the whole screen."""
+        try:
+            until(lambda: text in self.screen(), repr(text), bound_s)
+        except TimeoutError as error:
+            error.add_note(self.screen())
+            raise
+        return self.screen()
 
     def kill_session(self) -> None:
         self._tmux("kill-session")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import time
 
 import pytest
+
+from recorders.client import Client, Config
+from recorders.wire import Message
+from wattui.tui.live import Live
 
 from .running import (
     WATTUI,
@@ -158,3 +164,90 @@ def test_rubbish_in_the_pipe_of_marks_disturbs_nothing(place: Place) -> None:
     assert place.record(*SIMULATED, command=shell(script)).status == 3
     assert place.rows()
     assert place.run_json()["status"] == "finished"
+
+
+ASK = (
+    "import json, os, socket, sys\n"
+    "link = socket.socket(socket.AF_UNIX)\n"
+    "link.connect(os.environ['WATTUI_RUN'] + '/socket')\n"
+    "for line in sys.argv[1:]:\n"
+    " link.sendall(line.encode() + b'\\n')\n"
+    " print(link.makefile().readline(), end='', flush=True)\n"
+)
+
+
+def test_any_program_may_take_the_last_mark_back(place: Place) -> None:
+    asked = [
+        {"do": "mark", "phase": "mine", "label": 'a, "b"'},
+        {"do": "mark", "phase": "mistake"},
+        {"do": "undo"},
+        {"do": "undo"},
+        {"do": "meter", "name": "wall", "power_w": 1},
+    ]
+    command = python(ASK, *map(json.dumps, asked))
+    answers = place.record(*SIMULATED, command=command).out.decode().splitlines()
+    errors = [json.loads(answer).get("error") for answer in answers]
+    assert errors[:3] == [None] * 3
+    assert errors[3] == "undo: there is no mark to take back"
+    assert "no meter 'wall'" in errors[4]
+    rows = place.rows()
+    assert edges(rows) == [
+        ("begin", "running", ""),
+        ("begin", "mine", 'a, "b"'),
+        ("end", "mine", 'a, "b"'),
+        ("end", "running", ""),
+    ]
+    assert events(rows, "note:undone ") == ["mark mistake"]
+
+
+def test_after_an_undo_and_readings_by_hand_every_summary_is_the_same(place: Place) -> None:
+    messages: list[Message] = []
+    config = Config(
+        csv=place.csv,
+        rate_hz=50.0,
+        estimate=False,
+        simulate=True,
+        follow=True,
+        meters=["wall"],
+    )
+    client = Client(config, messages.append)
+    live = Live(client.wait_ready()["columns"])
+    client.request(do="rows", rate_hz=10.0)
+    for message in (
+        {"do": "mark", "phase": "idle"},
+        {"do": "meter", "name": "wall", "power_w": 50.1},
+        {"do": "mark", "phase": "running", "label": 'b "1", wide'},
+        {"do": "undo"},
+        {"do": "mark", "phase": "running", "label": "b1"},
+        {"do": "count", "n": 10},
+        {"do": "meter", "name": "wall", "voltage_v": 230.1, "current_a": 0.4485},
+        {"do": "meter", "name": "wall", "power_w": 101.7},
+        {"do": "mark", "phase": ""},
+    ):
+        time.sleep(0.06)
+        assert "error" not in client.request(**message)
+    own = client.finish()["run"]["summary"]
+    for message in messages:
+        if message["t"] in ("row", "event", "renamed", "undone"):
+            live.take(message)
+    shown = place.run([*WATTUI, "summary", "--json", str(place.csv)])
+    assert json.loads(shown.out) == own == json.loads(json.dumps(live.summary()))
+    assert place.run_json()["summary"] == own
+    rows = place.rows()
+    assert edges(rows) == [
+        ("begin", "idle", ""),
+        ("end", "idle", ""),
+        ("begin", "running", "b1"),
+        ("end", "running", "b1"),
+    ]
+    assert events(rows, "note:undone ") == ['mark running b "1", wide']
+    assert "wall 103.2 W (230.1 V × 0.4485 A, power factor not known)" in events(
+        rows, "note:meter "
+    )
+    running = own["running"]
+    assert running["inferences"] == 10
+    wall = running["domains"]["meter_wall"]
+    assert wall["origin"] == "manual"
+    assert wall["idle_w"] == pytest.approx(50.1)
+    assert wall["running_w"] == pytest.approx((230.1 * 0.4485 + 101.7) / 2, abs=1e-6)
+    assert "manual" in [flag["name"] for flag in own["flags"]]

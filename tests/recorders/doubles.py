@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorders import by_hand
 from recorders.clock import Clock
 from recorders.conductor import Conductor
 from recorders.inbox import FRONT_END, Inbox, Request
@@ -154,9 +155,11 @@ class Rig:
         sources: Sequence[ScriptedSource],
         rate_hz: float = 10.0,
         follows: bool = False,
+        meters: Sequence[str] = (),
     ) -> None:
         self.clock = clock
-        self.layout = Layout([channel for source in sources for channel in source.channels()])
+        read = [channel for source in sources for channel in source.channels()]
+        self.layout = Layout([*read, *by_hand.channels(meters)])
         self.path = directory / "run.csv"
         self.sent: list[Message] = []
         self.inbox = ScheduledInbox(clock)
@@ -173,7 +176,7 @@ class Rig:
             self.sent.append,
             follows,
         )
-        self.conductor = Conductor(self.recorder, self.pages)
+        self.conductor = Conductor(self.recorder, self.pages, meters)
 
     def at(self, time_s: float, owner: int = FRONT_END, **message: object) -> None:
         self.inbox.at(self.clock.start_ns + round(time_s * 1e9), owner, message)
@@ -205,8 +208,11 @@ def event(
     label: str = "",
     repeat: int | None = None,
     n: int | None = None,
+    power_w: Mapping[str, float] | None = None,
 ) -> EventRow:
-    return EventRow(time_s, what, phase, label, repeat, n, dict(energy_j or {}))
+    return EventRow(
+        time_s, what, phase, label, repeat, n, dict(energy_j or {}), dict(power_w or {})
+    )
 
 
 def reduction(

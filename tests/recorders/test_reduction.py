@@ -84,6 +84,42 @@ def test_running_event_rows_become_loading_from_the_place_on() -> None:
     assert [row.phase for row in reducer.reduction.events] == ["running", "loading", "idle"]
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_undone_mark_is_a_note_in_the_phase_before_it(ended: bool) -> None:
+    reducer = Reducer(["package0_J"])
+    before, after = ("idle", "", 2), ("running", "b1", None)
+    reducer.add("1.0", ["1.0"], "begin", before, None)
+    if ended:
+        reducer.add("2.0", ["2.0"], "end", before, None)
+    reducer.add("2.0", ["2.0"], "begin", after, None)
+    reducer.add("3.0", ["3.0"], "note:x", after, None)
+    reducer.undo(1, "note:undone mark running b1", before)
+    assert [(row.time_s, row.event) for row in reducer.reduction.events] == [
+        (1.0, "begin"),
+        (2.0, "note:undone mark running b1"),
+        (3.0, "note:x"),
+    ]
+    assert {(row.phase, row.label, row.repeat) for row in reducer.reduction.events} == {before}
+
+
+def test_readings_by_hand_are_kept_and_make_the_meter_a_channel() -> None:
+    reducer = Reducer(["package0_J", "meter_wall_J", "meter_wall_W"])
+    reducer.add("1.0", ["1.0", "", ""], "begin", ("running", "", None), None)
+    assert reducer.reduction.energy_channels == ["package0"]
+    reducer.add("2.0", ["2.0", "", "103.2"], "note:meter wall", ("running", "", None), None)
+    assert [row.power_w for row in reducer.reduction.events] == [{}, {"meter_wall": 103.2}]
+    assert reducer.reduction.energy_channels == ["package0", "meter_wall"]
+    assert reducer.reduction.by_hand == ["meter_wall"]
+
+
+def test_a_meter_with_an_energy_of_its_own_is_not_read_by_hand() -> None:
+    reducer = Reducer(["meter_wall_J", "meter_wall_W"])
+    reducer.add("1.0", ["0.0", ""], "begin", ("running", "", None), None)
+    reducer.add("2.0", ["103.2", "103.2"], "end", ("running", "", None), None)
+    assert reducer.reduction.energy_channels == ["meter_wall"]
+    assert reducer.reduction.by_hand == []
+
+
 def test_energy_read_on_the_row_is_taken_as_it_is() -> None:
     row = event(5.0, "begin", energy_j={"package0": 42.0})
     assert energy_at(reduction([row]), "package0", row) == (42.0, True)

@@ -88,6 +88,12 @@ def test_origins_are_those_of_the_recording(tmp_path: Path) -> None:
     ]
 
 
+def test_a_meter_that_was_read_by_hand_is_not_played_back_as_a_curve(tmp_path: Path) -> None:
+    columns = "package0_J,package0_W,meter_wall_J,meter_wall_W"
+    source = open_replay(write_run(tmp_path / "a.csv", columns, "0.0,1,2,,103.2"))
+    assert [channel.name for channel in source.channels()] == ["package0"]
+
+
 def test_another_kind_of_table_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("name,value\na,1\n")
     with pytest.raises(ValueError, match="is not a run file"):

@@ -145,6 +145,75 @@ def test_renaming_changes_nothing_but_the_phase(
         assert path.read_bytes().decode() == header + "".join(expected)
 
 
+@given(st.lists(st.text("ab", max_size=3)), st.integers(0, 9), st.integers(0, 9), st.text("c"))
+def test_rewritten_lines_stand_where_the_old_ones_stood(
+    lines: list[str], flushed: int, since: int, new: str
+) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "run.csv"
+        file = RunFile(path, "head\n")
+        position = file.position
+        for place, line in enumerate(lines):
+            position = file.position if place == since else position
+            file.write(f"{line}\n")
+            if place == flushed:
+                file.flush()
+        file.rewrite_since(position, lambda old: old.upper()[: len(old) // 2] + new.encode())
+        file.write("last\n")
+        file.close()
+        first = since if since < len(lines) else 0
+        kept, old = ("".join(f"{line}\n" for line in p) for p in (lines[:first], lines[first:]))
+        assert path.read_text() == f"head\n{kept}{old.upper()[: len(old) // 2]}{new}last\n"
+
+
+def test_what_cannot_be_changed_stays_as_it_was(tmp_path: Path) -> None:
+    file = RunFile(tmp_path / "run.csv", HEADER)
+    position = file.position
+    file.write(row(1))
+
+    def refuse(lines: bytes) -> bytes:
+        raise ValueError(f"not these {len(lines)} bytes")
+
+    for _ in ("in memory", "on disk"):
+        with pytest.raises(ValueError, match=f"not these {len(row(1))} bytes"):
+            file.rewrite_since(position, refuse)
+        file.flush()
+    file.close()
+    assert (tmp_path / "run.csv").read_text() == HEADER + row(1)
+
+
+def test_more_than_can_be_rewritten_in_time_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorders.runfile.REWRITE_LIMIT_BYTES", 100)
+    file = RunFile(tmp_path / "run.csv", HEADER)
+    position = file.position
+    for number in range(10):
+        file.write(row(number))
+    with pytest.raises(ValueError, match="too much"):
+        file.rewrite_since(position, bytes.upper)
+    file.close()
+
+
+def test_on_a_full_disk_a_rewrite_leaves_every_row(small_disk: Path) -> None:
+    path = small_disk / "run.csv"
+    file = RunFile(path, HEADER)
+    position = file.position
+    for number in range(20):
+        file.write(row(number))
+    file.flush()
+    before = path.read_bytes()
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (SMALL_BYTES - 3 * 4096))
+    with pytest.raises(OSError, match="No space"):
+        file.rewrite_since(position, lambda old: old.upper() + b"y" * 8 * 4096)
+    assert path.read_bytes() == before
+    ballast.unlink()
+    file.write(row(20))
+    file.close()
+    assert path.read_bytes() == before + row(20).encode()
+
+
 def test_a_full_disk_raises_keeps_the_lines_and_goes_on_when_there_is_room(
     small_disk: Path,
 ) -> None:

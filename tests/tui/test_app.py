@@ -11,11 +11,15 @@ from fakes import FakeSession, row
 from textual.pilot import Pilot
 
 from recorders.client import Config
+from wattui.config import Settings
 from wattui.tui import app as module
-from wattui.tui.app import Dashboard
+from wattui.tui.app import Dashboard, Start
 from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
+from wattui.tui.screens.runs import Runs
+from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.widgets.chart import Chart
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
@@ -25,7 +29,12 @@ SETTLED_S = 0.3
 def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
     session = session or FakeSession()
     session.coming = [row(n / 10, 30.0) for n in range(300)]
-    return Dashboard(session, Config(csv=None)), session  # type: ignore[arg-type]
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    return Dashboard(session, start), session  # type: ignore[arg-type]
+
+
+def marks(session: Any) -> list[dict[str, Any]]:
+    return [asked for asked in session.asked if asked["do"] == "mark"]
 
 
 def screen(app: Dashboard) -> str:
@@ -65,7 +74,7 @@ async def test_resizing_loses_no_data() -> None:
             await pilot.resize_terminal(*size)
             await settle(pilot)
         assert len(app.query(Chart)) == 3
-        assert app.live.history.stats("package0_W", 0, 30) == pytest.approx((30.0, 30.0))
+        assert app.main.live.history.stats("package0_W", 0, 30) == pytest.approx((30.0, 30.0))
 
 
 async def test_space_toggles_running_and_idle() -> None:
@@ -75,8 +84,7 @@ async def test_space_toggles_running_and_idle() -> None:
         await pilot.press("space")
         await pilot.press("space")
         await pilot.press("space")
-    marks = [asked["phase"] for asked in session.asked if asked["do"] == "mark"]
-    assert marks == ["running", "idle", "running"]
+    assert [mark["phase"] for mark in marks(session)] == ["running", "idle", "running"]
 
 
 async def test_a_phase_is_named_and_a_note_written() -> None:
@@ -119,7 +127,7 @@ async def test_recording_starts_with_a_new_file_and_goes_on_in_the_same_phase(
         await pilot.press("space", "r", "enter")
         await settle(pilot)
         assert "● REC" in screen(app)
-        assert app.session.asked == [{"do": "mark", "phase": "running", "label": ""}]
+        assert marks(app.stream) == [{"do": "mark", "phase": "running", "label": ""}]
     assert first.finished
     assert sessions[0].csv is not None
     assert sessions[0].csv.suffix == ".csv"
@@ -175,7 +183,7 @@ async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
         await settle(pilot)
         await pilot.press("z")
         assert "recorder lost signal 9" in screen(app)
-        await pilot.press("R")
+        await pilot.press("r")
         await settle(pilot)
         assert "recorder lost" not in screen(app)
     assert len(sessions) == 1
@@ -189,20 +197,31 @@ async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
 
 
 def _bin_s(app: Dashboard) -> float:
-    return app.view.bin_s
+    return app.main.view.bin_s
 
 
 @pytest.mark.parametrize(
     ("keys", "holds"),
     [
-        (("f",), lambda app: not app.view.live),
-        (("f", "f"), lambda app: app.view.live),
-        (("left",), lambda app: app.view.end_s < 29.9),
-        (("left", "end"), lambda app: app.view.live),
+        (("f",), lambda app: not app.main.view.live),
+        (("f", "f"), lambda app: app.main.view.live),
+        (("left",), lambda app: app.main.view.end_s < 29.9),
+        (("left", "end"), lambda app: app.main.view.live),
         (("minus",), lambda app: _bin_s(app) == 0.8),
         (("plus",), lambda app: _bin_s(app) == 0.2),
-        (("z",), lambda app: app.live.energy_j("package0") == 0),
+        (("z",), lambda app: app.main.live.energy_j("package0") == 0),
         (("t",), lambda app: not app.current_theme.dark),
+        (("t", "t"), lambda app: app.theme == "wattui-high-contrast"),
+        (("t", "t", "t", "t"), lambda app: app.theme == "wattui-dark"),
+        (("left_square_bracket",), lambda app: app.main.view.cursor_s is not None),
+        (("left_square_bracket", "escape"), lambda app: app.main.view.cursor_s is None),
+        (("1",), lambda app: app.main.view.hidden == {"package0_W"}),
+        (("1", "1"), lambda app: not app.main.view.hidden),
+        (("d",), lambda app: isinstance(app.screen, DoctorScreen)),
+        (("d", "escape"), lambda app: not isinstance(app.screen, DoctorScreen)),
+        (("comma",), lambda app: isinstance(app.screen, SettingsScreen)),
+        (("R",), lambda app: isinstance(app.screen, Runs)),
+        (("c", "escape"), lambda app: not isinstance(app.screen, Runs)),
         (("enter",), lambda app: app.screen.maximized is not None),
         (("enter", "enter"), lambda app: app.screen.maximized is None),
         (("l",), lambda app: isinstance(app.screen, LaunchForm)),
@@ -220,6 +239,34 @@ async def test_a_key_does_what_it_says(
             await pilot.press(key)
             await settle(pilot)
         assert holds(app)
+
+
+async def test_a_span_drawn_by_keys_shows_its_joules() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("left_square_bracket", "v", *["left_square_bracket"] * 25, "v")
+        await settle(pilot)
+        span = app.main.view.span_s
+        assert span is not None
+        seconds = span[1] - span[0]
+        assert seconds == pytest.approx(20.0)
+        assert f"{30 * seconds:.1f} J" in screen(app)
+
+
+async def test_a_meter_is_read_and_the_last_mark_taken_back() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("w", *"230 V", "enter")
+        await settle(pilot)
+        assert "volts and amperes" in screen(app)
+        await pilot.press(*" 0.5 A", "enter")
+        await pilot.press("u")
+        await settle(pilot)
+    meter = {"do": "meter", "name": "wall", "power_w": 115.0, "voltage_v": 230.0, "current_a": 0.5}
+    assert [asked for asked in session.asked if asked["do"] == "meter"] == [meter]
+    assert {"do": "undo"} in session.asked
 
 
 async def test_q_ends_the_program() -> None:

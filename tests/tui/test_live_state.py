@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import COLUMNS, FakeSession, row
+from fakes import COLUMNS, row
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wattui.tui.graphs import graphs
 from wattui.tui.history import BIN_STEPS_S
-from wattui.tui.launch import Launch, Recipe
 from wattui.tui.live import Live
 from wattui.tui.viewport import Viewport, first
 
@@ -54,6 +50,33 @@ def test_what_was_running_before_a_command_spoke_is_loading() -> None:
     state = live(row(0, 40), row(1, 40, "running", "begin"), row(2, 40, "running"))
     state.take({"t": "renamed", "first_event": 0})
     assert [s.phase for s in state.stretches] == ["loading"]
+
+
+def test_an_undone_mark_leaves_the_ribbon_and_the_summary() -> None:
+    state = live(
+        row(0, 40),
+        row(1, 40, "idle", "begin"),
+        row(3, 40, "idle", "end"),
+        row(3, 40, "running", "begin"),
+        row(4, 40, "running"),
+    )
+    note = {"first_event": 1, "event": "note:undone mark running"}
+    state.take({"t": "undone", **note, "phase": "idle", "label": "", "repeat": None})
+    state.take(row(5, 40, "idle"))
+    assert [(s.phase, s.start_s, s.end_s) for s in state.stretches] == [("idle", 1, None)]
+    found = state.summary()
+    assert found["running"] is None
+    assert [(p["phase"], p["start_s"], p["end_s"]) for p in found["phases"]] == [("idle", 1, 5)]
+
+
+def test_an_undone_first_mark_leaves_an_empty_ribbon_and_an_undone_end_goes_on() -> None:
+    state = live(row(0, 40), row(1, 40, "idle", "begin"))
+    undone = {"t": "undone", "label": "", "repeat": None}
+    state.take({**undone, "first_event": 0, "event": "note:undone mark idle", "phase": ""})
+    assert state.stretches == []
+    state = live(row(1, 40, "idle", "begin"), row(2, 40, "idle", "end"), row(3, 40))
+    state.take({**undone, "first_event": 1, "event": "note:undone end idle", "phase": "idle"})
+    assert [(s.phase, s.start_s, s.end_s) for s in state.stretches] == [("idle", 1, None)]
 
 
 def test_the_summary_of_an_open_phase_is_that_of_its_time_so_far() -> None:
@@ -109,64 +132,3 @@ def test_every_power_column_is_in_one_graph() -> None:
     columns += ["est_cpu_W", "meter_wall_W", "sim_cpu_W", "uncore1_W"]
     shown = [series.column for graph in graphs(columns) for series in graph.series]
     assert sorted(shown) == sorted(columns)
-
-
-class Clock:
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def finished(launch: Launch) -> int | None:
-    for _ in range(500):
-        if launch.poll():
-            break
-        time.sleep(0.01)
-    return launch.status
-
-
-def run(code: str, idle_s: float = 0.0) -> tuple[Launch, FakeSession, Clock]:
-    clock, session = Clock(), FakeSession()
-    argv = (sys.executable, "-c", code)
-    return Launch(Recipe(argv, idle_s), session, clock), session, clock  # type: ignore[arg-type]
-
-
-def test_a_launched_command_has_its_baseline_first() -> None:
-    launch, session, clock = run("print('one'); print('two', end='')", idle_s=10)
-    assert not launch.poll()
-    assert launch.title == "idle baseline, 10 s left"
-    clock.now_s = 10.0
-    assert finished(launch) == 0
-    assert [a["do"] for a in session.asked] == ["begin", "end", "command", "watch", "command_end"]
-    assert list(launch.output) == ["one", "two"]
-
-
-def test_a_command_that_cannot_start_says_so() -> None:
-    session = FakeSession()
-    launch = Launch(Recipe(("./none",), 0), session, Clock())  # type: ignore[arg-type]
-    assert finished(launch) == 127
-    assert list(launch.output) == ["./none: No such file or directory"]
-
-
-def test_stop_ends_a_command_and_what_it_started(tmp_path: Path) -> None:
-    code = (
-        "import subprocess, sys, time; "
-        "c = subprocess.Popen(['sleep', '60']); "
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(c.pid)); "
-        "print('up', flush=True); time.sleep(60)"
-    )
-    launch, _, _ = run(code)
-    for _ in range(500):
-        launch.poll()
-        if "up" in launch.output:
-            break
-        time.sleep(0.01)
-    launch.stop()
-    assert finished(launch) in (1, 130)
-    child = Path("/proc") / (tmp_path / "pid").read_text() / "stat"
-    for _ in range(500):
-        if not child.exists() or child.read_text().split()[2] == "Z":
-            return
-        time.sleep(0.01)
-    raise AssertionError("the command's child is alive")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,22 +17,43 @@ from wattui.tui.plot import (
     ASCII,
     BRAILLE,
     DOT_BITS,
-    HEADROOM,
-    TICK_ROWS,
-    TIME_STEPS_S,
     Cell,
+    Glyphs,
     Scale,
     heights,
+    raster,
+)
+from wattui.tui.ticks import (
+    HEADROOM,
+    LABEL_CELLS,
+    TICK_ROWS,
+    TIME_STEPS_S,
+    moment_label,
     nice_ticks,
     nice_top,
-    raster,
     time_label,
     time_ticks,
+    value_label,
 )
 
 values = st.floats(-50.0, 150.0)
 bins = st.one_of(st.none(), st.tuples(values, values).map(lambda pair: (min(pair), max(pair))))
+bins_of_16_columns = st.lists(bins, min_size=32, max_size=32)
 SCALE = Scale(0.0, 100.0)
+
+
+def rows_of(
+    series: Sequence[Sequence[Bin | None]],
+    scale: Scale,
+    columns: int,
+    rows: int,
+    glyphs: Glyphs = BRAILLE,
+    **how: Any,
+) -> list[list[Cell]]:
+    """The rows of a picture, the top one first."""
+    found = raster(series, scale, columns, rows, glyphs, **how)
+    assert [len(cells) for cells in found] == [rows] * columns
+    return [list(row) for row in zip(*found, strict=True)]
 
 
 def lit(cells: list[list[Cell]]) -> list[set[int]]:
@@ -62,16 +86,16 @@ def owners(cells: list[list[Cell]]) -> list[str]:
     return ["".join(" " if c.series is None else str(c.series) for c in line) for line in cells]
 
 
-def drawn(*series: list[Bin | None], glyphs: str = BRAILLE) -> list[list[Cell]]:
+def drawn(*series: list[Bin | None], glyphs: Glyphs = BRAILLE) -> list[list[Cell]]:
     """Four rows of characters, a row of dots for each whole number from 0 to 15."""
-    return raster(series, Scale(0, 15), len(series[0]) // 2, 4, glyphs)
+    return rows_of(series, Scale(0, 15), len(series[0]) // 2, 4, glyphs)
 
 
 @given(st.lists(bins, min_size=2, max_size=30).filter(lambda x: len(x) % 2 == 0), st.integers(1, 9))
 def test_a_column_has_its_extent_and_what_joins_it_to_the_one_before(
     series: list[Bin | None], rows: int
 ) -> None:
-    columns = lit(raster([series], SCALE, len(series) // 2, rows))
+    columns = lit(rows_of([series], SCALE, len(series) // 2, rows))
     for number, (found, dots) in enumerate(zip(series, columns, strict=True)):
         if found is None:
             assert not dots
@@ -92,29 +116,70 @@ def test_a_column_has_its_extent_and_what_joins_it_to_the_one_before(
 
 @given(values, st.integers(1, 12), st.integers(1, 20))
 def test_a_constant_is_one_row_of_dots(value: float, rows: int, columns: int) -> None:
-    found = lit(raster([[(value, value)] * (2 * columns)], SCALE, columns, rows))
+    found = lit(rows_of([[(value, value)] * (2 * columns)], SCALE, columns, rows))
     assert len(found[0]) == 1
     assert all(dots == found[0] for dots in found)
     assert SCALE.row(value, rows) == rows - 1 - min(found[0]) // 4
 
 
 @given(st.lists(st.lists(bins, min_size=8, max_size=8), max_size=4), st.integers(1, 6))
-def test_all_dots_of_many_series_stay_and_the_last_one_colours(
+def test_all_dots_of_many_series_stay_and_one_that_has_any_colours(
     many: list[list[Bin | None]], rows: int
 ) -> None:
-    alone = [raster([series], SCALE, 4, rows) for series in many]
-    together = raster(many, SCALE, 4, rows)
+    alone = [rows_of([series], SCALE, 4, rows) for series in many]
+    together = rows_of(many, SCALE, 4, rows)
     dots = [lit(cells) for cells in alone]
     assert lit(together) == [set().union(*(each[x] for each in dots)) for x in range(8)]
     for row in range(rows):
         for column in range(4):
             has = [n for n, cells in enumerate(alone) if cells[row][column].series is not None]
-            assert together[row][column].series == (has[-1] if has else None)
+            assert together[row][column].series in (has or [None])
+
+
+@given(bins_of_16_columns, st.integers(2, 4))
+def test_equal_series_share_their_cells_evenly(series: list[Bin | None], many: int) -> None:
+    alone = rows_of([series], SCALE, 16, 6)
+    together = rows_of([series] * many, SCALE, 16, 6)
+    assert picture(alone) == picture(together)
+    for row in together:
+        for cells in zip(*(row[n:] for n in range(many)), strict=False):
+            if all(cell.series is not None for cell in cells):
+                assert {cell.series for cell in cells} == set(range(many))
+
+
+@given(bins_of_16_columns, st.integers(-50, 50), st.integers(1, 14))
+def test_a_column_is_the_same_wherever_the_picture_begins(
+    series: list[Bin | None], first: int, cut: int
+) -> None:
+    other = series[2:] + series[:2]
+    whole = raster([series, other], SCALE, 16, 5, first=first, numbered=True)
+    parts = [each[2 * cut :] for each in (series, other)]
+    later = raster(parts, SCALE, 16 - cut, 5, first=first + cut, numbered=True)
+    assert later[1:] == whole[cut + 1 :]
+
+
+def test_numbered_curves_have_their_place_in_them_once_in_twelve_columns() -> None:
+    low, high = flat(*[1] * 48), flat(*[14] * 48)
+    cells = rows_of([low, high], Scale(0, 15), 24, 4, numbered=True)
+    assert picture(cells) == [
+        "⠒2⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒2⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒",
+        " " * 24,
+        " " * 24,
+        "1⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤1⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤",
+    ]
+    assert cells[0][1].series == 1
+    assert cells[3][12].series == 0
+
+
+def test_ascii_glyphs_are_ascii() -> None:
+    characters = [getattr(ASCII, field.name) for field in fields(ASCII)]
+    assert "".join(characters).isascii()
+    assert (ASCII.ascii, BRAILLE.ascii) == (True, False)
 
 
 @given(st.lists(bins, min_size=8, max_size=8), st.integers(1, 6))
 def test_ascii_marks_the_same_cells(series: list[Bin | None], rows: int) -> None:
-    dots, plain = (raster([series], SCALE, 4, rows, glyphs) for glyphs in (BRAILLE, ASCII))
+    dots, plain = (rows_of([series], SCALE, 4, rows, glyphs) for glyphs in (BRAILLE, ASCII))
     assert owners(dots) == owners(plain)
     for line in plain:
         assert all((cell.character == " ") == (cell.series is None) for cell in line)
@@ -199,7 +264,7 @@ def test_two_series_share_a_cell() -> None:
         "00000       ",
         "1111111     ",
         "    0 1     ",
-        "    00111111",
+        "    00101010",
     ]
 
 
@@ -214,9 +279,9 @@ def test_values_off_the_scale_lie_on_its_border() -> None:
 
 
 def test_a_graph_without_series_or_room_is_blank() -> None:
-    assert picture(raster([], SCALE, 3, 2)) == ["   ", "   "]
-    assert raster([[None] * 4], SCALE, 2, 0) == []
-    assert raster([[]], SCALE, 0, 2) == [[], []]
+    assert picture(rows_of([], SCALE, 3, 2)) == ["   ", "   "]
+    assert raster([[None] * 4], SCALE, 2, 0) == [[], []]
+    assert raster([[]], SCALE, 0, 2) == []
     with pytest.raises(ValueError, match="3 bins do not fill 2 columns"):
         raster([[None] * 3], SCALE, 2, 2)
     with pytest.raises(ValueError, match="goes up"):
@@ -314,3 +379,20 @@ def test_times_are_said_in_the_unit_of_the_axis() -> None:
     said = [(0, 20), (99, 1), (100, 20), (60, 60), (3720, 600), (90_000, 86_400)]
     labels = [time_label(time_s, step_s) for time_s, step_s in said]
     assert labels == ["0s", "99s", "1:40", "1:00", "1:02:00", "25:00:00"]
+
+
+def test_a_moment_is_said_as_finely_as_the_bins_are_narrow() -> None:
+    said = [(41.23, 0.4), (99.96, 0.4), (162.43, 0.4), (41.9, 1.6), (3720.5, 51.2), (0.0, 0.1)]
+    labels = [moment_label(time_s, bin_s) for time_s, bin_s in said]
+    assert labels == ["41.2s", "1:40.0", "2:42.4", "41s", "1:02:00", "0.0s"]
+
+
+@given(st.floats(1e-3, 1e6), st.integers(3, 80))
+def test_values_of_an_axis_fit_beside_it(highest: float, rows: int) -> None:
+    for tick in nice_ticks(0, nice_top(highest), rows):
+        label = value_label(tick)
+        assert len(label) <= LABEL_CELLS
+        scaled = {"k": 1e3, "M": 1e6}.get(label[-1], 1.0)
+        assert float(label.rstrip("kM")) * scaled == pytest.approx(
+            tick, rel=0.5 if "e" in label else 1e-9
+        )

@@ -114,3 +114,57 @@ def test_the_first_view_has_bins_of_two_fifths_of_a_second_or_of_two_samples(
     view = first(rate_hz)
     assert view.live
     assert view.bin_s == (0.4 if 0.4 in _legal(rate_hz) else _legal(rate_hz)[0])
+
+
+@given(views(), NOWS_S, BINS)
+def test_characters_are_numbered_by_their_time(view: Viewport, now_s: float, bins: int) -> None:
+    first_character = view.first_character(now_s, bins // 2)
+    assert first_character * 2 * view.bin_s == pytest.approx(view.start_s(now_s, bins), abs=1e-6)
+
+
+@given(views(), st.floats(0, 4e5), st.floats(0, 4e4), BINS, RATES_HZ)
+def test_a_stretch_fits_in_the_finest_bins_that_show_all_of_it(
+    view: Viewport, start_s: float, long_s: float, bins: int, rate_hz: float
+) -> None:
+    fitted = view.fitted(start_s, start_s + long_s, bins, rate_hz)
+    assert fitted.bin_s in _legal(rate_hz)
+    assert not fitted.live
+    if fitted.bin_s < _legal(rate_hz)[-1]:
+        left_s = fitted.start_s(1e9, bins)
+        assert left_s <= start_s
+        assert left_s + bins * fitted.bin_s >= start_s + long_s
+    finer = [step for step in _legal(rate_hz) if step < fitted.bin_s]
+    if finer:
+        assert finer[-1] * (bins - 2) <= long_s * (1 + 1e-9) + 1e-6
+
+
+def test_a_span_has_its_edges_in_order_and_is_let_go() -> None:
+    view = first(10.0)
+    assert view.spanned(9.0, 4.0).span_s == view.spanned(4.0, 9.0).span_s == (4.0, 9.0)
+    assert view.spanned(4.0, 9.0).spanned(None, None) == view
+
+
+def test_the_crosshair_comes_and_goes() -> None:
+    view = first(10.0)
+    assert view.pointed(3.5).cursor_s == 3.5
+    assert view.pointed(3.5).pointed(None) == view
+
+
+def test_series_are_hidden_and_shown_one_by_one() -> None:
+    view = first(10.0).toggled("a_W").toggled("b_W")
+    assert view.hidden == {"a_W", "b_W"}
+    assert view.toggled("a_W").hidden == {"b_W"}
+
+
+@given(views(), RATES_HZ, st.integers(-3, 3), NOWS_S)
+def test_zoom_and_pan_keep_crosshair_span_and_what_is_hidden(
+    view: Viewport, rate_hz: float, steps: int, now_s: float
+) -> None:
+    marked = view.pointed(1.0).spanned(2.0, 3.0).toggled("a_W")
+    for moved in (
+        marked.zoomed(steps, rate_hz),
+        marked.panned(steps, now_s),
+        marked.frozen(now_s),
+        marked.fitted(0.0, 5.0, 60, rate_hz),
+    ):
+        assert (moved.cursor_s, moved.span_s, moved.hidden) == (1.0, (2.0, 3.0), {"a_W"})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.config import Settings, checked, config_path, load, merged
+from wattui.config import Settings, checked, config_path, load, merged, save
 from wattui.errors import UsageError
 
 
@@ -43,6 +43,13 @@ def test_a_file_sets_what_it_names(file: Path) -> None:
     assert load(file) == Settings(rate_hz=100, idle_s=2.5, estimate=False, tdp_w=65)
 
 
+def test_words_and_lists_are_taken(file: Path) -> None:
+    file.write_text("theme = 'light'\nunits = 'Wh'\nmeter = ''\ngraphs = ['DRAM', 'CPU package']\n")
+    settings = load(file)
+    assert (settings.theme, settings.units, settings.meter) == ("light", "Wh", "")
+    assert settings.graphs == ("DRAM", "CPU package")
+
+
 def test_the_command_line_wins_over_the_file(file: Path) -> None:
     file.write_text("rate_hz = 100\nidle_s = 2\n")
     settings = merged(load(file), {"rate_hz": 50.0}, "command line")
@@ -50,9 +57,10 @@ def test_the_command_line_wins_over_the_file(file: Path) -> None:
 
 
 def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None:
-    text = refusal(file, "rate = 100\n")
-    assert "'rate'" in text
-    assert "rate_hz" in text
+    assert "'rate': did you mean rate_hz?" in refusal(file, "rate = 100\n")
+    assert "'thema': did you mean theme?" in refusal(file, "thema = 'light'\n")
+    text = refusal(file, "zzz = 1\n")
+    assert "use one of all_gpus, ascii" in text
 
 
 @pytest.mark.parametrize(
@@ -72,6 +80,15 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None
         ("tdp_w = 0", "1 to 10000"),
         ("rate_hz", "mend or remove"),
         ("[rate_hz]\nx = 1", "a number"),
+        ("theme = 'drak'", "one of dark, light, high-contrast, colour-blind"),
+        ("theme = 1", "one of dark"),
+        ("units = ['J']", "one of auto, J, mJ, Wh"),
+        ("ascii = 'no'", "true or false"),
+        ("meter = 'the wall'", "letters, digits and underscores"),
+        ("meter = 3", "letters, digits and underscores"),
+        ("graphs = 'DRAM'", "a list of titles"),
+        ("graphs = [1]", "a list of titles"),
+        ("screen_hz = 60", "1 to 10"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_mend(file: Path, text: str, mend: str) -> None:
@@ -133,3 +150,80 @@ def test_else_it_is_where_the_platform_keeps_configuration(
     monkeypatch.delenv("WATTUI_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert config_path() == tmp_path / "wattui" / "config.toml"
+
+
+# ---------------------------------------------------------------- saving
+
+COMMENTED = "# mine\nidle_s = 5  # short\n\n# for the cluster\nrate_hz = 100\n"
+
+
+def test_saving_keeps_comments_order_and_what_did_not_change(file: Path) -> None:
+    file.write_text(COMMENTED)
+    save(file, {"idle_s": 20.0, "theme": "light"})
+    expected = COMMENTED.replace("idle_s = 5 ", "idle_s = 20.0 ") + 'theme = "light"\n'
+    assert file.read_text() == expected
+    assert load(file) == Settings(idle_s=20, rate_hz=100, theme="light")
+
+
+def test_saving_nothing_new_changes_no_byte(file: Path) -> None:
+    file.write_text(COMMENTED)
+    save(file, {})
+    assert file.read_text() == COMMENTED
+
+
+def test_saving_makes_folder_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "config.toml"
+    save(path, {"graphs": ("DRAM", "CPU")})
+    assert load(path).graphs == ("DRAM", "CPU")
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_key_is_taken_out_by_none(file: Path) -> None:
+    file.write_text("tdp_w = 65\nrate_hz = 20\n")
+    save(file, {"tdp_w": None})
+    assert load(file) == Settings(rate_hz=20)
+
+
+def test_a_link_to_a_file_stays_a_link(file: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.touch(mode=0o600)
+    file.symlink_to(real)
+    save(file, {"rate_hz": 50.0})
+    assert file.is_symlink()
+    assert load(real).rate_hz == 50
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_not_toml_is_not_written_over(file: Path) -> None:
+    file.write_text("rate_hz = = 3\n")
+    with pytest.raises(UsageError, match=r"not TOML.*mend or remove"):
+        save(file, {"rate_hz": 50.0})
+    assert file.read_text() == "rate_hz = = 3\n"
+
+
+def test_a_folder_that_is_a_file_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be") as caught:
+        save(tmp_path / "file" / "config.toml", {"rate_hz": 50.0})
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "rate_hz": st.floats(0.1, 1000),
+            "estimate": st.booleans(),
+            "theme": st.sampled_from(["dark", "light"]),
+            "graphs": st.lists(st.text(st.characters(exclude_categories=("Cs",)))).map(tuple),
+            "tdp_w": st.none() | st.floats(1, 1e4),
+        },
+    )
+)
+def test_what_was_saved_is_loaded(changes: dict[str, object]) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "config.toml"
+        path.write_text(COMMENTED)
+        before = load(path)
+        save(path, changes)
+        assert load(path) == merged(before, changes, "here")

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from recorders.source import Channel, Gone, Retry, SourceError
 from recorders.summary import summarise
 from wattui.analysis.runs import NotARunFileError, reduce_csv
+from wattui.tui.live import Live
 
 PACKAGE = Channel("package0", "J", in_total=True)
 DRAM = Channel("dram0", "J", in_total=True)
+READ_METER = Channel("meter_plug", "W", origin="manual")
 ESTIMATE = Channel("est_cpu", "J", origin="estimated")
 UTILISATION = Channel("cpu_util", "pct")
 
@@ -54,6 +56,7 @@ def recorded(
         {
             PACKAGE: failing(failures, gone_s, 31.7),
             DRAM: failing([], gone_s, 4.1),
+            READ_METER: failing(failures, gone_s, 3.3),
             ESTIMATE: lambda time_s: 2.0 * time_s,
             UTILISATION: lambda time_s: 10 + 20 * (time_s % 2),
         },
@@ -83,6 +86,52 @@ def test_the_csv_alone_gives_the_recorders_summary_to_the_last_digit(
         rig = recorded(Path(folder), schedule, failures, gone_s, rate_hz)
         again = summarise(reduce_csv(rig.path)).to_dict()
     assert again == summarise(rig.recorder.reduction).to_dict()
+
+
+MARKS = st.one_of(
+    st.builds(lambda name, label: {"do": "mark", "phase": name, "label": label}, NAMES, LABELS),
+    st.builds(lambda name: {"do": "begin", "phase": name, "owner": 11}, NAMES),
+    st.sampled_from([{"do": "bye", "owner": 11}, {"do": "mark", "phase": ""}]),
+    st.builds(
+        lambda power_w: {"do": "meter", "name": "wall", "power_w": power_w}, st.floats(0, 2000)
+    ),
+    st.just({"do": "undo"}),
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(MARKS, st.floats(0.03, 2.0)), max_size=12),
+    FAILURES,
+    st.sampled_from([2.0, 10.0]),
+)
+def test_readings_by_hand_and_undone_marks_are_in_the_csv_too(
+    asked: list[tuple[dict[str, object], float]],
+    failures: list[tuple[float, float]],
+    rate_hz: float,
+) -> None:
+    clock = ManualClock()
+    source = ScriptedSource(clock, {PACKAGE: failing(failures, 99, 31.7), DRAM: lambda t: 4.1 * t})
+    with TemporaryDirectory() as folder:
+        rig = Rig(Path(folder), clock, [source], rate_hz, follows=True, meters=["ups", "wall"])
+        rig.at(0.01, do="rows", rate_hz=10)
+        at_s = 0.4
+        for message, wait_s in asked:
+            rig.at(at_s, **message)
+            at_s += wait_s
+        rig.run(at_s + 0.2)
+        again = summarise(reduce_csv(rig.path)).to_dict()
+    live = Live(rig.layout.columns)
+    for message in rig.sent:
+        if message["t"] in ("row", "event", "renamed", "undone"):
+            live.take(message)
+    own = summarise(rig.recorder.reduction).to_dict()
+    assert again == own
+    if not failures:
+        assert live.summary()["phases"] == own["phases"]
+    assert live.stretch is None
+    read = any(message["do"] == "meter" for message, _ in asked)
+    assert ("meter_wall" in str(own["phases"])) == (read and bool(own["phases"]))
 
 
 def test_a_file_that_was_cut_anywhere_is_summarised_up_to_there(tmp_path: Path) -> None:

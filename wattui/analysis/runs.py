@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from recorders.reduction import BEGIN, END, GAUGES, EventRow, Points, Reduction
+from recorders.reduction import BEGIN, END, GAUGES, EventRow, Points, Reduction, meters
 from recorders.rows import FIXED_COLUMNS
 
 BASELINES = ("idle", "armed")
@@ -32,12 +32,13 @@ def reduce_csv(path: Path) -> Reduction:
     """
     header = _header(path)
     energy = [name for name in header if name.endswith("_J")]
+    by_hand = [f"{meter}_W" for meter in meters(header)]
     gauges = [name for name in GAUGES if name in header]
     frame = _whole_lines(path, _scan(path, header))
     reduction = Reduction(header[len(FIXED_COLUMNS) :])
-    marked = _marked_rows(frame, energy, gauges)
+    marked = _marked_rows(frame, [*energy, *by_hand], gauges)
     events = marked.filter(pl.col("event").is_not_null())
-    reduction.events += [_event_row(row, energy) for row in events.iter_rows(named=True)]
+    reduction.events += [_event_row(row, energy, by_hand) for row in events.iter_rows(named=True)]
     for name in gauges:
         points = marked.group_by(_SECOND, maintain_order=True).agg(_first(name))
         _add_points(reduction, points, name)
@@ -46,7 +47,7 @@ def reduce_csv(path: Path) -> Reduction:
         _add_points(reduction, seconds, name)
     _add_nearest(reduction, frame)
     if last := _last_row(path, header):
-        reduction.events.append(_event_row({**last, "event": ""}, energy))
+        reduction.events.append(_event_row({**last, "event": ""}, energy, []))
     return reduction
 
 
@@ -91,13 +92,13 @@ def _whole_lines(path: Path, frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.head(max(0, rows - 1))
 
 
-def _marked_rows(frame: pl.LazyFrame, energy: list[str], gauges: list[str]) -> pl.DataFrame:
+def _marked_rows(frame: pl.LazyFrame, readings: list[str], gauges: list[str]) -> pl.DataFrame:
     """Rows with an event or a gauge, and their number among the rows."""
     columns = [name for name in FIXED_COLUMNS if name != "time_utc"]
     wanted = pl.col("event").is_not_null()
     for name in gauges:
         wanted |= pl.col(name).is_not_null()
-    picked = frame.select(*columns, *gauges, *energy).with_row_index("row").filter(wanted)
+    picked = frame.select(*columns, *gauges, *readings).with_row_index("row").filter(wanted)
     return picked.collect(engine="streaming")
 
 
@@ -128,7 +129,7 @@ def _seconds(
     return pl.concat(pl.collect_all(queries, engine="streaming")).sort("second")
 
 
-def _event_row(row: dict[str, Any], energy: list[str]) -> EventRow:
+def _event_row(row: dict[str, Any], energy: list[str], by_hand: list[str]) -> EventRow:
     return EventRow(
         time_s=row["time_s"] or 0.0,
         event=row["event"] or "",
@@ -137,6 +138,11 @@ def _event_row(row: dict[str, Any], energy: list[str]) -> EventRow:
         repeat=row["repeat"],
         inferences=row["inferences"],
         energy_j={name.removesuffix("_J"): row[name] for name in energy if row[name] is not None},
+        power_w={
+            name.removesuffix("_W"): row[name]
+            for name in by_hand
+            if row[name] is not None and row[name.removesuffix("_W") + "_J"] is None
+        },
     )
 
 
@@ -150,8 +156,9 @@ def _add_points(reduction: Reduction, seconds: pl.DataFrame, name: str) -> None:
 
 def _add_nearest(reduction: Reduction, frame: pl.LazyFrame) -> None:
     """The readings on either side of every edge at which a channel was not read."""
+    channels = _counted(reduction, frame)
     for row in reduction.events:
-        for channel in reduction.energy_channels:
+        for channel in channels:
             if row.event not in (BEGIN, END) or channel in row.energy_j:
                 continue
             read = frame.select("time_s", pl.col(f"{channel}_J").alias("j")).drop_nulls()
@@ -159,6 +166,16 @@ def _add_nearest(reduction: Reduction, frame: pl.LazyFrame) -> None:
             after = read.filter(pl.col("time_s") >= row.time_s).first()
             for found in pl.collect_all([before, after], engine="streaming"):
                 reduction.nearest.setdefault(channel, []).extend(found.iter_rows())
+
+
+def _counted(reduction: Reduction, frame: pl.LazyFrame) -> list[str]:
+    """Channels with a cumulative energy: a meter that is read by hand has none, in no row."""
+    names = [name.removesuffix("_J") for name in reduction.channels if name.endswith("_J")]
+    if by_hand := meters(reduction.channels):
+        any_read = frame.select(pl.col(f"{name}_J").is_not_null().any() for name in by_hand)
+        read = any_read.collect(engine="streaming").row(0, named=True)
+        names = [name for name in names if read.get(f"{name}_J", True)]
+    return names
 
 
 def _last_row(path: Path, header: Sequence[str]) -> dict[str, Any] | None:

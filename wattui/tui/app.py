@@ -4,212 +4,180 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
-from rich.text import Text
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal
-from textual.events import Resize
-from textual.geometry import Size
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.theme import Theme
+from textual.timer import Timer
 
 from recorders.client import Config, RecorderError
-from wattui.tui import plot, viewport
-from wattui.tui.screens.ask import Ask
-from wattui.tui.screens.launch_form import LaunchForm
-from wattui.tui.graphs import GraphSpec, graphs
+from wattui.config import Settings
+from wattui.errors import UsageError
+from wattui.run_names import refusal, suggested
+from wattui.tui import plot
+from wattui.tui.ascii import AsciiFilter
 from wattui.tui.launch import Launch, Recipe
-from wattui.tui.live import Live
-from wattui.tui.palette import DARK, LIGHT, Palette
-from wattui.tui.screens.results import Results
-from wattui.tui.session import Session
-from wattui.tui.themes import THEMES
-from wattui.tui.widgets.chart import Chart
-from wattui.tui.widgets.energy import EnergyPanel
-from wattui.tui.widgets.status import StatusLine
+from wattui.tui.meter import MeterReading, parse_reading
+from wattui.tui.playback import Playback
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.doctor import DoctorScreen
+from wattui.tui.screens.launch_form import LaunchForm
+from wattui.tui.screens.main import MainScreen
+from wattui.tui.screens.results import Results, Wish
+from wattui.tui.screens.runs import Runs
+from wattui.tui.screens.settings import SettingsScreen
+from wattui.tui.session import Session, Stream
+from wattui.tui.themes import NAME, next_theme, palette_of, themes
+from wattui.tui.widgets.output import OutputPanel
 
-SCREEN_HZ, SUMMARY_S = 4.0, 1.0
-SHOWN_GRAPHS = 4
-WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
+# Without the focus nobody looks: the screen is drawn so often, the recorder goes on as before.
+UNFOCUSED_HZ = 1.0
 # The terminal is given back as it was, and the recording is finished.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-LEAST_COLUMNS, LEAST_ROWS = 60, 16
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the program begins with: settings, where they are kept, what was said beside them."""
+
+    settings: Settings
+    config: Config
+    settings_path: Path
+    overridden: Sequence[str] = ()
+    ascii_only: bool = False
+
+    def settled(self, settings: Settings) -> Start:
+        """The same with other settings."""
+        return replace(self, settings=settings, config=configured(self.config, settings))
+
+
+def configured(config: Config, settings: Settings) -> Config:
+    """What to record, as the settings have it."""
+    return replace(
+        config,
+        rate_hz=settings.rate_hz,
+        estimate=settings.estimate,
+        tdp_w=settings.tdp_w,
+        all_gpus=settings.all_gpus,
+        meters=(settings.meter,) if settings.meter else (),
+    )
 
 
 class Dashboard(App[int]):
     """wattui's screen. It reads no device: everything comes from the recorder process."""
 
     TITLE = "wattui"
-    CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_running", "Idle/Run", priority=True),
-        Binding("p", "phase", "Phase"),
-        Binding("m", "note", "Note"),
-        Binding("r", "record", "Record"),
-        Binding("l", "launch", "Launch"),
-        Binding("x", "stop_launch", "Stop", show=False),
-        Binding("o", "output", "Output", show=False),
-        Binding("f", "freeze", "Freeze"),
-        Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+-"),
-        Binding("minus", "zoom(-1)", "Zoom out", show=False),
-        Binding("left", "pan(-1)", "Pan", key_display="←→"),
-        Binding("right", "pan(1)", "Pan right", show=False),
-        Binding("end", "live", "Live"),
-        Binding("enter", "maximise", "Maximise", show=False),
-        Binding("g", "next_graph", "Graph", show=False),
-        Binding("z", "zero", "Zero J"),
-        Binding("t", "theme", "Theme", show=False),
-        Binding("R", "restart", "Restart recorder", show=False),
-        Binding("question_mark", "show_help_panel", "Help", key_display="?"),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
-        Binding("q", "quit", "Quit"),
-    ]
 
-    def __init__(
-        self, session: Session, config: Config, idle_s: float = 10.0, ascii_only: bool = False
-    ) -> None:
+    def __init__(self, stream: Stream, start: Start) -> None:
+        self._start = start
         super().__init__()
-        self._idle_s = idle_s
-        self._config = config
-        self._glyphs = plot.ASCII if ascii_only else plot.BRAILLE
         self._names: list[str] = []
-        self._shown = 0
+        self._drawn_s = 0.0
         self._dirty = True
-        self._summary_due_s = 0.0
         self._launched: Launch | None = None
-        self._follow(session)
+        self._recorded: list[Path] = []
+        self._asked: dict[str, dict[str, str]] = {}
+        self._mark: str | None = None
+        self._beat: Timer | None = None
+        self.main = MainScreen(stream)
 
-    # ------------------------------------------------------------ what is shown
+    def get_default_screen(self) -> Screen[Any]:
+        """The graphs."""
+        return self.main
 
-    def compose(self) -> ComposeResult:
-        """Status, graphs, energy, keys."""
-        yield StatusLine(id="status")
-        yield Static(id="banner")
-        with Horizontal(id="body"):
-            yield Grid(id="graphs")
-            yield EnergyPanel(id="energy")
-        yield Static(id="output")
-        yield Static(id="too-small")
-        yield Footer()
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """In an ASCII terminal nothing else is written, whoever draws it."""
+        known = super().get_line_filters()
+        return [*known, AsciiFilter()] if self._ascii else known
 
     async def on_mount(self) -> None:
         """Begin to listen to the recorder."""
-        for theme in THEMES:
+        for theme in themes():
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        self.theme_changed_signal.subscribe(self, self._on_theme)
+        self._apply()
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self.exit, None, 128 + number)
-        await self._lay_out(self.size)
-        self.set_interval(1 / SCREEN_HZ, self._tick)
         self.call_after_refresh(self._tick)
 
-    async def on_resize(self, event: Resize) -> None:
-        """Show what fits; the recording does not change."""
-        await self._lay_out(event.size)
-        self.call_after_refresh(self._draw)
+    @property
+    def stream(self) -> Stream:
+        """Where rows come from."""
+        return self.main.stream
 
     @property
-    def palette(self) -> Palette:
-        """The colours for the theme."""
-        return DARK if self.current_theme.dark else LIGHT
+    def _playback(self) -> Playback | None:
+        return self.stream if isinstance(self.stream, Playback) else None
 
-    def _follow(self, session: Session) -> None:
-        """Show this recorder process from now on."""
-        self.session = session
-        self.live = Live(session.columns)
-        self.view = viewport.first(session.rate_hz)
-        self._mark: str | None = None
+    @property
+    def _settings(self) -> Settings:
+        return self._start.settings
 
-    async def _lay_out(self, size: Size) -> None:
-        """Graphs and panels that fit the screen."""
-        width, height = size
-        small = width < SMALL_COLUMNS or height < SMALL_ROWS
-        too_small = width < LEAST_COLUMNS or height < LEAST_ROWS
-        self.set_class(width >= WIDE_COLUMNS, "wide")
-        self.set_class(small, "small")
-        self.set_class(too_small, "too-small")
-        if too_small:
-            self.query_one("#too-small", Static).update(
-                f"{width}×{height} is too small: wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
-            )
-        await self._show_graphs(1 if small else SHOWN_GRAPHS)
-        self._show_banner()
+    @property
+    def _ascii(self) -> bool:
+        return self._start.ascii_only or self._settings.ascii
 
-    async def _show_graphs(self, count: int) -> None:
-        known = graphs(self.session.columns)
-        wanted = [
-            known[(self._shown + place) % len(known)] for place in range(min(count, len(known)))
-        ]
-        grid = self.query_one("#graphs", Grid)
-        if [chart.spec for chart in grid.query(Chart)] != wanted:
-            focused = self._focused_spec()
-            await grid.remove_children()
-            new = [Chart(spec) for spec in wanted]
-            await grid.mount_all(new)
-            if new:
-                next((chart for chart in new if chart.spec == focused), new[0]).focus()
-        grid.styles.grid_size_columns = 1 if len(wanted) < 2 else 2
-        charts = list(grid.query(Chart))
-        for place, chart in enumerate(charts):
-            odd = len(charts) > 1 and len(charts) % 2 == 1 and place == len(charts) - 1
-            chart.styles.column_span = 2 if odd else 1
+    def _apply(self) -> None:
+        """Look as the settings have it."""
+        self.theme = NAME + self._settings.theme
+        self.main.glyphs = plot.ASCII if self._ascii else plot.BRAILLE
+        self.main.units = self._settings.units
+        self.main.first_graphs = self._settings.graphs
+        if self._beat is not None:
+            self._beat.stop()
+        self._beat = self.set_interval(1 / self._settings.screen_hz, self._tick)
+        self._dirty = True
 
-    def _focused_spec(self) -> GraphSpec | None:
-        return self.focused.spec if isinstance(self.focused, Chart) else None
-
-    def _show_banner(self) -> None:
-        """Say why there is no measured power, and what mends it."""
-        banner = self.query_one("#banner", Static)
-        measured = any(
-            channel["unit"] in "JW" and channel["origin"] == "measured"
-            for source in self.session.sources
-            for channel in source["channels"]
-        )
-        reasons = [
-            f"{m['source']}: {m['reason']}" + (f": {m['remedy']}" if m["remedy"] else "")
-            for m in self.session.missing
-            if m["source"] in ("powercap", "nvml")
-        ]
-        banner.display = bool(reasons) and not measured
-        banner.update("No power is measured. " + " · ".join(reasons[:1]))
+    def _on_theme(self, theme: Theme) -> None:
+        self.main.palette = palette_of(theme.name, theme.dark, self.no_color)
+        self._dirty = True
 
     # ------------------------------------------------------------ the beat
 
     def _tick(self) -> None:
-        messages = self.session.poll()
-        for message in messages:
-            self.live.take(message)
-        if self._launched is not None and self._launched.poll():
-            self._end_launch(self._launched)
-        if messages or self._dirty:
+        messages = self.stream.poll()
+        self.main.take(messages)
+        self._dirty = self._dirty or bool(messages)
+        if self._launched is not None:
+            self._dirty = True
+            if self._launched.poll():
+                self._end_launch(self._launched)
+        if self._dirty and self._is_seen():
             self._dirty = False
-            self._draw()
+            self.main.redraw()
+            self._show_output()
 
-    def _draw(self) -> None:
-        status = self.screen_stack[0].query_one(StatusLine)
-        status.show(self.session, self.live, self.view, self.palette)
-        for chart in self.screen_stack[0].query(Chart):
-            chart.show(self.live, self.view, self.palette, self._glyphs)
-        self._show_output()
-        now_s = time.monotonic()
-        if now_s >= self._summary_due_s:
-            self.screen_stack[0].query_one(EnergyPanel).show(self.live.summary(), self.palette)
-            self._summary_due_s = now_s + max(SUMMARY_S, 20 * (time.monotonic() - now_s))
+    def _is_seen(self) -> bool:
+        """Whether it is time to draw: always with the focus, once in a while without."""
+        now_s = asyncio.get_running_loop().time()
+        if not self.app_focus and now_s - self._drawn_s < 1 / UNFOCUSED_HZ:
+            return False
+        self._drawn_s = now_s
+        return True
+
+    def _draw_now(self) -> None:
+        self._tick()
+        self.main.redraw()
 
     # ------------------------------------------------------------ keys: marks
 
     def action_toggle_running(self) -> None:
-        """Idle becomes running, and running idle."""
-        current = self.live.stretch
+        """Idle becomes running, and running idle; a playback is paused, or goes on."""
+        if self._playback is not None:
+            self._playback.pause()
+            self._draw_now()
+            return
+        current = self.main.live.stretch
         running = self._mark == "running" or (current is not None and current.phase == "running")
         self._begin("idle" if running else "running")
 
@@ -228,52 +196,79 @@ class Dashboard(App[int]):
 
     def action_note(self) -> None:
         """Write a note at the moment of the key press."""
-        pressed_s = self.live.time_s
+        pressed_s = self.main.live.time_s
 
         def write(text: str | None) -> None:
-            if text:
-                self.session.request(do="note", text=f"{text} (at {pressed_s:.1f} s)")
+            if text and self._request(do="note", text=f"{text} (at {pressed_s:.1f} s)"):
                 self.notify(f"noted: {text}")
 
         self.push_screen(
             Ask("Note", "goes into the recording, with the time of this moment"), write
         )
 
+    def action_meter(self) -> None:
+        """Ask what the wall meter says, and write it down."""
+        name = self._settings.meter
+        if not name:
+            self.notify("no meter is named in the settings: , opens them", severity="warning")
+            return
+
+        def wrong(text: str) -> str | None:
+            found = parse_reading(text) if text.strip() else None
+            return found if isinstance(found, str) else None
+
+        def write(text: str | None) -> None:
+            reading = parse_reading(text or "")
+            if isinstance(reading, MeterReading) and self._request(
+                do="meter", name=name, **reading.fields
+            ):
+                self.notify(f"{name} meter: {reading.text}")
+                self._draw_now()
+
+        hint = "what the meter says now: 103.2 W, or 230.1 V 0.45 A, with a power factor if known"
+        self.push_screen(Ask("Wall meter", hint, check=wrong), write)
+
+    def action_undo(self) -> None:
+        """Take the last mark back."""
+        if self._request(do="undo"):
+            self._draw_now()
+            stretch = self.main.live.stretch
+            self._mark = stretch.phase if stretch else None
+            self.notify("the last mark is taken back")
+
     def _begin(self, name: str, label: str = "") -> None:
         """Counters are read now; the phase of the last mark ends."""
-        answer = self.session.request(do="mark", phase=name, label=label)
+        if self._request(do="mark", phase=name, label=label):
+            self._mark = name
+            self._draw_now()
+
+    def _request(self, **message: Any) -> bool:
+        """Ask the recorder; what it refuses is told."""
+        answer = self.stream.request(**message)
         if "error" in answer:
-            self.notify(answer["error"], severity="error")
-            return
-        self._mark = name
-        self._dirty = True
-        self._tick()
+            self.notify(str(answer["error"]), severity="error")
+        return bool(answer) and "error" not in answer
 
     # ------------------------------------------------------------ keys: recording
 
     def action_record(self) -> None:
         """Start recording into a file, or end the recording and show what came of it."""
-        if self.session.csv is not None:
-            if self._launched is not None:
-                self._launched.stop()
-            else:
-                self._finish()
-            return
+        if self.stream.lost is not None or self._playback is not None:
+            self._restart(replace(self._start.config, csv=None))
+        elif self.stream.csv is None:
+            self.push_screen(
+                Ask("Record", "run file to write; Enter starts", str(suggested()), check=refusal),
+                self._start_recording,
+            )
+        elif self._launched is not None:
+            self._launched.stop()
+        else:
+            self._finish()
 
-        def start(text: str | None) -> None:
-            mark = self._mark
-            if text and self._restart(replace(self._config, csv=Path(text))) and mark:
-                self._begin(mark)
-
-        suggested = time.strftime("wattui-%Y%m%d-%H%M%S.csv")
-        self.push_screen(
-            Ask("Record", "run file to write; Enter starts", suggested, check=refusal), start
-        )
-
-    def action_restart(self) -> None:
-        """A recorder that is lost is started again; what it wrote stays."""
-        if self.session.lost is not None:
-            self._restart(replace(self._config, csv=None))
+    def _start_recording(self, text: str | None) -> None:
+        mark = self._mark
+        if text and self._restart(replace(self._start.config, csv=Path(text))) and mark:
+            self._begin(mark)
 
     def _restart(self, config: Config) -> bool:
         """A new recorder process; the one before is ended when the new one is ready."""
@@ -282,46 +277,49 @@ class Dashboard(App[int]):
         except RecorderError as error:
             self.notify(f"{error}", title="The recorder did not start", severity="error")
             return False
-        self.session.finish()
-        self._follow(session)
-        self._dirty = True
-        self.call_later(self._lay_out, self.size)
+        self._replace_stream(session)
         return True
 
+    def _replace_stream(self, stream: Stream) -> None:
+        self.stream.finish()
+        self._mark = None
+        self.main.follow(stream)
+        self.call_later(self.main.refollow, stream)
+
     def _finish(self, **about: object) -> None:
-        csv = self.session.csv
-        done = self.session.finish(**(about or {"argv": ["wattui"]}))
-        if done is not None and csv is not None:
-            self.push_screen(Results(done["run"], csv))
-        self._restart(replace(self._config, csv=None))
+        csv = self.stream.csv
+        done = self.stream.finish(**(about or {"argv": ["wattui"]}))
+        if csv is not None:
+            self._recorded.insert(0, csv)
+            if done is not None:
+                self._show_results(done["run"], csv)
+        self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
         """End what was launched and the recording; returns its file, if there is one."""
         if self._launched is not None:
             self._launched.kill()
-        self.session.finish(argv=["wattui"])
-        return self.session.csv
+        self.stream.finish(argv=["wattui"])
+        return self.stream.csv
 
     # ------------------------------------------------------------ keys: launching
 
     def action_launch(self) -> None:
         """Choose what to run, then record it."""
-        if self.session.csv is not None:
-            self.notify("a recording is going on: r ends it", severity="warning")
+        if self._is_busy():
             return
         from workloads.catalogue import catalogue
 
-        self.push_screen(LaunchForm(catalogue()), self._start_launch)
+        form = LaunchForm(catalogue(), self._settings, check=refusal, known=self._asked)
+        self.push_screen(form, self._start_launch)
 
-    def _start_launch(self, argv: list[str] | None) -> None:
-        if argv is None:
+    def _start_launch(self, recipe: Recipe | None) -> None:
+        if recipe is None:
             return
-        name = argv[3] if argv[1:3] == ["-m", "workloads"] else Path(argv[0]).name
-        csv = Path(time.strftime(f"{name}-%Y%m%d-%H%M%S.csv"))
-        if refusal(str(csv)) or not self._restart(replace(self._config, csv=csv)):
-            return
-        self._launched = Launch(Recipe(tuple(argv), self._idle_s), self.session)
-        self.notify(f"recording into {csv}; x stops", title=name)
+        about = {**self._start.config.about, "argv": list(recipe.argv)}
+        if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):
+            self._launched = Launch(recipe, self.stream)
+            self.notify(f"recording into {recipe.csv}; x stops", timeout=4)
 
     def action_stop_launch(self) -> None:
         """Ask what was launched to end."""
@@ -329,17 +327,12 @@ class Dashboard(App[int]):
             self._launched.stop()
 
     def action_output(self) -> None:
-        """Hide or show what was printed by what was launched."""
+        """Hide or show what is printed by what was launched."""
         self.toggle_class("without-output")
-        self.call_after_refresh(self._draw)
+        self._show_output()
 
     def _show_output(self) -> None:
-        panel = self.screen_stack[0].query_one("#output", Static)
-        panel.display = self._launched is not None and not self.has_class("without-output")
-        if self._launched is not None:
-            panel.border_title = Text(self._launched.title, no_wrap=True).markup
-            last = list(self._launched.output)[-max(1, panel.content_size.height) :]
-            panel.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
+        self.main.query_one(OutputPanel).show(self._launched, self.has_class("without-output"))
 
     def _end_launch(self, launched: Launch) -> None:
         """Show the results; what went wrong is told with the last lines of output."""
@@ -350,77 +343,79 @@ class Dashboard(App[int]):
             self.notify(
                 last, title=f"ended with status {launched.status}", severity="error", timeout=15
             )
-        self._finish(argv=list(launched.argv), exit_status=launched.status)
+        self._finish(**launched.about)
 
-    # ------------------------------------------------------------ keys: looking
+    # ------------------------------------------------------------ keys: what else there is
 
-    def action_freeze(self) -> None:
-        """Stand still, or go on."""
-        self._look(self.view.frozen(self.live.time_s))
+    def _show_results(self, run: dict[str, Any], csv: Path) -> None:
+        self.push_screen(Results(run, csv, self.main.glyphs, self.main.palette), self._wished)
 
-    def action_live(self) -> None:
-        """Back to now."""
-        self._look(replace(self.view, end_s=None))
+    def action_runs(self, *ticked: Path) -> None:
+        """This and earlier runs: open, compare, export, play back."""
+        looks = self.main.glyphs, self.main.palette
+        self.push_screen(Runs(Path.cwd(), self._recorded, ticked, *looks), self._wished)
 
-    def action_zoom(self, steps: int) -> None:
-        """Finer or coarser."""
-        self._look(self.view.zoomed(steps, self.session.rate_hz))
+    def action_compare(self) -> None:
+        """Choose two runs to compare, one of them the last."""
+        self.action_runs(*self._recorded[:1])
 
-    def action_pan(self, direction: int) -> None:
-        """A quarter of a graph back or forth."""
-        chart = self.query(Chart).first()
-        self._look(self.view.panned(direction * chart.content_size.width // 2, self.live.time_s))
+    def _wished(self, wish: Wish | None) -> None:
+        """Go on with a run as was wished."""
+        if wish is None:
+            return
+        what, csv = wish
+        if what == "compare":
+            self.action_runs(csv)
+        elif not self._is_busy():
+            try:
+                self._replace_stream(Playback(csv))
+            except UsageError as error:
+                self.notify(str(error), severity="error")
 
-    def action_zero(self) -> None:
-        """Count joules from now on."""
-        self.live.set_zero()
-        self._look(self.view)
+    def action_speed(self, steps: int) -> None:
+        """Play a recording back faster or slower."""
+        if self._playback is not None:
+            self._playback.faster(steps)
+            self._draw_now()
 
-    async def action_next_graph(self) -> None:
-        """Other graphs in the places that there are."""
-        self._shown += len(self.query(Chart))
-        await self._lay_out(self.size)
-        self.call_after_refresh(self._draw)
+    def action_doctor(self) -> None:
+        """Every sensor with a live reading, or why not."""
+        self.push_screen(DoctorScreen())
 
-    def action_maximise(self) -> None:
-        """One graph on the whole screen, or all of them again."""
-        if self.screen.maximized is not None:
-            self.screen.minimize()
-        elif isinstance(self.focused, Chart):
-            self.screen.maximize(self.focused)
-        self.call_after_refresh(self._draw)
+    def action_settings(self) -> None:
+        """Change what is kept in the settings file."""
+        screen = SettingsScreen(self._settings, self._start.settings_path, self._start.overridden)
+        self.push_screen(screen, self._settle)
+
+    def _settle(self, settings: Settings | None) -> None:
+        """Go on with other settings; those of a recording that is going on stay."""
+        if settings is None:
+            return
+        before = self._start.config
+        self._start = self._start.settled(settings)
+        self._apply()
+        if self._start.config != before and self.stream.csv is None and self._playback is None:
+            self._restart(self._start.config)
+        else:
+            self.call_later(self.main.relay)
 
     def action_theme(self) -> None:
-        """Dark, light."""
-        self.theme = THEMES[1 if self.current_theme.dark else 0].name
-        self._look(self.view)
+        """Dark, light, high contrast, colour-blind."""
+        self.theme = next_theme(self.theme)
 
-    def _look(self, view: viewport.Viewport) -> None:
-        self.view = view
-        self._draw()
+    def _is_busy(self) -> bool:
+        """Say so where a recording is going on, which nothing else may end."""
+        if self.stream.csv is not None:
+            self.notify("a recording is going on: r ends it", severity="warning")
+        return self.stream.csv is not None
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette offers every key of the dashboard, and Textual's own."""
         yield from super().get_system_commands(screen)
-        for binding in self.BINDINGS:
-            if isinstance(binding, Binding) and not binding.action.startswith("show_help"):
+        for binding in self.main.BINDINGS:
+            if isinstance(binding, Binding):
                 yield SystemCommand(
                     binding.description,
                     f"key {binding.key_display or binding.key.partition(',')[0]}",
-                    lambda action=binding.action: self.call_later(self.run_action, action),
+                    partial(self.call_later, self.run_action, binding.action, self.main),
                 )
-
-
-def refusal(text: str) -> str | None:
-    """Why a run file of this name cannot be written; None where it can."""
-    path = Path(text.strip())
-    if not text.strip():
-        return None
-    if path.suffix == ".json":
-        return "its summary would have the same name: end it in .csv"
-    for name in (path, path.with_suffix(".json")):
-        if name.exists():
-            return f"{name} exists: give another name"
-    if not path.absolute().parent.is_dir():
-        return f"there is no folder {path.parent}"
-    return None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeAlias, TypeVar
 
 # Lowest and highest reading of an interval.
@@ -31,6 +32,9 @@ ON_GRID = 1e-6
 NO_LOWS, NO_HIGHS = array("f", [math.inf]) * RING_BINS, array("f", [-math.inf]) * RING_BINS
 NO_SUMS, NO_COUNTS = array("d", [0.0]) * RING_BINS, array("I", [0]) * RING_BINS
 
+# So many rows back it is known which times they changed.
+RECENT_ROWS = 256
+
 Number = TypeVar("Number", int, float)
 
 
@@ -43,6 +47,8 @@ class History:
     def __init__(self, columns: Iterable[str]) -> None:
         self._levels = {column: _levels() for column in columns}
         self._latest: dict[str, tuple[float, float]] = {}
+        self._recent_s: deque[float] = deque(maxlen=RECENT_ROWS)
+        self.rows = 0
         self.first_s: float | None = None
         self.last_s: float | None = None
 
@@ -52,6 +58,8 @@ class History:
             self.first_s = time_s
         if self.last_s is None or time_s > self.last_s:
             self.last_s = time_s
+        self.rows += 1
+        self._recent_s.append(time_s)
         place = math.floor(time_s * BINS_PER_S)
         for column, value in values.items():
             if column in self._levels and math.isfinite(value):
@@ -62,6 +70,17 @@ class History:
     def latest(self, column: str) -> tuple[float, float] | None:
         """Time and value of the newest reading."""
         return self._latest.get(column)
+
+    def earliest_since(self, rows: int) -> float:
+        """The earliest time of the rows after the first so many; -inf where that is forgotten."""
+        new = self.rows - rows
+        if new > len(self._recent_s):
+            return -math.inf
+        return min(islice(reversed(self._recent_s), new), default=math.inf)
+
+    def exact_since_s(self, column: str, bin_s: float) -> float:
+        """From when on bins of this width are known; before, only wider ones are."""
+        return self._settled(column)[_fitting(bin_s)].oldest_s
 
     def bins(self, column: str, start_s: float, bin_s: float, count: int) -> list[Bin | None]:
         """Extremes in each [start_s + i·bin_s, start_s + (i + 1)·bin_s), None without a reading.
@@ -152,10 +171,11 @@ class _Level:
             math.floor((start_s + number * bin_s) / self._bin_s + ON_GRID) - self._oldest
             for number in range(count + 1)
         ]
-        lows, highs = self._in_order(self._lows), self._in_order(self._highs)
+        before, end = max(0, edges[0]), edges[-1] + 1
+        lows, highs = self._part(self._lows, before, end), self._part(self._highs, before, end)
         found: list[Bin | None] = []
         for first, end in pairwise(edges):
-            part = slice(max(0, first), max(0, end, first + 1))
+            part = slice(max(0, first - before), max(0, end - before, first + 1 - before))
             high = max(highs[part], default=-math.inf)
             found.append(None if high == -math.inf else (min(lows[part]), high))
         return found
@@ -164,21 +184,24 @@ class _Level:
         """Mean and highest reading of all bins that [start_s, end_s) touches."""
         first = math.floor(start_s / self._bin_s + ON_GRID) - self._oldest
         end = math.ceil(end_s / self._bin_s - ON_GRID) - self._oldest
-        part = slice(max(0, first), max(0, end))
-        count = sum(self._in_order(self._counts)[part])
+        count = sum(self._part(self._counts, first, end))
         if not count:
             return None
-        highest = max(self._in_order(self._highs)[part])
-        return sum(self._in_order(self._sums)[part]) / count, highest
+        highest = max(self._part(self._highs, first, end))
+        return sum(self._part(self._sums, first, end)) / count, highest
 
     @property
     def _oldest(self) -> int:
         return (self._newest or 0) - RING_BINS + 1
 
-    def _in_order(self, values: array[Number]) -> array[Number]:
-        """One of the arrays from the oldest bin to the newest."""
-        slot = self._oldest % RING_BINS
-        return values[slot:] + values[:slot]
+    def _part(self, values: array[Number], first: int, end: int) -> array[Number]:
+        """Bins of one of the arrays in order, counted from the oldest; no more than it has."""
+        first, end = max(0, first), min(RING_BINS, end)
+        if first >= end:
+            return values[:0]
+        slot = (self._oldest + first) % RING_BINS
+        over = slot + end - first - RING_BINS
+        return values[slot : slot + end - first] if over <= 0 else values[slot:] + values[:over]
 
     def _merge(self, place: int, low: float, high: float, total: float, count: int) -> None:
         """Add readings to a bin of the ring, unless it is older than all that are held."""

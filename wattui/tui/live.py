@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ from recorders.reduction import EventRow, Reducer
 from recorders.summary import summarise
 from recorders.wire import Message, readings
 from wattui.tui.history import History
+from wattui.tui.joules import Joules
 
 NOW = "note:now"
 
@@ -37,6 +39,7 @@ class Live:
         self._energies = [name for name in columns if name.endswith("_J")]
         self._reducer = Reducer(self._columns)
         self.history = History(name for name in columns if not name.endswith("_J"))
+        self._joules = Joules(self._energies)
         self.joules: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
         self.stretches: list[Stretch] = []
@@ -50,11 +53,15 @@ class Live:
         if message["t"] == "renamed":
             self._rename(message["first_event"])
             return
+        if message["t"] == "undone":
+            self._undo(message)
+            return
         time_s, event = float(message["time"]), message["event"]
         where = message["phase"], message["label"], message["repeat"]
         self._reducer.add(message["time"], message["cells"], event, where, message["inferences"])
         values = readings(self._columns, message)
         self.history.add(time_s, values)
+        self._joules.add(time_s, values)
         self.joules |= {name: values[name] for name in self._energies if name in values}
         self.time_s = max(self.time_s, time_s)
         self._count(time_s, message["inferences"])
@@ -74,6 +81,10 @@ class Live:
         known = self.joules.get(f"{channel}_J")
         return None if known is None else known - self.zero_j.get(f"{channel}_J", 0.0)
 
+    def energy_between_j(self, channel: str, start_s: float, end_s: float) -> float | None:
+        """Joules of a channel in a stretch of time, None unless both ends were read."""
+        return self._joules.between(f"{channel}_J", start_s, end_s)
+
     def set_zero(self) -> None:
         """Count joules from now on."""
         self.zero_j = dict(self.joules)
@@ -87,9 +98,11 @@ class Live:
 
     def visible(self, start_s: float, end_s: float) -> Iterator[Stretch]:
         """Stretches that reach into an interval."""
-        for stretch in self.stretches:
-            if stretch.start_s < end_s and (stretch.end_s is None or stretch.end_s > start_s):
-                yield stretch
+        last = bisect_left(self.stretches, end_s, key=lambda stretch: stretch.start_s)
+        for stretch in reversed(self.stretches[:last]):
+            if stretch.end_s is not None and stretch.end_s <= start_s:
+                return
+            yield stretch
 
     def _count(self, time_s: float, inferences: int | None) -> None:
         """Inferences per second, over two seconds or more."""
@@ -114,6 +127,18 @@ class Live:
     def _close(self, time_s: float) -> None:
         if current := self.stretch:
             current.end_s = time_s
+
+    def _undo(self, message: Message) -> None:
+        """The stretches since the mark go, and the one before it goes on."""
+        first, where = message["first_event"], (message["phase"], message["label"])
+        marked_s = self._reducer.reduction.events[first].time_s
+        self._reducer.undo(first, message["event"], (*where, message["repeat"]))
+        self.stretches = [s for s in self.stretches if s.start_s < marked_s]
+        last = self.stretches[-1] if self.stretches else None
+        if last and (last.phase, last.label, last.end_s) == (*where, marked_s):
+            last.end_s = None
+        else:
+            self._enter(marked_s, *where)
 
     def _rename(self, first_event: int) -> None:
         events = self._reducer.reduction.events

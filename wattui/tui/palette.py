@@ -1,4 +1,4 @@
-"""Colours of graphs and phases, for a dark and a light screen."""
+"""Colours of graphs and phases, for screens and eyes of several kinds."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Palette:
     estimated: str
     phases: Mapping[str, str]
     other_phase: str
+    # Without colours: what differs is told apart by its shape.
+    plain: bool = False
 
     def of_series(self, number: int, estimated: bool) -> str:
         """The colour of a graph's series; what is estimated has one of its own."""
@@ -80,4 +82,46 @@ LIGHT = Palette(
         "latency": "#7580a8",
     },
     other_phase="#8450c4",
+)
+# Black and white with the strongest colours between them, for bad screens and tired eyes.
+HIGH_CONTRAST = Palette(
+    background="#000000",
+    text="#ffffff",
+    dim="#c8c8c8",
+    grid="#6e6e6e",
+    accent="#ffff00",
+    alarm="#ff6060",
+    series=("#59c2ff", "#ffb02e", "#3dffa0", "#ff8cf0", "#ffff66", "#66f0ff", "#ff8a66", "#ffffff"),
+    estimated="#ffd75f",
+    phases={
+        "running": "#5fff5f",
+        "armed": "#ffaf3f",
+        "warmup": "#ffd700",
+        "loading": "#d0d0d0",
+        "idle": "#7fb2ff",
+        "cooldown": "#5fe0e8",
+        "latency": "#bfc8ff",
+    },
+    other_phase="#e0a0ff",
+)
+# Phases in the colours of Okabe and Ito as well: no pair differs in red and green alone.
+COLOUR_BLIND = Palette(
+    background="#14161c",
+    text="#e2e6f0",
+    dim="#8a90a6",
+    grid="#363b4d",
+    accent="#56b4e9",
+    alarm="#e8743b",
+    series=("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#009e73", "#a6cfe8", "#d55e00", "#c9ccd6"),
+    estimated="#f2d16b",
+    phases={
+        "running": "#e69f00",
+        "armed": "#f0e442",
+        "warmup": "#b59a2a",
+        "loading": "#9aa0b0",
+        "idle": "#4f9bd9",
+        "cooldown": "#7fb0c8",
+        "latency": "#a88fb8",
+    },
+    other_phase="#cc79a7",
 )

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message
 
 # Rows beyond this rate are in the file, not on the screen.
 SCREEN_HZ = 10.0
+SHOWN = frozenset({"row", "event", "renamed", "undone"})
+
+
+class Stream(Protocol):
+    """Rows that come by themselves: from a recorder, or from a file that is played back.
+
+    `csv` is the run file being written; `lost` says why nothing more will come.
+    """
+
+    columns: list[str]
+    sources: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
+    directory: str
+    lost: str | None
+
+    @property
+    def csv(self) -> Path | None:
+        """The run file being written."""
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples per second."""
+
+    def poll(self) -> list[Message]:
+        """Rows and events that have come since the last call."""
+
+    def request(self, **message: Any) -> Message:
+        """Ask for something; what is wrong with it is the answer's `error`."""
+
+    def finish(self, **about: Any) -> Message | None:
+        """End it; returns a recording's `done` message."""
 
 
 class Session:
@@ -54,7 +85,7 @@ class Session:
             except RecorderError as error:
                 self.lost = str(error)
         found, self._messages[:] = list(self._messages), []
-        return [message for message in found if message["t"] in ("row", "event", "renamed")]
+        return [message for message in found if message["t"] in SHOWN]
 
     def request(self, **message: Any) -> Message:
         """Ask the recorder; an empty answer where it is lost."""

@@ -5,16 +5,89 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.config import checked, config_path, load, merged
 from wattui.errors import UsageError, WattuiError
-from wattui.tui.session import Session
+from wattui.tui.playback import Playback
+from wattui.tui.session import Session, Stream
+
+# Terminals, and what is said of them, where nothing beyond ASCII can be relied on.
+ASCII_TERMINALS = frozenset({"linux", "vt100", "vt220", "dumb", "ansi"})
+ASCII_LOCALES = frozenset({"C", "POSIX"})
+# Set where the program is served to a browser: there it has no terminal.
+DRIVER = "TEXTUAL_DRIVER"
 
 
 def main(options: argparse.Namespace) -> int:
     """Show the dashboard; returns the exit status. Raises WattuiError."""
+    if DRIVER not in os.environ:
+        _check_terminal()
+    given = {
+        "rate_hz": options.rate,
+        "estimate": options.estimate,
+        "tdp_w": options.tdp,
+        "all_gpus": options.all_gpus,
+        "idle_s": options.idle,
+        "idle_after_s": options.idle_after,
+        "cooldown_s": options.cooldown,
+        "theme": options.theme,
+        "ascii": options.ascii,
+    }
+    known = {key: value for key, value in given.items() if value is not None}
+    path = config_path()
+    settings = checked(merged(load(path), known, "command line"), "command line")
+    config = Config(
+        csv=None,
+        rate_hz=settings.rate_hz,
+        estimate=settings.estimate,
+        tdp_w=settings.tdp_w,
+        all_gpus=settings.all_gpus,
+        meters=(settings.meter,) if settings.meter else (),
+        require=options.require,
+        simulate=options.simulate,
+        version=__version__,
+        about={"argv": ["wattui"], "cwd": os.getcwd()},
+    )
+    stream: Stream
+    if options.replay is not None:
+        stream = Playback(Path(options.replay), options.speed)
+    else:
+        stream = session = Session(config)
+    # Textual is imported while the recorder looks for its sensors.
+    from wattui.tui.app import Dashboard, Start
+
+    if options.replay is None:
+        try:
+            session.wait_ready()
+        except RecorderError as error:
+            raise WattuiError(f"the recorder cannot start ({error}): try again") from None
+    app = Dashboard(
+        stream, Start(settings, config, path, tuple(known), needs_ascii(dict(os.environ)))
+    )
+    try:
+        app.run()
+    finally:
+        csv = app.close_session()
+    if csv is not None:
+        sys.stderr.write(f"wattui: recorded into {csv}: wattui summary {csv}\n")
+    return app.return_code or 0
+
+
+def needs_ascii(environ: dict[str, str]) -> bool:
+    """Whether the terminal may show nothing but ASCII.
+
+    Python itself puts LC_CTYPE=C.UTF-8 over a plain C locale, which says nothing of the terminal.
+    """
+    ctype = environ.get("LC_CTYPE", "")
+    named = environ.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environ.get("LANG")
+    return environ.get("TERM") in ASCII_TERMINALS or named in ASCII_LOCALES
+
+
+def _check_terminal() -> None:
+    """Raise UsageError where there is no screen to draw on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the dashboard needs a terminal: record without one with "
@@ -25,43 +98,3 @@ def main(options: argparse.Namespace) -> int:
             "the dashboard draws on standard error, which goes elsewhere here: leave out the "
             "redirection, or record with `wattui --headless`"
         )
-    given = {
-        "rate_hz": options.rate,
-        "estimate": options.estimate,
-        "tdp_w": options.tdp,
-        "all_gpus": options.all_gpus,
-        "idle_s": options.idle,
-    }
-    known = {key: value for key, value in given.items() if value is not None}
-    settings = checked(merged(load(config_path()), known, "command line"), "command line")
-    config = Config(
-        csv=None,
-        rate_hz=settings.rate_hz,
-        estimate=settings.estimate,
-        tdp_w=settings.tdp_w,
-        all_gpus=settings.all_gpus,
-        require=options.require,
-        simulate=options.simulate,
-        version=__version__,
-        about={"argv": ["wattui"], "cwd": os.getcwd()},
-    )
-    session = Session(config)
-    from wattui.tui.app import Dashboard
-
-    try:
-        session.wait_ready()
-    except RecorderError as error:
-        raise WattuiError(f"the recorder cannot start ({error}): try again") from None
-    ascii_only = os.environ.get("TERM") == "linux" or not _speaks_utf8()
-    app = Dashboard(session, config, settings.idle_s, ascii_only)
-    try:
-        app.run()
-    finally:
-        csv = app.close_session()
-    if csv is not None:
-        sys.stderr.write(f"wattui: recorded into {csv}: wattui summary {csv}\n")
-    return app.return_code or 0
-
-
-def _speaks_utf8() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"

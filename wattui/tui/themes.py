@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 from textual.theme import Theme
 
-from wattui.tui.palette import DARK, LIGHT, Palette
+from wattui.tui.palette import COLOUR_BLIND, DARK, HIGH_CONTRAST, LIGHT, Palette
+
+PALETTES = {
+    "dark": DARK,
+    "light": LIGHT,
+    "high-contrast": HIGH_CONTRAST,
+    "colour-blind": COLOUR_BLIND,
+}
+NAME = "wattui-"
 
 
-def _theme(name: str, palette: Palette, dark: bool, surface: str, panel: str) -> Theme:
+def themes() -> list[Theme]:
+    """A theme for each palette, the first of them to begin with."""
+    return [_theme(name, palette) for name, palette in PALETTES.items()]
+
+
+@cache
+def palette_of(theme_name: str, dark: bool, plain: bool) -> Palette:
+    """The colours for graphs on any theme, also one of Textual's own."""
+    other = DARK if dark else LIGHT
+    return replace(PALETTES.get(theme_name.removeprefix(NAME), other), plain=plain)
+
+
+def next_theme(name: str) -> str:
+    """The theme after this one, in a circle."""
+    names = list(PALETTES)
+    known = name.removeprefix(NAME)
+    place = names.index(known) + 1 if known in names else 0
+    return NAME + names[place % len(names)]
+
+
+def _theme(name: str, palette: Palette) -> Theme:
+    surface, panel = palette.tint(palette.text, 0.05), palette.tint(palette.accent, 0.14)
     return Theme(
-        name=name,
+        name=NAME + name,
         primary=palette.accent,
         secondary=palette.series[0],
         accent=palette.accent,
@@ -20,7 +52,7 @@ def _theme(name: str, palette: Palette, dark: bool, surface: str, panel: str) ->
         success=palette.phases["running"],
         warning=palette.estimated,
         error=palette.alarm,
-        dark=dark,
+        dark=palette is not LIGHT,
         variables={
             "border": palette.grid,
             "footer-key-foreground": palette.series[1],
@@ -28,9 +60,3 @@ def _theme(name: str, palette: Palette, dark: bool, surface: str, panel: str) ->
             "block-cursor-background": palette.accent,
         },
     )
-
-
-THEMES = (
-    _theme("wattui-dark", DARK, True, "#1d1e2a", "#2a2c3d"),
-    _theme("wattui-light", LIGHT, False, "#f1f1ec", "#e3e4ec"),
-)

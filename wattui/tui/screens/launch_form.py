@@ -1,187 +1,307 @@
-"""The launch form: a bundled workload with its options, or any command; checked as it is typed."""
+"""The launch form: what to run, how to record it, and the plan of it; checked as it is typed."""
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import DescendantFocus, Resize
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, OptionList, Static
-from textual.widgets.option_list import Option as Choice
+from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 
-from workloads.catalogue import Option, Workload
+from wattui.config import Settings
+from wattui.errors import WattuiError
+from wattui.run_names import refusal
+from wattui.tui.launch import Recipe
+from wattui.tui.launch_command import CommandSubject
+from wattui.tui.launch_order import (
+    FILE,
+    FieldError,
+    Order,
+    Subject,
+    recipe,
+    recipe_fields,
+    same_headless,
+    time_line,
+)
+from wattui.tui.launch_workload import WorkloadSubject
+from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
+from workloads.catalogue import Workload
 from workloads.errors import WorkloadError
-from workloads.plan import Plan
-from workloads.report import plan_lines, short
-from workloads.runner import Settings, mebibytes
 
-SHOWN_CELLS = 12
-PRESET = "preset"
+WORKLOAD = "workload"
+# While somebody types, nothing is started to look at what is typed.
+TYPING_S, LOOK_S = 0.5, 60.0
+WIDE_COLUMNS = 110
+Known = dict[str, dict[str, str]]
 
 
-class LaunchForm(ModalScreen[list[str] | None]):
-    """Gives the arguments of a process to start, or None where it was called off."""
+class LaunchForm(ModalScreen[Recipe | None]):
+    """Gives what to run and how, or None where it was called off.
+
+    `check` gives why a run file's name cannot be. `known` has what was filled in before, by
+    workload; it is kept up to date.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("escape", "cancel", "Cancel"),
         Binding("ctrl+s", "start", "Start", priority=True),
+        Binding("ctrl+o", "fold", "More", priority=True),
     ]
     DEFAULT_CSS = """
     LaunchForm { align: center middle; }
     LaunchForm > Vertical {
-        width: 120; max-width: 98%; height: 40; max-height: 94%; background: $surface;
+        width: 150; max-width: 100%; height: 1fr; max-height: 46; background: $surface;
         border: round $accent; border-title-color: $text;
     }
-    LaunchForm OptionList { width: 24; height: 1fr; border: none; }
-    LaunchForm VerticalScroll { width: 1fr; padding: 0 1; }
-    LaunchForm #plan { width: 46; padding: 0 1; border-left: solid $border; }
-    LaunchForm .field { height: auto; }
-    LaunchForm .field Label { width: 15; padding: 0 1 0 0; text-align: right; }
-    LaunchForm .field Input { width: 1fr; border: none; height: 1; padding: 0; }
-    LaunchForm .hint { color: $text-muted; padding: 0 0 0 16; }
-    LaunchForm .wrong { color: $error; }
+    LaunchForm #columns { height: 1fr; layout: vertical; }
+    LaunchForm #form { width: 1fr; height: 1fr; padding: 0 1; }
+    LaunchForm #fields { height: auto; }
+    LaunchForm #plan { width: 1fr; height: 40%; padding: 0 1; border-top: solid $border; }
+    LaunchForm #plan.is-wrong { color: $error; }
+    LaunchForm.wide #columns { layout: horizontal; }
+    LaunchForm.wide #plan {
+        width: 50; height: 1fr; border-top: none; border-left: solid $border;
+    }
+    LaunchForm #plan Static { height: auto; }
+    LaunchForm Field Input, LaunchForm Field Choice { width: 20; }
+    LaunchForm Field .truth { width: 16; }
+    LaunchForm .section { text-style: bold; }
+    LaunchForm Collapsible { padding: 0; border: none; background: transparent; }
+    LaunchForm Collapsible > Contents { padding: 0; }
+    LaunchForm #help { height: 1; padding: 0 2; color: $text-muted; }
+    LaunchForm #buttons { height: 1; align-horizontal: center; }
+    LaunchForm Button { margin: 0 1; }
     """
 
-    def __init__(self, catalogue: Mapping[str, Workload]) -> None:
+    def __init__(
+        self,
+        catalogue: Mapping[str, Workload],
+        settings: Settings,
+        check: Callable[[str], str | None] = refusal,
+        known: Known | None = None,
+    ) -> None:
         super().__init__()
-        self._catalogue = catalogue
-        self._workload = next(iter(catalogue.values()))
-        self._argv: list[str] | None = None
+        command = CommandSubject()
+        self._subjects: dict[str, Subject] = {
+            name: WorkloadSubject(workload) for name, workload in catalogue.items()
+        } | {command.name: command}
+        self._settings, self._check_file = settings, check
+        self._known = {} if known is None else known
+        last = self._known.get(WORKLOAD, {}).get(WORKLOAD, "")
+        self._subject = self._subjects.get(last) or next(iter(self._subjects.values()))
+        self._recipe: Recipe | None = None
+        self._culprit: Field | None = None
+        self._looked: tuple[str, int] | None = None
 
     def compose(self) -> ComposeResult:
-        """Workloads to the left, options in the middle, the plan to the right."""
+        """Fields and plan, beside or beneath each other, then what can be done."""
+        names = tuple((f"{s.name}: {s.title}", s.name) for s in self._subjects.values())
         with Vertical() as box:
             box.border_title = "Launch"
-            with Horizontal():
-                yield OptionList(*(Choice(name, id=name) for name in self._catalogue))
-                yield VerticalScroll(id="fields")
-                yield Static(id="plan")
+            with Horizontal(id="columns"):
+                with VerticalScroll(id="form", can_focus=False):
+                    yield Field(
+                        FieldSpec(
+                            WORKLOAD,
+                            "what to run and record",
+                            "choice",
+                            value=self._subject.name,
+                            choices=names,
+                            wide=True,
+                        )
+                    )
+                    yield Vertical(id="fields")
+                with VerticalScroll(id="plan"):
+                    yield Static(markup=False)
+            yield Static(id="help", markup=False)
+            with Horizontal(id="buttons"):
+                yield Button("Start", "primary", id="start", compact=True, action="screen.start")
+                yield Button("Cancel", id="cancel", compact=True, action="screen.cancel")
         yield Footer()
 
-    async def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the options of another workload."""
-        if event.option.id is not None:
-            self._workload = self._catalogue[event.option.id]
-            fields = self.query_one("#fields", VerticalScroll)
-            await fields.remove_children()
-            await fields.mount_all(_fields(self._workload))
-            self._check()
+    async def on_mount(self) -> None:
+        """Begin with the workload of last time."""
+        await self._show_fields()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter goes on to the options."""
-        self.query(Input).first().focus()
+    def on_resize(self, event: Resize) -> None:
+        """The plan goes beside the fields where there is room."""
+        self.set_class(event.size.width >= WIDE_COLUMNS, "wide")
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Plan anew."""
-        self._check()
+    @on(Field.Changed)
+    async def follow_change(self, event: Field.Changed) -> None:
+        """Plan anew; another workload has other fields."""
+        if event.field.spec.name == WORKLOAD:
+            self._remember()
+            self._subject = self._subjects[event.field.value]
+            await self._show_fields()
+        else:
+            self._looked = None
+            self._plan_anew()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter starts."""
-        self.action_start()
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Say what the field is for."""
+        field = field_of(event.widget)
+        self.query_one("#help", Static).update(field.spec.hint if field else "")
+
+    def action_fold(self) -> None:
+        """Show the fields that are needed less often, or hide them."""
+        for more in self.query(Collapsible):
+            more.collapsed = not more.collapsed
+
+    def action_cancel(self) -> None:
+        """Start nothing; what was filled in is there the next time."""
+        self._remember()
+        self.dismiss(None)
 
     def action_start(self) -> None:
-        """Start, if what was asked can be."""
-        self._check()
-        if self._argv is not None:
-            self.dismiss(self._argv)
+        """Start, if what was asked can be; else go to what is wrong."""
+        self._plan_anew()
+        if self._recipe is not None:
+            self._remember()
+            self.dismiss(self._recipe)
+        elif self._culprit is not None:
+            for more in self.query(Collapsible):
+                if more in self._culprit.ancestors:
+                    more.collapsed = False
+            self.call_after_refresh(self._culprit.query(Input).focus)
 
-    def _check(self) -> None:
-        texts = {field.name or "": field.value.strip() for field in self.query(Input)}
-        given = {name: text for name, text in texts.items() if text}
-        panel = self.query_one("#plan", Static)
+    # ------------------------------------------------------------ fields
+
+    async def _show_fields(self) -> None:
+        subject, known = self._subject, self._known.get(self._subject.name, {})
+
+        def fields(specs: list[FieldSpec]) -> list[Field]:
+            return [Field(spec) for spec in specs]
+
+        shown, folded = fields(subject.fields()), fields(subject.folded())
+        recording = fields(recipe_fields(self._settings, subject.name, self._check_file))
+        box = self.query_one("#fields", Vertical)
+        with self.app.batch_update():
+            await box.remove_children()
+            await box.mount_all(
+                [
+                    *shown,
+                    Collapsible(*folded, title="more"),
+                    Label("Recording", classes="section"),
+                    *recording,
+                ]
+            )
+            for field in (*shown, *folded, *recording):
+                if field.spec.name in known:
+                    field.value = known[field.spec.name]
+        self._looked = None
+        self._plan_anew()
+
+    @property
+    def _fields(self) -> list[Field]:
+        return list(self.query_one("#fields").query(Field))
+
+    def _remember(self) -> None:
+        """Keep what was filled in; a file's name serves once."""
+        values = {field.spec.name: field.value for field in self._fields if field.value}
+        self._known[self._subject.name] = {
+            name: value for name, value in values.items() if "file" not in name
+        }
+        self._known[WORKLOAD] = {WORKLOAD: self._subject.name}
+
+    # ------------------------------------------------------------ plan
+
+    def _plan_anew(self) -> None:
+        fields = {field.spec.name: field for field in self._fields}
+        given = {name: field.value for name, field in fields.items() if _is_given(field)}
+        self._recipe, self._culprit = None, None
         try:
-            plan = planned(self._workload, given)
-        except (ValueError, WorkloadError) as error:
-            self._argv = None
-            panel.update(Text(str(error), style=self.app.theme_variables.get("error", "red")))
-            return
-        self._argv = arguments(self._workload, given)
-        panel.update(plan_text(self._workload, plan))
-
-
-def planned(workload: Workload, given: Mapping[str, str]) -> Plan:
-    """The plan of a filled-in form; raises ValueError or WorkloadError for what cannot be."""
-    values: dict[str, Any] = {}
-    for option in workload.all_options:
-        if option.name in given:
-            values[option.name] = _value(option, given[option.name])
-    return workload.plan(workload.values(values, given.get(PRESET)))
-
-
-def arguments(workload: Workload, given: Mapping[str, str]) -> list[str]:
-    """The command line that runs a filled-in form."""
-    argv = [sys.executable, "-m", "workloads", workload.name]
-    after: list[str] = []
-    for option in workload.all_options:
-        if option.name not in given:
-            continue
-        text = given[option.name]
-        if option.name == "argv":
-            after = ["--", *shlex.split(text)]
-        elif option.positional:
-            argv.append(text)
-        elif option.kind == "truth":
-            argv += [f"--{option.name}"] if _value(option, text) else []
+            held = self._suggest(fields, given)
+            for field in fields.values():
+                field.say(None)
+            wrong = next((field for field in fields.values() if field.wrong), None)
+            if wrong is not None:
+                raise FieldError(wrong.spec.name, f"{wrong.spec.name}: {wrong.wrong}")
+            if FILE not in given and (taken := self._check_file(held[FILE])):
+                raise FieldError(FILE, taken)
+            order = self._subject.order(given)
+            self._recipe = recipe(order, given, held)
+        except FieldError as error:
+            self._culprit = fields.get(error.name)
+            if self._culprit is not None:
+                self._culprit.say(str(error))
+            self._show_plan(Text(str(error)), wrong=True)
+        except (ValueError, WorkloadError, WattuiError) as error:
+            self._culprit = next(iter(fields.values()))
+            self._show_plan(Text(str(error)), wrong=True)
         else:
-            argv += [f"--{option.name}", text]
-    if PRESET in given:
-        argv += ["--preset", given[PRESET]]
-    return [*argv, *after]
+            self._show_order(order, self._recipe)
+
+    def _suggest(self, fields: Mapping[str, Field], given: Mapping[str, str]) -> dict[str, str]:
+        """Show what holds where nothing is given; returns it."""
+        held = {name: field.spec.placeholder for name, field in fields.items()}
+        held |= self._subject.suggestions(given)
+        for name, field in fields.items():
+            field.suggest(held[name])
+        return held
+
+    def _show_plan(self, text: Text, wrong: bool = False) -> None:
+        panel = self.query_one("#plan", VerticalScroll)
+        panel.set_class(wrong, "is-wrong")
+        panel.query_one(Static).update(text)
+
+    def _show_order(self, order: Order, recipe: Recipe) -> None:
+        """The plan; where it is not for this process to make, another one does, once."""
+        if self._looked is None:
+            self.workers.cancel_group(self, "plan")
+            if order.dry_run:
+                self.run_worker(self._look(order), group="plan")
+        said, status = self._looked or ("", 0)
+        if status:
+            self._recipe = None
+            self._show_plan(Text(said or f"it cannot be planned (status {status})"), wrong=True)
+        else:
+            self._show_plan(Text(said and f"{said}\n\n").append_text(plan_of(order, recipe)))
+
+    async def _look(self, order: Order) -> None:
+        await asyncio.sleep(TYPING_S)
+        self._looked = await output_of(order.dry_run)
+        self._plan_anew()
 
 
-def plan_text(workload: Workload, plan: Plan) -> Text:
-    """What would run: cells, MACs, parameters, memory, time."""
-    text = Text(f"{workload.title}\n\n", "bold")
-    for line in plan_lines(plan, Settings(5, 0.5, 1), 1, ""):
-        text.append(f"{line.removesuffix(' · ')}\n", "default")
-    text.append(f"\n{'cell':16} {'MACs':>7} {'params':>7} {'memory':>9}\n", "dim")
-    for cell in plan.cells[:SHOWN_CELLS]:
-        sizes = f"{short(cell.macs):>7} {short(cell.parameters):>7}"
-        text.append(f"{cell.label[:16]:16} {sizes} {mebibytes(cell.needed_bytes):>9}\n", "default")
-    if len(plan.cells) > SHOWN_CELLS:
-        text.append(f"and {len(plan.cells) - SHOWN_CELLS} more\n", "dim")
+def plan_of(order: Order, recipe: Recipe) -> Text:
+    """The order in words, how long it takes, and how it would be typed."""
+    text = order.text.copy()
+    text.append(f"{time_line(recipe, order.seconds)}\n\n")
+    text.append_text(order.table)
+    words = ["python" if word == sys.executable else word for word in order.argv]
+    text.append(
+        f"\nthe same without the dashboard:\n{shlex.join(same_headless(recipe, words))}", "dim"
+    )
     return text
 
 
-def _value(option: Option, text: str) -> Any:
-    if option.name == "argv":
-        return tuple(shlex.split(text))
-    if option.kind == "truth":
-        if text.lower() not in ("yes", "no", "y", "n"):
-            raise ValueError(f"{option.name}: yes or no")
-        return text.lower().startswith("y")
+async def output_of(argv: tuple[str, ...]) -> tuple[str, int]:
+    """What a command prints, and its exit status; it is ended when nobody waits for it."""
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     try:
-        return option.parse(text)
-    except ValueError as error:
-        raise ValueError(f"{option.name}: {error}") from None
+        said, _ = await asyncio.wait_for(process.communicate(), LOOK_S)
+    except TimeoutError:
+        return f"no plan within {LOOK_S:g} s", 1
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return said.decode(errors="replace").strip(), process.returncode or 0
 
 
-def _fields(workload: Workload) -> list[Horizontal | Label]:
-    found: list[Horizontal | Label] = []
-    if workload.presets:
-        found += _field(PRESET, " · ".join(workload.presets), "values that belong together")
-    for option in workload.all_options:
-        found += _field(option.name, _shown(option, workload), option.help)
-    return found
-
-
-def _field(name: str, placeholder: str, hint: str) -> list[Horizontal | Label]:
-    field = Horizontal(Label(name), Input(placeholder=placeholder, name=name), classes="field")
-    return [field, Label(hint, classes="hint")]
-
-
-def _shown(option: Option, workload: Workload) -> str:
-    default = workload.settings.get(option.name, option.default)
-    if option.kind == "truth":
-        return "no"
-    if option.choices:
-        return " · ".join(option.choices)
-    if isinstance(default, tuple):
-        return ",".join(map(str, default))
-    return "" if default is None else str(default)
+def _is_given(field: Field) -> bool:
+    return bool(field.value) and not (field.spec.kind == "truth" and field.value == FALSE)

@@ -2,60 +2,109 @@
 
 from __future__ import annotations
 
-import math
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
-from textual.geometry import Size
+from rich.style import Style as RichStyle
+from textual import events
+from textual.color import Color
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
+from textual.style import Style
 from textual.widget import Widget
 
-from wattui.quantities import number
-from wattui.tui import plot
+from wattui.tui import figures, titles
 from wattui.tui.graphs import GraphSpec
-from wattui.tui.history import Bin
-from wattui.tui.live import Live, Stretch
+from wattui.tui.live import Live
 from wattui.tui.palette import Palette
+from wattui.tui.plot import DOTS_WIDE, Glyphs
 from wattui.tui.viewport import Viewport
+from wattui.tui.widgets.canvas import Canvas, Look
+from wattui.tui.widgets.margins import GUTTER
+from wattui.tui.widgets.pointer import Drag
 
-GUTTER = 6
-RIBBON_ROWS = AXIS_ROWS = 1
-# Utilisation, frequency and temperature are read once a second, which may come a little late.
-HOLD_S = 2.2
-FILL, PHASE, RIBBON = 0.16, 0.07, 0.35
-SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
-
-Inks = list[tuple[str, str | None, str | None]]
+# The ribbon of phases above, the axis of time below.
+OTHER_ROWS = 2
+# Corners of the border and blanks beside them, of the width within the border.
+TITLE_MARGIN = 4
+# The wheel moves the picture by this share of it.
+WHEEL_SHARE = 1 / 8
 
 
 class Chart(Widget, can_focus=True):
     """A graph that is drawn anew by `show`, once per tick, and kept as strips between."""
 
+    ALLOW_SELECT = False
     DEFAULT_CSS = """
     Chart { border: round $border; border-title-color: $text;
         border-subtitle-color: $text-muted; height: 1fr; width: 1fr; }
     Chart:focus { border: round $accent; }
+    Chart.ascii { border: ascii $border; }
+    Chart.ascii:focus { border: ascii $accent; }
     """
+
+    @dataclass
+    class Pointed(Message):
+        """The mouse is at a moment; None where it left the plot."""
+
+        time_s: float | None
+
+    @dataclass
+    class Spanned(Message):
+        """A span of time is selected; None for both where it is let go."""
+
+        start_s: float | None
+        end_s: float | None
+
+    @dataclass
+    class Toggled(Message):
+        """The name of a series was clicked."""
+
+        column: str
+
+    @dataclass
+    class Zoomed(Message):
+        """Finer by so many steps is asked for, coarser where negative."""
+
+        steps: int
+
+    @dataclass
+    class Panned(Message):
+        """Later by so many columns of dots is asked for, earlier where negative."""
+
+        bins: int
 
     def __init__(self, spec: GraphSpec) -> None:
         super().__init__()
         self.spec = spec
+        self._canvas = Canvas(spec)
         self._strips: list[Strip] = []
-        self._top: float | None = None
-        self._styles_of: dict[tuple[str | None, str | None], Style] = {}
+        self._labels: tuple[object, object] = (None, None)
+        self._shown: tuple[Live, Viewport] | None = None
+        self._base: RichStyle | None = None
+        self._edges: tuple[Region, ...] = ()
+        self._drag: Drag | None = None
+        self._pointed_s: float | None = None
 
-    def show(self, live: Live, view: Viewport, palette: Palette, glyphs: str) -> None:
+    @property
+    def bins(self) -> int:
+        """Columns of dots in the plot."""
+        return max(1, self.content_size.width - GUTTER) * DOTS_WIDE
+
+    def show(self, live: Live, view: Viewport, palette: Palette, glyphs: Glyphs) -> None:
         """Draw the recording as it is now."""
-        size = self.content_size
-        columns, rows = size.width - GUTTER, size.height - RIBBON_ROWS - AXIS_ROWS
-        if columns < SMALLEST_COLUMNS or rows < SMALLEST_ROWS:
-            self._strips = []
-        else:
-            self._strips = self._draw(live, view, palette, glyphs, columns, rows)
-        self._name_values(live, view, palette, max(columns, 1))
-        self.refresh()
+        self.set_class(glyphs.ascii, "ascii")
+        if self._base is None:
+            self._base = self.rich_style
+        width, height = self.content_size
+        look = Look(view, palette, glyphs, self._base, width - GUTTER, height - OTHER_ROWS)
+        before, self._strips = self._strips, self._canvas.draw(live, look)
+        self._shown = (live, view) if self._strips else None
+        self._say(live, look, width - TITLE_MARGIN)
+        self._refresh_lines(before)
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture that `show` made."""
@@ -64,150 +113,182 @@ class Chart(Widget, can_focus=True):
             return self._strips[y]
         return Strip.blank(width, self.rich_style)
 
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Repaint; where nothing but the border's texts is new, no more than the border."""
+        where = regions or self._edges
+        return super().refresh(*where, repaint=repaint, layout=layout, recompose=recompose)
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Whatever there is."""
         return container.height
 
-    # ------------------------------------------------------------ drawing
-
-    def _draw(
-        self, live: Live, view: Viewport, palette: Palette, glyphs: str, columns: int, rows: int
-    ) -> list[Strip]:
-        bins = columns * plot.DOTS_WIDE
-        start_s = view.start_s(live.time_s, bins)
-        end_s = start_s + bins * view.bin_s
-        found = [
-            self._curve(live, series.column, start_s, view.bin_s, bins)
-            for series in self.spec.series
-        ]
-        highest = max((each[1] for curve in found for each in curve if each), default=0.0)
-        self._top = self.spec.top or plot.nice_top(highest, self._top)
-        scale = plot.Scale(0.0, self._top)
-        cells = plot.raster(found, scale, columns, rows, glyphs)
-        phases = _phase_of_columns(live, start_s, view.bin_s * plot.DOTS_WIDE, columns)
-        single = len(found) == 1
-        heights = plot.heights(found[0], scale, rows) if single else [0] * columns
-        ticks = {scale.row(tick, rows): tick for tick in plot.nice_ticks(0, self._top, rows)}
-        strips = [self._ribbon(phases, palette, columns)]
-        for y in range(rows):
-            inks: Inks = _gutter(ticks.get(y), palette)
-            below = (rows - 1 - y) * plot.DOTS_HIGH
-            for x, cell in enumerate(cells[y]):
-                ground = None
-                if phases[x] is not None:
-                    ground = palette.tint(palette.of_phase(phases[x].phase), PHASE)  # type: ignore[union-attr]
-                if single and heights[x] > below:
-                    ground = palette.tint(self._colour(palette, 0), FILL)
-                if cell.series is not None:
-                    inks.append((cell.character, self._colour(palette, cell.series), ground))
-                else:
-                    dot = y in ticks and x % 4 == 2
-                    inks.append(("·" if dot else " ", palette.grid, ground))
-            strips.append(self._strip(inks))
-        strips.append(self._axis(start_s, end_s, columns, palette))
-        return strips
-
-    def _curve(
-        self, live: Live, column: str, start_s: float, bin_s: float, count: int
-    ) -> list[Bin | None]:
-        """A series' bins up to now; a reading stands until the next one is due."""
-        most = math.floor(HOLD_S / bin_s)
-        before = most + 1
-        bins = live.history.bins(column, start_s - before * bin_s, bin_s, before + count)
-        until = math.ceil((live.time_s - start_s) / bin_s)
-        return [*plot.held(bins, most)[before:][:until], *[None] * (count - until)][:count]
-
-    def _colour(self, palette: Palette, number: int) -> str:
-        return palette.of_series(number, self.spec.series[number].estimated)
-
-    def _ribbon(self, phases: list[Stretch | None], palette: Palette, columns: int) -> Strip:
-        inks: Inks = [(" " * GUTTER, None, None)]
-        for stretch, run in groupby(phases):
-            width = len(list(run))
-            if stretch is None:
-                inks.append((" " * width, None, None))
-                continue
-            colour = palette.of_phase(stretch.phase)
-            title = Text(f" {stretch.title}")
-            title.truncate(width, overflow="crop", pad=True)
-            inks.append((title.plain, colour, palette.tint(colour, RIBBON)))
-        return self._strip(inks)
-
-    def _axis(self, start_s: float, end_s: float, columns: int, palette: Palette) -> Strip:
-        line = [" "] * columns
-        for column, label in plot.time_ticks(start_s, end_s, columns):
-            line[column : column + len(label)] = label
-        unit = f"{self.spec.unit:>{GUTTER - 1}} "
-        return self._strip([(unit, palette.dim, None), ("".join(line), palette.dim, None)])
-
-    def _strip(self, inks: Inks) -> Strip:
-        segments = [
-            Segment("".join(text for text, _, _ in run), self._style(*key))
-            for key, run in groupby(inks, key=lambda ink: ink[1:])
-        ]
-        return Strip(segments)
-
-    def _style(self, colour: str | None, ground: str | None) -> Style:
-        key = (colour, ground)
-        if key not in self._styles_of:
-            own = self.rich_style
-            self._styles_of[key] = own + Style(color=colour, bgcolor=ground)
-        return self._styles_of[key]
-
     def notify_style_update(self) -> None:
         """Styles are made anew after a change of theme."""
         super().notify_style_update()
-        self._styles_of = {}
+        self._base = None
+
+    def _refresh_lines(self, before: Sequence[Strip]) -> None:
+        """Have only those lines written that are not as they were."""
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        changed = [
+            Region(0, y, self.content_size.width, 1)
+            for y, (old, new) in enumerate(zip(before, self._strips, strict=True))
+            if old is not new
+        ]
+        if changed:
+            self.refresh(*changed)
 
     # ------------------------------------------------------------ the border
 
-    def _name_values(self, live: Live, view: Viewport, palette: Palette, columns: int) -> None:
-        """Watts now and joules so far in the title; mean and highest of what is seen below."""
-        title = Text(f"{self.spec.title} ")
-        for place, series in enumerate(self.spec.series):
-            latest = live.history.latest(series.column)
-            if latest is None and len(self.spec.series) > 1:
-                continue
-            value = number(latest[1], 3) if latest else "–"
-            title.append(f" {series.name} " if len(self.spec.series) > 1 else " ", palette.dim)
-            if series.estimated and len(self.spec.series) == 1:
-                title.append("estimated ", palette.estimated)
-            title.append(f"{value} {self.spec.unit}", f"bold {self._colour(palette, place)}")
-        self.border_title = title.markup
-        bins = columns * plot.DOTS_WIDE
-        start_s = view.start_s(live.time_s, bins)
-        self.border_subtitle = self._figures(live, start_s, start_s + bins * view.bin_s)
+    def _say(self, live: Live, look: Look, width: int) -> None:
+        """Values in the title, figures below."""
+        view, spec, glyphs = look.view, self.spec, look.glyphs
+        hidden = frozenset(n for n, s in enumerate(spec.series) if s.column in view.hidden)
+        shown = [series for n, series in enumerate(spec.series) if n not in hidden]
+        values, numbered = self._values(live, look), look.palette.plain
+        parts = titles.title(spec, values, hidden, width, glyphs, numbered)
+        start_s = self._canvas.first * look.column_s
+        seen_s = start_s, start_s + look.columns * look.column_s
+        if view.span_s is None:
+            found = figures.seen(live, spec, shown, seen_s, glyphs)
+        else:
+            found = figures.of_span(live, spec, shown, view.span_s, glyphs)
+        below = titles.subtitle(found, titles.unit_text(spec.unit, glyphs), width)
+        labels = ((parts, look.palette), below)
+        if labels != self._labels:
+            self._labels = labels
+            outside = self.size.width + 2
+            self._edges = Region(-1, -1, outside, 1), Region(-1, self.size.height, outside, 1)
+            styled = (self._styled(each, look.palette) for each in parts)
+            self.border_title = Content.assemble(*styled)
+            self.border_subtitle = Content(below)
+            self._edges = ()
 
-    def _figures(self, live: Live, start_s: float, end_s: float) -> str:
-        stats = [live.history.stats(s.column, start_s, end_s) for s in self.spec.series]
-        known = [each for each in stats if each]
-        parts = []
-        measured = [s for s in self.spec.series if not s.estimated] or self.spec.series
-        if self.spec.unit == "W" and len(measured) in (1, len(self.spec.series)):
-            energies = [live.energy_j(series.channel) for series in measured]
-            if None not in energies:
-                parts.append(f"{number(sum(e for e in energies if e is not None), 4)} J")
-        if known:
-            mean = sum(each[0] for each in known) / len(known)
-            parts.append(f"mean {number(mean, 3)}")
-            parts.append(f"max {number(max(each[1] for each in known), 3)} {self.spec.unit}")
-        return "  ".join(parts)
+    def _values(self, live: Live, look: Look) -> list[titles.Value | None]:
+        if look.view.cursor_s is not None and self._strips:
+            number = int(look.view.cursor_s // look.column_s)
+            if 0 <= number - self._canvas.first < look.columns:
+                stretch_s = number * look.column_s, (number + 1) * look.column_s
+                bins = self._canvas.bins(number)
+                return figures.values_at(live, self.spec, bins, stretch_s, look.glyphs)
+        return figures.values_now(live, self.spec)
 
+    def _styled(self, part: titles.Part, palette: Palette) -> tuple[str, Style]:
+        colours = {
+            "name": palette.dim,
+            "hidden": palette.dim,
+            "estimated": palette.estimated,
+            "plain": palette.text,
+            "value": palette.text,
+        }
+        colour = colours[part.role]
+        if part.role == "value" and part.series is not None:
+            colour = self._canvas.colour(palette, part.series)
+        style = Style(
+            foreground=Color.parse(colour),
+            bold=part.role == "value",
+            strike=part.role == "hidden",
+        )
+        if part.series is not None:
+            style += Style.from_meta({"column": self.spec.series[part.series].column})
+        return part.text, style
 
-def _gutter(tick: float | None, palette: Palette) -> Inks:
-    if tick is None:
-        return [(" " * (GUTTER - 1), None, None), ("│", palette.grid, None)]
-    return [(f"{tick:>{GUTTER - 1}g}", palette.dim, None), ("┤", palette.grid, None)]
+    # ------------------------------------------------------------ the mouse
 
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the crosshair, and the end of a span while the button is held."""
+        number = self._column_at(event)
+        if self._drag is not None and self._shown is not None:
+            self._drag = self._drag.to(self._nearest_column(event))
+            self._select()
+        self._point(number)
 
-def _phase_of_columns(
-    live: Live, start_s: float, column_s: float, columns: int
-) -> list[Stretch | None]:
-    """The phase at the middle of every column of characters."""
-    found: list[Stretch | None] = [None] * columns
-    for stretch in live.visible(start_s, start_s + columns * column_s):
-        end_s = live.time_s if stretch.end_s is None else stretch.end_s
-        first = max(0, round((stretch.start_s - start_s) / column_s))
-        last = min(columns, max(first + 1, round((end_s - start_s) / column_s)))
-        found[first:last] = [stretch] * (last - first)
-    return found
+    def on_leave(self, event: events.Leave) -> None:
+        """Take the crosshair away."""
+        if event.node is self:
+            self._point(None)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin a span."""
+        number = self._column_at(event)
+        if event.button == 1 and number is not None:
+            self._drag = Drag(number)
+            self.capture_mouse()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """End a span; a click without one lets go of what was selected."""
+        if self._drag is None:
+            return
+        self.release_mouse()
+        self._select()
+        self._drag = None
+
+    def on_click(self, event: events.Click) -> None:
+        """Hide or show the series whose name was clicked."""
+        column = event.style.meta.get("column")
+        if column is not None:
+            self.post_message(self.Toggled(column))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Finer, or earlier with shift."""
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Coarser, or later with shift."""
+        self._wheel(event, -1)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """Earlier."""
+        self._pan(event, -1)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """Later."""
+        self._pan(event, 1)
+
+    def _wheel(self, event: events.MouseEvent, steps: int) -> None:
+        if event.shift:
+            self._pan(event, -steps)
+        elif self._column_at(event) is not None:
+            event.stop()
+            self.post_message(self.Zoomed(steps))
+
+    def _pan(self, event: events.MouseEvent, direction: int) -> None:
+        if self._column_at(event) is not None:
+            event.stop()
+            columns = max(1, round(self.bins // DOTS_WIDE * WHEEL_SHARE))
+            self.post_message(self.Panned(direction * columns * DOTS_WIDE))
+
+    def _column_at(self, event: events.MouseEvent) -> int | None:
+        """Number of the column under the mouse, None where no time is drawn."""
+        at = event.get_content_offset(self)
+        if at is None or at.x < GUTTER or self._shown is None:
+            return None
+        return self._canvas.first + at.x - GUTTER
+
+    def _nearest_column(self, event: events.MouseEvent) -> int:
+        """The column under the mouse, or the one nearest to it where it left the plot."""
+        x = event.get_content_offset_capture(self).x - GUTTER
+        return self._canvas.first + max(0, min(self.bins // DOTS_WIDE - 1, x))
+
+    def _point(self, number: int | None) -> None:
+        time_s = None
+        if number is not None and self._shown is not None:
+            time_s = (number + 0.5) * self._shown[1].bin_s * DOTS_WIDE
+        if time_s != self._pointed_s:
+            self._pointed_s = time_s
+            self.post_message(self.Pointed(time_s))
+
+    def _select(self) -> None:
+        """Say which whole columns are selected, as far as there are readings."""
+        if self._drag is None or self._shown is None:
+            return
+        live, view = self._shown
+        self.post_message(self.Spanned(*self._drag.span_s(view.bin_s * DOTS_WIDE, live.history)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from wattui.quantities import number, prefix_for
+from wattui.quantities import Units, energy_unit, number
 from wattui.tui.palette import Palette
 
 NOTHING_YET = Text("Nothing has run yet: space marks running.", "dim")
 ROWS_OF_TABLES = 8
+# More domains than this are shown kind by kind.
+MOST_DOMAINS = 8
 FIGURES = ("total", "dynamic", "marginal")
 
 
@@ -29,75 +32,104 @@ class EnergyPanel(Static):
         """Name the panel."""
         self.border_title = "Energy"
 
-    def show(self, summary: dict[str, Any], palette: Palette) -> None:
+    def show(self, summary: dict[str, Any], palette: Palette, units: Units) -> None:
         """Write the tables anew."""
         if summary["running"] is None or summary["headline"] is None:
             self.update(NOTHING_YET, layout=False)
             return
         if self.content_size.height < ROWS_OF_TABLES:
-            self.update(Text("\n").join(energy_lines(summary, palette)), layout=False)
+            self.update(Text("\n").join(energy_lines(summary, palette, units)), layout=False)
             return
         parts: list[Any] = []
-        for part in energy_parts(summary, palette):
+        for part in energy_parts(summary, palette, units):
             parts += [part, Text()]
         self.update(Group(*parts), layout=False)
 
 
-def energy_lines(summary: dict[str, Any], palette: Palette) -> Iterator[Text]:
+def energy_lines(summary: dict[str, Any], palette: Palette, units: Units) -> Iterator[Text]:
     """Headline, powers and joules per inference of the channel to quote, a line each."""
     running, channel = summary["running"], summary["headline"]
-    yield _headline(running, channel, palette)
+    yield _headline(running, channel, palette, units)
     domain = running["domains"][channel]
     energy = domain["running_j"]
     line = Text(f"{channel}  ", palette.dim)
     for name in ("idle", "armed", "running"):
         line.append(f"{name} ", palette.dim)
         line.append(f"{number(domain[f'{name}_w'])} W  ")
-    line.append(f"{number(energy['value'] if energy else None, 5)} J")
+    factor, unit = energy_unit([], units)
+    line.append(f"{_scaled(energy, factor)} {unit}")
     yield line
     if running["inferences"]:
-        factor, prefix = prefix_for([_figure(domain, which) for which in FIGURES])
-        line = Text(f"{prefix}J/inference  ", palette.dim)
+        factor, unit = energy_unit([_figure(domain, which) for which in FIGURES], units)
+        line = Text(f"{unit}/inference  ", palette.dim)
         for which, cell in zip(FIGURES, _cells(domain, factor), strict=True):
             line.append(f"{which} ", palette.dim)
             line.append(f"{cell}  ")
         yield line
 
 
-def energy_parts(summary: dict[str, Any], palette: Palette) -> Iterator[Any]:
+def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Iterator[Any]:
     """Headline; watts and joules by domain; joules per inference by domain and by label."""
     running, channel = summary["running"], summary["headline"]
-    yield _headline(running, channel, palette)
-    domains = running["domains"]
-    table = _table("domain", "idle W", "armed W", "run W", "run J")
+    yield _headline(running, channel, palette, units)
+    domains = folded(running["domains"])
+    factor, unit = energy_unit([], units)
+    table = _table("domain", "idle W", "armed W", "run W", f"run {unit}")
     for name, domain in domains.items():
         energy = domain["running_j"]
         cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells.append(number(energy["value"] if energy else None, 5))
+        cells.append(_scaled(energy, factor))
         table.add_row(name, *cells, style=_style(domain, palette))
     yield table
     if not running["inferences"]:
         return
-    factor, prefix = prefix_for([_figure(d, which) for d in domains.values() for which in FIGURES])
-    table = _table(f"{prefix}J/inference", *FIGURES)
+    figures = [_figure(domain, which) for domain in domains.values() for which in FIGURES]
+    factor, unit = energy_unit(figures, units)
+    table = _table(f"{unit}/inference", *FIGURES)
     for name, domain in domains.items():
         table.add_row(name, *_cells(domain, factor), style=_style(domain, palette))
     yield table
     if len(summary["labels"]) > 1:
-        table = _table(f"{channel}, {prefix}J/inf.", *FIGURES)
+        table = _table(f"{channel}, {unit}/inf.", *FIGURES)
         for group in summary["labels"]:
             domain = group["domains"][channel]
             table.add_row(group["label"], *_cells(domain, factor), style=_style(domain, palette))
         yield table
 
 
-def _headline(running: dict[str, Any], channel: str, palette: Palette) -> Text:
+def folded(domains: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The domains, those of one kind taken together where there are too many to read."""
+    if len(domains) <= MOST_DOMAINS:
+        return domains
+    kinds: dict[str, list[str]] = {}
+    for name in domains:
+        kinds.setdefault(re.sub(r"\d.*", "", name), []).append(name)
+    found = {}
+    for kind, names in kinds.items():
+        title = names[0] if len(names) == 1 else f"{kind} ×{len(names)}"
+        found[title] = _together([domains[name] for name in names])
+    return found
+
+
+def _together(domains: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sums of several domains; unknown where one of them is."""
+    whole: dict[str, Any] = {"origin": domains[0]["origin"]}
+    for key in ("idle_w", "armed_w", "running_w"):
+        parts = [domain[key] for domain in domains]
+        whole[key] = None if None in parts else sum(parts)
+    for key in ("running_j", *(f"{which}_j_per_inference" for which in FIGURES)):
+        parts = [domain[key] for domain in domains]
+        whole[key] = None if None in parts else {"value": sum(part["value"] for part in parts)}
+    return whole
+
+
+def _headline(running: dict[str, Any], channel: str, palette: Palette, units: Units) -> Text:
     domain = running["domains"][channel]
     total, energy = domain["total_j_per_inference"], domain["running_j"]
     value = (total or energy or {"value": None})["value"]
-    factor, prefix = prefix_for([value])
+    factor, unit = energy_unit([value], units)
     text = Text()
-    text.append(f"{number(None if value is None else value / factor)} {prefix}J", "bold")
+    text.append(f"{number(None if value is None else value / factor)} {unit}", "bold")
     text.append("/inference" if total else " while running", "bold")
     if domain["origin"] != "measured":
         text.append(f"  {domain['origin']}", palette.estimated)
@@ -105,6 +137,10 @@ def _headline(running: dict[str, Any], channel: str, palette: Palette) -> Text:
     if running["inferences"]:
         text.append(f"  {running['inferences']:,} inferences", palette.dim)
     return text
+
+
+def _scaled(energy: dict[str, Any] | None, factor: float) -> str:
+    return number(energy["value"] / factor if energy else None, 5)
 
 
 def _cells(domain: dict[str, Any], factor: float) -> list[str]:

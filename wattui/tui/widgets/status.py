@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 from textual.widgets import Static
 
 from wattui.quantities import number
 from wattui.tui.live import Live
 from wattui.tui.palette import Palette
-from wattui.tui.session import Session
+from wattui.tui.playback import Playback
+from wattui.tui.session import Stream
 from wattui.tui.viewport import Viewport
 
 
 class StatusLine(Static):
-    """What is going on, in one line."""
+    """What is going on, in one line; what matters most comes first."""
 
     DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
 
-    def show(self, session: Session, live: Live, view: Viewport, palette: Palette) -> None:
+    def show(
+        self,
+        stream: Stream,
+        live: Live,
+        view: Viewport,
+        palette: Palette,
+        sampling: dict[str, Any] | None,
+    ) -> None:
         """Write the line anew."""
         line = Text.assemble(("wattui", "bold"), "  ", no_wrap=True, overflow="ellipsis")
-        if session.lost is not None:
-            line.append("● recorder lost ", f"bold {palette.alarm}")
-            line.append(f"{session.lost}: press R to start it again  ", palette.alarm)
-        elif session.csv is not None:
-            line.append("● REC ", f"bold {palette.alarm}")
-            line.append(f"{session.csv.name}  ")
-        else:
-            line.append("○ live  ", palette.dim)
+        _append_source(line, stream, palette)
         line.append(f"{clock(live.time_s)}  ", "bold")
         if stretch := live.stretch:
             line.append("▶ ", palette.of_phase(stretch.phase))
@@ -39,10 +42,24 @@ class StatusLine(Static):
                 line.append(f"{number(live.rate_per_s)}/s  ")
         if not view.live:
             line.append("❚❚ standing still, End: live  ", f"bold {palette.estimated}")
-        line.append(f"{session.rate_hz:g} Hz  ", palette.dim)
-        readers = " · ".join(source["name"] for source in session.sources)
+        line.append(f"{rate_text(stream.rate_hz, sampling)}  ", palette.dim)
+        readers = " · ".join(s["name"] for s in stream.sources if s.get("reader") != "hand")
         line.append(readers, palette.dim)
         self.update(line, layout=False)
+
+
+def rate_text(asked_hz: float, sampling: dict[str, Any] | None) -> str:
+    """Samples per second, asked and achieved, how late they are, and how many were missed."""
+    achieved_hz = sampling.get("rate_achieved_hz") if sampling else None
+    late = sampling.get("lateness_ms") if sampling else None
+    text = f"{asked_hz:.3g} Hz"
+    if achieved_hz is not None and abs(achieved_hz / asked_hz - 1) > 0.01:
+        text = f"{achieved_hz:.3g} of {text}"
+    if late:
+        text += f"  late {late['p99_ms']:.1f} ms"
+    if sampling and sampling["missed"]:
+        text += f"  missed {sampling['missed']}"
+    return text
 
 
 def clock(seconds: float) -> str:
@@ -50,3 +67,19 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes:02}:{rest:04.1f}"
+
+
+def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
+    """Whether rows are recorded, only shown, or played back."""
+    if stream.lost is not None:
+        line.append("● recorder lost ", f"bold {palette.alarm}")
+        line.append(f"{stream.lost}: press r to start it again  ", palette.alarm)
+    elif isinstance(stream, Playback):
+        line.append("◀ playback ", f"bold {palette.accent}")
+        line.append(f"{stream.title}  ")
+        line.append("space pauses, < > speed, r: live  ", palette.dim)
+    elif stream.csv is not None:
+        line.append("● REC ", f"bold {palette.alarm}")
+        line.append(f"{stream.csv.name}  ")
+    else:
+        line.append("○ live  ", palette.dim)

@@ -1,0 +1,63 @@
+"""Taking back a mark: what becomes of the rows since it, as if it had not been. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recorders.phases import Edge, Phase, where_of
+from recorders.reduction import BEGIN
+from recorders.rows import quote, where_text
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark as it stands in the recording.
+
+    `position` is that of its first row (byte in the file, number among the event rows), `edges`
+    its rows, `then` the phase of the rows after them; `open_before` (innermost first) and
+    `marked_before` are what was open and marked before it.
+    """
+
+    position: tuple[int, int]
+    edges: Sequence[Edge]
+    then: Phase | None
+    open_before: Sequence[Phase]
+    marked_before: Phase | None
+
+    @property
+    def note(self) -> str:
+        """The event that its first row has once it is taken back."""
+        event, phase = self.edges[-1]
+        words = ("mark" if event == BEGIN else event, *where_of(phase)[:2])
+        return "note:undone " + " ".join(word for word in words if word)
+
+    @property
+    def phase_before(self) -> Phase | None:
+        """The innermost phase before it, to which its rows belong again."""
+        return self.open_before[0] if self.open_before else None
+
+
+def without(mark: Mark, lines: bytes) -> bytes:
+    """The file's lines from the mark on, once it is taken back.
+
+    Raises ValueError where they do not begin with its rows, or another phase is among them.
+    """
+    before = _text(mark.phase_before)
+    kept = []
+    for place, line in enumerate(lines.splitlines(keepends=True)):
+        event, phase = mark.edges[place] if place < len(mark.edges) else ("", mark.then)
+        old = _text(phase) + (event.encode() + b"," if event else b"")
+        time_s, time_utc, rest = line.split(b",", 2)
+        if not rest.startswith(old):
+            raise ValueError("its rows are not in the run file")
+        if place == 0:
+            note = quote(mark.note).encode(errors="backslashreplace") + b","
+            kept += [time_s, b",", time_utc, b",", before, note, rest[len(old) :]]
+        elif place >= len(mark.edges):
+            kept += [time_s, b",", time_utc, b",", before, rest[len(old) :]]
+    return b"".join(kept)
+
+
+def _text(phase: Phase | None) -> bytes:
+    return where_text(*where_of(phase)).encode(errors="backslashreplace") + b","

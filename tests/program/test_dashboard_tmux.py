@@ -1,0 +1,91 @@
+"""The dashboard in tmux: launched by keys, suspended, in ASCII, played back."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from .running import WATTUI, Place, edges, events, read_json, read_rows
+from .terminals import Tmux
+
+pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+
+ROWS, COLUMNS = 50, 200
+LINE = " ".join([*WATTUI, "--simulate", "--no-estimate", "--idle", "1", "--cooldown", "0"])
+
+
+def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("live")
+        tmux.press("r")
+        tmux.until_shown("Enter starts")
+        tmux.press("Enter")
+        tmux.until_shown("● REC")
+        tmux.press("Space")
+        tmux.until_shown("▶ running")
+        tmux.press("Space")
+        tmux.until_shown("▶ idle")
+        tmux.press("w")
+        tmux.until_shown("Wall meter")
+        tmux.type("41.5 W")
+        tmux.until_shown("41.50 W")
+        tmux.press("p")
+        tmux.until_shown("a name, then a label")
+        tmux.type("mistake")
+        tmux.until_shown("▶ mistake")
+        tmux.press("u")
+        tmux.until_shown("▶ idle")
+        tmux.press("r")
+        tmux.until_shown("sim_cpu")
+        tmux.press("Escape")
+        tmux.press("q")
+        tmux.until_shown("=> ")
+    (path,) = place.path.glob("wattui-*.csv")
+    rows = read_rows(path)
+    assert [edge[:2] for edge in edges(rows)] == [
+        ("begin", "running"),
+        ("end", "running"),
+        ("begin", "idle"),
+        ("end", "idle"),
+    ]
+    assert events(rows, "note:undone") == [" mark mistake"]
+    assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["41.500"]
+    assert not any(row["phase"] == "mistake" for row in rows)
+    assert read_json(path.with_suffix(".json"))["status"] == "finished"
+
+
+def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("live")
+        tmux.press("C-z")
+        tmux.until_shown("Stopped")
+        tmux.type("echo back: $((6 * 7))")
+        tmux.until_shown("back: 42")
+        tmux.type("fg")
+        tmux.until_shown("○ live")
+        tmux.press("q")
+        tmux.until_shown("back: 42")
+
+
+def test_a_console_without_more_than_ascii_is_written_nothing_else(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; TERM=linux LANG=C {LINE}")
+        screen = tmux.until_shown("o live")
+        assert screen.isascii()
+        tmux.press("l")
+        assert tmux.until_shown("Launch").isascii()
+
+
+def test_a_recording_is_played_back(place: Place) -> None:
+    place.record("--inferences", "10", "--label", "b8", command=("sleep", "2"))
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {' '.join(WATTUI)} --replay run.csv --speed max")
+        screen = tmux.until_shown("ended")
+        assert "b8" in screen
+        assert "10 inferences" in screen
+        assert "J/inference" in screen
+        tmux.press("q")
+        tmux.until_shown("=> ")

@@ -1,0 +1,36 @@
+"""Plain ASCII: as wide as what it stands for."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from wattui.tui.ascii import AsciiFilter, ascii_text
+from wattui.tui.start import needs_ascii
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Mn", "Me", "Cf"))))
+def test_it_is_ascii_of_the_same_width(text: str) -> None:
+    assert ascii_text(text).isascii()
+    assert len(ascii_text(text)) == cell_len(text)
+
+
+def test_borders_and_signs_become_what_is_like_them() -> None:
+    assert ascii_text("╭─ 1 × 2 ± 3 °C ▶") == "+- 1 x 2 ~ 3 'C >"
+
+
+def test_the_filter_keeps_styles() -> None:
+    style = Style(bold=True)
+    (segment,) = AsciiFilter().apply([Segment("│a", style)], Color(0, 0, 0))
+    assert segment == Segment("|a", style)
+
+
+def test_when_a_terminal_needs_it() -> None:
+    assert needs_ascii({"TERM": "linux", "LANG": "de_DE.UTF-8"})
+    assert needs_ascii({"TERM": "xterm", "LANG": "C"})
+    assert needs_ascii({"TERM": "xterm", "LC_ALL": "POSIX", "LANG": "en_GB.UTF-8"})
+    assert needs_ascii({"TERM": "xterm", "LANG": "C", "LC_CTYPE": "C.UTF-8"})
+    assert not needs_ascii({"TERM": "xterm", "LANG": "en_GB.UTF-8"})
+    assert not needs_ascii({"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8"})

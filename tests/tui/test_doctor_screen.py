@@ -1,0 +1,111 @@
+"""The doctor's page in the dashboard: what is there, what is missing, what mends it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from textual.app import App
+
+from wattui.errors import WattuiError
+from wattui.tui.screens.doctor import DoctorScreen
+
+READING = {
+    "channel": "package0",
+    "value": 21.94,
+    "unit": "W",
+    "origin": "measured",
+    "update_period_s": 0.000976,
+    "remarks": [],
+}
+REPORT: dict[str, Any] = {
+    "sources": [
+        {"name": "powercap", "reader": "pyRAPL", "devices": {}, "readings": [READING] * 40}
+    ],
+    "missing": [
+        {"source": "nvml", "reason": "no driver [here]", "remedy": "install [it]"},
+        {"source": "psys", "reason": "no such zone", "remedy": ""},
+        {"source": "dram", "reason": "root only", "remedy": "sudo chmod o+r it"},
+    ],
+    "host": {"processor": "A Processor", "system": "Linux"},
+    "scheduler": "normal",
+    "lateness_ms": {"p99_ms": 0.2},
+    "config": "/somewhere/config.toml",
+}
+
+
+class Page(App[None]):
+    def __init__(self, screen: DoctorScreen) -> None:
+        super().__init__()
+        self._shown = screen
+
+    def on_mount(self) -> None:
+        self.push_screen(self._shown)
+
+
+def text_of(app: App[None]) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+async def test_sensors_and_remedies_are_shown_and_scroll() -> None:
+    app = Page(DoctorScreen(look=lambda _: REPORT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "powercap  read by pyRAPL" in text_of(app)
+        assert "21.9 W  updated every 0.976 ms" in text_of(app)
+        await pilot.press("end")
+        await pilot.pause(0.3)
+        shown = text_of(app)
+        assert "nvml  no driver [here]" in shown
+        assert "install [it]" in shown
+
+
+async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> None:
+    let_go = threading.Event()
+
+    def look(all_gpus: bool) -> dict[str, Any]:
+        let_go.wait(10)
+        return REPORT
+
+    app = Page(DoctorScreen(look=look))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "looking at the sensors for 2 s" in text_of(app)
+        await pilot.press("escape")
+        assert not isinstance(app.screen, DoctorScreen)
+        let_go.set()
+        await app.workers.wait_for_complete()
+
+
+async def test_y_copies_one_remedy_after_the_other() -> None:
+    app = Page(DoctorScreen(look=lambda _: REPORT))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.workers.wait_for_complete()
+        copied = []
+        for _ in range(3):
+            await pilot.press("y")
+            copied.append(app.clipboard)
+        assert copied == ["install [it]", "sudo chmod o+r it", "install [it]"]
+
+
+async def test_r_looks_again_with_the_gpus_asked_for() -> None:
+    asked: list[bool] = []
+
+    def look(all_gpus: bool) -> dict[str, Any]:
+        asked.append(all_gpus)
+        if len(asked) == 1:
+            raise WattuiError("the recorder cannot start (died)")
+        return REPORT
+
+    app = Page(DoctorScreen(all_gpus=True, look=look))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.workers.wait_for_complete([w for w in app.workers if not w.is_finished])
+        await pilot.pause()
+        assert "the recorder cannot start (died): r looks again" in text_of(app)
+        await pilot.press("r")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "A Processor" in text_of(app)
+    assert asked == [True, True]

@@ -1,0 +1,66 @@
+"""The energy panel's figures: units, and many domains taken together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from recorders.reduction import Reducer
+from recorders.summary import summarise
+from wattui.tui.palette import DARK
+from wattui.tui.widgets.energy import energy_lines, energy_parts, folded
+from wattui.tui.widgets.phases import phase_table
+
+SECONDS, INFERENCES = 10.0, 100
+
+
+def summary(names: list[str], power_w: float = 36.0) -> dict[str, Any]:
+    """Every channel at the same power, running for ten seconds, a hundred inferences."""
+    columns = [f"{name}_{unit}" for name in names for unit in "JW"]
+    reducer = Reducer(columns)
+    for time_s, event, count in ((0.0, "begin", 0), (SECONDS, "end", INFERENCES)):
+        cells = [f"{time_s * power_w}", f"{power_w}"] * len(names)
+        reducer.add(f"{time_s:.6f}", cells, event, ("running", "b1", None), count)
+    return summarise(reducer.reduction).to_dict()
+
+
+def text(*parts: Any) -> str:
+    console = Console(width=60, record=True, file=open("/dev/null", "w"))
+    for part in parts:
+        console.print(part)
+    return console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("units", "says"),
+    [("auto", "3.600 J"), ("mJ", "3600 mJ"), ("Wh", "0.001000 Wh"), ("J", "3.600 J")],
+)
+def test_units_are_those_of_the_settings(units: Any, says: str) -> None:
+    found = summary(["package0"])
+    assert f"{says}/inference" in text(*energy_parts(found, DARK, units))
+    assert f"{says}/inference" in text(*energy_lines(found, DARK, units))
+
+
+def test_many_domains_are_taken_together() -> None:
+    names = [f"package{n}" for n in range(4)] + [f"gpu{n}" for n in range(8)]
+    domains = folded(summary(names)["running"]["domains"])
+    assert list(domains) == ["package ×4", "gpu ×8"]
+    assert domains["gpu ×8"]["running_w"] == pytest.approx(8 * 36)
+    assert domains["gpu ×8"]["total_j_per_inference"]["value"] == pytest.approx(8 * 3.6)
+
+
+def test_a_kind_with_an_unknown_part_is_unknown() -> None:
+    names = [f"gpu{n}" for n in range(9)]
+    domains = summary(names)["running"]["domains"]
+    domains["gpu3"]["running_w"] = None
+    assert folded(domains)["gpu ×9"]["running_w"] is None
+
+
+def test_phases_are_listed_with_their_joules() -> None:
+    found = summary(["package0"])
+    shown = text(phase_table(found["phases"], "package0", DARK, "auto"))
+    assert "b1" in shown
+    assert "360.0" in shown
+    assert "3.600" in shown

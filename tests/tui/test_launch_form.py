@@ -1,0 +1,401 @@
+"""The launch form: what is asked, what is refused and where, and the recipe that comes of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input, Switch
+
+from wattui.config import Settings
+from wattui.run_names import refusal
+from wattui.tui import launch_workload
+from wattui.tui.launch import Recipe
+from wattui.tui.launch_command import CommandSubject, wrong_command
+from wattui.tui.launch_order import Order, same_headless, time_line
+from wattui.tui.launch_workload import WorkloadSubject
+from wattui.tui.screens.launch_form import Known, LaunchForm
+from wattui.tui.widgets.field import Choice, Field
+from workloads.arguments import parse
+from workloads.catalogue import catalogue
+
+SIZES = [(80, 24), (120, 35), (200, 50)]
+
+
+class Page(App[None]):
+    def __init__(self, known: Known | None = None, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.answers: list[Recipe | None] = []
+        settings = settings or Settings(idle_s=7)
+        self._shown = LaunchForm(catalogue(), settings, check=refusal, known=known)
+
+    def on_mount(self) -> None:
+        self.push_screen(self._shown, self.answers.append)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def field(pilot: Pilot[None], name: str) -> Field:
+    return next(each for each in pilot.app.screen.query(Field) if each.spec.name == name)
+
+
+def text_of(pilot: Pilot[None]) -> str:
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+async def fill(pilot: Pilot[None], name: str, text: str) -> None:
+    control = field(pilot, name).query_one(Input)
+    control.value = text
+    await pilot.pause()
+
+
+async def choose(pilot: Pilot[None], name: str, value: str) -> None:
+    field(pilot, name).query_one(Choice).value = value
+    await pilot.pause()
+    await pilot.pause()
+
+
+def told_at(pilot: Pilot[None], label: str) -> str:
+    """What stands beneath a field, up to the next one."""
+    lines = [line[1:66] for line in text_of(pilot).splitlines()]
+    place = next(n for n, line in enumerate(lines) if line[:15].strip() == label)
+    beneath = []
+    for line in lines[place + 1 :]:
+        if line[:15].strip():
+            break
+        beneath.append(line.strip())
+    return " ".join(beneath)
+
+
+# ---------------------------------------------------------------- the screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_fields_plan_and_buttons_are_there_at_every_size(size: tuple[int, int]) -> None:
+    app = Page()
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        text = text_of(pilot)
+        for words in ("bsize", "Keyword spotter", "time about", "172.8k", "Start", "Cancel"):
+            assert words in text
+
+
+async def test_enter_on_start_gives_the_recipe_of_the_settings(folder: Path) -> None:
+    app = Page(settings=Settings(idle_s=3, cooldown_s=4, idle_after_s=5))
+    async with app.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        pilot.app.screen.query_one("#start").focus()
+        await pilot.press("enter")
+    (recipe,) = app.answers
+    assert recipe is not None
+    assert recipe.argv == (sys.executable, "-m", "workloads", "kws")
+    assert (recipe.idle_s, recipe.cooldown_s, recipe.idle_after_s) == (3, 4, 5)
+    assert recipe.repeats == 1
+    assert recipe.csv.name.startswith("kws-")
+    assert not recipe.csv.exists()
+
+
+async def test_everything_can_be_typed() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("tab", "enter", "down", "enter")  # preset quick
+        await pilot.press("tab", *"1,8", "enter", *"2", "ctrl+s")
+    (recipe,) = app.answers
+    assert recipe is not None
+    expected = ["--bsize", "1,8", "--neurons", "2", "--preset", "quick"]
+    assert list(recipe.argv[4:]) == expected
+
+
+async def test_the_mouse_starts() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.click("#start")
+    assert app.answers[0] is not None
+
+
+async def test_a_wrong_value_is_told_beneath_its_field_and_starts_nothing() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await fill(pilot, "bsize", "1,x")
+        assert "'x' is not a whole number" in told_at(pilot, "bsize")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.answers == []
+        assert field(pilot, "bsize").query_one(Input).has_focus
+        await fill(pilot, "bsize", "1,2")
+        assert "not a whole number" not in text_of(pilot)
+        assert "2 cells" in text_of(pilot)
+
+
+async def test_what_does_not_fit_together_is_told_at_the_field_that_it_names() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "alexnet")
+        await fill(pilot, "count", "1,2,3")
+        assert "--count has 3 values" in told_at(pilot, "count")
+
+
+async def test_a_preset_fills_in_the_placeholders() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "alexnet")
+        await choose(pilot, "preset", "paper")
+        assert field(pilot, "count").query_one(Input).placeholder == "40000,20000,…,2000"
+        assert field(pilot, "recipe repeats").query_one(Input).placeholder == "10"
+        await pilot.press("ctrl+s")
+    (recipe,) = app.answers
+    assert recipe is not None
+    assert recipe.repeats == 10
+    # The recording repeats it: the workload itself runs once.
+    asked = parse(recipe.argv[3:], catalogue())
+    assert asked.values["repeats"] == 1
+    assert asked.values["count"][0] == 40_000
+
+
+async def test_fields_that_are_needed_less_often_are_folded_away() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        assert "seed of weights" not in text_of(pilot)
+        await pilot.press("ctrl+o")
+        await pilot.pause(0.2)
+        assert "seed of weights" in text_of(pilot)
+
+
+async def test_a_folded_field_that_is_wrong_is_shown_at_the_start() -> None:
+    app = Page(known={"kws": {"warmup": "soon"}})
+    async with app.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.2)
+        assert "'soon' is not a number of seconds" in told_at(pilot, "warmup")
+
+
+async def test_an_existing_file_is_refused_as_it_is_typed(folder: Path) -> None:
+    (folder / "run.csv").touch()
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await fill(pilot, "recipe run file", "run.csv")
+        assert "run.csv exists: give another name" in told_at(pilot, "run file")
+        await pilot.press("ctrl+s")
+        assert app.answers == []
+
+
+async def test_what_was_filled_in_is_there_the_next_time_but_not_the_file() -> None:
+    known: Known = {}
+    app = Page(known)
+    async with app.run_test(size=(120, 35)) as pilot:
+        await fill(pilot, "bsize", "4")
+        await choose(pilot, "workload", "lenet")
+        await fill(pilot, "sizes", "64")
+        await fill(pilot, "recipe idle before", "2")
+        await fill(pilot, "recipe run file", "mine.csv")
+        await pilot.press("ctrl+s")
+    again = Page(known)
+    async with again.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        assert field(pilot, "workload").value == "lenet"
+        assert field(pilot, "sizes").value == "64"
+        assert field(pilot, "recipe idle before").value == "2"
+        assert field(pilot, "recipe run file").value == ""
+        await choose(pilot, "workload", "kws")
+        assert field(pilot, "bsize").value == "4"
+    assert again.answers == []
+
+
+async def test_an_engine_that_is_not_installed_is_told_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = launch_workload.find_spec
+    monkeypatch.setattr(
+        launch_workload, "find_spec", lambda name: None if name == "torch" else known(name)
+    )
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "engine", "torch")
+        assert "not installed: pip install 'wattui[torch]'" in told_at(pilot, "engine")
+        await pilot.press("ctrl+s")
+        assert app.answers == []
+        await choose(pilot, "engine", "")
+        await choose(pilot, "device", "cuda")
+        assert "is not installed" in text_of(pilot)
+
+
+async def test_a_spec_of_ones_own_is_planned(folder: Path) -> None:
+    linear = {"type": "layer", "torch_module": "nn.Linear", "in_features": 8, "out_features": 4}
+    spec = {"name": "net", "input_shape": [8], "layers": [linear]}
+    (folder / "net.json").write_text(json.dumps(spec))
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "model")
+        await fill(pilot, "path", "net.json")
+        assert "1 cell" in text_of(pilot)
+        assert "36 " in text_of(pilot)  # parameters
+
+
+async def test_a_truth_is_switched() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        field(pilot, "check").query_one(Switch).toggle()
+        await pilot.pause()
+        assert "nothing is measured" in text_of(pilot)
+        await pilot.press("ctrl+s")
+    assert app.answers[0] is not None
+    assert app.answers[0].argv[4:] == ("--check",)
+
+
+async def test_a_model_file_is_planned_by_another_process() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "model")
+        assert "which model?" in text_of(pilot)
+        await fill(pilot, "path", "none.onnx")
+        assert "looking at the model" in text_of(pilot)
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "none.onnx" in text_of(pilot)
+        assert "looking at the model" not in text_of(pilot)
+        await pilot.press("ctrl+s")
+        assert app.answers == []
+        await pilot.press("escape")
+    assert app.answers == [None]
+
+
+# ---------------------------------------------------------------- a command of one's own
+
+
+async def test_a_command_is_split_counted_and_labelled() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "command")
+        await fill(pilot, "command", "sh -c 'echo a | cat'")
+        await fill(pilot, "label", "mine")
+        await fill(pilot, "inferences", "20")
+        await fill(pilot, "phase match", r"^now (?P<phase>\w+)$")
+        await fill(pilot, "recipe repeats", "3")
+        await pilot.press("ctrl+s")
+    (recipe,) = app.answers
+    assert recipe is not None
+    assert recipe.argv == ("sh", "-c", "echo a | cat")
+    assert (recipe.label, recipe.inferences, recipe.repeats) == ("mine", 20, 3)
+    assert recipe.phase_match is not None
+    assert recipe.phase_match.search("now warmup")
+    assert recipe.count_match is None
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "told"),
+    [
+        ({"command": "nosuchprogram -x"}, "command", "nosuchprogram: no such program"),
+        ({"command": "sh -c 'a"}, "command", "close the quotes"),
+        ({"command": "sh", "inferences": "0"}, "inferences", "give a whole number from 1 up"),
+        ({"command": "sh", "count match": "("}, "count match", "not a regular expression"),
+        ({"command": "sh", "recipe idle before": "-1"}, "idle before", "give 0 to 86400"),
+        ({"command": "sh", "recipe repeats": "two"}, "repeats", "give a whole number"),
+        (
+            {"command": "sh", "inferences": "5", "count match": "n"},
+            "count match",
+            "both count: give one of them",
+        ),
+    ],
+)
+async def test_a_command_that_cannot_run_is_told_at_its_field(
+    values: dict[str, str], name: str, told: str
+) -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "command")
+        await pilot.press("ctrl+o")
+        for each, text in values.items():
+            await fill(pilot, each, text)
+        await pilot.pause(0.2)
+        assert told in told_at(pilot, name)
+        await pilot.press("ctrl+s")
+        assert app.answers == []
+
+
+def test_a_program_is_looked_for_where_a_shell_would(folder: Path) -> None:
+    assert wrong_command("sh -c x") is None
+    (folder / "tool").write_text("")
+    assert "is not executable: chmod +x ./tool" in str(wrong_command("./tool"))
+
+
+# ---------------------------------------------------------------- orders
+
+
+def test_the_same_command_line_is_what_headless_takes() -> None:
+    from wattui.cli import main_parser
+
+    order = CommandSubject().order(
+        {"command": "sh -c 'exit 0'", "count match": r"(\d+) done", "label": "a b"}
+    )
+    recipe = Recipe(
+        order.argv,
+        Path("a b.csv"),
+        idle_s=2.5,
+        repeats=3,
+        cooldown_s=4,
+        idle_after_s=5,
+        label=order.label,
+        count_match=order.count_match,
+    )
+    words = shlex.split(shlex.join(same_headless(recipe, recipe.argv)))
+    place = words.index("--")
+    assert tuple(words[place + 1 :]) == recipe.argv
+    asked = main_parser().parse_args(words[1:place])
+    assert asked.headless
+    assert (asked.csv, asked.label, asked.count_match) == ("a b.csv", "a b", r"(\d+) done")
+    assert (asked.idle, asked.repeats, asked.cooldown, asked.idle_after) == (2.5, 3, 4, 5)
+
+
+def test_the_time_has_all_rests_and_all_repeats() -> None:
+    recipe = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
+    assert time_line(recipe, 10).startswith("time about 75 s, estimated: rests of 45 s, and 3 × ")
+    assert time_line(recipe, None) == "time –: rests of 45 s, and 3 × the command"
+
+
+def order_of(name: str, free_bytes: int = 2**40, **given: str) -> Order:
+    subject = WorkloadSubject(catalogue()[name], lambda: free_bytes)
+    return subject.order({key.replace("_", "-"): value for key, value in given.items()})
+
+
+def test_cells_that_need_more_than_is_free_are_told() -> None:
+    order = order_of("alexnet", free_bytes=2**30)
+    assert "need more than is free, and will be skipped" in order.text.plain
+    assert "1,024 MiB free" in order.text.plain
+    large = next(line for line in order.table.plain.splitlines() if line.startswith("2240"))
+    small = next(line for line in order.table.plain.splitlines() if line.startswith("112 "))
+    assert large.endswith("!")
+    assert not small.endswith("!")
+
+
+def test_memory_of_a_gpu_is_not_guessed() -> None:
+    assert "– free" in order_of("kws", device="cuda").text.plain
+
+
+def test_the_arguments_are_those_that_the_workload_reads() -> None:
+    order = order_of("kws", bsize="1,8", engine="numpy", channels_last="yes", warmup="0.25")
+    asked = parse(order.argv[3:], catalogue())
+    assert asked.values["bsize"] == (1, 8)
+    assert asked.values["engine"] == "numpy"
+    assert asked.values["channels-last"] is True
+    assert asked.values["warmup"] == 0.25
+
+
+def test_the_time_of_a_workload_has_its_own_rests() -> None:
+    # 5 s armed, 10 s of running, 0.5 s of warm-up, 1 s of cool-down
+    assert order_of("kws").seconds == pytest.approx(16.5)
+    assert order_of("kws", seconds="2", armed="0").seconds == pytest.approx(3.5)

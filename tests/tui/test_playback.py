@@ -1,0 +1,133 @@
+"""A run file played back: every row when it is due, as the recorder would have sent it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from wattui.errors import UsageError
+from wattui.tui.live import Live
+from wattui.tui.playback import Playback
+
+HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+UTC = "2026-01-01T00:00:00.000Z"
+ROWS = [
+    f"0.000000,{UTC},,,,,,0.000000,\n",
+    f'1.000000,{UTC},running,"b1, hot",2,begin,0,20.000000,20.000\n',
+    f'1.500000,{UTC},running,"b1, hot",2,,5,45.000000,50.000\n',
+    f'2.000000,{UTC},running,"b1, hot",2,end,10,70.000000,50.000\n',
+    f"3.000000,{UTC},,,,,10,90.000000,20.000\n",
+]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "run.csv"
+    path.write_text(HEADER + "".join(ROWS))
+    return path
+
+
+def times(playback: Playback) -> list[str]:
+    return [message["time"][:3] for message in playback.poll()]
+
+
+def test_rows_come_when_they_are_due(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    assert times(playback) == ["0.0"]
+    clock.now_s += 1.2
+    assert times(playback) == ["1.0"]
+    clock.now_s += 10
+    assert times(playback) == ["1.5", "2.0", "3.0"]
+    assert playback.ended
+
+
+def test_speed_changes_from_now_on(path: Path, clock: Clock) -> None:
+    playback = Playback(path, speed=2.0, clock=clock)
+    clock.now_s += 0.5
+    assert times(playback) == ["0.0", "1.0"]
+    playback.faster(-1)
+    assert playback.speed == 1.0
+    clock.now_s += 0.4
+    assert times(playback) == []
+    clock.now_s += 0.1
+    assert times(playback) == ["1.5"]
+
+
+def test_as_fast_as_it_goes_gives_all(path: Path, clock: Clock) -> None:
+    playback = Playback(path, speed=math.inf, clock=clock)
+    clock.now_s += 0.001
+    assert len(times(playback)) == len(ROWS)
+    assert "ended" in playback.title
+
+
+def test_a_pause_holds_the_time(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    times(playback)
+    playback.pause()
+    clock.now_s += 60
+    assert times(playback) == []
+    playback.pause()
+    clock.now_s += 1
+    assert times(playback) == ["1.0"]
+
+
+def test_it_makes_the_summary_of_the_file(path: Path, clock: Clock) -> None:
+    playback = Playback(path, speed=math.inf, clock=clock)
+    clock.now_s += 1
+    live = Live(playback.columns)
+    for message in playback.poll():
+        live.take(message)
+    running = live.summary()["running"]
+    assert running["inferences"] == 10
+    assert running["domains"]["package0"]["total_j_per_inference"]["value"] == pytest.approx(5.0)
+    assert [(s.phase, s.label) for s in live.stretches] == [("running", "b1, hot")]
+
+
+def test_damaged_rows_are_left_out(path: Path, clock: Clock) -> None:
+    with path.open("a") as file:
+        file.write("4.0,short\n")
+        file.write(f"5.000000,{UTC},,,,,10,not a number,20.000\n")
+        file.write(f"6.000000,{UTC},,,,,10,99.000000,20.000\n")
+        file.write(f"7.000000,{UTC},,,,,10,9")
+    playback = Playback(path, speed=math.inf, clock=clock)
+    clock.now_s += 1
+    assert times(playback)[-2:] == ["3.0", "6.0"]
+
+
+def test_nothing_can_be_marked(path: Path, clock: Clock) -> None:
+    assert "played back" in Playback(path, clock=clock).request(do="mark", phase="x")["error"]
+
+
+def test_sources_are_those_of_the_recording(path: Path, clock: Clock) -> None:
+    assert Playback(path, clock=clock).sources[0]["channels"][0]["origin"] == "measured"
+    path.with_suffix(".json").write_text(json.dumps({"sources": [{"name": "powercap"}]}))
+    assert Playback(path, clock=clock).sources == [{"name": "powercap"}]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", HEADER + "x,y\n"])
+def test_what_is_not_a_run_file_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"other\.csv"):
+        Playback(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        Playback(tmp_path / "none.csv")

@@ -1,0 +1,39 @@
+"""What a recording of a command consists of: rests and runs, in their order. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The machine is let be for `seconds`, in a phase of this name."""
+
+    phase: str
+    seconds: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The command runs, in a fresh process; `repeat` is None where it runs once."""
+
+    repeat: int | None
+
+
+Stage = Rest | Run
+
+
+def stages(idle_s: float, repeats: int, cooldown_s: float, idle_after_s: float) -> list[Stage]:
+    """Idle baseline, repeats with a cool-down between, cool-down and idle after; no empty rests."""
+    found: list[Stage] = [Rest("idle", idle_s, "idle baseline")]
+    for repeat in range(1, repeats + 1):
+        if repeat > 1:
+            found.append(Rest("cooldown", cooldown_s, f"cool-down before repeat {repeat}"))
+        found.append(Run(repeat if repeats > 1 else None))
+    if idle_after_s > 0:
+        found += [
+            Rest("cooldown", cooldown_s, "cool-down"),
+            Rest("idle", idle_after_s, "idle after"),
+        ]
+    return [stage for stage in found if isinstance(stage, Run) or stage.seconds > 0]

@@ -1,0 +1,154 @@
+"""Two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from wattui.analysis.compare import Known, Row, compare, doubts, only_in_one
+from wattui.analysis.recorded import Run
+from wattui.quantities import number, prefix_for, with_uncertainty
+from wattui.tables import Fitting
+from wattui.tui import plot
+from wattui.tui.bars import bar_text
+from wattui.tui.palette import Palette
+from wattui.tui.screens.results import short_name, spaced
+
+BAR_COLUMNS = 16
+# The figures in the order in which people ask for them; labels are compared by the first.
+FIRST = ("total", "dynamic", "marginal", "energy", "power")
+TITLES = ("", "A", "B", "difference", "B / A", "", "")
+NOTHING_SHARED = (
+    "The two runs have no figure in common: nothing ran in one of them, or other domains were "
+    "measured."
+)
+
+
+class Compare(ModalScreen[None]):
+    """Run A beside run B: figures, differences with their errors, ratios, doubts."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
+        Binding("s", "swap", "Swap A and B"),
+    ]
+    DEFAULT_CSS = """
+    Compare { align: center middle; }
+    Compare #box {
+        width: 150; max-width: 100%; height: 92%; background: $surface;
+        border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
+    }
+    Compare Static { padding: 1 2 0 2; height: auto; }
+    """
+
+    def __init__(self, a: Run, b: Run, glyphs: plot.Glyphs, palette: Palette) -> None:
+        super().__init__()
+        self._a, self._b = a, b
+        self._glyphs, self._palette = glyphs, palette
+
+    def compose(self) -> ComposeResult:
+        """A table for all running phases, one for the labels, and what makes it doubtful."""
+        with Vertical(id="box") as box:
+            box.border_title = "Compare"
+            with VerticalScroll():
+                yield Static(id="tables")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Fill in the tables."""
+        self._fill()
+        self.query_one(VerticalScroll).focus()
+
+    def action_swap(self) -> None:
+        """The other way round."""
+        self._a, self._b = self._b, self._a
+        self._fill()
+
+    def _fill(self) -> None:
+        parts = tables(self._a, self._b, self._palette, self._glyphs)
+        self.query_one("#tables", Static).update(Group(*spaced(parts)))
+
+
+def tables(
+    a: Run, b: Run, palette: Palette, glyphs: plot.Glyphs = plot.BRAILLE
+) -> Iterator[RenderableType]:
+    """Names, domains of all running phases, labels by the channel to quote, doubts."""
+    yield Text.assemble(
+        ("A  ", "bold"), short_name(a.csv), "\n", ("B  ", "bold"), short_name(b.csv)
+    )
+    rows = compare(a.summary, b.summary)
+    whole = [row for row in rows if not row.label]
+    if not whole:
+        yield Text(NOTHING_SHARED)
+    for figure in FIRST:
+        if some := [row for row in whole if row.figure == figure]:
+            yield _fitting(figure, some, [row.domain for row in some], palette, glyphs)
+        labelled = [
+            row
+            for row in rows
+            if row.label and row.domain == a.summary["headline"] and row.figure == figure
+        ]
+        if labelled and figure == FIRST[0]:
+            names = [row.label for row in labelled]
+            title = f"{figure}, {labelled[0].domain}"
+            yield _fitting(title, labelled, names, palette, glyphs)
+    for line in (*only_in_one(a.summary, b.summary), *doubts(a.run, b.run)):
+        yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
+
+
+def _fitting(
+    title: str, rows: Sequence[Row], names: Sequence[str], palette: Palette, glyphs: plot.Glyphs
+) -> Fitting:
+    """The table with errors, or without where they do not fit."""
+    return Fitting(
+        *(_table(title, rows, names, palette, glyphs, errors) for errors in (True, False))
+    )
+
+
+def _table(
+    title: str,
+    rows: Sequence[Row],
+    names: Sequence[str],
+    palette: Palette,
+    glyphs: plot.Glyphs,
+    errors: bool,
+) -> Table:
+    factor, prefix = prefix_for([known.value for row in rows for known in (row.a, row.b)])
+    heading = f"{title}, {prefix}{rows[0].unit}"
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for place, text in enumerate((heading, *TITLES[1:])):
+        table.add_column(text, justify="right" if 0 < place < 5 else "left", no_wrap=True)
+    longest = max((row.ratio or 0.0 for row in rows), default=1.0)
+    for name, row in zip(names, rows, strict=True):
+        ratio = row.ratio
+        colour = _colour(row, palette)
+        drawn = bar_text(ratio / max(1.0, longest), BAR_COLUMNS, glyphs) if ratio else ""
+        table.add_row(
+            Text(name),
+            _figure(row.a, factor, errors),
+            _figure(row.b, factor, errors),
+            Text(_figure(row.difference, factor, errors), colour),
+            Text(number(ratio, 4), f"bold {colour}"),
+            Text(drawn, colour),
+            Text(row.verdict if row.verdict != "unknown" else "", palette.dim),
+        )
+    return table
+
+
+def _figure(known: Known, factor: float, errors: bool) -> str:
+    return with_uncertainty(known.value, known.plus_minus if errors else None, factor)
+
+
+def _colour(row: Row, palette: Palette) -> str:
+    """Less energy in B is the good colour, more the bad one; what is not clear has none."""
+    if row.verdict != "clear":
+        return palette.dim
+    return palette.phases["running"] if row.difference.value < 0 else palette.alarm

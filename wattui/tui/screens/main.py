@@ -1,0 +1,353 @@
+"""The graphs and what can be done to them: zoom, pan, freeze, crosshair, span, maximise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Horizontal, Vertical
+from textual.events import Resize
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from recorders.wire import Message
+from wattui.quantities import Units
+from wattui.tui import plot, viewport
+from wattui.tui.graphs import GraphSpec, graphs
+from wattui.tui.live import Live
+from wattui.tui.palette import DARK, Palette
+from wattui.tui.session import Stream
+from wattui.tui.widgets.chart import Chart
+from wattui.tui.widgets.energy import EnergyPanel
+from wattui.tui.widgets.output import OutputPanel
+from wattui.tui.widgets.phases import PhasesPanel
+from wattui.tui.widgets.status import StatusLine
+from wattui.tui.widgets.tabs import GraphTabs
+
+SUMMARY_S = 1.0
+# A summary may take this share of the time, however long the recording is.
+SUMMARY_SHARE = 0.05
+SHOWN_GRAPHS = 4
+WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
+LEAST_COLUMNS, LEAST_ROWS = 60, 16
+BY_HAND = "meter_"
+
+
+class MainScreen(Screen[None]):
+    """Shows one stream of rows; `live` is what is known of it, `view` what is seen of it."""
+
+    # The footer shows them in this order, as far as there is room.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "app.toggle_running", "Idle/Run"),
+        Binding("p", "app.phase", "Phase"),
+        Binding("r", "app.record", "Record"),
+        Binding("l", "app.launch", "Launch"),
+        Binding("R", "app.runs", "Runs"),
+        Binding("question_mark", "app.show_help_panel", "Help", key_display="?"),
+        Binding("q", "app.quit", "Quit"),
+        Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+-"),
+        Binding("minus", "zoom(-1)", "Zoom out", show=False),
+        Binding("left", "pan(-1)", "Pan", key_display="←→"),
+        Binding("right", "pan(1)", "Pan forth", show=False),
+        Binding("end", "live", "Live"),
+        Binding("f", "freeze", "Freeze"),
+        Binding("z", "zero", "Zero J"),
+        Binding("u", "app.undo", "Undo"),
+        Binding("m", "app.note", "Note"),
+        Binding("w", "app.meter", "Meter"),
+        Binding("c", "app.compare", "Compare"),
+        Binding("d", "app.doctor", "Doctor"),
+        Binding("comma", "app.settings", "Settings", key_display=","),
+        Binding("t", "app.theme", "Theme"),
+        Binding("g", "next_graph(1)", "Graph", show=False),
+        Binding("G", "next_graph(-1)", "Graph before", show=False),
+        Binding("enter", "maximise", "Maximise the graph", show=False),
+        Binding("left_square_bracket", "point(-1)", "Crosshair back", show=False, key_display="["),
+        Binding("right_square_bracket", "point(1)", "Crosshair forth", show=False, key_display="]"),
+        Binding("v", "span", "Span from the crosshair", show=False),
+        Binding("escape", "clear", "No crosshair, no span", show=False),
+        *(
+            Binding(f"{n}", f"hide({n})", f"Hide series {n} of the graph", show=False)
+            for n in range(1, 9)
+        ),
+        Binding("x", "app.stop_launch", "Stop what was launched", show=False),
+        Binding("o", "app.output", "Output of what was launched", show=False),
+        Binding("less_than_sign", "app.speed(-1)", "Play slower", show=False, key_display="<"),
+        Binding("greater_than_sign", "app.speed(1)", "Play faster", show=False, key_display=">"),
+        Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
+    ]
+    DEFAULT_CSS = """
+    MainScreen #banner {
+        height: auto; max-height: 3; padding: 0 1; background: $warning 20%; color: $text;
+    }
+    MainScreen #body { height: 1fr; layout: vertical; }
+    MainScreen #graphs { grid-size: 2; grid-gutter: 0; height: 1fr; width: 1fr; layout: grid; }
+    MainScreen #too-small { display: none; height: 1fr; content-align: center middle; }
+    MainScreen #side { width: 1fr; height: 5; }
+    MainScreen.wide #body { layout: horizontal; }
+    MainScreen.wide #side { width: 54; height: 100%; }
+    MainScreen.small #side { height: 5; }
+    MainScreen #phases { display: none; }
+    MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
+    MainScreen #energy { height: 1fr; }
+    MainScreen #tabs { display: none; }
+    MainScreen.small #tabs { display: block; }
+    MainScreen.too-small #body, MainScreen.too-small #banner { display: none; }
+    MainScreen.too-small #too-small { display: block; }
+    MainScreen.small #output { height: 5; }
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self.first_graphs: Sequence[str] = ()
+        self.glyphs = plot.BRAILLE
+        self.units: Units = "auto"
+        self._shown = 0
+        self._known: list[GraphSpec] = []
+        self._summary_due_s = 0.0
+        self.palette: Palette = DARK
+        self.follow(stream)
+
+    def compose(self) -> ComposeResult:
+        """Status, graphs, energy, keys."""
+        yield StatusLine(id="status")
+        yield Static(id="banner")
+        yield GraphTabs(id="tabs")
+        with Horizontal(id="body"):
+            yield Grid(id="graphs")
+            with Vertical(id="side"):
+                yield PhasesPanel(id="phases")
+                yield EnergyPanel(id="energy")
+        yield OutputPanel(id="output")
+        yield Static(id="too-small")
+        yield Footer()
+
+    async def on_mount(self) -> None:
+        """Show what fits."""
+        await self._lay_out(self.app.size)
+
+    async def on_resize(self, event: Resize) -> None:
+        """Show what fits; the recording does not change."""
+        await self._lay_out(event.size)
+        self.call_after_refresh(self.redraw)
+
+    # ------------------------------------------------------------ what is shown
+
+    def follow(self, stream: Stream) -> None:
+        """Show this stream from now on."""
+        self.stream = stream
+        self.live = Live(stream.columns)
+        self.view = viewport.first(stream.rate_hz)
+        self._span_from_s: float | None = None
+        self._summary_due_s = 0.0
+        self._sampling: dict[str, Any] | None = None
+
+    async def refollow(self, stream: Stream) -> None:
+        """Show another stream in the place of this one."""
+        self.follow(stream)
+        await self.relay()
+
+    async def relay(self) -> None:
+        """Lay everything out anew, and draw it."""
+        await self._lay_out(self.app.size)
+        self.redraw()
+
+    def take(self, messages: Iterable[Message]) -> None:
+        """Take what has come."""
+        for message in messages:
+            self.live.take(message)
+
+    def redraw(self) -> None:
+        """Draw what is known now."""
+        if not self.is_mounted:
+            return
+        status = self.query_one(StatusLine)
+        status.show(self.stream, self.live, self.view, self.palette, self._sampling)
+        for chart in self.query(Chart):
+            chart.show(self.live, self.view, self.palette, self.glyphs)
+        now_s = time.monotonic()
+        if now_s >= self._summary_due_s:
+            summary = self.live.summary()
+            self.query_one(EnergyPanel).show(summary, self.palette, self.units)
+            self.query_one(PhasesPanel).show(summary, self.palette, self.units)
+            self._sampling = self.stream.request(do="sampling").get("sampling")
+            took_s = time.monotonic() - now_s
+            self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
+            if self._available() != self._known:
+                self.call_later(self._lay_out, self.app.size)
+
+    def _available(self) -> list[GraphSpec]:
+        """Graphs in the order wanted; a wall meter's once it has been read."""
+        found = [
+            spec
+            for spec in graphs(self.stream.columns)
+            if not all(series.column.startswith(BY_HAND) for series in spec.series)
+            or any(self.live.history.latest(series.column) for series in spec.series)
+        ]
+        wanted = {title: place for place, title in enumerate(self.first_graphs)}
+        return sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
+
+    async def _lay_out(self, size: Size) -> None:
+        """Graphs and panels that fit the screen."""
+        width, height = size
+        small = width < SMALL_COLUMNS or height < SMALL_ROWS
+        too_small = width < LEAST_COLUMNS or height < LEAST_ROWS
+        self.set_class(width >= WIDE_COLUMNS, "wide")
+        self.set_class(small, "small")
+        self.set_class(too_small, "too-small")
+        if too_small:
+            self.query_one("#too-small", Static).update(
+                f"{width}×{height} is too small: wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
+            )
+        self._known = self._available()
+        await self._show_graphs(1 if small else SHOWN_GRAPHS)
+        self._show_banner()
+
+    async def _show_graphs(self, count: int) -> None:
+        known = self._known
+        places = [(self._shown + n) % len(known) for n in range(min(count, len(known)))]
+        wanted = [known[place] for place in places]
+        grid = self.query_one("#graphs", Grid)
+        if [chart.spec for chart in grid.query(Chart)] != wanted:
+            focused = self.focused.spec if isinstance(self.focused, Chart) else None
+            await grid.remove_children()
+            new = [Chart(spec) for spec in wanted]
+            await grid.mount_all(new)
+            if new:
+                next((chart for chart in new if chart.spec == focused), new[0]).focus()
+        grid.styles.grid_size_columns = 1 if len(wanted) < 2 else 2
+        charts = list(grid.query(Chart))
+        for place, chart in enumerate(charts):
+            odd = len(charts) > 1 and len(charts) % 2 == 1 and place == len(charts) - 1
+            chart.styles.column_span = 2 if odd else 1
+        self.query_one(GraphTabs).show([spec.title for spec in known], places)
+
+    def _show_banner(self) -> None:
+        """Say why there is no measured power, and what mends it."""
+        banner = self.query_one("#banner", Static)
+        measured = any(
+            channel["unit"] in "JW" and channel["origin"] == "measured"
+            for source in self.stream.sources
+            for channel in source["channels"]
+        )
+        reasons = [
+            f"{m['source']}: {m['reason']}" + (f": {m['remedy']}" if m["remedy"] else "")
+            for m in self.stream.missing
+            if m["source"] in ("powercap", "nvml")
+        ]
+        banner.display = bool(reasons) and not measured
+        banner.update("No power is measured. " + " · ".join(reasons[:1]) + "  d: all sources")
+
+    # ------------------------------------------------------------ keys
+
+    def action_freeze(self) -> None:
+        """Stand still, or go on."""
+        self._look(self.view.frozen(self.live.time_s))
+
+    def action_live(self) -> None:
+        """Back to now."""
+        self._look(replace(self.view, end_s=None))
+
+    def action_zoom(self, steps: int) -> None:
+        """Finer or coarser."""
+        self._look(self.view.zoomed(steps, self.stream.rate_hz))
+
+    def action_pan(self, direction: int) -> None:
+        """A quarter of a graph back or forth."""
+        self._pan(direction * self._bins() // 4)
+
+    def action_point(self, direction: int) -> None:
+        """Move the crosshair by a column; from the right edge to begin with."""
+        column_s = self.view.bin_s * plot.DOTS_WIDE
+        start_s = self.view.start_s(self.live.time_s, self._bins())
+        last_s = min(self.live.time_s, start_s + self._bins() * self.view.bin_s)
+        at_s = last_s if self.view.cursor_s is None else self.view.cursor_s + direction * column_s
+        at_s = max(0.0, min(self.live.time_s, at_s))
+        view = self.view.pointed(at_s)
+        if self._span_from_s is not None:
+            view = view.spanned(self._span_from_s, at_s)
+        self._look(view)
+
+    def action_span(self) -> None:
+        """Begin a span at the crosshair, which the crosshair then draws out; or let it be."""
+        if self._span_from_s is None and self.view.cursor_s is not None:
+            self._span_from_s = self.view.cursor_s
+            self.notify("[ and ] draw the span, v ends it, Esc lets it go", timeout=4)
+        else:
+            self._span_from_s = None
+
+    def action_clear(self) -> None:
+        """Let go of crosshair and span."""
+        self._span_from_s = None
+        self._look(self.view.pointed(None).spanned(None, None))
+
+    def action_hide(self, number: int) -> None:
+        """Hide or show a series of the graph that has the focus."""
+        charts = [self.focused, *self.query(Chart)]
+        chart = next((each for each in charts if isinstance(each, Chart)), None)
+        if chart is not None and number <= len(chart.spec.series):
+            self._look(self.view.toggled(chart.spec.series[number - 1].column))
+
+    def action_zero(self) -> None:
+        """Count joules from now on."""
+        self.live.set_zero()
+        self._look(self.view)
+        self.notify("joules are counted from now on; the file is not changed", timeout=3)
+
+    async def action_next_graph(self, direction: int) -> None:
+        """Other graphs in the places that there are."""
+        shown = len(self.query(Chart))
+        step = shown if len(self._known) > shown else 0
+        await self.action_show_graph((self._shown + direction * step) % max(1, len(self._known)))
+
+    async def action_show_graph(self, place: int) -> None:
+        """This graph first."""
+        self._shown = place
+        await self._lay_out(self.app.size)
+        self.call_after_refresh(self.redraw)
+
+    def action_maximise(self) -> None:
+        """One graph on the whole screen, or all of them again."""
+        if self.maximized is not None:
+            self.minimize()
+        elif isinstance(self.focused, Chart):
+            self.maximize(self.focused)
+        self.call_after_refresh(self.redraw)
+
+    # ------------------------------------------------------------ mouse
+
+    def on_chart_pointed(self, event: Chart.Pointed) -> None:
+        """The crosshair follows the mouse, on all graphs."""
+        self._look(self.view.pointed(event.time_s))
+
+    def on_chart_spanned(self, event: Chart.Spanned) -> None:
+        """A stretch of time is selected, on all graphs."""
+        self._look(self.view.spanned(event.start_s, event.end_s))
+
+    def on_chart_toggled(self, event: Chart.Toggled) -> None:
+        """A series is hidden or shown."""
+        self._look(self.view.toggled(event.column))
+
+    def on_chart_zoomed(self, event: Chart.Zoomed) -> None:
+        """The wheel zooms."""
+        self.action_zoom(event.steps)
+
+    def on_chart_panned(self, event: Chart.Panned) -> None:
+        """The wheel pans with shift."""
+        self._pan(event.bins)
+
+    def _pan(self, bins: int) -> None:
+        self._look(self.view.panned(bins, self.live.time_s))
+
+    def _bins(self) -> int:
+        charts = list(self.query(Chart))
+        return charts[0].bins if charts else plot.DOTS_WIDE
+
+    def _look(self, view: viewport.Viewport) -> None:
+        self.view = view
+        self.redraw()

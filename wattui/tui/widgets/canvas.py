@@ -1,0 +1,245 @@
+"""A graph as lines of a terminal; what has not changed since the last drawing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from wattui.tui import plot, ticks
+from wattui.tui.curves import Curves
+from wattui.tui.graphs import GraphSpec
+from wattui.tui.history import Bin
+from wattui.tui.live import Live
+from wattui.tui.palette import Palette
+from wattui.tui.plot import DOTS_HIGH, DOTS_WIDE, Glyphs
+from wattui.tui.viewport import Viewport
+from wattui.tui.widgets.margins import Ink, Inked, axis, gutter, phases, ribbon
+
+GRID_COLUMNS = 4
+SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
+FILL, PHASE, SPAN, SPAN_FILL, CURSOR = 0.16, 0.07, 0.22, 0.38, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture is made with, beside the recording; sizes are those of the plot alone."""
+
+    view: Viewport
+    palette: Palette
+    glyphs: Glyphs
+    base: Style
+    columns: int
+    rows: int
+
+    @property
+    def column_s(self) -> float:
+        """The time of a column of characters."""
+        return self.view.bin_s * DOTS_WIDE
+
+
+class Column(NamedTuple):
+    """A column of cells from the top, and how many rows of dots are filled under its curve."""
+
+    cells: list[plot.Cell]
+    filled: int
+
+
+class Ground(NamedTuple):
+    """What lies behind a column of cells."""
+
+    phase: str | None
+    spanned: bool
+    pointed: bool
+
+
+Inks: TypeAlias = tuple[Inked, ...]
+
+
+class Canvas:
+    """Draws one graph again and again. Columns are numbered by their time and kept by it."""
+
+    def __init__(self, spec: GraphSpec, top: float | None = None) -> None:
+        self.spec = spec
+        self.top = top
+        self.first = 0
+        self._live: Live | None = None
+        self._bin_s = 0.0
+        self._curves = Curves((), 1.0)
+        self._shape: object = None
+        self._colours: object = None
+        self._ticks: dict[int, float] = {}
+        self._columns: dict[int, Column] = {}
+        self._inked: dict[int, tuple[Column, Ground, list[Inked]]] = {}
+        self._styles: dict[Ink, Style] = {}
+        self._tints: dict[tuple[str, float], str] = {}
+        self._lines: dict[int, tuple[Inks, Strip]] = {}
+
+    def draw(self, live: Live, look: Look) -> list[Strip]:
+        """The picture now; lines that are as they were are the same objects."""
+        if look.columns < SMALLEST_COLUMNS or look.rows < SMALLEST_ROWS:
+            return []
+        self.first = look.view.first_character(live.time_s, look.columns)
+        self._follow(live, look)
+        hidden = [series.column in look.view.hidden for series in self.spec.series]
+        curves = [
+            [None] * len(bins) if gone else bins
+            for gone, bins in zip(hidden, self._curves.bins.values(), strict=True)
+        ]
+        self._scale(curves, hidden, look)
+        self._plot(curves, hidden, look)
+        stretches = phases(live, look.column_s, self.first, look.columns)
+        grounds = self._grounds([each.phase if each else None for each in stretches], look)
+        inked = [self._ink(self.first + x, ground, look) for x, ground in enumerate(grounds)]
+        lines = [
+            ribbon(stretches, look.palette, look.glyphs, self._tint),
+            *(
+                (*gutter(self._ticks.get(y), look.palette, look.glyphs), *row)
+                for y, row in enumerate(zip(*inked, strict=True))
+            ),
+            axis(self.spec.unit, look.view, self.first, look.columns, look.palette, look.glyphs),
+        ]
+        return [self._line(y, inks, look) for y, inks in enumerate(lines)]
+
+    def bins(self, number: int) -> list[list[Bin | None]]:
+        """The bins of each series in a column of the last picture."""
+        at = DOTS_WIDE * (number - self.first + 1)
+        return [bins[at : at + DOTS_WIDE] for bins in self._curves.bins.values()]
+
+    # ------------------------------------------------------------ what can be kept
+
+    def _follow(self, live: Live, look: Look) -> None:
+        """Look up new bins, and one column before the first: a curve comes from there."""
+        if self._live is not live or self._bin_s != look.view.bin_s:
+            self._live, self._bin_s = live, look.view.bin_s
+            self._curves = Curves([each.column for each in self.spec.series], self._bin_s)
+            self._columns.clear()
+        first, last = self.first, self.first + look.columns
+        changed = self._curves.move(
+            live.history, live.time_s, DOTS_WIDE * (first - 1), DOTS_WIDE * (look.columns + 1)
+        )
+        end = min(last, changed // DOTS_WIDE)
+        self._columns = {n: each for n, each in self._columns.items() if first <= n < end}
+        self._inked = {n: each for n, each in self._inked.items() if first <= n < last}
+
+    def _scale(
+        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
+    ) -> None:
+        """The top of the axis; columns of another shape, and lines of other colours, go."""
+        highest = max((each[1] for bins in curves for each in bins if each), default=0.0)
+        self.top = top = self.spec.top or ticks.nice_top(highest, self.top)
+        shape = (top, look.rows, look.glyphs, hidden, look.palette.plain)
+        if shape != self._shape:
+            self._shape = shape
+            scale = plot.Scale(0.0, top)
+            self._ticks = {
+                scale.row(tick, look.rows): tick for tick in ticks.nice_ticks(0, top, look.rows)
+            }
+            self._columns.clear()
+        colours = (look.palette, look.base)
+        if colours != self._colours:
+            self._colours = colours
+            for kept in (self._inked, self._styles, self._tints, self._lines):
+                kept.clear()
+
+    # ------------------------------------------------------------ drawing
+
+    def _plot(
+        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
+    ) -> None:
+        """Make the columns of cells that are missing."""
+        assert self.top is not None
+        scale = plot.Scale(0.0, self.top)
+        shown = [place for place, gone in enumerate(hidden) if not gone]
+        numbered = look.palette.plain and len(shown) > 1
+        missing = [
+            n for n in range(self.first, self.first + look.columns) if n not in self._columns
+        ]
+        for _, run in groupby(enumerate(missing), key=lambda each: each[1] - each[0]):
+            numbers = [number for _, number in run]
+            at = DOTS_WIDE * (numbers[0] - self.first)
+            parts = [bins[at : at + DOTS_WIDE * (len(numbers) + 1)] for bins in curves]
+            cells = plot.raster(
+                parts, scale, len(numbers) + 1, look.rows, look.glyphs, numbers[0] - 1, numbered
+            )
+            filled = [0] * len(cells)
+            if len(shown) == 1:
+                filled = plot.heights(parts[shown[0]], scale, look.rows)
+            for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
+                self._columns[number] = Column(column, under)
+
+    def _grounds(self, names: Sequence[str | None], look: Look) -> list[Ground]:
+        pointed, (start, end) = None, (0, 0)
+        if look.view.cursor_s is not None:
+            pointed = look.view.cursor_s // look.column_s
+        if look.view.span_s is not None:
+            start, end = (round(edge_s / look.column_s) for edge_s in look.view.span_s)
+            end = max(end, start + 1)
+        return [
+            Ground(name, start <= number < end, number == pointed)
+            for number, name in enumerate(names, self.first)
+        ]
+
+    def _ink(self, number: int, ground: Ground, look: Look) -> list[Inked]:
+        """A column of cells with their colours."""
+        column = self._columns[number]
+        known = self._inked.get(number)
+        if known is None or known[0] is not column or known[1] != ground:
+            inks = [self._cell(y, number, column, ground, look) for y in range(look.rows)]
+            self._inked[number] = known = column, ground, inks
+        return known[2]
+
+    def _cell(self, y: int, number: int, column: Column, ground: Ground, look: Look) -> Inked:
+        palette, (character, series) = look.palette, column.cells[y]
+        filled = column.filled > (look.rows - 1 - y) * DOTS_HIGH
+        under = self._under(ground, filled, look)
+        if series is not None:
+            if ground.pointed:
+                under = self._tint(palette, palette.text, CURSOR)
+            return character, (self.colour(palette, series), under)
+        if ground.pointed:
+            return look.glyphs.cursor, (palette.dim, under)
+        on_grid = y in self._ticks and number % GRID_COLUMNS == GRID_COLUMNS // 2
+        return look.glyphs.grid if on_grid else " ", (palette.grid, under)
+
+    def _under(self, ground: Ground, filled: bool, look: Look) -> str | None:
+        palette = look.palette
+        if ground.spanned:
+            return self._tint(palette, palette.accent, SPAN_FILL if filled else SPAN)
+        if filled:
+            shown = [n for n, s in enumerate(self.spec.series) if s.column not in look.view.hidden]
+            return self._tint(palette, self.colour(palette, shown[0]), FILL)
+        if ground.phase is not None:
+            return self._tint(palette, palette.of_phase(ground.phase), PHASE)
+        return None
+
+    def colour(self, palette: Palette, place: int) -> str:
+        """The colour of one of the series."""
+        return palette.of_series(self.spec.colour + place, self.spec.series[place].estimated)
+
+    def _tint(self, palette: Palette, colour: str, share: float) -> str:
+        key = colour, share
+        if key not in self._tints:
+            self._tints[key] = palette.tint(colour, share)
+        return self._tints[key]
+
+    def _line(self, y: int, inks: Inks, look: Look) -> Strip:
+        known = self._lines.get(y)
+        if known is None or known[0] != inks:
+            segments = [
+                Segment("".join(map(itemgetter(0), run)), self._style(ink, look.base))
+                for ink, run in groupby(inks, key=itemgetter(1))
+            ]
+            self._lines[y] = known = inks, Strip(segments)
+        return known[1]
+
+    def _style(self, ink: Ink, base: Style) -> Style:
+        if ink not in self._styles:
+            self._styles[ink] = base + Style(color=ink[0], bgcolor=ink[1])
+        return self._styles[ink]

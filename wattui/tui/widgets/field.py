@@ -1,0 +1,183 @@
+"""One field of a form: name, control and hint in a line, and beneath what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Label, Select, Static, Switch
+
+TRUE, FALSE = "yes", "no"
+Kind = Literal["text", "truth", "choice"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """What a field asks for. All values are texts; a truth's are `yes` and `no`.
+
+    An empty text means what the placeholder says. `choices` are pairs of what is shown and its
+    value; `check` gives what is wrong with a text that is not empty. `wide` leaves the hint out.
+    """
+
+    name: str
+    hint: str
+    kind: Kind = "text"
+    label: str = ""
+    value: str = ""
+    placeholder: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    check: Callable[[str], str | None] = lambda _: None
+    wide: bool = False
+
+
+class Choice(Select[str], inherit_bindings=False):
+    """A list that opens with Enter, and that the arrow keys pass by."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", show=False)]
+
+
+class Field(Vertical):
+    """A field; `value` is its text, `wrong` what is wrong with it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_next", show=False),
+    ]
+    DEFAULT_CSS = """
+    Field { height: auto; }
+    Field > Horizontal { height: 1; }
+    Field .name { width: 15; padding: 0 1 0 0; text-align: right; text-wrap: nowrap; }
+    Field Input, Field Choice { width: 26; }
+    Field Input { background: $panel; padding: 0 1; }
+    Field Choice > SelectCurrent { background: $panel; padding: 0 1; }
+    Field Choice > SelectOverlay { min-width: 26; width: auto; max-width: 60; }
+    Field Switch { border: none; height: 1; padding: 0; background: transparent; width: 4; }
+    Field Switch:focus { border: none; }
+    Field.is-wide Input, Field.is-wide Choice { width: 1fr; }
+    Field.is-wide .hint { display: none; }
+    Field .truth { width: 22; padding: 0 1; }
+    Field .hint {
+        width: 1fr; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    Field .wrong { color: $error; padding: 0 1 0 15; display: none; height: auto; width: 1fr; }
+    Field.is-wrong .wrong { display: block; }
+    Field.is-wrong .name { color: $error; }
+    Field.is-focused .name { color: $accent; text-style: bold; }
+    Field.is-focused Input, Field.is-focused Choice > SelectCurrent {
+        background: $accent 35%;
+    }
+    Field.is-focused .truth { background: $accent 35%; }
+    """
+
+    class Changed(Message):
+        """The value is another one."""
+
+        def __init__(self, field: Field) -> None:
+            super().__init__()
+            self.field = field
+
+    def __init__(self, spec: FieldSpec) -> None:
+        super().__init__(classes="is-wide" if spec.wide else "")
+        self.spec = spec
+        self._value = spec.value
+        self._said: str | None = None
+        self._control = _control(spec)
+
+    def compose(self) -> ComposeResult:
+        """A line, and another one where something is wrong."""
+        with Horizontal():
+            yield Label(Text(self.spec.label or self.spec.name), classes="name")
+            yield self._control
+            if self.spec.kind == "truth":
+                yield Label(self._value or FALSE, classes="truth")
+            yield Static(Text(self.spec.hint), classes="hint")
+        yield Label("", classes="wrong")
+
+    def on_mount(self) -> None:
+        """Say what is wrong from the beginning."""
+        self.say(None)
+
+    @property
+    def value(self) -> str:
+        """Its text, without spaces around; empty where nothing is given."""
+        return self._value.strip()
+
+    @value.setter
+    def value(self, text: str) -> None:
+        if isinstance(self._control, Switch):
+            self._control.value = text == TRUE
+        else:
+            self._control.value = text
+
+    @property
+    def wrong(self) -> str | None:
+        """What is wrong with its text."""
+        return self.spec.check(self.value) if self.value else None
+
+    def say(self, message: str | None) -> None:
+        """Show what is wrong with it beneath, or with it beside others."""
+        shown = self.wrong or message
+        if self.is_mounted:
+            self.set_class(shown is not None, "is-wrong")
+            self.query_one(".wrong", Label).update(Text(shown or ""))
+
+    def suggest(self, placeholder: str) -> None:
+        """Show another value that holds while none is given."""
+        if isinstance(self._control, Input):
+            self._control.placeholder = placeholder
+
+    def on_descendant_focus(self) -> None:
+        """Stand out."""
+        self.add_class("is-focused")
+
+    def on_descendant_blur(self) -> None:
+        """Stand back."""
+        self.remove_class("is-focused")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Take what is typed."""
+        event.stop()
+        self._take(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter goes on."""
+        event.stop()
+        self.screen.focus_next()
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        """Take what was chosen."""
+        event.stop()
+        self._take(str(event.value))
+
+    def on_switch_changed(self, event: Switch.Changed) -> None:
+        """Take what was switched."""
+        event.stop()
+        self._take(TRUE if event.value else FALSE)
+        self.query_one(".truth", Label).update(self._value)
+
+    def _take(self, value: str) -> None:
+        if value != self._value:
+            self._value = value
+            self.say(None)
+            self.post_message(self.Changed(self))
+
+
+def field_of(widget: Widget | None) -> Field | None:
+    """The field that a widget is in."""
+    found = (each for each in widget.ancestors if isinstance(each, Field)) if widget else iter(())
+    return next(found, None)
+
+
+def _control(spec: FieldSpec) -> Input | Choice | Switch:
+    if spec.kind == "truth":
+        return Switch(spec.value == TRUE, animate=False)
+    if spec.kind == "choice":
+        return Choice(spec.choices, value=spec.value, allow_blank=False, compact=True)
+    return Input(spec.value, placeholder=spec.placeholder, compact=True, select_on_focus=False)

@@ -1,0 +1,90 @@
+"""What stands around a plot: ribbon of phases, axis of values, axis of time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+from rich.cells import set_cell_size
+
+from wattui.tui import ticks
+from wattui.tui.ascii import ascii_text
+from wattui.tui.live import Live, Stretch
+from wattui.tui.palette import Palette
+from wattui.tui.plot import DOTS_WIDE, Glyphs
+from wattui.tui.titles import one_line, unit_text
+from wattui.tui.viewport import Viewport
+
+GUTTER = 6
+RIBBON = 0.35
+
+# Colours of a text and of its background, None for the widget's own.
+Ink: TypeAlias = tuple[str | None, str | None]
+Inked: TypeAlias = tuple[str, Ink]
+Tint: TypeAlias = Callable[[Palette, str, float], str]
+
+
+def phases(live: Live, column_s: float, first: int, columns: int) -> list[Stretch | None]:
+    """The phase at the middle of each column of characters; a short one has one column."""
+    found: list[Stretch | None] = [None] * columns
+    for stretch in live.visible(first * column_s, (first + columns) * column_s):
+        end_s = live.time_s if stretch.end_s is None else stretch.end_s
+        start = math.floor(stretch.start_s / column_s + 0.5) - first
+        end = max(start + 1, math.floor(end_s / column_s + 0.5) - first)
+        part = slice(max(0, start), min(columns, max(0, end)))
+        found[part] = [stretch] * len(found[part])
+    return found
+
+
+def ribbon(
+    stretches: Sequence[Stretch | None], palette: Palette, glyphs: Glyphs, tint: Tint
+) -> tuple[Inked, ...]:
+    """A band for each phase with its title, as much of it as there is room for."""
+    inks: list[Inked] = [(" " * GUTTER, (None, None))]
+    for stretch, run in groupby(stretches):
+        width = len(list(run))
+        if stretch is None:
+            inks.append((" " * width, (None, None)))
+            continue
+        colour = palette.of_phase(stretch.phase)
+        text = one_line(f" {stretch.title}")
+        text = set_cell_size(ascii_text(text) if glyphs.ascii else text, width)
+        inks.append((text, (colour, tint(palette, colour, RIBBON))))
+    return tuple(inks)
+
+
+def gutter(tick: float | None, palette: Palette, glyphs: Glyphs) -> tuple[Inked, ...]:
+    """A value of the axis, or the axis alone."""
+    text = "" if tick is None else ticks.value_label(tick)
+    mark = glyphs.axis if tick is None else glyphs.tick
+    label = set_cell_size(f"{text:>{GUTTER - 1}}", GUTTER - 1)
+    return (label, (palette.dim, None)), (mark, (palette.grid, None))
+
+
+def axis(
+    unit: str, view: Viewport, first: int, columns: int, palette: Palette, glyphs: Glyphs
+) -> tuple[Inked, ...]:
+    """Unit and round times; the time of the crosshair, where it is, before the others."""
+    column_s = view.bin_s * DOTS_WIDE
+    line = [" "] * columns
+    begin, moment = _moment(view, first, columns)
+    end = begin + len(moment)
+    for place, label in ticks.time_ticks(first * column_s, (first + columns) * column_s, columns):
+        if not moment or place + len(label) < begin or end < place:
+            line[place : place + len(label)] = label
+    text, dim = "".join(line), (palette.dim, None)
+    inks: list[Inked] = [(f"{unit_text(unit, glyphs):>{GUTTER - 1}} ", dim)]
+    return (*inks, (text[:begin], dim), (moment, (palette.text, None)), (text[end:], dim))
+
+
+def _moment(view: Viewport, first: int, columns: int) -> tuple[int, str]:
+    """The time of the crosshair and where it is written, an empty text where it is not seen."""
+    if view.cursor_s is None:
+        return 0, ""
+    place = math.floor(view.cursor_s / (view.bin_s * DOTS_WIDE)) - first
+    if not 0 <= place < columns:
+        return 0, ""
+    label = ticks.moment_label(view.cursor_s, view.bin_s)[:columns]
+    return max(0, min(columns - len(label), place - len(label) // 2)), label

@@ -1,0 +1,39 @@
+"""What a launched command prints, while it runs."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+from wattui.tui.launch import Launch
+
+BAR_COLUMNS = 24
+
+
+class OutputPanel(Static):
+    """The last lines of output, with what is being done in the border."""
+
+    DEFAULT_CSS = """
+    OutputPanel {
+        display: none; height: 9; padding: 0 1; border: round $border;
+        border-title-color: $text; border-subtitle-color: $text-muted;
+    }
+    """
+
+    def show(self, launch: Launch | None, hidden: bool) -> None:
+        """Write the lines anew; nothing is shown where nothing runs."""
+        self.display = launch is not None and not hidden
+        if launch is None:
+            return
+        self.border_title = Text(launch.title).markup
+        self.border_subtitle = f"{progress_bar(launch.progress)}x stops · o hides"
+        last = list(launch.output)[-max(1, self.content_size.height) :]
+        self.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
+
+
+def progress_bar(share: float | None) -> str:
+    """How much is done, where it is known."""
+    if share is None:
+        return ""
+    filled = round(min(1.0, max(0.0, share)) * BAR_COLUMNS)
+    return f"{'━' * filled}{'─' * (BAR_COLUMNS - filled)} {share:.0%} · "

@@ -1,0 +1,72 @@
+"""The phases of the recording so far, the last ones where they do not all fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+from textual.widgets import Static
+
+from wattui.quantities import Units, energy_unit, number
+from wattui.tui.palette import Palette
+
+HEADER_ROWS = 1
+MOST_ROWS = 40
+NOTHING_YET = Text("No phase yet: space marks running and idle.", "dim")
+
+
+class PhasesPanel(Static):
+    """A line for each phase: seconds, joules, inferences, joules per inference."""
+
+    DEFAULT_CSS = """
+    PhasesPanel { border: round $border; border-title-color: $text; padding: 0 1; }
+    """
+
+    def on_mount(self) -> None:
+        """Name the panel."""
+        self.border_title = "Phases"
+
+    def show(self, summary: dict[str, Any], palette: Palette, units: Units) -> None:
+        """Write the table anew."""
+        phases, channel = summary["phases"], summary["headline"]
+        if not phases or channel is None:
+            self.update(NOTHING_YET)
+            return
+        self.update(phase_table(phases[-MOST_ROWS:], channel, palette, units))
+        self.border_subtitle = f"J: {channel}"
+
+
+def phase_table(
+    phases: Sequence[dict[str, Any]], channel: str, palette: Palette, units: Units
+) -> Table:
+    """Phases from the newest back, with the energy of one channel."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    per_inference = [_per_inference(phase, channel) for phase in phases]
+    factor, unit = energy_unit(per_inference, units)
+    whole, whole_unit = energy_unit([], units)
+    for place, title in enumerate(("phase", "s", whole_unit, "inf.", f"{unit}/inf.")):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+    for phase, each in reversed(list(zip(phases, per_inference, strict=True))):
+        name = Text(no_wrap=True, overflow="ellipsis")
+        name.append("■ ", palette.of_phase(phase["phase"]))
+        name.append(phase["label"] or phase["phase"])
+        name.truncate(20, overflow="ellipsis")
+        energy_j = phase["energy_j"].get(channel)
+        counted = f"{phase['inferences']:,}" if phase["inferences"] else ""
+        table.add_row(
+            name,
+            f"{phase['end_s'] - phase['start_s']:.1f}",
+            number(None if energy_j is None else energy_j / whole, 4),
+            counted,
+            number(each / factor) if each is not None else "",
+        )
+    return table
+
+
+def _per_inference(phase: dict[str, Any], channel: str) -> float | None:
+    energy_j = phase["energy_j"].get(channel)
+    if energy_j is None or not phase["inferences"]:
+        return None
+    return float(energy_j) / int(phase["inferences"])

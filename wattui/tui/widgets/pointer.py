@@ -1,0 +1,27 @@
+"""A span of time that is drawn with the mouse. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wattui.tui.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Drag:
+    """From the column of characters where the button went down to where the mouse is."""
+
+    start: int
+    end: int | None = None
+
+    def to(self, number: int) -> Drag:
+        """With the mouse at this column; there and back again is a span of one column."""
+        return self if self.end is None and number == self.start else replace(self, end=number)
+
+    def span_s(self, column_s: float, history: History) -> tuple[float | None, float | None]:
+        """All columns that were touched, cut to what was read; None without a drag."""
+        if self.end is None or history.first_s is None or history.last_s is None:
+            return None, None
+        start_s = max(min(self.start, self.end) * column_s, history.first_s)
+        end_s = min((max(self.start, self.end) + 1) * column_s, history.last_s)
+        return (start_s, end_s) if start_s < end_s else (None, None)

@@ -38,7 +38,7 @@ class Screen:
             cwd=cwd,
             env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no threads
         )
         os.close(theirs)
 

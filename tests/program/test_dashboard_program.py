@@ -13,6 +13,7 @@ from .terminals import Terminal
 DASHBOARD = [*WATTUI, "--simulate", "--no-estimate", "--idle", "0"]
 ROWS, COLUMNS = 50, 200
 SHOWN = b"simulated"
+IN_A_PHASE = "▶".encode()
 # What a program leaves behind that used the second screen and the mouse.
 ALTERNATE_SCREEN_LEFT, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?1000l"
 
@@ -43,7 +44,7 @@ def test_two_phases_marked_by_keys_are_in_the_file(place: Place) -> None:
     with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
         record(terminal)
         terminal.press(b" ")
-        terminal.until_seen(b"running")
+        terminal.until_seen(IN_A_PHASE)
         terminal.press(b" ")
         terminal.until_seen(b"idle")
         terminal.press(b"q")
@@ -60,7 +61,7 @@ def test_a_signal_gives_the_terminal_back_and_finishes_the_file(
     with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
         record(terminal)
         terminal.press(b" ")
-        terminal.until_seen(b"running")
+        terminal.until_seen(IN_A_PHASE)
         terminal.process.send_signal(number)
         assert terminal.end() == 128 + number
     assert ALTERNATE_SCREEN_LEFT in terminal.seen

@@ -40,8 +40,9 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         tmux.press("r")
         tmux.until_shown("sim_cpu")
         tmux.press("Escape")
+        tmux.until_shown("Idle/Run")
         tmux.press("q")
-        tmux.until_shown("=> ")
+        tmux.until_shown("> cd ")
     (path,) = place.path.glob("wattui-*.csv")
     rows = read_rows(path)
     assert [edge[:2] for edge in edges(rows)] == [
@@ -51,7 +52,7 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         ("end", "idle"),
     ]
     assert events(rows, "note:undone") == [" mark mistake"]
-    assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["41.500"]
+    assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["41.500000"]
     assert not any(row["phase"] == "mistake" for row in rows)
     assert read_json(path.with_suffix(".json"))["status"] == "finished"
 
@@ -88,4 +89,4 @@ def test_a_recording_is_played_back(place: Place) -> None:
         assert "10 inferences" in screen
         assert "J/inference" in screen
         tmux.press("q")
-        tmux.until_shown("=> ")
+        tmux.until_shown("> cd ")

@@ -1,4 +1,4 @@
-"""The dashboard in a browser: on the loopback, for its own pages, without anything from elsewhere."""
+"""The dashboard in a browser: on the loopback, for its own pages, with nothing from elsewhere."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def summary(names: list[str], power_w: float = 36.0) -> dict[str, Any]:
 
 
 def text(*parts: Any) -> str:
-    console = Console(width=60, record=True, file=open("/dev/null", "w"))
+    console = Console(width=60, record=True, file=io.StringIO())
     for part in parts:
         console.print(part)
     return console.export_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -103,7 +104,7 @@ class Launch:
         """What is being done."""
         if isinstance(self._stage, Rest):
             return f"{self._stage.title}, {max(self._left_s(self._stage), 0):.0f} s left"
-        words = shlex.join(self.recipe.argv)
+        words = shlex.join("python" if a == sys.executable else a for a in self.recipe.argv)
         if self.stopped:
             words = f"ending, x again ends it harder: {words}"
         if self._stage.repeat is None:

@@ -13,12 +13,14 @@ import tempfile
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 ROWS, COLUMNS = 50, 200
 PATIENCE_S = 20.0
+NEVER = rb"(?!)"
 
 Run = Callable[[Sequence[str]], object]
 
@@ -62,6 +64,11 @@ class Screen:
         os.write(self._ours, keys)
         return pressed_s
 
+    def read_for(self, seconds: float) -> None:
+        """Take what is written meanwhile, and forget it."""
+        with suppress(TimeoutError):
+            self.wait_for(NEVER, seconds)
+
     def wait_for(self, pattern: bytes | None, bound_s: float = PATIENCE_S) -> float:
         """When text that matches was written from now on, or the program's end (None).
 
@@ -70,7 +77,8 @@ class Screen:
         read = b""
         deadline_s = time.perf_counter() + bound_s
         while time.perf_counter() < deadline_s:
-            if not select.select([self._ours], [], [], 0.1)[0]:
+            left_s = max(0.0, deadline_s - time.perf_counter())
+            if not select.select([self._ours], [], [], min(0.1, left_s))[0]:
                 continue
             try:
                 read += os.read(self._ours, 1 << 16)

@@ -31,6 +31,8 @@ EDGE_NS, SLOW_NS, EDGE_READS = 500_000, 20_000_000, 3
 EDGE_WAIT_S = 0.5
 FLUSH_NS = 500_000_000
 WAKE_S = 0.5
+# So soon after a tick most sources have been read.
+SHOW_NS = 30_000_000
 
 Send = Callable[[Message], None]
 Handler = Callable[[Request], Message]
@@ -64,6 +66,7 @@ class Recorder:
         self._rate_hz = rate_hz
         self._feed_ns = 0
         self._feed_due_ns = 0
+        self._show_ns = 0
         self._flush_due_ns = 0
         self._stopping = False
         self.edge([], None)
@@ -77,12 +80,15 @@ class Recorder:
     def run(self, handle: Handler) -> None:
         """Sample, and hand requests to `handle`, until `stop`."""
         while not self._stopping:
-            left_s = (self._ticker.deadline_ns - self._clock.monotonic_ns()) * 1e-9
+            due_ns = min(self._ticker.deadline_ns, self._show_ns or self._ticker.deadline_ns)
+            left_s = (due_ns - self._clock.monotonic_ns()) * 1e-9
             for request in self._inbox.wait(min(left_s, WAKE_S)):
                 request.answer(handle(request))
             now_ns = self._clock.monotonic_ns()
             if now_ns >= self._ticker.deadline_ns:
                 self._tick(now_ns)
+            elif self._show_ns and now_ns >= self._show_ns:
+                self._show_row()
             if now_ns >= self._flush_due_ns:
                 self._save(now_ns)
 
@@ -108,6 +114,7 @@ class Recorder:
         for row in taken[:-1]:
             self._journal.write(row)
         self._pending = taken[-1]
+        self._show_ns = now_ns + SHOW_NS if self._feed_ns else 0
         self._ticker.tick(now_ns)
         # Asked last, just before this thread sleeps, so that the two do not compete.
         for feed, worker in self._workers:
@@ -123,6 +130,12 @@ class Recorder:
             for result in worker.results():
                 self._fill(feed, result, self._pending)
         self._finish_pending()
+
+    def _show_row(self) -> None:
+        """Write a row that nothing is missing from, for those who watch, before the next tick."""
+        self._show_ns = 0
+        if not any(worker.is_reading for _, worker in self._workers):
+            self._collect()
 
     def _save(self, now_ns: int) -> None:
         """Hand rows to the system twice a second, however slow the ticks."""

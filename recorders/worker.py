@@ -36,6 +36,11 @@ class Worker:
             self._outstanding += 1
             self._asked.put("all")
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether something asked for is still to come."""
+        return self._outstanding > self._results.qsize()
+
     def results(self) -> list[Result]:
         """What has been read since the last call."""
         found = []

@@ -117,6 +117,8 @@ def main_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattui {__version__}")
     parser.add_argument("--headless", action="store_true", help="record without the dashboard")
+    from wattui.config import CHOICES
+
     shown = parser.add_argument_group("dashboard")
     shown.add_argument("--replay", metavar="FILE", help="play a run file back")
     shown.add_argument(
@@ -128,7 +130,7 @@ def main_parser() -> argparse.ArgumentParser:
     )
     shown.add_argument(
         "--theme",
-        choices=("dark", "light", "high-contrast", "colour-blind"),
+        choices=CHOICES["theme"],
         help="colours (default: dark)",
     )
     shown.add_argument("--ascii", action="store_true", default=None, help="draw in ASCII alone")

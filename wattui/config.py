@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
@@ -97,8 +97,7 @@ def checked(settings: Settings, where: str) -> Settings:
     for name in NAMES:
         value = getattr(settings, name)
         if wrong := refusal(name, value):
-            shown = list(value) if isinstance(value, tuple) else value
-            raise UsageError(f"{where}: {name} = {shown!r}: {wrong}")
+            raise UsageError(f"{where}: {_called(name, value)}: {wrong}")
     return settings
 
 
@@ -156,10 +155,22 @@ def _not_toml(path: Path, error: Exception) -> UsageError:
     return UsageError(f"{path} is not TOML ({error}): mend or remove it")
 
 
+def _called(name: str, value: object) -> str:
+    """A setting and its value, in words where it is a number."""
+    if name not in RANGES or not _is_number(value):
+        return f"{name} = {list(value) if isinstance(value, tuple) else value!r}"
+    words = "a rate of" if name == "rate_hz" else f"{name} ="
+    return f"{words} {value:g} {RANGES[name][2]}"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _number_refusal(name: str, value: object) -> str | None:
     if name == "tdp_w" and value is None:
         return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not _is_number(value):
         return "give a number"
     least, most, unit = RANGES[name]
     return None if least <= value <= most else f"give {least:g} to {most:g} {unit}"

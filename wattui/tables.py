@@ -19,6 +19,11 @@ FIGURES = (
     ("dynamic", "dynamic_j_per_inference"),
     ("marginal", "marginal_j_per_inference"),
 )
+MEANINGS = {
+    "total": "all that was used while it ran",
+    "dynamic": "beyond what the idle machine uses in that time",
+    "marginal": "beyond what the loaded, waiting model uses",
+}
 # Where something is measured, only what is missing beside it is told.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
 MOST_COLUMNS = 1000
@@ -64,27 +69,48 @@ def print_summary(console: Console, summary: dict[str, Any], csv: Path) -> None:
 
 def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
     """Headline, table of domains, tables of labels and repeats, and the flags in words."""
+    if summary["running"]:
+        yield headline(summary)
+    yield from table_parts(summary)
+    yield from map(flag_line, summary["flags"])
+
+
+def table_parts(summary: dict[str, Any]) -> Iterator[Any]:
+    """Tables of domains, of labels and repeats, and of differences and sums."""
     running = summary["running"]
-    if running:
-        yield _headline(summary)
-        yield _power_table(running)
-        if table := _inference_table(running, True):
-            yield Fitting(table, _inference_table(running, False))
-        groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
-        if groups and summary["headline"]:
-            yield Fitting(
-                _groups_table(groups, summary["headline"], True),
-                _groups_table(groups, summary["headline"], False),
-            )
-        if repeated := _repeated_line(summary):
-            yield repeated
-        if (summary["differences"] or summary["sums"]) and summary["headline"]:
-            yield _combined_table(summary)
-    for flag in summary["flags"]:
-        where = f" {flag['where']}" if flag["where"] else ""
-        yield Text.assemble(
-            ("! ", "bold yellow"), (f"{flag['name']}{where}", "bold"), f"  {flag['text']}"
-        )
+    if not running:
+        return
+    yield Fitting(_power_table(running, True), _power_table(running, False))
+    if table := _inference_table(running, True):
+        yield Fitting(table, _inference_table(running, False))
+    groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
+    if groups and summary["headline"]:
+        yield Fitting(*(_groups_table(groups, summary["headline"], n) for n in (2, 1, 0)))
+    if repeated := _repeated_line(summary):
+        yield repeated
+    if (summary["differences"] or summary["sums"]) and summary["headline"]:
+        yield _combined_table(summary)
+
+
+def flag_line(flag: dict[str, str]) -> Text:
+    """A doubt by name, what it is about, and what it means."""
+    where = f" {flag['where']}" if flag["where"] else ""
+    return Text.assemble(
+        ("! ", "bold yellow"), (f"{flag['name']}{where}", "bold"), f"  {flag['text']}"
+    )
+
+
+def machine_line(run: dict[str, Any]) -> Text:
+    """The machine and the versions that made a recording, as far as they are known."""
+    host, versions = run.get("host", {}), run.get("versions", {})
+    words = [host.get(key) for key in ("name", "processor", "system")]
+    if host.get("logical_cpus"):
+        words.insert(2, f"{host['logical_cpus']} CPUs")
+    if host.get("governor"):
+        words.append(f"governor {host['governor']}")
+    words += ["virtual machine" if host.get("virtual_machine") else None, host.get("container")]
+    words += [f"{name} {versions[name]}" for name in ("wattui", "python") if versions.get(name)]
+    return Text(" · ".join(str(word) for word in words if word), "dim")
 
 
 def method_parts(run: dict[str, Any]) -> Iterator[Text]:
@@ -102,7 +128,8 @@ def _many(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return groups if len(groups) > 1 else []
 
 
-def _headline(summary: dict[str, Any]) -> Text:
+def headline(summary: dict[str, Any]) -> Text:
+    """The figure to quote, with its origin, and what it was made from."""
     running, name = summary["running"], summary["headline"]
     domain = running["domains"].get(name) if name else None
     text = Text()
@@ -129,11 +156,11 @@ def _word(origin: str, channel: str) -> str:
     return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({channel})"
 
 
-def _power_table(running: dict[str, Any]) -> Table:
+def _power_table(running: dict[str, Any], errors: bool) -> Table:
     table = _table("domain", "idle W", "armed W", "running W", "energy J")
     for channel, domain in running["domains"].items():
         cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells.append(_figure(domain, "running_j", 1.0))
+        cells.append(_figure(domain, "running_j", 1.0, errors))
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -162,15 +189,17 @@ def _name(channel: str, domain: dict[str, Any]) -> Text:
     return name if domain["origin"] == "measured" else name.append(f" ({domain['origin']})")
 
 
-def _groups_table(groups: list[dict[str, Any]], channel: str, errors: bool) -> Table:
+def _groups_table(groups: list[dict[str, Any]], channel: str, detail: int) -> Table:
+    """With ± and rates (2), with rates (1), or the figures per inference alone (0)."""
     factor, prefix, titles = _per_inference(group["domains"][channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
-    table = _table(f"running, {channel}", "s", "inf/s", "W", *titles)
+    bare = detail == 0 and bool(titles)
+    table = _table(f"running, {channel}", *(() if bare else ("s", "inf/s", "W")), *titles)
     for group in groups:
         domain = group["domains"][channel]
-        cells = [number(group["seconds"]), number(group["inferences_per_s"])]
-        cells.append(number(domain["running_w"]))
-        cells += [_figure(domain, key, factor, errors) for _, key in FIGURES] if titles else []
+        rates = (group["seconds"], group["inferences_per_s"], domain["running_w"])
+        cells = [] if bare else [number(value) for value in rates]
+        cells += [_figure(domain, key, factor, detail > 1) for _, key in FIGURES] if titles else []
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table

@@ -147,7 +147,7 @@ def test_a_failing_repeat_is_told_and_the_others_run() -> None:
 
 
 def test_without_a_recorder_nothing_more_is_started() -> None:
-    launch, session, clock = run("pass", idle_s=10)
+    launch, session, _ = run("pass", idle_s=10)
     session.lost = "signal 9"
     assert launch.poll()
     assert launch.status == 1

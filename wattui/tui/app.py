@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -23,22 +23,23 @@ from wattui.errors import UsageError
 from wattui.run_names import refusal, suggested
 from wattui.tui import plot
 from wattui.tui.ascii import AsciiFilter
-from wattui.tui.launch import Launch, Recipe
 from wattui.tui.meter import MeterReading, parse_reading
 from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
-from wattui.tui.screens.doctor import DoctorScreen
-from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.main import MainScreen
-from wattui.tui.screens.results import Results, Wish
-from wattui.tui.screens.runs import Runs
-from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.session import Session, Stream
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
 from wattui.tui.widgets.output import OutputPanel
 
+if TYPE_CHECKING:
+    from wattui.tui.launch import Launch, Recipe
+    from wattui.tui.screens.results import Wish
+
+# Screens over the graphs are imported when they are wanted, so that the graphs are there sooner.
+
 # Without the focus nobody looks: the screen is drawn so often, the recorder goes on as before.
 UNFOCUSED_HZ = 1.0
+FIRST_ROWS, HURRY_S = 2, 0.01
 # The terminal is given back as it was, and the recording is finished.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
@@ -108,7 +109,7 @@ class Dashboard(App[int]):
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self.exit, None, 128 + number)
-        self.call_after_refresh(self._tick)
+        self.call_after_refresh(self._hurry)
 
     @property
     def stream(self) -> Stream:
@@ -143,6 +144,12 @@ class Dashboard(App[int]):
         self._dirty = True
 
     # ------------------------------------------------------------ the beat
+
+    def _hurry(self) -> None:
+        """Show the first watts when they are there: two rows are needed, whatever the beat."""
+        self._tick()
+        if self.main.live.history.rows < FIRST_ROWS and self.stream.lost is None:
+            self.set_timer(HURRY_S, self._hurry)
 
     def _tick(self) -> None:
         messages = self.stream.poll()
@@ -285,6 +292,7 @@ class Dashboard(App[int]):
         self._mark = None
         self.main.follow(stream)
         self.call_later(self.main.refollow, stream)
+        self.call_later(self._hurry)
 
     def _finish(self, **about: object) -> None:
         csv = self.stream.csv
@@ -308,6 +316,7 @@ class Dashboard(App[int]):
         """Choose what to run, then record it."""
         if self._is_busy():
             return
+        from wattui.tui.screens.launch_form import LaunchForm
         from workloads.catalogue import catalogue
 
         form = LaunchForm(catalogue(), self._settings, check=refusal, known=self._asked)
@@ -316,6 +325,8 @@ class Dashboard(App[int]):
     def _start_launch(self, recipe: Recipe | None) -> None:
         if recipe is None:
             return
+        from wattui.tui.launch import Launch
+
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):
             self._launched = Launch(recipe, self.stream)
@@ -338,7 +349,7 @@ class Dashboard(App[int]):
         """Show the results; what went wrong is told with the last lines of output."""
         self._launched = None
         self._show_output()
-        if launched.status:
+        if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")
             self.notify(
                 last, title=f"ended with status {launched.status}", severity="error", timeout=15
@@ -348,10 +359,14 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ keys: what else there is
 
     def _show_results(self, run: dict[str, Any], csv: Path) -> None:
+        from wattui.tui.screens.results import Results
+
         self.push_screen(Results(run, csv, self.main.glyphs, self.main.palette), self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
         """This and earlier runs: open, compare, export, play back."""
+        from wattui.tui.screens.runs import Runs
+
         looks = self.main.glyphs, self.main.palette
         self.push_screen(Runs(Path.cwd(), self._recorded, ticked, *looks), self._wished)
 
@@ -380,10 +395,16 @@ class Dashboard(App[int]):
 
     def action_doctor(self) -> None:
         """Every sensor with a live reading, or why not."""
-        self.push_screen(DoctorScreen())
+        if self._is_busy():
+            return
+        from wattui.tui.screens.doctor import DoctorScreen
+
+        self.push_screen(DoctorScreen(self._settings.all_gpus))
 
     def action_settings(self) -> None:
         """Change what is kept in the settings file."""
+        from wattui.tui.screens.settings import SettingsScreen
+
         screen = SettingsScreen(self._settings, self._start.settings_path, self._start.overridden)
         self.push_screen(screen, self._settle)
 

@@ -84,7 +84,10 @@ class Session:
                 self._client.poll()
             except RecorderError as error:
                 self.lost = str(error)
-        found, self._messages[:] = list(self._messages), []
+        # A launched command's threads ask the recorder as well, and messages come with the answers.
+        known = len(self._messages)
+        found = self._messages[:known]
+        del self._messages[:known]
         return [message for message in found if message["t"] in SHOWN]
 
     def request(self, **message: Any) -> Message:

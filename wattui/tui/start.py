@@ -11,7 +11,6 @@ from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.config import checked, config_path, load, merged
 from wattui.errors import UsageError, WattuiError
-from wattui.tui.playback import Playback
 from wattui.tui.session import Session, Stream
 
 # Terminals, and what is said of them, where nothing beyond ASCII can be relied on.
@@ -53,6 +52,8 @@ def main(options: argparse.Namespace) -> int:
     )
     stream: Stream
     if options.replay is not None:
+        from wattui.tui.playback import Playback
+
         stream = Playback(Path(options.replay), options.speed)
     else:
         stream = session = Session(config)

@@ -36,6 +36,8 @@ SHOWN_GRAPHS = 4
 WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 BY_HAND = "meter_"
+# The line of keys takes a fifth of the time until the screen is there: the first watts go first.
+KEYS_S = 0.15
 
 
 class MainScreen(Screen[None]):
@@ -95,6 +97,7 @@ class MainScreen(Screen[None]):
     MainScreen #phases { display: none; }
     MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
     MainScreen #energy { height: 1fr; }
+    MainScreen #keys { dock: bottom; height: 1; background: $footer-background; }
     MainScreen #tabs { display: none; }
     MainScreen.small #tabs { display: block; }
     MainScreen.too-small #body, MainScreen.too-small #banner { display: none; }
@@ -109,32 +112,43 @@ class MainScreen(Screen[None]):
         self.units: Units = "auto"
         self._shown = 0
         self._known: list[GraphSpec] = []
+        self._small = False
         self._summary_due_s = 0.0
         self.palette: Palette = DARK
         self.follow(stream)
 
     def compose(self) -> ComposeResult:
-        """Status, graphs, energy, keys."""
+        """Status, graphs that fit, energy, keys."""
+        self._fit(self.app.size)
+        self._known = self._available()
         yield StatusLine(id="status")
         yield Static(id="banner")
         yield GraphTabs(id="tabs")
         with Horizontal(id="body"):
-            yield Grid(id="graphs")
+            with Grid(id="graphs"):
+                yield from (Chart(self._known[place]) for place in self._places())
             with Vertical(id="side"):
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
         yield Static(id="too-small")
-        yield Footer()
+        yield Vertical(id="keys")
 
     async def on_mount(self) -> None:
-        """Show what fits."""
-        await self._lay_out(self.app.size)
+        """Focus the first graph."""
+        self.set_timer(KEYS_S, self._show_keys)
+        self._arrange()
+        if charts := list(self.query(Chart)):
+            charts[0].focus()
 
     async def on_resize(self, event: Resize) -> None:
         """Show what fits; the recording does not change."""
         await self._lay_out(event.size)
         self.call_after_refresh(self.redraw)
+
+    async def _show_keys(self) -> None:
+        await self.query_one("#keys").mount(Footer())
+        self.refresh_bindings()
 
     # ------------------------------------------------------------ what is shown
 
@@ -194,24 +208,9 @@ class MainScreen(Screen[None]):
 
     async def _lay_out(self, size: Size) -> None:
         """Graphs and panels that fit the screen."""
-        width, height = size
-        small = width < SMALL_COLUMNS or height < SMALL_ROWS
-        too_small = width < LEAST_COLUMNS or height < LEAST_ROWS
-        self.set_class(width >= WIDE_COLUMNS, "wide")
-        self.set_class(small, "small")
-        self.set_class(too_small, "too-small")
-        if too_small:
-            self.query_one("#too-small", Static).update(
-                f"{width}×{height} is too small: wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
-            )
+        self._fit(size)
         self._known = self._available()
-        await self._show_graphs(1 if small else SHOWN_GRAPHS)
-        self._show_banner()
-
-    async def _show_graphs(self, count: int) -> None:
-        known = self._known
-        places = [(self._shown + n) % len(known) for n in range(min(count, len(known)))]
-        wanted = [known[place] for place in places]
+        wanted = [self._known[place] for place in self._places()]
         grid = self.query_one("#graphs", Grid)
         if [chart.spec for chart in grid.query(Chart)] != wanted:
             focused = self.focused.spec if isinstance(self.focused, Chart) else None
@@ -220,12 +219,34 @@ class MainScreen(Screen[None]):
             await grid.mount_all(new)
             if new:
                 next((chart for chart in new if chart.spec == focused), new[0]).focus()
-        grid.styles.grid_size_columns = 1 if len(wanted) < 2 else 2
-        charts = list(grid.query(Chart))
+        self._arrange()
+
+    def _fit(self, size: Size) -> None:
+        """Wide, small, or too small."""
+        width, height = size
+        self._small = width < SMALL_COLUMNS or height < SMALL_ROWS
+        self.set_class(width >= WIDE_COLUMNS, "wide")
+        self.set_class(self._small, "small")
+        self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")
+
+    def _places(self) -> list[int]:
+        """Which of the known graphs are shown."""
+        count = min(1 if self._small else SHOWN_GRAPHS, len(self._known))
+        return [(self._shown + n) % len(self._known) for n in range(count)]
+
+    def _arrange(self) -> None:
+        """Graphs in their rows, and what stands around them."""
+        charts = list(self.query(Chart))
+        self.query_one("#graphs").styles.grid_size_columns = 1 if len(charts) < 2 else 2
         for place, chart in enumerate(charts):
             odd = len(charts) > 1 and len(charts) % 2 == 1 and place == len(charts) - 1
             chart.styles.column_span = 2 if odd else 1
-        self.query_one(GraphTabs).show([spec.title for spec in known], places)
+        self.query_one(GraphTabs).show([spec.title for spec in self._known], self._places())
+        width, height = self.app.size
+        self.query_one("#too-small", Static).update(
+            f"{width}×{height} is too small: wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
+        )
+        self._show_banner()
 
     def _show_banner(self) -> None:
         """Say why there is no measured power, and what mends it."""

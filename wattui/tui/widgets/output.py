@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 from textual.widgets import Static
 
-from wattui.tui.launch import Launch
+if TYPE_CHECKING:
+    from wattui.tui.launch import Launch
 
 BAR_COLUMNS = 24
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 ASCII_BAR = "#"
 POINT, ASCII_POINT = "●", "o"
 GUTTER = 8
+LEAST_BAR, MOST_BAR, MOST_NAME = 8, 60, 30
 # Numbers that span more than this are drawn by their logarithms.
 LINEAR_SPAN = 20
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -52,17 +54,20 @@ def bar_text(share: float, columns: int, glyphs: plot.Glyphs) -> str:
 def bars(
     rows: Sequence[Bar], columns: int, factor: float, glyphs: plot.Glyphs = plot.BRAILLE
 ) -> Table:
-    """A line for each bar: name, bar, figure with ±. Figures below zero have no bar."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(width=columns, no_wrap=True)
+    """A line for each bar: name, bar, figure with ±, in `columns`. Below zero there is no bar."""
+    figures = [with_uncertainty(row.value_j, row.plus_minus_j, factor) for row in rows]
+    names = min(MOST_NAME, max((cell_len(row.name) for row in rows), default=0))
+    room = columns - names - max(map(cell_len, figures), default=0) - 2
+    width = max(LEAST_BAR, min(MOST_BAR, room))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True, max_width=max(LEAST_BAR, names + min(0, room - LEAST_BAR)))
+    table.add_column(width=width, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     longest = max((row.value_j for row in rows), default=0.0)
-    for row in rows:
+    for row, figure in zip(rows, figures, strict=True):
         drawn = Text()
         if row.value_j > 0:
-            drawn = Text(bar_text(row.value_j / longest, columns, glyphs), row.colour)
-        figure = with_uncertainty(row.value_j, row.plus_minus_j, factor)
+            drawn = Text(bar_text(row.value_j / longest, width, glyphs), row.colour)
         table.add_row(Text(row.name, overflow="ellipsis"), drawn, Text(figure, row.colour))
     return table
 
@@ -89,6 +94,12 @@ def families(labels: Sequence[str]) -> dict[str, dict[str, float]]:
     return found
 
 
+def wide(values: Iterable[float]) -> bool:
+    """Whether values above zero span so much that their logarithms are drawn."""
+    known = list(values)
+    return min(known) > 0 and max(known) / min(known) > LINEAR_SPAN
+
+
 def curve(
     series: Mapping[str, Sequence[Point]],
     colours: Sequence[str],
@@ -96,28 +107,45 @@ def curve(
     rows: int,
     glyphs: plot.Glyphs = plot.BRAILLE,
 ) -> list[Text]:
-    """Figures against numbers, each series a line of dots; axes from zero, or from the lowest
-    number by logarithms where they span a wide range."""
+    """Figures against numbers, each series a line of dots, on axes that are logarithmic where the
+    values are `wide`; the other vertical one begins at zero, or below it where a figure does."""
     numbers = sorted({point.x for points in series.values() for point in points})
-    highest = max(point.value for points in series.values() for point in points)
-    scale = plot.Scale(0.0, nice_top(max(highest, 0.0)))
+    heights = [point.value for points in series.values() for point in points]
+    height, scale, ticks = _upright(heights, rows)
     width = columns - GUTTER
-    bins = [_bins(points, numbers, width * plot.DOTS_WIDE) for points in series.values()]
+    bins = [_bins(points, numbers, width * plot.DOTS_WIDE, height) for points in series.values()]
     cells = plot.raster(bins, scale, width, rows, glyphs)
+    mark = ASCII_POINT if glyphs.ascii else POINT
     for number, points in enumerate(series.values()):
         for point in points:
             column = _place(point.x, numbers, width * plot.DOTS_WIDE) // plot.DOTS_WIDE
-            mark = ASCII_POINT if glyphs.ascii else POINT
-            cells[column][scale.row(point.value, rows)] = plot.Cell(mark, number)
+            cells[column][scale.row(height(point.value), rows)] = plot.Cell(mark, number)
     lines = []
     for y, line in enumerate(zip(*cells, strict=True)):
-        tick = {0: scale.high, rows - 1: 0.0}.get(y)
-        text = Text(f"{'' if tick is None else f'{tick:.4g}':>{GUTTER - 2}} {glyphs.axis}")
+        text = Text(
+            f"{ticks.get(y, ''):>{GUTTER - 2}} {glyphs.tick if y in ticks else glyphs.axis}"
+        )
         for cell in line:
             colour = None if cell.series is None else colours[cell.series % len(colours)]
             text.append(cell.character, colour or "")
         lines.append(text)
     return [*lines, Text(" " * GUTTER + _axis(numbers, width))]
+
+
+def _upright(
+    heights: Sequence[float], rows: int
+) -> tuple[Callable[[float], float], plot.Scale, dict[int, str]]:
+    """How high a value is, the scale of these heights, and the ticks by row."""
+    if wide(heights):
+        powers = range(
+            math.floor(math.log10(min(heights))), math.ceil(math.log10(max(heights))) + 1
+        )
+        scale = plot.Scale(powers[0], powers[-1])
+        return math.log10, scale, {scale.row(n, rows): f"{10.0**n:g}" for n in reversed(powers)}
+    low = min(0.0, -nice_top(-min(heights))) if min(heights) < 0 else 0.0
+    high = nice_top(max(0.0, *heights))
+    scale = plot.Scale(low, high)
+    return float, scale, {scale.row(value, rows): f"{value:g}" for value in (low, 0.0, high)}
 
 
 def _name_apart(label: str) -> str:
@@ -131,24 +159,25 @@ def _place(x: float, numbers: Sequence[float], width: int) -> int:
     low, high = numbers[0], numbers[-1]
     if high == low:
         return 0
-    if low > 0 and high / low > LINEAR_SPAN:
-        share = math.log(x / low) / math.log(high / low)
-    else:
-        share = (x - low) / (high - low)
+    scaled = math.log if wide(numbers) else float
+    share = (scaled(x) - scaled(low)) / (scaled(high) - scaled(low))
     return round(share * (width - 1))
 
 
 def _bins(
-    points: Sequence[Point], numbers: Sequence[float], width: int
+    points: Sequence[Point],
+    numbers: Sequence[float],
+    width: int,
+    height: Callable[[float], float],
 ) -> list[tuple[float, float] | None]:
     """Straight lines between the points, a value for each column of dots."""
-    placed = sorted((_place(point.x, numbers, width), point.value) for point in points)
+    placed = sorted((_place(point.x, numbers, width), height(point.value)) for point in points)
     found: list[tuple[float, float] | None] = [None] * width
     for (first, value), (last, after) in pairwise(placed):
         for column in range(first, last + 1):
             share = (column - first) / (last - first) if last > first else 0.0
-            height = value + share * (after - value)
-            found[column] = (height, height)
+            level = value + share * (after - value)
+            found[column] = (level, level)
     return found
 
 

@@ -32,6 +32,8 @@ ON_GRID = 1e-6
 NO_LOWS, NO_HIGHS = array("f", [math.inf]) * RING_BINS, array("f", [-math.inf]) * RING_BINS
 NO_SUMS, NO_COUNTS = array("d", [0.0]) * RING_BINS, array("I", [0]) * RING_BINS
 
+# Rings grow by so many bins until they are whole.
+GROWTH_BINS = 256
 # So many rows back it is known which times they changed.
 RECENT_ROWS = 256
 
@@ -39,7 +41,7 @@ Number = TypeVar("Number", int, float)
 
 
 class History:
-    """Readings of a fixed set of columns over days; 0.5 MB a column.
+    """Readings of a fixed set of columns over days; up to 0.5 MB a column.
 
     Times are seconds of any one clock; rows may come late.
     """
@@ -107,7 +109,7 @@ class History:
 
     @property
     def size_bytes(self) -> int:
-        """Memory of all bins, which is taken at the start."""
+        """Memory of all bins."""
         return sum(level.size_bytes for levels in self._levels.values() for level in levels)
 
     def _settled(self, column: str) -> list[_Level]:
@@ -125,8 +127,8 @@ class _Level:
         self._bin_s = bin_s
         self._coarser = coarser
         self._newest: int | None = None
-        self._lows, self._highs = NO_LOWS[:], NO_HIGHS[:]
-        self._sums, self._counts = NO_SUMS[:], NO_COUNTS[:]
+        self._lows, self._highs = NO_LOWS[:0], NO_HIGHS[:0]
+        self._sums, self._counts = NO_SUMS[:0], NO_COUNTS[:0]
         self._begin(0)
 
     def _begin(self, place: int) -> None:
@@ -172,7 +174,8 @@ class _Level:
             for number in range(count + 1)
         ]
         before, end = max(0, edges[0]), edges[-1] + 1
-        lows, highs = self._part(self._lows, before, end), self._part(self._highs, before, end)
+        lows = self._part(self._lows, NO_LOWS, before, end)
+        highs = self._part(self._highs, NO_HIGHS, before, end)
         found: list[Bin | None] = []
         for first, end in pairwise(edges):
             part = slice(max(0, first - before), max(0, end - before, first + 1 - before))
@@ -184,28 +187,34 @@ class _Level:
         """Mean and highest reading of all bins that [start_s, end_s) touches."""
         first = math.floor(start_s / self._bin_s + ON_GRID) - self._oldest
         end = math.ceil(end_s / self._bin_s - ON_GRID) - self._oldest
-        count = sum(self._part(self._counts, first, end))
+        count = sum(self._part(self._counts, NO_COUNTS, first, end))
         if not count:
             return None
-        highest = max(self._part(self._highs, first, end))
-        return sum(self._part(self._sums, first, end)) / count, highest
+        highest = max(self._part(self._highs, NO_HIGHS, first, end))
+        return sum(self._part(self._sums, NO_SUMS, first, end)) / count, highest
 
     @property
     def _oldest(self) -> int:
         return (self._newest or 0) - RING_BINS + 1
 
-    def _part(self, values: array[Number], first: int, end: int) -> array[Number]:
+    def _part(
+        self, values: array[Number], nothing: array[Number], first: int, end: int
+    ) -> array[Number]:
         """Bins of one of the arrays in order, counted from the oldest; no more than it has."""
         first, end = max(0, first), min(RING_BINS, end)
         if first >= end:
             return values[:0]
         slot = (self._oldest + first) % RING_BINS
         over = slot + end - first - RING_BINS
-        return values[slot : slot + end - first] if over <= 0 else values[slot:] + values[:over]
+        if over <= 0:
+            return _cut(values, nothing, slot, slot + end - first)
+        return _cut(values, nothing, slot, RING_BINS) + _cut(values, nothing, 0, over)
 
     def _merge(self, place: int, low: float, high: float, total: float, count: int) -> None:
         """Add readings to a bin of the ring, unless it is older than all that are held."""
         slot = place % RING_BINS
+        if self._newest is None or place >= self._oldest:
+            self._grow(slot)
         if self._newest is None or place > self._newest:
             self._advance(place)
             self._lows[slot], self._highs[slot] = low, high
@@ -215,6 +224,15 @@ class _Level:
             self._highs[slot] = max(high, self._highs[slot])
             self._sums[slot] += total
             self._counts[slot] += count
+
+    def _grow(self, slot: int) -> None:
+        """Make room for a slot: a ring is as long as it has to be."""
+        if slot >= len(self._lows):
+            part = slice(len(self._lows), min(RING_BINS, slot + GROWTH_BINS))
+            self._lows += NO_LOWS[part]
+            self._highs += NO_HIGHS[part]
+            self._sums += NO_SUMS[part]
+            self._counts += NO_COUNTS[part]
 
     def _advance(self, place: int) -> None:
         """Make `place` the newest bin and empty those since the last one."""
@@ -229,11 +247,18 @@ class _Level:
                 self._empty(0, end)
 
     def _empty(self, first: int, end: int) -> None:
-        part, length = slice(first, end), end - first
+        end = min(end, len(self._lows))
+        part, length = slice(first, end), max(0, end - first)
         self._lows[part] = NO_LOWS[:length]
         self._highs[part] = NO_HIGHS[:length]
         self._sums[part] = NO_SUMS[:length]
         self._counts[part] = NO_COUNTS[:length]
+
+
+def _cut(values: array[Number], nothing: array[Number], first: int, end: int) -> array[Number]:
+    """A part of an array that goes on with nothing."""
+    found = values[first:end]
+    return found + nothing[: end - first - len(found)]
 
 
 def _levels() -> list[_Level]:

@@ -1,8 +1,8 @@
-"""What came of a recording: figures, bars, a curve, flags in words, machine and method."""
+"""What came of a recording: figures, bars, curves, flags in words, machine and method."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,40 +12,42 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.recorded import Run
-from wattui.quantities import energy_unit
-from wattui.tables import method_parts, summary_parts
+from wattui.quantities import energy_unit, number, with_uncertainty
+from wattui.remedies import REMEDIES
+from wattui.tables import (
+    FIGURES,
+    MEANINGS,
+    flag_line,
+    headline,
+    machine_line,
+    method_parts,
+    table_parts,
+)
 from wattui.tui import plot
-from wattui.tui.bars import Bar, Point, bars, curve, families
 from wattui.tui.palette import DARK, Palette
+from wattui.tui.pictures import pictures
 from wattui.tui.screens.export import ask_export
 
 # What a person wants next with a run, and which run.
 Wish = tuple[Literal["replay", "compare"], Path]
 
-SIDE_COLUMNS, BAR_COLUMNS, CURVE_ROWS = 150, 24, 12
-MOST_BARS = 40
-MEANINGS = (
-    ("total", "what the machine used while it ran"),
-    ("dynamic", "beyond an idle machine"),
-    ("marginal", "beyond a loaded, waiting model"),
-)
+SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
+# Border, padding and scroll bar.
+MARGINS = 8
+SHARE = 0.96
 NOTHING_RAN = "Nothing was marked as running: space does that, and so does every launched command."
-NOTHING_COUNTED = (
-    "No inferences were counted, so there are no joules per inference: call wattui.count() in "
-    "the program, or record with --inferences N or --count-match."
-)
 
 
 class Results(ModalScreen[Wish | None]):
     """The results of one run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Back", key_display="Esc"),
-        Binding("enter", "dismiss(None)", "Back", show=False),
+        Binding("escape,q,enter", "dismiss(None)", "Back", key_display="Esc"),
         Binding("e", "export", "Export"),
         Binding("c", "wish('compare')", "Compare"),
         Binding("p", "wish('replay')", "Play back"),
@@ -53,40 +55,48 @@ class Results(ModalScreen[Wish | None]):
     DEFAULT_CSS = """
     Results { align: center middle; }
     Results #box {
-        width: 94; max-width: 100%; height: 96%; background: $surface;
+        width: 104; max-width: 100%; height: 96%; background: $surface;
         border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
     }
     Results.wide #box { width: 96%; }
     Results #columns { layout: vertical; height: auto; }
     Results.wide #columns { layout: horizontal; }
-    Results #columns Static { width: 1fr; height: auto; padding: 1 2 0 2; }
+    Results #columns > * { width: 1fr; height: auto; padding: 1 2 0 2; }
+    Results Digits { display: none; width: auto; color: $success; text-style: bold; }
+    Results.tall Digits { display: block; }
     """
 
     def __init__(
-        self, run: dict[str, Any], csv: Path, glyphs: plot.Glyphs = plot.BRAILLE,
+        self,
+        run: dict[str, Any],
+        csv: Path,
+        glyphs: plot.Glyphs = plot.BRAILLE,
         palette: Palette = DARK,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self._run = Run(csv, run)
         self._glyphs, self._palette = glyphs, palette
 
     def compose(self) -> ComposeResult:
-        """Figures to the left; bars, curve and method to the right, or below."""
+        """Figures to the left; bars, curves and method to the right, or below."""
         with Vertical(id="box") as box:
-            box.border_title = self._run.csv.name
-            box.border_subtitle = f"wattui summary {short_name(self._run.csv)}"
+            box.border_title = Text(self._run.csv.name).markup
+            box.border_subtitle = Text(f"wattui summary {short_name(self._run.csv)}").markup
             with VerticalScroll(), Horizontal(id="columns"):
-                yield Static(Group(*spaced(figures(self._run.summary))))
-                yield Static(Group(*spaced(self._pictures())))
+                with Vertical():
+                    yield Digits(big_number(self._run.summary))
+                    yield Static(Group(*spaced(figures(self._run.summary))))
+                yield Static(id="pictures")
         yield Footer()
 
     def on_mount(self) -> None:
         """Scroll by keys at once."""
         self.query_one(VerticalScroll).focus()
+        self._fit(self.app.size)
 
     def on_resize(self, event: Resize) -> None:
         """Two columns where there is room."""
-        self.set_class(event.size.width >= SIDE_COLUMNS, "wide")
+        self._fit(event.size)
 
     def action_export(self) -> None:
         """Write the results to a file."""
@@ -96,59 +106,58 @@ class Results(ModalScreen[Wish | None]):
         """Go on with this run elsewhere."""
         self.dismiss((what, self._run.csv))
 
-    def _pictures(self) -> Iterator[RenderableType]:
-        yield from pictures(self._run.summary, self._palette, self._glyphs)
-        yield from method_parts(self._run.run)
+    def _fit(self, size: Size) -> None:
+        side_by_side = size.width >= SIDE_COLUMNS
+        self.set_class(side_by_side, "wide")
+        big = size.height >= TALL_ROWS and not self._glyphs.ascii
+        self.set_class(big and bool(big_number(self._run.summary)), "tall")
+        width = int(size.width * SHARE) // 2 if side_by_side else min(ONE_COLUMN, size.width)
+        parts: list[RenderableType] = [
+            *pictures(self._run.summary, self._palette, self._glyphs, width - MARGINS),
+            *method_parts(self._run.run),
+        ]
+        if machine := machine_line(self._run.run):
+            parts.append(machine)
+        self.query_one("#pictures", Static).update(Group(*spaced(parts)))
 
 
 def figures(summary: dict[str, Any]) -> Iterator[RenderableType]:
-    """The tables that `wattui summary` prints, with what is missing said in words."""
-    running = summary["running"]
-    if running is None:
+    """Headline, the three answers, tables, and flags with what to do about them."""
+    if summary["running"] is None:
         yield Text(NOTHING_RAN, "bold")
-    yield from summary_parts(summary)
-    if running is not None and not running["inferences"]:
-        yield Text(NOTHING_COUNTED)
-    elif running is not None:
-        yield Text("\n").join(
-            Text.assemble((f"{name:9}", "bold"), (meaning, "dim")) for name, meaning in MEANINGS
-        )
+    else:
+        yield headline(summary)
+        if told := answers(summary):
+            yield told
+    yield from table_parts(summary)
+    for flag in summary["flags"]:
+        line = flag_line(flag)
+        if remedy := REMEDIES.get(flag["name"]):
+            line.append(f"\n  mend: {remedy}", "dim")
+        yield line
 
 
-def pictures(
-    summary: dict[str, Any], palette: Palette, glyphs: plot.Glyphs
-) -> Iterator[RenderableType]:
-    """Joules per inference as bars by label, and as curves over the numbers in the labels."""
-    channel = summary["headline"]
-    rows = [
-        Bar(group["label"], figure["value"], figure["plus_minus"], _colour(palette, domain))
-        for group in summary["labels"]
-        if (domain := group["domains"][channel]) and (figure := domain["total_j_per_inference"])
-    ]
-    what = "per inference"
-    if not rows and summary["running"]:
-        rows, what = _domains(summary, palette), "by domain"
-    if not rows:
-        return
-    factor, unit = energy_unit([row.value_j for row in rows])
-    yield Text(f"{unit} {what}, {channel}", "bold")
-    yield bars(rows[:MOST_BARS], BAR_COLUMNS, factor, glyphs)
-    if len(rows) > MOST_BARS:
-        yield Text(f"and {len(rows) - MOST_BARS} more", "dim")
-    values = {row.name: row.value_j / factor for row in rows}
-    found = families(list(values))
-    if found:
-        series = {
-            name: [Point(x, values[label]) for label, x in sorted(members.items(), key=_number)]
-            for name, members in found.items()
-        }
-        yield Text(f"{unit} per inference over the number in the label", "bold")
-        colours = palette.series
-        yield Group(*curve(series, colours, 2 * BAR_COLUMNS + 16, CURVE_ROWS, glyphs))
-        if len(series) > 1:
-            yield Text("  ").join(
-                Text(name, colours[place % len(colours)]) for place, name in enumerate(series)
-            )
+def answers(summary: dict[str, Any]) -> Text | None:
+    """Total, dynamic and marginal joules per inference of the channel to quote, with what each
+    means; None where no inferences were counted."""
+    domain = _quoted(summary)
+    if domain is None or not any(domain[key] for _, key in FIGURES):
+        return None
+    known = [domain[key] for _, key in FIGURES if domain[key]]
+    factor, unit = energy_unit([value["value"] for value in known])
+    cells = [_figure(domain[key], factor, unit) for _, key in FIGURES]
+    width = max(map(len, cells))
+    return Text("\n").join(
+        Text.assemble(f"{name:9}", (f"{cell:>{width}}", "bold"), (f"  {MEANINGS[name]}", "dim"))
+        for (name, _), cell in zip(FIGURES, cells, strict=True)
+    )
+
+
+def big_number(summary: dict[str, Any]) -> str:
+    """The figure to quote without its unit; empty where there is none."""
+    domain = _quoted(summary)
+    value = (domain["total_j_per_inference"] or domain["running_j"]) if domain else None
+    return number(value["value"] / energy_unit([value["value"]])[0]) if value else ""
 
 
 def short_name(path: Path) -> str:
@@ -157,7 +166,7 @@ def short_name(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def spaced(parts: Iterator[RenderableType]) -> Iterator[RenderableType]:
+def spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
     """An empty line between the parts."""
     for place, part in enumerate(parts):
         if place:
@@ -165,20 +174,13 @@ def spaced(parts: Iterator[RenderableType]) -> Iterator[RenderableType]:
         yield part
 
 
-def _number(member: tuple[str, float]) -> float:
-    return member[1]
+def _quoted(summary: dict[str, Any]) -> dict[str, Any] | None:
+    running, channel = summary["running"], summary["headline"]
+    found: dict[str, Any] | None = running["domains"].get(channel) if running else None
+    return found
 
 
-def _colour(palette: Palette, domain: dict[str, Any]) -> str:
-    return palette.of_series(0, domain["origin"] == "estimated")
-
-
-def _domains(summary: dict[str, Any], palette: Palette) -> list[Bar]:
-    """The domains of all running phases, by joules per inference or by joules."""
-    running = summary["running"]
-    key = "total_j_per_inference" if running["inferences"] else "running_j"
-    return [
-        Bar(name, figure["value"], figure["plus_minus"], _colour(palette, domain))
-        for name, domain in running["domains"].items()
-        if (figure := domain[key])
-    ]
+def _figure(value: dict[str, Any] | None, factor: float, unit: str) -> str:
+    if value is None:
+        return "–"
+    return f"{with_uncertainty(value['value'], value['plus_minus'], factor)} {unit}"

@@ -1,0 +1,26 @@
+"""What to do about each flag of a summary."""
+
+from __future__ import annotations
+
+REMEDIES = {
+    "estimated": "measure instead: `wattui doctor` says what each sensor needs",
+    "simulated": "leave out --simulate for a measurement",
+    "manual": "read the meter more often, in every idle and running phase",
+    "no_power": "`wattui doctor` says what each sensor needs",
+    "no_idle": "record with --idle 10, or mark idle with space before the run",
+    "no_count": "call wattui.count() in the program, or record with --inferences N",
+    "no_running": "mark running with space, or with wattui.phase() in the program",
+    "gap": "the energy is right; for its course in time, record again with less load",
+    "reset": "record again without suspending the machine or reloading drivers",
+    "lost": "look at the driver's log, then record again",
+    "stuck": "record again; if it happens again, do not trust this sensor",
+    "bridged_edge": "longer phases make the energy between the two readings matter less",
+    "integrated": "longer phases, and a higher --rate where the sensor is quick enough",
+    "short_window": "run longer, or make more inferences in a phase",
+    "negative_difference": "run longer, and with --repeats",
+    "below_resolution": "run longer, take a longer --idle baseline, or use --repeats",
+    "idle_drift": "let the machine rest longer: --cooldown 60, and --idle-after to see the drift",
+    "foreign_load": "end other programs, then record again",
+    "unfinished": "what was recorded until then counts; record again for the rest",
+    "mig": "keep the GPU's other instances idle while recording",
+}

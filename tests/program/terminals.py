@@ -136,8 +136,11 @@ class Tmux:
             self._tmux("kill-server")
 
     def type(self, line: str) -> None:
-        self._tmux("send-keys", "-l", line)
+        self.write(line)
         self._tmux("send-keys", "Enter")
+
+    def write(self, text: str) -> None:
+        self._tmux("send-keys", "-l", text)
 
     def press(self, key: str) -> None:
         self._tmux("send-keys", key)

@@ -6,13 +6,61 @@ import shutil
 
 import pytest
 
-from .running import WATTUI, Place, edges, events, read_json, read_rows
+from .running import PYTHON, WATTUI, Place, edges, events, read_json, read_rows
 from .terminals import Tmux
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 
 ROWS, COLUMNS = 50, 200
 LINE = " ".join([*WATTUI, "--simulate", "--no-estimate", "--idle", "1", "--cooldown", "0"])
+
+
+INFER = """
+import time, wattui
+with wattui.phase("armed"):
+    time.sleep(0.3)
+with wattui.phase("running", label="b4"):
+    for _ in range(10):
+        time.sleep(0.05)
+        wattui.count(4)
+print("done with it")
+"""
+
+
+def test_a_command_is_launched_by_keys_from_the_menu_to_joules_per_inference(place: Place) -> None:
+    (place.path / "infer.py").write_text(INFER)
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        tmux.press("l")
+        tmux.until_shown("workload kws")
+        tmux.press("Enter")
+        tmux.until_shown("alexnet")
+        tmux.write("comm")
+        tmux.press("Enter")
+        tmux.until_shown("which command?")
+        tmux.press("Tab")
+        tmux.write(f"{PYTHON} infer.py")
+        tmux.until_shown("inferences are counted where it calls")
+        tmux.press("C-s")
+        tmux.until_shown("● REC")
+        tmux.until_shown("mJ per inference  simulated")
+        tmux.press("Escape")
+        tmux.until_shown("Idle/Run")
+        tmux.press("q")
+        tmux.until_shown("> cd ")
+    (path,) = place.path.glob("*-2*.csv")
+    rows = read_rows(path)
+    assert [edge for edge in edges(rows) if edge[0] == "begin"] == [
+        ("begin", "idle", ""),
+        ("begin", "running", ""),
+        ("begin", "armed", ""),
+        ("begin", "running", "b4"),
+    ]
+    assert rows[-1]["inferences"] == "40"
+    run = read_json(path.with_suffix(".json"))
+    assert run["command"]["exit_status"] == 0
+    assert run["summary"]["running"]["inferences"] == 40
 
 
 def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:

@@ -53,7 +53,7 @@ def test_a_command_is_launched_by_keys_from_the_menu_to_joules_per_inference(pla
     rows = read_rows(path)
     assert [edge for edge in edges(rows) if edge[0] == "begin"] == [
         ("begin", "idle", ""),
-        ("begin", "running", ""),
+        ("begin", "loading", ""),
         ("begin", "armed", ""),
         ("begin", "running", "b4"),
     ]

@@ -49,7 +49,7 @@ def ribbon(
             inks.append((" " * width, (None, None)))
             continue
         colour = palette.of_phase(stretch.phase)
-        text = one_line(f" {stretch.title}")
+        text = one_line(f"{glyphs.axis}{stretch.title}")
         text = set_cell_size(ascii_text(text) if glyphs.ascii else text, width)
         inks.append((text, (colour, tint(palette, colour, RIBBON))))
     return tuple(inks)

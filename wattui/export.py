@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from recorders.runfile import json_path
-from wattui.analysis.recorded import Run
+from wattui.analysis.recorded import Run, is_run_file
 from wattui.quantities import energy_unit, number, with_uncertainty
-from wattui.tables import method_parts, summary_parts
+from wattui.remedies import REMEDIES
+from wattui.tables import FIGURES, MEANINGS, headline, machine_line, method_parts, summary_parts
+from wattui.tui.palette import DARK
+from wattui.tui.pictures import pictures
+from wattui.tui.plot import BRAILLE
 
-PER_INFERENCE = tuple(f"{which}_j_per_inference" for which in ("total", "dynamic", "marginal"))
-FIGURES = ("running_j", *PER_INFERENCE)
+PER_INFERENCE = tuple(key for _, key in FIGURES)
+ENERGIES = ("running_j", *PER_INFERENCE)
 SVG_COLUMNS = 110
 
 
@@ -33,9 +36,16 @@ def export(run: Run, path: Path) -> None:
         raise ExportError(reason)
     text = FORMATS[path.suffix](run)
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
+        file = path.open("x", encoding="utf-8", newline="")
+    except FileExistsError:
+        raise ExportError(f"{path} exists: give another name") from None
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written ({error.strerror})") from None
+    try:
+        with file:
             file.write(text)
     except OSError as error:
+        path.unlink(missing_ok=True)
         raise ExportError(f"{path} cannot be written ({error.strerror})") from None
 
 
@@ -43,10 +53,12 @@ def refusal(run: Run, path: Path) -> str | None:
     """Why results cannot be written there; None where they can."""
     if path.suffix not in FORMATS:
         return f"end the name in {', '.join(FORMATS)}"
-    if path.absolute() in (run.csv.absolute(), json_path(run.csv).absolute()):
+    if path.resolve() in (run.csv.resolve(), json_path(run.csv).resolve()):
         return "that is the recording itself: give another name"
     if os.path.lexists(path):
         return f"{path} exists: give another name"
+    if path.suffix == ".json" and is_run_file(path.with_suffix(".csv")):
+        return f"{path} belongs to the recording {path.with_suffix('.csv').name}: another name"
     if not path.absolute().parent.is_dir():
         return f"there is no folder {path.parent}"
     return None
@@ -57,14 +69,14 @@ def as_csv(run: Run) -> str:
     text = io.StringIO()
     columns = ["label", "repeat", "seconds", "inferences", "domain", "origin"]
     columns += ["idle_w", "armed_w", "running_w"]
-    columns += [name for key in FIGURES for name in (key, f"{key}_plus_minus")]
+    columns += [name for key in ENERGIES for name in (key, f"{key}_plus_minus")]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for group in _groups(run.summary):
         for name, domain in group["domains"].items():
             row = {key: group[key] for key in columns[:4]}
             row |= {"domain": name} | {key: domain[key] for key in columns[5:9]}
-            for key in FIGURES:
+            for key in ENERGIES:
                 figure = domain[key] or {"value": None, "plus_minus": None}
                 row |= {key: figure["value"], f"{key}_plus_minus": figure["plus_minus"]}
             writer.writerow(row)
@@ -82,10 +94,23 @@ def as_markdown(run: Run) -> str:
 
 
 def as_svg(run: Run) -> str:
-    """A picture of the tables."""
+    """A picture of the tables, bars and curves."""
+    parts = (
+        *summary_parts(run.summary),
+        *pictures(run.summary, DARK, BRAILLE, SVG_COLUMNS),
+        *method_parts(run.run),
+        machine_line(run.run),
+    )
     with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=SVG_COLUMNS, file=nowhere, force_terminal=True)
-        for part in (*summary_parts(run.summary), *method_parts(run.run)):
+        console = Console(
+            record=True,
+            width=SVG_COLUMNS,
+            file=nowhere,
+            force_terminal=True,
+            color_system="truecolor",
+            no_color=False,
+        )
+        for part in parts:
             console.print(part)
             console.print()
         return console.export_svg(title=run.csv.name)
@@ -108,36 +133,52 @@ def _groups(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _markdown(run: Run) -> Iterator[str]:
+    summary = run.summary
+    running, channel = summary["running"], summary["headline"]
     yield f"# {run.csv.name}\n"
-    running = run.summary["running"]
+    if argv := run.run.get("command", {}).get("argv"):
+        yield f"`{' '.join(argv)}`\n"
     if running is None:
-        yield "Nothing was marked as running."
-    for group in _groups(run.summary):
-        name = group["label"] or (f"repeat {group['repeat']}" if group["repeat"] else "All running")
-        counted = f", {group['inferences']:,} inferences" if group["inferences"] else ""
-        yield f"\n## {name}\n\n{number(group['seconds'])} s{counted}\n"
-        yield from _table(group)
-    if run.summary["flags"]:
-        yield "\n## Flags\n"
-        for flag in run.summary["flags"]:
-            yield f"- **{flag['name']}** {flag['where']}: {flag['text']}"
-    for part in method_parts(run.run):
-        yield f"\n{part.plain if isinstance(part, Text) else part}"
+        yield "Nothing was marked as running.\n"
+    else:
+        quoted, _, made_from = headline(summary).plain.partition("\n")
+        yield f"**{quoted}**\n" if quoted else ""
+        yield f"{made_from}\n"
+        yield from _rows("domain", running["domains"])
+        for title, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
+            named = {str(group[title]): group["domains"] for group in groups}
+            if channel and named:
+                yield f"\n## By {title}, {channel}\n"
+                yield from _rows(title, {name: found[channel] for name, found in named.items()})
+        for name, meaning in MEANINGS.items():
+            yield f"\n{name}: {meaning}"
+    yield from _flags(summary)
+    for part in (*method_parts(run.run), machine_line(run.run)):
+        if part:
+            yield "\n" + "  \n".join(line.strip() for line in part.plain.splitlines())
     yield ""
 
 
-def _table(group: dict[str, Any]) -> Iterator[str]:
-    """Watts, joules and joules per inference of each domain."""
-    domains = group["domains"]
+def _flags(summary: dict[str, Any]) -> Iterator[str]:
+    if summary["flags"]:
+        yield "\n## Flags\n"
+    for flag in summary["flags"]:
+        where = f" {flag['where']}" if flag["where"] else ""
+        remedy = f" ({REMEDIES[flag['name']]})" if flag["name"] in REMEDIES else ""
+        yield f"- **{flag['name']}**{where}: {flag['text']}{remedy}"
+
+
+def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Watts, joules and joules per inference, a row for each."""
     values = [d[key]["value"] for d in domains.values() for key in PER_INFERENCE if d[key]]
     factor, unit = energy_unit(values)
-    titles = ["domain", "idle W", "armed W", "running W", "J"]
-    titles += [f"{which} {unit}/inference" for which in ("total", "dynamic", "marginal")]
+    titles = [what, "idle W", "armed W", "running W", "J"]
+    titles += [f"{which} {unit}/inference" for which, _ in FIGURES]
     yield f"| {' | '.join(titles)} |"
     yield f"|---|{'---:|' * (len(titles) - 1)}"
     for name, domain in domains.items():
         word = "" if domain["origin"] == "measured" else f" ({domain['origin']})"
-        cells = [f"{name}{word}"]
+        cells = [name.replace("|", "\\|") + word]
         cells += [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
         cells += [_figure(domain["running_j"], 1.0)]
         cells += [_figure(domain[key], factor) for key in PER_INFERENCE]

@@ -1,4 +1,4 @@
-"""What to do about each flag of a summary."""
+"""What to do about the flags of a summary whose own text does not say it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ REMEDIES = {
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",
     "simulated": "leave out --simulate for a measurement",
     "manual": "read the meter more often, in every idle and running phase",
-    "no_power": "`wattui doctor` says what each sensor needs",
-    "no_idle": "record with --idle 10, or mark idle with space before the run",
-    "no_count": "call wattui.count() in the program, or record with --inferences N",
     "no_running": "mark running with space, or with wattui.phase() in the program",
     "gap": "the energy is right; for its course in time, record again with less load",
     "reset": "record again without suspending the machine or reloading drivers",

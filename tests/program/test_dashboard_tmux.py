@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+from contextlib import suppress
 
 import pytest
 
-from .running import PYTHON, WATTUI, Place, edges, events, read_json, read_rows
+from .running import (
+    PYTHON,
+    WATTUI,
+    Place,
+    command_line,
+    edges,
+    events,
+    read_json,
+    read_rows,
+    until,
+    until_exists,
+)
 from .terminals import Tmux
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -27,23 +41,38 @@ print("done with it")
 """
 
 
+def to_the_command(tmux: Tmux) -> bool:
+    """Tab goes there, unless the list before it has not let go of the focus yet."""
+    tmux.press("Tab")
+    with suppress(TimeoutError):
+        tmux.until_shown("program and arguments, without a shell", 1.0)
+        return True
+    tmux.press("BTab")
+    return False
+
+
+def launch(tmux: Tmux, command: str) -> None:
+    """From the graphs: the form, the command's place in it, the command, start."""
+    tmux.press("l")
+    tmux.until_shown("workload kws")
+    tmux.press("Enter")
+    tmux.until_shown("alexnet")
+    tmux.write("comm")
+    tmux.press("Enter")
+    tmux.until_shown("which command?")
+    until(lambda: to_the_command(tmux), "the focus on the command")
+    tmux.write(command)
+    tmux.until_shown("inferences are counted where it calls")
+    tmux.press("C-s")
+    tmux.until_shown("● REC")
+
+
 def test_a_command_is_launched_by_keys_from_the_menu_to_joules_per_inference(place: Place) -> None:
     (place.path / "infer.py").write_text(INFER)
     with Tmux(place, ROWS, COLUMNS) as tmux:
         tmux.type(f"cd {place.path}; {LINE}")
         tmux.until_shown("○ live")
-        tmux.press("l")
-        tmux.until_shown("workload kws")
-        tmux.press("Enter")
-        tmux.until_shown("alexnet")
-        tmux.write("comm")
-        tmux.press("Enter")
-        tmux.until_shown("which command?")
-        tmux.press("Tab")
-        tmux.write(f"{PYTHON} infer.py")
-        tmux.until_shown("inferences are counted where it calls")
-        tmux.press("C-s")
-        tmux.until_shown("● REC")
+        launch(tmux, f"{PYTHON} infer.py")
         tmux.until_shown("mJ per inference  simulated")
         tmux.press("Escape")
         tmux.until_shown("Idle/Run")
@@ -103,6 +132,44 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
     assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["41.500000"]
     assert not any(row["phase"] == "mistake" for row in rows)
     assert read_json(path.with_suffix(".json"))["status"] == "finished"
+
+
+def test_a_killed_dashboard_takes_what_it_launched_with_it(place: Place) -> None:
+    (place.path / "wait.sh").write_text("touch begun; sleep 60")
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        launch(tmux, "sh wait.sh")
+        until_exists(place.path / "begun")
+        (dashboard,) = (pid for pid in place.processes() if "-m wattui" in command_line(pid))
+        os.kill(dashboard, signal.SIGKILL)
+        until(
+            lambda: not any("sleep 60" in command_line(pid) for pid in place.processes()), "its end"
+        )
+    (path,) = place.path.glob("*-2*.csv")
+    until(lambda: read_json(path.with_suffix(".json"))["status"] == "broken off", "a whole file")
+    assert edges(read_rows(path))[-1][:2] == ("end", "running")
+
+
+def test_x_stops_what_was_launched_and_keeps_its_recording(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        launch(tmux, "sleep 60")
+        tmux.until_shown("▶ running")
+        tmux.press("x")
+        tmux.until_shown("while running")
+        tmux.press("Escape")
+        tmux.until_shown("○ live")
+    (path,) = place.path.glob("*-2*.csv")
+    assert read_json(path.with_suffix(".json"))["command"]["exit_status"] == 130
+
+
+def test_redirected_errors_are_refused_with_a_reason(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE} 2> err; echo status $?")
+        tmux.until_shown("status 2")
+    assert "leave out the redirection" in (place.path / "err").read_text()
 
 
 def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(place: Place) -> None:

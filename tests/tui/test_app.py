@@ -100,6 +100,54 @@ async def test_a_phase_is_named_and_a_note_written() -> None:
     assert any(a["do"] == "note" and a["text"].startswith("door") for a in session.asked)
 
 
+async def test_a_phase_is_picked_and_the_last_names_come_first() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("p", *"decode", "enter")
+        await pilot.press("p", "down", "down", "enter")
+        await pilot.press("p", "down", "down", "enter")
+        await pilot.press("p", *"arm", "down", "enter")
+        await settle(pilot)
+    assert [mark["phase"] for mark in marks(session)] == ["decode", "idle", "decode", "armed"]
+
+
+async def test_without_the_focus_the_screen_is_drawn_once_a_second() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        drawn = 0
+        redraw = app.main.redraw
+
+        def count() -> None:
+            nonlocal drawn
+            drawn += 1
+            redraw()
+
+        app.main.redraw = count  # type: ignore[method-assign]
+        app.app_focus = False
+        for number in range(20):
+            session.coming = [row(40 + number / 10, 30.0)]
+            app._tick()
+        assert drawn <= 1
+        assert app.main.live.time_s == pytest.approx(41.9)
+        app.app_focus = True
+        session.coming = [row(43, 30.0)]
+        app._tick()
+        assert drawn >= 1
+
+
+async def test_the_palette_offers_every_key() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        offered = {command.title for command in app.get_system_commands(app.main)}
+        assert {binding.description for binding in app.main.BINDINGS} <= offered  # type: ignore[union-attr]
+        await pilot.press("ctrl+p", *"zero", "enter")
+        await settle(pilot)
+        assert app.main.live.energy_j("package0") == 0
+
+
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configurations of the recorders that the dashboard starts."""

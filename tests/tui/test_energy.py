@@ -59,6 +59,15 @@ def test_a_kind_with_an_unknown_part_is_unknown() -> None:
     assert folded(domains)["gpu ×9"]["running_w"] is None
 
 
+def test_a_long_label_is_cut_and_no_figure_is() -> None:
+    found = summary(["package0"])
+    group = found["labels"][0] | {"label": "模型 " * 20}
+    found["labels"] = [group, group]
+    console = Console(width=50, record=True, file=io.StringIO())
+    console.print(*energy_parts(found, DARK, "auto"))
+    assert console.export_text().count("3.600") == 4
+
+
 def test_phases_are_listed_with_their_joules() -> None:
     found = summary(["package0"])
     shown = text(phase_table(found["phases"], "package0", DARK, "auto"))

@@ -38,8 +38,14 @@ class Row:
     domain: str
     figure: str
     unit: str
+    origins: tuple[str, str]
     a: Known
     b: Known
+
+    @property
+    def origin(self) -> str:
+        """Where both figures come from, in words."""
+        return " and ".join(dict.fromkeys(self.origins))
 
     @property
     def difference(self) -> Known:
@@ -82,9 +88,14 @@ def only_in_one(a: Summary, b: Summary) -> Iterator[str]:
         if "" in groups and "" not in others:
             yield f"only {name} has a running phase"
         elif "" in groups:
-            known = groups[""]["domains"], others[""]["domains"]
-            if domains := [domain for domain in known[0] if domain not in known[1]]:
-                yield f"measured only in {name}: {', '.join(domains)}"
+            others_domains = others[""]["domains"]
+            domains = [
+                f"{domain} ({known['origin']})"
+                for domain, known in groups[""]["domains"].items()
+                if domain not in others_domains
+            ]
+            if domains:
+                yield f"only in {name}: {', '.join(domains)}"
 
 
 def doubts(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
@@ -98,8 +109,15 @@ def doubts(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
         if first != second and first is not None and second is not None:
             yield f"{words}: {first}, {second}"
     rates = _at(a, ("sampling", "rate_asked_hz")), _at(b, ("sampling", "rate_asked_hz"))
-    if None not in rates and abs(rates[0] / rates[1] - 1) > SAME_RATE:
+    if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:
         yield f"other sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
+    readers = _readers(a), _readers(b)
+    if readers[0] != readers[1] and all(readers):
+        yield f"other readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
+    for name, run in (("A", a), ("B", b)):
+        asked, achieved = (_at(run, ("sampling", f"rate_{x}_hz")) for x in ("asked", "achieved"))
+        if asked and achieved is not None and achieved < (1 - SAME_RATE) * asked:
+            yield f"{name} was sampled at {achieved:.3g} Hz, not the {asked:g} Hz that were asked"
     origins = _headline_origin(a), _headline_origin(b)
     if origins[0] != origins[1] and None not in origins:
         yield f"A is {origins[0]}, B is {origins[1]}: these are not the same kind of figure"
@@ -121,7 +139,8 @@ def _rows(label: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Ro
         for key, figure, unit in FIGURES:
             first, second = _known(a[domain][key]), _known(b[domain][key])
             if first is not None and second is not None:
-                yield Row(label, domain, figure, unit, first, second)
+                origins = a[domain]["origin"], b[domain]["origin"]
+                yield Row(label, domain, figure, unit, origins, first, second)
 
 
 def _known(value: float | Mapping[str, Any] | None) -> Known | None:
@@ -137,6 +156,15 @@ def _at(run: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None
     return found
+
+
+def _readers(run: Mapping[str, Any]) -> list[str]:
+    """Sources of energy, and how each was read."""
+    return [
+        f"{source['name']} by {source['reader']}"
+        for source in run.get("sources", [])
+        if any(channel["unit"] in ("J", "W") for channel in source["channels"])
+    ]
 
 
 def _headline_origin(run: Mapping[str, Any]) -> str | None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import json_path
-from recorders.summary import summarise
+from recorders.summary import VERSION, Summary, summarise
 
 DEPTH = 2
 MOST_FILES = 2000
+# What some parts of run.json have to be, for those who read them.
+FORMS: dict[str, type] = {
+    **dict.fromkeys(("host", "versions", "clock", "command", "sampling"), dict),
+    **dict.fromkeys(("sources", "missing"), list),
+    "status": str,
+}
 _HEAD = ",".join(FIXED_COLUMNS).encode()
 
 
@@ -34,8 +40,8 @@ class Run:
 
 def find_runs(folder: Path) -> list[Path]:
     """Run files in a folder and two levels below it, the newest first; 2,000 at most."""
-    found = list(islice(filter(_is_run_file, _csv_files(folder, DEPTH)), MOST_FILES))
-    return sorted(found, key=_changed_s, reverse=True)
+    newest_first = sorted(_csv_files(folder, DEPTH), key=_changed_s, reverse=True)
+    return list(islice(filter(is_run_file, newest_first), MOST_FILES))
 
 
 def load_run(csv: Path) -> Run:
@@ -43,16 +49,29 @@ def load_run(csv: Path) -> Run:
 
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
-    try:
-        run = json.loads(json_path(csv).read_text())
-    except (OSError, ValueError):
-        run = {}
-    if isinstance(run, dict) and isinstance(run.get("summary"), dict):
+    run = _json_beside(csv)
+    if _is_summary(run.get("summary")):
         return Run(csv, run)
     from wattui.analysis.runs import reduce_csv
 
-    known = run if isinstance(run, dict) else {}
-    return Run(csv, {**known, "summary": summarise(reduce_csv(csv)).to_dict()})
+    return Run(csv, {**run, "summary": summarise(reduce_csv(csv)).to_dict()})
+
+
+def _json_beside(csv: Path) -> dict[str, Any]:
+    """What run.json has, less what has not the form that it should have."""
+    try:
+        found = json.loads(json_path(csv).read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, FORMS.get(key, object))}
+
+
+def _is_summary(found: Any) -> bool:
+    """Whether this is a summary of the form that is made now."""
+    names = {field.name for field in fields(Summary)}
+    return isinstance(found, dict) and found.get("version") == VERSION and names <= found.keys()
 
 
 def _csv_files(folder: Path, depth: int) -> Iterator[Path]:
@@ -67,10 +86,13 @@ def _csv_files(folder: Path, depth: int) -> Iterator[Path]:
             yield from _csv_files(entry, depth - 1)
 
 
-def _is_run_file(path: Path) -> bool:
+def is_run_file(path: Path) -> bool:
+    """By its first line; one that may not be read passes, so that the reason can be told."""
     try:
         with path.open("rb") as file:
             return file.read(len(_HEAD)) == _HEAD
+    except PermissionError:
+        return True
     except OSError:
         return False
 

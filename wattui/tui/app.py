@@ -197,8 +197,8 @@ class Dashboard(App[int]):
                 self._names = [text, *(n for n in self._names if n != text)]
                 self._begin(name, label.strip())
 
-        known = [*self._names, *PHASES]
-        hint = f"a name, then a label if you like · {' · '.join(known[:6])}"
+        known = [*self._names, *(name for name in PHASES if name not in self._names)]
+        hint = "a name, then a label if you like; ↓ picks one"
         self.push_screen(Ask("Phase", hint, known=known), begin)
 
     def action_note(self) -> None:

@@ -10,13 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
-from textual.widgets import Input, Label
+from textual.widgets import Input, Label, OptionList
 
 
 class Ask(ModalScreen[str | None]):
     """Asks for one line; None where it was called off. `check` returns what is wrong, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel", key_display="Esc"),
+        Binding("down", "pick", "Pick", show=False),
+    ]
     DEFAULT_CSS = """
     Ask { align: center middle; }
     Ask > Vertical {
@@ -26,6 +29,9 @@ class Ask(ModalScreen[str | None]):
     Ask Input { border: tall $border; }
     Ask .wrong { color: $error; height: auto; }
     Ask .hint { color: $text-muted; }
+    Ask OptionList {
+        height: auto; max-height: 8; border: none; padding: 0 1; background: $surface;
+    }
     """
 
     def __init__(
@@ -44,13 +50,29 @@ class Ask(ModalScreen[str | None]):
         """A box with a line to fill in."""
         with Vertical() as box:
             box.border_title = self._title
-            yield Input(self._value, suggester=SuggestFromList(self._known, case_sensitive=False))
+            suggester = SuggestFromList(self._known, case_sensitive=False)
+            yield Input(self._value, suggester=suggester, select_on_focus=False)
+            if self._known:
+                yield OptionList(*self._known)
             yield Label("", classes="wrong")
             yield Label(self._hint, classes="hint")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say what is wrong as it is typed."""
         self.query_one(".wrong", Label).update(self._check(event.value) or "")
+        for choices in self.query(OptionList):
+            choices.clear_options()
+            choices.add_options([name for name in self._known if event.value in name])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take the answer that was picked."""
+        self.dismiss(str(event.option.prompt))
+
+    def action_pick(self) -> None:
+        """Down from the line to the list."""
+        for choices in self.query(OptionList):
+            choices.focus()
+            choices.action_first()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the answer, if it can be."""

@@ -26,7 +26,7 @@ from wattui.tui.screens.results import short_name, spaced
 BAR_COLUMNS = 16
 # The figures in the order in which people ask for them; labels are compared by the first.
 FIRST = ("total", "dynamic", "marginal", "energy", "power")
-TITLES = ("", "A", "B", "difference", "B / A", "", "")
+TITLES = ("", "A", "B", "B − A", "B / A", "", "")
 NOTHING_SHARED = (
     "The two runs have no figure in common: nothing ran in one of them, or other domains were "
     "measured."
@@ -43,7 +43,7 @@ class Compare(ModalScreen[None]):
     DEFAULT_CSS = """
     Compare { align: center middle; }
     Compare #box {
-        width: 150; max-width: 100%; height: 92%; background: $surface;
+        width: 150; max-width: 100%; height: 1fr; background: $surface;
         border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
     }
     Compare Static { padding: 1 2 0 2; height: auto; }
@@ -85,62 +85,77 @@ def tables(
         ("A  ", "bold"), short_name(a.csv), "\n", ("B  ", "bold"), short_name(b.csv)
     )
     rows = compare(a.summary, b.summary)
-    whole = [row for row in rows if not row.label]
-    if not whole:
+    parts = list(_parts(rows, a.summary["headline"]))
+    if parts:
+        yield Fitting(
+            _table(parts, palette, glyphs, errors=True, bars=True),
+            _table(parts, palette, glyphs, errors=False, bars=True),
+            _table(parts, palette, glyphs, errors=False, bars=False),
+        )
+    else:
         yield Text(NOTHING_SHARED)
-    for figure in FIRST:
-        if some := [row for row in whole if row.figure == figure]:
-            yield _fitting(figure, some, [row.domain for row in some], palette, glyphs)
-        labelled = [
-            row
-            for row in rows
-            if row.label and row.domain == a.summary["headline"] and row.figure == figure
-        ]
-        if labelled and figure == FIRST[0]:
-            names = [row.label for row in labelled]
-            title = f"{figure}, {labelled[0].domain}"
-            yield _fitting(title, labelled, names, palette, glyphs)
     for line in (*only_in_one(a.summary, b.summary), *doubts(a.run, b.run)):
         yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
 
 
-def _fitting(
-    title: str, rows: Sequence[Row], names: Sequence[str], palette: Palette, glyphs: plot.Glyphs
-) -> Fitting:
-    """The table with errors, or without where they do not fit."""
-    return Fitting(
-        *(_table(title, rows, names, palette, glyphs, errors) for errors in (True, False))
-    )
+def _parts(rows: Sequence[Row], channel: str | None) -> Iterator[tuple[str, list[Row]]]:
+    """Rows of one figure under a title: by domain, and by label after the first."""
+    for figure in FIRST:
+        if some := [row for row in rows if row.figure == figure and not row.label]:
+            yield figure, some
+        labelled = [
+            row for row in rows if row.label and row.domain == channel and row.figure == figure
+        ]
+        if labelled and figure == FIRST[0]:
+            yield f"{figure}, {channel}", labelled
 
 
 def _table(
-    title: str,
-    rows: Sequence[Row],
-    names: Sequence[str],
+    parts: Sequence[tuple[str, Sequence[Row]]],
     palette: Palette,
     glyphs: plot.Glyphs,
     errors: bool,
+    bars: bool,
 ) -> Table:
-    factor, prefix = prefix_for([known.value for row in rows for known in (row.a, row.b)])
-    heading = f"{title}, {prefix}{rows[0].unit}"
+    """All figures, with errors and with bars of their ratios or without."""
+    titles = TITLES if bars else TITLES[:-2]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for place, text in enumerate((heading, *TITLES[1:])):
+    for place, text in enumerate(titles):
         table.add_column(text, justify="right" if 0 < place < 5 else "left", no_wrap=True)
-    longest = max((row.ratio or 0.0 for row in rows), default=1.0)
-    for name, row in zip(names, rows, strict=True):
-        ratio = row.ratio
-        colour = _colour(row, palette)
-        drawn = bar_text(ratio / max(1.0, longest), BAR_COLUMNS, glyphs) if ratio else ""
-        table.add_row(
-            Text(name),
-            _figure(row.a, factor, errors),
-            _figure(row.b, factor, errors),
-            Text(_figure(row.difference, factor, errors), colour),
-            Text(number(ratio, 4), f"bold {colour}"),
-            Text(drawn, colour),
-            Text(row.verdict if row.verdict != "unknown" else "", palette.dim),
-        )
+    for place, (title, rows) in enumerate(parts):
+        if place:
+            table.add_row()
+        factor, prefix = prefix_for([known.value for row in rows for known in (row.a, row.b)])
+        table.add_row(Text(f"{title}, {prefix}{rows[0].unit}", "bold"))
+        longest = max((row.ratio or 0.0 for row in rows), default=1.0)
+        for row in rows:
+            cells = _cells(row, factor, errors, palette)
+            if bars:
+                cells += _drawn(row, max(1.0, longest), palette, glyphs)
+            table.add_row(*cells)
     return table
+
+
+def _cells(row: Row, factor: float, errors: bool, palette: Palette) -> list[Text]:
+    colour = _colour(row, palette)
+    name = Text(row.label or row.domain)
+    if row.origin != "measured":
+        name.append(f" {row.origin}", palette.estimated)
+    return [
+        name,
+        Text(_figure(row.a, factor, errors)),
+        Text(_figure(row.b, factor, errors)),
+        Text(_figure(row.difference, factor, errors), colour),
+        Text(number(row.ratio, 4), f"bold {colour}"),
+    ]
+
+
+def _drawn(row: Row, longest: float, palette: Palette, glyphs: plot.Glyphs) -> list[Text]:
+    """The ratio as a bar, and whether the difference is more than its error."""
+    ratio = row.ratio
+    bar = bar_text(ratio / longest, BAR_COLUMNS, glyphs) if ratio and ratio > 0 else ""
+    verdict = "± unknown" if row.verdict == "unknown" else row.verdict
+    return [Text(bar, _colour(row, palette)), Text(verdict, palette.dim)]
 
 
 def _figure(known: Known, factor: float, errors: bool) -> str:

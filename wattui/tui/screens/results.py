@@ -84,7 +84,10 @@ class Results(ModalScreen[Wish | None]):
             box.border_subtitle = Text(f"wattui summary {short_name(self._run.csv)}").markup
             with VerticalScroll(), Horizontal(id="columns"):
                 with Vertical():
-                    yield Digits(big_number(self._run.summary))
+                    digits = Digits(big_number(self._run.summary))
+                    if (domain := _quoted(self._run.summary)) and domain["origin"] != "measured":
+                        digits.styles.color = self._palette.estimated
+                    yield digits
                     yield Static(Group(*spaced(figures(self._run.summary))))
                 yield Static(id="pictures")
         yield Footer()

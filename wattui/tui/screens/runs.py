@@ -13,21 +13,31 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Input, Label
+from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
 from wattui.analysis.recorded import Run, find_runs, load_run
-from wattui.quantities import energy_unit, with_uncertainty
+from wattui.quantities import energy_unit, number, with_uncertainty
 from wattui.tui import plot
 from wattui.tui.palette import DARK, Palette
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, Wish
 
-COLUMNS = ("", "when", "file", "command", "time", "inferences", "J/inference", "flags", "status")
-COMMAND_COLUMNS, FILE_COLUMNS = 36, 34
+# Widths are given: to measure thousands of cells anew whenever one changes takes seconds.
+WIDTHS = {
+    "": 1, "when": 11, "file": 34, "J/inference": 24, "inferences": 11, "time": 9, "flags": 5,
+    "status": 11, "command": 60,
+}  # fmt: skip
+COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
+# As `ls` does: what is older than this has its year in the place of the time of day.
+RECENT_S = 180 * 86400
+SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
 NONE_YET = "There is no run file here: r records, l launches, `wattui --headless` does both."
-TICK = "✓"
+HINT = "Enter opens a run; space ticks two, c compares them"
+TICK, FINISHED = "✓", "finished"
 
 
 class Runs(ModalScreen[Wish | None]):
@@ -44,7 +54,7 @@ class Runs(ModalScreen[Wish | None]):
     DEFAULT_CSS = """
     Runs { align: center middle; }
     Runs #box {
-        width: 96%; height: 90%; background: $surface; border: round $accent;
+        width: 100%; height: 1fr; background: $surface; border: round $accent;
         border-title-color: $text; border-subtitle-color: $text-muted;
     }
     Runs DataTable { height: 1fr; background: $surface; }
@@ -68,12 +78,13 @@ class Runs(ModalScreen[Wish | None]):
         self._glyphs, self._palette = glyphs, palette
         self._runs: dict[Path, Run | str] = {}
         self._found: list[Path] = []
+        self._filling: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """A table, and a line for what is being done."""
         with Vertical(id="box") as box:
-            box.border_title = f"Runs in {self._folder.name}/"
-            yield Input(placeholder="file or command", id="filter")
+            box.border_title = Text(f"Runs in {self._folder.absolute().name}/").markup
+            yield Input(placeholder="text in the name or the command", id="filter")
             yield DataTable(cursor_type="row", zebra_stripes=True)
             yield Label("looking …", id="hint")
         yield Footer()
@@ -81,8 +92,9 @@ class Runs(ModalScreen[Wish | None]):
     def on_mount(self) -> None:
         """Begin to look."""
         table = self.query_one(DataTable)
-        for title in COLUMNS:
-            table.add_column(title, key=title)
+        for title, width in WIDTHS.items():
+            right = "right" if title in NUMBERS else "left"
+            table.add_column(Text(title, justify=right), key=title, width=width)
         table.focus()
         self._look()
 
@@ -93,60 +105,86 @@ class Runs(ModalScreen[Wish | None]):
         extra = [path.absolute() for path in self._extra]
         near = [path.absolute() for path in find_runs(self._folder)]
         found = [*dict.fromkeys((*extra, *near))]
+        if worker.is_cancelled:
+            return
         self.app.call_from_thread(self._list, found)
-        for number, path in enumerate(found, 1):
+        ready: dict[Path, Run | str] = {}
+        shown_s = time.monotonic()
+        for place, path in enumerate(found, 1):
+            ready[path] = read(path)
             if worker.is_cancelled:
                 return
-            run = read(path)
-            self.app.call_from_thread(self._show, path, run, f"read {number} of {len(found)}")
-        self.app.call_from_thread(self._say, "")
+            if place == len(found) or time.monotonic() - shown_s > SHOWN_EVERY_S:
+                self.app.call_from_thread(self._show, ready, len(found))
+                ready, shown_s = {}, time.monotonic()
 
     def _list(self, found: list[Path]) -> None:
         self._found = found
-        self._fill()
-        if not found:
-            self._say(NONE_YET)
+        if self.is_mounted:
+            names = [len(self._near_name(path)) for path in found]
+            column = self.query_one(DataTable).columns[ColumnKey("file")]
+            column.width = min(WIDTHS["file"], max([len("file"), *names]))
+            self._fill()
 
-    def _show(self, path: Path, run: Run | str, said: str) -> None:
-        self._runs[path] = run
+    def _show(self, ready: dict[Path, Run | str], of: int) -> None:
+        self._runs |= ready
         if not self.is_mounted:
             return
-        self._say(said)
         table = self.query_one(DataTable)
-        if str(path) in table.rows:
-            for column, cell in zip(COLUMNS, self._cells(path), strict=True):
-                table.update_cell(str(path), column, cell, update_width=True)
+        if self.query_one(Input).value:
+            self._fill()
+        else:
+            for path in ready:
+                for column, cell in zip(COLUMNS, self._cells(path), strict=True):
+                    table.update_cell(str(path), column, cell)
+        self._say()
 
-    def _say(self, text: str) -> None:
-        hint = self.query_one("#hint", Label)
-        hint.update(text or "Enter opens a run; space ticks two, c compares them")
+    def _say(self) -> None:
+        """What is being done; then what the row under the cursor has to say, or the keys."""
+        here = self._runs.get(self._here() or Path())
+        if not self._found:
+            said = NONE_YET
+        elif len(self._runs) < len(self._found):
+            said = f"read {len(self._runs)} of {len(self._found)}"
+        else:
+            said = here if isinstance(here, str) else HINT
+        self.query_one("#hint", Label).update(Text(said))
 
     def _fill(self) -> None:
-        """The rows that the filter lets through."""
+        """The rows that the filter lets through; the cursor stays on its run."""
         wanted = self.query_one(Input).value.lower()
         table = self.query_one(DataTable)
+        here = self._here()
         table.clear()
         for path in self._found:
-            cells = self._cells(path)
-            if wanted in " ".join(str(cell) for cell in cells).lower():
-                table.add_row(*cells, key=str(path))
+            if wanted in self._words(path).lower():
+                table.add_row(*self._cells(path), key=str(path))
+        if here is not None and str(here) in table.rows:
+            table.move_cursor(row=table.get_row_index(str(here)))
+        self._say()
+
+    def _words(self, path: Path) -> str:
+        """What a filter looks in."""
+        run = self._runs.get(path)
+        return f"{path} {command_of(run) if isinstance(run, Run) else ''}"
+
+    def _near_name(self, path: Path) -> str:
+        folder = self._folder.absolute()
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
     def _cells(self, path: Path) -> list[Text]:
-        tick = TICK if path in self._ticked else ""
-        try:
-            changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
-        except OSError:
-            changed = "–"
-        name = str(path.relative_to(self._folder.absolute())) if self._is_near(path) else str(path)
         known = self._runs.get(path)
+        tick = TICK if path in self._ticked else ""
         rest = columns_of(known, self._palette) if known is not None else [Text("…", "dim")]
         rest += [Text()] * (len(COLUMNS) - 3 - len(rest))
-        return [Text(tick, "bold"), Text(changed, "dim"), shortened(name, FILE_COLUMNS), *rest]
-
-    def _is_near(self, path: Path) -> bool:
-        return path.is_relative_to(self._folder.absolute())
+        when = Text(moment(begun_s(path, known), time.time()), "dim")
+        return [Text(tick, "bold"), when, shortened(self._near_name(path), WIDTHS["file"]), *rest]
 
     # ------------------------------------------------------------ what can be done
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Say what is wrong with a run that cannot be read."""
+        self._say()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
@@ -164,11 +202,13 @@ class Runs(ModalScreen[Wish | None]):
         elif wish is not None:
             self._ticked = [wish[1].absolute()]
             self._fill()
-            self._say("choose the other run, then c")
+            self.notify("choose the other run, then c", timeout=4)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show what fits."""
-        self._fill()
+        """Show what fits, once typing has paused."""
+        if self._filling is not None:
+            self._filling.stop()
+        self._filling = self.set_timer(TYPING_S, self._fill)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Back to the table."""
@@ -253,26 +293,54 @@ def read(path: Path) -> Run | str:
     except NotARunFileError as error:
         return f"{path.name} is not a run file: {error}"
     except Exception as error:  # a damaged file may break any part of a reader
-        return f"{path.name} is damaged: {type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        return f"{path.name} is damaged: {said}"
 
 
 def columns_of(run: Run | str, palette: Palette) -> list[Text]:
-    """Command, time, inferences, joules per inference, flags, status."""
+    """Joules per inference, inferences, time, flags, status, command; of what cannot be read
+    the reason."""
     if isinstance(run, str):
-        return [Text(run, palette.alarm)]
-    summary = run.summary
-    running = summary["running"]
-    command = " ".join(run.run.get("command", {}).get("argv", []))
-    cells = [shortened(command, COMMAND_COLUMNS)]
-    if running is None:
-        cells += [Text("–"), Text("–"), Text("nothing ran", "dim")]
-    else:
+        return [Text("unreadable", palette.alarm), *[_right("–")] * 4, Text(run, palette.alarm)]
+    running = run.summary["running"]
+    cells = [Text("nothing ran", "dim"), _right("–"), _right("–")]
+    if running is not None:
         counted = f"{running['inferences']:,}" if running["inferences"] else "–"
-        cells += [Text(f"{running['seconds']:.1f} s"), Text(counted), _headline(summary, palette)]
-    flags = len(summary["flags"])
-    cells.append(Text(str(flags) if flags else "", palette.estimated))
+        cells = [_headline(run.summary, palette), _right(counted)]
+        cells.append(_right(f"{running['seconds']:.1f} s"))
+    flags = len(run.summary["flags"])
     status = str(run.run.get("status", "no run.json"))
-    return [*cells, Text(status, "dim" if status == "finished" else palette.alarm)]
+    return [
+        *cells,
+        _right(str(flags) if flags else "", palette.estimated),
+        Text(status, "dim" if status == FINISHED else palette.alarm),
+        shortened(command_of(run), WIDTHS["command"]),
+    ]
+
+
+def command_of(run: Run) -> str:
+    """The command line that was recorded, if any."""
+    argv = run.run.get("command", {}).get("argv")
+    return " ".join(map(str, argv)) if isinstance(argv, list) else ""
+
+
+def begun_s(path: Path, run: Run | str | None) -> float | None:
+    """When a recording began, or else when its file was last written; seconds since the epoch."""
+    clock = run.run.get("clock", {}) if isinstance(run, Run) else {}
+    if isinstance(start_ns := clock.get("start_utc_ns"), int):
+        return start_ns / 1e9
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def moment(time_s: float | None, now_s: float) -> str:
+    """A day and its time, or its year where it is long ago; local time."""
+    if time_s is None:
+        return "–"
+    recent = abs(now_s - time_s) < RECENT_S
+    return time.strftime("%m-%d %H:%M" if recent else "%Y-%m-%d", time.localtime(time_s))
 
 
 def shortened(text: str, columns: int) -> Text:
@@ -287,10 +355,15 @@ def _headline(summary: dict[str, Any], palette: Palette) -> Text:
         return Text("–")
     domain = summary["running"]["domains"][summary["headline"]]
     figure = domain["total_j_per_inference"]
+    word = "" if domain["origin"] == "measured" else domain["origin"]
     text = Text("–")
     if figure:
         factor, unit = energy_unit([figure["value"]])
-        text = Text(f"{with_uncertainty(figure['value'], figure['plus_minus'], factor)} {unit}")
-    if domain["origin"] != "measured":
-        text.append(f" {domain['origin']}", palette.estimated)
-    return text
+        whole = with_uncertainty(figure["value"], figure["plus_minus"], factor)
+        room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
+        text = Text(f"{whole if len(whole) <= room else number(figure['value'] / factor)} {unit}")
+    return text.append(f" {word}", palette.estimated) if word else text
+
+
+def _right(text: str, style: str = "") -> Text:
+    return Text(text, style, justify="right")

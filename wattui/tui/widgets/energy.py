@@ -18,6 +18,8 @@ NOTHING_YET = Text("Nothing has run yet: space marks running.", "dim")
 ROWS_OF_TABLES = 8
 # More domains than this are shown kind by kind.
 MOST_DOMAINS = 8
+# Figures are never cut: names are.
+LABEL_COLUMNS = 18
 FIGURES = ("total", "dynamic", "marginal")
 
 
@@ -93,7 +95,9 @@ def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
         table = _table(f"{channel}, {unit}/inf.", *FIGURES)
         for group in summary["labels"]:
             domain = group["domains"][channel]
-            table.add_row(group["label"], *_cells(domain, factor), style=_style(domain, palette))
+            name = Text(group["label"])
+            name.truncate(LABEL_COLUMNS, overflow="ellipsis")
+            table.add_row(name, *_cells(domain, factor), style=_style(domain, palette))
         yield table
 
 

@@ -1,0 +1,89 @@
+"""Run files of known powers, as a recorder would have written them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recorders.rows import FIXED_COLUMNS
+from recorders.runfile import json_path
+from recorders.summary import summarise
+from wattui.analysis.recorded import Run
+from wattui.analysis.runs import reduce_csv
+
+
+class Part(NamedTuple):
+    """A phase: its name, seconds, watts, and what was counted in it."""
+
+    phase: str
+    seconds: int
+    watts: float
+    label: str = ""
+    count: int = 0
+    repeat: int | None = None
+
+
+IDLE = Part("idle", 10, 10.0)
+# 2 J an inference, of which 1.6 J are more than idle; 4 J and 3.6 J; 1 J and 0.9 J.
+B1 = Part("running", 4, 50.0, "b1", 100)
+B8 = Part("running", 10, 40.0, "b8", 100)
+B64 = Part("running", 10, 100.0, "b64", 1000)
+MACHINE: dict[str, Any] = {
+    "status": "finished",
+    "host": {"name": "bench", "processor": "Made-up 9000", "logical_cpus": 8},
+    "clock": {"start_utc_ns": 1_700_000_000_000_000_000},
+    "sources": [
+        {
+            "name": "powercap",
+            "reader": "os.pread",
+            "channels": [{"name": "package0", "unit": "J", "origin": "measured"}],
+        }
+    ],
+    "missing": [{"source": "hwmon", "reason": "no sensor", "remedy": "modprobe k10temp"}],
+    "command": {"argv": ["python", "infer.py"]},
+    "sampling": {
+        "rate_asked_hz": 10.0,
+        "rate_achieved_hz": 9.99,
+        "lateness_ms": {"p99_ms": 0.3},
+        "own_cpu_pct_of_core": 0.5,
+    },
+}
+
+
+def written(path: Path, parts: Sequence[Part], channels: Sequence[str] = ("package0",)) -> Path:
+    """Write a run file in which every channel, and the total of those measured, has these powers."""
+    measured = [name for name in channels if not name.startswith(("est_", "sim_"))]
+    names = [*channels, *(["total"] if measured else [])]
+    lines = [",".join((*FIXED_COLUMNS, *(f"{n}_{unit}" for n in names for unit in "JW")))]
+    time_s, energy_j, count = 0, 0.0, 0
+
+    def row(part: Part, event: str) -> None:
+        repeat = "" if part.repeat is None else part.repeat
+        fixed = f"{time_s}.000000,,{part.phase},{part.label},{repeat},{event},{count or ''}"
+        scale = {"total": len(measured)}
+        cells = [f"{energy_j * scale.get(n, 1):.6f},{part.watts * scale.get(n, 1)}" for n in names]
+        lines.append(",".join([fixed, *cells]))
+
+    row(Part("", 0, 0.0), "note:update_period_s " + " ".join(f"{n}=0.001" for n in channels))
+    for part in parts:
+        row(part, "begin")
+        for _ in range(part.seconds - 1):
+            time_s, energy_j = time_s + 1, energy_j + part.watts
+            row(part, "")
+        time_s, energy_j, count = time_s + 1, energy_j + part.watts, count + part.count
+        row(part, "end")
+        time_s += 1
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def finished(
+    path: Path, parts: Sequence[Part], channels: Sequence[str] = ("package0",), **about: Any
+) -> Run:
+    """A run file with its run.json."""
+    summary = summarise(reduce_csv(written(path, parts, channels))).to_dict()
+    run = {**MACHINE, **about, "summary": summary}
+    json_path(path).write_text(json.dumps(run))
+    return Run(path, run)

@@ -14,9 +14,17 @@ from rich.console import Console
 
 from recorders.runfile import json_path
 from wattui.analysis.recorded import Run, is_run_file
-from wattui.quantities import energy_unit, number, with_uncertainty
+from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
-from wattui.tables import FIGURES, MEANINGS, headline, machine_line, method_parts, summary_parts
+from wattui.tables import (
+    FIGURES,
+    MEANINGS,
+    figure_text,
+    headline,
+    machine_line,
+    method_parts,
+    summary_parts,
+)
 from wattui.tui.palette import DARK
 from wattui.tui.pictures import pictures
 from wattui.tui.plot import BRAILLE
@@ -180,12 +188,6 @@ def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
         word = "" if domain["origin"] == "measured" else f" ({domain['origin']})"
         cells = [name.replace("|", "\\|") + word]
         cells += [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells += [_figure(domain["running_j"], 1.0)]
-        cells += [_figure(domain[key], factor) for key in PER_INFERENCE]
+        cells += [figure_text(domain, "running_j", 1.0)]
+        cells += [figure_text(domain, key, factor) for key in PER_INFERENCE]
         yield f"| {' | '.join(cells)} |"
-
-
-def _figure(figure: dict[str, Any] | None, factor: float) -> str:
-    if figure is None:
-        return "–"
-    return with_uncertainty(figure["value"], figure["plus_minus"], factor)

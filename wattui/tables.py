@@ -160,7 +160,7 @@ def _power_table(running: dict[str, Any], errors: bool) -> Table:
     table = _table("domain", "idle W", "armed W", "running W", "energy J")
     for channel, domain in running["domains"].items():
         cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells.append(_figure(domain, "running_j", 1.0, errors))
+        cells.append(figure_text(domain, "running_j", 1.0, errors))
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -172,7 +172,7 @@ def _inference_table(running: dict[str, Any], errors: bool) -> Table | None:
         return None
     table = _table(f"{prefix}J per inference", *titles)
     for channel, domain in domains.items():
-        cells = [_figure(domain, key, factor, errors) for _, key in FIGURES]
+        cells = [figure_text(domain, key, factor, errors) for _, key in FIGURES]
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -199,7 +199,9 @@ def _groups_table(groups: list[dict[str, Any]], channel: str, detail: int) -> Ta
         domain = group["domains"][channel]
         rates = (group["seconds"], group["inferences_per_s"], domain["running_w"])
         cells = [] if bare else [number(value) for value in rates]
-        cells += [_figure(domain, key, factor, detail > 1) for _, key in FIGURES] if titles else []
+        cells += (
+            [figure_text(domain, key, factor, detail > 1) for _, key in FIGURES] if titles else []
+        )
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
@@ -217,7 +219,7 @@ def _combined_table(summary: dict[str, Any]) -> Table:
     what = "difference" if summary["differences"] else "sum"
     table = _table(f"{what}, {channel}", *(f"{title} {prefix}J" for title in titles))
     for name, domain in rows:
-        cells = [_figure({**domain, "origin": origin}, key, factor) for _, key in FIGURES]
+        cells = [figure_text({**domain, "origin": origin}, key, factor) for _, key in FIGURES]
         table.add_row(Text(name), *(cells if titles else []), style=_STYLES[origin])
     return table
 
@@ -245,7 +247,7 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _figure(domain: dict[str, Any], key: str, factor: float, errors: bool = True) -> str:
+def figure_text(domain: dict[str, Any], key: str, factor: float, errors: bool = True) -> str:
     """A figure with its ±; `± ?` where a baseline was too short to tell its noise."""
     value = domain[key]
     if value is None:

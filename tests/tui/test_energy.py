@@ -11,7 +11,7 @@ from rich.console import Console
 from recorders.reduction import Reducer
 from recorders.summary import summarise
 from wattui.tui.palette import DARK
-from wattui.tui.widgets.energy import energy_lines, energy_parts, folded
+from wattui.tui.widgets.energy import energy_lines, energy_parts, figures_j, folded
 from wattui.tui.widgets.phases import phase_table
 
 SECONDS, INFERENCES = 10.0, 100
@@ -57,6 +57,20 @@ def test_a_kind_with_an_unknown_part_is_unknown() -> None:
     domains = summary(names)["running"]["domains"]
     domains["gpu3"]["running_w"] = None
     assert folded(domains)["gpu ×9"]["running_w"] is None
+
+
+def test_without_a_count_joules_beyond_the_baselines_are_shown() -> None:
+    found = summary(["package0"])
+    running = found["running"]
+    running |= {"inferences": None}
+    domain = running["domains"]["package0"]
+    domain |= {"idle_w": 10.0, "armed_w": None}
+    assert figures_j(domain, running, counted=False) == [
+        pytest.approx(360),
+        pytest.approx(260),
+        None,
+    ]
+    assert "260.0" in text(*energy_parts(found, DARK, "auto"))
 
 
 def test_a_long_label_is_cut_and_no_figure_is() -> None:

@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 
 IDLE = Part("idle", 10, 10.0)
-# 2 J an inference, of which 1.6 J are more than idle; 4 J and 3.6 J; 1 J and 0.9 J.
+# 2 J an inference, of which 1.6 J are more than idle; 4 J and 3 J; 1 J and 0.9 J.
 B1 = Part("running", 4, 50.0, "b1", 100)
 B8 = Part("running", 10, 40.0, "b8", 100)
 B64 = Part("running", 10, 100.0, "b64", 1000)
@@ -53,7 +53,7 @@ MACHINE: dict[str, Any] = {
 
 
 def written(path: Path, parts: Sequence[Part], channels: Sequence[str] = ("package0",)) -> Path:
-    """Write a run file in which every channel, and the total of those measured, has these powers."""
+    """Write a run file in which each channel has these powers, and their total where measured."""
     measured = [name for name in channels if not name.startswith(("est_", "sim_"))]
     names = [*channels, *(["total"] if measured else [])]
     lines = [",".join((*FIXED_COLUMNS, *(f"{n}_{unit}" for n in names for unit in "JW")))]

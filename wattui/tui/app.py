@@ -85,6 +85,7 @@ class Dashboard(App[int]):
         self._drawn_s = 0.0
         self._dirty = True
         self._launched: Launch | None = None
+        self._is_leaving = False
         self._recorded: list[Path] = []
         self._asked: dict[str, dict[str, str]] = {}
         self._mark: str | None = None
@@ -332,6 +333,14 @@ class Dashboard(App[int]):
             self._launched = Launch(recipe, self.stream)
             self.notify(f"recording into {recipe.csv}; x stops", timeout=4)
 
+    async def action_quit(self) -> None:
+        """Leave; with a command under way only when asked twice."""
+        if self._launched is not None and not self._is_leaving:
+            self._is_leaving = True
+            self.notify("a command is running: q again ends it, and wattui", severity="warning")
+            return
+        self.exit(0)
+
     def action_stop_launch(self) -> None:
         """Ask what was launched to end."""
         if self._launched is not None:
@@ -347,7 +356,7 @@ class Dashboard(App[int]):
 
     def _end_launch(self, launched: Launch) -> None:
         """Show the results; what went wrong is told with the last lines of output."""
-        self._launched = None
+        self._launched, self._is_leaving = None, False
         self._show_output()
         if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")

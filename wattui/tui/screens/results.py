@@ -17,11 +17,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.recorded import Run
-from wattui.quantities import energy_unit, number, with_uncertainty
+from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
 from wattui.tables import (
     FIGURES,
     MEANINGS,
+    figure_text,
     flag_line,
     headline,
     machine_line,
@@ -148,7 +149,9 @@ def answers(summary: dict[str, Any]) -> Text | None:
         return None
     known = [domain[key] for _, key in FIGURES if domain[key]]
     factor, unit = energy_unit([value["value"] for value in known])
-    cells = [_figure(domain[key], factor, unit) for _, key in FIGURES]
+    cells = [
+        f"{figure_text(domain, key, factor)} {unit}" if domain[key] else "–" for _, key in FIGURES
+    ]
     width = max(map(len, cells))
     return Text("\n").join(
         Text.assemble(f"{name:9}", (f"{cell:>{width}}", "bold"), (f"  {MEANINGS[name]}", "dim"))
@@ -181,9 +184,3 @@ def _quoted(summary: dict[str, Any]) -> dict[str, Any] | None:
     running, channel = summary["running"], summary["headline"]
     found: dict[str, Any] | None = running["domains"].get(channel) if running else None
     return found
-
-
-def _figure(value: dict[str, Any] | None, factor: float, unit: str) -> str:
-    if value is None:
-        return "–"
-    return f"{with_uncertainty(value['value'], value['plus_minus'], factor)} {unit}"

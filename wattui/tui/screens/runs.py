@@ -93,8 +93,8 @@ class Runs(ModalScreen[Wish | None]):
         """Begin to look."""
         table = self.query_one(DataTable)
         for title, width in WIDTHS.items():
-            right = "right" if title in NUMBERS else "left"
-            table.add_column(Text(title, justify=right), key=title, width=width)
+            heading = Text(title, justify="right" if title in NUMBERS else "left")
+            table.add_column(heading, key=title, width=width)
         table.focus()
         self._look()
 

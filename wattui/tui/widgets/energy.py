@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -61,13 +61,13 @@ def energy_lines(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
     factor, unit = energy_unit([], units)
     line.append(f"{_scaled(energy, factor)} {unit}")
     yield line
-    if running["inferences"]:
-        factor, unit = energy_unit([_figure(domain, which) for which in FIGURES], units)
-        line = Text(f"{unit}/inference  ", palette.dim)
-        for which, cell in zip(FIGURES, _cells(domain, factor), strict=True):
-            line.append(f"{which} ", palette.dim)
-            line.append(f"{cell}  ")
-        yield line
+    figures = figures_j(domain, running, bool(running["inferences"]))
+    factor, unit = energy_unit(figures, units)
+    line = Text(f"{unit}{_per(running)}  ", palette.dim)
+    for which, cell in zip(FIGURES, _cells(figures, factor), strict=True):
+        line.append(f"{which} ", palette.dim)
+        line.append(f"{cell}  ")
+    yield line
 
 
 def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Iterator[Any]:
@@ -83,22 +83,34 @@ def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
         cells.append(_scaled(energy, factor))
         table.add_row(name, *cells, style=_style(domain, palette))
     yield table
-    if not running["inferences"]:
-        return
-    figures = [_figure(domain, which) for domain in domains.values() for which in FIGURES]
-    factor, unit = energy_unit(figures, units)
-    table = _table(f"{unit}/inference", *FIGURES)
+    counted = bool(running["inferences"])
+    figures = {name: figures_j(domain, running, counted) for name, domain in domains.items()}
+    factor, unit = energy_unit([value for row in figures.values() for value in row], units)
+    table = _table(f"{unit}{_per(running)}", *FIGURES)
     for name, domain in domains.items():
-        table.add_row(name, *_cells(domain, factor), style=_style(domain, palette))
+        table.add_row(name, *_cells(figures[name], factor), style=_style(domain, palette))
     yield table
     if len(summary["labels"]) > 1:
-        table = _table(f"{channel}, {unit}/inf.", *FIGURES)
+        table = _table(f"{channel}, {unit}{_per(running).replace('erence', '.')}", *FIGURES)
         for group in summary["labels"]:
             domain = group["domains"][channel]
-            name = Text(group["label"])
-            name.truncate(LABEL_COLUMNS, overflow="ellipsis")
-            table.add_row(name, *_cells(domain, factor), style=_style(domain, palette))
+            label = Text(group["label"])
+            label.truncate(LABEL_COLUMNS, overflow="ellipsis")
+            cells = _cells(figures_j(domain, group, counted), factor)
+            table.add_row(label, *cells, style=_style(domain, palette))
         yield table
+
+
+def figures_j(domain: dict[str, Any], group: dict[str, Any], counted: bool) -> list[float | None]:
+    """Total, dynamic and marginal joules: of one inference where they are counted, else of all."""
+    if counted:
+        known = [domain[f"{which}_j_per_inference"] for which in FIGURES]
+        return [figure["value"] if figure else None for figure in known]
+    if domain["running_j"] is None:
+        return [None] * len(FIGURES)
+    total_j = float(domain["running_j"]["value"])
+    bases_w = (0.0, domain["idle_w"], domain["armed_w"])
+    return [None if base_w is None else total_j - base_w * group["seconds"] for base_w in bases_w]
 
 
 def folded(domains: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -147,14 +159,12 @@ def _scaled(energy: dict[str, Any] | None, factor: float) -> str:
     return number(energy["value"] / factor if energy else None, 5)
 
 
-def _cells(domain: dict[str, Any], factor: float) -> list[str]:
-    values = [_figure(domain, which) for which in FIGURES]
-    return [number(None if value is None else value / factor) for value in values]
+def _cells(figures: Sequence[float | None], factor: float) -> list[str]:
+    return [number(None if value is None else value / factor) for value in figures]
 
 
-def _figure(domain: dict[str, Any], which: str) -> float | None:
-    known = domain[f"{which}_j_per_inference"]
-    return known["value"] if known else None
+def _per(running: dict[str, Any]) -> str:
+    return "/inference" if running["inferences"] else ""
 
 
 def _style(domain: dict[str, Any], palette: Palette) -> str:

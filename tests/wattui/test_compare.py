@@ -1,0 +1,172 @@
+"""Two runs side by side say what their own figures say."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished
+
+from wattui.analysis.compare import Known, Row, compare, doubts, only_in_one
+from wattui.analysis.recorded import Run
+
+FIGURE = st.floats(-1e6, 1e6)
+ERROR = st.floats(0, 1e4) | st.none()
+
+
+def row(a: Known, b: Known) -> Row:
+    return Row("", "total", "total", "J/inference", ("measured", "measured"), a, b)
+
+
+def found(rows: list[Row], label: str, domain: str, figure: str) -> Row:
+    (only,) = [r for r in rows if (r.label, r.domain, r.figure) == (label, domain, figure)]
+    return only
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Run:
+    return finished(tmp_path / "slow.csv", [IDLE, B1, B8])
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Run:
+    """b1 at half of the energy, b8 with twice the count, b64 beside them."""
+    parts = [IDLE, B1._replace(seconds=2), B8._replace(count=200), B64]
+    return finished(tmp_path / "quick.csv", parts)
+
+
+def test_half_the_energy_is_half_the_ratio(slow: Run, quick: Run) -> None:
+    rows = compare(slow.summary, quick.summary)
+    total = found(rows, "b1", "total", "total")
+    assert (total.a.value, total.b.value) == (pytest.approx(2.0), pytest.approx(1.0))
+    assert total.difference.value == pytest.approx(-1.0)
+    assert total.ratio == pytest.approx(0.5)
+    assert total.verdict == "clear"
+    dynamic = found(rows, "b8", "total", "dynamic")
+    assert (dynamic.a.value, dynamic.b.value) == (pytest.approx(3.0), pytest.approx(1.5))
+
+
+def test_rows_are_there_for_all_running_phases_and_for_labels_of_both(
+    slow: Run, quick: Run
+) -> None:
+    rows = compare(slow.summary, quick.summary)
+    assert list(dict.fromkeys(r.label for r in rows)) == ["", "b1", "b8"]
+    assert {r.domain for r in rows} == {"package0", "total"}
+    assert list(only_in_one(slow.summary, quick.summary)) == ["only in B: b64"]
+
+
+@given(FIGURE, ERROR, FIGURE, ERROR)
+def test_errors_add_in_quadrature_and_an_unknown_one_stays_unknown(
+    a: float, a_error: float | None, b: float, b_error: float | None
+) -> None:
+    compared = row(Known(a, a_error), Known(b, b_error))
+    difference = compared.difference
+    assert difference.value == b - a
+    if a_error is None or b_error is None:
+        assert difference.plus_minus is None
+        assert compared.verdict == "unknown"
+    else:
+        assert difference.plus_minus == pytest.approx(math.sqrt(a_error**2 + b_error**2))
+        assert (compared.verdict == "clear") == (abs(b - a) > difference.plus_minus)
+
+
+@given(FIGURE, ERROR, FIGURE, ERROR)
+def test_swapped_runs_give_the_opposite_difference_and_the_same_verdict(
+    a: float, a_error: float | None, b: float, b_error: float | None
+) -> None:
+    one = row(Known(a, a_error), Known(b, b_error))
+    other = row(Known(b, b_error), Known(a, a_error))
+    assert one.difference.value == -other.difference.value
+    assert one.verdict == other.verdict
+
+
+@given(st.floats(1e-9, 1e9), st.floats(1e-9, 1e9))
+def test_ratios_of_swapped_runs_are_inverse(a: float, b: float) -> None:
+    there = row(Known(a, None), Known(b, None)).ratio
+    back = row(Known(b, None), Known(a, None)).ratio
+    assert there is not None
+    assert back is not None
+    assert there * back == pytest.approx(1)
+
+
+@given(FIGURE, FIGURE)
+def test_there_is_no_ratio_to_nothing_or_less(a: float, b: float) -> None:
+    assume(a <= 0)
+    assert row(Known(a, None), Known(b, None)).ratio is None
+
+
+def test_a_run_beside_itself_differs_in_nothing(slow: Run) -> None:
+    rows = compare(slow.summary, slow.summary)
+    assert rows
+    assert all(r.difference.value == 0 and r.verdict != "clear" for r in rows)
+    assert list(only_in_one(slow.summary, slow.summary)) == []
+    assert list(doubts(slow.run, slow.run)) == []
+
+
+def test_what_was_not_counted_has_no_row_of_figures_per_inference(
+    slow: Run, tmp_path: Path
+) -> None:
+    uncounted = finished(tmp_path / "uncounted.csv", [IDLE, B1._replace(count=0)])
+    figures = {r.figure for r in compare(slow.summary, uncounted.summary)}
+    assert figures == {"power", "energy"}
+
+
+def test_a_run_in_which_nothing_ran_has_nothing_to_compare(slow: Run, tmp_path: Path) -> None:
+    idle = finished(tmp_path / "idle.csv", [IDLE])
+    assert compare(slow.summary, idle.summary) == []
+    assert "only A has a running phase" in list(only_in_one(slow.summary, idle.summary))
+
+
+def test_measured_and_estimated_runs_are_told_apart_in_words(slow: Run, tmp_path: Path) -> None:
+    estimated = finished(tmp_path / "estimated.csv", [IDLE, B1], ["est_cpu"])
+    assert compare(slow.summary, estimated.summary) == []
+    assert "only in B: est_cpu (estimated)" in list(only_in_one(slow.summary, estimated.summary))
+    assert any("A is measured, B is estimated" in line for line in doubts(slow.run, estimated.run))
+
+
+def test_a_row_of_two_origins_says_both() -> None:
+    compared = Row(
+        "", "meter", "total", "J", ("manual", "measured"), Known(1, None), Known(1, None)
+    )
+    assert compared.origin == "manual and measured"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("host", "name"), "other", "other machines: bench, other"),
+        (("host", "processor"), "Slow 1", "other processors: Made-up 9000, Slow 1"),
+        (("sampling", "rate_asked_hz"), 100.0, "other sampling rates: 10 Hz, 100 Hz"),
+        (("sampling", "rate_achieved_hz"), 4.0, "B was sampled at 4 Hz, not the 10 Hz"),
+        (
+            ("sources", 0, "reader"),
+            "pyRAPL",
+            "other readers: powercap by os.pread; powercap by pyRAPL",
+        ),
+    ],
+)
+def test_other_machines_and_methods_are_told(
+    slow: Run, path: tuple[Any, ...], value: Any, said: str
+) -> None:
+    other = copy.deepcopy(slow.run)
+    place: Any = other
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert any(line.startswith(said) for line in doubts(slow.run, other))
+
+
+def test_runs_without_a_run_json_leave_no_doubt_that_they_cannot_know(slow: Run) -> None:
+    bare = {"summary": slow.summary}
+    assert MACHINE["host"]["name"] == "bench"
+    assert list(doubts(slow.run, bare)) == []
+
+
+def test_flags_of_either_run_are_named(slow: Run, tmp_path: Path) -> None:
+    short = finished(tmp_path / "short.csv", [Part("running", 4, 50.0, "b1", 100)])
+    assert "flags of B: no_idle" in list(doubts(slow.run, short.run))

@@ -27,6 +27,7 @@ from wattui.tui.playback import Playback
 
 HERE = Path(__file__).parent
 WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)
+FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
 SETTLED_S, COLUMNS = 1.0, 96
 
@@ -57,6 +58,7 @@ async def of_the_dashboard() -> None:
         await pilot.press("t")
         await take(pilot, "dashboard-colour-blind")
         await pilot.press("t")
+        await pilot.resize_terminal(*FORM)
         await pilot.press("l")
         await take(pilot, "launch")
         await pilot.press("escape", "comma")

@@ -21,8 +21,8 @@ FIGURES = (
 )
 MEANINGS = {
     "total": "all that was used while it ran",
-    "dynamic": "beyond what the idle machine uses in that time",
-    "marginal": "beyond what the loaded, waiting model uses",
+    "dynamic": "beyond the idle machine",
+    "marginal": "beyond the loaded, waiting model",
 }
 # Where something is measured, only what is missing beside it is told.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")

@@ -23,15 +23,14 @@ def pictures(
     summary: Mapping[str, Any], palette: Palette, glyphs: plot.Glyphs, columns: int
 ) -> Iterator[RenderableType]:
     """Bars and curves that are at most `columns` wide; none where no energy is known."""
-    rows, what = _labels(summary, palette), "per inference"
+    rows, what = _labels(summary, palette), f"per inference, {summary['headline']}"
     if not rows:
         rows, what = _domains(summary, palette)
     if not rows:
         return
     factor, unit = energy_unit([row.value_j for row in rows])
-    channel = f", {summary['headline']}" if summary["labels"] else ""
     yield Group(
-        Text(f"{unit} {what}{channel}", "bold"),
+        Text(f"{unit} {what}", "bold"),
         bars(rows[:MOST_BARS], columns, factor, glyphs),
         *([Text(f"and {len(rows) - MOST_BARS} more", "dim")] if len(rows) > MOST_BARS else []),
     )

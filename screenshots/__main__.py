@@ -22,7 +22,8 @@ from recorders.client import Config
 from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS, sandbox, topologies
 from wattui.config import Settings
-from wattui.tui.app import Dashboard, Start
+from wattui.tui.app import Dashboard
+from wattui.tui.options import Start
 from wattui.tui.playback import Playback
 
 HERE = Path(__file__).parent

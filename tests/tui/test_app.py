@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 from recorders.client import Config
 from wattui.config import Settings
 from wattui.tui import app as module
-from wattui.tui.app import Dashboard, Start
+from wattui.tui.app import Dashboard
+from wattui.tui.options import Start
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm

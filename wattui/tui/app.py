@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from wattui.run_names import refusal, suggested
 from wattui.tui import plot
 from wattui.tui.ascii import AsciiFilter
 from wattui.tui.meter import MeterReading, parse_reading
+from wattui.tui.options import Start
 from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.main import MainScreen
@@ -43,33 +44,6 @@ FIRST_ROWS, HURRY_S = 2, 0.01
 # The terminal is given back as it was, and the recording is finished.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What the program begins with: settings, where they are kept, what was said beside them."""
-
-    settings: Settings
-    config: Config
-    settings_path: Path
-    overridden: Sequence[str] = ()
-    ascii_only: bool = False
-
-    def settled(self, settings: Settings) -> Start:
-        """The same with other settings."""
-        return replace(self, settings=settings, config=configured(self.config, settings))
-
-
-def configured(config: Config, settings: Settings) -> Config:
-    """What to record, as the settings have it."""
-    return replace(
-        config,
-        rate_hz=settings.rate_hz,
-        estimate=settings.estimate,
-        tdp_w=settings.tdp_w,
-        all_gpus=settings.all_gpus,
-        meters=(settings.meter,) if settings.meter else (),
-    )
 
 
 class Dashboard(App[int]):

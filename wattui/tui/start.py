@@ -11,6 +11,7 @@ from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.config import checked, config_path, load, merged
 from wattui.errors import UsageError, WattuiError
+from wattui.tui.options import Start, configured
 from wattui.tui.session import Session, Stream
 
 # Terminals, and what is said of them, where nothing beyond ASCII can be relied on.
@@ -40,16 +41,12 @@ def main(options: argparse.Namespace) -> int:
     settings = checked(merged(load(path), known, "command line"), "command line")
     config = Config(
         csv=None,
-        rate_hz=settings.rate_hz,
-        estimate=settings.estimate,
-        tdp_w=settings.tdp_w,
-        all_gpus=settings.all_gpus,
-        meters=(settings.meter,) if settings.meter else (),
         require=options.require,
         simulate=options.simulate,
         version=__version__,
         about={"argv": ["wattui"], "cwd": os.getcwd()},
     )
+    config = configured(config, settings)
     stream: Stream
     if options.replay is not None:
         from wattui.tui.playback import Playback
@@ -58,7 +55,7 @@ def main(options: argparse.Namespace) -> int:
     else:
         stream = session = Session(config)
     # Textual is imported while the recorder looks for its sensors.
-    from wattui.tui.app import Dashboard, Start
+    from wattui.tui.app import Dashboard
 
     if options.replay is None:
         try:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -147,9 +147,11 @@ def test_points_below_zero_are_below_its_tick() -> None:
 
 
 @BOTH
+@example([Point(0, 0.0), Point(1, 1e-5), Point(2, 0.0)])
+@example([Point(0, -1e-5), Point(1, -1e-5), Point(2, -1e-5)])
 @given(
     st.lists(
-        st.builds(Point, st.floats(0, 1e6), st.floats(-999, 999)),
+        st.builds(Point, st.floats(0, 1e6), st.floats(-1e9, 1e9)),
         min_size=3,
         max_size=20,
         unique_by=lambda point: point.x,

@@ -19,7 +19,8 @@ from wattui.tui.ticks import nice_top
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 ASCII_BAR = "#"
 POINT, ASCII_POINT = "●", "o"
-GUTTER = 8
+# A tick such as -1.5e-06, and the axis.
+GUTTER = 10
 LEAST_BAR, MOST_BAR, MOST_NAME = 8, 60, 30
 # Numbers that span more than this are drawn by their logarithms.
 LINEAR_SPAN = 20

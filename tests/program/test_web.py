@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from .running import WATTUI, Place, until
+from .running import WATTUI, Place, command_line, until
 
 UPGRADE = {
     "Upgrade": "websocket",
@@ -63,6 +63,28 @@ def test_only_its_own_page_may_open_the_dashboard(port: int) -> None:
     assert connect(port, f"http://localhost:{port}") == 101
     assert connect(port, "https://example.org") == 403
     assert connect(port, f"http://127.0.0.1:{port}", host=f"example.org:{port}") == 403
+
+
+async def test_the_dashboard_is_shown_and_ends_with_its_recorder(port: int, place: Place) -> None:
+    import aiohttp
+
+    origin = f"http://127.0.0.1:{port}"
+    shown = b""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(f"{origin}/ws?width=120&height=35", origin=origin) as socket,
+    ):
+        while b"simulated" not in shown:
+            message = await socket.receive(timeout=20)
+            shown += message.data if message.type == aiohttp.WSMsgType.BINARY else b""
+        assert any("recorders" in command_line(pid) for pid in place.processes())
+        await socket.send_json(["stdin", "q"])
+        while (await socket.receive(timeout=20)).type == aiohttp.WSMsgType.BINARY:
+            pass
+    until(
+        lambda: not any("recorders" in command_line(pid) for pid in place.processes()),
+        "the recorder's end",
+    )
 
 
 def test_a_port_in_use_is_told_in_a_line(place: Place) -> None:

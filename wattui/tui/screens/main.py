@@ -94,6 +94,7 @@ class MainScreen(Screen[None]):
     MainScreen.wide #body { layout: horizontal; }
     MainScreen.wide #side { width: 54; height: 100%; }
     MainScreen.small #side { height: 5; }
+    MainScreen.small #banner { max-height: 1; }
     MainScreen #phases { display: none; }
     MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
     MainScreen #energy { height: 1fr; }
@@ -262,7 +263,7 @@ class MainScreen(Screen[None]):
             if m["source"] in ("powercap", "nvml")
         ]
         banner.display = bool(reasons) and not measured
-        banner.update("No power is measured. " + " · ".join(reasons[:1]) + "  d: all sources")
+        banner.update("No power is measured (d: why). " + " · ".join(reasons[:1]))
 
     # ------------------------------------------------------------ keys
 

@@ -67,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     aged(finished(tmp_path / "quick.csv", [IDLE, B1]).csv, 10)
     aged(finished(tmp_path / "slow.csv", [IDLE, B8]).csv, 20)
     old = tmp_path / "sub" / "old.csv"
-    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./bench", "--old"]}).csv, 30)
+    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./Bench", "--old"]}).csv, 30)
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     (tmp_path / "empty.csv").touch()
     (tmp_path / "notes.txt").write_text("time_s")
@@ -133,7 +133,7 @@ async def test_command_time_flags_and_status_are_told(folder: Path) -> None:
     async with Shown(folder).run_test(size=WIDE) as pilot:
         await settle(pilot)
         told = line_of(pilot, "sub/old.csv").strip("│ ").split()
-        assert " ".join(told[-6:]) == "10.0 s 2 finished ./bench --old"
+        assert " ".join(told[-6:]) == "10.0 s 2 finished ./Bench --old"
         assert "no run.json" in line_of(pilot, "slow.csv")
 
 
@@ -285,7 +285,13 @@ async def test_e_asks_where_to_export(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "left"), [("OLD", ["old.csv"]), ("infer.py", ["quick.csv", "slow.csv"]), ("zz", [])]
+    ("text", "left"),
+    [
+        ("OLD", ["old.csv"]),
+        ("bench", ["old.csv"]),
+        ("infer.py", ["quick.csv", "slow.csv"]),
+        ("pytest", []),
+    ],
 )
 async def test_a_filter_looks_in_names_and_commands(
     folder: Path, text: str, left: list[str]

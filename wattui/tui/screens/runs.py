@@ -166,7 +166,8 @@ class Runs(ModalScreen[Wish | None]):
     def _words(self, path: Path) -> str:
         """What a filter looks in."""
         run = self._runs.get(path)
-        return f"{path} {command_of(run) if isinstance(run, Run) else ''}"
+        command = command_of(run) if isinstance(run, Run) else ""
+        return f"{self._near_name(path)} {command}"
 
     def _near_name(self, path: Path) -> str:
         folder = self._folder.absolute()

@@ -107,7 +107,7 @@ def _parts(rows: Sequence[Row], channel: str | None) -> Iterator[tuple[str, list
             row for row in rows if row.label and row.domain == channel and row.figure == figure
         ]
         if labelled and figure == FIRST[0]:
-            yield f"{figure}, {channel}", labelled
+            yield f"{figure} by label ({channel})", labelled
 
 
 def _table(

@@ -32,6 +32,9 @@ class Journal:
         self._send = send
         self._follows = follows
         self._utc_text = rows.UtcText()
+        self._gauges = [n for n, name in enumerate(layout.columns) if not name.endswith("_J")]
+        self._unsent: dict[int, str] = {}
+        self.is_watched = False
         self._reducer = Reducer(layout.columns)
         self._write_error: OSError | None = None
         self.enter(None)
@@ -60,11 +63,20 @@ class Journal:
             count = "" if row.count is None else row.count
             event = rows.quote(row.event)
             self._file.write(f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n")
+        if self.is_watched:
+            self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
-            self.send_row(row)
+            self._send_cells(row, cells)
 
     def send_row(self, row: rows.Row) -> None:
-        """Send a row that was written to the front end, as it stands in the file."""
+        """Send a row that was written to the front end, with what was read since the last one.
+
+        Gauges are read more rarely than rows are written: theirs may be in none that is sent.
+        """
+        unsent, self._unsent = self._unsent, {}
+        self._send_cells(row, [text or unsent.get(n, "") for n, text in enumerate(row.cells)])
+
+    def _send_cells(self, row: rows.Row, cells: list[str]) -> None:
         phase, label, repeat = self._phase
         self._send(
             {
@@ -75,7 +87,7 @@ class Journal:
                 "label": label,
                 "repeat": repeat,
                 "inferences": row.count,
-                "cells": row.cells,
+                "cells": cells,
             }
         )
 

@@ -298,6 +298,7 @@ class Recorder:
     def send_rows(self, rate_hz: float) -> None:
         """Send rows to the front end at most this often; 0 for none."""
         self._feed_ns = int(1e9 / rate_hz) if rate_hz > 0 else 0
+        self._journal.is_watched = bool(self._feed_ns)
 
     # ------------------------------------------------------------ what it tells
 

@@ -349,6 +349,19 @@ def test_the_front_end_gets_rows_no_faster_than_it_asked(
     assert readings(rig.layout.columns, rig.sent[-1])["package0_W"] == pytest.approx(50.0)
 
 
+def test_a_gauge_that_is_read_rarely_reaches_a_front_end_that_asks_for_few_rows(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    gauge = ScriptedSource(clock, {Channel("cpu_util", "pct"): lambda time_s: 10 * time_s})
+    gauge.period_s = 0.7
+    rig = Rig(tmp_path, clock, [steady(clock), gauge], rate_hz=100.0)
+    rig.at(0.005, do="rows", rate_hz=4.0)
+    rig.run(5.0)
+    sent = [message for message in rig.sent if message["t"] == "row"]
+    values = [readings(rig.layout.columns, message).get("cpu_util_pct") for message in sent]
+    assert len([value for value in values if value is not None]) >= 6
+
+
 def test_a_front_end_that_follows_can_make_the_same_summary(
     tmp_path: Path, clock: ManualClock
 ) -> None:

@@ -100,6 +100,11 @@ def compare(name: str, shown: str) -> None:
 
 
 async def settle(pilot: Pilot[Any]) -> None:
+    """Wait for the line of keys, which comes last."""
+    for _ in range(50):
+        await pilot.pause(0.1)
+        if list(pilot.app.query("FooterKey")):
+            break
     await pilot.pause(SETTLED_S)
 
 

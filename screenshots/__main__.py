@@ -31,6 +31,8 @@ WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)
 FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
 SETTLED_S, COLUMNS = 1.0, 96
+CONFIG = "~/.config/wattui/config.toml"
+PRINTED = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
 
 
 async def main() -> int:
@@ -76,7 +78,7 @@ def dashboard(theme: str) -> Dashboard:
     """The program on a recording, from its folder."""
     os.chdir(RUNS)
     settings = Settings(theme=theme)
-    return Dashboard(Playback(RUN, math.inf), Start(settings, Config(csv=None), Path("none")))
+    return Dashboard(Playback(RUN, math.inf), Start(settings, Config(csv=None), Path(CONFIG)))
 
 
 async def take(pilot: Pilot[int], name: str) -> None:
@@ -105,7 +107,7 @@ def on_the_bench() -> None:
                 shown = bench.run(
                     [sys.executable, "-m", "wattui", *arguments],
                     cwd=folder,
-                    env={**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)},
+                    env={**os.environ, "WATTUI_CONFIG": CONFIG, **PRINTED},
                 )
             lines = (shown.stdout + shown.stderr).splitlines()
             last = [line for line in lines if line and "idle baseline" not in line]

@@ -23,6 +23,7 @@ examples:
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
   wattui summary run.csv
+  wattui import gpu.csv --out run.csv --inferences 10000
   wattui doctor
 
 exit codes: that of the command; 1 the recording is incomplete; 2 something given was wrong;
@@ -109,7 +110,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog="wattui",
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
-        "       wattui summary FILE | doctor | mark PHASE",
+        "       wattui summary FILE | import LOG | doctor | mark PHASE",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -301,10 +302,23 @@ def _mark(options: argparse.Namespace) -> int:
     return 0
 
 
+def _import_parser() -> argparse.ArgumentParser:
+    from wattui import import_command
+
+    return import_command.parser()
+
+
+def _import(options: argparse.Namespace) -> int:
+    from wattui import import_command
+
+    return import_command.main(options)
+
+
 _SUBCOMMANDS = {
     "summary": (_summary_parser, _summary),
     "doctor": (_doctor_parser, _doctor),
     "mark": (_mark_parser, _mark),
+    "import": (_import_parser, _import),
 }
 
 

@@ -1,0 +1,362 @@
+"""Each format gives the joules of the curve it was made from, under the right name and origin."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from imported_logs import (
+    START,
+    imported,
+    nvidia_smi,
+    one_import,
+    remarks,
+    run_of,
+    running,
+    s_tui,
+    typed,
+)
+
+from wattui.analysis.importers import nvidia_smi as nvidia_reader
+from wattui.analysis.importers import s_tui as s_tui_reader
+from wattui.analysis.importers.joining import joined, whole
+from wattui.analysis.importers.run_text import RunText
+
+
+def ramp(time_s: float) -> float:
+    """100 W, and 1 W more each second."""
+    return 100.0 + time_s
+
+
+def test_nvidia_smi_is_integrated_by_the_trapezoid(tmp_path: Path) -> None:
+    run = one_import(tmp_path, nvidia_smi(60, ramp))
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(60 * 130, abs=1e-3)
+    assert running(run, "total") == running(run, "gpu0")
+    assert "integrated" in {flag["name"] for flag in run["summary"]["flags"]}
+    assert run["import"]["reader"] == "nvidia-smi"
+    assert run["update_periods_s"] == {"gpu0": pytest.approx(0.2)}
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 90000)), min_size=2, max_size=40))
+def test_energy_is_the_trapezoid_of_any_readings(steps: list[tuple[int, int]]) -> None:
+    lines, ms, points = ["timestamp, power.draw [W]"], 0, []
+    for step_ms, centiwatts in steps:
+        ms += step_ms
+        stamp = START + timedelta(milliseconds=ms)
+        lines.append(
+            f"{stamp:%Y/%m/%d %H:%M:%S}.{stamp.microsecond // 1000:03d}, {centiwatts / 100} W"
+        )
+        points.append((ms / 1e3, centiwatts / 100))
+    log = whole(nvidia_reader.read("\n".join(lines) + "\n"), "running", "", None)
+    text = list(RunText(joined([log])).lines())
+    end = next(line for line in text if ",end," in line)
+    expected = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
+    assert float(end.split(",")[7]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_several_gpus_are_told_apart_by_index_or_identity(tmp_path: Path) -> None:
+    for column, names in (("index", ("0", "3")), ("uuid", ("GPU-a", "GPU-b"))):
+        lines = [
+            f"{column}, timestamp, name, power.draw [W], utilization.gpu [%], memory.used [MiB]"
+        ]
+        for second in range(11):
+            stamp = f"2024/01/01 00:00:{second:02d}.000"
+            lines += [
+                f"{name}, {stamp}, A, {w}.00 W, 50 %, 7 MiB"
+                for name, w in zip(names, (10, 20), strict=True)
+            ]
+        folder = tmp_path / column
+        folder.mkdir()
+        run = one_import(folder, "\n".join(lines) + "\n")
+        second_gpu = "gpu3" if column == "index" else "gpu1"
+        assert running(run, "gpu0")["running_w"] == pytest.approx(10)
+        assert running(run, second_gpu)["running_w"] == pytest.approx(20)
+        assert running(run, "total")["running_w"] == pytest.approx(30)
+        assert "columns not kept: name" in remarks(run)
+        header = (folder / "out.csv").read_text().split("\n", 1)[0]
+        assert "gpu0_J,gpu0_W,gpu0_util_pct,gpu0_mem_MiB" in header
+        assert ("gpu1 is GPU-b" in remarks(run)) == (column == "uuid")
+
+
+def test_rows_of_several_gpus_without_an_index_are_refused() -> None:
+    rows = "".join(f"2024/01/01 00:00:0{s}.000, {w} W\n" for s in range(9) for w in (10, 20))
+    with pytest.raises(Exception, match="--query-gpu=index"):
+        nvidia_reader.read("timestamp, power.draw [W]\n" + rows)
+
+
+def test_readings_that_are_not_available_are_no_zeros(tmp_path: Path) -> None:
+    text = nvidia_smi(20, lambda _: 50.0, 1.0)
+    lines = text.splitlines()
+    for number, bad in ((5, "[N/A]"), (6, "nan W"), (7, "-3.0 W"), (8, "1e9 W"), (9, "5 kW")):
+        lines[number] = f"{lines[number].split(',')[0]}, {bad}"
+    run = one_import(tmp_path, "\n".join(lines) + "\n")
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(1000)
+    assert "no figure in 'power.draw [W]': 5 rows (lines 6, 7, 8, 9, 10)" in remarks(run)
+    assert "gap" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_s_tui_of_2018_is_one_socket_spread_over_its_seconds(tmp_path: Path) -> None:
+    run = one_import(tmp_path, s_tui(60, ramp))
+    figures = running(run, "package0")
+    assert figures["running_w"] == pytest.approx(100 + 59.8 / 2, abs=0.01)
+    assert run["summary"]["running"]["seconds"] == pytest.approx(59.8)
+    times = [
+        float(line.split(",")[0]) for line in (tmp_path / "out.csv").read_text().split("\n")[9:14]
+    ]
+    assert [round(b - a, 6) for a, b in pairwise(times)] == [0.2] * 4
+    assert "up to 5 rows share one stamp" in remarks(run)
+    assert "power of one socket" in remarks(run)
+    assert "columns not kept: Top Freq, Perf Lost, Max Temp, Max Power, Fan" in remarks(run)
+    assert "cpu_util_pct,cpu_freq_MHz,cpu_temp_C" in (tmp_path / "out.csv").read_text()
+
+
+def test_s_tui_of_today_has_packages_and_dram(tmp_path: Path) -> None:
+    header = (
+        'Time,Frequency:Avg,Frequency:Core 0,Util:Avg,"Temp:Package id 0,0",Power:package-0,'
+        '"Power:core,Pkg0",Power:package-1,"Power:dram,Pkg0","Power:psys,Pkg0",Fan:cpu'
+    )
+    rows = [
+        f"2024-05-01_10:00:{s:02d},2000.0,2000.0,7.5,50.0,{20.0 + s},9.0,30.0,4.0,99.0,1200"
+        for s in range(31)
+    ]
+    run = one_import(tmp_path, "\n".join([header, *rows]) + "\n")
+    watts = {
+        name: figures["running_w"] for name, figures in run["summary"]["running"]["domains"].items()
+    }
+    assert watts == pytest.approx(
+        {"package0": 35, "core0": 9, "package1": 30, "dram0": 4, "psys": 99, "total": 69}
+    )
+    assert "one socket" not in remarks(run)
+    assert "columns not kept: Frequency:Core 0, Fan:cpu" in remarks(run)
+
+
+def test_a_typed_table_is_a_meter_by_hand_and_its_mean_counts(tmp_path: Path) -> None:
+    rows = [("2024-01-01 10:00:00", "90"), ("2024-01-01 10:01:00", "110"), ("", "")]
+    run = one_import(tmp_path, typed([*rows, ("2024-01-01 10:10:00", "112 W")]), "--meter", "ups")
+    figures = running(run, "meter_ups")
+    assert figures["origin"] == "manual"
+    assert figures["running_w"] == pytest.approx(104), "unweighted: no line through the points"
+    assert "note:meter ups 90 W" in (tmp_path / "out.csv").read_text()
+    assert {"meter_ups_J", "meter_ups_W"} < set(
+        (tmp_path / "out.csv").read_text().split("\n")[0].split(",")
+    )
+
+
+def test_a_typed_table_without_times_has_a_mean(tmp_path: Path) -> None:
+    run = one_import(tmp_path, typed([("", "2.5"), ("", "2.7"), ("x", "9"), ("", "2.6")]))
+    assert running(run, "meter_wall")["running_w"] == pytest.approx(2.6)
+    assert "no row has a time" in remarks(run)
+    assert "'x' is no time: 1 row (line 4)" in remarks(run)
+
+
+def power_lines(watts: float, seconds: int, gpu: dict[str, object], start: int = 0) -> str:
+    """AIPowerMeter's lines, 2 s apart."""
+    cpu = {
+        "intel_power": watts,
+        "psys_power": -1,
+        "total_dram_power": 5.0,
+        "total_cpu_power": watts / 2,
+    }
+    lines = []
+    for second in range(0, seconds + 1, 2):
+        date = str(START + timedelta(seconds=start + second, microseconds=307695))
+        lines.append(json.dumps({"date": date, "metrics": {"cpu": cpu, "gpu": gpu}}))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "watts"),
+    [
+        ({"nvidia_draw_absolute": 88.0, "per_gpu_power_draw": {"0": 18.0, "1": 70.0}}, [18, 70]),
+        ({"nvidia_draw_absolute": 88.0}, [88]),
+        ({"nvidia_power": 60.0}, [60]),
+    ],
+)
+def test_both_schemas_of_aipowermeter(
+    tmp_path: Path, gpu: dict[str, object], watts: list[float]
+) -> None:
+    run = one_import(tmp_path, power_lines(40.0, 20, gpu))
+    for number, power_w in enumerate(watts):
+        assert running(run, f"gpu{number}")["running_w"] == pytest.approx(power_w)
+    assert running(run, "total")["running_w"] == pytest.approx(45 + sum(watts))
+    assert "psys" not in run["summary"]["running"]["domains"]
+    assert "no figure in psys_power (−1: there is none): 11 rows" in remarks(run)
+    assert ("gpu0 is all GPUs together" in remarks(run)) == (len(watts) == 1)
+
+
+def test_a_folder_of_aipowermeters_runs_has_labels_repeats_and_counts(tmp_path: Path) -> None:
+    for size, watts in ((112, 40.0), (1120, 80.0), (224, 60.0)):
+        for number in (0, 1, 10):
+            folder = tmp_path / f"runs/input_{size}/run_{number}"
+            folder.mkdir(parents=True)
+            text = power_lines(watts + number / 10, 20, {"nvidia_power": 10.0}, 100 * number)
+            (folder / "power_metrics.json").write_text(text)
+            (folder / "latency.csv").write_text("2.0e-01\n" * 100)
+    assert imported(tmp_path / "runs", "--out", tmp_path / "sweep.csv") == 0
+    run = run_of(tmp_path / "sweep.csv")
+    labels = {group["label"]: group for group in run["summary"]["labels"]}
+    assert list(labels) == ["input_112", "input_224", "input_1120"]
+    assert labels["input_224"]["inferences"] == 300
+    assert labels["input_224"]["inferences_per_s"] == pytest.approx(5)
+    total = labels["input_1120"]["domains"]["total"]["total_j_per_inference"]
+    assert total["value"] == pytest.approx((80 + 5 + 10 + 11 / 30) / 5)
+    assert total["plus_minus"] > 0
+    assert len(run["summary"]["repeats"]) == 3
+    assert "input_112/run_0: 100 inferences of 20.0 s together (latency.csv)" in remarks(run)
+
+
+DEEPMETER = (
+    "CPU/Package_0_power,CPU/Package_0_energy,CPU/Package_1_power,CPU/Package_1_energy,"
+    "DRAM/DRAM_0_power,DRAM/DRAM_0_energy,DRAM/DRAM_1_power,DRAM/DRAM_1_energy\n"
+)
+
+
+def test_deepmeters_layers_have_the_energies_of_their_rows(tmp_path: Path) -> None:
+    rows = [
+        "28000,56000,36000,72000,6000,12000,14000,28000",
+        "30000,15000,36000,18000,0,0,14000,7000",
+        "30000,15000,36000,99000,6000,3000,14000,7000",
+    ]
+    run = one_import(tmp_path, DEEPMETER + "\n".join(rows) + "\n", "--inferences", "1000")
+    first, second = run["summary"]["labels"]
+    assert (first["label"], second["label"]) == ("layer 1", "layer 2")
+    assert (first["seconds"], second["seconds"]) == (pytest.approx(2), pytest.approx(0.5))
+    assert first["domains"]["total"]["running_j"]["value"] == pytest.approx(168)
+    assert first["domains"]["package1"]["total_j_per_inference"]["value"] == pytest.approx(0.072)
+    assert second["domains"]["dram0"]["running_j"] is None, "0 is not a measurement"
+    assert second["domains"]["package0"]["running_j"]["value"] == pytest.approx(15)
+    assert "no figures of DRAM/DRAM_0 (0 is not a measurement): 1 row (line 3)" in remarks(run)
+    assert "its domains disagree on the time: 1 row (line 4)" in remarks(run)
+
+
+CODECARBON = (
+    "timestamp,project_name,run_id,duration,emissions,cpu_power,gpu_power,ram_power,"
+    "cpu_energy,gpu_energy,ram_energy,energy_consumed\n"
+)
+
+
+def test_codecarbons_runs_are_estimates_in_joules(tmp_path: Path) -> None:
+    rows = [
+        "2024-01-01T10:00:00,kws,a,50,1e-4,30,0,3,0.0004,0,0.00005,0.00045",
+        "2024-01-01T10:00:10,kws,a,60,1e-4,30,0,3,0.0005,0,0.00005,0.00055",
+        "2024-01-02T10:00:00,kws,b,60,1e-4,30,0,3,0.0007,0,0.00005,0.00075",
+        "2024-01-02T11:00:00,other,c,0,1e-4,30,0,3,0.0007,0,0.00005,0.00075",
+    ]
+    run = one_import(tmp_path, CODECARBON + "\n".join(rows) + "\n", "--inferences", "100")
+    figures = running(run, "est_cpu")
+    assert figures["origin"] == "estimated"
+    assert figures["running_j"]["value"] == pytest.approx(0.0012 * 3.6e6)
+    assert [g["repeat"] for g in run["summary"]["repeats"]] == [1, 2]
+    assert run["summary"]["running"]["inferences"] == 200
+    assert "gpu0" not in run["summary"]["running"]["domains"], "0 is not a measurement"
+    assert "an earlier row of the same run: 1 row (line 2)" in remarks(run)
+    assert "no duration: 1 row (line 5)" in remarks(run)
+    assert "estimated" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_codecarbons_gpu_energy_is_measured(tmp_path: Path) -> None:
+    row = "2024-01-01T10:00:00,kws,a,100,1e-4,30,50,3,0.001,0.002,0.0001,0.0031\n"
+    run = one_import(tmp_path, CODECARBON + row)
+    assert running(run, "gpu0")["running_w"] == pytest.approx(72)
+    assert running(run, "total")["running_w"] == pytest.approx(72)
+    assert "gpu0 is all GPUs together" in remarks(run)
+
+
+def energibridge(header: str, rows: list[str]) -> str:
+    return f"Delta,Time,{header}\n" + "\n".join(rows) + "\n"
+
+
+def test_energibridges_counters_are_differenced_and_its_milliwatts_integrated(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        f"1,{1_700_000_000_000 + 200 * n},{10 + n % 2},{20},{500 + 3 * n},{7000 + 10 * n},50000,64"
+        for n in range(51)
+    ]
+    header = (
+        "CPU_USAGE_0,CPU_USAGE_1,DRAM_ENERGY (J),PACKAGE_ENERGY (J),GPU0_POWER (mWatts),USED_MEMORY"
+    )
+    run = one_import(tmp_path, energibridge(header, rows))
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(500)
+    assert running(run, "dram0")["running_j"]["value"] == pytest.approx(150)
+    assert running(run, "gpu0")["running_w"] == pytest.approx(50)
+    assert running(run, "total")["running_w"] == pytest.approx(50 + 15 + 50)
+    flags = {flag["name"]: flag["where"] for flag in run["summary"]["flags"]}
+    assert flags["integrated"] == "gpu0"
+    last = (tmp_path / "out.csv").read_text().splitlines()[-1]
+    assert last.startswith("10.000000,2023-11-14T22:13:30.000Z,")
+    assert "columns not kept: USED_MEMORY" in remarks(run)
+
+
+def test_a_counter_that_falls_adds_nothing_and_is_flagged(tmp_path: Path) -> None:
+    joules = [100, 110, 120, 5, 15, 25]
+    rows = [f"0,{1_700_000_000_000 + 1000 * n},{j}" for n, j in enumerate(joules)]
+    run = one_import(tmp_path, energibridge("CPU_ENERGY (J)", rows))
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(40)
+    assert "reset" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_a_long_pause_in_a_power_log_is_a_gap(tmp_path: Path) -> None:
+    lines = nvidia_smi(60, lambda _: 50.0).splitlines()
+    run = one_import(tmp_path, "\n".join(lines[:50] + lines[100:]) + "\n")
+    assert running(run, "gpu0")["running_w"] == pytest.approx(50)
+    assert "gap:gpu0" in (tmp_path / "out.csv").read_text()
+    assert "gap" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_a_stray_time_is_left_out(tmp_path: Path) -> None:
+    lines = nvidia_smi(60, lambda _: 50.0).splitlines()
+    lines[40] = lines[40].replace("2018/09/15", "2031/09/15")
+    lines[90] = lines[90].replace("2018/09/15", "1999/09/15")
+    run = one_import(tmp_path, "\n".join(lines) + "\n")
+    assert run["summary"]["running"]["seconds"] == pytest.approx(60)
+    assert "a time out of order: 2 rows (lines 41, 91)" in remarks(run)
+
+
+def test_a_last_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
+    run = one_import(tmp_path, nvidia_smi(20, lambda _: 50.0)[:-5])
+    assert running(run, "gpu0")["running_w"] == pytest.approx(50), "not 50 W cut to 5"
+    assert "the last line is cut short" in remarks(run)
+
+
+def test_utf16_with_windows_line_ends_is_read(tmp_path: Path) -> None:
+    text = nvidia_smi(20, lambda _: 50.0).replace("\n", "\r\n")
+    (tmp_path / "log.csv").write_bytes(text.encode("utf-16"))
+    assert imported(tmp_path / "log.csv", "--out", tmp_path / "out.csv") == 0
+    assert running(run_of(tmp_path / "out.csv"), "gpu0")["running_w"] == pytest.approx(50)
+
+
+def test_stamps_of_s_tui_outside_of_a_second_stay_where_they_are() -> None:
+    text = s_tui(3, lambda _: 5.0, per_second=1)
+    log = whole(s_tui_reader.read(text), "idle", "", None)
+    steps = [b.time_ns - a.time_ns for a, b in pairwise(log.samples)]
+    assert steps == [10**9, 10**9]
+    assert log.stretches[0].phase == "idle"
+
+
+def test_typed_readings_of_one_stamp_are_spread_up_to_the_next(tmp_path: Path) -> None:
+    minute = "2024-01-01 10:00:00"
+    rows = [(minute, "5"), (minute, "6"), (minute, "7"), ("2024-01-01 10:00:30", "8")]
+    run = one_import(tmp_path, typed(rows))
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert [float(line.split(",")[0]) for line in lines if "note:meter" in line] == [0, 10, 20, 30]
+    assert "up to 3 rows share one stamp: they were spread evenly up to the next" in remarks(run)
+
+
+def test_nothing_is_integrated_between_two_logs(tmp_path: Path) -> None:
+    (tmp_path / "idle.csv").write_text(nvidia_smi(60, lambda _: 20.0))
+    run = one_import(tmp_path, nvidia_smi(60, lambda _: 50.0), "--idle", str(tmp_path / "idle.csv"))
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    edges = {
+        (line.split(",")[2], line.split(",")[5]): line.split(",")
+        for line in lines
+        if ",begin," in line or ",end," in line
+    }
+    assert edges["idle", "end"][7] == edges["running", "begin"][7], "joules"
+    assert float(edges["running", "begin"][0]) - float(edges["idle", "end"][0]) == pytest.approx(1)
+    assert running(run, "gpu0")["idle_w"] == pytest.approx(20)

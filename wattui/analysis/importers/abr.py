@@ -1,0 +1,89 @@
+"""Runs of the ABR keyword-spotter benchmark (2018): a log, and metadata of the same stem.
+
+The metadata has `start_time` and `end_time` of the loop to the second, on the clock of the log;
+`n_seconds` is the time that was asked for. The program pauses with the model loaded before the
+loop. Their analysis leaves out 20 rows at both ends of an idle log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wattui.analysis.importers.log import SECOND_NS, UnreadableError
+from wattui.analysis.importers.stamps import stamp_ns
+
+NAME = "ABR"
+PAUSE_S = 5
+# So far may two figures for one thing differ that were rounded.
+SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a run was running, on the clock of its log; `pause_ns` the pause before it."""
+
+    start_ns: int
+    end_ns: int
+    label: str
+    inferences: int | None
+    pause_ns: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+def metadata(text: str) -> dict[str, Any] | None:
+    """The metadata of a run, or None where this is something else."""
+    try:
+        found = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and "start_time" in found else None
+
+
+def window(found: Mapping[str, Any], stem: str) -> Window:
+    """The running phase that the metadata tells of. Raises UnreadableError."""
+    start_ns, end_ns = _time_ns(found, "start_time"), _time_ns(found, "end_time")
+    if end_ns <= start_ns:
+        raise UnreadableError(
+            f"its metadata has an empty window: end_time {found['end_time']} is not after "
+            f"start_time {found['start_time']}"
+        )
+    seconds = (end_ns - start_ns) / SECOND_NS
+    told = found.get("n_inferences")
+    n = told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else None
+    remarks = [
+        f"running is start_time to end_time, {seconds:g} s, each cut to a whole second"
+        + (
+            f"; n_seconds {found['n_seconds']} is what was asked for"
+            if "n_seconds" in found
+            else ""
+        )
+    ]
+    if n is None:
+        remarks.append(f"n_inferences {told!r} is no count: there are no joules per inference")
+    elif rate := _other_rate(found, n / seconds):
+        remarks.append(rate)
+    return Window(start_ns, end_ns, stem, n, PAUSE_S * SECOND_NS, tuple(remarks))
+
+
+def idle_stem(found: Mapping[str, Any]) -> str:
+    """The name of the idle log of this run's hardware, without its ending."""
+    return f"{str(found.get('hardware', '')).lower()}_idle"
+
+
+def _time_ns(found: Mapping[str, Any], key: str) -> int:
+    time_ns = stamp_ns(str(found.get(key, "")))
+    if time_ns is None:
+        raise UnreadableError(
+            f"its metadata has no {key} of the form 2018-09-15_19:48:23: {found.get(key)!r}"
+        )
+    return time_ns
+
+
+def _other_rate(found: Mapping[str, Any], per_s: float) -> str | None:
+    rate = found.get("inf_per_second")
+    if not isinstance(rate, (int, float)) or abs(rate - per_s) <= SAME * per_s:
+        return None
+    return f"inf_per_second {rate:g} is not n_inferences over the elapsed time, {per_s:.2f}"

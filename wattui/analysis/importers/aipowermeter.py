@@ -1,0 +1,176 @@
+"""AIPowerMeter's `power_metrics.json`: one JSON object a line, `{"date": …, "metrics": {…}}`.
+
+Both of its schemas: GPU power as `nvidia_draw_absolute` (with `per_gpu_power_draw` where there are
+several) or as `nvidia_power`. A missing platform counter is written as −1. Figures are means of
+the seconds before a line, of all packages together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from recorders.phases import RUNNING
+from recorders.source import Channel
+from wattui.analysis.importers.log import (
+    SECOND_NS,
+    LeftOut,
+    Log,
+    Sample,
+    Stretch,
+    UnreadableError,
+    printable,
+)
+from wattui.analysis.importers.stamps import in_order, one_run, stamp_ns
+from wattui.analysis.importers.table import MOST, number
+
+NAME = "AIPowerMeter"
+COLUMNS = '{"date": …, "metrics": {"cpu": {"intel_power": …}, "gpu": {…}}} on each line'
+POWER_FILE, LATENCY_FILE = "power_metrics.json", "latency.csv"
+
+_CPU = {
+    "intel_power": Channel("package0", "W", in_total=True),
+    "total_cpu_power": Channel("core0", "W"),
+    "uncore_power": Channel("uncore0", "W"),
+    "total_dram_power": Channel("dram0", "W", in_total=True),
+    "psys_power": Channel("psys", "W"),
+}
+_GPU_SUMS = ("nvidia_draw_absolute", "nvidia_power")
+_RUN = re.compile(r"(?:run|repeat|xp)?_?(\d+)")
+
+
+def recognises(first: str) -> bool:
+    """By the object on its first line."""
+    found = _object(first)
+    return found is not None and {"date", "metrics"} <= found.keys()
+
+
+def read(text: str) -> Log:
+    """Read one power file. Raises UnreadableError."""
+    left_out = LeftOut()
+    samples: list[Sample] = []
+    lines = text.splitlines()
+    for line, content in enumerate(lines, 1):
+        if not content.strip():
+            continue
+        found = _object(content)
+        time_ns = stamp_ns(str(found.get("date"))) if found else None
+        if found is None or time_ns is None:
+            left_out.add("cut short" if line == len(lines) else "no object with a date", line)
+        elif values := dict(_powers(found.get("metrics"), left_out, line)):
+            samples.append(Sample(line, time_ns, values))
+    names = {name for sample in samples for name in sample.values}
+    known = [
+        *_CPU.values(),
+        *(Channel(n, "W", in_total=True) for n in sorted(names) if n[:3] == "gpu"),
+    ]
+    channels = tuple(channel for channel in known if channel.name in names)
+    if not channels:
+        raise UnreadableError("it has no line with a date and a power above 0")
+    remarks = [*left_out.remarks(), "figures of single processes are not kept"]
+    if "package0" in names:
+        remarks.insert(0, "package0 is all processor packages together")
+    if "gpu0" in names and '"per_gpu_power_draw"' not in text:
+        remarks.insert(0, "gpu0 is all GPUs together")
+    ordered = tuple(in_order(samples, left_out))
+    return Log(NAME, channels, ordered, len(lines), tuple(remarks))
+
+
+def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = None) -> list[Log]:
+    """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the
+    texts of both by the path of their folder. The folder names label and repeat, the lines of
+    latency.csv are the inferences, or `inferences` where it is missing. Raises UnreadableError."""
+    paths = sorted(files, key=_natural)
+    labels = {path: _label(path) for path in paths}
+    found = []
+    for path in paths:
+        text, latencies = files[path]
+        try:
+            log = one_run(read(text))
+        except UnreadableError as error:
+            raise UnreadableError(f"{path}/{POWER_FILE}: {error}") from None
+        start_ns, end_ns = log.samples[0].time_ns, log.samples[-1].time_ns
+        n, remark = _inferences(latencies, (end_ns - start_ns) / SECOND_NS)
+        n = inferences if latencies is None else n
+        beside = [other for other in paths if labels[other] == labels[path]]
+        repeat = beside.index(path) + 1 if len(beside) > 1 else None
+        stretch = Stretch(RUNNING, labels[path], repeat, start_ns, end_ns, n)
+        where = f"{path}: " if path else ""
+        remarks = tuple(f"{where}{said}" for said in (*log.remarks, remark))
+        found.append(replace(log, stretches=(stretch,), remarks=remarks))
+    return found
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _powers(metrics: Any, left_out: LeftOut, line: int) -> Iterator[tuple[str, float]]:
+    metrics = metrics if isinstance(metrics, dict) else {}
+    cpu, gpu = (
+        found if isinstance(found, dict) else {} for found in map(metrics.get, ("cpu", "gpu"))
+    )
+    for key, channel in _CPU.items():
+        if key in cpu:
+            yield from _power(channel.name, key, cpu[key], left_out, line)
+    each = gpu.get("per_gpu_power_draw")
+    if isinstance(each, dict) and each and all(name.isdecimal() for name in each):
+        for name, value in each.items():
+            yield from _power(f"gpu{int(name)}", "per_gpu_power_draw", value, left_out, line)
+        return
+    for key in _GPU_SUMS:
+        if key in gpu:
+            yield from _power("gpu0", key, gpu[key], left_out, line)
+            return
+
+
+def _power(
+    name: str, key: str, value: Any, left_out: LeftOut, line: int
+) -> Iterator[tuple[str, float]]:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 <= value <= MOST["W"]
+    ):
+        missing = " (−1: there is none)" if value == -1 else ""
+        left_out.add(f"no figure in {key}{missing}", line)
+    elif value > 0:
+        yield name, float(value)
+    else:
+        left_out.add(f"no figure in {key} (0 is not a measurement)", line)
+
+
+def _inferences(latencies: str | None, seconds: float) -> tuple[int | None, str]:
+    """The inferences that latency.csv tells of, and a remark."""
+    if latencies is None:
+        return None, f"no {LATENCY_FILE}, which has a line for each inference"
+    times_s = [time_s for text in latencies.split() if (time_s := number(text)) is not None]
+    if len(times_s) < len(latencies.split()):
+        return None, f"{LATENCY_FILE} has a line that is no number: inferences were not counted"
+    return (
+        len(times_s) or None,
+        f"{len(times_s)} inferences of {sum(times_s):.1f} s together ({LATENCY_FILE}); the power "
+        f"log lasts {seconds:.1f} s, which is taken as running",
+    )
+
+
+def _label(path: str) -> str:
+    """The folders above that of a run."""
+    parts = PurePosixPath(path).parts
+    folders = parts[:-1] if parts and _RUN.fullmatch(parts[-1]) else parts
+    return printable("/".join(folders))
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Sort key: run_10 after run_9."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]

@@ -1,0 +1,107 @@
+"""CodeCarbon's `emissions.csv` (2.x and 3.x): one row a run, energies in kWh.
+
+Whether its processor figure was read from RAPL or made from a thermal design power is not in the
+file, and its memory figure is a model: both are kept as estimates. GPU energies are those of NVML,
+all GPUs together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from recorders.phases import RUNNING
+from recorders.source import Channel
+from wattui.analysis.importers.log import (
+    SECOND_NS,
+    Log,
+    Sample,
+    Stretch,
+    UnreadableError,
+    printable,
+)
+from wattui.analysis.importers.table import Table, cells_of, column, number, read_table
+
+NAME = "CodeCarbon"
+COLUMNS = "timestamp, project_name, run_id, duration, cpu_energy, gpu_energy, ram_energy"
+
+J_PER_KWH = 3.6e6
+_CHANNELS = {
+    "cpu_energy": Channel("est_cpu", "J", origin="estimated"),
+    "ram_energy": Channel("est_ram", "J", origin="estimated"),
+    "gpu_energy": Channel("gpu0", "J", in_total=True),
+}
+_MOST_KWH = 1e6
+_MOST_S = 1e9
+
+
+def recognises(first: str) -> bool:
+    """By `project_name` beside `emissions` or `duration`."""
+    header = {cell.strip() for cell in cells_of(first)}
+    return "project_name" in header and bool({"emissions", "duration"} & header)
+
+
+def read(text: str, inferences: int | None = None) -> Log:
+    """Read one running phase a run, of `inferences` each. Raises UnreadableError."""
+    table = read_table(text)
+    for name in ("duration", "cpu_energy"):
+        column(table.header, name, f"{NAME} 2")
+    runs = _runs(table)
+    channels = [c for name, c in _CHANNELS.items() if any(run.get(name) for _, run in runs)]
+    if not channels:
+        raise UnreadableError("no run in it has a duration and an energy above 0")
+    names = Counter(label for (label, _), _ in runs)
+    energies_j = {channel.name: 0.0 for channel in channels}
+    samples, stretches = [Sample(1, 0, dict(energies_j))], []
+    repeats: Counter[str] = Counter()
+    for (label, line), run in runs:
+        start_ns = samples[-1].time_ns
+        end_ns = start_ns + round(run["duration"] * SECOND_NS)
+        for name, channel in _CHANNELS.items():
+            if name in run:
+                energies_j[channel.name] += run[name] * J_PER_KWH
+        values = {c.name: energies_j[c.name] for n, c in _CHANNELS.items() if run.get(n)}
+        samples.append(Sample(line, end_ns, values))
+        repeats[label] += 1
+        repeat = repeats[label] if names[label] > 1 else None
+        stretches.append(Stretch(RUNNING, label, repeat, start_ns, end_ns, inferences))
+    remarks = (
+        "processor and memory are kept as estimates: the file does not say how they were made",
+        "one row a run: its power over time is not known, and runs follow each other without a gap",
+        *(["gpu0 is all GPUs together"] if "gpu_energy" in table.header else []),
+        *table.left_out.remarks(),
+    )
+    return Log(NAME, tuple(channels), tuple(samples), table.last_line, remarks, tuple(stretches))
+
+
+def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:
+    """Label, line and figures of each run; of the rows of one run_id the last."""
+    found: dict[str, tuple[tuple[str, int], dict[str, float]]] = {}
+    for line, cells in table.lines:
+        row = dict(zip(table.header, cells, strict=True))
+        duration = number(row["duration"], most=_MOST_S)
+        if not duration:
+            table.left_out.add("no duration", line)
+            continue
+        run = {"duration": duration, **_energies(row, line, table)}
+        if len(run) == 1:
+            table.left_out.add("no energy", line)
+            continue
+        key = row.get("run_id") or str(line)
+        if key in found:
+            table.left_out.add("an earlier row of the same run", found.pop(key)[0][1])
+        found[key] = ((printable(row.get("project_name", "").strip()), line), run)
+    return list(found.values())
+
+
+def _energies(row: Mapping[str, str], line: int, table: Table) -> dict[str, float]:
+    """Energies above 0, kWh: 0 is what CodeCarbon writes where it measured nothing."""
+    found = {}
+    for name in _CHANNELS:
+        if name in row:
+            value = number(row[name], most=_MOST_KWH)
+            if value:
+                found[name] = value
+            else:
+                table.left_out.add(f"no {name} (0 is not a measurement)", line)
+    return found

@@ -1,0 +1,120 @@
+"""EnergiBridge's CSV (its 0.0.x releases of 2023 and later): cumulative joules or watts a row.
+
+`Time` is milliseconds since the epoch, taken as the row was read; `Delta` the milliseconds that
+reading took. Intel: `PACKAGE_ENERGY (J)` (early ones spell `PACAKGE`), `PP0`, `PP1`, `DRAM`; AMD:
+`CPU_ENERGY (J)`; Apple: `CPU_POWER (Watts)`, `SYSTEM_POWER (Watts)`; NVIDIA: `GPU0_POWER` in mW.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from recorders.source import Channel
+from wattui.analysis.importers.log import Log, Sample, UnreadableError
+from wattui.analysis.importers.stamps import in_order
+from wattui.analysis.importers.table import MOST, cells_of, column, not_kept, number, read_table
+
+NAME = "EnergiBridge"
+COLUMNS = "Delta, Time, PACKAGE_ENERGY (J) or CPU_ENERGY (J) or GPU0_POWER"
+
+_MS_NS = 1_000_000
+_COLUMNS = {
+    "PACKAGE_ENERGY (J)": Channel("package0", "J", in_total=True),
+    "PACAKGE_ENERGY (J)": Channel("package0", "J", in_total=True),
+    "CPU_ENERGY (J)": Channel("package0", "J", in_total=True),
+    "PP0_ENERGY (J)": Channel("core0", "J"),
+    "PP1_ENERGY (J)": Channel("uncore0", "J"),
+    "DRAM_ENERGY (J)": Channel("dram0", "J", in_total=True),
+    "CPU_POWER (Watts)": Channel("package0", "W", in_total=True),
+    "SYSTEM_POWER (Watts)": Channel("psys", "W"),
+}
+_GPU = re.compile(r"GPU(\d+)_(POWER|USAGE|MEMORY_USED|TEMPERATURE)(?: \(mWatts\))?")
+_GPU_KINDS = {
+    "POWER": ("", "W"),
+    "USAGE": ("_util", "pct"),
+    "MEMORY_USED": ("_mem", "MiB"),
+    "TEMPERATURE": ("_temp", "C"),
+}
+_USAGE = re.compile(r"CPU_USAGE_\d+")
+
+
+class _Kept(NamedTuple):
+    place: int
+    channel: Channel
+    factor: float
+
+
+def recognises(first: str) -> bool:
+    """By its first two columns."""
+    return [cell.strip() for cell in cells_of(first)][:2] == ["Delta", "Time"]
+
+
+def read(text: str) -> Log:
+    """Read EnergiBridge's log. Raises UnreadableError."""
+    table = read_table(text)
+    time = column(table.header, "Time", NAME)
+    kept = _kept(table.header)
+    usage = [place for place, name in enumerate(table.header) if _USAGE.fullmatch(name)]
+    samples = []
+    for line, cells in table.lines:
+        time_ms = number(cells[time])
+        if time_ms is None:
+            table.left_out.add("no time", line)
+            continue
+        values = {}
+        for place, channel, factor in kept:
+            value = number(cells[place], most=MOST.get(channel.unit, 1e9) / factor)
+            if value is not None:
+                values[channel.name] = value * factor
+            elif channel.is_energy:
+                table.left_out.add(f"no figure in {table.header[place]!r}", line)
+        shares = [share for p in usage if (share := number(cells[p])) is not None]
+        if shares and len(shares) == len(usage):
+            values["cpu_util"] = math.fsum(shares) / len(shares)
+        if values:
+            samples.append(Sample(line, round(time_ms) * _MS_NS, values))
+    ordered = in_order(samples, table.left_out)
+    channels = [*(each.channel for each in kept), *([Channel("cpu_util", "pct")] if usage else [])]
+    remarks = (
+        *_sockets(channels),
+        *_unkept(table.header, [0, time, *usage, *(each.place for each in kept)]),
+        *table.left_out.remarks(),
+    )
+    return Log(NAME, tuple(channels), tuple(ordered), table.last_line, remarks, utc=True)
+
+
+def _kept(header: Sequence[str]) -> list[_Kept]:
+    found: dict[str, _Kept] = {}
+    for place, name in enumerate(header):
+        factor = 1.0
+        channel = _COLUMNS.get(name)
+        if gpu := _GPU.fullmatch(name):
+            suffix, unit = _GPU_KINDS[gpu[2]]
+            channel = Channel(f"gpu{int(gpu[1])}{suffix}", unit, in_total=unit == "W")
+            factor = 1e-3 if unit == "W" else 1.0
+        if channel and channel.name not in found:
+            found[channel.name] = _Kept(place, channel, factor)
+    if not any(each.channel.is_energy for each in found.values()):
+        raise UnreadableError(f"line 1: a column of energy or power is missing ({COLUMNS})")
+    return list(found.values())
+
+
+def _unkept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
+    """A column for each core would be a long remark."""
+    once = [
+        re.sub(r"\d+", "N", name) if place not in kept else "" for place, name in enumerate(header)
+    ]
+    names = list(dict.fromkeys(name for name in once if name))
+    return not_kept(names, ())
+
+
+def _sockets(channels: Sequence[Channel]) -> list[str]:
+    if not any(channel.name == "package0" for channel in channels):
+        return []
+    said = ["energy of the socket of core 0: what other sockets drew is not in this log"]
+    if any(channel.unit == "J" for channel in channels):
+        said.append("where a counter falls, its range is not in the log: that step is missing")
+    return said

@@ -1,0 +1,180 @@
+"""Logs become a recording: phases are marked, and an idle log is put before that of the run.
+
+Phases are energy over time between their edges, as in every run file; power is integrated by the
+trapezoid. The published analysis of the ABR logs averages the rows of a window unweighted, which
+is the same where they are evenly spaced: its table comes out to the printed digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from recorders.phases import RUNNING
+from recorders.source import Channel
+from wattui.analysis.importers.abr import Window
+from wattui.analysis.importers.log import (
+    SECOND_NS,
+    Log,
+    Stretch,
+    UnreadableError,
+    plural,
+    printable,
+)
+from wattui.analysis.importers.stamps import DATED_NS, OTHER_RUN_NS, one_run, stamp_text
+
+# Starting and ending a logger disturbs an idle machine.
+TRIM_ROWS = 20
+# Logs of other times follow each other so closely.
+JOIN_NS = SECOND_NS
+# Phases begin with the log where it begins no later than this: stamps are cut to a second.
+LATE_NS = SECOND_NS
+ARMED_ROWS = 3
+IDLE, ARMED = "idle", "armed"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Logs in the order of the run file, each with the time on its clock at which it begins there,
+    and the nanoseconds since the recording's start at which that is."""
+
+    channels: tuple[Channel, ...]
+    logs: tuple[Log, ...]
+    starts_ns: tuple[int, ...]
+    remarks: tuple[str, ...]
+
+
+def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
+    """All of a log as one phase; a log with phases of its own stays as it is."""
+    if log.stretches:
+        return log
+    log = one_run(log)
+    first_ns, last_ns = log.samples[0].time_ns, log.samples[-1].time_ns
+    if first_ns == last_ns:
+        raise UnreadableError("all of its rows are of one moment: nothing lasts between them")
+    stretch = Stretch(phase, label, None, first_ns, last_ns, inferences)
+    remark = f"the log tells of no phases: all of it is taken as {phase}"
+    return replace(log, stretches=(stretch,), remarks=(*log.remarks, remark))
+
+
+def windowed(log: Log, window: Window) -> Log:
+    """A log with its running phase, and the pause before it as armed. Raises UnreadableError."""
+    start_ns, end_ns = window.start_ns, window.end_ns
+    log = one_run(log, start_ns, end_ns)
+    times_ns = [sample.time_ns for sample in log.samples]
+    n = window.inferences
+    said = [*window.remarks]
+    inside = sum(start_ns <= time_ns <= end_ns for time_ns in times_ns)
+    if not inside:
+        raise UnreadableError(
+            f"the window is empty: no row from {stamp_text(start_ns)} to {stamp_text(end_ns)}"
+        )
+    before = sum(time_ns < start_ns for time_ns in times_ns)
+    said.append(
+        f"outside of the window: {plural(before, 'row')} before it and "
+        f"{plural(len(times_ns) - before - inside, 'row')} after it are kept, not as running"
+    )
+    if not log.by_hand:
+        late_ns, early_ns = max(0, times_ns[0] - start_ns), max(0, end_ns - times_ns[-1])
+        start_ns, end_ns = start_ns + late_ns, end_ns - early_ns
+        if start_ns >= end_ns:
+            raise UnreadableError("the window is empty: it has one row of the log")
+        if late_ns or early_ns:
+            said.append(
+                f"the log begins {late_ns / SECOND_NS:g} s after the window and ends "
+                f"{early_ns / SECOND_NS:g} s before it: running is cut to the log"
+            )
+        if n is not None and max(late_ns, early_ns) > LATE_NS:
+            said.append(
+                f"{n} inferences are of the whole window: joules per inference are left out"
+            )
+            n = None
+    running = Stretch(RUNNING, window.label, None, start_ns, end_ns, n)
+    armed, remark = _armed(log, window)
+    stretches = (*([armed] if armed else []), running)
+    return replace(
+        log, stretches=stretches, remarks=(*log.remarks, *said, *([remark] if remark else []))
+    )
+
+
+def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
+    """The pause before the loop, where the log has rows from its first second to its last."""
+    if not window.pause_ns:
+        return None, ""
+    start_ns, pause_ns = window.start_ns, window.pause_ns
+    times_ns = [s.time_ns for s in log.samples if start_ns - pause_ns <= s.time_ns < start_ns]
+    told = f"the {pause_ns // SECOND_NS} s before start_time"
+    covered = (
+        len(times_ns) >= ARMED_ROWS
+        and times_ns[0] <= start_ns - pause_ns + SECOND_NS
+        and times_ns[-1] >= start_ns - SECOND_NS
+    )
+    if log.by_hand or not covered:
+        return None, f"no armed phase: the log has no rows all through {told}"
+    return (
+        Stretch(ARMED, window.label, None, times_ns[0], times_ns[-1]),
+        f"armed is {told}, in which the program waited with its model loaded "
+        f"({plural(len(times_ns), 'row')}); start_time is cut to a second, so the first of them "
+        "may be of the loading",
+    )
+
+
+def baseline(log: Log) -> Log:
+    """An idle log as the idle phase, without 20 rows at both ends. Raises UnreadableError."""
+    log = one_run(log)
+    kept = [
+        sample for sample in log.samples if TRIM_ROWS + 1 < sample.line <= log.last_line - TRIM_ROWS
+    ]
+    if len(kept) < 2 or kept[0].time_ns == kept[-1].time_ns:
+        raise UnreadableError(
+            f"too short for an idle baseline: the first and last {TRIM_ROWS} rows are left out"
+        )
+    first_ns, last_ns = kept[0].time_ns, kept[-1].time_ns
+    stretch = Stretch(IDLE, "", None, first_ns, last_ns)
+    edges = (
+        f"left out, as disturbed by the logger: the first and last {TRIM_ROWS} rows, "
+        f"{plural(len(log.samples) - len(kept), 'reading')} in them"
+    )
+    when = (f"begun {stamp_text(first_ns)}",) if first_ns > DATED_NS else ()
+    remarks = tuple(f"idle log: {said}" for said in (*when, *log.remarks, edges))
+    return replace(log, samples=tuple(kept), stretches=(stretch,), remarks=remarks)
+
+
+def joined(logs: Sequence[Log]) -> Recording:
+    """Logs one after the other on one axis of time, a second apart, whenever they were made."""
+    channels = {channel.name: channel for log in logs for channel in log.channels}
+    starts_ns: list[int] = []
+    at_ns = 0
+    for log in logs:
+        starts_ns.append(at_ns)
+        first_ns, last_ns = _first_ns(log), _last_ns(log)
+        at_ns += last_ns - first_ns + JOIN_NS
+    remarks = [remark for log in logs for remark in log.remarks]
+    if len(logs) > 1:
+        remarks.append("logs of other times follow each other, a second apart")
+        remarks += _distant(logs[0], logs[1])
+    return Recording(
+        tuple(channels.values()),
+        tuple(logs),
+        tuple(starts_ns),
+        tuple(dict.fromkeys(map(printable, remarks))),
+    )
+
+
+def _distant(idle: Log, run: Log) -> list[str]:
+    """A remark on an idle log of another time of day: the idle level of a machine moves."""
+    apart_ns = _first_ns(run) - _last_ns(idle)
+    dated = _first_ns(idle) > DATED_NS and idle.utc == run.utc
+    if not dated or idle.stretches[0].phase != IDLE or abs(apart_ns) < OTHER_RUN_NS:
+        return []
+    when = "before" if apart_ns > 0 else "after"
+    hours = abs(apart_ns) / OTHER_RUN_NS
+    return [f"the idle log is of {hours:.1f} h {when} the run: the idle level may have moved"]
+
+
+def _first_ns(log: Log) -> int:
+    return min([log.samples[0].time_ns, *(stretch.start_ns for stretch in log.stretches)])
+
+
+def _last_ns(log: Log) -> int:
+    return max([log.samples[-1].time_ns, *(stretch.end_ns for stretch in log.stretches)])

@@ -1,0 +1,174 @@
+"""A recording of imported logs as the lines of a run file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from recorders.by_hand import HandReading
+from recorders.meter import Meter
+from recorders.reduction import BEGIN, END, GAP, METER, NOTE
+from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
+from recorders.source import Reading
+from recorders.summary import INTEGRATED_NOTE, UPDATE_NOTE
+from wattui.analysis.importers.joining import Recording
+from wattui.analysis.importers.log import SECOND_NS, Log, Stretch
+
+# A pause of so many usual intervals, and of a second at least, is a gap.
+GAP_INTERVALS = 5
+
+
+@dataclass(slots=True)
+class _Moment:
+    """What happens at one time of a log."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    by_hand: list[HandReading] = field(default_factory=list)
+    begins: list[Stretch] = field(default_factory=list)
+    ends: list[Stretch] = field(default_factory=list)
+
+
+class RunText:
+    """Makes the text of a run file of a recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._layout = Layout(recording.channels)
+        self._meters = {c.name: Meter(c, self._layout) for c in recording.channels}
+        self._manual = {c.name for c in recording.channels if c.origin == "manual"}
+        self._integrated = [
+            channel.name
+            for channel in self._layout.channels
+            if channel.unit == "W" and channel.name not in self._manual
+        ]
+        self._utc_text = UtcText()
+        self._count: int | None = None
+        self._where = where_text("", "", None)
+        self.update_periods_s = _periods_s(
+            recording.logs, {c.name for c in recording.channels if c.is_energy} - self._manual
+        )
+
+    @property
+    def header(self) -> str:
+        """The header line."""
+        return self._layout.header
+
+    def lines(self) -> Iterator[str]:
+        """Every line after the header."""
+        yield from self._notes()
+        for log, start_ns in zip(self._recording.logs, self._recording.starts_ns, strict=True):
+            for meter in self._meters.values():
+                if meter.counter:
+                    meter.counter.forget()
+            yield from self._log(log, start_ns)
+
+    def _notes(self) -> Iterator[str]:
+        texts = [INTEGRATED_NOTE.removeprefix(NOTE) + name for name in self._integrated]
+        if periods := " ".join(f"{k}={v:.6f}" for k, v in self.update_periods_s.items()):
+            texts.append(UPDATE_NOTE.removeprefix(NOTE) + periods)
+        texts += [f"import {remark}" for remark in self._recording.remarks]
+        for text in texts:
+            yield self._line(Row(0, NOTE + text, None, self._layout.width), "")
+
+    def _log(self, log: Log, start_ns: int) -> Iterator[str]:
+        moments = _moments(log, self._manual)
+        origin_ns = min(moments)
+        gaps = _gaps(log, self._integrated, self.update_periods_s)
+        for time_ns, moment in sorted(moments.items()):
+            at_ns = start_ns + time_ns - origin_ns
+            utc = self._utc_text(time_ns) if log.utc else ""
+            yield from self._moment(at_ns, utc, moment, gaps.get(time_ns, ()))
+
+    def _moment(self, at_ns: int, utc: str, moment: _Moment, gaps: Sequence[str]) -> Iterator[str]:
+        row = Row(at_ns, "", None, self._layout.width)
+        happened = [f"{GAP}{name}" for name in gaps]
+        for name, value in moment.values.items():
+            meter = self._meters[name]
+            if event := meter.take(Reading(0, at_ns, value), row):
+                happened.append(f"{event}:{name}")
+        self._layout.finish(row)
+        hand_first = bool(moment.ends)
+        if hand_first:
+            yield from self._hand_lines(at_ns, utc, moment)
+        for stretch in moment.ends:
+            self._add(stretch.inferences)
+            yield self._event(row, utc, END, stretch)
+            self._where = where_text("", "", None)
+        for stretch in moment.begins:
+            if stretch.inferences is not None and self._count is None:
+                self._count = 0
+            self._where = where_text(stretch.phase, stretch.label, stretch.repeat)
+            yield self._event(row, utc, BEGIN, stretch)
+        if not hand_first:
+            yield from self._hand_lines(at_ns, utc, moment)
+        if moment.values and not (moment.begins or moment.ends):
+            yield self._line(row, utc)
+        for event in happened:
+            yield self._line(Row(at_ns, event, None, self._layout.width), utc)
+
+    def _hand_lines(self, at_ns: int, utc: str, moment: _Moment) -> Iterator[str]:
+        for reading in moment.by_hand:
+            row = Row(at_ns, reading.note, None, self._layout.width)
+            row.set_by_hand(self._layout.place[reading.channel], reading.power_w)
+            yield self._line(row, utc)
+
+    def _event(self, row: Row, utc: str, event: str, stretch: Stretch) -> str:
+        known = stretch.inferences is not None
+        row.event, row.count = event, self._count if known else None
+        return self._line(row, utc)
+
+    def _add(self, inferences: int | None) -> None:
+        if inferences is not None:
+            self._count = (self._count or 0) + inferences
+
+    def _line(self, row: Row, utc: str) -> str:
+        count = "" if row.count is None else row.count
+        cells = ",".join(row.cells)
+        return f"{time_text(row.time_ns)},{utc},{self._where},{quote(row.event)},{count},{cells}\n"
+
+
+def _moments(log: Log, manual: set[str]) -> dict[int, _Moment]:
+    """What happens in a log, by its time."""
+    found: dict[int, _Moment] = {}
+    for sample in log.samples:
+        moment = found.setdefault(sample.time_ns, _Moment())
+        for name, value in sample.values.items():
+            if name in manual:
+                moment.by_hand.append(HandReading(name.removeprefix(METER), value))
+            else:
+                moment.values[name] = value
+    for stretch in log.stretches:
+        found.setdefault(stretch.start_ns, _Moment()).begins.append(stretch)
+        found.setdefault(stretch.end_ns, _Moment()).ends.append(stretch)
+    return found
+
+
+def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:
+    """The usual time between two readings of each channel of energy or power, seconds."""
+    found = {}
+    for name in sorted(channels):
+        steps_ns = [
+            after - before for log in logs for before, after in pairwise(_times_ns(log, name))
+        ]
+        if any(steps_ns):
+            found[name] = median(steps_ns) / SECOND_NS
+    return found
+
+
+def _gaps(
+    log: Log, channels: Sequence[str], periods_s: Mapping[str, float]
+) -> dict[int, list[str]]:
+    """Channels that were not read for long before a time."""
+    found: dict[int, list[str]] = {}
+    for name in channels:
+        most_ns = SECOND_NS * max(1.0, GAP_INTERVALS * periods_s.get(name, 0.0))
+        for before, after in pairwise(_times_ns(log, name)):
+            if after - before > most_ns:
+                found.setdefault(after, []).append(name)
+    return found
+
+
+def _times_ns(log: Log, channel: str) -> list[int]:
+    return [sample.time_ns for sample in log.samples if channel in sample.values]

@@ -1,0 +1,102 @@
+"""s-tui's CSV: of 2018 (one `Cur Power`) and of today (`Power:package-0`, `Power:dram,Pkg0`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from recorders.source import Channel
+from wattui.analysis.importers.log import Log, Sample, UnreadableError
+from wattui.analysis.importers.stamps import in_order, stamp_ns
+from wattui.analysis.importers.table import MOST, cells_of, column, not_kept, number, read_table
+
+NAME = "s-tui"
+COLUMNS = "Time, Cur Power, or Time, Power:package-0"
+
+_SOURCES = ("Frequency:", "Util:", "Temp:", "Power:", "Fan:")
+_DOMAIN = re.compile(r"Power:(core|uncore|dram|psys),Pkg(\d+)")
+_PACKAGE = re.compile(r"Power:(?:package-|Esocket)(\d+)(?:,Pkg\d+)?")
+_OLD = {
+    "Cur Power": Channel("package0", "W", in_total=True),
+    "Cur Freq": Channel("cpu_freq", "MHz"),
+    "Utilization": Channel("cpu_util", "pct"),
+    "Cur Temp": Channel("cpu_temp", "C"),
+}
+# As in the run files of a recorder.
+_ORDER = {"cpu_util": 1, "cpu_freq": 2, "cpu_temp": 3}
+_UNITS = {"W": "W", "MHz": "MHz", "pct": "%", "C": "C"}
+
+
+def recognises(first: str) -> bool:
+    """By the names that s-tui gives its columns."""
+    header = [cell.strip() for cell in cells_of(first)]
+    old = {"Top Freq", *_OLD} & set(header)
+    return header[0] == "Time" and bool(old or [n for n in header if n.startswith(_SOURCES)])
+
+
+def read(text: str) -> Log:
+    """Read s-tui's log. Its power is the mean since the row before, its stamps whole seconds.
+
+    Raises UnreadableError.
+    """
+    table = read_table(text)
+    kept = _kept(table.header)
+    time = column(table.header, "Time", NAME)
+    samples = []
+    for line, cells in table.lines:
+        time_ns = stamp_ns(cells[time])
+        if time_ns is None:
+            table.left_out.add("no time", line)
+            continue
+        values = {}
+        for place, channel in kept:
+            value = number(cells[place], _UNITS[channel.unit], MOST.get(channel.unit, 1e6))
+            if value is not None:
+                values[channel.name] = value
+            elif channel.is_energy:
+                table.left_out.add(f"no figure in {table.header[place]!r}", line)
+        if values:
+            samples.append(Sample(line, time_ns, values))
+    ordered = in_order(samples, table.left_out)
+    channels = tuple(channel for _, channel in kept)
+    remarks = (
+        *_sockets(channels),
+        *not_kept(table.header, [time, *(place for place, _ in kept)]),
+        *table.left_out.remarks(),
+    )
+    return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread="second")
+
+
+def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:
+    """The columns that have a place in a run file."""
+    found: dict[str, tuple[int, Channel]] = {}
+    for place, name in enumerate(header):
+        channel = _OLD.get(name) or _channel(name)
+        if channel and channel.name not in found:
+            found[channel.name] = (place, channel)
+    if not any(channel.is_energy for _, channel in found.values()):
+        raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
+    return sorted(found.values(), key=lambda kept: _ORDER.get(kept[1].name, 0))
+
+
+def _channel(name: str) -> Channel | None:
+    """What a column of today's s-tui is in a run file."""
+    if package := _PACKAGE.fullmatch(name):
+        return Channel(f"package{package[1]}", "W", in_total=True)
+    if domain := _DOMAIN.fullmatch(name):
+        number_text = "" if domain[1] == "psys" else domain[2]
+        return Channel(f"{domain[1]}{number_text}", "W", in_total=domain[1] == "dram")
+    gauges = {"Util:Avg": ("cpu_util", "pct"), "Frequency:Avg": ("cpu_freq", "MHz")}
+    if name in gauges:
+        return Channel(*gauges[name])
+    return Channel("cpu_temp", "C") if name.startswith("Temp:Package id 0") else None
+
+
+def _sockets(channels: Sequence[Channel]) -> list[str]:
+    names = [channel.name for channel in channels]
+    said = []
+    if sum(name.startswith("package") for name in names) == 1:
+        said.append("power of one socket: what other sockets drew is not in this log")
+    if not any(name.startswith("dram") for name in names):
+        said.append("no DRAM power in this log")
+    return said

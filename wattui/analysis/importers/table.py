@@ -1,0 +1,101 @@
+"""The text of a log as rows and numbers; what cannot be used is told, with its line."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from wattui.analysis.importers.log import LeftOut, UnreadableError
+
+# What an instrument for computers can show; beyond it a figure is damaged.
+MOST = {"W": 1e6, "J": 1e12}
+_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
+
+
+class Line(NamedTuple):
+    """A row of cells and the line of the file it is on."""
+
+    line: int
+    cells: list[str]
+
+
+@dataclass(slots=True)
+class Table:
+    """A CSV file: rows of the header's width, and what was left out."""
+
+    header: list[str]
+    lines: list[Line]
+    last_line: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
+def read_table(text: str, whole_lines: bool = True) -> Table:
+    """Read CSV with one header row; rows of another width are left out.
+
+    `whole_lines`: a last line without a line end was cut short, and is left out: half a number is
+    a wrong number. Raises UnreadableError where there is no row, or where other columns begin.
+    """
+    lines = text.splitlines()
+    header = [cell.strip() for cell in cells_of(lines[0])] if lines else []
+    table = Table(header, [])
+    cut = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        cells = cells_of(line)
+        if [cell.strip() for cell in cells] == header:
+            table.left_out.add("the header once more (the log was appended to)", number)
+            continue
+        if cells[0].strip() == header[0]:
+            raise UnreadableError(f"line {number}: other columns begin here: split the file there")
+        table.last_line = number
+        if number == cut:
+            table.left_out.add("the last line is cut short", number)
+        elif len(cells) != len(header):
+            table.left_out.add(f"not {len(header)} columns", number)
+        else:
+            table.lines.append(Line(number, cells))
+    if not table.last_line:
+        raise UnreadableError("it has a header and no rows")
+    return table
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of one line; a quote that is never closed does not swallow the lines after it."""
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line]), [""])
+    except csv.Error:
+        return line.split(",")
+
+
+def number(text: str, unit: str = "", most: float = 1e15) -> float | None:
+    """A figure from 0 up to `most`, with this unit or none; None where it is not one."""
+    found = _NUMBER.fullmatch(text)
+    if not found or (found[2] or unit) != unit:
+        return None
+    value = float(found[1])
+    return value if math.isfinite(value) and 0 <= value <= most else None
+
+
+def power_w(text: str) -> float | None:
+    """Watts, with or without the unit."""
+    return number(text, "W", MOST["W"])
+
+
+def column(header: Sequence[str], name: str, tool: str) -> int:
+    """The place of a column. Raises UnreadableError where it is missing."""
+    if name not in header:
+        raise UnreadableError(f"line 1: {tool}'s column {name!r} is missing")
+    return list(header).index(name)
+
+
+def not_kept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
+    """A remark on the columns that have no place in a run file."""
+    names = [name for place, name in enumerate(header) if place not in kept]
+    return (f"columns not kept: {', '.join(names)}",) if names else ()

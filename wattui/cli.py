@@ -110,7 +110,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog="wattui",
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
-        "       wattui summary FILE | import LOG | doctor | mark PHASE",
+        "       wattui summary RUN | import LOG | export RUN FILE | doctor | mark PHASE",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -314,11 +314,24 @@ def _import(options: argparse.Namespace) -> int:
     return import_command.main(options)
 
 
+def _export_parser() -> argparse.ArgumentParser:
+    from wattui import export_command
+
+    return export_command.parser()
+
+
+def _export(options: argparse.Namespace) -> int:
+    from wattui import export_command
+
+    return export_command.main(options)
+
+
 _SUBCOMMANDS = {
     "summary": (_summary_parser, _summary),
     "doctor": (_doctor_parser, _doctor),
     "mark": (_mark_parser, _mark),
     "import": (_import_parser, _import),
+    "export": (_export_parser, _export),
 }
 
 

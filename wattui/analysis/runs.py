@@ -51,6 +51,14 @@ def reduce_csv(path: Path) -> Reduction:
     return reduction
 
 
+def write_parquet(path: Path, out: Path) -> None:
+    """Write the rows of a run file as Parquet: texts, whole numbers, and doubles.
+
+    Raises NotARunFileError, or OSError where one of the two cannot be opened.
+    """
+    _whole_lines(path, _scan(path, _header(path))).sink_parquet(out)
+
+
 _SECOND = pl.col("time_s").floor().alias("second")
 
 

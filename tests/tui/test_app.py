@@ -326,3 +326,18 @@ async def test_q_ends_the_program() -> None:
     assert app.return_code == 0
     app.close_session()
     assert session.finished
+
+
+async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list[Config]) -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        other = FakeSession()
+        other.columns = ["gpu0_J", "gpu0_W"]
+        cells = {"cells": ["1.0", "250.0"]}
+        app._replace_stream(other)  # type: ignore[arg-type]
+        other.coming = [row(n / 10, 30.0) | cells for n in range(20)]
+        app._tick()
+        await settle(pilot)
+        assert "250 W" in screen(app)
+    assert session.finished

@@ -266,7 +266,7 @@ class Dashboard(App[int]):
         self.stream.finish()
         self._mark = None
         self.main.follow(stream)
-        self.call_later(self.main.refollow, stream)
+        self.call_later(self.main.relay)
         self.call_later(self._hurry)
 
     def _finish(self, **about: object) -> None:

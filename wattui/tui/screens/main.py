@@ -161,11 +161,7 @@ class MainScreen(Screen[None]):
         self._span_from_s: float | None = None
         self._summary_due_s = 0.0
         self._sampling: dict[str, Any] | None = None
-
-    async def refollow(self, stream: Stream) -> None:
-        """Show another stream in the place of this one."""
-        self.follow(stream)
-        await self.relay()
+        self._is_laid_out = False
 
     async def relay(self) -> None:
         """Lay everything out anew, and draw it."""
@@ -178,8 +174,8 @@ class MainScreen(Screen[None]):
             self.live.take(message)
 
     def redraw(self) -> None:
-        """Draw what is known now."""
-        if not self.is_mounted:
+        """Draw what is known now, unless the graphs are still those of another stream."""
+        if not self.is_mounted or not self._is_laid_out:
             return
         status = self.query_one(StatusLine)
         status.show(self.stream, self.live, self.view, self.palette, self._sampling)
@@ -237,6 +233,7 @@ class MainScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """Graphs in their rows, and what stands around them."""
+        self._is_laid_out = True
         charts = list(self.query(Chart))
         self.query_one("#graphs").styles.grid_size_columns = 1 if len(charts) < 2 else 2
         for place, chart in enumerate(charts):

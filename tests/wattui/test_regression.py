@@ -1,0 +1,281 @@
+"""Lines, what they leave open, what they predict, and where one line does not do."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from wattui.analysis.breakpoint import LEAST_POINTS, compare_lines
+from wattui.analysis.left_out import leave_one_out, left_out
+from wattui.analysis.published import published
+from wattui.analysis.regression import (
+    WEIGHTS,
+    NoLineError,
+    Weights,
+    fit_line,
+    relative_residuals,
+)
+
+PIXELS = published("deepmeter")["individual"][0]["pixels"]
+CONV1 = published("deepmeter")["individual"][0]["mj_per_image"]
+ELEMENTS = published("deepmeter")["individual"][1]["elements"]
+LINEAR1 = published("deepmeter")["individual"][1]["mj_per_image"]
+PUBLISHED = {row["layer"]: row for row in published("deepmeter")["fits"]}
+
+XS = st.lists(st.integers(1, 10_000).map(float), min_size=3, max_size=12, unique=True)
+FACTOR = st.floats(1e-3, 1e3)
+POINTS = st.lists(
+    st.tuples(st.integers(1, 1000).map(float), st.floats(0.1, 1000)),
+    min_size=4,
+    max_size=12,
+    unique_by=lambda point: point[0],
+)
+KIND = st.sampled_from(WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("layer", "xs", "ys"), [("conv1", PIXELS, CONV1), ("linear1", ELEMENTS, LINEAR1)]
+)
+def test_the_published_fits_come_out_of_the_published_rows(
+    layer: str, xs: list[float], ys: list[float]
+) -> None:
+    line, wanted = fit_line(xs, ys), PUBLISHED[layer]
+    assert round(line.intercept, 2) == wanted["intercept_mj"]
+    assert f"{line.slope:.2e}" == f"{wanted['slope_mj_per_pixel']:.2e}"
+    assert line.r2 is not None
+    assert round(line.r2, 4) == wanted["r2"]
+
+
+def test_the_good_r2_of_conv1_hides_a_residual_of_45_per_cent_at_32_by_32() -> None:
+    line = fit_line(PIXELS, CONV1)
+    first = relative_residuals(line, PIXELS, CONV1)[0]
+    assert first is not None
+    # 45.5 %, told as 45.
+    assert math.floor(100 * first) == published("deepmeter")["conv1_residual_at_32x32_pct"] == 45
+    assert line.intercept > CONV1[0]
+
+
+def test_a_relative_fit_brings_that_residual_down() -> None:
+    residuals = relative_residuals(fit_line(PIXELS, CONV1, "relative"), PIXELS, CONV1)
+    assert max(abs(r) for r in residuals if r is not None) < 0.2
+
+
+def test_errors_of_a_line_worked_out_by_hand() -> None:
+    # x 1…4, y 1, 3, 2, 4: mean 2.5 and 2.5, Sxx 5, Sxy 4, residual squares 1.8, s² = 0.9.
+    line = fit_line([1, 2, 3, 4], [1, 3, 2, 4])
+    assert (line.slope, line.intercept) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert line.r2 == pytest.approx(0.64)
+    assert line.slope_error == pytest.approx((0.9 / 5) ** 0.5)
+    assert line.intercept_error == pytest.approx((0.9 * (1 / 4 + 2.5**2 / 5)) ** 0.5)
+    # t with 2 degrees of freedom is 4.303; at x = 5: 1 + 1/4 + 2.5²/5 = 2.5.
+    assert line.plus_minus(5) == pytest.approx(4.303 * (0.9 * 2.5) ** 0.5)
+
+
+def test_a_relative_line_worked_out_by_hand() -> None:
+    # Weights 1, 1/4, 1/16 at x 0, 1, 2 with y 1, 2, 4: the normal equations are
+    # 21/16 a + 6/16 b = 7/4 and 6/16 a + 8/16 b = 1.
+    line = fit_line([0, 1, 2], [1, 2, 4], "relative")
+    determinant = 21 * 8 - 6 * 6
+    assert line.intercept == pytest.approx((28 * 8 - 6 * 16) / determinant)
+    assert line.slope == pytest.approx((21 * 16 - 6 * 28) / determinant)
+
+
+@given(XS, st.floats(-100, 100), st.floats(0.01, 10), KIND)
+def test_exact_lines_are_recovered(
+    xs: list[float], intercept: float, slope: float, weights: Weights
+) -> None:
+    ys = [intercept + slope * x for x in xs]
+    assume(weights == "ordinary" or min(ys) > 0.01)
+    line = fit_line(xs, ys, weights)
+    size = max(map(abs, ys))
+    assert line.slope == pytest.approx(slope, rel=1e-6)
+    assert line.intercept == pytest.approx(intercept, abs=1e-6 * size)
+    errors = leave_one_out(xs, ys, "ordinary")
+    assert errors is None or min(ys) < 1e-3 * size or errors.mean < 1e-4
+
+
+@given(POINTS, FACTOR, FACTOR, KIND)
+def test_other_units_of_x_and_y_scale_the_line_and_change_no_relative_error(
+    points: list[tuple[float, float]], a: float, b: float, weights: Weights
+) -> None:
+    xs, ys = zip(*points, strict=True)
+    scaled_xs, scaled_ys = [a * x for x in xs], [b * y for y in ys]
+    line, scaled = fit_line(xs, ys, weights), fit_line(scaled_xs, scaled_ys, weights)
+    size = max(ys)
+    assert scaled.intercept == pytest.approx(b * line.intercept, abs=1e-7 * b * size)
+    assert a * scaled.slope == pytest.approx(b * line.slope, abs=1e-7 * b * size)
+    assert line.slope_error is not None
+    assert scaled.slope_error is not None
+    assert a * scaled.slope_error == pytest.approx(b * line.slope_error, rel=1e-5, abs=1e-7 * b)
+    before, after = leave_one_out(xs, ys, weights), leave_one_out(scaled_xs, scaled_ys, weights)
+    assert before is not None
+    assert after is not None
+    assert after.mean == pytest.approx(before.mean, rel=1e-5, abs=1e-6)
+
+
+@given(POINTS, st.randoms(use_true_random=False), KIND)
+def test_the_order_of_the_points_does_not_matter(
+    points: list[tuple[float, float]], shuffler: random.Random, weights: Weights
+) -> None:
+    xs, ys = zip(*points, strict=True)
+    shuffled = list(points)
+    shuffler.shuffle(shuffled)
+    other_xs, other_ys = zip(*shuffled, strict=True)
+    assert fit_line(xs, ys, weights) == fit_line(other_xs, other_ys, weights)
+
+
+@given(POINTS, KIND)
+def test_no_other_line_leaves_less_over(
+    points: list[tuple[float, float]], weights: Weights
+) -> None:
+    xs, ys = zip(*points, strict=True)
+    line = fit_line(xs, ys, weights)
+
+    def left(intercept: float, slope: float) -> float:
+        ws = [1.0 if weights == "ordinary" else 1 / y**2 for y in ys]
+        return sum(w * (y - intercept - slope * x) ** 2 for x, y, w in zip(xs, ys, ws, strict=True))
+
+    best = left(line.intercept, line.slope)
+    step, turn = 0.01 * max(ys), 0.01 * max(ys) / max(xs)
+    for intercept, slope in ((step, 0), (-step, 0), (0, turn), (0, -turn)):
+        assert left(line.intercept + intercept, line.slope + slope) >= best * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("xs", "ys", "said"),
+    [
+        ([], [], "there are none"),
+        ([1], [2], "there is one"),
+        ([5, 5, 5], [1, 2, 3], "all 3 points have 5"),
+        ([1, 2, float("nan")], [1, 2, 3], "not a number"),
+        ([1, 2, 3], [1, 2, float("inf")], "not a number"),
+        ([1e200, 2e200, 3e200], [1, 2, 3], "too large"),
+    ],
+)
+def test_what_gives_no_line_is_refused_in_words(
+    xs: list[float], ys: list[float], said: str
+) -> None:
+    with pytest.raises(NoLineError, match=said):
+        fit_line(xs, ys)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.2])
+def test_a_relative_fit_refuses_what_is_not_above_zero_where_an_ordinary_one_does_not(
+    value: float,
+) -> None:
+    xs, ys = [1, 2, 3, 4], [value, 1.0, 2.0, 3.0]
+    with pytest.raises(NoLineError, match="above zero"):
+        fit_line(xs, ys, "relative")
+    assert relative_residuals(fit_line(xs, ys), xs, ys)[0] is None
+
+
+def test_two_points_have_a_line_and_no_error() -> None:
+    line = fit_line([1, 3], [2, 6])
+    assert (line.intercept, line.slope) == (pytest.approx(0, abs=1e-12), pytest.approx(2))
+    assert (line.slope_error, line.intercept_error, line.r2, line.plus_minus(5)) == (None,) * 4
+    assert leave_one_out([1, 3], [2, 6], "ordinary") is None
+
+
+@given(POINTS, KIND)
+def test_leaving_one_out_is_fitting_the_others(
+    points: list[tuple[float, float]], weights: Weights
+) -> None:
+    xs, ys = zip(*points, strict=True)
+    found = leave_one_out(xs, ys, weights)
+    assert found is not None
+    # The closed form: the residual over one less the point's leverage.
+    line = fit_line(xs, ys, weights)
+    for x, y, error in zip(xs, ys, found.errors, strict=True):
+        w = 1.0 if weights == "ordinary" else 1 / y**2
+        leverage = w * (1 / line.weight + (x - line.mean_x) ** 2 / line.spread_x)
+        assume(leverage < 0.999)
+        residual = (line.at(x) - y) / (1 - leverage)
+        assert error == pytest.approx(residual / y, rel=1e-4, abs=1e-6 * max(ys) / y)
+
+
+def test_a_network_that_is_left_out_is_predicted_by_the_others_and_counts_once() -> None:
+    xs, ys = [1, 2, 3, 10, 20, 30, 40], [1, 2, 3, 20, 40, 60, 80]
+    found = left_out(xs, ys, "ordinary", ["a"] * 3 + ["b"] * 4)
+    assert found is not None
+    assert found.groups == ("a", "b")
+    assert found.errors == pytest.approx((1, 1, 1, -0.5, -0.5, -0.5, -0.5))
+    assert found.mean == pytest.approx(0.75)
+    assert found.sd == pytest.approx(0.25 * 2**0.5)
+
+
+def test_a_group_without_which_there_is_no_line_is_not_predicted() -> None:
+    found = left_out([1, 2, 5, 5], [1, 2, 5, 6], "ordinary", ["a", "a", "b", "b"])
+    assert found is not None
+    assert found.groups == ("b",)
+    assert found.errors[:2] == (None, None)
+
+
+def flat_then_linear(
+    bend: float, count: int = 20, noise: float = 0.0
+) -> tuple[list[float], list[float]]:
+    made = random.Random(1)
+    xs = [float(k * k) for k in range(1, count + 1)]
+    return xs, [(10 + max(0.0, x - bend)) * (1 + noise * made.gauss(0, 1)) for x in xs]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_curve_that_is_flat_and_then_linear_finds_its_bend(
+    weights: Weights, noise: float
+) -> None:
+    found = compare_lines(*flat_then_linear(90, noise=noise), weights)
+    assert found is not None
+    assert found.taken
+    assert found.last_x <= 90 <= found.first_x
+    assert found.at == pytest.approx(90, rel=0.08)
+    assert found.left.slope == pytest.approx(0, abs=0.02)
+    assert found.right.slope == pytest.approx(1, rel=0.02)
+
+
+def test_a_step_is_found_between_its_points_with_its_height() -> None:
+    xs = [float(x) for x in range(1, 13)]
+    found = compare_lines(xs, [2 * x + (30 if x > 6 else 0) for x in xs], "ordinary")
+    assert found is not None
+    assert found.taken
+    assert (found.last_x, found.first_x, found.at) == (6, 7, 6.5)
+    assert found.jump == pytest.approx(30)
+
+
+def test_a_noisy_line_stays_one_line() -> None:
+    made = random.Random(7)
+    xs = [float(x) for x in range(1, 21)]
+    taken = 0
+    for _ in range(100):
+        found = compare_lines(xs, [5 + 2 * x + made.gauss(0, 1) for x in xs], "ordinary")
+        assert found is not None
+        taken += found.taken
+    assert taken <= 2
+
+
+@given(st.integers(LEAST_POINTS, 20), st.floats(0, 100), st.floats(0.1, 10), KIND)
+def test_an_exact_line_is_never_two(
+    count: int, intercept: float, slope: float, weights: Weights
+) -> None:
+    xs = [float(x) for x in range(1, count + 1)]
+    found = compare_lines(xs, [intercept + slope * x for x in xs], weights)
+    assert found is not None
+    assert not found.taken
+
+
+@pytest.mark.parametrize("xs", [[1, 2, 3, 4, 5, 6, 7], [1, 1, 1, 1, 1, 2, 2, 2, 2]])
+def test_too_few_points_or_places_cannot_tell_two_lines(xs: Sequence[float]) -> None:
+    assert compare_lines(xs, [x + place for place, x in enumerate(xs)], "ordinary") is None
+
+
+def test_points_of_one_size_stay_on_one_side() -> None:
+    xs = [1.0, 2, 3, 4, 4, 4, 5, 6, 7, 8]
+    found = compare_lines(xs, [1.0, 1, 1, 1, 5, 9, 20, 21, 22, 23], "ordinary")
+    assert found is not None
+    assert found.last_x < found.first_x
+    assert all(not (a == b == found.first_x == found.last_x) for a, b in pairwise(xs))

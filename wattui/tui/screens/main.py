@@ -164,9 +164,9 @@ class MainScreen(Screen[None]):
         self._is_laid_out = False
 
     async def relay(self) -> None:
-        """Lay everything out anew, and draw it."""
+        """Lay everything out anew, and draw it when it has its size."""
         await self._lay_out(self.app.size)
-        self.redraw()
+        self.call_after_refresh(self.redraw)
 
     def take(self, messages: Iterable[Message]) -> None:
         """Take what has come."""

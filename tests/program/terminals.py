@@ -157,6 +157,10 @@ class Tmux:
             raise
         return self.screen()
 
+    def until_gone(self, text: str, bound_s: float = 15.0) -> None:
+        """Wait until a text is no longer on the screen."""
+        until(lambda: text not in self.screen(), f"no {text!r}", bound_s)
+
     def kill_session(self) -> None:
         self._tmux("kill-session")
 

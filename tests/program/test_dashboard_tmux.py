@@ -77,7 +77,7 @@ def test_a_command_is_launched_by_keys_from_the_menu_to_joules_per_inference(pla
         tmux.press("Escape")
         tmux.until_shown("Idle/Run")
         tmux.press("q")
-        tmux.until_shown("> cd ")
+        tmux.until_gone("Idle/Run")
     (path,) = place.path.glob("*-2*.csv")
     rows = read_rows(path)
     assert [edge for edge in edges(rows) if edge[0] == "begin"] == [
@@ -119,7 +119,7 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         tmux.press("Escape")
         tmux.until_shown("Idle/Run")
         tmux.press("q")
-        tmux.until_shown("> cd ")
+        tmux.until_gone("Idle/Run")
     (path,) = place.path.glob("wattui-*.csv")
     rows = read_rows(path)
     assert [edge[:2] for edge in edges(rows)] == [
@@ -204,4 +204,4 @@ def test_a_recording_is_played_back(place: Place) -> None:
         assert "10 inferences" in screen
         assert "J/inference" in screen
         tmux.press("q")
-        tmux.until_shown("> cd ")
+        tmux.until_gone("Idle/Run")

@@ -7,7 +7,8 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from wattui import __version__
@@ -23,6 +24,8 @@ examples:
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
   wattui summary run.csv
+  wattui fit kws.csv lenet.csv alexnet.csv --against macs --json fit.json
+  wattui predict resnet50 --fit fit.json
   wattui import gpu.csv --out run.csv --inferences 10000
   wattui doctor
 
@@ -110,7 +113,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog="wattui",
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
-        "       wattui summary RUN | import LOG | export RUN FILE | doctor | mark PHASE",
+        "       wattui summary | fit | predict | import | export | doctor | mark",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -302,36 +305,28 @@ def _mark(options: argparse.Namespace) -> int:
     return 0
 
 
-def _import_parser() -> argparse.ArgumentParser:
-    from wattui import import_command
+def _later(name: str) -> tuple[Callable[[], argparse.ArgumentParser], Callable[..., int]]:
+    """The parser and the work of a subcommand in a module of its own, imported when asked for."""
 
-    return import_command.parser()
+    def parser() -> argparse.ArgumentParser:
+        found: argparse.ArgumentParser = import_module(f"wattui.{name}_command").parser()
+        return found
 
+    def work(options: argparse.Namespace) -> int:
+        status: int = import_module(f"wattui.{name}_command").main(options)
+        return status
 
-def _import(options: argparse.Namespace) -> int:
-    from wattui import import_command
-
-    return import_command.main(options)
-
-
-def _export_parser() -> argparse.ArgumentParser:
-    from wattui import export_command
-
-    return export_command.parser()
-
-
-def _export(options: argparse.Namespace) -> int:
-    from wattui import export_command
-
-    return export_command.main(options)
+    return parser, work
 
 
 _SUBCOMMANDS = {
     "summary": (_summary_parser, _summary),
     "doctor": (_doctor_parser, _doctor),
     "mark": (_mark_parser, _mark),
-    "import": (_import_parser, _import),
-    "export": (_export_parser, _export),
+    "fit": _later("fit"),
+    "predict": _later("predict"),
+    "import": _later("import"),
+    "export": _later("export"),
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -229,11 +228,11 @@ def flat_then_linear(
 def test_a_curve_that_is_flat_and_then_linear_finds_its_bend(
     weights: Weights, noise: float
 ) -> None:
-    found = compare_lines(*flat_then_linear(90, noise=noise), weights)
+    found = compare_lines(*flat_then_linear(84, noise=noise), weights)
     assert found is not None
     assert found.taken
-    assert found.last_x <= 90 <= found.first_x
-    assert found.at == pytest.approx(90, rel=0.08)
+    assert (found.last_x, found.first_x) == (81, 100)
+    assert found.at == pytest.approx(84, rel=0.03)
     assert found.left.slope == pytest.approx(0, abs=0.02)
     assert found.right.slope == pytest.approx(1, rel=0.02)
 
@@ -275,7 +274,6 @@ def test_too_few_points_or_places_cannot_tell_two_lines(xs: Sequence[float]) -> 
 
 def test_points_of_one_size_stay_on_one_side() -> None:
     xs = [1.0, 2, 3, 4, 4, 4, 5, 6, 7, 8]
-    found = compare_lines(xs, [1.0, 1, 1, 1, 5, 9, 20, 21, 22, 23], "ordinary")
+    found = compare_lines(xs, [1.0, 1, 1, 1, 20, 20, 20, 20, 20, 20], "ordinary")
     assert found is not None
     assert found.last_x < found.first_x
-    assert all(not (a == b == found.first_x == found.last_x) for a, b in pairwise(xs))

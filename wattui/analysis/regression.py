@@ -1,0 +1,138 @@
+"""Straight lines by least squares, with what they leave open. Pure.
+
+ordinary: every point counts the same, so the largest values decide. relative: a point of value y
+has the weight 1 / y², so that relative residuals are made small. Errors are standard errors with
+n - 2 degrees of freedom (Draper & Smith, Applied Regression Analysis, ch. 1 and 9).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from recorders.stats import t95
+
+Weights = Literal["ordinary", "relative"]
+WEIGHTS: tuple[Weights, ...] = ("ordinary", "relative")
+# A measurement of less than this share of its prediction is zero but for rounding.
+NOTHING = 1e-12
+
+
+class NoLineError(Exception):
+    """No line can be laid through these points; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """y = intercept + slope · x. Errors are None for two points, through which a line always goes.
+
+    `residual_sd` is in units of y (ordinary) or a share of y (relative). `weight`, `mean_x` and
+    `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need.
+    """
+
+    weights: Weights
+    points: int
+    intercept: float
+    slope: float
+    intercept_error: float | None
+    slope_error: float | None
+    r2: float | None
+    residual_sd: float | None
+    weight: float
+    mean_x: float
+    spread_x: float
+
+    def at(self, x: float) -> float:
+        """The line's value."""
+        return self.intercept + self.slope * x
+
+    def plus_minus(self, x: float) -> float | None:
+        """Half-width of the 95 % interval in which one more measurement at x is expected."""
+        if self.residual_sd is None:
+            return None
+        one = 1.0 if self.weights == "ordinary" else self.at(x) ** 2
+        line = 1 / self.weight + (x - self.mean_x) ** 2 / self.spread_x
+        return t95(self.points - 2) * self.residual_sd * math.sqrt(one + line)
+
+
+def fit_line(xs: Sequence[float], ys: Sequence[float], weights: Weights = "ordinary") -> Line:
+    """The line of least squares. Raises NoLineError."""
+    _check(xs, ys, weights)
+    try:
+        line = _line(xs, ys, weights)
+    except (ArithmeticError, ValueError):  # ValueError: a sum of infinities
+        line = None
+    if line is None or not all(map(math.isfinite, _numbers(line))):
+        raise NoLineError("its numbers are too large, too small or too close together")
+    return line
+
+
+def relative_residuals(line: Line, xs: Sequence[float], ys: Sequence[float]) -> list[float | None]:
+    """How far the line is above each point, as a share of the point; None for none above zero."""
+    return [relative_error(line.at(x), y) for x, y in zip(xs, ys, strict=True)]
+
+
+def relative_error(predicted: float, measured: float) -> float | None:
+    """(predicted − measured) / measured; None where nothing above zero was measured."""
+    above_zero = measured > NOTHING * abs(predicted) and measured > 0
+    return (predicted - measured) / measured if above_zero else None
+
+
+def squares(line: Line, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Weighted sum of squared residuals."""
+    return math.fsum(
+        w * (y - line.at(x)) ** 2
+        for x, y, w in zip(xs, ys, weights_of(ys, line.weights), strict=True)
+    )
+
+
+def weights_of(ys: Sequence[float], weights: Weights) -> list[float]:
+    """The weight of every point."""
+    return [1.0 if weights == "ordinary" else 1 / y**2 for y in ys]
+
+
+def _check(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> None:
+    if len(xs) < 2:
+        raise NoLineError(f"a line needs two points, there {'is one' if xs else 'are none'}")
+    if not all(map(math.isfinite, (*xs, *ys))):
+        raise NoLineError("a value is not a number")
+    if min(xs) == max(xs):
+        raise NoLineError(f"a line needs two different x, all {len(xs)} points have {xs[0]:g}")
+    if weights == "relative" and min(ys) <= 0:
+        raise NoLineError(
+            f"relative least squares needs values above zero, the least is {min(ys):.3g}"
+        )
+
+
+def _numbers(line: Line) -> list[float]:
+    found = (getattr(line, field.name) for field in fields(line))
+    return [value for value in found if isinstance(value, float)]
+
+
+def _line(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Line:
+    ws = weights_of(ys, weights)
+    points = list(zip(xs, ys, ws, strict=True))
+    total = math.fsum(ws)
+    mean_x = math.fsum(w * x for x, _, w in points) / total
+    mean_y = math.fsum(w * y for _, y, w in points) / total
+    spread_x = math.fsum(w * (x - mean_x) ** 2 for x, _, w in points)
+    spread_y = math.fsum(w * (y - mean_y) ** 2 for _, y, w in points)
+    slope = math.fsum(w * (x - mean_x) * (y - mean_y) for x, y, w in points) / spread_x
+    left = math.fsum(w * (y - mean_y - slope * (x - mean_x)) ** 2 for x, y, w in points)
+    free = len(points) - 2
+    sd = math.sqrt(left / free) if free else None
+    return Line(
+        weights,
+        len(points),
+        mean_y - slope * mean_x,
+        slope,
+        None if sd is None else sd * math.sqrt(1 / total + mean_x**2 / spread_x),
+        None if sd is None else sd / math.sqrt(spread_x),
+        1 - left / spread_y if free and spread_y > 0 else None,
+        sd,
+        total,
+        mean_x,
+        spread_x,
+    )

@@ -1,0 +1,180 @@
+"""Multiply-accumulates of labels and models, by the workloads package and without an engine."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wattui.analysis.label_numbers import carried, numbers_of
+from wattui.errors import UsageError
+
+if TYPE_CHECKING:
+    from workloads.catalogue import Values, Workload
+    from workloads.graph import Graph
+    from workloads.layers import Shape
+    from workloads.spec import Network
+
+# A spec is plain data; to look into any other model would take its library, or run its code.
+SPEC = ".json"
+BUNDLED = ("kws", "lenet5", "lenet", "alexnet", "resnet50", "bert")
+
+
+def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
+    """The workload that a recorded command ran, and MACs by label; empty where it is no workload.
+
+    A workload that cannot be planned here, such as a spec that is no more, has no MACs.
+    """
+    arguments = _workload_arguments(argv)
+    if not arguments:
+        return "", {}
+    from workloads.arguments import parse
+    from workloads.catalogue import catalogue
+    from workloads.errors import WorkloadError
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # a recorded --help would print it
+            asked = parse(arguments, catalogue())
+        path = asked.values.get("path")
+        if path is not None and not str(path).endswith(SPEC):
+            return asked.workload.name, {}
+        return asked.workload.name, _planned(asked.workload, asked.values)
+    except (WorkloadError, SystemExit):
+        return "", {}
+
+
+def network_macs(name: str, labels: Sequence[str]) -> dict[str, int]:
+    """MACs by label of a bundled workload, or of a spec file. Raises UsageError."""
+    if name.endswith(SPEC):
+        return dict(_of_spec(name, labels))
+    from workloads.catalogue import catalogue
+    from workloads.errors import WorkloadError
+
+    workloads = catalogue()
+    if name not in BUNDLED:
+        raise UsageError(f"there is no network {name!r}: {_known()}")
+    workload = workloads["lenet" if name == "lenet5" else name]
+    found: dict[str, int] = {}
+    for given in _choices(workload, labels):
+        try:
+            found |= _planned(workload, workload.values(given))
+        except WorkloadError:  # a size that this network does not take
+            continue
+    return {label: found[label] for label in labels if label in found}
+
+
+def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
+    """Title and MACs of one inference of a bundled network or a spec file. Raises UsageError."""
+    from workloads.errors import WorkloadError
+    from workloads.graph import text
+
+    if not model.endswith(SPEC) and model not in BUNDLED:
+        raise UsageError(f"there is no model {model!r}: {_known()}")
+    try:
+        graph = _lowered(_spec(model) if model.endswith(SPEC) else _bundled(model), input_shape)
+    except WorkloadError as error:
+        raise UsageError(str(error)) from None
+    return f"{graph.name} at {text(next(iter(graph.inputs.values())))}", graph.macs
+
+
+def shape_of(option: str) -> Shape:
+    """A shape as it is typed, such as 3,224,224; for argparse."""
+    try:
+        shape = tuple(int(side) for side in option.split(","))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise argparse.ArgumentTypeError(f"{option!r} is no shape, as 3,224,224 is")
+    return shape
+
+
+def _workload_arguments(argv: Sequence[str]) -> list[str]:
+    """What follows `-m workloads` in a command."""
+    for place, word in enumerate(argv[1:], 1):
+        if word == "workloads" and argv[place - 1] == "-m":
+            return list(argv[place + 1 :])
+    return []
+
+
+def _planned(workload: Workload, values: Values) -> dict[str, int]:
+    cells = workload.plan(values).cells
+    found = {cell.label: cell.macs for cell in cells if cell.macs is not None}
+    if len(cells) == 1 and found:  # a recording without labels is of this one
+        found[""] = next(iter(found.values()))
+    return found
+
+
+def _choices(workload: Workload, labels: Sequence[str]) -> Iterator[dict[str, object]]:
+    """Values of options under which a workload may have made the labels."""
+    known = {option.name: option for option in workload.options}
+    if "bsize" in known:
+        batches = {int(b) for label in labels if (b := carried(label, "batch").number)}
+        yield {"bsize": tuple(sorted(batches)) or (1,)}
+        return
+    sizes = {int(size) for label in labels if (size := carried(label, "size").number)}
+    methods = known["method"].choices if "method" in known else ()
+    for size in sorted(sizes):
+        for method in methods or (None,):
+            yield {"sizes": (size,), **({"method": method} if method else {})}
+
+
+def _of_spec(path: str, labels: Sequence[str]) -> Iterator[tuple[str, int]]:
+    from workloads.errors import WorkloadError
+
+    try:
+        network = _spec(path)
+    except WorkloadError as error:
+        raise UsageError(str(error)) from None
+    graphs: dict[str, Graph | None] = {}
+    for label in labels:
+        size = numbers_of(label)
+        if size not in graphs:
+            try:
+                graphs[size] = _lowered(network, _input_shape(network, label))
+            except WorkloadError:
+                graphs[size] = None
+        graph = graphs[size]
+        if graph is None:
+            continue
+        macs = {node.name: node.macs for node in graph.nodes}
+        macs |= dict.fromkeys(("", graph.name, f"{graph.name} as a whole"), graph.macs)
+        name = label if label in macs else carried(label, "macs").family
+        if name in macs:
+            yield label, macs[name]
+
+
+def _input_shape(network: Network, label: str) -> Shape | None:
+    """The input that a label tells of; None: the spec's own."""
+    side, shape = carried(label, "size").number, network.input_shape
+    if side is None or shape is None:
+        return None
+    return (int(side),) if network.input_kind == "tokens" else (shape[0], int(side), int(side))
+
+
+def _spec(path: str) -> Network:
+    from workloads.spec import read_spec
+
+    return read_spec(Path(path))
+
+
+def _lowered(network: Network, shape: Shape | None) -> Graph:
+    from workloads.graph import lower
+
+    return lower(network, shape)
+
+
+def _bundled(name: str) -> Network:
+    from workloads.networks import bundled
+    from workloads.networks.bert import bert
+    from workloads.networks.kws import kws
+    from workloads.networks.resnet50 import resnet50
+
+    made: dict[str, Callable[[], Network]] = {"kws": kws, "resnet50": resnet50, "bert": bert}
+    return made[name]() if name in made else bundled("lenet5" if name == "lenet" else name)
+
+
+def _known() -> str:
+    return f"give {', '.join(BUNDLED)}, or a spec that ends in {SPEC}"

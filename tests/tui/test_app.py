@@ -15,6 +15,7 @@ from wattui.config import Settings
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
 from wattui.tui.options import Start
+from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
@@ -258,6 +259,9 @@ def _bin_s(app: Dashboard) -> float:
         (("left", "end"), lambda app: app.main.view.live),
         (("minus",), lambda app: _bin_s(app) == 0.8),
         (("plus",), lambda app: _bin_s(app) == 0.2),
+        (("left", "left", "right"), lambda app: 10 < app.main.view.end_s < 20),
+        (("o",), lambda app: app.has_class("without-output")),
+        (("x",), lambda app: app._launched is None),
         (("z",), lambda app: app.main.live.energy_j("package0") == 0),
         (("t",), lambda app: not app.current_theme.dark),
         (("t", "t"), lambda app: app.theme == "wattui-high-contrast"),
@@ -316,6 +320,36 @@ async def test_a_meter_is_read_and_the_last_mark_taken_back() -> None:
     meter = {"do": "meter", "name": "wall", "power_w": 115.0, "voltage_v": 230.0, "current_a": 0.5}
     assert [asked for asked in session.asked if asked["do"] == "meter"] == [meter]
     assert {"do": "undo"} in session.asked
+
+
+async def test_on_a_small_screen_g_goes_through_the_graphs() -> None:
+    app, _ = dashboard()
+    shown = []
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        for key in ("g", "g", "g", "G"):
+            await pilot.press(key)
+            await settle(pilot)
+            shown.append(app.query(Chart).first().spec.title)
+    assert shown == ["DRAM", "CPU utilisation", "CPU package", "CPU utilisation"]
+
+
+async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+    path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(60)))
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    playback = Playback(path)
+    app = Dashboard(playback, start)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("greater_than_sign", "greater_than_sign", "less_than_sign")
+        assert playback.speed == 2.0
+        await pilot.press("space")
+        assert playback.paused
+        await pilot.press("p", *"x", "enter")
+        await settle(pilot)
+        assert "nothing can be marked" in screen(app)
 
 
 async def test_q_ends_the_program() -> None:

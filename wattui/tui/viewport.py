@@ -47,8 +47,8 @@ class Viewport:
     def panned(self, bins: int, now_s: float) -> Viewport:
         """Moved by so many columns of dots; live again where the end is reached."""
         last = now_s if self.end_s is None else self.end_s
-        moved = last + bins * self.bin_s
-        return replace(self, end_s=None if moved >= now_s else max(0.0, moved))
+        moved = max(0.0, last + bins * self.bin_s)
+        return replace(self, end_s=None if moved >= now_s else moved)
 
     def pointed(self, time_s: float | None) -> Viewport:
         """With the crosshair at a moment, or without one."""

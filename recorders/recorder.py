@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from recorders import rows
@@ -27,7 +28,7 @@ from recorders.worker import Result
 # Readings further apart than this do not share a row.
 APART_NS = 2_000_000
 # An edge whose readings took longer than this is read again, unless a single read is that slow.
-EDGE_NS, SLOW_NS, EDGE_READS = 500_000, 20_000_000, 3
+EDGE_NS, SLOW_NS, EDGE_READS = 200_000, 20_000_000, 5
 EDGE_WAIT_S = 0.5
 FLUSH_NS = 500_000_000
 WAKE_S = 0.5
@@ -189,13 +190,16 @@ class Recorder:
         return position
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
-        """One close group of readings, and when it began."""
+        """The closest of a few groups of readings, and when it began."""
+        groups: list[tuple[int, int, list[tuple[Feed, Result]]]] = []
         for _ in range(EDGE_READS):
             started_ns = self._clock.monotonic_ns()
             results = [(feed, feed.read(started_ns)) for feed in self._direct]
             took_ns = self._clock.monotonic_ns() - started_ns
+            groups.append((took_ns, started_ns, results))
             if took_ns < EDGE_NS or took_ns > SLOW_NS:
                 break
+        _, started_ns, results = min(groups, key=itemgetter(0))
         return started_ns, results
 
     def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:

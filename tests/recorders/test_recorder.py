@@ -88,6 +88,24 @@ def test_an_edge_is_read_when_it_is_asked_for_not_at_the_next_tick(
     assert float(end["package0_J"]) - float(begin["package0_J"]) == pytest.approx(50 * 0.7557)
 
 
+def test_an_edge_whose_reads_were_held_up_is_read_again_and_the_closest_counts(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    waits_s = [3e-3, 0.3e-3, 2e-3, 0.9e-3, 1e-3]
+
+    def held_up(time_s: float) -> float:
+        if time_s >= 0.55 and waits_s:
+            clock.advance(waits_s.pop(0))
+        return 5 * time_s
+
+    channels = {PACKAGE: constant_power(50), DRAM: held_up}
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, channels)])
+    rig.at(0.55, do="begin", phase="idle")
+    begin = next(row for row in rig.run(0.95) if row["event"] == "begin")
+    read = (begin["time_s"], begin["package0_J"], begin["dram0_J"])
+    assert read == ("0.553000", "27.650000", "2.765000")
+
+
 def test_rows_belong_to_the_phase_that_is_open(tmp_path: Path, clock: ManualClock) -> None:
     rig = Rig(tmp_path, clock, [steady(clock)])
     rig.at(0.55, do="begin", phase="idle", label="before")

@@ -276,5 +276,16 @@ def test_the_recording_is_as_if_the_undone_marks_had_not_been(
         for (_, message), answer in zip(plan, rig.inbox.answers, strict=False)
     ]
     assert len(undone) == sum(accepted)
-    found, wanted = summarise(rig.recorder.reduction), summarise(other.recorder.reduction)
-    assert (found.phases, found.running) == (wanted.phases, wanted.running)
+    found, wanted = (
+        _rounded(summarise(each.recorder.reduction).to_dict()) for each in (rig, other)
+    )
+    assert (found["phases"], found["running"]) == (wanted["phases"], wanted["running"])
+
+
+def _rounded(part: Any) -> Any:
+    """With 12 digits: sums over other stretches of the same time end in another last digit."""
+    if isinstance(part, dict):
+        return {key: _rounded(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_rounded(value) for value in part]
+    return float(f"{part:.12g}") if isinstance(part, float) else part

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recorders.flags import Flag, find_flags, negative_differences
@@ -34,10 +34,17 @@ UNKNOWN_UPDATE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A figure and what is left open about it (None: unknown)."""
+    """A figure and what is left open about it (None: unknown).
+
+    What the instrument leaves open, in its parts: `resolution`, the counter updates at the edges,
+    and `baseline_noise`, the standard error of the baseline's power. `plus_minus` is both in
+    quadrature, or over repeats the interval of their mean.
+    """
 
     value: float
     plus_minus: float | None
+    resolution: float | None = None
+    baseline_noise: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +229,8 @@ class _Arithmetic:
         energy_j, seconds = _energy_j(running, channel), _seconds(running)
         if energy_j is None or seconds <= 0:
             return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
-        total = Value(energy_j, self._edges_j(channel, running))
+        edges_j = self._edges_j(channel, running)
+        total = Value(energy_j, edges_j, edges_j)
         return Domain(
             origin(channel),
             idle_w,
@@ -243,11 +251,16 @@ class _Arithmetic:
         if base_w is None or not n:
             return None
         noise_w, base_edges_j = self._noise_w(channel, base), self._edges_j(channel, base)
-        plus_minus = None
-        if noise_w is not None and total.plus_minus is not None and base_edges_j is not None:
+        resolution_j = noise_j = plus_minus_j = None
+        if total.plus_minus is not None and base_edges_j is not None:
             base_j = base_edges_j * seconds / _seconds(base)
-            plus_minus = math.hypot(total.plus_minus, noise_w * seconds, base_j)
-        return _per(n, Value(total.value - base_w * seconds, plus_minus))
+            resolution_j = math.hypot(total.plus_minus, base_j)
+        if noise_w is not None:
+            noise_j = noise_w * seconds
+        if resolution_j is not None and noise_j is not None:
+            plus_minus_j = math.hypot(resolution_j, noise_j)
+        net_j = total.value - base_w * seconds
+        return _per(n, Value(net_j, plus_minus_j, resolution_j, noise_j))
 
     def _edges_j(self, channel: str, windows: Sequence[Span]) -> float | None:
         """One counter update of energy (P * T) per window and part, added in quadrature; for a
@@ -344,8 +357,13 @@ def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None
     if len(known) < len(values):
         return None
     value = math.fsum(sign * each.value for sign, each in zip(signs, known, strict=True))
-    errors = [each.plus_minus for each in known if each.plus_minus is not None]
-    return Value(value, math.hypot(*errors) if len(errors) == len(known) else None)
+    parts = ("plus_minus", "resolution", "baseline_noise")
+    return Value(value, *(_quadrature([getattr(each, part) for each in known]) for part in parts))
+
+
+def _quadrature(errors: Sequence[float | None]) -> float | None:
+    known = [error for error in errors if error is not None]
+    return math.hypot(*known) if len(known) == len(errors) else None
 
 
 def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:
@@ -358,8 +376,8 @@ def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:
             if fields[name] is None or any(value is None for value in values):
                 continue
             half = interval95([value.value for value in values])
-            centre = fields[name].value
-            fields[name] = Value(centre, half * len(repeats) if name == "running_j" else half)
+            half = half * len(repeats) if name == "running_j" else half
+            fields[name] = replace(fields[name], plus_minus=half)
         domains[channel] = Domain(**fields)
     return Group(
         group.label,
@@ -414,7 +432,8 @@ def _seconds(windows: Sequence[Span]) -> float:
 
 
 def _per(n: int, energy: Value) -> Value:
-    return Value(energy.value / n, None if energy.plus_minus is None else energy.plus_minus / n)
+    parts = (energy.plus_minus, energy.resolution, energy.baseline_noise)
+    return Value(energy.value / n, *(None if part is None else part / n for part in parts))
 
 
 def _phase_row(span: Span) -> dict[str, Any]:
@@ -422,6 +441,7 @@ def _phase_row(span: Span) -> dict[str, Any]:
         "phase": span.phase,
         "label": span.label,
         "repeat": span.repeat,
+        "inside": list(span.inside),
         "start_s": span.start_s,
         "end_s": span.end_s,
         "inferences": span.inferences,

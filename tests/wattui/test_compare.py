@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,33 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished
 
-from wattui.analysis.compare import Known, Row, compare, doubts, only_in_one
+from wattui.analysis.compare import (
+    Comparison,
+    Key,
+    Known,
+    Side,
+    compare,
+    doubts,
+    of_label,
+    only_in_one,
+    side,
+)
 from wattui.analysis.recorded import Run
+from wattui.analysis.results import group_rows
 
 FIGURE = st.floats(-1e6, 1e6)
 ERROR = st.floats(0, 1e4) | st.none()
 
 
-def row(a: Known, b: Known) -> Row:
-    return Row("", "total", "total", "J/inference", ("measured", "measured"), a, b)
+def row(a: Known, b: Known) -> Comparison:
+    return Comparison("", "total", "total", "J/inference", ("measured", "measured"), a, b)
 
 
-def found(rows: list[Row], label: str, domain: str, figure: str) -> Row:
+def as_side(name: str, *runs: Run) -> Side:
+    return side(name, [(run.summary["headline"], group_rows(run.summary)) for run in runs])
+
+
+def found(rows: list[Comparison], label: str, domain: str, figure: str) -> Comparison:
     (only,) = [r for r in rows if (r.label, r.domain, r.figure) == (label, domain, figure)]
     return only
 
@@ -41,7 +57,7 @@ def quick(tmp_path: Path) -> Run:
 
 
 def test_half_the_energy_is_half_the_ratio(slow: Run, quick: Run) -> None:
-    rows = compare(slow.summary, quick.summary)
+    rows = compare(as_side("A", slow), as_side("B", quick))
     total = found(rows, "b1", "total", "total")
     assert (total.a.value, total.b.value) == (pytest.approx(2.0), pytest.approx(1.0))
     assert total.difference.value == pytest.approx(-1.0)
@@ -54,10 +70,10 @@ def test_half_the_energy_is_half_the_ratio(slow: Run, quick: Run) -> None:
 def test_rows_are_there_for_all_running_phases_and_for_labels_of_both(
     slow: Run, quick: Run
 ) -> None:
-    rows = compare(slow.summary, quick.summary)
+    rows = compare(as_side("A", slow), as_side("B", quick))
     assert list(dict.fromkeys(r.label for r in rows)) == ["", "b1", "b8"]
-    assert {r.domain for r in rows} == {"package0", "total"}
-    assert list(only_in_one(slow.summary, quick.summary)) == ["only in B: b64"]
+    assert {r.domain for r in rows} == {"package0", "total", ""}
+    assert list(only_in_one(as_side("A", slow), as_side("B", quick))) == ["only in B: b64"]
 
 
 @given(FIGURE, ERROR, FIGURE, ERROR)
@@ -101,10 +117,10 @@ def test_there_is_no_ratio_to_nothing_or_less(a: float, b: float) -> None:
 
 
 def test_a_run_beside_itself_differs_in_nothing(slow: Run) -> None:
-    rows = compare(slow.summary, slow.summary)
+    rows = compare(as_side("A", slow), as_side("B", slow))
     assert rows
     assert all(r.difference.value == 0 and r.verdict != "clear" for r in rows)
-    assert list(only_in_one(slow.summary, slow.summary)) == []
+    assert list(only_in_one(as_side("A", slow), as_side("B", slow))) == []
     assert list(doubts(slow.run, slow.run)) == []
 
 
@@ -112,25 +128,28 @@ def test_what_was_not_counted_has_no_row_of_figures_per_inference(
     slow: Run, tmp_path: Path
 ) -> None:
     uncounted = finished(tmp_path / "uncounted.csv", [IDLE, B1._replace(count=0)])
-    figures = {r.figure for r in compare(slow.summary, uncounted.summary)}
+    figures = {r.figure for r in compare(as_side("A", slow), as_side("B", uncounted))}
     assert figures == {"power", "energy"}
 
 
 def test_a_run_in_which_nothing_ran_has_nothing_to_compare(slow: Run, tmp_path: Path) -> None:
     idle = finished(tmp_path / "idle.csv", [IDLE])
-    assert compare(slow.summary, idle.summary) == []
-    assert "only A has a running phase" in list(only_in_one(slow.summary, idle.summary))
+    assert compare(as_side("A", slow), as_side("B", idle)) == []
+    assert "only A has a running phase" in list(only_in_one(as_side("A", slow), as_side("B", idle)))
 
 
 def test_measured_and_estimated_runs_are_told_apart_in_words(slow: Run, tmp_path: Path) -> None:
     estimated = finished(tmp_path / "estimated.csv", [IDLE, B1], ["est_cpu"])
-    assert compare(slow.summary, estimated.summary) == []
-    assert "only in B: est_cpu (estimated)" in list(only_in_one(slow.summary, estimated.summary))
+    rows = compare(as_side("A", slow), as_side("B", estimated))
+    assert {r.figure for r in rows} == {"rate"}
+    assert "only in B: est_cpu (estimated)" in list(
+        only_in_one(as_side("A", slow), as_side("B", estimated))
+    )
     assert any("A is measured, B is estimated" in line for line in doubts(slow.run, estimated.run))
 
 
 def test_a_row_of_two_origins_says_both() -> None:
-    compared = Row(
+    compared = Comparison(
         "", "meter", "total", "J", ("manual", "measured"), Known(1, None), Known(1, None)
     )
     assert compared.origin == "manual and measured"
@@ -170,3 +189,61 @@ def test_runs_without_a_run_json_leave_no_doubt_that_they_cannot_know(slow: Run)
 def test_flags_of_either_run_are_named(slow: Run, tmp_path: Path) -> None:
     short = finished(tmp_path / "short.csv", [Part("running", 4, 50.0, "b1", 100)])
     assert "flags of B: no_idle" in list(doubts(slow.run, short.run))
+
+
+def repeated(tmp_path: Path, name: str, watts: Sequence[float]) -> Run:
+    parts = [IDLE, *(B1._replace(repeat=n, watts=w) for n, w in enumerate(watts, 1))]
+    return finished(tmp_path / f"{name}.csv", parts)
+
+
+def test_repeats_on_both_sides_give_welchs_interval_and_a_rank_test(tmp_path: Path) -> None:
+    """Means 2.2 and 2.7 J, standard errors 0.2 / √3 each: 4 degrees, t = 2.776."""
+    a = as_side("A", repeated(tmp_path, "a", (50, 55, 60)))
+    b = as_side("B", repeated(tmp_path, "b", (62.5, 67.5, 72.5)))
+    total = found(compare(a, b), "b1", "total", "total")
+    assert (total.a.value, total.b.value) == (pytest.approx(2.2), pytest.approx(2.7))
+    assert total.difference.plus_minus == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3))
+    assert total.verdict == "clear"
+    assert total.ratio_error == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3) / 2.2)
+    assert total.rank_test is not None
+    assert total.rank_test.p == pytest.approx(0.1)
+
+
+def test_a_baseline_that_wavered_widens_what_is_net_of_it(tmp_path: Path) -> None:
+    """Idle at 8 and 12 W by turns: the scatter of the repeats does not show it."""
+    idles = [Part("idle", 5, watts) for watts in (8, 12, 9, 11, 10)]
+    run = finished(
+        tmp_path / "run.csv",
+        [*idles, *(B1._replace(repeat=n, watts=49 + n) for n in (1, 2, 3))],
+    )
+    rows = compare(as_side("A", run), as_side("B", run))
+    dynamic = found(rows, "b1", "total", "dynamic").difference.plus_minus
+    total = found(rows, "b1", "total", "total").difference.plus_minus
+    assert dynamic is not None
+    assert total is not None
+    assert dynamic > total
+
+
+def test_several_runs_are_samples_of_one_thing(tmp_path: Path) -> None:
+    runs = [repeated(tmp_path, f"a{n}", (w, w)) for n, w in enumerate((50, 55, 60))]
+    group = as_side("A", *runs)
+    _, known = group.figures[Key("b1", "total", "total")]
+    assert known.samples == pytest.approx((2.0, 2.2, 2.4))
+    assert known.value == pytest.approx(2.2)
+    assert known.plus_minus == pytest.approx(4.303 * 0.2 / math.sqrt(3))
+
+
+def test_labels_of_one_run_are_sides_too(slow: Run) -> None:
+    whole = as_side("slow", slow)
+    rows = compare(of_label(whole, "b1"), of_label(whole, "b8"))
+    assert found(rows, "", "total", "total").ratio == pytest.approx(2.0)
+
+
+def test_a_single_label_beside_a_run_without_labels(tmp_path: Path) -> None:
+    bare = finished(tmp_path / "bare.csv", [IDLE, B1._replace(label="")])
+    other = of_label(as_side("B", finished(tmp_path / "b.csv", [IDLE, B1])), "b1")
+    published = Side(
+        "paper", None, {key._replace(label="b1"): k for key, k in other.figures.items()}
+    )
+    rows = compare(as_side("A", bare), published)
+    assert found(rows, "b1", "total", "total").ratio == pytest.approx(1.0)

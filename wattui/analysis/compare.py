@@ -1,38 +1,91 @@
-"""Two summaries side by side: figure by figure, with what their errors leave of the difference."""
+"""Things that were measured side by side: ratio, difference, its interval, a rank test. Pure.
+
+A side is one run, several runs taken as samples of one thing, or one label of a run. Where both
+sides have two samples or more, the interval of the difference is Welch's and a rank test stands
+beside it; else it is both ± in quadrature. What the idle baseline leaves open is common to all
+repeats of a run, so their scatter does not show it: it is added.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-Summary = Mapping[str, Any]
+from wattui.analysis.results import BASELINES, Row
+from wattui.analysis.samples import Described, describe
+from wattui.analysis.two_samples import RankTest, mann_whitney, welch95
+
 Verdict = Literal["clear", "within the error", "unknown"]
 
-# Keys of a summary's domain, what a person calls them, and their unit.
-FIGURES = (
-    ("running_w", "power", "W"),
-    ("running_j", "energy", "J"),
-    ("total_j_per_inference", "total", "J/inference"),
-    ("dynamic_j_per_inference", "dynamic", "J/inference"),
-    ("marginal_j_per_inference", "marginal", "J/inference"),
-)
+
+class Figure(NamedTuple):
+    """A column of the results table, its unit, and whether more of it is better."""
+
+    column: str
+    unit: str
+    more_is_better: bool = False
+
+
+FIGURES = {
+    "total": Figure("total_j_per_inference", "J/inference"),
+    "dynamic": Figure("dynamic_j_per_inference", "J/inference"),
+    "marginal": Figure("marginal_j_per_inference", "J/inference"),
+    "energy": Figure("energy_j", "J"),
+    "power": Figure("power_w", "W"),
+    "edp": Figure("total_edp_js", "J s"),
+    "rate": Figure("inferences_per_s", "/s", more_is_better=True),
+}
+_NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Rates of sampling further apart than this see other things.
 SAME_RATE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A figure and its ± (None: not known)."""
+    """A figure and its ± (None: not known); the mean of its samples where it has several.
+
+    `baseline_noise` is what the baseline leaves open beside the samples' scatter.
+    """
 
     value: float
     plus_minus: float | None
+    described: Described | None = None
+    samples: tuple[float, ...] = ()
+    baseline_noise: float | None = 0.0
+
+
+class Key(NamedTuple):
+    """What a figure is of; `label` is empty for all running phases together."""
+
+    label: str
+    domain: str
+    figure: str
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One figure of one domain in both runs; `label` is empty for all running phases together."""
+class Side:
+    """Something to compare: figures and where they come from, by what they are of."""
+
+    name: str
+    headline: str | None
+    figures: Mapping[Key, tuple[str, Known]]
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels in their order, the empty one included."""
+        return list(dict.fromkeys(key.label for key in self.figures))
+
+    @property
+    def domains(self) -> dict[str, str]:
+        """Domains and their origins."""
+        return {key.domain: origin for key, (origin, _) in self.figures.items() if key.domain}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One figure of one domain on both sides."""
 
     label: str
     domain: str
@@ -49,10 +102,8 @@ class Row:
 
     @property
     def difference(self) -> Known:
-        """b − a, with both errors in quadrature."""
-        errors = (self.a.plus_minus, self.b.plus_minus)
-        known = None if None in errors else math.hypot(*(e for e in errors if e is not None))
-        return Known(self.b.value - self.a.value, known)
+        """b − a with the half-width of its interval."""
+        return Known(self.b.value - self.a.value, self._half_width())
 
     @property
     def ratio(self) -> float | None:
@@ -60,45 +111,102 @@ class Row:
         return self.b.value / self.a.value if self.a.value > 0 else None
 
     @property
+    def ratio_error(self) -> float | None:
+        """The half-width of the difference, as a share of a."""
+        half = self._half_width()
+        return None if half is None or self.a.value <= 0 else half / self.a.value
+
+    @property
+    def rank_test(self) -> RankTest | None:
+        """Mann and Whitney's test of the samples; None where they are too few or dependent."""
+        described = (self.a.described, self.b.described)
+        if any(d is None or d.samples < 2 or not d.are_independent for d in described):
+            return None
+        return mann_whitney(self.a.samples, self.b.samples)
+
+    @property
     def verdict(self) -> Verdict:
         """Whether the difference is more than its error."""
-        difference = self.difference
-        if difference.plus_minus is None:
+        half = self._half_width()
+        if half is None:
             return "unknown"
-        return "clear" if abs(difference.value) > difference.plus_minus else "within the error"
+        return "clear" if abs(self.b.value - self.a.value) > half else "within the error"
+
+    def _half_width(self) -> float | None:
+        known = (self.a, self.b)
+        if self.a.described and self.b.described:
+            half = welch95(self.a.described, self.b.described)
+            if half is not None:
+                return _quadrature([half, *(each.baseline_noise for each in known)])
+        return _quadrature([each.plus_minus for each in known])
 
 
-def compare(a: Summary, b: Summary) -> list[Row]:
-    """The figures that both summaries have: those of all running phases, then label by label."""
-    groups_a, groups_b = _groups(a), _groups(b)
+def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
+    """A side of one run (its headline channel and its rows), or of several as samples."""
+    found: dict[Key, list[tuple[str, Known]]] = {}
+    for _, rows in runs:
+        for row in rows:
+            if row.figure in _NAMES and row.level in ("run", "label"):
+                key = Key(row.label, row.domain, _NAMES[row.figure])
+                found.setdefault(key, []).append((row.origin, _known(row)))
+    headlines = {headline for headline, _ in runs}
+    return Side(
+        name,
+        headlines.pop() if len(headlines) == 1 else None,
+        {key: _together(each) for key, each in found.items()},
+    )
+
+
+def of_label(found: Side, label: str) -> Side:
+    """One label of a side, as something that ran alone."""
+    own = {key: known for key, known in found.figures.items() if key.label == label}
+    figures = {key._replace(label=""): known for key, known in own.items()}
+    return Side(label, found.headline, figures)
+
+
+def compare(a: Side, b: Side, domains: Iterable[tuple[str, str]] | None = None) -> list[Comparison]:
+    """The figures that both sides have: those of all running phases, then label by label.
+
+    `domains` pairs domains of a and b; without it, every one that both have. A side with a single
+    label is compared with one without labels.
+    """
+    pairs = [(d, d) for d in a.domains if d in b.domains] if domains is None else list(domains)
+    labels = [(label, label) for label in a.labels if label in b.labels]
+    if not labels and len(a.labels) == len(b.labels) == 1 and "" in (*a.labels, *b.labels):
+        labels = [(a.labels[0], b.labels[0])]
     return [
-        row
-        for label in groups_a
-        if label in groups_b
-        for row in _rows(label, groups_a[label]["domains"], groups_b[label]["domains"])
+        Comparison(
+            label_a or label_b,
+            domain_a if domain_a == domain_b else f"{domain_a}, {domain_b}",
+            name,
+            figure.unit,
+            (origin_a, origin_b),
+            known_a,
+            known_b,
+        )
+        for label_a, label_b in labels
+        for domain_a, domain_b in [*pairs, ("", "")]
+        for name, figure in FIGURES.items()
+        for origin_a, known_a in _at_key(a, Key(label_a, domain_a, name))
+        for origin_b, known_b in _at_key(b, Key(label_b, domain_b, name))
     ]
 
 
-def only_in_one(a: Summary, b: Summary) -> Iterator[str]:
+def only_in_one(a: Side, b: Side) -> Iterator[str]:
     """What one of the two has and the other has not, in words."""
-    for name, one, other in (("A", a, b), ("B", b, a)):
-        groups, others = _groups(one), _groups(other)
-        if labels := [label for label in groups if label not in others and label]:
-            yield f"only in {name}: {', '.join(labels)}"
-        if "" in groups and "" not in others:
-            yield f"only {name} has a running phase"
-        elif "" in groups:
-            others_domains = others[""]["domains"]
-            domains = [
-                f"{domain} ({known['origin']})"
-                for domain, known in groups[""]["domains"].items()
-                if domain not in others_domains
-            ]
-            if domains:
-                yield f"only in {name}: {', '.join(domains)}"
+    for one, other in ((a, b), (b, a)):
+        if labels := [label for label in one.labels if label and label not in other.labels]:
+            yield f"only in {one.name}: {', '.join(labels)}"
+        if one.figures and not other.figures:
+            yield f"only {one.name} has a running phase"
+        elif domains := [d for d in one.domains if d not in other.domains]:
+            said = ", ".join(f"{domain} ({one.domains[domain]})" for domain in domains)
+            yield f"only in {one.name}: {said}"
 
 
-def doubts(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+def doubts(
+    a: Mapping[str, Any], b: Mapping[str, Any], names: tuple[str, str] = ("A", "B")
+) -> Iterator[str]:
     """What makes it doubtful to compare two runs (the content of their run.json), in words."""
     for words, keys in (
         ("other machines", ("host", "name")),
@@ -114,41 +222,47 @@ def doubts(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     readers = _readers(a), _readers(b)
     if readers[0] != readers[1] and all(readers):
         yield f"other readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
-    for name, run in (("A", a), ("B", b)):
+    origins = _headline_origin(a), _headline_origin(b)
+    if origins[0] != origins[1] and None not in origins:
+        yield (
+            f"{names[0]} is {origins[0]}, {names[1]} is {origins[1]}: "
+            "these are not the same kind of figure"
+        )
+    for name, run in zip(names, (a, b), strict=True):
         asked, achieved = (_at(run, ("sampling", f"rate_{x}_hz")) for x in ("asked", "achieved"))
         if asked and achieved is not None and achieved < (1 - SAME_RATE) * asked:
             yield f"{name} was sampled at {achieved:.3g} Hz, not the {asked:g} Hz that were asked"
-    origins = _headline_origin(a), _headline_origin(b)
-    if origins[0] != origins[1] and None not in origins:
-        yield f"A is {origins[0]}, B is {origins[1]}: these are not the same kind of figure"
-    for name, run in (("A", a), ("B", b)):
         if flags := [flag["name"] for flag in run["summary"]["flags"]]:
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 
 
-def _groups(summary: Summary) -> dict[str, Mapping[str, Any]]:
-    """All running phases together under an empty label, then each label."""
-    whole = {"": summary["running"]} if summary["running"] else {}
-    return whole | {group["label"]: group for group in summary["labels"]}
+def _known(row: Row) -> Known:
+    described = row.described
+    is_net = row.figure.partition("_")[0] in BASELINES
+    noise = row.known.baseline_noise if is_net else 0.0
+    if described is None or described.half_width is None:
+        return Known(row.known.value, row.known.plus_minus, None, (), noise)
+    return Known(described.mean, described.half_width, described, row.samples, noise)
 
 
-def _rows(label: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Row]:
-    for domain in a:
-        if domain not in b:
-            continue
-        for key, figure, unit in FIGURES:
-            first, second = _known(a[domain][key]), _known(b[domain][key])
-            if first is not None and second is not None:
-                origins = a[domain]["origin"], b[domain]["origin"]
-                yield Row(label, domain, figure, unit, origins, first, second)
+def _together(each: Sequence[tuple[str, Known]]) -> tuple[str, Known]:
+    """The figures of several runs as samples of one; baselines differ from run to run."""
+    if len(each) == 1:
+        return each[0]
+    origin = " and ".join(dict.fromkeys(origin for origin, _ in each))
+    samples = tuple(known.value for _, known in each)
+    described = describe(samples)
+    return origin, Known(described.mean, described.half_width, described, samples)
 
 
-def _known(value: float | Mapping[str, Any] | None) -> Known | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        return Known(value["value"], value["plus_minus"])
-    return Known(value, None)
+def _at_key(found: Side, key: Key) -> list[tuple[str, Known]]:
+    known = found.figures.get(key)
+    return [] if known is None else [known]
+
+
+def _quadrature(errors: Sequence[float | None]) -> float | None:
+    known = [error for error in errors if error is not None]
+    return math.hypot(*known) if len(known) == len(errors) else None
 
 
 def _at(run: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

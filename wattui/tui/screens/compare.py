@@ -14,8 +14,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
-from wattui.analysis.compare import Known, Row, compare, doubts, only_in_one
+from wattui.analysis.compare import Comparison, Known, Side, compare, doubts, only_in_one, side
 from wattui.analysis.recorded import Run
+from wattui.analysis.results import group_rows
 from wattui.quantities import number, prefix_for, with_uncertainty
 from wattui.tables import Fitting
 from wattui.tui import plot
@@ -84,7 +85,8 @@ def tables(
     yield Text.assemble(
         ("A  ", "bold"), short_name(a.csv), "\n", ("B  ", "bold"), short_name(b.csv)
     )
-    rows = compare(a.summary, b.summary)
+    side_a, side_b = _side("A", a), _side("B", b)
+    rows = compare(side_a, side_b)
     parts = list(_parts(rows, a.summary["headline"]))
     if parts:
         yield Fitting(
@@ -94,11 +96,17 @@ def tables(
         )
     else:
         yield Text(NOTHING_SHARED)
-    for line in (*only_in_one(a.summary, b.summary), *doubts(a.run, b.run)):
+    for line in (*only_in_one(side_a, side_b), *doubts(a.run, b.run)):
         yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
 
 
-def _parts(rows: Sequence[Row], channel: str | None) -> Iterator[tuple[str, list[Row]]]:
+def _side(name: str, run: Run) -> Side:
+    return side(name, [(run.summary["headline"], group_rows(run.summary))])
+
+
+def _parts(
+    rows: Sequence[Comparison], channel: str | None
+) -> Iterator[tuple[str, list[Comparison]]]:
     """Rows of one figure under a title: by domain, and by label after the first."""
     for figure in FIRST:
         if some := [row for row in rows if row.figure == figure and not row.label]:
@@ -111,7 +119,7 @@ def _parts(rows: Sequence[Row], channel: str | None) -> Iterator[tuple[str, list
 
 
 def _table(
-    parts: Sequence[tuple[str, Sequence[Row]]],
+    parts: Sequence[tuple[str, Sequence[Comparison]]],
     palette: Palette,
     glyphs: plot.Glyphs,
     errors: bool,
@@ -136,7 +144,7 @@ def _table(
     return table
 
 
-def _cells(row: Row, factor: float, errors: bool, palette: Palette) -> list[Text]:
+def _cells(row: Comparison, factor: float, errors: bool, palette: Palette) -> list[Text]:
     colour = _colour(row, palette)
     name = Text(row.label or row.domain)
     if row.origin != "measured":
@@ -150,7 +158,7 @@ def _cells(row: Row, factor: float, errors: bool, palette: Palette) -> list[Text
     ]
 
 
-def _drawn(row: Row, longest: float, palette: Palette, glyphs: plot.Glyphs) -> list[Text]:
+def _drawn(row: Comparison, longest: float, palette: Palette, glyphs: plot.Glyphs) -> list[Text]:
     """The ratio as a bar, and whether the difference is more than its error."""
     ratio = row.ratio
     bar = bar_text(ratio / longest, BAR_COLUMNS, glyphs) if ratio and ratio > 0 else ""
@@ -162,7 +170,7 @@ def _figure(known: Known, factor: float, errors: bool) -> str:
     return with_uncertainty(known.value, known.plus_minus if errors else None, factor)
 
 
-def _colour(row: Row, palette: Palette) -> str:
+def _colour(row: Comparison, palette: Palette) -> str:
     """Less energy in B is the good colour, more the bad one; what is not clear has none."""
     if row.verdict != "clear":
         return palette.dim

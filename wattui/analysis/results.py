@@ -1,0 +1,311 @@
+"""One table of what a recording says: a row for each figure of each phase, repeat and label. Pure.
+
+Docs: docs/results-table.md. Beside the summary's figures there are, for each basis (total, dynamic,
+marginal) of the energy per inference E:
+
+    edp_js         E times the seconds of one inference (energy-delay product)
+    j_per_mac      E over the multiply-accumulates of one inference
+    gmac_per_j     their number over E, in 1e9
+    mj_per_pixel   E over the pixels of one image, in 1e-3 J
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from wattui.analysis.label_numbers import carried
+from wattui.analysis.samples import Described, describe
+
+VERSION = 1
+BASES = ("total", "dynamic", "marginal")
+# The baseline whose power a basis is less by.
+BASELINES = {"dynamic": "idle_w", "marginal": "armed_w"}
+UNITS = {
+    "running_s": "s",
+    "inferences": "1",
+    "inferences_per_s": "1/s",
+    "energy_j": "J",
+    "power_w": "W",
+    **{f"{basis}_j_per_inference": "J" for basis in BASES},
+    **{f"{basis}_edp_js": "J s" for basis in BASES},
+    **{f"{basis}_j_per_mac": "J" for basis in BASES},
+    **{f"{basis}_gmac_per_j": "1e9/J" for basis in BASES},
+    **{f"{basis}_mj_per_pixel": "mJ" for basis in BASES},
+}
+# Of several phases together these are the sum, all others the mean.
+SUMS = ("running_s", "inferences", "energy_j")
+
+Level = Literal["run", "label", "repeat", "phase"]
+Figures = dict[str, "Figure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value, its ±, and the instrument's parts of it; see `recorders.summary.Value`."""
+
+    value: float
+    plus_minus: float | None = None
+    resolution: float | None = None
+    baseline_noise: float | None = None
+
+    def times(self, factor: float) -> Figure:
+        """The figure in other units."""
+        parts = (self.plus_minus, self.resolution, self.baseline_noise)
+        scaled = (None if part is None else part * abs(factor) for part in parts)
+        return Figure(self.value * factor, *scaled)
+
+    def reciprocal(self, factor: float) -> Figure:
+        """factor / figure, its errors to first order; the figure is not 0."""
+        inverse = self.times(factor / self.value**2)
+        return Figure(
+            factor / self.value, inverse.plus_minus, inverse.resolution, inverse.baseline_noise
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure; `domain` is empty for what belongs to none, such as inferences per second.
+
+    `samples` are the values of its repeats in their order, or of its phases where these have no
+    repeat number; empty where it is not known to have several.
+    """
+
+    level: Level
+    phase: str
+    label: str
+    repeat: int | None
+    start_s: float | None
+    domain: str
+    origin: str
+    figure: str
+    known: Figure
+    samples: tuple[float, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The figure's unit."""
+        return UNITS[self.figure]
+
+    @property
+    def described(self) -> Described | None:
+        """The samples taken together."""
+        return describe(self.samples) if self.samples else None
+
+    @property
+    def best(self) -> Figure:
+        """The figure with the ± to quote: of its samples' mean where there are several."""
+        described = self.described
+        if described is None or described.half_width is None:
+            return self.known
+        many = len(self.samples) if self.figure in SUMS else 1
+        return replace(self.known, plus_minus=described.half_width * many)
+
+
+def rows(summary: Mapping[str, Any], macs: Mapping[str, int] | None = None) -> list[Row]:
+    """The table of a summary: all running phases, labels, their repeats, then every phase.
+
+    `macs` are the multiply-accumulates of one inference by label.
+    """
+    return [*group_rows(summary, macs), *_Table(summary, {}).phases()]
+
+
+def group_rows(summary: Mapping[str, Any], macs: Mapping[str, int] | None = None) -> list[Row]:
+    """The part of the table that is about running phases taken together."""
+    return list(_Table(summary, macs or {}).groups())
+
+
+def row_dict(run: str, row: Row) -> dict[str, Any]:
+    """A row of a run as JSON and CSV have it; what is unknown is None."""
+    known, described = row.best, row.described
+    return {
+        "run": run,
+        "level": row.level,
+        "phase": row.phase,
+        "label": row.label,
+        "repeat": row.repeat,
+        "start_s": row.start_s,
+        "domain": row.domain,
+        "origin": row.origin,
+        "figure": row.figure,
+        "unit": row.unit,
+        **asdict(known),
+        **(asdict(described) if described else dict.fromkeys(STATISTICS)),
+    }
+
+
+STATISTICS = tuple(Described.__slots__)
+COLUMNS = tuple(row_dict("", Row("run", "", "", None, None, "", "", "energy_j", Figure(0.0))))
+
+
+class _Table:
+    def __init__(self, summary: Mapping[str, Any], macs: Mapping[str, int]) -> None:
+        self._summary = summary
+        self._macs = macs
+        self._outer = [
+            phase
+            for phase in summary["phases"]
+            if phase["phase"] == "running" and "running" not in phase.get("inside", ())
+        ]
+
+    def groups(self) -> Iterator[Row]:
+        """All running phases, each label, and each repeat of a label."""
+        whole = self._summary["running"]
+        if whole is None:
+            return
+        labels = {phase["label"] for phase in self._outer}
+        yield from self._group("run", whole, self._outer, is_one_thing=len(labels) == 1)
+        for group in self._summary["labels"]:
+            windows = [phase for phase in self._outer if phase["label"] == group["label"]]
+            yield from self._group("label", group, windows, is_one_thing=True)
+
+    def phases(self) -> Iterator[Row]:
+        """Every phase by itself, idle ones and those inside others too."""
+        running = self._summary["running"]
+        origins = {n: d["origin"] for n, d in running["domains"].items()} if running else {}
+        for phase in self._summary["phases"]:
+            sample = _Sample([phase], phase["inferences"] if phase["phase"] == "running" else None)
+            for domain, figure, known in sample.figures(_NO_BASELINES, None, None):
+                if figure in ("energy_j", "power_w") or not domain:
+                    yield Row(
+                        "phase",
+                        phase["phase"],
+                        phase["label"],
+                        phase["repeat"],
+                        phase["start_s"],
+                        domain,
+                        origins.get(domain, ""),
+                        figure,
+                        known,
+                    )
+
+    def _group(
+        self,
+        level: Level,
+        group: Mapping[str, Any],
+        windows: Sequence[Mapping[str, Any]],
+        is_one_thing: bool,
+    ) -> Iterator[Row]:
+        label = group["label"]
+        macs = self._macs.get(label)
+        pixels = carried(label, "pixels").number
+        samples = list(self._samples(windows, is_one_thing))
+        found_in = [list(sample.figures(group, macs, pixels)) for sample in samples]
+        repeated = [{(domain, figure): known for domain, figure, known in f} for f in found_in]
+        for domain, figure, known in _group_figures(group, macs, pixels):
+            values = [found.get((domain, figure)) for found in repeated]
+            whole = tuple(value.value for value in values if value is not None)
+            several = whole if len(whole) == len(values) > 1 else ()
+            origin = group["domains"][domain]["origin"] if domain else ""
+            yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
+        if any(sample.repeat is not None for sample in samples):
+            for sample, found in zip(samples, repeated, strict=True):
+                for (domain, figure), known in found.items():
+                    origin = group["domains"][domain]["origin"] if domain else ""
+                    where = (label, sample.repeat, None)
+                    yield Row("repeat", "running", *where, domain, origin, figure, known)
+
+    def _samples(
+        self, windows: Sequence[Mapping[str, Any]], is_one_thing: bool
+    ) -> Iterator[_Sample]:
+        """The repeats of some phases, or the phases where they are of one thing without repeats."""
+        repeats = sorted({w["repeat"] for w in windows if w["repeat"] is not None})
+        if len(repeats) > 1:
+            for repeat in repeats:
+                own = [window for window in windows if window["repeat"] == repeat]
+                yield _Sample(own, self._count(own, repeat), repeat)
+        elif is_one_thing and len(windows) > 1:
+            for window in windows:
+                yield _Sample([window], window["inferences"])
+
+    def _count(self, windows: Sequence[Mapping[str, Any]], repeat: int) -> int | None:
+        """Inferences of a repeat's windows; of all that ran in it where only those were counted."""
+        if counted := sum(window["inferences"] or 0 for window in windows):
+            return counted
+        ran = [phase for phase in self._outer if phase["repeat"] == repeat]
+        groups = (group for group in self._summary["repeats"] if group["repeat"] == repeat)
+        beside = next((group["inferences"] for group in groups), None)
+        return int(beside) if beside and len(ran) == len(windows) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Some phases taken together."""
+
+    windows: Sequence[Mapping[str, Any]]
+    inferences: int | None
+    repeat: int | None = None
+
+    def figures(
+        self, group: Mapping[str, Any], macs: int | None, pixels: float | None
+    ) -> Iterator[tuple[str, str, Figure]]:
+        """Domain, name and value of what is known, with the baselines of a group."""
+        seconds = math.fsum(window["end_s"] - window["start_s"] for window in self.windows)
+        n = self.inferences
+        yield from _counted(seconds, n)
+        for domain in self.windows[0]["energy_j"]:
+            energies = [window["energy_j"].get(domain) for window in self.windows]
+            known = [energy for energy in energies if energy is not None]
+            if len(known) < len(energies) or seconds <= 0:
+                continue
+            energy_j = math.fsum(known)
+            yield domain, "energy_j", Figure(energy_j)
+            yield domain, "power_w", Figure(energy_j / seconds)
+            baselines = group["domains"].get(domain)
+            if not n or baselines is None:
+                continue
+            powers = {"total": 0.0} | {b: baselines[key] for b, key in BASELINES.items()}
+            for basis, power_w in powers.items():
+                if power_w is not None:
+                    net = Figure((energy_j - power_w * seconds) / n)
+                    for figure, value in _derived(basis, net, seconds / n, macs, pixels):
+                        yield domain, figure, value
+
+
+_NO_BASELINES: Mapping[str, Any] = {"domains": {}}
+
+
+def _group_figures(
+    group: Mapping[str, Any], macs: int | None, pixels: float | None
+) -> Iterator[tuple[str, str, Figure]]:
+    seconds, n = group["seconds"], group["inferences"]
+    yield from _counted(seconds, n)
+    for domain, found in group["domains"].items():
+        if found["running_j"] is not None and seconds > 0:
+            energy = _figure(found["running_j"])
+            yield domain, "energy_j", energy
+            yield domain, "power_w", energy.times(1 / seconds)
+        for basis in BASES:
+            value = found[f"{basis}_j_per_inference"]
+            if value is not None:
+                delay_s = seconds / n
+                for figure, known in _derived(basis, _figure(value), delay_s, macs, pixels):
+                    yield domain, figure, known
+
+
+def _counted(seconds: float, n: int | None) -> Iterator[tuple[str, str, Figure]]:
+    yield "", "running_s", Figure(seconds)
+    if n:
+        yield "", "inferences", Figure(float(n))
+        if seconds > 0:
+            yield "", "inferences_per_s", Figure(n / seconds)
+
+
+def _derived(
+    basis: str, energy: Figure, delay_s: float, macs: int | None, pixels: float | None
+) -> Iterator[tuple[str, Figure]]:
+    yield f"{basis}_j_per_inference", energy
+    yield f"{basis}_edp_js", energy.times(delay_s)
+    if macs:
+        yield f"{basis}_j_per_mac", energy.times(1 / macs)
+        if energy.value > 0:
+            yield f"{basis}_gmac_per_j", energy.reciprocal(macs * 1e-9)
+    if pixels:
+        yield f"{basis}_mj_per_pixel", energy.times(1e3 / pixels)
+
+
+def _figure(value: Mapping[str, Any]) -> Figure:
+    parts = ("plus_minus", "resolution", "baseline_noise")
+    return Figure(value["value"], *(value.get(part) for part in parts))

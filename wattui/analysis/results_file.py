@@ -1,0 +1,108 @@
+"""Results tables as JSON documents: of one run or of many, of one's own or published. Pure.
+
+docs/results-table.md describes the form; `docs/results.schema.json` is the same for programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wattui.analysis.compare import Side, side
+from wattui.analysis.results import UNITS, VERSION, Figure, Row, row_dict
+
+KIND = "results"
+
+
+class NotResultsError(ValueError):
+    """This is no results document; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """The results of one run: its name, the channel to quote, its table, and what to know of it."""
+
+    name: str
+    headline: str | None
+    rows: Sequence[Row]
+    command: Sequence[str] = ()
+    machine: str = ""
+    flags: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def side(self) -> Side:
+        """The run as something to compare."""
+        return side(self.name, [(self.headline, self.rows)])
+
+
+def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, Any]:
+    """The JSON form of results; `source` says where figures that others published are from."""
+    sets = list(sets)
+    return {
+        "version": VERSION,
+        "kind": KIND,
+        "source": source,
+        "runs": [
+            {
+                "name": each.name,
+                "headline": each.headline,
+                "command": list(each.command),
+                "machine": each.machine,
+                "flags": [dict(flag) for flag in each.flags],
+            }
+            for each in sets
+        ],
+        "rows": [
+            row_dict(each.name, row) | {"values": list(row.samples)}
+            for each in sets
+            for row in each.rows
+        ],
+    }
+
+
+def read_document(found: Any) -> list[ResultSet]:
+    """The runs of a results document. Raises NotResultsError."""
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        raise NotResultsError("it is no results table")
+    if found.get("version") != VERSION:
+        raise NotResultsError(f"its version is {found.get('version')!r}, not {VERSION}")
+    try:
+        return list(_sets(found))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__} {error}"
+        raise NotResultsError(f"it is damaged ({reason})") from None
+
+
+def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
+    rows: dict[str, list[Row]] = {str(run["name"]): [] for run in found["runs"]}
+    for row in found["rows"]:
+        if row["figure"] in UNITS:
+            rows[row["run"]].append(_row(row))
+    for run in found["runs"]:
+        headline = run["headline"]
+        yield ResultSet(
+            str(run["name"]),
+            None if headline is None else str(headline),
+            rows[str(run["name"])],
+            [str(word) for word in run["command"]],
+            str(run["machine"]),
+            [{key: str(text) for key, text in flag.items()} for flag in run["flags"]],
+        )
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    parts = (row[part] for part in ("plus_minus", "resolution", "baseline_noise"))
+    known = Figure(float(row["value"]), *(None if part is None else float(part) for part in parts))
+    return Row(
+        row["level"],
+        str(row["phase"]),
+        str(row["label"]),
+        None if row["repeat"] is None else int(row["repeat"]),
+        None if row["start_s"] is None else float(row["start_s"]),
+        str(row["domain"]),
+        str(row["origin"]),
+        str(row["figure"]),
+        known,
+        tuple(float(value) for value in row["values"]),
+    )

@@ -1,0 +1,134 @@
+"""The figures of a summary as tables, the same as `wattui export` writes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from wattui.analysis.regression import WEIGHTS
+from wattui.fit_tables import line_text, mean_error
+from wattui.quantities import energy_unit, number
+from wattui.report.document import Table
+from wattui.report.fits import Fits
+from wattui.report.latencies import PERCENTILES, Distribution
+from wattui.tables import FIGURES, figure_text
+
+Named = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def tables_of(summary: Mapping[str, Any], domain: str | None) -> Iterator[Table]:
+    """Of all domains, then of one domain by label and repeat, then differences and sums."""
+    running = summary["running"]
+    if not running:
+        return
+    yield _power(running["domains"])
+    if any(d[key] for d in running["domains"].values() for _, key in FIGURES):
+        yield _per_inference("By domain", "domain", _domains(running["domains"]))
+    if domain is None:
+        return
+    for what, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
+        named = [(str(g[what]), g) for g in groups if domain in g["domains"]]
+        if named:
+            yield group_table(f"By {what}, {domain}", what, named, domain)
+    if combined := _combined(summary, domain):
+        yield _per_inference(f"Differences and sums of labels, {domain}", "labels", combined)
+
+
+def group_table(caption: str, what: str, groups: Named, domain: str) -> Table:
+    """Times, rates, power and energies of groups, in one domain."""
+    domains = [(name, group["domains"][domain]) for name, group in groups]
+    factor, unit = _unit([d for _, d in domains])
+    head = (what, "s", "inferences", "inferences/s", "running W", *_titles(unit))
+    rows = []
+    for (name, group), (_, of_domain) in zip(groups, domains, strict=True):
+        count = group["inferences"]
+        rows.append(
+            (
+                name + _word(of_domain),
+                number(group["seconds"]),
+                "–" if count is None else f"{count:,}",
+                number(group["inferences_per_s"]),
+                number(of_domain["running_w"]),
+                *(figure_text(dict(of_domain), key, factor) for _, key in FIGURES),
+            )
+        )
+    return Table(caption, head, tuple(rows))
+
+
+def latency_table(found: Sequence[Distribution]) -> Table:
+    """Percentiles of the times of calls, ms."""
+    head = ("label", "timed as", "calls", *(f"p{p} ms" for p in PERCENTILES), "largest ms")
+    rows = tuple(
+        (
+            each.label or "–",
+            each.kind,
+            f"{each.calls:,}",
+            *(number(each.at(p) * 1e3) for p in PERCENTILES),
+            number(each.curve[-1][0] * 1e3),
+        )
+        for each in found
+    )
+    return Table("Times of calls", head, rows)
+
+
+def fit_table(found: Fits) -> Table:
+    """The lines with their standard errors, R², and how far off what was left out is."""
+    rows = []
+    for series in found.series:
+        for fit in filter(None, map(series.fit, WEIGHTS)):
+            r2 = "–" if fit.line.r2 is None else f"{fit.line.r2:.4f}"
+            errors = (r2, mean_error(fit.left_out_point))
+            parts = ("",) if len(fit.lines) == 1 else (", before", ", after")
+            for line, part in zip(fit.lines, parts, strict=True):
+                text = line_text(line, found.asked)
+                rows.append((series.name, f"{fit.line.weights}{part}", text, *errors))
+                errors = ("", "")
+    head = ("series", "least squares", "per inference ± standard error", "R²", "one left out %")
+    return Table(f"Lines against {found.asked.against}", head, tuple(rows))
+
+
+def _power(domains: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = tuple(
+        (
+            name + _word(d),
+            *(number(d[key]) for key in ("idle_w", "armed_w", "running_w")),
+            figure_text(dict(d), "running_j", 1.0),
+        )
+        for name, d in domains.items()
+    )
+    head = ("domain", "idle W", "armed W", "running W", "energy while running J")
+    return Table("Power and energy", head, rows)
+
+
+def _per_inference(caption: str, what: str, domains: Named) -> Table:
+    factor, unit = _unit([d for _, d in domains])
+    rows = tuple(
+        (name + _word(d), *(figure_text(dict(d), key, factor) for _, key in FIGURES))
+        for name, d in domains
+    )
+    return Table(f"{caption}, per inference", (what, *_titles(unit)), rows)
+
+
+def _domains(domains: Mapping[str, Mapping[str, Any]]) -> Named:
+    return list(domains.items())
+
+
+def _combined(summary: Mapping[str, Any], domain: str) -> Named:
+    origin = summary["running"]["domains"].get(domain, {}).get("origin", "measured")
+    rows = [
+        *((f"{d['label']} − {d['minus']}", d["domains"]) for d in summary["differences"]),
+        *((f"{s['parts']} parts of {s['whole']}", s["domains"]) for s in summary["sums"]),
+    ]
+    return [(name, {**found[domain], "origin": origin}) for name, found in rows if domain in found]
+
+
+def _unit(domains: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
+    return energy_unit([d[key]["value"] for d in domains for _, key in FIGURES if d[key]])
+
+
+def _titles(unit: str) -> tuple[str, ...]:
+    return tuple(f"{name} {unit}" for name, _ in FIGURES)
+
+
+def _word(domain: Mapping[str, Any]) -> str:
+    return "" if domain["origin"] == "measured" else f" ({domain['origin']})"

@@ -1,0 +1,71 @@
+"""Writes a report: whole or not at all, and never in the place of a file that is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from recorders.runfile import json_path
+
+
+class NotWrittenError(Exception):
+    """The report cannot be written; the text says why, in a line."""
+
+
+def refusal(out: Path, csvs: list[Path], suffixes: tuple[str, ...]) -> str | None:
+    """Why a report cannot be written there; None where it can."""
+    if out.suffix not in suffixes:
+        return f"-o {out}: end the name in {', '.join(suffixes)}"
+    if out.resolve() in {p.resolve() for csv in csvs for p in (csv, json_path(csv))}:
+        return f"-o {out} is a recording: give another name"
+    taken = [out, *([figures_folder(out)] if out.suffix == ".md" else [])]
+    for path in taken:
+        if os.path.lexists(path):
+            return f"{path} exists: give another name"
+    if not out.absolute().parent.is_dir():
+        return f"-o {out}: there is no folder {out.parent}"
+    return None
+
+
+def figures_folder(out: Path) -> Path:
+    """Where the pictures of a Markdown report are."""
+    return out.with_name(f"{out.stem}-figures")
+
+
+def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
+    """Write the report, and its pictures into a folder beside it. Raises NotWrittenError."""
+    folder = figures_folder(out)
+    draft, draft_folder = (p.with_name(f".{p.name}.{os.getpid()}") for p in (out, folder))
+    made = False
+    try:
+        if pictures:
+            draft_folder.mkdir()
+            for name, svg in pictures.items():
+                (draft_folder / name).write_text(svg, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
+        if pictures:
+            draft_folder.rename(folder)
+            made = True
+        _put(draft, out)
+    except OSError as error:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        reason = "it exists by now" if isinstance(error, FileExistsError) else error.strerror
+        raise NotWrittenError(f"{out} cannot be written ({reason})") from None
+    finally:
+        draft.unlink(missing_ok=True)
+        shutil.rmtree(draft_folder, ignore_errors=True)
+
+
+def _put(draft: Path, out: Path) -> None:
+    """Give a whole file its name, which must be free."""
+    try:
+        os.link(draft, out)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(out):
+            raise FileExistsError(f"{out} exists") from None
+        draft.rename(out)

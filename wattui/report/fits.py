@@ -1,0 +1,80 @@
+"""Lines through energy per inference, for runs whose labels carry a quantity. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wattui.analysis.fit import Asked, Figure, Series, fit_series, read_points
+from wattui.analysis.label_numbers import Against, carried
+from wattui.analysis.regression import WEIGHTS
+
+# What a line is laid through unasked. Energy per inference is no line over the batch: what a call
+# costs by itself is shared by more of them.
+CHOSEN: tuple[Against, ...] = ("pixels", "tokens", "size")
+# A line through two points leaves nothing over to show.
+LEAST_POINTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A summary, with the names of its run and network, and the MACs of its labels."""
+
+    network: str
+    run: str
+    summary: Mapping[str, Any]
+    macs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """What was fitted; `series` is empty where `remarks` say why."""
+
+    asked: Asked
+    origin: str
+    series: tuple[Series, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def drawn(self) -> tuple[Series, ...]:
+        """The families where there are several, else all points; those with a line."""
+        apart = self.series[1:] or self.series
+        fitted = tuple(each for each in apart if any(map(each.fit, WEIGHTS)))
+        return fitted or self.series[:1]
+
+
+def choose_against(sources: Sequence[Source]) -> Against | None:
+    """What most of the labels carry, else their MACs; None where too few of them differ."""
+    labels = [group["label"] for source in sources for group in source.summary["labels"]]
+    numbers = {
+        against: [n for label in labels if (n := carried(label, against).number) is not None]
+        for against in CHOSEN
+    }
+    known = [a for a, found in numbers.items() if len(set(found)) >= LEAST_POINTS]
+    if not known:
+        macs = {source.macs.get(g["label"]) for source in sources for g in source.summary["labels"]}
+        return "macs" if len(macs - {None, 0}) >= LEAST_POINTS else None
+    return max(known, key=lambda against: len(numbers[against]))
+
+
+def fits_of(
+    sources: Sequence[Source], against: Against, figure: Figure, domain: str, origin: str
+) -> Fits:
+    """Fit the points of all sources together, and each network and layer apart."""
+    asked = Asked(against, figure, domain)
+    points, remarks = [], list[str]()
+    for source in sources:
+        found, missing = read_points(source.network, source.run, source.summary, asked, source.macs)
+        points += found
+        remarks += missing
+    if len(points) < LEAST_POINTS:
+        remarks.append(f"{len(points)} of {LEAST_POINTS} points that a fit would need")
+        return Fits(asked, origin, (), tuple(remarks))
+    series = fit_series(points)
+    about: dict[str, list[str]] = {}
+    for each in series:
+        for remark in each.remarks:
+            about.setdefault(remark, []).append(each.name)
+    remarks += [f"{', '.join(names)}: {remark}" for remark, names in about.items()]
+    return Fits(asked, origin, tuple(series), tuple(remarks))

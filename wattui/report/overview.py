@@ -1,0 +1,52 @@
+"""What a report of several runs says before it goes through them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wattui.report.document import Block, Heading, Note, Notes, Table
+from wattui.report.figures import joules_picture
+from wattui.report.figures_table import group_table
+from wattui.report.joules import rows_of
+from wattui.report.loaded import Loaded, Wish
+from wattui.report.sections import fit_blocks, fits_for, run_blocks
+
+
+def report_blocks(runs: Sequence[Loaded], wish: Wish, title: str) -> Iterator[Block]:
+    """The whole report."""
+    yield Heading(1, title)
+    if len(runs) > 1:
+        yield from _overview(runs, wish)
+    for run in runs:
+        if len(runs) > 1 or run.name != title:
+            yield Heading(2, run.name)
+        yield from run_blocks(run, wish)
+
+
+def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
+    yield Heading(2, "Overview")
+    domains = list(dict.fromkeys(name for run in runs if (name := run.domain(wish))))
+    for domain in domains:
+        among = [run for run in runs if run.domain(wish) == domain]
+        named = [(run.name, run.summary["running"]) for run in among]
+        yield _with_flags(group_table(f"Runs, {domain}", "run", named, domain), among)
+        found = rows_of(named, domain, wish.figure)
+        if picture := joules_picture(found, "run"):
+            yield picture
+    without = [run for run in runs if run.domain(wish) is None]
+    if without:
+        notes = tuple(Note(run.name, "", _why_without(run, wish), "") for run in without)
+        yield Notes("Runs without a figure to quote", notes)
+    yield from fit_blocks(fits_for(runs, wish), wish.against is not None)
+
+
+def _with_flags(table: Table, runs: Sequence[Loaded]) -> Table:
+    words = [", ".join(dict.fromkeys(f["name"] for f in run.summary["flags"])) for run in runs]
+    rows = tuple((*row, word or "–") for row, word in zip(table.rows, words, strict=True))
+    return Table(table.caption, (*table.head, "flags"), rows)
+
+
+def _why_without(run: Loaded, wish: Wish) -> str:
+    if run.summary["running"] is None:
+        return "nothing was marked as running"
+    return f"{wish.domain or 'energy'} was not recorded while it ran"

@@ -1,0 +1,126 @@
+"""What a picture of power over time shows: panels, the ribbon of phases, names that fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from recorders.summary import origin
+from wattui.tui.graphs import graphs
+from wattui.tui.titles import one_line
+
+# Parts of the packages: the same joules a second time.
+LEFT_OUT = ("CPU cores",)
+TOTAL = "total_W"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A column, and what it is called beside its curve."""
+
+    column: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The powers of one kind of device, and where they are from."""
+
+    title: str
+    origins: tuple[str, ...]
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A phase in the ribbon, seconds; `texts` are what to write in it, the longest first."""
+
+    phase: str
+    start_s: float
+    end_s: float
+    texts: tuple[str, ...]
+
+
+def panels(columns: Sequence[str]) -> list[Panel]:
+    """A panel for each kind of device with power, after one of the total where it has parts."""
+    powers = [name for name in columns if name.endswith("_W")]
+    kinds = [spec for spec in graphs(powers) if spec.unit == "W" and spec.title not in LEFT_OUT]
+    found = [
+        Panel(
+            spec.title,
+            _origins(series.column for series in spec.series),
+            tuple(_curve(series.column, len(spec.series)) for series in spec.series),
+        )
+        for spec in kinds
+    ]
+    parts = [name for name in powers if name.startswith(("package", "dram", "gpu"))]
+    if TOTAL in powers and len(parts) > 1:
+        found.insert(0, Panel("Total", ("measured",), (Curve(TOTAL, ""),)))
+    return found
+
+
+def stretches(phases: Iterable[Mapping[str, Any]]) -> list[Stretch]:
+    """Phases as they are drawn: those that are inside of others come after them."""
+    found = []
+    for row in sorted(phases, key=lambda row: (row["start_s"], -row["end_s"])):
+        if row["end_s"] <= row["start_s"]:
+            continue
+        label = one_line(row["label"])
+        texts = (f"{row['phase']} {label}", label) if label else ()
+        found.append(Stretch(row["phase"], row["start_s"], row["end_s"], (*texts, row["phase"])))
+    return found
+
+
+def label_stretches(phases: Iterable[Mapping[str, Any]]) -> list[Stretch]:
+    """From the first to the last of the phases that follow each other with one label."""
+    labelled = [row for row in phases if row["phase"] in ("warmup", "running") and row["label"]]
+    labelled.sort(key=lambda row: row["start_s"])
+    found = []
+    for label, rows in groupby(labelled, key=lambda row: row["label"]):
+        of_label = list(rows)
+        running = [row for row in of_label if row["phase"] == "running"]
+        if running:
+            end_s = max(row["end_s"] for row in running)
+            found.append(Stretch("running", running[0]["start_s"], end_s, (one_line(label),)))
+    return found
+
+
+def phase_names(found: Iterable[Stretch]) -> list[str]:
+    """Names of phases, each once, in the order of their beginning."""
+    return list(dict.fromkeys(stretch.phase for stretch in found))
+
+
+def fitting(texts: Sequence[str], room: float, width: Callable[[str], float]) -> str:
+    """The first text that is no wider than the room there is; empty where none is."""
+    return next((text for text in texts if width(text) <= room), "")
+
+
+def spread(wanted: Sequence[float], least: float, low: float, high: float) -> list[float]:
+    """Places near the wanted ones, at least so far apart, from low to high where they have room."""
+    order = sorted(range(len(wanted)), key=lambda place: wanted[place])
+    least = min(least, (high - low) / max(1, len(wanted) - 1))
+    placed: list[float] = []
+    for place in order:
+        placed.append(max([wanted[place], low, *(p + least for p in placed[-1:])]))
+    ceiling = high
+    for number in range(len(placed) - 1, -1, -1):
+        placed[number] = min(placed[number], ceiling)
+        ceiling = placed[number] - least
+    found = [0.0] * len(wanted)
+    for place, value in zip(order, placed, strict=True):
+        found[place] = value
+    return found
+
+
+def _curve(column: str, among: int) -> Curve:
+    channel = column.removesuffix("_W")
+    word = origin(channel)
+    if word in ("estimated", "simulated"):
+        return Curve(column, word if among > 1 else "")
+    return Curve(column, channel)
+
+
+def _origins(columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(origin(column.removesuffix("_W")) for column in columns))

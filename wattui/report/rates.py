@@ -1,0 +1,33 @@
+"""How many inferences a second each running phase made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from wattui.tui.titles import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Inferences per second of the running phases of one label, in order of time."""
+
+    name: str
+    per_s: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return median(self.per_s)
+
+
+def rates_of(phases: Iterable[Mapping[str, Any]]) -> list[Rates]:
+    """Rates by label, of the running phases in which something was counted."""
+    found: dict[str, list[float]] = {}
+    for row in phases:
+        seconds = row["end_s"] - row["start_s"]
+        if row["phase"] == "running" and row["inferences"] and seconds > 0:
+            found.setdefault(row["label"], []).append(row["inferences"] / seconds)
+    return [Rates(one_line(label) or "running", tuple(rates)) for label, rates in found.items()]

@@ -1,0 +1,175 @@
+"""What a report says of one run, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wattui.quantities import energy_unit, number, with_uncertainty
+from wattui.remedies import REMEDIES
+from wattui.report.document import Block, Heading, Key, Note, Notes, Words
+from wattui.report.facts import facts_of, missing_of
+from wattui.report.figures import (
+    fit_picture,
+    joules_picture,
+    latency_picture,
+    rates_picture,
+    traces_picture,
+)
+from wattui.report.figures_table import fit_table, latency_table, tables_of
+from wattui.report.fits import Fits, Source, choose_against, fits_of
+from wattui.report.joules import rows_of
+from wattui.report.loaded import Loaded, Wish
+from wattui.report.rates import rates_of
+from wattui.tables import FIGURES, MEANINGS
+
+ORIGINS = {
+    "measured": "measured",
+    "estimated": "ESTIMATED from utilisation, not measured",
+    "simulated": "SIMULATED: a made-up curve, not a measurement",
+    "manual": "read by hand from a meter",
+}
+
+
+def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+    """Everything about one run; what is unknown is said and left out."""
+    yield from key_blocks(loaded, wish)
+    yield from _notes(loaded)
+    yield from _power(loaded)
+    yield from _joules(loaded, wish)
+    yield from _fits(loaded, wish)
+    yield from _times(loaded)
+    yield Heading(3, "Tables")
+    yield from tables_of(loaded.summary, loaded.domain(wish))
+    if loaded.latencies:
+        yield latency_table(loaded.latencies)
+    yield Words(" ".join(f"{name}: {meaning}." for name, meaning in MEANINGS.items()))
+    yield Heading(3, "Recording")
+    yield facts_of(loaded.run.run, loaded.csv.name, loaded.traces.first_utc)
+
+
+def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+    """The figure to quote, with its ± and origin, or why there is none."""
+    running, domain = loaded.summary["running"], loaded.domain(wish)
+    if running is None:
+        yield Words("Nothing was marked as running: there is no energy to report.")
+        return
+    if domain is None:
+        wanted = wish.domain or "energy"
+        yield Words(f"No figure to quote: {wanted} was not recorded while it ran.")
+        return
+    found, origin = running["domains"][domain], loaded.origin(domain)
+    figure = wish.figure or "total"
+    value, what = found[f"{figure}_j_per_inference"], f"per inference, {figure}"
+    if value is None and wish.figure is None:
+        value, what = found["running_j"], "while running"
+    if value is None:
+        yield Words(f"The {figure} energy per inference of {domain} is unknown.")
+        return
+    factor, unit = energy_unit([value["value"]])
+    text = with_uncertainty(value["value"], value["plus_minus"], factor)
+    if value["plus_minus"] is None and origin != "estimated":
+        text += " ± ?"
+    made_from = [f"{number(running['seconds'])} s running"]
+    if running["inferences"]:
+        made_from.append(f"{running['inferences']:,} inferences")
+        made_from.append(f"{number(running['inferences_per_s'])} inferences/s")
+    if found["running_w"] is not None:
+        made_from.append(f"{number(found['running_w'])} W")
+    if loaded.summary["repeats"]:
+        made_from.append(f"{len(loaded.summary['repeats'])} repeats, ± is a 95 % interval")
+    yield Key(
+        f"{text} {unit} {what}",
+        f"{domain}, {ORIGINS[origin]}",
+        " · ".join(made_from),
+        origin != "measured",
+    )
+
+
+def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
+    """Lines through the points of runs; None where their labels carry nothing."""
+    sources = [Source(run.network, run.name, run.summary, run.macs) for run in runs]
+    against = wish.against or choose_against(sources)
+    domain = next((name for run in runs if (name := run.domain(wish))), None)
+    if against is None or domain is None:
+        return None
+    origins = {run.origin(domain) for run in runs if run.domain(wish) == domain}
+    origin = origins.pop() if len(origins) == 1 else "mixed"
+    return fits_of(sources, against, wish.figure or "total", domain, origin)
+
+
+def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
+    """The lines with their residuals; why there are none only where they were asked for."""
+    picture = fit_picture(found) if found else None
+    if found is None or (picture is None and not asked):
+        return
+    yield Heading(3, f"Energy against {found.asked.against}")
+    if picture:
+        yield picture
+        yield fit_table(found)
+    if found.remarks:
+        yield Notes("About the lines", tuple(Note("", "", text, "") for text in found.remarks))
+
+
+def _notes(loaded: Loaded) -> Iterator[Block]:
+    flags = tuple(
+        Note(flag["name"], flag["where"], flag["text"], REMEDIES.get(flag["name"], ""))
+        for flag in loaded.summary["flags"]
+    )
+    flags += tuple(Note("file", "", text, "") for text in loaded.traces.remarks)
+    if loaded.no_latencies:
+        flags += (Note("latencies", "", loaded.no_latencies, ""),)
+    if flags:
+        yield Notes("To know before quoting", flags)
+    if missing := missing_of(loaded.run.run):
+        yield Notes("Not recorded", missing)
+
+
+def _power(loaded: Loaded) -> Iterator[Block]:
+    yield Heading(3, "Power over time")
+    picture = traces_picture(loaded.traces, loaded.summary["phases"])
+    yield picture or Words("No power was recorded.")
+
+
+def _joules(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+    yield Heading(3, "Energy per inference")
+    running, domain = loaded.summary["running"], loaded.domain(wish)
+    labels = loaded.summary["labels"]
+    if running is None or domain is None:
+        yield Words("Unknown.")
+        return
+    per, groups = "label", [(group["label"], group) for group in labels]
+    if len(labels) < 2 and len(loaded.summary["repeats"]) > 1:
+        per = "repeat"
+        groups = [(f"repeat {group['repeat']}", group) for group in loaded.summary["repeats"]]
+    elif not labels:
+        per, groups = "run", [("running", running)]
+    found = rows_of(groups, domain, wish.figure)
+    missing = [name for name, key in FIGURES if running["domains"][domain][key] is None]
+    if found is not None and (picture := joules_picture(found, per)):
+        yield picture
+    if missing and wish.figure is None:
+        yield Words(_why_unknown(running["inferences"], missing))
+
+
+def _why_unknown(inferences: int | None, missing: Sequence[str]) -> str:
+    if not inferences:
+        return "Unknown: no inferences were counted."
+    baselines = {"dynamic": "no idle baseline was recorded", "marginal": "nothing was armed"}
+    reasons = [f"{name} ({baselines.get(name, 'the energy was not read')})" for name in missing]
+    return f"Unknown: {', '.join(reasons)}."
+
+
+def _fits(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+    yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
+
+
+def _times(loaded: Loaded) -> Iterator[Block]:
+    rates = rates_of(loaded.summary["phases"])
+    if not loaded.latencies and not rates:
+        return
+    yield Heading(3, "Latency and throughput")
+    if loaded.latencies:
+        yield latency_picture(loaded.latencies)
+    repeated = len(loaded.summary["repeats"]) > 1
+    if (repeated or not loaded.latencies) and (picture := rates_picture(rates)):
+        yield picture

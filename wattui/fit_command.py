@@ -1,67 +1,28 @@
-"""`wattui fit`: energy per inference against sizes or MACs, with what the line leaves open."""
+"""`wattui fit`: energy or time per inference against sizes or MACs, and what a line leaves open."""
 
 from __future__ import annotations
 
 import argparse
-import glob
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from recorders.runfile import json_path
-from wattui.analysis.correlation import Matrix, matrix
-from wattui.analysis.fit import (
-    FIGURES,
-    VERSION,
-    Asked,
-    Point,
-    Series,
-    fit_series,
-    read_points,
-    series_dict,
-)
-from wattui.analysis.label_numbers import AGAINST, carried
+from wattui.analysis.fit import FIGURES, VERSION, Asked, series_dict
+from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.published import published
-from wattui.analysis.recorded import Run, load_run
-from wattui.analysis.shares import Cell, Shares, layer_cells, negative_cells, shares
+from wattui.analysis.shares import shares_dict
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.macs import BUNDLED, SPEC, command_macs, network_macs
+from wattui.fitting import Given, Result, Wish, fitted, load
+from wattui.macs import BUNDLED, SPEC
 from wattui.progress import waiting
+from wattui.run_globs import expand
 
 STDOUT = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A run file, and the name of its network where one was given."""
-
-    network: str | None
-    csv: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A run, its network's name, the MACs of its labels, and what ran beside its phases."""
-
-    name: str
-    network: str
-    run: Run
-    macs: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What was found out."""
-
-    asked: Asked
-    origin: str
-    series: list[Series]
-    shares: list[Shares]
-    correlation: Matrix | None
-    remarks: list[str]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
     made = Parser(
         prog="wattui fit",
-        description="Fit energy per inference against what the labels of runs carry (224, "
+        description="Fit energy or time per inference against what the labels of runs carry (224, "
         "conv1 64x64, b32, t128), or against MACs: ordinary and relative least squares, residuals, "
         "and errors of what was left out.",
     )
@@ -82,7 +43,28 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--against", required=True, choices=AGAINST, help="what x is")
     made.add_argument(
-        "--figure", choices=FIGURES, default="total", help="which energy (default: total)"
+        "--figure",
+        choices=FIGURES,
+        default="total",
+        help="which energy, or seconds: the time by the clock (default: total)",
+    )
+    made.add_argument(
+        "--through-origin",
+        action="store_true",
+        help="lines without an intercept, such as energy = slope x MACs",
+    )
+    made.add_argument(
+        "--layers",
+        type=_words,
+        metavar="TYPE,TYPE",
+        help="fit layers of these types alone, such as conv,depthwise",
+    )
+    made.add_argument(
+        "--without",
+        type=_words,
+        default=(),
+        metavar="NAME,NAME",
+        help="leave these networks out of all of it",
     )
     made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
     made.add_argument(
@@ -100,11 +82,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     """Fit and print; returns 1 where the points gave no line. Raises UsageError."""
-    given = list(_given(options.runs))
+    given = _given(options.runs)
     target = _target(options, given)
     with waiting("reading runs"):
-        runs = [_load(each, options) for each in given]
-        result = _result(runs, options)
+        runs = [load(each, options.against, options.network) for each in given]
+        result = fitted(runs, _wish(options))
     text = json.dumps(_to_dict(result), indent=1, allow_nan=False) + "\n"
     if options.json == STDOUT:
         sys.stdout.write(text)
@@ -117,21 +99,30 @@ def main(options: argparse.Namespace) -> int:
     return 0 if result.series[0].ordinary else INCOMPLETE
 
 
-def _given(texts: Sequence[str]) -> Iterator[Given]:
-    """Every run file that was named, each once; a pattern is expanded."""
-    seen = set()
+def _wish(options: argparse.Namespace) -> Wish:
+    return Wish(
+        options.against,
+        options.figure,
+        options.domain,
+        options.through_origin,
+        options.layers,
+        options.without,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _given(texts: Sequence[str]) -> list[Given]:
+    """Every run file that was named, each once under a name; a folder or pattern is expanded."""
+    once: dict[Given, None] = {}
     for text in texts:
         name, equals, pattern = text.partition("=")
-        if not equals or Path(text).exists():
+        if not equals or os.path.lexists(text):
             name, pattern = "", text
-        paths = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
-        csvs = [path for path in paths if len(paths) == 1 or path.endswith(".csv")]
-        if not csvs:
-            raise UsageError(f"{pattern}: there is no such file: check the name")
-        for csv in csvs:
-            if (name, csv) not in seen:
-                seen.add((name, csv))
-                yield Given(name or None, Path(csv))
+        once |= dict.fromkeys(Given(name or None, csv) for csv in expand([pattern]))
+    return list(once)
 
 
 def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
@@ -149,113 +140,6 @@ def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
     return path
 
 
-def _load(given: Given, options: argparse.Namespace) -> Loaded:
-    from wattui.analysis.runs import NotARunFileError
-
-    try:
-        run = load_run(given.csv)
-        labels = [group["label"] for group in run.summary["labels"]] or [""]
-    except OSError as error:
-        raise UsageError(f"{given.csv} cannot be read ({error.strerror}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{given.csv} is not a run file: {error}") from None
-    argv = run.run.get("command", {}).get("argv")
-    workload, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
-    network = options.network
-    if network is None and not macs and given.network in BUNDLED:
-        network = given.network
-    if options.against == "macs" and network:
-        macs = network_macs(network, labels)
-    return Loaded(given.csv.stem, given.network or workload, run, macs)
-
-
-def _result(runs: Sequence[Loaded], options: argparse.Namespace) -> Result:
-    domain, origin = _domain(runs, options.domain)
-    asked = Asked(options.against, options.figure, domain)
-    points: list[Point] = []
-    remarks: list[str] = []
-    names = _names(runs)
-    for name, run in zip(names, runs, strict=True):
-        found, missing = read_points(run.network, name, run.run.summary, asked, run.macs)
-        points += found
-        remarks += missing
-    if not points:
-        hint = " (--network tells the MACs)" if options.against == "macs" else ""
-        raise UsageError(f"nothing to fit{hint}: {'; '.join(remarks)}")
-    cells = list(_cells(runs, asked))
-    divided = shares(cells)
-    if negative := negative_cells(divided):
-        remarks.append(negative)
-    series = fit_series(points)
-    return Result(asked, origin, series, divided, _correlation(names, runs, asked), remarks)
-
-
-def _names(runs: Sequence[Loaded]) -> list[str]:
-    """The stems of the files, or their paths where two have one stem."""
-    stems = [run.name for run in runs]
-    return [run.name if stems.count(run.name) == 1 else str(run.run.csv) for run in runs]
-
-
-def _domain(runs: Sequence[Loaded], wanted: str | None) -> tuple[str, str]:
-    """The domain to fit, and where its figures come from; by default the first one to quote."""
-    origins: dict[str, str] = {}
-    for run in runs:
-        running = run.run.summary["running"]
-        origins |= {
-            name: d["origin"] for name, d in (running or {"domains": {}})["domains"].items()
-        }
-    if not origins:
-        raise UsageError("nothing to fit: no energy was recorded while something was running")
-    headlines = [run.run.summary["headline"] for run in runs]
-    domain = wanted or next((name for name in headlines if name in origins), next(iter(origins)))
-    if domain not in origins:
-        raise UsageError(f"--domain {domain} was not recorded: there are {', '.join(origins)}")
-    return domain, origins[domain]
-
-
-def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
-    """Layers of all runs; those of several networks are kept apart by the name in their size."""
-    several = len({run.network for run in runs}) > 1
-    for run in runs:
-        for cell in layer_cells(run.run.summary, asked.domain, asked.key):
-            size = f"{run.network} {cell.size}".strip() if several else cell.size
-            yield Cell(cell.layer, size, cell.energy_j)
-
-
-def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> Matrix | None:
-    """Of what is known of every label; None where there are under three."""
-    from wattui.analysis.gauges import gauge_means
-
-    rows: list[dict[str, float | None]] = []
-    for run in runs:
-        summary = run.run.summary
-        try:
-            means = gauge_means(run.run.csv)
-        except OSError:  # the summary came from run.json alone
-            means = {}
-        for group in summary["labels"] or filter(None, [summary["running"]]):
-            domain = group["domains"].get(asked.domain)
-            if domain is None:
-                continue
-            label, rate, energy = group["label"], group["inferences_per_s"], domain[asked.key]
-            macs = run.macs.get(label) if asked.against == "macs" else None
-            rows.append(
-                {
-                    "latency_s": 1 / rate if rate else None,
-                    "energy_J": energy["value"] if energy else None,
-                    "power_W": domain["running_w"],
-                    asked.against: macs or carried(label, asked.against).number,
-                    **means.get(label, {}),
-                }
-            )
-    if len(rows) < 3:
-        return None
-    columns = dict.fromkeys(name for row in rows for name in row)
-    table = {name: [row.get(name) for row in rows] for name in columns}
-    known = {name: values for name, values in table.items() if any(v is not None for v in values)}
-    return matrix(known)
-
-
 def _to_dict(result: Result) -> dict[str, Any]:
     """The documented JSON (docs/fitting.md)."""
     asked = result.asked
@@ -264,10 +148,13 @@ def _to_dict(result: Result) -> dict[str, Any]:
         "kind": "fit",
         "against": asked.against,
         "figure": asked.figure,
-        "domain": asked.domain,
+        "domain": None if asked.figure == "seconds" else asked.domain,
         "origin": result.origin,
-        "series": [series_dict(series) for series in result.series],
-        "shares": [asdict(each) for each in result.shares],
+        "unit": asked.unit,
+        "through_origin": asked.through_origin,
+        "series": [series_dict(series, asked) for series in result.series],
+        "networks": asdict(result.networks) if result.networks else None,
+        "shares": [shares_dict(each, asked.unit) for each in result.shares],
         "correlation": asdict(result.correlation) if result.correlation else None,
         "published": _beside(asked),
         "remarks": result.remarks,
@@ -295,11 +182,16 @@ def _print(result: Result) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from wattui.fit_tables import correlation_parts, fit_parts, shares_parts
+    from wattui.fit_tables import correlation_parts, fit_parts
+    from wattui.network_tables import network_parts
+    from wattui.share_tables import shares_parts
 
     console = Console()
-    parts = [*fit_parts(result.asked, result.origin, result.series, _beside(result.asked))]
-    parts += shares_parts(result.shares)
+    published = _beside(result.asked)
+    parts = [*fit_parts(result.asked, result.origin, result.series, published)]
+    if result.networks:
+        parts += network_parts(result.asked, result.origin, result.networks, published)
+    parts += shares_parts(result.shares, result.asked.unit)
     if result.correlation:
         parts += correlation_parts(result.correlation)
     for place, part in enumerate(parts):

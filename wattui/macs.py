@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattui.analysis.label_numbers import carried, numbers_of
 from wattui.errors import UsageError
+from workloads import networks
 
 if TYPE_CHECKING:
     from workloads.catalogue import Values, Workload
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
 
 # A spec is plain data; to look into any other model would take its library, or run its code.
 SPEC = ".json"
-BUNDLED = ("kws", "lenet5", "lenet", "alexnet", "resnet50", "bert")
+BUNDLED = networks.BUNDLED
+# The networks whose workload has labels of its own, such as sizes.
+_WORKLOADS = {
+    "kws": "kws",
+    "lenet5": "lenet",
+    "alexnet": "alexnet",
+    "resnet50": "resnet50",
+    "bert": "bert",
+}
+_ALIASES = {"lenet": "lenet5"}
 
 
 def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
@@ -39,7 +50,7 @@ def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
         with contextlib.redirect_stdout(io.StringIO()):  # a recorded --help would print it
             asked = parse(arguments, catalogue())
         path = asked.values.get("path")
-        if path is not None and not str(path).endswith(SPEC):
+        if path is not None and path not in BUNDLED and not str(path).endswith(SPEC):
             return asked.workload.name, {}
         return asked.workload.name, _planned(asked.workload, asked.values)
     except (WorkloadError, SystemExit):
@@ -47,23 +58,22 @@ def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
 
 
 def network_macs(name: str, labels: Sequence[str]) -> dict[str, int]:
-    """MACs by label of a bundled workload, or of a spec file. Raises UsageError."""
-    if name.endswith(SPEC):
-        return dict(_of_spec(name, labels))
-    from workloads.catalogue import catalogue
-    from workloads.errors import WorkloadError
+    """MACs by label of a bundled network, or of a spec file. Raises UsageError."""
+    found = dict(_of_network(_network(name), labels))
+    workload = _WORKLOADS.get(_ALIASES.get(name, name))
+    return found | (_of_workload(workload, labels) if workload else {})
 
-    workloads = catalogue()
-    if name not in BUNDLED:
-        raise UsageError(f"there is no network {name!r}: {_known()}")
-    workload = workloads["lenet" if name == "lenet5" else name]
-    found: dict[str, int] = {}
-    for given in _choices(workload, labels):
-        try:
-            found |= _planned(workload, workload.values(given))
-        except WorkloadError:  # a size that this network does not take
-            continue
-    return {label: found[label] for label in labels if label in found}
+
+def depthwise(names: Iterable[str]) -> list[str]:
+    """Those of the bundled networks, by name or title, that have convolutions in groups."""
+    known = {name: networks.bundled(name) for name in BUNDLED}
+    known |= {network.name: network for network in known.values()}
+    return [
+        name
+        for name in names
+        if name in known
+        and any(node.options.get("groups", 1) > 1 for node in _lowered(known[name], None).nodes)
+    ]
 
 
 def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
@@ -71,10 +81,8 @@ def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
     from workloads.errors import WorkloadError
     from workloads.graph import text
 
-    if not model.endswith(SPEC) and model not in BUNDLED:
-        raise UsageError(f"there is no model {model!r}: {_known()}")
     try:
-        graph = _lowered(_spec(model) if model.endswith(SPEC) else _bundled(model), input_shape)
+        graph = _lowered(_network(model), input_shape)
     except WorkloadError as error:
         raise UsageError(str(error)) from None
     return f"{graph.name} at {text(next(iter(graph.inputs.values())))}", graph.macs
@@ -121,13 +129,22 @@ def _choices(workload: Workload, labels: Sequence[str]) -> Iterator[dict[str, ob
             yield {"sizes": (size,), **({"method": method} if method else {})}
 
 
-def _of_spec(path: str, labels: Sequence[str]) -> Iterator[tuple[str, int]]:
+def _of_workload(workload: str, labels: Sequence[str]) -> dict[str, int]:
+    from workloads.catalogue import catalogue
     from workloads.errors import WorkloadError
 
-    try:
-        network = _spec(path)
-    except WorkloadError as error:
-        raise UsageError(str(error)) from None
+    known, found = catalogue()[workload], dict[str, int]()
+    for given in _choices(known, labels):
+        try:
+            found |= _planned(known, known.values(given))
+        except WorkloadError:  # a size that this network does not take
+            continue
+    return {label: found[label] for label in labels if label in found}
+
+
+def _of_network(network: Network, labels: Sequence[str]) -> Iterator[tuple[str, int]]:
+    from workloads.errors import WorkloadError
+
     graphs: dict[str, Graph | None] = {}
     for label in labels:
         size = numbers_of(label)
@@ -154,27 +171,26 @@ def _input_shape(network: Network, label: str) -> Shape | None:
     return (int(side),) if network.input_kind == "tokens" else (shape[0], int(side), int(side))
 
 
-def _spec(path: str) -> Network:
+def _network(name: str) -> Network:
+    """The network of a bundled name or a spec file. Raises UsageError."""
+    from workloads.errors import WorkloadError
     from workloads.spec import read_spec
 
-    return read_spec(Path(path))
+    if not name.endswith(SPEC) and name not in BUNDLED and name not in _ALIASES:
+        near = difflib.get_close_matches(name, BUNDLED, 1)
+        hint = f"did you mean {near[0]}?" if near else f"give {', '.join(BUNDLED)}, or a spec{SPEC}"
+        raise UsageError(f"there is no network {name!r}: {hint}")
+    try:
+        return (
+            read_spec(Path(name))
+            if name.endswith(SPEC)
+            else networks.bundled(_ALIASES.get(name, name))
+        )
+    except WorkloadError as error:
+        raise UsageError(str(error)) from None
 
 
 def _lowered(network: Network, shape: Shape | None) -> Graph:
     from workloads.graph import lower
 
     return lower(network, shape)
-
-
-def _bundled(name: str) -> Network:
-    from workloads.networks import bundled
-    from workloads.networks.bert import bert
-    from workloads.networks.kws import kws
-    from workloads.networks.resnet50 import resnet50
-
-    made: dict[str, Callable[[], Network]] = {"kws": kws, "resnet50": resnet50, "bert": bert}
-    return made[name]() if name in made else bundled("lenet5" if name == "lenet" else name)
-
-
-def _known() -> str:
-    return f"give {', '.join(BUNDLED)}, or a spec that ends in {SPEC}"

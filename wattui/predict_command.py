@@ -116,6 +116,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"--fit {path} is against {found.get('against')}: write one --against macs"
         )
+    if found.get("figure") == "seconds":
+        raise UsageError(f"--fit {path} is of time, not energy: write one with --figure total")
     return found
 
 
@@ -165,9 +167,10 @@ def _line(data: dict[str, Any]) -> Line:
     if data["weights"] not in WEIGHTS:
         raise ValueError
     sd = data["residual_sd"]
+    through_origin = data.get("through_origin") is True
     return Line(
         data["weights"],
-        int(_real(data["points"], 2)),
+        int(_real(data["points"], 1 if through_origin else 2)),
         _real(data["intercept"]),
         _real(data["slope"]),
         data["intercept_error"],
@@ -177,6 +180,7 @@ def _line(data: dict[str, Any]) -> Line:
         _real(data["weight"], 0),
         _real(data["mean_x"]),
         _real(data["spread_x"], 0),
+        through_origin,
     )
 
 
@@ -204,6 +208,7 @@ def _prediction(fit: dict[str, Any], chosen: Chosen, title: str, macs: int) -> d
         "weights": chosen.line.weights,
         "part": chosen.part,
         "points": chosen.line.points,
+        "through_origin": chosen.line.through_origin,
         "j_per_inference": value,
         "plus_minus_j": half,
         "interval_pct": 95,
@@ -220,10 +225,12 @@ def _lines(found: dict[str, Any]) -> list[str]:
     origin = found["origin"]
     kind = "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({found['domain']})"
     part = f", the line {found['part']} the bend" if found["part"] else ""
+    if found["through_origin"]:
+        part = ", a line through the origin"
     lines = [
         f"{found['model']}: {found['macs']:,} MACs",
         f"{with_uncertainty(value, half, factor)} {unit} per inference, predicted"
-        + (" (95 % prediction interval)" if half is not None else " (± ?: two points)"),
+        + (" (95 % prediction interval)" if half is not None else " (± ?: too few points)"),
         f"{found['figure']} energy, from figures that are {kind}; {found['weights']} least "
         f"squares, {found['points']} points of series {found['series']}{part}",
     ]

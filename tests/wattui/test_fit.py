@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import B1, IDLE, Part, finished
 
-from wattui.analysis.fit import ALL, Asked, Point, fit_series, read_points, series_dict
+from wattui.analysis.fit import (
+    ALL,
+    Asked,
+    Point,
+    fit_networks,
+    fit_series,
+    read_points,
+    series_dict,
+    wholes,
+)
 from wattui.analysis.label_numbers import AGAINST, Against, carried
+from wattui.analysis.parts import parts_of
 from wattui.analysis.published import NAMES, published
 from wattui.analysis.shares import Cell, layer_cells, layer_type, negative_cells, shares
 
@@ -24,6 +34,11 @@ TOTAL = Asked("pixels", "total", "total")
 
 def point(x: float, energy_j: float, family: str = "", network: str = "") -> Point:
     return Point(network, "run", f"{family} {x:g}".strip(), family, x, energy_j, None)
+
+
+def joules(group: Mapping[str, Any]) -> float | None:
+    value = TOTAL.value(group)
+    return value[0] if value else None
 
 
 def sizes(path: Path, watts: Sequence[float] = (30.0, 40.0, 60.0)) -> dict[str, Any]:
@@ -79,14 +94,14 @@ def test_points_are_the_joules_that_were_recorded(tmp_path: Path) -> None:
     points, missing = read_points("net", "run", sizes(tmp_path / "run.csv"), TOTAL)
     assert missing == []
     assert [p.x for p in points] == [32**2, 64**2, 128**2]
-    assert [p.energy_j for p in points] == [pytest.approx(j) for j in (3, 4, 6)]
-    assert all(p.plus_minus_j is not None for p in points)
+    assert [p.y for p in points] == [pytest.approx(j) for j in (3, 4, 6)]
+    assert all(p.plus_minus is not None for p in points)
 
 
 def test_dynamic_points_are_less_by_the_idle_power(tmp_path: Path) -> None:
     asked = Asked("pixels", "dynamic", "total")
     points, _ = read_points("net", "run", sizes(tmp_path / "run.csv"), asked)
-    assert [p.energy_j for p in points] == [pytest.approx(j) for j in (2, 3, 5)]
+    assert [p.y for p in points] == [pytest.approx(j) for j in (2, 3, 5)]
 
 
 @pytest.mark.parametrize(
@@ -194,11 +209,11 @@ def test_any_points_give_json_and_their_order_does_not_matter(
     values: list[tuple[int, float]], data: st.DataObject
 ) -> None:
     points = [point(x, y, "a" if x % 2 else "b") for x, y in values]
-    found = {series.name: series_dict(series) for series in fit_series(points)}
+    found = {series.name: series_dict(series, TOTAL) for series in fit_series(points)}
     json.dumps(found, allow_nan=False)
     shuffled = fit_series(data.draw(st.permutations(points)))
     assert {
-        series.name: series_dict(series)["ordinary"] for series in shuffled
+        series.name: series_dict(series, TOTAL)["ordinary"] for series in shuffled
     }.keys() == found.keys()
     for series in shuffled:
         line = series.ordinary and series.ordinary.line.slope
@@ -214,7 +229,7 @@ def test_shares_by_layer_and_by_type() -> None:
         ("conv2", pytest.approx(0.5)),
         ("pool1", pytest.approx(0.2)),
     ]
-    assert [(s.name, s.energy_j, s.share) for s in found.types] == [
+    assert [(s.name, s.value, s.share) for s in found.types] == [
         ("conv", 8.0, pytest.approx(0.8)),
         ("pool", 2.0, pytest.approx(0.2)),
     ]
@@ -234,7 +249,7 @@ def test_layers_that_ran_alone_are_cells_and_a_whole_network_is_none(tmp_path: P
     parts = [Part("running", 2, 50.0, label, 10) for label in labels]
     summary = copy.deepcopy(finished(tmp_path / "r.csv", [IDLE, *parts]).summary)
     summary["sums"] = [{"whole": "LeNet-5", "parts": 2, "domains": {}}]
-    cells = layer_cells(summary, "total", "total_j_per_inference")
+    cells = layer_cells(summary, joules)
     assert [(cell.layer, cell.size) for cell in cells] == [("conv1", ""), ("relu1", "")]
 
 
@@ -243,26 +258,15 @@ def cumulative(path: Path, watts: Sequence[float]) -> list[Cell]:
     labels = ["to conv1 32x32", "to relu1 32x32", "to conv2 32x32"]
     parts = [Part("running", 10, w, label, 100) for w, label in zip(watts, labels, strict=True)]
     summary = copy.deepcopy(finished(path, [IDLE, *parts]).summary)
-    by_label = {group["label"]: group["domains"]["total"] for group in summary["labels"]}
-    key = "total_j_per_inference"
     summary["differences"] = [
-        {
-            "label": more,
-            "minus": less,
-            "domains": {
-                "total": {
-                    key: {"value": by_label[more][key]["value"] - by_label[less][key]["value"]}
-                }
-            },
-        }
-        for less, more in pairwise(labels)
+        {"label": more, "minus": less, "domains": {}} for less, more in pairwise(labels)
     ]
-    return layer_cells(summary, "total", key)
+    return layer_cells(summary, joules)
 
 
 def test_a_cumulative_table_is_differenced_layer_by_layer(tmp_path: Path) -> None:
     cells = cumulative(tmp_path / "r.csv", (30.0, 40.0, 70.0))
-    assert [(c.layer, c.size, c.energy_j) for c in cells] == [
+    assert [(c.layer, c.size, c.value) for c in cells] == [
         ("conv1", "32x32", pytest.approx(3)),
         ("relu1", "32x32", pytest.approx(1)),
         ("conv2", "32x32", pytest.approx(3)),
@@ -280,6 +284,32 @@ def test_negative_cells_of_a_cumulative_table_are_flagged_and_stay_negative(
     said = negative_cells([found])
     assert said is not None
     assert said.startswith("1 of 3 cells are below zero: relu1 32x32:")
+
+
+LAYERS = ("conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "linear1", "linear2")
+SIDES = (32, 64, 128, 256, 512, 1024)
+
+
+def test_a_cumulative_table_of_48_cells_names_its_13_negative_ones(tmp_path: Path) -> None:
+    # The size of DeepMeter's table, of which its count of negative cells is published, not its
+    # rows: these totals fall 13 times from one layer to the next.
+    published_counts = published("deepmeter")["cumulative"]
+    assert len(LAYERS) * len(SIDES) == published_counts["cells"] == 48
+    falls = {(SIDES[k % 6], LAYERS[1 + k % 7]) for k in range(published_counts["negative_cells"])}
+    parts, pairs = [], []
+    for side in SIDES:
+        watts = 50.0
+        labels = [f"to {layer} {side}x{side}" for layer in LAYERS]
+        for layer, label in zip(LAYERS, labels, strict=True):
+            watts += -5 if (side, layer) in falls else 7
+            parts.append(Part("running", 2, watts, label, 20))
+        pairs += [{"label": b, "minus": a, "domains": {}} for a, b in pairwise(labels)]
+    summary = {**finished(tmp_path / "r.csv", [IDLE, *parts]).summary, "differences": pairs}
+    found = shares(layer_cells(summary, joules))
+    assert sum(len(each.layers) for each in found) == 48
+    assert {(int(s.size.split("x")[0]), n) for s in found for n in s.negative} == falls
+    assert len(falls) == 13
+    assert (negative_cells(found) or "").startswith("13 of 48 cells are below zero: ")
 
 
 def test_there_are_no_shares_of_nothing() -> None:
@@ -323,3 +353,88 @@ def test_errors_that_synergy_published() -> None:
     assert (rows["macs"]["mean_pct"], rows["macs"]["sd_pct"]) == (7.08, 6.0)
     other = rows["macs, with mobilenet"]
     assert (other["mean_pct"], other["sd_pct"]) == (17.33, 12.2)
+
+
+def two_networks(path: Path, per_mac: Sequence[float] = (1e-6, 2e-6)) -> dict[str, Any]:
+    """Two networks of two layers and a pooling; every layer costs so many joules a MAC."""
+    labels = {"a": 9.0, "b": 9.0}
+    for network, joules_a_mac in zip("ab", per_mac, strict=True):
+        labels |= {f"{network}/{layer}": n * joules_a_mac for layer, n in CONVOLUTIONS.items()}
+        labels[f"{network}/pool1"] = 0.5
+    parts = [Part("running", 10, 10 * j, label, 100) for label, j in labels.items()]
+    summary = finished(path, [IDLE, *parts]).summary
+    return {**summary, "sums": [{"whole": w, "parts": 3, "domains": {}} for w in "ab"]}
+
+
+CONVOLUTIONS = {"conv1": 1_000_000, "conv2": 3_000_000}
+MACS = {f"{network}/{layer}": n for network in "ab" for layer, n in CONVOLUTIONS.items()}
+OF_MACS = Asked("macs", "total", "total", through_origin=True)
+
+
+def test_a_label_of_a_network_and_its_layer_is_a_point_of_that_network(tmp_path: Path) -> None:
+    macs = MACS | {"a": 4_000_000, "b": 4_000_000}
+    points, _ = read_points("", "r", two_networks(tmp_path / "r.csv"), OF_MACS, macs)
+    assert [(p.network, p.layer, p.x) for p in points] == [
+        (network, layer, n) for network in "ab" for layer, n in CONVOLUTIONS.items()
+    ]
+    assert [series.name for series in fit_series(points)] == [ALL, "a", "b"]
+
+
+def test_networks_are_predicted_as_the_sums_of_their_layers_from_the_others(
+    tmp_path: Path,
+) -> None:
+    points, _ = read_points("", "r", two_networks(tmp_path / "r.csv"), OF_MACS, MACS)
+    for errors in fit_networks(points, through_origin=True):
+        # 1 and 2 µJ a MAC: a is predicted at twice its 4 J, b at half of its 8 J.
+        first, second = errors.rows
+        assert (first.network, first.layers, first.x) == ("a", 2, 4_000_000)
+        assert (first.measured, first.predicted) == (pytest.approx(4), pytest.approx(8))
+        assert (first.error, second.error) == (pytest.approx(1), pytest.approx(-0.5))
+        assert errors.mean == pytest.approx(0.75)
+        assert errors.sd == pytest.approx(0.5 / 2**0.5)
+    assert fit_networks(points, through_origin=True, without=["b"]) == []
+
+
+def test_a_whole_is_told_beside_its_layers(tmp_path: Path) -> None:
+    found = wholes("", two_networks(tmp_path / "r.csv"), OF_MACS)
+    assert found == {"a": pytest.approx(9), "b": pytest.approx(9)}
+
+
+def test_the_shares_of_several_networks_are_kept_apart(tmp_path: Path) -> None:
+    first, second = shares(layer_cells(two_networks(tmp_path / "r.csv"), joules))
+    assert (first.size, second.size) == ("a", "b")
+    assert {row.name: row.share for row in first.types} == {
+        "conv": pytest.approx(4 / 4.5),
+        "pool": pytest.approx(0.5 / 4.5),
+    }
+
+
+def test_seconds_are_those_of_the_clock_and_need_no_energy(tmp_path: Path) -> None:
+    summary = copy.deepcopy(sizes(tmp_path / "run.csv"))
+    for group in summary["labels"]:
+        group["domains"] = {}
+    asked = Asked("pixels", "seconds", "")
+    points, missing = read_points("", "run", summary, asked)
+    assert (missing, [(p.y, p.plus_minus) for p in points]) == ([], [(0.1, None)] * 3)
+    (series,) = fit_series(points)
+    found = series_dict(series, asked)["points"][0]
+    assert found["seconds"] == 0.1
+    assert "energy_j" not in found
+
+
+def test_a_label_with_a_slash_is_a_layer_only_of_a_network_that_ran(tmp_path: Path) -> None:
+    parts = [Part("running", 2, 50.0, label, 10) for label in ("a", "a/conv1", "c/conv1")]
+    summary = finished(tmp_path / "r.csv", [IDLE, *parts]).summary
+    summary = {**summary, "sums": [{"whole": "a", "parts": 1, "domains": {}}]}
+    assert parts_of(summary) == {"a/conv1": ("a", "conv1")}
+
+
+def test_one_whole_alone_has_all_other_labels_as_its_layers(tmp_path: Path) -> None:
+    parts = [Part("running", 2, 50.0, label, 10) for label in ("Net", "conv1", "conv2")]
+    summary = finished(tmp_path / "r.csv", [IDLE, *parts]).summary
+    summary = {**summary, "sums": [{"whole": "Net", "parts": 2, "domains": {}}]}
+    macs = {"Net": 3, "conv1": 1, "conv2": 2}
+    points, _ = read_points("", "r", summary, OF_MACS, macs)
+    assert [(p.network, p.layer, p.x) for p in points] == [("Net", "conv1", 1), ("Net", "conv2", 2)]
+    points, _ = read_points("mine", "r", summary, OF_MACS, macs)
+    assert {p.network for p in points} == {"mine"}

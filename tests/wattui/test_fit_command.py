@@ -18,7 +18,7 @@ from recorders.runfile import json_path
 from wattui import fit_command, predict_command
 from wattui.analysis.gauges import gauge_means
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.macs import command_macs, model_macs, network_macs
+from wattui.macs import command_macs, depthwise, model_macs, network_macs
 
 ALEXNET = ["python", "-m", "workloads", "alexnet", "--sizes", "64,112,224"]
 # MACs of AlexNet at 64, 112 and 224 pixels; the last one is published.
@@ -138,6 +138,121 @@ def test_utilisation_and_memory_stand_in_the_matrices_where_they_were_read(
     assert found["spearman"][energy][found["names"].index("size")] == pytest.approx(1)
 
 
+NETWORKS = ["python", "-m", "workloads", "networks", "--layerwise", "--networks"]
+OF_THREE = {name: command_macs([*NETWORKS, name])[1] for name in ("squeezenet", "nin", "mobilenet")}
+# 1 nJ, 1 nJ and 2 nJ a MAC, so that the first two predict each other and not the third.
+PER_MAC = {"squeezenet": 1e-9, "nin": 1e-9, "mobilenet": 2e-9}
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> str:
+    """Three networks layer by layer: joules by their MACs, and 1 mJ for what makes none."""
+    csv, time_s = tmp_path / "three.csv", 1
+    lines = ["time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W"]
+    lines.append("0.0,,,,,note:update_period_s package0=0.001,,0,")
+    energy_j, count = 0.0, 0
+
+    def row(label: str, event: str, phase: str = "running") -> None:
+        lines.append(f"{time_s}.0,,{phase},{label},,{event},{count or ''},{energy_j!r},")
+
+    for name, macs in OF_THREE.items():
+        for label, n in macs.items():
+            row(label, "begin")
+            time_s, count = time_s + 1, count + 100
+            energy_j += 100 * (n * PER_MAC[name] if n else 1e-3)
+            row(label, "end")
+            if label != name:
+                row(label, f"note:part {label} of {name}", "")
+            time_s += 1
+    csv.write_text("\n".join(lines) + "\n")
+    argv = [*NETWORKS, ",".join(OF_THREE)]
+    json_path(csv).write_text(json.dumps({"status": "finished", "command": {"argv": argv}}))
+    return str(csv)
+
+
+def test_synergys_table_is_printed_beside_what_was_published(
+    three: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert fit(three, "--against", "macs", "--through-origin") == 0
+    shown = capsys.readouterr().out
+    assert "each network as the sum of its layers, from the other networks" in shown
+    assert "lines through the origin" in shown
+    assert "all: 3 networks" in shown
+    assert "without mobilenet: 2 networks" in shown
+    assert "measured energy from macs  " in shown
+    assert "7.08 ± 6.0" in shown
+    assert "17.33 ± 12.2" in shown
+
+
+def test_networks_are_predicted_from_those_that_cost_the_same_per_mac(
+    three: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(three, "--against", "macs", "--through-origin", "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["unit"], found["through_origin"]) == ("J", True)
+    networks = found["networks"]
+    assert networks["depthwise"] == ["mobilenet"]
+    ordinary = {row["network"]: row for row in networks["every"][0]["rows"]}
+    assert ordinary["mobilenet"]["error"] == pytest.approx(-0.5, rel=1e-6)
+    assert ordinary["nin"]["x"] == OF_THREE["nin"]["nin"]
+    assert [row["error"] for row in networks["others"][0]["rows"]] == [
+        pytest.approx(0, abs=1e-9)
+    ] * 2
+    assert networks["wholes"].keys() == OF_THREE.keys()
+    assert {point["network"] for point in found["series"][0]["points"]} == OF_THREE.keys()
+    assert [each["size"] for each in found["shares"]] == list(OF_THREE)
+
+
+def test_layers_of_some_types_and_some_networks_alone_are_fitted(
+    three: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--layers", "depthwise, linear", "--without", "nin", "--json", "-"]
+    with pytest.raises(UsageError, match="--without nin"):  # which has neither
+        fit(three, "--against", "macs", *arguments)
+    assert (
+        fit(three, "--against", "macs", "--layers", "conv", "--without", "nin", "--json", "-") == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    points = found["series"][0]["points"]
+    assert {point["layer"].rstrip("0123456789") for point in points} == {"conv"}
+    assert {point["network"] for point in points} == {"squeezenet", "mobilenet"}
+
+
+def test_seconds_are_told_to_be_no_energy(three: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit(three, "--against", "macs", "--figure", "seconds") == 0
+    shown = capsys.readouterr().out
+    assert "seconds per inference against macs" in shown
+    assert "time by the clock, not energy" in shown
+    assert "time, not energy" in shown
+    assert "J/MAC" not in shown
+
+
+def test_a_fit_through_the_origin_predicts_in_proportion(
+    three: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "origin.json")
+    options = ["--against", "macs", "--through-origin", "--without", "mobilenet"]
+    assert fit(three, *options, "--json", path) == 0
+    capsys.readouterr()
+    assert predict("--macs", "5_000_000_000", "--fit", path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["through_origin"]
+    assert found["j_per_inference"] == pytest.approx(5, rel=1e-6)
+
+
+def test_macs_of_bundled_networks_are_known_by_name() -> None:
+    labels = ["conv1", "SqueezeNet 1.1", "relu1", "other"]
+    found = network_macs("squeezenet", labels)
+    assert found == {"conv1": 21_290_688, "SqueezeNet 1.1": 349_151_936, "relu1": 0}
+    argv = ["python", "-m", "workloads", "model", "squeezenet", "--layerwise"]
+    assert command_macs(argv)[1].items() >= found.items()
+    assert depthwise(["mobilenet", "MobileNet v2", "alexnet", "unknown"]) == [
+        "mobilenet",
+        "MobileNet v2",
+    ]
+
+
 def test_what_could_not_be_used_is_said_on_stderr(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +280,8 @@ def test_one_point_is_shown_without_a_line_and_the_status_says_so(
         (["{run}", "--against", "batch"], "nothing to fit: .*no batch in the label"),
         (["{run}", "--against", "macs"], r"nothing to fit \(--network"),
         (["{run}", "--against", "macs", "--network", "vgg"], "no network 'vgg'"),
+        (["{run}", "--against", "size", "--layers", "conv"], "--layers conv: among the points are"),
+        (["{run}", "--against", "size", "--without", "vgg"], "--without vgg: among the points"),
         (["{run}", "--against", "macs", "--network", "{none}.json"], "No such file"),
         (["{run}", "--against", "size", "--json", "{json}"], "belongs to a recording"),
         (["{run}", "--against", "size", "--json", "{text}"], "exists"),
@@ -263,7 +380,8 @@ def test_the_prediction_interval_holds_19_of_20_measurements() -> None:
         (["--fit", "{fit}"], "which model"),
         (["alexnet", "--macs", "9", "--fit", "{fit}"], "one of the two"),
         (["--macs", "9", "--input", "3,2,2", "--fit", "{fit}"], "one of the two"),
-        (["vgg", "--fit", "{fit}"], "no model 'vgg'"),
+        (["vgg", "--fit", "{fit}"], "no network 'vgg'"),
+        (["alexnet", "--fit", "{time}"], "of time, not energy"),
         (["nothing.json", "--fit", "{fit}"], "No such file"),
         (["alexnet", "--input", "1,9", "--fit", "{fit}"], "channels"),
         (["alexnet", "--fit", "nothing.json"], "cannot be read"),
@@ -279,7 +397,10 @@ def test_a_prediction_that_cannot_be_is_one_line(
     text, size = tmp_path / "text.json", str(tmp_path / "size.json")
     text.write_text("hello")
     fit(alexnet, "--against", "size", "--json", size)
+    time = str(tmp_path / "time.json")
+    fit(alexnet, "--against", "macs", "--figure", "seconds", "--json", time)
     places = {"fit": fitted, "text": text, "run": json_path(Path(alexnet)), "size": size}
+    places["time"] = time
     with pytest.raises(UsageError, match=said) as raised:
         predict(*[argument.format(**places) for argument in arguments])
     assert "\n" not in str(raised.value)

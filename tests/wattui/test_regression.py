@@ -277,3 +277,72 @@ def test_points_of_one_size_stay_on_one_side() -> None:
     found = compare_lines(xs, [1.0, 1, 1, 1, 20, 20, 20, 20, 20, 20], "ordinary")
     assert found is not None
     assert found.last_x < found.first_x
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_line_through_the_origin_recovers_its_slope(weights: Weights) -> None:
+    line = fit_line([1, 2, 5], [3, 6, 15], weights, through_origin=True)
+    assert (line.intercept, line.slope) == (0, pytest.approx(3))
+    assert (line.at(0), line.at(10)) == (0, pytest.approx(30))
+    assert line.r2 == pytest.approx(1)
+
+
+def test_a_line_through_the_origin_is_that_of_the_textbook() -> None:
+    # b = Σxy / Σx² = 27 / 14, s² = Σ(y - bx)² / 2 with Σy² = 53, se = s / √Σx².
+    line = fit_line([1, 2, 3], [1, 4, 6], through_origin=True)
+    left = 53 - 27**2 / 14
+    assert line.slope == pytest.approx(27 / 14)
+    assert line.residual_sd == pytest.approx(math.sqrt(left / 2))
+    assert line.slope_error == pytest.approx(math.sqrt(left / 2 / 14))
+    assert line.r2 == pytest.approx(1 - left / (53 - 11**2 / 3))
+
+
+def test_relative_through_the_origin_is_the_mean_of_the_ratios_by_weight() -> None:
+    # Weights 1 / y²: Σ(x / y) / Σ(x / y)².
+    xs, ys = [1.0, 2.0, 4.0], [2.0, 3.0, 9.0]
+    ratios = [x / y for x, y in zip(xs, ys, strict=True)]
+    line = fit_line(xs, ys, "relative", through_origin=True)
+    assert line.slope == pytest.approx(sum(ratios) / sum(r**2 for r in ratios))
+
+
+def test_r2_through_the_origin_is_below_zero_where_the_mean_is_closer() -> None:
+    line = fit_line([1, 2, 3], [10, 10, 10.1], through_origin=True)
+    assert line.r2 is not None
+    assert line.r2 < 0
+
+
+def test_one_point_is_enough_through_the_origin_and_leaves_its_error_unknown() -> None:
+    line = fit_line([2], [6], through_origin=True)
+    assert (line.slope, line.slope_error, line.residual_sd) == (3, None, None)
+    assert line.plus_minus(2) is None
+    for xs in ([], [0.0]):
+        with pytest.raises(NoLineError, match="through the origin needs"):
+            fit_line(xs, xs, through_origin=True)
+
+
+def test_the_interval_through_the_origin_holds_19_of_20_measurements() -> None:
+    made, held = random.Random(5), 0
+    for _ in range(300):
+        xs = [float(x) for x in range(1, 11)]
+        line = fit_line(xs, [2 * x + made.gauss(0, 1) for x in xs], through_origin=True)
+        new_x = made.uniform(1, 10)
+        half = line.plus_minus(new_x)
+        assert half is not None
+        held += abs(2 * new_x + made.gauss(0, 1) - line.at(new_x)) <= half
+    assert held / 300 == pytest.approx(0.95, abs=0.04)
+
+
+def test_left_out_through_the_origin_uses_lines_through_the_origin() -> None:
+    # Σxy / Σx² is 7 / 5 of a, and 34 / 25 of b; neither pair of points lies on its line.
+    found = left_out([1, 2, 3, 4], [1, 3, 6, 4], "ordinary", ["a", "a", "b", "b"], True)
+    assert found is not None
+    predicted = [34 / 25, 68 / 25, 21 / 5, 28 / 5]
+    errors = [p / y - 1 for p, y in zip(predicted, [1, 3, 6, 4], strict=True)]
+    assert found.errors == tuple(pytest.approx(e) for e in errors)
+
+
+def test_the_interval_through_the_origin_is_that_of_the_textbook() -> None:
+    # ± t s √(1 + x² / Σx²) with n - 1 = 2 degrees of freedom, for which t is 4.303.
+    line = fit_line([1, 2, 3], [1, 4, 6], through_origin=True)
+    s = math.sqrt((53 - 27**2 / 14) / 2)
+    assert line.plus_minus(5) == pytest.approx(4.303 * s * math.sqrt(1 + 25 / 14), rel=1e-3)

@@ -25,7 +25,7 @@ def test_the_catalogue_and_every_plan_of_a_network_load_neither_numpy_nor_an_eng
     script = (
         "import sys\n"
         "from workloads.catalogue import catalogue\n"
-        "for name in ('kws', 'lenet', 'alexnet', 'resnet50', 'bert'):\n"
+        "for name in ('kws', 'lenet', 'alexnet', 'resnet50', 'bert', 'networks'):\n"
         "    workload = catalogue()[name]\n"
         "    assert workload.plan(workload.values({})).cells\n"
         "print(*sys.modules)"
@@ -37,8 +37,8 @@ def test_the_catalogue_and_every_plan_of_a_network_load_neither_numpy_nor_an_eng
 
 
 def test_the_bundled_workloads_are_there() -> None:
-    names = ["kws", "lenet", "alexnet", "resnet50", "bert", "model", "command"]
-    assert list(catalogue())[:7] == names
+    names = ["kws", "lenet", "alexnet", "resnet50", "bert", "networks", "model", "command"]
+    assert list(catalogue())[:8] == names
 
 
 def planned(name: str, **given: Any) -> Plan:
@@ -46,7 +46,7 @@ def planned(name: str, **given: Any) -> Plan:
     return workload.plan(workload.values(given))
 
 
-@pytest.mark.parametrize("name", ["kws", "lenet", "alexnet", "resnet50", "bert"])
+@pytest.mark.parametrize("name", ["kws", "lenet", "alexnet", "resnet50", "bert", "networks"])
 def test_every_preset_can_be_planned(name: str) -> None:
     workload = catalogue()[name]
     for preset in workload.presets:
@@ -62,7 +62,7 @@ def test_presets_lie_over_defaults_and_under_what_is_given() -> None:
 
 
 def test_labels_are_unique_in_every_plan() -> None:
-    for name in ("kws", "lenet", "alexnet", "resnet50", "bert"):
+    for name in ("kws", "lenet", "alexnet", "resnet50", "bert", "networks"):
         labels = [cell.label for cell in planned(name).cells]
         assert len(labels) == len(set(labels))
 
@@ -142,7 +142,7 @@ def test_lenet_cumulative_cells_grow_to_the_whole_network() -> None:
         ("lenet", {"sizes": (4,)}, r"--sizes 4: .*conv1"),
         ("alexnet", {"count": (1, 2)}, r"--count has 2 values for 20 sizes"),
         ("model", {}, "which model"),
-        ("model", {"path": "net.txt"}, "net.txt: neither"),
+        ("model", {"path": "net.txt"}, "net.txt: there is no such model"),
         ("command", {}, "no command: put it after --"),
     ],
 )

@@ -23,7 +23,7 @@ from workloads.graph import Graph, lower
 from workloads.layers import KINDS, Shape
 from workloads.networks import bundled
 from workloads.networks.kws import kws
-from workloads.networks.resnet50 import resnet50
+from workloads.networks.resnet import resnet50
 from workloads.weights import make_inputs, make_weights
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from workloads.layers import Shape
 from workloads.networks import bundled
 from workloads.networks.bert import bert
 from workloads.networks.kws import kws
-from workloads.networks.resnet50 import resnet50
+from workloads.networks.resnet import resnet50
 from workloads.spec import Network, parse_spec
 
 

@@ -56,6 +56,11 @@ def test_lenet5_layer_by_layer() -> None:
     assert whole.part_of is None
 
 
+def test_a_bundled_network_is_given_by_its_name() -> None:
+    by_name, by_file = planned("lenet5", layerwise=True), planned(LENET5, layerwise=True)
+    assert [(c.label, c.macs) for c in by_name.cells] == [(c.label, c.macs) for c in by_file.cells]
+
+
 def test_branches_and_joins_are_cells(branching: Path) -> None:
     plan = planned(branching, layerwise=True)
     counted = {"stem": 30 * 4 * 18, "conv1": 30 * 4 * 36, "conv2": 30 * 3 * 4, "out": 210 * 5}
@@ -104,8 +109,9 @@ def test_another_input_size_is_another_network() -> None:
 @pytest.mark.parametrize(
     ("path", "given", "message"),
     [
-        (None, {}, "which model? give a .json spec, an .onnx file, or package.module:Name"),
-        ("model.txt", {}, "model.txt: neither a .json spec nor an .onnx file nor package"),
+        (None, {}, "which model? give lenet5, alexnet, "),
+        ("model.txt", {}, "model.txt: there is no such model: give lenet5, alexnet, "),
+        ("squeeznet", {}, "squeeznet: there is no such model: did you mean squeezenet?"),
         (str(LENET5), {"tokens": 5}, "a spec tells its tokens itself: leave out --tokens"),
         ("none.json", {}, "none.json: No such file or directory"),
     ],

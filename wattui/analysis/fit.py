@@ -1,19 +1,22 @@
-"""Energy per inference against what a label carries, or against MACs. Pure.
+"""Energy or time per inference against what a label carries, or against MACs. Pure.
 
 Points come from summaries; each series of points (all of them, and those of each network or layer)
-gets an ordinary and a relative line, and the errors by which to judge them.
+gets an ordinary and a relative line, and the errors by which to judge them. A network that ran as a
+whole beside its layers is no point beside them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from wattui.analysis.breakpoint import LEAST_POINTS, Comparison, compare_lines
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.left_out import LeftOut, leave_one_out, left_out
+from wattui.analysis.networks import Layer, NetworkErrors, mean_layers, network_errors
+from wattui.analysis.parts import Part, parts_of, wholes_of
 from wattui.analysis.regression import (
     WEIGHTS,
     Line,
@@ -25,35 +28,53 @@ from wattui.analysis.regression import (
 
 VERSION = 1
 ALL = "all"
-Figure = Literal["total", "dynamic", "marginal"]
-FIGURES: tuple[Figure, ...] = ("total", "dynamic", "marginal")
+MOST_NAMED = 12
+Figure = Literal["total", "dynamic", "marginal", "seconds"]
+FIGURES: tuple[Figure, ...] = ("total", "dynamic", "marginal", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Energy per inference of one label of one run; `plus_minus_j` None: unknown."""
+    """Energy (J) or time (s) per inference of one label of one run; `plus_minus` None: unknown.
+
+    `layer` is its name where it is a layer of a network that ran as a whole beside it.
+    """
 
     network: str
     run: str
     label: str
     family: str
     x: float
-    energy_j: float
-    plus_minus_j: float | None
+    y: float
+    plus_minus: float | None
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is fitted: a figure of a domain, against a quantity."""
+    """What is fitted: a figure of a domain, against a quantity; by lines through the origin or not.
+
+    The figure `seconds` is the time by the clock, of no domain.
+    """
 
     against: Against
     figure: Figure
     domain: str
+    through_origin: bool = False
 
     @property
-    def key(self) -> str:
-        """The figure's key in a summary."""
-        return f"{self.figure}_j_per_inference"
+    def unit(self) -> str:
+        """The figure's unit."""
+        return "s" if self.figure == "seconds" else "J"
+
+    def value(self, group: Mapping[str, Any]) -> tuple[float, float | None] | None:
+        """A group's figure per inference with its ±; None where it is unknown."""
+        if self.figure == "seconds":
+            count = group["inferences"]
+            return (group["seconds"] / count, None) if count and group["seconds"] > 0 else None
+        domain = group["domains"].get(self.domain)
+        value = domain and domain[f"{self.figure}_j_per_inference"]
+        return (value["value"], value["plus_minus"]) if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +127,13 @@ def read_points(
     if not groups:
         return [], [f"{run}: nothing was marked as running"]
     points, missing = [], dict[str, list[str]]()
+    parts = parts_of(summary)
+    wholes = {part.whole for part in parts.values()}
     for group in groups:
         label = group["label"]
+        if label in wholes:
+            continue
+        part = parts.get(label)
         number, family = carried(label, asked.against)
         if asked.against == "macs":
             known = (macs or {}).get(label)
@@ -118,55 +144,110 @@ def read_points(
         elif isinstance(value, str):
             missing.setdefault(value, []).append(label)
         else:
-            points.append(Point(network, run, label, family, number, *value))
-    return points, [
-        f"{run}: {', '.join(filter(None, labels)) or 'running'}: {reason}"
-        for reason, labels in missing.items()
-    ]
+            named = network if part is None else network_of(network, part, len(wholes))
+            # The layers of a network are one series, as they have one point each.
+            kept, layer = (family, None) if part is None else ("", part.layer)
+            points.append(Point(named, run, label, kept, number, *value, layer))
+    return points, [f"{run}: {_shortened(labels)}: {reason}" for reason, labels in missing.items()]
 
 
-def fit_series(points: Sequence[Point]) -> list[Series]:
+def _shortened(labels: Sequence[str]) -> str:
+    """Labels in words; of many the first and the last, and how many there are."""
+    names = [label for label in labels if label]
+    if len(names) > MOST_NAMED:
+        return f"{names[0]} … {names[-1]} ({len(names)} labels)"
+    return ", ".join(names) or "running"
+
+
+def network_of(given: str, part: Part, wholes: int) -> str:
+    """The network of a layer; what was given names it where its recording has one alone."""
+    words = (given, part.whole if wholes > 1 or not given else "")
+    return " ".join(word for word in words if word)
+
+
+def wholes(network: str, summary: Mapping[str, Any], asked: Asked) -> dict[str, float]:
+    """Figures of the networks that ran as a whole beside their layers, by network."""
+    names = wholes_of(summary)
+    found = {}
+    for group in summary["labels"]:
+        value = asked.value(group) if group["label"] in names else None
+        if value is not None and math.isfinite(value[0]):
+            part = Part(group["label"], "")
+            found[network_of(network, part, len(names))] = value[0]
+    return found
+
+
+def layers_of(points: Iterable[Point]) -> list[Layer]:
+    """The layers among the points, those of several runs averaged."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for point in points:
+        if point.layer is not None:
+            found.setdefault((point.network, point.label), []).append((point.x, point.y))
+    return mean_layers(found)
+
+
+def fit_networks(
+    points: Iterable[Point], through_origin: bool, without: Collection[str] = ()
+) -> list[NetworkErrors]:
+    """Every network, but those in `without`, as the sum of its layers from those of the others."""
+    layers = layers_of(points)
+    found = (network_errors(layers, weights, through_origin, without) for weights in WEIGHTS)
+    return [errors for errors in found if errors is not None]
+
+
+def fit_series(points: Sequence[Point], through_origin: bool = False) -> list[Series]:
     """All points together, then each network and layer apart where there are several."""
     networks = len({point.network for point in points}) > 1
     names = [_name(point, networks) for point in points]
     groups = [point.network if networks else point.family for point in points]
     kind = "network" if networks else "layer"
-    found = [_series(ALL, points, groups, kind)] if points else []
+    found = [_series(ALL, points, groups, kind, through_origin)] if points else []
     apart = dict.fromkeys(names)
     if len(apart) > 1:
         for name in apart:
             own = [point for point, other in zip(points, names, strict=True) if other == name]
-            found.append(_series(name, own, [""] * len(own), kind))
+            found.append(_series(name, own, [""] * len(own), kind, through_origin))
     return found
 
 
-def series_dict(series: Series) -> dict[str, Any]:
+def series_dict(series: Series, asked: Asked) -> dict[str, Any]:
     """A series as JSON."""
     return {
         "name": series.name,
-        "points": [asdict(point) for point in series.points],
+        "points": [_point_dict(point, asked) for point in series.points],
         "group_kind": series.group_kind,
         **{weights: _fit_dict(series.fit(weights)) for weights in WEIGHTS},
         "remarks": list(series.remarks),
     }
 
 
+def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
+    """A point as JSON, whose keys tell the unit."""
+    found = asdict(point)
+    y, plus_minus = found.pop("y"), found.pop("plus_minus")
+    if asked.unit == "s":
+        return {**found, "seconds": y, "plus_minus_s": plus_minus}
+    return {**found, "energy_j": y, "plus_minus_j": plus_minus}
+
+
 def _value(group: Mapping[str, Any], asked: Asked) -> tuple[float, float | None] | str:
     """A label's figure and its ±, or in words why there is none."""
     domain = group["domains"].get(asked.domain)
-    if domain is None:
+    if domain is None and asked.figure != "seconds":
         return f"{asked.domain} was not recorded"
-    value = domain[asked.key]
+    value = asked.value(group)
     if value is None:
         if not group["inferences"]:
             return "no inferences were counted"
+        if domain is None:
+            return "it took no time"
         if domain["running_j"] is None or asked.figure == "total":
             return f"the energy of {asked.domain} is unknown"
         baseline = "idle" if asked.figure == "dynamic" else "armed"
         return f"there is no {baseline} baseline for {asked.figure} energy"
-    if not math.isfinite(value["value"]):
-        return f"its energy is {value['value']}"
-    return value["value"], value["plus_minus"]
+    if not math.isfinite(value[0]):
+        return f"its energy is {value[0]}"
+    return value
 
 
 def _no_number(against: Against, number: float | None) -> str:
@@ -181,19 +262,21 @@ def _name(point: Point, networks: bool) -> str:
     return " ".join(word for word in words if word) or ALL
 
 
-def _series(name: str, points: Sequence[Point], groups: Sequence[str], kind: str) -> Series:
+def _series(
+    name: str, points: Sequence[Point], groups: Sequence[str], kind: str, through_origin: bool
+) -> Series:
     # Sorted, so that the order in which runs are named does not matter.
-    order = sorted(range(len(points)), key=lambda place: (points[place].x, points[place].energy_j))
+    order = sorted(range(len(points)), key=lambda place: (points[place].x, points[place].y))
     points, groups = [points[place] for place in order], [groups[place] for place in order]
     fits, remarks = dict[Weights, Fit | None](), []
     for weights in WEIGHTS:
         try:
-            fits[weights] = _fit(points, groups, weights)
+            fits[weights] = _fit(points, groups, weights, through_origin)
         except NoLineError as error:
             fits[weights] = None
             remarks.append(str(error))
     if fits["ordinary"] is not None:
-        remarks += _remarks(points)
+        remarks += _remarks(points, through_origin)
     return Series(
         name,
         tuple(points),
@@ -204,25 +287,32 @@ def _series(name: str, points: Sequence[Point], groups: Sequence[str], kind: str
     )
 
 
-def _fit(points: Sequence[Point], groups: Sequence[str], weights: Weights) -> Fit:
-    xs, ys = [point.x for point in points], [point.energy_j for point in points]
-    line = fit_line(xs, ys, weights)
+def _fit(
+    points: Sequence[Point], groups: Sequence[str], weights: Weights, through_origin: bool
+) -> Fit:
+    xs, ys = [point.x for point in points], [point.y for point in points]
+    line = fit_line(xs, ys, weights, through_origin)
+    several = len(set(groups)) > 1
     return Fit(
         line,
         tuple(relative_residuals(line, xs, ys)),
-        leave_one_out(xs, ys, weights),
-        left_out(xs, ys, weights, groups) if len(set(groups)) > 1 else None,
-        compare_lines(xs, ys, weights),
+        leave_one_out(xs, ys, weights, through_origin),
+        left_out(xs, ys, weights, groups, through_origin) if several else None,
+        # A bend would be a second line, with an intercept.
+        None if through_origin else compare_lines(xs, ys, weights),
     )
 
 
-def _remarks(points: Sequence[Point]) -> Iterator[str]:
-    if len(points) == 2:
+def _remarks(points: Sequence[Point], through_origin: bool) -> Iterator[str]:
+    if through_origin:
+        if len(points) == 1:
+            yield "one point: a line through the origin always goes through it"
+    elif len(points) == 2:
         yield "two points: a line always goes through both, its error is unknown"
     elif len(points) < LEAST_POINTS:
         yield f"{len(points)} points: two lines cannot be told from one with under {LEAST_POINTS}"
-    if negative := _labels(point for point in points if point.energy_j <= 0):
-        yield f"no relative residual where the energy is not above zero: {negative}"
+    if negative := _labels(point for point in points if point.y <= 0):
+        yield f"no relative residual where what was measured is not above zero: {negative}"
 
 
 def _labels(points: Iterable[Point]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.stats import stdev
-from wattui.analysis.regression import NoLineError, Weights, fit_line, relative_error
+from wattui.analysis.regression import Line, NoLineError, Weights, fit_line, relative_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,18 @@ class LeftOut:
 
 
 def left_out(
-    xs: Sequence[float], ys: Sequence[float], weights: Weights, groups: Sequence[str]
+    xs: Sequence[float],
+    ys: Sequence[float],
+    weights: Weights,
+    groups: Sequence[str],
+    through_origin: bool = False,
 ) -> LeftOut | None:
     """Predict every group from the others; None where none can be."""
     errors: list[float | None] = [None] * len(xs)
     means: dict[str, float] = {}
     for group in dict.fromkeys(groups):
-        kept = [place for place, other in enumerate(groups) if other != group]
-        try:
-            line = fit_line([xs[p] for p in kept], [ys[p] for p in kept], weights)
-        except NoLineError:
+        line = line_without(group, xs, ys, weights, groups, through_origin)
+        if line is None:
             continue
         for place, other in enumerate(groups):
             if other == group:
@@ -49,11 +51,33 @@ def left_out(
             means[group] = math.fsum(known) / len(known)
     if not means:
         return None
-    values = list(means.values())
-    sd = stdev(values) if len(values) > 1 else None
-    return LeftOut(tuple(means), math.fsum(values) / len(values), sd, tuple(errors))
+    mean, sd = mean_and_sd(list(means.values()))
+    return LeftOut(tuple(means), mean, sd, tuple(errors))
 
 
-def leave_one_out(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> LeftOut | None:
-    """Predict every point from the others; None for fewer than three points."""
-    return left_out(xs, ys, weights, [str(place) for place in range(len(xs))])
+def leave_one_out(
+    xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool = False
+) -> LeftOut | None:
+    """Predict every point from the others; None where too few are left for a line."""
+    return left_out(xs, ys, weights, [str(place) for place in range(len(xs))], through_origin)
+
+
+def line_without(
+    group: str,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    weights: Weights,
+    groups: Sequence[str],
+    through_origin: bool = False,
+) -> Line | None:
+    """The line of all other groups; None where they have none."""
+    kept = [place for place, other in enumerate(groups) if other != group]
+    try:
+        return fit_line([xs[p] for p in kept], [ys[p] for p in kept], weights, through_origin)
+    except NoLineError:
+        return None
+
+
+def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean, and standard deviation where there are two values or more."""
+    return math.fsum(values) / len(values), stdev(values) if len(values) > 1 else None

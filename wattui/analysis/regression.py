@@ -2,7 +2,12 @@
 
 ordinary: every point counts the same, so the largest values decide. relative: a point of value y
 has the weight 1 / y², so that relative residuals are made small. Errors are standard errors with
-n - 2 degrees of freedom (Draper & Smith, Applied Regression Analysis, ch. 1 and 9).
+n - 2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x (Draper & Smith,
+Applied Regression Analysis, ch. 1 and 9).
+
+R² is 1 - Σw(y - line)² / Σw(y - mean)² for both, so that they can be compared: through the origin
+it is below zero where the mean would be closer. (The R² about zero, Σy² in the denominator, that
+many programs print for such a line is near 1 for almost any points.)
 """
 
 from __future__ import annotations
@@ -26,10 +31,11 @@ class NoLineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """y = intercept + slope · x. Errors are None for two points, through which a line always goes.
+    """y = intercept + slope · x. Errors are None where the line had to go through all its points.
 
     `residual_sd` is in units of y (ordinary) or a share of y (relative). `weight`, `mean_x` and
-    `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need.
+    `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need. Through the
+    origin, intercept, its error and `mean_x` are 0.
     """
 
     weights: Weights
@@ -43,6 +49,12 @@ class Line:
     weight: float
     mean_x: float
     spread_x: float
+    through_origin: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers of it were fitted."""
+        return 1 if self.through_origin else 2
 
     def at(self, x: float) -> float:
         """The line's value."""
@@ -53,15 +65,21 @@ class Line:
         if self.residual_sd is None:
             return None
         one = 1.0 if self.weights == "ordinary" else self.at(x) ** 2
-        line = 1 / self.weight + (x - self.mean_x) ** 2 / self.spread_x
-        return t95(self.points - 2) * self.residual_sd * math.sqrt(one + line)
+        line = (x - self.mean_x) ** 2 / self.spread_x
+        line += 0.0 if self.through_origin else 1 / self.weight
+        return t95(self.points - self.parameters) * self.residual_sd * math.sqrt(one + line)
 
 
-def fit_line(xs: Sequence[float], ys: Sequence[float], weights: Weights = "ordinary") -> Line:
+def fit_line(
+    xs: Sequence[float],
+    ys: Sequence[float],
+    weights: Weights = "ordinary",
+    through_origin: bool = False,
+) -> Line:
     """The line of least squares. Raises NoLineError."""
-    _check(xs, ys, weights)
+    _check(xs, ys, weights, through_origin)
     try:
-        line = _line(xs, ys, weights)
+        line = (_line_through_origin if through_origin else _line)(xs, ys, weights)
     except (ArithmeticError, ValueError):  # ValueError: a sum of infinities
         line = None
     if line is None or not all(map(math.isfinite, _numbers(line))):
@@ -93,12 +111,18 @@ def weights_of(ys: Sequence[float], weights: Weights) -> list[float]:
     return [1.0 if weights == "ordinary" else 1 / y**2 for y in ys]
 
 
-def _check(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> None:
-    if len(xs) < 2:
+def _check(
+    xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool
+) -> None:
+    if through_origin and not xs:
+        raise NoLineError("a line through the origin needs a point, there are none")
+    if through_origin and not any(xs):
+        raise NoLineError("a line through the origin needs an x that is not 0")
+    if not through_origin and len(xs) < 2:
         raise NoLineError(f"a line needs two points, there {'is one' if xs else 'are none'}")
     if not all(map(math.isfinite, (*xs, *ys))):
         raise NoLineError("a value is not a number")
-    if min(xs) == max(xs):
+    if not through_origin and min(xs) == max(xs):
         raise NoLineError(f"a line needs two different x, all {len(xs)} points have {xs[0]:g}")
     if weights == "relative" and min(ys) <= 0:
         raise NoLineError(
@@ -135,4 +159,31 @@ def _line(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Line:
         total,
         mean_x,
         spread_x,
+    )
+
+
+def _line_through_origin(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Line:
+    ws = weights_of(ys, weights)
+    points = list(zip(xs, ys, ws, strict=True))
+    total = math.fsum(ws)
+    mean_y = math.fsum(w * y for _, y, w in points) / total
+    spread_x = math.fsum(w * x**2 for x, _, w in points)
+    spread_y = math.fsum(w * (y - mean_y) ** 2 for _, y, w in points)
+    slope = math.fsum(w * x * y for x, y, w in points) / spread_x
+    left = math.fsum(w * (y - slope * x) ** 2 for x, y, w in points)
+    free = len(points) - 1
+    sd = math.sqrt(left / free) if free else None
+    return Line(
+        weights,
+        len(points),
+        0.0,
+        slope,
+        0.0,
+        None if sd is None else sd / math.sqrt(spread_x),
+        1 - left / spread_y if free and spread_y > 0 else None,
+        sd,
+        total,
+        0.0,
+        spread_x,
+        through_origin=True,
     )

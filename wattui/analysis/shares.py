@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wattui.analysis.label_numbers import carried, numbers_of
+from wattui.analysis.parts import parts_of, wholes_of
 
 _TO = "to "
 _LAYER = re.compile(r"[A-Za-z/][^\s]*")
@@ -22,11 +23,11 @@ _TYPE = re.compile(r"_?[0-9]*(?:#[0-9]+)?$")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Energy per inference of one layer at one size."""
+    """Energy or time per inference of one layer at one size."""
 
     layer: str
     size: str
-    energy_j: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Share:
     """What a layer, or all layers of a type, cost; `share` is None where the sum is not above 0."""
 
     name: str
-    energy_j: float
+    value: float
     share: float | None
 
 
@@ -48,19 +49,30 @@ class Shares:
     negative: tuple[str, ...]
 
 
-def layer_cells(summary: Mapping[str, Any], domain: str, figure_key: str) -> list[Cell]:
-    """Layers of a recording with a known energy; none where its labels name no layers."""
+def layer_cells(
+    summary: Mapping[str, Any], figure: Callable[[Mapping[str, Any]], float | None]
+) -> list[Cell]:
+    """Layers of a recording with a known figure; none where its labels name no layers.
+
+    The size of a layer of a network that ran as a whole beside it is the network's name.
+    """
     totals = {
         group["label"]: value
         for group in summary["labels"]
-        if (value := _value(group["domains"], domain, figure_key)) is not None
+        if (value := figure(group)) is not None and math.isfinite(value)
     }
     if summary["differences"]:
-        return list(_by_difference(summary["differences"], totals, domain, figure_key))
-    wholes = {each["whole"] for each in summary["sums"]}
+        return list(_by_difference(summary["differences"], totals))
+    if parts := parts_of(summary):
+        return [
+            Cell(part.layer, part.whole, totals[label])
+            for label, part in parts.items()
+            if label in totals
+        ]
+    wholes = wholes_of(summary)
     return [
-        Cell(layer, numbers_of(label), energy_j)
-        for label, energy_j in totals.items()
+        Cell(layer, numbers_of(label), value)
+        for label, value in totals.items()
         if label not in wholes and (layer := _layer(label))
     ]
 
@@ -72,11 +84,26 @@ def shares(cells: Sequence[Cell]) -> list[Shares]:
         of_layer: dict[str, list[float]] = {}
         for cell in cells:
             if cell.size == size:
-                of_layer.setdefault(cell.layer, []).append(cell.energy_j)
-        energies = {layer: math.fsum(js) / len(js) for layer, js in of_layer.items()}
-        if len(energies) > 1:
-            found.append(_shares(size, energies))
+                of_layer.setdefault(cell.layer, []).append(cell.value)
+        means = {layer: math.fsum(values) / len(values) for layer, values in of_layer.items()}
+        if len(means) > 1:
+            found.append(_shares(size, means))
     return found
+
+
+def shares_dict(found: Shares, unit: str) -> dict[str, Any]:
+    """Shares as JSON, whose keys tell the unit."""
+    key = "seconds" if unit == "s" else "energy_j"
+
+    def rows(of: Iterable[Share]) -> list[dict[str, Any]]:
+        return [{"name": each.name, key: each.value, "share": each.share} for each in of]
+
+    return {
+        "size": found.size,
+        "layers": rows(found.layers),
+        "types": rows(found.types),
+        "negative": list(found.negative),
+    }
 
 
 def layer_type(layer: str) -> str:
@@ -98,23 +125,20 @@ def negative_cells(found: Iterable[Shares]) -> str | None:
 
 
 def _by_difference(
-    differences: Sequence[Mapping[str, Any]],
-    totals: Mapping[str, float],
-    domain: str,
-    figure_key: str,
+    differences: Sequence[Mapping[str, Any]], totals: Mapping[str, float]
 ) -> Iterator[Cell]:
     more = {each["label"] for each in differences}
     for each in differences:
-        if each["minus"] not in more and each["minus"] in totals:
-            yield _to_cell(each["minus"], totals[each["minus"]])
-        energy_j = _value(each["domains"], domain, figure_key)
-        if energy_j is not None:
-            yield _to_cell(each["label"], energy_j)
+        label, minus = each["label"], each["minus"]
+        if minus not in more and minus in totals:
+            yield _to_cell(minus, totals[minus])
+        if label in totals and minus in totals:
+            yield _to_cell(label, totals[label] - totals[minus])
 
 
-def _to_cell(label: str, energy_j: float) -> Cell:
+def _to_cell(label: str, value: float) -> Cell:
     layer = carried(label.removeprefix(_TO), "macs").family
-    return Cell(layer, numbers_of(label), energy_j)
+    return Cell(layer, numbers_of(label), value)
 
 
 def _layer(label: str) -> str | None:
@@ -122,26 +146,20 @@ def _layer(label: str) -> str | None:
     return family if _LAYER.fullmatch(family) else None
 
 
-def _value(domains: Mapping[str, Any], domain: str, figure_key: str) -> float | None:
-    value = domains[domain][figure_key] if domain in domains else None
-    return value["value"] if value and math.isfinite(value["value"]) else None
-
-
-def _shares(size: str, energies: Mapping[str, float]) -> Shares:
+def _shares(size: str, values: Mapping[str, float]) -> Shares:
     types: dict[str, list[float]] = {}
-    for layer, energy_j in energies.items():
-        types.setdefault(layer_type(layer), []).append(energy_j)
-    whole_j = math.fsum(energies.values())
+    for layer, value in values.items():
+        types.setdefault(layer_type(layer), []).append(value)
+    whole = math.fsum(values.values())
     return Shares(
         size,
-        _each(energies, whole_j),
-        _each({name: math.fsum(js) for name, js in types.items()}, whole_j),
-        tuple(layer for layer, energy_j in energies.items() if energy_j < 0),
+        _each(values, whole),
+        _each({name: math.fsum(of_type) for name, of_type in types.items()}, whole),
+        tuple(layer for layer, value in values.items() if value < 0),
     )
 
 
-def _each(energies: Mapping[str, float], whole_j: float) -> tuple[Share, ...]:
+def _each(values: Mapping[str, float], whole: float) -> tuple[Share, ...]:
     return tuple(
-        Share(name, energy_j, energy_j / whole_j if whole_j > 0 else None)
-        for name, energy_j in energies.items()
+        Share(name, value, value / whole if whole > 0 else None) for name, value in values.items()
     )

@@ -1,24 +1,29 @@
-"""A user's own model: a spec, an .onnx file, or a torch module."""
+"""One model: a bundled network, or a user's own spec, .onnx file or torch module."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from pathlib import Path
 
 from workloads.catalogue import Option, Values, Workload
 from workloads.errors import UsageError
+from workloads.networks import BUNDLED
 from workloads.plan import Plan
 
 DEFAULT_S = 10.0
+_OWN = "a .json spec, an .onnx file, or package.module:Name"
 
 
 def _plan(values: Values) -> Plan:
     path = values["path"]
     if path is None:
-        raise UsageError("which model? give a .json spec, an .onnx file, or package.module:Name")
+        raise UsageError(f"which model? give {', '.join(BUNDLED)}, {_OWN}")
     kind = _kind(path)
     if kind is None:
-        raise UsageError(f"{path}: neither a .json spec nor an .onnx file nor package.module:Name")
+        near = difflib.get_close_matches(path, BUNDLED, 1)
+        hint = f"did you mean {near[0]}?" if near else f"give {', '.join(BUNDLED)}, {_OWN}"
+        raise UsageError(f"{path}: there is no such model: {hint}")
     if kind == "spec_file" and values["tokens"] is not None:
         raise UsageError(f"{path}: a spec tells its tokens itself: leave out --tokens")
     seconds = values["seconds"]
@@ -32,6 +37,8 @@ def _plan(values: Values) -> Plan:
 
 def _kind(path: str) -> str | None:
     """The module that runs such a model."""
+    if path in BUNDLED:
+        return "spec_file"
     if path.endswith((".json", ".onnx")):
         return "spec_file" if path.endswith(".json") else "onnx_file"
     return "torch_module" if ":" in path and not Path(path).exists() else None
@@ -39,11 +46,9 @@ def _kind(path: str) -> str | None:
 
 MODEL = Workload(
     "model",
-    "a model of your own, whole or layer by layer",
+    "a network by name or a model of your own, whole or layer by layer",
     (
-        Option(
-            "path", "text", None, "spec.json, model.onnx or package.module:Name", positional=True
-        ),
+        Option("path", "text", None, f"{', '.join(BUNDLED)}, {_OWN}", positional=True),
         Option("layerwise", "truth", False, "each layer alone too, with its own input"),
         Option("input", "wholes", None, "shape without the batch, as in 3,224,224"),
         Option("tokens", "whole", None, "the input is token numbers below N", metavar="N"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from workloads.networks.entries import Entry, linear, module, parallel
 from workloads.spec import Network, parse_spec
 
 VOCABULARY, POSITIONS, SEGMENTS = 30_522, 512, 2
@@ -18,11 +17,11 @@ def bert() -> Network:
         [_embedding(POSITIONS, "position")],
         [_embedding(SEGMENTS, "zero")],
     ]
-    entries = [{"type": "parallel", "join": "add", "branches": embeddings}, _NORM]
+    entries = [parallel("add", *embeddings), _NORM]
     for _ in range(LAYERS):
-        entries += _residual([_module("MultiheadAttention", embed_dim=WIDTH, num_heads=HEADS)])
-        entries += _residual([_linear(WIDTH, INNER), _module("GELU"), _linear(INNER, WIDTH)])
-    entries += [{"type": "select", "token": 0}, _linear(WIDTH, WIDTH), _module("Tanh")]
+        entries += _residual([module("MultiheadAttention", embed_dim=WIDTH, num_heads=HEADS)])
+        entries += _residual([linear(WIDTH, INNER), module("GELU"), linear(INNER, WIDTH)])
+    entries += [{"type": "select", "token": 0}, linear(WIDTH, WIDTH), module("Tanh")]
     head = {
         "name": "BERT-base",
         "input_shape": [128],
@@ -32,20 +31,12 @@ def bert() -> Network:
     return parse_spec(head, "bert", "BERT-base")
 
 
-def _residual(branch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"type": "parallel", "join": "add", "branches": [branch, []]}, _NORM]
+def _residual(branch: list[Entry]) -> list[Entry]:
+    return [parallel("add", branch, []), _NORM]
 
 
-def _embedding(count: int, index: str) -> dict[str, Any]:
-    return _module("Embedding", num_embeddings=count, embedding_dim=WIDTH, index=index)
+def _embedding(count: int, index: str) -> Entry:
+    return module("Embedding", num_embeddings=count, embedding_dim=WIDTH, index=index)
 
 
-def _linear(inputs: int, outputs: int) -> dict[str, Any]:
-    return _module("Linear", in_features=inputs, out_features=outputs)
-
-
-def _module(kind: str, **options: Any) -> dict[str, Any]:
-    return {"torch_module": f"nn.{kind}", **options}
-
-
-_NORM = _module("LayerNorm", normalized_shape=WIDTH, eps=EPS)
+_NORM = module("LayerNorm", normalized_shape=WIDTH, eps=EPS)

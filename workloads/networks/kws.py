@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from workloads.networks.entries import RELU, Entry, linear, parallel
 from workloads.spec import Network, parse_spec
 
 FRAMES, COEFFICIENTS, CLASSES = 15, 26, 29
@@ -18,17 +17,13 @@ def kws(neurons: int = 1, layers: int = 10, copies: int = 0) -> Network:
     """
     width = WIDTH * neurons
     branch = _hidden(width, width) * layers
-    deep = (
-        [{"type": "parallel", "join": "concat", "branches": [branch] * copies}]
-        if copies > 1
-        else branch * copies
-    )
+    deep = [parallel("concat", *[branch] * copies)] if copies > 1 else branch * copies
     joined = width * max(copies, 1)
     entries = [
         *_hidden(INPUTS, width),
         *deep,
         *_hidden(joined, width),
-        _linear(width, CLASSES),
+        linear(width, CLASSES),
     ]
     return parse_spec(entries, "kws", _name(neurons, layers, copies))
 
@@ -38,9 +33,5 @@ def _name(neurons: int, layers: int, copies: int) -> str:
     return f"{name} {copies} copies of {layers} layers" if copies else name
 
 
-def _hidden(inputs: int, outputs: int) -> list[dict[str, Any]]:
-    return [_linear(inputs, outputs), {"torch_module": "nn.ReLU"}]
-
-
-def _linear(inputs: int, outputs: int) -> dict[str, Any]:
-    return {"torch_module": "nn.Linear", "in_features": inputs, "out_features": outputs}
+def _hidden(inputs: int, outputs: int) -> list[Entry]:
+    return [linear(inputs, outputs), RELU]

@@ -1,0 +1,39 @@
+"""Which labels of a recording are layers of which network, that ran as a whole beside them. Pure.
+
+The recording's notes `part LABEL of WHOLE` made the summary's sums. A label `NETWORK/LAYER` is a
+layer of NETWORK; where a recording has one whole alone, all its other labels are layers of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+BETWEEN = "/"
+
+
+class Part(NamedTuple):
+    """The network that a label is a layer of, and the layer's name in it."""
+
+    whole: str
+    layer: str
+
+
+def wholes_of(summary: Mapping[str, Any]) -> list[str]:
+    """Labels of networks that ran as a whole beside their layers."""
+    return [each["whole"] for each in summary["sums"]]
+
+
+def parts_of(summary: Mapping[str, Any]) -> dict[str, Part]:
+    """The labels that are layers; none where no whole was noted."""
+    sums = {each["whole"]: each["parts"] for each in summary["sums"]}
+    labels = [group["label"] for group in summary["labels"] if group["label"] not in sums]
+    found = {}
+    for label in labels:
+        whole, between, layer = label.partition(BETWEEN)
+        if between and whole in sums:
+            found[label] = Part(whole, layer)
+    if not found and list(sums.values()) == [len(labels)]:
+        (whole,) = sums
+        return {label: Part(whole, label) for label in labels}
+    return found

@@ -24,13 +24,16 @@ examples:
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
   wattui summary run.csv
+  wattui compare before.csv after.csv --max-regression 5%
   wattui fit kws.csv lenet.csv alexnet.csv --against macs --json fit.json
   wattui predict resnet50 --fit fit.json
+  wattui report run.csv -o report.html
   wattui import gpu.csv --out run.csv --inferences 10000
   wattui doctor
 
 exit codes: that of the command; 1 the recording is incomplete; 2 something given was wrong;
-3 a sensor named by --require is missing; 127 the command cannot be started.
+3 a sensor named by --require is missing; 4 worse than --max-regression allows; 127 the command
+cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
 
@@ -113,7 +116,8 @@ def main_parser() -> argparse.ArgumentParser:
         prog="wattui",
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
-        "       wattui summary | fit | predict | import | export | doctor | mark",
+        "       wattui summary | compare | fit | predict | report\n"
+        "       wattui import | export | doctor | mark",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -239,8 +243,13 @@ def _whole_parser() -> argparse.ArgumentParser:
 
 
 def _summary_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="wattui summary", description="Recompute the summary of a run file.")
-    parser.add_argument("csv", metavar="FILE", help="a run.csv that wattui wrote")
+    parser = Parser(prog="wattui summary", description="Recompute the summaries of run files.")
+    parser.add_argument(
+        "csv",
+        nargs="+",
+        metavar="FILE",
+        help="a run.csv that wattui wrote; several, folders and 'runs/**/*.csv' make a table",
+    )
     parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     return parser
 
@@ -323,8 +332,10 @@ _SUBCOMMANDS = {
     "summary": (_summary_parser, _summary),
     "doctor": (_doctor_parser, _doctor),
     "mark": (_mark_parser, _mark),
+    "compare": _later("compare"),
     "fit": _later("fit"),
     "predict": _later("predict"),
+    "report": _later("report"),
     "import": _later("import"),
     "export": _later("export"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-INCOMPLETE, USAGE, UNMET, NOT_STARTED = 1, 2, 3, 127
+INCOMPLETE, USAGE, UNMET, REGRESSED, NOT_STARTED = 1, 2, 3, 4, 127
 
 
 class WattuiError(Exception):

@@ -14,8 +14,11 @@ from rich.console import Console
 
 from recorders.runfile import json_path
 from wattui.analysis.recorded import Run, is_run_file
+from wattui.analysis.results import COLUMNS, row_dict
+from wattui.analysis.results_file import document
 from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
+from wattui.result_sets import result_set
 from wattui.tables import (
     FIGURES,
     MEANINGS,
@@ -30,7 +33,6 @@ from wattui.tui.pictures import pictures
 from wattui.tui.plot import BRAILLE
 
 PER_INFERENCE = tuple(key for _, key in FIGURES)
-ENERGIES = ("running_j", *PER_INFERENCE)
 SVG_COLUMNS = 110
 
 
@@ -73,27 +75,19 @@ def refusal(run: Run, path: Path) -> str | None:
 
 
 def as_csv(run: Run) -> str:
-    """A row for each group of phases and domain; unknown figures are empty."""
+    """The results table: docs/results-table.md; unknown figures are empty."""
     text = io.StringIO()
-    columns = ["label", "repeat", "seconds", "inferences", "domain", "origin"]
-    columns += ["idle_w", "armed_w", "running_w"]
-    columns += [name for key in ENERGIES for name in (key, f"{key}_plus_minus")]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for group in _groups(run.summary):
-        for name, domain in group["domains"].items():
-            row = {key: group[key] for key in columns[:4]}
-            row |= {"domain": name} | {key: domain[key] for key in columns[5:9]}
-            for key in ENERGIES:
-                figure = domain[key] or {"value": None, "plus_minus": None}
-                row |= {key: figure["value"], f"{key}_plus_minus": figure["plus_minus"]}
-            writer.writerow(row)
+    results = result_set(run, run.csv.stem)
+    writer.writerows(row_dict(results.name, row) for row in results.rows)
     return text.getvalue()
 
 
 def as_json(run: Run) -> str:
-    """The summary, as `wattui summary --json` prints it."""
-    return json.dumps(run.summary, indent=1) + "\n"
+    """The same with machine, flags and samples, for programs and `wattui compare`."""
+    results = document([result_set(run, run.csv.stem)])
+    return json.dumps(results, indent=1, allow_nan=False) + "\n"
 
 
 def as_markdown(run: Run) -> str:
@@ -130,14 +124,6 @@ FORMATS: dict[str, Callable[[Run], str]] = {
     ".json": as_json,
     ".svg": as_svg,
 }
-
-
-def _groups(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All running phases together, then labels, then repeats."""
-    if summary["running"]:
-        yield summary["running"]
-    yield from summary["labels"]
-    yield from summary["repeats"]
 
 
 def _markdown(run: Run) -> Iterator[str]:

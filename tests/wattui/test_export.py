@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 from made_runs import B1, B8, B64, IDLE, Part, finished
 
+from wattui.analysis.published.results import RESULTS, published_results
 from wattui.analysis.recorded import Run
+from wattui.analysis.results import COLUMNS, UNITS
+from wattui.analysis.results_file import document, read_document
 from wattui.export import FORMATS, ExportError, export, refusal
 from wattui.remedies import REMEDIES
 
@@ -24,37 +28,56 @@ def run(tmp_path: Path) -> Run:
     return finished(tmp_path / "kws.csv", [IDLE, B1, B8, B64])
 
 
-def test_csv_has_a_row_for_each_group_and_domain(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "kws-results.csv"
-    export(run, path)
+def csv_rows(path: Path, **where: str) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["label"], row["domain"]) for row in rows] == [
-        (label, domain) for label in ("", "b1", "b8", "b64") for domain in ("package0", "total")
-    ]
-    b1 = rows[3]
-    assert float(b1["total_j_per_inference"]) == pytest.approx(2.0)
-    assert float(b1["dynamic_j_per_inference"]) == pytest.approx(1.6)
-    assert float(b1["total_j_per_inference_plus_minus"]) > 0
-    assert float(b1["running_w"]) == pytest.approx(50)
-    assert (b1["origin"], b1["seconds"], b1["inferences"]) == ("measured", "4.0", "100")
-    assert b1["marginal_j_per_inference"] == "", "nothing was armed: unknown is not 0"
+    return [row for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def test_csv_has_a_row_for_each_figure(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "kws-results.csv"
+    export(run, path)
+    assert tuple(csv_rows(path)[0]) == COLUMNS
+    b1 = {row["figure"]: row for row in csv_rows(path, level="label", label="b1", domain="total")}
+    assert float(b1["total_j_per_inference"]["value"]) == pytest.approx(2.0)
+    assert float(b1["dynamic_j_per_inference"]["value"]) == pytest.approx(1.6)
+    assert float(b1["total_j_per_inference"]["plus_minus"]) > 0
+    assert float(b1["power_w"]["value"]) == pytest.approx(50)
+    assert b1["power_w"]["origin"] == "measured"
+    assert "marginal_j_per_inference" not in b1, "nothing was armed: unknown is not 0"
+    assert b1["total_j_per_inference"]["samples"] == "", "it ran once"
 
 
 def test_csv_has_the_repeats(tmp_path: Path) -> None:
     parts = [IDLE, *(B1._replace(repeat=n, watts=40.0 + 10 * n) for n in (1, 2, 3))]
     path = tmp_path / "results.csv"
     export(finished(tmp_path / "kws.csv", parts), path)
-    with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["domain"] == "total"]
-    watts = {row["repeat"]: float(row["running_w"]) for row in rows}
-    assert watts == {"": 60.0, "1": 50.0, "2": 60.0, "3": 70.0}
+    each = csv_rows(path, level="repeat", label="b1", domain="total", figure="power_w")
+    assert {row["repeat"]: float(row["value"]) for row in each} == {"1": 50, "2": 60, "3": 70}
+    (whole,) = csv_rows(path, level="label", domain="total", figure="power_w")
+    assert (whole["samples"], float(whole["mean"]), float(whole["sd"])) == ("3", 60, 10)
 
 
-def test_json_is_the_summary(run: Run, tmp_path: Path) -> None:
+def test_json_is_as_its_schema_says(run: Run, tmp_path: Path) -> None:
+    """The schema is for other programs: whatever is exported has to keep to it."""
     path = tmp_path / "kws-results.json"
     export(run, path)
-    assert json.loads(path.read_text()) == run.summary
+    found = json.loads(path.read_text())
+    schema = json.loads((DOCS / "results.schema.json").read_text())
+    jsonschema.validate(found, schema)
+    assert set(schema["$defs"]["row"]["properties"]) == {*COLUMNS, "values"}
+    assert set(schema["$defs"]["row"]["properties"]["figure"]["enum"]) == set(UNITS)
+    assert found["runs"][0]["command"] == ["python", "infer.py"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found | {"version": 2}, schema)
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_published_results_keep_to_the_same_schema(name: str) -> None:
+    source, sets = published_results(name)
+    found = document(sets, source)
+    jsonschema.validate(found, json.loads((DOCS / "results.schema.json").read_text()))
+    assert read_document(found) == sets
 
 
 def test_markdown_has_headline_figures_flags_and_machine(tmp_path: Path) -> None:

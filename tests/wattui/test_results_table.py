@@ -44,6 +44,8 @@ def test_a_label_has_every_figure_that_follows_from_its_energy(tmp_path: Path) -
             "inferences_per_s": 25.0,
             "energy_j": 200.0,
             "power_w": 50.0,
+            "idle_w": 10.0,
+            "armed_w": 30.0,
             "total_j_per_inference": total,
             "dynamic_j_per_inference": dynamic,
             "marginal_j_per_inference": marginal,

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from wattui.analysis.samples import autocorrelation, describe, effective_samples
-from wattui.analysis.two_samples import mann_whitney, welch95
+from wattui.analysis.two_samples import mann_whitney, one_more95, welch95
 
 VALUE = st.floats(-1e6, 1e6, allow_subnormal=False)
 SAMPLES = st.lists(VALUE, min_size=2, max_size=40)
@@ -98,6 +98,19 @@ def test_welch_with_students_data() -> None:
     assert (b.mean - a.mean - half, b.mean - a.mean + half) == pytest.approx(
         (-0.2054, 3.3654), abs=0.01
     )
+
+
+def test_one_more_value_scatters_as_the_samples_did() -> None:
+    """95 % of further values lie within: 2.262 · 1.789 · √1.1 for the first drug."""
+    half = one_more95(describe(DRUG_1))
+    assert half == pytest.approx(2.262 * 1.78901 * math.sqrt(1.1), rel=1e-4)
+    assert one_more95(describe([1.0])) is None
+    within = 0
+    for seed in range(400):
+        *past, new = dependent(6, 0.0, seed)
+        found = describe(past)
+        within += abs(new - found.mean) <= (one_more95(found) or 0.0)
+    assert 0.91 <= within / 400 <= 0.98
 
 
 def test_welch_takes_two_of_each_and_equal_samples_leave_nothing_open() -> None:

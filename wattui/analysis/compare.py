@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from wattui.analysis.results import BASELINES, Row
 from wattui.analysis.samples import Described, describe
-from wattui.analysis.two_samples import RankTest, mann_whitney, welch95
+from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
 
 Verdict = Literal["clear", "within the error", "unknown"]
 
@@ -120,7 +120,7 @@ class Comparison:
     def rank_test(self) -> RankTest | None:
         """Mann and Whitney's test of the samples; None where they are too few or dependent."""
         described = (self.a.described, self.b.described)
-        if any(d is None or d.samples < 2 or not d.are_independent for d in described):
+        if any(d is None or not d.are_independent for d in described):
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
@@ -133,12 +133,12 @@ class Comparison:
         return "clear" if abs(self.b.value - self.a.value) > half else "within the error"
 
     def _half_width(self) -> float | None:
-        known = (self.a, self.b)
+        noises = (self.a.baseline_noise, self.b.baseline_noise)
         if self.a.described and self.b.described:
-            half = welch95(self.a.described, self.b.described)
-            if half is not None:
-                return _quadrature([half, *(each.baseline_noise for each in known)])
-        return _quadrature([each.plus_minus for each in known])
+            return _quadrature([welch95(self.a.described, self.b.described), *noises])
+        if described := self.a.described or self.b.described:
+            return _quadrature([one_more95(described), *noises])
+        return _quadrature([self.a.plus_minus, self.b.plus_minus])
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:

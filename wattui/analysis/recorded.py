@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import json_path
-from recorders.summary import VERSION, Summary, summarise
+from recorders.summary import summarise
+from wattui.analysis.forms import PARTS, fits, is_summary
 
 DEPTH = 2
 MOST_FILES = 2000
-# What some parts of run.json have to be, for those who read them.
-FORMS: dict[str, type] = {
-    **dict.fromkeys(("host", "versions", "clock", "command", "sampling"), dict),
-    **dict.fromkeys(("sources", "missing"), list),
-    "status": str,
-}
 _HEAD = ",".join(FIXED_COLUMNS).encode()
+
+
+class NotARunFileError(Exception):
+    """The file is not a run file; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run file and the content of its run.json; of that only a `summary` is always there."""
+    """A run file and the content of its run.json; of that only a `summary` is always there.
+
+    `remarks` are lines for a person on what could not be read.
+    """
 
     csv: Path
     run: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -45,33 +48,50 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def load_run(csv: Path) -> Run:
-    """A run with its summary, which is made from the CSV where run.json has none.
+    """A run with its summary, which is made from the CSV where run.json has none that is right.
 
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
-    run = _json_beside(csv)
-    if _is_summary(run.get("summary")):
-        return Run(csv, run)
-    from wattui.analysis.runs import reduce_csv
+    remarks: list[str] = []
+    run = _json_beside(csv, remarks)
+    if is_summary(run.get("summary")):
+        return Run(csv, run, remarks)
+    if run.get("summary") is not None:
+        remarks.append(f"{json_path(csv)}: its summary is not whole: made anew from {csv.name}")
+    from wattui.analysis.runs import read_csv
 
-    return Run(csv, {**run, "summary": summarise(reduce_csv(csv)).to_dict()})
+    reduced = read_csv(csv)
+    summary = summarise(reduced.reduction).to_dict()
+    return Run(csv, {**run, "summary": summary}, remarks + reduced.remarks)
 
 
-def _json_beside(csv: Path) -> dict[str, Any]:
+def command_line(csv: Path) -> str | None:
+    """The command that run.json names; None where it names none."""
+    command = _json_beside(csv, []).get("command", {})
+    return " ".join(command.get("argv", [])) or None
+
+
+def _json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
     """What run.json has, less what has not the form that it should have."""
+    path = json_path(csv)
     try:
-        found = json.loads(json_path(csv).read_text())
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        remarks.append(f"{path} cannot be read ({error.strerror}): left out")
+        return {}
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
+        remarks.append(f"{path} is not the JSON of a recording: left out")
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, FORMS.get(key, object))}
-
-
-def _is_summary(found: Any) -> bool:
-    """Whether this is a summary of the form that is made now."""
-    names = {field.name for field in fields(Summary)}
-    return isinstance(found, dict) and found.get("version") == VERSION and names <= found.keys()
+    right = {key: value for key, value in found.items() if fits(value, PARTS.get(key, object))}
+    if wrong := found.keys() - right.keys():
+        remarks.append(f"{path}: not as a recorder writes it, left out: {', '.join(sorted(wrong))}")
+    if right.get("sampling"):  # whoever tells of it tells the readers too
+        right.setdefault("sources", [])
+    return right
 
 
 def _csv_files(folder: Path, depth: int) -> Iterator[Path]:

@@ -29,6 +29,8 @@ UNITS = {
     "inferences_per_s": "1/s",
     "energy_j": "J",
     "power_w": "W",
+    "idle_w": "W",
+    "armed_w": "W",
     **{f"{basis}_j_per_inference": "J" for basis in BASES},
     **{f"{basis}_edp_js": "J s" for basis in BASES},
     **{f"{basis}_j_per_mac": "J" for basis in BASES},
@@ -197,6 +199,7 @@ class _Table:
         for domain, figure, known in _group_figures(group, macs, pixels):
             values = [found.get((domain, figure)) for found in repeated]
             whole = tuple(value.value for value in values if value is not None)
+            # A baseline is one for all of them.
             several = whole if len(whole) == len(values) > 1 else ()
             origin = group["domains"][domain]["origin"] if domain else ""
             yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
@@ -223,7 +226,7 @@ class _Table:
     def _count(self, windows: Sequence[Mapping[str, Any]], repeat: int) -> int | None:
         """Inferences of a repeat's windows; of all that ran in it where only those were counted."""
         if counted := sum(window["inferences"] or 0 for window in windows):
-            return counted
+            return int(counted)
         ran = [phase for phase in self._outer if phase["repeat"] == repeat]
         groups = (group for group in self._summary["repeats"] if group["repeat"] == repeat)
         beside = next((group["inferences"] for group in groups), None)
@@ -277,6 +280,9 @@ def _group_figures(
             energy = _figure(found["running_j"])
             yield domain, "energy_j", energy
             yield domain, "power_w", energy.times(1 / seconds)
+        for baseline in ("idle_w", "armed_w"):
+            if found[baseline] is not None:
+                yield domain, baseline, Figure(found[baseline])
         for basis in BASES:
             value = found[f"{basis}_j_per_inference"]
             if value is not None:

@@ -85,9 +85,9 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
             str(run["name"]),
             None if headline is None else str(headline),
             rows[str(run["name"])],
-            [str(word) for word in run["command"]],
+            tuple(str(word) for word in run["command"]),
             str(run["machine"]),
-            [{key: str(text) for key, text in flag.items()} for flag in run["flags"]],
+            tuple({key: str(text) for key, text in flag.items()} for flag in run["flags"]),
         )
 
 

@@ -45,6 +45,18 @@ def welch95(a: Described, b: Described) -> float | None:
     return t95(max(1, math.floor(degrees + 1e-9))) * largest * math.sqrt(math.fsum(variances))
 
 
+def one_more95(samples: Described) -> float | None:
+    """Half-width of the 95 % interval of one more such value less the mean of the samples.
+
+    Student's t times sd √(1 + 1/n) (Montgomery, Applied Statistics, "prediction interval for a
+    future observation"); None for one sample.
+    """
+    if samples.sd is None:
+        return None
+    n = samples.effective_samples
+    return t95(max(1, math.floor(n) - 1)) * samples.sd * math.sqrt(1 + 1 / n)
+
+
 def mann_whitney(a: Sequence[float], b: Sequence[float]) -> RankTest | None:
     """Rank test of two sets of independent samples; None where one is empty or all are alike.
 

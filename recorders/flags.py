@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recorders.by_hand import APPARENT
+from recorders.heat import throttled, warmed
 from recorders.reduction import Reduction
 from recorders.spans import Span, mean_gauge
 
@@ -45,6 +46,7 @@ def find_flags(
         *_windows(everything, periods_s),
         *_resolution(running, headline),
         *_drift(everything, headline),
+        *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
     ]
 
@@ -168,6 +170,17 @@ def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
         if max(powers_w) > (1 + DRIFT) * min(powers_w):
             text = f"{phase} power moved from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
             yield Flag("idle_drift", headline or "", text)
+
+
+def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for found in throttled(reduction, everything):
+        ran = f"{found.label} ran" if found.label else "running"
+        text = f"the clock fell from {found.first:.0f} to {found.last:.0f} MHz while {ran}"
+        yield Flag("throttling", found.device, text)
+    for found in warmed(reduction, everything):
+        ran = f"{found.label} ran" if found.label else "running"
+        text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {ran}"
+        yield Flag("thermal_drift", found.device, f"{text}: a warm chip draws more")
 
 
 def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

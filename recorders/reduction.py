@@ -6,12 +6,14 @@ give the same `Reduction`, made of the values as they stand in the file.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-GAUGES = ("cpu_util_pct", "command_cpu_pct", "cpu_temp_C")
+# Columns that flags are told from.
+_GAUGE = re.compile(r"cpu_(util_pct|temp_C|freq_MHz)|command_cpu_pct|gpu[0-9]+_(temp_C|clock_MHz)")
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 # Wall meters. A power of theirs without an energy beside it was read by hand.
 METER = "meter_"
@@ -95,7 +97,7 @@ class Reducer:
             (columns.index(f"{meter}_J"), columns.index(f"{meter}_W"), meter)
             for meter in meters(columns)
         ]
-        self._gauges = [(columns.index(name), name) for name in GAUGES if name in columns]
+        self._gauges = [(columns.index(name), name) for name in gauges(columns)]
         self._due: list[tuple[int, str]] = []
         self._second = ""
         self._last: dict[str, tuple[str, str]] = {}
@@ -171,6 +173,11 @@ class Reducer:
         if channel in self._last:
             time_text, value = self._last[channel]
             self.reduction.nearest.setdefault(channel, []).append((float(time_text), float(value)))
+
+
+def gauges(columns: Sequence[str]) -> list[str]:
+    """Columns of which one reading a second is kept, beside the energies."""
+    return [name for name in columns if _GAUGE.fullmatch(name)]
 
 
 def meters(columns: Sequence[str]) -> list[str]:

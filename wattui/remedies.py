@@ -17,6 +17,8 @@ REMEDIES = {
     "negative_difference": "run longer, and with --repeats",
     "below_resolution": "run longer, take a longer --idle baseline, or use --repeats",
     "idle_drift": "let the machine rest longer: --cooldown 60, and --idle-after to see the drift",
+    "throttling": "cool the machine, or fix a clock that it can keep up",
+    "thermal_drift": "warm it up before measuring, and judge by the later repeats",
     "foreign_load": "end other programs, then record again",
     "unfinished": "what was recorded until then counts; record again for the rest",
     "mig": "keep the GPU's other instances idle while recording",

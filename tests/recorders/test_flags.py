@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from doubles import event, reduction
@@ -164,3 +165,56 @@ def test_a_busy_processor_while_idling_is_foreign_load() -> None:
     gauges = {"cpu_util_pct": [(float(t), 25.0) for t in range(10)]}
     found = flags(GOOD, seconds=gauges)["foreign_load"]
     assert (found.where, "25 %" in found.text) == ("idle", True)
+
+
+def while_running(column: str, *values: float) -> Readings:
+    """One reading a second from the begin of GOOD's running phase."""
+    return {column: [(11 + n, value) for n, value in enumerate(values)]}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "name", "where"),
+    [
+        ("gpu0_clock_MHz", [1980] * 10 + [1755] * 10, "throttling", "gpu0"),
+        ("cpu_freq_MHz", [4200] * 5 + [3600] * 15, "throttling", "cpu"),
+        ("gpu1_temp_C", [40 + n for n in range(20)], "thermal_drift", "gpu1"),
+        ("cpu_temp_C", [50] * 10 + [61] * 10, "thermal_drift", "cpu"),
+    ],
+)
+def test_heat_is_said(column: str, values: list[float], name: str, where: str) -> None:
+    found = flags(GOOD, seconds=while_running(column, *values))
+    assert set(found) == {name}
+    assert found[name].where == where
+
+
+def test_a_fallen_clock_is_told_in_mhz() -> None:
+    column = "gpu0_clock_MHz"
+    found = flags(GOOD, seconds=while_running(column, *[1980] * 10, *[1755] * 10))
+    assert "from 1980 to 1755 MHz while running" in found["throttling"].text
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("gpu0_clock_MHz", [1980] * 10 + [1900] * 10),
+        ("gpu0_clock_MHz", [1755] * 10 + [1980] * 10),
+        ("gpu0_clock_MHz", [1980, 1500, 1200, 900]),
+        ("gpu0_temp_C", [70] * 10 + [79] * 10),
+        ("gpu0_temp_C", [80] * 10 + [60] * 10),
+        ("gpu0_mem_MiB", [1000] * 10 + [10] * 10),
+    ],
+)
+def test_what_is_no_heat_is_not_said(column: str, values: list[float]) -> None:
+    assert flags(GOOD, seconds=while_running(column, *values)) == {}
+
+
+def test_labels_at_other_clocks_are_no_throttling() -> None:
+    """What ran last draws more and so runs slower: each label keeps its own clock."""
+    rows = [
+        *phase("idle", 0, 10, 20.0),
+        *(replace(row, label="b1") for row in phase("running", 11, 21, 50.0, n=10)),
+        *(replace(row, label="b64") for row in phase("running", 22, 32, 50.0, n=10)),
+    ]
+    column = "gpu0_clock_MHz"
+    points = while_running(column, *[1980] * 11, *[1500] * 11)
+    assert "throttling" not in flags(rows, seconds=points)

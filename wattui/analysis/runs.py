@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from recorders.reduction import BEGIN, END, GAUGES, EventRow, Points, Reduction, meters
+from recorders.reduction import BEGIN, END, EventRow, Points, Reduction, gauges, meters
 from recorders.rows import FIXED_COLUMNS
 from wattui.analysis.blocks import UNREADABLE, blocks, header, is_reading, schema
 from wattui.analysis.forms import MOST
@@ -45,7 +45,8 @@ def read_csv(path: Path) -> Reduced:
     remarks: list[str] = []
     for block in blocks(path, reducer.columns, remarks):
         reducer.take(block)
-    return Reduced(reducer.finished(), remarks)
+    reduction = reducer.finished()
+    return Reduced(reduction, [*remarks, *(f"{path}: {remark}" for remark in reducer.remarks[:1])])
 
 
 def write_parquet(path: Path, out: Path) -> list[str]:
@@ -81,7 +82,7 @@ class _Reducer:
         self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
         self._energy = [name for name in names if name.endswith("_J")]
         self._by_hand = [f"{meter}_W" for meter in meters(names)]
-        self._gauges = [name for name in GAUGES if name in names]
+        self._gauges = gauges(names)
         fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
         self.columns = [*fixed, *self._gauges, *self._energy, *self._by_hand]
         self._baselines: set[tuple[Any, ...]] = set()
@@ -89,6 +90,8 @@ class _Reducer:
         self._latest: dict[str, pl.DataFrame] = {}
         self._wanted: set[str] = set()
         self._last: dict[str, Any] = {}
+        self._count = 0
+        self.remarks: list[str] = []
 
     def take(self, block: pl.DataFrame) -> None:
         """Take the next rows."""
@@ -99,7 +102,7 @@ class _Reducer:
             events = block.with_row_index("row").filter(pl.col("event").is_not_null())
             edges = []
             for row in events.iter_rows(named=True):
-                self._reduction.events.append(_event_row(row, self._energy, self._by_hand))
+                self._add_event(row, self._by_hand)
                 if row["event"] in (BEGIN, END):
                     edges.append(row)
                     baseline |= self._enter(row)
@@ -114,11 +117,23 @@ class _Reducer:
     def finished(self) -> Reduction:
         """The reduction; the last row ends what was never ended."""
         if self._last:
-            last = _event_row({**self._last, "event": ""}, self._energy, [])
-            self._reduction.events.append(last)
+            self._add_event({**self._last, "event": ""}, [])
         for points in self._reduction.seconds.values():
             _sort(points)
         return self._reduction
+
+    def _add_event(self, row: dict[str, Any], by_hand: list[str]) -> None:
+        """Keep an event; of a count that falls, which none can, nothing is known."""
+        found = _event_row(row, self._energy, by_hand)
+        if found.inferences is not None:
+            if found.inferences < self._count:
+                self.remarks.append(
+                    f"the count of inferences falls at {found.time_s:g} s: left out"
+                )
+                found.inferences = None
+            else:
+                self._count = found.inferences
+        self._reduction.events.append(found)
 
     def _enter(self, row: dict[str, Any]) -> bool:
         """Keep account of the open baselines; whether one begins."""

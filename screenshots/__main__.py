@@ -14,11 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
 from textual.pilot import Pilot
 
 from recorders.client import Config
+from screenshots.commands import COLUMNS, printed
 from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS, sandbox, topologies
 from wattui.config import Settings
@@ -30,7 +29,7 @@ HERE = Path(__file__).parent
 WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)
 FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
-SETTLED_S, COLUMNS = 1.0, 96
+SETTLED_S = 1.0
 CONFIG = "~/.config/wattui/config.toml"
 PRINTED = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
 
@@ -111,16 +110,7 @@ def on_the_bench() -> None:
                 )
             lines = (shown.stdout + shown.stderr).splitlines()
             last = [line for line in lines if line and "idle baseline" not in line]
-            printed(name, f"wattui {' '.join(arguments)}", "\n".join(last))
-
-
-def printed(name: str, title: str, text: str) -> None:
-    """One picture of what a terminal was written."""
-    with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
-        console.print(Text.from_ansi(f"$ {title}\n{text}"), soft_wrap=True)
-        console.save_svg(str(HERE / f"{name}.svg"), title="wattui")
-    png(HERE / f"{name}.svg")
+            printed(name, " ".join(arguments), "\n".join(last))
 
 
 if __name__ == "__main__":

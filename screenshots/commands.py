@@ -1,0 +1,72 @@
+"""Makes the pictures of docs/results.md: what the commands print of recordings in screenshots/runs.
+
+`python -m screenshots.commands`
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from screenshots.picture import png
+from screenshots.record import RUNS
+
+HERE = Path(__file__).parent
+COLUMNS = 112
+COMMANDS = {
+    "command-summary": "summary kws-onnxruntime.csv",
+    "command-compare": "compare kws-onnxruntime.csv kws-numpy.csv",
+    "command-published": "compare kws-onnxruntime.csv --published kws --figure rate",
+    "command-limit": "compare kws-onnxruntime.csv kws-numpy.csv --label b1 --max-regression 5%",
+    "command-networks": "fit networks.csv --against macs --figure seconds --through-origin",
+    "command-fit": "fit alexnet.csv --against macs --json fit.json",
+    "command-predict": "predict resnet50 --fit fit.json",
+}
+REPORT = "alexnet.csv"
+
+
+def main() -> None:
+    """Run each command in a folder with the recordings, and take its picture."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in RUNS.iterdir():
+            shutil.copy(file, folder)
+        for picture, arguments in COMMANDS.items():
+            printed(picture, arguments, output(folder, arguments.split()))
+        output(folder, ["report", REPORT, "-o", "report.svg"])
+        shutil.copy(folder / "report.svg", HERE / "report.svg")
+        png(HERE / "report.svg")
+
+
+def output(folder: Path, arguments: list[str]) -> str:
+    """What wattui prints, in colours."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "wattui", *arguments],
+        check=False,
+        cwd=folder,
+        env={**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return shown.stdout + (f"exit status {shown.returncode}\n" if shown.returncode else "")
+
+
+def printed(name: str, title: str, text: str) -> None:
+    """One picture of what a terminal was written."""
+    with open(os.devnull, "w") as nowhere:
+        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
+        console.print(Text.from_ansi(f"$ wattui {title}\n{text}"), soft_wrap=True)
+        console.save_svg(str(HERE / f"{name}.svg"), title="wattui")
+    png(HERE / f"{name}.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,7 @@ MODULES = {
     "marks": "benchmarks.marks",
     "startup": "benchmarks.startup",
     "summary": "benchmarks.summary",
+    "files": "benchmarks.files",
     "memory": "benchmarks.memory",
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",

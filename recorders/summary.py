@@ -181,6 +181,7 @@ class _Arithmetic:
     def __init__(self, reduction: Reduction, everything: Sequence[Span]) -> None:
         self._reduction = reduction
         self._everything = everything
+        self._noises_w: dict[tuple[str | int, ...], float | None] = {}
         self._running = _outermost(everything, "running")
         self._periods = update_periods_s(reduction)
         self._idle = _outermost(everything, "idle")
@@ -287,8 +288,12 @@ class _Arithmetic:
         """
         if channel in self._by_hand:
             return 0.0
-        powers = [p for span in base for p in block_powers_w(self._reduction, channel, span)]
-        return stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
+        key = (channel, *map(id, base))
+        if key not in self._noises_w:  # every group asks for the same few baselines
+            powers = [p for span in base for p in block_powers_w(self._reduction, channel, span)]
+            noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
+            self._noises_w[key] = noise_w
+        return self._noises_w[key]
 
 
 def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:

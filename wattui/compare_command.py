@@ -27,7 +27,8 @@ from wattui.progress import waiting
 
 VERSION = 1
 EVERY = "all"
-# Shown of all running phases where no figure was asked for.
+# Shown of all running phases where no figure was asked for, and there are not too many to read.
+FEW = 20
 USUAL = ("total", "dynamic", "marginal", "power", "rate")
 MOST_REMARKS = 12
 UNREPEATED = (
@@ -105,7 +106,8 @@ def main(options: argparse.Namespace) -> int:
     with waiting("reading runs"):
         given = sides_given(options.runs)
         first, *others = _sides(given, options)
-        pairs = [Pair(other, _rows(first, other, options)) for other in others]
+        usual = USUAL if len(others) <= FEW else ()
+        pairs = [Pair(other, _rows(first, other, options, usual)) for other in others]
     if not any(pair.rows for pair in pairs):
         raise UsageError(_nothing_shared(first, others, options))
     remarks = list(dict.fromkeys(_remarks(given, first, pairs)))
@@ -153,12 +155,12 @@ def _labelled(found: Side, label: str) -> Side:
     return Side(found.name, only.headline, only.figures)
 
 
-def _rows(a: Side, b: Side, options: argparse.Namespace) -> list[Comparison]:
+def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
     rows = compare(a, b, [domains] if all(domains) else [])
     is_published = "published" in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
-        rows = [row for row in rows if row.figure in _wanted(row, rows, options)]
+        rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
     for row in rows:
         mixed = row.figure != "rate" and len({*row.origins} - {"published"}) > 1
         if mixed and not options.allow_mixed:
@@ -180,14 +182,14 @@ def _domain(found: Side, asked: str | None) -> str:
 
 
 def _wanted(
-    row: Comparison, rows: Sequence[Comparison], options: argparse.Namespace
+    row: Comparison, rows: Sequence[Comparison], options: argparse.Namespace, usual: Sequence[str]
 ) -> tuple[str, ...]:
     """The figures that are shown of what a row is of."""
     if options.figure:
         return (options.figure,)
     own = {other.figure for other in rows if other.label == row.label}
     leading = next((name for name in ("total", "dynamic", "energy") if name in own), "rate")
-    return (leading,) if row.label else (leading, *USUAL)
+    return (leading,) if row.label else (leading, *usual)
 
 
 def _judged(rows: Sequence[Comparison], options: argparse.Namespace) -> list[Comparison]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 from pathlib import Path
 
 from wattui.analysis.recorded import load_run
 from wattui.errors import UsageError
 from wattui.export import FORMATS, ExportError, export
 from wattui.progress import waiting
+from wattui.run_globs import naming
 
 PARQUET = ".parquet"
 
@@ -30,28 +33,29 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     """Write the file; returns the exit status. Raises UsageError."""
-    from wattui.analysis.runs import NotARunFileError
-
     path, out = Path(options.csv), Path(options.out)
     if out.suffix not in (*FORMATS, PARQUET):
         raise UsageError(f"{out}: end the name in {', '.join((*FORMATS, PARQUET))}")
     try:
         with waiting(f"reading {path}"):
-            if out.suffix == PARQUET:
-                _write_parquet(path, out)
-            else:
-                export(load_run(path), out)
+            remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
     except ExportError as error:
         raise UsageError(str(error)) from None
-    except NotARunFileError as error:
-        raise UsageError(f"{path} is not a run file: {error}") from None
-    except OSError as error:
-        raise UsageError(f"{error.filename or path}: {error.strerror}: check the name") from None
+    for remark in remarks:
+        sys.stderr.write(f"wattui: {remark}\n")
     return 0
 
 
-def _write_parquet(path: Path, out: Path) -> None:
-    """The rows as Parquet, whole or not at all. Raises ExportError, NotARunFileError, OSError."""
+def _export(path: Path, out: Path) -> list[str]:
+    """The results; returns remarks. Raises ExportError, UsageError."""
+    with naming(path):
+        run = load_run(path)
+    export(run, out)
+    return run.remarks
+
+
+def _write_parquet(path: Path, out: Path) -> list[str]:
+    """The rows as Parquet, whole or not at all; returns remarks. Raises ExportError, UsageError."""
     from wattui.analysis.runs import write_parquet
 
     if os.path.lexists(out):
@@ -60,7 +64,12 @@ def _write_parquet(path: Path, out: Path) -> None:
         raise ExportError(f"there is no folder {out.parent}")
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        write_parquet(path, draft)
+        with naming(path):
+            remarks = write_parquet(path, draft)
         draft.rename(out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written ({error.strerror})") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return remarks

@@ -1,35 +1,110 @@
-"""`wattui summary`: a summary recomputed from the CSV alone."""
+"""`wattui summary`: summaries recomputed from run files, of one in full or of many as a table."""
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recorders.summary import summarise
-from wattui.errors import UsageError
+from wattui.analysis.recorded import command_line
+from wattui.errors import INCOMPLETE, UsageError
 from wattui.progress import waiting
+from wattui.run_globs import expand, naming
 
 
-def main(csv: str, as_json: bool) -> int:
-    """Print the summary of a run file; as JSON on stdout, else as a table. Raises UsageError."""
-    from wattui.analysis.runs import NotARunFileError, reduce_csv
+def main(patterns: Sequence[str], as_json: bool) -> int:
+    """Print summaries, as JSON or as tables; returns the exit status.
 
-    path = Path(csv)
-    try:
-        with waiting(f"reading {csv}"):
-            summary = summarise(reduce_csv(path)).to_dict()
-    except OSError as error:
-        raise UsageError(f"{csv} cannot be read ({error.strerror}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{csv} is not a run file: {error}") from None
+    One file is printed as it ever was; of several, one that cannot be read is named on stderr, the
+    others are printed, and the status is 1. Raises UsageError where the only one cannot be read.
+    """
+    if len(patterns) == 1:
+        paths = expand(patterns)
+        if len(paths) == 1:
+            with waiting(f"reading {paths[0]}"):
+                row = _read(paths[0])
+            alone = not as_json or os.path.isfile(patterns[0])
+            _print([row], as_json, alone)
+            return 0
+        rows, failures = _read_all(paths)
+    else:
+        found: dict[Path, None] = {}
+        failures = 0
+        for pattern in patterns:
+            try:
+                found |= dict.fromkeys(expand([pattern]))
+            except UsageError as error:
+                failures += 1
+                _say(str(error))
+        rows, unread = _read_all(list(found))
+        failures += unread
+    _print(rows, as_json, alone=False)
+    return INCOMPLETE if failures else 0
+
+
+def _read_all(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
+    """The rows of what can be read, and how many files cannot."""
+    rows, complaints = [], []
+    with waiting(f"reading {len(paths):,} runs"):
+        for path in paths:
+            try:
+                rows.append(_read(path))
+            except UsageError as error:
+                complaints.append(str(error))
+    for complaint in complaints:
+        _say(complaint)
+    return rows, len(complaints)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """File, beginning, command and summary of a run. Raises UsageError."""
+    from wattui.analysis.runs import read_csv
+
+    with naming(path):
+        reduced = read_csv(path)
+        begun = _first_utc(path)
+    return {
+        "file": str(path),
+        "begun_utc": begun,
+        "command": command_line(path),
+        "summary": summarise(reduced.reduction).to_dict(),
+        "remarks": reduced.remarks,
+    }
+
+
+def _first_utc(path: Path) -> str | None:
+    """The time of the first row, ISO 8601."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        lines = (file.readline(1 << 20) for _ in range(2))
+        row = next(csv.DictReader(lines), {})
+    return row.get("time_utc") or None
+
+
+def _print(rows: Sequence[dict[str, Any]], as_json: bool, alone: bool) -> None:
+    for row in rows:
+        for remark in row["remarks"]:
+            _say(remark)
     if as_json:
-        json.dump(summary, sys.stdout, indent=1)
+        json.dump(rows[0]["summary"] if alone else list(rows), sys.stdout, indent=1)
         sys.stdout.write("\n")
-        return 0
-    from rich.console import Console
+    elif rows:
+        from rich.console import Console
 
-    from wattui.tables import print_summary
+        if len(rows) == 1:
+            from wattui.tables import print_summary
 
-    print_summary(Console(), summary, path)
-    return 0
+            print_summary(Console(), rows[0]["summary"], Path(rows[0]["file"]))
+        else:
+            from wattui.summary_table import MOST_COLUMNS, runs_table
+
+            whole = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+            Console(width=MOST_COLUMNS if whole else None).print(runs_table(rows))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"wattui: {line}\n")

@@ -1,0 +1,156 @@
+"""`wattui summary` of one file, of many, and of those that are damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from made_runs import B1, B8, IDLE, finished, written
+
+from wattui.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs 1, 2 and 10; the second has no idle phase, the last no run.json."""
+    finished(tmp_path / "run1.csv", [IDLE, B1])
+    finished(tmp_path / "run2.csv", [B8], command={"argv": ["./bench"]})
+    written(tmp_path / "run10.csv", [IDLE, B1, B8], ["est_cpu"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path
+
+
+def test_several_runs_are_a_table_with_a_row_each(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "run*.csv"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["run1.csv", "run2.csv", "run10.csv"]
+    assert "total J/inf" in head
+    assert "2.00000 ± 0.00050  1.60000 ± 0.00050" in rows[0]
+    assert "python infer.py" in rows[0]
+    assert "no_idle" in rows[1]
+    assert "b1, b8" in rows[2]
+    assert "est_cpu (estimated)" in rows[2]
+
+
+def test_json_of_several_is_a_list_and_of_one_file_its_summary(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--json", "run1.csv"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert main(["summary", "--json", "."]) == 0
+    many = json.loads(capsys.readouterr().out)
+    assert [Path(each["file"]).name for each in many] == ["run1.csv", "run2.csv", "run10.csv"]
+    assert many[0]["summary"] == one
+    assert (many[1]["command"], many[2]["command"]) == ("./bench", None)
+    assert main(["summary", "--json", "run1*.csv", "run2.csv"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_a_pattern_of_one_file_is_a_list_of_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--json", "run2*"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_a_bad_file_among_many_is_named_and_the_others_are_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.csv").write_text("a,b\n")
+    assert main(["summary", "run1.csv", "bad.csv", "none.csv", "run2.csv"]) == 1
+    shown = capsys.readouterr()
+    assert "run1.csv" in shown.out
+    assert "run2.csv" in shown.out
+    assert len(shown.err.splitlines()) == 2
+    assert "bad.csv is not a run file" in shown.err
+    assert "none.csv" in shown.err
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "120"])
+def test_the_table_fits_the_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["summary", "."]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)
+
+
+HEAD = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (HEAD.replace("repeat,", "").encode(), "it lacks columns: repeat"),
+        (HEAD.replace("0_W", "0_J").encode(), "it has columns twice: 'package0_J'"),
+        (bytes(range(256)) * 9, "its columns do not begin with"),
+        (HEAD.encode() + b"x" * (10 << 20), "a line of over 1 MiB"),
+    ],
+)
+def test_what_is_no_run_file_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, says: str
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_bytes(content)
+    for arguments in (["summary"], ["fit", "--against", "size"], ["export"]):
+        out = [str(tmp_path / "out.md")] if arguments == ["export"] else []
+        assert main([arguments[0], str(path), *arguments[1:], *out]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert says in line
+
+
+def test_a_folder_without_runs_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", str(tmp_path)]) == 2
+    assert "no run file is in this folder" in capsys.readouterr().err
+
+
+def test_of_two_recordings_in_one_file_the_first_is_summarised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = written(tmp_path / "first.csv", [IDLE, B1]).read_text()
+    second = written(tmp_path / "second.csv", [IDLE, B8], ["package0", "dram0"]).read_text()
+    assert main(["summary", "--json", str(tmp_path / "first.csv")]) == 0
+    alone = capsys.readouterr().out
+    for rest, says in ((second, "is a second header"), (first.partition("\n")[2], "time falls")):
+        (tmp_path / "both.csv").write_text(first + rest)
+        assert main(["summary", "--json", str(tmp_path / "both.csv")]) == 0
+        shown = capsys.readouterr()
+        assert shown.out == alone
+        (line,) = shown.err.splitlines()
+        assert f"line {len(first.splitlines()) + 1}" in line
+        assert says in line
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "1e300", "x", ""])
+def test_a_cell_that_is_no_figure_is_an_empty_cell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1])
+    lines = path.read_text().splitlines()
+    begin = next(n for n, line in enumerate(lines) if "running,b1,,begin" in line)
+    texts = []
+    for text in (cell, ""):
+        cells = lines[begin].split(",")
+        cells[7] = text
+        path.write_text("\n".join([*lines[:begin], ",".join(cells), *lines[begin + 1 :]]) + "\n")
+        assert main(["summary", "--json", str(path)]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert "bridged_edge" in texts[0]
+
+
+def test_what_is_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1])
+    path.write_text(path.read_text().replace("\n3.000000,", "\n,") + "99.0,2026")
+    assert main(["summary", str(path)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "broken off" in lines[0]
+    assert "1 row without a time" in lines[1]

@@ -217,6 +217,8 @@ def _nothing_shared(first: Side, others: Sequence[Side], options: argparse.Names
 def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
     """What is missing on one side, and what makes it doubtful to compare."""
     runs = [(each.side.name, run) for each in given for run in each.runs]
+    for _, run in runs:
+        yield from run.remarks
     for name, run in runs[1:]:
         yield from doubts(runs[0][1].run, run.run, (runs[0][0], name))
     for pair in pairs:

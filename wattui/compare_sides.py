@@ -13,7 +13,7 @@ from wattui.analysis.recorded import Run, load_run
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
 from wattui.errors import UsageError
 from wattui.result_sets import figures_of
-from wattui.run_globs import expand
+from wattui.run_globs import expand, naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,8 @@ def sides_given(texts: Sequence[str]) -> list[Given]:
 
 
 def _load(path: Path) -> Run:
-    from wattui.analysis.runs import NotARunFileError
-
-    try:
+    with naming(path):
         return load_run(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{path} is not a run file: {error}") from None
 
 
 def _exported(path: Path, name: str) -> list[Given]:

@@ -25,6 +25,7 @@ from wattui.analysis.recorded import Run, load_run
 from wattui.analysis.shares import Cell, Shares, layer_cells, layer_type, negative_cells, shares
 from wattui.errors import UsageError
 from wattui.macs import BUNDLED, command_macs, depthwise, network_macs
+from wattui.run_globs import naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,9 @@ class Result:
 
 def load(given: Given, against: Against, network: str | None) -> Loaded:
     """A run with its network and MACs. Raises UsageError."""
-    from wattui.analysis.runs import NotARunFileError
-
-    try:
+    with naming(given.csv):
         run = load_run(given.csv)
-        labels = [group["label"] for group in run.summary["labels"]] or [""]
-    except OSError as error:
-        raise UsageError(f"{given.csv} cannot be read ({error.strerror}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{given.csv} is not a run file: {error}") from None
+    labels = [group["label"] for group in run.summary["labels"]] or [""]
     argv = run.run.get("command", {}).get("argv")
     workload, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
     if network is None and not macs and given.network in BUNDLED:
@@ -109,7 +104,7 @@ def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
     domain, origin = _domain(runs, wish.domain, wish.figure)
     asked = Asked(wish.against, wish.figure, domain, wish.through_origin)
     points: list[Point] = []
-    remarks: list[str] = []
+    remarks = [remark for each in runs for remark in each.run.remarks]
     names = _names(runs)
     for name, run in zip(names, runs, strict=True):
         found, missing = read_points(run.network, name, run.run.summary, asked, run.macs)

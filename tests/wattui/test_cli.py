@@ -74,6 +74,9 @@ def test_what_is_wrong_is_named_with_its_mend(
     assert all(word in line for word in words), line
 
 
+DOCS = Path(__file__).parents[2] / "docs"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -83,7 +86,7 @@ def test_what_is_wrong_is_named_with_its_mend(
         (["sumary", "run.csv"], ["sumary"]),
         (["summary"], ["FILE", "wattui summary --help"]),
         (["summary", "missing.csv"], ["missing.csv", "no such file"]),
-        (["summary", "/dev"], ["/dev", "no run file"]),
+        (["summary", str(DOCS)], ["docs", "no run file"]),
         (["doctor", "--bogus"], ["--bogus", "wattui doctor --help"]),
         (["mark"], ["PHASE", "--end", "--count"]),
         (["mark", "--count", "-3"], ["--count -3", "1 or more"]),

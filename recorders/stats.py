@@ -13,10 +13,17 @@ _T95 = (
 )  # fmt: skip
 
 
-def t95(degrees: int) -> float:
-    """Two-sided 95 % quantile of Student's t; beyond the table Abramowitz & Stegun 26.7.5."""
-    if degrees <= len(_T95):
-        return _T95[degrees - 1]
+def t95(degrees: float) -> float:
+    """Two-sided 95 % quantile of Student's t for 1 degree of freedom or more.
+
+    Between whole numbers up to 30 it is linear in 1 / degrees; beyond, Abramowitz & Stegun 26.7.5.
+    """
+    below = math.floor(degrees)
+    if below == degrees <= len(_T95):
+        return _T95[below - 1]
+    if below < len(_T95):
+        first, last = _T95[below - 1 : below + 1]
+        return first + (last - first) * (1 / degrees - 1 / below) / (1 / (below + 1) - 1 / below)
     z = 1.959964
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 

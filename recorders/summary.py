@@ -181,7 +181,7 @@ class _Arithmetic:
     def __init__(self, reduction: Reduction, everything: Sequence[Span]) -> None:
         self._reduction = reduction
         self._everything = everything
-        self._noises_w: dict[tuple[str | int, ...], float | None] = {}
+        self._noises_w: dict[tuple[object, ...], float | None] = {}
         self._running = _outermost(everything, "running")
         self._periods = update_periods_s(reduction)
         self._idle = _outermost(everything, "idle")

@@ -11,6 +11,7 @@ from typing import Any
 
 from wattui.analysis.compare import (
     FIGURES,
+    PUBLISHED,
     Comparison,
     Known,
     Side,
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         description="Put runs side by side: ratio, difference with its interval, rank test. The "
         "first is what the others are compared with. Several runs under one name are samples of "
         "one thing; one run alone is compared label by label.",
-        epilog="exit codes: 0; 1 something was left out; 2 something given was wrong; "
+        epilog="exit codes: 0; 2 something given was wrong; "
         f"{REGRESSED} more than --max-regression",
     )
     made.add_argument(
@@ -158,11 +159,11 @@ def _labelled(found: Side, label: str) -> Side:
 def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
     rows = compare(a, b, [domains] if all(domains) else [])
-    is_published = "published" in b.domains.values()
+    is_published = PUBLISHED in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
         rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
     for row in rows:
-        mixed = row.figure != "rate" and len({*row.origins} - {"published"}) > 1
+        mixed = row.figure != "rate" and len({*row.origins} - {PUBLISHED}) > 1
         if mixed and not options.allow_mixed:
             raise UsageError(
                 f"{a.name} is {row.origins[0]}, {b.name} is {row.origins[1]}: these are not the "
@@ -175,7 +176,7 @@ def _domain(found: Side, asked: str | None) -> str:
     """The domain that is compared: the one asked for, or the one to quote."""
     if asked and asked in found.domains:
         return asked
-    if asked and "published" not in found.domains.values():
+    if asked and PUBLISHED not in found.domains.values():
         known = ", ".join(found.domains) or "none"
         raise UsageError(f"--domain {asked}: {found.name} has no such domain: it has {known}")
     return found.headline or next(iter(found.domains), "")
@@ -222,7 +223,7 @@ def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iter
     for name, run in runs[1:]:
         yield from doubts(runs[0][1].run, run.run, (runs[0][0], name))
     for pair in pairs:
-        if "published" in pair.side.domains.values():
+        if PUBLISHED in pair.side.domains.values():
             continue
         yield from only_in_one(first, pair.side)
         if not any(known.described for row in pair.rows for known in (row.a, row.b)):

@@ -64,10 +64,15 @@ def _results(path: Path) -> list[ResultSet]:
     """Raises NotResultsError, or OSError."""
     text = path.read_bytes()
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise NotResultsError("it is no JSON") from None
     return read_document(found)
+
+
+def _no_number(name: str) -> float:
+    """JSON knows neither NaN nor Infinity. Raises ValueError."""
+    raise ValueError(name)
 
 
 def _group(name: str, runs: Sequence[Run]) -> Given:

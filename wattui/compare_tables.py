@@ -59,7 +59,7 @@ def _pair(rows: Sequence[Named], detail: int) -> Table:
 
 def _list(first: str, rows: Sequence[Named], detail: int) -> Table:
     """Many sides below the first, label by label."""
-    table, factor = _table(rows, ("", "difference", "ratio"), detail)
+    table, factor = _table(rows, ("value", "difference", "ratio"), detail)
     for label in dict.fromkeys(row.label for _, row in rows):
         own = [(name, row) for name, row in rows if row.label == label]
         if label:

@@ -204,7 +204,9 @@ def test_repeats_on_both_sides_give_welchs_interval_and_a_rank_test(tmp_path: Pa
     assert (total.a.value, total.b.value) == (pytest.approx(2.2), pytest.approx(2.7))
     assert total.difference.plus_minus == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3))
     assert total.verdict == "clear"
-    assert total.ratio_error == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3) / 2.2)
+    assert total.ratio_error == pytest.approx(
+        2.8 * 0.2 * math.hypot(1, 2.7 / 2.2) / math.sqrt(3) / 2.2, rel=0.03
+    )
     assert total.rank_test is not None
     assert total.rank_test.p == pytest.approx(0.1)
 
@@ -247,3 +249,16 @@ def test_a_single_label_beside_a_run_without_labels(tmp_path: Path) -> None:
     )
     rows = compare(as_side("A", bare), published)
     assert found(rows, "b1", "total", "total").ratio == pytest.approx(1.0)
+
+
+def test_the_error_of_a_ratio_is_in_proportion(tmp_path: Path) -> None:
+    """A tenth of it, with 10 % scatter each: the ratio is 0.1 ± some of 0.1, not of 1."""
+    a = as_side("A", repeated(tmp_path, "a", (45, 50, 55)))
+    b = as_side("B", repeated(tmp_path, "b", (4.5, 5, 5.5)))
+    total = found(compare(a, b), "b1", "total", "total")
+    assert total.ratio == pytest.approx(0.1)
+    assert total.ratio_error == pytest.approx(0.1 * 2.776 * 0.1 * math.sqrt(2 / 3), rel=1e-3)
+    one = as_side("B", repeated(tmp_path, "one", (5,)))
+    single = found(compare(a, one), "b1", "total", "total")
+    assert single.ratio_error == pytest.approx(0.1 * 4.303 * 0.1 * math.sqrt(4 / 3), rel=1e-3)
+    assert found(compare(one, a), "b1", "total", "total").verdict == single.verdict == "clear"

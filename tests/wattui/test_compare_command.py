@@ -78,7 +78,7 @@ def test_the_table_says_what_the_json_says(capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     (line,) = [line for line in said.splitlines() if line.startswith("b1")]
     assert " ".join(line.split()) == (
-        "b1 2.000 ± 0.050 2.200 ± 0.050 0.200 ± 0.045 1.100 ± 0.023 0.10 clear"
+        "b1 2.000 ± 0.050 2.200 ± 0.050 0.200 ± 0.045 1.100 ± 0.024 0.10 clear"
     )
 
 

@@ -37,6 +37,7 @@ FIGURES = {
     "edp": Figure("total_edp_js", "J s"),
     "rate": Figure("inferences_per_s", "/s", more_is_better=True),
 }
+PUBLISHED = "published"
 _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Rates of sampling further apart than this see other things.
 SAME_RATE = 0.05
@@ -112,9 +113,11 @@ class Comparison:
 
     @property
     def ratio_error(self) -> float | None:
-        """The half-width of the difference, as a share of a."""
-        half = self._half_width()
-        return None if half is None or self.a.value <= 0 else half / self.a.value
+        """The half-width of the ratio's interval: that of b − ratio · a, as a share of a."""
+        if self.ratio is None:
+            return None
+        half = self._half_width(self.ratio)
+        return None if half is None else half / self.a.value
 
     @property
     def rank_test(self) -> RankTest | None:
@@ -132,13 +135,21 @@ class Comparison:
             return "unknown"
         return "clear" if abs(self.b.value - self.a.value) > half else "within the error"
 
-    def _half_width(self) -> float | None:
-        noises = (self.a.baseline_noise, self.b.baseline_noise)
-        if self.a.described and self.b.described:
-            return _quadrature([welch95(self.a.described, self.b.described), *noises])
-        if described := self.a.described or self.b.described:
-            return _quadrature([one_more95(described), *noises])
-        return _quadrature([self.a.plus_minus, self.b.plus_minus])
+    def _half_width(self, times_a: float = 1.0) -> float | None:
+        """Of the interval of b − times_a · a; what others published leaves open is not known."""
+        a, b = self.a, self.b
+        if PUBLISHED in self.origins:
+            return None
+        if not (a.described or b.described):
+            return _quadrature([_times(a.plus_minus, times_a), b.plus_minus])
+        if a.described and b.described:
+            half = welch95(a.described, b.described, times_a)
+        elif a.described:
+            half = one_more95(a.described, b.value, times_a)
+        else:
+            assert b.described
+            half = one_more95(b.described, times_a * a.value)
+        return _quadrature([half, _times(a.baseline_noise, times_a), b.baseline_noise])
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
@@ -258,6 +269,10 @@ def _together(each: Sequence[tuple[str, Known]]) -> tuple[str, Known]:
 def _at_key(found: Side, key: Key) -> list[tuple[str, Known]]:
     known = found.figures.get(key)
     return [] if known is None else [known]
+
+
+def _times(error: float | None, factor: float) -> float | None:
+    return None if error is None else error * factor
 
 
 def _quadrature(errors: Sequence[float | None]) -> float | None:

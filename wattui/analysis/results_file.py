@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattui.analysis.compare import Side, side
+from wattui.analysis.forms import fits
 from wattui.analysis.results import UNITS, VERSION, Figure, Row, row_dict
 
 KIND = "results"
@@ -69,9 +70,10 @@ def read_document(found: Any) -> list[ResultSet]:
         raise NotResultsError(f"its version is {found.get('version')!r}, not {VERSION}")
     try:
         return list(_sets(found))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{type(error).__name__} {error}"
-        raise NotResultsError(f"it is damaged ({reason})") from None
+    except KeyError as error:
+        raise NotResultsError(f"it is damaged ({error} is missing)") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise NotResultsError(f"it is damaged ({error})") from None
 
 
 def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
@@ -92,17 +94,32 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    parts = (row[part] for part in ("plus_minus", "resolution", "baseline_noise"))
-    known = Figure(float(row["value"]), *(None if part is None else float(part) for part in parts))
+    errors = (row[part] for part in ("plus_minus", "resolution", "baseline_noise"))
     return Row(
         row["level"],
         str(row["phase"]),
         str(row["label"]),
-        None if row["repeat"] is None else int(row["repeat"]),
-        None if row["start_s"] is None else float(row["start_s"]),
+        None if row["repeat"] is None else int(_number(row["repeat"])),
+        None if row["start_s"] is None else _number(row["start_s"]),
         str(row["domain"]),
         str(row["origin"]),
         str(row["figure"]),
-        known,
-        tuple(float(value) for value in row["values"]),
+        Figure(_number(row["value"]), *map(_error, errors)),
+        tuple(map(_number, row["values"])),
     )
+
+
+def _number(value: Any) -> float:
+    """A figure of the size that figures have. Raises ValueError."""
+    if not fits(value, float):
+        raise ValueError(f"{value!r} is no figure")
+    return float(value)
+
+
+def _error(value: Any) -> float | None:
+    """The ± of a figure, None where it is unknown. Raises ValueError."""
+    if value is None:
+        return None
+    if (error := _number(value)) < 0:
+        raise ValueError(f"± {error:g} is below zero")
+    return error

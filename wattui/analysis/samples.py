@@ -78,7 +78,7 @@ def describe(values: Sequence[float]) -> Described:
     if method == "bootstrap":
         low, high = bootstrap95(values)
     else:
-        half = t95(max(1, math.floor(effective) - 1)) * sd / math.sqrt(effective)
+        half = t95(max(1.0, effective - 1)) * sd / math.sqrt(effective)
         low, high = mean - half, mean + half
     cv = sd / abs(mean) if mean else None
     return Described(len(values), effective, mean, median(values), sd, cv, low, high, method)

@@ -24,37 +24,38 @@ class RankTest:
     is_exact: bool
 
 
-def welch95(a: Described, b: Described) -> float | None:
-    """Half-width of the 95 % interval of the difference of two means; None for under two samples.
+def welch95(a: Described, b: Described, times_a: float = 1.0) -> float | None:
+    """Half-width of the 95 % interval of b's mean less `times_a` of a's.
 
-    Welch's t (Biometrika 34, 28, 1947) with the degrees of freedom of Welch and Satterthwaite,
-    rounded down; dependent samples count as their effective number.
+    Welch's t (Biometrika 34, 28, 1947) with the degrees of freedom of Welch and Satterthwaite;
+    dependent samples count as their effective number. None for under two samples.
     """
-    errors = a.standard_error, b.standard_error
-    if errors[0] is None or errors[1] is None:
+    if a.standard_error is None or b.standard_error is None:
         return None
+    errors = abs(times_a) * a.standard_error, b.standard_error
     # Scaled by the larger: the square of a small error is 0 in a double.
     largest = max(errors[0], errors[1])
     if largest == 0:
         return 0.0
-    variances = [(error / largest) ** 2 for error in errors if error is not None]
+    variances = [(error / largest) ** 2 for error in errors]
     freedoms = [max(1.0, each.effective_samples - 1) for each in (a, b)]
     weights = math.fsum(v * v / f for v, f in zip(variances, freedoms, strict=True))
     degrees = math.fsum(variances) ** 2 / weights
-    # The epsilon keeps equal sets at their whole number of degrees.
-    return t95(max(1, math.floor(degrees + 1e-9))) * largest * math.sqrt(math.fsum(variances))
+    return t95(max(1.0, degrees)) * largest * math.sqrt(math.fsum(variances))
 
 
-def one_more95(samples: Described) -> float | None:
-    """Half-width of the 95 % interval of one more such value less the mean of the samples.
+def one_more95(samples: Described, value: float, times: float = 1.0) -> float | None:
+    """Half-width of the 95 % interval of a single value less `times` the mean of the samples.
 
-    Student's t times sd √(1 + 1/n) (Montgomery, Applied Statistics, "prediction interval for a
-    future observation"); None for one sample.
+    The value is taken to scatter as the samples do, in proportion to its size: with 1 for
+    `times` and a value as large as their mean it is t sd √(1 + 1/n), the prediction interval of one
+    more sample. None for one sample.
     """
-    if samples.sd is None:
+    if samples.sd is None or samples.standard_error is None:
         return None
-    n = samples.effective_samples
-    return t95(max(1, math.floor(n) - 1)) * samples.sd * math.sqrt(1 + 1 / n)
+    sd = samples.cv * abs(value) if samples.cv is not None else samples.sd
+    t = t95(max(1.0, samples.effective_samples - 1))
+    return t * math.hypot(sd, times * samples.standard_error)
 
 
 def mann_whitney(a: Sequence[float], b: Sequence[float]) -> RankTest | None:

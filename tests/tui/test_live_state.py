@@ -95,6 +95,16 @@ def test_the_summary_of_an_open_phase_is_that_of_its_time_so_far() -> None:
     assert state.summary()["running"]["inferences"] == 100
 
 
+def test_while_a_counter_fails_its_energy_is_unknown_and_then_whole_again() -> None:
+    unread = {**row(6.5, 20, "running"), "cells": [""] * len(COLUMNS)}
+    state = live(row(0, 20, "running", "begin", 0), row(5, 20, "running"), unread)
+    assert state.summary()["running"]["domains"]["total"]["running_j"] is None
+    assert state.energy_j("package0") == 100, "what was read stays"
+    state.take(row(8, 20, "running"))
+    energy = state.summary()["running"]["domains"]["total"]["running_j"]
+    assert energy["value"] == pytest.approx(22 * 8)
+
+
 def test_inferences_per_second_are_over_two_seconds() -> None:
     state = live(*(row(n / 10, 40, "running", count=5 * n) for n in range(41)))
     assert state.rate_per_s == pytest.approx(50)

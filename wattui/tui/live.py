@@ -31,6 +31,10 @@ class Stretch:
         return self.label or self.phase
 
 
+# A reading that is older is not one of now.
+FRESH_S = 1.0
+
+
 class Live:
     """The state of one recording; times are seconds since it began."""
 
@@ -41,6 +45,7 @@ class Live:
         self.history = History(name for name in columns if not name.endswith("_J"))
         self._joules = Joules(self._energies)
         self.joules: dict[str, float] = {}
+        self._read_s: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
         self.stretches: list[Stretch] = []
         self.inferences: int | None = None
@@ -62,7 +67,9 @@ class Live:
         values = readings(self._columns, message)
         self.history.add(time_s, values)
         self._joules.add(time_s, values)
-        self.joules |= {name: values[name] for name in self._energies if name in values}
+        read = {name: values[name] for name in self._energies if name in values}
+        self.joules |= read
+        self._read_s |= dict.fromkeys(read, time_s)
         self.time_s = max(self.time_s, time_s)
         self._count(time_s, message["inferences"])
         if event == "end":
@@ -90,9 +97,13 @@ class Live:
         self.zero_j = dict(self.joules)
 
     def summary(self) -> dict[str, Any]:
-        """The summary as if the recording ended now."""
+        """The summary as if the recording ended now; of a counter that fails it is unknown."""
         reduction = self._reducer.reduction
-        energy_j = {name.removesuffix("_J"): value for name, value in self.joules.items()}
+        energy_j = {
+            name.removesuffix("_J"): value
+            for name, value in self.joules.items()
+            if self.time_s - self._read_s[name] <= FRESH_S
+        }
         now = EventRow(self.time_s, NOW, "", "", None, self.inferences, energy_j)
         return summarise(replace(reduction, events=[*reduction.events, now])).to_dict()
 

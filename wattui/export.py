@@ -16,9 +16,10 @@ from recorders.runfile import json_path
 from wattui.analysis.recorded import Run, is_run_file
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
+from wattui.macs import command_macs
 from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
-from wattui.result_sets import result_set
+from wattui.result_sets import command_of, result_set
 from wattui.tables import (
     FIGURES,
     MEANINGS,
@@ -99,7 +100,7 @@ def as_svg(run: Run) -> str:
     """A picture of the tables, bars and curves."""
     parts = (
         *summary_parts(run.summary),
-        *pictures(run.summary, DARK, BRAILLE, SVG_COLUMNS),
+        *pictures(run.summary, command_macs(command_of(run))[1], DARK, BRAILLE, SVG_COLUMNS),
         *method_parts(run.run),
         machine_line(run.run),
     )

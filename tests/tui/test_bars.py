@@ -15,7 +15,7 @@ from wattui.quantities import with_uncertainty
 from wattui.tui import plot
 from wattui.tui.bars import LEAST_BAR, Bar, Point, bar_text, bars, curve, families
 from wattui.tui.palette import DARK
-from wattui.tui.pictures import MOST_BARS, pictures
+from wattui.tui.pictures import MOST_BARS, mac_families, pictures
 
 sys.path.append(str(Path(__file__).parents[1] / "wattui"))
 from made_runs import B1, B8, B64, IDLE, Part, finished
@@ -57,7 +57,7 @@ def test_the_longest_bar_is_that_of_the_highest_figure_and_a_half_is_half_of_it(
 def test_a_figure_below_zero_has_its_number_and_no_bar() -> None:
     (line,) = drawn(bars([Bar("less", -0.5, 0.25, "")], 60, 1.0))
     assert "█" not in line
-    assert "-0.50 ± 0.25" in line
+    assert "−0.50 ± 0.25" in line
 
 
 @BOTH
@@ -171,7 +171,7 @@ def run_of(tmp_path: Path, *parts: Part, channels: tuple[str, ...] = ("package0"
 
 
 def test_a_picture_has_a_bar_for_each_label_and_their_curve(tmp_path: Path) -> None:
-    lines = drawn(*pictures(run_of(tmp_path, B1, B8, B64), DARK, plot.BRAILLE, 80))
+    lines = drawn(*pictures(run_of(tmp_path, B1, B8, B64), {}, DARK, plot.BRAILLE, 80))
     assert lines[0].strip() == "J per inference, total"
     assert [line.split()[0] for line in lines[1:4]] == ["b1", "b8", "b64"]
     assert lines[2].count("█") == pytest.approx(2 * lines[1].count("█"), abs=1)
@@ -179,15 +179,32 @@ def test_a_picture_has_a_bar_for_each_label_and_their_curve(tmp_path: Path) -> N
     assert lines[-1].split() == ["1", "8", "64"]
 
 
+def test_known_macs_give_a_curve_over_them(tmp_path: Path) -> None:
+    parts = (p._replace(label=name) for p, name in ((B1, "112"), (B8, "224"), (B64, "448")))
+    macs = {"112": 100_000_000, "224": 714_188_480, "448": 3_000_000_000}
+    lines = drawn(*pictures(run_of(tmp_path, *parts), macs, DARK, plot.BRAILLE, 80))
+    assert any("J per inference over multiply-accumulates" in line for line in lines)
+    assert lines[-1].split() == ["100M", "714M", "3G"]
+    same = pictures(
+        run_of(tmp_path, B1, B8, B64), {"b1": 5, "b8": 5, "b64": 5}, DARK, plot.BRAILLE, 80
+    )
+    assert not any("multiply" in line for line in drawn(*same)), "one number is no curve"
+
+
+def test_layers_of_one_network_are_one_curve() -> None:
+    macs = {"a/conv1": 1, "a/conv2": 2, "a/conv3": 3, "b/conv1": 1, "b/conv2": 2}
+    assert mac_families(macs, macs) == {"a": {"a/conv1": 1, "a/conv2": 2, "a/conv3": 3}}
+
+
 def test_without_labels_the_domains_are_drawn(tmp_path: Path) -> None:
     summary = run_of(tmp_path, B1._replace(label=""), channels=("package0", "sim_cpu"))
-    lines = drawn(*pictures(summary, DARK, plot.BRAILLE, 80))
+    lines = drawn(*pictures(summary, {}, DARK, plot.BRAILLE, 80))
     assert [line.split()[0] for line in lines] == ["J", "package0", "sim_cpu", "total"]
     assert "(simulated)" in lines[2]
 
 
 def test_what_was_not_counted_is_drawn_in_joules(tmp_path: Path) -> None:
-    lines = drawn(*pictures(run_of(tmp_path, B1._replace(count=0)), DARK, plot.BRAILLE, 80))
+    lines = drawn(*pictures(run_of(tmp_path, B1._replace(count=0)), {}, DARK, plot.BRAILLE, 80))
     assert lines[0].strip() == "J while running by domain"
     assert "200.0" in lines[1]
 
@@ -199,10 +216,10 @@ def test_where_nothing_is_known_nothing_is_drawn(
 ) -> None:
     summary = finished(tmp_path / "run.csv", parts, channels).summary
     known = bool(channels) and len(parts) > 1
-    assert bool(list(pictures(summary, DARK, plot.BRAILLE, 80))) == known
+    assert bool(list(pictures(summary, {}, DARK, plot.BRAILLE, 80))) == known
 
 
 def test_more_labels_than_fit_are_counted(tmp_path: Path) -> None:
     parts = [Part("running", 1, 10.0, f"size{n}", 10) for n in range(MOST_BARS + 3)]
-    lines = drawn(*pictures(run_of(tmp_path, *parts), DARK, plot.ASCII, 80))
+    lines = drawn(*pictures(run_of(tmp_path, *parts), {}, DARK, plot.ASCII, 80))
     assert any(line.startswith("and 3 more") for line in lines)

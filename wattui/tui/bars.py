@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from wattui.quantities import with_uncertainty
+from wattui.quantities import prefix_for, with_uncertainty
 from wattui.tui import plot
 from wattui.tui.ticks import nice_top
 
@@ -24,6 +24,7 @@ GUTTER = 10
 LEAST_BAR, MOST_BAR, MOST_NAME = 8, 60, 30
 # Numbers that span more than this are drawn by their logarithms.
 LINEAR_SPAN = 20
+SHORT_FROM = 1e5
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -182,12 +183,20 @@ def _bins(
     return found
 
 
+def _short(x: float) -> str:
+    """A number as it is, a large one with its prefix."""
+    if abs(x) < SHORT_FROM:
+        return f"{x:g}"
+    factor, prefix = prefix_for([x])
+    return f"{x / factor:.3g}{prefix}"
+
+
 def _axis(numbers: Sequence[float], width: int) -> str:
     """The numbers under their columns, as many as fit."""
     line = [" "] * width
     free = 0
     for x in numbers:
-        text = f"{x:g}"
+        text = _short(x)
         begin = min(_place(x, numbers, width), width - len(text))
         if begin >= free:
             line[begin : begin + len(text)] = text

@@ -1,14 +1,15 @@
-"""The joules of a summary as bars, and as curves over the numbers in its labels. No Textual."""
+"""The joules of a summary as bars, and as curves over what its labels carry. No Textual."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from wattui.analysis.label_numbers import carried
 from wattui.quantities import energy_unit
 from wattui.tui import plot
 from wattui.tui.bars import Bar, Point, bars, curve, families, wide
@@ -20,9 +21,16 @@ LEAST_COLUMNS, MOST_CURVE_COLUMNS = 8, 90
 
 
 def pictures(
-    summary: Mapping[str, Any], palette: Palette, glyphs: plot.Glyphs, columns: int
+    summary: Mapping[str, Any],
+    macs: Mapping[str, int],
+    palette: Palette,
+    glyphs: plot.Glyphs,
+    columns: int,
 ) -> Iterator[RenderableType]:
-    """Bars and curves that are at most `columns` wide; none where no energy is known."""
+    """Bars and curves that are at most `columns` wide; none where no energy is known.
+
+    `macs` are the multiply-accumulates of one inference by label.
+    """
     rows, what = _labels(summary, palette), f"per inference, {summary['headline']}"
     if not rows:
         rows, what = _domains(summary, palette)
@@ -34,26 +42,46 @@ def pictures(
         bars(rows[:MOST_BARS], columns, factor, glyphs),
         *([Text(f"and {len(rows) - MOST_BARS} more", "dim")] if len(rows) > MOST_BARS else []),
     )
-    yield from _curves(rows, factor, unit, palette, glyphs, columns)
+    values = {row.name: row.value_j / factor for row in rows}
+    for over, numbers in (
+        ("the number in the label", families(list(values))),
+        ("multiply-accumulates", mac_families(values, macs)),
+    ):
+        title = f"{unit} per inference over {over}"
+        found = {
+            name: [Point(x, values[label]) for label, x in sorted(known.items(), key=itemgetter(1))]
+            for name, known in numbers.items()
+        }
+        yield from _curves(found, title, rows[0].colour, palette, glyphs, columns)
+
+
+def mac_families(labels: Iterable[str], macs: Mapping[str, int]) -> dict[str, dict[str, float]]:
+    """Labels of one network, or that differ in numbers alone, and their MACs: three or more."""
+    by_name: dict[str, dict[str, float]] = {}
+    for label in labels:
+        network, slash, _ = label.partition("/")
+        name = network if slash else carried(label, "macs").family
+        if macs.get(label):
+            by_name.setdefault(name, {})[label] = float(macs[label])
+    return {name: known for name, known in by_name.items() if len(set(known.values())) >= 3}
 
 
 def _curves(
-    rows: list[Bar], factor: float, unit: str, palette: Palette, glyphs: plot.Glyphs, columns: int
+    found: Mapping[str, list[Point]],
+    title: str,
+    colour: str,
+    palette: Palette,
+    glyphs: plot.Glyphs,
+    columns: int,
 ) -> Iterator[RenderableType]:
-    values = {row.name: row.value_j / factor for row in rows}
-    found = {
-        name: [Point(x, values[label]) for label, x in sorted(members.items(), key=itemgetter(1))]
-        for name, members in families(list(values)).items()
-    }
     if not found or columns < LEAST_COLUMNS * 3:
         return
     most = len(palette.series)
     costliest = sorted(found, key=lambda name: -max(point.value for point in found[name]))[:most]
     series = {name: points for name, points in found.items() if name in costliest}
-    colours = palette.series if len(series) > 1 else (rows[0].colour,)
+    colours = palette.series if len(series) > 1 else (colour,)
     numbers = [point.x for points in series.values() for point in points]
     heights = [point.value for points in series.values() for point in points]
-    title = f"{unit} per inference over the number in the label"
     scales = " and ".join(
         name for name, found in (("across", numbers), ("upwards", heights)) if wide(found)
     )

@@ -17,8 +17,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.recorded import Run
+from wattui.macs import command_macs
 from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
+from wattui.result_sets import command_of
 from wattui.tables import (
     FIGURES,
     MEANINGS,
@@ -76,6 +78,7 @@ class Results(ModalScreen[Wish | None]):
     ) -> None:
         super().__init__()
         self._run = Run(csv, run)
+        self._macs = command_macs(command_of(self._run))[1]
         self._glyphs, self._palette = glyphs, palette
 
     def compose(self) -> ComposeResult:
@@ -117,7 +120,7 @@ class Results(ModalScreen[Wish | None]):
         self.set_class(big and bool(big_number(self._run.summary)), "tall")
         width = int(size.width * SHARE) // 2 if side_by_side else min(ONE_COLUMN, size.width)
         parts: list[RenderableType] = [
-            *pictures(self._run.summary, self._palette, self._glyphs, width - MARGINS),
+            *pictures(self._run.summary, self._macs, self._palette, self._glyphs, width - MARGINS),
             *method_parts(self._run.run),
         ]
         if machine := machine_line(self._run.run):

@@ -6,90 +6,73 @@
 For every size it prints the medians over the repeats: seconds of an inference, and joules of every
 channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's r of latency and energy
 per inference over the sizes, which was published as 0.98. `python -m workloads alexnet --preset
-paper` has the published sizes, counts and 10 repeats.
+paper` has the published sizes, counts and 10 repeats. `wattui report alexnet.csv -o alexnet.html`
+draws the same medians, under "Against size".
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from statistics import median
 
-from recorders.spans import Span, spans
-from recorders.summary import origin
-from wattui.analysis.correlation import pearson
+from recorders.summary import origin, summarise
 from wattui.analysis.published import published
 from wattui.analysis.runs import reduce_csv
-
-LATENCY = "latency s"
-# By label and repeat: how many inferences, and the sums of seconds and joules.
-Repeats = dict[tuple[str, int], tuple[int, dict[str, float]]]
+from wattui.quantities import minus
+from wattui.report.repeats import Repeats, correlation, repeats_of
 
 
-def repeats(every: Iterable[Span]) -> Repeats:
-    """Inferences, seconds and joules of every repeat of every label."""
-    found: Repeats = {}
-    for span in every:
-        if span.phase != "running" or not span.label or not span.inferences:
-            continue
-        key = span.label, span.repeat or 1
-        count, sums = found.get(key, (0, {}))
-        known = {f"{name} J": j for name, j in span.energy_j.items() if j is not None}
-        more = {LATENCY: span.seconds, **known}
-        total = {name: sums.get(name, 0.0) + value for name, value in more.items()}
-        found[key] = count + span.inferences, total
-    return found
+def channels(found: Mapping[str, Repeats]) -> list[str]:
+    """The channels whose energy is known at some size."""
+    return list(dict.fromkeys(name for each in found.values() for name in each.energy_j))
 
 
-def medians(found: Repeats) -> dict[str, dict[str, float]]:
-    """Medians over the repeats of what one inference took, by label and quantity."""
-    by_label: dict[str, dict[str, list[float]]] = {}
-    for (label, _), (count, sums) in found.items():
-        for name, value in sums.items():
-            by_label.setdefault(label, {}).setdefault(name, []).append(value / count)
-    return {
-        label: {name: median(values) for name, values in quantities.items()}
-        for label, quantities in by_label.items()
-    }
-
-
-def correlations(table: dict[str, dict[str, float]]) -> dict[str, float | None]:
-    """Pearson's r of latency and each channel's energy, over the labels that have both."""
-    names = dict.fromkeys(name for row in table.values() for name in row if name != LATENCY)
-    found = {}
-    for name in names:
-        rows = [row for row in table.values() if name in row]
-        found[name] = pearson([row[LATENCY] for row in rows], [row[name] for row in rows])
-    return found
-
-
-def lines(table: dict[str, dict[str, float]], counts: Sequence[int]) -> Iterable[str]:
-    names = list(dict.fromkeys(name for row in table.values() for name in row))
-    width = max(map(len, ("size", *table)))
-    few, many = min(counts), max(counts)
-    yield f"medians of {few if few == many else f'{few} to {many}'} repeats, per inference"
-    yield f"{'size':{width}} " + " ".join(f"{name:>14}" for name in names)
-    for label, row in table.items():
-        cells = (f"{row[name]:14.6g}" if name in row else f"{'–':>14}" for name in names)
+def table(found: Mapping[str, Repeats], names: list[str]) -> Iterable[str]:
+    """Medians by size, in columns."""
+    width = max(map(len, ("size", *found)))
+    yield f"{'size':{width}} " + " ".join(f"{name:>14}" for name in ("latency s", *with_j(names)))
+    for label, each in found.items():
+        cells = [f"{each.median_s:14.6g}"]
+        for name in names:
+            joules = each.median_j((name,))
+            cells.append(f"{'–':>14}" if joules is None else f"{joules:14.6g}")
         yield f"{label:{width}} " + " ".join(cells)
-    yield ""
-    wanted = published("aipowermeter")
-    for name, r in correlations(table).items():
-        kind: str = origin(name.removesuffix(" J"))
+
+
+def with_j(names: Iterable[str]) -> list[str]:
+    return [f"{name} J" for name in names]
+
+
+def correlations(found: Mapping[str, Repeats], names: Iterable[str]) -> Iterable[str]:
+    """What latency and the energy of each channel correlate as."""
+    for name in names:
+        kind: str = origin(name)
         if kind == "estimated":  # from the processor's use, which is the time that it is busy
             kind += ", so that it has to"
-        value = "unknown: it takes three sizes" if r is None else f"{r:.3f}"
-        yield f"Pearson's r of latency and {name}, {kind}: {value}"
+        r = correlation(found, (name,))
+        value = "unknown: it takes three sizes" if r is None else minus(f"{r:.3f}")
+        yield f"Pearson's r of latency and {name} J, {kind}: {value}"
+
+
+def lines(found: Mapping[str, Repeats]) -> Iterable[str]:
+    counts = [len(each.latency_s) for each in found.values()]
+    few, many = min(counts), max(counts)
+    names = channels(found)
+    yield f"medians of {few if few == many else f'{few} to {many}'} repeats, per inference"
+    yield from table(found, names)
+    yield ""
+    yield from correlations(found, names)
+    wanted = published("aipowermeter")
     yield f"published by {wanted['source']}: {wanted['alexnet']['pearson_latency_energy']}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="medians over the repeats of every label")
     parser.add_argument("run", type=Path, help="a run file, such as alexnet.csv")
-    found = repeats(spans(reduce_csv(parser.parse_args().run)))
+    summary = summarise(reduce_csv(parser.parse_args().run)).to_dict()
+    found = repeats_of(summary)
     if not found:
         raise SystemExit("no labelled phase with inferences was recorded")
-    counts = [sum(label == other for other, _ in found) for label, _ in found]
-    print("\n".join(lines(medians(found), counts)))
+    print("\n".join(lines(found)))
 
 
 if __name__ == "__main__":

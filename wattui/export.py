@@ -143,7 +143,7 @@ def _markdown(run: Run) -> Iterator[str]:
         for title, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
             named = {str(group[title]): group["domains"] for group in groups}
             if channel and named:
-                yield f"\n## By {title}, {channel}\n"
+                yield f"\n## By {title}, channel {channel}\n"
                 yield from _rows(title, {name: found[channel] for name, found in named.items()})
         for name, meaning in MEANINGS.items():
             yield f"\n{name}: {meaning}"

@@ -14,7 +14,7 @@ from wattui.analysis.fit import Asked, Fit, Series
 from wattui.analysis.left_out import LeftOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
-from wattui.quantities import number, prefix_for, with_uncertainty
+from wattui.quantities import minus, number, prefix_for, with_uncertainty
 
 UNITS = {
     "pixels": "pixel",
@@ -55,7 +55,7 @@ def percent(share: float | None, signed: bool = False) -> str:
         return "–"
     value = 100 * share
     text = f"{value:+.1f}" if signed else f"{value:.1f}"
-    return text if abs(value) < 1000 else f"{value:{'+' if signed else ''}.0f}"
+    return minus(text if abs(value) < 1000 else f"{value:{'+' if signed else ''}.0f}")
 
 
 def mean_error(found: LeftOut | NetworkErrors | None) -> str:
@@ -108,7 +108,7 @@ def _lines_table(asked: Asked, series: Sequence[Series]) -> Table:
     table = new_table("", "", f"{what} per inference ± standard error", "R²", right=3)
     for each in series:
         for fit in _fits(each):
-            r2 = "–" if fit.line.r2 is None else f"{fit.line.r2:.4f}"
+            r2 = "–" if fit.line.r2 is None else minus(f"{fit.line.r2:.4f}")
             line = line_text(fit.line, asked)
             add(table, each.name, fit.line.weights, line, r2)
     return table
@@ -221,7 +221,7 @@ def correlation_parts(found: Matrix) -> Iterator[Table]:
         # Numbers over the columns: names would not fit beside each other.
         table = new_table(name, *(str(place) for place in range(1, len(values) + 1)))
         for place, (row_name, row) in enumerate(zip(found.names, values, strict=True), 1):
-            cells = ("–" if r is None else f"{r:.2f}" for r in row)
+            cells = ("–" if r is None else minus(f"{r:.2f}") for r in row)
             add(table, f"{place} {row_name}", *cells)
         yield table
 

@@ -9,7 +9,10 @@ from typing import Literal
 Units = Literal["auto", "J", "mJ", "Wh"]
 
 _JOULES: dict[str, tuple[float, str]] = {"J": (1.0, "J"), "mJ": (1e-3, "mJ"), "Wh": (3600.0, "Wh")}
-_PREFIXES = ((1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+_PREFIXES = (
+    (1e9, "G"),
+    (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"),
+)  # fmt: skip
 
 
 def prefix_for(values: Sequence[float | None]) -> tuple[float, str]:
@@ -36,7 +39,7 @@ def number(value: float | None, digits: int = 4) -> str:
     if value == 0:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(decimals, 9)}f}"
+    return minus(f"{value:.{min(decimals, 9)}f}")
 
 
 def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
@@ -47,4 +50,10 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
         return number(value / factor)
     scaled = plus_minus / factor
     decimals = max(0, min(12, 1 - math.floor(math.log10(scaled))))
-    return f"{round(value / factor, decimals) + 0.0:.{decimals}f} ± {scaled:.{decimals}f}"
+    shown = round(value / factor, decimals) + 0.0
+    return f"{minus(f'{shown:.{decimals}f}')} ± {scaled:.{decimals}f}"
+
+
+def minus(text: str) -> str:
+    """A number's text with the sign that is as wide as a figure, as in all text for people."""
+    return text.replace("-", "−")

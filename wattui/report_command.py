@@ -12,6 +12,7 @@ from wattui.analysis.recorded import Run, load_run
 from wattui.errors import UsageError
 from wattui.macs import command_macs
 from wattui.progress import waiting
+from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
 from wattui.report.files import NotWrittenError, figures_folder, refusal, write
 from wattui.report.latencies import Distribution, NoLatenciesError, read_latencies
@@ -89,7 +90,7 @@ def main(options: argparse.Namespace) -> int:
         runs = [_loaded(*each) for each in zip(csvs, names, latencies, strict=True)]
     _check_domain(runs, wish)
     with waiting("drawing"):
-        blocks = list(report_blocks(runs, wish, options.title or _title(names)))
+        blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
         text, pictures = _written(blocks, out)
     try:
         write(out, text, pictures)

@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from wattui.analysis.forms import PARTS, fits
 from wattui.quantities import number, prefix_for, with_uncertainty
 
 FIGURES = (
@@ -102,26 +103,43 @@ def flag_line(flag: dict[str, str]) -> Text:
 
 def machine_line(run: dict[str, Any]) -> Text:
     """The machine and the versions that made a recording, as far as they are known."""
-    host, versions = run.get("host", {}), run.get("versions", {})
-    words = [host.get(key) for key in ("name", "processor", "system")]
-    if host.get("logical_cpus"):
-        words.insert(2, f"{host['logical_cpus']} CPUs")
-    if host.get("governor"):
+    host, versions = _texts(run, "host"), _texts(run, "versions")
+    words = [host.get("name"), host.get("processor")]
+    if "logical_cpus" in host:
+        words.append(f"{host['logical_cpus']} CPUs")
+    words.append(host.get("system"))
+    if "governor" in host:
         words.append(f"governor {host['governor']}")
-    words += ["virtual machine" if host.get("virtual_machine") else None, host.get("container")]
-    words += [f"{name} {versions[name]}" for name in ("wattui", "python") if versions.get(name)]
-    return Text(" · ".join(str(word) for word in words if word), "dim")
+    words += ["virtual machine" if "virtual_machine" in host else None, host.get("container")]
+    words += [f"{name} {versions[name]}" for name in ("wattui", "python") if name in versions]
+    return Text(" · ".join(word for word in words if word), "dim")
 
 
 def method_parts(run: dict[str, Any]) -> Iterator[Text]:
     """What is missing and what mends it, and how it was measured, as far as it is known."""
-    sources = run.get("sources", [])
-    measured = any(_is_power(channel) for source in sources for channel in source["channels"])
-    for refusal in run.get("missing", []):
+    measured = any(
+        _is_power(channel) for source in _right(run, "sources") for channel in source["channels"]
+    )
+    for refusal in _right(run, "missing"):
         if not measured or refusal["source"] not in WHOLE_SOURCES:
             yield _missing_line(refusal)
-    if run.get("sampling"):
+    sampling = run.get("sampling")
+    if sampling and fits(sampling, PARTS["sampling"]):
         yield _sampling_line(run)
+
+
+def _texts(run: dict[str, Any], part: str) -> dict[str, str]:
+    """What is known in a part of run.json: texts, whole numbers, and what is true."""
+    found = run.get(part)
+    items = found.items() if isinstance(found, dict) else ()
+    return {str(k): str(value) for k, value in items if isinstance(value, str | int) and value}
+
+
+def _right(run: dict[str, Any], part: str) -> list[Any]:
+    """The entries of a list of run.json that have the form that they should have."""
+    found = run.get(part)
+    entries = found if isinstance(found, list) else []
+    return [entry for entry in entries if fits([entry], PARTS[part])]
 
 
 def _many(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -153,7 +171,7 @@ def headline(summary: dict[str, Any]) -> Text:
 
 
 def _word(origin: str, channel: str) -> str:
-    return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({channel})"
+    return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} (channel {channel})"
 
 
 def _power_table(running: dict[str, Any], errors: bool) -> Table:
@@ -194,7 +212,7 @@ def _groups_table(groups: list[dict[str, Any]], channel: str, detail: int) -> Ta
     factor, prefix, titles = _per_inference(group["domains"][channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
     bare = detail == 0 and bool(titles)
-    table = _table(f"running, {channel}", *(() if bare else ("s", "inf/s", "W")), *titles)
+    table = _table(f"running, channel {channel}", *(() if bare else ("s", "inf/s", "W")), *titles)
     for group in groups:
         domain = group["domains"][channel]
         rates = (group["seconds"], group["inferences_per_s"], domain["running_w"])
@@ -217,7 +235,7 @@ def _combined_table(summary: dict[str, Any]) -> Table:
     ]
     factor, prefix, titles = _per_inference(domain for _, domain in rows)
     what = "difference" if summary["differences"] else "sum"
-    table = _table(f"{what}, {channel}", *(f"{title} {prefix}J" for title in titles))
+    table = _table(f"{what}, channel {channel}", *(f"{title} {prefix}J" for title in titles))
     for name, domain in rows:
         cells = [figure_text({**domain, "origin": origin}, key, factor) for _, key in FIGURES]
         table.add_row(Text(name), *(cells if titles else []), style=_STYLES[origin])
@@ -262,15 +280,17 @@ def figure_text(domain: dict[str, Any], key: str, factor: float, errors: bool = 
 def _sampling_line(run: dict[str, Any]) -> Text:
     sampling = run["sampling"]
     late = sampling["lateness_ms"]
+    own_pct = sampling["own_cpu_pct_of_core"]
     readers = ", ".join(
         f"{source['name']} by {source['reader']}"
-        for source in run["sources"]
+        for source in _right(run, "sources")
         if any(_is_power(channel) or channel["unit"] in "JW" for channel in source["channels"])
     )
     return Text(
         f"{number(sampling['rate_achieved_hz'], 3)} of {sampling['rate_asked_hz']:g} Hz"
         + (f" · late {late['p99_ms']:.1f} ms p99" if late else "")
-        + f" · recorder {sampling['own_cpu_pct_of_core']:.1f} % of a core · {readers}",
+        + (f" · recorder {own_pct:.1f} % of a core" if own_pct is not None else "")
+        + (f" · {readers}" if readers else ""),
         "dim",
     )
 

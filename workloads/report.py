@@ -188,7 +188,7 @@ def number(value: float | None) -> str:
     if value == 0:
         return "0"
     digits = 3 - math.floor(math.log10(abs(value)))
-    return f"{value:.{min(max(digits, 0), 9)}f}"
+    return f"{value:.{min(max(digits, 0), 9)}f}".replace("-", "−")
 
 
 def short(value: int | None) -> str:

@@ -73,7 +73,7 @@ async def test_the_headline_and_its_three_answers_are_seen_first(
 ) -> None:
     shown = await text(results(kws), size)
     assert "1.333333 ± 0.000096 J per inference" in shown
-    assert "measured (total)" in shown
+    assert "measured (channel total)" in shown
     for word, meaning in MEANINGS.items():
         assert any(word in line and meaning in line for line in shown.splitlines())
     assert "Esc Back" in shown
@@ -171,7 +171,7 @@ async def test_any_number_of_labels_can_be_shown(
 async def test_differences_below_zero_are_shown_as_they_are(tmp_path: Path) -> None:
     less = Part("running", 4, 5.0, "asleep", 100)
     shown = await text(results(finished(tmp_path / "a.csv", [IDLE, less])), MIDDLE)
-    assert "-200.000 ± 0.064 mJ  beyond the idle machine" in shown
+    assert "−200.000 ± 0.064 mJ  beyond the idle machine" in shown
 
 
 async def test_a_name_with_brackets_is_shown_as_it_is(tmp_path: Path) -> None:

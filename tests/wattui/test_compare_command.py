@@ -219,6 +219,10 @@ def test_damaged_and_foreign_json_is_refused(capsys: pytest.CaptureFixture[str])
     assert "bad.json: it is no JSON" in refused(capsys, run, "bad.json")
     assert "other.json: it is no results table" in refused(capsys, run, "other.json")
     assert "torn.json: it is damaged" in refused(capsys, run, "torn.json")
+    twice = [{"name": "a", "headline": None, "command": [], "machine": "", "flags": []}] * 2
+    found = {"kind": "results", "version": 1, "runs": twice, "rows": []}
+    Path("twice.json").write_text(json.dumps(found))
+    assert "two runs of one name" in refused(capsys, run, "twice.json")
     assert "absent.json cannot be read" in refused(capsys, run, "absent.json")
 
 

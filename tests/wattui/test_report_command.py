@@ -406,3 +406,43 @@ def test_what_is_no_run_file_is_refused_in_one_line(tmp_path: Path, content: byt
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to draw"):
         report(bad(tmp_path, "header alone"), "-o", tmp_path / "r.svg")
+
+
+def test_what_was_left_out_of_a_file_is_said_once(tmp_path: Path) -> None:
+    csv = finished(tmp_path / "r.csv", [IDLE, B1, B8]).csv
+    csv.write_text(csv.read_text() + "half a l")
+    run = json.loads(json_path(csv).read_text())
+    json_path(csv).write_text(json.dumps(run | {"sampling": {"rate_asked_hz": "fast"}}))
+    text = whole(page(tmp_path, csv))
+    before, _, after = text.partition("To know before quoting")
+    assert after, before
+    assert after.count("the last line was broken off") == 1
+    assert "not as a recorder writes it, left out: sampling" in after
+
+
+def test_a_channel_called_total_is_no_figure_called_total(csv: Path, tmp_path: Path) -> None:
+    found = page(tmp_path, csv)
+    drawn = found.text("text")
+    assert any(re.fullmatch(r"energy per inference \(m?J\), channel total", t) for t in drawn)
+    assert any("of channel total, by label" in text for text in found.text("figcaption"))
+    assert any("By label, channel total" in text for text in found.text("b"))
+    assert any("channel total, measured" in text for text in found.text("p"))
+    assert not re.search(r"(?<!channel )\btotal\b(?=, measured|, by label)", whole(found))
+
+
+def test_of_many_labels_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    labels = [f"layer {chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(80)]
+    csv = finished(tmp_path / "r.csv", [IDLE, *(Part("running", 1, 9.0, n, 5) for n in labels)]).csv
+    latencies = tmp_path / "lat.csv"
+    rows = [f"{label},,call,0.001" for label in labels]
+    latencies.write_text("\n".join(["label,repeat,kind,seconds", *rows]))
+    found = page(tmp_path, csv, "--latencies", latencies)
+    assert [text.rpartition(". ")[2] for text in found.text("figcaption")][1:] == [
+        "8 more are in the table."
+    ] * 2
+    assert labels[71] in found.text("text")
+    assert labels[72] not in found.text("text")
+    (tmp_path / "out.html").unlink()
+    rates = page(tmp_path, csv)
+    assert "8 more are in the table." in rates.text("figcaption")[-1]
+    assert labels[72] not in rates.text("text")

@@ -126,7 +126,7 @@ def test_a_negative_difference_is_shown_with_its_uncertainty() -> None:
     cells = cell("one"), cell("two", minus="one")
     results = [result("one", 3e-3, call_error_s=4e-4), result("two", 1e-3, call_error_s=3e-4)]
     lines = list(end_lines(plan(*cells), results))
-    assert lines[-1].split() == ["two", "−", "one", "-2.000", "±", "0.5000"]
+    assert lines[-1].split() == ["two", "−", "one", "−2.000", "±", "0.5000"]
 
 
 def test_a_difference_is_per_inference_not_per_call() -> None:
@@ -159,7 +159,7 @@ def test_medians_are_over_repeats() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "–"), (0, "0"), (0.01234567, "0.01235"), (1234.5, "1234"), (-2.5, "-2.500")],
+    [(None, "–"), (0, "0"), (0.01234567, "0.01235"), (1234.5, "1234"), (-2.5, "−2.500")],
 )
 def test_numbers_have_four_digits_and_no_exponent(value: float | None, text: str) -> None:
     assert number(value) == text

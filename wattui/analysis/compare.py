@@ -225,7 +225,7 @@ def doubts(
         ("other governors", ("host", "governor")),
     ):
         first, second = _at(a, keys), _at(b, keys)
-        if first != second and first is not None and second is not None:
+        if first != second and isinstance(first, str) and isinstance(second, str):
             yield f"{words}: {first}, {second}"
     rates = _at(a, ("sampling", "rate_asked_hz")), _at(b, ("sampling", "rate_asked_hz"))
     if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:

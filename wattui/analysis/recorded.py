@@ -75,7 +75,7 @@ def _json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
     """What run.json has, less what has not the form that it should have."""
     path = json_path(csv)
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes(), parse_constant=_no_number)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -92,6 +92,10 @@ def _json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
     if right.get("sampling"):  # whoever tells of it tells the readers too
         right.setdefault("sources", [])
     return right
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _csv_files(folder: Path, depth: int) -> Iterator[Path]:

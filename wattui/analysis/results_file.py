@@ -78,6 +78,8 @@ def read_document(found: Any) -> list[ResultSet]:
 
 def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
     rows: dict[str, list[Row]] = {str(run["name"]): [] for run in found["runs"]}
+    if len(rows) < len(found["runs"]):
+        raise ValueError("two runs of one name")
     for row in found["rows"]:
         if row["figure"] in UNITS:
             rows[row["run"]].append(_row(row))

@@ -11,7 +11,6 @@ from wattui.report import drawing
 from wattui.report.drawing import INK, WIDE_MM
 from wattui.report.fits import Fits
 from wattui.report.joules import is_wide
-from wattui.tui.titles import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +88,7 @@ def _series(
             low, high = point.y - point.plus_minus, point.y + point.plus_minus
             main.plot([x, x], [low / factor, high / factor], color=INK, lw=0.8)
     ys = [point.y / factor for point in series.points]
-    label = found.origin if series.name == ALL else drawing.fold(one_line(series.name), NAME_MM)
+    label = found.origin if series.name == ALL else drawing.fold(series.name, NAME_MM)
     main.plot(xs, ys, marker, ls="", ms=4.4, mfc=(colour, 0.35), mec=colour, label=label, zorder=3)
     for fit in fits_drawn(series, alone, main.get_yscale() == "log"):
         weights = fit.line.weights

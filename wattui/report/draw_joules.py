@@ -48,7 +48,7 @@ def draw_joules(found: Rows) -> Figure:
     )
     axes.tick_params(axis="y", length=0, labelsize=drawing.TEXT_PT)
     word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
-    axes.set_xlabel(f"{word}energy per inference ({found.unit}), {found.what}")
+    axes.set_xlabel(f"{word}energy per inference ({found.unit}), channel {found.what}")
     axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
     axes.spines["left"].set_visible(not found.logarithmic)
     _legend(axes, found, bars)
@@ -106,7 +106,7 @@ def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, pla
 
 def _below_zero(found: Rows, joules: Joules) -> str:
     """What a logarithmic axis cannot show."""
-    return f"◂ {number(joules.value_j / found.factor, 3)}".replace("-", "−")
+    return f"◂ {number(joules.value_j / found.factor, 3)}"
 
 
 def _error(axes: Axes, found: Rows, joules: Joules, y: float, caps: bool) -> None:

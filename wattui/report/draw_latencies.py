@@ -11,7 +11,6 @@ from wattui.report.drawing import INK, NARROW_MM, SMALL_PT, WIDE_MM
 from wattui.report.joules import is_wide
 from wattui.report.latencies import PERCENTILES, Distribution
 from wattui.report.rates import Rates
-from wattui.tui.titles import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,11 +27,7 @@ def draw_latencies(found: Sequence[Distribution]) -> Figure:
 
 
 def _curves(found: Sequence[Distribution]) -> Figure:
-    names = [one_line(each.label) or "all calls" for each in found]
-    names = [
-        f"{drawing.fold(name, MOST_NAME_MM)}, {each.calls:,} {PLURALS[each.kind]}"
-        for name, each in zip(names, found, strict=True)
-    ]
+    names = [f"{_name(each)}, {each.calls:,} {PLURALS[each.kind]}" for each in found]
     right = max(drawing.text_mm(name) for name in names) + 13
     figure = drawing.canvas(WIDE_MM, TOP_MM + CURVES_MM + BOTTOM_MM)
     axes = drawing.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - right, CURVES_MM)
@@ -75,12 +70,16 @@ def _curves(found: Sequence[Distribution]) -> Figure:
     return figure
 
 
+def _name(found: Distribution) -> str:
+    return drawing.fold(found.label, MOST_NAME_MM) or "all calls"
+
+
 def _long_tail(found: Sequence[Distribution]) -> bool:
     return any(each.curve[-1][0] > 5 * each.at(99) > 0 for each in found)
 
 
 def _percentiles(found: Sequence[Distribution]) -> Figure:
-    names = [drawing.fold(one_line(e.label) or "all calls", MOST_NAME_MM) for e in found]
+    names = list(map(_name, found))
     left = min(MOST_NAME_MM, max(drawing.text_mm(name) for name in names)) + 4
     height = 3.6 * len(found)
     figure = drawing.canvas(WIDE_MM, 6.5 + height + BOTTOM_MM)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wattui.tui.palette import DARK, LIGHT
+from wattui.tui.titles import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NARROW_MM, WIDE_MM = 89.0, 183.0
 MM_PER_INCH, POINTS_PER_MM = 25.4, 72 / 25.4
 TEXT_PT, SMALL_PT = 7.5, 7.0
+MOST_CHARACTERS = 400
 
 INK, PAPER = "#1b1e27", "#ffffff"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -146,6 +148,8 @@ def text_mm(text: str, size_pt: float = SMALL_PT) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
+    if len(text) > MOST_CHARACTERS:  # wider than any figure: it need not be set to know that
+        return text_mm(text[:MOST_CHARACTERS], size_pt) * len(text) / MOST_CHARACTERS
     font = FontProperties(family="DejaVu Sans", size=size_pt)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / POINTS_PER_MM
@@ -177,7 +181,12 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fold(text: str, width_mm: float, size_pt: float = SMALL_PT) -> str:
-    """A text that is no wider, shortened with … where it must be."""
+    """A text on one line that is no wider, shortened with … where it must be."""
+    text = one_line(text)
+    if text.startswith("_"):  # which would keep it out of legends
+        text = f"\u200b{text}"
+    if len(text) > MOST_CHARACTERS:
+        text = text[:MOST_CHARACTERS] + "…"
     while len(text) > 1 and text_mm(text, size_pt) > width_mm:
         text = text.removesuffix("…")[:-1] + "…"
     return text
@@ -188,4 +197,9 @@ def svg_of(figure: Figure) -> str:
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", metadata=nothing)
-    return re.sub(r"'DejaVu Sans'(?:, [^;\"]*)?", _FONTS, out.getvalue())
+    # A character that XML does not know, such as a control, would make the file unreadable.
+    text = _UNUSUAL.sub(lambda found: one_line(found[0]), out.getvalue())
+    return re.sub(r"'DejaVu Sans'(?:, [^;\"]*)?", _FONTS, text)
+
+
+_UNUSUAL = re.compile("[^\n -~]+")

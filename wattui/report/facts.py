@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,10 +20,10 @@ def facts_of(run: dict[str, Any], file: str, first_utc: str | None) -> Facts:
         ("command", _command(run)),
         ("exit status", _exit(run)),
         ("status", run.get("status", "")),
-        ("machine", _plain(lambda: [machine_line(run)])),
-        ("method", _plain(lambda: list(method_parts({**run, "missing": []})))),
+        ("machine", machine_line(run).plain),
+        ("method", _method(run)),
         ("versions", _versions(run)),
-        ("imported from", str(run.get("import", {}).get("source", "")) if _imported(run) else ""),
+        ("imported from", _imported(run)),
     )
     known = tuple((term, text) for term, text in found if text)
     if not run:
@@ -34,11 +33,7 @@ def facts_of(run: dict[str, Any], file: str, first_utc: str | None) -> Facts:
 
 def missing_of(run: dict[str, Any]) -> tuple[Note, ...]:
     """Sources that were refused or not there, each with its reason and what mends it."""
-    try:
-        parts = list(method_parts({**run, "sampling": None}))
-    except (KeyError, TypeError, AttributeError):
-        return ()
-    return tuple(_missing(part.plain) for part in parts)
+    return tuple(_missing(part.plain) for part in method_parts({**run, "sampling": None}))
 
 
 def _missing(text: str) -> Note:
@@ -49,15 +44,14 @@ def _missing(text: str) -> Note:
 
 def _date(run: dict[str, Any], first_utc: str | None) -> str:
     started_ns = run.get("clock", {}).get("start_utc_ns")
-    if isinstance(started_ns, int | float):
-        try:
+    try:
+        if isinstance(started_ns, int):
             started = datetime.fromtimestamp(started_ns / 1e9, UTC)
-        except (OverflowError, ValueError, OSError):
-            return first_utc or ""
-        return f"{started:%Y-%m-%d %H:%M:%S} UTC"
-    if first_utc and len(first_utc) >= 19:
-        return f"{first_utc[:10]} {first_utc[11:19]} UTC"
-    return first_utc or ""
+        else:
+            started = datetime.fromisoformat(first_utc or "")
+    except (OverflowError, ValueError, OSError):
+        return ""
+    return f"{started:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _command(run: dict[str, Any]) -> str:
@@ -67,26 +61,20 @@ def _command(run: dict[str, Any]) -> str:
 
 def _exit(run: dict[str, Any]) -> str:
     statuses = run.get("command", {}).get("exit_statuses")
-    return ", ".join(map(str, statuses)) if isinstance(statuses, list) else ""
+    known = statuses if isinstance(statuses, list) else []
+    return ", ".join("–" if status is None else str(status) for status in known)
 
 
 def _versions(run: dict[str, Any]) -> str:
-    return " · ".join(f"{name} {text}" for name, text in run.get("versions", {}).items() if text)
+    versions = run.get("versions", {}).items()
+    return " · ".join(f"{name} {text}" for name, text in versions if text and isinstance(text, str))
 
 
-def _imported(run: dict[str, Any]) -> bool:
-    return isinstance(run.get("import"), dict)
+def _imported(run: dict[str, Any]) -> str:
+    found = run.get("import")
+    source = found.get("source") if isinstance(found, dict) else None
+    return source if isinstance(source, str) else ""
 
 
-def _plain(parts: Any) -> str:
-    """Rich texts as lines; empty where run.json has not the form that it should have."""
-    try:
-        return "\n".join(_lines(parts()))
-    except (KeyError, TypeError, AttributeError, ValueError):
-        return ""
-
-
-def _lines(parts: list[Any]) -> Iterator[str]:
-    for part in parts:
-        if part.plain:
-            yield part.plain
+def _method(run: dict[str, Any]) -> str:
+    return "\n".join(part.plain for part in method_parts({**run, "missing": []}))

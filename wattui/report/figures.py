@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wattui.fit_tables import line_text
 from wattui.quantities import number, prefix_for
 from wattui.report import drawing
+from wattui.report.clean import name_of
 from wattui.report.document import Picture
 from wattui.report.draw_fit import draw_fit
 from wattui.report.draw_fit import shown as shown_series
@@ -15,7 +16,7 @@ from wattui.report.draw_joules import draw_joules
 from wattui.report.draw_latencies import MOST_CURVES, draw_latencies, draw_rates
 from wattui.report.draw_traces import draw_traces
 from wattui.report.fits import Fits
-from wattui.report.joules import Rows
+from wattui.report.joules import MOST_ROWS, Rows
 from wattui.report.latencies import Distribution
 from wattui.report.panels import label_stretches, panels, stretches
 from wattui.report.rates import Rates
@@ -33,7 +34,7 @@ def traces_picture(shown: Traces, phases: Sequence[Mapping[str, Any]]) -> Pictur
     found = panels(list(shown.traces))
     if not found:
         return None
-    svg = _drawn(lambda: draw_traces(shown, found, stretches(phases), label_stretches(phases)))
+    svg = drawn(lambda: draw_traces(shown, found, stretches(phases), label_stretches(phases)))
     origins = {word for panel in found for word in panel.origins}
     caption = (
         f"Power over {number(shown.end_s - shown.start_s, 3)} s, shaded by phase. "
@@ -49,7 +50,7 @@ def traces_picture(shown: Traces, phases: Sequence[Mapping[str, Any]]) -> Pictur
         f"{panel.title} up to {number(_highest(shown, panel.curves), 3)} W" for panel in found
     )
     return Picture(
-        "power", svg, f"Power over time{_suffix(origins)}", caption, f"Power over time: {peaks}."
+        "power", svg, f"Power over time{suffix(origins)}", caption, f"Power over time: {peaks}."
     )
 
 
@@ -57,9 +58,9 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
     """Energy per inference; None where it is unknown."""
     if found is None:
         return None
-    svg = _drawn(lambda: draw_joules(found))
+    svg = drawn(lambda: draw_joules(found))
     figures = " and ".join(found.figures) if len(found.figures) < 3 else "total, dynamic, marginal"
-    caption = f"Energy per inference ({figures}) of {found.what}, by {per}. Whiskers are ±"
+    caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
     unknown = any(j.plus_minus_j is None for row in found.rows for j in row.figures)
     if found.origin == "estimated":
         caption += "; an estimate has none, its error is that of its model"
@@ -67,25 +68,24 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
         caption += ", unknown where there are none"
     if found.logarithmic:
         caption += ". The axis is logarithmic, so there are points and no bars"
-    if found.left_out:
-        caption += f". {found.left_out} more are in the table"
     instead = "; ".join(
         f"{row.name} "
         + ", ".join(f"{j.figure} {found.words(row, j)} {found.unit}" for j in row.figures)
         for row in found.rows[:12]
     )
-    title = f"Energy per inference by {per}{_suffix({found.origin})}"
-    return Picture("joules", svg, title, caption + ".", instead + ".")
+    title = f"Energy per inference by {per}{suffix({found.origin})}"
+    caption += f".{_in_the_table(found.left_out)}"
+    return Picture("joules", svg, title, caption, instead + ".")
 
 
 def fit_picture(found: Fits) -> Picture | None:
     """Lines and residuals; None where there is nothing to fit."""
     if not found.series or not any(each.ordinary or each.relative for each in found.drawn):
         return None
-    svg = _drawn(lambda: draw_fit(found))
+    svg = drawn(lambda: draw_fit(found))
     asked = found.asked
     caption = (
-        f"{asked.figure.capitalize()} energy per inference of {asked.domain} against "
+        f"{asked.figure.capitalize()} energy per inference of channel {asked.domain} against "
         f"{asked.against}, with lines of least squares (coefficients ± standard error). "
         "Below: how far the line is above each point, in per cent of the point."
     )
@@ -95,17 +95,18 @@ def fit_picture(found: Fits) -> Picture | None:
     if any(fit and len(fit.lines) == 2 for each in series for fit in (each.ordinary,)):
         caption += " Two lines are taken where one does not do (AICc lower by more than 10)."
     lines = [
-        f"{each.name}: {line_text(fit.line, asked)}"
+        f"{name_of(each.name)}: {line_text(fit.line, asked)}"
         for each in series
         if (fit := each.ordinary or each.relative)
     ]
-    title = f"Energy per inference against {asked.against}{_suffix({found.origin})}"
+    title = f"Energy per inference against {asked.against}{suffix({found.origin})}"
     return Picture("fit", svg, title, caption, "; ".join(lines) + ".")
 
 
 def latency_picture(found: Sequence[Distribution]) -> Picture:
     """Distributions of the times of calls."""
-    svg = _drawn(lambda: draw_latencies(found))
+    every, found = len(found), found[:MOST_ROWS]
+    svg = drawn(lambda: draw_latencies(found))
     kinds = {each.kind for each in found}
     caption = (
         "Share of the calls that took no longer than a time; marks at p50, p90 and p99."
@@ -116,9 +117,10 @@ def latency_picture(found: Sequence[Distribution]) -> Picture:
         caption += " Latency pass: single calls, timed one by one after the running phase."
     if "chunk mean" in kinds:
         caption += " Chunk mean: means of many calls, which hide single slow ones."
+    caption += _in_the_table(every - len(found))
     factor, prefix = prefix_for([each.at(99) for each in found])
     instead = "; ".join(
-        f"{each.label or 'all calls'} p50 {number(each.at(50) / factor)}, "
+        f"{name_of(each.label) or 'all calls'} p50 {number(each.at(50) / factor)}, "
         f"p90 {number(each.at(90) / factor)}, p99 {number(each.at(99) / factor)} {prefix}s"
         for each in found[:12]
     )
@@ -129,21 +131,28 @@ def rates_picture(found: Sequence[Rates]) -> Picture | None:
     """Inferences per second of each running phase; None where nothing was counted."""
     if not found:
         return None
-    svg = _drawn(lambda: draw_rates(found))
+    every, found = len(found), found[:MOST_ROWS]
+    svg = drawn(lambda: draw_rates(found))
     several = any(len(each.per_s) > 1 for each in found)
     caption = "Inferences per second of each running phase" + (
         "; the line is their median, which stands at the right." if several else "."
     )
+    caption += _in_the_table(every - len(found))
     instead = "; ".join(f"{each.name} {number(each.median)}" for each in found[:12])
     return Picture("rates", svg, "Inferences per second", caption, instead + ".")
 
 
-def _drawn(draw: Callable[[], Figure]) -> str:
+def _in_the_table(left_out: int) -> str:
+    return f" {left_out} more are in the table." if left_out else ""
+
+
+def drawn(draw: Callable[[], Figure]) -> str:
+    """A figure as SVG, in the style of reports."""
     with drawing.styled():
         return drawing.svg_of(draw())
 
 
-def _suffix(origins: set[str]) -> str:
+def suffix(origins: set[str]) -> str:
     """What a title says of where figures are from, where they are not all measured."""
     invented = " and ".join(word for word in NOT_MEASURED if word in origins)
     parts = [WORDS[word] for word in WORDS if word in origins]

@@ -7,7 +7,7 @@ from typing import Any
 
 from wattui.analysis.regression import WEIGHTS
 from wattui.fit_tables import line_text, mean_error
-from wattui.quantities import energy_unit, number
+from wattui.quantities import energy_unit, minus, number
 from wattui.report.document import Table
 from wattui.report.fits import Fits
 from wattui.report.latencies import PERCENTILES, Distribution
@@ -23,15 +23,17 @@ def tables_of(summary: Mapping[str, Any], domain: str | None) -> Iterator[Table]
         return
     yield _power(running["domains"])
     if any(d[key] for d in running["domains"].values() for _, key in FIGURES):
-        yield _per_inference("By domain", "domain", _domains(running["domains"]))
+        yield _per_inference("By channel", "channel", _domains(running["domains"]))
     if domain is None:
         return
     for what, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
         named = [(str(g[what]), g) for g in groups if domain in g["domains"]]
         if named:
-            yield group_table(f"By {what}, {domain}", what, named, domain)
+            yield group_table(f"By {what}, channel {domain}", what, named, domain)
     if combined := _combined(summary, domain):
-        yield _per_inference(f"Differences and sums of labels, {domain}", "labels", combined)
+        yield _per_inference(
+            f"Differences and sums of labels, channel {domain}", "labels", combined
+        )
 
 
 def group_table(caption: str, what: str, groups: Named, domain: str) -> Table:
@@ -76,7 +78,7 @@ def fit_table(found: Fits) -> Table:
     rows = []
     for series in found.series:
         for fit in filter(None, map(series.fit, WEIGHTS)):
-            r2 = "–" if fit.line.r2 is None else f"{fit.line.r2:.4f}"
+            r2 = "–" if fit.line.r2 is None else minus(f"{fit.line.r2:.4f}")
             errors = (r2, mean_error(fit.left_out_point))
             parts = ("",) if len(fit.lines) == 1 else (", before", ", after")
             for line, part in zip(fit.lines, parts, strict=True):
@@ -96,7 +98,7 @@ def _power(domains: Mapping[str, Mapping[str, Any]]) -> Table:
         )
         for name, d in domains.items()
     )
-    head = ("domain", "idle W", "armed W", "running W", "energy while running J")
+    head = ("channel", "idle W", "armed W", "running W", "energy while running J")
     return Table("Power and energy", head, rows)
 
 

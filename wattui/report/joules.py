@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattui.quantities import energy_unit, with_uncertainty
+from wattui.report.clean import name_of
 from wattui.tables import FIGURES
-from wattui.tui.titles import one_line
 
 # Values that differ by more stand on a logarithmic axis.
 DECADES = 2
@@ -79,7 +79,7 @@ def rows_of(
             and math.isfinite(value["value"])
         )
         if figures:
-            found.append(Row(one_line(name), of_domain["origin"], figures))
+            found.append(Row(name_of(name), of_domain["origin"], figures))
     if not found:
         return None
     kept = found[:MOST_ROWS]
@@ -87,7 +87,7 @@ def rows_of(
     factor, unit = energy_unit(values)
     origins = {row.origin for row in kept}
     return Rows(
-        domain,
+        name_of(domain),
         origins.pop() if len(origins) == 1 else "mixed",
         factor,
         unit,

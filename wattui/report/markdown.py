@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
+from urllib.parse import quote
 
 from wattui.report.document import Block, Facts, Heading, Key, Notes, Picture, Table, Words
 from wattui.report.svg import alone
@@ -27,8 +29,7 @@ def markdown(blocks: Sequence[Block], folder: str) -> tuple[str, dict[str, str]]
 
 
 def _picture(block: Picture, path: str, number: int) -> Iterator[str]:
-    place = path.replace(" ", "%20").replace("(", "%28").replace(")", "%29").replace("<", "%3C")
-    yield f"![{_plain(block.title)}]({place.replace('>', '%3E')})\n\n"
+    yield f"![{_plain(block.title)}]({quote(os.fsencode(path))})\n\n"
     yield f"**Figure {number}. {_plain(block.title)}.** {_plain(block.caption)}"
 
 
@@ -65,10 +66,12 @@ def _(block: Notes) -> str:
 
 @_text.register
 def _(block: Facts) -> str:
-    return "\n".join(
-        f"- {term}: " + (_code(text) if term in block.code else _plain(text.replace("\n", "; ")))
+    texts = (
+        _code(text) if term in block.code else _plain(text.replace("\n", "; "))
         for term, text in block.facts
     )
+    terms = (_plain(term) for term, _ in block.facts)
+    return "\n".join(f"- {term}: {text}" for term, text in zip(terms, texts, strict=True))
 
 
 @_text.register

@@ -29,7 +29,7 @@ def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
     for domain in domains:
         among = [run for run in runs if run.domain(wish) == domain]
         named = [(run.name, run.summary["running"]) for run in among]
-        yield _with_flags(group_table(f"Runs, {domain}", "run", named, domain), among)
+        yield _with_flags(group_table(f"Runs, channel {domain}", "run", named, domain), among)
         found = rows_of(named, domain, wish.figure)
         if picture := joules_picture(found, "run"):
             yield picture

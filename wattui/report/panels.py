@@ -8,12 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from recorders.summary import origin
+from wattui.report.clean import short
 from wattui.tui.graphs import graphs
 from wattui.tui.titles import one_line
 
 # Parts of the packages: the same joules a second time.
 LEFT_OUT = ("CPU cores",)
 TOTAL = "total_W"
+MOST_PHASE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ def stretches(phases: Iterable[Mapping[str, Any]]) -> list[Stretch]:
     for row in sorted(phases, key=lambda row: (row["start_s"], -row["end_s"])):
         if row["end_s"] <= row["start_s"]:
             continue
-        label = one_line(row["label"])
-        texts = (f"{row['phase']} {label}", label) if label else ()
-        found.append(Stretch(row["phase"], row["start_s"], row["end_s"], (*texts, row["phase"])))
+        phase, label = short(one_line(row["phase"]), MOST_PHASE), one_line(row["label"])
+        texts = (f"{phase} {label}", label) if label else ()
+        found.append(Stretch(phase, row["start_s"], row["end_s"], (*texts, phase)))
     return found
 
 

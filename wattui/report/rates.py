@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from wattui.tui.titles import one_line
+from wattui.report.clean import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ def rates_of(phases: Iterable[Mapping[str, Any]]) -> list[Rates]:
         seconds = row["end_s"] - row["start_s"]
         if row["phase"] == "running" and row["inferences"] and seconds > 0:
             found.setdefault(row["label"], []).append(row["inferences"] / seconds)
-    return [Rates(one_line(label) or "running", tuple(rates)) for label, rates in found.items()]
+    return [Rates(name_of(label) or "running", tuple(rates)) for label, rates in found.items()]

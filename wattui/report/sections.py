@@ -20,6 +20,8 @@ from wattui.report.fits import Fits, Source, choose_against, fits_of
 from wattui.report.joules import rows_of
 from wattui.report.loaded import Loaded, Wish
 from wattui.report.rates import rates_of
+from wattui.report.size_figures import size_blocks
+from wattui.report.sizes import sizes_of
 from wattui.tables import FIGURES, MEANINGS
 
 ORIGINS = {
@@ -37,6 +39,7 @@ def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     yield from _power(loaded)
     yield from _joules(loaded, wish)
     yield from _fits(loaded, wish)
+    yield from _sizes(loaded, wish)
     yield from _times(loaded)
     yield Heading(3, "Tables")
     yield from tables_of(loaded.summary, loaded.domain(wish))
@@ -63,7 +66,7 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     if value is None and wish.figure is None:
         value, what = found["running_j"], "while running"
     if value is None:
-        yield Words(f"The {figure} energy per inference of {domain} is unknown.")
+        yield Words(f"The {figure} energy per inference of channel {domain} is unknown.")
         return
     factor, unit = energy_unit([value["value"]])
     text = with_uncertainty(value["value"], value["plus_minus"], factor)
@@ -79,7 +82,7 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
         made_from.append(f"{len(loaded.summary['repeats'])} repeats, ± is a 95 % interval")
     yield Key(
         f"{text} {unit} {what}",
-        f"{domain}, {ORIGINS[origin]}",
+        f"channel {domain}, {ORIGINS[origin]}",
         " · ".join(made_from),
         origin != "measured",
     )
@@ -87,7 +90,7 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
 
 def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
     """Lines through the points of runs; None where their labels carry nothing."""
-    sources = [Source(run.network, run.name, run.summary, run.macs) for run in runs]
+    sources = [source_of(run) for run in runs]
     against = wish.against or choose_against(sources)
     domain = next((name for run in runs if (name := run.domain(wish))), None)
     if against is None or domain is None:
@@ -95,6 +98,11 @@ def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
     origins = {run.origin(domain) for run in runs if run.domain(wish) == domain}
     origin = origins.pop() if len(origins) == 1 else "mixed"
     return fits_of(sources, against, wish.figure or "total", domain, origin)
+
+
+def source_of(run: Loaded) -> Source:
+    """What lines and sizes are read from."""
+    return Source(run.network, run.name, run.summary, run.macs)
 
 
 def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
@@ -115,7 +123,8 @@ def _notes(loaded: Loaded) -> Iterator[Block]:
         Note(flag["name"], flag["where"], flag["text"], REMEDIES.get(flag["name"], ""))
         for flag in loaded.summary["flags"]
     )
-    flags += tuple(Note("file", "", text, "") for text in loaded.traces.remarks)
+    remarks = dict.fromkeys([*loaded.run.remarks, *loaded.traces.remarks])
+    flags += tuple(Note("file", "", text, "") for text in remarks)
     if loaded.no_latencies:
         flags += (Note("latencies", "", loaded.no_latencies, ""),)
     if flags:
@@ -161,6 +170,17 @@ def _why_unknown(inferences: int | None, missing: Sequence[str]) -> str:
 
 def _fits(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
+
+
+def _sizes(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+    source = source_of(loaded)
+    against = wish.against or choose_against([source])
+    if against is None:
+        return
+    found = sizes_of(source, against, wish.figure or "total", loaded.domain(wish))
+    if found is not None:
+        yield Heading(3, "Against size")
+        yield from size_blocks(found)
 
 
 def _times(loaded: Loaded) -> Iterator[Block]:

@@ -11,6 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from recorders.reduction import METER
+from wattui.analysis.forms import MOST
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,8 +115,10 @@ def _partly_binned(
 def _of_column(name: str) -> list[pl.Expr]:
     import polars as pl
 
-    column = pl.col(name)
-    time_s = pl.col("time_s").filter(column.is_not_null())
+    from wattui.analysis.blocks import is_reading
+
+    column = pl.when(is_reading(name)).then(name)
+    time_s = pl.col("time_s").filter(is_reading(name))
     return [
         time_s.min().alias(f"{name} first"),
         time_s.max().alias(f"{name} last"),
@@ -171,9 +174,11 @@ def _last_time(path: Path) -> float:
         lines = file.read().decode(errors="replace").split("\n")[:-1]
     for line in reversed(lines):
         try:
-            return float(line.partition(",")[0])
+            time_s = float(line.partition(",")[0])
         except ValueError:
             continue
+        if abs(time_s) <= MOST:
+            return time_s
     return 0.0
 
 

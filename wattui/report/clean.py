@@ -1,0 +1,54 @@
+"""Text of recordings as a report can carry it: no control or joining characters, no endless names.
+
+A label or a host's name may hold anything; what is left is escaped where it is written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from wattui.report.document import Block, Facts, Heading, Picture, Table
+from wattui.tui.titles import one_line
+
+MOST_TEXT, MOST_NAME = 4000, 160
+Part = TypeVar("Part")
+
+
+def cleaned(block: Block) -> Block:
+    """The same block, its texts fit to be shown; names are shorter than paragraphs.
+
+    Facts, the exact command among them, keep their length and their lines.
+    """
+    if isinstance(block, Facts):
+        known = tuple((term, _lines(text)) for term, text in block.facts)
+        return replace(block, facts=known)
+    if isinstance(block, Picture):
+        return replace(_cleaned(replace(block, svg=""), MOST_TEXT), svg=block.svg)
+    return _cleaned(block, MOST_NAME if isinstance(block, Heading | Table) else MOST_TEXT)
+
+
+def name_of(text: str) -> str:
+    """A label or another name as a report has it."""
+    return short(one_line(text), MOST_NAME)
+
+
+def short(text: str, most: int) -> str:
+    """A text that is no longer, shortened with … where it must be."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _cleaned(part: Part, most: int) -> Part:
+    found: Any = part
+    if isinstance(found, str):
+        found = short(one_line(found), most)
+    elif isinstance(found, tuple):
+        found = tuple(_cleaned(each, most) for each in found)
+    elif is_dataclass(found) and not isinstance(found, type):
+        texts = {each.name: _cleaned(getattr(found, each.name), most) for each in fields(found)}
+        found = replace(found, **texts)
+    return found  # type: ignore[no-any-return]
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(one_line, text.split("\n")))

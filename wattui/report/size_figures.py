@@ -1,0 +1,127 @@
+"""The pictures and the table of a report's section "Against size", in words and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wattui.analysis.published import published
+from wattui.fit_tables import quantity
+from wattui.quantities import energy_unit, minus, number, prefix_for
+from wattui.report.clean import name_of
+from wattui.report.document import Block, Picture, Table
+from wattui.report.draw_sizes import count_curves, draw_energies, draw_latency, energy_curves
+from wattui.report.figures import drawn, suffix
+from wattui.report.sizes import Device, Sizes
+
+MOST_TOLD = 12
+# The network whose latency and energy AIPowerMeter correlated.
+PUBLISHED_NETWORK = "alexnet"
+
+
+def size_blocks(found: Sizes) -> Iterator[Block]:
+    """Energy against size, latency beside it, and the medians as a table."""
+    if found.devices:
+        yield energy_picture(found)
+        yield latency_picture(found)
+    yield size_table(found)
+
+
+def energy_picture(found: Sizes) -> Picture:
+    """Energy of each device against size."""
+    curves = energy_curves(found)
+    caption = (
+        f"{found.figure.capitalize()} energy per inference against {found.against}: "
+        f"{_medians(found)}{', joined by lines' if found.families[0].joined else ''}"
+    )
+    if found.repeats[1] > 1:
+        caption += "; each repeat is a faint point"
+    caption += f". {_devices(found)}"
+    if len(curves) < (every := count_curves(found)):
+        caption += f" The {len(curves)} costliest of {every} curves are drawn."
+    origins = {device.origin for device in found.devices}
+    title = f"Energy per inference against size{suffix(origins)}"
+    svg = drawn(lambda: draw_energies(found))
+    instead = "; ".join(
+        f"{curve.name} from {_joules(min(curve.medians))} to {_joules(max(curve.medians))}"
+        for curve in curves
+    )
+    return Picture("size-energy", svg, title, caption, f"{instead}.")
+
+
+def latency_picture(found: Sizes) -> Picture:
+    """Latency and energy against size, with what they correlate as."""
+    family = found.costliest
+    caption = f"Latency (left axis) and {found.figure} energy (right axis) against {found.against}"
+    caption += f": {_medians(found)}."
+    if len(found.families) > 1:
+        caption += f" Of {len(found.families)} layers, {family.name or 'what has no name'} alone."
+    said = correlation_text(found)
+    origins = {device.origin for device in found.devices}
+    title = f"Latency and energy against size{suffix(origins)}"
+    svg = drawn(lambda: draw_latency(found))
+    return Picture("size-latency", svg, title, f"{caption} {said}", said)
+
+
+def correlation_text(found: Sizes) -> str:
+    """Pearson's r of latency and energy by device, what it is worth, and what was published."""
+    said = [f"{device.title}: {_r(found, device)}" for device in found.devices]
+    text = f"Pearson's r of latency and energy over the sizes: {'; '.join(said)}."
+    if any(device.origin == "estimated" for device in found.devices):
+        text += (
+            " An estimate is made from utilisation, which is the time that the processor is busy, "
+            "so it has to follow latency: its r is no evidence."
+        )
+    if any(device.origin == "simulated" for device in found.devices):
+        text += " What is simulated is a made-up curve: its r is no evidence."
+    if found.network == PUBLISHED_NETWORK:
+        wanted = published("aipowermeter")
+        r = wanted[PUBLISHED_NETWORK]["pearson_latency_energy"]
+        text += f" Published by {wanted['source']}: {r}."
+    return text
+
+
+def size_table(found: Sizes) -> Table:
+    """Medians over the repeats: latency, and energy of each device."""
+    sizes = [size for family in found.families for size in family.sizes]
+    medians = [[size.repeats.median_j(d.domains) for d in found.devices] for size in sizes]
+    factor, unit = energy_unit([joules for row in medians for joules in row])
+    time_factor, prefix = prefix_for([size.repeats.median_s for size in sizes])
+    titles = (f"{device.title} {unit}" for device in found.devices)
+    rows = tuple(
+        (
+            name_of(size.label),
+            _place(size.x, found),
+            str(len(size.repeats.latency_s)),
+            number(size.repeats.median_s / time_factor),
+            *(number(None if joules is None else joules / factor) for joules in row),
+        )
+        for size, row in zip(sizes, medians, strict=True)
+    )
+    head = ("label", found.against, "repeats", f"latency {prefix}s", *titles)
+    return Table(f"Medians over repeats, {found.figure} energy per inference", head, rows)
+
+
+def _place(x: float, found: Sizes) -> str:
+    return quantity(x, found.against).strip() if found.against == "macs" else f"{x:,.0f}"
+
+
+def _r(found: Sizes, device: Device) -> str:
+    r = found.costliest.correlation(device)
+    return "unknown, it takes three sizes that differ" if r is None else f"r = {minus(f'{r:.3f}')}"
+
+
+def _medians(found: Sizes) -> str:
+    few, most = found.repeats
+    if most == 1:
+        return "one value of each size"
+    return f"medians over {few if few == most else f'{few} to {most}'} repeats"
+
+
+def _devices(found: Sizes) -> str:
+    """What the curves are of."""
+    return f"{'; '.join(device.title for device in found.devices)}."
+
+
+def _joules(value_j: float) -> str:
+    factor, unit = energy_unit([value_j])
+    return f"{number(value_j / factor)} {unit}"

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/results.md: what the commands print of recordings in screenshots/runs.
+"""Makes the pictures of docs/results.md: what the commands print of recordings in docs/recordings.
 
 `python -m screenshots.commands`
 """
@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from screenshots.picture import png
-from screenshots.record import RUNS
 
 HERE = Path(__file__).parent
+RECORDINGS = HERE.parent / "docs/recordings"
 COLUMNS = 112
 COMMANDS = {
     "command-summary": "summary kws-onnxruntime.csv",
@@ -36,7 +36,7 @@ def main() -> None:
     """Run each command in a folder with the recordings, and take its picture."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in RUNS.iterdir():
+        for file in RECORDINGS.iterdir():
             shutil.copy(file, folder)
         for picture, arguments in COMMANDS.items():
             printed(picture, arguments, output(folder, arguments.split()))

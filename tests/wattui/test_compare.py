@@ -262,3 +262,11 @@ def test_the_error_of_a_ratio_is_in_proportion(tmp_path: Path) -> None:
     single = found(compare(a, one), "b1", "total", "total")
     assert single.ratio_error == pytest.approx(0.1 * 4.303 * 0.1 * math.sqrt(4 / 3), rel=1e-3)
     assert found(compare(one, a), "b1", "total", "total").verdict == single.verdict == "clear"
+
+
+def test_of_many_labels_that_one_lacks_some_are_named(tmp_path: Path) -> None:
+    parts = [B1._replace(label=f"layer{n}") for n in range(40)]
+    many = as_side("A", finished(tmp_path / "many.csv", [IDLE, B1, *parts]))
+    (line,) = only_in_one(many, as_side("B", finished(tmp_path / "few.csv", [IDLE, B1])))
+    assert line.startswith("only in A: layer0, layer1,")
+    assert line.endswith("layer11 and 28 more")

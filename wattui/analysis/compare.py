@@ -41,6 +41,7 @@ PUBLISHED = "published"
 _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Rates of sampling further apart than this see other things.
 SAME_RATE = 0.05
+MOST_TOLD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ def only_in_one(a: Side, b: Side) -> Iterator[str]:
     """What one of the two has and the other has not, in words."""
     for one, other in ((a, b), (b, a)):
         if labels := [label for label in one.labels if label and label not in other.labels]:
-            yield f"only in {one.name}: {', '.join(labels)}"
+            more = f" and {len(labels) - MOST_TOLD} more" if len(labels) > MOST_TOLD else ""
+            yield f"only in {one.name}: {', '.join(labels[:MOST_TOLD])}{more}"
         if one.figures and not other.figures:
             yield f"only {one.name} has a running phase"
         elif domains := [d for d in one.domains if d not in other.domains]:

@@ -24,7 +24,7 @@ COMMANDS = {
     "command-summary": "summary kws-onnxruntime.csv",
     "command-compare": "compare kws-onnxruntime.csv kws-numpy.csv",
     "command-published": "compare kws-onnxruntime.csv --published kws --figure rate",
-    "command-limit": "compare kws-onnxruntime.csv kws-numpy.csv --label b1 --max-regression 5%",
+    "command-limit": "compare kws-onnxruntime.csv kws-numpy.csv --figure rate --max-regression 5%",
     "command-networks": "fit networks.csv --against macs --figure seconds --through-origin",
     "command-fit": "fit alexnet.csv --against macs --json fit.json",
     "command-predict": "predict resnet50 --fit fit.json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -78,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
         "--max-regression",
         type=share,
         metavar="PCT",
-        help=f"end with {REGRESSED} where a figure is worse by more, clearly: 5%%",
+        help=f"end with {REGRESSED} where a figure is clearly worse by more: 5%%",
     )
     made.add_argument(
         "--strict", action="store_true", help="also where it is not clear, or a label is missing"
@@ -252,6 +253,7 @@ def _to_dict(
 
 def _row_dict(row: Comparison) -> dict[str, Any]:
     test = row.rank_test
+    low, high = row.ratio_interval or (None, None)
     return {
         "label": row.label,
         "domain": row.domain,
@@ -263,11 +265,16 @@ def _row_dict(row: Comparison) -> dict[str, Any]:
         "difference": row.difference.value,
         "difference_plus_minus": row.difference.plus_minus,
         "ratio": row.ratio,
-        "ratio_plus_minus": row.ratio_error,
+        "ratio_low95": _finite(low),
+        "ratio_high95": _finite(high),
         "verdict": row.verdict,
         "mann_whitney_u": test.u if test else None,
         "mann_whitney_p": test.p if test else None,
     }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _known_dict(known: Known) -> dict[str, Any]:

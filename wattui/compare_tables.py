@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -93,8 +94,11 @@ def _table(rows: Sequence[Named], titles: Sequence[str], detail: int) -> tuple[T
 def _cells(row: Comparison, factor: float, detail: int) -> list[Text]:
     """The other side's value, the difference, the ratio, and how sure they are."""
     cells = [Text(_value(known, factor, detail)) for known in (row.b, row.difference)]
-    ratio = with_uncertainty(row.ratio, row.ratio_error if detail else None, 1.0)
-    cells.append(Text(ratio, f"bold {_colour(row)}".strip()))
+    ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
+    if detail and row.ratio_interval:
+        low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
+        ratio.append(f" ({low} … {high})", "not bold")
+    cells.append(ratio)
     if detail >= ALL:
         test = row.rank_test
         cells.append(Text("–" if test is None else number(test.p, 2)))

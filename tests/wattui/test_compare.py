@@ -204,9 +204,9 @@ def test_repeats_on_both_sides_give_welchs_interval_and_a_rank_test(tmp_path: Pa
     assert (total.a.value, total.b.value) == (pytest.approx(2.2), pytest.approx(2.7))
     assert total.difference.plus_minus == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3))
     assert total.verdict == "clear"
-    assert total.ratio_error == pytest.approx(
-        2.8 * 0.2 * math.hypot(1, 2.7 / 2.2) / math.sqrt(3) / 2.2, rel=0.03
-    )
+    low, high = ends(total)
+    assert low < 2.7 / 2.2 < high
+    assert low > 1
     assert total.rank_test is not None
     assert total.rank_test.p == pytest.approx(0.1)
 
@@ -224,6 +224,32 @@ def test_a_baseline_that_wavered_widens_what_is_net_of_it(tmp_path: Path) -> Non
     assert dynamic is not None
     assert total is not None
     assert dynamic > total
+
+
+def ends(compared: Comparison) -> tuple[float, float]:
+    interval = compared.ratio_interval
+    assert interval is not None
+    return interval
+
+
+@given(st.floats(0.1, 10), st.floats(0, 0.3), st.floats(0.1, 10), st.floats(0, 0.3))
+def test_the_interval_of_the_ratio_says_what_the_verdict_says(
+    a: float, a_share: float, b: float, b_share: float
+) -> None:
+    """One is outside of it exactly where the difference is clear, and its ends are Fieller's."""
+    compared = row(Known(a, a * a_share), Known(b, b * b_share))
+    low, high = ends(compared)
+    assert low <= b / a <= high
+    if abs(abs(b - a) - math.hypot(a * a_share, b * b_share)) > 1e-9:
+        assert (compared.verdict == "clear") == (not low <= 1 <= high)
+    root = math.sqrt(a_share**2 + b_share**2 - (a_share * b_share) ** 2)
+    fieller = [b / a * (1 + sign * root) / (1 - a_share**2) for sign in (-1, 1)]
+    assert [low, high] == pytest.approx(fieller, rel=1e-6)
+
+
+def test_a_ratio_to_what_may_be_nothing_has_no_upper_end() -> None:
+    low, high = ends(row(Known(1.0, 1.5), Known(2.0, 0.1)))
+    assert (math.isfinite(low), high) == (True, math.inf)
 
 
 def test_several_runs_are_samples_of_one_thing(tmp_path: Path) -> None:
@@ -257,10 +283,10 @@ def test_the_error_of_a_ratio_is_in_proportion(tmp_path: Path) -> None:
     b = as_side("B", repeated(tmp_path, "b", (4.5, 5, 5.5)))
     total = found(compare(a, b), "b1", "total", "total")
     assert total.ratio == pytest.approx(0.1)
-    assert total.ratio_error == pytest.approx(0.1 * 2.776 * 0.1 * math.sqrt(2 / 3), rel=1e-3)
+    assert ends(total) == pytest.approx((0.0795, 0.126), rel=0.01)
     one = as_side("B", repeated(tmp_path, "one", (5,)))
     single = found(compare(a, one), "b1", "total", "total")
-    assert single.ratio_error == pytest.approx(0.1 * 4.303 * 0.1 * math.sqrt(4 / 3), rel=1e-3)
+    assert 0 < ends(single)[0] < 0.1 < ends(single)[1] < 0.2
     assert found(compare(one, a), "b1", "total", "total").verdict == single.verdict == "clear"
 
 

@@ -42,6 +42,8 @@ _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Rates of sampling further apart than this see other things.
 SAME_RATE = 0.05
 MOST_TOLD = 12
+# Of the search for the ends of a ratio's interval.
+DOUBLINGS, HALVINGS, LEAST_STEP = 20, 40, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,14 @@ class Comparison:
         return self.b.value / self.a.value if self.a.value > 0 else None
 
     @property
-    def ratio_error(self) -> float | None:
-        """The half-width of the ratio's interval: that of b − ratio · a, as a share of a."""
-        if self.ratio is None:
+    def ratio_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the ratio: each r at which b − r · a may be 0 (Fieller, 1954).
+
+        An end is infinite where a is not clear of zero; None where errors are not known.
+        """
+        if self.ratio is None or self._half_width() is None:
             return None
-        half = self._half_width(self.ratio)
-        return None if half is None else half / self.a.value
+        return self._ratio_end(-1), self._ratio_end(1)
 
     @property
     def rank_test(self) -> RankTest | None:
@@ -135,6 +139,26 @@ class Comparison:
         if half is None:
             return "unknown"
         return "clear" if abs(self.b.value - self.a.value) > half else "within the error"
+
+    def _ratio_end(self, sign: int) -> float:
+        """Where b − r · a becomes clear of zero, below or above the ratio."""
+        ratio = self.ratio or 0.0
+
+        def is_clear(r: float) -> bool:
+            return abs(r - ratio) * self.a.value >= (self._half_width(r) or 0.0)
+
+        half = self._half_width(ratio) or 0.0
+        step = max(half / self.a.value, abs(ratio) * LEAST_STEP)
+        far = next(
+            (r for n in range(DOUBLINGS) if is_clear(r := ratio + sign * step * 2.0**n)), None
+        )
+        if far is None:
+            return sign * math.inf
+        near = ratio
+        for _ in range(HALVINGS):
+            middle = (near + far) / 2
+            near, far = (near, middle) if is_clear(middle) else (middle, far)
+        return far
 
     def _half_width(self, times_a: float = 1.0) -> float | None:
         """Of the interval of b − times_a · a; what others published leaves open is not known."""
@@ -274,7 +298,7 @@ def _at_key(found: Side, key: Key) -> list[tuple[str, Known]]:
 
 
 def _times(error: float | None, factor: float) -> float | None:
-    return None if error is None else error * factor
+    return None if error is None else error * abs(factor)
 
 
 def _quadrature(errors: Sequence[float | None]) -> float | None:

@@ -74,7 +74,7 @@ def test_what_is_wrong_is_named_with_its_mend(
     assert all(word in line for word in words), line
 
 
-DOCS = Path(__file__).parents[2] / "docs"
+BENCH = Path(__file__).parents[1] / "bench"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ DOCS = Path(__file__).parents[2] / "docs"
         (["sumary", "run.csv"], ["sumary"]),
         (["summary"], ["FILE", "wattui summary --help"]),
         (["summary", "missing.csv"], ["missing.csv", "no such file"]),
-        (["summary", str(DOCS)], ["docs", "no run file"]),
+        (["summary", str(BENCH)], ["bench", "no run file"]),
         (["doctor", "--bogus"], ["--bogus", "wattui doctor --help"]),
         (["mark"], ["PHASE", "--end", "--count"]),
         (["mark", "--count", "-3"], ["--count -3", "1 or more"]),

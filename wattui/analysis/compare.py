@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from wattui.analysis.results import BASELINES, Row
@@ -43,7 +44,7 @@ _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 SAME_RATE = 0.05
 MOST_TOLD = 12
 # Of the search for the ends of a ratio's interval.
-DOUBLINGS, HALVINGS, LEAST_STEP = 20, 40, 1e-12
+DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Side:
         return {key.domain: origin for key, (origin, _) in self.figures.items() if key.domain}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """One figure of one domain on both sides."""
 
@@ -114,7 +115,7 @@ class Comparison:
         """b / a; None where a is not above zero."""
         return self.b.value / self.a.value if self.a.value > 0 else None
 
-    @property
+    @cached_property
     def ratio_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the ratio: each r at which b − r · a may be 0 (Fieller, 1954).
 

@@ -179,7 +179,7 @@ def _figures(
     for _ in range(times):
         for name, program in programs.items():
             say(f"files: {name}")
-            costs[name].append(_cost([sys.executable, "-c", program, str(given)]))
+            costs[name].append(cost([sys.executable, "-c", program, str(given)]))
     found = []
     for name, measured in costs.items():
         aim_s = None if name.startswith("pandas") else target_s
@@ -189,7 +189,8 @@ def _figures(
     return found
 
 
-def _cost(argv: Sequence[str]) -> Cost:
+def cost(argv: Sequence[str]) -> Cost:
+    """What a program takes from start to end. Raises RuntimeError where it fails."""
     begun = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)

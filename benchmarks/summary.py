@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks import bigfile
+from benchmarks.files import cost
 from benchmarks.table import Figure, Table, of_figures, say
 
 SECONDS, PEAK_MB = 3.0, 1000.0
@@ -24,22 +22,11 @@ def tables(quick: bool) -> list[Table]:
         bigfile.write(path, rows)
         size_mb = path.stat().st_size / 1e6
         say(f"summary: {size_mb:.0f} MB, {repeats} times")
-        runs = [_summarise(path) for _ in range(repeats)]
+        runs = [
+            cost([sys.executable, "-m", "wattui", "summary", str(path)]) for _ in range(repeats)
+        ]
     figures = [
         Figure("wattui summary", [seconds for seconds, _ in runs], "s", SECONDS),
         Figure("peak resident memory", [peak for _, peak in runs], "MB", PEAK_MB),
     ]
     return [of_figures(f"Summary of {rows:,} rows, {size_mb:.0f} MB", figures)]
-
-
-def _summarise(path: Path) -> tuple[float, float]:
-    """Seconds and peak resident megabytes of one run."""
-    argv = [sys.executable, "-m", "wattui", "summary", str(path)]
-    begun = time.perf_counter()
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"wattui summary ended with {process.returncode}")
-    return seconds, used.ru_maxrss * 1024 / 1e6

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from recorders.summary import origin, summarise
 from wattui.analysis.published import published
-from wattui.analysis.runs import reduce_csv
+from wattui.analysis.runs import NotARunFileError, reduce_csv
 from wattui.quantities import minus
 from wattui.report.repeats import Repeats, correlation, repeats_of
 
@@ -68,7 +68,11 @@ def lines(found: Mapping[str, Repeats]) -> Iterable[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="medians over the repeats of every label")
     parser.add_argument("run", type=Path, help="a run file, such as alexnet.csv")
-    summary = summarise(reduce_csv(parser.parse_args().run)).to_dict()
+    path = parser.parse_args().run
+    try:
+        summary = summarise(reduce_csv(path)).to_dict()
+    except (OSError, NotARunFileError) as error:
+        raise SystemExit(f"{path} cannot be read: {error}") from None
     found = repeats_of(summary)
     if not found:
         raise SystemExit("no labelled phase with inferences was recorded")

@@ -19,7 +19,7 @@ MEANINGS = {
     "total": "energy per inference, all that was used",
     "dynamic": "energy per inference beyond the idle machine",
     "marginal": "energy per inference beyond the loaded, waiting model",
-    "energy": "energy while running",
+    "energy": "energy while running, of one repeat where there are several",
     "power": "mean power while running",
     "edp": "energy-delay product of an inference",
     "rate": "inferences per second",

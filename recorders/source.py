@@ -70,11 +70,16 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a source (or a part of it) is not there, and what a person can do about it."""
+    """Why a source (or a part of it) is not there, and what a person can do about it.
+
+    `part` is the channel (package1, dram0, gpu1) that this machine has and that is therefore
+    missing from its sums; empty where nothing shows that the machine has one.
+    """
 
     source: str
     reason: str
     remedy: str = ""
+    part: str = ""
 
 
 class Source(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from recorders.by_hand import hand_reading
+from recorders.failures import ended_note
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
@@ -164,7 +165,9 @@ class Conductor:
             self._pages.add(n)
         self._close(self._phases.all_open())
         self._forget_mark()
-        self._recorder.note("command ended")
+        status = message.get("exit_status")
+        note = ended_note(None if status is None else int(status), self._phases.repeat)
+        self._recorder.note(note)
         self.command_pid = self._implicit = self._marked = None
         self._recorder.watch(None)
         self._phases.repeat, self._phases.base_label = None, ""

@@ -15,8 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from typing import Any
 
+from recorders.failures import Commands
 from recorders.flags import Flag, find_flags, negative_differences
 from recorders.reduction import METER, Reduction
 from recorders.source import Origin
@@ -123,8 +125,10 @@ class Summary:
 def summarise(reduction: Reduction) -> Summary:
     """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
     everything = spans(reduction)
-    running = _outermost(everything, "running")
-    arithmetic = _Arithmetic(reduction, everything)
+    commands = Commands(reduction)
+    kept = [span for span in everything if not commands.leave_out(span)]
+    running = _outermost(kept, "running")
+    arithmetic = _Arithmetic(reduction, everything, commands)
     group = arithmetic.group(running, "", None) if running else None
     labels = list(dict.fromkeys(span.label for span in running if span.label))
     repeats = sorted({span.repeat for span in running if span.repeat is not None})
@@ -149,9 +153,10 @@ def summarise(reduction: Reduction) -> Summary:
         _over_repeats(by_repeat, headline),
         differences,
         _sums(reduction, by_label),
-        [_phase_row(span) for span in everything],
+        [_phase_row(span, commands.leave_out(span)) for span in everything],
         [
-            *find_flags(reduction, everything, group, headline, update_periods_s(reduction)),
+            *commands.flags(),
+            *find_flags(reduction, kept, group, headline, update_periods_s(reduction)),
             *negative_differences(differences, headline),
         ],
     )
@@ -178,11 +183,15 @@ def origin(channel: str) -> Origin:
 
 
 class _Arithmetic:
-    def __init__(self, reduction: Reduction, everything: Sequence[Span]) -> None:
+    def __init__(
+        self, reduction: Reduction, everything: Sequence[Span], commands: Commands
+    ) -> None:
         self._reduction = reduction
         self._everything = everything
+        self._commands = commands
         self._noises_w: dict[tuple[object, ...], float | None] = {}
-        self._running = _outermost(everything, "running")
+        self._ran = _outermost(everything, "running")
+        self._running = [span for span in self._ran if not commands.leave_out(span)]
         self._periods = update_periods_s(reduction)
         self._idle = _outermost(everything, "idle")
         self._armed = _outermost(everything, "armed")
@@ -193,7 +202,8 @@ class _Arithmetic:
         seconds = _seconds(running)
         n = sum(span.inferences or 0 for span in running)
         if not n and (repeat is not None or len(running) == len(self._running)):
-            n = self._counted_beside(running)
+            parts = groupby(running, self._commands.place)
+            n = sum(self._counted_beside(list(part)) for _, part in parts)
         return Group(
             label,
             repeat,
@@ -207,13 +217,16 @@ class _Arithmetic:
         """What was counted for these phases outside of them: `--inferences` of a command that
         marks its own phases is known only when it has ended."""
         first_s, last_s = running[0].start_s, running[-1].end_s
-        next_s = min((s.start_s for s in self._running if s.start_s > last_s), default=math.inf)
+        next_s = min((s.start_s for s in self._ran if s.start_s > last_s), default=math.inf)
+        end_s = self._commands.end_s(last_s)
+        counted = self._count(end_s) if end_s < next_s else self._count(next_s, before=True)
+        next_s = min(next_s, end_s)
         elsewhere = sum(
             span.inferences or 0
             for span in self._everything
             if first_s <= span.start_s < next_s and span.phase != "running" and not span.inside
         )
-        return self._count(next_s, before=True) - self._count(first_s) - elsewhere
+        return counted - self._count(first_s) - elsewhere
 
     def _count(self, time_s: float, before: bool = False) -> int:
         known = [
@@ -441,7 +454,7 @@ def _per(n: int, energy: Value) -> Value:
     return Value(energy.value / n, *(None if part is None else part / n for part in parts))
 
 
-def _phase_row(span: Span) -> dict[str, Any]:
+def _phase_row(span: Span, left_out: bool) -> dict[str, Any]:
     return {
         "phase": span.phase,
         "label": span.label,
@@ -451,5 +464,6 @@ def _phase_row(span: Span) -> dict[str, Any]:
         "end_s": span.end_s,
         "inferences": span.inferences,
         "finished": span.finished,
+        "left_out": left_out,
         "energy_j": span.energy_j,
     }

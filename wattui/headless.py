@@ -177,7 +177,7 @@ class Headless:
         self._ask(do="command", repeat=repeat, label=job.label)
         if info := self._signals.sleep(0):
             self._end_by(info.si_signo)
-            self._ask(do="command_end")
+            self._ask(do="command_end", exit_status=self._status)
             return
         environ = {**environment(), marks.ENVIRONMENT: self._directory}
         matcher = Matcher(*job.patterns) if any(job.patterns) else None
@@ -198,7 +198,7 @@ class Headless:
         )
         for request in matcher.finish() if matcher else ():
             self._ask(**request)
-        self._ask(do="command_end", inferences=job.inferences)
+        self._ask(do="command_end", inferences=job.inferences, exit_status=outcome.status)
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
         self._ended_by = outcome.ended_by

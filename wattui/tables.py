@@ -163,6 +163,8 @@ def headline(summary: dict[str, Any]) -> Text:
         figure = with_uncertainty(energy["value"], energy["plus_minus"], factor)
         text.append(f"{figure} {prefix}J while running", "bold green")
         text.append(f"  {_word(domain['origin'], name)}", _STYLES[domain["origin"]])
+    if any(flag["name"] == "failed_command" for flag in summary["flags"]):
+        text.append("  of a command that FAILED", "bold red")
     text.append(f"\n{number(running['seconds'])} s running", "dim")
     if running["inferences"]:
         rate = number(running["inferences_per_s"])

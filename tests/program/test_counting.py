@@ -198,3 +198,20 @@ def test_two_recordings_at_once_do_not_meet(place: Place) -> None:
     assert last_count(place.rows()) == "2"
     run: dict[str, Any] = json.loads(second.with_suffix(".json").read_text())
     assert run["summary"]["running"]["inferences"] == 5
+
+
+def test_repeats_that_failed_are_left_out_also_from_the_file_alone(place: Place) -> None:
+    code = (
+        "import pathlib, sys\n"
+        "ran = pathlib.Path('ran')\n"
+        "sys.exit(2 if ran.exists() else ran.touch())\n"
+    )
+    options = ("--no-estimate", "--inferences", "100", "--repeats", "3")
+    done = place.record(*options, "--cooldown", "0", command=python(code))
+    assert done.status == 2
+    assert "repeat 2 failed with exit 2: left out" in " ".join(done.err.decode().split())
+    summary = place.run_json()["summary"]
+    assert summary["running"]["inferences"] == 100
+    (place.path / "run.json").unlink()
+    alone = place.run([*WATTUI, "summary", "--json", "run.csv"])
+    assert json.loads(alone.out) == summary

@@ -149,7 +149,9 @@ class _Table:
         self._outer = [
             phase
             for phase in summary["phases"]
-            if phase["phase"] == "running" and "running" not in phase.get("inside", ())
+            if phase["phase"] == "running"
+            and "running" not in phase.get("inside", ())
+            and not phase.get("left_out")
         ]
 
     def groups(self) -> Iterator[Row]:

@@ -28,6 +28,11 @@ def rates_of(phases: Iterable[Mapping[str, Any]]) -> list[Rates]:
     found: dict[str, list[float]] = {}
     for row in phases:
         seconds = row["end_s"] - row["start_s"]
-        if row["phase"] == "running" and row["inferences"] and seconds > 0:
+        if (
+            row["phase"] == "running"
+            and not row.get("left_out")
+            and row["inferences"]
+            and seconds > 0
+        ):
             found.setdefault(row["label"], []).append(row["inferences"] / seconds)
     return [Rates(name_of(label) or "running", tuple(rates)) for label, rates in found.items()]

@@ -191,7 +191,7 @@ class Launch:
             child = Child(recipe.argv, {**environment(), **marks}, self._on_output, self._on_end)
         except OSError as error:
             self._printed.feed(f"{recipe.argv[0]}: {error.strerror}\n".encode())
-            self._session.request(do="command_end")
+            self._session.request(do="command_end", exit_status=NOT_STARTED)
             self.status = NOT_STARTED
             return
         self._session.request(do="watch", pid=child.pid)
@@ -207,7 +207,9 @@ class Launch:
         if self._matcher is not None:
             for request in self._matcher.finish():
                 self._session.request(**request)
-        self._session.request(do="command_end", inferences=self.recipe.inferences)
+        self._session.request(
+            do="command_end", inferences=self.recipe.inferences, exit_status=status
+        )
         self._statuses.append(status)
 
     def _is_ended(self, child: Child) -> bool:

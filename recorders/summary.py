@@ -13,13 +13,13 @@ more repeats it is the half-width of the 95 % interval of the mean (Student's t)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from recorders.failures import Commands
-from recorders.flags import Flag, find_flags, negative_differences
+from recorders.flags import SHORT_UPDATES, Flag, find_flags, negative_differences
 from recorders.reduction import METER, Reduction
 from recorders.source import Origin
 from recorders.spans import Span, block_powers_w, spans
@@ -30,6 +30,7 @@ UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
 DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
 PART_NOTE, OF = "note:part ", " of "
+UNMOVED = "under_one_update"
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
 
@@ -156,6 +157,7 @@ def summarise(reduction: Reduction) -> Summary:
         [_phase_row(span, commands.leave_out(span)) for span in everything],
         [
             *commands.flags(),
+            *_unmoved(arithmetic, running, labels),
             *find_flags(reduction, kept, group, headline, update_periods_s(reduction)),
             *negative_differences(differences, headline),
         ],
@@ -239,9 +241,9 @@ class _Arithmetic:
 
     def _domain(self, channel: str, running: Sequence[Span], n: int | None) -> Domain:
         armed = [s for s in self._armed if s.label in {r.label for r in running}] or self._armed
-        idle_w, armed_w = mean_power_w(self._idle, channel), mean_power_w(armed, channel)
+        idle_w, armed_w = self._base_w(self._idle, channel), self._base_w(armed, channel)
         energy_j, seconds = _energy_j(running, channel), _seconds(running)
-        if energy_j is None or seconds <= 0:
+        if energy_j is None or seconds <= 0 or self._stood_still(channel, running):
             return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
         edges_j = self._edges_j(channel, running)
         total = Value(energy_j, edges_j, edges_j)
@@ -256,12 +258,29 @@ class _Arithmetic:
             self._net(channel, total, seconds, n, armed),
         )
 
+    def unmoved(self, running: Sequence[Span]) -> list[str]:
+        """Parts of the total, or the channel to quote, whose counter did not move."""
+        headline = _headline(self._channels)
+        asked = self._parts or ([headline] if headline else [])
+        return [channel for channel in asked if self._stood_still(channel, running)]
+
+    def _base_w(self, base: Sequence[Span], channel: str) -> float | None:
+        """Power of a baseline; None where it was too short for its counter to move."""
+        short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
+        if self._stood_still(channel, base) and _seconds(base) < short_s:
+            return None
+        return mean_power_w(base, channel)
+
+    def _stood_still(self, channel: str, windows: Sequence[Span]) -> bool:
+        """Whether a counter is the same at all edges: the energy is under one update, not 0."""
+        return channel not in self._by_hand and _energy_j(windows, channel) == 0
+
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: Sequence[Span]
     ) -> Value | None:
         """Energy per inference beyond that of a baseline."""
         base = [span for span in base if span.energy_j.get(channel) is not None]
-        base_w = mean_power_w(base, channel)
+        base_w = self._base_w(base, channel)
         if base_w is None or not n:
             return None
         noise_w, base_edges_j = self._noise_w(channel, base), self._edges_j(channel, base)
@@ -288,9 +307,12 @@ class _Arithmetic:
             errors_j = [span.error_j.get(channel) for span in windows]
             known = [error_j for error_j in errors_j if error_j is not None]
             return math.hypot(*known) if len(known) == len(errors_j) else None
+        parts = self._parts if channel == "total" else [channel]
+        if any(self._stood_still(part, windows) for part in parts):
+            return None
         steps_j = [
             (mean_power_w(windows, part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S)
-            for part in (self._parts if channel == "total" else [channel])
+            for part in parts
         ]
         return math.hypot(*steps_j) * math.sqrt(len(windows))
 
@@ -307,6 +329,23 @@ class _Arithmetic:
             noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
             self._noises_w[key] = noise_w
         return self._noises_w[key]
+
+
+def _unmoved(
+    arithmetic: _Arithmetic, running: Sequence[Span], labels: Sequence[str]
+) -> Iterator[Flag]:
+    """Counters that did not move while it ran, or while one label did."""
+    found: dict[str, list[str]] = {}
+    everywhere = arithmetic.unmoved(running) if running else []
+    for label in labels:
+        for channel in arithmetic.unmoved([s for s in running if s.label == label]):
+            if channel not in everywhere:
+                found.setdefault(channel, []).append(label)
+    whole = [(channel, f"while it ran ({_seconds(running):.3g} s)") for channel in everywhere]
+    of_labels = [(channel, f"while {', '.join(each)} ran") for channel, each in found.items()]
+    for channel, when in (*whole, *of_labels):
+        text = f"the counter did not move {when}: its energy is unknown, under one update"
+        yield Flag(UNMOVED, channel, text)
 
 
 def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:

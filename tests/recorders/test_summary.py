@@ -117,9 +117,9 @@ def test_powers_and_energy_are_those_of_the_phases() -> None:
 
 
 @given(
-    idle_w=st.floats(0, 300),
-    armed_w=st.floats(0, 300),
-    running_w=st.floats(0, 300),
+    idle_w=st.floats(1e-3, 300),  # a counter that does not move tells nothing: see below
+    armed_w=st.floats(1e-3, 300),
+    running_w=st.floats(1e-3, 300),
     idle_s=st.floats(1, 100),
     running_s=st.floats(0.1, 1000),
     n=st.integers(1, 10**6),
@@ -456,3 +456,65 @@ def test_any_sequence_of_phases_has_a_summary(phases: list[Phase]) -> None:
     assert (summary.running is not None) == bool(ran)
     if summary.running:
         assert summary.running.seconds == pytest.approx(math.fsum(ran))
+
+
+SLOW_GPU = {"package0": 0.001, "gpu0": 0.1}
+
+
+def short_command(gpu_j: float, idle_gpu_j: float = 200.0) -> Summary:
+    """43 ms at 10 W of a processor, after 10 s at 5 W, beside a GPU that is read every 100 ms."""
+    noted = " ".join(f"{name}={period}" for name, period in SLOW_GPU.items())
+
+    def edge(time_s: float, what: str, phase: str, package_j: float, gpu_j: float) -> EventRow:
+        joules = {"package0": package_j, "gpu0": gpu_j, "total": package_j + gpu_j}
+        return event(time_s, what, phase, joules, n=100 if time_s > 11 else 0)
+
+    rows = [
+        event(0.0, f"note:update_period_s {noted}"),
+        edge(0.0, "begin", "idle", 0.0, 0.0),
+        edge(10.0, "end", "idle", 50.0, idle_gpu_j),
+        edge(11.0, "begin", "running", 55.0, 220.0),
+        edge(11.043, "end", "running", 55.43, 220.0 + gpu_j),
+    ]
+    return summarise(reduction(rows, ["package0", "gpu0", "total"]))
+
+
+def test_a_counter_that_did_not_move_is_unknown_and_not_0_joules() -> None:
+    found = short_command(gpu_j=0.0)
+    gpu = domain_of(found, "gpu0")
+    assert (gpu.running_j, gpu.running_w, gpu.total_j_per_inference) == (None, None, None)
+    assert gpu.idle_w == pytest.approx(20.0)
+    assert value_of(domain_of(found).running_j) == pytest.approx(0.43)
+    total = domain_of(found, "total").running_j
+    assert value_of(total) == pytest.approx(0.43)
+    assert total is not None
+    assert total.plus_minus is None  # an update of the GPU may be missing in it
+    (flag,) = (flag for flag in found.flags if flag.name == "under_one_update")
+    assert flag.where == "gpu0"
+    assert flag.text.startswith("the counter did not move while it ran (0.043 s)")
+
+
+def test_a_counter_that_moved_once_is_a_figure_with_its_error() -> None:
+    found = short_command(gpu_j=2.0)
+    gpu_j = domain_of(found, "gpu0").running_j
+    assert (value_of(gpu_j), plus_minus(gpu_j)) == pytest.approx((2.0, 2.0 / 0.043 * 0.1))
+    assert not any(flag.name == "under_one_update" for flag in found.flags)
+
+
+def test_a_baseline_too_short_for_the_counter_to_move_is_unknown_and_not_0_watts() -> None:
+    recording = Recording()
+    recording.phase("idle", 0.05, 0.0)
+    recording.phase("running", 10.0, 15.0, n=10)
+    domain = domain_of(recording.summary())
+    assert domain.idle_w is None
+    assert figures(domain)[:2] == [pytest.approx(15.0), None]
+
+
+def test_a_label_in_which_a_counter_did_not_move_is_named() -> None:
+    recording = Recording()
+    recording.phase("running", 10.0, 15.0, n=10, label="b1")
+    recording.phase("running", 0.01, 0.0, n=10, label="b8")
+    found = recording.summary()
+    assert [group.domains["package0"].running_j is None for group in found.labels] == [False, True]
+    (flag,) = (flag for flag in found.flags if flag.name == "under_one_update")
+    assert flag.text.startswith("the counter did not move while b8 ran")

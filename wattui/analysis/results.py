@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from recorders.reduction import METER
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -256,6 +257,8 @@ class _Sample:
             if len(known) < len(energies) or seconds <= 0:
                 continue
             energy_j = math.fsum(known)
+            if energy_j == 0 and not domain.startswith(METER):
+                continue  # the counter did not move: it is under one update, not 0
             yield domain, "energy_j", Figure(energy_j)
             yield domain, "power_w", Figure(energy_j / seconds)
             baselines = group["domains"].get(domain)

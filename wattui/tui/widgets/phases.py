@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
+from recorders.reduction import METER
 from wattui.quantities import Units, energy_unit, number
 from wattui.tui.palette import Palette
 
@@ -53,7 +54,7 @@ def phase_table(
         name.append("■ ", palette.of_phase(phase["phase"]))
         name.append(phase["label"] or phase["phase"])
         name.truncate(20, overflow="ellipsis")
-        energy_j = phase["energy_j"].get(channel)
+        energy_j = _energy_j(phase, channel)
         counted = f"{phase['inferences']:,}" if phase["inferences"] else ""
         table.add_row(
             name,
@@ -66,7 +67,13 @@ def phase_table(
 
 
 def _per_inference(phase: dict[str, Any], channel: str) -> float | None:
-    energy_j = phase["energy_j"].get(channel)
+    energy_j = _energy_j(phase, channel)
     if energy_j is None or not phase["inferences"]:
         return None
     return float(energy_j) / int(phase["inferences"])
+
+
+def _energy_j(phase: dict[str, Any], channel: str) -> float | None:
+    """None too where a counter did not move: that is under one update, not 0."""
+    energy_j: float | None = phase["energy_j"].get(channel)
+    return energy_j if energy_j or channel.startswith(METER) else None

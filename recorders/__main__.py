@@ -19,6 +19,7 @@ from typing import Any
 from recorders import by_hand, wire
 from recorders.clock import Clock
 from recorders.conductor import Conductor
+from recorders.contents import missing_note
 from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
 from recorders.marks import CountPages
@@ -137,6 +138,9 @@ def _record(
         outlet.send,
         config["follow"],
     )
+    for refusal in found.refused:
+        if refusal.part:
+            recorder.note(missing_note(refusal))
     conductor = Conductor(recorder, pages, config["meters"])
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recorders.by_hand import APPARENT
+from recorders.contents import incomplete_text
 from recorders.heat import throttled, warmed
 from recorders.reduction import Reduction
 from recorders.spans import Span, mean_gauge
@@ -49,6 +50,12 @@ def find_flags(
         *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
     ]
+
+
+def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
+    """Parts of the machine that the headline's sum lacks."""
+    if missing:
+        yield Flag("incomplete", ", ".join(missing), incomplete_text(missing))
 
 
 def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:

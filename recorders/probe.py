@@ -68,7 +68,7 @@ def probe(wanted: Wanted) -> Found:
         found.refused += refused
         if source is not None:
             found.sources.append(source)
-    if not found.has_measured("package"):
+    if not (found.has_measured("package") or found.has_measured("psys")):
         if wanted.estimate:
             from recorders.sources.estimate import open_estimate
 

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from recorders.contents import contents, headline, missing_from, missing_parts, sum_parts
 from recorders.failures import Commands
-from recorders.flags import SHORT_UPDATES, Flag, find_flags, negative_differences
+from recorders.flags import SHORT_UPDATES, Flag, find_flags, incomplete, negative_differences
 from recorders.reduction import METER, Reduction
 from recorders.source import Origin
 from recorders.spans import Span, block_powers_w, spans
@@ -105,10 +106,14 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole recording; `headline` is the channel to quote (total, else the best there is)."""
+    """A whole recording; `headline` is the channel to quote (total, else the best there is).
+
+    `contents` says what the headline's sum is of where it is not of everything; else it is empty.
+    """
 
     version: int
     headline: str | None
+    contents: str
     running: Group | None
     labels: list[Group]
     repeats: list[Group]
@@ -144,22 +149,27 @@ def summarise(reduction: Reduction) -> Summary:
         _labelled(arithmetic, label, [s for s in running if s.label == label]) for label in labels
     ]
     differences = _differences(reduction, by_label)
-    headline = _headline(reduction.energy_channels)
+    channels = reduction.energy_channels
+    quoted = headline(channels)
+    ran_until_s = max((span.end_s for span in running), default=-math.inf)
+    missing = missing_from(quoted, missing_parts(reduction, ran_until_s))
     return Summary(
         VERSION,
-        headline,
+        quoted,
+        contents(quoted, channels, missing),
         group,
         by_label,
         by_repeat,
-        _over_repeats(by_repeat, headline),
+        _over_repeats(by_repeat, quoted),
         differences,
         _sums(reduction, by_label),
         [_phase_row(span, commands.leave_out(span)) for span in everything],
         [
             *commands.flags(),
+            *incomplete(missing),
             *_unmoved(arithmetic, running, labels),
-            *find_flags(reduction, kept, group, headline, update_periods_s(reduction)),
-            *negative_differences(differences, headline),
+            *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),
+            *negative_differences(differences, quoted),
         ],
     )
 
@@ -198,7 +208,7 @@ class _Arithmetic:
         self._idle = _outermost(everything, "idle")
         self._armed = _outermost(everything, "armed")
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
-        self._parts = [c for c in self._channels if c.startswith(("package", "dram", "gpu"))]
+        self._parts = sum_parts(self._channels)
 
     def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
         seconds = _seconds(running)
@@ -260,8 +270,8 @@ class _Arithmetic:
 
     def unmoved(self, running: Sequence[Span]) -> list[str]:
         """Parts of the total, or the channel to quote, whose counter did not move."""
-        headline = _headline(self._channels)
-        asked = self._parts or ([headline] if headline else [])
+        quoted = headline(self._channels)
+        asked = self._parts or ([quoted] if quoted else [])
         return [channel for channel in asked if self._stood_still(channel, running)]
 
     def _base_w(self, base: Sequence[Span], channel: str) -> float | None:
@@ -464,14 +474,6 @@ def _over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Re
             mean = math.fsum(values) / len(values)
             found[name] = Repeated(mean, middle, interval95(values))
     return found
-
-
-def _headline(channels: Sequence[str]) -> str | None:
-    for head in ("total", "est_", "sim_", "psys", METER):
-        for channel in channels:
-            if channel.startswith(head):
-                return channel
-    return channels[0] if channels else None
 
 
 def _outermost(everything: Sequence[Span], phase: str) -> list[Span]:

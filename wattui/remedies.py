@@ -6,6 +6,7 @@ REMEDIES = {
     "failed_repeat": "see what the command printed, then record again",
     "failed_command": "see what the command printed, then record again",
     "under_one_update": "run longer, or make more inferences in a phase",
+    "incomplete": "to add what is missing, run: wattui doctor",
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",
     "simulated": "leave out --simulate for a measurement",
     "manual": "read the meter more often, in every idle and running phase",

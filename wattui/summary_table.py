@@ -82,8 +82,9 @@ def _command(row: dict[str, Any]) -> str:
 
 def _channel(summary: dict[str, Any], domain: dict[str, Any] | None) -> str:
     name = summary["headline"] or "–"
-    plain = domain is None or domain["origin"] == "measured"
-    return name if plain or domain is None else f"{name} ({domain['origin']})"
+    word = "" if domain is None or domain["origin"] == "measured" else domain["origin"]
+    word = word or summary["contents"]
+    return f"{name} ({word})" if word else name
 
 
 def _flags(flags: Sequence[dict[str, str]]) -> str:

@@ -156,13 +156,16 @@ def headline(summary: dict[str, Any]) -> Text:
         factor, prefix = prefix_for([total["value"]])
         figure = with_uncertainty(total["value"], total["plus_minus"], factor)
         text.append(f"{figure} {prefix}J per inference", "bold green")
-        text.append(f"  {_word(domain['origin'], name)}", _STYLES[domain["origin"]])
+        text.append(*_word(summary))
     elif domain and domain["running_j"]:
         energy = domain["running_j"]
         factor, prefix = prefix_for([energy["value"]])
         figure = with_uncertainty(energy["value"], energy["plus_minus"], factor)
         text.append(f"{figure} {prefix}J while running", "bold green")
-        text.append(f"  {_word(domain['origin'], name)}", _STYLES[domain["origin"]])
+        text.append(*_word(summary))
+    elif domain:
+        text.append("– J while running", "bold yellow")
+        text.append(*_word(summary))
     if any(flag["name"] == "failed_command" for flag in summary["flags"]):
         text.append("  of a command that FAILED", "bold red")
     text.append(f"\n{number(running['seconds'])} s running", "dim")
@@ -172,8 +175,15 @@ def headline(summary: dict[str, Any]) -> Text:
     return text
 
 
-def _word(origin: str, channel: str) -> str:
-    return "ESTIMATED, not measured" if origin == "estimated" else f"{origin} (channel {channel})"
+def _word(summary: dict[str, Any]) -> tuple[str, str]:
+    """Where the figure to quote comes from and what it contains, and the style of that."""
+    channel, contents = summary["headline"], summary["contents"]
+    origin = summary["running"]["domains"][channel]["origin"]
+    if origin == "estimated":
+        return "  ESTIMATED, not measured", _STYLES[origin]
+    if contents:
+        return f"  {origin}: {contents} (channel {channel})", "bold yellow"
+    return f"  {origin} (channel {channel})", _STYLES[origin]
 
 
 def _power_table(running: dict[str, Any], errors: bool) -> Table:

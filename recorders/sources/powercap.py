@@ -24,6 +24,9 @@ LOOK_CHANGES = 6
 # No package is believed to draw more than this on average, nor twice what its own limit says.
 BOUND_W = 1000.0
 
+# Domains that make the total; core and uncore are inside a package, psys contains it.
+COUNTED = ("package", "dram")
+
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
 
@@ -138,10 +141,12 @@ def open_powercap(
                     zone.channel,
                     f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)",
                     GROUP_REMEDY,
+                    _part(zone.channel),
                 )
             )
         except OSError as error:
-            refused.append(Refusal(zone.channel, f"{zone.energy_path}: {error.strerror}"))
+            reason = f"{zone.energy_path}: {error.strerror}"
+            refused.append(Refusal(zone.channel, reason, part=_part(zone.channel)))
 
     def read_at(zone: Zone) -> float:
         return int(os.pread(descriptors[zone.directory], 32, 0)) * 1e-6
@@ -268,11 +273,16 @@ def _channel(zone: Zone) -> Channel:
     return Channel(
         zone.channel,
         "J",
-        in_total=domain in ("package", "dram"),
+        in_total=domain in COUNTED,
         range_j=zone.range_j,
         bound_w=zone.bound_w,
         always_moves=domain in ("package", "dram", "psys"),
     )
+
+
+def _part(channel: str) -> str:
+    """The part of the machine that a sum lacks without this channel."""
+    return channel if _domain(channel) in COUNTED else ""
 
 
 def _domain(channel: str) -> str:

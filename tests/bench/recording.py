@@ -52,6 +52,7 @@ class Recording:
     ) -> None:
         self.bench = bench
         self.done = done
+        self.path = path
         with path.open(newline="") as file:
             self.rows: list[Row] = list(csv.DictReader(file))
         self.run: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())

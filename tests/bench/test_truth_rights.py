@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from recorders.summary import summarise
+from wattui.analysis.runs import reduce_csv
+
 from . import topologies
 from .conftest import MakeBench
 from .recording import Recording, Stretch, command_line, program, record, surroundings
@@ -150,3 +153,36 @@ def test_a_counter_for_root_beside_one_for_all(make_bench: MakeBench, tmp_path: 
     recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
     assert recording.energy_columns == {"package0_J", "total_J"}
     assert_refused_and_mended(recording, "dram0")
+
+
+def assert_incomplete(recording: Recording, contents: str, *parts: str) -> None:
+    """What the sum is of stands where "measured" stood, and what it lacks is named."""
+    summary = recording.run["summary"]
+    assert summary["headline"] == "total"
+    assert summary["contents"] == contents
+    assert f"measured: {contents} (channel total)" in recording.said
+    (flag,) = (flag for flag in summary["flags"] if flag["name"] == "incomplete")
+    assert flag["where"] == ", ".join(parts)
+    assert all(f"note:missing {part}: " in str(recording.rows) for part in parts)
+    assert summarise(reduce_csv(recording.path)).to_dict() == summary
+
+
+def test_dram_alone_is_not_called_the_machine(make_bench: MakeBench, tmp_path: Path) -> None:
+    topology = topologies.plain().changed("package0", uid=NOBODY).changed("dram0", mode=0o444)
+    recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
+    assert_incomplete(recording, "DRAM only", "package0")
+
+
+def test_one_of_two_packages(make_bench: MakeBench, tmp_path: Path) -> None:
+    topology = topologies.two_sockets().changed("package1", uid=NOBODY)
+    recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
+    assert_incomplete(recording, "1 of 2 packages, 2 DRAM", "package1")
+
+
+def test_psys_alone_is_measured_and_quoted_as_psys(make_bench: MakeBench, tmp_path: Path) -> None:
+    topology = topologies.psys_last().changed(uid=NOBODY).changed("psys", mode=0o444)
+    recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
+    assert recording.energy_columns == {"psys_J"}
+    assert recording.run["summary"]["headline"] == "psys"
+    assert "measured (channel psys)" in recording.said
+    assert recording.flags().isdisjoint({"estimated", "incomplete"})

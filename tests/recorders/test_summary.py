@@ -418,8 +418,8 @@ def test_a_count_given_for_the_command_belongs_to_each_of_its_repeats() -> None:
     ("channels", "headline"),
     [
         (["package0", "psys", "total"], "total"),
-        (["est_cpu", "psys"], "est_cpu"),
-        (["psys", "sim_cpu"], "sim_cpu"),
+        (["est_cpu", "psys"], "psys"),
+        (["psys", "sim_cpu"], "psys"),
         (["core0"], "core0"),
         ([], None),
     ],

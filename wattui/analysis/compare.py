@@ -270,6 +270,8 @@ def doubts(
         asked, achieved = (_at(run, ("sampling", f"rate_{x}_hz")) for x in ("asked", "achieved"))
         if asked and achieved is not None and achieved < (1 - SAME_RATE) * asked:
             yield f"{name} was sampled at {achieved:.3g} Hz, not the {asked:g} Hz that were asked"
+        if contents := run["summary"]["contents"]:
+            yield f"{name} has {contents} in its {run['summary']['headline']}"
         if flags := [flag["name"] for flag in run["summary"]["flags"]]:
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 

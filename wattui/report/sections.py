@@ -80,11 +80,12 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
         made_from.append(f"{number(found['running_w'])} W")
     if loaded.summary["repeats"]:
         made_from.append(f"{len(loaded.summary['repeats'])} repeats, ± is a 95 % interval")
+    contents = loaded.summary["contents"] if domain == loaded.summary["headline"] else ""
     yield Key(
         f"{text} {unit} {what}",
-        f"channel {domain}, {ORIGINS[origin]}",
+        f"channel {domain}, {ORIGINS[origin]}" + (f": {contents}" if contents else ""),
         " · ".join(made_from),
-        origin != "measured",
+        origin != "measured" or bool(contents),
     )
 
 

@@ -357,6 +357,7 @@ def _headline(summary: dict[str, Any], palette: Palette) -> Text:
     domain = summary["running"]["domains"][summary["headline"]]
     figure = domain["total_j_per_inference"]
     word = "" if domain["origin"] == "measured" else domain["origin"]
+    word = word or ("incomplete" if summary["contents"] else "")
     text = Text("–")
     if figure:
         factor, unit = energy_unit([figure["value"]])

@@ -51,7 +51,7 @@ class EnergyPanel(Static):
 def energy_lines(summary: dict[str, Any], palette: Palette, units: Units) -> Iterator[Text]:
     """Headline, powers and joules per inference of the channel to quote, a line each."""
     running, channel = summary["running"], summary["headline"]
-    yield _headline(running, channel, palette, units)
+    yield _headline(summary, palette, units)
     domain = running["domains"][channel]
     energy = domain["running_j"]
     line = Text(f"{channel}  ", palette.dim)
@@ -73,7 +73,7 @@ def energy_lines(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
 def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Iterator[Any]:
     """Headline; watts and joules by domain; joules per inference by domain and by label."""
     running, channel = summary["running"], summary["headline"]
-    yield _headline(running, channel, palette, units)
+    yield _headline(summary, palette, units)
     domains = folded(running["domains"])
     factor, unit = energy_unit([], units)
     table = _table("domain", "idle W", "armed W", "run W", f"run {unit}")
@@ -139,16 +139,18 @@ def _together(domains: list[dict[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def _headline(running: dict[str, Any], channel: str, palette: Palette, units: Units) -> Text:
-    domain = running["domains"][channel]
+def _headline(summary: dict[str, Any], palette: Palette, units: Units) -> Text:
+    running = summary["running"]
+    domain = running["domains"][summary["headline"]]
     total, energy = domain["total_j_per_inference"], domain["running_j"]
     value = (total or energy or {"value": None})["value"]
     factor, unit = energy_unit([value], units)
     text = Text()
     text.append(f"{number(None if value is None else value / factor)} {unit}", "bold")
     text.append("/inference" if total else " while running", "bold")
-    if domain["origin"] != "measured":
-        text.append(f"  {domain['origin']}", palette.estimated)
+    origin = domain["origin"]
+    if word := summary["contents"] or (origin if origin != "measured" else ""):
+        text.append(f"  {word}", palette.estimated)
     text.append(f"  {number(running['seconds'])} s", palette.dim)
     if running["inferences"]:
         text.append(f"  {running['inferences']:,} inferences", palette.dim)

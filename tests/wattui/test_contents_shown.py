@@ -1,0 +1,67 @@
+"""Wherever a sum is shown that is not whole, it says what it is of in place of "measured"."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from recorders.reduction import Reducer
+from recorders.summary import summarise
+from wattui.analysis.compare import doubts
+from wattui.summary_table import runs_table
+from wattui.tables import summary_parts
+from wattui.tui.palette import DARK
+from wattui.tui.widgets.energy import energy_lines, energy_parts
+
+COLUMNS = ["package0_J", "package0_W", "total_J", "total_W"]
+CONTENTS = "1 of 2 packages"
+
+
+def summary(*notes: str) -> dict[str, Any]:
+    """A package at 36 W, running for ten seconds, a hundred inferences."""
+    reducer = Reducer(COLUMNS)
+    for note in notes:
+        reducer.add("0.000000", [""] * 4, f"note:{note}", ("", "", None), None)
+    for time_s, event, count in ((0.0, "begin", 0), (10.0, "end", 100)):
+        cells = [f"{time_s * 36}", "36.0"] * 2
+        reducer.add(f"{time_s:.6f}", cells, event, ("running", "", None), count)
+    return summarise(reducer.reduction).to_dict()
+
+
+WHOLE, PART = summary(), summary("missing package1: it is for root only")
+
+
+def text(*parts: Any) -> str:
+    console = Console(width=140, record=True, file=io.StringIO())
+    for part in parts:
+        console.print(part)
+    return console.export_text()
+
+
+def row(found: dict[str, Any]) -> dict[str, Any]:
+    return {"file": "run.csv", "begun_utc": None, "command": "", "summary": found, "remarks": []}
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda found: text(*summary_parts(found)),
+        lambda found: text(runs_table([row(found)])),
+        lambda found: text(*energy_parts(found, DARK, "auto")),
+        lambda found: text(*energy_lines(found, DARK, "auto")),
+        lambda found: text(*doubts({"summary": WHOLE}, {"summary": found})),
+    ],
+    ids=["summary", "many", "dashboard", "narrow dashboard", "compare"],
+)
+def test_what_the_sum_is_of_is_shown(shown: Any) -> None:
+    assert CONTENTS in shown(PART)
+    assert CONTENTS not in shown(WHOLE)
+
+
+def test_the_summary_names_what_is_missing_and_why() -> None:
+    assert "! incomplete package1  without package1: it is for root only" in text(
+        *summary_parts(PART)
+    )

@@ -13,7 +13,7 @@ more repeats it is the half-width of the 95 % interval of the mean (Student's t)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -143,8 +143,9 @@ def summarise(reduction: Reduction) -> Summary:
         for repeat in repeats
         if len(repeats) > 1
     ]
-    if group and len(by_repeat) > 1:
-        group = _with_interval(group, by_repeat)
+    samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
+    if group and samples:
+        group = _with_interval(group, samples)
     by_label = [
         _labelled(arithmetic, label, [s for s in running if s.label == label]) for label in labels
     ]
@@ -160,7 +161,7 @@ def summarise(reduction: Reduction) -> Summary:
         group,
         by_label,
         by_repeat,
-        _over_repeats(by_repeat, quoted),
+        _over_repeats(samples, quoted),
         differences,
         _sums(reduction, by_label),
         [_phase_row(span, commands.leave_out(span)) for span in everything],
@@ -172,6 +173,16 @@ def summarise(reduction: Reduction) -> Summary:
             *negative_differences(differences, quoted),
         ],
     )
+
+
+def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:
+    """Whether the repeats of some running phases, each given by its repeat and label, are samples
+    of one thing: each phase belongs to one of two repeats or more, and all ran the same labels."""
+    labels: dict[int | None, set[str]] = {}
+    for repeat, label in windows:
+        labels.setdefault(repeat, set()).add(label)
+    first = next(iter(labels.values()), set())
+    return len(labels) > 1 and None not in labels and all(ran == first for ran in labels.values())
 
 
 def update_periods_s(reduction: Reduction) -> dict[str, float]:
@@ -369,9 +380,9 @@ def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:
 def _labelled(arithmetic: _Arithmetic, label: str, running: Sequence[Span]) -> Group:
     """The group of one label, with ± from its repeats where it has several."""
     group = arithmetic.group(running, label, None)
-    repeats = sorted({span.repeat for span in running if span.repeat is not None})
-    if len(repeats) < 2:
+    if not are_samples((span.repeat, label) for span in running):
         return group
+    repeats = sorted({span.repeat for span in running if span.repeat is not None})
     return _with_interval(
         group,
         [arithmetic.group([s for s in running if s.repeat == n], label, n) for n in repeats],

@@ -55,20 +55,23 @@ def _expanded(pattern: str) -> list[Path]:
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Names that match; hidden ones only where the pattern names them, as in a shell."""
+    """Names that match; hidden ones only where the pattern names them, as in a shell.
+
+    Raises UsageError where ** is part of a name.
+    """
     parts = list(pattern.parts)
     root = Path(parts.pop(0)) if pattern.is_absolute() else Path()
     while os.path.isdir(root / parts[0]):
         root /= parts.pop(0)
     if parts[-1] == "**":
         parts.append("*")
+    # Python up to 3.12 refuses such a part, later ones take it for a single *.
+    if any("**" in part and part != "**" for part in parts):
+        raise UsageError(f"{pattern}: ** is a whole folder's name, as in runs/**/*.csv")
     hidden = any(part.startswith(".") for part in parts)
-    try:
-        for path in root.glob("/".join(parts)):
-            if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):
-                yield path
-    except ValueError:
-        raise UsageError(f"{pattern}: ** is a whole folder's name, as in runs/**/*.csv") from None
+    for path in root.glob("/".join(parts)):
+        if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield path
 
 
 @contextmanager

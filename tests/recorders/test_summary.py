@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recorders.reduction import EventRow
 from recorders.stats import interval95, t95
-from recorders.summary import Domain, Summary, Value, summarise
+from recorders.summary import Domain, Summary, Value, are_samples, summarise
 
 Phase = tuple[str, float, float, int]
 
@@ -335,6 +335,41 @@ def test_a_label_that_ran_several_times_has_the_interval_of_its_own_repeats() ->
     half = 4.303 * stdev([5.0, 6.0, 4.0]) / math.sqrt(3)
     assert plus_minus(groups["b1"].total_j_per_inference) == pytest.approx(half)
     assert plus_minus(groups["b8"].total_j_per_inference) == pytest.approx(0, abs=1e-9)
+
+
+def test_repeats_that_did_not_run_the_same_are_no_samples_of_all_that_ran() -> None:
+    recording = Recording()
+    for label, repeat, power_w in (("a", 1, 10.0), ("a", 2, 11.0), ("b", None, 500.0)):
+        recording.phase("running", 10.0, power_w, n=100, label=label, repeat=repeat)
+    summary = recording.summary()
+    whole = domain_of(summary)
+    assert value_of(whole.running_j) == pytest.approx(5210)
+    assert whole.running_j is not None
+    assert whole.running_j.plus_minus == whole.running_j.resolution, "of the instrument"
+    assert summary.over_repeats == {}
+    b, a = (summary.labels[n].domains["package0"].total_j_per_inference for n in (1, 0))
+    assert plus_minus(a) == pytest.approx(12.706 * stdev([1.0, 1.1]) / math.sqrt(2))
+    assert b is not None
+    assert b.plus_minus == b.resolution
+
+
+@pytest.mark.parametrize(
+    ("windows", "alike"),
+    [
+        ([(1, "a"), (2, "a")], True),
+        ([(1, "a"), (1, "b"), (2, "b"), (2, "a")], True),
+        ([(1, "a"), (2, "a"), (None, "b")], False),
+        ([(1, "a"), (1, "b"), (2, "a")], False),
+        ([(1, "a"), (2, "a"), (None, "a")], False),
+        ([(1, "a")], False),
+        ([(None, "a"), (None, "a")], False),
+        ([], False),
+    ],
+)
+def test_repeats_are_samples_where_each_ran_the_same(
+    windows: list[tuple[int | None, str]], alike: bool
+) -> None:
+    assert are_samples(windows) is alike
 
 
 def layers(powers_w: Mapping[str, float], *notes: str) -> Summary:

@@ -152,6 +152,20 @@ def test_measured_and_estimated_are_not_compared_unless_asked(
     assert row(found, label="b1", figure="total")["origins"] == ["measured", "estimated"]
 
 
+def test_all_that_ran_has_the_labels_that_ran_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """100 and 110 J in two repeats of one label; 5 kJ or 20 kJ of another that ran once."""
+    for name, seconds in (("a", 100), ("b", 400)):
+        twice = [Part("running", 10, watts, "test", 0, n) for n, watts in ((1, 10.0), (2, 11.0))]
+        finished(Path(f"{name}.csv"), [*twice, Part("running", seconds, 50.0, "big")])
+    found = compared(capsys, "a.csv", "b.csv")
+    whole = row(found, label="", figure="energy")
+    assert (whole["value_a"]["value"], whole["value_b"]["value"]) == pytest.approx((5210, 20210))
+    assert whole["value_a"]["samples"] == []
+    twice_j = row(found, label="test", figure="energy")["value_a"]
+    assert twice_j["samples"] == pytest.approx([100, 110])
+    assert row(found, label="big", figure="energy")["ratio"] == pytest.approx(4)
+
+
 def test_a_group_is_one_sample_per_run(capsys: pytest.CaptureFixture[str]) -> None:
     for n, factor in enumerate((0.98, 1.0, 1.02)):
         make(f"runs/a{n}", (factor, factor))

@@ -161,5 +161,46 @@ def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Pat
         assert again.run["host"] == MACHINE["host"]
 
 
+ODD_FIGURES = [0, None, -1, True, "5", 1e300, 1e-300, 1 << 70, float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize("odd", ODD_FIGURES, ids=repr)
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("running", "inferences"),
+        ("running", "seconds"),
+        ("labels", 0, "inferences"),
+        ("labels", 0, "seconds"),
+        ("repeats", 0, "inferences"),
+        ("running", "domains", "total", "total_j_per_inference", "value"),
+        ("phases", 1, "inferences"),
+        ("phases", 1, "end_s"),
+    ],
+)
+def test_a_figure_that_cannot_be_is_a_word_and_no_fault(
+    tmp_path: Path, path: tuple[Any, ...], odd: Any
+) -> None:
+    parts = [IDLE, *(Part("running", 4, 50.0, "b1", 100, n) for n in (1, 2))]
+    run = finished(tmp_path / "run.csv", parts)
+    place: Any = run.run["summary"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = odd
+    json_path(run.csv).write_text(json.dumps(run.run))
+    finished(tmp_path / "good.csv", parts)
+    for arguments in (
+        ("compare", str(tmp_path / "good.csv"), str(run.csv), "--figure", "all"),
+        ("compare", str(run.csv), str(tmp_path / "good.csv"), "--figure", "all", "--json"),
+        ("summary", str(run.csv)),
+    ):
+        text = said(*arguments)
+        assert not NOT_A_FIGURE.search(text), NOT_A_FIGURE.search(text)
+    if path[-1] == "inferences" and path[0] != "phases" and odd in (0, None, -1):
+        again = load_run(run.csv)
+        assert "its summary is not whole: made anew" in again.remarks[0]
+        assert again.summary["running"]["inferences"] == 200
+
+
 def test_what_the_recorder_wrote_needs_no_remark(tmp_path: Path) -> None:
     assert load_run(finished(tmp_path / "run.csv", PARTS).csv).remarks == []

@@ -71,3 +71,9 @@ def test_what_stands_for_nothing_is_said_in_a_line(folder: Path, pattern: str) -
         expand([pattern or "none"])
     assert (pattern or "none") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pattern", ["**.csv", "sub/***", "run**/*.csv"])
+def test_two_stars_within_a_name_are_refused_by_every_python(folder: Path, pattern: str) -> None:
+    with pytest.raises(UsageError, match=r"\*\* is a whole folder's name"):
+        expand([pattern])

@@ -13,6 +13,8 @@ from recorders.summary import VERSION, Summary
 
 # No figure is larger: 10^15 J, as in the rows themselves.
 MOST = 1e15
+# Times have six decimals: what lasts less, but for rounding, is no time.
+LEAST_S = 1e-7
 ERRORS = ("plus_minus", "resolution", "baseline_noise", "interval95", "seconds")
 PER_INFERENCE = ("total_j_per_inference", "dynamic_j_per_inference", "marginal_j_per_inference")
 
@@ -116,8 +118,18 @@ def is_summary(found: Any) -> bool:
         and (headline is None or running is None or headline in channels)
         and all(each["domains"].keys() == channels for each in [*groups, *combined])
         and all(set(PER_INFERENCE) <= d.keys() for c in combined for d in c["domains"].values())
+        and all(map(_is_possible, groups))
         and all(value >= 0 for value in _named(found, ERRORS))
     )
+
+
+def _is_possible(group: Mapping[str, Any]) -> bool:
+    """Whether a group has a time and a count that its figures can have been divided by."""
+    n, seconds = group["inferences"], group["seconds"]
+    divided = [domain[name] for domain in group["domains"].values() for name in PER_INFERENCE]
+    if n is None:
+        return group["inferences_per_s"] is None and all(value is None for value in divided)
+    return n > 0 and (seconds == 0 or seconds >= LEAST_S)
 
 
 def _is_number(value: Any, kinds: Any) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from recorders.reduction import METER
+from recorders.summary import are_samples
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -62,7 +63,7 @@ class Figure:
 
     def reciprocal(self, factor: float) -> Figure:
         """factor / figure, its errors to first order; the figure is not 0."""
-        inverse = self.times(factor / self.value**2)
+        inverse = self.times(factor / self.value / self.value)
         return Figure(
             factor / self.value, inverse.plus_minus, inverse.resolution, inverse.baseline_noise
         )
@@ -197,16 +198,18 @@ class _Table:
         macs = self._macs.get(label)
         pixels = carried(label, "pixels").number
         samples = list(self._samples(windows, is_one_thing))
+        repeats = any(sample.repeat is not None for sample in samples)
+        alike = not repeats or are_samples((w["repeat"], w["label"]) for w in windows)
         found_in = [list(sample.figures(group, macs, pixels)) for sample in samples]
         repeated = [{(domain, figure): known for domain, figure, known in f} for f in found_in]
         for domain, figure, known in _group_figures(group, macs, pixels):
             values = [found.get((domain, figure)) for found in repeated]
             whole = tuple(value.value for value in values if value is not None)
             # A baseline is one for all of them.
-            several = whole if len(whole) == len(values) > 1 else ()
+            several = whole if alike and len(whole) == len(values) > 1 else ()
             origin = group["domains"][domain]["origin"] if domain else ""
             yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
-        if any(sample.repeat is not None for sample in samples):
+        if repeats:
             for sample, found in zip(samples, repeated, strict=True):
                 for (domain, figure), known in found.items():
                     origin = group["domains"][domain]["origin"] if domain else ""
@@ -290,7 +293,7 @@ def _group_figures(
                 yield domain, baseline, Figure(found[baseline])
         for basis in BASES:
             value = found[f"{basis}_j_per_inference"]
-            if value is not None:
+            if n and value is not None:
                 delay_s = seconds / n
                 for figure, known in _derived(basis, _figure(value), delay_s, macs, pixels):
                     yield domain, figure, known

@@ -129,7 +129,7 @@ def _is_possible(group: Mapping[str, Any]) -> bool:
     divided = [domain[name] for domain in group["domains"].values() for name in PER_INFERENCE]
     if n is None:
         return group["inferences_per_s"] is None and all(value is None for value in divided)
-    return n > 0 and (seconds == 0 or seconds >= LEAST_S)
+    return bool(n > 0 and (seconds == 0 or seconds >= LEAST_S))
 
 
 def _is_number(value: Any, kinds: Any) -> bool:

@@ -2,15 +2,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Options and paths of pytest: `make test TESTS="tests/tui -x"`.
+TESTS ?=
 READY := $(VENV)/.ready
 
-.PHONY: example test check lint types contracts bench screenshots clean
+.PHONY: example test search check lint types contracts bench screenshots clean
 
 example: $(READY)  ## record the bundled example and print its joules per inference
 	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
 
 test: $(READY)  ## run all tests; the bench tests need root, /dev/fuse and gcc, and say so
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(TESTS)
+
+search: $(READY)  ## run the property tests 20 times, with new examples every time
+	$(BIN)/python -m pytest -q --search 20 $(TESTS)
 
 check: lint types contracts test  ## everything that must hold before a change is proposed
 

@@ -1,4 +1,4 @@
-"""Fixtures and markers of tests on the bench; they skip, with the reason, where it cannot run."""
+"""Fixtures of tests on the bench; they skip, with the reason, where it cannot run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from .sandbox import Bench, nvml_unavailable_reason, unavailable_reason
 from .zones import Topology
 
 MakeBench = Callable[..., Bench]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
-    config.addinivalue_line("markers", "needs_bench: root, /dev/fuse and mount namespaces")
-    config.addinivalue_line("markers", "needs_nvml: a C compiler for the fake libnvidia-ml")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,14 +13,6 @@ import pytest
 from .running import Place
 
 MakeDisk = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def signals() -> None:
-    """As a terminal leaves them: started by nohup or in the background, some are ignored."""
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

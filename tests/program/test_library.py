@@ -79,8 +79,6 @@ for name in ("a", "b"):
 def test_what_cannot_be_recorded_raises_before_the_body(
     place: Place, settings: str, code: str, word: str
 ) -> None:
-    if code == "require":
-        pytest.importorskip("pynvml")
     (place.path / "run.csv").write_text("precious\n")
     program = f"""
 from recorders.client import RecorderError

@@ -19,9 +19,11 @@ UPGRADE = {
 }
 
 
+pytestmark = pytest.mark.needs_web
+
+
 @pytest.fixture
 def port(place: Place) -> Iterator[int]:
-    pytest.importorskip("textual_serve")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = int(free.getsockname()[1])
@@ -88,7 +90,6 @@ async def test_the_dashboard_is_shown_and_ends_with_its_recorder(port: int, plac
 
 
 def test_a_port_in_use_is_told_in_a_line(place: Place) -> None:
-    pytest.importorskip("textual_serve")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -13,7 +13,7 @@ import pytest
 
 from .running import PYTHON, Place, edges, last_count, read_rows, until
 
-pytest.importorskip("onnxruntime", reason="the workloads extra is not installed")
+pytestmark = pytest.mark.needs_workloads
 
 ROOT = Path(__file__).parents[2]
 WORKLOADS = [PYTHON, "-P", "-m", "workloads"]

@@ -25,7 +25,7 @@ from wattui.report import figures, size_figures
 from wattui.report.facts import facts_of
 from wattui.report.traces import read_traces
 
-pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install 'wattui[report]'")
+pytestmark = pytest.mark.needs_report
 
 PARTS = [
     IDLE,

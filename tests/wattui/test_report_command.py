@@ -21,7 +21,7 @@ from recorders.runfile import json_path
 from wattui import report_command
 from wattui.errors import UsageError
 
-pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install 'wattui[report]'")
+pytestmark = pytest.mark.needs_report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 HOSTILE = '<script>alert(1)</script> $x$ & "q" | `c` 日本'

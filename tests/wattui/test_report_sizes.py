@@ -26,7 +26,7 @@ from wattui.report.size_figures import (
 )
 from wattui.report.sizes import Sizes, devices_of, sizes_of
 
-pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install 'wattui[report]'")
+pytestmark = pytest.mark.needs_report
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "alexnet_protocol.py"
 ALEXNET = {"argv": ["python", "-m", "workloads", "alexnet", "--preset", "quick"]}

@@ -36,7 +36,7 @@ from wattui.report.page import html_page
 from wattui.report.svg import stacked
 from wattui.tui.titles import one_line
 
-pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install 'wattui[report]'")
+pytestmark = pytest.mark.needs_report
 markdown_it = pytest.importorskip("markdown_it")
 
 DRAWN = '<svg viewBox="0 0 10 10"><g><path d="M 0 0"/></g></svg>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,15 +33,26 @@ NEAR = 1e-5
 
 NUMPY = EngineOptions("numpy")
 CASES = {
+    "numpy": NUMPY,
     "onnxruntime": EngineOptions("onnxruntime"),
     "torch": EngineOptions("torch"),
     "torch, channels last": EngineOptions("torch", channels_last=True),
 }
+COMPARED = ("onnxruntime", "torch", "torch, channels last")
+
+pytestmark = pytest.mark.needs_workloads
+needs_torch = pytest.mark.needs_torch
+
+
+def cases(*names: str) -> list[pytest.ParameterSet]:
+    """Parameters of which those of torch say that they need it."""
+    return [
+        pytest.param(name, marks=[needs_torch] if name.startswith("torch") else [])
+        for name in names
+    ]
 
 
 def engine_for(options: EngineOptions) -> Engine:
-    for needed in ENGINES[options.name][1]:
-        pytest.importorskip(needed)
     if options.device != "cpu":
         import torch
 
@@ -52,7 +62,7 @@ def engine_for(options: EngineOptions) -> Engine:
     return open_engine(options)
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=cases(*COMPARED))
 def engine(request: pytest.FixtureRequest) -> Engine:
     return engine_for(CASES[request.param])
 
@@ -130,7 +140,8 @@ def served(name: str) -> tuple[Graph, dict[str, Array], list[tuple[Array, ...]],
     return graphs[0], weights, inputs, [loaded.bind(*each).result() for each in inputs]
 
 
-@pytest.mark.parametrize(("name", "case"), list(itertools.product(WHOLES, CASES)))
+@pytest.mark.parametrize("case", cases(*COMPARED))
+@pytest.mark.parametrize("name", WHOLES)
 def test_one_loaded_network_serves_all_batches_and_sizes(name: str, case: str) -> None:
     engine = engine_for(CASES[case])
     graph, weights, inputs, expected = served(name)
@@ -142,6 +153,7 @@ def test_one_loaded_network_serves_all_batches_and_sizes(name: str, case: str) -
         assert_near(bound.result(), output)
 
 
+@needs_torch
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 @pytest.mark.parametrize("name", ["KWS", "LeNet-5", "ResNet-50", "transformer"])
 def test_a_graphics_processor_computes_the_same(name: str, device: str) -> None:
@@ -154,7 +166,7 @@ def test_a_graphics_processor_computes_the_same(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("make", [residual, transformer, lambda: lower(bundled("lenet5"))])
-@pytest.mark.parametrize("case", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("case", cases("onnxruntime", "torch"))
 def test_a_node_alone_makes_its_value_in_the_whole(case: str, make: Callable[[], Graph]) -> None:
     engine = engine_for(CASES[case])
     graph = make()
@@ -179,7 +191,7 @@ def test_a_node_alone_makes_its_value_in_the_whole(case: str, make: Callable[[],
     kind=st.sampled_from(["MaxPool2d", "AvgPool2d", "AvgPool2d without padding"]),
 )
 @settings(max_examples=60)
-@pytest.mark.parametrize("case", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("case", cases("onnxruntime", "torch"))
 def test_any_pool_is_computed_as_by_the_reference(
     case: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, ceil: bool, kind: str
 ) -> None:
@@ -199,7 +211,7 @@ def test_any_pool_is_computed_as_by_the_reference(
     output=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
 @settings(max_examples=30)
-@pytest.mark.parametrize("case", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("case", cases("onnxruntime", "torch"))
 def test_any_adaptive_pool_is_computed_as_by_the_reference(
     case: str, shape: Shape, output: Shape
 ) -> None:
@@ -211,9 +223,9 @@ def test_any_adaptive_pool_is_computed_as_by_the_reference(
 
 @given(given_size=st.integers(1, 70), wanted=st.integers(1, 70))
 @settings(max_examples=30)
-@pytest.mark.parametrize("case", ["numpy", "onnxruntime", "torch"])
+@pytest.mark.parametrize("case", cases("numpy", "onnxruntime", "torch"))
 def test_a_resize_takes_the_nearest_place_before(case: str, given_size: int, wanted: int) -> None:
-    engine = engine_for(CASES.get(case, NUMPY))
+    engine = engine_for(CASES[case])
     graph = graph_of((1, given_size, 2), {"type": "reshape", "reshape_dim": [1, 3, wanted, 4]})
     inputs = np.arange(2 * given_size, dtype=np.float32).reshape(1, 1, given_size, 2)
     rows = [place * given_size // wanted for place in range(wanted)]
@@ -221,12 +233,14 @@ def test_a_resize_takes_the_nearest_place_before(case: str, given_size: int, wan
     assert np.array_equal(infer(engine, graph, inputs), expected)
 
 
+@needs_torch
 @pytest.mark.parametrize("name", WHOLES)
 def test_macs_are_half_of_the_operations_that_torch_counts(name: str) -> None:
     graph, weights, inputs, _ = served(name)
     assert operations(graph, weights, *(each[:1] for each in inputs[0])) == 2 * graph.macs
 
 
+@needs_torch
 def test_macs_of_a_layer_are_half_of_the_operations_that_torch_counts() -> None:
     for name, graph in KINDS_OF_LAYER.items():
         counted = operations(graph, make_weights(graph), *make_inputs(graph, 1))
@@ -288,9 +302,8 @@ def test_an_engine_tells_what_it_is_and_what_memory_is_left(engine: Engine) -> N
 
 
 @pytest.mark.parametrize(("threads", "told"), [(1, "1 thread"), (2, "2 threads")])
-@pytest.mark.parametrize("name", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("name", cases("onnxruntime", "torch"))
 def test_threads_are_told(name: str, threads: int, told: str) -> None:
-    engine_for(EngineOptions(name))
     assert open_engine(EngineOptions(name, threads=threads)).title.endswith(f"cpu, {told}")
     open_engine(EngineOptions(name, threads=1))
 
@@ -307,9 +320,6 @@ def test_threads_are_told(name: str, threads: int, told: str) -> None:
 def test_a_missing_engine_names_the_extra_that_installs_it(
     name: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for needed in ENGINES[name][1]:
-        if needed != missing:
-            pytest.importorskip(needed)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(UsageError) as error:
         open_engine(EngineOptions(name))
@@ -320,13 +330,13 @@ def test_a_missing_engine_names_the_extra_that_installs_it(
 
 @pytest.mark.parametrize("name", ["onnxruntime", "numpy"])
 def test_an_engine_of_the_processor_refuses_what_torch_alone_has(name: str) -> None:
-    engine_for(EngineOptions(name))
     with pytest.raises(UsageError, match=f"--engine {name} runs on the cpu here, not on cuda: use"):
         open_engine(EngineOptions(name, device="cuda"))
     with pytest.raises(UsageError, match="use --channels-last with --engine torch"):
         open_engine(EngineOptions(name, channels_last=True))
 
 
+@needs_torch
 @pytest.mark.parametrize(
     ("device", "built_for", "told"),
     [
@@ -338,7 +348,8 @@ def test_an_engine_of_the_processor_refuses_what_torch_alone_has(name: str) -> N
 def test_torch_says_why_a_device_is_not_there(
     device: str, built_for: str | None, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", built_for)
@@ -346,8 +357,10 @@ def test_torch_says_why_a_device_is_not_there(
         open_engine(EngineOptions("torch", device=device))
 
 
+@needs_torch
 def test_torch_keeps_32_bits_in_products() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.backends.cudnn.allow_tf32 = True
     open_engine(EngineOptions("torch"))
     assert not torch.backends.cudnn.allow_tf32
@@ -355,7 +368,6 @@ def test_torch_keeps_32_bits_in_products() -> None:
 
 
 def test_onnxruntime_is_told_to_tell_nobody_before_it_is_imported() -> None:
-    pytest.importorskip("onnxruntime")
     program = (
         "import os, sys, workloads.engines\n"
         "print('onnxruntime' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'])"
@@ -365,7 +377,6 @@ def test_onnxruntime_is_told_to_tell_nobody_before_it_is_imported() -> None:
 
 
 def test_a_model_is_written_without_its_weights() -> None:
-    pytest.importorskip("onnx")
     from workloads.engines.onnx_model import write_model
 
     graph = lower(bundled("alexnet"))

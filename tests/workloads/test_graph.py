@@ -324,12 +324,14 @@ def stacks(draw: st.DrawFn) -> tuple[Shape, list[dict[str, Any]]]:
     return shape, layers
 
 
+@pytest.mark.needs_torch
 @given(stack=stacks())
 @settings(max_examples=150)
 def test_layers_take_and_make_the_shapes_that_they_do_in_torch(
     stack: tuple[Shape, list[dict[str, Any]]],
 ) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     shape, layers = stack
     value = torch.zeros(1, *shape)
     try:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
-np = pytest.importorskip("numpy", reason="numpy is not installed")
+pytestmark = pytest.mark.needs_torch
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'wattui[torch]'")
+np = pytest.importorskip("numpy")
 
 from model_runs import checksums, macs, parts, planned, results  # noqa: E402
 from torch import nn  # noqa: E402

@@ -111,11 +111,12 @@ def test_an_unknown_network_is_refused_before_anything_runs() -> None:
 
 
 # VGG takes images of 224 alone, and half a gigabyte of weights.
+@pytest.mark.needs_workloads
 @pytest.mark.parametrize("name", [n for n in CLASSIFIERS if n not in ("vgg11", "vgg16")])
 def test_numbers_stay_ordinary_in_every_layer(name: str) -> None:
     # Denormal numbers would cost many times the energy of ordinary ones.
-    np = pytest.importorskip("numpy", reason="numpy is not installed")
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    import numpy as np
+
     from workloads.engines import EngineOptions, open_engine
     from workloads.weights import make_inputs, make_weights
 

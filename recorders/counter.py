@@ -25,8 +25,9 @@ class Counter:
     """Unwraps one cumulative energy counter.
 
     `range_j` is the value at which it wraps (None: it does not), `bound_w` the highest mean power
-    that is believed. `energy_j` never falls. `power_w` is the mean since it was last given; it is
-    None where this reading did not move the counter, or moved it within `settle_s`.
+    that is believed. `energy_j` never falls. `power_w` is the mean since it was last given, over
+    the time between two moves of the counter where the source knows it, else between readings. It
+    is None where this reading did not move the counter, or did within `settle_s`.
     """
 
     __slots__ = (
@@ -36,11 +37,12 @@ class Counter:
         "_must_move",
         "_range_j",
         "_raw_j",
-        "_settle_ns",
+        "_settle_s",
         "_still_reads",
         "_time_ns",
         "_w_from_j",
         "_w_from_ns",
+        "_w_is_whole",
         "energy_j",
         "power_w",
         "stuck",
@@ -56,12 +58,13 @@ class Counter:
         self._range_j = range_j
         self._bound_w = bound_w
         self._must_move = must_move
-        self._settle_ns = int(settle_s * 1e9)
+        self._settle_s = settle_s
         self._raw_j: float | None = None
         self._time_ns = 0
         self._moved_ns = 0
         self._w_from_ns = 0
         self._w_from_j = 0.0
+        self._w_is_whole = True
         self._still_reads = 0
         self._missed = False
         self.energy_j = 0.0
@@ -79,8 +82,11 @@ class Counter:
         self.power_w = None
         self.stuck = False
 
-    def update(self, raw_j: float, time_ns: int) -> Event | None:
-        """Take one reading; returns what happened if it was out of the ordinary."""
+    def update(self, raw_j: float, time_ns: int, over_s: float | None = None) -> Event | None:
+        """Take one reading; returns what happened if it was out of the ordinary.
+
+        `over_s` is the time of the energy since the last reading that had one, if it is known.
+        """
         self.power_w = None
         self._missed = False
         last_j = self._raw_j
@@ -100,15 +106,23 @@ class Counter:
         if step_j < 0 or step_j > most_j or self._may_have_lapped(time_ns):
             self._begin(raw_j, time_ns)
             self._w_from_ns, self._w_from_j = time_ns, self.energy_j
+            self._w_is_whole = False
             return "reset"
         self.energy_j += step_j
-        since_ns = time_ns - self._w_from_ns
-        if since_ns > self._settle_ns:
-            self.power_w = (self.energy_j - self._w_from_j) * 1e9 / since_ns
-            self._w_from_ns, self._w_from_j = time_ns, self.energy_j
+        self._draw(time_ns, over_s)
         moving = self.stuck
         self._begin(raw_j, time_ns)
         return "moving" if moving else None
+
+    def _draw(self, time_ns: int, over_s: float | None) -> None:
+        """The mean power since it was last given, where its time is known and all its energy."""
+        since_s = (time_ns - self._w_from_ns) * 1e-9
+        if over_s is None and since_s <= self._settle_s:
+            return
+        if over_s is None or self._w_is_whole:
+            self.power_w = (self.energy_j - self._w_from_j) / (over_s or since_s)
+        self._w_from_ns, self._w_from_j = time_ns, self.energy_j
+        self._w_is_whole = True
 
     def _begin(self, raw_j: float, time_ns: int) -> None:
         self._raw_j = raw_j
@@ -161,7 +175,7 @@ class Integrator:
         self._time_ns = None
         self.power_w = None
 
-    def update(self, power_w: float, time_ns: int) -> Event | None:
+    def update(self, power_w: float, time_ns: int, over_s: float | None = None) -> Event | None:
         """Take one power reading in watts."""
         if self._time_ns is not None and self.power_w is not None:
             mean_w = (self.power_w + power_w) / 2

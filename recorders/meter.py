@@ -37,7 +37,7 @@ class Meter:
         if counter is None:
             row.cells[self._place] = f"{value:.2f}"
             return None
-        event = counter.update(value, reading.time_ns)
+        event = counter.update(value, reading.time_ns, reading.over_s)
         if not counter.stuck:
             row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
         return event

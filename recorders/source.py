@@ -33,7 +33,8 @@ class Channel:
     `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated,
     anything else (pct, MiB, C, MHz) a gauge that is written as it was read. A counter wraps at
     `range_j`, is not believed above `bound_w`, and is stuck when it `always_moves` and does not.
-    Its power is not drawn over less than `settle_s`. `remarks` (integrated, mig) are noted in
+    Its power is not drawn over less than `settle_s` between two readings (inf: only where they
+    have an `over_s`). `remarks` (integrated, mig) are noted in
     the run file.
     """
 
@@ -61,11 +62,16 @@ class Channel:
 
 
 class Reading(NamedTuple):
-    """One value of channel number `channel` of its source, at its own CLOCK_MONOTONIC time."""
+    """One value of channel number `channel` of its source, at its own CLOCK_MONOTONIC time.
+
+    `over_s` is the time in which a counter took its energy since the last reading that has one,
+    where a source knows that better than from the times of the readings (see `recorders.beat`).
+    """
 
     channel: int
     time_ns: int
     value: float | SourceError
+    over_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

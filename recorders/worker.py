@@ -72,17 +72,20 @@ class Worker:
         self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
+        looking = True
         while True:
             try:
-                wanted = self._asked.get(timeout=None if self.calibrated else CALIBRATE_S)
+                wanted = self._asked.get(timeout=CALIBRATE_S if looking else None)
             except Empty:
-                self.calibrated = self._guarded_calibration()
+                looking = not self._guarded_calibration()
+                self.calibrated = self.calibrated or not looking
                 continue
             if wanted == "stop":
                 return
             begun_ns = time.monotonic_ns()
             self._results.put(self._guarded_read(wanted == "counters"))
             self._read_times.add(time.monotonic_ns() - begun_ns)
+            looking = looking or not self._guarded_calibration()
 
     def _guarded_calibration(self) -> bool:
         try:

@@ -8,21 +8,18 @@ looked up by architecture.
 from __future__ import annotations
 
 import ctypes
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from recorders.counter import update_period_s
+from recorders.beat import Beat
 from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 
 LIBRARY = "libnvidia-ml.so.1"
-LOOK_S = 1.5
-LOOK_CHANGES = 9
 SHORTEST_PERIOD_S = 0.01
-# Counters move every 20 to 100 ms: over less than this, one step more or less would be a spike.
-POWER_OVER_S = 0.09
 
 Clock = Callable[[], int]
 Read = Callable[[], float]
@@ -58,10 +55,10 @@ class Nvml:
         self._reads: list[Read | None] = []
         for device in devices:
             self._offer(device)
-        self._look_end_ns = clock() + int(LOOK_S * 1e9)
-        self._looks: dict[int, tuple[float | None, list[int]]] = {
-            place: (None, []) for place, channel in enumerate(self._channels) if channel.is_energy
+        self._beats = {
+            place: Beat() for place, channel in enumerate(self._channels) if channel.is_energy
         }
+        self._slept = self._learned = False
 
     def channels(self) -> Sequence[Channel]:
         """gpuN energy (J: counter, W: integrated power) first, then its gauges."""
@@ -69,37 +66,50 @@ class Nvml:
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read every channel of every device that still answers."""
+        if self._slept:
+            self._slept = False
+            for beat in self._beats.values():
+                beat.restart()
         readings = []
         for place, channel in enumerate(self._channels):
             if counters_only and not channel.is_energy:
                 continue
+            begun_ns = self._clock()
             value = self._value(place)
-            if value is not None:
-                readings.append(Reading(place, self._clock(), value))
+            time_ns = self._clock()
+            if value is None:
+                continue
+            over_s = None
+            if channel.unit == "J" and isinstance(value, float):
+                over_s = self._beats[place].over_s(value, begun_ns, time_ns)
+            readings.append(Reading(place, time_ns, value, over_s))
         return readings
 
     def calibrate(self) -> bool:
-        """Note which energy readings changed; settles `period_s` when the looking is over."""
-        for place, (last, changes_ns) in self._looks.items():
-            value = self._value(place)
-            if isinstance(value, float) and value != last:
-                if last is not None:
-                    changes_ns.append(self._clock())
-                self._looks[place] = (value, changes_ns)
-        enough = all(len(changes) >= LOOK_CHANGES for _, changes in self._looks.values())
-        if not enough and self._clock() < self._look_end_ns:
-            return False
-        periods = self.update_periods_s().values()
-        if periods:
+        """Look at the energy readings whose refreshes cannot be predicted; settles `period_s`."""
+        now_ns = self._clock()
+        beats = {p: beat for p, beat in self._beats.items() if self._is_followed(p, beat)}
+        wanting = [place for place, beat in beats.items() if beat.needs_looks(now_ns)]
+        for place in wanting:
+            if not self._beats[place].look_is_due(now_ns):
+                continue
+            begun_ns = self._clock()
+            value = self._value(place, looking=True)
+            if isinstance(value, float):
+                self._beats[place].look(value, begun_ns, self._clock())
+        if self._learned:
+            return not wanting
+        self._learned = not any(beat.is_learning(now_ns) for beat in beats.values())
+        if periods := self.update_periods_s().values():
             self.period_s = max(SHORTEST_PERIOD_S, min(periods))
-        return True
+        return self._learned
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Update period of each energy or power reading, seconds, as far as it was seen."""
         return {
             self._channels[place].name: period
-            for place, (_, changes_ns) in self._looks.items()
-            if (period := update_period_s(changes_ns)) is not None
+            for place, beat in self._beats.items()
+            if (period := beat.period_s) is not None
         }
 
     def facts(self) -> Mapping[str, object]:
@@ -118,7 +128,8 @@ class Nvml:
         return {"driver": _try(nvml.nvmlSystemGetDriverVersion), **devices}
 
     def reset(self) -> None:
-        """Nothing is remembered between reads."""
+        """Forget where the counters were in their periods, at the next read."""
+        self._slept = True
 
     def close(self) -> None:
         """Shut NVML down."""
@@ -144,7 +155,7 @@ class Nvml:
                     "J",
                     in_total=True,
                     always_moves=True,
-                    settle_s=POWER_OVER_S,
+                    settle_s=math.inf,
                     remarks=mig,
                 ),
                 lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) * 1e-3,
@@ -177,8 +188,13 @@ class Nvml:
             self._channels.append(channel)
             self._reads.append(read)
 
-    def _value(self, place: int) -> float | SourceError | None:
-        """The value now; Gone once where the GPU is lost, then None."""
+    def _is_followed(self, place: int, beat: Beat) -> bool:
+        """Counters are followed; of power readings only the first update period is noted."""
+        is_counter = self._channels[place].unit == "J"
+        return self._reads[place] is not None and (is_counter or beat.period_s is None)
+
+    def _value(self, place: int, looking: bool = False) -> float | SourceError | None:
+        """The value now; Gone once where the GPU is lost, then None. A look loses no GPU."""
         read = self._reads[place]
         if read is None:
             return None
@@ -191,7 +207,8 @@ class Nvml:
                 self._library.NVML_ERROR_UNINITIALIZED,
                 self._library.NVML_ERROR_NOT_FOUND,
             ):
-                self._reads[place] = None
+                if not looking:
+                    self._reads[place] = None
                 return Gone(text)
             return Retry(text)
 

@@ -222,3 +222,24 @@ def test_the_update_period_is_the_median_step() -> None:
 @pytest.mark.parametrize("changes_ns", [[], [5]])
 def test_fewer_than_two_changes_give_no_update_period(changes_ns: list[int]) -> None:
     assert update_period_s(changes_ns) is None
+
+
+def test_power_is_over_the_time_between_moves_where_that_is_known() -> None:
+    counter = Counter(settle_s=math.inf)
+    counter.update(0.0, 0)
+    counter.update(60.0, round(0.08 * S), 0.1)
+    assert counter.power_w == pytest.approx(600.0)
+    counter.update(120.0, round(0.2 * S))
+    assert counter.power_w is None
+    counter.update(180.0, round(0.28 * S), 0.2)
+    assert counter.power_w == pytest.approx(600.0)
+
+
+def test_the_first_time_between_moves_that_holds_a_reset_gives_no_power() -> None:
+    counter = Counter(settle_s=math.inf)
+    counter.update(1000.0, 0)
+    assert counter.update(5.0, S) == "reset"
+    counter.update(65.0, round(1.1 * S), 1.1)
+    assert counter.power_w is None
+    counter.update(125.0, round(1.2 * S), 0.1)
+    assert counter.power_w == pytest.approx(600.0)

@@ -11,7 +11,7 @@ from recorders.by_hand import APPARENT
 from recorders.contents import incomplete_text
 from recorders.heat import throttled, warmed
 from recorders.reduction import Reduction
-from recorders.spans import Span, mean_gauge
+from recorders.spans import Span, mean_gauge, per_phase
 
 if TYPE_CHECKING:
     from recorders.summary import Difference, Group
@@ -44,6 +44,7 @@ def find_flags(
         *_events(everything),
         *_notes(reduction),
         *_by_hand(reduction, everything),
+        *_per_phase(reduction, everything),
         *_windows(everything, periods_s),
         *_resolution(running, headline),
         *_drift(everything, headline),
@@ -139,6 +140,16 @@ def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]
         if any(channel in r.power_w and r.event.endswith(APPARENT) for r in reduction.events):
             text += "; volts × amperes alone are apparent power, the most that it can be"
         yield Flag("manual", channel, text)
+
+
+def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    if channels := sorted(per_phase(reduction)):
+        running = [span for span in everything if span.phase == "running"]
+        lacking = [c for c in channels if any(s.energy_j.get(c) is None for s in running)]
+        text = "energies of whole phases, as the imported file gives them: their ± is unknown"
+        if lacking:
+            text += f"; not every running phase has one of {', '.join(lacking)}"
+        yield Flag("per_phase", ", ".join(channels), text)
 
 
 def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:

@@ -11,6 +11,7 @@ from recorders.by_hand import HandReadings
 from recorders.reduction import BEGIN, END, GAP, LOST, RESET, EventRow, Reduction, energy_at
 
 SHORTEST_BLOCK_S = 0.5
+PER_PHASE_NOTE = "note:per_phase "
 
 
 @dataclass(slots=True)
@@ -59,8 +60,15 @@ def spans(reduction: Reduction) -> list[Span]:
         inside = _enclosing(around[id(row)], open_rows)
         pairs.append((row, reduction.events[-1], inside, False))
     channels = reduction.energy_channels
-    found = [_span(reduction, channels, by_hand, *pair) for pair in pairs]
+    unbridged = per_phase(reduction)
+    found = [_span(reduction, channels, by_hand, unbridged, *pair) for pair in pairs]
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+
+
+def per_phase(reduction: Reduction) -> frozenset[str]:
+    """Channels whose energies are of whole phases: nothing is known between edges, nor of ±."""
+    notes = (row.event for row in reduction.events if row.event.startswith(PER_PHASE_NOTE))
+    return frozenset(name for note in notes for name in note.removeprefix(PER_PHASE_NOTE).split())
 
 
 def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
@@ -100,6 +108,7 @@ def _span(
     reduction: Reduction,
     channels: Sequence[str],
     by_hand: HandReadings,
+    unbridged: frozenset[str],
     begin: EventRow,
     end: EventRow,
     inside: tuple[str, ...],
@@ -115,8 +124,12 @@ def _span(
             continue
         first, first_read = energy_at(reduction, channel, begin)
         last, last_read = energy_at(reduction, channel, end)
-        energy_j[channel] = None if first is None or last is None else last - first
-        if energy_j[channel] is not None and not (first_read and last_read):
+        both_read = first_read and last_read
+        if first is None or last is None or (channel in unbridged and not both_read):
+            energy_j[channel] = None
+            continue
+        energy_j[channel] = last - first
+        if not both_read:
             bridged.add(channel)
     counted = None if end.inferences is None else end.inferences - (begin.inferences or 0)
     happened = [

@@ -23,7 +23,7 @@ from recorders.failures import Commands
 from recorders.flags import SHORT_UPDATES, Flag, find_flags, incomplete, negative_differences
 from recorders.reduction import METER, Reduction
 from recorders.source import Origin
-from recorders.spans import Span, block_powers_w, spans
+from recorders.spans import Span, block_powers_w, per_phase, spans
 from recorders.stats import interval95, stdev
 
 VERSION = 1
@@ -216,6 +216,7 @@ class _Arithmetic:
         self._ran = _outermost(everything, "running")
         self._running = [span for span in self._ran if not commands.leave_out(span)]
         self._periods = update_periods_s(reduction)
+        self._per_phase = per_phase(reduction)
         self._idle = _outermost(everything, "idle")
         self._armed = _outermost(everything, "armed")
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
@@ -320,9 +321,10 @@ class _Arithmetic:
         """One counter update of energy (P * T) per window and part, added in quadrature; for a
         meter that is read by hand the errors of its readings.
 
-        None for an estimate: its error is that of its model, which is not known.
+        None for an estimate: its error is that of its model, which is not known; and for energies
+        of whole phases, which no counter's update period is known of.
         """
-        if origin(channel) == "estimated":
+        if origin(channel) == "estimated" or channel in self._per_phase:
             return None
         if channel in self._by_hand:
             errors_j = [span.error_j.get(channel) for span in windows]

@@ -234,6 +234,21 @@ def test_deepmeters_layers_have_the_energies_of_their_rows(tmp_path: Path) -> No
     assert "its domains disagree on the time: 1 row (line 4)" in remarks(run)
 
 
+def test_an_energy_that_one_layer_lacks_is_not_taken_from_the_next(tmp_path: Path) -> None:
+    """1 W, nothing, and 8 W of DRAM beside 2 W of package, 1 s each."""
+    rows = [f"2000,2000,0,0,{dram},{dram},0,0" for dram in (1000, 0, 8000)]
+    run = one_import(tmp_path, DEEPMETER + "\n".join(rows) + "\n")
+    drams = [group["domains"]["dram0"]["running_j"] for group in run["summary"]["labels"]]
+    totals = [group["domains"]["total"]["running_j"] for group in run["summary"]["labels"]]
+    assert drams[1] is totals[1] is None
+    assert [drams[n]["value"] for n in (0, 2)] == pytest.approx([1, 8])
+    assert [totals[n]["value"] for n in (0, 2)] == pytest.approx([3, 10])
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(6)
+    assert running(run, "dram0")["running_j"] is None
+    (flag,) = (f for f in run["summary"]["flags"] if f["name"] == "per_phase")
+    assert "not every running phase has one of dram0, total" in flag["text"]
+
+
 CODECARBON = (
     "timestamp,project_name,run_id,duration,emissions,cpu_power,gpu_power,ram_power,"
     "cpu_energy,gpu_energy,ram_energy,energy_consumed\n"
@@ -265,6 +280,49 @@ def test_codecarbons_gpu_energy_is_measured(tmp_path: Path) -> None:
     assert running(run, "gpu0")["running_w"] == pytest.approx(72)
     assert running(run, "total")["running_w"] == pytest.approx(72)
     assert "gpu0 is all GPUs together" in remarks(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [
+        (
+            CODECARBON
+            + "2024-09-30T06:16:21,load,r1,3.6,0,30,9,3,4e-05,9.8e-06,5e-06,6e-05\n"
+            + "2024-09-30T06:23:43,train,r2,122.6,0,30,40,3,1.4e-03,1.4e-03,1.6e-04,3e-03\n",
+            ("gpu0", "total"),
+        ),
+        (
+            DEEPMETER + "28000,56000,36000,72000,6000,12000,14000,28000\n" * 2,
+            ("package0", "package1", "dram0", "dram1", "total"),
+        ),
+    ],
+    ids=["CodeCarbon", "DeepMeter"],
+)
+def test_energies_of_whole_phases_have_no_update_period(
+    tmp_path: Path, text: str, channels: tuple[str, ...]
+) -> None:
+    run = one_import(tmp_path, text, "--inferences", "10")
+    assert run["update_periods_s"] == {}
+    assert "update_period_s" not in (tmp_path / "out.csv").read_text()
+    groups = [run["summary"]["running"], *run["summary"]["labels"]]
+    for channel in channels:
+        for group in groups:
+            for figure in ("running_j", "total_j_per_inference"):
+                assert group["domains"][channel][figure]["value"] > 0
+                assert group["domains"][channel][figure]["plus_minus"] is None
+                assert group["domains"][channel][figure]["resolution"] is None
+    flags = {flag["name"]: flag for flag in run["summary"]["flags"]}
+    assert "short_window" not in flags
+    assert set(channels) <= set(flags["per_phase"]["where"].split(", "))
+    assert "their ± is unknown" in flags["per_phase"]["text"]
+
+
+def test_the_power_of_a_phase_is_over_the_phase_alone(tmp_path: Path) -> None:
+    rows = "".join(f"2024-01-01T10:0{n}:00,kws{n},{n},100,0,0,0,0,1e-3,0,0,1e-3\n" for n in (1, 2))
+    one_import(tmp_path, CODECARBON + rows)
+    lines = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    watts = [cells[lines[0].index("est_cpu_W")] for cells in lines if cells[5] == "end"]
+    assert watts == ["36.000", "36.000"]
 
 
 def energibridge(header: str, rows: list[str]) -> str:

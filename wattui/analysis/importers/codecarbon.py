@@ -10,16 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from recorders.phases import RUNNING
 from recorders.source import Channel
-from wattui.analysis.importers.log import (
-    SECOND_NS,
-    Log,
-    Sample,
-    Stretch,
-    UnreadableError,
-    printable,
-)
+from wattui.analysis.importers.log import Log, UnreadableError, printable
+from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
 from wattui.analysis.importers.table import Table, cells_of, column, number, read_table
 
 NAME = "CodeCarbon"
@@ -51,27 +44,21 @@ def read(text: str, inferences: int | None = None) -> Log:
     if not channels:
         raise UnreadableError("no run in it has a duration and an energy above 0")
     names = Counter(label for (label, _), _ in runs)
-    energies_j = {channel.name: 0.0 for channel in channels}
-    samples, stretches = [Sample(1, 0, dict(energies_j))], []
     repeats: Counter[str] = Counter()
+    rows = []
     for (label, line), run in runs:
-        start_ns = samples[-1].time_ns
-        end_ns = start_ns + round(run["duration"] * SECOND_NS)
-        for name, channel in _CHANNELS.items():
-            if name in run:
-                energies_j[channel.name] += run[name] * J_PER_KWH
-        values = {c.name: energies_j[c.name] for n, c in _CHANNELS.items() if run.get(n)}
-        samples.append(Sample(line, end_ns, values))
         repeats[label] += 1
         repeat = repeats[label] if names[label] > 1 else None
-        stretches.append(Stretch(RUNNING, label, repeat, start_ns, end_ns, inferences))
+        energies_j = {c.name: run[n] * J_PER_KWH for n, c in _CHANNELS.items() if n in run}
+        rows.append(PhaseRow(line, label, repeat, run["duration"], energies_j))
+    samples, stretches = read_phases(channels, rows, inferences)
     remarks = (
         "processor and memory are kept as estimates: the file does not say how they were made",
-        "one row a run: its power over time is not known, and runs follow each other without a gap",
+        REMARK,
         *(["gpu0 is all GPUs together"] if "gpu_energy" in table.header else []),
         *table.left_out.remarks(),
     )
-    return Log(NAME, tuple(channels), tuple(samples), table.last_line, remarks, tuple(stretches))
+    return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)
 
 
 def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:

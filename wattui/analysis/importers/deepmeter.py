@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from recorders.phases import RUNNING
 from recorders.source import Channel
-from wattui.analysis.importers.log import SECOND_NS, Log, Sample, Stretch, UnreadableError
+from wattui.analysis.importers.log import Log, UnreadableError
+from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
 from wattui.analysis.importers.table import cells_of, column, number, read_table
 
 NAME = "DeepMeter"
@@ -40,8 +40,7 @@ def read(text: str, inferences: int | None = None) -> Log:
         )
         for domain in _DOMAINS
     }
-    energies_j: dict[str, float] = {}
-    rows = []
+    rows: list[PhaseRow] = []
     for line, cells in table.lines:
         known = {}
         for domain, (power, energy) in places.items():
@@ -52,25 +51,18 @@ def read(text: str, inferences: int | None = None) -> Log:
                 table.left_out.add(f"no figures of {domain} (0 is not a measurement)", line)
         times_s = [seconds for _, seconds in known.values()]
         if times_s and max(times_s) - min(times_s) <= _SAME_TIME * min(times_s):
-            rows.append((line, median(times_s), {name: j for name, (j, _) in known.items()}))
+            energies_j = {name: j for name, (j, _) in known.items()}
+            rows.append(PhaseRow(line, f"layer {line - 1}", None, median(times_s), energies_j))
         elif times_s:
             table.left_out.add("its domains disagree on the time", line)
-    channels = [c for c in _DOMAINS.values() if any(c.name in row[2] for row in rows)]
+    channels = [c for c in _DOMAINS.values() if any(c.name in row.energies_j for row in rows)]
     if not channels:
         raise UnreadableError("no row in it has a power and an energy above 0")
-    energies_j = {channel.name: 0.0 for channel in channels}
-    samples, stretches = [Sample(1, 0, dict(energies_j))], []
-    for line, seconds, joules in rows:
-        start_ns = samples[-1].time_ns
-        end_ns = start_ns + round(seconds * SECOND_NS)
-        for name, energy_j in joules.items():
-            energies_j[name] += energy_j
-        samples.append(Sample(line, end_ns, {name: energies_j[name] for name in joules}))
-        label = f"layer {line - 1}"
-        stretches.append(Stretch(RUNNING, label, None, start_ns, end_ns, inferences))
+    samples, stretches = read_phases(channels, rows, inferences)
     remarks = (
+        REMARK,
         "the time of a row is its energy over its power: the file has none",
         "imports and the loading of data are inside each row: DeepMeter measured the whole program",
         *table.left_out.remarks(),
     )
-    return Log(NAME, tuple(channels), tuple(samples), table.last_line, remarks, tuple(stretches))
+    return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)

@@ -121,6 +121,10 @@ def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
 
 def baseline(log: Log) -> Log:
     """An idle log as the idle phase, without 20 rows at both ends. Raises UnreadableError."""
+    if log.per_phase:
+        raise UnreadableError(
+            "it has a row for each run: to fix this, give a log of readings over time"
+        )
     log = one_run(log)
     kept = [
         sample for sample in log.samples if TRIM_ROWS + 1 < sample.line <= log.last_line - TRIM_ROWS

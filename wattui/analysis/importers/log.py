@@ -44,7 +44,8 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class Log:
     """One log as it was read. Times are nanoseconds of its own clock, written as if it were UTC;
-    `utc` says that it is. `last_line` is that of its last row, with or without a reading."""
+    `utc` says that it is. `last_line` is that of its last row, with or without a reading.
+    `per_phase`: its energies are of whole phases, so they have no update period."""
 
     reader: str
     channels: tuple[Channel, ...]
@@ -54,6 +55,7 @@ class Log:
     stretches: tuple[Stretch, ...] = ()
     spread: Spread = ""
     utc: bool = False
+    per_phase: bool = False
 
     @property
     def by_hand(self) -> bool:

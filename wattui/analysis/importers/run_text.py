@@ -12,6 +12,7 @@ from recorders.meter import Meter
 from recorders.reduction import BEGIN, END, GAP, METER, NOTE
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
+from recorders.spans import PER_PHASE_NOTE
 from recorders.summary import INTEGRATED_NOTE, UPDATE_NOTE
 from wattui.analysis.importers.joining import Recording
 from wattui.analysis.importers.log import SECOND_NS, Log, Stretch
@@ -46,8 +47,10 @@ class RunText:
         self._utc_text = UtcText()
         self._count: int | None = None
         self._where = where_text("", "", None)
+        self._per_phase = _per_phase(recording.logs)
         self.update_periods_s = _periods_s(
-            recording.logs, {c.name for c in recording.channels if c.is_energy} - self._manual
+            recording.logs,
+            {c.name for c in recording.channels if c.is_energy} - self._manual - self._per_phase,
         )
 
     @property
@@ -59,15 +62,21 @@ class RunText:
         """Every line after the header."""
         yield from self._notes()
         for log, start_ns in zip(self._recording.logs, self._recording.starts_ns, strict=True):
-            for meter in self._meters.values():
-                if meter.counter:
-                    meter.counter.forget()
+            self._forget()
             yield from self._log(log, start_ns)
+
+    def _forget(self) -> None:
+        """Take the next readings as new beginnings."""
+        for meter in self._meters.values():
+            if meter.counter:
+                meter.counter.forget()
 
     def _notes(self) -> Iterator[str]:
         texts = [INTEGRATED_NOTE.removeprefix(NOTE) + name for name in self._integrated]
         if periods := " ".join(f"{k}={v:.6f}" for k, v in self.update_periods_s.items()):
             texts.append(UPDATE_NOTE.removeprefix(NOTE) + periods)
+        if self._per_phase:
+            texts.append(PER_PHASE_NOTE.removeprefix(NOTE) + " ".join(sorted(self._per_phase)))
         texts += [f"import {remark}" for remark in self._recording.remarks]
         for text in texts:
             yield self._line(Row(0, NOTE + text, None, self._layout.width), "")
@@ -79,6 +88,8 @@ class RunText:
         for time_ns, moment in sorted(moments.items()):
             at_ns = start_ns + time_ns - origin_ns
             utc = self._utc_text(time_ns) if log.utc else ""
+            if log.per_phase and moment.begins:
+                self._forget()
             yield from self._moment(at_ns, utc, moment, gaps.get(time_ns, ()))
 
     def _moment(self, at_ns: int, utc: str, moment: _Moment, gaps: Sequence[str]) -> Iterator[str]:
@@ -143,6 +154,13 @@ def _moments(log: Log, manual: set[str]) -> dict[int, _Moment]:
         found.setdefault(stretch.start_ns, _Moment()).begins.append(stretch)
         found.setdefault(stretch.end_ns, _Moment()).ends.append(stretch)
     return found
+
+
+def _per_phase(logs: Sequence[Log]) -> set[str]:
+    """Channels whose energies are of whole phases; the total where it has such a part."""
+    channels = [c for log in logs if log.per_phase for c in log.channels if c.is_energy]
+    names = {channel.name for channel in channels}
+    return names | {"total"} if any(channel.in_total for channel in channels) else names
 
 
 def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:

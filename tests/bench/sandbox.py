@@ -38,9 +38,9 @@ class UnavailableError(RuntimeError):
 class Bench:
     """A private mount namespace with the topology's powercap tree, and optionally a fake NVML.
 
-    Curves and faults run on `t0_ns` (CLOCK_MONOTONIC, ns), taken on entry and handed to every
-    program as BENCH_T0_NS. On exit all programs still in the namespace are killed, and nothing
-    is left over.
+    Curves and faults run on `t0_ns` (CLOCK_MONOTONIC, ns), taken when the server is up and handed
+    to every program as BENCH_T0_NS. On exit all programs still in the namespace are killed, and
+    nothing is left over.
     """
 
     def __init__(self, topology: Topology | Iterable[Zone] = (), nvml: Nvml | None = None) -> None:
@@ -53,11 +53,14 @@ class Bench:
         self._curves = _curves(self.topology, nvml)
 
     def __enter__(self) -> Self:
+        if self.nvml:
+            fakenvml.library_directory()
         self.workspace = Path(tempfile.mkdtemp(prefix="bench-"))
         self.workspace.chmod(0o755)
-        self.t0_ns = time.monotonic_ns()
         self._server = _start_server()
         try:
+            self._await("awake")
+            self.t0_ns = time.monotonic_ns()
             self._hand_over(Order(self.topology, str(self.workspace), self.t0_ns))
             if self.nvml:
                 self._write_nvml(self.nvml)
@@ -163,12 +166,15 @@ class Bench:
         return [p for p in pids if own and p != self._server.pid and _namespace(p) == own]
 
     def _hand_over(self, order: Order) -> None:
-        orders, answers = _pipes(self._server)
+        orders, _ = _pipes(self._server)
         with suppress(BrokenPipeError):
             orders.write(pickle.dumps(order))
             orders.flush()
-        answer = answers.readline().decode().strip()
-        if answer != "ready":
+        self._await("ready")
+
+    def _await(self, word: str) -> None:
+        answer = _pipes(self._server)[1].readline().decode().strip()
+        if answer != word:
             raise UnavailableError(f"the bench did not start: {answer or 'its server died'}")
 
     def _write_nvml(self, nvml: Nvml) -> None:
@@ -176,7 +182,6 @@ class Bench:
         calls.touch()
         calls.chmod(0o666)
         (self.workspace / "nvml.txt").write_text(nvml.config(self.t0_ns, calls))
-        fakenvml.library_directory()
 
     def _stop(self) -> None:
         for started in self._started:

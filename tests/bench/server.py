@@ -1,6 +1,7 @@
 """The bench's server process: a private mount namespace with the powercap tree in its place.
 
-Reads one pickled Order from stdin, prints "ready" or what failed, serves until stdin ends.
+Prints "awake", reads one pickled Order from stdin, prints "ready" or what failed, and serves
+until stdin ends.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def _show_tree(served: Path, targets: list[str]) -> None:
 
 def main() -> None:
     """Set up, report and serve."""
+    print("awake", flush=True)
     order: Order = pickle.load(sys.stdin.buffer)
     # Started before the namespace is entered: it removes the workspace as everybody else sees it.
     ending = threading.Thread(target=_quit_with_stdin, args=(order.workspace,), daemon=True)

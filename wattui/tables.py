@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.measure import Measurement
 from rich.panel import Panel
@@ -28,6 +29,8 @@ MEANINGS = {
 # Where something is measured, only what is missing beside it is told.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
 MOST_COLUMNS = 1000
+# Of a panel's edge, beside its subtitle.
+FRAME_COLUMNS = 6
 _STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
 
 
@@ -55,10 +58,14 @@ class Fitting:
 def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
     """Print the summary of a finished recording."""
     command = run["command"]
-    subtitle = f"{csv} · {csv.with_suffix('.json')}"
+    files = [csv, csv.with_suffix(".json")]
+    ended = []
     if command.get("exit_statuses"):
         statuses = {status for status in command["exit_statuses"] if status}
-        subtitle += f" · exit {max(statuses) if statuses else 0}"
+        ended = [f"exit {max(statuses) if statuses else 0}"]
+    subtitle = " · ".join([*map(str, files), *ended])
+    if cell_len(subtitle) > console.width - FRAME_COLUMNS:
+        subtitle = " · ".join([*(file.name for file in files), *ended])
     parts = [*summary_parts(run["summary"]), *method_parts(run)]
     _print(console, " ".join(command.get("argv", [])), subtitle, parts)
 

@@ -90,7 +90,8 @@ def test_the_summary_goes_to_stderr_and_stdout_stays_the_commands_own(place: Pla
     told = result.err.decode()
     assert "J per inference" in told
     assert "idle baseline" in told
-    assert "run.csv" in told
+    assert "run.csv · " in told
+    assert "run.json · exit 0" in told
     assert "\x1b" not in told
 
 

@@ -25,6 +25,7 @@ from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import RunFile
 from recorders.source import Channel, Reading
+from recorders.writer import Writer
 
 RATE_HZ = 1000.0
 GROWTH_MB = 1.0
@@ -152,7 +153,8 @@ def main(csv: str, rows: str, phase_rows: str) -> None:
     layout = Layout(counters.channels())
     inbox = FastInbox(clock, int(rows), int(phase_rows))
     pages = CountPages(str(Path(csv).parent))
-    file = RunFile(Path(csv), layout.header)
+    file = Writer(RunFile(Path(csv), layout.header))
+    file.begin({})
     recorder = Recorder(
         [counters], layout, file, pages, cast(Inbox, inbox), clock, RATE_HZ, lambda _: None
     )
@@ -160,6 +162,8 @@ def main(csv: str, rows: str, phase_rows: str) -> None:
     recorder.run(Conductor(recorder, pages).handle)
     us_per_row = (time.process_time() - begun_s) * 1e6 / int(rows)
     recorder.close()
+    file.finish({})
+    file.wait(None)
     json.dump({**inbox.resident_mb, "us_per_row": us_per_row}, sys.stdout)
 
 

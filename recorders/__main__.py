@@ -16,24 +16,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorders import by_hand, wire
+from recorders import by_hand, directory, wire
 from recorders.clock import Clock
 from recorders.conductor import Conductor
 from recorders.contents import missing_note
+from recorders.guard import Guard
 from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
 from recorders.marks import CountPages
 from recorders.probe import Found, Wanted, probe
-from recorders.processes import end_tree
+from recorders.processes import end_recorded
 from recorders.recorder import Recorder
 from recorders.rows import Layout
-from recorders.runfile import RunFile, RunFileExistsError, write_json
+from recorders.runfile import RunFile, RunFileBusyError, RunFileExistsError
 from recorders.summary import summarise
+from recorders.writer import Writer, run_as_others
 
 FORMAT_VERSION = 1
 COMMAND_GRACE_S = 2.0
-# A socket's path has room for 107 bytes.
-LONGEST_PLACE = 60
+# So long the end of a recording waits for a disk that does not answer, and is silent about it.
+DISK_S, DISK_SILENT_S = 30.0, 1.0
 # The sampling thread never waits longer than this for a thread that reads a slow source.
 SWITCH_S = 0.0001
 
@@ -75,6 +77,21 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     outlet = Outlet(1)
     config = wire.decode(_first_line(0))
+    try:
+        marks, lock = directory.make()
+    except OSError as error:
+        text = f"no directory for the marks can be made ({error.strerror}): set TMPDIR to a place"
+        outlet.finish({"t": "error", "code": "no_place", "text": text})
+        return 2
+    try:
+        guard = Guard(marks, 0, (1, 2, lock), config["has_command"])
+        return _prepare(config, marks, outlet, guard)
+    finally:
+        directory.remove(marks)
+
+
+def _prepare(config: dict[str, Any], marks: Path, outlet: Outlet, guard: Guard) -> int:
+    """Open the sources and the file, and record."""
     scheduler = _run_on_time()
     wanted = Wanted(
         root=Path(config.get("root", "/")),
@@ -93,22 +110,25 @@ def main() -> int:
     read = [channel for source in found.sources for channel in source.channels()]
     config["meters"] = by_hand.unread(config["meters"], read)
     layout = Layout([*read, *by_hand.channels(config["meters"])])
-    path = Path(config["csv"]) if config["csv"] else None
     try:
-        file = RunFile(path, layout.header, config["force"]) if path else None
+        file = _open_file(config, layout)
     except RunFileExistsError as error:
         outlet.finish({"t": "error", "code": "exists", "text": str(error)})
+        return 2
+    except RunFileBusyError as error:
+        outlet.finish({"t": "error", "code": "busy", "text": str(error)})
         return 2
     except OSError as error:
         outlet.finish({"t": "error", "code": "unwritable", "text": str(error.strerror)})
         return 2
-    directory = _private_directory()
-    try:
-        return _record(config, found, layout, path, file, directory, outlet, scheduler)
-    finally:
-        for entry in directory.iterdir():
-            entry.unlink(missing_ok=True)
-        directory.rmdir()
+    return _record(config, found, layout, file, marks, outlet, guard, scheduler)
+
+
+def _open_file(config: dict[str, Any], layout: Layout) -> Writer | None:
+    if not config["csv"]:
+        return None
+    path = Path(config["csv"])
+    return Writer(RunFile(path, layout.header, config["force"], directory.places()))
 
 
 _HEADS = {"measured": "", "gpu": "gpu", "dram": "dram"}
@@ -118,15 +138,15 @@ def _record(
     config: dict[str, Any],
     found: Found,
     layout: Layout,
-    path: Path | None,
-    file: RunFile | None,
-    directory: Path,
+    file: Writer | None,
+    marks: Path,
     outlet: Outlet,
+    guard: Guard,
     scheduler: str,
 ) -> int:
     clock = Clock()
-    inbox = Inbox(directory, 0, outlet.send)
-    pages = CountPages(str(directory))
+    inbox = Inbox(marks, 0, outlet.send)
+    pages = CountPages(str(marks))
     recorder = Recorder(
         found.sources,
         layout,
@@ -168,13 +188,19 @@ def _record(
         "scheduler": scheduler,
     }
     run = wire.decode(wire.encode(_finite(run)))
-    _write_json(path, run)
+    if file:
+        try:
+            file.begin(run)
+        except OSError as error:
+            text = f"run.json: {error.strerror}"
+            outlet.finish({"t": "error", "code": "unwritable", "text": text})
+            return 2
     gc.freeze()
     sys.setswitchinterval(SWITCH_S)
     outlet.send(
         {
             "t": "ready",
-            "directory": str(directory),
+            "directory": str(marks),
             "columns": layout.columns,
             "sources": run["sources"],
             "missing": run["missing"],
@@ -184,31 +210,42 @@ def _record(
     recorder.run(conductor.handle)
     conductor.stop({"recorder": "told to end"})
     recorder.close()
+    run_as_others()
     inbox.close()
     stop = conductor.stop_request or {}
-    if conductor.command_pid is not None and "front_end" in stop:
-        end_tree(conductor.command_pid, COMMAND_GRACE_S)
+    if "front_end" in stop and config["has_command"]:
+        end_recorded(marks, conductor.command_pid, COMMAND_GRACE_S)
+    if "recorder" not in stop:
+        guard.dismiss()
     end_ns = clock.monotonic_ns()
     run["clock"] |= {"end_monotonic_ns": end_ns, "end_utc_ns": clock.wall_ns()}
     run["status"] = "finished" if "command" in stop else "broken off"
     run["command"] |= stop.get("command", {})
     run["sampling"] = recorder.sampling()
     run["update_periods_s"] = recorder.update_periods_s()
-    run["lost_rows"] = file.lost_rows if file else 0
     run["summary"] = summarise(recorder.reduction).to_dict()
-    error = _write_json(path, run)
-    outlet.finish({"t": "done", "run": run, "write_error": error})
+    if file is None:
+        outlet.finish({"t": "done", "run": run | {"lost_rows": 0}, "write_error": None})
+        return 0
+    _finish_file(file, run, outlet)
+    directory.remove(marks)
+    # Whoever asked has been told. What a dead disk still owes is written when it comes back.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    file.wait(None)
     return 0
 
 
-def _write_json(path: Path | None, run: dict[str, Any]) -> str | None:
-    if path is None:
-        return None
-    try:
-        write_json(path, run)
-    except OSError as error:
-        return str(error.strerror)
-    return None
+def _finish_file(file: Writer, run: dict[str, Any], outlet: Outlet) -> None:
+    """Write what is left, as long as the disk answers in time, and tell how that went."""
+    file.finish(run)
+    if not file.wait(DISK_SILENT_S):
+        outlet.send({"t": "waiting", "seconds": DISK_S})
+        file.wait(DISK_S)
+    error = file.error if file.ended else "the disk does not answer"
+    while file.news:
+        outlet.send(file.news.popleft())
+    done = {"t": "done", "run": run | file.account(), "write_error": error}
+    outlet.finish(done if file.ended else done | {"left_to": os.getpid()})
 
 
 def _finite(value: Any) -> Any:
@@ -237,16 +274,6 @@ def _run_on_time() -> str:
     except (OSError, AttributeError):
         return "normal"
     return "SCHED_RR"
-
-
-def _private_directory() -> Path:
-    """A new directory for the marks, for this user alone."""
-    places = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")
-    fit = (place for place in places if place and len(place.encode()) <= LONGEST_PLACE)
-    place = next((place for place in fit if os.access(place, os.W_OK)), "/tmp")
-    directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
-    directory.mkdir(mode=0o700)
-    return directory
 
 
 if __name__ == "__main__":

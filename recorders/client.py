@@ -15,17 +15,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from recorders import by_hand, marks, wire
+from recorders import by_hand, directory, marks, wire
+from recorders.guard import FAREWELL
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 START_S = 20.0
 ANSWER_S = 30.0
+# A recorder that ends makes its summary, and waits for a slow disk; then it is left to itself.
+FINISH_S = 90.0
+CLOSE_S = 2.0
 
 
 class RecorderError(Exception):
     """The recorder could not start or has stopped.
 
-    `code` is exists, unwritable, require or died; `detail` the path, the missing sensor or why.
+    `code` is exists, busy, unwritable, no_place, require or died; `detail` the path, the missing
+    sensor or why.
     """
 
     def __init__(self, code: str, text: str, detail: str = "") -> None:
@@ -39,7 +44,8 @@ class Config:
     """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram.
 
     `follow` sends every row with an event to the front end, from the first one on. `meters` names
-    the meters that a person reads, with the request `meter`.
+    the meters that a person reads, with the request `meter`. `has_command` says that this front
+    end starts commands, which are to end when it is gone.
     Raises ValueError for a rate that cannot be recorded, or a meter that cannot be a column.
     """
 
@@ -54,6 +60,7 @@ class Config:
     replay: Path | None = None
     follow: bool = False
     meters: Sequence[str] = ()
+    has_command: bool = False
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -70,7 +77,8 @@ class Client:
     """A recorder process under way.
 
     `ready` is its first message: directory, columns, sources and what is missing. Raises
-    RecorderError with code exists, unwritable, require, or died.
+    RecorderError with code exists, busy, unwritable, no_place, require, or died, and OSError where
+    a relative path has nothing to be relative to.
     """
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
@@ -79,6 +87,9 @@ class Client:
         self._directory: Path | None = None
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()
+        settings = asdict(config)
+        for name in ("csv", "replay"):
+            settings[name] = str(settings[name].absolute()) if settings[name] else None
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "recorders"],
             stdin=subprocess.PIPE,
@@ -90,9 +101,6 @@ class Client:
         assert to is not None
         assert back is not None
         self._to, self._from = to.fileno(), back.fileno()
-        settings = asdict(config)
-        for name in ("csv", "replay"):
-            settings[name] = str(settings[name].absolute()) if settings[name] else None
         self._write({**settings, "require": list(config.require)})
 
     def wait_ready(self) -> wire.Message:
@@ -125,16 +133,20 @@ class Client:
         """End the recording; returns its run.json and any write error."""
         with self._lock:
             self._write({"do": "stop", "command": about})
-            message = self._await({"done"}, ANSWER_S)
+            message = self._await({"done"}, FINISH_S)
         self.close()
         return message
 
     def close(self) -> None:
-        """Let go of the recorder; it finishes its file by itself."""
+        """Let go of the recorder; it finishes its file by itself, however long that takes."""
+        if self.process.stdin and not self.process.stdin.closed:
+            with contextlib.suppress(OSError):
+                os.write(self._to, wire.encode(FAREWELL))
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
-        self.process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(CLOSE_S)
 
     def _write(self, message: wire.Message) -> None:
         data = wire.encode(message)
@@ -170,25 +182,19 @@ class Client:
 
     def _died(self) -> RecorderError:
         status = self.process.wait()
-        self._remove_directory()
+        if self._directory:
+            directory.remove(self._directory)
         errors = self.process.stderr.read() if self.process.stderr else b""
         lines = errors.decode(errors="replace").strip().splitlines()
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         return RecorderError("died", lines[-1] if lines else how)
-
-    def _remove_directory(self) -> None:
-        """A recorder that was killed leaves its marks directory, at which shells would wait."""
-        with contextlib.suppress(OSError):
-            for entry in self._directory.iterdir() if self._directory else ():
-                entry.unlink()
-            if self._directory:
-                self._directory.rmdir()
 
 
 def _refusal(message: wire.Message) -> RecorderError:
     code, text, need = (str(message.get(name, "")) for name in ("code", "text", "need"))
     sentences = {
         "exists": f"{text} exists",
+        "busy": f"{text} is being recorded by another wattui",
         "unwritable": f"the run file cannot be written: {text}",
         "require": f"no {need} energy can be measured: {text}",
     }
@@ -224,6 +230,7 @@ class Recording:
             if error is None:  # else the body's own error is the one to tell
                 raise
         finally:
+            self._client.close()
             marks.detach()
             os.environ.pop(marks.ENVIRONMENT)
             if self._before is not None:

@@ -9,9 +9,12 @@ from recorders import rows
 from recorders.clock import Clock
 from recorders.phases import Phase, where_of
 from recorders.reduction import Reducer, Reduction
-from recorders.runfile import RunFile
 from recorders.undo import Mark, without
 from recorders.wire import Message
+from recorders.writer import Writer
+
+# Another program has changed the run file, or rows of it are lost.
+FILE_NOTE = "file "
 
 
 class Journal:
@@ -21,7 +24,7 @@ class Journal:
     def __init__(
         self,
         layout: rows.Layout,
-        file: RunFile | None,
+        file: Writer | None,
         clock: Clock,
         send: Callable[[Message], None],
         follows: bool = False,
@@ -36,7 +39,6 @@ class Journal:
         self._unsent: dict[int, str] = {}
         self.is_watched = False
         self._reducer = Reducer(layout.columns)
-        self._write_error: OSError | None = None
         self.enter(None)
 
     @property
@@ -62,7 +64,8 @@ class Journal:
             utc = self._utc_text(self._clock.utc_ns(row.time_ns))
             count = "" if row.count is None else row.count
             event = rows.quote(row.event)
-            self._file.write(f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n")
+            line = f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n"
+            self._file.write(line, bool(event))
         if self.is_watched:
             self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
@@ -91,19 +94,20 @@ class Journal:
             }
         )
 
-    def flush(self) -> None:
-        """Hand rows to the system; a disk that fills up, and that has room again, is told once."""
+    def flush(self) -> list[str]:
+        """Hand rows on to the disk, and news of it to the front end; returns what to note."""
         if self._file is None:
-            return
-        try:
-            self._file.flush()
-            if self._write_error:
-                self._write_error = None
-                self._send({"t": "writing", "error": None})
-        except OSError as error:
-            if self._write_error is None:
-                self._send({"t": "writing", "error": error.strerror})
-            self._write_error = error
+            return []
+        self._file.flush()
+        notes = []
+        while self._file.news:
+            message = self._file.news.popleft()
+            self._send(message)
+            if message["t"] == "file":
+                notes.append(f"{FILE_NOTE}{message['text']}")
+        if refused := self._file.refused_rows():
+            notes.append(f"{FILE_NOTE}{refused} rows are lost: the disk did not answer in time")
+        return notes
 
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
@@ -120,7 +124,7 @@ class Journal:
     def undo(self, mark: Mark) -> None:
         """Take a mark back; see `recorders.undo`.
 
-        Raises OSError or ValueError where the file cannot be rewritten; nothing is changed then.
+        Raises ValueError where there is too much to rewrite; nothing is changed then.
         """
         first_byte, first_event = mark.position
         if self._file:
@@ -131,9 +135,3 @@ class Journal:
             phase, label, repeat = self._phase
             where = {"phase": phase, "label": label, "repeat": repeat}
             self._send({"t": "undone", "first_event": first_event, "event": mark.note, **where})
-
-    def close(self) -> None:
-        """Write what can be written, and close the file."""
-        self.flush()
-        if self._file:
-            self._file.close()

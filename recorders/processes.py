@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recorders.marks import ENVIRONMENT
+
+if TYPE_CHECKING:
+    import psutil
+
+# A command that is being started is not to be seen yet.
+APPEARS_S = 0.5
+# What cannot be killed, such as a process that waits for a dead disk, is left behind.
+KILL_S = 3.0
 
 
 def end_tree(pid: int, grace_s: float) -> None:
     """Ask a process and its descendants to end, and kill them after the time (0: at once)."""
     import psutil
 
-    try:
-        process = psutil.Process(pid)
-        processes = [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return
+    processes = _tree(pid)
     ways = (psutil.Process.terminate, psutil.Process.kill) if grace_s else (psutil.Process.kill,)
     for way in ways:
         for process in processes:
@@ -21,3 +31,60 @@ def end_tree(pid: int, grace_s: float) -> None:
                 way(process)
         if grace_s:
             _, processes = psutil.wait_procs(processes, timeout=grace_s)
+
+
+def end_recorded(directory: Path, pid: int | None, grace_s: float) -> None:
+    """End every process of a recording's command: ask, and kill after the time.
+
+    Known are those below `pid`, and those that carry the directory of the marks in their
+    environment: a command whose start was not told, and children of a parent that has ended.
+    """
+    import psutil
+
+    begun_s = time.monotonic()
+    known = _tree(pid) if pid else []
+    asked: set[psutil.Process] = set()
+    while (passed_s := time.monotonic() - begun_s) < grace_s + KILL_S:
+        found = {p for p in (*known, *_carrying(directory)) if _is_there(p)}
+        if not found and passed_s > APPEARS_S:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                if passed_s > grace_s:
+                    process.kill()
+                elif process not in asked:
+                    process.terminate()
+        asked |= found
+        time.sleep(0.02)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _carrying(directory: Path) -> list[psutil.Process]:
+    """Processes that were started with this directory of marks."""
+    import psutil
+
+    entry = b"\0" + f"{ENVIRONMENT}={directory}".encode() + b"\0"
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        if name.isdigit():
+            with contextlib.suppress(OSError, psutil.Error):
+                if entry in b"\0" + Path("/proc", name, "environ").read_bytes():
+                    found.append(psutil.Process(int(name)))
+    return found
+
+
+def _is_there(process: psutil.Process) -> bool:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

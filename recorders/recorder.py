@@ -17,13 +17,13 @@ from recorders.marks import CountPages
 from recorders.meter import Feed
 from recorders.phases import Edge, Phase
 from recorders.reduction import Reduction
-from recorders.runfile import RunFile
 from recorders.source import Reading, Source, WatchesCommand
 from recorders.summary import UPDATE_NOTE
 from recorders.ticker import Ticker
 from recorders.undo import Mark
 from recorders.wire import Message
 from recorders.worker import Result
+from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
 APART_NS = 2_000_000
@@ -46,7 +46,7 @@ class Recorder:
         self,
         sources: Sequence[Source],
         layout: rows.Layout,
-        file: RunFile | None,
+        file: Writer | None,
         pages: CountPages,
         inbox: Inbox,
         clock: Clock,
@@ -98,12 +98,12 @@ class Recorder:
         self._stopping = True
 
     def close(self) -> None:
-        """Write what is there and close file and sources."""
+        """Hand on the last rows and close the sources."""
         self._finish_pending()
         self._write_happened(self._clock.monotonic_ns())
         for feed in self._feeds:
             feed.close()
-        self._journal.close()
+        self._journal.flush()
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
@@ -139,10 +139,11 @@ class Recorder:
             self._collect()
 
     def _save(self, now_ns: int) -> None:
-        """Hand rows to the system twice a second, however slow the ticks."""
+        """Hand rows to the writer twice a second, however slow the ticks."""
         if self._pending and now_ns - self._pending.time_ns > FLUSH_NS:
             self._collect()
-        self._journal.flush()
+        for note in self._journal.flush():
+            self.note(note)
         self._flush_due_ns = now_ns + FLUSH_NS
 
     def edge(
@@ -290,7 +291,7 @@ class Recorder:
         self._journal.rename_running_since(position)
 
     def undo(self, mark: Mark) -> None:
-        """Take a mark back, as if it had not been; raises OSError or ValueError where not."""
+        """Take a mark back, as if it had not been; raises ValueError where not."""
         self._journal.undo(mark)
 
     def watch(self, pid: int | None) -> None:

@@ -3,122 +3,336 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from recorders.phases import LOADING, RUNNING
 
-PENDING_LIMIT_BYTES = 64 * 2**20
-# More than this is not rewritten: sampling would stand still for too long.
-REWRITE_LIMIT_BYTES = 32 * 2**20
+# Rows are renamed and copied in pieces: a longer one would keep the sampling thread waiting.
+PIECE_BYTES = 2**15
+TAIL_BYTES = 64
+MOST_NAMES = 99
+
+Identity = tuple[int, ...]
 
 
 class RunFileExistsError(Exception):
     """The file is there already and was not to be replaced."""
 
 
+class RunFileBusyError(Exception):
+    """Another recorder is writing this file."""
+
+
 class RunFile:
     """An open run.csv. Whole lines are kept until they are on disk; `flush` may be called again
-    after an OSError (a full disk), and goes on where it stopped."""
+    after an OSError (a full disk), and goes on where it stopped.
 
-    def __init__(self, path: Path, header: str, force: bool = False) -> None:
-        """Create the file. Raises RunFileExistsError, or OSError where it cannot be written."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
+    Where another program deletes, replaces or truncates the file, `look_after` goes on in a file
+    of its own beside it, or in one of the `refuges`; `path` is where the rows are.
+    Positions are bytes as they were handed in, whatever has become of those before them.
+    """
+
+    def __init__(
+        self, path: Path, header: str, force: bool = False, refuges: Sequence[Path] = ()
+    ) -> None:
+        """Create the file. Raises RunFileExistsError, RunFileBusyError, or OSError where it
+        cannot be written."""
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
             raise RunFileExistsError(str(clash))
         was_there = os.path.lexists(path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if force else os.O_EXCL)
         try:
             self._descriptor = os.open(path, flags, 0o644)
         except FileExistsError:
             raise RunFileExistsError(str(path)) from None
         self.path = path
-        self._written = 0
+        self._refuges = refuges
+        self._header = encoded(header)
         self._pending = bytearray()
+        # How the file begins and ends, and where the last rows were joined to those before.
+        self._head = self._tail = b""
+        self._seam = (0, b"")
+        self._written = self._lines = self._taken = 0
+        # Stretches that have become shorter: their first position, that of their end, bytes less.
+        self._shortened: list[tuple[int, int, int]] = []
+        self._json: tuple[Path, Identity] | None = None
+        self._is_stranded = False
         self.lost_rows = 0
-        self.write(header)
+        self.saved = 0
+        self.write(self._header)
         try:
+            self._is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+            if self._is_regular:
+                self._lock(path)
+                os.ftruncate(self._descriptor, 0)
             self.flush()
-        except OSError:
+        except (OSError, RunFileBusyError):
             os.close(self._descriptor)
             if not was_there:
                 path.unlink(missing_ok=True)
             raise
 
-    def write(self, line: str) -> None:
-        """Add one whole line."""
-        if len(self._pending) > PENDING_LIMIT_BYTES:
-            self.lost_rows += 1
-            return
-        self._pending += line.encode(errors="backslashreplace")
+    def _lock(self, path: Path) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFileBusyError(str(path)) from None
+        except OSError:  # a file system without locks
+            pass
+
+    def write(self, lines: bytes) -> None:
+        """Add whole lines."""
+        self._pending += lines
+        self._taken += len(lines)
 
     @property
     def position(self) -> int:
-        """Byte offset at which the next line begins."""
-        return self._written + len(self._pending)
+        """Where the next line begins."""
+        return self._taken
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that are not on the disk yet."""
+        return len(self._pending)
 
     def flush(self) -> None:
         """Hand all lines to the system. Raises OSError; what was not written is kept."""
+        before, at = self._tail, self._written - len(self._tail)
         while self._pending:
             done = os.pwrite(self._descriptor, self._pending, self._written)
             self._written += done
+            data = bytes(self._pending[:done])
             del self._pending[:done]
+            self._lines += data.count(b"\n")
+            self._seam = at, before + data[:TAIL_BYTES]
+            self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+            if len(self._head) < PIECE_BYTES:
+                self._head = (self._head + data)[:PIECE_BYTES]
+            self.saved = self._taken - len(self._pending)
 
     def rename_running_since(self, position: int) -> None:
         """Call the rows from `position` on `loading`: the command has begun to mark for itself.
 
         Both words have seven letters, so the rows are renamed where they stand.
+        Raises OSError; it may be called again.
         """
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk has room for what is there already
             self.flush()
-        on_disk = os.pread(self._descriptor, max(0, self._written - position), position)
-        os.pwrite(self._descriptor, _renamed(on_disk), position)
+        at = self._place(position)
+        while at < self._written:
+            data = self._whole_lines(at, self._written)
+            os.pwrite(self._descriptor, _renamed(data), at)
+            at += len(data)
+        self._learn_ends()
         self._pending = bytearray(_renamed(bytes(self._pending)))
 
     def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
         """Replace the lines from `position` on by what `change` makes of them.
 
-        Raises OSError where they cannot be written, ValueError where they are too many or
-        `change` does; the file is then as it was.
+        Raises OSError where they cannot be written, ValueError where `change` does; the file is
+        then as it was.
         """
-        if self.position - position > REWRITE_LIMIT_BYTES:
-            raise ValueError("too much has been recorded since")
-        if position >= self._written:
-            start = position - self._written
-            self._pending[start:] = change(bytes(self._pending[start:]))
-            return
-        self.flush()
-        old = os.pread(self._descriptor, self._written - position, position)
-        new = change(old)
-        try:
-            self._overwrite(position, new)
-        except OSError:
-            with contextlib.suppress(OSError):  # its place on the disk is still there
-                self._overwrite(position, old)
-            raise
-        self._written = position + len(new)
+        at = self._place(position)
+        if at >= self._written:
+            start = at - self._written
+            old, new = bytes(self._pending[start:]), change(bytes(self._pending[start:]))
+            self._pending[start:] = new
+        else:
+            self.flush()
+            old = os.pread(self._descriptor, self._written - at, at)
+            new = change(old)
+            try:
+                self._overwrite(at, new)
+            except OSError:
+                with contextlib.suppress(OSError):  # its place on the disk is still there
+                    self._overwrite(at, old)
+                raise
+            self._written = at + len(new)
+            self._lines += new.count(b"\n") - old.count(b"\n")
+            self._learn_ends()
+        self._shortened.append((position, self._taken, len(old) - len(new)))
 
-    def _overwrite(self, position: int, data: bytes) -> None:
-        """Let the file end with `data` at `position`."""
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self._descriptor, data[done:], position + done)
-        os.ftruncate(self._descriptor, position + len(data))
+    def look_after(self) -> str | None:
+        """What another program has done to the file since the last call, and where the rows are
+        now; None where nothing. Raises OSError."""
+        if not self._is_regular or self._is_stranded or (harm := self._harm()) is None:
+            return None
+        what, is_elsewhere = harm
+        name = self.path.name
+        if is_elsewhere and (new_path := self._name_elsewhere()):
+            self.path = new_path
+            return f"{name} was moved by another program: the recording is in {new_path}"
+        return f"{name} was {what} by another program: {self._take_refuge()}"
+
+    def write_json(self, content: dict[str, Any]) -> str | None:
+        """Write run.json whole or not at all; a file of someone else's in its place is left alone.
+
+        Returns where it is instead, or None. Raises OSError.
+        """
+        path, remark = json_path(self.path), None
+        if self._json is not None:
+            before, identity = self._json
+            if before != path and _identity(before) == identity:
+                before.unlink()
+            if os.path.lexists(path) and (before != path or _identity(path) != identity):
+                taken, path = path, next(_free_names(path.with_suffix(""), ".json"))
+                remark = f"{taken.name} was replaced by another program: ours is {path}"
+        write_json_at(path, content)
+        self._json = path, _identity(path) or ()
+        return remark
 
     def close(self) -> None:
         """Write what can be written and end the file at a whole row; counts rows that were lost."""
         try:
+            if self._is_stranded:
+                with contextlib.suppress(OSError):
+                    self._take_refuge()
             self.flush()
         except OSError:
-            written = os.pread(self._descriptor, 2**16, max(0, self._written - 2**16))
-            cut = len(written) - (written.rfind(b"\n") + 1)
+            with contextlib.suppress(OSError):
+                written = os.pread(self._descriptor, 2**16, max(0, self._written - 2**16))
+                cut = len(written) - (written.rfind(b"\n") + 1)
+                # Of a disk that can only be read now, the last row stays broken off.
+                os.ftruncate(self._descriptor, self._written - cut)
             self.lost_rows += self._pending.count(b"\n")
-            os.ftruncate(self._descriptor, self._written - cut)
+            self._pending.clear()
         finally:
+            if self._is_stranded:
+                self.lost_rows += self._lines - 1
             os.close(self._descriptor)
+
+    # ------------------------------------------------------------ places in the file
+
+    def _place(self, position: int) -> int:
+        """The byte of the file (and what is to be appended) at which a position is now."""
+        at = position
+        for start, end, less in self._shortened:
+            at -= less if position >= end else max(0, min(position - start, less))
+        return at
+
+    def _whole_lines(self, at: int, end: int) -> bytes:
+        """A piece of the file from the beginning of a line to the end of one."""
+        size = PIECE_BYTES
+        while True:
+            data = os.pread(self._descriptor, min(size, end - at), at)
+            if at + len(data) >= end or not data:
+                return data
+            if cut := data.rfind(b"\n") + 1:
+                return data[:cut]
+            size *= 2
+
+    def _overwrite(self, at: int, data: bytes) -> None:
+        """Let the file end with `data` at `at`."""
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._descriptor, data[done:], at + done)
+        os.ftruncate(self._descriptor, at + len(data))
+
+    def _learn_ends(self) -> None:
+        """Remember how the file begins and ends, after rows were changed."""
+        self._head = os.pread(self._descriptor, min(PIECE_BYTES, self._written), 0)
+        start = max(0, self._written - TAIL_BYTES)
+        self._tail = os.pread(self._descriptor, self._written - start, start)
+        self._seam = start, self._tail
+
+    # ------------------------------------------------------------ other programs
+
+    def _harm(self) -> tuple[str, bool] | None:
+        """What another program has done to the file, and whether its name is not the file's."""
+        here, there = _identity(self._descriptor), _identity(self.path)
+        if here is None or there is None:
+            return "deleted", True
+        if there[:2] != here[:2]:
+            return "replaced", True
+        size = os.fstat(self._descriptor).st_size
+        if size < self._written:
+            return "truncated", False
+        at, seam = self._seam
+        if size > self._written or os.pread(self._descriptor, len(seam), at) != seam:
+            return "written to", False
+        return None
+
+    def _name_elsewhere(self) -> Path | None:
+        """Where the file is now, if it was only moved."""
+        here = _identity(self._descriptor)
+        with contextlib.suppress(OSError):
+            name = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
+            if here is not None and _identity(name) == here:
+                return name
+        return None
+
+    def _take_refuge(self) -> str:
+        """Go on in a new file, with what is left of this one; says where, and what is lost."""
+        kept = self._kept_bytes()
+        for folder in (self.path.parent, *self._refuges):
+            for path in _free_names(folder / self.path.stem, ".csv"):
+                try:
+                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+                except FileExistsError:
+                    continue
+                except OSError:
+                    break
+                try:
+                    kept_lines = self._copy(descriptor, kept)
+                except OSError:
+                    os.close(descriptor)
+                    path.unlink(missing_ok=True)
+                    break
+                return self._settle(path, descriptor, kept_lines)
+        self._is_stranded = True
+        return "it cannot be written anywhere else"
+
+    def _kept_bytes(self) -> int:
+        """Bytes at the file's beginning that are whole lines of this recording."""
+        size = min(os.fstat(self._descriptor).st_size, self._written)
+        head = os.pread(self._descriptor, min(size, len(self._head)), 0)
+        if head != self._head[: len(head)]:
+            return 0
+        while size:
+            start = max(0, size - PIECE_BYTES)
+            data = os.pread(self._descriptor, size - start, start)
+            if cut := data.rfind(b"\n") + 1:
+                return start + cut
+            size = start
+        return 0
+
+    def _copy(self, descriptor: int, size: int) -> int:
+        """Copy the file's first bytes, or the header alone; returns the number of lines."""
+        at, lines = 0, 0
+        while at < size:
+            data = os.pread(self._descriptor, min(PIECE_BYTES, size - at), at)
+            os.pwrite(descriptor, data, at)
+            at, lines = at + len(data), lines + data.count(b"\n")
+        if not size:
+            os.pwrite(descriptor, self._header, 0)
+            lines = 1
+        return lines
+
+    def _settle(self, path: Path, descriptor: int, kept_lines: int) -> str:
+        """Go on in a file that has so many lines of this recording."""
+        os.close(self._descriptor)
+        self._descriptor, self._is_stranded = descriptor, False
+        size = os.fstat(descriptor).st_size
+        end = self._taken - len(self._pending)
+        self._shortened.append((end - (self._written - size), end, self._written - size))
+        lost, self._written, self._lines = self._lines - kept_lines, size, kept_lines
+        self._learn_ends()
+        self.path = path
+        self.lost_rows += max(0, lost)
+        return f"the recording is in {path}" + (f", {lost} rows are lost" if lost > 0 else "")
+
+
+def encoded(text: str) -> bytes:
+    """Text as it stands in a run file, whatever a program has put into a label."""
+    return text.encode(errors="backslashreplace")
 
 
 def json_path(csv_path: Path) -> Path:
@@ -127,14 +341,39 @@ def json_path(csv_path: Path) -> Path:
 
 
 def write_json(csv_path: Path, content: dict[str, Any]) -> None:
-    """Write run.json whole or not at all. Raises OSError."""
-    path = json_path(csv_path)
+    """Write run.json beside run.csv, whole or not at all. Raises OSError."""
+    write_json_at(json_path(csv_path), content)
+
+
+def write_json_at(path: Path, content: dict[str, Any]) -> None:
+    """Write a file of JSON whole or not at all. Raises OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(json.dumps(content, indent=1) + "\n")
         draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _identity(file: Path | int) -> Identity | None:
+    """Which file this is (device, number), and when it was last written."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _free_names(stem: Path, suffix: str) -> Iterator[Path]:
+    """Names like run.recovered.csv that nobody has taken, nor run.recovered.json."""
+    for number in count(1):
+        more = f"-{number}" if number > 1 else ""
+        path = stem.with_name(f"{stem.name}.recovered{more}{suffix}")
+        if not (os.path.lexists(path) or os.path.lexists(path.with_suffix(".json"))):
+            yield path
+        if number == MOST_NAMES:
+            return
 
 
 _RUNNING_CELL = re.compile(rf"^([^,\n]*,[^,\n]*,){RUNNING},".encode(), re.MULTILINE)

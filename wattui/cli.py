@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from wattui import __version__
 from wattui.errors import UsageError, WattuiError
+from wattui.run_names import working_directory
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
@@ -61,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # whoever read our output has left
     except Exception as error:  # a person gets one line, never a traceback
+        if isinstance(error, OSError) and working_directory() is None:
+            _say("wattui: the working directory is gone: fix: cd to a directory that exists")
+            return UsageError.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
         _say(

@@ -19,8 +19,8 @@ from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
 from wattui.matching import Matcher, compile_pattern
-from wattui.progress import Progress
-from wattui.run_names import suggested
+from wattui.progress import Progress, shortfalls
+from wattui.run_names import suggested, working_directory
 from wattui.signals import Signals, taken
 from wattui.stages import Rest, stages
 
@@ -100,8 +100,9 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
             all_gpus=settings.all_gpus,
             require=options.require,
             simulate=options.simulate,
+            has_command=True,
             version=__version__,
-            about={"argv": argv, "cwd": os.getcwd()},
+            about={"argv": argv, "cwd": working_directory()},
         ),
         quiet=options.quiet,
     )
@@ -118,7 +119,6 @@ class Headless:
         self._ended_by: int | None = None
         self._statuses: list[int] = []
         self._progress = Progress(job.quiet)
-        self._write_error: str | None = None
         self._recorder_lost: str | None = None
 
     def run(self) -> int:
@@ -142,6 +142,8 @@ class Headless:
         except RecorderError as error:
             self._progress.lost(str(error), job.csv)
             return self._status or INCOMPLETE
+        finally:
+            self._client.close()
         return self._report(done)
 
     def _record(self) -> None:
@@ -228,17 +230,19 @@ class Headless:
     def _on_message(self, message: Message) -> None:
         if message["t"] == "row":
             self._progress.row(readings(self._columns, message))
-        elif message["t"] == "writing":
-            self._write_error = message["error"]
+        elif message["t"] == "waiting":
+            seconds = message["seconds"]
+            self._progress.say(
+                f"wattui: the disk under {self._job.csv} does not answer: waiting up to "
+                f"{seconds:g} s for it"
+            )
 
     def _report(self, done: Message) -> int:
-        run = done["run"]
-        complete = not run["lost_rows"] and done["write_error"] is None
-        self._progress.summary(run, self._job.csv)
-        if not complete:
-            reason = self._write_error or done["write_error"]
-            self._progress.incomplete(self._job.csv, run["lost_rows"], reason)
-        return self._status or (0 if complete else INCOMPLETE)
+        self._progress.summary(done["run"], self._job.csv)
+        missing = shortfalls(done, self._job.csv)
+        for line in missing:
+            self._progress.say(f"wattui: {line}")
+        return self._status or (INCOMPLETE if missing else 0)
 
 
 def _ready(client: Client, job: Job) -> Message:
@@ -247,6 +251,10 @@ def _ready(client: Client, job: Job) -> Message:
     except RecorderError as error:
         if error.code == "exists":
             raise UsageError(f"{error}: give another --csv, or --force") from None
+        if error.code == "busy":
+            raise UsageError(f"{error}: give another --csv") from None
+        if error.code == "no_place":
+            raise UsageError(f"{error}") from None
         if error.code == "unwritable":
             raise UsageError(f"{job.csv}: {error}: give another --csv") from None
         if error.code == "require":

@@ -13,7 +13,14 @@ from typing import Any
 
 from recorders.by_hand import check_names
 from recorders.phases import RUNNING
-from recorders.runfile import RunFile, RunFileExistsError, json_path, write_json
+from recorders.runfile import (
+    RunFile,
+    RunFileBusyError,
+    RunFileExistsError,
+    encoded,
+    json_path,
+    write_json,
+)
 from recorders.summary import summarise
 from wattui import __version__
 from wattui.analysis.importers import abr, aipowermeter, registry
@@ -280,7 +287,7 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
         file = RunFile(job.csv, text.header, force)
         try:
             for number, line in enumerate(text.lines(), 1):
-                file.write(line)
+                file.write(encoded(line))
                 if number % FLUSH_LINES == 0:
                     file.flush()
             file.flush()
@@ -290,6 +297,8 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
         write_json(job.csv, _run(recording, text, reader, about, summary))
     except RunFileExistsError as error:
         raise UsageError(f"{error} exists: give another --out, or --force") from None
+    except RunFileBusyError as error:
+        raise UsageError(f"{error} is being recorded by wattui: give another --out") from None
     except OSError as error:
         raise UsageError(
             f"{job.csv} cannot be written ({error.strerror}): give another --out"

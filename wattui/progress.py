@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,26 @@ def waiting(text: str) -> Iterator[None]:
 
     with Console(stderr=True).status(text):
         yield
+
+
+def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
+    """What a recording's files lack, a line each, from the recorder's last message."""
+    run, error, found = done["run"], done["write_error"], []
+    if "left_to" in done:
+        return [
+            f"{csv} is incomplete: {error}: the recorder (process {done['left_to']}) writes the "
+            "rest when it does: wait for its end, or repeat"
+        ]
+    found += run.get("file", {}).get("remarks", [])
+    if run["lost_rows"]:
+        reason = error or "see above" if found else error or "the disk was too slow"
+        found.append(
+            f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): "
+            "make room, repeat"
+        )
+    elif error:
+        found.append(f"{csv} is incomplete: run.json could not be written ({error}): make room")
+    return found
 
 
 class Progress:
@@ -86,11 +106,6 @@ class Progress:
         if not self._quiet:
             with contextlib.suppress(OSError):
                 self._print_run(self._console, run, csv)
-
-    def incomplete(self, csv: Path, lost_rows: int, reason: str | None) -> None:
-        """Say that rows or run.json could not be written."""
-        what = f"{lost_rows} rows are missing" if lost_rows else "run.json could not be written"
-        self.say(f"wattui: {csv} is incomplete: {what} ({reason or 'unknown'}): make room, repeat")
 
     def lost(self, reason: str, csv: Path) -> None:
         """Say that the recorder ended early."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -11,11 +12,21 @@ def suggested(stem: str = "wattui") -> Path:
     return Path(time.strftime(f"{stem}-%Y%m%d-%H%M%S.csv"))
 
 
+def working_directory() -> str | None:
+    """The current directory; None where it was deleted, or cannot be looked up."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def refusal(text: str) -> str | None:
     """Why a run file of this name cannot be written; None where it can, or nothing is named."""
     path = Path(text.strip())
     if not text.strip():
         return None
+    if not path.is_absolute() and working_directory() is None:
+        return "the working directory is gone: give an absolute path"
     if path.suffix == ".json":
         return "its summary would have the same name: end it in .csv"
     for name in (path, path.with_suffix(".json")):

@@ -20,6 +20,7 @@ from recorders.rows import Layout
 from recorders.runfile import RunFile
 from recorders.source import Channel, Reading, SourceError
 from recorders.wire import Message
+from recorders.writer import Writer
 
 Value = float | SourceError
 Script = Callable[[float], Value]
@@ -145,6 +146,18 @@ class ScheduledInbox(Inbox):
         pass
 
 
+class InlineWriter(Writer):
+    """Writes in the loop itself, so that a manual clock decides when."""
+
+    def flush(self) -> None:
+        super().flush()
+        self.round()
+
+    def finish(self, run: dict[str, object]) -> None:
+        super().finish(run)
+        self.round()
+
+
 class Rig:
     """A recorder with its conductor, driven by a manual clock, writing a real file."""
 
@@ -164,7 +177,7 @@ class Rig:
         self.sent: list[Message] = []
         self.inbox = ScheduledInbox(clock)
         self.pages = CountPages(str(directory))
-        self.file = RunFile(self.path, self.layout.header)
+        self.file = InlineWriter(RunFile(self.path, self.layout.header))
         self.recorder = Recorder(
             sources,
             self.layout,
@@ -188,6 +201,7 @@ class Rig:
         self.at(until_s, do="stop", command={})
         self.recorder.run(self.conductor.handle)
         self.recorder.close()
+        self.file.finish({})
         return read_rows(self.path)
 
 

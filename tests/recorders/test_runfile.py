@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,7 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.rows import quote
-from recorders.runfile import RunFile, RunFileExistsError, json_path, write_json
+from recorders.runfile import (
+    RunFile,
+    RunFileBusyError,
+    RunFileExistsError,
+    json_path,
+    write_json,
+)
 
 HEADER = "time_s,time_utc,phase,package0_J\n"
 SMALL_BYTES = 64 * 1024
@@ -40,7 +47,7 @@ def row(number: int, phase: str = "running") -> str:
 def test_lines_are_in_the_file_once_flushed(tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     file = RunFile(path, HEADER)
-    file.write(row(1))
+    file.write(row(1).encode())
     file.flush()
     assert path.read_text() == HEADER + row(1)
     file.close()
@@ -49,7 +56,7 @@ def test_lines_are_in_the_file_once_flushed(tmp_path: Path) -> None:
 def test_closing_writes_what_is_left(tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     file = RunFile(path, HEADER)
-    file.write(row(1))
+    file.write(row(1).encode())
     file.close()
     assert path.read_text() == HEADER + row(1)
     assert file.lost_rows == 0
@@ -91,9 +98,9 @@ def test_a_file_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
 
 def test_the_position_is_where_the_next_line_begins(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "run.csv", HEADER)
-    file.write(row(1))
+    file.write(row(1).encode())
     file.flush()
-    file.write("label µ\n")
+    file.write("label µ\n".encode())
     position = file.position
     file.close()
     assert position == (tmp_path / "run.csv").stat().st_size
@@ -102,14 +109,14 @@ def test_the_position_is_where_the_next_line_begins(tmp_path: Path) -> None:
 def test_running_rows_become_loading_from_the_position_on(tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     file = RunFile(path, HEADER)
-    file.write(row(1))
+    file.write(row(1).encode())
     position = file.position
-    file.write(row(2))
+    file.write(row(2).encode())
     file.flush()
-    file.write(row(3))
-    file.write(row(4, "idle"))
+    file.write(row(3).encode())
+    file.write(row(4, "idle").encode())
     file.rename_running_since(position)
-    file.write(row(5))
+    file.write(row(5).encode())
     file.close()
     phases = [found["phase"] for found in read_rows(path)]
     assert phases == ["running", "loading", "loading", "idle", "running"]
@@ -131,7 +138,7 @@ def test_renaming_changes_nothing_but_the_phase(
         position = file.position
         for place, (phase, rest) in enumerate(lines):
             position = file.position if place == since else position
-            file.write(f"1.0,date,{phase},{rest}")
+            file.write(f"1.0,date,{phase},{rest}".encode())
             if place == flushed:
                 file.flush()
         file.rename_running_since(position)
@@ -155,11 +162,11 @@ def test_rewritten_lines_stand_where_the_old_ones_stood(
         position = file.position
         for place, line in enumerate(lines):
             position = file.position if place == since else position
-            file.write(f"{line}\n")
+            file.write(f"{line}\n".encode())
             if place == flushed:
                 file.flush()
         file.rewrite_since(position, lambda old: old.upper()[: len(old) // 2] + new.encode())
-        file.write("last\n")
+        file.write(b"last\n")
         file.close()
         first = since if since < len(lines) else 0
         kept, old = ("".join(f"{line}\n" for line in p) for p in (lines[:first], lines[first:]))
@@ -169,7 +176,7 @@ def test_rewritten_lines_stand_where_the_old_ones_stood(
 def test_what_cannot_be_changed_stays_as_it_was(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "run.csv", HEADER)
     position = file.position
-    file.write(row(1))
+    file.write(row(1).encode())
 
     def refuse(lines: bytes) -> bytes:
         raise ValueError(f"not these {len(lines)} bytes")
@@ -182,25 +189,12 @@ def test_what_cannot_be_changed_stays_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "run.csv").read_text() == HEADER + row(1)
 
 
-def test_more_than_can_be_rewritten_in_time_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("recorders.runfile.REWRITE_LIMIT_BYTES", 100)
-    file = RunFile(tmp_path / "run.csv", HEADER)
-    position = file.position
-    for number in range(10):
-        file.write(row(number))
-    with pytest.raises(ValueError, match="too much"):
-        file.rewrite_since(position, bytes.upper)
-    file.close()
-
-
 def test_on_a_full_disk_a_rewrite_leaves_every_row(small_disk: Path) -> None:
     path = small_disk / "run.csv"
     file = RunFile(path, HEADER)
     position = file.position
     for number in range(20):
-        file.write(row(number))
+        file.write(row(number).encode())
     file.flush()
     before = path.read_bytes()
     ballast = small_disk / "ballast"
@@ -209,7 +203,7 @@ def test_on_a_full_disk_a_rewrite_leaves_every_row(small_disk: Path) -> None:
         file.rewrite_since(position, lambda old: old.upper() + b"y" * 8 * 4096)
     assert path.read_bytes() == before
     ballast.unlink()
-    file.write(row(20))
+    file.write(row(20).encode())
     file.close()
     assert path.read_bytes() == before + row(20).encode()
 
@@ -221,7 +215,7 @@ def test_a_full_disk_raises_keeps_the_lines_and_goes_on_when_there_is_room(
     file = RunFile(small_disk / "run.csv", HEADER)
     ballast.write_bytes(b"x" * (SMALL_BYTES - 8192))
     for number in range(400):
-        file.write(row(number))
+        file.write(row(number).encode())
     with pytest.raises(OSError, match="No space"):
         file.flush()
     ballast.unlink()
@@ -237,7 +231,7 @@ def test_on_a_disk_that_stays_full_the_file_ends_at_a_whole_row(small_disk: Path
     file = RunFile(path, HEADER)
     written = 3000
     for number in range(written):
-        file.write(row(number))
+        file.write(row(number).encode())
     file.close()
     assert path.read_bytes().endswith(b"\n")
     kept = read_rows(path)
@@ -281,3 +275,196 @@ def test_run_json_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         write_json(tmp_path / "run.csv", {"status": object()})
     assert json.loads((tmp_path / "run.json").read_text()) == {"status": "recording"}
     assert os.listdir(tmp_path) == ["run.json"]
+
+
+# ---------------------------------------------------------------- other programs
+
+
+def recording(path: Path, *numbers: int) -> RunFile:
+    """A run file with some rows on the disk."""
+    file = RunFile(path, HEADER)
+    for number in numbers:
+        file.write(row(number).encode())
+    file.flush()
+    return file
+
+
+def go_on(file: RunFile, *numbers: int) -> str | None:
+    """Look, write more rows, and close."""
+    remark = file.look_after()
+    for number in numbers:
+        file.write(row(number).encode())
+    file.flush()
+    assert file.look_after() is None
+    file.close()
+    return remark
+
+
+def test_a_file_that_nobody_touches_is_no_remark(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1, 2)
+    file.rename_running_since(len(HEADER))
+    file.rewrite_since(len(HEADER), lambda old: old[: len(old) // 2])
+    assert go_on(file, 3) is None
+    assert os.listdir(tmp_path) == ["run.csv"]
+
+
+def test_a_deleted_file_goes_on_beside_its_place_and_loses_nothing(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1, 2)
+    (tmp_path / "run.csv").unlink()
+    remark = go_on(file, 3)
+    found = tmp_path / "run.recovered.csv"
+    assert remark == f"run.csv was deleted by another program: the recording is in {found}"
+    assert found.read_text() == HEADER + row(1) + row(2) + row(3)
+    assert file.path == found
+    assert file.lost_rows == 0
+
+
+def test_a_file_in_its_place_is_someone_elses(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    (tmp_path / "other").write_text("precious\n")
+    (tmp_path / "run.recovered.csv").write_text("precious too\n")
+    (tmp_path / "run.recovered-2.json").write_text("precious as well\n")
+    (tmp_path / "other").replace(tmp_path / "run.csv")
+    remark = go_on(file, 2)
+    assert remark is not None
+    assert "was replaced by another program" in remark
+    assert (tmp_path / "run.csv").read_text() == "precious\n"
+    assert (tmp_path / "run.recovered.csv").read_text() == "precious too\n"
+    assert (tmp_path / "run.recovered-3.csv").read_text() == HEADER + row(1) + row(2)
+
+
+def test_a_file_that_is_moved_is_followed(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    (tmp_path / "run.csv").rename(tmp_path / "moved.csv")
+    remark = go_on(file, 2)
+    moved = tmp_path / "moved.csv"
+    assert remark == f"run.csv was moved by another program: the recording is in {moved}"
+    assert moved.read_text() == HEADER + row(1) + row(2)
+    assert os.listdir(tmp_path) == ["moved.csv"]
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 10, len(HEADER), len(HEADER + row(1)) + 7])
+def test_what_a_truncated_file_lost_is_counted_and_the_rest_goes_on(
+    tmp_path: Path, kept_bytes: int
+) -> None:
+    file = recording(tmp_path / "run.csv", 1, 2, 3)
+    os.truncate(tmp_path / "run.csv", kept_bytes)
+    position = file.position
+    remark = file.look_after()
+    file.write(row(4).encode())
+    file.flush()
+    file.write(row(5).encode())
+    file.rename_running_since(position)
+    file.close()
+    kept = [row(1)] if kept_bytes > len(HEADER) else []
+    lines = [HEADER, *kept, row(4, "loading"), row(5, "loading")]
+    assert (tmp_path / "run.recovered.csv").read_text() == "".join(lines)
+    assert file.lost_rows == 3 - len(kept)
+    assert remark is not None
+    assert f"truncated by another program: the recording is in {file.path}" in remark
+    assert f"{file.lost_rows} rows are lost" in remark
+    assert (tmp_path / "run.csv").stat().st_size == kept_bytes
+
+
+def test_another_recording_in_the_same_file_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    file = recording(path, 1, 2, 3)
+    path.write_text(HEADER + row(7) + row(8))
+    assert go_on(file, 4)
+    assert file.path.read_text() == HEADER + row(4)
+    assert file.lost_rows == 3
+    assert path.read_text() == HEADER + row(7) + row(8)
+
+
+def test_bytes_that_another_program_appends_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    file = recording(path, 1, 2)
+    with path.open("a") as other:
+        other.write("noise\n")
+    remark = go_on(file, 3)
+    assert remark is not None
+    assert "written to by another program" in remark
+    assert file.path.read_text() == HEADER + row(1) + row(2) + row(3)
+
+
+def test_a_hole_where_rows_were_is_noticed_after_the_next_rows(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1, 2)
+    os.truncate(tmp_path / "run.csv", len(HEADER))
+    file.write(row(3).encode())
+    file.flush()
+    remark = file.look_after()
+    file.close()
+    assert remark is not None
+    assert "written to" in remark
+
+
+def test_without_its_directory_a_file_goes_to_a_refuge(tmp_path: Path) -> None:
+    folder, refuge = tmp_path / "gone", tmp_path / "refuge"
+    folder.mkdir()
+    refuge.mkdir()
+    file = RunFile(folder / "run.csv", HEADER, refuges=[tmp_path / "nowhere", refuge])
+    file.write(row(1).encode())
+    file.flush()
+    (folder / "run.csv").unlink()
+    folder.rmdir()
+    go_on(file, 2)
+    assert (refuge / "run.recovered.csv").read_text() == HEADER + row(1) + row(2)
+
+
+def test_with_nowhere_to_go_every_row_is_counted_as_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    file = recording(folder / "run.csv", 1, 2)
+    (folder / "run.csv").unlink()
+    folder.rmdir()
+    remark = go_on(file, 3)
+    assert remark is not None
+    assert "cannot be written anywhere else" in remark
+    assert file.lost_rows == 3
+
+
+def test_two_recorders_do_not_write_the_same_file(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    with pytest.raises(RunFileBusyError):
+        RunFile(tmp_path / "run.csv", HEADER, force=True)
+    assert go_on(file, 2) is None
+    assert (tmp_path / "run.csv").read_text() == HEADER + row(1) + row(2)
+
+
+def test_a_run_json_of_someone_elses_is_left_alone(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    assert file.write_json({"status": "recording"}) is None
+    assert file.write_json({"status": "recording still"}) is None
+    (tmp_path / "run.json").write_text("precious\n")
+    remark = file.write_json({"status": "finished"})
+    file.close()
+    assert (tmp_path / "run.json").read_text() == "precious\n"
+    assert json.loads((tmp_path / "run.recovered.json").read_text()) == {"status": "finished"}
+    assert remark is not None
+    assert "run.json was replaced by another program" in remark
+
+
+def test_run_json_goes_where_the_rows_are(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    file.write_json({"status": "recording"})
+    (tmp_path / "run.csv").unlink()
+    file.look_after()
+    assert file.write_json({"status": "finished"}) is None
+    file.close()
+    assert sorted(os.listdir(tmp_path)) == ["run.recovered.csv", "run.recovered.json"]
+
+
+def test_a_disk_that_can_only_be_read_now_still_counts_what_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    file.write(row(2).encode())
+    monkeypatch.setattr("os.pwrite", refuse)
+    monkeypatch.setattr("os.ftruncate", refuse)
+    file.close()
+    assert file.lost_rows == 1
+    assert (tmp_path / "run.csv").read_text() == HEADER + row(1)

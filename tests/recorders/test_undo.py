@@ -167,7 +167,7 @@ def test_loading_is_still_told_apart_after_an_undo(rig: Rig) -> None:
     assert phases(rows)[:-1] == [(0.0, "", ""), (1.05, "loading", ""), (4.05, "running", "")]
 
 
-def test_a_disk_that_is_full_refuses_and_changes_nothing(
+def test_on_a_full_disk_it_is_taken_back_when_there_is_room_again(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flush, full = RunFile.flush, [False]
@@ -185,13 +185,22 @@ def test_a_disk_that_is_full_refuses_and_changes_nothing(
     rig.at(3.05, do="undo")
     rig.at(4.05, do="mark", phase="")
     rows = rig.run(5.0)
-    assert "cannot be rewritten: No space left on device" in errors(rig)[2]
-    assert [edge[1:] for edge in edges(rows)] == [
-        ("begin", "idle"),
-        ("end", "idle"),
-        ("begin", "running"),
-        ("end", "running"),
+    assert errors(rig)[2] == ""
+    assert edges(rows) == [(1.05, "begin", "idle"), (4.05, "end", "idle")]
+    assert [row["event"] for row in rows if row["time_s"] == "2.050000"] == [
+        "note:undone mark running"
     ]
+
+
+def test_more_than_can_be_held_in_memory_is_not_rewritten(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorders.writer.REWRITE_LIMIT_BYTES", 100)
+    rig.at(1.05, do="mark", phase="idle")
+    rig.at(2.05, do="undo")
+    rows = rig.run(3.0)
+    assert "too much has been recorded" in errors(rig)[1]
+    assert [edge[1:] for edge in edges(rows)] == [("begin", "idle"), ("end", "idle")]
 
 
 def test_it_is_taken_back_without_a_file_too(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from textual.timer import Timer
 from recorders.client import Config, RecorderError
 from wattui.config import Settings
 from wattui.errors import UsageError
-from wattui.run_names import refusal, suggested
+from wattui.progress import shortfalls
+from wattui.run_names import refusal, suggested, working_directory
 from wattui.tui import plot
 from wattui.tui.ascii import AsciiFilter
 from wattui.tui.meter import MeterReading, parse_reading
@@ -276,6 +277,8 @@ class Dashboard(App[int]):
             self._recorded.insert(0, csv)
             if done is not None:
                 self._show_results(done["run"], csv)
+                for line in shortfalls(done, csv):
+                    self.notify(line, title="The recording", severity="error", timeout=30)
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
@@ -350,8 +353,11 @@ class Dashboard(App[int]):
         """This and earlier runs: open, compare, export, play back."""
         from wattui.tui.screens.runs import Runs
 
+        if (folder := working_directory()) is None:
+            self.notify("the working directory is gone", severity="error")
+            return
         looks = self.main.glyphs, self.main.palette
-        self.push_screen(Runs(Path.cwd(), self._recorded, ticked, *looks), self._wished)
+        self.push_screen(Runs(Path(folder), self._recorded, ticked, *looks), self._wished)
 
     def action_compare(self) -> None:
         """Choose two runs to compare, one of them the last."""

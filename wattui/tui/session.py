@@ -107,4 +107,5 @@ class Session:
                 self.done = self._client.finish(**about)
             except RecorderError as error:
                 self.lost = str(error)
+        self._client.close()
         return self.done

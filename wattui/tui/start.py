@@ -11,6 +11,7 @@ from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.config import checked, config_path, load, merged
 from wattui.errors import UsageError, WattuiError
+from wattui.run_names import working_directory
 from wattui.tui.options import Start, configured
 from wattui.tui.session import Session, Stream
 
@@ -43,8 +44,9 @@ def main(options: argparse.Namespace) -> int:
         csv=None,
         require=options.require,
         simulate=options.simulate,
+        has_command=True,
         version=__version__,
-        about={"argv": ["wattui"], "cwd": os.getcwd()},
+        about={"argv": ["wattui"], "cwd": working_directory()},
     )
     config = configured(config, settings)
     stream: Stream

@@ -21,6 +21,7 @@ from wattui.macs import command_macs
 from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
 from wattui.result_sets import command_of
+from wattui.run_names import working_directory
 from wattui.tables import (
     FIGURES,
     MEANINGS,
@@ -171,8 +172,8 @@ def big_number(summary: dict[str, Any]) -> str:
 
 def short_name(path: Path) -> str:
     """A path as one would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    here = working_directory()
+    return str(path.relative_to(here)) if here and path.is_relative_to(here) else str(path)
 
 
 def spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:

@@ -1,0 +1,86 @@
+"""The private directory of a recording's marks: made, removed, and swept up after a killed one.
+
+Its recorder holds a lock on it as long as it lives. A lock, unlike a process number, cannot be
+mistaken for another's: numbers are used again, and mean nothing in another container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from recorders.marks import PIPE
+
+# A socket's path has room for 107 bytes.
+LONGEST_PLACE = 60
+_NAME = re.compile(r"wattui-[0-9]+-[0-9a-f]{8}")
+
+
+def places() -> list[Path]:
+    """Where such a directory may be, the best place first."""
+    named = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"))
+    found = (*named, "/tmp", "/dev/shm", "/var/tmp")
+    return [Path(p) for p in dict.fromkeys(found) if p and len(p.encode()) <= LONGEST_PLACE]
+
+
+def make() -> tuple[Path, int]:
+    """A new directory for this user alone, and the descriptor that holds its lock.
+
+    Raises OSError where no place takes one.
+    """
+    reason = OSError("no place is named")
+    for place in places():
+        try:
+            while True:
+                directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
+                directory.mkdir(mode=0o700)
+                lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if directory.exists():  # else it was swept up before it was locked
+                    return directory, lock
+                os.close(lock)
+        except OSError as error:
+            reason = error
+    raise reason
+
+
+def remove(directory: Path) -> None:
+    """Remove it with all that is in it; a shell that waits at its pipe is let through."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(OSError))
+        with contextlib.suppress(OSError):
+            pipe = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            stack.callback(os.close, pipe)
+        for _ in range(3):  # a program may make its count page meanwhile
+            for entry in directory.iterdir():
+                entry.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+                return
+
+
+def sweep() -> None:
+    """Remove this user's directories whose recorder is gone without having removed them."""
+    for directory in _known():
+        with contextlib.suppress(OSError):
+            lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(directory)
+            finally:
+                os.close(lock)
+
+
+def _known() -> Iterator[Path]:
+    for place in places():
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if _NAME.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_uid == (
+                    os.geteuid()
+                ):
+                    yield Path(entry.path)

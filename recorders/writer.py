@@ -1,0 +1,190 @@
+"""Rows on their way to the disk: a thread writes them, the sampling loop never waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from recorders.runfile import RunFile, encoded
+from recorders.wire import Message
+
+# What a disk that does not answer may owe: over 60 s at 1 kHz with 2 kB a row. Rows with an event
+# are taken a little longer than the others.
+LIMIT_BYTES, EVENTS_BYTES = 128 * 2**20, 8 * 2**20
+# More than this is not rewritten: it would have to be in memory at once.
+REWRITE_LIMIT_BYTES = 32 * 2**20
+CHUNK_BYTES = 2**20
+
+Task = Callable[[], object]
+
+
+class Writer:
+    """Takes rows without waiting and does what is asked of the file in order, in its own thread.
+
+    `news` are messages for the front end, `remarks` what has become of the file in words, `error`
+    why the disk takes nothing at the moment. A row that there is no memory for is refused.
+    """
+
+    def __init__(self, file: RunFile) -> None:
+        self._file = file
+        self._lines: list[str] = []
+        self._given = file.position
+        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._backlog: deque[Task] = deque()
+        self._refused = self._refused_before = 0
+        self.error: str | None = None
+        self.ended = False
+        self._run: dict[str, Any] | None = None
+        self._thread = Thread(target=self._work, name="writer", daemon=True)
+        self.news: deque[Message] = deque()
+        self.remarks: list[str] = []
+
+    # ------------------------------------------------------------ the sampling loop's side
+
+    def begin(self, run: dict[str, Any]) -> None:
+        """Write the first run.json, and begin to write rows.
+
+        Raises OSError where run.json cannot be written; the new run.csv is then removed.
+        """
+        try:
+            self._file.write_json(run)
+        except OSError:
+            self._file.close()
+            self._file.path.unlink(missing_ok=True)
+            raise
+        self._thread.start()
+
+    def write(self, line: str, is_event: bool) -> None:
+        """Take one whole line."""
+        if self.owed_bytes > LIMIT_BYTES + (EVENTS_BYTES if is_event else 0):
+            self._refused += 1
+            return
+        self._lines.append(line)
+        self._given += len(line if line.isascii() else encoded(line))
+
+    @property
+    def position(self) -> int:
+        """Where the next line begins; see `RunFile.position`."""
+        return self._given
+
+    def flush(self) -> None:
+        """Hand on what was taken; what could not be written is tried again."""
+        lines, self._lines = self._lines, []
+        self._tasks.put(partial(self._write, lines))
+
+    def rename_running_since(self, position: int) -> None:
+        """See `RunFile.rename_running_since`."""
+        self.flush()
+        self._tasks.put(partial(self._file.rename_running_since, position))
+
+    def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
+        """See `RunFile.rewrite_since`; raises ValueError where there is too much to rewrite."""
+        if self._given - position > REWRITE_LIMIT_BYTES:
+            raise ValueError("too much has been recorded since")
+        self.flush()
+        self._tasks.put(partial(self._rewrite, position, change))
+
+    def refused_rows(self) -> int:
+        """Rows refused since the last call, once rows are taken again."""
+        refused = self._refused - self._refused_before
+        if not refused or self.owed_bytes > LIMIT_BYTES // 2:
+            return 0
+        self._refused_before = self._refused
+        return refused
+
+    # ------------------------------------------------------------ the end
+
+    def finish(self, run: dict[str, Any]) -> None:
+        """Write all that is left, close the file, and write run.json with `account` in it."""
+        self.flush()
+        self._run = run
+        self._tasks.put(self._file.flush)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Whether all is written by then."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def account(self) -> dict[str, Any]:
+        """What run.json says of the file: rows that are not in it, where it is, and remarks."""
+        file = {"csv": str(self._file.path), "remarks": list(self.remarks)}
+        return {"lost_rows": self._refused + self._file.lost_rows, "file": file}
+
+    @property
+    def owed_bytes(self) -> int:
+        """What the disk has not taken yet."""
+        return self._given - self._file.saved
+
+    # ------------------------------------------------------------ the thread's side
+
+    def _work(self) -> None:
+        run_as_others()
+        while not self.ended:
+            self._backlog.append(self._tasks.get())
+            self.round()
+
+    def round(self) -> None:
+        """Do what has been handed on, as far as the disk lets it be done."""
+        with contextlib.suppress(Empty):
+            while True:
+                self._backlog.append(self._tasks.get_nowait())
+        try:
+            self._look()
+            while self._backlog:
+                self._backlog[0]()
+                self._backlog.popleft()
+                if self._file.pending_bytes > CHUNK_BYTES:
+                    self._file.flush()
+            self._file.flush()
+        except OSError as error:
+            self._tell(error.strerror)
+        else:
+            self._tell(None)
+        if self._run is not None and self._tasks.empty():
+            self._end(self._run)
+            self.ended = True
+
+    def _write(self, lines: list[str]) -> None:
+        self._file.write(encoded("".join(lines)))
+
+    def _rewrite(self, position: int, change: Callable[[bytes], bytes]) -> None:
+        try:
+            self._file.rewrite_since(position, change)
+        except ValueError as error:
+            self._remark(f"a mark that was taken back is still in the file: {error}")
+
+    def _look(self) -> None:
+        if remark := self._file.look_after():
+            self._remark(remark)
+
+    def _remark(self, text: str) -> None:
+        self.remarks.append(text)
+        self.news.append({"t": "file", "text": text})
+
+    def _tell(self, error: str | None) -> None:
+        if error != self.error:
+            self.error = error
+            self.news.append({"t": "writing", "error": error})
+
+    def _end(self, run: dict[str, Any]) -> None:
+        for task in (*self._backlog, self._look):
+            with contextlib.suppress(OSError):
+                task()
+        self._file.close()
+        try:
+            if remark := self._file.write_json(run | self.account()):
+                self._remark(remark)
+        except OSError as error:
+            self._tell(error.strerror)
+
+
+def run_as_others() -> None:
+    """Give up real-time scheduling for this thread: what follows is not about time."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -80,7 +80,7 @@ def main() -> int:
     try:
         marks, lock = directory.make()
     except OSError as error:
-        text = f"no directory for the marks can be made ({error.strerror}): set TMPDIR to a place"
+        text = f"no directory for the marks can be made ({error.strerror}): fix: set TMPDIR"
         outlet.finish({"t": "error", "code": "no_place", "text": text})
         return 2
     try:

@@ -7,12 +7,14 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from .running import Place
 
 MakeDisk = Callable[[str], Path]
+DISK_BYTES = 8 * 2**20
 
 
 @pytest.fixture
@@ -44,13 +46,38 @@ def make_disk(tmp_path: Path) -> Iterator[MakeDisk]:
             check=False,
         )
         if done.returncode:
-            reason = f"a small disk needs root and mount: {done.stderr.strip()}"
-            if os.environ.get("WATTUI_BENCH") == "required":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            _no_disk(f"a small disk needs root and mount: {done.stderr.strip()}")
         mounted.append(path)
         return path
 
     yield make
     for path in mounted:
         subprocess.run(["umount", str(path)], check=True, timeout=10)
+
+
+@pytest.fixture
+def ext4(tmp_path: Path) -> Iterator[Path]:
+    """A real disk, which `fsfreeze` can freeze and an error makes read-only; needs root."""
+    path, image = tmp_path / "ext4", tmp_path / "image"
+    path.mkdir()
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    for argv in (
+        ["mkfs.ext4", "-q", str(image)],
+        ["mount", "-o", "loop,errors=remount-ro", str(image), str(path)],
+    ):
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+        except FileNotFoundError as error:
+            _no_disk(f"a disk of its own needs {error.filename}")
+        if done.returncode:
+            _no_disk(f"a disk of its own needs root and loop devices: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["fsfreeze", "--unfreeze", str(path)], capture_output=True, check=False)
+    subprocess.run(["umount", str(path)], check=True, timeout=20)
+
+
+def _no_disk(reason: str) -> NoReturn:
+    if os.environ.get("WATTUI_BENCH") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -183,6 +183,92 @@ def test_a_front_end_that_is_stopped_loses_no_samples(place: Place) -> None:
     assert max(after - before for before, after in pairwise(times)) < 0.3
 
 
+# ---------------------------------------------------------------- both killed
+
+
+@pytest.mark.parametrize("first", ["recorder", "front end"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        shell("touch heard.ready; exec sleep 60"),
+        ignores(signal.SIGTERM, signal.SIGHUP),
+        shell("sleep 61 & touch heard.ready; setsid sleep 62; wait"),
+    ],
+    ids=["quiet", "stubborn", "parent"],
+)
+def test_recorder_and_front_end_killed_leave_no_command_and_no_directory(
+    place: Place, command: list[str], first: str
+) -> None:
+    started = place.start(place.argv("--quiet", command=command))
+    recorder = place.recorder_of(started.pid)
+    until_exists(ready(place.path))
+    pids = [recorder, started.pid]
+    for pid in pids if first == "recorder" else reversed(pids):
+        os.kill(pid, signal.SIGKILL)
+    started.wait(5)
+    until(lambda: not place.processes(), "no process left", bound_s=15)
+    assert not list(place.temporary.glob("wattui-*"))
+    assert place.rows()
+
+
+def test_a_shell_that_nobody_ends_does_not_hang_at_its_mark(place: Place) -> None:
+    """It does not carry the directory in its environment, so it is nobody's to end."""
+    line = 'touch begun; while ! test -e killed; do sleep 0.02; done; echo x >"$0/mark"; touch over'
+    script = f"env -u WATTUI_RUN setsid sh -c '{line}' \"$WATTUI_RUN\" 2>/dev/null & wait"
+    started = place.start(place.argv("--quiet", command=shell(script)))
+    recorder = place.recorder_of(started.pid)
+    until_exists(place.path / "begun")
+    for pid in (recorder, started.pid):
+        os.kill(pid, signal.SIGSTOP)
+    (place.path / "killed").touch()
+    time.sleep(0.2)
+    for pid in (started.pid, recorder):
+        os.kill(pid, signal.SIGKILL)
+    started.wait(5)
+    until_exists(place.path / "over")
+
+
+def test_a_command_that_outlived_its_recorder_ends_with_the_front_end(place: Place) -> None:
+    started = place.start(place.argv("--quiet", command=shell("touch begun; sleep 60")), stderr=-1)
+    until_exists(place.path / "begun")
+    os.kill(place.recorder_of(started.pid), signal.SIGTERM)
+    time.sleep(0.5)
+    assert started.poll() is None
+    started.kill()
+    started.wait(5)
+    until(lambda: not place.processes(), "no process left", bound_s=10)
+
+
+def test_what_a_command_left_behind_on_purpose_stays(place: Place) -> None:
+    script = "touch begun; setsid sleep 3 >/dev/null 2>&1 & sleep 0.6"
+    started = place.start(place.argv("--quiet", command=shell(script)), stderr=-1)
+    until_exists(place.path / "begun")
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    started.communicate(timeout=10)
+    time.sleep(1.0)
+    assert [pid for pid in place.processes() if pid != os.getpid()]
+    until(lambda: not place.processes(), "its own end", bound_s=10)
+
+
+def test_a_directory_that_nobody_removed_is_swept_up_by_the_next_recording(place: Place) -> None:
+    started = place.start(place.argv("--quiet", command=shell("touch begun; sleep 1.5")))
+    until_exists(place.path / "begun")
+    (living,) = place.temporary.glob("wattui-*")
+    dead = place.temporary / "wattui-1-0123abcd"
+    other = place.temporary / "wattui-of-mine"
+    for directory in (dead, other):
+        directory.mkdir()
+        (directory / "socket").touch()
+    second = ["--headless", "--quiet", "--idle", "0", "--csv", "second.csv", "--", "true"]
+    assert place.run([*WATTUI, *second]).status == 0
+    until(lambda: not dead.exists(), "the dead directory to go")
+    assert living.exists()
+    assert other.exists()
+    assert started.wait(10) == 0
+    (other / "socket").unlink()
+    other.rmdir()
+
+
 # ---------------------------------------------------------------- a full disk
 
 

@@ -171,7 +171,7 @@ def test_a_front_end_killed_in_the_baseline_leaves_a_finished_file(place: Place)
 
 
 def test_a_front_end_that_is_stopped_loses_no_samples(place: Place) -> None:
-    argv = place.argv("--quiet", "--simulate", "--rate", "100", command=["sleep", "0.3"])
+    argv = place.argv("--quiet", "--simulate", "--rate", "100", command=["sleep", "0.8"])
     started = place.start(argv)
     until(lambda: place.csv.exists() and ",running," in place.csv.read_text(), "the command")
     started.send_signal(signal.SIGSTOP)

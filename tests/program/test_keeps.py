@@ -171,10 +171,12 @@ def test_a_front_end_killed_in_the_baseline_leaves_a_finished_file(place: Place)
 
 
 def test_a_front_end_that_is_stopped_loses_no_samples(place: Place) -> None:
-    argv = place.argv("--quiet", "--simulate", "--rate", "100", command=["sleep", "0.8"])
+    command = shell("until [ -e end ]; do sleep 0.02; done")
+    argv = place.argv("--quiet", "--simulate", "--rate", "100", command=command)
     started = place.start(argv)
     until(lambda: place.csv.exists() and ",running," in place.csv.read_text(), "the command")
     started.send_signal(signal.SIGSTOP)
+    (place.path / "end").touch()
     time.sleep(1.0)
     started.send_signal(signal.SIGCONT)
     assert started.wait(5) == 0

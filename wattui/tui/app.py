@@ -30,6 +30,7 @@ from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.session import Session, Stream
+from wattui.tui.suspend import Suspension
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
 from wattui.tui.widgets.output import OutputPanel
 
@@ -85,6 +86,7 @@ class Dashboard(App[int]):
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             loop.add_signal_handler(number, self.exit, None, 128 + number)
+        Suspension(self)
         self.call_after_refresh(self._hurry)
 
     @property

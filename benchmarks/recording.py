@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorders import marks
 from recorders.client import Client, Config
+from wattui import marks
 
 # The first seconds go into learning the GPU's update period.
 SETTLE_S = 3.0

@@ -223,6 +223,7 @@ def _record(
     run["command"] |= stop.get("command", {})
     run["sampling"] = recorder.sampling()
     run["update_periods_s"] = recorder.update_periods_s()
+    run["lost_marks"] = conductor.lost_marks
     run["summary"] = summarise(recorder.reduction).to_dict()
     if file is None:
         outlet.finish({"t": "done", "run": run | {"lost_rows": 0}, "write_error": None})

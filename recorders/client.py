@@ -12,13 +12,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from recorders import by_hand, directory, marks, wire
+from recorders import by_hand, directory, wire
 from recorders.guard import FAREWELL
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
+SITES = ("site-packages", "dist-packages")
+BOOT = (
+    "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; "
+    "from recorders.__main__ import main; sys.exit(main())"
+)
 START_S = 20.0
 ANSWER_S = 30.0
 # A recorder that ends makes its summary, and waits for a slow disk; then it is left to itself.
@@ -73,6 +77,17 @@ class Config:
         by_hand.check_names(self.meters)
 
 
+def recorder_command() -> list[str]:
+    """What starts the recorder process: this very package, and nothing that lies beside a program.
+
+    Python runs isolated (no PYTHONPATH, no current directory); installed packages are found where
+    this process found its own.
+    """
+    root = str(Path(__file__).parents[1])
+    places = [root, *(path for path in sys.path if path.endswith(SITES) and path != root)]
+    return [sys.executable, "-I", "-c", BOOT, "recorders", *places]
+
+
 class Client:
     """A recorder process under way.
 
@@ -91,7 +106,7 @@ class Client:
         for name in ("csv", "replay"):
             settings[name] = str(settings[name].absolute()) if settings[name] else None
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "recorders"],
+            recorder_command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -199,48 +214,3 @@ def _refusal(message: wire.Message) -> RecorderError:
         "require": f"no {need} energy can be measured: {text}",
     }
     return RecorderError(code, sentences.get(code, text), need or text)
-
-
-class Recording:
-    """A recording made from Python; see `record`. `summary` is there when it has ended."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self.summary: dict[str, Any] | None = None
-        self.run: dict[str, Any] | None = None
-
-    def __enter__(self) -> Recording:
-        self._client = Client(self._config)
-        ready = self._client.wait_ready()
-        self._before = os.environ.get(marks.ENVIRONMENT)
-        os.environ[marks.ENVIRONMENT] = str(ready["directory"])
-        marks.detach()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            done = self._client.finish(argv=sys.argv)
-            self.run, self.summary = done["run"], done["run"]["summary"]
-        except RecorderError:
-            if error is None:  # else the body's own error is the one to tell
-                raise
-        finally:
-            self._client.close()
-            marks.detach()
-            os.environ.pop(marks.ENVIRONMENT)
-            if self._before is not None:
-                os.environ[marks.ENVIRONMENT] = self._before
-
-
-def record(csv: str | Path, **settings: Any) -> Recording:
-    """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
-
-    Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require, meters.
-    Raises RecorderError when the file exists or cannot be written, or a requirement is not met.
-    """
-    return Recording(Config(csv=Path(csv), **settings))

@@ -7,17 +7,25 @@ from dataclasses import dataclass, replace
 
 from recorders.by_hand import hand_reading
 from recorders.failures import ended_note
+from recorders.flags import LOST_MARKS_NOTE, REFUSED_NOTE
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
 from recorders.recorder import Recorder
-from recorders.reduction import BEGIN, END
+from recorders.reduction import BEGIN, COUNT, END, LATE, SPAN
+from recorders.tallies import Tallies
 from recorders.undo import Mark
 from recorders.wire import Message
 
 NO_MARK = "there is no mark to take back"
 NOT_THE_LAST = "other phases have begun or ended since"
 ENDED_LOADING = "the mark ended the command's loading, and stays"
+# A request that is older was given up by the program that made it: it was not held up until now.
+LATE_NS = 1_000_000_000
+# One that nobody waited for is as old as that before its age matters.
+UNAWAITED_NS = 2_000_000
+MOST_REFUSALS = 100
+LOST_MARKS, REFUSED = (note.removeprefix("note:") for note in (LOST_MARKS_NOTE, REFUSED_NOTE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,18 @@ class Conductor:
         self._pages = pages
         self._meters = meters
         self._phases = Phases()
+        self._tallies = Tallies()
+        self._page_of: dict[int, str] = {}
+        self._told: dict[int, int] = {}
+        self._refusals = 0
+        self._total = 0
+        self._late = ""
         self._implicit: Implicit | None = None
         self._marked: Phase | None = None
         self._last_mark: Mark | str = NO_MARK
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
+        self.lost_marks = 0
         anyone: dict[str, Callable[[Message, int], Message]] = {
             "begin": self._begin,
             "end": self._end,
@@ -54,6 +69,7 @@ class Conductor:
             "meter": self._meter,
             "count": self._count,
             "hello": self._hello,
+            "lost": self._lost,
             "bye": self._bye,
         }
         self._anyone = anyone
@@ -70,12 +86,16 @@ class Conductor:
         """Do what is asked; what is wrong with a request is its answer."""
         known = self._front_end if request.owner == FRONT_END else self._anyone
         what = str(request.message.get("do"))
-        if what not in known:
-            return {"t": "ack", "error": f"unknown request {what!r}"}
         try:
+            if what not in known:
+                raise ValueError("it is an unknown request")
+            self._late = self._late_event(request.message)
             return {"t": "ack", **known[what](request.message, request.owner)}
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
-            return {"t": "ack", "error": f"{what}: {error}"}
+            text = f"{what}: {error}"
+            if request.owner != FRONT_END:
+                self._note_refusal(text)
+            return {"t": "ack", "error": text}
 
     def stop(self, message: Message) -> None:
         """End every phase and the recording."""
@@ -85,23 +105,28 @@ class Conductor:
             self._recorder.stop()
 
     def _begin(self, message: Message, owner: int) -> Message:
-        repeat = message.get("repeat")
-        own = None if repeat is None else int(repeat)
-        return {"id": self._open(*_names(message), owner, None, own).number}
+        own_id, repeat, inside = (_whole(message, key) for key in ("id", "repeat", "in"))
+        name, label = _names(message)
+        return {"id": self._open(name, label, owner, None, repeat, own_id, inside).own_id}
 
     def _end(self, message: Message, owner: int) -> Message:
-        if phase := self._phases.end(int(message["id"])):
-            self._edge([(END, phase)], self._phases.current)
+        if phase := self._phases.find(owner, int(message["id"])):
+            self._settle()
+            self._tell(phase, _whole(message, "n") or 0)
+            self._edge(self._ended(phase), self._phases.current)
         return {}
 
     def _mark(self, message: Message, owner: int) -> Message:
         name, label = _names(message)
         before, implicit = (self._phases.all_open(), self._marked), self._implicit
-        ended, self._marked = self._marked and self._phases.end(self._marked.number), None
+        ended, self._marked = self._marked, None
+        if ended and self._phases.find(ended.owner, ended.own_id) is None:
+            ended = None
         if name:
             self._marked = self._open(name, label, SHELL, ended)
         elif ended:
-            self._edge([(END, ended)], self._phases.current)
+            self._settle()
+            self._edge(self._ended(ended), self._phases.current)
         else:
             return {}
         same = self._implicit is implicit
@@ -117,7 +142,9 @@ class Conductor:
             self._recorder.undo(mark)
         except OSError as error:
             raise ValueError(f"the run file cannot be rewritten: {error.strerror}") from None
+        event, last = mark.edges[-1]
         self._phases.restore(mark.open_before)
+        self._tallies.take_back(last if event == BEGIN else None, self._phases.current)
         self._marked, self._last_mark = mark.marked_before, NO_MARK
         return {}
 
@@ -139,10 +166,32 @@ class Conductor:
 
     def _hello(self, message: Message, owner: int) -> Message:
         self._pages.open(str(message["page"]))
+        self._page_of[owner] = str(message["page"])
         return {}
 
+    def _lost(self, message: Message, owner: int) -> Message:
+        """A program could not keep so many requests until they could be delivered."""
+        n = int(message["n"])
+        self.lost_marks += n
+        self._recorder.note(f"{LOST_MARKS}{n} requests could not be kept until they were answered")
+        return {}
+
+    def _note_refusal(self, text: str) -> None:
+        """What a program or a shell asked in vain is in the file, as far as that makes sense."""
+        self._refusals += 1
+        if self._refusals <= MOST_REFUSALS:
+            self._recorder.note(f"{REFUSED}{text}")
+
     def _bye(self, message: Message, owner: int) -> Message:
-        self._close(self._phases.owned_by(owner))
+        owned = self._phases.owned_by(owner)
+        if owned:
+            self._settle()
+            self._tell(owned[0], self._untold(owner))
+        self._close(owned)
+        if (page := self._page_of.pop(owner, None)) and not self._pages.close(page):
+            self._recorder.note(f"{LOST_MARKS}{page} was cut short, and some of its counts with it")
+            self.lost_marks += 1
+        self._told.pop(owner, None)
         if owner == FRONT_END:
             self.stop({"do": "stop", "front_end": "gone"})
         return {}
@@ -185,28 +234,87 @@ class Conductor:
         return {}
 
     def _open(
-        self, name: str, label: str, owner: int, ended: Phase | None, repeat: int | None = None
+        self,
+        name: str,
+        label: str,
+        owner: int,
+        ended: Phase | None,
+        repeat: int | None = None,
+        own_id: int | None = None,
+        inside: int | None = None,
     ) -> Phase:
         """Open a phase at one reading, which also ends the phase it takes over from."""
-        edges: list[Edge] = [(END, ended)] if ended else []
+        if not name:
+            raise ValueError("a phase needs a name")
+        self._settle()
+        edges = self._ended(ended) if ended else []
         implicit = self._implicit
         if implicit and name in SPEAKS_FOR_ITSELF:
             self._implicit = None
             self._recorder.rename_running_since(implicit.position)
-            self._phases.end(implicit.phase.number)
-            edges.append((END, replace(implicit.phase, name=LOADING)))
-        phase = self._phases.begin(name, label, owner, repeat)
+            edges += self._ended(implicit.phase, LOADING)
+        current = self._phases.current
+        phase = self._phases.begin(name, label, owner, repeat, own_id, inside)
+        self._tallies.begin(phase, self._total)
+        edges += self._late_row(phase)
+        if phase.around is not current:
+            edges.append((f"{SPAN}{self._phases.place(phase.around)}", phase))
         self._edge([*edges, (BEGIN, phase)], phase)
         return phase
 
     def _close(self, phases: Sequence[Phase]) -> None:
         """End several phases at one reading, innermost first."""
-        ended = [phase for phase in phases if self._phases.end(phase.number)]
-        if ended:
-            self._edge([(END, phase) for phase in ended], self._phases.current)
+        if phases:
+            self._settle()
+            edges = [edge for phase in phases for edge in self._ended(phase)]
+            self._edge(edges, self._phases.current)
+
+    def _ended(self, phase: Phase, name: str | None = None) -> list[Edge]:
+        """End a phase: the rows for it, as a reader of the file needs them.
+
+        A reader takes an end for that of the last phase of its name, label and repeat that is
+        open, and what was counted since its begin for its count, unless told otherwise.
+        """
+        place = self._phases.place(phase) if self._phases.twins(phase)[-1] is not phase else 0
+        self._phases.end(phase.number)
+        n = self._tallies.end(phase, self._total)
+        shown = phase if name is None else replace(phase, name=name)
+        edges = self._late_row(shown)
+        if place:
+            edges.append((f"{SPAN}{place}", shown))
+        if n is not None:
+            edges.append((f"{COUNT}{n}", shown))
+        return [*edges, (END, shown)]
+
+    def _settle(self) -> None:
+        """Take the counts of this moment, before an edge."""
+        self._total = self._pages.total() or 0
+        self._tallies.settle(self._pages.outside(), self._phases.current)
+
+    def _tell(self, phase: Phase, n: int) -> None:
+        """A program has counted so many in one of its phases; what it did not count is not."""
+        n = min(max(n, 0), self._untold(phase.owner))
+        self._told[phase.owner] = self._told.get(phase.owner, 0) + n
+        self._tallies.add(phase, n)
+
+    def _untold(self, owner: int) -> int:
+        """What a process has counted in its phases, and not said in which."""
+        page = self._page_of.get(owner)
+        return self._pages.inside(page) - self._told.get(owner, 0) if page else 0
+
+    def _late_event(self, message: Message) -> str:
+        """Says when an edge was made that comes late; empty where it is on time."""
+        at_ns = message.get("at_ns")
+        least_ns = UNAWAITED_NS if message.get("late") else LATE_NS
+        time_text = self._recorder.past_text(at_ns, least_ns) if isinstance(at_ns, int) else ""
+        return f"{LATE}{time_text}" if time_text else ""
+
+    def _late_row(self, phase: Phase) -> list[Edge]:
+        return [(self._late, phase)] if self._late else []
 
     def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
-        self._last_edge = self._recorder.edge(edges, then), edges, then
+        position = self._recorder.edge(edges, then, count=self._total)
+        self._last_edge = position, edges, then
         self._forget_mark()
 
     def _forget_mark(self) -> None:
@@ -216,3 +324,8 @@ class Conductor:
 
 def _names(message: Message) -> tuple[str, str]:
     return str(message["phase"]), str(message.get("label") or "")
+
+
+def _whole(message: Message, key: str) -> int | None:
+    value = message.get(key)
+    return None if value is None else int(value)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from recorders.summary import Difference, Group
 
 SHORT_UPDATES = 100
+# Labels that a flag names at the most.
+MOST_NAMED = 20
+LOST_MARKS_NOTE, REFUSED_NOTE = "note:lost marks: ", "note:refused "
 DRIFT = 0.05
 FOREIGN_PCT = 10.0
 
@@ -42,6 +45,7 @@ def find_flags(
         *_sensors(reduction, headline),
         *_missing(everything, running),
         *_events(everything),
+        *_marks(reduction, everything),
         *_notes(reduction),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),
@@ -86,9 +90,8 @@ def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag
         )
     if not any(span.phase == "idle" for span in everything):
         yield Flag("no_idle", "", "no idle baseline: dynamic energy is unknown (--idle 10)")
-    for span in everything:
-        if not span.finished:
-            yield Flag("unfinished", span.phase, "the recording broke off in this phase")
+    for phase in dict.fromkeys(span.phase for span in everything if not span.finished):
+        yield Flag("unfinished", phase, "the recording broke off in this phase")
 
 
 def _events(everything: Sequence[Span]) -> Iterator[Flag]:
@@ -112,6 +115,25 @@ def _events(everything: Sequence[Span]) -> Iterator[Flag]:
         yield Flag(
             "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"
         )
+
+
+def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    late = [span for span in everything if span.begin.is_late or span.end.is_late]
+    if late:
+        texts = dict.fromkeys(span.label or span.phase for span in late)
+        yield Flag(
+            "late_edge",
+            ", ".join(list(texts)[:MOST_NAMED]),
+            f"the recorder did not answer in time at an edge of {len(late)} "
+            f"phase{'s' * (len(late) > 1)}: energy there is interpolated between its readings",
+        )
+    for name, note, text in (
+        ("lost_marks", LOST_MARKS_NOTE, "marks or counts of the program were lost"),
+        ("refused_mark", REFUSED_NOTE, "a mark was refused"),
+    ):
+        said = [r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note)]
+        if said:
+            yield Flag(name, "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
 
 
 def _notes(reduction: Reduction) -> Iterator[Flag]:

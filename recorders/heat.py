@@ -50,13 +50,15 @@ def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
 def _courses(
     reduction: Reduction, everything: Sequence[Span], ends: tuple[str, ...]
 ) -> Iterator[Course]:
-    running = [s for s in everything if s.phase == "running" and "running" not in s.inside]
+    of_label: dict[str, list[Span]] = {}
+    for span in everything:
+        if span.phase == "running" and "running" not in span.inside:
+            of_label.setdefault(span.label, []).append(span)
     for column, points in reduction.seconds.items():
         end = next((end for end in ends if column.endswith(end)), None)
         if end is None:
             continue
-        for label in dict.fromkeys(span.label for span in running):
-            windows = [span for span in running if span.label == label]
+        for label, windows in of_label.items():
             values = [v for s in windows for _, v in points.between(s.start_s, s.end_s)]
             quarter = len(values) // 4
             if len(values) >= FEWEST_READINGS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import socket
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ from recorders.marks import PIPE, SOCKET, parse_pipe_line
 
 FRONT_END = 0
 SHELL = 1
-# select() takes descriptors below 1024; a program that is not let in counts and marks nothing.
-MOST_LINKS = 900
+# Programs that mark at the same time; the others wait until there is room. Each takes a
+# descriptor for its requests and one for its counts.
+MOST_LINKS = 4000
+SPARE_DESCRIPTORS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +37,28 @@ class Inbox:
     def __init__(self, directory: Path, control_fd: int, send: Callable[[wire.Message], None]):
         self._send = send
         self._lines: dict[int, wire.Lines] = {}
+        self._taken: dict[int, int] = {}
         self._sockets: dict[int, socket.socket] = {}
+        self._most_links = most_links()
         self._control_fd = control_fd
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.setblocking(False)
         self._listener.bind(str(directory / SOCKET))
-        self._listener.listen(64)
+        self._listener.listen(MOST_LINKS)
         os.mkfifo(directory / PIPE, 0o600)
         # Open for writing as well, so that the end of one shell's line is not the end of the pipe.
         self._pipe_fd = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._watched = [control_fd, self._pipe_fd, self._listener.fileno()]
+        self._epoll = select.epoll()
+        self._listens = False
+        self._watch(control_fd)
+        self._watch(self._pipe_fd)
+        self._listen(True)
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
         """Requests that arrive within the time, as they are complete."""
-        ready, _, _ = select.select(self._watched, [], [], max(0.0, timeout_s))
-        for descriptor in ready:
+        # epoll itself waits for whole milliseconds only; select takes descriptors below 1024 only.
+        ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
+        for descriptor, _ in self._epoll.poll(0) if ready else ():
             if descriptor == self._listener.fileno():
                 self._accept()
             else:
@@ -58,19 +68,32 @@ class Inbox:
         """Close every connection; whoever still marks gets no answer and goes on."""
         for link in (*self._sockets.values(), self._listener):
             link.close()
+        self._epoll.close()
         os.close(self._pipe_fd)
+
+    def _watch(self, descriptor: int) -> None:
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def _listen(self, on: bool) -> None:
+        """Take new connections, or let them wait while there is no room."""
+        if on and not self._listens:
+            self._watch(self._listener.fileno())
+        elif self._listens and not on:
+            self._epoll.unregister(self._listener.fileno())
+        self._listens = on
 
     def _accept(self) -> None:
         try:
             link, _ = self._listener.accept()
-        except OSError:
+        except BlockingIOError:
             return
-        if len(self._sockets) >= MOST_LINKS:
-            link.close()
+        except OSError:
+            self._listen(False)
             return
         link.setblocking(False)
         self._sockets[link.fileno()] = link
-        self._watched.append(link.fileno())
+        self._watch(link.fileno())
+        self._listen(len(self._sockets) < self._most_links)
 
     def _read(self, descriptor: int) -> Iterator[Request]:
         owner = self._owner(descriptor)
@@ -81,6 +104,7 @@ class Inbox:
         except OSError:
             data = b""
         for line in self._lines.setdefault(descriptor, wire.Lines()).feed(data):
+            self._taken[descriptor] = self._taken.get(descriptor, 0) + 1
             try:
                 message = self._message(descriptor, line)
             except ValueError as error:
@@ -103,11 +127,26 @@ class Inbox:
         if descriptor == self._control_fd:
             self._send(reply)
         elif link := self._sockets.get(descriptor):
-            with contextlib.suppress(OSError):  # the asker may be gone; its `bye` follows
-                link.sendall(wire.encode(reply))
+            # The asker may be gone, and its `bye` follows, or read too slowly for every answer:
+            # the next one says how many requests were taken.
+            with contextlib.suppress(OSError):
+                link.sendall(wire.encode({**reply, "of": self._taken[descriptor]}))
 
     def _drop(self, descriptor: int) -> None:
-        self._watched.remove(descriptor)
+        self._epoll.unregister(descriptor)
         self._lines.pop(descriptor, None)
+        self._taken.pop(descriptor, None)
         if link := self._sockets.pop(descriptor, None):
             link.close()
+            self._listen(True)
+
+
+def most_links() -> int:
+    """How many programs this process may have connections to; takes what the system permits."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return MOST_LINKS
+    return max(1, min(MOST_LINKS, (soft - SPARE_DESCRIPTORS) // 2))

@@ -130,8 +130,9 @@ class Journal:
         if self._file:
             self._file.rewrite_since(first_byte, partial(without, mark))
         self.enter(mark.phase_before)
-        self._reducer.undo(first_event, mark.note, self._phase)
+        self._reducer.undo(first_event, len(mark.edges), mark.note, self._phase)
         if self._follows:
             phase, label, repeat = self._phase
             where = {"phase": phase, "label": label, "repeat": repeat}
-            self._send({"t": "undone", "first_event": first_event, "event": mark.note, **where})
+            undone = {"first_event": first_event, "rows": len(mark.edges), "event": mark.note}
+            self._send({"t": "undone", **undone, **where})

@@ -1,4 +1,8 @@
-"""The phases that are open now: they nest, and the innermost owns the row. Pure."""
+"""The phases that are open now: they nest where they were opened, the last one owns the row. Pure.
+
+A phase of a program lies inside the one that its own thread, task or process had open; one of the
+front end or of a shell around all that begin while it is open.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from recorders.inbox import FRONT_END, SHELL
 from recorders.reduction import Where
 
 LOADING = "loading"
 RUNNING = "running"
 # A command that marks one of these has said for itself when it runs.
 SPEAKS_FOR_ITSELF = frozenset({"armed", "warmup", "running"})
+AMBIENT = (FRONT_END, SHELL)
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """An open phase; `label` is the whole path, `owner` the connection that began it."""
+    """An open phase; `label` is the whole path, `owner` the connection that began it.
+
+    `own_id` is the number that the owner knows it by, `around` the phase in which it lies.
+    """
 
     number: int
     name: str
     label: str
     repeat: int | None
     owner: int
+    own_id: int = 0
+    around: Phase | None = None
 
 
 # An event at a reading of all counters, and the phase of its row.
@@ -35,51 +46,98 @@ def where_of(phase: Phase | None) -> Where:
 
 
 class Phases:
-    """The stack of open phases."""
+    """The open phases, in the order in which they began."""
 
     def __init__(self) -> None:
-        self._open: list[Phase] = []
+        self._open: dict[int, Phase] = {}
+        self._by_id: dict[tuple[int, int], Phase] = {}
         self._numbers = count(1)
         self.repeat: int | None = None
         self.base_label = ""
 
     @property
     def current(self) -> Phase | None:
-        """The innermost open phase."""
-        return self._open[-1] if self._open else None
+        """The open phase that began last."""
+        return next(reversed(self._open.values()), None)
 
-    def begin(self, name: str, label: str, owner: int, repeat: int | None = None) -> Phase:
-        """Open a phase inside the current one; raises ValueError without a name.
+    def begin(
+        self,
+        name: str,
+        label: str,
+        owner: int,
+        repeat: int | None = None,
+        own_id: int | None = None,
+        inside: int | None = None,
+    ) -> Phase:
+        """Open a phase; raises ValueError without a name.
 
-        `repeat` is the phase's own number; that of the whole command goes before it, and without
-        either it is that of the phase around it.
+        `own_id` is its owner's number for it (else our own), `inside` that of the owner's phase in
+        which it lies. `repeat` is the phase's own number; that of the whole command goes before
+        it, and without either it is that of the phase around it.
         """
         if not name:
             raise ValueError("a phase needs a name")
-        outer = self._open[-1].label if self._open else self.base_label
-        path = "/".join(part for part in (outer, label) if part)
-        around = self._open[-1].repeat if self._open else None
-        known = [number for number in (self.repeat, repeat, around) if number is not None]
-        phase = Phase(next(self._numbers), name, path, known[0] if known else None, owner)
-        self._open.append(phase)
+        around = self.around(owner, inside)
+        path = "/".join(
+            part for part in (around.label if around else self.base_label, label) if part
+        )
+        known = [self.repeat, repeat, around.repeat if around else None]
+        number = next(self._numbers)
+        phase = Phase(
+            number,
+            name,
+            path,
+            next((each for each in known if each is not None), None),
+            owner,
+            number if own_id is None else own_id,
+            around,
+        )
+        self._add(phase)
         return phase
 
+    def around(self, owner: int, inside: int | None) -> Phase | None:
+        """The phase in which one of this owner's would lie that began now."""
+        own = self._by_id.get((owner, inside)) if inside else None
+        if own:
+            return own
+        ambient = (phase for phase in reversed(self._open.values()) if phase.owner in AMBIENT)
+        return next(ambient, None)
+
+    def find(self, owner: int, own_id: int) -> Phase | None:
+        """An open phase by its owner's number for it; the front end may name anyone's by ours."""
+        return self._by_id.get((owner, own_id))
+
     def end(self, number: int) -> Phase | None:
-        """Close one phase, wherever in the stack it is; None if it is not open."""
-        for phase in self._open:
-            if phase.number == number:
-                self._open.remove(phase)
-                return phase
-        return None
+        """Close one phase, wherever it lies; None if it is not open."""
+        phase = self._open.pop(number, None)
+        if phase:
+            self._by_id.pop((phase.owner, phase.own_id), None)
+        return phase
+
+    def place(self, phase: Phase | None) -> int:
+        """How many-th an open phase is among the open ones; 0 for none."""
+        return 1 + list(self._open).index(phase.number) if phase else 0
+
+    def twins(self, phase: Phase) -> list[Phase]:
+        """The open phases of the same name, label and repeat, in order of their beginning."""
+        same = where_of(phase)
+        return [each for each in self._open.values() if where_of(each) == same]
 
     def owned_by(self, owner: int) -> list[Phase]:
         """Open phases of one connection, innermost first."""
-        return [phase for phase in reversed(self._open) if phase.owner == owner]
+        return [phase for phase in reversed(self._open.values()) if phase.owner == owner]
 
     def all_open(self) -> list[Phase]:
-        """Every open phase, innermost first."""
-        return list(reversed(self._open))
+        """Every open phase, the last begun first."""
+        return list(reversed(self._open.values()))
 
     def restore(self, phases: Sequence[Phase]) -> None:
-        """Let exactly these be open, innermost first."""
-        self._open = list(reversed(phases))
+        """Let exactly these be open, the last begun first."""
+        self._open.clear()
+        self._by_id.clear()
+        for phase in reversed(phases):
+            self._add(phase)
+
+    def _add(self, phase: Phase) -> None:
+        self._open[phase.number] = phase
+        self._by_id[phase.owner, phase.own_id] = phase

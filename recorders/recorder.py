@@ -147,11 +147,16 @@ class Recorder:
         self._flush_due_ns = now_ns + FLUSH_NS
 
     def edge(
-        self, edges: Sequence[Edge], then: Phase | None, by_hand: HandReading | None = None
+        self,
+        edges: Sequence[Edge],
+        then: Phase | None,
+        by_hand: HandReading | None = None,
+        count: int | None = None,
     ) -> tuple[int, int]:
         """Read every counter now, write a row for each (event, phase); `then` owns what follows.
 
-        `by_hand` goes into the same row. Returns the position of the first row.
+        `by_hand` goes into the same row; `count` is the number of inferences at the edge, where it
+        was taken already. Returns the position of the first row.
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
@@ -170,6 +175,8 @@ class Recorder:
         if not edges:
             self._clock.start(started_ns)
         row = self._row(started_ns, "")
+        if count is not None and self._pages.known:
+            row.count = count
         taken = [row]
         for feed, result in fresh:
             self._fill(feed, result, row)
@@ -304,6 +311,12 @@ class Recorder:
         """Send rows to the front end at most this often; 0 for none."""
         self._feed_ns = int(1e9 / rate_hz) if rate_hz > 0 else 0
         self._journal.is_watched = bool(self._feed_ns)
+
+    def past_text(self, time_ns: int, least_ns: int) -> str:
+        """The `time_s` of a moment of this recording; empty where it is not that long ago."""
+        age_ns = self._clock.monotonic_ns() - time_ns
+        since_start_ns = time_ns - self._clock.start_ns
+        return rows.time_text(since_start_ns) if age_ns > least_ns and since_start_ns >= 0 else ""
 
     # ------------------------------------------------------------ what it tells
 

@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 # Columns that flags are told from.
 _GAUGE = re.compile(r"cpu_(util_pct|temp_C|freq_MHz)|command_cpu_pct|gpu[0-9]+_(temp_C|clock_MHz)")
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
+# Rows just before a begin or an end, where it is not what a reader would take it for:
+# the place among the open phases of the one around it, or of the one that ends; what was counted
+# in the phase that ends; when an edge was made that was delivered late.
+SPAN, COUNT, LATE = "span:", "count:", "late:"
 # Wall meters. A power of theirs without an energy beside it was read by hand.
 METER = "meter_"
 Where = tuple[str, str, int | None]
@@ -134,11 +138,10 @@ class Reducer:
             if row.phase == "running":
                 row.phase = "loading"
 
-    def undo(self, first_event: int, event: str, where: Where) -> None:
-        """Take back the mark whose rows begin there; see `recorders.undo`."""
+    def undo(self, first_event: int, rows: int, event: str, where: Where) -> None:
+        """Take back the mark whose so many rows begin there; see `recorders.undo`."""
         events = self.reduction.events
-        if len(events) > first_event + 1 and events[first_event + 1].event == BEGIN:
-            del events[first_event + 1]
+        del events[first_event + 1 : first_event + rows]
         events[first_event].event = event
         for row in events[first_event:]:
             row.phase, row.label, row.repeat = where
@@ -186,22 +189,42 @@ def meters(columns: Sequence[str]) -> list[str]:
     return [name for name in names if name.startswith(METER) and f"{name}_W" in columns]
 
 
-def energy_at(reduction: Reduction, channel: str, row: EventRow) -> tuple[float | None, bool]:
-    """Energy at an event row in joules, and whether it was read there (else interpolated).
+class Energies:
+    """What a channel's counter showed at any moment, from the readings around it."""
 
-    Without a reading on either side it is None: nothing is extrapolated.
-    """
-    if channel in row.energy_j:
-        return row.energy_j[channel], True
-    known = set(reduction.nearest.get(channel, ()))
-    if points := reduction.seconds.get(channel):
-        known |= set(points.between(row.time_s - 2, row.time_s + 2))
-    known |= {(e.time_s, e.energy_j[channel]) for e in reduction.events if channel in e.energy_j}
-    before = max((p for p in known if p[0] <= row.time_s), default=None)
-    after = min((p for p in known if p[0] >= row.time_s), default=None)
-    if before is None or after is None:
-        return None, False
-    if after[0] == before[0]:
-        return before[1], False
-    share = (row.time_s - before[0]) / (after[0] - before[0])
-    return before[1] + share * (after[1] - before[1]), False
+    def __init__(self, reduction: Reduction) -> None:
+        self._reduction = reduction
+        self._known: dict[str, tuple[list[float], list[float]]] = {}
+
+    def at(
+        self, channel: str, time_s: float, row: EventRow | None = None
+    ) -> tuple[float | None, bool]:
+        """Energy in joules, and whether it was read at that time, in `row` (else interpolated).
+
+        Without a reading on either side it is None: nothing is extrapolated.
+        """
+        if row is not None and row.time_s == time_s and channel in row.energy_j:
+            return row.energy_j[channel], True
+        times, values = self._readings(channel)
+        after = bisect_left(times, time_s)
+        if after < len(times) and times[after] == time_s:
+            return values[after], False
+        if not 0 < after < len(times):
+            return None, False
+        share = (time_s - times[after - 1]) / (times[after] - times[after - 1])
+        return values[after - 1] + share * (values[after] - values[after - 1]), False
+
+    def _readings(self, channel: str) -> tuple[list[float], list[float]]:
+        if channel not in self._known:
+            reduction = self._reduction
+            known = set(reduction.nearest.get(channel, ()))
+            if points := reduction.seconds.get(channel):
+                known.update(zip(points.time_s, points.value, strict=True))
+            known |= {
+                (row.time_s, row.energy_j[channel])
+                for row in reduction.events
+                if channel in row.energy_j
+            }
+            pairs = sorted(known)
+            self._known[channel] = [time_s for time_s, _ in pairs], [value for _, value in pairs]
+        return self._known[channel]

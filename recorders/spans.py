@@ -3,66 +3,238 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from recorders.by_hand import HandReadings
-from recorders.reduction import BEGIN, END, GAP, LOST, RESET, EventRow, Reduction, energy_at
+from recorders.reduction import (
+    BEGIN,
+    COUNT,
+    END,
+    GAP,
+    LATE,
+    LOST,
+    RESET,
+    SPAN,
+    Energies,
+    EventRow,
+    Reduction,
+)
 
 SHORTEST_BLOCK_S = 0.5
 PER_PHASE_NOTE = "note:per_phase "
 
 
+class Moment(NamedTuple):
+    """An edge: when it was, and its row, which is later where the edge was delivered late."""
+
+    time_s: float
+    row: EventRow
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the counters were read after the edge, not at it."""
+        return self.time_s != self.row.time_s
+
+
 @dataclass(slots=True)
 class Span:
-    """One phase from its begin to its end row.
+    """One phase from its begin to its end.
 
     `energy_j` has None where an edge was not read and could not be bridged; `bridged` names the
-    channels with an edge between two readings; `inside` the phases that enclose this one.
-    `error_j` is the standard error of energies from readings by hand, None where it is unknown.
+    channels with an edge between two readings; `inside` the phases of its own context that enclose
+    this one. `error_j` is the standard error of energies from readings by hand, None where it is
+    unknown. `share` is the part of the machine's energy in that time that `energy_j` is.
     """
 
     phase: str
     label: str
     repeat: int | None
-    start_s: float
-    end_s: float
+    begin: Moment
+    end: Moment
     inferences: int | None
     energy_j: dict[str, float | None]
     bridged: frozenset[str]
-    inside: tuple[str, ...]
+    inside: tuple[str, ...] = ()
     finished: bool = True
     happened: list[tuple[str, str]] = field(default_factory=list)
     error_j: dict[str, float | None] = field(default_factory=dict)
+    share: float = 1.0
+
+    @property
+    def start_s(self) -> float:
+        """When it began."""
+        return self.begin.time_s
+
+    @property
+    def end_s(self) -> float:
+        """When it ended."""
+        return self.end.time_s
 
     @property
     def seconds(self) -> float:
         """Duration."""
-        return self.end_s - self.start_s
+        return self.end.time_s - self.begin.time_s
 
 
-def spans(reduction: Reduction) -> list[Span]:
-    """Every phase in order of its beginning; one that never ended is closed at the last row."""
-    open_rows: list[EventRow] = []
-    around: dict[int, list[EventRow]] = {}
-    pairs: list[tuple[EventRow, EventRow, tuple[str, ...], bool]] = []
-    by_hand = HandReadings()
-    for row in reduction.events:
-        by_hand.add(row, open_rows[-1] if open_rows else None)
-        if row.event == BEGIN:
-            around[id(row)] = list(open_rows)
-            open_rows.append(row)
-        elif row.event == END and (match := _last_of(open_rows, row)) is not None:
-            open_rows = [other for other in open_rows if other is not match]
-            pairs.append((match, row, _enclosing(around[id(match)], open_rows), True))
-    for row in open_rows:
-        inside = _enclosing(around[id(row)], open_rows)
-        pairs.append((row, reduction.events[-1], inside, False))
-    channels = reduction.energy_channels
-    unbridged = per_phase(reduction)
-    found = [_span(reduction, channels, by_hand, unbridged, *pair) for pair in pairs]
+class Windows:
+    """The machine's energy between any two edges of a recording."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._channels = reduction.energy_channels
+        self._unbridged = per_phase(reduction)
+        self._energies = Energies(reduction)
+        self._by_hand = HandReadings()
+        kinds = (GAP, RESET, LOST)
+        self._happened = [
+            (row.time_s, kind[:-1], row.event.removeprefix(kind))
+            for row in reduction.events
+            for kind in kinds
+            if row.event.startswith(kind)
+        ]
+
+    def note(self, row: EventRow, innermost: EventRow | None) -> None:
+        """Take an event row in order of time; `innermost` began the phase that it lies in."""
+        self._by_hand.add(row, innermost)
+
+    def between(self, begin: Moment, end: Moment, like: Span | None = None) -> Span:
+        """The time between two edges, as a phase like another (or of no name)."""
+        energy_j: dict[str, float | None] = {}
+        error_j: dict[str, float | None] = {}
+        bridged = set()
+        for channel in self._channels:
+            if channel in self._by_hand.channels:
+                energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
+                energy_j[channel], error_j[channel] = energy
+                continue
+            first, first_read = self._energies.at(channel, begin.time_s, begin.row)
+            last, last_read = self._energies.at(channel, end.time_s, end.row)
+            both_read = first_read and last_read
+            if first is None or last is None or (channel in self._unbridged and not both_read):
+                energy_j[channel] = None
+                continue
+            energy_j[channel] = last - first
+            if not both_read:
+                bridged.add(channel)
+        first_event = bisect_left(self._happened, (begin.time_s,))
+        last_event = bisect_right(self._happened, end.time_s, key=lambda item: item[0])
+        happened = [(kind, name) for _, kind, name in self._happened[first_event:last_event]]
+        named = (like.phase, like.label, like.repeat) if like else ("", "", None)
+        return Span(
+            *named,
+            begin,
+            end,
+            None,
+            energy_j,
+            frozenset(bridged),
+            like.inside if like else (),
+            happened=happened,
+            error_j=error_j,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A phase that has begun, the one around it, and when it ended among the others."""
+
+    begin: Moment
+    around: _Open | None
+    ended: float = math.inf
+    end: Moment | None = None
+    count: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        row = self.begin.row
+        return row.phase, row.label, row.repeat
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Names of the phases that enclose it, the outermost first."""
+        found: list[str] = []
+        outer = self.around
+        while outer is not None:
+            if outer.ended > self.ended or outer.end is None:
+                found.append(outer.begin.row.phase)
+            outer = outer.around
+        return tuple(reversed(found))
+
+
+def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
+    """Every phase in order of its beginning; one that never ended is closed at the last row.
+
+    A phase lies inside the last one that is open at its begin, and an end is that of the last
+    open phase of its name, label and repeat, unless the rows before them say otherwise.
+    """
+    windows = windows or Windows(reduction)
+    every = _paired(reduction.events, windows)
+    found = []
+    for each in every:
+        end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
+        span = windows.between(each.begin, end)
+        span.phase, span.label, span.repeat = each.key
+        span.inside, span.finished = each.inside, each.end is not None
+        span.inferences = each.count if each.count is not None else _counted(each.begin, end)
+        found.append(span)
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+
+
+def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
+    """Begin and end rows put together."""
+    every: list[_Open] = []
+    open_now: list[_Open] = []
+    told: dict[str, str] = {}
+    for number, row in enumerate(events):
+        windows.note(row, open_now[-1].begin.row if open_now else None)
+        if row.event == BEGIN:
+            begun = _Open(_moment(row, told), _around(open_now, told.get(SPAN)))
+            every.append(begun)
+            open_now.append(begun)
+        elif row.event == END and (match := _ending(open_now, row, told.get(SPAN))):
+            open_now.remove(match)
+            match.end, match.ended = _moment(row, told), number
+            match.count = _whole(told.get(COUNT))
+        kind, colon, text = row.event.partition(":")
+        if kind + colon in (SPAN, COUNT, LATE):
+            told[kind + colon] = text
+        else:
+            told.clear()
+    return every
+
+
+def _moment(row: EventRow, told: dict[str, str]) -> Moment:
+    """When an edge was; a time that is none, or later than its row, is not believed."""
+    try:
+        time_s = float(told.get(LATE, "nan"))
+    except ValueError:
+        time_s = math.nan
+    return Moment(time_s if 0 <= time_s < row.time_s else row.time_s, row)
+
+
+def _around(open_now: Sequence[_Open], place: str | None) -> _Open | None:
+    number = _whole(place)
+    if number is None:
+        return open_now[-1] if open_now else None
+    return open_now[number - 1] if 0 < number <= len(open_now) else None
+
+
+def _ending(open_now: Sequence[_Open], end: EventRow, place: str | None) -> _Open | None:
+    key, number = (end.phase, end.label, end.repeat), _whole(place)
+    if number is not None and 0 < number <= len(open_now) and open_now[number - 1].key == key:
+        return open_now[number - 1]
+    return next((each for each in reversed(open_now) if each.key == key), None)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _counted(begin: Moment, end: Moment) -> int | None:
+    last = end.row.inferences
+    return None if last is None else last - (begin.row.inferences or 0)
 
 
 def per_phase(reduction: Reduction) -> frozenset[str]:
@@ -75,9 +247,9 @@ def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float
     """Mean power between the per-second readings of a span, its edges included, watts."""
     points = reduction.seconds.get(channel)
     known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
-    for row in reduction.events:
-        if row.time_s in (span.start_s, span.end_s) and channel in row.energy_j:
-            known.add((row.time_s, row.energy_j[channel]))
+    for edge in (span.begin, span.end):
+        if not edge.is_late and channel in edge.row.energy_j:
+            known.add((edge.time_s, edge.row.energy_j[channel]))
     return [
         (after[1] - before[1]) / (after[0] - before[0])
         for before, after in pairwise(sorted(known))
@@ -90,66 +262,3 @@ def mean_gauge(reduction: Reduction, column: str, span: Span) -> float | None:
     points = reduction.seconds.get(column)
     values = [value for _, value in points.between(span.start_s, span.end_s)] if points else []
     return math.fsum(values) / len(values) if values else None
-
-
-def _enclosing(at_begin: list[EventRow], at_end: list[EventRow]) -> tuple[str, ...]:
-    """Phases that were open at a phase's begin and still at its end."""
-    return tuple(row.phase for row in at_begin if any(row is other for other in at_end))
-
-
-def _last_of(open_rows: list[EventRow], end: EventRow) -> EventRow | None:
-    for row in reversed(open_rows):
-        if (row.phase, row.label, row.repeat) == (end.phase, end.label, end.repeat):
-            return row
-    return None
-
-
-def _span(
-    reduction: Reduction,
-    channels: Sequence[str],
-    by_hand: HandReadings,
-    unbridged: frozenset[str],
-    begin: EventRow,
-    end: EventRow,
-    inside: tuple[str, ...],
-    finished: bool,
-) -> Span:
-    energy_j: dict[str, float | None] = {}
-    error_j: dict[str, float | None] = {}
-    bridged = set()
-    for channel in channels:
-        if channel in by_hand.channels:
-            energy = by_hand.energy_j(channel, begin.time_s, end.time_s)
-            energy_j[channel], error_j[channel] = energy
-            continue
-        first, first_read = energy_at(reduction, channel, begin)
-        last, last_read = energy_at(reduction, channel, end)
-        both_read = first_read and last_read
-        if first is None or last is None or (channel in unbridged and not both_read):
-            energy_j[channel] = None
-            continue
-        energy_j[channel] = last - first
-        if not both_read:
-            bridged.add(channel)
-    counted = None if end.inferences is None else end.inferences - (begin.inferences or 0)
-    happened = [
-        (kind[:-1], row.event.removeprefix(kind))
-        for row in reduction.events
-        if begin.time_s <= row.time_s <= end.time_s
-        for kind in (GAP, RESET, LOST)
-        if row.event.startswith(kind)
-    ]
-    return Span(
-        begin.phase,
-        begin.label,
-        begin.repeat,
-        begin.time_s,
-        end.time_s,
-        counted,
-        energy_j,
-        frozenset(bridged),
-        inside,
-        finished,
-        happened,
-        error_j,
-    )

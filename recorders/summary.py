@@ -13,17 +13,26 @@ more repeats it is the half-width of the 95 % interval of the mean (Student's t)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from recorders.contents import contents, headline, missing_from, missing_parts, sum_parts
 from recorders.failures import Commands
-from recorders.flags import SHORT_UPDATES, Flag, find_flags, incomplete, negative_differences
+from recorders.flags import (
+    MOST_NAMED,
+    SHORT_UPDATES,
+    Flag,
+    find_flags,
+    incomplete,
+    negative_differences,
+)
+from recorders.overlaps import Key, Overlaps, Stretches
 from recorders.reduction import METER, Reduction
 from recorders.source import Origin
-from recorders.spans import Span, block_powers_w, per_phase, spans
+from recorders.spans import Span, Windows, block_powers_w, per_phase, spans
 from recorders.stats import interval95, stdev
 
 VERSION = 1
@@ -67,7 +76,11 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Running phases taken together: all of them, those of one label, or those of one repeat."""
+    """Running phases taken together: all of them, those of one label, or those of one repeat.
+
+    `seconds` is the time in which any of them ran. `shared`: others ran as well in some of it, and
+    the energies are this group's share of the machine's, split by time.
+    """
 
     label: str
     repeat: int | None
@@ -75,6 +88,7 @@ class Group:
     inferences: int | None
     inferences_per_s: float | None
     domains: dict[str, Domain]
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +144,25 @@ class Summary:
 
 def summarise(reduction: Reduction) -> Summary:
     """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
-    everything = spans(reduction)
+    windows = Windows(reduction)
+    everything = spans(reduction, windows)
     commands = Commands(reduction)
     kept = [span for span in everything if not commands.leave_out(span)]
     running = _outermost(kept, "running")
-    arithmetic = _Arithmetic(reduction, everything, commands)
+    arithmetic = _Arithmetic(reduction, everything, commands, windows)
     group = arithmetic.group(running, "", None) if running else None
-    labels = list(dict.fromkeys(span.label for span in running if span.label))
-    repeats = sorted({span.repeat for span in running if span.repeat is not None})
+    of_label, of_repeat = _grouped(running, label_of), _grouped(running, repeat_of)
+    of_label.pop("", None)
+    of_repeat.pop(None, None)
     by_repeat = [
-        arithmetic.group([s for s in running if s.repeat == repeat], "", repeat)
-        for repeat in repeats
-        if len(repeats) > 1
+        arithmetic.group(of_repeat[repeat], "", repeat, repeat_of)
+        for repeat in sorted(of_repeat)
+        if len(of_repeat) > 1
     ]
     samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
     if group and samples:
         group = _with_interval(group, samples)
-    by_label = [
-        _labelled(arithmetic, label, [s for s in running if s.label == label]) for label in labels
-    ]
+    by_label = [_labelled(arithmetic, label, own) for label, own in of_label.items()]
     differences = _differences(reduction, by_label)
     channels = reduction.energy_channels
     quoted = headline(channels)
@@ -168,7 +182,8 @@ def summarise(reduction: Reduction) -> Summary:
         [
             *commands.flags(),
             *incomplete(missing),
-            *_unmoved(arithmetic, running, labels),
+            *_concurrent(arithmetic.overlaps, by_label),
+            *_unmoved(arithmetic, running, of_label),
             *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),
             *negative_differences(differences, quoted),
         ],
@@ -205,70 +220,142 @@ def origin(channel: str) -> Origin:
     return next((kind for head, kind in kinds.items() if channel.startswith(head)), "measured")
 
 
+def label_of(span: Span) -> str:
+    """What phases of one label have in common."""
+    return span.label
+
+
+def repeat_of(span: Span) -> int | None:
+    """What phases of one repeat have in common."""
+    return span.repeat
+
+
+def _label_and_repeat_of(span: Span) -> tuple[str, int | None]:
+    return span.label, span.repeat
+
+
+def _grouped(running: Sequence[Span], key: Key) -> dict[Any, list[Span]]:
+    found: dict[Any, list[Span]] = {}
+    for span in running:
+        found.setdefault(key(span), []).append(span)
+    return found
+
+
+@dataclass(slots=True)
+class _Base:
+    """The windows of a baseline, and what is known of it by channel."""
+
+    windows: list[Span]
+    noises_w: dict[str, float | None] = field(default_factory=dict)
+    known: dict[str, tuple[list[Span], float | None, float | None]] = field(default_factory=dict)
+
+
 class _Arithmetic:
     def __init__(
-        self, reduction: Reduction, everything: Sequence[Span], commands: Commands
+        self,
+        reduction: Reduction,
+        everything: Sequence[Span],
+        commands: Commands,
+        windows: Windows,
     ) -> None:
         self._reduction = reduction
         self._everything = everything
         self._commands = commands
-        self._noises_w: dict[tuple[object, ...], float | None] = {}
         self._ran = _outermost(everything, "running")
         self._running = [span for span in self._ran if not commands.leave_out(span)]
+        self.overlaps = Overlaps(windows, self._ran)
         self._periods = update_periods_s(reduction)
         self._per_phase = per_phase(reduction)
-        self._idle = _outermost(everything, "idle")
-        self._armed = _outermost(everything, "armed")
+        self._idle = _Base(self._baseline("idle"))
+        self._armed = _Base(self._baseline("armed"))
+        self._armed_of = {
+            label: _Base(own) for label, own in _grouped(self._armed.windows, label_of).items()
+        }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = sum_parts(self._channels)
+        counted = [row for row in reduction.events if row.inferences is not None]
+        self._count_times_s = [row.time_s for row in counted]
+        self._counts = [row.inferences or 0 for row in counted]
+        self._starts_s = [span.start_s for span in everything]
+        self._ran_starts_s = [span.start_s for span in self._ran]
 
-    def group(self, running: Sequence[Span], label: str, repeat: int | None) -> Group:
-        seconds = _seconds(running)
-        n = sum(span.inferences or 0 for span in running)
+    def group(
+        self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
+    ) -> Group:
+        """All of the phases that have the same key (None: all that ran)."""
+        ran = self.overlaps.stretches(running, key)
+        seconds = _seconds(ran.windows)
+        n = self._inferences(running, ran)
         if not n and (repeat is not None or len(running) == len(self._running)):
             parts = groupby(running, self._commands.place)
             n = sum(self._counted_beside(list(part)) for _, part in parts)
+        labels = {span.label for span in running}
+        armed = self._armed_of.get(labels.pop()) if len(labels) == 1 else self._armed_among(labels)
+        base = armed or self._armed
         return Group(
             label,
             repeat,
             seconds,
             n or None,
             n / seconds if n and seconds > 0 else None,
-            {channel: self._domain(channel, running, n or None) for channel in self._channels},
+            {channel: self._domain(channel, ran, n or None, base) for channel in self._channels},
+            ran.shared,
         )
+
+    def _baseline(self, phase: str) -> list[Span]:
+        """A baseline's windows, without the time in which others ran; what runs inside of a
+        baseline's own phase, or around it, is the marked program's business."""
+        found: list[Span] = []
+        for span in _outermost(self._everything, phase):
+            own = "running" in span.inside
+            found += [span] if own else self.overlaps.idle_parts(span)
+        return found
+
+    def _armed_among(self, labels: Iterable[str]) -> _Base | None:
+        own = [self._armed_of[label] for label in labels if label in self._armed_of]
+        return _Base([span for base in own for span in base.windows]) if own else None
+
+    def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
+        """What was counted in the phases; while several are open, only their sum is known."""
+        if all(span.finished for span in running) or len(running) == 1:
+            return sum(span.inferences or 0 for span in running)
+        if ran.shared:
+            return sum(span.inferences or 0 for span in running if span.finished)
+        ends = ((w.begin.row.inferences, w.end.row.inferences) for w in ran.windows)
+        return sum((last or 0) - (first or 0) for first, last in ends)
 
     def _counted_beside(self, running: Sequence[Span]) -> int:
         """What was counted for these phases outside of them: `--inferences` of a command that
         marks its own phases is known only when it has ended."""
-        first_s, last_s = running[0].start_s, running[-1].end_s
-        next_s = min((s.start_s for s in self._ran if s.start_s > last_s), default=math.inf)
+        first_s = running[0].start_s
+        last_s = max(span.end_s for span in running)
+        place = bisect_right(self._ran_starts_s, last_s)
+        next_s = self._ran_starts_s[place] if place < len(self._ran_starts_s) else math.inf
         end_s = self._commands.end_s(last_s)
         counted = self._count(end_s) if end_s < next_s else self._count(next_s, before=True)
         next_s = min(next_s, end_s)
+        first, last = (bisect_left(self._starts_s, time_s) for time_s in (first_s, next_s))
         elsewhere = sum(
             span.inferences or 0
-            for span in self._everything
-            if first_s <= span.start_s < next_s and span.phase != "running" and not span.inside
+            for span in self._everything[first:last]
+            if span.phase != "running" and not span.inside
         )
         return counted - self._count(first_s) - elsewhere
 
     def _count(self, time_s: float, before: bool = False) -> int:
-        known = [
-            row.inferences
-            for row in self._reduction.events
-            if row.inferences is not None
-            and (row.time_s < time_s if before else row.time_s <= time_s)
-        ]
-        return known[-1] if known else 0
+        place = (bisect_left if before else bisect_right)(self._count_times_s, time_s)
+        return self._counts[place - 1] if place else 0
 
-    def _domain(self, channel: str, running: Sequence[Span], n: int | None) -> Domain:
-        armed = [s for s in self._armed if s.label in {r.label for r in running}] or self._armed
-        idle_w, armed_w = self._base_w(self._idle, channel), self._base_w(armed, channel)
-        energy_j, seconds = _energy_j(running, channel), _seconds(running)
-        if energy_j is None or seconds <= 0 or self._stood_still(channel, running):
+    def _domain(self, channel: str, ran: Stretches, n: int | None, armed: _Base) -> Domain:
+        windows = ran.windows
+        idle_w, armed_w = self._base(self._idle, channel)[1], self._base(armed, channel)[1]
+        energy_j, seconds = _energy_j(windows, channel), _seconds(windows)
+        if energy_j is None or seconds <= 0 or self._stood_still(channel, windows):
             return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
-        edges_j = self._edges_j(channel, running)
+        # How much of a shared energy is whose is a convention: no error is known of it.
+        edges_j = None if ran.shared else self._edges_j(channel, windows)
         total = Value(energy_j, edges_j, edges_j)
+        own_seconds = math.fsum(span.seconds * span.share for span in windows)
         return Domain(
             origin(channel),
             idle_w,
@@ -276,39 +363,44 @@ class _Arithmetic:
             energy_j / seconds,
             total,
             _per(n, total) if n else None,
-            self._net(channel, total, seconds, n, self._idle),
-            self._net(channel, total, seconds, n, armed),
+            self._net(channel, total, own_seconds, n, self._idle),
+            self._net(channel, total, own_seconds, n, armed),
         )
 
-    def unmoved(self, running: Sequence[Span]) -> list[str]:
+    def unmoved(self, running: Sequence[Span], key: Key | None = None) -> list[str]:
         """Parts of the total, or the channel to quote, whose counter did not move."""
         quoted = headline(self._channels)
         asked = self._parts or ([quoted] if quoted else [])
-        return [channel for channel in asked if self._stood_still(channel, running)]
+        windows = self.overlaps.stretches(running, key).windows
+        return [channel for channel in asked if self._stood_still(channel, windows)]
 
-    def _base_w(self, base: Sequence[Span], channel: str) -> float | None:
-        """Power of a baseline; None where it was too short for its counter to move."""
-        short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
-        if self._stood_still(channel, base) and _seconds(base) < short_s:
-            return None
-        return mean_power_w(base, channel)
+    def _base(self, base: _Base, channel: str) -> tuple[list[Span], float | None, float | None]:
+        """A baseline's windows of a channel, its power (None where it was too short for the
+        counter to move), and what the edges leave open of its energy."""
+        if channel not in base.known:
+            windows = [span for span in base.windows if span.energy_j.get(channel) is not None]
+            short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
+            is_short = self._stood_still(channel, windows) and _seconds(windows) < short_s
+            power_w = None if is_short else mean_power_w(windows, channel)
+            edges_j = None if power_w is None else self._edges_j(channel, windows)
+            base.known[channel] = windows, power_w, edges_j
+        return base.known[channel]
 
     def _stood_still(self, channel: str, windows: Sequence[Span]) -> bool:
         """Whether a counter is the same at all edges: the energy is under one update, not 0."""
         return channel not in self._by_hand and _energy_j(windows, channel) == 0
 
     def _net(
-        self, channel: str, total: Value, seconds: float, n: int | None, base: Sequence[Span]
+        self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
     ) -> Value | None:
         """Energy per inference beyond that of a baseline."""
-        base = [span for span in base if span.energy_j.get(channel) is not None]
-        base_w = self._base_w(base, channel)
+        windows, base_w, base_edges_j = self._base(base, channel)
         if base_w is None or not n:
             return None
-        noise_w, base_edges_j = self._noise_w(channel, base), self._edges_j(channel, base)
+        noise_w = self._noise_w(channel, base)
         resolution_j = noise_j = plus_minus_j = None
         if total.plus_minus is not None and base_edges_j is not None:
-            base_j = base_edges_j * seconds / _seconds(base)
+            base_j = base_edges_j * seconds / _seconds(windows)
             resolution_j = math.hypot(total.plus_minus, base_j)
         if noise_w is not None:
             noise_j = noise_w * seconds
@@ -339,29 +431,40 @@ class _Arithmetic:
         ]
         return math.hypot(*steps_j) * math.sqrt(len(windows))
 
-    def _noise_w(self, channel: str, base: Sequence[Span]) -> float | None:
+    def _noise_w(self, channel: str, base: _Base) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three.
 
         By hand it is 0: what its readings leave open is `_edges_j`.
         """
         if channel in self._by_hand:
             return 0.0
-        key = (channel, *map(id, base))
-        if key not in self._noises_w:  # every group asks for the same few baselines
-            powers = [p for span in base for p in block_powers_w(self._reduction, channel, span)]
+        if channel not in base.noises_w:
+            windows, _, _ = self._base(base, channel)
+            powers = [p for span in windows for p in block_powers_w(self._reduction, channel, span)]
             noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
-            self._noises_w[key] = noise_w
-        return self._noises_w[key]
+            base.noises_w[channel] = noise_w
+        return base.noises_w[channel]
+
+
+def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:
+    """Phases that ran at the same time, and whose energies are shares."""
+    if groups := overlaps.concurrent:
+        n = max(map(len, groups))
+        text = f"up to {n} running phases overlapped: their time and energy are counted once"
+        shared = [group.label for group in by_label if group.shared]
+        if shared:
+            text += "; what overlapping labels used is shared between them by time"
+        yield Flag("concurrent", ", ".join(shared[:MOST_NAMED]), text)
 
 
 def _unmoved(
-    arithmetic: _Arithmetic, running: Sequence[Span], labels: Sequence[str]
+    arithmetic: _Arithmetic, running: Sequence[Span], of_label: Mapping[str, Sequence[Span]]
 ) -> Iterator[Flag]:
     """Counters that did not move while it ran, or while one label did."""
     found: dict[str, list[str]] = {}
     everywhere = arithmetic.unmoved(running) if running else []
-    for label in labels:
-        for channel in arithmetic.unmoved([s for s in running if s.label == label]):
+    for label, own in of_label.items():
+        for channel in arithmetic.unmoved(own, label_of):
             if channel not in everywhere:
                 found.setdefault(channel, []).append(label)
     whole = [(channel, f"while it ran ({_seconds(running):.3g} s)") for channel in everywhere]
@@ -381,13 +484,13 @@ def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:
 
 def _labelled(arithmetic: _Arithmetic, label: str, running: Sequence[Span]) -> Group:
     """The group of one label, with ± from its repeats where it has several."""
-    group = arithmetic.group(running, label, None)
+    group = arithmetic.group(running, label, None, label_of)
     if not are_samples((span.repeat, label) for span in running):
         return group
-    repeats = sorted({span.repeat for span in running if span.repeat is not None})
+    of_repeat = _grouped(running, repeat_of)
+    key = _label_and_repeat_of
     return _with_interval(
-        group,
-        [arithmetic.group([s for s in running if s.repeat == n], label, n) for n in repeats],
+        group, [arithmetic.group(of_repeat[n], label, n, key) for n in sorted(of_repeat)]
     )
 
 
@@ -459,14 +562,7 @@ def _with_interval(group: Group, repeats: Sequence[Group]) -> Group:
             half = half * len(repeats) if name == "running_j" else half
             fields[name] = replace(fields[name], plus_minus=half)
         domains[channel] = Domain(**fields)
-    return Group(
-        group.label,
-        group.repeat,
-        group.seconds,
-        group.inferences,
-        group.inferences_per_s,
-        domains,
-    )
+    return replace(group, domains=domains)
 
 
 _PER_INFERENCE = (

@@ -16,18 +16,21 @@ TYPE_CHECKING = False  # the name that type checkers know; importing typing cost
 if TYPE_CHECKING:
     from typing import Any
 
-    from recorders.client import record
-    from recorders.marks import count, mark, note, phase, recording
+    from wattui.library import record
+    from wattui.marks import count, mark, note, phase, recording
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'wattui' has no attribute {name!r}")
     if name == "record":
-        from recorders.client import record as found
-    else:
-        import recorders.marks
+        from wattui.own_packages import check_not_shadowed
 
-        found = getattr(recorders.marks, name)
+        check_not_shadowed("recorders")
+        from wattui.library import record as found
+    else:
+        import wattui.marks
+
+        found = getattr(wattui.marks, name)
     globals()[name] = found
     return found

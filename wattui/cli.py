@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from wattui import __version__
 from wattui.errors import UsageError, WattuiError
+from wattui.own_packages import prefer_own
 from wattui.run_names import working_directory
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
@@ -50,6 +51,7 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run wattui; returns the exit status. Errors become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    prefer_own()
     try:
         return _main(arguments)
     except SystemExit as request:  # --help and --version
@@ -301,20 +303,25 @@ def _mark_parser() -> argparse.ArgumentParser:
 
 
 def _mark(options: argparse.Namespace) -> int:
-    from recorders import marks
+    from wattui import marks
 
     if not (options.phase or options.end or options.count or options.note):
         raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
     if options.count < 0:
         raise UsageError(f"--count {options.count}: a count cannot fall: give 1 or more")
+    asked: list[dict[str, object]] = []
     if options.count:
-        marks.add_count(options.count)
+        asked.append({"do": "count", "n": options.count})
     if options.note:
-        marks.note(options.note)
+        asked.append({"do": "note", "text": options.note})
     if options.end:
-        marks.end_mark()
+        asked.append({"do": "mark", "phase": ""})
     if options.phase:
-        marks.mark(options.phase, options.label)
+        asked.append({"do": "mark", "phase": options.phase, "label": options.label})
+    for message in asked:
+        if error := marks.ask(**message):
+            raise UsageError(f"{error}: see `wattui mark --help`")
+    marks.detach()
     return 0
 
 

@@ -33,6 +33,8 @@ def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
             "rest when it does: wait for its end, or repeat"
         ]
     found += run.get("file", {}).get("remarks", [])
+    if lost := run.get("lost_marks"):
+        found.append(f"{csv} is incomplete: {lost} marks of the program were lost: see its flags")
     if run["lost_rows"]:
         reason = error or "see above" if found else error or "the disk was too slow"
         found.append(

@@ -244,6 +244,6 @@ def _is_marked(pid: int, mark: str) -> bool:
 
 def _recorder_child(front_end: int) -> int | None:
     for pid in _pids():
-        if parent(pid) == front_end and "-m recorders" in command_line(pid):
+        if parent(pid) == front_end and " recorders " in command_line(pid):
             return pid
     return None

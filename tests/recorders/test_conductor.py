@@ -201,7 +201,7 @@ def test_a_front_end_that_goes_away_ends_phases_and_recording(rig: Rig) -> None:
         ({"do": "end", "id": float("inf")}, "infinity"),
         ({"do": "hello", "page": "../../etc/passwd"}, "not a count page"),
         ({"do": "hello", "page": "count-1"}, "No such file"),
-        ({"do": "dance"}, "unknown request 'dance'"),
+        ({"do": "dance"}, "dance: it is an unknown request"),
         ({}, "unknown request"),
     ],
 )

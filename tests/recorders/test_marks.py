@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wattui
-from recorders import marks
 from recorders.inbox import Inbox, Request
 from recorders.marks import CountPages, parse_pipe_line
 from recorders.wire import Message
+from wattui import marks
 
 
 class Recorder:
@@ -41,8 +41,12 @@ class Recorder:
             os.close(self._control)
 
     def requests(self) -> list[Message]:
-        """What was asked, without greetings."""
-        return [message for message in self.asked if message["do"] not in ("hello", "bye")]
+        """What was asked, without greetings and times."""
+        return [
+            {key: value for key, value in message.items() if key != "at_ns"}
+            for message in self.asked
+            if message["do"] not in ("hello", "bye")
+        ]
 
     def _serve(self) -> None:
         while True:
@@ -88,8 +92,8 @@ def call_everything() -> None:
     wattui.count(32)
     wattui.note("a note")
     wattui.mark("running", label="b32")
-    marks.end_mark()
-    marks.add_count(3)
+    marks.ask(do="mark", phase="")
+    marks.ask(do="count", n=3)
     with wattui.phase("running", label="b32"):
         wattui.count()
 
@@ -125,15 +129,17 @@ def test_an_exception_leaves_a_phase_as_it_was_raised(recorder: Recorder) -> Non
 
 def test_a_phase_begins_and_ends_with_its_block(recorder: Recorder) -> None:
     with wattui.phase("running", label="b32"):
-        assert recorder.requests() == [{"do": "begin", "phase": "running", "label": "b32"}]
-        number = len(recorder.asked)
-    assert recorder.requests()[1] == {"do": "end", "id": number}
+        wattui.count(32)
+        (begun,) = recorder.requests()
+        number = begun["id"]
+        assert begun == {"do": "begin", "phase": "running", "label": "b32", "id": number, "in": 0}
+    assert recorder.requests()[1] == {"do": "end", "id": number, "n": 32}
 
 
 def test_a_phase_may_carry_the_number_of_a_repeat(recorder: Recorder) -> None:
     with wattui.phase("running", repeat=3):
         asked = recorder.requests()[0]
-    assert asked == {"do": "begin", "phase": "running", "label": "", "repeat": 3}
+    assert (asked["phase"], asked["label"], asked["repeat"]) == ("running", "", 3)
 
 
 def test_repeats_are_numbered_from_one() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.inbox import SHELL
 from recorders.phases import Phases
 
 
@@ -15,16 +16,17 @@ def test_nothing_is_open_at_first() -> None:
 
 def test_labels_of_nested_phases_join_with_a_slash() -> None:
     phases = Phases()
-    phases.begin("running", "epoch 1", owner=7)
-    inner = phases.begin("running", "train", owner=7)
+    outer = phases.begin("running", "epoch 1", owner=7)
+    inner = phases.begin("running", "train", owner=7, inside=outer.number)
     assert inner.label == "epoch 1/train"
 
 
 def test_an_empty_label_adds_no_slash() -> None:
     phases = Phases()
-    phases.begin("running", "", owner=7)
-    assert phases.begin("warmup", "b32", owner=7).label == "b32"
-    assert phases.begin("running", "", owner=7).label == "b32"
+    outer = phases.begin("running", "", owner=7)
+    inner = phases.begin("warmup", "b32", owner=7, inside=outer.number)
+    assert inner.label == "b32"
+    assert phases.begin("running", "", owner=7, inside=inner.number).label == "b32"
 
 
 def test_the_label_of_the_command_comes_first() -> None:
@@ -80,11 +82,28 @@ def test_the_phases_of_an_owner_are_its_open_ones_innermost_first(
 
 def test_a_program_numbers_its_own_repeats_and_inner_phases_have_the_same() -> None:
     phases = Phases()
-    assert phases.begin("running", "", owner=7, repeat=3).repeat == 3
-    assert phases.begin("io", "", owner=7).repeat == 3
+    outer = phases.begin("running", "", owner=7, repeat=3)
+    assert outer.repeat == 3
+    assert phases.begin("io", "", owner=7, inside=outer.number).repeat == 3
 
 
 def test_the_repeat_of_the_whole_command_goes_before_the_programs_own() -> None:
     phases = Phases()
     phases.repeat = 2
     assert phases.begin("running", "", owner=7, repeat=5).repeat == 2
+
+
+def test_phases_of_other_threads_tasks_and_processes_are_beside_each_other() -> None:
+    phases = Phases()
+    phases.begin("running", "a", owner=7, own_id=1)
+    assert phases.begin("running", "b", owner=7, own_id=2).label == "b"
+    assert phases.begin("running", "c", owner=8, own_id=1).label == "c"
+
+
+def test_a_phase_of_a_shell_is_around_those_that_begin_while_it_is_open() -> None:
+    phases = Phases()
+    program = phases.begin("running", "a", owner=7, own_id=1)
+    shell = phases.begin("running", "epoch 1", owner=SHELL)
+    assert shell.label == "epoch 1"
+    assert phases.begin("running", "b", owner=8).label == "epoch 1/b"
+    assert phases.begin("io", "read", owner=7, inside=1).around == program

@@ -7,7 +7,7 @@ from doubles import event, reduction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.reduction import Points, Reducer, energy_at
+from recorders.reduction import Energies, EventRow, Points, Reducer, Reduction
 
 NOWHERE = ("", "", None)
 
@@ -41,6 +41,10 @@ def test_the_first_reading_of_each_second_is_kept(times_s: list[float]) -> None:
     assert list(kept.value) == pytest.approx([10 * t for t in sorted(firsts.values())])
 
 
+def at(recording: Reduction, channel: str, row: EventRow) -> tuple[float | None, bool]:
+    return Energies(recording).at(channel, row.time_s, row)
+
+
 def test_an_empty_cell_leaves_the_second_to_a_later_row() -> None:
     reducer = Reducer(["package0_J"])
     reducer.add("3.000000", [""], "", NOWHERE, None)
@@ -71,7 +75,7 @@ def test_an_edge_that_was_not_read_keeps_its_neighbours() -> None:
     reducer.add("1.200000", ["20.0"], "", NOWHERE, None)
     reducer.add("1.250000", [""], "begin", ("running", "", None), None)
     reducer.add("1.300000", ["30.0"], "", NOWHERE, None)
-    energy_j, read = energy_at(reducer.reduction, "gpu0", reducer.reduction.events[0])
+    energy_j, read = at(reducer.reduction, "gpu0", reducer.reduction.events[0])
     assert energy_j == pytest.approx(25.0)
     assert not read
 
@@ -93,7 +97,7 @@ def test_an_undone_mark_is_a_note_in_the_phase_before_it(ended: bool) -> None:
         reducer.add("2.0", ["2.0"], "end", before, None)
     reducer.add("2.0", ["2.0"], "begin", after, None)
     reducer.add("3.0", ["3.0"], "note:x", after, None)
-    reducer.undo(1, "note:undone mark running b1", before)
+    reducer.undo(1, 1 + ended, "note:undone mark running b1", before)
     assert [(row.time_s, row.event) for row in reducer.reduction.events] == [
         (1.0, "begin"),
         (2.0, "note:undone mark running b1"),
@@ -122,7 +126,7 @@ def test_a_meter_with_an_energy_of_its_own_is_not_read_by_hand() -> None:
 
 def test_energy_read_on_the_row_is_taken_as_it_is() -> None:
     row = event(5.0, "begin", energy_j={"package0": 42.0})
-    assert energy_at(reduction([row]), "package0", row) == (42.0, True)
+    assert at(reduction([row]), "package0", row) == (42.0, True)
 
 
 @given(st.floats(0.0, 1.0), st.floats(0, 1000), st.floats(0, 1000))
@@ -132,7 +136,7 @@ def test_an_unread_edge_is_interpolated_between_the_readings_around_it(
     row = event(10.0 + share, "begin")
     readings = [(10.0, before_j), (11.0, before_j + added_j)]
     recording = reduction([row], ["package0"], {"package0": readings})
-    energy_j, read = energy_at(recording, "package0", row)
+    energy_j, read = at(recording, "package0", row)
     assert energy_j == pytest.approx(before_j + share * added_j)
     assert not read
 
@@ -141,7 +145,7 @@ def test_an_unread_edge_is_interpolated_between_the_readings_around_it(
 def test_nothing_is_extrapolated(readings: list[tuple[float, float]]) -> None:
     row = event(10.0, "end")
     recording = reduction([row], ["package0"], {"package0": readings})
-    assert energy_at(recording, "package0", row) == (None, False)
+    assert at(recording, "package0", row) == (None, False)
 
 
 def test_energy_channels_are_those_with_joules() -> None:

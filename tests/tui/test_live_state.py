@@ -60,7 +60,7 @@ def test_an_undone_mark_leaves_the_ribbon_and_the_summary() -> None:
         row(3, 40, "running", "begin"),
         row(4, 40, "running"),
     )
-    note = {"first_event": 1, "event": "note:undone mark running"}
+    note = {"first_event": 1, "rows": 2, "event": "note:undone mark running"}
     state.take({"t": "undone", **note, "phase": "idle", "label": "", "repeat": None})
     state.take(row(5, 40, "idle"))
     assert [(s.phase, s.start_s, s.end_s) for s in state.stretches] == [("idle", 1, None)]
@@ -71,7 +71,7 @@ def test_an_undone_mark_leaves_the_ribbon_and_the_summary() -> None:
 
 def test_an_undone_first_mark_leaves_an_empty_ribbon_and_an_undone_end_goes_on() -> None:
     state = live(row(0, 40), row(1, 40, "idle", "begin"))
-    undone = {"t": "undone", "label": "", "repeat": None}
+    undone = {"t": "undone", "rows": 1, "label": "", "repeat": None}
     state.take({**undone, "first_event": 0, "event": "note:undone mark idle", "phase": ""})
     assert state.stretches == []
     state = live(row(1, 40, "idle", "begin"), row(2, 40, "idle", "end"), row(3, 40))

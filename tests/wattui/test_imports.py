@@ -46,7 +46,7 @@ def test_importing_wattui_loads_little_even_of_the_standard_library() -> None:
 
 def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
     modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
-    assert foreign(modules) == {"wattui", "recorders"}
+    assert foreign(modules) == {"wattui"}
 
 
 def test_importing_the_recorders_loads_no_screen_and_no_numbers_library() -> None:

@@ -370,7 +370,7 @@ def test_a_second_signal_ends_at_once(machine: Machine) -> None:
 
 @pytest.fixture(autouse=True)
 def no_recording() -> Iterator[None]:
-    from recorders import marks
+    from wattui import marks
 
     marks.detach()
     yield

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from recorders.reduction import BEGIN, END, EventRow, Points, Reduction, gauges, meters
+from recorders.reduction import BEGIN, END, LATE, EventRow, Points, Reduction, gauges, meters
 from recorders.rows import FIXED_COLUMNS
 from wattui.analysis.blocks import UNREADABLE, blocks, header, is_reading, schema
 from wattui.analysis.forms import MOST
@@ -41,12 +41,21 @@ def reduce_csv(path: Path) -> Reduction:
 
 def read_csv(path: Path) -> Reduced:
     """The same, with remarks on what could not be read. Raises NotARunFileError, or OSError."""
-    reducer = _Reducer(header(path))
+    names = header(path)
+    reducer, remarks = _reduced(path, _Reducer(names))
+    reduction = reducer.finished()
+    # An edge that came late lies between readings of phases that were not expected to matter.
+    if any(row.event.startswith(LATE) for row in reduction.events):
+        reducer, remarks = _reduced(path, _Reducer(names, every_second=True))
+        reduction = reducer.finished()
+    return Reduced(reduction, [*remarks, *(f"{path}: {remark}" for remark in reducer.remarks[:1])])
+
+
+def _reduced(path: Path, reducer: _Reducer) -> tuple[_Reducer, list[str]]:
     remarks: list[str] = []
     for block in blocks(path, reducer.columns, remarks):
         reducer.take(block)
-    reduction = reducer.finished()
-    return Reduced(reduction, [*remarks, *(f"{path}: {remark}" for remark in reducer.remarks[:1])])
+    return reducer, remarks
 
 
 def write_parquet(path: Path, out: Path) -> list[str]:
@@ -76,9 +85,13 @@ _SECOND = pl.col("time_s").floor()
 
 
 class _Reducer:
-    """The recorder's reduction, a block of rows at a time."""
+    """The recorder's reduction, a block of rows at a time.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    `every_second` keeps the readings of each second, not those of baselines alone.
+    """
+
+    def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
+        self._every_second = every_second
         self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
         self._energy = [name for name in names if name.endswith("_J")]
         self._by_hand = [f"{meter}_W" for meter in meters(names)]
@@ -95,7 +108,7 @@ class _Reducer:
 
     def take(self, block: pl.DataFrame) -> None:
         """Take the next rows."""
-        baseline = bool(self._baselines)
+        baseline = self._every_second or bool(self._baselines)
         for name in self._wanted.copy():
             self._take_wanted(block, name)
         if block["event"].null_count() < block.height:

@@ -143,7 +143,7 @@ class Live:
         """The stretches since the mark go, and the one before it goes on."""
         first, where = message["first_event"], (message["phase"], message["label"])
         marked_s = self._reducer.reduction.events[first].time_s
-        self._reducer.undo(first, message["event"], (*where, message["repeat"]))
+        self._reducer.undo(first, message["rows"], message["event"], (*where, message["repeat"]))
         self.stretches = [s for s in self.stretches if s.start_s < marked_s]
         last = self.stretches[-1] if self.stretches else None
         if last and (last.phase, last.label, last.end_s) == (*where, marked_s):

@@ -1,0 +1,137 @@
+"""Running phases that overlap: their time and energy are those of their union. Pure.
+
+Ranks, threads and tasks that run at the same time share one machine: its energy is counted once.
+What one label of them has is its share: at every moment an equal part with the others that run.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from recorders.spans import Span, Windows
+
+Key = Callable[[Span], Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """The time that some phases ran, in stretches with their energy.
+
+    `shared`: others ran as well in some of it, and the energies are shares.
+    """
+
+    windows: list[Span]
+    shared: bool = False
+
+
+class Overlaps:
+    """The running phases of a recording in groups that overlap; most are alone in theirs."""
+
+    def __init__(self, windows: Windows, running: Sequence[Span]) -> None:
+        self._windows = windows
+        self._groups = _joined(running)
+        self._group_of = {id(s): number for number, group in enumerate(self._groups) for s in group}
+        self._shares: dict[tuple[int, Key], dict[Hashable, list[Span]]] = {}
+        self.busy = [_whole(windows, group) for group in self._groups]
+        self._busy_ends_s = [span.end_s for span in self.busy]
+
+    @property
+    def concurrent(self) -> list[list[Span]]:
+        """The groups of several phases."""
+        return [group for group in self._groups if len(group) > 1]
+
+    def stretches(self, running: Sequence[Span], key: Key | None = None) -> Stretches:
+        """The time of some of the phases, none of it twice.
+
+        `key` is the same for all of them, and another for the phases that are not among them.
+        """
+        found: list[Span] = []
+        shared = False
+        for number in dict.fromkeys(self._group_of[id(span)] for span in running):
+            group = self._groups[number]
+            if len(group) == 1 or key is None:
+                found.append(self.busy[number])
+                continue
+            own = self._own_shares(number, key).get(key(running[0]), [])
+            if all(part.share == 1 for part in own):
+                mine = [span for span in group if key(span) == key(running[0])]
+                found += [_whole(self._windows, part) for part in _joined(mine)]
+            else:
+                shared = True
+                found += own
+        return Stretches(found, shared)
+
+    def idle_parts(self, base: Span) -> list[Span]:
+        """The parts of a baseline in which nothing ran."""
+        found, begin = [], base.begin
+        first = bisect_right(self._busy_ends_s, base.start_s)
+        for span in self.busy[first:]:
+            if span.start_s >= base.end_s:
+                break
+            if span.start_s > begin.time_s:
+                found.append(self._windows.between(begin, span.begin, like=base))
+            begin = span.end
+        if begin is base.begin:
+            return [base]
+        if begin.time_s < base.end_s:
+            found.append(self._windows.between(begin, base.end, like=base))
+        return found
+
+    def _own_shares(self, number: int, key: Key) -> dict[Hashable, list[Span]]:
+        if (number, key) not in self._shares:
+            self._shares[number, key] = _shares(self._windows, self._groups[number], key)
+        return self._shares[number, key]
+
+
+def _joined(running: Sequence[Span]) -> list[list[Span]]:
+    """Phases in groups that overlap in time, in order."""
+    groups: list[list[Span]] = []
+    end_s = -math.inf
+    for span in sorted(running, key=lambda span: (span.start_s, span.end_s)):
+        if groups and span.start_s < end_s:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+        end_s = max(end_s, span.end_s)
+    return groups
+
+
+def _whole(windows: Windows, group: Sequence[Span]) -> Span:
+    """The time from the first begin to the last end of phases that overlap."""
+    if len(group) == 1:
+        return group[0]
+    end = max((span.end for span in group), key=lambda moment: moment.time_s)
+    return windows.between(group[0].begin, end, like=group[0])
+
+
+def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable, list[Span]]:
+    """What each key has of a group that overlaps: its stretches, with its part of their energy."""
+    moments = sorted({m.time_s: m for s in group for m in (s.begin, s.end)}.items())
+    begins: dict[float, list[Span]] = {}
+    ends: dict[float, list[Span]] = {}
+    for span in group:
+        begins.setdefault(span.start_s, []).append(span)
+        ends.setdefault(span.end_s, []).append(span)
+    running: dict[Hashable, int] = {}
+    found: dict[Hashable, list[Span]] = {}
+    for (time_s, first), (_, second) in pairwise(moments):
+        for span in begins.get(time_s, ()):
+            running[key(span)] = running.get(key(span), 0) + 1
+        for span in ends.get(time_s, ()):
+            running[key(span)] -= 1
+            if not running[key(span)]:
+                del running[key(span)]
+        if running:
+            part = _part(windows.between(first, second, like=group[0]), 1 / len(running))
+            for own in running:
+                found.setdefault(own, []).append(part)
+    return found
+
+
+def _part(span: Span, share: float) -> Span:
+    energy_j = {c: None if e is None else e * share for c, e in span.energy_j.items()}
+    return replace(span, energy_j=energy_j, share=share)

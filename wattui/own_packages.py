@@ -1,0 +1,48 @@
+"""Finds `recorders` and `workloads` beside `wattui`, whatever else has these names.
+
+A program may have a `recorders.py` of its own beside it, or a package `workloads/` in PYTHONPATH.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+
+OWN = ("recorders", "workloads")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class ShadowedError(ImportError):
+    """A module of the program's has the name of one of wattui's packages."""
+
+
+class _Finder:
+    """Answers for wattui's packages alone, before any other finder."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """The package beside `wattui`; None for every other module."""
+        return PathFinder.find_spec(name, [ROOT]) if name in OWN and path is None else None
+
+
+def prefer_own() -> None:
+    """Import wattui's packages rather than others of their names, in a process of wattui's own."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+
+
+def check_not_shadowed(name: str) -> None:
+    """Raise ShadowedError where `name` would be, or is, another package than wattui's.
+
+    For a process that belongs to a person's program, whose own names must keep their meaning.
+    """
+    loaded = sys.modules.get(name)
+    spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
+    origin = str(spec.origin) if spec else ""
+    own = os.path.join(ROOT, name, "__init__.py")
+    if os.path.realpath(origin) != os.path.realpath(own):
+        raise ShadowedError(
+            f"{origin or name} hides wattui's package {name!r}: rename it, "
+            "or record with `wattui --headless --csv run.csv -- COMMAND`"
+        )

@@ -40,7 +40,7 @@ UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
 DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
 PART_NOTE, OF = "note:part ", " of "
-UNMOVED = "under_one_update"
+UNMOVED = "its counter did not move while {} ran: its energy is unknown, under one update"
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
 
@@ -167,7 +167,8 @@ def summarise(reduction: Reduction) -> Summary:
     channels = reduction.energy_channels
     quoted = headline(channels)
     ran_until_s = max((span.end_s for span in running), default=-math.inf)
-    missing = missing_from(quoted, missing_parts(reduction, ran_until_s))
+    unmoved = {part: UNMOVED.format("it") for part in arithmetic.unmoved(running) if part != quoted}
+    missing = missing_from(quoted, unmoved | missing_parts(reduction, ran_until_s))
     return Summary(
         VERSION,
         quoted,
@@ -183,7 +184,7 @@ def summarise(reduction: Reduction) -> Summary:
             *commands.flags(),
             *incomplete(missing),
             *_concurrent(arithmetic.overlaps, by_label),
-            *_unmoved(arithmetic, running, of_label),
+            *_unmoved(arithmetic, running, of_label, missing),
             *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),
             *negative_differences(differences, quoted),
         ],
@@ -371,7 +372,7 @@ class _Arithmetic:
         """Parts of the total, or the channel to quote, whose counter did not move."""
         quoted = headline(self._channels)
         asked = self._parts or ([quoted] if quoted else [])
-        windows = self.overlaps.stretches(running, key).windows
+        windows = self.overlaps.stretches(running, key).windows if running else []
         return [channel for channel in asked if self._stood_still(channel, windows)]
 
     def _base(self, base: _Base, channel: str) -> tuple[list[Span], float | None, float | None]:
@@ -458,20 +459,20 @@ def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]
 
 
 def _unmoved(
-    arithmetic: _Arithmetic, running: Sequence[Span], of_label: Mapping[str, Sequence[Span]]
+    arithmetic: _Arithmetic,
+    running: Sequence[Span],
+    of_label: Mapping[str, Sequence[Span]],
+    missing: Mapping[str, str],
 ) -> Iterator[Flag]:
     """Counters that did not move while it ran, or while one label did."""
     found: dict[str, list[str]] = {}
-    everywhere = arithmetic.unmoved(running) if running else []
     for label, own in of_label.items():
         for channel in arithmetic.unmoved(own, label_of):
-            if channel not in everywhere:
-                found.setdefault(channel, []).append(label)
-    whole = [(channel, f"while it ran ({_seconds(running):.3g} s)") for channel in everywhere]
-    of_labels = [(channel, f"while {', '.join(each)} ran") for channel, each in found.items()]
-    for channel, when in (*whole, *of_labels):
-        text = f"the counter did not move {when}: its energy is unknown, under one update"
-        yield Flag(UNMOVED, channel, text)
+            found.setdefault(channel, []).append(label)
+    found |= {channel: ["it"] for channel in arithmetic.unmoved(running)}
+    for channel, ran in found.items():
+        if channel not in missing:
+            yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran)))
 
 
 def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:

@@ -15,6 +15,7 @@ from wattui import __version__
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
 from wattui.run_names import working_directory
+from wattui.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
@@ -162,6 +163,7 @@ def main_parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--force", action="store_true", help="replace an existing file")
     out.add_argument("--quiet", action="store_true", help="print neither progress nor summary")
+    add_width(out)
     out.add_argument(
         "--rate", type=float, metavar="HZ", help="samples per second, up to 1000 (default: 10)"
     )
@@ -257,13 +259,17 @@ def _summary_parser() -> argparse.ArgumentParser:
         help="a run.csv that wattui wrote; several, folders and 'runs/**/*.csv' make a table",
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
+    parser.add_argument(
+        "--mixed", action="store_true", help="take several labels together as one figure"
+    )
+    add_width(parser)
     return parser
 
 
 def _summary(options: argparse.Namespace) -> int:
     from wattui import show
 
-    return show.main(options.csv, options.json)
+    return show.main(options.csv, options.json, options.mixed, options.width)
 
 
 def _doctor_parser() -> argparse.ArgumentParser:

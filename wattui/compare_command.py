@@ -7,12 +7,13 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from wattui.analysis.compare import (
     FIGURES,
     PUBLISHED,
+    SUMS,
     Comparison,
     Known,
     Side,
@@ -26,6 +27,7 @@ from wattui.analysis.published.results import RESULTS, published_results
 from wattui.compare_sides import Given, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.progress import waiting
+from wattui.width import add_width
 
 VERSION = 1
 EVERY = "all"
@@ -33,9 +35,14 @@ EVERY = "all"
 FEW = 20
 USUAL = ("total", "dynamic", "marginal", "power", "rate")
 MOST_REMARKS = 12
+PER_INFERENCE = ("total", "dynamic", "marginal")
 UNREPEATED = (
-    "± is what instrument and baseline leave open: how far one run is from the next is not known "
-    "without --repeats"
+    "± is what instrument and baseline leave open: how far one run is from the next is not known: "
+    "record with --repeats 5 for a verdict"
+)
+UNJUDGED = (
+    "--max-regression cannot judge one run against one: record with --repeats 5, or give "
+    "--single-runs to judge by the instrument's error alone"
 )
 
 
@@ -56,8 +63,8 @@ def parser() -> argparse.ArgumentParser:
         description="Put runs side by side: ratio, difference with its interval, rank test. The "
         "first is what the others are compared with. Several runs under one name are samples of "
         "one thing; one run alone is compared label by label.",
-        epilog="exit codes: 0; 2 something given was wrong; "
-        f"{REGRESSED} more than --max-regression",
+        epilog="exit codes: 0; 2 something given was wrong, or --max-regression had one run each "
+        f"to judge; {REGRESSED} more than --max-regression",
     )
     made.add_argument(
         "runs",
@@ -85,9 +92,19 @@ def parser() -> argparse.ArgumentParser:
         "--strict", action="store_true", help="also where it is not clear, or a label is missing"
     )
     made.add_argument(
+        "--single-runs",
+        action="store_true",
+        help="judge one run against one by the instrument's error alone: differences by chance "
+        "between runs count as real",
+    )
+    made.add_argument(
+        "--mixed", action="store_true", help="also all labels of a run taken together"
+    )
+    made.add_argument(
         "--allow-mixed", action="store_true", help="compare measured and estimated figures"
     )
     made.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    add_width(made)
     return made
 
 
@@ -117,7 +134,13 @@ def main(options: argparse.Namespace) -> int:
         finding
         for pair in pairs
         if options.max_regression is not None
-        for finding in check(first, pair.side, _judged(pair.rows, options), options.max_regression)
+        for finding in check(
+            first,
+            pair.side,
+            _judged(pair.rows, options),
+            options.max_regression,
+            options.single_runs,
+        )
     ]
     if options.json:
         json.dump(_to_dict(first, pairs, findings, remarks, options), sys.stdout, indent=1)
@@ -130,8 +153,12 @@ def main(options: argparse.Namespace) -> int:
             sys.stderr.write(f"wattui: {len(remarks) - MOST_REMARKS} more: see --json\n")
     for finding in findings:
         sys.stderr.write(f"wattui: {finding.text}\n")
-    failed = any(f.kind == "regression" or options.strict for f in findings)
-    return REGRESSED if failed else 0
+    unjudged = any(f.kind == "one run each" for f in findings)
+    if any(f.kind == "regression" or (options.strict and not unjudged) for f in findings):
+        return REGRESSED
+    if unjudged:
+        raise UsageError(UNJUDGED)
+    return 0
 
 
 def _sides(given: Sequence[Given], options: argparse.Namespace) -> list[Side]:
@@ -153,13 +180,12 @@ def _labelled(found: Side, label: str) -> Side:
     if label not in found.labels:
         known = ", ".join(filter(None, found.labels)) or "none"
         raise UsageError(f"--label {label}: {found.name} has no such label: it has {known}")
-    only = of_label(found, label)
-    return Side(found.name, only.headline, only.figures)
+    return replace(of_label(found, label), name=found.name, is_repeated=found.is_repeated)
 
 
 def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
-    rows = compare(a, b, [domains] if all(domains) else [])
+    rows = compare(a, b, [domains] if all(domains) else [], options.mixed)
     is_published = PUBLISHED in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
         rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
@@ -190,6 +216,8 @@ def _wanted(
     if options.figure:
         return (options.figure,)
     own = {other.figure for other in rows if other.label == row.label}
+    if own <= set(SUMS) and any(other.figure in PER_INFERENCE for other in rows):
+        return ()  # all labels together, which are compared one by one
     leading = next((name for name in ("total", "dynamic", "energy") if name in own), "rate")
     return (leading,) if row.label else (leading, *usual)
 
@@ -227,7 +255,7 @@ def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iter
         if PUBLISHED in pair.side.domains.values():
             continue
         yield from only_in_one(first, pair.side)
-        if not any(known.described for row in pair.rows for known in (row.a, row.b)):
+        if pair.rows and all(row.is_unrepeated for row in pair.rows):
             yield UNREPEATED
 
 
@@ -290,7 +318,7 @@ def _print(first: Side, pairs: Sequence[Pair], options: argparse.Namespace) -> N
 
     from wattui.compare_tables import comparison_tables
 
-    console = Console()
+    console = Console(width=options.width)
     for part in comparison_tables(first.name, [(p.side.name, p.rows) for p in pairs]):
         console.print(part)
     if options.published:

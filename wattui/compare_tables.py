@@ -13,7 +13,7 @@ from rich.text import Text
 from wattui.analysis.compare import FIGURES, Comparison, Known
 from wattui.analysis.limits import worse
 from wattui.quantities import number, prefix_for, with_uncertainty
-from wattui.tables import Fitting
+from wattui.stacking import Fitting
 
 MEANINGS = {
     "total": "energy per inference, all that was used",
@@ -24,8 +24,6 @@ MEANINGS = {
     "edp": "energy-delay product of an inference",
     "rate": "inferences per second",
 }
-# With the rank test, the verdict and errors; the later the less fits.
-ALL, VERDICTS, ERRORS, BARE = 3, 2, 1, 0
 TOGETHER = "all that ran"
 KNOWN_ORIGINS = ("measured", "published", "")
 
@@ -45,34 +43,34 @@ def comparison_tables(
         if not rows:
             continue
         make = _pair if len(names) == 1 else partial(_list, first)
-        yield Fitting(*(make(rows, detail) for detail in (ALL, VERDICTS, ERRORS, BARE)))
+        yield Fitting(make(rows))
         yield Text()
 
 
-def _pair(rows: Sequence[Named], detail: int) -> Table:
+def _pair(rows: Sequence[Named]) -> Table:
     """Two sides, a row for each label."""
-    table, factor = _table(rows, ("A", "B", "B − A", "B / A"), detail)
+    table, factor = _table(rows, ("A", "B", "B − A", "B / A"))
     for _, row in rows:
         name = _name(row.label or TOGETHER, row.origin)
-        table.add_row(name, _value(row.a, factor, detail), *_cells(row, factor, detail))
+        table.add_row(name, _value(row.a, factor), *_cells(row, factor))
     return table
 
 
-def _list(first: str, rows: Sequence[Named], detail: int) -> Table:
+def _list(first: str, rows: Sequence[Named]) -> Table:
     """Many sides below the first, label by label."""
-    table, factor = _table(rows, ("value", "difference", "ratio"), detail)
+    table, factor = _table(rows, ("value", "difference", "ratio"))
     for label in dict.fromkeys(row.label for _, row in rows):
         own = [(name, row) for name, row in rows if row.label == label]
         if label:
             table.add_row(Text(label, "bold"))
         reference = own[0][1]
-        table.add_row(_name(first, reference.origins[0]), _value(reference.a, factor, detail))
+        table.add_row(_name(first, reference.origins[0]), _value(reference.a, factor))
         for name, row in own:
-            table.add_row(_name(name, row.origins[1]), *_cells(row, factor, detail))
+            table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
     return table
 
 
-def _table(rows: Sequence[Named], titles: Sequence[str], detail: int) -> tuple[Table, float]:
+def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
     """An empty table under the figure's name, and the factor of its unit."""
     _, one = rows[0]
     factor, prefix = prefix_for([known.value for _, row in rows for known in (row.a, row.b)])
@@ -84,26 +82,22 @@ def _table(rows: Sequence[Named], titles: Sequence[str], detail: int) -> tuple[T
     table.title_justify = table.caption_justify = "left"
     for place, title in enumerate(["", *titles]):
         table.add_column(title, justify="right" if place else "left", no_wrap=True)
-    if detail >= ALL:
-        table.add_column("p", justify="right")
-    if detail >= VERDICTS:
-        table.add_column("", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     return table, factor
 
 
-def _cells(row: Comparison, factor: float, detail: int) -> list[Text]:
+def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and how sure they are."""
-    cells = [Text(_value(known, factor, detail)) for known in (row.b, row.difference)]
+    cells = [Text(_value(known, factor)) for known in (row.b, row.difference)]
     ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
-    if detail and row.ratio_interval:
+    if row.ratio_interval:
         low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
         ratio.append(f" ({low} … {high})", "not bold")
     cells.append(ratio)
-    if detail >= ALL:
-        test = row.rank_test
-        cells.append(Text("–" if test is None else number(test.p, 2)))
-    if detail >= VERDICTS:
-        cells.append(Text("± unknown" if row.verdict == "unknown" else row.verdict, "dim"))
+    test = row.rank_test
+    cells.append(Text("–" if test is None else number(test.p, 2)))
+    cells.append(Text("± unknown" if row.verdict == "unknown" else row.verdict, "dim"))
     return cells
 
 
@@ -112,8 +106,8 @@ def _name(name: str, origin: str) -> Text:
     return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
 
 
-def _value(known: Known, factor: float, detail: int) -> str:
-    return with_uncertainty(known.value, known.plus_minus if detail else None, factor)
+def _value(known: Known, factor: float) -> str:
+    return with_uncertainty(known.value, known.plus_minus, factor)
 
 
 def _colour(row: Comparison) -> str:

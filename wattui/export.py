@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from recorders.runfile import json_path
+from wattui.analysis.cells import is_mixed
 from wattui.analysis.recorded import Run, is_run_file
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
@@ -136,11 +137,14 @@ def _markdown(run: Run) -> Iterator[str]:
     if running is None:
         yield "Nothing was marked as running.\n"
     else:
-        quoted, _, made_from = headline(summary).plain.partition("\n")
-        yield f"**{quoted}**\n" if quoted else ""
+        *quoted, made_from = headline(summary).plain.splitlines()
+        yield "".join(f"**{line}**\n\n" for line in quoted if line)
         yield f"{made_from}\n"
-        yield from _rows("domain", running["domains"])
-        for title, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
+        apart = is_mixed(summary)
+        if not apart:
+            yield from _rows("domain", running["domains"])
+        repeats = [] if apart else summary["repeats"]
+        for title, groups in (("label", summary["labels"]), ("repeat", repeats)):
             named = {str(group[title]): group["domains"] for group in groups}
             if channel and named:
                 yield f"\n## By {title}, channel {channel}\n"

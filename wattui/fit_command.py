@@ -21,6 +21,7 @@ from wattui.fitting import Given, Result, Wish, fitted, load
 from wattui.macs import BUNDLED, SPEC
 from wattui.progress import waiting
 from wattui.run_globs import expand
+from wattui.width import add_width
 
 STDOUT = "-"
 
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "--json", metavar="FIT.json", help="write the fit, for `wattui predict`; - is stdout"
     )
     made.add_argument("--force", action="store_true", help="replace an existing FIT.json")
+    add_width(made)
     return made
 
 
@@ -93,7 +95,7 @@ def main(options: argparse.Namespace) -> int:
     else:
         if target is not None:
             _write(target, text, options.force)
-        _print(result)
+        _print(result, options)
     for remark in result.remarks:
         sys.stderr.write(f"wattui: {remark}\n")
     return 0 if result.series[0].ordinary else INCOMPLETE
@@ -178,15 +180,17 @@ def _write(path: Path, text: str, force: bool) -> None:
         raise UsageError(f"--json {path} cannot be written ({error.strerror})") from None
 
 
-def _print(result: Result) -> None:
+def _print(result: Result, options: argparse.Namespace) -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from wattui.fit_tables import correlation_parts, fit_parts
     from wattui.network_tables import network_parts
     from wattui.share_tables import shares_parts
+    from wattui.stacking import Fitting
 
-    console = Console()
+    console = Console(width=options.width)
     published = _beside(result.asked)
     parts = [*fit_parts(result.asked, result.origin, result.series, published)]
     if result.networks:
@@ -197,4 +201,4 @@ def _print(result: Result) -> None:
     for place, part in enumerate(parts):
         if place and not (isinstance(part, Text) and isinstance(parts[place - 1], Text)):
             console.print()
-        console.print(part)
+        console.print(Fitting(part) if isinstance(part, Table) else part)

@@ -42,6 +42,7 @@ class Job:
     patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None]
     config: Config
     quiet: bool
+    width: int | None = None
 
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
@@ -105,6 +106,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
             about={"argv": argv, "cwd": working_directory()},
         ),
         quiet=options.quiet,
+        width=options.width,
     )
 
 
@@ -118,7 +120,7 @@ class Headless:
         self._status: int | None = None
         self._ended_by: int | None = None
         self._statuses: list[int] = []
-        self._progress = Progress(job.quiet)
+        self._progress = Progress(job.quiet, job.width)
         self._recorder_lost: str | None = None
 
     def run(self) -> int:

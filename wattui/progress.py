@@ -47,10 +47,11 @@ def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
 
 
 class Progress:
-    """Talks to the person on stderr; `quiet` leaves only errors."""
+    """Talks to the person on stderr; `quiet` leaves only errors, `width` is in columns."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, width: int | None = None) -> None:
         self._quiet = quiet
+        self._width = width
         self._watts = ""
 
     def prepare(self) -> None:
@@ -66,7 +67,7 @@ class Progress:
             from wattui import tables
 
             self._print_run = tables.print_run
-            self._console = Stderr(stderr=True)
+            self._console = Stderr(stderr=True, width=self._width)
             self._columns = (
                 TextColumn("[bold]{task.description}"),
                 BarColumn(bar_width=30, complete_style="green", finished_style="green"),

@@ -17,11 +17,14 @@ from wattui.progress import waiting
 from wattui.run_globs import expand, naming
 
 
-def main(patterns: Sequence[str], as_json: bool) -> int:
+def main(
+    patterns: Sequence[str], as_json: bool, mixed: bool = False, width: int | None = None
+) -> int:
     """Print summaries, as JSON or as tables; returns the exit status.
 
-    One file is printed as it ever was; of several, one that cannot be read is named on stderr, the
-    others are printed, and the status is 1. Raises UsageError where the only one cannot be read.
+    One file is printed in full; of several, one that cannot be read is named on stderr, the others
+    are printed, and the status is 1. `mixed` takes several labels together. Raises UsageError where
+    the only one cannot be read.
     """
     if len(patterns) == 1:
         paths = expand(patterns)
@@ -29,7 +32,7 @@ def main(patterns: Sequence[str], as_json: bool) -> int:
             with waiting(f"reading {paths[0]}"):
                 row = _read(paths[0])
             alone = not as_json or os.path.isfile(patterns[0])
-            _print([row], as_json, alone)
+            _print([row], as_json, alone, mixed, width)
             return 0
         rows, failures = _read_all(paths)
     else:
@@ -43,7 +46,7 @@ def main(patterns: Sequence[str], as_json: bool) -> int:
                 _say(str(error))
         rows, unread = _read_all(list(found))
         failures += unread
-    _print(rows, as_json, alone=False)
+    _print(rows, as_json, False, mixed, width)
     return INCOMPLETE if failures else 0
 
 
@@ -85,7 +88,9 @@ def _first_utc(path: Path) -> str | None:
     return row.get("time_utc") or None
 
 
-def _print(rows: Sequence[dict[str, Any]], as_json: bool, alone: bool) -> None:
+def _print(
+    rows: Sequence[dict[str, Any]], as_json: bool, alone: bool, mixed: bool, width: int | None
+) -> None:
     for row in rows:
         for remark in row["remarks"]:
             _say(remark)
@@ -98,12 +103,14 @@ def _print(rows: Sequence[dict[str, Any]], as_json: bool, alone: bool) -> None:
         if len(rows) == 1:
             from wattui.tables import print_summary
 
-            print_summary(Console(), rows[0]["summary"], Path(rows[0]["file"]))
+            print_summary(Console(width=width), rows[0]["summary"], Path(rows[0]["file"]), mixed)
         else:
-            from wattui.summary_table import MOST_COLUMNS, runs_table
+            from wattui.summary_table import runs_table
+            from wattui.width import MOST_COLUMNS
 
-            whole = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-            Console(width=MOST_COLUMNS if whole else None).print(runs_table(rows))
+            if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+                width = MOST_COLUMNS
+            Console(width=width).print(runs_table(rows, mixed))
 
 
 def _say(line: str) -> None:

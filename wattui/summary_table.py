@@ -10,28 +10,36 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from wattui.analysis.cells import to_quote
 from wattui.quantities import number, prefix_for
-from wattui.tables import FIGURES, MOST_COLUMNS, Fitting, figure_text
-
-__all__ = ["MOST_COLUMNS", "runs_table"]
+from wattui.stacking import Fitting
+from wattui.tables import FIGURES, figure_text
 
 COMMAND_COLUMNS = 32
 _STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
 # What is left out first where the terminal is narrow.
-_FIRST_TO_GO = ("±", "begun", "command", "flags", "inf/s")
+_FIRST_TO_GO = ("begun", "command", "inf/s")
 
 
-def runs_table(rows: Sequence[dict[str, Any]]) -> Fitting:
-    """File, beginning, command or labels, quotable channel, figures per inference, flags."""
+def runs_table(rows: Sequence[dict[str, Any]], mixed: bool = False) -> Fitting:
+    """File, beginning, command or labels, quotable channel, figures per inference, flags.
+
+    A run of several labels has a row for the best and one for the worst, unless they are `mixed`.
+    """
     gone = (_FIRST_TO_GO[:n] for n in range(len(_FIRST_TO_GO) + 1))
-    return Fitting(*(_table(rows, left_out) for left_out in gone))
+    return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
 
 
-def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Table:
-    domains = [_domain(row["summary"]) for row in rows]
+def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str], mixed: bool) -> Table:
+    names = _short([row["file"] for row in rows])
+    found = [
+        (row, name + words, group, _domain(row["summary"], group), place)
+        for row, name in zip(rows, names, strict=True)
+        for place, (words, group) in enumerate(to_quote(row["summary"], mixed=mixed))
+    ]
+    domains = [domain for *_, domain, _ in found]
     values = [d[key]["value"] for d in domains if d for _, key in FIGURES if d[key]]
     factor, prefix = prefix_for(values)
-    names = _short([row["file"] for row in rows])
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     titles = ["run", "begun", "command", "channel"]
     figures = [f"{title} {prefix}J/inf" for title, _ in FIGURES]
@@ -39,9 +47,8 @@ def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Table:
         if title not in left_out:
             right = title in figures or title == "inf/s"
             table.add_column(title, justify="right" if right else "left", no_wrap=True)
-    for name, row, domain in zip(names, rows, domains, strict=True):
+    for row, name, group, domain, place in found:
         summary = row["summary"]
-        running = summary["running"]
         cells = {
             "run": name,
             "begun": (row["begun_utc"] or "–")[:16].replace("T", " "),
@@ -49,18 +56,17 @@ def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str]) -> Table:
             "channel": _channel(summary, domain),
         }
         for title, (_, key) in zip(figures, FIGURES, strict=True):
-            errors = "±" not in left_out
-            cells[title] = figure_text(domain, key, factor, errors) if domain else "–"
-        cells["inf/s"] = number(running["inferences_per_s"] if running else None)
-        cells["flags"] = _flags(summary["flags"])
+            cells[title] = figure_text(domain, key, factor) if domain else "–"
+        cells["inf/s"] = number(group["inferences_per_s"] if group else None)
+        cells["flags"] = _flags(summary["flags"]) if place == 0 else ""
         shown = [Text(text) for title, text in cells.items() if title not in left_out]
         table.add_row(*shown, style=_STYLES[domain["origin"]] if domain else "")
     return table
 
 
-def _domain(summary: dict[str, Any]) -> dict[str, Any] | None:
-    running, name = summary["running"], summary["headline"]
-    found: dict[str, Any] | None = running["domains"].get(name) if running and name else None
+def _domain(summary: dict[str, Any], group: dict[str, Any] | None) -> dict[str, Any] | None:
+    name = summary["headline"]
+    found: dict[str, Any] | None = group["domains"].get(name) if group and name else None
     return found
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.measure import Measurement
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, Cells, cells_of, is_mixed
 from wattui.analysis.forms import PARTS, fits
 from wattui.quantities import number, prefix_for, with_uncertainty
+from wattui.stacking import Fitting
 
 FIGURES = (
     ("total", "total_j_per_inference"),
     ("dynamic", "dynamic_j_per_inference"),
     ("marginal", "marginal_j_per_inference"),
 )
+# The figure to quote is the first of these that is known.
+WHOLE_FIGURES = ((PER_INFERENCE, "per inference"), (WHILE_RUNNING, "while running"))
+# What is left out first where the terminal is narrow.
+RATES = ("s", "W", "inf/s")
 MEANINGS = {
     "total": "all that was used while it ran",
     "dynamic": "beyond the idle machine",
@@ -28,31 +33,9 @@ MEANINGS = {
 }
 # Where something is measured, only what is missing beside it is told.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
-MOST_COLUMNS = 1000
 # Of a panel's edge, beside its subtitle.
 FRAME_COLUMNS = 6
 _STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
-
-
-class Fitting:
-    """The first of several tables that is whole in the width there is, or the last of them."""
-
-    def __init__(self, *tables: Table | None) -> None:
-        self._tables = [table for table in tables if table is not None]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table that fits."""
-        unbounded = options.update(max_width=MOST_COLUMNS)
-        for table in self._tables[:-1]:
-            if Measurement.get(console, unbounded, table).maximum <= options.max_width:
-                yield table
-                return
-        yield self._tables[-1]
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """As wide as the narrowest, or as the widest."""
-        widths = [Measurement.get(console, options, table) for table in self._tables]
-        return Measurement(widths[-1].minimum, max(width.maximum for width in widths))
 
 
 def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
@@ -70,34 +53,42 @@ def print_run(console: Console, run: dict[str, Any], csv: Path) -> None:
     _print(console, " ".join(command.get("argv", [])), subtitle, parts)
 
 
-def print_summary(console: Console, summary: dict[str, Any], csv: Path) -> None:
+def print_summary(
+    console: Console, summary: dict[str, Any], csv: Path, mixed: bool = False
+) -> None:
     """Print a recomputed summary."""
-    _print(console, str(csv), "", list(summary_parts(summary)))
+    _print(console, str(csv), "", list(summary_parts(summary, mixed)))
 
 
-def summary_parts(summary: dict[str, Any]) -> Iterator[Any]:
-    """Headline, table of domains, tables of labels and repeats, and the flags in words."""
+def summary_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
+    """Headline, table of domains, tables of labels and repeats, and the flags in words.
+
+    Figures of several labels taken together are shown where they are asked for (`mixed`).
+    """
     if summary["running"]:
-        yield headline(summary)
-    yield from table_parts(summary)
+        yield headline(summary, mixed)
+    yield from table_parts(summary, mixed)
     yield from map(flag_line, summary["flags"])
 
 
-def table_parts(summary: dict[str, Any]) -> Iterator[Any]:
+def table_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
     """Tables of domains, of labels and repeats, and of differences and sums."""
     running = summary["running"]
     if not running:
         return
-    yield Fitting(_power_table(running, True), _power_table(running, False))
-    if table := _inference_table(running, True):
-        yield Fitting(table, _inference_table(running, False))
-    groups = [*_many(summary["labels"]), *_many(summary["repeats"])]
+    apart = is_mixed(summary) and not mixed
+    yield Fitting(_power_table(running, apart))
+    if not apart and (table := _inference_table(running)):
+        yield Fitting(table)
+    groups = summary["labels"] if apart else _many(summary["labels"])
+    groups = [*groups, *(() if apart else _many(summary["repeats"]))]
     if groups and summary["headline"]:
-        yield Fitting(*(_groups_table(groups, summary["headline"], n) for n in (2, 1, 0)))
-    if repeated := _repeated_line(summary):
+        gone = (RATES[:n] for n in range(len(RATES) + 1))
+        yield Fitting(*(_groups_table(groups, summary["headline"], titles) for titles in gone))
+    if repeated := _repeated_line(summary, apart):
         yield repeated
     if (summary["differences"] or summary["sums"]) and summary["headline"]:
-        yield _combined_table(summary)
+        yield Fitting(_combined_table(summary))
 
 
 def flag_line(flag: dict[str, str]) -> Text:
@@ -153,33 +144,73 @@ def _many(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return groups if len(groups) > 1 else []
 
 
-def headline(summary: dict[str, Any]) -> Text:
-    """The figure to quote, with its origin, and what it was made from."""
+def headline(summary: dict[str, Any], mixed: bool = False) -> Text:
+    """The figure to quote, with its origin, and what it was made from.
+
+    Of several labels the best and the worst, unless a mixture of all is asked for.
+    """
     running, name = summary["running"], summary["headline"]
     domain = running["domains"].get(name) if name else None
+    cells = None if mixed else cells_of(summary)
     text = Text()
-    total = domain["total_j_per_inference"] if domain else None
-    if domain and total:
-        factor, prefix = prefix_for([total["value"]])
-        figure = with_uncertainty(total["value"], total["plus_minus"], factor)
-        text.append(f"{figure} {prefix}J per inference", "bold green")
-        text.append(*_word(summary))
-    elif domain and domain["running_j"]:
-        energy = domain["running_j"]
-        factor, prefix = prefix_for([energy["value"]])
-        figure = with_uncertainty(energy["value"], energy["plus_minus"], factor)
-        text.append(f"{figure} {prefix}J while running", "bold green")
-        text.append(*_word(summary))
+    if domain and cells:
+        text = _cells_headline(summary, cells)
     elif domain:
-        text.append("– J while running", "bold yellow")
-        text.append(*_word(summary))
+        text = _whole_headline(summary, domain)
     if any(flag["name"] == "failed_command" for flag in summary["flags"]):
         text.append("  of a command that FAILED", "bold red")
     text.append(f"\n{number(running['seconds'])} s running", "dim")
     if running["inferences"]:
-        rate = number(running["inferences_per_s"])
-        text.append(f" · {running['inferences']:,} inferences · {rate} inferences/s", "dim")
+        text.append(f" · {running['inferences']:,} inferences", "dim")
+        rate = f" · {number(running['inferences_per_s'])} inferences/s"
+        text.append(" of all labels" if cells else rate, "dim")
     return text
+
+
+def _whole_headline(summary: dict[str, Any], domain: dict[str, Any]) -> Text:
+    """The figure of all that ran, of one kind or mixed."""
+    text = Text()
+    for key, what in WHOLE_FIGURES:
+        if domain[key]:
+            factor, prefix = prefix_for([domain[key]["value"]])
+            figure = f"{figure_text(domain, key, factor)} {prefix}J {what}"
+            if is_mixed(summary):
+                figure += ", of all labels mixed"
+            text.append(figure, _headline_style(summary))
+            break
+    else:
+        text.append("– J while running", "bold yellow")
+    return text.append(*_word(summary))
+
+
+def _cells_headline(summary: dict[str, Any], cells: Cells) -> Text:
+    """The best and the worst of several labels, or the one label that there is."""
+    channel = summary["headline"]
+    text = Text()
+    ends = list(dict.fromkeys((0, len(cells.ranked) - 1))) if cells.ranked else []
+    what = dict(WHOLE_FIGURES)[cells.figure]
+    words = ("best", "worst") if cells.figure == PER_INFERENCE else ("least", "most")
+    factor, prefix = prefix_for(
+        [g["domains"][channel][cells.figure]["value"] for g in (cells.ranked[n] for n in ends)]
+    )
+    for word, place in zip(words, ends, strict=False):
+        group = cells.ranked[place]
+        figure = figure_text(group["domains"][channel], cells.figure, factor)
+        text.append(f"{word:6}" if len(ends) > 1 else "", "bold")
+        text.append(f"{figure} {prefix}J {what}", _headline_style(summary))
+        text.append(f"  {group['label']}\n", "bold")
+    if not ends:
+        text.append("energy unknown\n", "bold yellow")
+    unknown = cells.count - len(cells.ranked)
+    said = f"{cells.count} label{'s' * (cells.count > 1)}"
+    said += f", {unknown} unknown" if unknown and ends else ""
+    text.append(f"{said}:", "dim")
+    return text.append(*_word(summary))
+
+
+def _headline_style(summary: dict[str, Any]) -> str:
+    """Green is for a figure that nothing is missing from."""
+    return "bold yellow" if summary["contents"] else "bold green"
 
 
 def _word(summary: dict[str, Any]) -> tuple[str, str]:
@@ -193,23 +224,26 @@ def _word(summary: dict[str, Any]) -> tuple[str, str]:
     return f"  {origin} (channel {channel})", _STYLES[origin]
 
 
-def _power_table(running: dict[str, Any], errors: bool) -> Table:
-    table = _table("domain", "idle W", "armed W", "running W", "energy J")
+def _power_table(running: dict[str, Any], apart: bool) -> Table:
+    """Watts and joules by channel; of several labels no power that would mix them."""
+    keys = ("idle_w",) if apart else ("idle_w", "armed_w", "running_w")
+    titles = [key.replace("_w", " W") for key in keys]
+    table = _table("domain", *titles, "energy J, all labels" if apart else "energy J")
     for channel, domain in running["domains"].items():
-        cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells.append(figure_text(domain, "running_j", 1.0, errors))
+        cells = [number(domain[key]) for key in keys]
+        cells.append(figure_text(domain, "running_j", 1.0))
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
 
-def _inference_table(running: dict[str, Any], errors: bool) -> Table | None:
+def _inference_table(running: dict[str, Any]) -> Table | None:
     domains = running["domains"]
     factor, prefix, titles = _per_inference(domains.values())
     if not titles:
         return None
     table = _table(f"{prefix}J per inference", *titles)
     for channel, domain in domains.items():
-        cells = [figure_text(domain, key, factor, errors) for _, key in FIGURES]
+        cells = [figure_text(domain, key, factor) for _, key in FIGURES]
         table.add_row(_name(channel, domain), *cells, style=_STYLES[domain["origin"]])
     return table
 
@@ -226,19 +260,26 @@ def _name(channel: str, domain: dict[str, Any]) -> Text:
     return name if domain["origin"] == "measured" else name.append(f" ({domain['origin']})")
 
 
-def _groups_table(groups: list[dict[str, Any]], channel: str, detail: int) -> Table:
-    """With ± and rates (2), with rates (1), or the figures per inference alone (0)."""
+def _groups_table(
+    groups: list[dict[str, Any]], channel: str, left_out: Sequence[str] = ()
+) -> Table:
+    """Labels and repeats with their rates, less those that are left out, and their figures."""
     factor, prefix, titles = _per_inference(group["domains"][channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
-    bare = detail == 0 and bool(titles)
-    table = _table(f"running, channel {channel}", *(() if bare else ("s", "inf/s", "W")), *titles)
+    if not titles:
+        factor, titles = 1.0, ("energy J",)
+    shown = [title for title in ("s", "inf/s", "W") if title not in left_out]
+    table = _table(f"running, channel {channel}", *shown, *titles)
     for group in groups:
         domain = group["domains"][channel]
-        rates = (group["seconds"], group["inferences_per_s"], domain["running_w"])
-        cells = [] if bare else [number(value) for value in rates]
-        cells += (
-            [figure_text(domain, key, factor, detail > 1) for _, key in FIGURES] if titles else []
-        )
+        rates = {
+            "s": group["seconds"],
+            "inf/s": group["inferences_per_s"],
+            "W": domain["running_w"],
+        }
+        keys = [key for _, key in FIGURES] if len(titles) > 1 else ["running_j"]
+        cells = [number(rates[title]) for title in shown]
+        cells += [figure_text(domain, key, factor) for key in keys]
         name = group["label"] or f"repeat {group['repeat']}"
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
@@ -261,8 +302,11 @@ def _combined_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _repeated_line(summary: dict[str, Any]) -> Text | None:
+def _repeated_line(summary: dict[str, Any], apart: bool) -> Text | None:
     """Mean, median and interval of the quotable figure over the repeats."""
+    if apart:
+        count = len(summary["repeats"])
+        return Text(f"{count} repeats: ± is their 95 % interval") if count > 1 else None
     figure = summary["over_repeats"].get("total_j_per_inference")
     what = " per inference"
     if figure is None:
@@ -284,13 +328,11 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def figure_text(domain: dict[str, Any], key: str, factor: float, errors: bool = True) -> str:
+def figure_text(domain: dict[str, Any], key: str, factor: float) -> str:
     """A figure with its ±; `± ?` where a baseline was too short to tell its noise."""
     value = domain[key]
     if value is None:
         return "–"
-    if not errors:
-        return number(value["value"] / factor)
     figure = with_uncertainty(value["value"], value["plus_minus"], factor)
     unknown = value["plus_minus"] is None and domain["origin"] != "estimated"
     return f"{figure} ± ?" if unknown else figure

@@ -62,16 +62,18 @@ def test_half_the_energy_is_half_the_ratio(slow: Run, quick: Run) -> None:
     assert (total.a.value, total.b.value) == (pytest.approx(2.0), pytest.approx(1.0))
     assert total.difference.value == pytest.approx(-1.0)
     assert total.ratio == pytest.approx(0.5)
-    assert total.verdict == "clear"
     dynamic = found(rows, "b8", "total", "dynamic")
     assert (dynamic.a.value, dynamic.b.value) == (pytest.approx(3.0), pytest.approx(1.5))
 
 
-def test_rows_are_there_for_all_running_phases_and_for_labels_of_both(
+def test_labels_of_both_are_compared_and_their_mixture_where_it_is_asked_for(
     slow: Run, quick: Run
 ) -> None:
     rows = compare(as_side("A", slow), as_side("B", quick))
     assert list(dict.fromkeys(r.label for r in rows)) == ["", "b1", "b8"]
+    assert {r.figure for r in rows if not r.label} == {"energy"}  # a sum is no mixture
+    mixed = compare(as_side("A", slow), as_side("B", quick), mixed=True)
+    assert {r.figure for r in mixed if not r.label} == {r.figure for r in rows if r.label}
     assert {r.domain for r in rows} == {"package0", "total", ""}
     assert list(only_in_one(as_side("A", slow), as_side("B", quick))) == ["only in B: b64"]
 
@@ -85,10 +87,9 @@ def test_errors_add_in_quadrature_and_an_unknown_one_stays_unknown(
     assert difference.value == b - a
     if a_error is None or b_error is None:
         assert difference.plus_minus is None
-        assert compared.verdict == "unknown"
     else:
         assert difference.plus_minus == pytest.approx(math.sqrt(a_error**2 + b_error**2))
-        assert (compared.verdict == "clear") == (abs(b - a) > difference.plus_minus)
+    assert compared.verdict == "unclear: one run each"
 
 
 @given(FIGURE, ERROR, FIGURE, ERROR)
@@ -233,7 +234,7 @@ def ends(compared: Comparison) -> tuple[float, float]:
 
 
 @given(st.floats(0.1, 10), st.floats(0, 0.3), st.floats(0.1, 10), st.floats(0, 0.3))
-def test_the_interval_of_the_ratio_says_what_the_verdict_says(
+def test_the_interval_of_the_ratio_says_what_that_of_the_difference_says(
     a: float, a_share: float, b: float, b_share: float
 ) -> None:
     """One is outside of it exactly where the difference is clear, and its ends are Fieller's."""
@@ -241,7 +242,8 @@ def test_the_interval_of_the_ratio_says_what_the_verdict_says(
     low, high = ends(compared)
     assert low <= b / a <= high
     if abs(abs(b - a) - math.hypot(a * a_share, b * b_share)) > 1e-9:
-        assert (compared.verdict == "clear") == (not low <= 1 <= high)
+        is_clear = abs(b - a) > math.hypot(a * a_share, b * b_share)
+        assert is_clear == (not low <= 1 <= high)
     root = math.sqrt(a_share**2 + b_share**2 - (a_share * b_share) ** 2)
     fieller = [b / a * (1 + sign * root) / (1 - a_share**2) for sign in (-1, 1)]
     assert [low, high] == pytest.approx(fieller, rel=1e-6)

@@ -129,18 +129,82 @@ def test_runs_without_repeats_say_that_their_scatter_is_not_known(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["compare", make("a", [1.0]), make("b", [1.1])]) == 0
-    assert "not known without --repeats" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "is not known: record with --repeats 5" in said.err
+    assert "unclear: one run each" in said.out
+    assert "clear" not in said.out.replace("unclear", "")
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.01, 1.5])
+def test_a_limit_does_not_judge_one_run_against_one(
+    factor: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a", [1.0]), make("b", [factor])
+    for strict in ((), ("--strict",)):
+        assert main(["compare", a, b, "--max-regression", "5%", *strict]) == USAGE
+    said = capsys.readouterr()
+    assert "B / A" in said.out
+    word = "worse" if factor > 1 else "better"
+    told = f"b, b1: total is {word} by {100 * abs(factor - 1):.1f} %"
+    assert any(told in line and "no verdict" in line for line in said.err.splitlines())
+    assert "record with --repeats 5, or give --single-runs" in said.err
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.01, 0), (1.5, REGRESSED)])
+def test_on_request_single_runs_are_judged_by_the_instrument_alone(
+    factor: float, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a", [1.0]), make("b", [factor])
+    assert main(["compare", a, b, "--max-regression", "5%", "--single-runs"]) == status
+    told = [line for line in capsys.readouterr().err.splitlines() if "worse by" in line]
+    assert all("by the instrument's error alone" in line for line in told)
+    assert bool(told) == bool(status)
+
+
+def test_one_side_with_repeats_has_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [make("a"), make("b", [1.5]), "--max-regression", "5%"]
+    assert main(["compare", *arguments]) == REGRESSED
+    assert "no verdict" not in capsys.readouterr().err
+
+
+def test_phases_of_one_run_are_no_repeats_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """They tell nothing of how far the next run would be."""
+    parts = [B1._replace(watts=50.0 + n) for n in range(4)]
+    found = compared(capsys, make("a", [1.0], parts), make("b", [1.5], parts))
+    assert row(found, label="b1", figure="total")["verdict"] == "unclear: one run each"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_errors_p_and_verdict_are_there_at_any_width(
+    columns: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a"), make("b", (1.09, 1.1, 1.11))
+    for arguments in ([a, b], [a, b, "c=b.csv"]):
+        assert main(["compare", *arguments, "--width", str(columns)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= columns
+        said = " ".join(" ".join(lines).split())
+        for figure in ("2.000 ± 0.050", "2.200 ± 0.050", "0.200 ± 0.045", "(1.08 … 1.12)"):
+            assert figure in said
+        assert "0.10" in said
+        assert "clear" in said
+
+
+def test_a_width_is_a_number_of_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, make("a"), make("b"), "--width", "wide")
+    assert "'wide' is not a number of columns" in said
 
 
 def test_estimates_have_no_error_and_so_no_verdict_without_repeats(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     a, b = (make(name, [f], channels=["est_cpu"]) for name, f in (("a", 1.0), ("b", 2.0)))
-    assert main(["compare", a, b, "--max-regression", "5%"]) == 0
-    said = capsys.readouterr()
-    assert "(estimated)" in said.out
-    assert "its error is not known" in said.err
-    assert main(["compare", a, b, "--max-regression", "5%", "--strict"]) == REGRESSED
+    judged = ["compare", a, b, "--max-regression", "5%"]
+    assert main(judged) == USAGE
+    assert "(estimated)" in capsys.readouterr().out
+    assert main([*judged, "--single-runs"]) == 0
+    assert "its error is not known" in capsys.readouterr().err
+    assert main([*judged, "--single-runs", "--strict"]) == REGRESSED
 
 
 def test_measured_and_estimated_are_not_compared_unless_asked(

@@ -27,7 +27,12 @@ def test_several_runs_are_a_table_with_a_row_each(
 ) -> None:
     assert main(["summary", "run*.csv"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == ["run1.csv", "run2.csv", "run10.csv"]
+    assert [row.split("  ")[0] for row in rows] == [
+        "run1.csv",
+        "run2.csv",
+        "run10.csv, best b1",
+        "run10.csv, worst b8",
+    ]
     assert "total J/inf" in head
     assert "2.00000 ± 0.00050  1.60000 ± 0.00050" in rows[0]
     assert "python infer.py" in rows[0]
@@ -154,3 +159,66 @@ def test_what_is_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert len(lines) == 2
     assert "broken off" in lines[0]
     assert "1 row without a time" in lines[1]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("files", [["run1.csv"], ["run1.csv", "run2.csv"]])
+def test_no_error_and_no_figure_is_left_out_at_any_width(
+    folder: Path, columns: int, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", *files, "--width", str(columns)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    said = " ".join(" ".join(lines).replace("│", " ").split())
+    assert "…" not in said.replace("infer.…", "")
+    assert "2.00000 ± 0.00050" in said
+    assert "1.60000 ± 0.00050" in said
+
+
+def test_labels_and_repeats_keep_their_errors_at_any_width(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "transformer-with-a-long-name"
+    finished(tmp_path / "run.csv", [IDLE, B1._replace(label=f"{long}-1"), B8])
+    for columns in ("60", "80", "100"):
+        assert main(["summary", str(tmp_path / "run.csv"), "--width", columns]) == 0
+        said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        for figure in ("2.00000 ± 0.00050", "1.60000 ± 0.00050", "4.00000 ± 0.00040"):
+            assert figure in said
+
+
+def test_several_labels_are_named_best_and_worst_and_mixed_on_request_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(finished(tmp_path / "run.csv", [IDLE, B1, B8]).csv)
+    assert main(["summary", run]) == 0
+    said = capsys.readouterr().out
+    assert "best  2.00000 ± 0.00050 J per inference  b1" in said
+    assert "worst 4.00000 ± 0.00040 J per inference  b8" in said
+    assert "3.00000 ± 0.00030" not in said  # 600 J over 200 inferences
+    assert main(["summary", run, "--mixed"]) == 0
+    assert "3.00000 ± 0.00030 J per inference, of all labels mixed" in capsys.readouterr().out
+    assert main(["summary", run, "--json"]) == 0
+    running = json.loads(capsys.readouterr().out)["running"]
+    assert running["inferences"] == 200  # as ever: all that ran
+
+
+def test_a_total_without_a_part_that_did_not_move_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1], ["package0", "gpu0"])
+    head, *lines = path.read_text().splitlines()
+    names = head.split(",")
+    gpu, total, package = (names.index(f"{name}_J") for name in ("gpu0", "total", "package0"))
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        if "running" in row:
+            row[gpu] = rows[-1][gpu]
+            row[total] = str(float(row[package]) + float(row[gpu]))
+    path.write_text("\n".join([head, *map(",".join, rows)]) + "\n")
+    assert main(["summary", str(path), "--width", "100"]) == 0
+    said = capsys.readouterr().out
+    assert "2.000 ± ? J per inference  measured: 1 package, no GPU (channel total)" in said
+    (gpu0,) = [line for line in said.splitlines() if "gpu0 " in line and "10.00" in line]
+    assert gpu0.split("gpu0")[1].split()[1:4] == ["–", "–", "–"]
+    assert "incomplete gpu0" in said

@@ -2,8 +2,9 @@
 
 A side is one run, several runs taken as samples of one thing, or one label of a run. Where both
 sides have two samples or more, the interval of the difference is Welch's and a rank test stands
-beside it; else it is both ± in quadrature. What the idle baseline leaves open is common to all
-repeats of a run, so their scatter does not show it: it is added.
+beside it; else it is both ± in quadrature, which is the instrument's error alone: how far one run
+is from the next is not known, and there is no verdict. What the idle baseline leaves open is common
+to all repeats of a run, so their scatter does not show it: it is added.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from wattui.analysis.results import BASELINES, Row
 from wattui.analysis.samples import Described, describe
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
 
-Verdict = Literal["clear", "within the error", "unknown"]
+Verdict = Literal["clear", "within the error", "unclear: one run each", "unknown"]
 
 
 class Figure(NamedTuple):
@@ -38,6 +39,8 @@ FIGURES = {
     "edp": Figure("total_edp_js", "J s"),
     "rate": Figure("inferences_per_s", "/s", more_is_better=True),
 }
+# Of several labels together these are no mixture.
+SUMS = ("energy",)
 PUBLISHED = "published"
 _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Rates of sampling further apart than this see other things.
@@ -71,16 +74,25 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Something to compare: figures and where they come from, by what they are of."""
+    """Something to compare: figures and where they come from, by what they are of.
+
+    `is_repeated` tells several runs, or one with repeats, from a single run.
+    """
 
     name: str
     headline: str | None
     figures: Mapping[Key, tuple[str, Known]]
+    is_repeated: bool = True
 
     @property
     def labels(self) -> list[str]:
         """Labels in their order, the empty one included."""
         return list(dict.fromkeys(key.label for key in self.figures))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether all that ran is a mixture of labels."""
+        return len(list(filter(None, self.labels))) > 1
 
     @property
     def domains(self) -> dict[str, str]:
@@ -99,6 +111,13 @@ class Comparison:
     origins: tuple[str, str]
     a: Known
     b: Known
+    of_single_runs: bool = False
+
+    @property
+    def is_unrepeated(self) -> bool:
+        """Whether ± is the instrument's alone, as there is one run of each."""
+        is_single = self.of_single_runs or not (self.a.described or self.b.described)
+        return is_single and PUBLISHED not in self.origins
 
     @property
     def origin(self) -> str:
@@ -135,7 +154,9 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the difference is more than its error."""
+        """Whether the difference is more than its error; of one run each that is not known."""
+        if self.is_unrepeated:
+            return "unclear: one run each"
         half = self._half_width()
         if half is None:
             return "unknown"
@@ -187,10 +208,12 @@ def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
                 key = Key(row.label, row.domain, _NAMES[row.figure])
                 found.setdefault(key, []).append((row.origin, _known(row)))
     headlines = {headline for headline, _ in runs}
+    repeats = (row.level == "repeat" for _, rows in runs for row in rows)
     return Side(
         name,
         headlines.pop() if len(headlines) == 1 else None,
         {key: _together(each) for key, each in found.items()},
+        len(runs) > 1 or any(repeats),
     )
 
 
@@ -201,16 +224,23 @@ def of_label(found: Side, label: str) -> Side:
     return Side(label, found.headline, figures)
 
 
-def compare(a: Side, b: Side, domains: Iterable[tuple[str, str]] | None = None) -> list[Comparison]:
+def compare(
+    a: Side,
+    b: Side,
+    domains: Iterable[tuple[str, str]] | None = None,
+    mixed: bool = False,
+) -> list[Comparison]:
     """The figures that both sides have: those of all running phases, then label by label.
 
     `domains` pairs domains of a and b; without it, every one that both have. A side with a single
-    label is compared with one without labels.
+    label is compared with one without labels. Of several labels together the energy is compared,
+    which is a sum, and other figures where a mixture is asked for (`mixed`).
     """
     pairs = [(d, d) for d in a.domains if d in b.domains] if domains is None else list(domains)
     labels = [(label, label) for label in a.labels if label in b.labels]
     if not labels and len(a.labels) == len(b.labels) == 1 and "" in (*a.labels, *b.labels):
         labels = [(a.labels[0], b.labels[0])]
+    is_mixed = not mixed and (a.is_mixed or b.is_mixed)
     return [
         Comparison(
             label_a or label_b,
@@ -220,10 +250,12 @@ def compare(a: Side, b: Side, domains: Iterable[tuple[str, str]] | None = None) 
             (origin_a, origin_b),
             known_a,
             known_b,
+            not (a.is_repeated or b.is_repeated),
         )
         for label_a, label_b in labels
         for domain_a, domain_b in [*pairs, ("", "")]
         for name, figure in FIGURES.items()
+        if name in SUMS or label_a or label_b or not is_mixed
         for origin_a, known_a in _at_key(a, Key(label_a, domain_a, name))
         for origin_b, known_b in _at_key(b, Key(label_b, domain_b, name))
     ]

@@ -8,12 +8,15 @@ from typing import Literal
 
 from wattui.analysis.compare import FIGURES, Comparison, Side
 
-Kind = Literal["regression", "unclear", "missing"]
+Kind = Literal["regression", "unclear", "missing", "one run each"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What speaks against b: `regression` is clearly worse than allowed, `unclear` perhaps."""
+    """What speaks against b: `regression` is clearly worse than allowed, `unclear` perhaps.
+
+    Of `one run each` nothing can be judged: how far one run is from the next is not known.
+    """
 
     kind: Kind
     side: str
@@ -31,13 +34,22 @@ def worse(row: Comparison) -> float | None:
     return 1 - ratio if FIGURES[row.figure].more_is_better else ratio - 1
 
 
-def check(a: Side, b: Side, rows: Sequence[Comparison], limit: float) -> Iterator[Finding]:
-    """What is worse by more than a share, not known to be better, or missing."""
+def check(
+    a: Side, b: Side, rows: Sequence[Comparison], limit: float, single_runs: bool = False
+) -> Iterator[Finding]:
+    """What is worse by more than a share, not known to be better, missing, or not to be judged.
+
+    `single_runs` judges one run against one by the instrument's error alone.
+    """
     for label in a.labels:
         if label and label not in b.labels and any(b.labels):
             yield Finding("missing", b.name, label, "", None, f"{b.name} has no label {label}")
     for row in rows:
         share = worse(row)
+        if row.is_unrepeated and not single_runs and share is not None:
+            text = f"{_said(b, row, share)}: one run each gives no verdict"
+            yield Finding("one run each", b.name, row.label, row.figure, share, text)
+            continue
         if share is not None and share <= limit:
             continue
         kind: Kind = "regression" if _is_clear(row, limit) else "unclear"
@@ -60,13 +72,29 @@ def _is_clear(row: Comparison, limit: float) -> bool:
 
 
 def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
-    name = f"{b.name}, {row.label}: {row.figure}" if row.label else f"{b.name}: {row.figure}"
     if share is None:
-        return f"{name} cannot be judged: what it is compared with is not above zero"
-    said, allowed = f"{name} is worse by {100 * share:.1f} %", f"more than {100 * limit:g} %"
-    interval = worse_interval(row)
-    if interval is None:
+        return f"{_name(b, row)} cannot be judged: what it is compared with is not above zero"
+    said, allowed = _said(b, row, share), f"more than {100 * limit:g} %"
+    if worse_interval(row) is None:
         return f"{said}, {allowed}, but its error is not known: record with --repeats"
+    judged = f"{said}, {allowed}" if _is_clear(row, limit) else f"{said}, not clearly {allowed}"
+    return f"{judged}, by the instrument's error alone" if row.is_unrepeated else judged
+
+
+def _said(b: Side, row: Comparison, share: float) -> str:
+    """By how much it is worse or better, with its interval."""
+    interval = worse_interval(row)
+    if share < 0:
+        share, word = -share, "better"
+        interval = interval and (-interval[1], -interval[0])
+    else:
+        word = "worse"
+    said = f"{_name(b, row)} is {word} by {100 * share:.1f} %"
+    if interval is None:
+        return said
     low, high = (f"{100 * end:.1f}".replace("-", "−").replace("inf", "∞") for end in interval)
-    said = f"{said} ({low} to {high} %)"
-    return f"{said}, {allowed}" if _is_clear(row, limit) else f"{said}, not clearly {allowed}"
+    return f"{said} ({low} to {high} %)"
+
+
+def _name(b: Side, row: Comparison) -> str:
+    return f"{b.name}, {row.label}: {row.figure}" if row.label else f"{b.name}: {row.figure}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from wattui.analysis.cells import is_mixed
 from wattui.analysis.regression import WEIGHTS
 from wattui.fit_tables import line_text, mean_error
 from wattui.quantities import energy_unit, minus, number
@@ -21,12 +22,14 @@ def tables_of(summary: Mapping[str, Any], domain: str | None) -> Iterator[Table]
     running = summary["running"]
     if not running:
         return
-    yield _power(running["domains"])
-    if any(d[key] for d in running["domains"].values() for _, key in FIGURES):
+    apart = is_mixed(summary)
+    yield _power(running["domains"], apart)
+    if not apart and any(d[key] for d in running["domains"].values() for _, key in FIGURES):
         yield _per_inference("By channel", "channel", _domains(running["domains"]))
     if domain is None:
         return
-    for what, groups in (("label", summary["labels"]), ("repeat", summary["repeats"])):
+    repeats = [] if apart else summary["repeats"]
+    for what, groups in (("label", summary["labels"]), ("repeat", repeats)):
         named = [(str(g[what]), g) for g in groups if domain in g["domains"]]
         if named:
             yield group_table(f"By {what}, channel {domain}", what, named, domain)
@@ -89,16 +92,19 @@ def fit_table(found: Fits) -> Table:
     return Table(f"Lines against {found.asked.against}", head, tuple(rows))
 
 
-def _power(domains: Mapping[str, Mapping[str, Any]]) -> Table:
+def _power(domains: Mapping[str, Mapping[str, Any]], apart: bool) -> Table:
+    """Watts and joules by channel; of several labels no power that would mix them."""
+    keys = ("idle_w",) if apart else ("idle_w", "armed_w", "running_w")
     rows = tuple(
         (
             name + _word(d),
-            *(number(d[key]) for key in ("idle_w", "armed_w", "running_w")),
+            *(number(d[key]) for key in keys),
             figure_text(dict(d), "running_j", 1.0),
         )
         for name, d in domains.items()
     )
-    head = ("channel", "idle W", "armed W", "running W", "energy while running J")
+    energy = "energy while running J" + (", all labels" if apart else "")
+    head = ("channel", *(key.replace("_w", " W") for key in keys), energy)
     return Table("Power and energy", head, rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from wattui.analysis.cells import to_quote
 from wattui.report.document import Block, Heading, Note, Notes, Table
 from wattui.report.figures import joules_picture
 from wattui.report.figures_table import group_table
@@ -28,8 +29,15 @@ def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
     domains = list(dict.fromkeys(name for run in runs if (name := run.domain(wish))))
     for domain in domains:
         among = [run for run in runs if run.domain(wish) == domain]
-        named = [(run.name, run.summary["running"]) for run in among]
-        yield _with_flags(group_table(f"Runs, channel {domain}", "run", named, domain), among)
+        quoted = [
+            (run, run.name + words, group)
+            for run in among
+            for words, group in to_quote(run.summary, domain)
+            if group is not None
+        ]
+        named = [(name, group) for _, name, group in quoted]
+        of_each = [run for run, _, _ in quoted]
+        yield _with_flags(group_table(f"Runs, channel {domain}", "run", named, domain), of_each)
         found = rows_of(named, domain, wish.figure)
         if picture := joules_picture(found, "run"):
             yield picture

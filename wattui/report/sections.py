@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from wattui.quantities import energy_unit, number, with_uncertainty
+from wattui.analysis.cells import to_quote
+from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
 from wattui.report.document import Block, Heading, Key, Note, Notes, Words
 from wattui.report.facts import facts_of, missing_of
@@ -22,7 +24,7 @@ from wattui.report.loaded import Loaded, Wish
 from wattui.report.rates import rates_of
 from wattui.report.size_figures import size_blocks
 from wattui.report.sizes import sizes_of
-from wattui.tables import FIGURES, MEANINGS
+from wattui.tables import FIGURES, MEANINGS, figure_text
 
 ORIGINS = {
     "measured": "measured",
@@ -60,29 +62,39 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
         wanted = wish.domain or "energy"
         yield Words(f"No figure to quote: {wanted} was not recorded while it ran.")
         return
-    found, origin = running["domains"][domain], loaded.origin(domain)
+    key = f"{wish.figure}_j_per_inference" if wish.figure else None
+    for words, group in to_quote(loaded.summary, domain, figure=key):
+        if group is None:
+            yield Words(f"No figure to quote: energy is unknown{words}.")
+        else:
+            yield _key(loaded, wish, group, words)
+
+
+def _key(loaded: Loaded, wish: Wish, group: Mapping[str, Any], words: str) -> Block:
+    """The figure to quote of all that ran, or of a label."""
+    domain = loaded.domain(wish) or ""
+    found, origin = group["domains"][domain], loaded.origin(domain)
     figure = wish.figure or "total"
     value, what = found[f"{figure}_j_per_inference"], f"per inference, {figure}"
     if value is None and wish.figure is None:
         value, what = found["running_j"], "while running"
     if value is None:
-        yield Words(f"The {figure} energy per inference of channel {domain} is unknown.")
-        return
+        return Words(f"The {figure} energy per inference of channel {domain} is unknown{words}.")
     factor, unit = energy_unit([value["value"]])
-    text = with_uncertainty(value["value"], value["plus_minus"], factor)
-    if value["plus_minus"] is None and origin != "estimated":
-        text += " ± ?"
-    made_from = [f"{number(running['seconds'])} s running"]
-    if running["inferences"]:
-        made_from.append(f"{running['inferences']:,} inferences")
-        made_from.append(f"{number(running['inferences_per_s'])} inferences/s")
+    text = figure_text(dict(found), f"{figure}_j_per_inference", factor)
+    if what == "while running":
+        text = figure_text(dict(found), "running_j", factor)
+    made_from = [f"{number(group['seconds'])} s running"]
+    if group["inferences"]:
+        made_from.append(f"{group['inferences']:,} inferences")
+        made_from.append(f"{number(group['inferences_per_s'])} inferences/s")
     if found["running_w"] is not None:
         made_from.append(f"{number(found['running_w'])} W")
     if loaded.summary["repeats"]:
         made_from.append(f"{len(loaded.summary['repeats'])} repeats, ± is a 95 % interval")
     contents = loaded.summary["contents"] if domain == loaded.summary["headline"] else ""
-    yield Key(
-        f"{text} {unit} {what}",
+    return Key(
+        f"{text} {unit} {what}{words}",
         f"channel {domain}, {ORIGINS[origin]}" + (f": {contents}" if contents else ""),
         " · ".join(made_from),
         origin != "measured" or bool(contents),

@@ -18,7 +18,7 @@ from wattui.analysis.compare import Comparison, Known, Side, compare, doubts, on
 from wattui.analysis.recorded import Run
 from wattui.analysis.results import group_rows
 from wattui.quantities import number, prefix_for, with_uncertainty
-from wattui.tables import Fitting
+from wattui.stacking import Fitting
 from wattui.tui import plot
 from wattui.tui.bars import bar_text
 from wattui.tui.palette import Palette
@@ -27,7 +27,7 @@ from wattui.tui.screens.results import short_name, spaced
 BAR_COLUMNS = 16
 # The figures in the order in which people ask for them; labels are compared by the first.
 FIRST = ("total", "dynamic", "marginal", "energy", "power")
-TITLES = ("", "A", "B", "B − A", "B / A", "", "")
+TITLES = ("", "A", "B", "B − A", "B / A", "")
 NOTHING_SHARED = (
     "The two runs have no figure in common: nothing ran in one of them, or other domains were "
     "measured."
@@ -90,9 +90,8 @@ def tables(
     parts = list(_parts(rows, a.summary["headline"]))
     if parts:
         yield Fitting(
-            _table(parts, palette, glyphs, errors=True, bars=True),
-            _table(parts, palette, glyphs, errors=False, bars=True),
-            _table(parts, palette, glyphs, errors=False, bars=False),
+            _table(parts, palette, glyphs, bars=True),
+            _table(parts, palette, glyphs, bars=False),
         )
     else:
         yield Text(NOTHING_SHARED)
@@ -109,12 +108,13 @@ def _parts(
 ) -> Iterator[tuple[str, list[Comparison]]]:
     """Rows of one figure under a title: by domain, and by label after the first."""
     for figure in FIRST:
-        if some := [row for row in rows if row.figure == figure and not row.label]:
+        some = [row for row in rows if row.figure == figure and not row.label]
+        if some:
             yield figure, some
         labelled = [
             row for row in rows if row.label and row.domain == channel and row.figure == figure
         ]
-        if labelled and figure == FIRST[0]:
+        if labelled and (figure == FIRST[0] or not some):
             yield f"{figure} by label ({channel})", labelled
 
 
@@ -122,11 +122,10 @@ def _table(
     parts: Sequence[tuple[str, Sequence[Comparison]]],
     palette: Palette,
     glyphs: plot.Glyphs,
-    errors: bool,
     bars: bool,
 ) -> Table:
-    """All figures, with errors and with bars of their ratios or without."""
-    titles = TITLES if bars else TITLES[:-2]
+    """All figures with their errors and verdicts, and with bars of their ratios or without."""
+    titles = (*TITLES, "") if bars else TITLES
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for place, text in enumerate(titles):
         table.add_column(text, justify="right" if 0 < place < 5 else "left", no_wrap=True)
@@ -137,37 +136,39 @@ def _table(
         table.add_row(Text(f"{title}, {prefix}{rows[0].unit}", "bold"))
         longest = max((row.ratio or 0.0 for row in rows), default=1.0)
         for row in rows:
-            cells = _cells(row, factor, errors, palette)
-            if bars:
-                cells += _drawn(row, max(1.0, longest), palette, glyphs)
-            table.add_row(*cells)
+            drawn = [_bar(row, max(1.0, longest), palette, glyphs)] if bars else []
+            table.add_row(*_cells(row, factor, palette), *drawn, _verdict(row, palette))
     return table
 
 
-def _cells(row: Comparison, factor: float, errors: bool, palette: Palette) -> list[Text]:
+def _cells(row: Comparison, factor: float, palette: Palette) -> list[Text]:
     colour = _colour(row, palette)
     name = Text(row.label or row.domain)
     if row.origin != "measured":
         name.append(f" {row.origin}", palette.estimated)
     return [
         name,
-        Text(_figure(row.a, factor, errors)),
-        Text(_figure(row.b, factor, errors)),
-        Text(_figure(row.difference, factor, errors), colour),
+        Text(_figure(row.a, factor)),
+        Text(_figure(row.b, factor)),
+        Text(_figure(row.difference, factor), colour),
         Text(number(row.ratio, 4), f"bold {colour}"),
     ]
 
 
-def _drawn(row: Comparison, longest: float, palette: Palette, glyphs: plot.Glyphs) -> list[Text]:
-    """The ratio as a bar, and whether the difference is more than its error."""
+def _bar(row: Comparison, longest: float, palette: Palette, glyphs: plot.Glyphs) -> Text:
+    """The ratio as a bar."""
     ratio = row.ratio
     bar = bar_text(ratio / longest, BAR_COLUMNS, glyphs) if ratio and ratio > 0 else ""
-    verdict = "± unknown" if row.verdict == "unknown" else row.verdict
-    return [Text(bar, _colour(row, palette)), Text(verdict, palette.dim)]
+    return Text(bar, _colour(row, palette))
 
 
-def _figure(known: Known, factor: float, errors: bool) -> str:
-    return with_uncertainty(known.value, known.plus_minus if errors else None, factor)
+def _verdict(row: Comparison, palette: Palette) -> Text:
+    """Whether the difference is more than its error."""
+    return Text("± unknown" if row.verdict == "unknown" else row.verdict, palette.dim)
+
+
+def _figure(known: Known, factor: float) -> str:
+    return with_uncertainty(known.value, known.plus_minus, factor)
 
 
 def _colour(row: Comparison, palette: Palette) -> str:

@@ -16,6 +16,7 @@ from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Digits, Footer, Static
 
+from wattui.analysis.cells import is_mixed
 from wattui.analysis.recorded import Run
 from wattui.macs import command_macs
 from wattui.quantities import energy_unit, number
@@ -147,9 +148,9 @@ def figures(summary: dict[str, Any]) -> Iterator[RenderableType]:
 
 def answers(summary: dict[str, Any]) -> Text | None:
     """Total, dynamic and marginal joules per inference of the channel to quote, with what each
-    means; None where no inferences were counted."""
+    means; None where no inferences were counted, or those of several labels."""
     domain = _quoted(summary)
-    if domain is None or not any(domain[key] for _, key in FIGURES):
+    if domain is None or is_mixed(summary) or not any(domain[key] for _, key in FIGURES):
         return None
     known = [domain[key] for _, key in FIGURES if domain[key]]
     factor, unit = energy_unit([value["value"] for value in known])
@@ -164,8 +165,8 @@ def answers(summary: dict[str, Any]) -> Text | None:
 
 
 def big_number(summary: dict[str, Any]) -> str:
-    """The figure to quote without its unit; empty where there is none."""
-    domain = _quoted(summary)
+    """The figure to quote without its unit; empty where there is none, or one of each label."""
+    domain = None if is_mixed(summary) else _quoted(summary)
     value = (domain["total_j_per_inference"] or domain["running_j"]) if domain else None
     return number(value["value"] / energy_unit([value["value"]])[0]) if value else ""
 

@@ -18,6 +18,7 @@ from textual.widgets import DataTable, Footer, Input, Label
 from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
+from wattui.analysis.cells import PER_INFERENCE, Cells, cells_of
 from wattui.analysis.recorded import Run, find_runs, load_run
 from wattui.quantities import energy_unit, number, with_uncertainty
 from wattui.tui import plot
@@ -359,12 +360,23 @@ def _headline(summary: dict[str, Any], palette: Palette) -> Text:
     word = "" if domain["origin"] == "measured" else domain["origin"]
     word = word or ("incomplete" if summary["contents"] else "")
     text = Text("–")
-    if figure:
+    if cells := cells_of(summary):
+        text = Text(_range(summary["headline"], cells))
+    elif figure:
         factor, unit = energy_unit([figure["value"]])
         whole = with_uncertainty(figure["value"], figure["plus_minus"], factor)
         room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
         text = Text(f"{whole if len(whole) <= room else number(figure['value'] / factor)} {unit}")
     return text.append(f" {word}", palette.estimated) if word else text
+
+
+def _range(channel: str, cells: Cells) -> str:
+    """From the best to the worst label."""
+    if cells.figure != PER_INFERENCE or not cells.ranked:
+        return "–"
+    values = [cells.ranked[n]["domains"][channel][cells.figure]["value"] for n in (0, -1)]
+    factor, unit = energy_unit(values)
+    return f"{' … '.join(number(value / factor) for value in values)} {unit}"
 
 
 def _right(text: str, style: str = "") -> Text:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
+from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, cells_of, is_mixed
 from wattui.quantities import Units, energy_unit, number
 from wattui.tui.palette import Palette
 
@@ -52,6 +53,8 @@ def energy_lines(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
     """Headline, powers and joules per inference of the channel to quote, a line each."""
     running, channel = summary["running"], summary["headline"]
     yield _headline(summary, palette, units)
+    if is_mixed(summary):
+        return
     domain = running["domains"][channel]
     energy = domain["running_j"]
     line = Text(f"{channel}  ", palette.dim)
@@ -74,23 +77,28 @@ def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
     """Headline; watts and joules by domain; joules per inference by domain and by label."""
     running, channel = summary["running"], summary["headline"]
     yield _headline(summary, palette, units)
+    apart = is_mixed(summary)
     domains = folded(running["domains"])
     factor, unit = energy_unit([], units)
-    table = _table("domain", "idle W", "armed W", "run W", f"run {unit}")
+    powers = {"idle W": "idle_w", "armed W": "armed_w", "run W": "running_w"}
+    if apart:  # powers while running would mix the labels
+        powers = {"idle W": "idle_w"}
+    table = _table("domain", *powers, f"run {unit}")
     for name, domain in domains.items():
         energy = domain["running_j"]
-        cells = [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
+        cells = [number(domain[key]) for key in powers.values()]
         cells.append(_scaled(energy, factor))
         table.add_row(name, *cells, style=_style(domain, palette))
     yield table
     counted = bool(running["inferences"])
     figures = {name: figures_j(domain, running, counted) for name, domain in domains.items()}
     factor, unit = energy_unit([value for row in figures.values() for value in row], units)
-    table = _table(f"{unit}{_per(running)}", *FIGURES)
-    for name, domain in domains.items():
-        table.add_row(name, *_cells(figures[name], factor), style=_style(domain, palette))
-    yield table
-    if len(summary["labels"]) > 1:
+    if not apart:
+        table = _table(f"{unit}{_per(running)}", *FIGURES)
+        for name, domain in domains.items():
+            table.add_row(name, *_cells(figures[name], factor), style=_style(domain, palette))
+        yield table
+    else:
         table = _table(f"{channel}, {unit}{_per(running).replace('erence', '.')}", *FIGURES)
         for group in summary["labels"]:
             domain = group["domains"][channel]
@@ -140,14 +148,26 @@ def _together(domains: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _headline(summary: dict[str, Any], palette: Palette, units: Units) -> Text:
-    running = summary["running"]
-    domain = running["domains"][summary["headline"]]
-    total, energy = domain["total_j_per_inference"], domain["running_j"]
-    value = (total or energy or {"value": None})["value"]
-    factor, unit = energy_unit([value], units)
+    """The figure to quote; of several labels the best and the worst."""
+    running, channel = summary["running"], summary["headline"]
+    domain, cells = running["domains"][channel], cells_of(summary)
+    if cells:
+        ends = cells.ranked[:1] + cells.ranked[1:][-1:]
+        key, names = cells.figure, [group["label"] for group in ends]
+        values = [group["domains"][channel][key]["value"] for group in ends]
+    else:
+        key = PER_INFERENCE if domain[PER_INFERENCE] else WHILE_RUNNING
+        values, names = [domain[key]["value"]] if domain[key] else [None], [""]
+    factor, unit = energy_unit(values, units)
     text = Text()
-    text.append(f"{number(None if value is None else value / factor)} {unit}", "bold")
-    text.append("/inference" if total else " while running", "bold")
+    for place, (value, name) in enumerate(zip(values, names, strict=True)):
+        text.append(" … " if place else "")
+        text.append(number(None if value is None else value / factor), "bold")
+        label = Text(f" {name}" if name else "")
+        label.truncate(LABEL_COLUMNS, overflow="ellipsis")
+        text.append_text(label)
+    text.append(f" {unit}" if values else "–", "bold")
+    text.append("/inference" if key == PER_INFERENCE else " while running", "bold")
     origin = domain["origin"]
     if word := summary["contents"] or (origin if origin != "measured" else ""):
         text.append(f"  {word}", palette.estimated)

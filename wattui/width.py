@@ -1,0 +1,26 @@
+"""`--width`: for how many columns tables are printed."""
+
+from __future__ import annotations
+
+import argparse
+
+FEWEST_COLUMNS, MOST_COLUMNS = 20, 1000
+
+
+def add_width(parser: argparse._ActionsContainer) -> None:
+    """Add `--width`."""
+    parser.add_argument(
+        "--width",
+        type=_columns,
+        metavar="N",
+        help="print for N columns (default: the terminal's, $COLUMNS, or 80)",
+    )
+
+
+def _columns(text: str) -> int:
+    """A whole number of columns; for argparse."""
+    if not (text.isascii() and text.isdecimal() and FEWEST_COLUMNS <= int(text) <= MOST_COLUMNS):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of columns from {FEWEST_COLUMNS} to {MOST_COLUMNS}"
+        )
+    return int(text)

@@ -161,6 +161,8 @@ def _record(
     for refusal in found.refused:
         if refusal.part:
             recorder.note(missing_note(refusal))
+        if refusal.flag:
+            recorder.note(f"{refusal.flag} {refusal.reason}")
     conductor = Conductor(recorder, pages, config["meters"])
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {

@@ -47,6 +47,7 @@ def find_flags(
         *_events(everything),
         *_marks(reduction, everything),
         *_notes(reduction),
+        *_choices(reduction),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),
         *_windows(everything, periods_s),
@@ -150,6 +151,15 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
         ]
         if found:
             yield Flag(name, ", ".join(dict.fromkeys(found)), text)
+
+
+def _choices(reduction: Reduction) -> Iterator[Flag]:
+    """Doubts about which GPUs were recorded, in the words of the note."""
+    for name in ("which_gpu", "hidden_gpus"):
+        note = f"note:{name} "
+        texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
+        for text in dict.fromkeys(texts):
+            yield Flag(name, "", text)
 
 
 def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

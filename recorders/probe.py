@@ -55,9 +55,10 @@ def probe(wanted: Wanted) -> Found:
 
     def find_gpus() -> None:
         try:
-            nvml.append(open_nvml(wanted.environ, wanted.all_gpus))
+            nvml.append(open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root))
         except Exception as error:  # a driver's library can raise anything; the rest goes on
-            nvml.append((None, [Refusal("nvml", f"{type(error).__name__}: {error}")]))
+            reason = f"the NVIDIA driver does not answer ({type(error).__name__}: {error})"
+            nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu")]))
 
     # A driver can take as long to wake up as the look at the RAPL counters does.
     gpus = Thread(target=find_gpus)

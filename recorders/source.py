@@ -18,6 +18,10 @@ class Retry(SourceError):
     """This reading failed, the next may succeed."""
 
 
+class Implausible(Retry):
+    """This reading came, and cannot be true or stands for none; the text says why."""
+
+
 class Gone(SourceError):
     """The channel will not answer again; the rest of the run goes on."""
 
@@ -79,13 +83,15 @@ class Refusal:
     """Why a source (or a part of it) is not there, and what a person can do about it.
 
     `part` is the channel (package1, dram0, gpu1) that this machine has and that is therefore
-    missing from its sums; empty where nothing shows that the machine has one.
+    missing from its sums; empty where nothing shows that the machine has one. `flag` names the
+    note and the summary's flag that say so, where that is a doubt about the figures as well.
     """
 
     source: str
     reason: str
     remedy: str = ""
     part: str = ""
+    flag: str = ""
 
 
 class Source(Protocol):

@@ -26,5 +26,7 @@ REMEDIES = {
     "thermal_drift": "warm it up before measuring, and judge by the later repeats",
     "foreign_load": "end other programs, then record again",
     "unfinished": "what was recorded until then counts; record again for the rest",
+    "which_gpu": "export CUDA_DEVICE_ORDER=PCI_BUS_ID for wattui and the program",
+    "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",
 }

@@ -2,7 +2,8 @@
 
 Devices are found by UUID. The energy counter counts millijoules since the driver was loaded
 (NVML API reference, nvmlDeviceGetTotalEnergyConsumption); whether it is there is tried, not
-looked up by architecture.
+looked up by architecture. A value with all bits set stands for none
+(NVML_VALUE_NOT_AVAILABLE in nvml.h).
 """
 
 from __future__ import annotations
@@ -10,35 +11,35 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
 from recorders.beat import Beat
-from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
+from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
+from recorders.sources.nvml_devices import Device, tried, visible_devices
 
 LIBRARY = "libnvidia-ml.so.1"
+# Where a driver that is loaded shows, whether or not its library is there.
+DRIVER_PLACES = ("proc/driver/nvidia", "dev/nvidia0")
+# A part of the machine of which the number is not known.
+GPU = "gpu"
+NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
+# A mean power of more than this many times the highest limit that can be set is not believed,
+# nor, where the device tells no limit, one that no GPU draws.
+LIMIT_TIMES, MOST_W = 2.0, 3000.0
 SHORTEST_PERIOD_S = 0.01
 
 Clock = Callable[[], int]
 Read = Callable[[], float]
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """One GPU: its nvidia-smi index, NVML handle and stable name."""
-
-    index: int
-    handle: Any
-    uuid: str
-    name: str
-    via_mig: bool = False
 
 
 class Nvml:
-    """Reads energy (or power), utilisation, memory, temperature and clock of each device."""
+    """Reads energy (or power), utilisation, memory, temperature and clock of each device.
+
+    `without_energy` names the devices that tell neither energy nor power.
+    """
 
     name = "nvml"
     reader = "nvidia-ml-py"
@@ -53,12 +54,20 @@ class Nvml:
         self._clock = clock
         self._channels: list[Channel] = []
         self._reads: list[Read | None] = []
-        for device in devices:
-            self._offer(device)
+        self.without_energy = [
+            refusal for device in devices if (refusal := self._offer(device)) is not None
+        ]
         self._beats = {
             place: Beat() for place, channel in enumerate(self._channels) if channel.is_energy
         }
         self._slept = self._learned = False
+        self._for_good = {
+            library.NVML_ERROR_GPU_IS_LOST,
+            library.NVML_ERROR_UNINITIALIZED,
+            library.NVML_ERROR_NOT_FOUND,
+            library.NVML_ERROR_RESET_REQUIRED,
+            library.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
+        }
 
     def channels(self) -> Sequence[Channel]:
         """gpuN energy (J: counter, W: integrated power) first, then its gauges."""
@@ -116,16 +125,16 @@ class Nvml:
         """Index, UUID, name, power limit and reading of each device; the driver's version."""
         nvml = self._library
         devices = {
-            f"gpu{device.index}": {
+            device.channel: {
                 "uuid": device.uuid,
                 "name": device.name,
                 "reading": self._reading_of(device),
-                "power_limit_w": self._power_limit_w(device),
-                "whole_gpu_of_mig": device.via_mig,
+                "power_limit_w": self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device),
+                "whole_gpu_of_mig": device.mig,
             }
             for device in self._devices
         }
-        return {"driver": _try(nvml.nvmlSystemGetDriverVersion), **devices}
+        return {"driver": tried(nvml.nvmlSystemGetDriverVersion)[0], **devices}
 
     def reset(self) -> None:
         """Forget where the counters were in their periods, at the next read."""
@@ -133,60 +142,92 @@ class Nvml:
 
     def close(self) -> None:
         """Shut NVML down."""
-        _try(self._library.nvmlShutdown)
+        tried(self._library.nvmlShutdown)
 
-    def _power_limit_w(self, device: Device) -> float | None:
-        limit_mw = _try(partial(self._library.nvmlDeviceGetEnforcedPowerLimit, device.handle))
-        return None if limit_mw is None else float(limit_mw) * 1e-3
+    def _limit_w(self, ask: Callable[[Any], int], device: Device) -> float | None:
+        limit_mw = tried(partial(ask, device.handle))[0]
+        return None if limit_mw in (None, 0, NONE_32) else float(limit_mw) * 1e-3
+
+    def _bound_w(self, device: Device) -> float:
+        """The highest mean power that is believed: by the highest limit that can be set."""
+        nvml = self._library
+        limits = tried(partial(nvml.nvmlDeviceGetPowerManagementLimitConstraints, device.handle))[0]
+        most_w = self._limit_w(lambda _: limits[1], device) if limits else None
+        limit_w = most_w or self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device)
+        return MOST_W if limit_w is None else LIMIT_TIMES * limit_w
 
     def _reading_of(self, device: Device) -> str:
         for channel in self._channels:
-            if channel.name == f"gpu{device.index}":
+            if channel.name == device.channel:
                 return "energy counter" if channel.unit == "J" else "power, integrated"
         return "none"
 
-    def _offer(self, device: Device) -> None:
-        nvml, handle, gpu = self._library, device.handle, f"gpu{device.index}"
-        mig = ("mig",) if device.via_mig else ()
-        offers: list[tuple[Channel, Read]] = [
-            (
-                Channel(
-                    gpu,
-                    "J",
-                    in_total=True,
-                    always_moves=True,
-                    settle_s=math.inf,
-                    remarks=mig,
-                ),
-                lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) * 1e-3,
-            ),
-            (
-                Channel(gpu, "W", in_total=True, remarks=("integrated", *mig)),
-                lambda: nvml.nvmlDeviceGetPowerUsage(handle) * 1e-3,
-            ),
-            (
-                Channel(f"{gpu}_util", "pct"),
-                lambda: float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-            ),
-            (
-                Channel(f"{gpu}_mem", "MiB"),
-                lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used / 2**20,
-            ),
-            (
-                Channel(f"{gpu}_temp", "C"),
-                lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
-            ),
-            (
-                Channel(f"{gpu}_clock", "MHz"),
-                lambda: float(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
-            ),
-        ]
-        for channel, read in offers:
-            counted = any(other.name == gpu for other in self._channels)
-            if (channel.name == gpu and counted) or _try(read) is None:
-                continue
+    def _offer(self, device: Device) -> Refusal | None:
+        """Offer the channels that can be read now; a device without energy is refused as a part."""
+        gpu = device.channel
+        reasons: list[str] = []
+        for what, channel, read in self._energy_offers(device):
+            if not (reason := self._add(channel, read)):
+                reasons.clear()
+                break
+            reasons.append(f"{what} ({reason})")
+        for channel, read in self._gauge_offers(device):
+            self._add(channel, read)
+        if not reasons:
+            return None
+        reason = f"{device.name} tells neither {' nor '.join(reasons)}"
+        return Refusal(gpu, reason, f"nvidia-smi -q -d POWER -i {device.index}", part=gpu)
+
+    def _add(self, channel: Channel, read: Read) -> str:
+        """Add a channel, or say why it cannot be read."""
+        try:
+            value, reason = tried(read)
+        except Implausible as error:
+            return str(error)
+        if value is not None:
             self._channels.append(channel)
             self._reads.append(read)
+        return reason
+
+    def _energy_offers(self, device: Device) -> Iterator[tuple[str, Channel, Read]]:
+        nvml, handle, gpu = self._library, device.handle, device.channel
+        bound_w, mig = self._bound_w(device), ("mig",) if device.mig else ()
+        counter = Channel(
+            gpu,
+            "J",
+            in_total=True,
+            bound_w=bound_w,
+            always_moves=True,
+            settle_s=math.inf,
+            remarks=mig,
+        )
+        power = Channel(gpu, "W", in_total=True, bound_w=bound_w, remarks=("integrated", *mig))
+        energy_mj, power_mw = nvml.nvmlDeviceGetTotalEnergyConsumption, nvml.nvmlDeviceGetPowerUsage
+        yield "energy", counter, lambda: _known(energy_mj(handle), NONE_64, "mJ") * 1e-3
+        yield "power", power, lambda: _known(power_mw(handle), NONE_32, "mW") * 1e-3
+
+    def _gauge_offers(self, device: Device) -> Iterator[tuple[Channel, Read]]:
+        nvml, handle, gpu = self._library, device.handle, device.channel
+
+        def number(ask: Callable[..., int], *what: int) -> Read:
+            return lambda: float(_known(ask(handle, *what), NONE_32, "here"))
+
+        yield (
+            Channel(f"{gpu}_util", "pct"),
+            number(lambda handle: nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
+        )
+        yield (
+            Channel(f"{gpu}_mem", "MiB"),
+            lambda: _known(nvml.nvmlDeviceGetMemoryInfo(handle).used, NONE_64, "bytes") / 2**20,
+        )
+        yield (
+            Channel(f"{gpu}_temp", "C"),
+            number(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+        )
+        yield (
+            Channel(f"{gpu}_clock", "MHz"),
+            number(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
+        )
 
     def _is_followed(self, place: int, beat: Beat) -> bool:
         """Counters are followed; of power readings only the first update period is noted."""
@@ -202,102 +243,69 @@ class Nvml:
             return read()
         except self._library.NVMLError as error:
             text = f"{self._channels[place].name}: {error}"
-            if error.value in (
-                self._library.NVML_ERROR_GPU_IS_LOST,
-                self._library.NVML_ERROR_UNINITIALIZED,
-                self._library.NVML_ERROR_NOT_FOUND,
-            ):
-                if not looking:
-                    self._reads[place] = None
-                return Gone(text)
-            return Retry(text)
+            if error.value not in self._for_good:
+                return Retry(text)
+            if not looking:
+                self._reads[place] = None
+            return Gone(text)
+        except Implausible as error:
+            return error
 
 
 def open_nvml(
-    environ: Mapping[str, str], all_gpus: bool = False, clock: Clock = time.monotonic_ns
+    environ: Mapping[str, str],
+    all_gpus: bool = False,
+    clock: Clock = time.monotonic_ns,
+    root: Path = Path("/"),
 ) -> tuple[Nvml | None, list[Refusal]]:
     """Open the GPUs that CUDA_VISIBLE_DEVICES shows (all of them with `all_gpus`)."""
     try:
         ctypes.CDLL(LIBRARY)
-    except OSError:
-        return None, [
-            Refusal(
-                "nvml",
-                f"no NVIDIA driver ({LIBRARY} is not installed)",
-                "with an NVIDIA GPU: install its driver, or start the container with --gpus all",
-            )
-        ]
+    except OSError as error:
+        return None, [_no_library(error, root)]
     import pynvml as nvml
 
     try:
         nvml.nvmlInit()
         devices, refused = visible_devices(nvml, environ, all_gpus)
     except nvml.NVMLError as error:
-        return None, [Refusal("nvml", f"the NVIDIA driver does not answer ({error})", "nvidia-smi")]
+        return None, [_no_answer(nvml, error)]
+    if not devices and not refused:
+        part = GPU if _driver_is_loaded(root) else ""
+        reason = "the NVIDIA driver reports no GPU"
+        refused = [Refusal("nvml", reason, "nvidia-smi", part)]
     if not devices:
-        return None, refused or [Refusal("nvml", "the NVIDIA driver reports no GPU", "nvidia-smi")]
+        tried(nvml.nvmlShutdown)
+        return None, refused
     source = Nvml(nvml, devices, clock)
-    for device in devices:
-        gpu = f"gpu{device.index}"
-        if not any(channel.name == gpu for channel in source.channels()):
-            refused.append(Refusal(gpu, f"{device.name} reports neither energy nor power"))
-    return source, refused
+    return source, refused + source.without_energy
 
 
-def visible_devices(
-    nvml: Any, environ: Mapping[str, str], all_gpus: bool
-) -> tuple[list[Device], list[Refusal]]:
-    """The GPUs to record, by the rules of CUDA_VISIBLE_DEVICES (index, UUID prefix, MIG UUID).
-
-    As in CUDA the list ends at the first entry that names no device. Indices count in PCI order.
-    """
-    everything = [_device(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
-    setting = environ.get("CUDA_VISIBLE_DEVICES")
-    if all_gpus or setting is None:
-        return everything, []
-    chosen: dict[int, Device] = {}
-    for entry in (part.strip() for part in setting.split(",")):
-        device = _named(nvml, everything, entry)
-        if device is None:
-            break
-        chosen.setdefault(device.index, device)
-    if len(chosen) == len(everything):
-        return list(chosen.values()), []
-    hidden = len(everything) - len(chosen)
-    reason = f"{hidden} GPU{'s' * (hidden > 1)} hidden by CUDA_VISIBLE_DEVICES={setting}"
-    return list(chosen.values()), [Refusal("nvml", reason, "--all-gpus records them as well")]
+def _no_library(error: OSError, root: Path) -> Refusal:
+    install = "install its driver, or start the container with --gpus all"
+    if not _driver_is_loaded(root):
+        reason = f"no NVIDIA driver ({LIBRARY} is not installed)"
+        return Refusal("nvml", reason, f"with an NVIDIA GPU: {install}")
+    reason = f"the NVIDIA driver is loaded, but {LIBRARY} cannot be ({error})"
+    return Refusal("nvml", reason, install, GPU)
 
 
-def _named(nvml: Any, devices: Sequence[Device], entry: str) -> Device | None:
-    if entry.isascii() and entry.isdigit():
-        return devices[int(entry)] if int(entry) < len(devices) else None
-    if entry.startswith("MIG-"):
-        return _parent_of_mig(nvml, devices, entry)
-    matches = [d for d in devices if entry.startswith("GPU-") and d.uuid.startswith(entry)]
-    return matches[0] if len(matches) == 1 else None
+def _no_answer(nvml: Any, error: Any) -> Refusal:
+    """A driver whose library is there and does not answer has GPUs, nobody knows how many."""
+    remedies = {
+        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "sudo modprobe nvidia",
+        nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "sudo reboot",
+    }
+    reason = f"the NVIDIA driver does not answer ({str(error).rstrip('.')})"
+    return Refusal("nvml", reason, remedies.get(error.value, "nvidia-smi"), GPU)
 
 
-def _parent_of_mig(nvml: Any, devices: Sequence[Device], entry: str) -> Device | None:
-    for device in devices:
-        count = _try(partial(nvml.nvmlDeviceGetMaxMigDeviceCount, device.handle)) or 0
-        for place in range(int(count)):
-            part = _try(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device.handle, place))
-            uuid = part is not None and _try(partial(nvml.nvmlDeviceGetUUID, part))
-            if uuid and str(uuid).startswith(entry):
-                return Device(device.index, device.handle, device.uuid, device.name, via_mig=True)
-    return None
+def _driver_is_loaded(root: Path) -> bool:
+    return any((root / place).exists() for place in DRIVER_PLACES)
 
 
-def _device(nvml: Any, index: int) -> Device:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    return Device(index, handle, nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle))
-
-
-def _try(call: Callable[[], _T]) -> _T | None:
-    """The call's result, or None where this device or driver cannot answer it."""
-    from pynvml import NVMLError
-
-    try:
-        return call()
-    except NVMLError:
-        return None
+def _known(value: int, none: int, unit: str) -> int:
+    """A value that is one. Raises Implausible where it stands for none (all its bits are set)."""
+    if value == none:
+        raise Implausible(f"{value} {unit} stands for no value")
+    return value

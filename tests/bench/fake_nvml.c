@@ -12,7 +12,7 @@
 
 enum { OK, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, INSUFFICIENT_SIZE,
        DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, ARGUMENT_VERSION_MISMATCH = 25, UNKNOWN = 999 };
-enum { MAX_DEVICES = 8, MAX_MIG = 7, MAX_STEPS = 256, TEXT = 96 };
+enum { MAX_DEVICES = 8, MAX_MIG = 7, MAX_STEPS = 256, MAX_FAULTS = 16, TEXT = 96 };
 enum { CONSTANT, SQUARE, SINE, STEPS };
 enum { NO_SENSOR, INSTANT, BOXCAR, PARTTIME };
 enum { FIELD_ENERGY = 83, FIELD_POWER_AVERAGE = 185, FIELD_POWER_INSTANT = 186 };
@@ -22,6 +22,13 @@ typedef struct {
     double p[5], start_s[MAX_STEPS], level_w[MAX_STEPS];
 } Curve;
 
+typedef struct {
+    char call[TEXT];
+    int error;
+    unsigned long long value;
+    double begin_s, end_s;
+} Fault;
+
 typedef struct Device {
     struct Device *parent; /* of a MIG instance */
     int index, migs, mig_mode, energy, sensor;
@@ -30,6 +37,8 @@ typedef struct Device {
     int64_t energy_refresh_ns, power_refresh_ns, window_ns, start_mj;
     double latency_s, lost_s, reset_s;
     unsigned arch, power_limit_mw, memory_mib;
+    int fault_count;
+    Fault faults[MAX_FAULTS];
 } Device;
 
 typedef struct { unsigned long long total, free, used; } Memory;
@@ -172,6 +181,12 @@ static void add_mig(Device *d, const char *uuid) {
     m->memory_mib = d->memory_mib / 8;
 }
 
+static void read_fault(Device *d, const char *words) {
+    if (d->fault_count >= MAX_FAULTS) return;
+    Fault *f = &d->faults[d->fault_count++];
+    sscanf(words, "%95s %d %llu %lf %lf", f->call, &f->error, &f->value, &f->begin_s, &f->end_s);
+}
+
 static void read_device_line(Device *d, const char *key, char *value) {
     if (!strcmp(key, "uuid")) snprintf(d->uuid, TEXT, "%s", value);
     else if (!strcmp(key, "name")) snprintf(d->name, TEXT, "%s", value);
@@ -184,6 +199,7 @@ static void read_device_line(Device *d, const char *key, char *value) {
     else if (!strcmp(key, "arch")) d->arch = atoi(value);
     else if (!strcmp(key, "power_limit_mw")) d->power_limit_mw = atoi(value);
     else if (!strcmp(key, "memory_mib")) d->memory_mib = atoi(value);
+    else if (!strcmp(key, "fault")) read_fault(d, value);
     else if (!strcmp(key, "mig")) d->mig_mode = 1;
     else if (!strcmp(key, "mig_uuid") && d->migs < MAX_MIG) add_mig(d, value);
 }
@@ -218,6 +234,24 @@ static int load(void) {
 
 /* ---- what every call begins with ---- */
 
+/* The fault of a function now, if any; nvmlX stands for nvmlX_v2 as well. */
+static const Fault *fault_now(const Device *d, const char *function) {
+    double at_s = now_ns() / 1e9;
+    for (int i = 0; i < d->fault_count; i++) {
+        const Fault *f = &d->faults[i];
+        size_t length = strlen(f->call);
+        if (strncmp(function, f->call, length)) continue;
+        if (function[length] && function[length] != '_') continue;
+        if (f->begin_s <= at_s && at_s < f->end_s) return f;
+    }
+    return NULL;
+}
+
+static unsigned long long faked(const Device *d, const char *function, unsigned long long truth) {
+    const Fault *fault = fault_now(d, function);
+    return fault ? fault->value : truth;
+}
+
 static int enter(const Device *d, const char *function) {
     if (!references) return UNINITIALIZED;
     if (!d) return INVALID_ARGUMENT;
@@ -231,6 +265,8 @@ static int enter(const Device *d, const char *function) {
         struct timespec wait = {(time_t)d->latency_s, (long)(fmod(d->latency_s, 1) * 1e9)};
         nanosleep(&wait, NULL);
     }
+    const Fault *fault = fault_now(d, function);
+    if (fault && fault->error) return fault->error;
     return now_ns() / 1e9 >= d->lost_s ? GPU_IS_LOST : OK;
 }
 
@@ -365,14 +401,14 @@ int nvmlDeviceGetPciInfo_v2(Device *d, PciInfo *out) { return nvmlDeviceGetPciIn
 int nvmlDeviceGetTotalEnergyConsumption(Device *d, unsigned long long *mj) {
     ENTER_WHOLE(d);
     if (!d->energy) return NOT_SUPPORTED;
-    *mj = shown_mj(d);
+    *mj = faked(d, __func__, shown_mj(d));
     return OK;
 }
 
 int nvmlDeviceGetPowerUsage(Device *d, unsigned *mw) {
     ENTER_WHOLE(d);
     if (!d->sensor) return NOT_SUPPORTED;
-    *mw = shown_mw(d);
+    *mw = (unsigned)faked(d, __func__, shown_mw(d));
     return OK;
 }
 
@@ -403,6 +439,13 @@ int nvmlDeviceGetEnforcedPowerLimit(Device *d, unsigned *mw) {
     return OK;
 }
 
+int nvmlDeviceGetPowerManagementLimitConstraints(Device *d, unsigned *least_mw, unsigned *most_mw) {
+    ENTER_WHOLE(d);
+    *least_mw = d->power_limit_mw / 4;
+    *most_mw = d->power_limit_mw;
+    return OK;
+}
+
 int nvmlDeviceGetPowerManagementLimit(Device *d, unsigned *mw) {
     ENTER_WHOLE(d);
     *mw = d->power_limit_mw;
@@ -414,7 +457,7 @@ int nvmlDeviceGetPowerManagementLimit(Device *d, unsigned *mw) {
 int nvmlDeviceGetUtilizationRates(Device *d, Utilization *out) {
     ENTER_WHOLE(d);
     double share = power_w(&d->curve, now_ns() / 1e9) * 1e3 / fmax(1, d->power_limit_mw);
-    out->gpu = (unsigned)fmin(100, share * 100);
+    out->gpu = (unsigned)faked(d, __func__, (unsigned)fmin(100, share * 100));
     out->memory = out->gpu / 2;
     return OK;
 }
@@ -426,7 +469,7 @@ static unsigned long long used_bytes(const Device *d) {
 int nvmlDeviceGetMemoryInfo(Device *d, Memory *out) {
     ENTER(d);
     out->total = (unsigned long long)d->memory_mib << 20;
-    out->used = used_bytes(d);
+    out->used = faked(d, __func__, used_bytes(d));
     out->free = out->total - out->used;
     return OK;
 }
@@ -444,7 +487,7 @@ int nvmlDeviceGetMemoryInfo_v2(Device *d, MemoryV2 *out) {
 int nvmlDeviceGetTemperature(Device *d, int sensor, unsigned *celsius) {
     ENTER_WHOLE(d);
     if (sensor) return INVALID_ARGUMENT;
-    *celsius = 45 + d->index;
+    *celsius = (unsigned)faked(d, __func__, 45 + d->index);
     return OK;
 }
 
@@ -459,7 +502,7 @@ int nvmlDeviceGetClockInfo(Device *d, int clock, unsigned *mhz) {
     static const unsigned clocks_mhz[] = {1410, 1410, 1215, 1275};
     ENTER_WHOLE(d);
     if (clock < 0 || clock > 3) return INVALID_ARGUMENT;
-    *mhz = clocks_mhz[clock];
+    *mhz = (unsigned)faked(d, __func__, clocks_mhz[clock]);
     return OK;
 }
 

@@ -15,7 +15,10 @@ from .curves import Curve
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, VOLTA, AMPERE, HOPPER = 4, 5, 7, 9
-ERROR_DRIVER_NOT_LOADED = 9
+ERROR_NO_PERMISSION, ERROR_NOT_FOUND, ERROR_DRIVER_NOT_LOADED, ERROR_TIMEOUT = 4, 6, 9, 10
+ERROR_GPU_IS_LOST, ERROR_LIB_RM_VERSION_MISMATCH, ERROR_UNKNOWN = 15, 18, 999
+# What stands for no value in answers of 32 and of 64 bits.
+NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,22 @@ class PowerSensor:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """An NVML function that fails with `error`, or answers `value`, from begin_s to end_s."""
+
+    call: str
+    error: int = 0
+    value: int = 0
+    begin_s: float = -1e9
+    end_s: float = math.inf
+
+
+@dataclass(frozen=True)
 class Gpu:
-    """One GPU; its energy counter is in whole mJ and moves once per energy_refresh_s."""
+    """One GPU; its energy counter is in whole mJ and moves once per energy_refresh_s.
+
+    `name` may hold bytes that are no text, as surrogate escapes.
+    """
 
     curve: Curve
     uuid: str = ""
@@ -61,6 +78,7 @@ class Gpu:
     arch: int = AMPERE
     power_limit_w: float = 400.0
     memory_mib: int = 40_960
+    faults: tuple[Fault, ...] = ()
 
     def shown_mj(self, t_s: float) -> int:
         """The energy counter at t_s, mJ."""
@@ -111,6 +129,9 @@ class Nvml:
             f"arch {gpu.arch}",
             f"power_limit_mw {round(gpu.power_limit_w * 1e3)}",
             f"memory_mib {gpu.memory_mib}",
+        ]
+        lines += [
+            f"fault {f.call} {f.error} {f.value} {f.begin_s!r} {f.end_s!r}" for f in gpu.faults
         ]
         if sensor:
             refresh_ns, window_ns = round(sensor.refresh_s * 1e9), round(sensor.window_s * 1e9)

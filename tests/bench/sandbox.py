@@ -181,7 +181,8 @@ class Bench:
         calls = self.workspace / CALLS_FILE
         calls.touch()
         calls.chmod(0o666)
-        (self.workspace / "nvml.txt").write_text(nvml.config(self.t0_ns, calls))
+        config = nvml.config(self.t0_ns, calls).encode(errors="surrogateescape")
+        (self.workspace / "nvml.txt").write_bytes(config)
 
     def _stop(self) -> None:
         for started in self._started:

@@ -11,7 +11,18 @@ import pytest
 from . import topologies
 from .conftest import MakeBench
 from .curves import Constant, Curve, Sine, Square, Steps
-from .fakenvml import ERROR_DRIVER_NOT_LOADED, PASCAL, Gpu, Nvml, PowerSensor, floor_s
+from .fakenvml import (
+    ERROR_DRIVER_NOT_LOADED,
+    ERROR_NO_PERMISSION,
+    ERROR_TIMEOUT,
+    NONE_32,
+    PASCAL,
+    Fault,
+    Gpu,
+    Nvml,
+    PowerSensor,
+    floor_s,
+)
 from .sandbox import Bench
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
@@ -196,6 +207,56 @@ def test_calls_take_their_time_and_are_listed(make_bench: MakeBench) -> None:
     assert all(end_ns - begin_ns >= 30e6 for _, _, begin_ns, _, end_ns in reads)
     assert len(listed) == len(reads) / 2
     assert {uuid for _, uuid, _ in listed} == {nvml.uuid(0)}
+
+
+def test_faults_of_one_call_of_one_gpu_at_one_time(make_bench: MakeBench) -> None:
+    gpus = (
+        Gpu(
+            Constant(100.0),
+            faults=(Fault("nvmlDeviceGetPowerUsage", ERROR_TIMEOUT, end_s=BROKEN_S),),
+        ),
+        Gpu(
+            Constant(100.0),
+            faults=(
+                Fault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=BROKEN_S),
+                Fault("nvmlDeviceGetTotalEnergyConsumption", value=0),
+            ),
+        ),
+    )
+    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    powers: dict[tuple[int, bool], set[Any]] = {}
+    for index, function, begin_ns, answer, end_ns in python(bench, SAMPLER, BROKEN_S + 0.3):
+        late = bench.seconds(begin_ns) > BROKEN_S
+        if function.endswith("PowerUsage") and late == (bench.seconds(end_ns) > BROKEN_S):
+            powers.setdefault((index, late), set()).add(answer)
+        elif (index, function[-11:]) == (1, "Consumption"):
+            assert answer == 0
+    assert powers == {
+        (0, False): {"Timeout"},
+        (0, True): {100_000},
+        (1, False): {100_000},
+        (1, True): {NONE_32},
+    }
+
+
+def test_a_gpu_without_a_handle_and_one_whose_name_is_not_text(make_bench: MakeBench) -> None:
+    gpus = (
+        Gpu(Constant(100.0), faults=(Fault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION),)),
+        Gpu(Constant(100.0), name="NVIDIA \udce9"),
+    )
+    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    script = """
+import json, sys, pynvml as nv
+nv.nvmlInit()
+found = []
+for index in range(2):
+    try:
+        found.append(nv.nvmlDeviceGetName(nv.nvmlDeviceGetHandleByIndex(index)))
+    except (nv.NVMLError, ValueError) as error:
+        found.append(type(error).__name__)
+json.dump(found, sys.stdout)
+"""
+    assert python(bench, script) == ["NVMLError_NoPermission", "UnicodeDecodeError"]
 
 
 def test_a_driver_that_does_not_load(make_bench: MakeBench) -> None:

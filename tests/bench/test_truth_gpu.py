@@ -12,7 +12,20 @@ from recorders.worker import CALIBRATE_S
 from . import topologies
 from .conftest import MakeBench
 from .curves import Constant, Sine, Square, Steps
-from .fakenvml import PASCAL, Gpu, Nvml, PowerSensor
+from .fakenvml import (
+    ERROR_DRIVER_NOT_LOADED,
+    ERROR_GPU_IS_LOST,
+    ERROR_LIB_RM_VERSION_MISMATCH,
+    ERROR_NO_PERMISSION,
+    ERROR_NOT_FOUND,
+    ERROR_UNKNOWN,
+    NONE_32,
+    PASCAL,
+    Fault,
+    Gpu,
+    Nvml,
+    PowerSensor,
+)
 from .recording import (
     Recording,
     Stretch,
@@ -133,9 +146,135 @@ def test_only_the_gpu_that_the_command_sees(
     assert recording.energy_columns == {"package0_J", "dram0_J", "gpu1_J", "total_J"}
     assert_exact(recording, "second", "gpu1", "package0", "dram0", "total")
     assert recording.source("nvml")["devices"]["gpu1"]["uuid"] == TWO.uuid(1)
-    assert ("note:mig gpu1" in [row["event"] for row in recording.rows]) == (choice == "mig")
+    assert "note:mig gpu1" in [row["event"] for row in recording.rows]
+    assert "hidden_gpus" in recording.flags()
     hidden = f"1 GPU hidden by CUDA_VISIBLE_DEVICES={setting}"
     assert hidden in [refusal["reason"] for refusal in recording.run["missing"]]
+
+
+# Three seconds at 86 W of RAPL and 100 W of each GPU: 258 J and 300 J.
+RAPL_258 = topologies.plain(package=Constant(80.0), dram=Constant(6.0))
+THREE = Stretch("three", 0.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "joules", "missing"),
+    [
+        (Fault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION), 558.0, {"gpu0"}),
+        (Fault("nvmlDeviceGetHandleByIndex", ERROR_GPU_IS_LOST), 558.0, {"gpu0"}),
+        (Fault("nvmlDeviceGetUUID", ERROR_NOT_FOUND), 858.0, set()),
+        (Fault("nvmlDeviceGetName", ERROR_UNKNOWN), 858.0, set()),
+        (None, 858.0, set()),
+    ],
+)
+def test_one_gpu_that_refuses_a_call_takes_no_other_with_it(
+    fault: Fault | None,
+    joules: float,
+    missing: set[str],
+    make_bench: MakeBench,
+    tmp_path: Path,
+) -> None:
+    """Without a fault its name is no text."""
+    name = "NVIDIA Bench 4000" if fault else "NVIDIA \udce9"
+    faults = (fault,) if fault else ()
+    bad = Gpu(Constant(100.0), name=name, energy_refresh_s=FINE_S, faults=faults)
+    bench = make_bench(RAPL_258, Nvml((bad, Gpu(Constant(100.0), energy_refresh_s=FINE_S))))
+    recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
+    scale = recording.seconds("three") / THREE.seconds
+    assert recording.summed_j("total", "three") == pytest.approx(joules * scale, rel=0.005)
+    parts = {each["part"] for each in recording.run["missing"] if each["part"]}
+    assert parts == missing
+    assert ("incomplete" in recording.flags()) == bool(missing)
+    assert any(each["source"] == "gpu0" for each in recording.run["missing"])
+
+
+@pytest.mark.parametrize("error", [ERROR_DRIVER_NOT_LOADED, ERROR_LIB_RM_VERSION_MISMATCH])
+def test_a_driver_that_does_not_answer_is_missing_from_the_sum(
+    error: int, make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(RAPL_258, Nvml(init_error=error))
+    recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ)
+    assert "incomplete" in recording.flags()
+    assert "the NVIDIA driver does not answer" in recording.said
+
+
+def test_gpus_that_are_all_hidden_are_named_in_the_summary(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(PLAIN, TWO)
+    env = {"CUDA_VISIBLE_DEVICES": ""}
+    recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ, env=env)
+    assert recording.energy_columns == {"package0_J", "dram0_J", "total_J"}
+    assert "hidden_gpus" in recording.flags()
+    assert "incomplete" not in recording.flags()
+    assert "all 2 GPUs are hidden by CUDA_VISIBLE_DEVICES=" in recording.said
+
+
+def test_an_index_among_two_models_records_both_and_says_so(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    gpus = (
+        Gpu(Constant(20.0), name="NVIDIA GT 1030", energy_refresh_s=FINE_S),
+        Gpu(Constant(300.0), name="NVIDIA RTX 4090", energy_refresh_s=FINE_S),
+    )
+    bench = make_bench(PLAIN, Nvml(gpus))
+    env = {"CUDA_VISIBLE_DEVICES": "0"}
+    recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ, env=env)
+    assert_exact(recording, "second", "gpu0", "gpu1", "total")
+    assert "which_gpu" in recording.flags()
+
+
+def test_a_power_that_stands_for_none_is_no_power(make_bench: MakeBench, tmp_path: Path) -> None:
+    gpu = Gpu(
+        Constant(100.0), energy=False, faults=(Fault("nvmlDeviceGetPowerUsage", value=NONE_32),)
+    )
+    bench = make_bench(RAPL_258, Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
+    assert "gpu0_J" not in recording.energy_columns
+    assert_exact(recording, "three", "total")
+    assert "incomplete" in recording.flags()
+    assert "4294967295 mW stands for no value" in recording.said
+
+
+def test_a_power_that_stands_for_none_in_mid_run_adds_nothing(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    none = Fault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=2.0, end_s=2.5)
+    gpu = Gpu(Constant(100.0), energy=False, faults=(none,))
+    bench = make_bench(RAPL_258, Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
+    assert recording.energy_j("gpu0", "three") == pytest.approx(
+        recording.true_j("gpu0", "three"), rel=0.02
+    )
+    assert "gap:gpu0" in recording.happened
+
+
+def test_a_counter_that_answers_nothing_once_adds_nothing(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """Its 1,003,294 J since boot were added to the 300 J of the run."""
+    once = Fault("nvmlDeviceGetTotalEnergyConsumption", value=0, begin_s=2.3, end_s=2.34)
+    gpu = Gpu(Constant(100.0), energy_refresh_s=FINE_S, start_mj=1_003_294_000, faults=(once,))
+    bench = make_bench(PLAIN, Nvml((gpu,)))
+    recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
+    true_j = recording.true_j("gpu0", "three")
+    assert recording.energy_j("gpu0", "three") == pytest.approx(true_j, rel=0.05)
+    assert_never_falls(recording)
+    assert {"dropped", "reset", "implausible"} & recording.flags()
+
+
+def test_mig_named_as_before_driver_470(make_bench: MakeBench, tmp_path: Path) -> None:
+    old = f"MIG-{TWO.uuid(1)}/1/0"
+    recording = record(
+        make_bench(PLAIN, TWO),
+        tmp_path,
+        program(SECOND),
+        rate_hz=RATE_HZ,
+        env={"CUDA_VISIBLE_DEVICES": old},
+    )
+    assert recording.energy_columns == {"package0_J", "dram0_J", "gpu1_J", "total_J"}
+    assert_exact(recording, "second", "gpu1", "total")
+    assert "mig" in recording.flags()
 
 
 def test_all_gpus_on_request(make_bench: MakeBench, tmp_path: Path) -> None:

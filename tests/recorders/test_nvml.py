@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import pynvml
@@ -11,8 +12,9 @@ from doubles import ManualClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.source import Gone, Refusal, Retry, SourceError
-from recorders.sources.nvml import Device, Nvml, open_nvml, visible_devices
+from recorders.source import Gone, Implausible, Refusal, Retry, SourceError
+from recorders.sources.nvml import Nvml, open_nvml
+from recorders.sources.nvml_devices import Device, visible_devices
 
 
 @dataclass
@@ -25,33 +27,61 @@ class Gpu:
     name: str = "NVIDIA Test"
     mig_uuids: list[str] = field(default_factory=list)
     failure: int | None = None
+    mig_mode: bool = False
+    limit_mw: int = 350_000
+    gauge: int | None = None
+    failing: dict[str, int | Exception] = field(default_factory=dict)
+
+    def fail(self, call: str) -> None:
+        """Raise what this call fails with, if it does."""
+        if (error := self.failing.get(call)) is not None:
+            raise pynvml.NVMLError(error) if isinstance(error, int) else error
 
 
 class FakeNvml:
     """The part of nvidia-ml-py that is used."""
 
     NVMLError = pynvml.NVMLError
-    NVML_ERROR_GPU_IS_LOST = pynvml.NVML_ERROR_GPU_IS_LOST
-    NVML_ERROR_UNINITIALIZED = pynvml.NVML_ERROR_UNINITIALIZED
-    NVML_ERROR_NOT_FOUND = pynvml.NVML_ERROR_NOT_FOUND
     NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
     NVML_CLOCK_SM = pynvml.NVML_CLOCK_SM
+
+    def __getattr__(self, name: str) -> int:
+        if name.startswith(("NVML_ERROR_", "NVML_DEVICE_")):
+            return int(getattr(pynvml, name))
+        raise AttributeError(name)
 
     def __init__(self, *gpus: Gpu) -> None:
         self.gpus = gpus
         self.is_shut_down = False
 
+    def nvmlInit(self) -> None:  # noqa: N802
+        pass
+
     def nvmlDeviceGetCount(self) -> int:  # noqa: N802
         return len(self.gpus)
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Gpu:  # noqa: N802
+        self.gpus[index].fail("handle")
         return self.gpus[index]
 
     def nvmlDeviceGetUUID(self, handle: Gpu | str) -> str:  # noqa: N802
-        return handle if isinstance(handle, str) else handle.uuid
+        if isinstance(handle, str):
+            return handle
+        handle.fail("uuid")
+        return handle.uuid
 
     def nvmlDeviceGetName(self, handle: Gpu) -> str:  # noqa: N802
+        handle.fail("name")
         return handle.name
+
+    def nvmlDeviceGetMigMode(self, handle: Gpu) -> list[int]:  # noqa: N802
+        return [int(handle.mig_mode)] * 2
+
+    def nvmlDeviceGetGpuInstanceId(self, handle: str) -> int:  # noqa: N802
+        return int(handle[-1])
+
+    def nvmlDeviceGetComputeInstanceId(self, handle: str) -> int:  # noqa: N802
+        return 0
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle: Gpu) -> int:  # noqa: N802
         return self._answer(handle, handle.energy_mj)
@@ -60,19 +90,23 @@ class FakeNvml:
         return self._answer(handle, handle.power_mw)
 
     def nvmlDeviceGetUtilizationRates(self, handle: Gpu) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(gpu=self._answer(handle, 37))
+        return SimpleNamespace(gpu=self._answer(handle, handle.gauge or 37))
 
     def nvmlDeviceGetMemoryInfo(self, handle: Gpu) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(used=self._answer(handle, 3 * 2**30))
+        return SimpleNamespace(used=self._answer(handle, handle.gauge or 3 * 2**30))
 
     def nvmlDeviceGetTemperature(self, handle: Gpu, sensor: int) -> int:  # noqa: N802
-        return self._answer(handle, 64 if sensor == self.NVML_TEMPERATURE_GPU else None)
+        celsius = handle.gauge or 64
+        return self._answer(handle, celsius if sensor == self.NVML_TEMPERATURE_GPU else None)
 
     def nvmlDeviceGetClockInfo(self, handle: Gpu, clock: int) -> int:  # noqa: N802
-        return self._answer(handle, 1410 if clock == self.NVML_CLOCK_SM else None)
+        return self._answer(handle, handle.gauge or 1410 if clock == self.NVML_CLOCK_SM else None)
 
     def nvmlDeviceGetEnforcedPowerLimit(self, handle: Gpu) -> int:  # noqa: N802
-        return self._answer(handle, 350_000)
+        return self._answer(handle, handle.limit_mw)
+
+    def nvmlDeviceGetPowerManagementLimitConstraints(self, handle: Gpu) -> list[int]:  # noqa: N802
+        return [self._answer(handle, 100_000), self._answer(handle, handle.limit_mw)]
 
     def nvmlDeviceGetMaxMigDeviceCount(self, handle: Gpu) -> int:  # noqa: N802
         return len(handle.mig_uuids)
@@ -238,6 +272,11 @@ def chosen(setting: str | None, all_gpus: bool = False) -> list[int]:
         ("NoDevFiles", []),
         ("MIG-8888", [1]),
         ("MIG-0000", []),
+        (f"MIG-{TWO}/7/0", [1]),
+        (f"MIG-{TWO}/8/0", [1]),
+        (f"MIG-{TWO}/3/0", []),
+        (f"MIG-{ONE}/1/0", []),
+        (f"MIG-{TWO}", []),
     ],
 )
 def test_cuda_visible_devices_is_honoured_as_cuda_does(
@@ -275,11 +314,193 @@ def test_a_digit_of_another_script_is_no_index() -> None:
 
 
 def test_a_machine_without_a_driver_says_so_and_what_mends_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libnvidia-ml-that-is-not-there.so.1")
-    source, (refusal,) = open_nvml({})
+    source, (refusal,) = open_nvml({}, root=tmp_path)
     assert source is None
     assert isinstance(refusal, Refusal)
     assert "no NVIDIA driver" in refusal.reason
     assert "--gpus all" in refusal.remedy
+    assert refusal.part == ""
+
+
+@pytest.mark.parametrize("place", ["proc/driver/nvidia/version", "dev/nvidia0"])
+def test_a_driver_whose_library_is_not_there_has_gpus_that_are_missing(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libnvidia-ml-that-is-not-there.so.1")
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).touch()
+    source, (refusal,) = open_nvml({}, root=tmp_path)
+    assert source is None
+    assert "the NVIDIA driver is loaded, but" in refusal.reason
+    assert refusal.part == "gpu"
+
+
+def opened(
+    monkeypatch: pytest.MonkeyPatch, library: FakeNvml, environ: dict[str, str] | None = None
+) -> tuple[Nvml | None, list[Refusal]]:
+    """What `open_nvml` finds with this library in the place of nvidia-ml-py."""
+    monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libc.so.6")
+    for name in dir(library):
+        if name.startswith("nvml"):
+            monkeypatch.setattr(pynvml, name, getattr(library, name))
+    return open_nvml(environ or {}, clock=ManualClock().monotonic_ns)
+
+
+@pytest.mark.parametrize("error", ["DRIVER_NOT_LOADED", "LIB_RM_VERSION_MISMATCH", "UNKNOWN"])
+def test_a_driver_that_does_not_answer_has_gpus_that_are_missing(
+    error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise pynvml.NVMLError(getattr(pynvml, f"NVML_ERROR_{error}"))
+
+    library = FakeNvml(Gpu(ONE))
+    monkeypatch.setattr(library, "nvmlInit", fail)
+    source, (refusal,) = opened(monkeypatch, library)
+    assert source is None
+    assert "does not answer" in refusal.reason
+    assert (refusal.part, bool(refusal.remedy)) == ("gpu", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pynvml.NVML_ERROR_NO_PERMISSION, pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_UNKNOWN],
+)
+def test_a_gpu_without_a_handle_is_missing_and_the_other_is_recorded(
+    error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, (refusal,) = opened(
+        monkeypatch, FakeNvml(Gpu(ONE, failing={"handle": error}), Gpu(TWO, energy_mj=7_000))
+    )
+    assert source is not None
+    assert values(source)["gpu1"] == pytest.approx(7.0)
+    assert [c.name for c in source.channels() if c.is_energy] == ["gpu1"]
+    assert (refusal.source, refusal.part) == ("gpu0", "gpu0")
+    assert str(pynvml.NVMLError(error)).rstrip(".") in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("uuid", pynvml.NVML_ERROR_NOT_FOUND),
+        ("name", pynvml.NVML_ERROR_UNKNOWN),
+        ("name", UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid")),
+    ],
+)
+def test_a_gpu_that_does_not_tell_who_it_is_is_recorded_all_the_same(
+    call: str, error: int | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, (refusal,) = opened(
+        monkeypatch, FakeNvml(Gpu(ONE, failing={call: error}), Gpu(TWO, energy_mj=7_000))
+    )
+    assert source is not None
+    assert values(source)["gpu0"] == pytest.approx(5000.0)
+    assert (refusal.source, refusal.part) == ("gpu0", "")
+    assert f"its {call if call == 'name' else 'UUID'} cannot be read" in refusal.reason
+    fact = source.facts()["gpu0"]
+    assert isinstance(fact, dict)
+    assert "unknown" in fact[call]
+
+
+@pytest.mark.parametrize(
+    ("energy_mj", "power_mw"), [(None, None), (2**64 - 1, None), (None, 2**32 - 1)]
+)
+def test_a_gpu_without_energy_and_power_is_missing(
+    energy_mj: int | None, power_mw: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, (refusal,) = opened(monkeypatch, FakeNvml(Gpu(ONE), Gpu(TWO, energy_mj, power_mw)))
+    assert source is not None
+    assert [c.name for c in source.channels() if c.is_energy] == ["gpu0"]
+    assert (refusal.source, refusal.part) == ("gpu1", "gpu1")
+    assert "neither energy" in refusal.reason
+
+
+def test_a_sentinel_is_no_reading_and_is_named() -> None:
+    library = FakeNvml(Gpu(ONE), Gpu(TWO, energy_mj=None))
+    source = source_of(library)
+    library.gpus[0].energy_mj, library.gpus[1].power_mw = 2**64 - 1, 2**32 - 1
+    found = values(source)
+    assert isinstance(found["gpu0"], Implausible)
+    assert isinstance(found["gpu1"], Implausible)
+    assert "4294967295 mW stands for no value" in str(found["gpu1"])
+    library.gpus[0].energy_mj, library.gpus[1].power_mw = 2**32 - 1, 80_000
+    assert values(source)["gpu0"] == pytest.approx(4_294_967.295)
+    assert values(source)["gpu1"] == pytest.approx(80.0)
+
+
+def test_sentinels_of_gauges_are_no_readings() -> None:
+    library = FakeNvml(Gpu(ONE))
+    source = source_of(library)
+    library.gpus[0].gauge = 2**32 - 1
+    found = values(source)
+    gauges = [found[f"gpu0_{what}"] for what in ("util", "temp", "clock")]
+    assert all(isinstance(value, Implausible) for value in gauges)
+    library.gpus[0].gauge = 2**64 - 1
+    assert isinstance(values(source)["gpu0_mem"], Implausible)
+
+
+def test_power_is_believed_up_to_a_multiple_of_the_highest_limit() -> None:
+    energy, *_ = source_of(FakeNvml(Gpu(ONE, limit_mw=350_000))).channels()
+    assert energy.bound_w == pytest.approx(700.0)
+    unlimited, *_ = source_of(FakeNvml(Gpu(ONE, limit_mw=2**32 - 1))).channels()
+    assert 1000.0 < unlimited.bound_w < 10_000.0
+
+
+def test_a_gpu_in_mig_mode_is_said_to_be_counted_whole_however_it_was_chosen() -> None:
+    energy, *_ = source_of(FakeNvml(Gpu(ONE, mig_mode=True))).channels()
+    assert energy.remarks == ("mig",)
+
+
+def chosen_of(*gpus: Gpu, **environ: str) -> tuple[list[int], dict[str, Refusal]]:
+    """The GPUs that are recorded, and the doubts by their flag or part."""
+    devices, refused = visible_devices(FakeNvml(*gpus), environ, all_gpus=False)
+    return [device.index for device in devices], {r.flag or r.part: r for r in refused}
+
+
+@pytest.mark.parametrize("order", [{}, {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}])
+def test_an_index_among_different_gpus_may_be_any_of_them(order: dict[str, str]) -> None:
+    slow, fast = Gpu(ONE, name="GT 1030"), Gpu(TWO, name="RTX 4090")
+    indices, doubts = chosen_of(slow, fast, CUDA_VISIBLE_DEVICES="0", **order)
+    assert indices == [0, 1]
+    assert set(doubts) == {"which_gpu"}
+    assert "CUDA_VISIBLE_DEVICES=0 may name any of 2 GPUs" in doubts["which_gpu"].reason
+    assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in doubts["which_gpu"].remedy
+
+
+def test_an_index_is_that_of_the_pci_order_where_it_says_so_or_all_are_alike() -> None:
+    slow, fast = Gpu(ONE, name="GT 1030"), Gpu(TWO, name="RTX 4090")
+    told = {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert chosen_of(slow, fast, **told)[0] == [0]
+    assert chosen_of(Gpu(ONE), Gpu(TWO), CUDA_VISIBLE_DEVICES="1")[0] == [1]
+    assert chosen_of(slow, fast, CUDA_VISIBLE_DEVICES=TWO)[0] == [1]
+
+
+def test_an_index_beside_a_gpu_that_does_not_answer_may_be_another() -> None:
+    lost = Gpu(ONE, failing={"handle": pynvml.NVML_ERROR_GPU_IS_LOST})
+    indices, doubts = chosen_of(lost, Gpu(TWO), CUDA_VISIBLE_DEVICES="0")
+    assert indices == [1]
+    assert set(doubts) == {"gpu0", "which_gpu"}
+
+
+def test_a_uuid_may_be_that_of_a_gpu_that_does_not_tell_its_own() -> None:
+    nameless = Gpu(ONE, failing={"uuid": pynvml.NVML_ERROR_NOT_FOUND})
+    indices, doubts = chosen_of(nameless, Gpu(TWO), CUDA_VISIBLE_DEVICES="GPU-99999999")
+    assert indices == [0]
+    assert "which_gpu" in doubts
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("", "all 2 GPUs are hidden by CUDA_VISIBLE_DEVICES="),
+        ("NoDevFiles", "all 2 GPUs are hidden by CUDA_VISIBLE_DEVICES=NoDevFiles"),
+        ("1", "1 GPU hidden by CUDA_VISIBLE_DEVICES=1"),
+    ],
+)
+def test_hidden_gpus_are_named_and_are_no_missing_parts(setting: str, reason: str) -> None:
+    _, doubts = chosen_of(Gpu(ONE), Gpu(TWO), CUDA_VISIBLE_DEVICES=setting)
+    assert {flag: refusal.part for flag, refusal in doubts.items()} == {"hidden_gpus": ""}
+    assert doubts["hidden_gpus"].reason == reason
+    assert "--all-gpus" in doubts["hidden_gpus"].remedy

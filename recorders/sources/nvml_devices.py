@@ -1,0 +1,197 @@
+"""Which NVIDIA GPUs there are, and which of them the program will use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from recorders.source import Refusal
+
+UNKNOWN_UUID = "unknown UUID"
+PCI_ORDER = "PCI_BUS_ID"
+# A variable's text in a message is cut here.
+LONGEST_SETTING = 60
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode."""
+
+    index: int
+    handle: Any
+    uuid: str
+    name: str
+    mig: bool = False
+    unread: tuple[str, ...] = ()
+
+    @property
+    def channel(self) -> str:
+        """The name of its energy channel."""
+        return f"gpu{self.index}"
+
+
+def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
+    """The call's result and "", or None and why this device or driver cannot answer it."""
+    from pynvml import NVMLError
+
+    try:
+        return call(), ""
+    except NVMLError as error:
+        return None, str(error).rstrip(".")
+    except UnicodeDecodeError:
+        return None, "the answer is not text"
+
+
+def visible_devices(
+    nvml: Any, environ: Mapping[str, str], all_gpus: bool
+) -> tuple[list[Device], list[Refusal]]:
+    """The GPUs to record, by the rules of CUDA_VISIBLE_DEVICES (index, UUID prefix, MIG).
+
+    As in CUDA the list ends at the first entry that names no device. Where an entry may name
+    several GPUs all of them are recorded, and the refusal with the flag `which_gpu` says so.
+    Raises NVMLError where the driver does not even count its GPUs.
+    """
+    everything = [_device(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    setting = environ.get("CUDA_VISIBLE_DEVICES")
+    if all_gpus or setting is None:
+        return _parted(everything)
+    chosen: dict[int, Device | Refusal] = {}
+    unsure = ""
+    for entry in (part.strip() for part in setting.split(",")):
+        found, doubt = _named(nvml, everything, entry, environ.get("CUDA_DEVICE_ORDER", ""))
+        unsure = unsure or doubt
+        chosen |= {index: device for index, device in found.items() if index not in chosen}
+        if not found:
+            break
+    devices, refused = _parted(list(chosen.values()))
+    shown = f"CUDA_VISIBLE_DEVICES={setting[:LONGEST_SETTING]}"
+    if unsure:
+        refused.append(
+            Refusal(
+                "nvml",
+                f"{shown} {unsure}: all of these are recorded",
+                f"export CUDA_DEVICE_ORDER={PCI_ORDER}, or name the GPU by its UUID",
+                flag="which_gpu",
+            )
+        )
+    if hidden := len(everything) - len(chosen):
+        reason = f"{_counted(hidden, len(everything))} hidden by {shown}"
+        remedy = "--all-gpus records them as well"
+        refused.append(Refusal("nvml", reason, remedy, flag="hidden_gpus"))
+    return devices, refused
+
+
+def _parted(found: Sequence[Device | Refusal]) -> tuple[list[Device], list[Refusal]]:
+    """The GPUs that answer, and what is wrong with them and the others."""
+    devices = [each for each in found if isinstance(each, Device)]
+    refused = [each for each in found if isinstance(each, Refusal)]
+    return devices, refused + [
+        Refusal(device.channel, text, f"nvidia-smi -q -i {device.index}")
+        for device in devices
+        for text in device.unread
+    ]
+
+
+def _counted(hidden: int, of: int) -> str:
+    if hidden == of:
+        return f"all {of} GPUs are" if of > 1 else "the only GPU is"
+    return f"{hidden} GPU{'s' * (hidden > 1)}"
+
+
+def _named(
+    nvml: Any, devices: Sequence[Device | Refusal], entry: str, order: str
+) -> tuple[dict[int, Device | Refusal], str]:
+    """The GPUs that an entry may name, by index, and why that is not certain."""
+    if entry.isascii() and entry.isdigit():
+        return _by_index(devices, int(entry), order)
+    if entry.startswith("MIG-"):
+        device = _parent_of_mig(nvml, devices, entry)
+        return ({device.index: device} if device else {}), ""
+    if not entry.startswith("GPU-"):
+        return {}, ""
+    there = {n: d for n, d in enumerate(devices) if isinstance(d, Device)}
+    matches = {n: device for n, device in there.items() if device.uuid.startswith(entry)}
+    unknown = {n: device for n, device in there.items() if device.uuid == UNKNOWN_UUID}
+    if unknown and not matches:
+        return dict(unknown), "may name any GPU whose UUID cannot be read"
+    return (dict(matches) if len(matches) == 1 else {}), ""
+
+
+def _by_index(
+    devices: Sequence[Device | Refusal], index: int, order: str
+) -> tuple[dict[int, Device | Refusal], str]:
+    """CUDA counts the fastest GPU first unless it is told otherwise; NVML counts in PCI order.
+
+    Both agree where all GPUs are of one model. One that does not answer CUDA may not count.
+    """
+    if index >= len(devices):
+        return {}, ""
+    names = {device.name for device in devices if isinstance(device, Device)}
+    everything = dict(enumerate(devices))
+    if any(isinstance(device, Refusal) for device in devices):
+        return everything, "may name another GPU, as one that does not answer may not be counted"
+    if len(names) > 1 and order != PCI_ORDER:
+        return everything, (
+            f"may name any of {len(devices)} GPUs of different models, as CUDA counts the "
+            f"fastest first without CUDA_DEVICE_ORDER={PCI_ORDER}"
+        )
+    return {index: devices[index]}, ""
+
+
+def _parent_of_mig(nvml: Any, devices: Sequence[Device | Refusal], entry: str) -> Device | None:
+    """The GPU of a MIG instance, named MIG-UUID or, as before driver 470, MIG-GPU-UUID/GI/CI."""
+    uuid, *ids = entry.removeprefix("MIG-").split("/")
+    for device in devices:
+        if isinstance(device, Refusal):
+            continue
+        for part in _instances(nvml, device):
+            if ids and device.uuid == uuid and _ids_of(nvml, part) in (ids, None):
+                return replace(device, mig=True)
+            own = tried(partial(nvml.nvmlDeviceGetUUID, part))[0]
+            if not ids and own and str(own).startswith(entry):
+                return replace(device, mig=True)
+    return None
+
+
+def _instances(nvml: Any, device: Device) -> list[Any]:
+    count = tried(partial(nvml.nvmlDeviceGetMaxMigDeviceCount, device.handle))[0] or 0
+    handles = (
+        tried(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device.handle, place))[0]
+        for place in range(int(count))
+    )
+    return [handle for handle in handles if handle is not None]
+
+
+def _ids_of(nvml: Any, part: Any) -> list[str] | None:
+    """The numbers of an instance's GPU and compute instance, None where it does not tell."""
+    calls = (nvml.nvmlDeviceGetGpuInstanceId, nvml.nvmlDeviceGetComputeInstanceId)
+    ids = [tried(partial(call, part))[0] for call in calls]
+    return None if None in ids else [str(each) for each in ids]
+
+
+def _device(nvml: Any, index: int) -> Device | Refusal:
+    """A GPU, or why it cannot be read; a name or a UUID that is not told is no reason for that."""
+    handle, why = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
+    if handle is None:
+        reason = f"GPU {index} does not answer ({why})"
+        gpu = f"gpu{index}"
+        return Refusal(gpu, reason, f"nvidia-smi -q -i {index}", part=gpu)
+    uuid, no_uuid = tried(partial(nvml.nvmlDeviceGetUUID, handle))
+    name, no_name = tried(partial(nvml.nvmlDeviceGetName, handle))
+    mode = tried(partial(nvml.nvmlDeviceGetMigMode, handle))[0]
+    unread = (
+        f"its UUID cannot be read ({no_uuid}); it is recorded all the same" if no_uuid else "",
+        f"its name cannot be read ({no_name}); it is recorded all the same" if no_name else "",
+    )
+    return Device(
+        index,
+        handle,
+        uuid or UNKNOWN_UUID,
+        name or f"GPU {index} (name unknown)",
+        mig=bool(mode and mode[0] == nvml.NVML_DEVICE_MIG_ENABLE),
+        unread=tuple(filter(None, unread)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from recorders.source import Channel
 
@@ -13,7 +13,31 @@ TOTAL_COLUMNS = ("total_J", "total_W")
 
 _ORDER = ("package", "core", "uncore", "dram", "psys", "gpu", "cpu", "command", "est", "meter")
 _BREAKS = re.compile(r"[\r\n]+")
+_IN_QUOTES = re.compile(r'"[^"]*"')
 _QUOTED = re.compile(r'[",\r\n]')
+
+
+def is_whole(line: str, before: str, width: int) -> bool:
+    """Whether a line of a run file has its end or, being the last, all of `width` cells, with as
+    many decimals in the last one as the line before: half a number is a wrong number."""
+    if line.endswith("\n"):
+        return True
+    unquoted = _IN_QUOTES.sub("", line)
+    has_cells = '"' not in unquoted and unquoted.count(",") + 1 == width
+    return has_cells and (unquoted.endswith(",") or _decimals(line) >= _decimals(before))
+
+
+def whole_lines(lines: Iterable[str], width: int) -> Iterator[str]:
+    """The lines of a run file without a last one that was broken off."""
+    before = ""
+    for line in lines:
+        if is_whole(line, before, width):
+            yield line
+        before = line
+
+
+def _decimals(line: str) -> int:
+    return len(line.rpartition(",")[2].strip().partition(".")[2])
 
 
 class Row:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from recorders.reduction import METER
-from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS
+from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS, whole_lines
 from recorders.source import Channel, Gone, Reading
 from recorders.summary import origin
 
@@ -77,9 +77,8 @@ class Replay:
 def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns) -> Replay:
     """Play back a run file. Raises OSError, or ValueError where it is not one."""
     with path.open(newline="") as file:
-        # A last line that was broken off is left out: half a number is a wrong number.
-        lines = csv.reader(line for line in file if line.endswith("\n"))
-        header = next(lines, [])
+        header = next(csv.reader([file.readline()]), [])
+        lines = csv.reader(whole_lines(file, len(header)))
         if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
             raise ValueError(f"{path} is not a run file: its columns do not begin with time_s")
         wanted = {

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from made_runs import B8, IDLE, MACHINE, Part, finished
 
 from recorders.runfile import json_path
+from recorders.sources.replay import open_replay
 from wattui.analysis.forms import is_summary
 from wattui.analysis.recorded import NotARunFileError, load_run
 from wattui.cli import main
+from wattui.report.traces import read_traces
 
 PARTS = [
     IDLE,
@@ -159,6 +161,24 @@ def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Pat
         (remark,) = again.remarks
         assert "its summary is not whole: made anew" in remark
         assert again.run["host"] == MACHINE["host"]
+
+
+def test_a_last_line_without_its_end_is_read_where_it_is_whole(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run.csv", PARTS)
+    text = run.csv.read_text().rstrip("\n")
+    json_path(run.csv).unlink()
+    run.csv.write_text(text)
+    found = load_run(run.csv)
+    assert found.summary == run.summary
+    (remark,) = found.remarks
+    assert "the last line has no end: its last cell may be cut short" in remark
+    assert read_traces(run.csv).end_s == float(text.splitlines()[-1].split(",")[0])
+    channel = open_replay(run.csv).channels()[0].name
+    assert channel == "package0"
+    for cut in (text.rpartition(",")[0], text[:-1], text[:-2]):
+        run.csv.write_text(cut)
+        (remark,) = load_run(run.csv).remarks
+        assert "the last line was broken off: left out" in remark
 
 
 ODD_FIGURES = [0, None, -1, True, "5", 1e300, 1e-300, 1 << 70, float("nan"), float("inf")]

@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
-from recorders.rows import FIXED_COLUMNS
+from recorders.rows import FIXED_COLUMNS, is_whole
 from wattui.analysis.forms import MOST
 from wattui.analysis.recorded import NotARunFileError
 
@@ -50,7 +50,8 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
         names = _names(file)
         kinds = schema(names)
         latest_s, rows, timeless = -MOST, 0, 0
-        parsed = (_parsed(lines, kinds, columns) for lines in _lines(file, path, remarks))
+        whole = _lines(file, path, len(names), remarks)
+        parsed = (_parsed(lines, kinds, columns) for lines in whole)
         for found in _ahead(parsed):
             block, cut = found, None
             timed, in_order, first_s, last_s = found.select(_TIMED, _IN_ORDER, _FIRST, _LAST).row(0)
@@ -97,7 +98,7 @@ def _names(file: BinaryIO) -> list[str]:
     return names
 
 
-def _lines(file: BinaryIO, path: Path, remarks: list[str]) -> Iterator[bytes]:
+def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterator[bytes]:
     """Whole lines, in blocks: of one that was broken off, half a number is a wrong number."""
     while True:
         begin = file.tell()
@@ -111,8 +112,15 @@ def _lines(file: BinaryIO, path: Path, remarks: list[str]) -> Iterator[bytes]:
         if not lines.endswith(b"\n"):
             if file.read(1):
                 raise NotARunFileError(f"it has a line of over {LINE_BYTES >> 20} MiB")
-            remarks.append(f"{path}: the last line was broken off: left out")
-            lines = lines[: lines.rfind(b"\n") + 1]
+            last = lines.rfind(b"\n") + 1
+            before = lines[lines.rfind(b"\n", 0, max(0, last - 1)) + 1 : last]
+            texts = (line.decode(errors="replace") for line in (lines[last:], before))
+            if is_whole(*texts, width):
+                remarks.append(f"{path}: the last line has no end: its last cell may be cut short")
+                lines += b"\n"
+            else:
+                remarks.append(f"{path}: the last line was broken off: left out")
+                lines = lines[:last]
         if lines.count(b'"') % 2:
             lines = _closed(lines)
             remarks.append(f"{path}: a line with an open quote was left out")

@@ -11,6 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from recorders.reduction import METER
+from recorders.rows import whole_lines
 from wattui.analysis.forms import MOST
 
 if TYPE_CHECKING:
@@ -169,10 +170,11 @@ def _trace(rows: pl.DataFrame, name: str, by_hand: bool) -> Trace:
 def _last_time(path: Path) -> float:
     """The time of the last line that has one, seconds."""
     with path.open("rb") as file:
+        width = len(file.readline().split(b","))
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_BYTES))
-        lines = file.read().decode(errors="replace").split("\n")[:-1]
-    for line in reversed(lines):
+        lines = file.read().decode(errors="replace").splitlines(keepends=True)
+    for line in reversed(list(whole_lines(lines, width))):
         try:
             time_s = float(line.partition(",")[0])
         except ValueError:

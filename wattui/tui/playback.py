@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
-from recorders.rows import FIXED_COLUMNS
+from recorders.rows import FIXED_COLUMNS, whole_lines
 from recorders.runfile import json_path
 from recorders.summary import origin
 from recorders.wire import Message
@@ -138,8 +138,8 @@ def _source(columns: list[str]) -> dict[str, Any]:
 
 def _messages(file: IO[str], width: int) -> Iterator[Message]:
     """Each whole row as the recorder would have sent it; damaged ones are left out."""
-    lines = csv.reader(line for line in file if line.endswith("\n"))
-    next(lines, None)
+    file.readline()
+    lines = csv.reader(whole_lines(file, width))
     for cells in _readable(lines):
         if len(cells) != width:
             continue

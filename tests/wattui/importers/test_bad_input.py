@@ -159,6 +159,17 @@ def test_what_a_file_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in (tmp_path / "out.csv").read_text()
 
 
+@pytest.mark.parametrize("name", GOOD)
+def test_no_format_needs_the_last_line_to_have_its_end(tmp_path: Path, name: str) -> None:
+    """In every format all of the line but its end is the whole line."""
+    summaries = []
+    for text in (GOOD[name], GOOD[name].rstrip("\n")):
+        (tmp_path / "log.csv").write_text(text)
+        assert imported(tmp_path / "log.csv", "--out", tmp_path / "out.csv", "--force") == 0
+        summaries.append(run_of(tmp_path / "out.csv")["summary"])
+    assert summaries[0] == summaries[1]
+
+
 # ---------------------------------------------------------------- damaged files
 
 

@@ -382,6 +382,17 @@ def test_a_last_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
     assert "the last line is cut short" in remarks(run)
 
 
+def test_a_last_line_without_its_end_is_a_row_where_it_is_whole(tmp_path: Path) -> None:
+    whole = nvidia_smi(20, lambda _: 50.0)[:-1]
+    run = one_import(tmp_path, whole)
+    assert run["summary"]["running"]["seconds"] == pytest.approx(20)
+    assert "cut short" not in remarks(run)
+    row = "2025-07-03T01:43:18,kws,a,11.5,1e-5,24,0,6,7.29e-05,0,1.8e-05,9.1e-05"
+    (tmp_path / "one").mkdir()
+    run = one_import(tmp_path / "one", CODECARBON + row)
+    assert running(run, "est_cpu")["running_j"]["value"] == pytest.approx(262.44)
+
+
 def test_utf16_with_windows_line_ends_is_read(tmp_path: Path) -> None:
     text = nvidia_smi(20, lambda _: 50.0).replace("\n", "\r\n")
     (tmp_path / "log.csv").write_bytes(text.encode("utf-16"))

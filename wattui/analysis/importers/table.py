@@ -36,13 +36,14 @@ class Table:
 def read_table(text: str, whole_lines: bool = True) -> Table:
     """Read CSV with one header row; rows of another width are left out.
 
-    `whole_lines`: a last line without a line end was cut short, and is left out: half a number is
-    a wrong number. Raises UnreadableError where there is no row, or where other columns begin.
+    `whole_lines`: a last line without a line end that lacks cells, or the unit that the cell above
+    its last one has, was cut short and is left out: half a number is a wrong number. Raises
+    UnreadableError where there is no row, or where other columns begin.
     """
     lines = text.splitlines()
     header = [cell.strip() for cell in cells_of(lines[0])] if lines else []
     table = Table(header, [])
-    cut = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
+    unended = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
@@ -53,7 +54,7 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
         if cells[0].strip() == header[0]:
             raise UnreadableError(f"line {number}: other columns begin here: split the file there")
         table.last_line = number
-        if number == cut:
+        if number == unended and _is_cut(line, cells, table):
             table.left_out.add("the last line is cut short", number)
         elif len(cells) != len(header):
             table.left_out.add(f"not {len(header)} columns", number)
@@ -62,6 +63,19 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
     if not table.last_line:
         raise UnreadableError("it has a header and no rows")
     return table
+
+
+def _is_cut(line: str, cells: Sequence[str], table: Table) -> bool:
+    """Whether a line without an end lacks what the lines before it have."""
+    if line.count('"') % 2 or len(cells) != len(table.header):
+        return True
+    unit = _unit(table.lines[-1].cells[-1]) if table.lines else None
+    return unit is not None and _unit(cells[-1]) != unit
+
+
+def _unit(cell: str) -> str | None:
+    found = _NUMBER.fullmatch(cell)
+    return found[2] if found else None
 
 
 def cells_of(line: str) -> list[str]:

@@ -114,8 +114,8 @@ def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterat
                 raise NotARunFileError(f"it has a line of over {LINE_BYTES >> 20} MiB")
             last = lines.rfind(b"\n") + 1
             before = lines[lines.rfind(b"\n", 0, max(0, last - 1)) + 1 : last]
-            texts = (line.decode(errors="replace") for line in (lines[last:], before))
-            if is_whole(*texts, width):
+            ends = lines[last:].decode(errors="replace"), before.decode(errors="replace")
+            if is_whole(*ends, width):
                 remarks.append(f"{path}: the last line has no end: its last cell may be cut short")
                 lines += b"\n"
             else:

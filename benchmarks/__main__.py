@@ -12,6 +12,7 @@ MODULES = {
     "accuracy": "benchmarks.accuracy",
     "recorder": "benchmarks.recorder",
     "marks": "benchmarks.marks",
+    "matching": "benchmarks.matching",
     "startup": "benchmarks.startup",
     "summary": "benchmarks.summary",
     "files": "benchmarks.files",

@@ -35,6 +35,7 @@ class Writer:
         self._file = file
         self._lines: list[str] = []
         self._given = file.position
+        self._full_at = self._given + LIMIT_BYTES
         self._tasks: SimpleQueue[Task] = SimpleQueue()
         self._backlog: deque[Task] = deque()
         self._refused = self._refused_before = 0
@@ -62,11 +63,13 @@ class Writer:
 
     def write(self, line: str, is_event: bool) -> None:
         """Take one whole line."""
-        if self.owed_bytes > LIMIT_BYTES + (EVENTS_BYTES if is_event else 0):
+        if self._given > self._full_at and not (
+            is_event and self._given < self._full_at + EVENTS_BYTES
+        ):
             self._refused += 1
             return
         self._lines.append(line)
-        self._given += len(line if line.isascii() else encoded(line))
+        self._given += len(line) if line.isascii() else len(encoded(line))
 
     @property
     def position(self) -> int:
@@ -75,6 +78,7 @@ class Writer:
 
     def flush(self) -> None:
         """Hand on what was taken; what could not be written is tried again."""
+        self._full_at = self._file.saved + LIMIT_BYTES
         lines, self._lines = self._lines, []
         self._tasks.put(partial(self._write, lines))
 

@@ -18,7 +18,7 @@ from recorders.wire import Message, readings
 from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
-from wattui.matching import Matcher, compile_pattern
+from wattui.matching import Matcher, Matching, compile_pattern
 from wattui.progress import Progress, shortfalls
 from wattui.run_names import suggested, working_directory
 from wattui.signals import Signals, taken
@@ -122,6 +122,7 @@ class Headless:
         self._statuses: list[int] = []
         self._progress = Progress(job.quiet, job.width)
         self._recorder_lost: str | None = None
+        self._unmatched_bytes = 0
 
     def run(self) -> int:
         """Record; returns the exit status."""
@@ -184,25 +185,33 @@ class Headless:
             self._ask(do="command_end", exit_status=self._status)
             return
         environ = {**environment(), marks.ENVIRONMENT: self._directory}
-        matcher = Matcher(*job.patterns) if any(job.patterns) else None
-
-        def read(stream: int, data: bytes) -> None:
-            for request in matcher.feed(stream, data) if matcher else ():
-                self._ask(**request)
-
-        outcome = command.run(
-            job.program,
-            job.argv,
-            environ,
-            self._signals,
-            lambda pid: self._ask(do="watch", pid=pid),
-            read if matcher else None,
-            self._closed,
-            self._look_after_recorder,
+        matching = None
+        if any(job.patterns):
+            matching = Matching(Matcher(*job.patterns), lambda request: self._ask(**request))
+        try:
+            outcome = command.run(
+                job.program,
+                job.argv,
+                environ,
+                self._signals,
+                lambda pid: self._ask(do="watch", pid=pid),
+                matching.put if matching else None,
+                self._closed,
+                self._look_after_recorder,
+            )
+            ended_ns = time.monotonic_ns()
+        finally:
+            if matching:
+                matching.finish()
+        if matching and matching.missed_bytes:
+            self._unmatched_bytes += matching.missed_bytes
+            self._ask(do="note", text=f"unmatched {matching.missed_bytes} bytes of output")
+        self._ask(
+            do="command_end",
+            inferences=job.inferences,
+            exit_status=outcome.status,
+            at_ns=ended_ns,
         )
-        for request in matcher.finish() if matcher else ():
-            self._ask(**request)
-        self._ask(do="command_end", inferences=job.inferences, exit_status=outcome.status)
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
         self._ended_by = outcome.ended_by
@@ -242,6 +251,11 @@ class Headless:
     def _report(self, done: Message) -> int:
         self._progress.summary(done["run"], self._job.csv)
         missing = shortfalls(done, self._job.csv)
+        if self._unmatched_bytes:
+            missing.append(
+                f"{self._unmatched_bytes} bytes of output came too fast to be matched: counts and "
+                "phases are incomplete: fix: print less, or call wattui.count()"
+            )
         for line in missing:
             self._progress.say(f"wattui: {line}")
         return self._status or (INCOMPLETE if missing else 0)

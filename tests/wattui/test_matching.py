@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattui.errors import UsageError
-from wattui.matching import Matcher, compile_pattern
+from wattui.matching import Matcher, Matching, compile_pattern
 
 
 def matcher(count: str | None = None, phase: str | None = None) -> Matcher:
@@ -107,7 +109,7 @@ def test_a_line_may_begin_a_phase_and_count_in_it() -> None:
 
 def test_a_progress_bar_ends_its_lines_with_carriage_returns() -> None:
     found = list(matcher(r"(\d+) done").feed(1, b"\r1 done\r2 done\r\n3 done\n"))
-    assert [request["n"] for request in found] == [1, 2, 3]
+    assert found == [{"do": "count", "n": 6}]
 
 
 @pytest.mark.parametrize(
@@ -135,8 +137,8 @@ def test_any_cut_of_the_output_counts_the_same(numbers: list[int], size: int) ->
     data = "".join(f"processed {number} images ✓\n" for number in numbers).encode()
     found = matcher(r"processed (\d+) images ✓$")
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    got = [request["n"] for piece in pieces for request in found.feed(1, piece)]
-    assert got == [number for number in numbers if number]
+    got = [int(str(request["n"])) for piece in pieces for request in found.feed(1, piece)]
+    assert sum(got) == sum(numbers)
 
 
 @given(st.binary(max_size=300))
@@ -144,6 +146,71 @@ def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
     found = matcher(r"(\S+)", r"(?P<phase>\w*)")
     for request in [*found.feed(1, data), *found.finish()]:
         assert request["do"] in ("mark", "count")
+
+
+def test_counts_add_up_between_the_phases_and_keep_their_order() -> None:
+    found = matcher(r"(\d+) done", "^== (?P<phase>\\w+)")
+    lines = ["1 done", "2 done", "== armed", "== running", "4 done", "", "8 done"]
+    assert [(r["do"], r.get("n", r.get("phase"))) for r in requests(found, *lines)] == [
+        ("count", 3),
+        ("mark", "armed"),
+        ("mark", "running"),
+        ("count", 12),
+    ]
+
+
+class Recorder:
+    """Answers requests only while its gate is open."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, object]] = []
+        self.gate = threading.Event()
+
+    def __call__(self, request: dict[str, object]) -> None:
+        self.gate.wait(20)
+        self.asked.append(request)
+
+
+def test_a_recorder_that_does_not_answer_holds_up_no_output() -> None:
+    recorder = Recorder()
+    found = Matching(matcher(r"(\d+) done"), recorder)
+    for number in range(1, 1001):
+        found.put(1, f"{number} done\n".encode())
+    found.put(2, b"7 done")
+    assert recorder.asked == []
+    recorder.gate.set()
+    found.finish()
+    assert sum(int(str(request["n"])) for request in recorder.asked) == 500500 + 7
+    assert len(recorder.asked) < 100
+    assert found.missed_bytes == 0
+
+
+def test_a_phase_says_when_its_line_was_printed() -> None:
+    recorder = Recorder()
+    found = Matching(matcher(phase="^== (?P<phase>\\w+)"), recorder)
+    before_ns = time.monotonic_ns()
+    found.put(1, b"== armed\n")
+    printed_ns = time.monotonic_ns()
+    time.sleep(0.05)
+    recorder.gate.set()
+    found.finish()
+    (request,) = recorder.asked
+    assert request["phase"] == "armed"
+    assert before_ns <= int(str(request["at_ns"])) <= printed_ns
+
+
+def test_output_that_there_is_no_memory_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattui.matching.LIMIT_BYTES", 1000)
+    recorder = Recorder()
+    found = Matching(matcher("done"), recorder)
+    found.put(1, b"done\n")
+    for _ in range(100):
+        found.put(1, b"done\n" * 100)
+    assert found.missed_bytes > 0
+    recorder.gate.set()
+    found.finish()
+    counted_lines = sum(int(str(request["n"])) for request in recorder.asked)
+    assert counted_lines + found.missed_bytes // 5 == 10_001
 
 
 def test_output_without_lines_takes_no_memory() -> None:

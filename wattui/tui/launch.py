@@ -17,7 +17,7 @@ from recorders.marks import ENVIRONMENT
 from wattui.command import GRACE_S
 from wattui.errors import INCOMPLETE, NOT_STARTED
 from wattui.headless import environment
-from wattui.matching import Matcher
+from wattui.matching import Matcher, Matching
 from wattui.stages import Rest, Run, Stage, stages
 from wattui.tui.child import Child
 from wattui.tui.printed import Printed
@@ -71,7 +71,7 @@ class Launch:
         self._stage: Stage = self._stages[0]
         self._phase: int | None = None
         self._child: Child | None = None
-        self._matcher: Matcher | None = None
+        self._matching: Matching | None = None
         self._statuses: list[int] = []
         self._ended_by: int | None = None
         self._signals = 0
@@ -185,12 +185,16 @@ class Launch:
         recipe = self.recipe
         self._session.request(do="command", repeat=run.repeat, label=recipe.label)
         if recipe.count_match or recipe.phase_match:
-            self._matcher = Matcher(recipe.count_match, recipe.phase_match)
+            self._matching = Matching(
+                Matcher(recipe.count_match, recipe.phase_match),
+                lambda request: self._session.request(**request),
+            )
         marks = {ENVIRONMENT: self._session.directory, "PYTHONUNBUFFERED": "1"}
         try:
             child = Child(recipe.argv, {**environment(), **marks}, self._on_output, self._on_end)
         except OSError as error:
             self._printed.feed(f"{recipe.argv[0]}: {error.strerror}\n".encode())
+            self._finish_matching()
             self._session.request(do="command_end", exit_status=NOT_STARTED)
             self.status = NOT_STARTED
             return
@@ -199,18 +203,26 @@ class Launch:
         child.follow()
 
     def _on_output(self, data: bytes) -> None:
-        if self._matcher is not None:
-            for request in self._matcher.feed(1, data):
-                self._session.request(**request)
+        if self._matching is not None:
+            self._matching.put(1, data)
 
     def _on_end(self, status: int) -> None:
-        if self._matcher is not None:
-            for request in self._matcher.finish():
-                self._session.request(**request)
+        ended_ns = time.monotonic_ns()
+        self._finish_matching()
         self._session.request(
-            do="command_end", inferences=self.recipe.inferences, exit_status=status
+            do="command_end",
+            inferences=self.recipe.inferences,
+            exit_status=status,
+            at_ns=ended_ns,
         )
         self._statuses.append(status)
+
+    def _finish_matching(self) -> None:
+        if self._matching is None:
+            return
+        self._matching.finish()
+        if missed := self._matching.missed_bytes:
+            self._session.request(do="note", text=f"unmatched {missed} bytes of output")
 
     def _is_ended(self, child: Child) -> bool:
         """Take what the command has printed; whether it has ended."""
@@ -218,7 +230,7 @@ class Launch:
         self._printed.feed(child.printed())
         if ended:
             self._printed.end()
-            self._child = self._matcher = None
+            self._child = self._matching = None
         elif self._clock() >= self._kill_s:
             child.kill()
         return ended

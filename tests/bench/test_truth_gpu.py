@@ -310,10 +310,14 @@ def test_a_gpu_is_asked_as_often_as_it_answers_anew_but_for_a_look_at_its_beat(
 def test_watts_are_those_of_the_load_however_the_reads_fall_between_the_refreshes(
     rate_hz: float, make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    """Eight GPUs step from 90 to 610 W; power over the time between reads gave 49 to 746 W."""
+    """Eight GPUs step from 90 to 610 W; power over the time between reads gave 49 to 746 W.
+
+    No two have the same period, so that reads fall everywhere between the refreshes.
+    """
     low_w, high_w, step_s, off = 90.0, 610.0, 3.5, 0.05
-    gpu = Gpu(Steps((0.0, step_s), (low_w, high_w)), energy_refresh_s=COARSE_S)
-    bench = make_bench(PLAIN, Nvml((gpu,) * 8))
+    load = Steps((0.0, step_s), (low_w, high_w))
+    gpus = tuple(Gpu(load, energy_refresh_s=COARSE_S * (0.96 + n / 100)) for n in range(8))
+    bench = make_bench(PLAIN, Nvml(gpus))
     recording = record(bench, tmp_path, program(Stretch("long", 0.0, 6.0)), rate_hz=rate_hz)
     columns = {f"gpu{n}_W": (low_w, high_w) for n in range(8)}
     columns["total_W"] = 8 * low_w + 55.0, 8 * high_w + 55.0

@@ -131,3 +131,20 @@ def test_a_day_of_ten_readings_a_second_takes_no_more_than_a_third_of_a_megabyte
     assert joules.between("a_J", 100.0, 5000.0) == pytest.approx(
         truth[50_000] - truth[1000], rel=0.01
     )
+
+
+@given(counters(), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_mean_power_is_that_between_the_first_and_the_last_reading_of_a_stretch(
+    readings: list[Reading], start_ms: int, long_ms: int
+) -> None:
+    inside = sorted((t, e) for t, e in readings if start_ms <= t < start_ms + long_ms)
+    mean_w = filled(readings).mean_w("package0_J", start_ms / 1000, (start_ms + long_ms) / 1000)
+    if len(inside) < 2:
+        assert mean_w is None
+    else:
+        (first_ms, first_mj), (last_ms, last_mj) = inside[0], inside[-1]
+        assert mean_w == pytest.approx((last_mj - first_mj) / (last_ms - first_ms), abs=1e-6)
+
+
+def test_a_column_that_is_no_counter_has_no_mean_power() -> None:
+    assert filled([(0, 0), (1000, 500)]).mean_w("gpu0_util_pct", 0.0, 9.0) is None

@@ -52,11 +52,14 @@ def values_at(
 def seen(
     live: Live, spec: GraphSpec, shown: Sequence[Series], stretch_s: Stretch, glyphs: Glyphs
 ) -> list[str]:
-    """Joules so far; mean and highest of the stretch that is seen."""
+    """Joules so far; mean (that of the counters, if any) and highest of the stretch seen."""
     series = _counted(shown)
     energies = [live.energy_j(each.channel) for each in series] if spec.unit == "W" else []
     joules = [_joules(energies, glyphs)] if energies and None not in energies else []
-    return _told(series, [*joules, *_mean_and_highest(live, series, stretch_s)])
+    powers = [live.mean_w(each.channel, *stretch_s) for each in series] if spec.unit == "W" else []
+    means = [power_w for power_w in powers if power_w is not None]
+    mean = sum(means) / len(means) if means and len(means) == len(powers) else None
+    return _told(series, [*joules, *_mean_and_highest(live, series, stretch_s, mean)])
 
 
 def of_span(

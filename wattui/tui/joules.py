@@ -28,6 +28,11 @@ class Joules:
         start_j, end_j = (counter.at(start_s), counter.at(end_s)) if counter else (None, None)
         return None if start_j is None or end_j is None else end_j - start_j
 
+    def mean_w(self, column: str, start_s: float, end_s: float) -> float | None:
+        """Mean power from the first to the last reading of a stretch, None without two of them."""
+        counter = self._counters.get(column)
+        return counter.mean_w(start_s, end_s) if counter else None
+
 
 class _Counter:
     """Readings in the order of their times; the older half is thinned out where they are many."""
@@ -49,6 +54,15 @@ class _Counter:
             half = len(times_s) // 2
             self._times_s = times_s[:half:2] + times_s[half:]
             self._energies_j = energies_j[:half:2] + energies_j[half:]
+
+    def mean_w(self, start_s: float, end_s: float) -> float | None:
+        """Energy over time from the first to the last reading of [start_s, end_s), watts."""
+        first = bisect_left(self._times_s, start_s)
+        last = bisect_left(self._times_s, end_s) - 1
+        if last <= first:
+            return None
+        energy_j = self._energies_j[last] - self._energies_j[first]
+        return energy_j / (self._times_s[last] - self._times_s[first])
 
     def at(self, time_s: float) -> float | None:
         """The counter at a moment, on a straight line between two readings."""

@@ -92,6 +92,10 @@ class Live:
         """Joules of a channel in a stretch of time, None unless both ends were read."""
         return self._joules.between(f"{channel}_J", start_s, end_s)
 
+    def mean_w(self, channel: str, start_s: float, end_s: float) -> float | None:
+        """Mean power by the counter, from the first to the last reading of a stretch, watts."""
+        return self._joules.mean_w(f"{channel}_J", start_s, end_s)
+
     def set_zero(self) -> None:
         """Count joules from now on."""
         self.zero_j = dict(self.joules)

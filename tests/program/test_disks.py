@@ -189,9 +189,10 @@ def test_a_disk_that_becomes_read_only_leaves_the_summary(place: Place, ext4: Pa
 
 
 def test_no_place_for_the_marks_is_one_line_before_anything_starts(place: Place) -> None:
-    """Every place that could have them is covered by a disk that can only be read."""
+    """Every place that could have them can only be read."""
     mounts = "".join(
-        f"mount -t tmpfs -o ro wattui-test {path}; " for path in ("/tmp", "/dev/shm", "/var/tmp")
+        f"mount --bind {path} {path}; mount -o remount,bind,ro {path}; "
+        for path in ("/tmp", "/dev/shm", "/var/tmp")
     )
     # The run file is outside of them.
     argv = place.argv("--simulate", "--csv", "/run/wattui-test.csv", command=["true"])

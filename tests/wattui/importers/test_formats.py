@@ -25,7 +25,9 @@ from imported_logs import (
 from wattui.analysis.importers import nvidia_smi as nvidia_reader
 from wattui.analysis.importers import s_tui as s_tui_reader
 from wattui.analysis.importers.joining import joined, whole
+from wattui.analysis.importers.log import UnreadableError
 from wattui.analysis.importers.run_text import RunText
+from wattui.analysis.importers.table import power_w
 
 
 def ramp(time_s: float) -> float:
@@ -42,7 +44,7 @@ def test_nvidia_smi_is_integrated_by_the_trapezoid(tmp_path: Path) -> None:
     assert run["update_periods_s"] == {"gpu0": pytest.approx(0.2)}
 
 
-@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 90000)), min_size=2, max_size=40))
+@given(st.lists(st.tuples(st.integers(100, 5000), st.integers(0, 90000)), min_size=2, max_size=40))
 def test_energy_is_the_trapezoid_of_any_readings(steps: list[tuple[int, int]]) -> None:
     lines, ms, points = ["timestamp, power.draw [W]"], 0, []
     for step_ms, centiwatts in steps:
@@ -181,8 +183,8 @@ def test_both_schemas_of_aipowermeter(
     tmp_path: Path, gpu: dict[str, object], watts: list[float]
 ) -> None:
     run = one_import(tmp_path, power_lines(40.0, 20, gpu))
-    for number, power_w in enumerate(watts):
-        assert running(run, f"gpu{number}")["running_w"] == pytest.approx(power_w)
+    for number, gpu_w in enumerate(watts):
+        assert running(run, f"gpu{number}")["running_w"] == pytest.approx(gpu_w)
     assert running(run, "total")["running_w"] == pytest.approx(45 + sum(watts))
     assert "psys" not in run["summary"]["running"]["domains"]
     assert "no figure in psys_power (−1: there is none): 11 rows" in remarks(run)
@@ -429,3 +431,177 @@ def test_nothing_is_integrated_between_two_logs(tmp_path: Path) -> None:
     assert edges["idle", "end"][7] == edges["running", "begin"][7], "joules"
     assert float(edges["running", "begin"][0]) - float(edges["idle", "end"][0]) == pytest.approx(1)
     assert running(run, "gpu0")["idle_w"] == pytest.approx(20)
+
+
+def test_a_pause_between_aipowermeters_segments_is_not_running(tmp_path: Path) -> None:
+    """10 W for 3 s, 36 s of nothing, 10 W for 3 s; the uncore at 0.1 and 0 W in turn."""
+    lines = []
+    for place in range(14):
+        at = START + timedelta(seconds=0.5 * place + (35.5 if place >= 7 else 0))
+        cpu = {"intel_power": 10.0, "uncore_power": [0.1 * (place % 2)], "total_dram_power": 0.0}
+        lines.append(json.dumps({"date": f"{at}", "metrics": {"cpu": cpu}}))
+    lines.insert(7, '"END OF RECORDING SEGMENT"')
+    run = one_import(tmp_path, "\n".join([*lines, '"END OF RECORDING SEGMENT"']) + "\n")
+    assert run["summary"]["running"]["seconds"] == pytest.approx(6)
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(60)
+    assert running(run, "total")["running_j"]["value"] == pytest.approx(60)
+    assert running(run, "uncore0")["running_j"]["value"] == pytest.approx(0.3)
+    assert "dram0" not in run["summary"]["running"]["domains"], "0 throughout: not measured"
+    assert "gap" not in {flag["name"] for flag in run["summary"]["flags"]}
+    assert "less 1 pause between its segments" in remarks(run)
+    assert "total_dram_power (0 is not a measurement): 14 rows" in remarks(run)
+
+
+def test_the_inferences_of_a_run_of_segments_are_counted_once(tmp_path: Path) -> None:
+    folder = tmp_path / "runs/input_224/run_0"
+    folder.mkdir(parents=True)
+    text = (
+        power_lines(40.0, 20, {}) + '"END OF RECORDING SEGMENT"\n' + power_lines(40.0, 20, {}, 60)
+    )
+    (folder / "power_metrics.json").write_text(text)
+    (folder / "latency.csv").write_text("2.0e-01\n" * 100)
+    assert imported(tmp_path / "runs", "--out", tmp_path / "sweep.csv") == 0
+    run = run_of(tmp_path / "sweep.csv")
+    assert run["summary"]["running"]["inferences"] == 100
+    total = running(run, "total")["total_j_per_inference"]
+    assert total["value"] == pytest.approx(40 * 45 / 100)
+
+
+TWO_GPUS = "timestamp, name, power.draw [W], utilization.gpu [%]\n"
+
+
+def in_turn(seconds: int, names: tuple[str, ...] = ("H200", "H200"), apart_ms: int = 4) -> str:
+    """Rows of two GPUs of 300 and 100 W, some milliseconds apart, each second."""
+    lines = []
+    for second in range(seconds + 1):
+        for place, (name, watts) in enumerate(zip(names, (300, 100), strict=True)):
+            at = START + timedelta(seconds=second, milliseconds=982 + place * apart_ms)
+            lines.append(f"{at:%Y/%m/%d %H:%M:%S.%f}"[:-3] + f", {name}, {watts}.00 W, 90 %\n")
+    return TWO_GPUS + "".join(lines)
+
+
+def test_gpus_in_turn_are_told_apart_without_an_index(tmp_path: Path) -> None:
+    run = one_import(tmp_path, in_turn(19))
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(5700)
+    assert running(run, "gpu1")["running_j"]["value"] == pytest.approx(1900)
+    assert running(run, "total")["running_w"] == pytest.approx(400)
+    assert "no index in the log: GPUs are told apart by the order of their rows" in remarks(run)
+
+
+def test_gpus_of_two_names_are_two(tmp_path: Path) -> None:
+    run = one_import(tmp_path, in_turn(19, ("H200", "T4"), apart_ms=300))
+    assert running(run, "gpu0")["running_w"] == pytest.approx(300)
+    assert running(run, "gpu1")["running_w"] == pytest.approx(100)
+    assert running(run, "total")["running_w"] == pytest.approx(400)
+
+
+@pytest.mark.parametrize("lost", [9, 20])
+def test_gpus_that_are_not_always_in_turn_are_refused(lost: int) -> None:
+    lines = in_turn(19).splitlines(keepends=True)
+    del lines[lost]
+    with pytest.raises(UnreadableError, match="to fix this, log with --query-gpu=index"):
+        nvidia_reader.read("".join(lines))
+
+
+def test_rows_of_one_round_make_a_total_at_every_edge(tmp_path: Path) -> None:
+    """With an index too: nvidia-smi reads one GPU after the other."""
+    text = TWO_GPUS.replace("name", "index") + in_turn(19, ("0", "1")).partition("\n")[2]
+    run = one_import(tmp_path, text)
+    assert running(run, "total")["running_j"]["value"] == pytest.approx(7600)
+
+
+MISSING = ("[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "ERR!", "")
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_fields_that_are_not_available_are_no_readings(tmp_path: Path, missing: str) -> None:
+    header = "timestamp, index, power.draw [W], power.draw.instant [W], utilization.gpu [%]\n"
+    rows = [
+        f"2024/01/01 00:00:{s:02d}.000, {missing if s == 5 else 0}, {missing}, "
+        f"{missing if s == 7 else '50.00 W'}, {missing}\n"
+        for s in range(31)
+    ]
+    run = one_import(tmp_path, header + "".join(rows))
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(1500)
+    assert list(run["summary"]["running"]["domains"]) == ["gpu0", "total"]
+    assert "left out, no index: 1 row (line 7)" in remarks(run)
+    assert "no figure in 'power.draw.instant [W]': 1 row (line 9)" in remarks(run)
+    with pytest.raises(UnreadableError, match=r"no row has a figure in 'power.draw \[W\]'"):
+        nvidia_reader.read(
+            "timestamp, power.draw [W], utilization.gpu [%]\n"
+            f"2024/01/01 00:00:01.000, {missing}, 5 %\n2024/01/01 00:00:02.000, {missing}, 5 %\n"
+        )
+
+
+STAMPS = {
+    "2025-04-24T16:02:{0:02d}.{1}Z": True,
+    "2025-04-25T00:02:{0:02d}.{1}+08:00": True,
+    "2025-04-24 12:32:{0:02d}.{1}-0330": True,
+    "2025-04-24T16:02:{0:02d},{1}": False,
+    "17455105{0:02d}.{1}": True,
+    "17455105{0:02d}{1}": True,
+}
+
+
+@pytest.mark.parametrize(("form", "utc"), STAMPS.items())
+@pytest.mark.parametrize("power", ["{}.50 W", "{}.5", "{},5 W"])
+def test_stamps_with_a_zone_or_since_1970_and_decimal_commas(
+    tmp_path: Path, form: str, utc: bool, power: str
+) -> None:
+    rows = [f"{form.format(s, '560')}, {power.format(50 + s)}\n" for s in range(21)]
+    run = one_import(tmp_path, "timestamp, power.draw [W]\n" + "".join(rows))
+    assert run["summary"]["running"]["seconds"] == pytest.approx(20)
+    assert running(run, "gpu0")["running_w"] == pytest.approx(60.5)
+    last = (tmp_path / "out.csv").read_text().splitlines()[-1].split(",")[1]
+    assert (last != "") is utc
+    if utc and "1745" not in form:
+        assert last == "2025-04-24T16:02:20.560Z"
+    assert ("start_utc_ns" in run["clock"]) is utc
+
+
+def test_a_table_with_semicolons_has_decimal_commas(tmp_path: Path) -> None:
+    rows = [("2024-01-01 10:00:00", "90,5"), ("2024-01-01 10:01:00", "91,5")]
+    text = "Timestamp;Power\n" + "".join(f"{stamp};{power}\n" for stamp, power in rows)
+    assert running(one_import(tmp_path, text), "meter_wall")["running_w"] == pytest.approx(91)
+
+
+@pytest.mark.parametrize("text", ["1,234", "12,345 W", "1,2,3"])
+def test_a_comma_that_may_be_of_thousands_is_no_figure(text: str) -> None:
+    assert power_w(text) is None
+    assert power_w("0,125") == 0.125
+    assert power_w("1,25 W") == 1.25
+    assert power_w("1234,567") == pytest.approx(1234.567)
+
+
+def test_s_tui_since_2020_has_quoted_numbers(tmp_path: Path) -> None:
+    header = (
+        'Time,Frequency:Avg,Frequency:Core 0,Util:Avg,"Power:package-0,0","Power:core,0",'
+        '"Power:package-1,1","Power:dram,0","Power:dram,1","Power:psys,0",Throttle'
+    )
+    rows = [
+        f"2026-11-28_15:32:{s:02d},2596,2596,50.8,79.6,62.1,30.0,6.0,2.0,104.5," for s in range(31)
+    ]
+    run = one_import(tmp_path, "\n".join([header, *rows]) + "\n")
+    watts = {
+        name: figures["running_w"] for name, figures in run["summary"]["running"]["domains"].items()
+    }
+    assert watts == pytest.approx(
+        {
+            "package0": 79.6, "core0": 62.1, "package1": 30, "dram0": 6, "dram1": 2, "psys": 104.5,
+            "total": 117.6,
+        }
+    )  # fmt: skip
+
+
+def test_a_counter_of_energibridge_that_wraps_loses_that_step_and_says_so(tmp_path: Path) -> None:
+    """100 W for 20 s; the counter wraps at 262144 J, which is not in the log: 20 J are missing."""
+    joules = [(261_643 + 20 * n) % 262_144 for n in range(101)]
+    wrapped = sum(b < a for a, b in pairwise(joules))
+    rows = [f"199,{1_732_790_000_000 + 200 * n},{j}" for n, j in enumerate(joules)]
+    run = one_import(tmp_path, energibridge("PACKAGE_ENERGY (J)", rows))
+    assert wrapped == 1
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(1980)
+    assert "reset" in {flag["name"] for flag in run["summary"]["flags"]}
+    assert "where a counter falls, its range is not in the log: that step is missing" in remarks(
+        run
+    )

@@ -2,15 +2,17 @@
 
 Both of its schemas: GPU power as `nvidia_draw_absolute` (with `per_gpu_power_draw` where there are
 several) or as `nvidia_power`. A missing platform counter is written as −1. Figures are means of
-the seconds before a line, of all packages together.
+the seconds before a line, of all packages together. After a line with a text in place of an object,
+`"END OF RECORDING SEGMENT"`, nothing was recorded until the next line.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,9 +25,10 @@ from wattui.analysis.importers.log import (
     Sample,
     Stretch,
     UnreadableError,
+    in_segments,
     printable,
 )
-from wattui.analysis.importers.stamps import in_order, one_run, stamp_ns
+from wattui.analysis.importers.stamps import are_utc, in_order, one_run, stamp_ns
 from wattui.analysis.importers.table import MOST, number
 
 NAME = "AIPowerMeter"
@@ -39,7 +42,10 @@ _CPU = {
     "total_dram_power": Channel("dram0", "W", in_total=True),
     "psys_power": Channel("psys", "W"),
 }
+# Parts of a package can be at rest; 0 of anything else is not a measurement.
+_MAY_REST = ("core0", "uncore0")
 _GPU_SUMS = ("nvidia_draw_absolute", "nvidia_power")
+_SEGMENT_END = re.compile(r'\s*"[^"]*"\s*')
 _RUN = re.compile(r"(?:run|repeat|xp)?_?(\d+)")
 
 
@@ -54,16 +60,27 @@ def read(text: str) -> Log:
     left_out = LeftOut()
     samples: list[Sample] = []
     lines = text.splitlines()
+    dates: list[str] = []
+    ends: list[int] = []
     for line, content in enumerate(lines, 1):
         if not content.strip():
+            continue
+        if _SEGMENT_END.fullmatch(content):
+            ends.append(line)
             continue
         found = _object(content)
         time_ns = stamp_ns(str(found.get("date"))) if found else None
         if found is None or time_ns is None:
             left_out.add("cut short" if line == len(lines) else "no object with a date", line)
         elif values := dict(_powers(found.get("metrics"), left_out, line)):
+            dates.append(str(found["date"]))
             samples.append(Sample(line, time_ns, values))
-    names = {name for sample in samples for name in sample.values}
+    names = {name for sample in samples for name, power_w in sample.values.items() if power_w > 0}
+    at_rest = sorted({name for sample in samples for name in sample.values} - names)
+    samples = [
+        sample._replace(values={n: w for n, w in sample.values.items() if n in names})
+        for sample in samples
+    ]
     known = [
         *_CPU.values(),
         *(Channel(n, "W", in_total=True) for n in sorted(names) if n[:3] == "gpu"),
@@ -71,13 +88,22 @@ def read(text: str) -> Log:
     channels = tuple(channel for channel in known if channel.name in names)
     if not channels:
         raise UnreadableError("it has no line with a date and a power above 0")
-    remarks = [*left_out.remarks(), "figures of single processes are not kept"]
+    remarks = [*(f"{name} is 0 throughout: left out" for name in at_rest)]
+    remarks += [*left_out.remarks(), "figures of single processes are not kept"]
     if "package0" in names:
         remarks.insert(0, "package0 is all processor packages together")
     if "gpu0" in names and '"per_gpu_power_draw"' not in text:
         remarks.insert(0, "gpu0 is all GPUs together")
     ordered = tuple(in_order(samples, left_out))
-    return Log(NAME, channels, ordered, len(lines), tuple(remarks))
+    return Log(
+        NAME,
+        channels,
+        ordered,
+        len(lines),
+        tuple(remarks),
+        utc=are_utc(dates),
+        segments_ns=frozenset(_begins_ns(ordered, ends)),
+    )
 
 
 def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = None) -> list[Log]:
@@ -98,11 +124,18 @@ def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = N
         n = inferences if latencies is None else n
         beside = [other for other in paths if labels[other] == labels[path]]
         repeat = beside.index(path) + 1 if len(beside) > 1 else None
-        stretch = Stretch(RUNNING, labels[path], repeat, start_ns, end_ns, n)
+        stretches = in_segments(log, Stretch(RUNNING, labels[path], repeat, start_ns, end_ns, n))
         where = f"{path}: " if path else ""
         remarks = tuple(f"{where}{said}" for said in (*log.remarks, remark))
-        found.append(replace(log, stretches=(stretch,), remarks=remarks))
+        found.append(replace(log, stretches=stretches, remarks=remarks))
     return found
+
+
+def _begins_ns(samples: Sequence[Sample], ends: Sequence[int]) -> Iterator[int]:
+    """The times at which recording began again after the lines that ended a segment."""
+    for before, after in pairwise(samples):
+        if any(before.line < end < after.line for end in ends):
+            yield after.time_ns
 
 
 def _object(line: str) -> dict[str, Any] | None:
@@ -144,7 +177,7 @@ def _power(
     ):
         missing = " (−1: there is none)" if value == -1 else ""
         left_out.add(f"no figure in {key}{missing}", line)
-    elif value > 0:
+    elif value > 0 or name in _MAY_REST:
         yield name, float(value)
     else:
         left_out.add(f"no figure in {key} (0 is not a measurement)", line)

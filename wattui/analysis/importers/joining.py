@@ -18,6 +18,7 @@ from wattui.analysis.importers.log import (
     Log,
     Stretch,
     UnreadableError,
+    in_segments,
     plural,
     printable,
 )
@@ -52,9 +53,14 @@ def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
     first_ns, last_ns = log.samples[0].time_ns, log.samples[-1].time_ns
     if first_ns == last_ns:
         raise UnreadableError("all of its rows are of one moment: nothing lasts between them")
-    stretch = Stretch(phase, label, None, first_ns, last_ns, inferences)
-    remark = f"the log tells of no phases: all of it is taken as {phase}"
-    return replace(log, stretches=(stretch,), remarks=(*log.remarks, remark))
+    stretches = in_segments(log, Stretch(phase, label, None, first_ns, last_ns, inferences))
+    remark = f"the log tells of no phases: all of it is taken as {phase}" + _pauses(log)
+    return replace(log, stretches=stretches, remarks=(*log.remarks, remark))
+
+
+def _pauses(log: Log) -> str:
+    n = len(log.segments_ns)
+    return f", less {plural(n, 'pause')} between its segments" if n else ""
 
 
 def windowed(log: Log, window: Window) -> Log:
@@ -91,7 +97,7 @@ def windowed(log: Log, window: Window) -> Log:
             n = None
     running = Stretch(RUNNING, window.label, None, start_ns, end_ns, n)
     armed, remark = _armed(log, window)
-    stretches = (*([armed] if armed else []), running)
+    stretches = (*([armed] if armed else []), *in_segments(log, running))
     return replace(
         log, stretches=stretches, remarks=(*log.remarks, *said, *([remark] if remark else []))
     )
@@ -141,7 +147,8 @@ def baseline(log: Log) -> Log:
     )
     when = (f"begun {stamp_text(first_ns)}",) if first_ns > DATED_NS else ()
     remarks = tuple(f"idle log: {said}" for said in (*when, *log.remarks, edges))
-    return replace(log, samples=tuple(kept), stretches=(stretch,), remarks=remarks)
+    log = replace(log, samples=tuple(kept))
+    return replace(log, stretches=in_segments(log, stretch), remarks=remarks)
 
 
 def joined(logs: Sequence[Log]) -> Recording:

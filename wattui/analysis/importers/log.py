@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from recorders.source import Channel
@@ -45,7 +46,9 @@ class Stretch:
 class Log:
     """One log as it was read. Times are nanoseconds of its own clock, written as if it were UTC;
     `utc` says that it is. `last_line` is that of its last row, with or without a reading.
-    `per_phase`: its energies are of whole phases, so they have no update period."""
+    `segments_ns`: the times of readings with which a new segment begins, after a pause in which
+    nothing was recorded. `per_phase`: its energies are of whole phases, so they have no update
+    period."""
 
     reader: str
     channels: tuple[Channel, ...]
@@ -56,11 +59,40 @@ class Log:
     spread: Spread = ""
     utc: bool = False
     per_phase: bool = False
+    segments_ns: frozenset[int] = frozenset()
 
     @property
     def by_hand(self) -> bool:
         """Whether a person typed the readings."""
         return any(channel.origin == "manual" for channel in self.channels)
+
+    def has_pause(self, start_ns: int, end_ns: int) -> bool:
+        """Whether a segment begins after the one time and until the other."""
+        return any(start_ns < time_ns <= end_ns for time_ns in self.segments_ns)
+
+
+def in_segments(log: Log, stretch: Stretch) -> tuple[Stretch, ...]:
+    """A phase without the pauses of its log: a phase for each segment in it, the last of which has
+    the inferences. A segment of one reading has no energy and is left out. Raises UnreadableError
+    where all have one."""
+    times_ns = [sample.time_ns for sample in log.samples]
+    begins = [place for place, time_ns in enumerate(times_ns) if time_ns in log.segments_ns]
+    if not begins:
+        return (stretch,)
+    edges = [0, *(place for place in begins if place), len(times_ns)]
+    found = [
+        replace(
+            stretch,
+            start_ns=max(stretch.start_ns, times_ns[first]),
+            end_ns=min(stretch.end_ns, times_ns[end - 1]),
+            inferences=None,
+        )
+        for first, end in pairwise(edges)
+    ]
+    whole = [part for part in found if part.start_ns < part.end_ns]
+    if not whole:
+        raise UnreadableError("each of its segments has one reading: nothing lasts between them")
+    return *whole[:-1], replace(whole[-1], inferences=stretch.inferences)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recorders.reduction import METER
 from recorders.source import Channel
 from wattui.analysis.importers.log import SECOND_NS, Log, Sample, UnreadableError
-from wattui.analysis.importers.stamps import in_order, stamp_ns
+from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import cells_of, power_w, read_table
 
 NAME = "meter read by hand"
@@ -56,4 +56,5 @@ def read(text: str, meter: str = "wall") -> Log:
         table.last_line,
         remarks,
         spread="next" if timed else "",
+        utc=are_utc(row[1] for row in timed),
     )

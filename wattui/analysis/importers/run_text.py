@@ -88,7 +88,7 @@ class RunText:
         for time_ns, moment in sorted(moments.items()):
             at_ns = start_ns + time_ns - origin_ns
             utc = self._utc_text(time_ns) if log.utc else ""
-            if log.per_phase and moment.begins:
+            if time_ns in log.segments_ns or (log.per_phase and moment.begins):
                 self._forget()
             yield from self._moment(at_ns, utc, moment, gaps.get(time_ns, ()))
 
@@ -183,7 +183,7 @@ def _gaps(
     for name in channels:
         most_ns = SECOND_NS * max(1.0, GAP_INTERVALS * periods_s.get(name, 0.0))
         for before, after in pairwise(_times_ns(log, name)):
-            if after - before > most_ns:
+            if after - before > most_ns and not log.has_pause(before, after):
                 found.setdefault(after, []).append(name)
     return found
 

@@ -1,4 +1,5 @@
-"""s-tui's CSV: of 2018 (one `Cur Power`) and of today (`Power:package-0`, `Power:dram,Pkg0`)."""
+"""s-tui's CSV: of 2018 (one `Cur Power`), then `Power:package-0` and `Power:dram,Pkg0`, and since
+2020 `Power:package-0,0` and `Power:dram,0`, in quotes."""
 
 from __future__ import annotations
 
@@ -7,15 +8,15 @@ from collections.abc import Sequence
 
 from recorders.source import Channel
 from wattui.analysis.importers.log import Log, Sample, UnreadableError
-from wattui.analysis.importers.stamps import in_order, stamp_ns
+from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, cells_of, column, not_kept, number, read_table
 
 NAME = "s-tui"
 COLUMNS = "Time, Cur Power, or Time, Power:package-0"
 
 _SOURCES = ("Frequency:", "Util:", "Temp:", "Power:", "Fan:")
-_DOMAIN = re.compile(r"Power:(core|uncore|dram|psys),Pkg(\d+)")
-_PACKAGE = re.compile(r"Power:(?:package-|Esocket)(\d+)(?:,Pkg\d+)?")
+_DOMAIN = re.compile(r"Power:(core|uncore|dram|psys),(?:Pkg)?(\d+)")
+_PACKAGE = re.compile(r"Power:(?:package-|Esocket)(\d+)(?:,(?:Pkg)?\d+)?")
 _OLD = {
     "Cur Power": Channel("package0", "W", in_total=True),
     "Cur Freq": Channel("cpu_freq", "MHz"),
@@ -43,6 +44,7 @@ def read(text: str) -> Log:
     kept = _kept(table.header)
     time = column(table.header, "Time", NAME)
     samples = []
+    utc = are_utc(cells[time] for _, cells in table.lines)
     for line, cells in table.lines:
         time_ns = stamp_ns(cells[time])
         if time_ns is None:
@@ -64,7 +66,7 @@ def read(text: str) -> Log:
         *not_kept(table.header, [time, *(place for place, _ in kept)]),
         *table.left_out.remarks(),
     )
-    return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread="second")
+    return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread="second", utc=utc)
 
 
 def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
@@ -23,12 +23,22 @@ OTHER_RUN_NS = 3600 * SECOND_NS
 DATED_NS = 366 * 86400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1)
 _STAMP = re.compile(
-    r"\s*(\d{4})[-/](\d\d?)[-/](\d\d?)[ _T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*"
+    r"\s*(\d{4})[-/](\d\d?)[-/](\d\d?)[ _T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
+    r"(?:\s?(Z|[+-]\d\d:?\d\d))?\s*"
 )
+_ZONE = re.compile(r":\d.*[+-]\d\d:?\d\d\s*$")
+# Since 1970, by their length: seconds with or without a fraction, milli-, micro-, nanoseconds.
+_SINCE_1970 = re.compile(r"\s*(\d{10}|\d{13}|\d{16}|\d{19})(?:[.,](\d{1,9}))?\s*")
 
 
 def stamp_ns(text: str) -> int | None:
-    """A date and time of day, as nanoseconds on the clock that wrote it; None for anything else."""
+    """A date and time of day, as nanoseconds on the clock that wrote it; None for anything else.
+
+    A time with a zone (`Z`, `+08:00`) and a time since 1970 are in UTC; see `are_utc`.
+    """
+    if since := _SINCE_1970.fullmatch(text):
+        unit_ns = int(10 ** (19 - len(since[1])))
+        return int(since[1]) * unit_ns + int((since[2] or "").ljust(9, "0")) * unit_ns // SECOND_NS
     found = _STAMP.fullmatch(text)
     if not found:
         return None
@@ -38,7 +48,25 @@ def stamp_ns(text: str) -> int | None:
     except ValueError:
         return None
     whole_ns = (moment - _EPOCH) // timedelta(seconds=1) * SECOND_NS
-    return whole_ns + int((found[7] or "").ljust(9, "0")[:9] or 0)
+    fraction_ns = int((found[7] or "").ljust(9, "0"))
+    return whole_ns + fraction_ns - _ahead_ns(found[8] or "Z")
+
+
+def are_utc(texts: Iterable[str]) -> bool:
+    """Whether all stamps among these texts have a zone or count since 1970."""
+    stamps = [text for text in texts if stamp_ns(text) is not None]
+    return bool(stamps) and all(
+        _SINCE_1970.fullmatch(text) or text.rstrip()[-1:] == "Z" or _ZONE.search(text)
+        for text in stamps
+    )
+
+
+def _ahead_ns(zone: str) -> int:
+    """How far a zone is ahead of UTC: `Z`, `+08:00` or `-0330`."""
+    if zone == "Z":
+        return 0
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+    return (-1 if zone[0] == "-" else 1) * minutes * 60 * SECOND_NS
 
 
 def stamp_text(time_ns: int) -> str:

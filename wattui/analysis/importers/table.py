@@ -13,7 +13,9 @@ from wattui.analysis.importers.log import LeftOut, UnreadableError
 
 # What an instrument for computers can show; beyond it a figure is damaged.
 MOST = {"W": 1e6, "J": 1e12}
-_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
+_NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
+# 1,234 is one and a bit, or over a thousand.
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
 class Line(NamedTuple):
@@ -41,13 +43,16 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
     UnreadableError where there is no row, or where other columns begin.
     """
     lines = text.splitlines()
+    between = _separator(lines[0]) if lines else ","
     header = [cell.strip() for cell in cells_of(lines[0])] if lines else []
     table = Table(header, [])
     unended = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
             continue
-        cells = cells_of(line)
+        cells = cells_of(line, between)
+        if len(cells) > len(header) and ", " in lines[0]:  # 12:00:00,5, 21,7 W
+            cells = cells_of(line, ", ")
         if [cell.strip() for cell in cells] == header:
             table.left_out.add("the header once more (the log was appended to)", number)
             continue
@@ -78,22 +83,30 @@ def _unit(cell: str) -> str | None:
     return found[2] if found else None
 
 
-def cells_of(line: str) -> list[str]:
-    """The cells of one line; a quote that is never closed does not swallow the lines after it."""
-    if '"' not in line:
-        return line.split(",")
+def cells_of(line: str, separator: str = "") -> list[str]:
+    """The cells of one line, by default of a header; a quote that is never closed does not swallow
+    the lines after it."""
+    separator = separator or _separator(line)
+    if '"' not in line or len(separator) > 1:
+        return line.split(separator)
     try:
-        return next(csv.reader([line]), [""])
+        return next(csv.reader([line], delimiter=separator), [""])
     except csv.Error:
-        return line.split(",")
+        return line.split(separator)
+
+
+def _separator(header: str) -> str:
+    """A semicolon where decimals have a comma; else a comma."""
+    return ";" if ";" in header and "," not in header else ","
 
 
 def number(text: str, unit: str = "", most: float = 1e15) -> float | None:
-    """A figure from 0 up to `most`, with this unit or none; None where it is not one."""
+    """A figure from 0 up to `most`, with this unit or none and a decimal point or comma; None where
+    it is not one, or where its comma may be one of thousands."""
     found = _NUMBER.fullmatch(text)
-    if not found or (found[2] or unit) != unit:
+    if not found or (found[2] or unit) != unit or _THOUSANDS.fullmatch(found[1]):
         return None
-    value = float(found[1])
+    value = float(found[1].replace(",", "."))
     return value if math.isfinite(value) and 0 <= value <= most else None
 
 

@@ -19,6 +19,8 @@ from wattui.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
+WORKLOADS = "workloads"
+
 EPILOG = """\
 examples:
   wattui
@@ -26,6 +28,7 @@ examples:
   wattui --headless --csv run.csv -- python infer.py
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
+  wattui --headless --csv kws.csv -- wattui workloads kws --bsize 1,8,64
   wattui summary run.csv
   wattui compare before.csv after.csv --max-regression 5%
   wattui fit kws.csv lenet.csv alexnet.csv --against macs --json fit.json
@@ -83,6 +86,10 @@ def _main(arguments: list[str]) -> int:
     if arguments and arguments[0] in _SUBCOMMANDS:
         parser, work = _SUBCOMMANDS[arguments[0]]
         return work(parser().parse_args(arguments[1:]))
+    if arguments and arguments[0] == WORKLOADS:
+        from workloads.cli import main as run_workload
+
+        return run_workload(arguments[1:], f"wattui {WORKLOADS}")
     own, command = split_command(arguments)
     options, loose = main_parser().parse_known_args(own)
     if loose and loose[0].startswith("-"):
@@ -124,7 +131,7 @@ def main_parser() -> argparse.ArgumentParser:
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui summary | compare | fit | predict | report\n"
-        "       wattui import | export | doctor | mark",
+        "       wattui import | export | doctor | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -244,7 +251,11 @@ def _whole_parser() -> argparse.ArgumentParser:
     """Main command and subcommands in one parser, for completion."""
     parser = main_parser()
     commands = parser.add_subparsers()
-    for name, (make, _) in _SUBCOMMANDS.items():
+    from workloads.arguments import make_parser
+    from workloads.catalogue import catalogue
+
+    makers = {name: make for name, (make, _) in _SUBCOMMANDS.items()}
+    for name, make in (makers | {WORKLOADS: lambda: make_parser(catalogue())}).items():
         part = make()
         commands.add_parser(name, parents=[part], conflict_handler="resolve", help=part.description)
     return parser

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
 from wattui.matching import Matcher, Matching, compile_pattern
+from wattui.own_packages import hidden_by
 from wattui.progress import Progress, shortfalls
 from wattui.run_names import suggested, working_directory
 from wattui.signals import Signals, taken
-from wattui.stages import Rest, stages
+from wattui.stages import Rest, stages, told_repeat
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)
@@ -127,6 +129,11 @@ class Headless:
     def run(self) -> int:
         """Record; returns the exit status."""
         job = self._job
+        if other := _other_workloads(job.argv):
+            self._progress.say(
+                f"wattui: `python -m workloads` runs {other} here, not the known networks: "
+                "to run those: wattui workloads"
+            )
         self._client = Client(job.config, self._on_message)
         self._progress.prepare()
         ready = _ready(self._client, job)
@@ -184,7 +191,7 @@ class Headless:
             self._end_by(info.si_signo)
             self._ask(do="command_end", exit_status=self._status)
             return
-        environ = {**environment(), marks.ENVIRONMENT: self._directory}
+        environ = told_repeat(environment(), repeat) | {marks.ENVIRONMENT: self._directory}
         matching = None
         if any(job.patterns):
             matching = Matching(Matcher(*job.patterns), lambda request: self._ask(**request))
@@ -276,6 +283,14 @@ def _ready(client: Client, job: Job) -> Message:
         if error.code == "require":
             raise UnmetError(f"--require {error.detail}: {error}: see `wattui doctor`") from None
         raise WattuiError(f"the recorder stopped before it began ({error}): try again") from None
+
+
+def _other_workloads(argv: Sequence[str]) -> str | None:
+    """What `python -m workloads` is going to run, where it is not our package."""
+    if ("-m", "workloads") not in pairwise(argv):
+        return None
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return hidden_by("workloads", [working_directory() or "", *filter(None, given)])
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import difflib
 import io
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,9 +101,9 @@ def shape_of(option: str) -> Shape:
 
 
 def _workload_arguments(argv: Sequence[str]) -> list[str]:
-    """What follows `-m workloads` in a command."""
+    """What follows `wattui workloads`, or `-m workloads`, in a command."""
     for place, word in enumerate(argv[1:], 1):
-        if word == "workloads" and argv[place - 1] == "-m":
+        if word == "workloads" and os.path.basename(argv[place - 1]) in ("wattui", "-m"):
             return list(argv[place + 1 :])
     return []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec, PathFinder
 
 OWN = ("recorders", "workloads")
@@ -46,3 +47,13 @@ def check_not_shadowed(name: str) -> None:
             f"{origin or name} hides wattui's package {name!r}: rename it, "
             "or record with `wattui --headless --csv run.csv -- COMMAND`"
         )
+
+
+def hidden_by(name: str, folders: Iterable[str]) -> str | None:
+    """The module in these folders that `python -m NAME` would run in place of wattui's package."""
+    spec = PathFinder.find_spec(name, list(folders))
+    if spec is None or os.path.realpath(os.path.join(ROOT, name)) in map(
+        os.path.realpath, spec.submodule_search_locations or ()
+    ):
+        return None
+    return spec.origin or name

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+# Which repeat of a recording a command is: it may add to files that the first one has made.
+REPEAT_VARIABLE = "WATTUI_REPEAT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,9 @@ def stages(idle_s: float, repeats: int, cooldown_s: float, idle_after_s: float) 
             Rest("idle", idle_after_s, "idle after"),
         ]
     return [stage for stage in found if isinstance(stage, Run) or stage.seconds > 0]
+
+
+def told_repeat(environ: Mapping[str, str], repeat: int | None) -> dict[str, str]:
+    """An environment that says which repeat this is, or no longer says one of another recording."""
+    others = {name: value for name, value in environ.items() if name != REPEAT_VARIABLE}
+    return others if repeat is None else {**others, REPEAT_VARIABLE: str(repeat)}

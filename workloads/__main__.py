@@ -1,4 +1,4 @@
-"""`python -m workloads NAME`."""
+"""`python -m workloads NAME`: the same as `wattui workloads NAME`."""
 
 from workloads.cli import main
 

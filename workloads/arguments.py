@@ -37,10 +37,12 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}: see `{self.prog} --help`")
 
 
-def parse(argv: Sequence[str], catalogue: Mapping[str, Workload]) -> Asked:
+def parse(
+    argv: Sequence[str], catalogue: Mapping[str, Workload], prog: str = "wattui workloads"
+) -> Asked:
     """Read a command line; raises UsageError for what is wrong with it."""
     head, dashes, command = _split(argv)
-    parser = _parser(catalogue)
+    parser = make_parser(catalogue, prog)
     if not head:
         parser.print_help(sys.stdout)
         raise SystemExit(0)
@@ -75,11 +77,14 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     return list(argv[:place]), list(argv[place : place + 1]), list(argv[place + 1 :])
 
 
-def _parser(catalogue: Mapping[str, Workload]) -> argparse.ArgumentParser:
+def make_parser(
+    catalogue: Mapping[str, Workload], prog: str = "wattui workloads"
+) -> argparse.ArgumentParser:
+    """The parser of all workloads."""
     parser = _Parser(
-        prog="python -m workloads",
+        prog=prog,
         description="Known neural-network workloads, with their phases marked for wattui. "
-        "Record one with: wattui --headless --csv run.csv -- python -m workloads kws",
+        "Record one with: wattui --headless --csv run.csv -- wattui workloads kws",
     )
     commands = parser.add_subparsers(dest="workload", metavar="WORKLOAD", required=True)
     for workload in catalogue.values():

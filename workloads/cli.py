@@ -1,4 +1,4 @@
-"""`python -m workloads`: asks, plans, runs, reports. Rows on stdout, talk on stderr."""
+"""`wattui workloads`: asks, plans, runs, reports. Rows on stdout, talk on stderr."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m workloads") -> int:
     """Run one command line; returns the exit status."""
     try:
-        asked = parse(sys.argv[1:] if argv is None else argv, catalogue())
+        asked = parse(sys.argv[1:] if argv is None else argv, catalogue(), prog)
         with listening() as stop:
             return _run(asked, stop)
     except WorkloadError as error:
@@ -79,7 +79,8 @@ def _run(asked: Asked, stop: Stop) -> int:
         done = _shown(plan, settings, repeats, title, results)
         if result_path is not None:
             head = {"workload": asked.workload.name, "arguments": asked.given, "engine": title}
-            files.write_results(result_path, head, done)
+            before = files.cells_before(result_path)
+            files.write_results(result_path, head, done, before)
     return 128 + stop.signal if stop.signal else 0
 
 
@@ -92,7 +93,14 @@ def _settings(asked: Asked) -> Settings:
     if cooldown_s is None:
         rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
         cooldown_s = rest_s if recorded else 0.0
-    return Settings(armed_s, values["warmup"], cooldown_s, asked.part and asked.part.repeat)
+    repeat = asked.part.repeat if asked.part else _recorded_repeat()
+    return Settings(armed_s, values["warmup"], cooldown_s, repeat)
+
+
+def _recorded_repeat() -> int | None:
+    """Which repeat of `wattui --repeats` this process is."""
+    text = os.environ.get(files.REPEAT, "")
+    return int(text) if text.isdecimal() else None
 
 
 def _engine_options(asked: Asked, plan: Plan) -> EngineOptions:
@@ -110,14 +118,15 @@ def _engine(asked: Asked, plan: Plan) -> Engine:
 def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | None]]:
     """The files that were asked for, made before anything starts."""
     result, latencies = asked.values["result"], asked.values["latencies"]
-    result_path = files.new_file(result, "--result") if result else None
+    result_path = files.output_file(result, "--result") if result else None
     if latencies is None:
         yield result_path, None
         return
-    path = files.new_file(latencies, "--latencies")
+    path = files.output_file(latencies, "--latencies")
     with path.open("a", encoding="utf-8") as file:
-        file.write(files.LatencyFile.COLUMNS)
-        file.flush()
+        if not path.stat().st_size:
+            file.write(files.LatencyFile.COLUMNS)
+            file.flush()
         yield result_path, files.LatencyFile(file)
 
 
@@ -171,7 +180,7 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
             return
         _say(f"repeat {repeat} of {repeats}")
         reading, writing = os.pipe()
-        argv = [sys.executable, "-m", "workloads", *again(asked, Part(repeat, writing))]
+        argv = [*_again(), *again(asked, Part(repeat, writing))]
         # A process group of its own, so that a Ctrl-C reaches it once, from here.
         child = subprocess.Popen(
             argv, pass_fds=[writing], stdin=subprocess.DEVNULL, process_group=0
@@ -184,6 +193,12 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
                     yield files.from_dict(json.loads(line))
         if child.returncode and not stop:
             raise WorkloadError(f"repeat {repeat} ended with status {child.returncode}")
+
+
+def _again() -> list[str]:
+    """The command that runs this package again, with the current folder in its path or not."""
+    safe = [] if sys.path[0] == os.getcwd() else ["-P"]
+    return [sys.executable, *safe, "-m", "wattui", "workloads"]
 
 
 def _print(line: str) -> None:

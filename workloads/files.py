@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +16,8 @@ from workloads.errors import UsageError, WorkloadError
 from workloads.result import Latency, Result
 
 FORMAT = 1
+# As wattui sets them: the recording's private folder, and which of its repeats this is.
+RECORDING, REPEAT = "WATTUI_RUN", "WATTUI_REPEAT"
 
 
 def new_file(path: str, option: str) -> Path:
@@ -26,9 +31,44 @@ def new_file(path: str, option: str) -> Path:
     return Path(path)
 
 
-def write_results(path: Path, head: dict[str, Any], results: Sequence[Result]) -> None:
+def output_file(path: str, option: str) -> Path:
+    """A new file, or the one that an earlier repeat of the same recording made.
+
+    Each repeat is a process of its own; the recording's private folder says who made the file.
+    Raises UsageError.
+    """
+    repeat, folder = os.environ.get(REPEAT), os.environ.get(RECORDING)
+    if not (repeat and folder):
+        return new_file(path, option)
+    name = hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=8).hexdigest()
+    maker = Path(folder, f"file-{name}")
+    with contextlib.suppress(OSError):
+        if maker.read_text() != repeat:
+            return Path(path)
+    made = new_file(path, option)
+    with contextlib.suppress(OSError):  # the next repeat will find that the file exists
+        maker.write_text(repeat)
+    return made
+
+
+def cells_before(path: Path) -> list[dict[str, Any]]:
+    """The cells that earlier repeats wrote; none where there is no such file yet."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8") or "{}")
+        cells: list[dict[str, Any]] = found.get("cells", [])
+    except (OSError, ValueError, AttributeError):
+        raise UsageError(f"--result {path}: is not what the first repeat wrote") from None
+    return cells
+
+
+def write_results(
+    path: Path,
+    head: dict[str, Any],
+    results: Sequence[Result],
+    before: Sequence[dict[str, Any]] = (),
+) -> None:
     """Write results as JSON: `format`, what was asked, and one object a cell."""
-    data = {"format": FORMAT, **head, "cells": [to_dict(result) for result in results]}
+    data = {"format": FORMAT, **head, "cells": [*before, *map(to_dict, results)]}
     try:
         path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .running import PYTHON, Place, edges, last_count, read_rows, until
+from .running import PACKAGES, PYTHON, WATTUI, Place, edges, last_count, read_rows, until
 
 pytestmark = pytest.mark.needs_workloads
 
@@ -202,3 +202,68 @@ def test_the_workload_of_the_documentation_runs_as_another_packages(place: Place
     ended = place.run([*argv, "--seconds", "0", "--warmup", "0"])
     assert ended.status == 0
     assert [row[0] for row in rows_of(ended.out)[1:3]] == ["10", "100"]
+
+
+WATTUI_WORKLOADS = [*WATTUI, "workloads"]
+QUICK = ("kws", "--engine", "numpy", "--bsize", "1", "--seconds", "0.05", "--warmup", "0")
+
+
+@pytest.mark.parametrize("name", ["workloads", "recorders"])
+def test_the_subcommand_runs_our_networks_whatever_lies_beside_it(place: Place, name: str) -> None:
+    mine = "raise SystemExit('a module of mine')\n"
+    (place.path / f"{name}.py").write_text(mine)
+    package = place.path / "library" / name
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(mine)
+    (package / "__main__.py").write_text(mine)
+    hiding = {"PYTHONPATH": f"{package.parent}:{PACKAGES}"}
+    repeats = ("--repeats", "2", "--cooldown", "0")
+    ended = place.run([*WATTUI_WORKLOADS, *QUICK, *repeats], env=place.environment | hiding)
+    assert ended.status == 0, ended.err
+    assert [row[0] for row in rows_of(ended.out)[:3]] == ["cell", "b1", "b1"]
+
+
+def test_the_subcommand_is_recorded_as_the_module_is(place: Place) -> None:
+    command = [*WATTUI_WORKLOADS, *QUICK, "--armed", "0.1", "--cooldown", "0"]
+    place.record("--idle", "0", "--quiet", command=command)
+    summary = place.run_json()["summary"]
+    assert [group["label"] for group in summary["labels"]] == ["b1"]
+    assert summary["running"]["inferences"] > 0
+    told = place.run([*WATTUI, "export", "run.csv", "results.csv"])
+    assert told.status == 0
+    assert "_j_per_mac" in (place.path / "results.csv").read_text()
+
+
+def test_help_and_errors_name_the_command_that_was_typed(place: Place) -> None:
+    assert b"usage: wattui workloads" in place.run([*WATTUI_WORKLOADS, "--help"]).out
+    assert b"`wattui workloads --help`" in place.run([*WATTUI_WORKLOADS, "kws", "--x"]).err
+
+
+def test_a_recording_says_where_the_module_is_hidden(place: Place) -> None:
+    (place.path / "workloads.py").write_text("print('mine')\n")
+    ended = place.record("--idle", "0", "--quiet", command=[PYTHON, "-m", "workloads"])
+    assert "wattui: `python -m workloads` runs" in ended.lines[0]
+    assert ended.lines[0].endswith("to run those: wattui workloads")
+    assert ended.out == b"mine\n"
+
+
+def test_repeats_of_a_recording_add_to_the_files_of_the_first(place: Place) -> None:
+    """Each is a process of its own; an existing file is refused to the first alone."""
+    files = ("--latencies", "times.csv", "--result", "cells.json")
+    command = [*WATTUI_WORKLOADS, *QUICK, "--armed", "0", "--cooldown", "0", *files]
+    options = ("--idle", "0", "--repeats", "3", "--cooldown", "0", "--quiet")
+    ended = place.record(*options, command=command)
+    assert ended.status == 0, ended.err
+    with (place.path / "times.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["repeat"] for row in rows} == {"1", "2", "3"}
+    cells = json.loads((place.path / "cells.json").read_text())["cells"]
+    assert [(cell["label"], cell["repeat"]) for cell in cells] == [("b1", n) for n in (1, 2, 3)]
+    assert len(place.run_json()["summary"]["repeats"]) == 3
+    before = (place.path / "times.csv").read_bytes()
+    place.csv.unlink()
+    (place.path / "run.json").unlink()
+    again = place.record(*options, command=command)
+    assert again.status != 0
+    assert b"cells.json: exists" in again.err
+    assert (place.path / "times.csv").read_bytes() == before

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +18,12 @@ from wattui.command import GRACE_S
 from wattui.errors import INCOMPLETE, NOT_STARTED
 from wattui.headless import environment
 from wattui.matching import Matcher, Matching
-from wattui.stages import Rest, Run, Stage, stages
+from wattui.stages import Rest, Run, Stage, stages, told_repeat
 from wattui.tui.child import Child
 from wattui.tui.printed import Printed
 
+# Our own program, wherever it is installed, and however its name may be hidden.
+OWN = (sys.executable, "-P", "-m", "wattui")
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -39,6 +41,13 @@ class Recipe:
     inferences: int | None = None
     count_match: re.Pattern[str] | None = None
     phase_match: re.Pattern[str] | None = None
+
+
+def as_typed(argv: Sequence[str]) -> list[str]:
+    """A command as one would type it."""
+    if tuple(argv[: len(OWN)]) == OWN:
+        return ["wattui", *argv[len(OWN) :]]
+    return ["python" if word == sys.executable else word for word in argv]
 
 
 class Asked(Protocol):
@@ -104,7 +113,7 @@ class Launch:
         """What is being done."""
         if isinstance(self._stage, Rest):
             return f"{self._stage.title}, {max(self._left_s(self._stage), 0):.0f} s left"
-        words = shlex.join("python" if a == sys.executable else a for a in self.recipe.argv)
+        words = shlex.join(as_typed(self.recipe.argv))
         if self.stopped:
             words = f"ending, x again ends it harder: {words}"
         if self._stage.repeat is None:
@@ -190,8 +199,9 @@ class Launch:
                 lambda request: self._session.request(**request),
             )
         marks = {ENVIRONMENT: self._session.directory, "PYTHONUNBUFFERED": "1"}
+        environ = told_repeat(environment(), run.repeat) | marks
         try:
-            child = Child(recipe.argv, {**environment(), **marks}, self._on_output, self._on_end)
+            child = Child(recipe.argv, environ, self._on_output, self._on_end)
         except OSError as error:
             self._printed.feed(f"{recipe.argv[0]}: {error.strerror}\n".encode())
             self._finish_matching()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
 from rich.text import Text
 
+from wattui.tui.launch import OWN
 from wattui.tui.launch_order import REPEATS as RECIPE_REPEATS
 from wattui.tui.launch_order import FieldError, Given, Order
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
@@ -31,7 +31,7 @@ _OPTION = re.compile(r"--([a-z-]+)")
 
 
 class WorkloadSubject:
-    """Runs `python -m workloads NAME`; repeats are made by the recording."""
+    """Runs `wattui workloads NAME`; repeats are made by the recording."""
 
     def __init__(self, workload: Workload, free_bytes: Callable[[], int] = available_bytes) -> None:
         self.name, self.title = workload.name, workload.title
@@ -66,9 +66,7 @@ class WorkloadSubject:
         if path and not path.endswith(".json"):
             # Its libraries, and a person's own module, are not for the dashboard's process.
             text = Text.assemble((f"{self.title}\n", "bold"), "looking at the model …\n")
-            return Order(
-                (sys.executable, *argv), text, dry_run=(sys.executable, *argv, "--dry-run")
-            )
+            return Order((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
         try:
             values = self._workload.values(self._values(given), given.get(PRESET))
             plan = self._workload.plan(values)
@@ -82,7 +80,7 @@ class WorkloadSubject:
         free_bytes = self._free_bytes() if values.get("device", "cpu") == "cpu" else None
         seconds = estimated_s(plan, _rests(values)) if plan.cells else None
         return Order(
-            (sys.executable, *argv),
+            (*OWN, *argv),
             plan_text(plan, free_bytes),
             cell_table(plan, free_bytes),
             seconds,
@@ -96,7 +94,7 @@ class WorkloadSubject:
         }
 
     def _arguments(self, given: Given) -> list[str]:
-        argv = ["-m", "workloads", self.name]
+        argv = ["workloads", self.name]
         for name, option in self._options.items():
             text = given.get(name, "")
             if option.kind == "truth":

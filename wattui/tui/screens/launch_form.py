@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import sys
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -20,7 +19,7 @@ from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 from wattui.config import Settings
 from wattui.errors import WattuiError
 from wattui.run_names import refusal
-from wattui.tui.launch import Recipe
+from wattui.tui.launch import Recipe, as_typed
 from wattui.tui.launch_command import CommandSubject
 from wattui.tui.launch_order import (
     FILE,
@@ -278,7 +277,7 @@ def plan_of(order: Order, recipe: Recipe) -> Text:
     text = order.text.copy()
     text.append(f"{time_line(recipe, order.seconds)}\n\n")
     text.append_text(order.table)
-    words = ["python" if word == sys.executable else word for word in order.argv]
+    words = as_typed(order.argv)
     text.append(
         f"\nthe same without the dashboard:\n{shlex.join(same_headless(recipe, words))}", "dim"
     )

@@ -1,11 +1,11 @@
 """AIPowerMeter's AlexNet protocol: medians over the repeats of every size, and what correlates.
 
-    wattui --headless --csv alexnet.csv -- python -m workloads alexnet --preset quick --repeats 3
+    wattui --headless --csv alexnet.csv -- wattui workloads alexnet --preset quick --repeats 3
     python examples/alexnet_protocol.py alexnet.csv
 
 For every size it prints the medians over the repeats: seconds of an inference, and joules of every
 channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's r of latency and energy
-per inference over the sizes, which was published as 0.98. `python -m workloads alexnet --preset
+per inference over the sizes, which was published as 0.98. `wattui workloads alexnet --preset
 paper` has the published sizes, counts and 10 repeats. `wattui report alexnet.csv -o alexnet.html`
 draws the same medians, under "Against size".
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -338,6 +339,16 @@ def encoded(text: str) -> bytes:
 def json_path(csv_path: Path) -> Path:
     """run.json beside run.csv."""
     return csv_path.with_suffix(".json")
+
+
+def fingerprint(csv_path: Path) -> dict[str, Any]:
+    """What tells this content of a run.csv from any other; it belongs to the summary in run.json.
+
+    Raises OSError.
+    """
+    with csv_path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+        return {"bytes": file.tell(), "blake2b": digest.hexdigest()}
 
 
 def write_json(csv_path: Path, content: dict[str, Any]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from recorders.runfile import RunFile, encoded
+from recorders.runfile import RunFile, encoded, fingerprint
 from recorders.wire import Message
 
 # What a disk that does not answer may owe: over 60 s at 1 kHz with 2 kB a row. Rows with an event
@@ -181,11 +181,19 @@ class Writer:
             with contextlib.suppress(OSError):
                 task()
         self._file.close()
+        account = self.account()
         try:
-            if remark := self._file.write_json(run | self.account()):
+            if remark := self._file.write_json(run | account | self._fingerprint(account)):
                 self._remark(remark)
         except OSError as error:
             self._tell(error.strerror)
+
+    def _fingerprint(self, account: Mapping[str, Any]) -> dict[str, Any]:
+        """What ties the summary to run.csv; nothing where a row of the summary is not in it."""
+        with contextlib.suppress(OSError):
+            if not (account["lost_rows"] or self.remarks):
+                return {"csv": fingerprint(self._file.path)}
+        return {}
 
 
 def run_as_others() -> None:

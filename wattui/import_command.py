@@ -18,6 +18,7 @@ from recorders.runfile import (
     RunFileBusyError,
     RunFileExistsError,
     encoded,
+    fingerprint,
     json_path,
     write_json,
 )
@@ -294,7 +295,8 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
         finally:
             file.close()
         summary = summarise(reduce_csv(job.csv)).to_dict()
-        write_json(job.csv, _run(recording, text, reader, about, summary))
+        run = _run(recording, text, reader, about, summary)
+        write_json(job.csv, run | {"csv": fingerprint(job.csv)})
     except RunFileExistsError as error:
         raise UsageError(f"{error} exists: give another --out, or --force") from None
     except RunFileBusyError as error:

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="times of calls, as `python -m workloads … --latencies` writes them; one for each "
+        help="times of calls, as `wattui workloads … --latencies` writes them; one for each "
         "run, in their order (default: the file that the recorded command names)",
     )
     made.add_argument("--title", metavar="TEXT", help="of the report")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import re
 import shlex
@@ -102,3 +104,19 @@ def test_a_file_name_is_found_where_none_is_given(place: Place) -> None:
         "wattui-00000000-000000.csv",
         "wattui-00000000-000000.json",
     ]
+
+
+def test_a_cut_file_has_one_figure_wherever_it_is_shown(place: Place) -> None:
+    place.record("--quiet", "--inferences", "100", "--idle", "0.2", command=["sleep", "0.6"])
+    whole = place.csv.read_bytes().splitlines(keepends=True)
+    last = next(n for n, line in enumerate(whole) if b",end," in line and b",running," in line)
+    place.csv.write_bytes(b"".join(whole[: last - 1]))
+    alone = place.run([*WATTUI, "summary", "run.csv", "--json"])
+    exported = place.run([*WATTUI, "export", "run.csv", "results.csv"])
+    running = json.loads(alone.out)["running"]
+    assert running["seconds"] < place.run_json()["summary"]["running"]["seconds"]
+    with (place.path / "results.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["level"] == "run"]
+    (seconds,) = (float(row["value"]) for row in rows if row["figure"] == "running_s")
+    assert seconds == running["seconds"]
+    assert b"has changed since it was recorded" in exported.err

@@ -98,7 +98,7 @@ async def test_enter_on_start_gives_the_recipe_of_the_settings(folder: Path) -> 
         await pilot.press("enter")
     (recipe,) = app.answers
     assert recipe is not None
-    assert recipe.argv == (sys.executable, "-m", "workloads", "kws")
+    assert recipe.argv == (sys.executable, "-P", "-m", "wattui", "workloads", "kws")
     assert (recipe.idle_s, recipe.cooldown_s, recipe.idle_after_s) == (3, 4, 5)
     assert recipe.repeats == 1
     assert recipe.csv.name.startswith("kws-")
@@ -114,7 +114,7 @@ async def test_everything_can_be_typed() -> None:
     (recipe,) = app.answers
     assert recipe is not None
     expected = ["--bsize", "1,8", "--neurons", "2", "--preset", "quick"]
-    assert list(recipe.argv[4:]) == expected
+    assert list(recipe.argv[6:]) == expected
 
 
 async def test_the_mouse_starts() -> None:
@@ -159,7 +159,7 @@ async def test_a_preset_fills_in_the_placeholders() -> None:
     assert recipe is not None
     assert recipe.repeats == 10
     # The recording repeats it: the workload itself runs once.
-    asked = parse(recipe.argv[3:], catalogue())
+    asked = parse(recipe.argv[5:], catalogue())
     assert asked.values["repeats"] == 1
     assert asked.values["count"][0] == 40_000
 
@@ -254,7 +254,7 @@ async def test_a_truth_is_switched() -> None:
         assert "nothing is measured" in text_of(pilot)
         await pilot.press("ctrl+s")
     assert app.answers[0] is not None
-    assert app.answers[0].argv[4:] == ("--check",)
+    assert app.answers[0].argv[6:] == ("--check",)
 
 
 async def test_a_model_file_is_planned_by_another_process() -> None:
@@ -389,7 +389,7 @@ def test_memory_of_a_gpu_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_arguments_are_those_that_the_workload_reads() -> None:
     order = order_of("kws", bsize="1,8", engine="numpy", channels_last="yes", warmup="0.25")
-    asked = parse(order.argv[3:], catalogue())
+    asked = parse(order.argv[5:], catalogue())
     assert asked.values["bsize"] == (1, 8)
     assert asked.values["engine"] == "numpy"
     assert asked.values["channels-last"] is True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.runfile import json_path
+from recorders.runfile import fingerprint, json_path
 from recorders.summary import summarise
 from wattui.analysis.recorded import Run
 from wattui.analysis.runs import reduce_csv
@@ -84,6 +84,6 @@ def finished(
 ) -> Run:
     """A run file with its run.json."""
     summary = summarise(reduce_csv(written(path, parts, channels))).to_dict()
-    run = {**MACHINE, **about, "summary": summary}
+    run = {**MACHINE, **about, "summary": summary, "csv": fingerprint(path)}
     json_path(path).write_text(json.dumps(run))
     return Run(path, run)

@@ -454,6 +454,8 @@ def test_no_damage_to_a_fit_breaks_a_prediction(
 
 def test_macs_come_from_the_recorded_command() -> None:
     assert command_macs(ALEXNET) == ("alexnet", ALEXNET_MACS)
+    for own in (["/opt/bin/wattui"], ["python", "-P", "-m", "wattui"]):
+        assert command_macs([*own, *ALEXNET[2:]]) == ("alexnet", ALEXNET_MACS)
     name, macs = command_macs(["python", "-m", "workloads", "lenet", "--sizes", "32"])
     assert name == "lenet"
     assert (macs["conv1 32x32"], macs["conv2 32x32"], macs["relu1 32x32"]) == (117_600, 240_000, 0)

@@ -92,10 +92,44 @@ def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
     assert not {"command", "host", "status", "sampling"} & again.run.keys()
 
 
-def test_what_the_recorder_wrote_is_taken_without_reading_the_csv(tmp_path: Path) -> None:
+def test_what_the_recorder_wrote_of_this_csv_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = finished(tmp_path / "run.csv", [IDLE, B1])
-    run.csv.write_text("gone")
-    assert load_run(run.csv).summary == json.loads(json_path(run.csv).read_text())["summary"]
+    monkeypatch.setattr(recorded, "summarise", None)  # nothing is made again
+    found = load_run(run.csv)
+    assert found.summary == json.loads(json_path(run.csv).read_text())["summary"]
+    assert found.remarks == []
+
+
+def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: Path) -> None:
+    """b8 is cut off: 200 J and 100 inferences are left."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    lines = run.csv.read_text().splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if ",b8," in line)
+    run.csv.write_text("".join(lines[:first]))
+    found = load_run(run.csv)
+    assert found.summary["running"]["domains"]["total"]["running_j"]["value"] == 200
+    assert found.summary["running"]["inferences"] == 100
+    assert found.remarks == [
+        f"{run.csv} has changed since it was recorded: its figures are made from it now"
+    ]
+
+
+def test_another_label_of_the_same_length_is_a_change(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    run.csv.write_text(run.csv.read_text().replace(",b1,", ",b2,"))
+    assert [group["label"] for group in load_run(run.csv).summary["labels"]] == ["b2"]
+
+
+def test_a_summary_that_is_not_tied_to_the_csv_is_not_taken(tmp_path: Path) -> None:
+    """As older versions wrote it, whose arithmetic may have been another."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    old = {key: value for key, value in run.run.items() if key != "csv"}
+    old["summary"] = {**run.summary, "headline": None}
+    json_path(run.csv).write_text(json.dumps(old))
+    found = load_run(run.csv)
+    assert (found.summary, found.remarks) == (run.summary, [])
 
 
 def test_a_file_that_is_no_run_file_is_refused(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ class _Command(TypedDict, total=False):
     exit_statuses: list[int | None]
 
 
+class _Csv(TypedDict):
+    bytes: int
+    blake2b: str
+
+
 class _Clock(TypedDict, total=False):
     start_utc_ns: int
 
@@ -78,6 +83,7 @@ PARTS: dict[str, Any] = {
     "sources": list[_Source],
     "missing": list[_Missing],
     "status": str,
+    "csv": _Csv,
 }
 
 

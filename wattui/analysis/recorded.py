@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.runfile import json_path
+from recorders.runfile import fingerprint, json_path
 from recorders.summary import summarise
 from wattui.analysis.forms import PARTS, fits, is_summary
 
@@ -48,15 +48,18 @@ def find_runs(folder: Path) -> list[Path]:
 
 
 def load_run(csv: Path) -> Run:
-    """A run with its summary, which is made from the CSV where run.json has none that is right.
+    """A run with its summary, which is made from the CSV where run.json has none that is of it.
 
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
     remarks: list[str] = []
     run = _json_beside(csv, remarks)
-    if is_summary(run.get("summary")):
+    is_whole, is_of_csv = is_summary(run.get("summary")), run.get("csv") == fingerprint(csv)
+    if is_whole and is_of_csv:
         return Run(csv, run, remarks)
-    if run.get("summary") is not None:
+    if "csv" in run and not is_of_csv:
+        remarks.append(f"{csv} has changed since it was recorded: its figures are made from it now")
+    elif run.get("summary") is not None and not is_whole:
         remarks.append(f"{json_path(csv)}: its summary is not whole: made anew from {csv.name}")
     from wattui.analysis.runs import read_csv
 

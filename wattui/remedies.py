@@ -17,6 +17,7 @@ REMEDIES = {
     "stuck": "record again; if it happens again, do not trust this sensor",
     "bridged_edge": "longer phases make the energy between the two readings matter less",
     "integrated": "longer phases, and a higher --rate where the sensor is quick enough",
+    "old_idle": "give an idle log of the same day: --idle LOG",
     "per_phase": "for an error bar, repeat the runs, or record them with wattui",
     "short_window": "run longer, or make more inferences in a phase",
     "negative_difference": "run longer, and with --repeats",

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from imported_logs import imported, metadata, nvidia_smi, one_import, remarks, run_of, running
+from imported_logs import (
+    START,
+    imported,
+    metadata,
+    nvidia_smi,
+    one_import,
+    remarks,
+    run_of,
+    running,
+)
 
 from recorders.sources.replay import open_replay
 from wattui import show
@@ -106,6 +116,23 @@ def test_a_window_an_idle_log_and_a_count_give_joules_per_inference(tmp_path: Pa
     assert run["summary"]["labels"][0]["label"] == "b32"
     assert run["import"]["idle"] == str(idle)
     assert "idle log: left out, as disturbed by the logger" in remarks(run)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(-69.875, "1,677.0 h before the run"), (0.5, "12.0 h after the run"), (0, "")],
+)
+def test_an_idle_log_of_another_time_is_a_flag(tmp_path: Path, days: float, said: str) -> None:
+    begun = START + timedelta(days=days) - timedelta(seconds=60 if days <= 0 else 0)
+    idle = tmp_path / "idle.csv"
+    idle.write_text(nvidia_smi(64, lambda _: 20.0, start=begun))
+    run = one_import(tmp_path, nvidia_smi(60, lambda _: 50.0), "--idle", str(idle))
+    flags = {flag["name"]: flag["text"] for flag in run["summary"]["flags"]}
+    if said:
+        assert flags["old_idle"] == f"the idle log is of {said}: the idle level may have moved"
+        assert flags["old_idle"] in remarks(run)
+    else:
+        assert "old_idle" not in flags
 
 
 def test_a_log_without_phases_is_of_the_phase_that_is_named(tmp_path: Path) -> None:

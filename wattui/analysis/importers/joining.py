@@ -37,12 +37,14 @@ IDLE, ARMED = "idle", "armed"
 @dataclass(frozen=True, slots=True)
 class Recording:
     """Logs in the order of the run file, each with the time on its clock at which it begins there,
-    and the nanoseconds since the recording's start at which that is."""
+    and the nanoseconds since the recording's start at which that is. `old_idle` says how far an
+    idle log of another time is from the run."""
 
     channels: tuple[Channel, ...]
     logs: tuple[Log, ...]
     starts_ns: tuple[int, ...]
     remarks: tuple[str, ...]
+    old_idle: str = ""
 
 
 def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
@@ -163,24 +165,27 @@ def joined(logs: Sequence[Log]) -> Recording:
     remarks = [remark for log in logs for remark in log.remarks]
     if len(logs) > 1:
         remarks.append("logs of other times follow each other, a second apart")
-        remarks += _distant(logs[0], logs[1])
+    old_idle = _distant(logs[0], logs[1]) if len(logs) > 1 else ""
+    remarks += [old_idle] if old_idle else []
     return Recording(
         tuple(channels.values()),
         tuple(logs),
         tuple(starts_ns),
         tuple(dict.fromkeys(map(printable, remarks))),
+        old_idle,
     )
 
 
-def _distant(idle: Log, run: Log) -> list[str]:
-    """A remark on an idle log of another time of day: the idle level of a machine moves."""
-    apart_ns = _first_ns(run) - _last_ns(idle)
+def _distant(idle: Log, run: Log) -> str:
+    """A doubt on an idle log of another time of day: the idle level of a machine moves."""
+    before_ns, after_ns = _first_ns(run) - _last_ns(idle), _first_ns(idle) - _last_ns(run)
+    apart_ns = max(before_ns, after_ns)
     dated = _first_ns(idle) > DATED_NS and idle.utc == run.utc
-    if not dated or idle.stretches[0].phase != IDLE or abs(apart_ns) < OTHER_RUN_NS:
-        return []
-    when = "before" if apart_ns > 0 else "after"
-    hours = abs(apart_ns) / OTHER_RUN_NS
-    return [f"the idle log is of {hours:.1f} h {when} the run: the idle level may have moved"]
+    if not dated or idle.stretches[0].phase != IDLE or apart_ns < OTHER_RUN_NS:
+        return ""
+    when = "before" if before_ns > after_ns else "after"
+    hours = apart_ns / OTHER_RUN_NS
+    return f"the idle log is of {hours:,.1f} h {when} the run: the idle level may have moved"
 
 
 def _first_ns(log: Log) -> int:

@@ -77,6 +77,8 @@ class RunText:
             texts.append(UPDATE_NOTE.removeprefix(NOTE) + periods)
         if self._per_phase:
             texts.append(PER_PHASE_NOTE.removeprefix(NOTE) + " ".join(sorted(self._per_phase)))
+        if self._recording.old_idle:
+            texts.append(f"old_idle {self._recording.old_idle}")
         texts += [f"import {remark}" for remark in self._recording.remarks]
         for text in texts:
             yield self._line(Row(0, NOTE + text, None, self._layout.width), "")

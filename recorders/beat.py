@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+# A beat is looked for through so many moves and at least so long; with fewer moves for longer.
 LEARN_MOVES = 10
-LEARN_NS = 1_500_000_000
+LEARN_LEAST_NS, LEARN_MOST_NS = 500_000_000, 1_500_000_000
 # The time of a power is known to within this share of it, or there is no power.
 SHARE = 0.05
 # The slowest refresh of NVML counters that is known; holds where a counter's own is not.
@@ -84,7 +85,8 @@ class Beat:
             return False
         if self._learning_since_ns is None:
             self._learning_since_ns = now_ns
-        if len(self._moves) >= LEARN_MOVES or now_ns - self._learning_since_ns > LEARN_NS:
+        learning_ns = now_ns - self._learning_since_ns
+        if learning_ns > (LEARN_LEAST_NS if len(self._moves) >= LEARN_MOVES else LEARN_MOST_NS):
             self._learn()
         return not self._given_up and not self._steady
 
@@ -135,7 +137,8 @@ class Beat:
         if now and then and now.era == then.era:
             period_ns = self._known_ns
             return (now.first - then.last) * period_ns, (now.last - then.first) * period_ns
-        period_ns = self._known_ns if self._given_up else SLOWEST_NS
+        known = self._given_up or self._steady
+        period_ns = self._known_ns if known else SLOWEST_NS
         return time_ns - drawn.time_ns - period_ns, time_ns - drawn.time_ns + period_ns
 
     @property
@@ -217,6 +220,9 @@ class Beat:
         self._first, self._latest, self._followed = first, latest, beats[-1]
         self._steady, self._given_up = True, False
         self._era += 1
+        if self._drawn and self._drawn.time_ns > first.at_ns - period_ns:
+            shown = Beats(*self._at(self._drawn.time_ns, self._drawn.time_ns), self._era)
+            self._drawn = self._drawn._replace(beats=shown)
 
 
 def _numbered(moves: Sequence[Move], period_ns: float) -> list[int]:

@@ -113,6 +113,15 @@ def test_a_counter_without_a_beat_has_powers_over_many_refreshes() -> None:
     assert powers == pytest.approx([300.0] * len(powers), rel=3 * SHARE)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("period_s", [0.02, 0.1])
+def test_the_first_power_comes_when_the_beat_is_known(period_s: float, seed: int) -> None:
+    world = Simulated(period_s, 10.0, 0.001, seed=seed)
+    first_s, first_w = next(world.powers())
+    assert first_s < 14 * period_s + 0.5
+    assert first_w == pytest.approx(300.0, rel=1.2 * SHARE)
+
+
 def test_the_beat_is_looked_at_ever_more_seldom() -> None:
     world = Simulated(0.1, 10.0, seconds=100.0)
     list(world.powers())

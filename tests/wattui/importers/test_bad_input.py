@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -164,6 +165,17 @@ def test_no_format_needs_the_last_line_to_have_its_end(tmp_path: Path, name: str
     """In every format all of the line but its end is the whole line."""
     summaries = []
     for text in (GOOD[name], GOOD[name].rstrip("\n")):
+        (tmp_path / "log.csv").write_text(text)
+        assert imported(tmp_path / "log.csv", "--out", tmp_path / "out.csv", "--force") == 0
+        summaries.append(run_of(tmp_path / "out.csv")["summary"])
+    assert summaries[0] == summaries[1]
+
+
+@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"AIPowerMeter"}))
+def test_semicolons_and_decimal_commas_give_the_same(tmp_path: Path, name: str) -> None:
+    commas = re.sub(r"(?<=\d)\.(?=\d)", ",", GOOD[name].replace(", ", ",").replace(",", ";"))
+    summaries = []
+    for text in (GOOD[name], commas):
         (tmp_path / "log.csv").write_text(text)
         assert imported(tmp_path / "log.csv", "--out", tmp_path / "out.csv", "--force") == 0
         summaries.append(run_of(tmp_path / "out.csv")["summary"])

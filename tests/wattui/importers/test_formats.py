@@ -605,3 +605,11 @@ def test_a_counter_of_energibridge_that_wraps_loses_that_step_and_says_so(tmp_pa
     assert "where a counter falls, its range is not in the log: that step is missing" in remarks(
         run
     )
+
+
+def test_rows_of_one_moment_leave_an_error_bar(tmp_path: Path) -> None:
+    """Most rows share the time of another: the others still tell how often a counter was read."""
+    rows = [f"0,{1_732_790_000_000 + 1000 * (n // 3)},{n // 3 * 10}" for n in range(60)]
+    run = one_import(tmp_path, energibridge("PACKAGE_ENERGY (J)", rows))
+    assert run["update_periods_s"] == {"package0": 1.0}
+    assert running(run, "package0")["running_j"]["plus_minus"] == pytest.approx(10)

@@ -172,8 +172,8 @@ def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:
         steps_ns = [
             after - before for log in logs for before, after in pairwise(_times_ns(log, name))
         ]
-        if any(steps_ns):
-            found[name] = median(steps_ns) / SECOND_NS
+        if moves_ns := [step_ns for step_ns in steps_ns if step_ns]:
+            found[name] = median(moves_ns) / SECOND_NS
     return found
 
 

@@ -38,8 +38,8 @@ examples:
   wattui doctor
 
 exit codes: that of the command; 1 the recording is incomplete; 2 something given was wrong;
-3 a sensor named by --require is missing; 4 worse than --max-regression allows; 127 the command
-cannot be started.
+3 a sensor named by --require is missing; 4 worse than --max-regression allows (2: it does
+not judge one run against one); 127 the command cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
 

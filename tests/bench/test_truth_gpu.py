@@ -354,3 +354,20 @@ def _pauses_s(recording: Recording, column: str) -> list[float]:
     read_s = [recording.at_s(row) for row in recording.rows if row[column]]
     inside_s = [at_s for at_s in read_s if begin + 0.2 < at_s < end - 0.2]
     return [late - early for early, late in pairwise(inside_s)]
+
+
+def test_a_counter_that_does_not_refresh_in_a_short_command_is_unknown_and_not_0_joules(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """It moves once in 30 s; the command fails after 40 ms."""
+    gpu = Gpu(Constant(300.0), energy_refresh_s=30.0)
+    source = program(Stretch("short", 0.0, 0.04)) + "raise SystemExit(1)\n"
+    bench = make_bench(PLAIN, Nvml((gpu,)))
+    recording = record(bench, tmp_path, source, rate_hz=RATE_HZ, status=1)
+    domains = recording.run["summary"]["running"]["domains"]
+    assert (domains["gpu0"]["running_j"], domains["gpu0"]["running_w"]) == (None, None)
+    assert domains["total"]["running_j"]["plus_minus"] is None
+    assert "no GPU" in recording.run["summary"]["contents"]
+    assert "! incomplete gpu0 without gpu0: its counter did not move" in recording.said
+    assert "of a command that FAILED" in recording.said
+    assert {"failed_command", "incomplete"} <= recording.flags()

@@ -109,8 +109,7 @@ def _named(
     if entry.isascii() and entry.isdigit():
         return _by_index(devices, int(entry), order)
     if entry.startswith("MIG-"):
-        device = _parent_of_mig(nvml, devices, entry)
-        return ({device.index: device} if device else {}), ""
+        return _parent_of_mig(nvml, devices, entry)
     if not entry.startswith("GPU-"):
         return {}, ""
     there = {n: d for n, d in enumerate(devices) if isinstance(d, Device)}
@@ -142,19 +141,24 @@ def _by_index(
     return {index: devices[index]}, ""
 
 
-def _parent_of_mig(nvml: Any, devices: Sequence[Device | Refusal], entry: str) -> Device | None:
+def _parent_of_mig(
+    nvml: Any, devices: Sequence[Device | Refusal], entry: str
+) -> tuple[dict[int, Device | Refusal], str]:
     """The GPU of a MIG instance, named MIG-UUID or, as before driver 470, MIG-GPU-UUID/GI/CI."""
     uuid, *ids = entry.removeprefix("MIG-").split("/")
+    closed: dict[int, Device | Refusal] = {}
     for device in devices:
-        if isinstance(device, Refusal):
+        if isinstance(device, Refusal) or (ids and device.uuid != uuid):
             continue
-        for part in _instances(nvml, device):
-            if ids and device.uuid == uuid and _ids_of(nvml, part) in (ids, None):
-                return replace(device, mig=True)
+        parts = _instances(nvml, device)
+        if device.mig and not parts:
+            closed[device.index] = device
+        for part in parts:
             own = tried(partial(nvml.nvmlDeviceGetUUID, part))[0]
-            if not ids and own and str(own).startswith(entry):
-                return replace(device, mig=True)
-    return None
+            named = own is not None and str(own).startswith(entry)
+            if _ids_of(nvml, part) in (ids, None) if ids else named:
+                return {device.index: replace(device, mig=True)}, ""
+    return closed, "may name an instance of any GPU that does not list its own" if closed else ""
 
 
 def _instances(nvml: Any, device: Device) -> list[Any]:

@@ -190,6 +190,15 @@ def test_a_lost_gpu_is_gone_once_and_the_other_goes_on() -> None:
     assert second["gpu1"] == pytest.approx(5000.0)
 
 
+def test_a_gpu_that_is_lost_while_its_counter_is_looked_at_is_told_at_the_next_read() -> None:
+    clock, library = ManualClock(), FakeNvml(Gpu(ONE))
+    source = source_of(library, clock)
+    library.gpus[0].failure = pynvml.NVML_ERROR_GPU_IS_LOST
+    while not source.calibrate():
+        clock.advance(0.005)
+    assert isinstance(values(source)["gpu0"], Gone)
+
+
 def test_a_call_that_times_out_is_tried_again() -> None:
     library = FakeNvml(Gpu(ONE))
     source = source_of(library)
@@ -489,6 +498,13 @@ def test_a_uuid_may_be_that_of_a_gpu_that_does_not_tell_its_own() -> None:
     indices, doubts = chosen_of(nameless, Gpu(TWO), CUDA_VISIBLE_DEVICES="GPU-99999999")
     assert indices == [0]
     assert "which_gpu" in doubts
+
+
+def test_a_mig_instance_may_be_of_a_gpu_that_does_not_list_its_own() -> None:
+    gpus = Gpu(ONE), Gpu(TWO, mig_mode=True)
+    indices, doubts = chosen_of(*gpus, CUDA_VISIBLE_DEVICES="MIG-7777")
+    assert indices == [1]
+    assert set(doubts) == {"which_gpu", "hidden_gpus"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from recorders.spans import Span, Windows
@@ -17,15 +17,50 @@ from recorders.spans import Span, Windows
 Key = Callable[[Span], Hashable]
 
 
-@dataclass(frozen=True, slots=True)
 class Stretches:
-    """The time that some phases ran, in stretches with their energy.
+    """The time that some phases took, in windows with their energy; sums are made once.
 
     `shared`: others ran as well in some of it, and the energies are shares.
     """
 
-    windows: list[Span]
-    shared: bool = False
+    def __init__(self, windows: list[Span], shared: bool = False) -> None:
+        self.windows = windows
+        self.shared = shared
+        self.seconds = math.fsum(span.seconds for span in windows)
+        self._energies_j: dict[str, float | None] = {}
+        self._powers_w: dict[str, float | None] = {}
+
+    @property
+    def own_seconds(self) -> float:
+        """The same time, of which what is shared counts by its share."""
+        if not self.shared:
+            return self.seconds
+        return math.fsum(span.seconds * span.share for span in self.windows)
+
+    def energy_j(self, channel: str) -> float | None:
+        """Energy of all windows together, None where that of one is unknown."""
+        if channel not in self._energies_j:
+            energies = [span.energy_j.get(channel) for span in self.windows]
+            known = [energy for energy in energies if energy is not None]
+            whole = known and len(known) == len(energies)
+            self._energies_j[channel] = math.fsum(known) if whole else None
+        return self._energies_j[channel]
+
+    def power_w(self, channel: str) -> float | None:
+        """Mean power over the windows whose energy is known, watts."""
+        if channel not in self._powers_w:
+            pairs = [(span.energy_j.get(channel), span.seconds) for span in self.windows]
+            known = [(energy, seconds) for energy, seconds in pairs if energy is not None]
+            seconds = math.fsum(s for _, s in known)
+            energy_j = math.fsum(e for e, _ in known)
+            self._powers_w[channel] = energy_j / seconds if seconds > 0 else None
+        return self._powers_w[channel]
+
+    def known(self, channel: str) -> Stretches:
+        """The windows whose energy is known."""
+        if self.energy_j(channel) is not None:
+            return self
+        return Stretches([s for s in self.windows if s.energy_j.get(channel) is not None])
 
 
 class Overlaps:
@@ -35,6 +70,7 @@ class Overlaps:
         self._windows = windows
         self._groups = _joined(running)
         self._group_of = {id(s): number for number, group in enumerate(self._groups) for s in group}
+        self._stretches: dict[tuple[Key | None, Hashable], Stretches] = {}
         self._shares: dict[tuple[int, Key], dict[Hashable, list[Span]]] = {}
         self.busy = [_whole(windows, group) for group in self._groups]
         self._busy_ends_s = [span.end_s for span in self.busy]
@@ -49,6 +85,12 @@ class Overlaps:
 
         `key` is the same for all of them, and another for the phases that are not among them.
         """
+        name = (key, key(running[0]) if key and running else len(running))
+        if name not in self._stretches:
+            self._stretches[name] = self._stretched(running, key)
+        return self._stretches[name]
+
+    def _stretched(self, running: Sequence[Span], key: Key | None) -> Stretches:
         found: list[Span] = []
         shared = False
         for number in dict.fromkeys(self._group_of[id(span)] for span in running):

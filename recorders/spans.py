@@ -87,6 +87,7 @@ class Windows:
         self._channels = reduction.energy_channels
         self._unbridged = per_phase(reduction)
         self._energies = Energies(reduction)
+        self._is_by_hand = bool(reduction.by_hand)
         self._by_hand = HandReadings()
         kinds = (GAP, RESET, LOST)
         self._happened = [
@@ -98,7 +99,8 @@ class Windows:
 
     def note(self, row: EventRow, innermost: EventRow | None) -> None:
         """Take an event row in order of time; `innermost` began the phase that it lies in."""
-        self._by_hand.add(row, innermost)
+        if self._is_by_hand:
+            self._by_hand.add(row, innermost)
 
     def between(self, begin: Moment, end: Moment, like: Span | None = None) -> Span:
         """The time between two edges, as a phase like another (or of no name)."""
@@ -119,9 +121,7 @@ class Windows:
             energy_j[channel] = last - first
             if not both_read:
                 bridged.add(channel)
-        first_event = bisect_left(self._happened, (begin.time_s,))
-        last_event = bisect_right(self._happened, end.time_s, key=lambda item: item[0])
-        happened = [(kind, name) for _, kind, name in self._happened[first_event:last_event]]
+        happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
         named = (like.phase, like.label, like.repeat) if like else ("", "", None)
         return Span(
             *named,
@@ -134,6 +134,11 @@ class Windows:
             happened=happened,
             error_j=error_j,
         )
+
+    def _happened_between(self, start_s: float, end_s: float) -> list[tuple[str, str]]:
+        first = bisect_left(self._happened, (start_s,))
+        last = bisect_right(self._happened, end_s, key=lambda item: item[0])
+        return [(kind, name) for _, kind, name in self._happened[first:last]]
 
 
 @dataclass(slots=True, eq=False)
@@ -197,11 +202,12 @@ def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
             open_now.remove(match)
             match.end, match.ended = _moment(row, told), number
             match.count = _whole(told.get(COUNT))
-        kind, colon, text = row.event.partition(":")
-        if kind + colon in (SPAN, COUNT, LATE):
-            told[kind + colon] = text
         else:
-            told.clear()
+            kind, colon, text = row.event.partition(":")
+            if kind + colon in (SPAN, COUNT, LATE):
+                told[kind + colon] = text
+                continue
+        told.clear()
     return every
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -139,7 +139,18 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as in run.json and `wattui summary --json`."""
-        return asdict(self)
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+def _plain(part: Any) -> Any:
+    """Dataclasses as dictionaries; what is plain already is not copied, as `asdict` would."""
+    if isinstance(part, (str, int, float)) or part is None:
+        return part
+    if isinstance(part, list):
+        return [_plain(each) for each in part]
+    if isinstance(part, dict):
+        return {key: _plain(each) for key, each in part.items()}
+    return {name: _plain(getattr(part, name)) for name in part.__slots__}
 
 
 def summarise(reduction: Reduction) -> Summary:
@@ -244,11 +255,11 @@ def _grouped(running: Sequence[Span], key: Key) -> dict[Any, list[Span]]:
 
 @dataclass(slots=True)
 class _Base:
-    """The windows of a baseline, and what is known of it by channel."""
+    """A baseline, and what is known of it by channel."""
 
-    windows: list[Span]
+    ran: Stretches
     noises_w: dict[str, float | None] = field(default_factory=dict)
-    known: dict[str, tuple[list[Span], float | None, float | None]] = field(default_factory=dict)
+    known: dict[str, tuple[Stretches, float | None, float | None]] = field(default_factory=dict)
 
 
 class _Arithmetic:
@@ -267,10 +278,11 @@ class _Arithmetic:
         self.overlaps = Overlaps(windows, self._ran)
         self._periods = update_periods_s(reduction)
         self._per_phase = per_phase(reduction)
-        self._idle = _Base(self._baseline("idle"))
-        self._armed = _Base(self._baseline("armed"))
+        self._idle = _Base(Stretches(self._baseline("idle")))
+        armed = self._baseline("armed")
+        self._armed = _Base(Stretches(armed))
         self._armed_of = {
-            label: _Base(own) for label, own in _grouped(self._armed.windows, label_of).items()
+            label: _Base(Stretches(own)) for label, own in _grouped(armed, label_of).items()
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = sum_parts(self._channels)
@@ -285,7 +297,7 @@ class _Arithmetic:
     ) -> Group:
         """All of the phases that have the same key (None: all that ran)."""
         ran = self.overlaps.stretches(running, key)
-        seconds = _seconds(ran.windows)
+        seconds = ran.seconds
         n = self._inferences(running, ran)
         if not n and (repeat is not None or len(running) == len(self._running)):
             parts = groupby(running, self._commands.place)
@@ -314,7 +326,7 @@ class _Arithmetic:
 
     def _armed_among(self, labels: Iterable[str]) -> _Base | None:
         own = [self._armed_of[label] for label in labels if label in self._armed_of]
-        return _Base([span for base in own for span in base.windows]) if own else None
+        return _Base(Stretches([s for base in own for s in base.ran.windows])) if own else None
 
     def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
         """What was counted in the phases; while several are open, only their sum is known."""
@@ -348,15 +360,14 @@ class _Arithmetic:
         return self._counts[place - 1] if place else 0
 
     def _domain(self, channel: str, ran: Stretches, n: int | None, armed: _Base) -> Domain:
-        windows = ran.windows
         idle_w, armed_w = self._base(self._idle, channel)[1], self._base(armed, channel)[1]
-        energy_j, seconds = _energy_j(windows, channel), _seconds(windows)
-        if energy_j is None or seconds <= 0 or self._stood_still(channel, windows):
+        energy_j, seconds = ran.energy_j(channel), ran.seconds
+        if energy_j is None or seconds <= 0 or self._stood_still(channel, ran):
             return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
         # How much of a shared energy is whose is a convention: no error is known of it.
-        edges_j = None if ran.shared else self._edges_j(channel, windows)
+        edges_j = None if ran.shared else self._edges_j(channel, ran)
         total = Value(energy_j, edges_j, edges_j)
-        own_seconds = math.fsum(span.seconds * span.share for span in windows)
+        own_seconds = ran.own_seconds
         return Domain(
             origin(channel),
             idle_w,
@@ -372,36 +383,36 @@ class _Arithmetic:
         """Parts of the total, or the channel to quote, whose counter did not move."""
         quoted = headline(self._channels)
         asked = self._parts or ([quoted] if quoted else [])
-        windows = self.overlaps.stretches(running, key).windows if running else []
-        return [channel for channel in asked if self._stood_still(channel, windows)]
+        ran = self.overlaps.stretches(running, key)
+        return [channel for channel in asked if self._stood_still(channel, ran)]
 
-    def _base(self, base: _Base, channel: str) -> tuple[list[Span], float | None, float | None]:
+    def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
         """A baseline's windows of a channel, its power (None where it was too short for the
         counter to move), and what the edges leave open of its energy."""
         if channel not in base.known:
-            windows = [span for span in base.windows if span.energy_j.get(channel) is not None]
+            known = base.ran.known(channel)
             short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
-            is_short = self._stood_still(channel, windows) and _seconds(windows) < short_s
-            power_w = None if is_short else mean_power_w(windows, channel)
-            edges_j = None if power_w is None else self._edges_j(channel, windows)
-            base.known[channel] = windows, power_w, edges_j
+            is_short = self._stood_still(channel, known) and known.seconds < short_s
+            power_w = None if is_short else known.power_w(channel)
+            edges_j = None if power_w is None else self._edges_j(channel, known)
+            base.known[channel] = known, power_w, edges_j
         return base.known[channel]
 
-    def _stood_still(self, channel: str, windows: Sequence[Span]) -> bool:
+    def _stood_still(self, channel: str, ran: Stretches) -> bool:
         """Whether a counter is the same at all edges: the energy is under one update, not 0."""
-        return channel not in self._by_hand and _energy_j(windows, channel) == 0
+        return channel not in self._by_hand and ran.energy_j(channel) == 0
 
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
     ) -> Value | None:
         """Energy per inference beyond that of a baseline."""
-        windows, base_w, base_edges_j = self._base(base, channel)
+        known, base_w, base_edges_j = self._base(base, channel)
         if base_w is None or not n:
             return None
         noise_w = self._noise_w(channel, base)
         resolution_j = noise_j = plus_minus_j = None
         if total.plus_minus is not None and base_edges_j is not None:
-            base_j = base_edges_j * seconds / _seconds(windows)
+            base_j = base_edges_j * seconds / known.seconds
             resolution_j = math.hypot(total.plus_minus, base_j)
         if noise_w is not None:
             noise_j = noise_w * seconds
@@ -410,7 +421,7 @@ class _Arithmetic:
         net_j = total.value - base_w * seconds
         return _per(n, Value(net_j, plus_minus_j, resolution_j, noise_j))
 
-    def _edges_j(self, channel: str, windows: Sequence[Span]) -> float | None:
+    def _edges_j(self, channel: str, ran: Stretches) -> float | None:
         """One counter update of energy (P * T) per window and part, added in quadrature; for a
         meter that is read by hand the errors of its readings.
 
@@ -420,17 +431,16 @@ class _Arithmetic:
         if origin(channel) == "estimated" or channel in self._per_phase:
             return None
         if channel in self._by_hand:
-            errors_j = [span.error_j.get(channel) for span in windows]
+            errors_j = [span.error_j.get(channel) for span in ran.windows]
             known = [error_j for error_j in errors_j if error_j is not None]
             return math.hypot(*known) if len(known) == len(errors_j) else None
         parts = self._parts if channel == "total" else [channel]
-        if any(self._stood_still(part, windows) for part in parts):
+        if any(self._stood_still(part, ran) for part in parts):
             return None
         steps_j = [
-            (mean_power_w(windows, part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S)
-            for part in parts
+            (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts
         ]
-        return math.hypot(*steps_j) * math.sqrt(len(windows))
+        return math.hypot(*steps_j) * math.sqrt(len(ran.windows))
 
     def _noise_w(self, channel: str, base: _Base) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three.
@@ -440,8 +450,8 @@ class _Arithmetic:
         if channel in self._by_hand:
             return 0.0
         if channel not in base.noises_w:
-            windows, _, _ = self._base(base, channel)
-            powers = [p for span in windows for p in block_powers_w(self._reduction, channel, span)]
+            spans = self._base(base, channel)[0].windows
+            powers = [p for span in spans for p in block_powers_w(self._reduction, channel, span)]
             noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
             base.noises_w[channel] = noise_w
         return base.noises_w[channel]
@@ -472,15 +482,7 @@ def _unmoved(
     found |= {channel: ["it"] for channel in arithmetic.unmoved(running)}
     for channel, ran in found.items():
         if channel not in missing:
-            yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran)))
-
-
-def mean_power_w(baseline: Sequence[Span], channel: str) -> float | None:
-    """Energy over time of all windows together, watts."""
-    known = [(span.energy_j.get(channel), span.seconds) for span in baseline]
-    energies = [(energy, seconds) for energy, seconds in known if energy is not None]
-    seconds = math.fsum(s for _, s in energies)
-    return math.fsum(e for e, _ in energies) / seconds if seconds > 0 else None
+            yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran[:MOST_NAMED])))
 
 
 def _labelled(arithmetic: _Arithmetic, label: str, running: Sequence[Span]) -> Group:
@@ -588,16 +590,6 @@ def _over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Re
 
 def _outermost(everything: Sequence[Span], phase: str) -> list[Span]:
     return [span for span in everything if span.phase == phase and phase not in span.inside]
-
-
-def _energy_j(windows: Sequence[Span], channel: str) -> float | None:
-    """Energy of all windows together, None where that of one is unknown."""
-    known = [e for span in windows if (e := span.energy_j.get(channel)) is not None]
-    return math.fsum(known) if known and len(known) == len(windows) else None
-
-
-def _seconds(windows: Sequence[Span]) -> float:
-    return math.fsum(span.seconds for span in windows)
 
 
 def _per(n: int, energy: Value) -> Value:

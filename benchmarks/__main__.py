@@ -15,6 +15,7 @@ MODULES = {
     "matching": "benchmarks.matching",
     "startup": "benchmarks.startup",
     "summary": "benchmarks.summary",
+    "phases": "benchmarks.phases",
     "files": "benchmarks.files",
     "memory": "benchmarks.memory",
     "dashboard": "benchmarks.dashboard",

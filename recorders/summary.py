@@ -139,7 +139,8 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as in run.json and `wattui summary --json`."""
-        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+        kept = {name: getattr(self, name) for name in self.__slots__}
+        return {name: part if name == "phases" else _plain(part) for name, part in kept.items()}
 
 
 def _plain(part: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from statistics import fmean, stdev
 
@@ -553,3 +554,18 @@ def test_a_label_in_which_a_counter_did_not_move_is_named() -> None:
     assert [group.domains["package0"].running_j is None for group in found.labels] == [False, True]
     (flag,) = (flag for flag in found.flags if flag.name == "under_one_update")
     assert flag.text.startswith("its counter did not move while b8 ran")
+
+
+def test_the_time_for_a_summary_grows_with_the_number_of_phases_not_its_square() -> None:
+    def seconds(phases: int) -> float:
+        rows = [
+            event(number + part, what, "running", {"package0": 10.0 * number + part}, f"b{number}")
+            for number in range(phases)
+            for part, what in ((0.0, "begin"), (0.5, "end"))
+        ]
+        begun_s = time.process_time()
+        summarise(reduction(rows, ["package0"]))
+        return time.process_time() - begun_s
+
+    seconds(100)
+    assert seconds(8000) < 40 * seconds(1000) + 0.1

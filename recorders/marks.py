@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from dataclasses import dataclass
 
 ENVIRONMENT = "WATTUI_RUN"
 SOCKET, PIPE, PAGE_PREFIX = "socket", "mark", "count-"
-_PAGE = struct.Struct("=qq")
-PAGE_BYTES = _PAGE.size
+# Places in a page: how many are in use, the count of no phase, then one for each open phase.
+IN_USE, OUTSIDE, FIRST = 0, 1, 2
+COUNT_BYTES, MOST_COUNTS = 8, 1 << 20
 
 
 @dataclass(slots=True)
 class _Page:
-    """One process's counts as last read; `descriptor` is None once it is gone."""
+    """One process's counts as last read."""
 
-    descriptor: int | None
+    descriptor: int
+    in_use: int = FIRST
     everything: int = 0
     outside: int = 0
     is_damaged: bool = False
@@ -30,14 +31,17 @@ class _Page:
 
         They are read, not mapped: reading a mapped page that somebody truncated ends a program.
         """
-        if self.descriptor is None:
-            return
-        data = os.pread(self.descriptor, PAGE_BYTES, 0)
-        if len(data) < PAGE_BYTES:
+        data = os.pread(self.descriptor, self.in_use * COUNT_BYTES, 0)
+        if len(data) < self.in_use * COUNT_BYTES:
             self.is_damaged = True
             return
-        everything, outside = _PAGE.unpack(data)
-        self.everything, self.outside = max(self.everything, everything), max(self.outside, outside)
+        counts = memoryview(data).cast("q")
+        if self.in_use < counts[IN_USE] <= MOST_COUNTS:
+            self.in_use = counts[IN_USE]
+            self.read()
+            return
+        self.outside = max(self.outside, counts[OUTSIDE])
+        self.everything = max(self.everything, sum(counts[OUTSIDE:]))
 
 
 class CountPages:
@@ -64,7 +68,7 @@ class CountPages:
     def close(self, name: str) -> bool:
         """Keep what a process has counted that is gone; False where its page was damaged."""
         page = self._pages.pop(name, None)
-        if page is None or page.descriptor is None:
+        if page is None:
             return True
         page.read()
         os.close(page.descriptor)

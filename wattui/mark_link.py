@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 
+from wattui.mark_counts import Counts
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -26,14 +28,14 @@ KEPT_BYTES = 4 << 20
 
 
 class Link:
-    """Asks the recorder in one directory; it never raises.
+    """Asks the recorder in one directory; it never raises. `page` names this process's counts.
 
-    `uncounted` are this process's counts where the recorder cannot read them: they are sent along.
+    Where the recorder cannot read them, they are sent along with the requests.
     """
 
-    def __init__(self, directory: str, uncounted: Any = None) -> None:
+    def __init__(self, directory: str, page: str) -> None:
         self._path = os.path.join(directory, SOCKET)
-        self._uncounted = uncounted
+        self.counts = Counts(os.path.join(directory, page))
         self._told = 0
         self._lock = threading.RLock()
         self._numbers = 0
@@ -47,6 +49,8 @@ class Link:
         self._leaves_something = False
         self.is_alive = True
         self._connect(ANSWER_S)
+        if self.counts.shared:
+            self.request({"do": "hello", "page": page})
 
     def next_number(self) -> int:
         """A number for a phase, which no other phase of this process has."""
@@ -112,7 +116,7 @@ class Link:
         self._made += 1
 
     def _tell_counts(self) -> None:
-        if self._uncounted is not None and (n := int(self._uncounted[0]) - self._told) > 0:
+        if not self.counts.shared and (n := self.counts.total() - self._told) > 0:
             self._told += n
             self._put({"do": "count", "n": n})
             self._come_back_at_exit()

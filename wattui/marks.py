@@ -1,7 +1,7 @@
 """Marks: how a program tells the recorder what it does. This is the program's end.
 
 `WATTUI_RUN` names a private directory (0700) with
-    count-PID   two 64-bit counts per process: all, and those made outside of any phase
+    count-PID   64-bit counts of one process: how many there are, that of no phase, one a phase
     socket      requests as JSON lines, each answered when its edge has been read
     mark        a pipe for shells: `echo running b32 > "$WATTUI_RUN/mark"`
 `recorders/marks.py` is the recorder's end. Without `WATTUI_RUN` every call is a no-op.
@@ -29,42 +29,33 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "WATTUI_RUN"
 PAGE_PREFIX = "count-"
-# All counts of this process, then those that were made outside of any phase.
-ALL, OUTSIDE, PAGE_BYTES = 0, 1, 16
 
 
 class _Unattached:
     """A count until the recording is joined: the first use joins it, and goes to the real one."""
 
-    def __init__(self, place: int) -> None:
-        self._place = place
-
     def __getitem__(self, _: int) -> int:
         with _joining:
-            if isinstance(_outside.page, _Unattached):
+            if isinstance(_outside.cell, _Unattached):
                 _attach()
-        return int(_outside.page[self._place])
+        return int(_outside.cell[0])
 
     def __setitem__(self, _: int, value: int) -> None:
-        _outside.page[self._place] = value
+        _outside.cell[0] = value
 
 
 class _Context:
-    """Where the counts of a thread, a task or a process go: its innermost phase.
+    """Where the counts of a thread, a task or a process go, `cell[0]`: its innermost phase."""
 
-    `page[0]` is the process's count, `cell[0]` the part of it that was counted here.
-    """
+    __slots__ = ("around", "cell", "counted", "link", "number")
 
-    __slots__ = ("around", "cell", "link", "number", "page")
-
-    def __init__(
-        self, page: Any, cell: Any, link: Link | None, number: int, around: _Context | None
-    ) -> None:
-        self.page, self.cell, self.link = page, cell, link
+    def __init__(self, cell: Any, link: Link | None, number: int, around: _Context | None) -> None:
+        self.cell, self.link = cell, link
         self.number, self.around = number, around
+        self.counted = 0
 
 
-_outside = _Context(_Unattached(ALL), _Unattached(OUTSIDE), None, 0, None)
+_outside = _Context(_Unattached(), None, 0, None)
 _here: ContextVar[_Context] = ContextVar("wattui phase", default=_outside)
 _open: set[_Context] = set()
 _joining = RLock()
@@ -75,9 +66,7 @@ def count(n: int = 1) -> None:
 
     Raises TypeError where `n` is not a whole number, ValueError where it has over 64 bits.
     """
-    here = _here.get()
-    here.page[0] += n
-    here.cell[0] += n
+    _here.get().cell[0] += n
 
 
 class phase:  # noqa: N801  read as a verb in people's code
@@ -117,7 +106,8 @@ class phase:  # noqa: N801  read as a verb in people's code
         if around.link is not link:
             around = _outside
         number = link.next_number()
-        here = _Context(_outside.page, _new_count(1), link, number, around)
+        here = _Context(link.counts.take(), link, number, around)
+        here.counted = here.cell[0]
         link.request({**self._asked, "id": number, "in": around.number})
         _open.add(here)
         _here.set(here)
@@ -137,9 +127,9 @@ class phase:  # noqa: N801  read as a verb in people's code
             if error is None:
                 _synchronise(self._sync)
         finally:
-            counted = int(here.cell[0])
             # A context that was copied while the phase was open counts outside of it from now on.
-            here.page, here.cell = _Unattached(ALL), _Unattached(OUTSIDE)
+            cell, here.cell = here.cell, _Unattached()
+            counted = here.link.counts.give_back(cell) - here.counted
             here.link.request({"do": "end", "id": here.number, "n": counted})
 
     def _leave(self) -> _Context | None:
@@ -187,9 +177,8 @@ def detach() -> None:
 
 def take_off() -> tuple[Any, Link | None, _Context]:
     """Leave the recording as it is, for `put_back`; until then the next one is joined."""
-    attachment = _outside.page, _outside.link, _here.get()
-    _outside.page, _outside.cell = _Unattached(ALL), _Unattached(OUTSIDE)
-    _outside.link = None
+    attachment = _outside.cell, _outside.link, _here.get()
+    _outside.cell, _outside.link = _Unattached(), None
     _here.set(_outside)
     return attachment
 
@@ -197,10 +186,7 @@ def take_off() -> tuple[Any, Link | None, _Context]:
 def put_back(attachment: tuple[Any, Link | None, _Context]) -> None:
     """Join again the recording that `take_off` left."""
     detach()
-    page, link, here = attachment
-    _outside.link = link
-    if not isinstance(page, _Unattached):
-        _outside.page, _outside.cell = page, page[OUTSIDE:]
+    _outside.cell, _outside.link, here = attachment
     _here.set(here)
 
 
@@ -216,51 +202,16 @@ def _joined() -> Link | None:
 def _attach() -> None:
     """Join the recording that `WATTUI_RUN` names, or count into nothing."""
     directory = os.environ.get(ENVIRONMENT)
-    page: Any = None
+    cell: Any = None
     if directory and os.path.isdir(directory):
         try:
-            page = _join(directory)
+            from wattui.mark_link import Link
+
+            link = _outside.link = Link(directory, f"{PAGE_PREFIX}{os.getpid()}")
+            cell = link.counts.outside
         except Exception:  # whatever a program has done to its interpreter, marks do not end it
-            page = None
-    page = page or _new_count(2)
-    _outside.page, _outside.cell = page, page[OUTSIDE:]
-
-
-def _join(directory: str) -> memoryview:
-    """Connect to the recorder; returns this process's counts."""
-    from wattui.mark_link import Link
-
-    name = f"{PAGE_PREFIX}{os.getpid()}"
-    page = _count_page(os.path.join(directory, name))
-    uncounted = None if page else _new_count(2)
-    _outside.link = Link(directory, uncounted)
-    if page:
-        _outside.link.request({"do": "hello", "page": name})
-    return page or uncounted or _new_count(2)
-
-
-def _count_page(path: str) -> memoryview | None:
-    """The counts that the recorder reads; None where there is no room for them.
-
-    Room is taken before they are mapped: writing to a mapped page that does not fit ends a program.
-    """
-    try:
-        import mmap
-
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, PAGE_BYTES)
-            return memoryview(mmap.mmap(descriptor, PAGE_BYTES)).cast("q")
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError, AttributeError, ImportError, MemoryError):
-        return None
-
-
-def _new_count(places: int) -> memoryview:
-    """Counts in this process's own memory, which take and refuse what a recording's do."""
-    return memoryview(bytearray(8 * places)).cast("q")
+            cell = None
+    _outside.cell = memoryview(bytearray(8)).cast("q") if cell is None else cell
 
 
 def _after_fork() -> None:
@@ -269,7 +220,7 @@ def _after_fork() -> None:
     _joining = RLock()
     link = _outside.link
     for context in _open:
-        context.page, context.cell = _Unattached(ALL), _Unattached(OUTSIDE)
+        context.cell = _Unattached()
     _open.clear()
     take_off()
     if link is not None:

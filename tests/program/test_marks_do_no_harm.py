@@ -101,7 +101,7 @@ def test_a_count_page_that_somebody_cuts_does_not_end_the_recorder(place: Place,
         "    time.sleep(0.3)\n"
         "    page = f'{os.environ[\"WATTUI_RUN\"]}/count-{os.getpid()}'\n"
         "    os.truncate(page, 0)\n"
-        "    time.sleep(0.3)\n"
+        "    os._exit(0)\n"
         if cut == "truncate"
         else "import os, time, wattui\n"
         "with wattui.phase('running'):\n"

@@ -37,15 +37,20 @@ def end(rig: Rig, at_s: float, owner: int, counted: int, number: int = 1) -> Non
         page.write_bytes(_page(page, counted))
 
     if not Path(rig.path.parent, f"count-{owner}").exists():
-        Path(rig.path.parent, f"count-{owner}").write_bytes(bytes(16))
+        Path(rig.path.parent, f"count-{owner}").write_bytes(_counts(0))
         rig.at(0.01, owner=owner, do="hello", page=f"count-{owner}")
     rig.when(at_s - 0.02, count)
     rig.at(at_s, owner=owner, do="end", id=number, n=counted)
 
 
 def _page(page: Path, counted: int) -> bytes:
-    before = int.from_bytes(page.read_bytes()[:8], "little")
-    return (before + counted).to_bytes(8, "little") + bytes(8)
+    before = int.from_bytes(page.read_bytes()[16:], "little")
+    return _counts(before + counted)
+
+
+def _counts(inside: int, outside: int = 0) -> bytes:
+    """A page of three places: how many there are, the count of no phase, and that of one."""
+    return b"".join(number.to_bytes(8, "little") for number in (3, outside, inside))
 
 
 def summary(rig: Rig, until_s: float) -> Summary:
@@ -156,10 +161,10 @@ def test_the_count_of_a_process_that_is_killed_in_its_phase_is_kept(rig: Rig) ->
     begin(rig, 1.0, A, "a")
     begin(rig, 1.0, B, "b")
     end(rig, 3.0, A, 10)
-    Path(rig.path.parent, "count-12").write_bytes(bytes(16))
+    Path(rig.path.parent, "count-12").write_bytes(_counts(0))
     rig.at(0.02, owner=B, do="hello", page="count-12")
     page = Path(rig.path.parent, "count-12")
-    rig.when(3.5, lambda: page.write_bytes((25).to_bytes(8, "little") + bytes(8)))
+    rig.when(3.5, lambda: page.write_bytes(_counts(25)))
     rig.at(4.0, owner=B, do="bye")
     found = summary(rig, 5.0)
     assert {group.label: group.inferences for group in found.labels} == {"a": 10, "b": 25}

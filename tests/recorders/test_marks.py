@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -339,3 +341,57 @@ def test_any_line_from_a_shell_is_a_request_or_a_value_error(line: str) -> None:
         return
     assert request["do"] in ("mark", "count", "note")
     assert line.strip()
+
+
+def test_thousands_of_open_phases_count_each_for_itself(recorder: Recorder) -> None:
+    phases = [wattui.phase("running", label=str(number)) for number in range(1500)]
+    for number, phase in enumerate(phases):
+        phase.__enter__()
+        wattui.count(number)
+    for phase in reversed(phases):
+        phase.__exit__(None, None, None)
+    told = [message["n"] for message in recorder.requests() if message["do"] == "end"]
+    assert told == list(reversed(range(1500)))
+    assert recorder.pages.total() == sum(range(1500))
+    assert recorder.pages.outside() == 0
+
+
+def test_threads_of_one_context_lose_no_count(recorder: Recorder) -> None:
+    def work() -> None:
+        for _ in range(50_000):
+            wattui.count()
+
+    with wattui.phase("running"):
+        contexts = [copy_context() for _ in range(4)]
+        threads = [threading.Thread(target=each.run, args=(work,)) for each in contexts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert recorder.requests()[-1]["n"] == 200_000
+
+
+def test_where_counts_find_no_room_they_are_sent_along(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with wattui.phase("running"):
+        wattui.count(5)
+    wattui.count(2)
+    marks.detach()
+    counted = [message["n"] for message in recorder.requests() if message["do"] == "count"]
+    assert counted == [5, 2]
+
+
+def test_both_ends_agree_on_names_and_places() -> None:
+    from recorders import marks as theirs
+    from wattui import mark_counts, mark_link
+
+    assert marks.ENVIRONMENT == theirs.ENVIRONMENT
+    assert marks.PAGE_PREFIX == theirs.PAGE_PREFIX
+    assert mark_link.SOCKET == theirs.SOCKET
+    for name in ("IN_USE", "OUTSIDE", "FIRST", "COUNT_BYTES"):
+        assert getattr(mark_counts, name) == getattr(theirs, name)

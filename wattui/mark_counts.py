@@ -1,0 +1,79 @@
+"""The counts of this process, in a page of memory that the recorder reads too."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Places in a page: how many are in use, the count of no phase, then one for each open phase.
+IN_USE, OUTSIDE, FIRST = 0, 1, 2
+CHUNK, COUNT_BYTES = 512, 8
+
+
+class Counts:
+    """64-bit counts; `outside` is that of no phase. `shared`: the recorder can read them.
+
+    Each count is a view of one number, which only grows, also when another phase takes its place.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._chunks: list[Any] = []
+        self._free: list[int] = []
+        self._places: dict[int, int] = {}
+        self._in_use = FIRST
+        self.shared = self._grow()
+        if not self.shared:
+            self._chunks.append(memoryview(bytearray(CHUNK * COUNT_BYTES)).cast("q"))
+        self._chunks[0][IN_USE] = FIRST
+        self.outside = self._cell(OUTSIDE)
+
+    def take(self) -> Any:
+        """A count for a phase of its own; that of no phase where there is no room for more."""
+        if self._free:
+            place = self._free.pop()
+        elif self._in_use < CHUNK * len(self._chunks) or (self.shared and self._grow()):
+            place, self._in_use = self._in_use, self._in_use + 1
+            self._chunks[0][IN_USE] = self._in_use
+        else:
+            return self.outside
+        cell = self._cell(place)
+        self._places[id(cell)] = place
+        return cell
+
+    def give_back(self, cell: Any) -> int:
+        """Return what `take` gave, for another phase; returns its value."""
+        if (place := self._places.pop(id(cell), None)) is not None:
+            self._free.append(place)
+        return int(cell[0])
+
+    def total(self) -> int:
+        """The sum of all counts."""
+        return sum(sum(chunk) for chunk in self._chunks) - int(self._chunks[0][IN_USE])
+
+    def _cell(self, place: int) -> Any:
+        return self._chunks[place // CHUNK][place % CHUNK :]
+
+    def _grow(self) -> bool:
+        """Map one more chunk of the page; False where there is no room for it.
+
+        Room is taken before it is mapped: to write to a mapped page that does not fit is fatal.
+        """
+        try:
+            import mmap
+
+            size, begin = CHUNK * COUNT_BYTES, len(self._chunks) * CHUNK * COUNT_BYTES
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                os.posix_fallocate(descriptor, begin, size)
+                chunk = mmap.mmap(descriptor, size, offset=begin)
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError, AttributeError, ImportError, MemoryError):
+            return False
+        self._chunks.append(memoryview(chunk).cast("q"))
+        return True

@@ -80,6 +80,11 @@ class Overlaps:
         """The groups of several phases."""
         return [group for group in self._groups if len(group) > 1]
 
+    def overlap(self, span: Span) -> bool:
+        """Whether another phase ran while this one did."""
+        number = self._group_of.get(id(span))
+        return number is not None and len(self._groups[number]) > 1
+
     def stretches(self, running: Sequence[Span], key: Key | None = None) -> Stretches:
         """The time of some of the phases, none of it twice.
 

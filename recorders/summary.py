@@ -191,7 +191,7 @@ def summarise(reduction: Reduction) -> Summary:
         _over_repeats(samples, quoted),
         differences,
         _sums(reduction, by_label),
-        [_phase_row(span, commands.leave_out(span)) for span in everything],
+        [_phase_row(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
         [
             *commands.flags(),
             *incomplete(missing),
@@ -598,7 +598,7 @@ def _per(n: int, energy: Value) -> Value:
     return Value(energy.value / n, *(None if part is None else part / n for part in parts))
 
 
-def _phase_row(span: Span, left_out: bool) -> dict[str, Any]:
+def _phase_row(span: Span, left_out: bool, overlaps: Overlaps) -> dict[str, Any]:
     return {
         "phase": span.phase,
         "label": span.label,
@@ -609,5 +609,6 @@ def _phase_row(span: Span, left_out: bool) -> dict[str, Any]:
         "inferences": span.inferences,
         "finished": span.finished,
         "left_out": left_out,
+        "overlaps": overlaps.overlap(span),
         "energy_j": span.energy_j,
     }

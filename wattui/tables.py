@@ -281,6 +281,7 @@ def _groups_table(
         cells = [number(rates[title]) for title in shown]
         cells += [figure_text(domain, key, factor) for key in keys]
         name = group["label"] or f"repeat {group['repeat']}"
+        name += " (shared)" if group.get("shared") else ""
         table.add_row(Text(name), *cells, style=_STYLES[domain["origin"]])
     return table
 

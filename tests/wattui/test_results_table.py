@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import B1, B8, IDLE, Part, finished
 
+from recorders.rows import FIXED_COLUMNS
 from recorders.summary import summarise
 from wattui.analysis.results import COLUMNS, STATISTICS, Figure, Row, row_dict, rows
 from wattui.analysis.runs import reduce_csv
@@ -171,3 +172,25 @@ def test_rows_as_data_have_the_documented_columns(tmp_path: Path) -> None:
     assert {tuple(row_dict("run", row)) for row in found} == {COLUMNS}
     alone = row_dict("run", the(found, "total_j_per_inference"))
     assert [alone[name] for name in STATISTICS] == [None] * len(STATISTICS)
+
+
+def test_phases_that_overlap_are_no_samples_and_are_counted_once(tmp_path: Path) -> None:
+    """Two ranks of 100 W in each of three repeats: 200 J each, not 400."""
+    path = tmp_path / "run.csv"
+    lines = [",".join((*FIXED_COLUMNS, "package0_J", "total_J"))]
+    for repeat in (1, 2, 3):
+        for after_s, events in ((0, ("begin", "span:0", "begin")), (2, ("count:100", "end") * 2)):
+            time_s, counted = 10 * repeat + after_s, 200 * (repeat - 1) + 100 * after_s
+            where = f"{time_s}.0,2026-01-01T00:00:00.000Z,running,b32,{repeat}"
+            energy_j = 100.0 * time_s
+            lines += [f"{where},{event},{counted},{energy_j},{energy_j}" for event in events]
+    path.write_text("\n".join(lines) + "\n")
+    summary = summarise(reduce_csv(path)).to_dict()
+    found = [row for row in rows(summary) if row.domain == "total" and row.figure == "energy_j"]
+    by_level = {(row.level, row.repeat): row.known.value for row in found if row.level != "phase"}
+    assert summary["running"]["inferences"] == 600
+    assert by_level[("run", None)] == pytest.approx(600.0)
+    assert by_level[("label", None)] == pytest.approx(600.0)
+    assert [by_level[("repeat", n)] for n in (1, 2, 3)] == pytest.approx([200.0] * 3)
+    (label,) = (row for row in found if row.level == "label")
+    assert label.samples == pytest.approx((200.0, 200.0, 200.0))

@@ -218,8 +218,15 @@ class _Table:
 
     def _samples(
         self, windows: Sequence[Mapping[str, Any]], is_one_thing: bool
-    ) -> Iterator[_Sample]:
-        """The repeats of some phases, or the phases where they are of one thing without repeats."""
+    ) -> Iterator[_Sample | _Union]:
+        """The repeats of some phases, or the phases where they are of one thing without repeats.
+
+        Phases that overlap are no samples: each has the energy of the others as well.
+        """
+        if any(window.get("overlaps") for window in windows):
+            whole = len(windows) == len(self._outer) and len(self._summary["repeats"]) > 1
+            yield from map(_Union, self._summary["repeats"] if whole else ())
+            return
         repeats = sorted({w["repeat"] for w in windows if w["repeat"] is not None})
         if len(repeats) > 1:
             for repeat in repeats:
@@ -273,6 +280,27 @@ class _Sample:
                     net = Figure((energy_j - power_w * seconds) / n)
                     for figure, value in _derived(basis, net, seconds / n, macs, pixels):
                         yield domain, figure, value
+
+
+@dataclass(frozen=True, slots=True)
+class _Union:
+    """A repeat in which phases overlapped, as the summary has it."""
+
+    found: Mapping[str, Any]
+
+    @property
+    def repeat(self) -> int | None:
+        """Which repeat it is."""
+        number: int | None = self.found["repeat"]
+        return number
+
+    def figures(
+        self, group: Mapping[str, Any], macs: int | None, pixels: float | None
+    ) -> Iterator[tuple[str, str, Figure]]:
+        """Domain, name and value of what is known."""
+        for domain, figure, known in _group_figures(self.found, macs, pixels):
+            if figure not in ("idle_w", "armed_w"):
+                yield domain, figure, known
 
 
 _NO_BASELINES: Mapping[str, Any] = {"domains": {}}

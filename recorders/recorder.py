@@ -17,7 +17,7 @@ from recorders.marks import CountPages
 from recorders.meter import Feed
 from recorders.phases import Edge, Phase
 from recorders.reduction import Reduction
-from recorders.source import Reading, Source, WatchesCommand
+from recorders.source import Reading, Source, SourceError, WatchesCommand
 from recorders.summary import UPDATE_NOTE
 from recorders.ticker import Ticker
 from recorders.undo import Mark
@@ -30,6 +30,8 @@ APART_NS = 2_000_000
 # An edge whose readings took longer than this is read again, unless a single read is that slow.
 EDGE_NS, SLOW_NS, EDGE_READS = 200_000, 20_000_000, 5
 EDGE_WAIT_S = 0.5
+# And one that went on later than this after the last reading of a worker.
+HANDED_OVER_NS = 600_000
 FLUSH_NS = 500_000_000
 WAKE_S = 0.5
 # So soon after a tick most sources have been read.
@@ -160,18 +162,8 @@ class Recorder:
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
-        deadline_s = time.monotonic() + EDGE_WAIT_S
-        fresh: list[tuple[Feed, Result]] = []
-        for feed, worker in self._workers:
-            if edges and not feed.has_energy:
-                continue
-            earlier, now = worker.read_now(deadline_s)
-            for result in earlier:
-                self._fill(feed, result, self._pending)
-            if now is not None:
-                fresh.append((feed, now))
+        started_ns, results, fresh = self._read_at_once(bool(edges))
         self._finish_pending()
-        started_ns, results = self._read_direct()
         if not edges:
             self._clock.start(started_ns)
         row = self._row(started_ns, "")
@@ -196,6 +188,32 @@ class Recorder:
             self._journal.write(later)
         self._write_happened(row.time_ns)
         return position
+
+    def _read_at_once(
+        self, energies_only: bool
+    ) -> tuple[int, list[tuple[Feed, Result]], list[tuple[Feed, Result]]]:
+        """When a group of readings began, those of direct sources, and those of workers.
+
+        All are taken again where this thread was late to go on after the workers' last one.
+        """
+        deadline_s = time.monotonic() + EDGE_WAIT_S
+        wanted = [each for each in self._workers if each[0].has_energy or not energies_only]
+        earlier: list[tuple[Feed, Result]] = []
+        fresh: list[tuple[Feed, Result]] = []
+        for _ in range(EDGE_READS):
+            earlier += fresh
+            fresh = []
+            for feed, worker in wanted:
+                before, now = worker.read_now(deadline_s)
+                earlier += [(feed, result) for result in before]
+                if now is not None:
+                    fresh.append((feed, now))
+            started_ns, results = self._read_direct()
+            if started_ns - _newest_ns(fresh, started_ns) < HANDED_OVER_NS:
+                break
+        for feed, result in earlier:
+            self._fill(feed, result, self._pending)
+        return started_ns, results, fresh
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
         """The closest of a few groups of readings, and when it began."""
@@ -350,3 +368,9 @@ class Recorder:
     def reduction(self) -> Reduction:
         """What the summary needs."""
         return self._journal.reduction
+
+
+def _newest_ns(results: Sequence[tuple[Feed, Result]], otherwise_ns: int) -> int:
+    """Time of the last reading."""
+    read = (result for _, result in results if not isinstance(result, SourceError))
+    return max((each.time_ns for result in read for each in result), default=otherwise_ns)

@@ -80,7 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --search, leave the property tests alone in the list."""
     if config.getoption("search"):
-        others = [item for item in items if not item.get_closest_marker("hypothesis")]
+        others = [item for item in items if not is_hypothesis_test(getattr(item, "obj", None))]
         items[:] = [item for item in items if item not in set(others)]
         config.hook.pytest_deselected(items=others)
 

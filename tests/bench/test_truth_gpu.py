@@ -284,11 +284,11 @@ def test_all_gpus_on_request(make_bench: MakeBench, tmp_path: Path) -> None:
     recording = record(
         make_bench(PLAIN, TWO),
         tmp_path,
-        program(SECOND),
+        program(LONG),
         options=["--all-gpus"],
         env={"CUDA_VISIBLE_DEVICES": "1"},
     )
-    assert_exact(recording, "second", "gpu0", "gpu1", "total")
+    assert_exact(recording, "long", "gpu0", "gpu1", "total")
 
 
 def test_a_gpu_is_asked_as_often_as_it_answers_anew_but_for_a_look_at_its_beat(

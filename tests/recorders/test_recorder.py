@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from recorders.reduction import Reducer
 from recorders.runfile import RunFile
-from recorders.source import Channel, Fatal, Gone, Retry
+from recorders.source import Channel, Fatal, Gone, Reading, Retry
 from recorders.summary import summarise
 from recorders.wire import readings
 
@@ -340,6 +341,31 @@ def test_a_source_with_a_thread_of_its_own_is_read_at_the_edges(
     begin, end = (row for row in rig.run(1.95) if row["event"] in ("begin", "end"))
     assert float(end["dram0_J"]) - float(begin["dram0_J"]) == pytest.approx(5 * 0.7)
     assert float(end["total_J"]) - float(begin["total_J"]) == pytest.approx(55 * 0.7)
+
+
+class LateSource(BlockingSource):
+    """The recorder hears of its readings at an edge so much later."""
+
+    late_s: tuple[float, ...] = ()
+
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
+        readings = super().read(counters_only)
+        if counters_only and self.late_s:
+            self._clock.advance(self.late_s[0])
+            self.late_s = self.late_s[1:]
+        return readings
+
+
+def test_a_reading_that_came_late_from_its_thread_is_taken_again(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    late = LateSource(clock, {DRAM: constant_power(5)})
+    rig = Rig(tmp_path, clock, [steady(clock), late])
+    late.late_s = (5e-3, 2e-3, 0.1e-3, 9e-3)
+    rig.at(0.55, do="begin", phase="idle")
+    begin = next(row for row in rig.run(0.95) if row["event"] == "begin")
+    # 5 W over 557 ms; the row's own time is 0.1 ms later.
+    assert (begin["time_s"], begin["dram0_J"]) == ("0.557100", "2.785000")
 
 
 def test_gauges_with_a_thread_of_their_own_do_not_delay_an_edge(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -148,7 +148,7 @@ class Comparison:
     def rank_test(self) -> RankTest | None:
         """Mann and Whitney's test of the samples; None where they are too few or dependent."""
         described = (self.a.described, self.b.described)
-        if any(d is None or not d.are_independent for d in described):
+        if self.of_single_runs or any(d is None or not d.are_independent for d in described):
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
@@ -248,8 +248,8 @@ def compare(
             name,
             figure.unit,
             (origin_a, origin_b),
-            known_a,
-            known_b,
+            known_a if a.is_repeated or not b.is_repeated else _single(known_a),
+            known_b if b.is_repeated or not a.is_repeated else _single(known_b),
             not (a.is_repeated or b.is_repeated),
         )
         for label_a, label_b in labels
@@ -315,6 +315,11 @@ def _known(row: Row) -> Known:
     if described is None or described.half_width is None:
         return Known(row.known.value, row.known.plus_minus, None, (), noise)
     return Known(described.mean, described.half_width, described, row.samples, noise)
+
+
+def _single(known: Known) -> Known:
+    """A run beside repeated ones: however many phases it has, it is one sample."""
+    return replace(known, described=None, samples=())
 
 
 def _together(each: Sequence[tuple[str, Known]]) -> tuple[str, Known]:

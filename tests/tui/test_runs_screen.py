@@ -328,3 +328,30 @@ async def test_the_list_can_be_left_while_it_is_read(
         await pilot.press("escape")
         await settle(pilot)
     assert app.answers == [None]
+
+
+async def test_a_run_cut_since_it_was_recorded_has_the_figures_of_what_is_left(
+    tmp_path: Path,
+) -> None:
+    """B1 alone is left: 2 J an inference, where run.json has b8 too."""
+    path = finished(tmp_path / "run.csv", [IDLE, B1, B8]).csv
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if ",b8," not in line))
+    app = Shown(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "2.00000 ± 0.00050 J" in line_of(pilot, "run.csv")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
+        assert {"changed", "since", "made"} <= set(screen(pilot).split())
+
+
+async def test_a_run_of_several_labels_is_listed_from_the_best_to_the_worst(
+    tmp_path: Path,
+) -> None:
+    finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    app = Shown(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "2.000 … 4.000 J" in line_of(pilot, "run.csv")

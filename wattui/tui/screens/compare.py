@@ -95,7 +95,8 @@ def tables(
         )
     else:
         yield Text(NOTHING_SHARED)
-    for line in (*only_in_one(side_a, side_b), *doubts(a.run, b.run)):
+    remarks = (*a.remarks, *b.remarks)
+    for line in (*remarks, *only_in_one(side_a, side_b), *doubts(a.run, b.run)):
         yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
 
 

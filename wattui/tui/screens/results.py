@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -77,9 +77,10 @@ class Results(ModalScreen[Wish | None]):
         csv: Path,
         glyphs: plot.Glyphs = plot.BRAILLE,
         palette: Palette = DARK,
+        remarks: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._run = Run(csv, run)
+        self._run = Run(csv, run, list(remarks))
         self._macs = command_macs(command_of(self._run))[1]
         self._glyphs, self._palette = glyphs, palette
 
@@ -94,7 +95,8 @@ class Results(ModalScreen[Wish | None]):
                     if (domain := _quoted(self._run.summary)) and domain["origin"] != "measured":
                         digits.styles.color = self._palette.estimated
                     yield digits
-                    yield Static(Group(*spaced(figures(self._run.summary))))
+                    told = map(remark_line, self._run.remarks)
+                    yield Static(Group(*spaced([*figures(self._run.summary), *told])))
                 yield Static(id="pictures")
         yield Footer()
 
@@ -144,6 +146,11 @@ def figures(summary: dict[str, Any]) -> Iterator[RenderableType]:
         if remedy := REMEDIES.get(flag["name"]):
             line.append(f"\n  mend: {remedy}", "dim")
         yield line
+
+
+def remark_line(remark: str) -> Text:
+    """What is to be known of the file that the figures are made from."""
+    return Text.assemble(("! ", "bold yellow"), remark)
 
 
 def answers(summary: dict[str, Any]) -> Text | None:

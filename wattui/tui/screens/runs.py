@@ -193,7 +193,7 @@ class Runs(ModalScreen[Wish | None]):
         run = self._runs.get(Path(str(event.row_key.value)))
         if isinstance(run, Run):
             self.app.push_screen(
-                Results(run.run, run.csv, self._glyphs, self._palette), self._wished
+                Results(run.run, run.csv, self._glyphs, self._palette, run.remarks), self._wished
             )
         elif run is not None:
             self.notify(run, severity="warning")

@@ -58,7 +58,9 @@ class Inbox:
         """Requests that arrive within the time, as they are complete."""
         # epoll itself waits for whole milliseconds only; select takes descriptors below 1024 only.
         ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
-        for descriptor, _ in self._epoll.poll(0) if ready else ():
+        found = [descriptor for descriptor, _ in self._epoll.poll(0)] if ready else []
+        # The front end comes last: what a command marked before its end is heard before its end.
+        for descriptor in sorted(found, key=self._control_fd.__eq__):
             if descriptor == self._listener.fileno():
                 self._accept()
             else:

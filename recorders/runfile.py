@@ -276,7 +276,8 @@ class RunFile:
         for folder in (self.path.parent, *self._refuges):
             for path in _free_names(folder / self.path.stem, ".csv"):
                 try:
-                    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+                    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                    descriptor = os.open(path, flags, 0o644)
                 except FileExistsError:
                     continue
                 except OSError:

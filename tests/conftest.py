@@ -41,12 +41,26 @@ _home = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --search."""
+    """Add --search, --chaos-seconds and --chaos-seed."""
     parser.addoption(
         "--search",
         type=int,
         metavar="N",
         help="run the property tests alone, N times each, with new examples every time",
+    )
+    parser.addoption(
+        "--chaos-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="kill, stop, freeze and fill recordings for so long (default: 60)",
+    )
+    parser.addoption(
+        "--chaos-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="what is drawn for that (default: 1)",
     )
 
 

@@ -191,3 +191,10 @@ def test_a_program_that_never_reads_its_answers_does_not_stop_the_recorder(post:
         blocked = server.is_alive()
     server.join(2.0)
     assert not blocked
+
+
+def test_a_mark_before_the_commands_end_is_heard_before_its_end(post: Post) -> None:
+    post.tell(wire.encode({"do": "command_end"}))
+    (post.directory / PIPE).open("w").write("running b32\n")
+    asked = [request.message["do"] for request in post.receive(2)]
+    assert asked == ["mark", "command_end"]

@@ -154,8 +154,8 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
 
 
 def _choices(reduction: Reduction) -> Iterator[Flag]:
-    """Doubts about which GPUs were recorded, and of when the baseline is, in the note's words."""
-    for name in ("which_gpu", "hidden_gpus", "old_idle"):
+    """Doubts that a note has in words: which GPUs, how old the baseline, what the file lacks."""
+    for name in ("which_gpu", "hidden_gpus", "old_idle", "run_file", "unmatched"):
         note = f"note:{name} "
         texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
         for text in dict.fromkeys(texts):

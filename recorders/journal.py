@@ -14,7 +14,7 @@ from recorders.wire import Message
 from recorders.writer import Writer
 
 # Another program has changed the run file, or rows of it are lost.
-FILE_NOTE = "file "
+FILE_NOTE = "run_file "
 
 
 class Journal:

@@ -19,7 +19,7 @@ from recorders.wire import Message, readings
 from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
-from wattui.matching import Matcher, Matching, compile_pattern
+from wattui.matching import Matcher, Matching, compile_pattern, unmatched
 from wattui.own_packages import hidden_by
 from wattui.progress import Progress, shortfalls
 from wattui.run_names import suggested, working_directory
@@ -212,7 +212,7 @@ class Headless:
                 matching.finish()
         if matching and matching.missed_bytes:
             self._unmatched_bytes += matching.missed_bytes
-            self._ask(do="note", text=f"unmatched {matching.missed_bytes} bytes of output")
+            self._ask(do="note", text=matching.note)
         self._ask(
             do="command_end",
             inferences=job.inferences,
@@ -260,8 +260,7 @@ class Headless:
         missing = shortfalls(done, self._job.csv)
         if self._unmatched_bytes:
             missing.append(
-                f"{self._unmatched_bytes} bytes of output came too fast to be matched: counts and "
-                "phases are incomplete: fix: print less, or call wattui.count()"
+                f"{unmatched(self._unmatched_bytes)}: fix: print less, or call wattui.count()"
             )
         for line in missing:
             self._progress.say(f"wattui: {line}")

@@ -112,6 +112,11 @@ class Matching:
         self._printed.put(None)
         self._thread.join()
 
+    @property
+    def note(self) -> str:
+        """What the recording says of output that was not matched."""
+        return f"unmatched {unmatched(self.missed_bytes)}"
+
     def _work(self) -> None:
         ended = False
         while not ended:
@@ -140,6 +145,11 @@ class Matching:
             for request in self._matcher.feed(stream, data):
                 yield request | {"at_ns": at_ns} if request["do"] == "mark" else request
             self._done += len(data)
+
+
+def unmatched(size: int) -> str:
+    """So many bytes of output were not matched, in words."""
+    return f"{size} bytes of output came too fast to be matched: counts may be too low"
 
 
 def added_up(requests: Iterable[Request]) -> Iterator[Request]:

@@ -35,8 +35,8 @@ def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
     found += run.get("file", {}).get("remarks", [])
     if lost := run.get("lost_marks"):
         found.append(f"{csv} is incomplete: {lost} marks of the program were lost: see its flags")
-    if run["lost_rows"]:
-        reason = error or "see above" if found else error or "the disk was too slow"
+    if run["lost_rows"] and (error or not found):
+        reason = error or "the disk did not answer in time"
         found.append(
             f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): "
             "make room, repeat"

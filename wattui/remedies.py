@@ -27,6 +27,8 @@ REMEDIES = {
     "thermal_drift": "warm it up before measuring, and judge by the later repeats",
     "foreign_load": "end other programs, then record again",
     "unfinished": "what was recorded until then counts; record again for the rest",
+    "run_file": "record again, into a file that no other program touches",
+    "unmatched": "print less, or call wattui.count() in the program",
     "which_gpu": "export CUDA_DEVICE_ORDER=PCI_BUS_ID for wattui and the program",
     "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",

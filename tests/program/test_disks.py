@@ -110,10 +110,11 @@ def test_what_another_program_does_to_the_file_is_told_and_the_rest_is_kept(
     path = place.path / "run.recovered.csv"
     assert str(path) in result.lines[0]
     rows = read_rows(path)
-    (note,) = events(rows, "note:file ")
+    (note,) = events(rows, "note:run_file ")
     assert note in result.lines[0]
     assert edges(rows)[-1] == ("end", "running", "")
     run = read_json(path.with_suffix(".json"))
+    assert ("run_file", note) in [(f["name"], f["text"]) for f in run["summary"]["flags"]]
     assert run["file"] == {"csv": str(path), "remarks": [note]}
     if what == "truncated":
         assert run["lost_rows"] > 0

@@ -360,6 +360,6 @@ def check_marks(found: Round, files: list[Path], marked: list[tuple[str, str, fl
 
 def is_touched_after_its_end(found: Round) -> bool:
     """True where the file was finished, or nearly so, when another program came to it."""
-    jsons = [path for path in found.folder.glob("run*.json")]
+    jsons = found.folder.glob("run*.json")
     ended_s = max((path.stat().st_mtime for path in jsons), default=0.0)
     return found.touched_s > ended_s - NEARLY_S and not found.killed

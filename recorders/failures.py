@@ -6,11 +6,11 @@ import math
 import re
 import signal
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.flags import Flag
-from recorders.reduction import Reduction
+from recorders.reduction import BEGIN, Reduction
 from recorders.spans import Span
 
 ENDED_NOTE = "note:command ended"
@@ -47,21 +47,19 @@ def ended_note(status: int | None, repeat: int | None) -> str:
 class Commands:
     """The commands of a recording, and which of them are left out of its figures.
 
-    A repeat that failed is left out where another did not; where all failed, none is.
+    A repeat that failed is left out where another one ran; where all that ran failed, none is.
     """
 
     def __init__(self, reduction: Reduction) -> None:
         self.ended = list(_ended(reduction))
-        failed = [command for command in self.ended if command.failed]
-        repeats = [command for command in failed if command.repeat is not None]
-        self.all_failed = len(failed) == len(self.ended)
+        repeats = [command for command in self.ended if command.failed and command.repeat]
+        ran_s = (r.time_s for r in reduction.events if (r.event, r.phase) == (BEGIN, "running"))
+        self.all_failed = all(_is_in(time_s, repeats) for time_s in ran_s)
         self._left_out = [] if self.all_failed else repeats
 
     def leave_out(self, span: Span) -> bool:
         """Whether a phase is of a repeat that is left out."""
-        return span.phase not in RESTS and any(
-            command.since_s <= span.start_s < command.until_s for command in self._left_out
-        )
+        return span.phase not in RESTS and _is_in(span.start_s, self._left_out)
 
     def place(self, span: Span) -> int:
         """After how many of those that are left out a phase began."""
@@ -86,6 +84,11 @@ class Commands:
         else:
             return
         yield Flag("failed_command", "", f"{who}: the figures are those of a failed command")
+
+
+def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
+    """Whether a time is of one of some commands."""
+    return any(command.since_s <= time_s < command.until_s for command in commands)
 
 
 def _ended(reduction: Reduction) -> Iterator[Command]:

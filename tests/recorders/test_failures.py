@@ -93,6 +93,22 @@ def test_where_every_repeat_failed_none_is_left_out_and_it_is_said(rig: Rig) -> 
     ]
 
 
+def test_a_repeat_that_failed_is_left_out_while_the_next_one_runs() -> None:
+    """In the dashboard, and of a recording that broke off in its second repeat."""
+    joules = [{"package0": 10.0 * n} for n in range(4)]
+    rows = [
+        event(1.0, "begin", "running", joules[0], "", 1, 0),
+        event(3.0, "end", "running", joules[1], "", 1, 0),
+        event(3.1, "note:command ended with exit 1 in repeat 1"),
+        event(4.0, "begin", "running", joules[2], "", 2, 0),
+        event(5.0, "note:now", "", joules[3]),
+    ]
+    found = summarise(reduction(rows, ["package0"]))
+    assert running(found).seconds == 1
+    assert told(found, "failed_repeat") == ["repeat 1 failed with exit 1: left out"]
+    assert told(found, "failed_command") == []
+
+
 def test_a_single_command_that_fails_keeps_its_figures_and_is_flagged(rig: Rig) -> None:
     found = record(rig, [3])
     assert energy_j(found) == pytest.approx(POWER_W * 2 / 100)

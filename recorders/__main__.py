@@ -160,7 +160,7 @@ def _record(
     )
     for refusal in found.refused:
         if refusal.part:
-            recorder.note(missing_note(refusal))
+            recorder.note(missing_note(refusal.part, refusal.reason))
         if refusal.flag:
             recorder.note(f"{refusal.flag} {refusal.reason}")
     conductor = Conductor(recorder, pages, config["meters"])
@@ -211,6 +211,8 @@ def _record(
     )
     recorder.run(conductor.handle)
     conductor.stop({"recorder": "told to end"})
+    for part in found.appeared():
+        recorder.note(missing_note(part, "it appeared after the recording had begun"))
     recorder.close()
     run_as_others()
     inbox.close()

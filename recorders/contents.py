@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from recorders.reduction import LOST, METER, Reduction
-from recorders.source import Refusal
+from recorders.reduction import LOST, METER, NOTE, Reduction
 
-MISSING_NOTE = "note:missing "
+MISSING_NOTE = f"{NOTE}missing "
 # One and several of each part of a sum.
 _NOUNS = {"package": ("package", "packages"), "dram": ("DRAM", "DRAM"), "gpu": ("GPU", "GPUs")}
 # What a channel that is no sum stands for; a wall meter and a made-up curve stand for everything.
@@ -24,9 +23,9 @@ _COVERS = {
 }
 
 
-def missing_note(refusal: Refusal) -> str:
-    """The text of the note for a part of the machine that could not be read."""
-    return f"missing {refusal.part}: {' '.join(refusal.reason.split())}"
+def missing_note(part: str, reason: str) -> str:
+    """The text of the note for a part of the machine that cannot be read."""
+    return f"{MISSING_NOTE.removeprefix(NOTE)}{part}: {' '.join(reason.split())}"
 
 
 def sum_parts(channels: Sequence[str]) -> list[str]:

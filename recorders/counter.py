@@ -1,7 +1,9 @@
 """Turns raw counter and power readings into joules since the recording began. Pure.
 
 A reading is a raw value and the CLOCK_MONOTONIC time at which it was taken. Nothing is ever
-guessed: a failed read is bridged by the next good one, an implausible step adds nothing.
+guessed: a failed read is bridged by the next good one, an implausible step adds nothing. A reading
+that falls, or rises by more than can be drawn, is held until the next one says what it was: wrong
+by itself (dropped), the end of the counter's range (a wrap), or a new beginning (a reset).
 """
 
 from __future__ import annotations
@@ -9,32 +11,61 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Event = Literal["gap", "reset", "stuck", "moving"]
+from recorders.plausible import too_much_text
 
+Event = Literal["gap", "reset", "stuck", "moving", "dropped", "refused"]
+
+# A counter stands still when it misses this many of its updates, and this time.
+STILL_UPDATES, STILL_S = 5, 0.05
+# Where its update period is not known.
 STUCK_S = 2.0
 STUCK_READS = 5
 # A counter that refreshes every T shows up to T of energy more than the time between two reads.
 REFRESH_SLACK_S = 0.1
 # The sampler reads at least once a second; only across a longer pause can a counter lap itself.
 LAP_S = 2.0
+# A wrap is believed where it implies at most this many times the power just before or after it.
+WRAP_TIMES = 3.0
+# The power just before is the mean of up to twice this time.
+PACE_S = 0.5
+# A counter is refused at this many readings that go on neither from the one before nor from the
+# last good one; after this time without any they are forgotten.
+MOST_ODD, CALM_S = 3, 10.0
+
+
+class _Held(NamedTuple):
+    """A reading that cannot be right unless something happened to the counter."""
+
+    raw_j: float
+    time_ns: int
 
 
 class Counter:
     """Unwraps one cumulative energy counter.
 
     `range_j` is the value at which it wraps (None: it does not), `bound_w` the highest mean power
-    that is believed. `energy_j` never falls. `power_w` is the mean since it was last given, over
-    the time between two moves of the counter where the source knows it, else between readings. It
-    is None where this reading did not move the counter, or did within `settle_s`.
+    that is believed. `energy_j` never falls; it is that of the last reading where `is_known`.
+    `power_w` is the mean since it was last given, over the time between two moves of the counter
+    where the source knows it, else between readings. It is None where this reading did not move
+    the counter, or did within `settle_s`. Unless it `confirms`, as where readings are rare and of
+    the past, what happened is decided at once and by the bound alone. After a reset `lacks_j` is
+    the most that may be missing (None: unknown); after a refusal `why` says what was wrong.
     """
 
     __slots__ = (
         "_bound_w",
+        "_budget_j",
+        "_confirms",
+        "_held",
         "_missed",
-        "_moved_ns",
         "_must_move",
+        "_odd",
+        "_odd_ns",
+        "_pace_from",
+        "_pace_next",
+        "_period_s",
         "_range_j",
         "_raw_j",
         "_settle_s",
@@ -44,8 +75,11 @@ class Counter:
         "_w_from_ns",
         "_w_is_whole",
         "energy_j",
+        "lacks_j",
+        "moved_ns",
         "power_w",
         "stuck",
+        "why",
     )
 
     def __init__(
@@ -54,22 +88,44 @@ class Counter:
         bound_w: float = math.inf,
         must_move: bool = False,
         settle_s: float = 0.0,
+        confirms: bool = True,
     ) -> None:
         self._range_j = range_j
+        self._confirms = confirms
         self._bound_w = bound_w
         self._must_move = must_move
         self._settle_s = settle_s
+        self._period_s: float | None = None
         self._raw_j: float | None = None
-        self._time_ns = 0
-        self._moved_ns = 0
+        self._time_ns = self.moved_ns = 0
+        self._budget_j = 0.0
+        self._held: _Held | None = None
+        self._odd = self._odd_ns = 0
+        self._pace_from = self._pace_next = (0, 0.0)
         self._w_from_ns = 0
         self._w_from_j = 0.0
         self._w_is_whole = True
         self._still_reads = 0
         self._missed = False
         self.energy_j = 0.0
+        self.lacks_j: float | None = None
         self.power_w: float | None = None
         self.stuck = False
+        self.why = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the last reading is believed."""
+        return not self.stuck and self._held is None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the next reading decides what the last one was."""
+        return self._held is not None
+
+    def learn(self, period_s: float) -> None:
+        """Take note of how often the counter is updated."""
+        self._period_s = period_s
 
     def miss(self) -> Event | None:
         """Note that a read failed; the first of several is a gap."""
@@ -78,7 +134,7 @@ class Counter:
 
     def forget(self) -> None:
         """Take the next reading as a new beginning (after the machine slept)."""
-        self._raw_j = None
+        self._raw_j = self._held = None
         self.power_w = None
         self.stuck = False
 
@@ -92,26 +148,47 @@ class Counter:
         last_j = self._raw_j
         if last_j is None:
             self._begin(raw_j, time_ns)
-            self._w_from_ns, self._w_from_j = time_ns, self.energy_j
+            self._w_is_whole = True
             return None
+        if self._held:
+            event = self._decide(self._held, raw_j, time_ns)
+            if over_s is not None:  # it is the time of more than is known
+                self._w_from_ns, self._w_from_j, self._w_is_whole = time_ns, self.energy_j, True
+            return event
         step_j = raw_j - last_j
         if step_j == 0:
             return self._stand_still(time_ns)
-        # A counter that stuck may catch up in one step; a wrap is believed only between two reads.
-        since_ns = self._moved_ns
-        if step_j < 0 and self._range_j is not None:
-            step_j += self._range_j
-            since_ns = self._time_ns
-        most_j = self._bound_w * ((time_ns - since_ns) * 1e-9 + REFRESH_SLACK_S)
-        if step_j < 0 or step_j > most_j or self._may_have_lapped(time_ns):
+        if self._may_have_lapped(time_ns):
+            self.lacks_j = None
             self._begin(raw_j, time_ns)
-            self._w_from_ns, self._w_from_j = time_ns, self.energy_j
-            self._w_is_whole = False
             return "reset"
+        if not 0 < step_j <= self._most_j(time_ns):
+            self._held = _Held(raw_j, time_ns)
+            return None if self._confirms else self._go_on(self._held, 0.0, raw_j, time_ns)
+        return self._add(step_j, raw_j, time_ns, over_s)
+
+    def _begin(self, raw_j: float, time_ns: int) -> None:
+        """Count from here on."""
+        self._raw_j, self._held = raw_j, None
+        self._time_ns = self.moved_ns = time_ns
+        self._budget_j = self._bound_w * REFRESH_SLACK_S
+        self._pace_from = self._pace_next = (time_ns, self.energy_j)
+        self._w_from_ns, self._w_from_j, self._w_is_whole = time_ns, self.energy_j, False
+        self._still_reads = 0
+        self.stuck = False
+
+    def _add(
+        self, step_j: float, raw_j: float, time_ns: int, over_s: float | None = None
+    ) -> Event | None:
+        self._budget_j = self._most_j(time_ns) - step_j
         self.energy_j += step_j
         self._draw(time_ns, over_s)
-        moving = self.stuck
-        self._begin(raw_j, time_ns)
+        if time_ns - self._pace_next[0] >= PACE_S * 1e9:
+            self._pace_from, self._pace_next = self._pace_next, (time_ns, self.energy_j)
+        self._raw_j = raw_j
+        self._time_ns = self.moved_ns = time_ns
+        self._still_reads = 0
+        moving, self.stuck = self.stuck, False
         return "moving" if moving else None
 
     def _draw(self, time_ns: int, over_s: float | None) -> None:
@@ -124,11 +201,80 @@ class Counter:
         self._w_from_ns, self._w_from_j = time_ns, self.energy_j
         self._w_is_whole = True
 
-    def _begin(self, raw_j: float, time_ns: int) -> None:
+    def _most_j(self, time_ns: int) -> float:
+        """The highest step that is believed now: what the bound allows, less what was taken.
+
+        A counter that stood still may catch up, so what it did not take remains.
+        """
+        if math.isinf(self._bound_w):
+            return math.inf
+        most_s = (time_ns - self.moved_ns) * 1e-9 + REFRESH_SLACK_S
+        unread_s = (time_ns - self._time_ns) * 1e-9
+        return min(self._budget_j + self._bound_w * unread_s, self._bound_w * most_s)
+
+    def _decide(self, held: _Held, raw_j: float, time_ns: int) -> Event | None:
+        """Whether the held reading was wrong by itself, or the counter goes on from it."""
+        assert self._raw_j is not None
+        self._w_is_whole = False
+        step_j, onward_j = raw_j - self._raw_j, raw_j - held.raw_j
+        onward_s = (time_ns - held.time_ns) * 1e-9
+        if 0 <= step_j <= self._most_j(time_ns):
+            self._held = None
+            self._add(step_j, raw_j, time_ns) if step_j else self._pass(time_ns)
+            return "dropped"
+        rose = held.raw_j > self._raw_j
+        if rose or not 0 <= onward_j <= self._bound_w * (onward_s + self._slack_s):
+            self._odd = self._odd + 1 if time_ns - self._odd_ns < CALM_S * 1e9 else 1
+            self._odd_ns = time_ns
+        if self._odd >= MOST_ODD:
+            power_w = onward_j / onward_s if onward_s > 0 else 0.0
+            wrong_unit = power_w > self._bound_w
+            jumps = "the counter jumps: its readings do not go on from one another"
+            self.why = too_much_text(power_w, self._bound_w) if wrong_unit else jumps
+            return "refused"
+        if not 0 <= onward_j <= self._bound_w * (onward_s + self._slack_s):
+            self._held = _Held(raw_j, time_ns)
+            return None
+        return self._go_on(held, onward_j, raw_j, time_ns)
+
+    def _go_on(self, held: _Held, onward_j: float, raw_j: float, time_ns: int) -> Event | None:
+        """The counter goes on from the held reading: a wrap, if the power says so, or a reset."""
+        assert self._raw_j is not None
+        unread_s = (held.time_ns - self._time_ns) * 1e-9
+        after_s = (time_ns - held.time_ns) * 1e-9 + self._slack_s
+        before_w, after_w = self._pace_w(), onward_j / after_s
+        pace_w = max(before_w or 0.0, after_w)
+        budget_j = self._most_j(held.time_ns)
+        self.lacks_j = pace_w * unread_s
+        if self._range_j is not None and held.raw_j < self._raw_j:
+            wrap_j = held.raw_j + self._range_j - self._raw_j
+            likely_w = self._bound_w
+            if self._confirms and before_w is not None and pace_w > 0:
+                likely_w = min(likely_w, WRAP_TIMES * pace_w)
+            if wrap_j <= likely_w * (unread_s + self._slack_s):
+                self._held = None
+                self._add(wrap_j, held.raw_j, held.time_ns)
+                self._add(onward_j, raw_j, time_ns) if onward_j else self._pass(time_ns)
+                return None
+            if wrap_j <= self._bound_w * (unread_s + REFRESH_SLACK_S):
+                self.lacks_j = max(self.lacks_j, wrap_j)
+        self._begin(held.raw_j, held.time_ns)
+        self._budget_j = min(budget_j, self._budget_j)
+        self.energy_j += onward_j
         self._raw_j = raw_j
-        self._time_ns = self._moved_ns = time_ns
-        self._still_reads = 0
-        self.stuck = False
+        self._time_ns = self.moved_ns = time_ns
+        return "reset"
+
+    def _pace_w(self) -> float | None:
+        """Mean power over about the last second of readings, watts; None after the first."""
+        from_ns, from_j = self._pace_from
+        since_ns = self._time_ns - from_ns
+        return (self.energy_j - from_j) * 1e9 / since_ns if since_ns > 0 else None
+
+    @property
+    def _slack_s(self) -> float:
+        """The time by whose energy two readings may be further apart than their times."""
+        return REFRESH_SLACK_S if self._period_s is None else max(2 * self._period_s, 0.002)
 
     def _may_have_lapped(self, time_ns: int) -> bool:
         """True where the time since the last read was enough for more than one wrap."""
@@ -139,31 +285,42 @@ class Counter:
             and self._bound_w * unread_s >= self._range_j
         )
 
-    def _stand_still(self, time_ns: int) -> Event | None:
+    def _pass(self, time_ns: int) -> None:
+        """Time passes without a step."""
+        self._budget_j = self._most_j(time_ns)
         self._time_ns = time_ns
+
+    def _stand_still(self, time_ns: int) -> Event | None:
+        self._pass(time_ns)
         self._still_reads += 1
-        if (
-            self._must_move
-            and not self.stuck
-            and self._still_reads >= STUCK_READS
-            and time_ns - self._moved_ns >= STUCK_S * 1e9
-        ):
+        if self._must_move and not self.stuck and self._is_still(time_ns):
             self.stuck = True
             return "stuck"
         return None
+
+    def _is_still(self, time_ns: int) -> bool:
+        """Whether the last move is longer ago than it ever is."""
+        still_s = (time_ns - self.moved_ns) * 1e-9
+        if self._period_s is None:
+            return still_s >= STUCK_S and self._still_reads >= STUCK_READS
+        return still_s >= max(STILL_S, STILL_UPDATES * self._period_s)
 
 
 class Integrator:
     """Integrates power readings to energy by the trapezoidal rule, where no counter exists."""
 
-    __slots__ = ("_missed", "_time_ns", "energy_j", "power_w", "stuck")
+    __slots__ = ("_missed", "_time_ns", "energy_j", "power_w")
 
     def __init__(self) -> None:
         self._time_ns: int | None = None
         self._missed = False
         self.energy_j = 0.0
         self.power_w: float | None = None
-        self.stuck = False
+
+    @property
+    def is_known(self) -> bool:
+        """An integral is known as far as it was read."""
+        return True
 
     def miss(self) -> Event | None:
         """Note that a read failed; the first of several is a gap."""

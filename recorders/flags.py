@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from recorders.by_hand import APPARENT
 from recorders.contents import incomplete_text
 from recorders.heat import throttled, warmed
-from recorders.reduction import Reduction
+from recorders.reduction import NOTE, Reduction
 from recorders.spans import Span, mean_gauge, per_phase
+from recorders.stillness import Still, still_times
 
 if TYPE_CHECKING:
     from recorders.summary import Difference, Group
@@ -22,6 +23,9 @@ MOST_NAMED = 20
 LOST_MARKS_NOTE, REFUSED_NOTE = "note:lost marks: ", "note:refused "
 DRIFT = 0.05
 FOREIGN_PCT = 10.0
+# Counters are read one after the other: only beyond this is one in contradiction to another.
+CONTAINED = 0.05
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,12 @@ def find_flags(
     return [
         *_sensors(reduction, headline),
         *_missing(everything, running),
-        *_events(everything),
+        *_events(reduction, everything),
         *_marks(reduction, everything),
+        *_stuck(reduction, everything),
         *_notes(reduction),
         *_choices(reduction),
+        *_containment(everything),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),
         *_windows(everything, periods_s),
@@ -95,7 +101,7 @@ def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag
         yield Flag("unfinished", phase, "the recording broke off in this phase")
 
 
-def _events(everything: Sequence[Span]) -> Iterator[Flag]:
+def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     texts = {
         "gap": "readings were missing and bridged by the next good one",
         "reset": "the counter restarted; energy in that interval is missing",
@@ -110,7 +116,11 @@ def _events(everything: Sequence[Span]) -> Iterator[Flag]:
             if happened == kind
         )
         if channels:
-            yield Flag(kind, ", ".join(channels), text)
+            lacks = _noted(reduction, f"{NOTE}lacks up to ") if kind == "reset" else []
+            at_most = f" (at most {_some(lacks)})" if lacks else ""
+            if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
+                at_most += "; or it wrapped: max_energy_range_uj, where it wraps, cannot be read"
+            yield Flag(kind, ", ".join(channels), text + at_most)
     bridged = sorted({name for span in everything for name in span.bridged})
     if bridged:
         yield Flag(
@@ -140,25 +150,87 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 def _notes(reduction: Reduction) -> Iterator[Flag]:
     texts = {
         "integrated": "no energy counter: power readings were integrated",
-        "stuck": "the counter stood still for two seconds or more",
         "mig": "the whole GPU is counted, other MIG instances included",
+        "dropped": "a reading that the next one did not bear out was left out",
     }
     for name, text in texts.items():
-        found = [
-            row.event.removeprefix(f"note:{name} ")
-            for row in reduction.events
-            if row.event.startswith(f"note:{name} ")
-        ]
+        found = _noted(reduction, f"{NOTE}{name} ")
         if found:
-            yield Flag(name, ", ".join(dict.fromkeys(found)), text)
+            yield Flag(name, ", ".join(found), text)
+    doubts = [text.partition(": ") for text in _noted(reduction, f"{NOTE}implausible ")]
+    if doubts:
+        text = "; ".join(dict.fromkeys(doubt for _, _, doubt in doubts))
+        where = ", ".join(dict.fromkeys(channel for channel, _, _ in doubts))
+        yield Flag("implausible", where, f"readings that cannot be true were left out: {text}")
+
+
+def _noted(reduction: Reduction, note: str) -> list[str]:
+    """What notes of one kind say, each once."""
+    texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
+    return list(dict.fromkeys(texts))
+
+
+def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Counters that stood still, and the phases that this falsifies."""
+    by_channel: dict[str, list[Still]] = {}
+    for still in still_times(reduction.events):
+        by_channel.setdefault(still.channel, []).append(still)
+    last_s = reduction.events[-1].time_s if reduction.events else 0.0
+    for channel, stills in by_channel.items():
+        seconds = math.fsum(min(s.until_s, last_s) - s.since_s for s in stills)
+        names = dict.fromkeys(
+            " ".join(filter(None, (span.phase, span.label)))
+            for span in everything
+            if any(still.overlaps(span.start_s, span.end_s) for still in stills)
+        )
+        during = f" in {_some(list(names))}" if names else ""
+        text = f"the counter stood still for {seconds:.1f} s{during}: what was used then is unknown"
+        yield Flag("stuck", channel, text)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
+    """Counters that say less than what they contain, or more than what contains them."""
+    running = [span for span in everything if span.phase == "running"]
+    packages = _together_j(running, ("package",))
+    if packages is None or packages <= 0:
+        return
+    seconds = math.fsum(span.seconds for span in running)
+    package_text = f"{packages / seconds:.3g} W" if seconds > 0 else ""
+    psys = _together_j(running, ("psys",))
+    if psys is not None and psys < (1 - CONTAINED) * packages:
+        text = (
+            f"it drew {psys / seconds:.3g} W and its packages {package_text}: it is not all of it"
+        )
+        yield Flag("implausible", "psys", text)
+    for kind in ("core", "dram"):
+        inside = _together_j(running, (kind,))
+        if inside is not None and inside > (1 + CONTAINED) * packages:
+            drew = f"it drew {inside / seconds:.3g} W"
+            text = f"{drew} and the packages {package_text}: is its unit right?"
+            yield Flag("implausible", kind, text)
+
+
+def _together_j(spans: Sequence[Span], heads: tuple[str, ...]) -> float | None:
+    """Energy of all channels of a kind in all spans; None where one is unknown."""
+    energies = [
+        energy_j
+        for span in spans
+        for channel, energy_j in span.energy_j.items()
+        if channel.startswith(heads)
+    ]
+    known = [energy_j for energy_j in energies if energy_j is not None]
+    return math.fsum(known) if known and len(known) == len(energies) else None
 
 
 def _choices(reduction: Reduction) -> Iterator[Flag]:
     """Doubts that a note has in words: which GPUs, how old the baseline, what the file lacks."""
     for name in ("which_gpu", "hidden_gpus", "old_idle", "run_file", "unmatched"):
-        note = f"note:{name} "
-        texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
-        for text in dict.fromkeys(texts):
+        for text in _noted(reduction, f"{NOTE}{name} "):
             yield Flag(name, "", text)
 
 

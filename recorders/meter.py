@@ -2,54 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from recorders.counter import Counter, Integrator
+from recorders import plausible
+from recorders.contents import missing_note
+from recorders.counter import Counter, Event, Integrator
+from recorders.reduction import GAP, LOST, NOTE, RESET
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Reading, Source, SourceError
+from recorders.stillness import stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
+
+# A reading that cannot be true was left out; what a reset lacks at most.
+IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 
 
 class Meter:
     """Turns one channel's readings into cells."""
 
-    __slots__ = ("_in_total", "_place", "channel", "counter", "gone")
+    __slots__ = ("_doubted", "_in_total", "_place", "channel", "counter", "gone")
 
-    def __init__(self, channel: Channel, layout: Layout) -> None:
+    def __init__(self, channel: Channel, layout: Layout, confirms: bool = True) -> None:
         self.channel = channel
         self._place = layout.place[channel.name]
         self._in_total = channel.in_total
+        self._doubted = False
         self.gone = False
         self.counter: Counter | Integrator | None = None
         if channel.unit == "J":
             self.counter = Counter(
-                channel.range_j, channel.bound_w, channel.always_moves, channel.settle_s
+                channel.range_j,
+                channel.bound_w,
+                channel.always_moves,
+                channel.settle_s,
+                confirms,
             )
         elif channel.unit == "W":
             self.counter = Integrator()
 
-    def take(self, reading: Reading, row: Row) -> str | None:
-        """Fill the row's cells; returns gap, reset, stuck, moving or lost where it happened."""
+    def take(self, reading: Reading, row: Row, start_ns: int = 0) -> list[str]:
+        """Fill the row's cells; returns the events to write where something happened.
+
+        `start_ns` is CLOCK_MONOTONIC at the run file's zero.
+        """
         value, counter = reading.value, self.counter
+        if self.gone:
+            return []
         if isinstance(value, SourceError):
             return self.fail(value)
+        if doubt := plausible.doubt(self.channel.unit, value, self.channel.bound_w):
+            return self._leave_out(doubt)
         if counter is None:
             row.cells[self._place] = f"{value:.2f}"
-            return None
+            return []
         event = counter.update(value, reading.time_ns, reading.over_s)
-        if not counter.stuck:
+        if event == "refused" and isinstance(counter, Counter):
+            self.gone = True
+            return [f"{NOTE}{missing_note(self.channel.name, counter.why)}"]
+        if event == "stuck" and isinstance(counter, Counter):
+            since_s = (counter.moved_ns - start_ns) * 1e-9
+            return [f"{NOTE}{stuck_note(self.channel.name, since_s)}"]
+        if counter.is_known:
             row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
-        return event
+        return self._told(event) if event else []
 
-    def fail(self, error: SourceError) -> str | None:
+    def fail(self, error: SourceError) -> list[str]:
         """Note a failed read."""
         if self.gone:
-            return None
+            return []
         if isinstance(error, (Gone, Fatal)):
             self.gone = True
-            return "lost" if self.channel.is_energy else None
-        return self.counter.miss() if self.counter else None
+            return [f"{LOST}{self.channel.name}"] if self.channel.is_energy else []
+        return self._miss()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether another reading is needed to know what the last one was."""
+        return isinstance(self.counter, Counter) and self.counter.is_held and not self.gone
+
+    def _leave_out(self, doubt: str) -> list[str]:
+        """Take no notice of a reading that cannot be true, and say so the first time."""
+        told = [] if self._doubted else [f"{IMPLAUSIBLE_NOTE}{self.channel.name}: {doubt}"]
+        self._doubted = True
+        return told + self._miss()
+
+    def _miss(self) -> list[str]:
+        event = self.counter.miss() if self.counter else None
+        return self._told(event) if event else []
+
+    def _told(self, event: Event) -> list[str]:
+        """An event as it stands in the run file."""
+        name = self.channel.name
+        if event == "gap":
+            return [f"{GAP}{name}"]
+        if event == "reset":
+            lacks_j = self.counter.lacks_j if isinstance(self.counter, Counter) else None
+            lacking = [] if lacks_j is None else [f"{LACKS_NOTE}{lacks_j:.3g} J of {name}"]
+            return [f"{RESET}{name}", *lacking]
+        return [f"{NOTE}{event} {name}"]
 
 
 class Feed:
@@ -81,6 +132,14 @@ class Feed:
         if readings:
             self.read_times.add(readings[-1].time_ns - now_ns)
         return readings
+
+    def learn(self) -> Mapping[str, float]:
+        """Tell the counters how often they are updated; the periods in seconds, by channel."""
+        periods_s = self.source.update_periods_s()
+        for meter in self.meters:
+            if isinstance(meter.counter, Counter) and meter.channel.name in periods_s:
+                meter.counter.learn(periods_s[meter.channel.name])
+        return periods_s
 
     def readings(self, result: Result, now_ns: int) -> Iterable[Reading]:
         """A result as readings: a source that failed as a whole failed in every channel."""

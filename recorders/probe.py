@@ -30,6 +30,8 @@ class Found:
 
     sources: list[Source] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    zones: dict[Path, str] = field(default_factory=dict)
+    root: Path | None = None
 
     def has_measured(self, head: str = "") -> bool:
         """True where a measured energy channel's name begins with `head`."""
@@ -38,6 +40,16 @@ class Found:
             for source in self.sources
             for channel in source.channels()
         )
+
+    def appeared(self) -> list[str]:
+        """Packages and DRAM that this machine has by now, and had not when it was probed."""
+        if self.root is None:
+            return []
+        from recorders.sources.powercap import parts_there
+
+        known = {channel.name for source in self.sources for channel in source.channels()}
+        found = parts_there(self.root).items()
+        return [part for path, part in found if path not in self.zones and part not in known]
 
 
 def probe(wanted: Wanted) -> Found:
@@ -49,8 +61,9 @@ def probe(wanted: Wanted) -> Found:
         found.sources.append(open_replay(wanted.replay))
         return found
     from recorders.sources.nvml import open_nvml
-    from recorders.sources.powercap import open_powercap
+    from recorders.sources.powercap import open_powercap, parts_there
 
+    found.root, found.zones = wanted.root, parts_there(wanted.root)
     nvml: list[tuple[Source | None, list[Refusal]]] = []
 
     def find_gpus() -> None:

@@ -16,7 +16,7 @@ from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.meter import Feed
 from recorders.phases import Edge, Phase
-from recorders.reduction import Reduction
+from recorders.reduction import NOTE, Reduction
 from recorders.source import Reading, Source, SourceError, WatchesCommand
 from recorders.summary import UPDATE_NOTE
 from recorders.ticker import Ticker
@@ -101,6 +101,8 @@ class Recorder:
 
     def close(self) -> None:
         """Hand on the last rows and close the sources."""
+        if any(meter.is_held for feed in self._feeds for meter in feed.meters):
+            self.edge([(f"{NOTE}read again", None)], None)
         self._finish_pending()
         self._write_happened(self._clock.monotonic_ns())
         for feed in self._feeds:
@@ -243,10 +245,7 @@ class Recorder:
 
     def _meter(self, feed: Feed, reading: Reading, row: rows.Row) -> None:
         meter = feed.meters[reading.channel]
-        if event := meter.take(reading, row):
-            name = meter.channel.name
-            noted = event in ("stuck", "moving")
-            self._happened.append(f"note:{event} {name}" if noted else f"{event}:{name}")
+        self._happened += meter.take(reading, row, self._clock.start_ns)
 
     def _notice_pause(self, now_ns: int) -> None:
         """Gaps where the machine slept or the recorder was stopped."""
@@ -294,7 +293,7 @@ class Recorder:
                 self._note_periods(feed)
 
     def _note_periods(self, feed: Feed) -> None:
-        periods = feed.source.update_periods_s()
+        periods = feed.learn()
         if periods:
             parts = (f"{name}={period:.6f}" for name, period in periods.items())
             self.note(UPDATE_NOTE.removeprefix("note:") + " ".join(parts))

@@ -34,6 +34,7 @@ from recorders.reduction import METER, Reduction
 from recorders.source import Origin
 from recorders.spans import Span, Windows, block_powers_w, per_phase, spans
 from recorders.stats import interval95, stdev
+from recorders.stillness import still_times
 
 VERSION = 1
 UPDATE_NOTE = "note:update_period_s "
@@ -292,6 +293,7 @@ class _Arithmetic:
         self._counts = [row.inferences or 0 for row in counted]
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
+        self._stills = still_times(reduction.events)
 
     def group(
         self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
@@ -403,6 +405,13 @@ class _Arithmetic:
         """Whether a counter is the same at all edges: the energy is under one update, not 0."""
         return channel not in self._by_hand and ran.energy_j(channel) == 0
 
+    def _lacks(self, channel: str, ran: Stretches) -> bool:
+        """Whether a counter stood still or restarted in one of these windows."""
+        stills = [still for still in self._stills if still.channel == channel]
+        return any(
+            still.overlaps(span.start_s, span.end_s) for span in ran.windows for still in stills
+        ) or any(("reset", channel) in span.happened for span in ran.windows)
+
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
     ) -> Value | None:
@@ -436,7 +445,7 @@ class _Arithmetic:
             known = [error_j for error_j in errors_j if error_j is not None]
             return math.hypot(*known) if len(known) == len(errors_j) else None
         parts = self._parts if channel == "total" else [channel]
-        if any(self._stood_still(part, ran) for part in parts):
+        if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
             return None
         steps_j = [
             (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts

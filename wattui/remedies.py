@@ -14,6 +14,8 @@ REMEDIES = {
     "gap": "the energy is right; for its course in time, record again with less load",
     "reset": "record again without suspending the machine or reloading drivers",
     "lost": "look at the driver's log, then record again",
+    "dropped": "nothing to do; if it happens often, do not trust this sensor",
+    "implausible": "do not use this channel; to see what each sensor says, run: wattui doctor",
     "stuck": "record again; if it happens again, do not trust this sensor",
     "bridged_edge": "longer phases make the energy between the two readings matter less",
     "integrated": "longer phases, and a higher --rate where the sensor is quick enough",

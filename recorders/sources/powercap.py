@@ -10,22 +10,26 @@ import errno
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from recorders.counter import mirrored, update_period_s
+from recorders.plausible import bound_w, too_much_text
 from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 from recorders.sources import pyrapl
 
 LOOK_S = 0.015
+# A second look at a counter that is not believed after the first.
+LOOK_AGAIN_S = 0.25
 LOOK_CHANGES = 6
-# No package is believed to draw more than this on average, nor twice what its own limit says.
-BOUND_W = 1000.0
 
 # Domains that make the total; core and uncore are inside a package, psys contains it.
 COUNTED = ("package", "dram")
+ALWAYS_MOVE = (*COUNTED, "psys")
 
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
@@ -36,7 +40,8 @@ _GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
 GROUP_REMEDY = (
     "sudo groupadd -f rapl && sudo usermod -aG rapl $USER && "
     'echo \'SUBSYSTEM=="powercap", ACTION=="add|change", '
-    'RUN+="/bin/sh -c \\"chgrp rapl /sys%p/energy_uj; chmod 0440 /sys%p/energy_uj\\""\' '
+    'RUN+="/bin/sh -c \\"cd /sys%p; chgrp rapl energy_uj max_energy_range_uj; '
+    'chmod 0440 energy_uj max_energy_range_uj\\""\' '
     "| sudo tee /etc/udev/rules.d/60-rapl.rules && sudo udevadm control --reload && "
     "sudo udevadm trigger --subsystem-match=powercap   (then log in again)"
 )
@@ -54,9 +59,38 @@ class Zone:
     bound_w: float
 
     @property
+    def is_mmio(self) -> bool:
+        """Whether it is read by MMIO: a twin of the zone that is read by MSR."""
+        return "mmio" in self.directory.name
+
+    @property
     def energy_path(self) -> Path:
         """The counter's file, in microjoules."""
         return self.directory / "energy_uj"
+
+
+@dataclass(slots=True)
+class Look:
+    """What a counter showed in a moment: every value, and when it changed to which."""
+
+    values: list[float] = field(default_factory=list)
+    changes_ns: list[int] = field(default_factory=list)
+    _changes_j: list[float] = field(default_factory=list)
+
+    def add(self, value_j: float, time_ns: int) -> None:
+        """Take one reading."""
+        if self.values and value_j != self.values[-1]:
+            self.changes_ns.append(time_ns)
+            self._changes_j.append(value_j)
+        self.values.append(value_j)
+
+    @property
+    def power_w(self) -> float:
+        """Mean power from the first to the last change; 0 where there are too few to tell."""
+        if len(self.changes_ns) < LOOK_CHANGES:
+            return 0.0
+        since_s = (self.changes_ns[-1] - self.changes_ns[0]) * 1e-9
+        return (self._changes_j[-1] - self._changes_j[0]) / since_s
 
 
 class Powercap:
@@ -130,23 +164,11 @@ def open_powercap(
     """Open every readable zone below `root`; returns the source, or None, and what was refused."""
     zones, refused = find_zones(root)
     descriptors: dict[Path, int] = {}
-    readable = []
     for zone in zones:
         try:
             descriptors[zone.directory] = os.open(zone.energy_path, os.O_RDONLY | os.O_CLOEXEC)
-            readable.append(zone)
-        except PermissionError:
-            refused.append(
-                Refusal(
-                    zone.channel,
-                    f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)",
-                    GROUP_REMEDY,
-                    _part(zone.channel),
-                )
-            )
         except OSError as error:
-            reason = f"{zone.energy_path}: {error.strerror}"
-            refused.append(Refusal(zone.channel, reason, part=_part(zone.channel)))
+            refused.append(_unreadable(zone, error))
 
     def read_at(zone: Zone) -> float:
         return int(os.pread(descriptors[zone.directory], 32, 0)) * 1e-6
@@ -155,14 +177,25 @@ def open_powercap(
         for descriptor in descriptors.values():
             os.close(descriptor)
 
-    if not readable:
-        return None, refused
+    readable = [zone for zone in zones if zone.directory in descriptors]
     looks = _look(readable, read_at, clock)
-    kept = _without_mirrors(readable, {zone: values for zone, (values, _) in looks.items()})
+    believed = []
+    for zone in readable:
+        if reason := _disbelief(zone, looks):
+            refused.append(_refusal(zone, reason))
+        else:
+            believed.append(zone)
+    kept = _each_once(believed, {zone: look.values for zone, look in looks.items()})
+    there = {zone.channel for zone in believed}
+    refused = [r for r in refused if r.source not in there]
+    if not kept:
+        close()
+        return None, refused
+    by_directory = {zone.directory: look for zone, look in looks.items()}
     periods_s = {
         zone.channel: period
         for zone in kept
-        if (period := update_period_s(looks[_original(zone, readable)][1])) is not None
+        if (period := update_period_s(by_directory[zone.directory].changes_ns)) is not None
     }
     readers: list[RawReader] = [partial(read_at, zone) for zone in kept]
     reader = "pread"
@@ -177,24 +210,28 @@ def open_powercap(
 
 
 def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
-    """Every RAPL domain below `root`, each once, in the order of the run file's columns."""
+    """Every RAPL zone below `root` in the order of the run file's columns.
+
+    Zones of one name have one channel here; `_each_once` tells whether they are one counter.
+    """
     base = root / "sys/class/powercap"
-    directories = sorted(path for path in base.glob("intel-rapl*:*") if (path / "name").exists())
+    entries = sorted(base.glob("intel-rapl*:*"))
+    directories = [path for path in entries if (path / "name").exists()]
     if not directories:
-        return [], [_no_rapl(root)]
+        return [], [_masked(entries[0]) if entries else _no_rapl(root)]
     refused: list[Refusal] = []
     parents: dict[str, tuple[int, int | None]] = {}
-    found: dict[str, Zone] = {}
+    zones: list[Zone] = []
     sub_zones = []
     for path in directories:
         name = _text(path / "name")
         if match := _PACKAGE.fullmatch(name):
             die = match[2] and int(match[2])
             parents[path.name] = (int(match[1]), None if die is None else int(die))
-            _add(found, _zone(path, "package", *parents[path.name]))
+            zones.append(_zone(path, "package", *parents[path.name]))
         elif name.startswith("psys"):
-            number = sum(1 for zone in found.values() if zone.channel.startswith("psys"))
-            _add(found, _zone(path, f"psys{number or ''}", -1, None))
+            number = sum(1 for zone in zones if zone.channel.startswith("psys"))
+            zones.append(_zone(path, f"psys{number or ''}", -1, None))
         else:
             sub_zones.append((path, name))
     for path, name in sub_zones:
@@ -202,19 +239,26 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
         if parent is None or name not in ("core", "uncore", "dram"):
             refused.append(Refusal(f"powercap {path.name}", f"zone name {name!r} is not known"))
         else:
-            _add(found, _zone(path, name, *parent))
+            zones.append(_zone(path, name, *parent))
     order = ("package", "core", "uncore", "dram", "psys")
     rank = {domain: place for place, domain in enumerate(order)}
-    zones = sorted(
-        found.values(), key=lambda z: (rank[_domain(z.channel)], z.package, z.die or 0, z.channel)
+    zones.sort(
+        key=lambda z: (
+            rank[_domain(z.channel)],
+            z.package,
+            z.die or 0,
+            z.channel,
+            z.is_mmio,
+            z.directory,
+        )
     )
     return zones, refused
 
 
-def _add(found: dict[str, Zone], zone: Zone) -> None:
-    """Keep the first of two zones of one name: `intel-rapl:` sorts after `intel-rapl-mmio:`."""
-    if zone.channel not in found or "mmio" in found[zone.channel].directory.name:
-        found[zone.channel] = zone
+def parts_there(root: Path) -> dict[Path, str]:
+    """The zones that belong into a total, and their channels: to find those that appear later."""
+    zones, _ = find_zones(root)
+    return {zone.directory: zone.channel for zone in zones if _part(zone.channel)}
 
 
 def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
@@ -222,50 +266,90 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
     if die is not None:
         channel += f"_die{die}"
     range_uj = _number(path / "max_energy_range_uj")
-    limit_uw = _number(path / "constraint_0_max_power_uw") or 0.0
+    limit_uw = _number(path / "constraint_0_max_power_uw")
     range_j = range_uj * 1e-6 if range_uj else None
-    return Zone(channel, package, die, path, range_j, max(BOUND_W, 2 * limit_uw * 1e-6))
+    limit_w = limit_uw * 1e-6 if limit_uw else None
+    return Zone(channel, package, die, path, range_j, bound_w(_domain(domain), limit_w))
+
+
+def _unreadable(zone: Zone, error: OSError) -> Refusal:
+    if isinstance(error, PermissionError):
+        reason = f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)"
+        return _refusal(zone, reason, GROUP_REMEDY)
+    return _refusal(zone, f"{zone.energy_path}: {error.strerror}")
+
+
+def _refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
+    return Refusal(zone.channel, reason, remedy, _part(zone.channel))
 
 
 def _look(
     zones: Sequence[Zone], read_at: Callable[[Zone], float], clock: Clock
-) -> dict[Zone, tuple[list[float], list[int]]]:
-    """Read all zones in turn for a moment: every value, and when each counter changed."""
-    looks: dict[Zone, tuple[list[float], list[int]]] = {zone: ([], []) for zone in zones}
-    end_ns = clock() + int(LOOK_S * 1e9)
-    while clock() < end_ns:
-        for zone, (values, changes_ns) in looks.items():
-            try:
-                value = read_at(zone)
-            except (OSError, ValueError):
-                continue
-            if values and value != values[-1]:
-                changes_ns.append(clock())
-            values.append(value)
-        if all(len(changes_ns) > LOOK_CHANGES for _, changes_ns in looks.values()):
-            break
+) -> dict[Zone, Look]:
+    """Read all zones in turn for a moment, and those that are in doubt for longer."""
+    looks = {zone: Look() for zone in zones}
+    _look_for(LOOK_S, looks, read_at, clock)
+    doubtful = {zone: looks[zone] for zone in zones if _disbelief(zone, looks)}
+    if doubtful:
+        _look_for(LOOK_AGAIN_S, doubtful, read_at, clock)
     return looks
 
 
-def _without_mirrors(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:
-    """Drop the dies that show another die's counter; a lone die is its package."""
+def _look_for(
+    seconds: float, looks: Mapping[Zone, Look], read_at: Callable[[Zone], float], clock: Clock
+) -> None:
+    end_ns = clock() + int(seconds * 1e9)
+    enough = LOOK_CHANGES + max(len(look.changes_ns) for look in looks.values()) if looks else 0
+    while clock() < end_ns:
+        for zone, look in looks.items():
+            with suppress(OSError, ValueError):
+                look.add(read_at(zone), clock())
+        if all(len(look.changes_ns) > enough for look in looks.values()):
+            break
+
+
+def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
+    """Why a zone's counter is not believed, beside those that count; empty where it is."""
+    look, domain = looks[zone], _domain(zone.channel)
+    counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
+    if look.power_w > zone.bound_w:
+        return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
+    if look.changes_ns or not look.values or not counting:
+        return ""
+    beside = f"while {counting[0]} counts"
+    if not any(look.values):
+        return f"{zone.energy_path} stays at 0 {beside}"
+    # An idle core or graphics unit may stand still.
+    return f"{zone.energy_path} stands still {beside}" if domain in ALWAYS_MOVE else ""
+
+
+def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:
+    """Drop what is shown twice: by MMIO beside MSR, or by a die or a zone that mirrors another.
+
+    A lone die is its package. Zones of one name that run apart are both kept, the later ones with
+    their number in the name.
+    """
     kept: list[Zone] = []
     for zone in zones:
-        twins = (k for k in kept if _domain(k.channel) == _domain(zone.channel))
-        siblings = [k for k in twins if k.package == zone.package and k.die is not None]
-        if zone.die is None or not any(mirrored(values[k], values[zone]) for k in siblings):
+        alike = [k for k in kept if _domain(k.channel) == _domain(zone.channel)]
+        same = [k for k in alike if k.channel == zone.channel]
+        dies = [k for k in alike if k.package == zone.package and None not in (k.die, zone.die)]
+        if any(k.is_mmio != zone.is_mmio for k in same):
+            continue
+        if not any(mirrored(values[k], values[zone]) for k in (*same, *dies)):
             kept.append(zone)
-    dies = [(_domain(zone.channel), zone.package) for zone in kept]
-    return [
-        replace(zone, channel=zone.channel.partition("_die")[0])
-        if zone.die is not None and dies.count((_domain(zone.channel), zone.package)) == 1
-        else zone
-        for zone in kept
-    ]
-
-
-def _original(zone: Zone, zones: Sequence[Zone]) -> Zone:
-    return next(other for other in zones if other.directory == zone.directory)
+    lone = Counter((_domain(zone.channel), zone.package) for zone in kept)
+    names: set[str] = set()
+    found = []
+    for zone in kept:
+        name = zone.channel
+        if zone.die is not None and lone[_domain(zone.channel), zone.package] == 1:
+            name = name.partition("_die")[0]
+        if name in names:
+            name += f"_zone{zone.directory.name.partition(':')[2].replace(':', '_')}"
+        names.add(name)
+        found.append(replace(zone, channel=name))
+    return found
 
 
 def _channel(zone: Zone) -> Channel:
@@ -276,7 +360,8 @@ def _channel(zone: Zone) -> Channel:
         in_total=domain in COUNTED,
         range_j=zone.range_j,
         bound_w=zone.bound_w,
-        always_moves=domain in ("package", "dram", "psys"),
+        always_moves=domain in ALWAYS_MOVE,
+        remarks=() if zone.range_j else ("no_range",),
     )
 
 
@@ -286,12 +371,22 @@ def _part(channel: str) -> str:
 
 
 def _domain(channel: str) -> str:
-    return channel.partition("_die")[0].rstrip("0123456789")
+    return channel.partition("_")[0].rstrip("0123456789")
 
 
 def _as_source_error(zone: Zone, error: OSError) -> SourceError:
     text = f"{zone.energy_path}: {error.strerror}"
     return Gone(text) if error.errno in _GONE else Retry(text)
+
+
+def _masked(entry: Path) -> Refusal:
+    return Refusal(
+        "powercap",
+        f"{entry} leads nowhere: this container hides the machine's RAPL zones",
+        "start it with --security-opt systempaths=unconfined (Docker) or "
+        "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
+        "package",
+    )
 
 
 def _no_rapl(root: Path) -> Refusal:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 
+from recorders import plausible
 from recorders.source import Channel, Reading
 
 Clock = Callable[[], int]
@@ -143,5 +144,6 @@ def _temperature_c() -> float | None:
     groups = read() if read else {}
     for name in CPU_SENSORS:
         if values := [entry.current for entry in groups.get(name, []) if entry.current]:
-            return float(max(values))
+            believed = [value for value in values if not plausible.doubt("C", value)]
+            return float(max(believed or values))
     return None

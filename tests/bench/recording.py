@@ -76,7 +76,15 @@ class Recording:
     @property
     def happened(self) -> list[str]:
         """Events that say something went wrong, in order."""
-        heads = ("gap:", "reset:", "lost:", "note:stuck", "note:moving")
+        heads = (
+            "gap:",
+            "reset:",
+            "lost:",
+            "note:stuck",
+            "note:moving",
+            "note:dropped",
+            "note:missing",
+        )
         return [row["event"] for row in self.rows if row["event"].startswith(heads)]
 
     def at_ns(self, row: Row) -> int:
@@ -89,7 +97,7 @@ class Recording:
 
     def event_s(self, event: str) -> float:
         """The bench's time of the one row with this event."""
-        (row,) = (row for row in self.rows if row["event"] == event)
+        (row,) = (row for row in self.rows if row["event"].partition(" since ")[0] == event)
         return self.at_s(row)
 
     def edges(self, label: str) -> tuple[Row, Row]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from recorders.summary import summarise
+from wattui.analysis.runs import reduce_csv
 
 from . import topologies
 from .conftest import MakeBench
@@ -21,7 +26,7 @@ from .recording import (
     record,
 )
 from .sandbox import Bench, unavailable_reason
-from .zones import Fault, Topology, Zone
+from .zones import INTEL, Fault, Topology, Zone
 
 pytestmark = pytest.mark.needs_bench
 
@@ -30,7 +35,7 @@ TICKS_S = 3 / RATE_HZ
 # How late an event may be told on a machine that is busy with other things.
 SOON_S = 0.3
 FAILS_S, WORKS_S = 2.0, 3.7
-HOLDS_S, MOVES_S, FLAGGED_AFTER_S = 1.4, 3.9, 2.0
+HOLDS_S, MOVES_S, FLAGGED_AFTER_S = 1.9, 3.9, 0.05
 WHOLE = Stretch("whole", 1.2, 3.0)
 DRAW_W = 50.0
 # One row holds readings up to 2 ms apart; the counters move once per ms.
@@ -90,7 +95,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]
 
 
 def events_of(recording: Recording, channel: str) -> list[str]:
-    return [event for event in recording.happened if event.endswith((f":{channel}", f" {channel}"))]
+    """What happened to a channel, without the times that notes give."""
+    told = (event.partition(" since ")[0] for event in recording.happened)
+    return [event for event in told if event.endswith((f":{channel}", f" {channel}"))]
 
 
 def assert_empty(recording: Recording, channel: str, begin_s: float, end_s: float) -> None:
@@ -140,6 +147,9 @@ def test_a_counter_that_sticks_is_flagged_and_never_zero_watts(
     recording = recordings[reader]
     assert events_of(recording, channel) == [f"note:stuck {channel}", f"note:moving {channel}"]
     flagged_s = recording.event_s(f"note:stuck {channel}")
+    told = next(event for event in recording.happened if f"stuck {channel}" in event)
+    since_s = recording.bench.seconds(recording.start_ns) + float(told.rpartition(" ")[2])
+    assert since_s == pytest.approx(HOLDS_S, abs=SOON_S)
     assert flagged_s >= HOLDS_S + FLAGGED_AFTER_S - TICKS_S
     assert flagged_s <= HOLDS_S + FLAGGED_AFTER_S + SOON_S
     assert_empty(recording, channel, flagged_s, MOVES_S - ROW_S)
@@ -213,3 +223,123 @@ def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
     recording = record(bench, tmp_path, program(Stretch("slow", 1.4, 2.1)), rate_hz=RATE_HZ)
     assert_exact(recording, "slow", "package1", "dram0", "dram1")
+
+
+LAST_S = Stretch("whole", 1.2, 2.0)
+CONSTANT = topologies.plain(package=Constant(DRAW_W), dram=Constant(5.0))
+
+
+def plus_minus(recording: Recording) -> dict[str, float | None]:
+    """Each channel's ± of the energy while running, for those whose energy is known."""
+    domains = recording.run["summary"]["running"]["domains"]
+    return {n: d["running_j"]["plus_minus"] for n, d in domains.items() if d["running_j"]}
+
+
+def assert_stuck(recording: Recording, *channels: str) -> None:
+    """The standstill stands in the flags with the phase that it falsifies, as the file says."""
+    flags = recording.run["summary"]["flags"]
+    told = {flag["where"]: flag["text"] for flag in flags if flag["name"] == "stuck"}
+    assert set(told) == set(channels)
+    assert all("running whole" in text for text in told.values())
+    assert summarise(reduce_csv(recording.path)).to_dict() == recording.run["summary"]
+
+
+@pytest.mark.parametrize("ends_s", [math.inf, 4.5])
+def test_a_counter_that_freezes_in_the_last_second_is_told_in_that_phase(
+    ends_s: float, make_bench: MakeBench, tmp_path: Path
+) -> None:
+    """Half of the energy would be missing, at a ± of a thousandth."""
+    frozen = Fault("frozen", 2.2, ends_s)
+    stretches = LAST_S, Stretch("after", 4.0, 1.2)
+    bench = make_bench(CONSTANT.with_faults("package0", frozen))
+    recording = record(bench, tmp_path, program(*stretches), rate_hz=10)
+    assert_stuck(recording, "package0")
+    assert recording.edges("whole")[1]["package0_J"] == ""
+    assert recording.summed_j("package0", "whole") is None or ends_s < math.inf
+    assert plus_minus(recording).get("package0") is None
+    assert plus_minus(recording).get("total") is None
+    assert_exact(recording, "whole", "dram0")
+
+
+def test_counters_that_are_all_frozen_are_not_0_joules(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(CONSTANT.with_faults(None, Fault("frozen", 2.0)))
+    recording = record(bench, tmp_path, program(Stretch("whole", 2.3, 1.0)), rate_hz=10)
+    assert_stuck(recording, "package0", "dram0")
+    running = recording.run["summary"]["running"]["domains"]
+    assert {name: domain["running_j"] for name, domain in running.items()} == {
+        "package0": None,
+        "dram0": None,
+        "total": None,
+    }
+    assert "0 J" not in recording.said.partition("!")[0]
+
+
+@pytest.mark.parametrize("rate_hz", [10, 50, 200])
+def test_a_package_in_a_wrong_unit_is_refused_from_the_start(
+    rate_hz: int, make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(CONSTANT.with_faults("package0", Fault("scaled", factor=80.0)))
+    recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=rate_hz)
+    assert recording.energy_columns == {"dram0_J", "total_J", "est_cpu_J"}
+    assert "counter in a wrong unit: 4," in recording.said
+    assert recording.run["summary"]["contents"] == "DRAM only"
+    assert [event.partition(":")[0] for event in recording.happened] == ["note"]
+
+
+@pytest.mark.parametrize("fault", [Fault("scaled", 1.6), Fault("jumping", 1.6)])
+def test_a_counter_that_goes_wrong_is_refused_in_words(
+    fault: Fault, make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(CONSTANT.with_faults("dram0", fault))
+    recording = record(bench, tmp_path, program(WHOLE), rate_hz=RATE_HZ)
+    happened = events_of(recording, "dram0") + [e for e in recording.happened if "missing" in e]
+    assert len(happened) <= 4
+    assert "note:missing dram0: " in happened[-1]
+    assert recording.run["summary"]["contents"] == "1 package, no DRAM"
+    assert recording.summed_j("dram0", "whole") is None
+    assert_exact(recording, "whole", "package0")
+
+
+def test_dram_by_four_is_known_by_its_own_limit(make_bench: MakeBench, tmp_path: Path) -> None:
+    limited = CONSTANT.changed(
+        "dram0", curve=Constant(12.0), power_limit_uw=0, max_power_uw=20_000_000
+    )
+    bench = make_bench(limited.with_faults("dram0", Fault("scaled", factor=4.0)))
+    recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=10)
+    assert recording.energy_columns == {"package0_J", "total_J"}
+    assert re.search(r"in a wrong unit: (4|5)\d W, where at most 40 W can be drawn", recording.said)
+    assert recording.run["summary"]["contents"] == "1 package, no DRAM"
+
+
+def test_one_wrong_reading_is_dropped_and_told(make_bench: MakeBench, tmp_path: Path) -> None:
+    rate_hz = 4
+    wrong = Fault("garbage", 2.0, 2.0 + 1 / rate_hz, text="0\n")
+    bench = make_bench(CONSTANT.with_faults("package0", wrong))
+    recording = record(bench, tmp_path, program(WHOLE), rate_hz=rate_hz)
+    assert events_of(recording, "package0") == ["note:dropped package0"]
+    assert_exact(recording, "whole", "package0", "total")
+    assert "dropped" in recording.flags()
+
+
+def test_a_reset_just_before_the_end_of_the_range(make_bench: MakeBench, tmp_path: Path) -> None:
+    """140 J before its end: what a wrap would add was never used."""
+    near = INTEL.wrapping_at(Constant(DRAW_W), 2.0 + 140 / DRAW_W)
+    topology = CONSTANT.changed("package0", counter=near)
+    bench = make_bench(topology.with_faults("package0", Fault("reset", 2.0)))
+    recording = record(bench, tmp_path, program(WHOLE), rate_hz=10)
+    assert events_of(recording, "package0") == ["reset:package0"]
+    missing_j = recording.true_j("package0", "whole") - recording.energy_j("package0", "whole")
+    assert 0 <= missing_j <= DRAW_W * SOON_S
+    (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "reset")
+    assert "at most 14" in flag["text"]
+
+
+def test_a_zone_that_appears_later_is_named(make_bench: MakeBench, tmp_path: Path) -> None:
+    topology = topologies.two_sockets().with_faults("package1", Fault("gone", 0.0, 2.0))
+    recording = record(make_bench(topology), tmp_path, program(WHOLE), rate_hz=10)
+    assert recording.run["summary"]["contents"] == "1 of 2 packages, 1 of 2 DRAM"
+    (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "incomplete")
+    assert flag["where"] == "dram1, package1" or flag["where"] == "package1, dram1"
+    assert "appeared after the recording had begun" in flag["text"]

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from .curves import Curve
 
-FaultKind = Literal["eio", "garbage", "empty", "gone", "stuck", "reset", "slow"]
+FaultKind = Literal[
+    "eio", "garbage", "empty", "gone", "stuck", "frozen", "reset", "slow", "scaled", "jumping"
+]
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class Fault:
     eio      energy_uj reads fail with `errno` (powercap_sys.c: EINVAL for a failed MSR)
     garbage  energy_uj shows `text`;  empty  shows nothing;  stuck  shows its value of start_s
     gone     the zone has no files; descriptors opened before start_s stay ENODEV for ever
+    frozen   like stuck, but counting goes on from there: what was used meanwhile is lost
     reset    the counter begins again at 0 at start_s;  slow  a read takes delay_s, then counts
+    scaled   counts `factor` times too much;  jumping  shows values that do not go on
     """
 
     kind: FaultKind
@@ -80,6 +84,7 @@ class Fault:
     errno: int = errno.EIO
     text: str = "not a number\n"
     delay_s: float = 0.2
+    factor: float = 1000.0
 
     def active(self, t_s: float) -> bool:
         """Whether t_s lies in the fault's span."""
@@ -116,13 +121,26 @@ class Zone:
 def counter_uj(zone: Zone, t_s: float) -> int:
     """What a working energy_uj shows at t_s, stuck spans and resets included, uJ."""
     counter = zone.counter
-    stuck = zone.fault("stuck", t_s)
+    stuck = zone.fault("stuck", t_s) or zone.fault("frozen", t_s)
     at_s = counter.floor_s(stuck.start_s if stuck else t_s)
     resets = [f.start_s for f in zone.faults if f.kind == "reset" and f.start_s <= at_s]
     if resets:
-        since_j = zone.curve.energy_j(at_s) - zone.curve.energy_j(max(resets))
+        since_j = _counted_j(zone, at_s) - _counted_j(zone, max(resets))
         return counter.shown_uj(counter.units(since_j))
-    return counter.shown_uj(counter.start_raw + counter.units(zone.curve.energy_j(at_s)))
+    jump = round(at_s * 1000) * 7919 % 1000 * 10**6 if zone.fault("jumping", t_s) else 0
+    return counter.shown_uj(counter.start_raw + counter.units(_counted_j(zone, at_s)) + jump)
+
+
+def _counted_j(zone: Zone, t_s: float) -> float:
+    """The energy that the counter has taken by t_s, J: not what froze, and what is scaled."""
+    energy_j = zone.curve.energy_j
+    wrong_j = sum(
+        (fault.factor - 1 if fault.kind == "scaled" else -1)
+        * (energy_j(min(t_s, fault.end_s)) - energy_j(fault.start_s))
+        for fault in zone.faults
+        if fault.kind in ("frozen", "scaled") and fault.start_s <= t_s
+    )
+    return energy_j(t_s) + wrong_j
 
 
 def energy_text(zone: Zone, t_s: float) -> str:

@@ -54,11 +54,20 @@ def test_power_over_less_than_the_settling_time_waits_for_more() -> None:
 @pytest.mark.parametrize("range_j", [INTEL_RANGE_J, AMD_RANGE_J])
 def test_a_wrap_adds_the_range(range_j: float) -> None:
     counter = Counter(range_j, bound_w=1000.0)
-    assert joules(counter, (0, range_j - 30), (1, 20.0)) == [0.0, pytest.approx(50.0)]
+    readings = (0, range_j - 30), (1, 20.0), (2, 70.0)
+    assert joules(counter, *readings) == [0.0, 0.0, pytest.approx(100.0)]
+
+
+def test_a_reading_after_a_fall_is_not_known_before_the_next() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    joules(counter, (0, INTEL_RANGE_J - 30), (1, 20.0))
+    assert (counter.is_known, counter.is_held) == (False, True)
+    joules(counter, (2, 70.0))
+    assert (counter.is_known, counter.is_held) == (True, False)
 
 
 @given(
-    st.lists(st.floats(0, 100), min_size=1, max_size=60),
+    st.lists(st.floats(50, 100), min_size=1, max_size=60),
     st.floats(0, AMD_RANGE_J, exclude_max=True),
     st.sampled_from([300.0, 1000.0, AMD_RANGE_J]),
 )
@@ -71,15 +80,19 @@ def test_any_number_of_wraps_loses_nothing(
     for second, step_j in enumerate(steps_j, 1):
         true_j += step_j
         counter.update(true_j % range_j, second * S)
+    if counter.is_held:
+        counter.update(true_j % range_j, (len(steps_j) + 1) * S)
     assert counter.energy_j == pytest.approx(math.fsum(steps_j), abs=1e-6)
 
 
 def test_a_reset_adds_nothing_and_says_so() -> None:
     counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
     joules(counter, (0, 5000.0), (1, 5050.0))
-    assert counter.update(0.0, 2 * S) == "reset"
+    assert counter.update(0.0, 2 * S) is None
+    assert counter.update(0.0, 3 * S) == "reset"
     assert counter.energy_j == 50.0
     assert counter.power_w is None
+    assert counter.lacks_j == pytest.approx(50.0)
 
 
 def test_counting_goes_on_after_a_reset() -> None:
@@ -90,15 +103,72 @@ def test_counting_goes_on_after_a_reset() -> None:
 def test_a_counter_without_a_range_that_falls_has_been_reset() -> None:
     counter = Counter()
     counter.update(10.0, 0)
-    assert counter.update(5.0, S) == "reset"
+    assert counter.update(5.0, S) is None
+    assert counter.update(5.0, 2 * S) == "reset"
     assert counter.energy_j == 0.0
 
 
 def test_more_power_than_the_bound_is_not_believed() -> None:
     counter = Counter(bound_w=100.0)
     counter.update(0.0, 0)
-    assert counter.update(1000.0, S) == "reset"
+    assert counter.update(1000.0, S) is None
+    assert counter.update(1000.0, 2 * S) == "reset"
     assert counter.energy_j == 0.0
+
+
+@pytest.mark.parametrize("wrong_j", [0.0, 5.0, 2e6, 4_294_967.295])
+def test_a_wrong_reading_by_itself_is_dropped_and_costs_nothing(wrong_j: float) -> None:
+    """A GPU's counter that answers 0 once: 1,003,294 J would be invented of 1,800."""
+    counter = Counter(bound_w=3000.0)
+    readings = [(n / 10, 1_003_294.0 + 60.0 * n) for n in range(31)]
+    readings[15] = (1.5, wrong_j)
+    events = [counter.update(raw_j, round(time_s * S)) for time_s, raw_j in readings]
+    assert [event for event in events if event] == ["dropped"]
+    assert counter.energy_j == pytest.approx(1800.0)
+
+
+def test_a_reset_just_before_the_end_of_the_range_is_not_taken_for_a_wrap() -> None:
+    """At 50 W a tenth of a second is 5 J: that 140 J were left to the end says it was no wrap."""
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    counter.learn(0.001)
+    start_j = INTEL_RANGE_J - 140 - 50 * 2.0
+    before = [(n / 10, start_j + 5.0 * n) for n in range(21)]
+    after = [(2.1 + n / 10, 2.5 + 5.0 * n) for n in range(10)]
+    events = [counter.update(raw_j, round(time_s * S)) for time_s, raw_j in before + after]
+    assert [event for event in events if event] == ["reset"]
+    assert counter.energy_j == pytest.approx(100.0 + 45.0)
+    assert counter.lacks_j == pytest.approx(142.5)
+
+
+@pytest.mark.parametrize("rate_hz", [1, 10, 50, 1000])
+def test_a_counter_in_a_wrong_unit_is_refused_in_words_and_soon(rate_hz: int) -> None:
+    """4 kJ a second: no package draws that, and a reset at each reading says nothing."""
+    counter = Counter(137_438.953471, bound_w=1000.0)
+    counter.learn(0.001)
+    events: list[str] = []
+    for n in range(10 * max(rate_hz, 10)):
+        if event := counter.update(4000.0 * n / rate_hz % 137_438.95, round(n * S / rate_hz)):
+            events.append(event)
+        if event == "refused":
+            break
+    assert events[-1] == "refused"
+    assert len(events) <= 3
+    assert "counter in a wrong unit" in counter.why
+    assert counter.energy_j < 150.0
+
+
+def test_a_counter_that_jumps_about_is_refused() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    for n, raw_j in enumerate([5000.0, 90_000.0, 20_000.0, 70_000.0, 40_000.0]):
+        event = counter.update(raw_j, n * S)
+    assert event == "refused"
+    assert "jumps" in counter.why
+
+
+def test_where_readings_are_of_the_past_nothing_is_held() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0, confirms=False)
+    assert joules(counter, (0, INTEL_RANGE_J - 30), (1, 20.0)) == [0.0, pytest.approx(50.0)]
+    assert counter.update(5.0, 2 * S) == "reset"
 
 
 def test_a_pause_in_which_the_counter_may_have_lapped_is_not_guessed() -> None:
@@ -113,7 +183,8 @@ def test_a_failed_read_is_bridged_exactly_and_only_its_beginning_is_a_gap() -> N
     counter.update(950.0, 0)
     assert [counter.miss() for _ in range(17)] == ["gap"] + [None] * 16
     assert counter.update(35.0, round(1.7 * S)) is None
-    assert counter.energy_j == pytest.approx(85.0)
+    assert counter.update(40.0, round(1.8 * S)) is None
+    assert counter.energy_j == pytest.approx(90.0)
     assert counter.miss() == "gap"
 
 
@@ -125,6 +196,19 @@ def test_a_counter_that_must_move_and_does_not_is_stuck_until_it_does() -> None:
     assert counter.stuck
     assert counter.update(8.0, 4 * S) == "moving"
     assert not counter.stuck
+
+
+@pytest.mark.parametrize(("period_s", "due_s"), [(0.001, 0.05), (0.1, 0.5)])
+def test_a_counter_is_stuck_when_it_misses_a_few_of_its_own_updates(
+    period_s: float, due_s: float
+) -> None:
+    counter = Counter(must_move=True)
+    counter.learn(period_s)
+    counter.update(1.0, 0)
+    counter.update(2.0, S)
+    assert counter.update(2.0, round((1 + 0.9 * due_s) * S)) is None
+    assert counter.update(2.0, round((1 + 1.1 * due_s) * S)) == "stuck"
+    assert (counter.moved_ns, counter.is_known) == (S, False)
 
 
 def test_a_stuck_counter_needs_both_time_and_readings() -> None:
@@ -238,8 +322,8 @@ def test_power_is_over_the_time_between_moves_where_that_is_known() -> None:
 def test_the_first_time_between_moves_that_holds_a_reset_gives_no_power() -> None:
     counter = Counter(settle_s=math.inf)
     counter.update(1000.0, 0)
-    assert counter.update(5.0, S) == "reset"
-    counter.update(65.0, round(1.1 * S), 1.1)
+    counter.update(5.0, S)
+    assert counter.update(65.0, round(1.1 * S), 1.1) == "reset"
     assert counter.power_w is None
     counter.update(125.0, round(1.2 * S), 0.1)
     assert counter.power_w == pytest.approx(600.0)

@@ -162,6 +162,133 @@ def test_a_domain_shown_by_mmio_only_is_read_there(tree: Tree) -> None:
     assert joules(tree.source())["dram0"] == pytest.approx(3.0)
 
 
+def test_the_twin_that_works_is_read_where_the_other_is_not() -> None:
+    with TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        tree = Tree(Path(directory))
+        tree.zone("0", "package-0", "111000000", control="intel-rapl-mmio")
+        tree.zone("0", "package-0", "222000000")
+        tree.energies["intel-rapl:0"].chmod(0)
+        with without_rights():
+            source, refused = tree.open()
+            assert source is not None
+            assert joules(source) == {"package0": pytest.approx(111.0)}
+            assert refused == []
+
+
+def test_two_zones_of_one_name_that_run_apart_are_both_counted(tree: Tree) -> None:
+    tree.zone("0", "package-0", "77000000")
+    tree.zone("0:0", "dram", "3000000")
+    tree.zone("1", "package-0", "5000000")
+    tree.zone("1:0", "dram", "9000000")
+    source = tree.source()
+    assert joules(source) == {
+        "package0": pytest.approx(77.0),
+        "package0_zone1": pytest.approx(5.0),
+        "dram0": pytest.approx(3.0),
+        "dram0_zone1_0": pytest.approx(9.0),
+    }
+    assert totals(source) == set(joules(source))
+
+
+def test_two_zones_of_one_name_that_show_one_counter_are_counted_once(tree: Tree) -> None:
+    tree.zone("0", "package-0", "77000000")
+    tree.zone("1", "package-0", "77000000")
+    assert joules(tree.source()) == {"package0": pytest.approx(77.0)}
+
+
+@dataclass
+class Counting:
+    """A clock whose every look writes what counters show, at watts (None: it stands still)."""
+
+    tree: Tree
+    powers_w: dict[str, float | None]
+    start_uj: dict[str, int] = field(default_factory=dict)
+    now_ns: int = 0
+
+    def __call__(self) -> int:
+        self.now_ns += 500_000
+        updates = self.now_ns // 1_000_000
+        for zone, power_w in self.powers_w.items():
+            uj = self.start_uj.get(zone, 1_000_000) + round((power_w or 0.0) * updates * 1000)
+            self.tree.energies[zone].write_text(f"{uj}\n")
+        return self.now_ns
+
+    def open(self) -> tuple[Powercap | None, list[Refusal]]:
+        return open_powercap(self.tree.root, clock=self)
+
+
+@pytest.fixture
+def server(tree: Tree) -> Counting:
+    """A package with core and DRAM that count."""
+    tree.zone("0", "package-0")
+    tree.zone("0:0", "core")
+    tree.zone("0:1", "dram")
+    return Counting(tree, {"intel-rapl:0": 50.0, "intel-rapl:0:0": 20.0, "intel-rapl:0:1": 5.0})
+
+
+def names_of(source: Powercap | None) -> list[str]:
+    return [channel.name for channel in source.channels()] if source else []
+
+
+def test_a_healthy_server_is_believed(server: Counting) -> None:
+    source, refused = server.open()
+    assert names_of(source) == ["package0", "core0", "dram0"]
+    assert refused == []
+
+
+@pytest.mark.parametrize(("zone", "left"), [("0:1", "core0"), ("0:0", "dram0")])
+def test_a_zone_that_is_always_0_is_refused_by_name(server: Counting, zone: str, left: str) -> None:
+    server.powers_w[f"intel-rapl:{zone}"] = None
+    server.start_uj[f"intel-rapl:{zone}"] = 0
+    source, (refusal,) = server.open()
+    assert names_of(source) == ["package0", left]
+    assert "stays at 0 while package0 counts" in refusal.reason
+    assert refusal.part == ("dram0" if left == "core0" else "")
+
+
+def test_a_counter_that_stands_still_beside_others_is_refused(server: Counting) -> None:
+    server.powers_w["intel-rapl:0:1"] = None
+    source, (refusal,) = server.open()
+    assert names_of(source) == ["package0", "core0"]
+    assert (refusal.part, "stands still" in refusal.reason) == ("dram0", True)
+
+
+def test_a_core_zone_that_rests_is_believed(server: Counting) -> None:
+    server.powers_w["intel-rapl:0:0"] = None
+    assert names_of(server.open()[0]) == ["package0", "core0", "dram0"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "power_w", "part"), [("0", 4000.0, "package0"), ("0:1", 5000.0, "dram0")]
+)
+def test_a_counter_in_a_wrong_unit_is_refused_in_words(
+    server: Counting, zone: str, power_w: float, part: str
+) -> None:
+    server.powers_w[f"intel-rapl:{zone}"] = power_w
+    source, (refusal,) = server.open()
+    assert part not in names_of(source)
+    assert refusal.part == part
+    assert "counter in a wrong unit: " in refusal.reason
+
+
+def test_a_range_that_cannot_be_read_is_remarked(tree: Tree) -> None:
+    (tree.zone("0", "package-0") / "max_energy_range_uj").unlink()
+    (channel,) = tree.source().channels()
+    assert (channel.range_j, channel.remarks) == (None, ("no_range",))
+
+
+def test_zones_that_a_container_hides_are_named_as_hidden(tree: Tree) -> None:
+    base = tree.root / "sys/class/powercap"
+    base.mkdir(parents=True)
+    (base / "intel-rapl:0").symlink_to("../../devices/virtual/powercap/intel-rapl/intel-rapl:0")
+    source, (refusal,) = tree.open()
+    assert source is None
+    assert "hides" in refusal.reason
+    assert "systempaths=unconfined" in refusal.remedy
+    assert refusal.part == "package"
+
+
 def test_dies_that_show_one_counter_are_one_package(tree: Tree) -> None:
     tree.zone("0", "package-0-die-0", "77000000")
     tree.zone("1", "package-0-die-1", "77000000")

@@ -201,7 +201,7 @@ def test_a_counter_that_stands_still_is_noted_and_shows_nothing_until_it_moves(
     moves = Channel("package0", "J", in_total=True, bound_w=1000.0, always_moves=True)
     stuck: Script = lambda time_s: 50 * (1.0 if 1.0 <= time_s < 5.0 else time_s)  # noqa: E731
     rows = Rig(tmp_path, clock, [ScriptedSource(clock, {moves: stuck})]).run(5.95)
-    assert events(rows) == ["note:stuck package0", "note:moving package0"]
+    assert events(rows) == ["note:stuck package0 since 1.000000", "note:moving package0"]
     assert not any(row["package0_J"] for row in ticks(rows) if 3.3 < at(row) < 4.9)
     assert ticks(rows)[-1]["package0_J"] == "295.000000"
 
@@ -211,8 +211,9 @@ def test_a_counter_that_restarts_is_a_reset_and_adds_nothing(
 ) -> None:
     reset: Script = lambda t: 9000.0 + 50 * t if t < 1.05 else 50 * (t - 1.05)  # noqa: E731
     rows = Rig(tmp_path, clock, [ScriptedSource(clock, {PACKAGE: reset})]).run(1.95)
-    assert events(rows) == ["reset:package0"]
-    energies = [float(row["package0_J"]) for row in ticks(rows)]
+    assert events(rows) == ["reset:package0", "note:lacks up to 5 J of package0"]
+    assert [at(row) for row in ticks(rows) if not row["package0_J"]] == [pytest.approx(1.1)]
+    energies = [float(row["package0_J"]) for row in ticks(rows) if row["package0_J"]]
     assert energies == sorted(energies)
     assert energies[-1] == pytest.approx(50 * 1.0 + 50 * 0.8)
 

@@ -97,8 +97,8 @@ def test_a_gauge_is_written_as_it_was_read() -> None:
 def test_a_failed_reading_is_an_empty_cell_and_never_a_number() -> None:
     layout = Layout([PACKAGE, UTIL])
     row = Row(0, "", None, layout.width)
-    assert Meter(PACKAGE, layout).take(Reading(0, 0, Retry("EIO")), row) == "gap"
-    assert Meter(UTIL, layout).take(Reading(1, 0, Retry("EIO")), row) is None
+    assert Meter(PACKAGE, layout).take(Reading(0, 0, Retry("EIO")), row) == ["gap:package0"]
+    assert Meter(UTIL, layout).take(Reading(1, 0, Retry("EIO")), row) == []
     assert set(layout.finish(row)) == {""}
 
 
@@ -142,3 +142,26 @@ def test_any_text_is_one_cell_of_one_line(texts: list[str]) -> None:
 )
 def test_where_a_row_belongs(phase: str, label: str, repeat: int | None, cells: str) -> None:
     assert where_text(phase, label, repeat) == cells
+
+
+@pytest.mark.parametrize(
+    ("channel", "value"),
+    [
+        (Channel("cpu_temp", "C"), -263.2),
+        (Channel("gpu0_temp", "C"), 4_294_967_295.0),
+        (Channel("gpu0_util", "pct"), 4_294_967_295.0),
+        (Channel("gpu0_mem", "MiB"), float(2**64 // 2**20)),
+        (Channel("cpu_freq", "MHz"), -1.0),
+        (Channel("gpu0", "W", bound_w=1400.0), 4_294_967.295),
+        (Channel("gpu0", "W"), float("nan")),
+    ],
+)
+def test_a_reading_that_cannot_be_true_is_left_out_and_said_once(
+    channel: Channel, value: float
+) -> None:
+    layout = Layout([channel])
+    meter, row = Meter(channel, layout), Row(0, "", None, layout.width)
+    told = meter.take(Reading(0, 0, value), row)
+    assert told[0].startswith(f"note:implausible {channel.name}: ")
+    assert not any("implausible" in event for event in meter.take(Reading(0, 1, value), row))
+    assert set(layout.finish(row)) == {""}

@@ -44,7 +44,7 @@ class GraphSpec:
 
 # Title, unit, columns, place in the cycle of colours, what the series are together, top.
 _GRAPHS = (
-    ("CPU package", "W", r"package\d+(_die\d+)?_W", 0, "packages", None),
+    ("CPU package", "W", r"package\d+(_(die|zone)\w+)?_W", 0, "packages", None),
     ("CPU", "W", r"est_cpu_W|sim_\w+_W", 5, "series", None),
     ("GPU board", "W", r"gpu\d+_W", 1, "GPUs", None),
     ("DRAM", "W", r"dram\d+_W", 2, "sockets", None),

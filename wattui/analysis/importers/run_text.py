@@ -37,7 +37,7 @@ class RunText:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._layout = Layout(recording.channels)
-        self._meters = {c.name: Meter(c, self._layout) for c in recording.channels}
+        self._meters = {c.name: Meter(c, self._layout, confirms=False) for c in recording.channels}
         self._manual = {c.name for c in recording.channels if c.origin == "manual"}
         self._integrated = [
             channel.name
@@ -99,8 +99,7 @@ class RunText:
         happened = [f"{GAP}{name}" for name in gaps]
         for name, value in moment.values.items():
             meter = self._meters[name]
-            if event := meter.take(Reading(0, at_ns, value), row):
-                happened.append(f"{event}:{name}")
+            happened += meter.take(Reading(0, at_ns, value), row, 0)
         self._layout.finish(row)
         hand_first = bool(moment.ends)
         if hand_first:

@@ -1,0 +1,50 @@
+"""What a reading can be at all: one rule for every channel. Pure.
+
+A power is believed up to twice the device's own limit, where it has one that it keeps to, else up
+to what no device of its kind draws. A gauge is believed within the range of its unit.
+"""
+
+from __future__ import annotations
+
+import math
+
+# Mean power that no device of a kind exceeds, in watts.
+_MOST_W = {"package": 1000.0, "dram": 300.0, "psys": 20_000.0, "gpu": 3000.0}
+_MOST_W |= dict.fromkeys(("core", "uncore"), _MOST_W["package"])
+# A package may exceed its limit for seconds, and the usual bound is safe: a limit only widens it.
+# What DRAM can draw depends on how much of it there is; its limit says that.
+_LIMITED_TO_ITS_OWN = frozenset({"dram"})
+LIMIT_TIMES = 2.0
+# Limits below this are placeholders.
+LEAST_LIMIT_W = 10.0
+# Lowest and highest reading of a gauge by its unit; sensors that are not there read below
+# (acpitz: absolute zero in tenths) or far above (all bits set).
+_RANGES = {"C": (-40.0, 150.0), "pct": (0.0, 110.0), "MHz": (0.0, 20_000.0), "MiB": (0.0, 2.0**24)}
+
+
+def bound_w(kind: str, limit_w: float | None = None) -> float:
+    """The highest mean power that is believed of a package, dram, psys, gpu …, watts."""
+    usual_w = _MOST_W.get(kind, math.inf)
+    if limit_w is None or limit_w < LEAST_LIMIT_W:
+        return usual_w
+    own_w = LIMIT_TIMES * limit_w
+    return own_w if kind in _LIMITED_TO_ITS_OWN else max(usual_w, own_w)
+
+
+def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
+    """Why a reading cannot be true, in words; empty where it can.
+
+    `most_w` bounds powers (unit W); of a counter (J) only what `Counter` sees can be told.
+    """
+    if not math.isfinite(value):
+        return "not a number"
+    low, high = (0.0, most_w) if unit == "W" else _RANGES.get(unit, (-math.inf, math.inf))
+    if low <= value <= high:
+        return ""
+    return f"{value:g} {unit} is outside {low:g} to {high:g}"
+
+
+def too_much_text(power_w: float, most_w: float) -> str:
+    """What is said of a counter that runs faster than its device can draw."""
+    about_w = float(f"{power_w:.2g}")
+    return f"counter in a wrong unit: {about_w:,.0f} W, where at most {most_w:,.0f} W can be drawn"

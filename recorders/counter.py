@@ -123,6 +123,14 @@ class Counter:
         """Whether the next reading decides what the last one was."""
         return self._held is not None
 
+    @property
+    def may_have_wrapped(self) -> bool:
+        """Whether a reading is held that is within the bound if it is after the counter's end."""
+        if self._held is None or (wrap_j := self._wrap_j(self._held)) is None:
+            return False
+        unread_s = (self._held.time_ns - self._time_ns) * 1e-9
+        return wrap_j <= self._bound_w * (unread_s + REFRESH_SLACK_S)
+
     def learn(self, period_s: float) -> None:
         """Take note of how often the counter is updated."""
         self._period_s = period_s
@@ -246,8 +254,8 @@ class Counter:
         pace_w = max(before_w or 0.0, after_w)
         budget_j = self._most_j(held.time_ns)
         self.lacks_j = pace_w * unread_s
-        if self._range_j is not None and held.raw_j < self._raw_j:
-            wrap_j = held.raw_j + self._range_j - self._raw_j
+        wrap_j = self._wrap_j(held)
+        if wrap_j is not None:
             likely_w = self._bound_w
             if self._confirms and before_w is not None and pace_w > 0:
                 likely_w = min(likely_w, WRAP_TIMES * pace_w)
@@ -256,7 +264,7 @@ class Counter:
                 self._add(wrap_j, held.raw_j, held.time_ns)
                 self._add(onward_j, raw_j, time_ns) if onward_j else self._pass(time_ns)
                 return None
-            if wrap_j <= self._bound_w * (unread_s + REFRESH_SLACK_S):
+            if self.may_have_wrapped:
                 self.lacks_j = max(self.lacks_j, wrap_j)
         self._begin(held.raw_j, held.time_ns)
         self._budget_j = min(budget_j, self._budget_j)
@@ -264,6 +272,12 @@ class Counter:
         self._raw_j = raw_j
         self._time_ns = self.moved_ns = time_ns
         return "reset"
+
+    def _wrap_j(self, held: _Held) -> float | None:
+        """The energy until the held reading, if the counter has passed its end; None if not."""
+        if self._range_j is None or self._raw_j is None or held.raw_j > self._raw_j:
+            return None
+        return held.raw_j + self._range_j - self._raw_j
 
     def _pace_w(self) -> float | None:
         """Mean power over about the last second of readings, watts; None after the first."""

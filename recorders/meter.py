@@ -9,7 +9,7 @@ from recorders.contents import missing_note
 from recorders.counter import Counter, Event, Integrator
 from recorders.reduction import GAP, LOST, NOTE, RESET
 from recorders.rows import Layout, Row
-from recorders.source import Channel, Fatal, Gone, Reading, Source, SourceError
+from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
 from recorders.stillness import stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
@@ -49,6 +49,8 @@ class Meter:
         value, counter = reading.value, self.counter
         if self.gone:
             return []
+        if isinstance(value, Implausible):
+            return self._leave_out(str(value))
         if isinstance(value, SourceError):
             return self.fail(value)
         if doubt := plausible.doubt(self.channel.unit, value, self.channel.bound_w):
@@ -80,6 +82,11 @@ class Meter:
     def is_held(self) -> bool:
         """Whether another reading is needed to know what the last one was."""
         return isinstance(self.counter, Counter) and self.counter.is_held and not self.gone
+
+    @property
+    def may_have_wrapped(self) -> bool:
+        """Whether another reading now would show that the counter has passed its end."""
+        return isinstance(self.counter, Counter) and self.counter.may_have_wrapped
 
     def _leave_out(self, doubt: str) -> list[str]:
         """Take no notice of a reading that cannot be true, and say so the first time."""

@@ -12,8 +12,8 @@ import math
 _MOST_W = {"package": 1000.0, "dram": 300.0, "psys": 20_000.0, "gpu": 3000.0}
 _MOST_W |= dict.fromkeys(("core", "uncore"), _MOST_W["package"])
 # A package may exceed its limit for seconds, and the usual bound is safe: a limit only widens it.
-# What DRAM can draw depends on how much of it there is; its limit says that.
-_LIMITED_TO_ITS_OWN = frozenset({"dram"})
+# What DRAM and GPUs can draw depends on their size; their limit says that.
+_LIMITED_TO_ITS_OWN = frozenset({"dram", "gpu"})
 LIMIT_TIMES = 2.0
 # Limits below this are placeholders.
 LEAST_LIMIT_W = 10.0

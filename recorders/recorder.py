@@ -176,6 +176,7 @@ class Recorder:
             self._fill(feed, result, row)
         for feed, result in results:
             self._take(feed, result, taken)
+        self._read_wrapped(taken)
         if by_hand:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
         position = self._journal.position()
@@ -229,6 +230,15 @@ class Recorder:
                 break
         _, started_ns, results = min(groups, key=itemgetter(0))
         return started_ns, results
+
+    def _read_wrapped(self, taken: list[rows.Row]) -> None:
+        """Read again what seems to have wrapped, so that an edge is known and not bridged."""
+        for feed in self._direct:
+            wrapped = {n for n, meter in enumerate(feed.meters) if meter.may_have_wrapped}
+            if wrapped:
+                now_ns = self._clock.monotonic_ns()
+                again = feed.readings(feed.read(now_ns), now_ns)
+                self._take(feed, [r for r in again if r.channel in wrapped], taken)
 
     def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:
         """Put readings into the last row, and begin another for one that was taken later."""

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from recorders import plausible
 from recorders.beat import Beat
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
 from recorders.sources.nvml_devices import Device, tried, visible_devices
@@ -26,9 +27,6 @@ DRIVER_PLACES = ("proc/driver/nvidia", "dev/nvidia0")
 # A part of the machine of which the number is not known.
 GPU = "gpu"
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
-# A mean power of more than this many times the highest limit that can be set is not believed,
-# nor, where the device tells no limit, one that no GPU draws.
-LIMIT_TIMES, MOST_W = 2.0, 3000.0
 SHORTEST_PERIOD_S = 0.01
 
 Clock = Callable[[], int]
@@ -154,7 +152,7 @@ class Nvml:
         limits = tried(partial(nvml.nvmlDeviceGetPowerManagementLimitConstraints, device.handle))[0]
         most_w = self._limit_w(lambda _: limits[1], device) if limits else None
         limit_w = most_w or self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device)
-        return MOST_W if limit_w is None else LIMIT_TIMES * limit_w
+        return plausible.bound_w("gpu", limit_w)
 
     def _reading_of(self, device: Device) -> str:
         for channel in self._channels:

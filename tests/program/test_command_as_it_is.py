@@ -350,5 +350,5 @@ def test_wattui_is_there_only_while_the_command_is(place: Place) -> None:
     started = place.start(argv)
     until_exists(place.path / "begun")
     begun = time.monotonic()
-    assert started.wait(5) == 0
-    assert time.monotonic() - begun < 2.0
+    assert started.wait(10) == 0
+    assert time.monotonic() - begun < 5.0

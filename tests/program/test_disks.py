@@ -148,9 +148,11 @@ def test_a_directory_that_vanishes_does_not_take_the_recording_along(place: Plac
 
 
 def test_two_recordings_cannot_write_the_same_file(place: Place) -> None:
-    first = place.start(place.argv("--quiet", command=shell("touch begun; sleep 1")))
+    held = shell("touch begun; until [ -e end ]; do sleep 0.02; done")
+    first = place.start(place.argv("--quiet", command=held))
     until_exists(place.path / "begun")
     second = place.record("--force", command=shell("touch second"))
+    (place.path / "end").touch()
     assert second.status == 2
     assert len(second.lines) == 1
     assert "is being recorded by another wattui" in second.lines[0]

@@ -18,10 +18,12 @@ from .running import (
     Place,
     Result,
     Row,
+    command_line,
     edges,
     python,
     read_rows,
     shell,
+    state,
     until,
     until_exists,
 )
@@ -50,7 +52,8 @@ def assert_one_line(result: Result, *words: str) -> None:
 def test_a_command_outlives_its_recorder_and_at_most_a_second_is_lost(
     place: Place, number: signal.Signals, own: int, status: int, tap: tuple[str, ...]
 ) -> None:
-    script = f"touch begun; sleep 1.3; touch over; echo 5 done; exit {own}"
+    wait = "until [ -e killed ]; do sleep 0.02; done"
+    script = f"touch begun; {wait}; touch over; echo 5 done; exit {own}"
     argv = place.argv("--simulate", "--quiet", *tap, command=shell(script))
     started = place.start(argv, stdout=-1, stderr=-1)
     until_exists(place.path / "begun")
@@ -58,6 +61,8 @@ def test_a_command_outlives_its_recorder_and_at_most_a_second_is_lost(
     time.sleep(1.1)
     killed_ns = time.monotonic_ns()
     os.kill(recorder, number)
+    until(lambda: state(recorder) in ("", "Z"), "the recorder's end")
+    (place.path / "killed").touch()
     out, err = started.communicate(timeout=10)
     assert (place.path / "over").exists()
     assert started.returncode == status
@@ -242,18 +247,20 @@ def test_a_command_that_outlived_its_recorder_ends_with_the_front_end(place: Pla
 
 
 def test_what_a_command_left_behind_on_purpose_stays(place: Place) -> None:
-    script = "touch begun; setsid sleep 3 >/dev/null 2>&1 & sleep 0.6"
+    script = "touch begun; setsid sleep 60 >/dev/null 2>&1 & sleep 0.6"
     started = place.start(place.argv("--quiet", command=shell(script)), stderr=-1)
     until_exists(place.path / "begun")
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
     started.communicate(timeout=10)
     time.sleep(1.0)
-    assert [pid for pid in place.processes() if pid != os.getpid()]
-    until(lambda: not place.processes(), "its own end", bound_s=10)
+    (left,) = place.processes()
+    assert command_line(left) == "sleep 60 "
+    os.kill(left, signal.SIGTERM)
 
 
 def test_a_directory_that_nobody_removed_is_swept_up_by_the_next_recording(place: Place) -> None:
-    started = place.start(place.argv("--quiet", command=shell("touch begun; sleep 1.5")))
+    command = shell("touch begun; until [ -e end ]; do sleep 0.02; done")
+    started = place.start(place.argv("--quiet", command=command))
     until_exists(place.path / "begun")
     (living,) = place.temporary.glob("wattui-*")
     dead = place.temporary / "wattui-1-0123abcd"
@@ -266,6 +273,7 @@ def test_a_directory_that_nobody_removed_is_swept_up_by_the_next_recording(place
     until(lambda: not dead.exists(), "the dead directory to go")
     assert living.exists()
     assert other.exists()
+    (place.path / "end").touch()
     assert started.wait(10) == 0
     (other / "socket").unlink()
     other.rmdir()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,10 @@ import pytest
 from .sandbox import Bench
 
 Row = dict[str, str]
+
+NOBODY = 65534
+OWN = ("recorders", "wattui")
+OTHERS = ("rich", "markdown_it", "mdurl", "pygments", "psutil", "pynvml", "pyRAPL", "platformdirs")
 
 REFRESH_S = 0.001
 EXACT_SHARE = 0.001
@@ -227,3 +235,32 @@ def assert_never_falls(recording: Recording) -> None:
             assert min(values, default=0.0) >= 0.0, column
             if column.endswith("_J"):
                 assert values == sorted(values), column
+
+
+def readable_copies(folder: Path) -> Path:
+    """The modules that a recording needs, where every user may read them."""
+    folder.mkdir()
+    for name in (*OWN, *OTHERS):
+        spec = importlib.util.find_spec(name)
+        assert spec, name
+        assert spec.origin, name
+        origin = Path(spec.origin)
+        if origin.name == "__init__.py":
+            shutil.copytree(origin.parent, folder / name)
+        else:
+            shutil.copy(origin, folder)
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    return folder
+
+
+@cache
+def interpreter_for_all() -> str | None:
+    """A Python of this version that any user may run."""
+    name = f"python3.{sys.version_info.minor}"
+    places = [Path(sys.executable).resolve(), Path("/usr/bin", name), Path("/usr/local/bin", name)]
+    for place in places:
+        with suppress(OSError):
+            tried = [str(place), "-S", "-c", ""]
+            subprocess.run(tried, check=True, user=NOBODY, group=NOBODY, extra_groups=(), cwd="/")
+            return str(place)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from .recording import (
     Stretch,
     assert_exact,
     assert_never_falls,
+    command_line,
     program,
+    readable_copies,
     record,
     surroundings,
 )
@@ -52,10 +55,17 @@ def test_a_tenth_of_a_second(make_bench: MakeBench, tmp_path: Path) -> None:
 
 
 def test_without_pyrapl(make_bench: MakeBench, tmp_path: Path) -> None:
-    (tmp_path / "pyRAPL.py").write_text('raise ImportError("not here")\n')
-    search = ":".join([str(tmp_path), *filter(None, sys.path)])
     bench = make_bench(CONSTANT)
-    recording = record(bench, tmp_path, program(LONG, *SHORT), env={"PYTHONPATH": search})
+    modules = readable_copies(bench.workspace / "modules")
+    shutil.rmtree(modules / "pyRAPL")
+    (modules / "pyRAPL.py").write_text('raise ImportError("not here")\n')
+    python = str(Path(sys.executable).resolve())  # without the packages of this environment
+    path = tmp_path / "run.csv"
+    argv = [python, *command_line(path, 50, [], [python, "-c", program(LONG, *SHORT)])[1:]]
+    env = {**surroundings(bench, tmp_path), "PYTHONPATH": str(modules)}
+    done = bench.run(argv, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    recording = Recording(bench, path, done)
     for stretch in (LONG, *SHORT):
         assert_exact(recording, stretch.label, "package0", "dram0", "total")
     assert reader(recording) == "pread (pyRAPL: not here)"

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-import subprocess
 import sys
-from contextlib import suppress
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,17 +14,24 @@ from wattui.analysis.runs import reduce_csv
 
 from . import topologies
 from .conftest import MakeBench
-from .recording import Recording, Stretch, command_line, program, record, surroundings
+from .recording import (
+    NOBODY,
+    Recording,
+    Stretch,
+    command_line,
+    interpreter_for_all,
+    program,
+    readable_copies,
+    record,
+    surroundings,
+)
 from .sandbox import Bench
 
 pytestmark = pytest.mark.needs_bench
 
-NOBODY = 65534
 SHORT = Stretch("short", 0.0, 0.3)
 STATUS = 7
 SOURCE = program(SHORT) + f"raise SystemExit({STATUS})\n"
-OWN = ("recorders", "wattui")
-OTHERS = ("rich", "markdown_it", "mdurl", "pygments", "psutil", "pynvml", "pyRAPL", "platformdirs")
 WORDS = (
     "ESTIMATED, not measured",
     "est_cpu (estimated)",
@@ -61,35 +64,6 @@ def test_no_rapl_and_no_estimate(make_bench: MakeBench, tmp_path: Path) -> None:
     assert recording.energy_columns == set()
     assert "no_power" in recording.flags()
     assert "no RAPL zones" in recording.said
-
-
-def readable_copies(folder: Path) -> Path:
-    """The modules that a recording needs, where every user may read them."""
-    folder.mkdir()
-    for name in (*OWN, *OTHERS):
-        spec = importlib.util.find_spec(name)
-        assert spec, name
-        assert spec.origin, name
-        origin = Path(spec.origin)
-        if origin.name == "__init__.py":
-            shutil.copytree(origin.parent, folder / name)
-        else:
-            shutil.copy(origin, folder)
-    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-    return folder
-
-
-@cache
-def interpreter_for_all() -> str | None:
-    """A Python of this version that any user may run."""
-    name = f"python3.{sys.version_info.minor}"
-    places = [Path(sys.executable).resolve(), Path("/usr/bin", name), Path("/usr/local/bin", name)]
-    for place in places:
-        with suppress(OSError):
-            tried = [str(place), "-S", "-c", ""]
-            subprocess.run(tried, check=True, user=NOBODY, group=NOBODY, extra_groups=(), cwd="/")
-            return str(place)
-    return None
 
 
 def test_a_user_without_rights(make_bench: MakeBench) -> None:
@@ -186,3 +160,18 @@ def test_psys_alone_is_measured_and_quoted_as_psys(make_bench: MakeBench, tmp_pa
     assert recording.run["summary"]["headline"] == "psys"
     assert "measured (channel psys)" in recording.said
     assert recording.flags().isdisjoint({"estimated", "incomplete"})
+
+
+def test_the_mmio_twin_is_read_where_the_msr_one_may_not(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    twins = topologies.msr_mmio_twins()
+    zones = tuple(
+        replace(zone, uid=NOBODY) if zone.control == "intel-rapl" and zone.name != "dram" else zone
+        for zone in twins.zones
+    )
+    recording = record_as_root_without_its_power(make_bench(replace(twins, zones=zones)), tmp_path)
+    assert recording.energy_columns == {"package0_J", "dram0_J", "total_J"}
+    assert "incomplete" not in recording.flags()
+    devices = recording.source("powercap")["devices"]
+    assert "intel-rapl-mmio" in devices["package0"]["path"]

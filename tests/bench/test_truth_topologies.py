@@ -23,6 +23,8 @@ COLUMNS = {
     topologies.two_sockets_one_dram: {"package0_J", "package1_J", "dram0_J"},
     topologies.sparse_ids: {"package0_J", "package1_J", "dram0_J", "dram1_J"},
     topologies.msr_mmio_twins: {"package0_J", "dram0_J"},
+    topologies.package_twice: {"package0_J", "package0_zone1_J"},
+    topologies.package_shown_twice: {"package0_J"},
     topologies.mirrored_dies: {"package0_J"},
     topologies.distinct_dies: {"package0_die0_J", "package0_die1_J"},
     topologies.amd: {"package0_J", "core0_J"},

@@ -90,6 +90,24 @@ def msr_mmio_twins() -> Topology:
     return Topology("msr_mmio_twins", zones)
 
 
+def package_twice() -> Topology:
+    """Two packages that are both called package-0."""
+    zones = (
+        Zone("0", "package-0", "package0", PACKAGE),
+        Zone("1", "package-0", "package0_zone1", PACKAGE_1),
+    )
+    return Topology("package_twice", zones)
+
+
+def package_shown_twice() -> Topology:
+    """One package counter, shown by two zones of one name."""
+    zones = (
+        Zone("0", "package-0", "package0", PACKAGE),
+        Zone("1", "package-0", "package0", PACKAGE),
+    )
+    return Topology("package_shown_twice", zones)
+
+
 def mirrored_dies() -> Topology:
     """Two dies of one package that show the same counter."""
     zones = (
@@ -131,6 +149,8 @@ ALL: tuple[Callable[[], Topology], ...] = (
     two_sockets_one_dram,
     sparse_ids,
     msr_mmio_twins,
+    package_twice,
+    package_shown_twice,
     mirrored_dies,
     distinct_dies,
     amd,

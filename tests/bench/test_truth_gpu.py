@@ -20,6 +20,7 @@ from .fakenvml import (
     ERROR_NOT_FOUND,
     ERROR_UNKNOWN,
     NONE_32,
+    NONE_64,
     PASCAL,
     Fault,
     Gpu,
@@ -249,6 +250,7 @@ def test_a_power_that_stands_for_none_in_mid_run_adds_nothing(
         recording.true_j("gpu0", "three"), rel=0.02
     )
     assert "gap:gpu0" in recording.happened
+    assert "4294967295 mW stands for no value" in recording.said
 
 
 def test_a_counter_that_answers_nothing_once_adds_nothing(
@@ -262,7 +264,35 @@ def test_a_counter_that_answers_nothing_once_adds_nothing(
     true_j = recording.true_j("gpu0", "three")
     assert recording.energy_j("gpu0", "three") == pytest.approx(true_j, rel=0.05)
     assert_never_falls(recording)
-    assert {"dropped", "reset", "implausible"} & recording.flags()
+    assert {"dropped", "implausible", "reset"} & recording.flags()
+
+
+def test_a_counter_that_stands_still_in_a_phase_is_told_there(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    frozen = Fault("nvmlDeviceGetTotalEnergyConsumption", value=400_000, begin_s=3.0, end_s=4.5)
+    gpu = Gpu(Constant(100.0), energy_refresh_s=COARSE_S, start_mj=100_000, faults=(frozen,))
+    bench = make_bench(PLAIN, Nvml((gpu,)))
+    stretch = Stretch("long", 1.5, 2.7)
+    recording = record(bench, tmp_path, program(stretch), rate_hz=RATE_HZ)
+    assert "stuck" in recording.flags()
+    assert any(event.startswith("note:stuck gpu0") for event in recording.happened)
+
+
+def test_gauges_that_stand_for_none_are_no_readings(make_bench: MakeBench, tmp_path: Path) -> None:
+    faults = (
+        Fault("nvmlDeviceGetUtilizationRates", value=255, begin_s=2.5),
+        Fault("nvmlDeviceGetTemperature", value=255, begin_s=2.5),
+        Fault("nvmlDeviceGetClockInfo", value=NONE_32, begin_s=2.5),
+        Fault("nvmlDeviceGetMemoryInfo", value=NONE_64, begin_s=2.5),
+    )
+    gpu = Gpu(Constant(100.0), energy_refresh_s=FINE_S, faults=faults)
+    recording = record(make_bench(PLAIN, Nvml((gpu,))), tmp_path, program(THREE), rate_hz=RATE_HZ)
+    for gauge in ("util_pct", "temp_C", "clock_MHz", "mem_MiB"):
+        column = f"gpu0_{gauge}"
+        read = {row[column] for row in recording.rows if row[column]}
+        assert len(read) == 1, column
+    assert "implausible" in recording.flags()
 
 
 def test_mig_named_as_before_driver_470(make_bench: MakeBench, tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ class Beat:
     def restart(self) -> None:
         """Take the next reading as the first: the clock stood still while the machine slept."""
         self._value = self._drawn = None
-        if not self._given_up:
-            self._lose()
+        given_up = self._given_up
+        self._lose()
+        self._given_up = given_up
 
     def is_learning(self, now_ns: int) -> bool:
         """Whether the beat has still to be found, by readings in quick succession."""

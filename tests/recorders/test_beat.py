@@ -139,6 +139,24 @@ def test_a_counter_that_never_moves_is_given_up() -> None:
     assert beat.period_s is None
 
 
+def test_a_sleep_soon_after_the_beat_was_found_is_no_reason_to_give_it_up() -> None:
+    beat, now_ns = Beat(), 0
+
+    def look_until_known() -> None:
+        nonlocal now_ns
+        while beat.needs_looks(now_ns):
+            now_ns += 5_000_000
+            beat.look(now_ns // 100_000_000, now_ns, now_ns + 50_000)
+
+    look_until_known()
+    beat.restart()
+    assert beat.needs_looks(now_ns)
+    look_until_known()
+    assert beat.period_s == pytest.approx(0.1, rel=0.01)
+    shown = [beat.over_s(t // 10**8, t, t + 50_000) for t in range(now_ns, now_ns + 10**9, 10**8)]
+    assert any(shown)
+
+
 def test_no_power_is_given_across_a_sleep() -> None:
     world = Simulated(0.1, 10.0)
     list(world.powers())

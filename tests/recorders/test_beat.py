@@ -153,8 +153,10 @@ def test_a_sleep_soon_after_the_beat_was_found_is_no_reason_to_give_it_up() -> N
     assert beat.needs_looks(now_ns)
     look_until_known()
     assert beat.period_s == pytest.approx(0.1, rel=0.01)
-    shown = [beat.over_s(t // 10**8, t, t + 50_000) for t in range(now_ns, now_ns + 10**9, 10**8)]
-    assert any(shown)
+    middle_ns = (now_ns // 10**8 + 1) * 10**8 + 50_000_000
+    times_ns = range(middle_ns, middle_ns + 10**9, 10**8)
+    spans_s = [beat.over_s(at_ns // 10**8, at_ns, at_ns + 50_000) for at_ns in times_ns]
+    assert spans_s[1:] == pytest.approx([0.1] * 9, rel=0.02)
 
 
 def test_no_power_is_given_across_a_sleep() -> None:

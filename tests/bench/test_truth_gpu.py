@@ -140,12 +140,12 @@ def test_only_the_gpu_that_the_command_sees(
     recording = record(
         make_bench(PLAIN, TWO),
         tmp_path,
-        program(SECOND),
+        program(LONG),
         rate_hz=RATE_HZ,
         env={"CUDA_VISIBLE_DEVICES": setting},
     )
     assert recording.energy_columns == {"package0_J", "dram0_J", "gpu1_J", "total_J"}
-    assert_exact(recording, "second", "gpu1", "package0", "dram0", "total")
+    assert_exact(recording, "long", "gpu1", "package0", "dram0", "total")
     assert recording.source("nvml")["devices"]["gpu1"]["uuid"] == TWO.uuid(1)
     assert "note:mig gpu1" in [row["event"] for row in recording.rows]
     assert "hidden_gpus" in recording.flags()

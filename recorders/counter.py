@@ -59,6 +59,7 @@ class Counter:
         "_budget_j",
         "_confirms",
         "_held",
+        "_is_bounded",
         "_missed",
         "_must_move",
         "_odd",
@@ -93,6 +94,7 @@ class Counter:
         self._range_j = range_j
         self._confirms = confirms
         self._bound_w = bound_w
+        self._is_bounded = math.isfinite(bound_w)
         self._must_move = must_move
         self._settle_s = settle_s
         self._period_s: float | None = None
@@ -170,10 +172,11 @@ class Counter:
             self.lacks_j = None
             self._begin(raw_j, time_ns)
             return "reset"
-        if not 0 < step_j <= self._most_j(time_ns):
+        most_j = self._most_j(time_ns)
+        if not 0 < step_j <= most_j:
             self._held = _Held(raw_j, time_ns)
             return None if self._confirms else self._go_on(self._held, 0.0, raw_j, time_ns)
-        return self._add(step_j, raw_j, time_ns, over_s)
+        return self._add(step_j, raw_j, time_ns, over_s, most_j)
 
     def _begin(self, raw_j: float, time_ns: int) -> None:
         """Count from here on."""
@@ -186,9 +189,14 @@ class Counter:
         self.stuck = False
 
     def _add(
-        self, step_j: float, raw_j: float, time_ns: int, over_s: float | None = None
+        self,
+        step_j: float,
+        raw_j: float,
+        time_ns: int,
+        over_s: float | None = None,
+        most_j: float | None = None,
     ) -> Event | None:
-        self._budget_j = self._most_j(time_ns) - step_j
+        self._budget_j = (self._most_j(time_ns) if most_j is None else most_j) - step_j
         self.energy_j += step_j
         self._draw(time_ns, over_s)
         if time_ns - self._pace_next[0] >= PACE_S * 1e9:
@@ -214,7 +222,7 @@ class Counter:
 
         A counter that stood still may catch up, so what it did not take remains.
         """
-        if math.isinf(self._bound_w):
+        if not self._is_bounded:
             return math.inf
         most_s = (time_ns - self.moved_ns) * 1e-9 + REFRESH_SLACK_S
         unread_s = (time_ns - self._time_ns) * 1e-9

@@ -21,12 +21,22 @@ IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 class Meter:
     """Turns one channel's readings into cells."""
 
-    __slots__ = ("_doubted", "_in_total", "_place", "channel", "counter", "gone")
+    __slots__ = (
+        "_doubted",
+        "_high",
+        "_in_total",
+        "_low",
+        "_place",
+        "channel",
+        "counter",
+        "gone",
+    )
 
     def __init__(self, channel: Channel, layout: Layout, confirms: bool = True) -> None:
         self.channel = channel
         self._place = layout.place[channel.name]
         self._in_total = channel.in_total
+        self._low, self._high = plausible.limits(channel.unit, channel.bound_w)
         self._doubted = False
         self.gone = False
         self.counter: Counter | Integrator | None = None
@@ -46,15 +56,15 @@ class Meter:
 
         `start_ns` is CLOCK_MONOTONIC at the run file's zero.
         """
-        value, counter = reading.value, self.counter
+        channel, value, counter = self.channel, reading.value, self.counter
         if self.gone:
             return []
         if isinstance(value, Implausible):
             return self._leave_out(str(value))
         if isinstance(value, SourceError):
             return self.fail(value)
-        if doubt := plausible.doubt(self.channel.unit, value, self.channel.bound_w):
-            return self._leave_out(doubt)
+        if not self._low <= value <= self._high:
+            return self._leave_out(plausible.doubt(channel.unit, value, channel.bound_w))
         if counter is None:
             row.cells[self._place] = f"{value:.2f}"
             return []

@@ -7,6 +7,7 @@ to what no device of its kind draws. A gauge is believed within the range of its
 from __future__ import annotations
 
 import math
+import sys
 
 # Mean power that no device of a kind exceeds, in watts.
 _MOST_W = {"package": 1000.0, "dram": 300.0, "psys": 20_000.0, "gpu": 3000.0}
@@ -31,16 +32,22 @@ def bound_w(kind: str, limit_w: float | None = None) -> float:
     return own_w if kind in _LIMITED_TO_ITS_OWN else max(usual_w, own_w)
 
 
-def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
-    """Why a reading cannot be true, in words; empty where it can.
+def limits(unit: str, most_w: float = math.inf) -> tuple[float, float]:
+    """The lowest and the highest reading that can be true; `most_w` bounds powers (unit W).
 
-    `most_w` bounds powers (unit W); of a counter (J) only what `Counter` sees can be told.
+    Of a counter (J) any number can: what it may not do is seen from one reading to the next.
     """
-    if not math.isfinite(value):
-        return "not a number"
-    low, high = (0.0, most_w) if unit == "W" else _RANGES.get(unit, (-math.inf, math.inf))
+    any_number = (-sys.float_info.max, sys.float_info.max)
+    return (0.0, min(most_w, any_number[1])) if unit == "W" else _RANGES.get(unit, any_number)
+
+
+def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
+    """Why a reading cannot be true, in words; empty where it can."""
+    low, high = limits(unit, most_w)
     if low <= value <= high:
         return ""
+    if not math.isfinite(value):
+        return "not a number"
     return f"{value:g} {unit} is outside {low:g} to {high:g}"
 
 

@@ -38,15 +38,30 @@ def make() -> tuple[Path, int]:
             while True:
                 directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
                 directory.mkdir(mode=0o700)
-                lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                with contextlib.suppress(OSError):  # a file system without locks
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if directory.exists():  # else it was swept up before it was locked
+                if (lock := _locked(directory)) is not None:
                     return directory, lock
-                os.close(lock)
         except OSError as error:
             reason = error
     raise reason
+
+
+def _locked(directory: Path) -> int | None:
+    """The descriptor of its lock; None where it was swept up before it was locked."""
+    try:
+        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    except OSError:  # a file system without locks
+        return lock
+    if directory.exists():
+        return lock
+    os.close(lock)
+    return None
 
 
 def remove(directory: Path) -> None:

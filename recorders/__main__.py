@@ -77,14 +77,16 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     outlet = Outlet(1)
     config = wire.decode(_first_line(0))
+    names = directory.candidates()
+    # First of all: from here on somebody tidies up, whoever is killed.
+    guard = Guard(names, 0, (1, 2), config["has_command"])
     try:
-        marks, lock = directory.make()
+        marks, _ = directory.make(names)
     except OSError as error:
         text = f"no directory for the marks can be made ({error.strerror}): fix: set TMPDIR"
         outlet.finish({"t": "error", "code": "no_place", "text": text})
         return 2
     try:
-        guard = Guard(marks, 0, (1, 2, lock), config["has_command"])
         return _prepare(config, marks, outlet, guard)
     finally:
         directory.remove(marks)
@@ -218,7 +220,7 @@ def _record(
     inbox.close()
     stop = conductor.stop_request or {}
     if "front_end" in stop and config["has_command"]:
-        end_recorded(marks, conductor.command_pid, COMMAND_GRACE_S)
+        end_recorded([marks], conductor.command_pid, COMMAND_GRACE_S)
     if "recorder" not in stop:
         guard.dismiss()
     end_ns = clock.monotonic_ns()

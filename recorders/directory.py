@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from recorders.marks import PIPE
@@ -27,16 +27,21 @@ def places() -> list[Path]:
     return [Path(p) for p in dict.fromkeys(found) if p and len(p.encode()) <= LONGEST_PLACE]
 
 
-def make() -> tuple[Path, int]:
-    """A new directory for this user alone, and the descriptor that holds its lock.
+def candidates() -> list[Path]:
+    """A new name in every place, so that it can be known before the directory is made."""
+    name = f"wattui-{os.getpid()}-{os.urandom(4).hex()}"
+    return [place / name for place in places()]
+
+
+def make(names: Iterable[Path]) -> tuple[Path, int]:
+    """A directory of one of these names, for this user alone, and what holds its lock.
 
     Raises OSError where no place takes one.
     """
     reason = OSError("no place is named")
-    for place in places():
+    for directory in names:
         try:
             while True:
-                directory = Path(place, f"wattui-{os.getpid()}-{os.urandom(4).hex()}")
                 directory.mkdir(mode=0o700)
                 if (lock := _locked(directory)) is not None:
                     return directory, lock

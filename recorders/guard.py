@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from recorders import directory, wire
@@ -21,11 +22,18 @@ FAREWELL = {"do": "bye"}
 
 
 class Guard:
-    """Watches over a recording from a process of its own. `descriptors` are not for it to keep;
-    `control_fd` is the pipe from the front end, whose end says that the front end is gone."""
+    """Watches over a recording from a process of its own.
+
+    `names` are those that its directory of marks may have; `descriptors` are not for it to keep;
+    `control_fd` is the pipe from the front end, whose end says that the front end is gone.
+    """
 
     def __init__(
-        self, marks: Path, control_fd: int, descriptors: tuple[int, ...], has_command: bool
+        self,
+        names: Sequence[Path],
+        control_fd: int,
+        descriptors: Sequence[int],
+        has_command: bool,
     ) -> None:
         ours, self._word = os.pipe()
         try:
@@ -41,7 +49,7 @@ class Guard:
             os.setsid()
             for number in DEAF_TO:
                 signal.signal(number, signal.SIG_IGN)
-            _watch(marks, ours, control_fd, has_command)
+            _watch(names, ours, control_fd, has_command)
         finally:
             os._exit(0)
 
@@ -51,16 +59,18 @@ class Guard:
             os.write(self._word, b".")
 
 
-def _watch(marks: Path, word: int, control_fd: int, has_command: bool) -> None:
+def _watch(names: Sequence[Path], word: int, control_fd: int, has_command: bool) -> None:
     directory.sweep()
     if os.read(word, 1):
         return
     # The recorder is gone. A shell that writes a mark must not wait for it.
-    with contextlib.suppress(OSError):
-        os.open(marks / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    for marks in names:
+        with contextlib.suppress(OSError):
+            os.open(marks / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     if _last_words(control_fd) != FAREWELL and has_command:
-        end_recorded(marks, None, GRACE_S)
-    directory.remove(marks)
+        end_recorded(names, None, GRACE_S)
+    for marks in names:
+        directory.remove(marks)
 
 
 def _last_words(control_fd: int) -> wire.Message:

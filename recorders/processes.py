@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,11 @@ def end_tree(pid: int, grace_s: float) -> None:
             _, processes = psutil.wait_procs(processes, timeout=grace_s)
 
 
-def end_recorded(directory: Path, pid: int | None, grace_s: float) -> None:
+def end_recorded(directories: Sequence[Path], pid: int | None, grace_s: float) -> None:
     """End every process of a recording's command: ask, and kill after the time.
 
-    Known are those below `pid`, and those that carry the directory of the marks in their
-    environment: a command whose start was not told, and children of a parent that has ended.
+    Known are those below `pid`, and those that carry one of the directories in their environment: a
+    command whose start was not told, and children of a parent that has ended.
     """
     import psutil
 
@@ -45,7 +46,7 @@ def end_recorded(directory: Path, pid: int | None, grace_s: float) -> None:
     known = _tree(pid) if pid else []
     asked: set[psutil.Process] = set()
     while (passed_s := time.monotonic() - begun_s) < grace_s + KILL_S:
-        found = {p for p in (*known, *_carrying(directory)) if _is_there(p)}
+        found = {p for p in (*known, *_carrying(directories)) if _is_there(p)}
         if not found and passed_s > APPEARS_S:
             return
         for process in found:
@@ -68,16 +69,17 @@ def _tree(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _carrying(directory: Path) -> list[psutil.Process]:
-    """Processes that were started with this directory of marks."""
+def _carrying(directories: Sequence[Path]) -> list[psutil.Process]:
+    """Processes that were started with one of these directories of marks."""
     import psutil
 
-    entry = b"\0" + f"{ENVIRONMENT}={directory}".encode() + b"\0"
+    entries = [b"\0" + os.fsencode(f"{ENVIRONMENT}={path}") + b"\0" for path in directories]
     found = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if name.isdigit():
             with contextlib.suppress(OSError, psutil.Error):
-                if entry in b"\0" + Path("/proc", name, "environ").read_bytes():
+                environment = b"\0" + Path("/proc", name, "environ").read_bytes()
+                if any(entry in environment for entry in entries):
                     found.append(psutil.Process(int(name)))
     return found
 

@@ -23,7 +23,7 @@ def sleeping(directory: Path, code: str = "import time; time.sleep(60)") -> subp
 def test_a_command_whose_start_was_not_told_is_known_by_its_directory(tmp_path: Path) -> None:
     ours, theirs = sleeping(tmp_path / "a"), sleeping(tmp_path / "ab")
     time.sleep(0.2)
-    end_recorded(tmp_path / "a", None, grace_s=5)
+    end_recorded([tmp_path / "a"], None, grace_s=5)
     assert ours.wait(5) == -signal.SIGTERM
     assert theirs.poll() is None
     theirs.kill()
@@ -34,7 +34,7 @@ def test_a_command_that_is_only_just_being_started_is_found(tmp_path: Path) -> N
     found: list[subprocess.Popen[bytes]] = []
     timer = threading.Timer(0.1, lambda: found.append(sleeping(tmp_path)))
     timer.start()
-    end_recorded(tmp_path, None, grace_s=5)
+    end_recorded([tmp_path], None, grace_s=5)
     timer.join()
     assert found[0].wait(5) == -signal.SIGTERM
 
@@ -45,12 +45,12 @@ def test_one_that_does_not_hear_is_killed(tmp_path: Path) -> None:
     while not ready.exists():
         assert stubborn.poll() is None
         time.sleep(0.01)
-    end_recorded(tmp_path, None, grace_s=0.3)
+    end_recorded([tmp_path], None, grace_s=0.3)
     assert stubborn.wait(5) == -signal.SIGKILL
 
 
 def test_children_without_the_environment_are_known_by_their_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(["sh", "-c", "env -i sleep 60 & wait"])
     time.sleep(0.3)
-    end_recorded(tmp_path, parent.pid, grace_s=5)
+    end_recorded([tmp_path], parent.pid, grace_s=5)
     assert parent.wait(5) in (-signal.SIGTERM, 0)  # 0: its child ended first

@@ -21,6 +21,7 @@ from .running import (
     command_line,
     edges,
     python,
+    read_json,
     read_rows,
     shell,
     state,
@@ -283,10 +284,10 @@ def test_a_directory_that_nobody_removed_is_swept_up_by_the_next_recording(place
 
 
 def contiguous(rows: list[Row], period_s: float) -> bool:
-    """True where no tick is missing between the first and the last."""
+    """True where nothing that was written at once, half a second of it, is missing."""
     times = [float(row["time_s"]) for row in rows if not row["event"]]
     steps = [after - before for before, after in pairwise(times)]
-    return max(steps) < 20 * period_s
+    return max(steps) < 100 * period_s
 
 
 def nearly_full(make_disk: MakeDisk) -> Path:
@@ -334,7 +335,8 @@ def test_a_disk_that_gets_room_again_in_mid_run_loses_nothing(
     rows = read_rows(path)
     assert contiguous(rows, 0.001)
     assert edges(rows)[-1] == ("end", "running", "")
-    assert sum(not row["event"] for row in rows) > 900 * float(rows[-1]["time_s"])
+    sampled = read_json(path.with_suffix(".json"))["sampling"]["ticks"]
+    assert sum(not row["event"] for row in rows) >= sampled
 
 
 def test_a_limit_on_the_size_of_files_is_like_a_full_disk(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -182,8 +183,9 @@ def test_the_baseline_shows_a_bar_and_the_watts(place: Place) -> None:
 def test_suspended_and_brought_back_the_recording_goes_on(
     place: Place, tap: tuple[str, ...]
 ) -> None:
-    wait = "until [ -e end ]; do sleep 0.02; done"
-    command = shell(f"echo $$ >number; {wait}; echo over; exit 6")
+    # Reading is built in: a shell that starts programs is not stopped before they are there.
+    os.mkfifo(place.path / "end")
+    command = shell("echo $$ >number; read line <end; echo over; exit 6")
     bash = ["env", "PS1=> ", "HISTFILE=", "bash", "--norc", "--noprofile", "-i"]
     with Terminal(place, bash) as terminal:
         terminal.until_seen(b"> ")
@@ -197,8 +199,8 @@ def test_suspended_and_brought_back_the_recording_goes_on(
         until(lambda: state(int(number.read_text())) == "T", "a stopped command")
         until(lambda: place.csv.exists() and len(place.csv.read_text()) > 0, "rows")
         time.sleep(0.3)
-        (place.path / "end").touch()
         terminal.press(b"fg; echo brought back=$?\n")
+        (place.path / "end").write_text("\n")
         terminal.until_seen(b"back=6")
         terminal.press(b"exit\n")
         terminal.end()

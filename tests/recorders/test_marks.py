@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
@@ -382,8 +383,14 @@ def test_where_counts_find_no_room_they_are_sent_along(
         wattui.count(5)
     wattui.count(2)
     marks.detach()
-    counted = [message["n"] for message in recorder.requests() if message["do"] == "count"]
-    assert counted == [5, 2]
+
+    def counted() -> list[object]:
+        return [message["n"] for message in recorder.requests() if message["do"] == "count"]
+
+    deadline_s = time.monotonic() + 10
+    while counted() != [5, 2] and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert counted() == [5, 2]
 
 
 def test_both_ends_agree_on_names_and_places() -> None:

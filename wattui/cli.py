@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import math
 import os
 import sys
@@ -12,9 +13,11 @@ from importlib import import_module
 from typing import NoReturn
 
 from wattui import __version__
+from wattui.clean import one_line
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
 from wattui.run_names import working_directory
+from wattui.terminal import cleaning
 from wattui.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
@@ -56,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run wattui; returns the exit status. Errors become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     prefer_own()
+    # What a workload prints is its own, as that of any other program is.
+    with contextlib.nullcontext() if arguments[:1] == [WORKLOADS] else cleaning():
+        return _exit_status(arguments)
+
+
+def _exit_status(arguments: list[str]) -> int:
     try:
         return _main(arguments)
     except SystemExit as request:  # --help and --version
@@ -70,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # a person gets one line, never a traceback
         if isinstance(error, OSError) and working_directory() is None:
             _say("wattui: the working directory is gone: fix: cd to a directory that exists")
+            return UsageError.status
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            _say(f"wattui: {error.strerror}: {str(error.filename)[:40]}…: give a shorter name")
             return UsageError.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
@@ -383,7 +395,7 @@ def _let_go_of_streams() -> None:
 def _say(line: str) -> None:
     # Where stderr is closed the exit status has to do.
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
+        print(one_line(line), file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from wattui.analysis.published.results import RESULTS, published_results
 from wattui.compare_sides import Given, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.progress import waiting
+from wattui.terminal import console
 from wattui.width import add_width
 
 VERSION = 1
@@ -314,13 +315,11 @@ def _known_dict(known: Known) -> dict[str, Any]:
 
 
 def _print(first: Side, pairs: Sequence[Pair], options: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from wattui.compare_tables import comparison_tables
 
-    console = Console(width=options.width)
+    out = console(width=options.width)
     for part in comparison_tables(first.name, [(p.side.name, p.rows) for p in pairs]):
-        console.print(part)
+        out.print(part)
     if options.published:
         source = published_results(options.published)[0]
-        console.print(f"published: {source}", style="dim", highlight=False, markup=False)
+        out.print(f"published: {source}", style="dim")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from wattui.analysis.compare import FIGURES, Comparison, Known
 from wattui.analysis.limits import worse
+from wattui.clean import one_line
 from wattui.quantities import number, prefix_for, with_uncertainty
 from wattui.stacking import Fitting
 
@@ -37,7 +38,9 @@ def comparison_tables(
     found = [(name, row) for name, rows in pairs for row in rows]
     names = list(dict.fromkeys(name for name, _ in found))
     if len(names) == 1:
-        yield Text.assemble(("A  ", "bold"), first, "\n", ("B  ", "bold"), names[0], "\n")
+        yield Text.assemble(
+            ("A  ", "bold"), one_line(first), "\n", ("B  ", "bold"), one_line(names[0]), "\n"
+        )
     for figure in FIGURES:
         rows = [(name, row) for name, row in found if row.figure == figure]
         if not rows:
@@ -62,7 +65,7 @@ def _list(first: str, rows: Sequence[Named]) -> Table:
     for label in dict.fromkeys(row.label for _, row in rows):
         own = [(name, row) for name, row in rows if row.label == label]
         if label:
-            table.add_row(Text(label, "bold"))
+            table.add_row(Text(one_line(label), "bold"))
         reference = own[0][1]
         table.add_row(_name(first, reference.origins[0]), _value(reference.a, factor))
         for name, row in own:
@@ -102,7 +105,7 @@ def _cells(row: Comparison, factor: float) -> list[Text]:
 
 
 def _name(name: str, origin: str) -> Text:
-    text = Text(name)
+    text = Text(one_line(name))
     return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
 
 

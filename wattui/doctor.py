@@ -8,11 +8,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rich.text import Text
+
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
+from wattui.clean import texts
 from wattui.config import config_path
 from wattui.errors import WattuiError
 from wattui.progress import waiting
+from wattui.terminal import console
 
 LOOK_S = 2.0
 RATE_HZ = 50.0
@@ -84,56 +88,53 @@ def _source(
     return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": readings}
 
 
-def lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """What a report says, in lines of Rich's markup."""
-    from rich.markup import escape
-
+def lines(report: Mapping[str, Any]) -> Iterator[Text]:
+    """A report as lines for a person."""
+    report = texts(report)
     host, late = report["host"], report["lateness_ms"]
-    machine, system = escape(host["processor"] or host["system"]), escape(host["system"])
-    yield f"[bold]{machine}[/]  [dim]{system}[/]"
+    machine = Text(host["processor"] or host["system"], "bold")
+    yield machine.append("  ").append(host["system"], "dim")
     yield from _source_lines(report["sources"])
     for refusal in report["missing"]:
-        source, reason = escape(refusal["source"]), escape(refusal["reason"])
-        yield f"\n[bold red]✗[/] [bold]{source}[/]  {reason}"
+        yield Text.assemble(
+            ("\n✗", "bold red"), " ", (refusal["source"], "bold"), f"  {refusal['reason']}"
+        )
         if refusal["remedy"]:
-            yield "[dim]  mend it with:[/]"
-            yield f"  {escape(refusal['remedy'])}"
+            yield Text("  mend it with:", "dim")
+            yield Text(f"  {refusal['remedy']}")
     late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
-    yield f"\n[dim]recorder   {report['scheduler']} scheduling{late_text}[/]"
-    yield f"[dim]settings   {escape(report['config'])}[/]"
+    yield Text(f"\nrecorder   {report['scheduler']} scheduling{late_text}", "dim")
+    yield Text(f"settings   {report['config']}", "dim")
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
-    console = Console()
+    out = console()
     for line in lines(report):
-        console.print(line, highlight=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
 
 
-def _source_lines(sources: list[dict[str, Any]]) -> Iterator[str]:
-    from rich.markup import escape
-
+def _source_lines(sources: list[dict[str, Any]]) -> Iterator[Text]:
     for source in sources:
         made_up = any(reading["origin"] == "estimated" for reading in source["readings"])
-        sign = "[bold yellow]~[/]" if made_up else "[bold green]✓[/]"
-        yield f"\n{sign} [bold]{source['name']}[/]  [dim]read by {source['reader']}[/]"
+        sign = ("\n~", "bold yellow") if made_up else ("\n✓", "bold green")
+        read_by = (f"read by {source['reader']}", "dim")
+        yield Text.assemble(sign, " ", (source["name"], "bold"), "  ", read_by)
         for reading in source["readings"]:
             yield _reading_line(reading)
         for name, fact in source["devices"].items():
             if name == "basis":
-                yield f"  [dim]{escape(str(fact))}[/]"
+                yield Text(f"  {fact}", "dim")
             elif isinstance(fact, dict) and "uuid" in fact:
-                yield f"  [dim]{name}: {escape(fact['name'])}, {fact['uuid']}, {fact['reading']}[/]"
+                yield Text(f"  {name}: {fact['name']}, {fact['uuid']}, {fact['reading']}", "dim")
 
 
-def _reading_line(reading: dict[str, Any]) -> str:
+def _reading_line(reading: dict[str, Any]) -> Text:
     value, unit = reading["value"], reading["unit"]
     shown = "no reading yet" if value is None else f"{value:8.1f} {'%' if unit == 'pct' else unit}"
     if value is None and reading["channel"] == "command_cpu":
         shown = "while a command runs"
-    period_s = reading["update_period_s"]
-    period = f"  [dim]updated every {1000 * period_s:.3g} ms[/]" if period_s else ""
+    line = Text(f"  {reading['channel']:<14}{shown}")
+    if period_s := reading["update_period_s"]:
+        line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")
     notes = [*reading["remarks"], *([reading["origin"]] if reading["origin"] != "measured" else [])]
-    words = f"  [yellow]{', '.join(notes)}[/]" if notes else ""
-    return f"  {reading['channel']:<14}{shown}{period}{words}"
+    return line.append(f"  {', '.join(notes)}", "yellow") if notes else line

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from recorders.runfile import json_path
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.recorded import Run, is_run_file
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
+from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
 from wattui.macs import command_macs
 from wattui.quantities import energy_unit, number
 from wattui.remedies import REMEDIES
@@ -30,6 +29,7 @@ from wattui.tables import (
     method_parts,
     summary_parts,
 )
+from wattui.terminal import console
 from wattui.tui.palette import DARK
 from wattui.tui.pictures import pictures
 from wattui.tui.plot import BRAILLE
@@ -46,9 +46,9 @@ def export(run: Run, path: Path) -> None:
     """Write the results in the form that the name's end says. Raises ExportError."""
     if reason := refusal(run, path):
         raise ExportError(reason)
-    text = FORMATS[path.suffix](run)
+    text = FORMATS[path.suffix](run).encode(errors="backslashreplace")
     try:
-        file = path.open("x", encoding="utf-8", newline="")
+        file = path.open("xb")
     except FileExistsError:
         raise ExportError(f"{path} exists: give another name") from None
     except OSError as error:
@@ -82,7 +82,9 @@ def as_csv(run: Run) -> str:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     results = result_set(run, run.csv.stem)
-    writer.writerows(row_dict(results.name, row) for row in results.rows)
+    for row in results.rows:
+        found = row_dict(results.name, row).items()
+        writer.writerow({k: cell(one_line(v)) if isinstance(v, str) else v for k, v in found})
     return text.getvalue()
 
 
@@ -94,7 +96,7 @@ def as_json(run: Run) -> str:
 
 def as_markdown(run: Run) -> str:
     """Tables of domains and labels, flags, machine and method."""
-    return "\n".join(_markdown(run))
+    return lines("\n".join(_markdown(run)))
 
 
 def as_svg(run: Run) -> str:
@@ -106,7 +108,7 @@ def as_svg(run: Run) -> str:
         machine_line(run.run),
     )
     with open(os.devnull, "w") as nowhere:
-        console = Console(
+        out = console(
             record=True,
             width=SVG_COLUMNS,
             file=nowhere,
@@ -115,9 +117,9 @@ def as_svg(run: Run) -> str:
             no_color=False,
         )
         for part in parts:
-            console.print(part)
-            console.print()
-        return console.export_svg(title=run.csv.name)
+            out.print(part)
+            out.print()
+        return out.export_svg(title=one_line(run.csv.name))
 
 
 FORMATS: dict[str, Callable[[Run], str]] = {
@@ -129,16 +131,16 @@ FORMATS: dict[str, Callable[[Run], str]] = {
 
 
 def _markdown(run: Run) -> Iterator[str]:
-    summary = run.summary
+    summary = texts(run.summary)
     running, channel = summary["running"], summary["headline"]
-    yield f"# {run.csv.name}\n"
+    yield f"# {markdown(run.csv.name)}\n"
     if argv := run.run.get("command", {}).get("argv"):
-        yield f"`{' '.join(argv)}`\n"
+        yield f"{markdown_code(' '.join(argv))}\n"
     if running is None:
         yield "Nothing was marked as running.\n"
     else:
         *quoted, made_from = headline(summary).plain.splitlines()
-        yield "".join(f"**{line}**\n\n" for line in quoted if line)
+        yield "".join(f"**{markdown(line)}**\n\n" for line in quoted if line)
         yield f"{made_from}\n"
         apart = is_mixed(summary)
         if not apart:
@@ -154,7 +156,7 @@ def _markdown(run: Run) -> Iterator[str]:
     yield from _flags(summary)
     for part in (*method_parts(run.run), machine_line(run.run)):
         if part:
-            yield "\n" + "  \n".join(line.strip() for line in part.plain.splitlines())
+            yield "\n" + "  \n".join(markdown(line) for line in part.plain.splitlines())
     yield ""
 
 
@@ -162,9 +164,9 @@ def _flags(summary: dict[str, Any]) -> Iterator[str]:
     if summary["flags"]:
         yield "\n## Flags\n"
     for flag in summary["flags"]:
-        where = f" {flag['where']}" if flag["where"] else ""
+        where = f" {markdown(flag['where'])}" if flag["where"] else ""
         remedy = f" ({REMEDIES[flag['name']]})" if flag["name"] in REMEDIES else ""
-        yield f"- **{flag['name']}**{where}: {flag['text']}{remedy}"
+        yield f"- **{markdown(flag['name'])}**{where}: {markdown(flag['text'])}{remedy}"
 
 
 def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -177,7 +179,7 @@ def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield f"|---|{'---:|' * (len(titles) - 1)}"
     for name, domain in domains.items():
         word = "" if domain["origin"] == "measured" else f" ({domain['origin']})"
-        cells = [name.replace("|", "\\|") + word]
+        cells = [markdown(name) + word]
         cells += [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
         cells += [figure_text(domain, "running_j", 1.0)]
         cells += [figure_text(domain, key, factor) for key in PER_INFERENCE]

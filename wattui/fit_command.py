@@ -21,6 +21,7 @@ from wattui.fitting import Given, Result, Wish, fitted, load
 from wattui.macs import BUNDLED, SPEC
 from wattui.progress import waiting
 from wattui.run_globs import expand
+from wattui.terminal import console
 from wattui.width import add_width
 
 STDOUT = "-"
@@ -181,7 +182,6 @@ def _write(path: Path, text: str, force: bool) -> None:
 
 
 def _print(result: Result, options: argparse.Namespace) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -190,7 +190,7 @@ def _print(result: Result, options: argparse.Namespace) -> None:
     from wattui.share_tables import shares_parts
     from wattui.stacking import Fitting
 
-    console = Console(width=options.width)
+    out = console(width=options.width)
     published = _beside(result.asked)
     parts = [*fit_parts(result.asked, result.origin, result.series, published)]
     if result.networks:
@@ -200,5 +200,5 @@ def _print(result: Result, options: argparse.Namespace) -> None:
         parts += correlation_parts(result.correlation)
     for place, part in enumerate(parts):
         if place and not (isinstance(part, Text) and isinstance(parts[place - 1], Text)):
-            console.print()
-        console.print(Fitting(part) if isinstance(part, Table) else part)
+            out.print()
+        out.print(Fitting(part) if isinstance(part, Table) else part)

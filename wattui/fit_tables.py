@@ -14,6 +14,7 @@ from wattui.analysis.fit import Asked, Fit, Series
 from wattui.analysis.left_out import LeftOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
+from wattui.clean import one_line
 from wattui.quantities import minus, number, prefix_for, with_uncertainty
 
 UNITS = {
@@ -251,4 +252,4 @@ def new_table(*titles: str, right: int = 1) -> Table:
 
 def add(table: Table, *cells: str) -> None:
     """A row of texts as they stand: a label is no markup."""
-    table.add_row(*map(Text, cells))
+    table.add_row(*(Text(one_line(cell)) for cell in cells))

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wattui.clean import one_line
+from wattui.terminal import console
+
 SHOWN_POWERS = 4
 
 
@@ -18,9 +21,9 @@ def waiting(text: str) -> Iterator[None]:
     if not (sys.stderr and sys.stderr.isatty()):
         yield
         return
-    from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(text):
+    with console(stderr=True).status(Text(one_line(text))):
         yield
 
 
@@ -57,21 +60,18 @@ class Progress:
     def prepare(self) -> None:
         """Load what will be shown, while the recorder starts."""
         if not self._quiet:
-            from rich.console import Console
             from rich.progress import BarColumn, TextColumn
-
-            class Stderr(Console):
-                def on_broken_pipe(self) -> None:
-                    self.quiet = True
 
             from wattui import tables
 
             self._print_run = tables.print_run
-            self._console = Stderr(stderr=True, width=self._width)
+            self._console = console(stderr=True, width=self._width)
             self._columns = (
-                TextColumn("[bold]{task.description}"),
+                TextColumn("{task.description}", style="bold", markup=False),
                 BarColumn(bar_width=30, complete_style="green", finished_style="green"),
-                TextColumn("{task.completed:.0f}/{task.total:g} s  {task.fields[watts]}"),
+                TextColumn(
+                    "{task.completed:.0f}/{task.total:g} s  {task.fields[watts]}", markup=False
+                ),
             )
 
     def row(self, cells: dict[str, float]) -> None:

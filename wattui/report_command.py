@@ -17,7 +17,7 @@ from wattui.report.document import Block, Heading, Picture
 from wattui.report.files import NotWrittenError, figures_folder, refusal, write
 from wattui.report.latencies import Distribution, NoLatenciesError, read_latencies
 from wattui.report.loaded import Loaded, Wish
-from wattui.report.markdown import markdown
+from wattui.report.markdown import markdown_page
 from wattui.report.overview import report_blocks
 from wattui.report.page import html_page
 from wattui.report.svg import stacked
@@ -101,7 +101,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _written(blocks: Sequence[Block], out: Path) -> tuple[str, dict[str, str]]:
     if out.suffix == ".md":
-        return markdown(blocks, figures_folder(out).name)
+        return markdown_page(blocks, figures_folder(out).name)
     if out.suffix == ".html":
         return html_page(blocks), {}
     headings, svgs, said, title = [], [], "", ""

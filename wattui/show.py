@@ -15,6 +15,7 @@ from wattui.analysis.recorded import command_line
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.progress import waiting
 from wattui.run_globs import expand, naming
+from wattui.terminal import console
 
 
 def main(
@@ -98,19 +99,17 @@ def _print(
         json.dump(rows[0]["summary"] if alone else list(rows), sys.stdout, indent=1)
         sys.stdout.write("\n")
     elif rows:
-        from rich.console import Console
-
         if len(rows) == 1:
             from wattui.tables import print_summary
 
-            print_summary(Console(width=width), rows[0]["summary"], Path(rows[0]["file"]), mixed)
+            print_summary(console(width=width), rows[0]["summary"], Path(rows[0]["file"]), mixed)
         else:
             from wattui.summary_table import runs_table
             from wattui.width import MOST_COLUMNS
 
             if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
                 width = MOST_COLUMNS
-            Console(width=width).print(runs_table(rows, mixed))
+            console(width=width).print(runs_table(rows, mixed))
 
 
 def _say(line: str) -> None:

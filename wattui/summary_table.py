@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wattui.analysis.cells import to_quote
+from wattui.clean import texts
 from wattui.quantities import number, prefix_for
 from wattui.stacking import Fitting
 from wattui.tables import FIGURES, figure_text
@@ -31,6 +32,7 @@ def runs_table(rows: Sequence[dict[str, Any]], mixed: bool = False) -> Fitting:
 
 
 def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str], mixed: bool) -> Table:
+    rows = texts(rows)
     names = _short([row["file"] for row in rows])
     found = [
         (row, name + words, group, _domain(row["summary"], group), place)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, Cells, cells_of, is_mixed
 from wattui.analysis.forms import PARTS, fits
+from wattui.clean import one_line, texts
 from wattui.quantities import number, prefix_for, with_uncertainty
 from wattui.stacking import Fitting
 
@@ -65,6 +66,7 @@ def summary_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]
 
     Figures of several labels taken together are shown where they are asked for (`mixed`).
     """
+    summary = texts(summary)
     if summary["running"]:
         yield headline(summary, mixed)
     yield from table_parts(summary, mixed)
@@ -73,6 +75,7 @@ def summary_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]
 
 def table_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
     """Tables of domains, of labels and repeats, and of differences and sums."""
+    summary = texts(summary)
     running = summary["running"]
     if not running:
         return
@@ -93,6 +96,7 @@ def table_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
 
 def flag_line(flag: dict[str, str]) -> Text:
     """A doubt by name, what it is about, and what it means."""
+    flag = texts(flag)
     where = f" {flag['where']}" if flag["where"] else ""
     return Text.assemble(
         ("! ", "bold yellow"), (f"{flag['name']}{where}", "bold"), f"  {flag['text']}"
@@ -101,7 +105,7 @@ def flag_line(flag: dict[str, str]) -> Text:
 
 def machine_line(run: dict[str, Any]) -> Text:
     """The machine and the versions that made a recording, as far as they are known."""
-    host, versions = _texts(run, "host"), _texts(run, "versions")
+    host, versions = texts(_texts(run, "host")), texts(_texts(run, "versions"))
     words = [host.get("name"), host.get("processor")]
     if "logical_cpus" in host:
         words.append(f"{host['logical_cpus']} CPUs")
@@ -118,7 +122,7 @@ def method_parts(run: dict[str, Any]) -> Iterator[Text]:
     measured = any(
         _is_power(channel) for source in _right(run, "sources") for channel in source["channels"]
     )
-    for refusal in _right(run, "missing"):
+    for refusal in texts(_right(run, "missing")):
         if not measured or refusal["source"] not in WHOLE_SOURCES:
             yield _missing_line(refusal)
     sampling = run.get("sampling")
@@ -149,6 +153,7 @@ def headline(summary: dict[str, Any], mixed: bool = False) -> Text:
 
     Of several labels the best and the worst, unless a mixture of all is asked for.
     """
+    summary = texts(summary)
     running, name = summary["running"], summary["headline"]
     domain = running["domains"].get(name) if name else None
     cells = None if mixed else cells_of(summary)
@@ -380,8 +385,8 @@ def _print(console: Console, title: str, subtitle: str, parts: list[Any]) -> Non
     console.print(
         Panel(
             Group(*spaced),
-            title=Text(title, "bold", overflow="ellipsis", no_wrap=True),
-            subtitle=Text(subtitle, "dim") if subtitle else None,
+            title=Text(one_line(title), "bold", overflow="ellipsis", no_wrap=True),
+            subtitle=Text(one_line(subtitle), "dim") if subtitle else None,
             title_align="left",
             subtitle_align="left",
             border_style="dim",

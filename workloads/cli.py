@@ -22,6 +22,7 @@ from workloads.progress import Progress
 from workloads.report import Rows, cell_lines, end_lines, plan_lines
 from workloads.result import Result
 from workloads.runner import Runner, Settings
+from workloads.shown import printable, replace_what_cannot_be_encoded
 from workloads.stop import Stop, listening
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m workloads") -> int:
     """Run one command line; returns the exit status."""
+    replace_what_cannot_be_encoded()
     try:
         asked = parse(sys.argv[1:] if argv is None else argv, catalogue(), prog)
         with listening() as stop:
@@ -202,10 +204,10 @@ def _again() -> list[str]:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()

@@ -56,7 +56,7 @@ def cells_before(path: Path) -> list[dict[str, Any]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8") or "{}")
         cells: list[dict[str, Any]] = found.get("cells", [])
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise UsageError(f"--result {path}: is not what the first repeat wrote") from None
     return cells
 

@@ -9,6 +9,7 @@ from array import array
 from workloads.files import LatencyFile
 from workloads.report import duration
 from workloads.result import Result
+from workloads.shown import printable
 
 
 class Progress:
@@ -32,7 +33,7 @@ class Progress:
             until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
             ends = f" · {duration(seconds)}, until {until}" if seconds >= 1 else ""
             place = f"[{min(self._done + 1, self._cells)}/{self._cells}]"
-            sys.stderr.write(f"\r\x1b[2K{place} {what} {label}{ends}")
+            sys.stderr.write(f"\r\x1b[2K{place} {what} {printable(label)}{ends}")
             sys.stderr.flush()
 
     def took(self, result: Result, kind: str, seconds: array[float]) -> None:

@@ -65,6 +65,8 @@ def read_spec(path: Path) -> Network:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: not JSON that can be read: nested too deeply") from None
     return parse_spec(data, str(path), path.stem)
 
 

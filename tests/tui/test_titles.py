@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from wattui.clean import one_line
 from wattui.tui import plot
 from wattui.tui.figures import of_span, seen, values_at
 from wattui.tui.graphs import GraphSpec, Series, graphs
 from wattui.tui.live import Live
-from wattui.tui.titles import Value, one_line, subtitle, title
+from wattui.tui.titles import Value, subtitle, title
 
 PACKAGES = graphs(["package0_W", "package1_W"])[0]
 GPUS = graphs([f"gpu{number}_W" for number in range(8)])[0]
@@ -106,8 +107,8 @@ def test_figures_go_from_the_end_where_they_do_not_fit() -> None:
 
 
 def test_a_users_text_is_one_line_of_known_width() -> None:
-    assert one_line("a\tb\nc\x1b[31m") == "a b c [31m"
-    assert one_line("\u202eabc\u200d\udc80") == "abc?"
+    assert one_line("a\tb\nc\x1b[31m") == "a b c␛[31m"
+    assert one_line("\u202eabc\u200d\udc80") == "\\u202eabc\\x80"
     assert one_line("日本 é") == "日本 é"
 
 

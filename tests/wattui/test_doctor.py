@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
 
 from wattui import doctor
+from wattui.terminal import console
 
 REPORT = {
     "sources": [
@@ -62,7 +62,7 @@ REPORT = {
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> str:
     text = io.StringIO()
-    monkeypatch.setattr("rich.console.Console", lambda: Console(file=text, width=80))
+    monkeypatch.setattr(doctor, "console", lambda: console(file=text, width=80))
     doctor._print(REPORT)
     return text.getvalue()
 

@@ -85,7 +85,7 @@ def test_markdown_has_headline_figures_flags_and_machine(tmp_path: Path) -> None
     export(finished(tmp_path / "kws.csv", [B1, B8._replace(label="a|b")]), path)
     text = path.read_text()
     assert "**best  2.00000 ± 0.00050 J per inference  b1**" in text
-    assert "**worst 4.00000 ± 0.00040 J per inference  a|b**" in text
+    assert "**worst 4.00000 ± 0.00040 J per inference  a\\|b**" in text
     assert "3.000" not in text  # their mixture
     assert "`python infer.py`" in text
     assert "| b1 | – | – | 50.00 |" in text

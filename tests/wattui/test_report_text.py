@@ -19,6 +19,7 @@ from made_runs import IDLE, Part, finished
 
 from recorders.runfile import json_path
 from wattui import report_command
+from wattui.clean import one_line
 from wattui.report.clean import MOST_NAME, MOST_TEXT, cleaned, name_of
 from wattui.report.document import (
     Block,
@@ -31,10 +32,9 @@ from wattui.report.document import (
     Table,
     Words,
 )
-from wattui.report.markdown import markdown
+from wattui.report.markdown import markdown_page
 from wattui.report.page import html_page
 from wattui.report.svg import stacked
-from wattui.tui.titles import one_line
 
 pytestmark = pytest.mark.needs_report
 markdown_it = pytest.importorskip("markdown_it")
@@ -151,7 +151,7 @@ def test_attributes_end_where_they_should(hostile: tuple[list[Block], set[str]])
 
 def test_markdown_shows_every_text_as_it_stands(hostile: tuple[list[Block], set[str]]) -> None:
     blocks, texts = hostile
-    text, pictures = markdown(blocks, "my (f) <x>")
+    text, pictures = markdown_page(blocks, "my (f) <x>")
     page = Seen(rendered(text))
     assert page.tags <= {
         "h1", "h2", "h3", "p", "strong", "br", "ul", "li", "code", "table", "thead", "tbody",
@@ -167,7 +167,7 @@ def test_markdown_shows_every_text_as_it_stands(hostile: tuple[list[Block], set[
 
 
 def test_drawn_files_show_every_text_as_it_stands(hostile: tuple[list[Block], set[str]]) -> None:
-    _, pictures = markdown(hostile[0], "figures")
+    _, pictures = markdown_page(hostile[0], "figures")
     texts = sorted(hostile[1])
     sheet = stacked([DRAWN, DRAWN], texts[:2], texts[2])
     for text, wanted in ((pictures["1-power.svg"], 1), (sheet, 3)):
@@ -208,7 +208,7 @@ def test_a_name_has_an_end() -> None:
 def test_a_command_keeps_its_length_and_a_drawing_its_lines() -> None:
     facts = cleaned(Facts((("command", "x" * 9000), ("method", "one\ntwo\x00"))))
     assert isinstance(facts, Facts)
-    assert facts.facts == (("command", "x" * 9000), ("method", "one\ntwo "))
+    assert facts.facts == (("command", "x" * 9000), ("method", "one\ntwo␀"))
     picture = Picture("power", DRAWN + "\n" * 9000, "", "", "")
     assert cleaned(picture) == picture
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -121,16 +122,28 @@ def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterat
             else:
                 remarks.append(f"{path}: the last line was broken off: left out")
                 lines = lines[:last]
-        if lines.count(b'"') % 2:
+        if not _is_closed(lines):
+            lines = _CELL.sub(lambda cell: cell[0].replace(b"\n", b" "), lines)
+        if not _is_closed(lines):
             lines = _closed(lines)
             remarks.append(f"{path}: a line with an open quote was left out")
         if lines:
             yield lines
 
 
+_QUOTED = re.compile(rb'"[^"\n]*"')
+_CELL = re.compile(rb'(?<![^,\n])"(?:[^"]|"")*"(?=[,\r\n])')
+
+
+def _is_closed(lines: bytes) -> bool:
+    """Whether no quoted cell goes over the end of its line, as none of a recorder does."""
+    return lines.count(b'"') == 2 * len(_QUOTED.findall(lines))
+
+
 def _closed(lines: bytes) -> bytes:
     """The lines in which every quote is closed, as a recorder writes them."""
-    return b"".join(line for line in lines.splitlines(True) if line.count(b'"') % 2 == 0)
+    own = (line for line in lines.split(b"\n") if line and line.count(b'"') % 2 == 0)
+    return b"".join(line + b"\n" for line in own)
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:

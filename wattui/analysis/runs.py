@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -68,16 +69,14 @@ def write_parquet(path: Path, out: Path) -> list[str]:
     names = header(path)
     for _ in blocks(path, ("time_s", "phase", "event"), remarks):
         pass
-    if remarks:
-        remarks.clear()
-        found = list(blocks(path, names, remarks))
-        pl.concat(found or [pl.DataFrame(schema=schema(names))]).write_parquet(out)
-        return remarks
-    try:
-        pl.scan_csv(path, schema=schema(names), ignore_errors=True, glob=False).sink_parquet(out)
-    except UNREADABLE as error:
-        problem = str(error).partition("\n")[0]
-        raise NotARunFileError(f"it cannot be read as CSV ({problem})") from None
+    if not remarks:
+        scan = pl.scan_csv(path, schema=schema(names), ignore_errors=True, glob=False)
+        with contextlib.suppress(*UNREADABLE):
+            scan.sink_parquet(out)
+            return []
+    remarks.clear()
+    found = list(blocks(path, names, remarks))
+    pl.concat(found or [pl.DataFrame(schema=schema(names))]).write_parquet(out)
     return remarks
 
 

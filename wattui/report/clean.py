@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from wattui.clean import one_line
 from wattui.report.document import Block, Facts, Heading, Picture, Table
-from wattui.tui.titles import one_line
 
 MOST_TEXT, MOST_NAME = 4000, 160
 Part = TypeVar("Part")

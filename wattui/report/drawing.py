@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from wattui.clean import one_line
 from wattui.tui.palette import DARK, LIGHT
-from wattui.tui.titles import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

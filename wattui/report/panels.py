@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from recorders.summary import origin
+from wattui.clean import one_line
 from wattui.report.clean import short
 from wattui.tui.graphs import graphs
-from wattui.tui.titles import one_line
 
 # Parts of the packages: the same joules a second time.
 LEFT_OUT = ("CPU cores",)

@@ -23,7 +23,7 @@ from wattui.errors import UsageError
 from wattui.progress import shortfalls
 from wattui.run_names import refusal, suggested, working_directory
 from wattui.tui import plot
-from wattui.tui.ascii import AsciiFilter
+from wattui.tui.ascii import AsciiFilter, CleanFilter
 from wattui.tui.meter import MeterReading, parse_reading
 from wattui.tui.options import Start
 from wattui.tui.playback import Playback
@@ -73,8 +73,8 @@ class Dashboard(App[int]):
         return self.main
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """In an ASCII terminal nothing else is written, whoever draws it."""
-        known = super().get_line_filters()
+        """Only text is written, and in an ASCII terminal only that, whoever draws it."""
+        known = [*super().get_line_filters(), CleanFilter()]
         return [*known, AsciiFilter()] if self._ascii else known
 
     async def on_mount(self) -> None:

@@ -1,4 +1,4 @@
-"""A screen in plain ASCII, whoever drew it: each character becomes the one most like it."""
+"""What a screen may show, whoever drew it: text alone, and where it must be, plain ASCII."""
 
 from __future__ import annotations
 
@@ -7,33 +7,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-_LIKE = {
-    **dict.fromkeys("─━═╌┄╴╶╸╺", "-"),
-    **dict.fromkeys("│┃║╎┆▏▕❚▎▍┊", "|"),
-    **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╠╣╦╩╬┏┓┗┛┣┫", "+"),
-    **dict.fromkeys("█▉▊▋▌▐▇▆▅■▓", "#"),
-    **dict.fromkeys("▄▃▂▁▀▔░▒", "="),
-    **dict.fromkeys("●◉⏺", "*"),
-    **dict.fromkeys("○◯", "o"),
-    **dict.fromkeys("▶▸►→⇒", ">"),
-    **dict.fromkeys("◀◂◄←", "<"),
-    **dict.fromkeys("↑▲⌃", "^"),
-    **dict.fromkeys("↓▼⌄", "v"),
-    **dict.fromkeys("–—−‐", "-"),
-    **dict.fromkeys("·•∙", "."),
-    **dict.fromkeys("“”", '"'),
-    **dict.fromkeys("‘’", "'"),
-    **dict.fromkeys("×✕✖✗", "x"),
-    **dict.fromkeys("✓✔", "v"),
-    "…": ".",
-    "±": "~",
-    "≈": "~",
-    "°": "'",
-    "µ": "u",
-    "Σ": "S",
-    "²": "2",
-    "\u00a0": " ",
-}
+from wattui.clean import LIKE, one_line
 
 
 def ascii_text(text: str) -> str:
@@ -41,7 +15,7 @@ def ascii_text(text: str) -> str:
     if text.isascii():
         return text
     return "".join(
-        character if character.isascii() else _LIKE.get(character, "?" * cell_len(character))
+        character if character.isascii() else LIKE.get(character, "?" * cell_len(character))
         for character in text
     )
 
@@ -52,3 +26,23 @@ class AsciiFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments with their texts in ASCII."""
         return [Segment(ascii_text(text), style, control) for text, style, control in segments]
+
+
+class CleanFilter(LineFilter):
+    """Lets nothing through that would act on the terminal; every line stays as wide as it was."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments, with what cannot be shown replaced."""
+        return [
+            segment if segment.text.isprintable() else segment._replace(text=_as_wide(segment.text))
+            for segment in segments
+        ]
+
+
+def _as_wide(text: str) -> str:
+    """The text, with each character that acts on a terminal replaced in its own width."""
+    shown = ((each, one_line(each)) for each in text)
+    return "".join(
+        each if each == new else new if len(new) == cell_len(each) else "?" * cell_len(each)
+        for each, new in shown
+    )

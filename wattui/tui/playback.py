@@ -122,7 +122,7 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
 def _json_beside(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(json_path(path).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

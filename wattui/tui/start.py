@@ -64,9 +64,8 @@ def main(options: argparse.Namespace) -> int:
             session.wait_ready()
         except RecorderError as error:
             raise WattuiError(f"the recorder cannot start ({error}): try again") from None
-    app = Dashboard(
-        stream, Start(settings, config, path, tuple(known), needs_ascii(dict(os.environ)))
-    )
+    ascii_only = needs_ascii(dict(os.environ), _encoding())
+    app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only))
     try:
         app.run()
     finally:
@@ -76,14 +75,22 @@ def main(options: argparse.Namespace) -> int:
     return app.return_code or 0
 
 
-def needs_ascii(environ: dict[str, str]) -> bool:
+def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:
     """Whether the terminal may show nothing but ASCII.
 
     Python itself puts LC_CTYPE=C.UTF-8 over a plain C locale, which says nothing of the terminal.
     """
     ctype = environ.get("LC_CTYPE", "")
     named = environ.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environ.get("LANG")
-    return environ.get("TERM") in ASCII_TERMINALS or named in ASCII_LOCALES
+    if environ.get("TERM") in ASCII_TERMINALS or named in ASCII_LOCALES:
+        return True
+    return not encoding.lower().replace("_", "-").startswith("utf-")
+
+
+def _encoding() -> str:
+    """The encoding of the stream that the dashboard is drawn on."""
+    stream = sys.__stdout__ if DRIVER in os.environ else sys.__stderr__
+    return stream.encoding if stream else "utf-8"
 
 
 def _check_terminal() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import NamedTuple, TypeAlias
@@ -15,8 +14,6 @@ from wattui.tui.plot import Glyphs, series_number
 
 # Quantities of which the parts make a whole; of others the mean is said.
 SUMMED_UNITS = ("W", "MiB")
-# Categories of characters: controls and ends of lines, joiners, halves of pairs.
-_REPLACED = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": "", "Cs": "?"}
 
 
 class Value(NamedTuple):
@@ -101,11 +98,6 @@ def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
         if cell_len(text) <= width:
             return text
     return ""
-
-
-def one_line(text: str) -> str:
-    """A user's text without what moves the cursor, joins characters or cannot be written."""
-    return "".join(_REPLACED.get(unicodedata.category(each), each) for each in text)
 
 
 def _together(

@@ -67,7 +67,7 @@ class DoctorScreen(ModalScreen[None]):
         page = self.query_one(Static)
         if event.state is WorkerState.SUCCESS and event.worker.result is not None:
             report: Report = event.worker.result
-            text = Text("\n").join(Text.from_markup(line) for line in lines(report))
+            text = Text("\n").join(lines(report))
             page.update(text)
             self._remedies = [each["remedy"] for each in report["missing"] if each["remedy"]]
         elif event.state is WorkerState.ERROR:

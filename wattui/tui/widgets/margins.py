@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 from rich.cells import set_cell_size
 
+from wattui.clean import one_line
 from wattui.tui import ticks
 from wattui.tui.ascii import ascii_text
 from wattui.tui.live import Live, Stretch
 from wattui.tui.palette import Palette
 from wattui.tui.plot import DOTS_WIDE, Glyphs
-from wattui.tui.titles import one_line, unit_text
+from wattui.tui.titles import unit_text
 from wattui.tui.viewport import Viewport
 
 GUTTER = 6

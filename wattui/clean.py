@@ -1,0 +1,119 @@
+"""Text from outside as it may be shown: labels, notes, names of files and devices. Pure.
+
+Whatever leaves for a terminal, a page or a picture passes here: nothing in it moves a cursor, turns
+the direction of a line, or cannot be written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, TypeVar
+
+Data = TypeVar("Data")
+# Characters that turn the direction of a line, so that it reads as what it is not.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Spaces, and ends of lines of every kind.
+_BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
+_KEPT = frozenset({"Zs", "Co"})
+# File names that are not UTF-8 have their bytes as these halves of characters.
+_FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
+
+# What is most like a character where nothing but ASCII can be written; as wide.
+LIKE = {
+    **dict.fromkeys("─━═╌┄╴╶╸╺", "-"),
+    **dict.fromkeys("│┃║╎┆▏▕❚▎▍┊", "|"),
+    **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝╠╣╦╩╬┏┓┗┛┣┫", "+"),
+    **dict.fromkeys("█▉▊▋▌▐▇▆▅■▓", "#"),
+    **dict.fromkeys("▄▃▂▁▀▔░▒", "="),
+    **dict.fromkeys("●◉⏺", "*"),
+    **dict.fromkeys("○◯", "o"),
+    **dict.fromkeys("▶▸►→⇒", ">"),
+    **dict.fromkeys("◀◂◄←", "<"),
+    **dict.fromkeys("↑▲⌃", "^"),
+    **dict.fromkeys("↓▼⌄", "v"),
+    **dict.fromkeys("–—−‐", "-"),
+    **dict.fromkeys("·•∙", "."),
+    **dict.fromkeys("“”", '"'),
+    **dict.fromkeys("‘’", "'"),
+    **dict.fromkeys("×✕✖✗", "x"),
+    **dict.fromkeys("✓✔", "v"),
+    "…": ".",
+    "±": "~",
+    "≈": "~",
+    "°": "'",
+    "µ": "u",
+    "Σ": "S",
+    "²": "2",
+    "\u00a0": " ",
+}
+
+
+def one_line(text: str) -> str:
+    """The text in one line: what would act on a terminal is shown, joiners are left out."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def lines(text: str) -> str:
+    """The same of a text that keeps its lines and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(each if each in "\n\t" else _shown(each) for each in text)
+
+
+def texts(data: Data) -> Data:
+    """Data as JSON has it, every text in it, names included, in one line."""
+    found: Any = data
+    if isinstance(found, str):
+        found = one_line(found)
+    elif isinstance(found, dict):
+        found = {texts(key): texts(value) for key, value in found.items()}
+    elif isinstance(found, list | tuple):
+        found = type(found)(map(texts, found))
+    return found  # type: ignore[no-any-return]
+
+
+def markdown(text: str) -> str:
+    """A text that Markdown and the HTML in it leave as it stands, on one line."""
+    line = _BREAK.sub(" ", text).replace("&", "&amp;").replace("<", "&lt;")
+    return _MARKDOWN.sub(r"\\\1", line)
+
+
+def markdown_code(text: str) -> str:
+    """A text as code in Markdown, between more backticks than it has in a row."""
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return fence + space + " ".join(text.split()) + space + fence
+
+
+_BREAK = re.compile(r"\s*\n\s*")
+_MARKDOWN = re.compile(r"([\\`*\[\]|#~]|\b_|_\b)")
+
+
+def cell(text: str) -> str:
+    """A text for a CSV that a spreadsheet may open: it never runs as a formula."""
+    return f"'{text}" if text[:1] in _FORMULAS else text
+
+
+_FORMULAS = frozenset("=+-@\t\r")
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character in _BREAKS:
+        return " "
+    code = ord(character)
+    if code < ord(" "):
+        return chr(0x2400 + code)  # ␀ to ␟
+    if character == "\x7f":
+        return "␡"
+    kind = unicodedata.category(character)
+    if kind in _KEPT:
+        return character
+    if kind == "Cf" and character not in _BIDI:
+        return ""
+    if _FIRST_BYTE <= code <= _LAST_BYTE:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("ascii", "backslashreplace").decode()

@@ -1,0 +1,106 @@
+"""Where text leaves the program: standard output, standard error, and Rich's tables on them.
+
+Nothing but text reaches a terminal: escape sequences are those of a style of ours, or none.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from wattui.clean import LIKE, lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LIKENESS = "wattui.likeness"
+
+
+class Cleaning:
+    """A text stream that writes text alone; `beneath` is the stream itself."""
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        """Write the text, with what would act on a terminal made visible."""
+        self.beneath.write(lines(text))
+        return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write several."""
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+@contextmanager
+def cleaning() -> Iterator[None]:
+    """Let standard output and standard error write text alone, in their encoding.
+
+    What the encoding lacks is replaced by what is most like it.
+    """
+    codecs.register_error(LIKENESS, _likeness)
+    before = sys.stdout, sys.stderr
+    with contextlib.ExitStack() as after:
+        for stream in before:
+            if isinstance(stream, io.TextIOWrapper):
+                after.callback(_reconfigure, stream, stream.errors)
+                _reconfigure(stream, LIKENESS)
+        sys.stdout, sys.stderr = map(_cleaned, before)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+
+
+def console(stderr: bool = False, **settings: Any) -> Console:
+    """Rich's console on standard output or standard error, on which texts carry no escapes.
+
+    Texts are never read as markup.
+    """
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class CleanConsole(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control:
+                    yield segment
+                else:
+                    yield Segment(lines(segment.text), segment.style)
+
+        def on_broken_pipe(self) -> None:
+            if stderr:
+                self.quiet = True  # whoever read it has left; the work goes on
+            else:
+                super().on_broken_pipe()
+
+    stream = sys.stderr if stderr else sys.stdout
+    settings.setdefault("file", getattr(stream, "beneath", stream))
+    return CleanConsole(stderr=stderr, markup=False, emoji=False, highlight=False, **settings)
+
+
+def _cleaned(stream: TextIO | None) -> Cleaning | None:
+    return None if stream is None else Cleaning(stream)
+
+
+def _reconfigure(stream: io.TextIOWrapper, errors: str | None) -> None:
+    with contextlib.suppress(OSError, ValueError):  # it is closed, or nobody reads it
+        stream.reconfigure(errors=errors)
+
+
+def _likeness(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(LIKE.get(each, "?") for each in lost), error.end

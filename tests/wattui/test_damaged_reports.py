@@ -126,6 +126,20 @@ def test_a_damaged_run_json(whole: Whole, data: st.DataObject) -> None:
         check(reported(Path(name), csv))
 
 
+@pytest.mark.parametrize("count", [0, None])
+@pytest.mark.parametrize("part", ["labels", "repeats"])
+def test_damage_to_a_run_json_that_was_found_once(
+    whole: Whole, tmp_path: Path, part: str, count: int | None
+) -> None:
+    csv = tmp_path / "run.csv"
+    csv.write_text(whole.text)
+    found = json.loads(json.dumps(whole.run))
+    found["summary"][part][0]["inferences"] = count
+    json_path(csv).write_text(json.dumps(found))
+    check(compared(whole, csv))
+    check(reported(tmp_path, csv))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damaged_results(whole: Whole, data: st.DataObject) -> None:

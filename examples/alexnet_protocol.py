@@ -14,7 +14,8 @@ import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from recorders.summary import origin, summarise
+from recorders.figures import origin
+from recorders.summary import summarise
 from wattui.analysis.published import published
 from wattui.analysis.runs import NotARunFileError, reduce_csv
 from wattui.quantities import minus

@@ -1,4 +1,4 @@
-"""The recorder process: `python -P -m recorders`, started and spoken to by `recorders.client`.
+"""The recorder process, started and spoken to by `recorders.client`.
 
 The first line on standard input is the configuration; requests follow, answers and rows go to
 standard output. When standard input ends without a stop request, the front end is gone: the

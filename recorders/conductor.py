@@ -138,10 +138,7 @@ class Conductor:
         mark = self._last_mark
         if isinstance(mark, str):
             raise ValueError(mark)
-        try:
-            self._recorder.undo(mark)
-        except OSError as error:
-            raise ValueError(f"the run file cannot be rewritten: {error.strerror}") from None
+        self._recorder.undo(mark)
         event, last = mark.edges[-1]
         self._phases.restore(mark.open_before)
         self._tallies.take_back(last if event == BEGIN else None, self._phases.current)

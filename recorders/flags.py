@@ -15,7 +15,7 @@ from recorders.spans import Span, mean_gauge, per_phase
 from recorders.stillness import Still, still_times
 
 if TYPE_CHECKING:
-    from recorders.summary import Difference, Group
+    from recorders.figures import Difference, Group
 
 SHORT_UPDATES = 100
 # Labels that a flag names at the most.

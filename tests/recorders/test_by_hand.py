@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from recorders.by_hand import check_names, hand_reading, unread
 from recorders.client import Config
+from recorders.figures import Domain, Summary
 from recorders.reduction import EventRow
 from recorders.source import Channel
 from recorders.spans import spans
 from recorders.stats import stdev
-from recorders.summary import Domain, Summary, summarise
+from recorders.summary import summarise
 
 WALL = "meter_wall"
 CHANNELS = ("package0", WALL, "total")

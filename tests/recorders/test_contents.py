@@ -8,8 +8,9 @@ import pytest
 from doubles import event, reduction
 
 from recorders.contents import headline
+from recorders.figures import Summary
 from recorders.reduction import EventRow
-from recorders.summary import Summary, summarise
+from recorders.summary import summarise
 
 
 def recorded(channels: Sequence[str], *notes: str) -> Summary:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 
+from recorders.figures import Group, Summary
 from recorders.reduction import EventRow
 from recorders.source import Channel
-from recorders.summary import Group, Summary, summarise
+from recorders.summary import summarise
 
 POWER_W = 50.0
 PROGRAM = 11

@@ -13,9 +13,11 @@ from doubles import event, reduction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.combining import are_samples
+from recorders.figures import Domain, Summary, Value
 from recorders.reduction import EventRow
 from recorders.stats import interval95, t95
-from recorders.summary import Domain, Summary, Value, are_samples, summarise
+from recorders.summary import summarise
 
 Phase = tuple[str, float, float, int]
 

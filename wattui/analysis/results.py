@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from recorders.combining import are_samples
 from recorders.reduction import METER
-from recorders.summary import are_samples
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 

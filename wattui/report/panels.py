@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from recorders.summary import origin
+from recorders.figures import origin
 from wattui.clean import one_line
 from wattui.report.clean import short
 from wattui.tui.graphs import graphs

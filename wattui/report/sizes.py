@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recorders.summary import origin
+from recorders.figures import origin
 from wattui.analysis.fit import Asked, Figure, read_points
 from wattui.analysis.label_numbers import Against
 from wattui.report.clean import name_of

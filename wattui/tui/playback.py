@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from recorders.figures import origin
 from recorders.rows import FIXED_COLUMNS, whole_lines
 from recorders.runfile import json_path
-from recorders.summary import origin
 from recorders.wire import Message
 from wattui.errors import UsageError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -175,7 +176,8 @@ def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
-        return re.compile(text)
+        with warnings.catch_warnings(action="ignore"):  # of what it may mean in later Pythons
+            return re.compile(text)
     except re.error as error:
         raise UsageError(
             f"{option} {text!r} is not a regular expression ({error}): "

@@ -330,7 +330,7 @@ def _repeated_line(summary: dict[str, Any], apart: bool) -> Text | None:
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for place, title in enumerate(titles):
-        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+        table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
     return table
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, OptionList
@@ -49,13 +50,13 @@ class Ask(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """A box with a line to fill in."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)
             suggester = SuggestFromList(self._known, case_sensitive=False)
             yield Input(self._value, suggester=suggester, select_on_focus=False)
             if self._known:
-                yield OptionList(*self._known)
-            yield Label("", classes="wrong")
-            yield Label(self._hint, classes="hint")
+                yield OptionList(*self._known, markup=False)
+            yield Label("", classes="wrong", markup=False)
+            yield Label(self._hint, classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say what is wrong as it is typed."""

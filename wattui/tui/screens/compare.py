@@ -60,7 +60,7 @@ class Compare(ModalScreen[None]):
         with Vertical(id="box") as box:
             box.border_title = "Compare"
             with VerticalScroll():
-                yield Static(id="tables")
+                yield Static(id="tables", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:

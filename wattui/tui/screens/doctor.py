@@ -47,7 +47,7 @@ class DoctorScreen(ModalScreen[None]):
         """A page that scrolls."""
         with VerticalScroll() as box:
             box.border_title = "Doctor"
-            yield Static()
+            yield Static(markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -84,4 +84,4 @@ class DoctorScreen(ModalScreen[None]):
         remedy = self._remedies[self._copied % len(self._remedies)]
         self._copied += 1
         self.app.copy_to_clipboard(remedy)
-        self.notify(remedy, title="copied", markup=False)
+        self.notify(remedy, title="copied")

@@ -190,7 +190,7 @@ class LaunchForm(ModalScreen[Recipe | None]):
                 [
                     *shown,
                     Collapsible(*folded, title="more"),
-                    Label("Recording", classes="section"),
+                    Label("Recording", classes="section", markup=False),
                     *recording,
                 ]
             )

@@ -123,7 +123,7 @@ class MainScreen(Screen[None]):
         self._fit(self.app.size)
         self._known = self._available()
         yield StatusLine(id="status")
-        yield Static(id="banner")
+        yield Static(id="banner", markup=False)
         yield GraphTabs(id="tabs")
         with Horizontal(id="body"):
             with Grid(id="graphs"):
@@ -132,7 +132,7 @@ class MainScreen(Screen[None]):
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
-        yield Static(id="too-small")
+        yield Static(id="too-small", markup=False)
         yield Vertical(id="keys")
 
     async def on_mount(self) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import ModalScreen
@@ -87,8 +88,8 @@ class Results(ModalScreen[Wish | None]):
     def compose(self) -> ComposeResult:
         """Figures to the left; bars, curves and method to the right, or below."""
         with Vertical(id="box") as box:
-            box.border_title = Text(self._run.csv.name).markup
-            box.border_subtitle = Text(f"wattui summary {short_name(self._run.csv)}").markup
+            box.border_title = Content(self._run.csv.name)
+            box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
             with VerticalScroll(), Horizontal(id="columns"):
                 with Vertical():
                     digits = Digits(big_number(self._run.summary))
@@ -96,8 +97,8 @@ class Results(ModalScreen[Wish | None]):
                         digits.styles.color = self._palette.estimated
                     yield digits
                     told = map(remark_line, self._run.remarks)
-                    yield Static(Group(*spaced([*figures(self._run.summary), *told])))
-                yield Static(id="pictures")
+                    yield Static(Group(*spaced([*figures(self._run.summary), *told])), markup=False)
+                yield Static(id="pictures", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:

@@ -12,6 +12,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Input, Label
@@ -84,10 +85,10 @@ class Runs(ModalScreen[Wish | None]):
     def compose(self) -> ComposeResult:
         """A table, and a line for what is being done."""
         with Vertical(id="box") as box:
-            box.border_title = Text(f"Runs in {self._folder.absolute().name}/").markup
+            box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
             yield Input(placeholder="text in the name or the command", id="filter")
             yield DataTable(cursor_type="row", zebra_stripes=True)
-            yield Label("looking …", id="hint")
+            yield Label("looking …", id="hint", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Button, Footer, Label, Static
@@ -91,10 +91,10 @@ class SettingsScreen(ModalScreen[Settings | None]):
         """The fields by sections, then what can be done."""
         with Vertical() as box:
             box.border_title = "Settings"
-            box.border_subtitle = Text(f"kept in {short(self._path)}").markup
+            box.border_subtitle = Content(f"kept in {short(self._path)}")
             with VerticalScroll():
                 for title, names in SECTIONS:
-                    yield Label(title, classes="section")
+                    yield Label(title, classes="section", markup=False)
                     for name, label, hint in names:
                         yield Field(self._spec(name, label, hint))
             yield Static(id="help", markup=False)

@@ -88,7 +88,7 @@ def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
         energy = domain["running_j"]
         cells = [number(domain[key]) for key in powers.values()]
         cells.append(_scaled(energy, factor))
-        table.add_row(name, *cells, style=_style(domain, palette))
+        table.add_row(Text(name), *cells, style=_style(domain, palette))
     yield table
     counted = bool(running["inferences"])
     figures = {name: figures_j(domain, running, counted) for name, domain in domains.items()}
@@ -96,7 +96,7 @@ def energy_parts(summary: dict[str, Any], palette: Palette, units: Units) -> Ite
     if not apart:
         table = _table(f"{unit}{_per(running)}", *FIGURES)
         for name, domain in domains.items():
-            table.add_row(name, *_cells(figures[name], factor), style=_style(domain, palette))
+            table.add_row(Text(name), *_cells(figures[name], factor), style=_style(domain, palette))
         yield table
     else:
         table = _table(f"{channel}, {unit}{_per(running).replace('erence', '.')}", *FIGURES)
@@ -196,5 +196,5 @@ def _style(domain: dict[str, Any], palette: Palette) -> str:
 def _table(*titles: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for place, title in enumerate(titles):
-        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+        table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
     return table

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -93,12 +92,12 @@ class Field(Vertical):
     def compose(self) -> ComposeResult:
         """A line, and another one where something is wrong."""
         with Horizontal():
-            yield Label(Text(self.spec.label or self.spec.name), classes="name")
+            yield Label(self.spec.label or self.spec.name, classes="name", markup=False)
             yield self._control
             if self.spec.kind == "truth":
-                yield Label(self._value or FALSE, classes="truth")
-            yield Static(Text(self.spec.hint), classes="hint")
-        yield Label("", classes="wrong")
+                yield Label(self._value or FALSE, classes="truth", markup=False)
+            yield Static(self.spec.hint, classes="hint", markup=False)
+        yield Label("", classes="wrong", markup=False)
 
     def on_mount(self) -> None:
         """Say what is wrong from the beginning."""
@@ -126,7 +125,7 @@ class Field(Vertical):
         shown = self.wrong or message
         if self.is_mounted:
             self.set_class(shown is not None, "is-wrong")
-            self.query_one(".wrong", Label).update(Text(shown or ""))
+            self.query_one(".wrong", Label).update(shown or "")
 
     def suggest(self, placeholder: str) -> None:
         """Show another value that holds while none is given."""

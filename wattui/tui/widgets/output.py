@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.content import Content
 from textual.widgets import Static
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class OutputPanel(Static):
         self.display = launch is not None and not hidden
         if launch is None:
             return
-        self.border_title = Text(launch.title).markup
-        self.border_subtitle = f"{progress_bar(launch.progress)}x stops · o hides"
+        self.border_title = Content(launch.title)
+        self.border_subtitle = Content(f"{progress_bar(launch.progress)}x stops · o hides")
         last = list(launch.output)[-max(1, self.content_size.height) :]
         self.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 from rich.text import Text
+from textual.content import Content
 from textual.widgets import Static
 
 from recorders.reduction import METER
@@ -36,7 +37,7 @@ class PhasesPanel(Static):
             self.update(NOTHING_YET)
             return
         self.update(phase_table(phases[-MOST_ROWS:], channel, palette, units))
-        self.border_subtitle = f"J: {channel}"
+        self.border_subtitle = Content(f"J: {channel}")
 
 
 def phase_table(
@@ -48,7 +49,7 @@ def phase_table(
     factor, unit = energy_unit(per_inference, units)
     whole, whole_unit = energy_unit([], units)
     for place, title in enumerate(("phase", "s", whole_unit, "inf.", f"{unit}/inf.")):
-        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+        table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
     for phase, each in reversed(list(zip(phases, per_inference, strict=True))):
         name = Text(no_wrap=True, overflow="ellipsis")
         name.append("■ ", palette.of_phase(phase["phase"]))

@@ -10,7 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from recorders.spans import Span, Windows
 
@@ -132,6 +132,12 @@ class Overlaps:
         if (number, key) not in self._shares:
             self._shares[number, key] = _shares(self._windows, self._groups[number], key)
         return self._shares[number, key]
+
+
+def most_at_once(running: Sequence[Span]) -> int:
+    """How many of these phases were open at the same moment; one that ends then is not."""
+    edges = [(span.start_s, 1) for span in running] + [(span.end_s, -1) for span in running]
+    return max(accumulate(step for _, step in sorted(edges)), default=0)
 
 
 def _joined(running: Sequence[Span]) -> list[list[Span]]:

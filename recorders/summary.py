@@ -26,7 +26,7 @@ from recorders.contents import contents, headline, missing_from, missing_parts
 from recorders.failures import Commands
 from recorders.figures import VERSION, Group, Summary
 from recorders.flags import MOST_NAMED, Flag, find_flags, incomplete, negative_differences
-from recorders.overlaps import Overlaps
+from recorders.overlaps import Overlaps, most_at_once
 from recorders.reduction import Reduction
 from recorders.spans import Span, Windows, spans
 
@@ -85,7 +85,7 @@ def summarise(reduction: Reduction) -> Summary:
 def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:
     """Phases that ran at the same time, and whose energies are shares."""
     if groups := overlaps.concurrent:
-        n = max(map(len, groups))
+        n = max(map(most_at_once, groups))
         text = f"up to {n} running phases overlapped: their time and energy are counted once"
         shared = [group.label for group in by_label if group.shared]
         if shared:

@@ -32,16 +32,32 @@ PAGE_PREFIX = "count-"
 
 
 class _Unattached:
-    """A count until the recording is joined: the first use joins it, and goes to the real one."""
+    """A count until the recording is joined: the first use joins it, and goes to the real one.
+
+    It is 0 for ever, so that what is written is what was added: several threads may do so at once.
+    """
 
     def __getitem__(self, _: int) -> int:
+        return 0
+
+    def __setitem__(self, _: int, added: int) -> None:
         with _joining:
             if isinstance(_outside.cell, _Unattached):
                 _attach()
-        return int(_outside.cell[0])
+        _outside.cell[0] += added
 
-    def __setitem__(self, _: int, value: int) -> None:
-        _outside.cell[0] = value
+
+class _Ended:
+    """The count of a phase that has ended: contexts copied from it count into the one around it."""
+
+    def __init__(self, around: _Context) -> None:
+        self._around = around
+
+    def __getitem__(self, _: int) -> int:
+        return 0
+
+    def __setitem__(self, _: int, added: int) -> None:
+        _still_open(self._around).cell[0] += added
 
 
 class _Context:
@@ -102,7 +118,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         if link is None:
             return self
         _synchronise(self._sync)
-        around = _here.get()
+        around = _still_open(_here.get())
         if around.link is not link:
             around = _outside
         number = link.next_number()
@@ -127,8 +143,7 @@ class phase:  # noqa: N801  read as a verb in people's code
             if error is None:
                 _synchronise(self._sync)
         finally:
-            # A context that was copied while the phase was open counts outside of it from now on.
-            cell, here.cell = here.cell, _Unattached()
+            cell, here.cell = here.cell, _Ended(here.around or _outside)
             counted = here.link.counts.give_back(cell) - here.counted
             here.link.request({"do": "end", "id": here.number, "n": counted})
 
@@ -138,7 +153,7 @@ class phase:  # noqa: N801  read as a verb in people's code
             return None
         here = _here.get()
         if here in self._entered:
-            _here.set(here.around or _outside)
+            _here.set(_still_open(here.around or _outside))
         else:
             here = self._entered[-1]
         self._entered.remove(here)
@@ -188,6 +203,13 @@ def put_back(attachment: tuple[Any, Link | None, _Context]) -> None:
     detach()
     _outside.cell, _outside.link, here = attachment
     _here.set(here)
+
+
+def _still_open(context: _Context) -> _Context:
+    """A phase, or the innermost around it that has not ended."""
+    while context.around is not None and context not in _open:
+        context = context.around
+    return context
 
 
 def _joined() -> Link | None:

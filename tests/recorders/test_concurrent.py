@@ -106,6 +106,13 @@ def test_ranks_that_start_and_end_one_after_the_other_share_what_overlaps(rig: R
     assert "shared between them by time" in flags(found)["concurrent"]
 
 
+def test_the_flag_says_how_many_overlapped_at_once_not_one_after_another(rig: Rig) -> None:
+    for number, (start_s, end_s) in enumerate([(1, 2.5), (2, 3.5), (3, 4.5), (4, 5)], start=1):
+        begin(rig, start_s, A, "a", number=number)
+        end(rig, end_s, A, 1, number=number)
+    assert "up to 2 running phases overlapped" in flags(summary(rig, 6.0))["concurrent"]
+
+
 def test_the_baseline_of_shared_energy_is_shared_too(rig: Rig) -> None:
     rig.at(0.5, do="begin", phase="idle")
     rig.at(2.5, do="end", id=1)

@@ -372,6 +372,43 @@ def test_threads_of_one_context_lose_no_count(recorder: Recorder) -> None:
     assert recorder.requests()[-1]["n"] == 200_000
 
 
+def test_threads_that_go_on_after_their_phase_count_outside_of_it(recorder: Recorder) -> None:
+    def work() -> None:
+        for _ in range(50_000):
+            wattui.count()
+
+    with wattui.phase("running"):
+        contexts = [copy_context() for _ in range(4)]
+    threads = [threading.Thread(target=each.run, args=(work,)) for each in contexts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recorder.pages.total() == recorder.pages.outside() == 200_000
+
+
+def test_after_a_generator_has_ended_its_phase_others_lie_in_the_one_around(
+    recorder: Recorder,
+) -> None:
+    def batches() -> Iterator[int]:
+        with wattui.phase("running", label="batches"):
+            yield 1
+
+    with wattui.phase("running", label="outer"):
+        found = batches()
+        next(found)
+        with wattui.phase("running", label="inner"):
+            found.close()
+            wattui.count(1)
+        wattui.count(10)
+        with wattui.phase("running", label="next"):
+            wattui.count(100)
+    begun = {message["label"]: message for message in recorder.requests() if "label" in message}
+    assert begun["next"]["in"] == begun["outer"]["id"]
+    counted = {m["id"]: m["n"] for m in recorder.requests() if m["do"] == "end"}
+    assert [counted[begun[name]["id"]] for name in ("inner", "outer", "next")] == [1, 10, 100]
+
+
 def test_where_counts_find_no_room_they_are_sent_along(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from recorders.by_hand import hand_reading
 from recorders.failures import ended_note
-from recorders.flags import LOST_MARKS_NOTE, REFUSED_NOTE
+from recorders.flags import CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
 from recorders.recorder import Recorder
-from recorders.reduction import BEGIN, COUNT, END, LATE, SPAN
+from recorders.reduction import BEGIN, COUNT, END, LATE, NOTE, SPAN
 from recorders.tallies import Tallies
+from recorders.texts import MOST_BYTES, cut, users_note
 from recorders.undo import Mark
 from recorders.wire import Message
 
@@ -25,7 +26,9 @@ LATE_NS = 1_000_000_000
 # One that nobody waited for is as old as that before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
-LOST_MARKS, REFUSED = (note.removeprefix("note:") for note in (LOST_MARKS_NOTE, REFUSED_NOTE))
+LOST_MARKS, REFUSED, CUT = (
+    note.removeprefix(NOTE) for note in (LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Conductor:
         self._tallies = Tallies()
         self._page_of: dict[int, str] = {}
         self._told: dict[int, int] = {}
-        self._refusals = 0
+        self._refusals = self._cuts = 0
         self._total = 0
         self._late = ""
         self._implicit: Implicit | None = None
@@ -71,6 +74,7 @@ class Conductor:
             "hello": self._hello,
             "lost": self._lost,
             "bye": self._bye,
+            "unreadable": self._unreadable,
         }
         self._anyone = anyone
         self._front_end = anyone | {
@@ -106,7 +110,7 @@ class Conductor:
 
     def _begin(self, message: Message, owner: int) -> Message:
         own_id, repeat, inside = (_whole(message, key) for key in ("id", "repeat", "in"))
-        name, label = _names(message)
+        name, label = self._names(message)
         return {"id": self._open(name, label, owner, None, repeat, own_id, inside).own_id}
 
     def _end(self, message: Message, owner: int) -> Message:
@@ -117,7 +121,7 @@ class Conductor:
         return {}
 
     def _mark(self, message: Message, owner: int) -> Message:
-        name, label = _names(message)
+        name, label = self._names(message)
         before, implicit = (self._phases.all_open(), self._marked), self._implicit
         ended, self._marked = self._marked, None
         if ended and self._phases.find(ended.owner, ended.own_id) is None:
@@ -151,8 +155,13 @@ class Conductor:
         return {}
 
     def _note(self, message: Message, owner: int) -> Message:
-        self._recorder.note(str(message["text"]))
+        text = self._cut("note", str(message["text"]))
+        is_ours = owner == FRONT_END and message.get("own")
+        self._recorder.note(text if is_ours else users_note(text))
         return {}
+
+    def _unreadable(self, message: Message, owner: int) -> Message:
+        raise ValueError(str(message["reason"]))
 
     def _count(self, message: Message, owner: int) -> Message:
         n = int(message["n"])
@@ -196,7 +205,7 @@ class Conductor:
     def _command(self, message: Message, owner: int) -> Message:
         """The command is about to start: its time is running until it says otherwise."""
         self._phases.repeat = message.get("repeat")
-        self._phases.base_label = str(message.get("label") or "")
+        self._phases.base_label = self._cut("label", str(message.get("label") or ""))
         position = self._recorder.position()
         self._implicit = Implicit(self._open(RUNNING, "", FRONT_END, None), position)
         return {}
@@ -314,13 +323,24 @@ class Conductor:
         self._last_edge = position, edges, then
         self._forget_mark()
 
+    def _names(self, message: Message) -> tuple[str, str]:
+        name = self._cut("phase", str(message["phase"]))
+        return name, self._cut("label", str(message.get("label") or ""))
+
+    def _cut(self, what: str, text: str) -> str:
+        """A text that is no longer than one may be; what was cut is said in the file."""
+        kept = cut(text)
+        if kept is not text:
+            self._cuts += 1
+            if self._cuts <= MOST_REFUSALS:
+                self._recorder.note(
+                    f"{CUT}a {what} of {len(text):,} characters to {MOST_BYTES:,} bytes"
+                )
+        return kept
+
     def _forget_mark(self) -> None:
         if self._last_mark != NO_MARK:
             self._last_mark = NOT_THE_LAST
-
-
-def _names(message: Message) -> tuple[str, str]:
-    return str(message["phase"]), str(message.get("label") or "")
 
 
 def _whole(message: Message, key: str) -> int | None:

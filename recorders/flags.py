@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHORT_UPDATES = 100
 # Labels that a flag names at the most.
 MOST_NAMED = 20
-LOST_MARKS_NOTE, REFUSED_NOTE = "note:lost marks: ", "note:refused "
+LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
 DRIFT = 0.05
 FOREIGN_PCT = 10.0
 # Counters are read one after the other: only beyond this is one in contradiction to another.
@@ -141,6 +141,7 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for name, note, text in (
         ("lost_marks", LOST_MARKS_NOTE, "marks or counts of the program were lost"),
         ("refused_mark", REFUSED_NOTE, "a mark was refused"),
+        ("cut_text", CUT_NOTE, "a label or note was too long and was cut"),
     ):
         said = [r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note)]
         if said:

@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ SHELL = 1
 # descriptor for its requests and one for its counts.
 MOST_LINKS = 4000
 SPARE_DESCRIPTORS = 64
+# So much is read of one program in so long.
+MOST_BYTES, REST_S = 2**20, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Inbox:
         self._send = send
         self._lines: dict[int, wire.Lines] = {}
         self._taken: dict[int, int] = {}
+        # When each began to be read, and how much it sent since; until when it waits for more.
+        self._sent: dict[int, tuple[float, int]] = {}
+        self._resting: dict[int, float] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._most_links = most_links()
         self._control_fd = control_fd
@@ -56,6 +62,7 @@ class Inbox:
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
         """Requests that arrive within the time, as they are complete."""
+        self._end_rests()
         # epoll itself waits for whole milliseconds only; select takes descriptors below 1024 only.
         ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
         found = [descriptor for descriptor, _ in self._epoll.poll(0)] if ready else []
@@ -105,7 +112,13 @@ class Inbox:
             return
         except OSError:
             data = b""
-        for line in self._lines.setdefault(descriptor, wire.Lines()).feed(data):
+        lines = self._lines.setdefault(descriptor, wire.Lines())
+        too_long = lines.too_long
+        found = lines.feed(data)
+        if lines.too_long > too_long:
+            reason = f"a line of over {wire.MOST_LINE_BYTES >> 20} MiB"
+            yield Request({"do": "unreadable", "reason": reason}, owner, lambda _: None)
+        for line in found:
             self._taken[descriptor] = self._taken.get(descriptor, 0) + 1
             try:
                 message = self._message(descriptor, line)
@@ -113,9 +126,27 @@ class Inbox:
                 self._answer(descriptor, {"error": f"not understood: {error}"})
                 continue
             yield Request(message, owner, lambda reply: self._answer(descriptor, reply))
+        self._slow_down(descriptor, len(data))
         if not data:
             self._drop(descriptor)
             yield Request({"do": "bye"}, owner, lambda _: None)
+
+    def _slow_down(self, descriptor: int, size: int) -> None:
+        """Let who sends more than any program marks wait: reading it would take all the time."""
+        now_s = time.monotonic()
+        since_s, sent = self._sent.get(descriptor, (now_s, 0))
+        if now_s - since_s > REST_S:
+            since_s, sent = now_s, 0
+        self._sent[descriptor] = since_s, sent + size
+        if sent + size > MOST_BYTES and descriptor != self._control_fd:
+            self._epoll.unregister(descriptor)
+            self._resting[descriptor] = since_s + REST_S
+
+    def _end_rests(self) -> None:
+        now_s = time.monotonic()
+        for descriptor in [each for each, until_s in self._resting.items() if until_s <= now_s]:
+            del self._resting[descriptor], self._sent[descriptor]
+            self._watch(descriptor)
 
     def _owner(self, descriptor: int) -> int:
         return {self._control_fd: FRONT_END, self._pipe_fd: SHELL}.get(descriptor, descriptor + 2)
@@ -135,8 +166,10 @@ class Inbox:
                 link.sendall(wire.encode({**reply, "of": self._taken[descriptor]}))
 
     def _drop(self, descriptor: int) -> None:
-        self._epoll.unregister(descriptor)
+        if self._resting.pop(descriptor, None) is None:
+            self._epoll.unregister(descriptor)
         self._lines.pop(descriptor, None)
+        self._sent.pop(descriptor, None)
         self._taken.pop(descriptor, None)
         if link := self._sockets.pop(descriptor, None):
             link.close()

@@ -12,6 +12,7 @@ from itertools import count
 
 from recorders.inbox import FRONT_END, SHELL
 from recorders.reduction import Where
+from recorders.texts import cut
 
 LOADING = "loading"
 RUNNING = "running"
@@ -78,9 +79,7 @@ class Phases:
         if not name:
             raise ValueError("a phase needs a name")
         around = self.around(owner, inside)
-        path = "/".join(
-            part for part in (around.label if around else self.base_label, label) if part
-        )
+        path = cut("/".join(p for p in (around.label if around else self.base_label, label) if p))
         known = [self.repeat, repeat, around.repeat if around else None]
         number = next(self._numbers)
         phase = Phase(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
+# Longer lines are refused: the longest that makes sense is a note that will be cut.
+MOST_LINE_BYTES = 2**23
 
 
 def encode(message: Message) -> bytes:
@@ -15,15 +17,37 @@ def encode(message: Message) -> bytes:
 
 
 class Lines:
-    """Collects bytes and gives back the whole lines among them."""
+    """Collects bytes and gives back the whole lines among them.
 
-    def __init__(self) -> None:
-        self._rest = b""
+    Of a line that is too long nothing is kept; `too_long` counts them.
+    """
+
+    def __init__(self, most_bytes: int = MOST_LINE_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.too_long = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Lines that `data` completes, without their ends."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        lines = []
+        for part in others:
+            if self._size <= self._most_bytes:
+                lines.append(b"".join(self._parts))
+            self._parts, self._size = [], 0
+            self._keep(part)
         return lines
+
+    def _keep(self, part: bytes) -> None:
+        was_short = self._size <= self._most_bytes
+        self._size += len(part)
+        if self._size <= self._most_bytes:
+            self._parts.append(part)
+        else:
+            self._parts = []
+            self.too_long += was_short
 
 
 def decode(line: bytes) -> Message:

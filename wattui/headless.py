@@ -212,7 +212,7 @@ class Headless:
                 matching.finish()
         if matching and matching.missed_bytes:
             self._unmatched_bytes += matching.missed_bytes
-            self._ask(do="note", text=matching.note)
+            self._ask(do="note", text=matching.note, own=True)
         self._ask(
             do="command_end",
             inferences=job.inferences,

@@ -11,6 +11,7 @@ REMEDIES = {
     "late_edge": "record again with less load, and on a disk that keeps up",
     "lost_marks": "record again with less load; mark fewer phases a second",
     "refused_mark": "correct the mark that the flag names",
+    "cut_text": "give labels and notes of at most 4096 bytes",
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",
     "simulated": "leave out --simulate for a measurement",
     "manual": "read the meter more often, in every idle and running phase",

@@ -245,3 +245,74 @@ def test_no_request_of_a_program_can_break_the_recorder(
     assert [edge[1] for edge in edges(rows)].count("begin") == [
         edge[1] for edge in edges(rows)
     ].count("end")
+
+
+def notes(rows: list[dict[str, str]]) -> list[str]:
+    return [row["event"].removeprefix("note:") for row in rows if row["event"].startswith("note:")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stuck at epoch 3",
+        "lost marks: none, I hope",
+        "refused a b c",
+        "missing gpu0: it fell out",
+        "command ended with exit 2",
+        "update_period_s package0=9.0",
+        "mig gpu0",
+        "integrated gpu0",
+        "per_phase package0",
+        "old_idle of last year",
+        "which_gpu all",
+        "hidden_gpus three",
+        "cut here",
+    ],
+)
+@pytest.mark.parametrize("owner", [FRONT_END, SHELL, PROGRAM])
+def test_a_users_note_is_none_of_the_recorders(tmp_path: Path, text: str, owner: int) -> None:
+    """The same phases without the note have the same figures and flags."""
+    found = []
+    for name in ("noted", "plain"):
+        (tmp_path / name).mkdir()
+        rig = make_rig(tmp_path / name)
+        rig.at(1.0, do="command")
+        if name == "noted":
+            rig.at(2.0, owner=owner, do="note", text=f"  {text}")
+        rig.at(3.0, do="command_end", inferences=10, exit_status=0)
+        rows = rig.run(4.0)
+        found.append(summary(rig))
+        assert (f" {text}" in notes(rows)) == (name == "noted")
+    assert found[0] == found[1]
+
+
+def test_notes_of_programs_that_a_summary_reads_are_written_as_they_are(rig: Rig) -> None:
+    rig.at(1.0, owner=PROGRAM, do="note", text="difference b32 minus b1")
+    rig.at(1.5, owner=PROGRAM, do="note", text="stuckness is another word")
+    rows = rig.run(2.0)
+    assert notes(rows)[-2:] == ["difference b32 minus b1", "stuckness is another word"]
+
+
+def test_a_front_ends_own_note_is_the_recorders(rig: Rig) -> None:
+    rig.at(1.0, do="note", text="unmatched 3 bytes", own=True)
+    rig.at(1.5, owner=PROGRAM, do="note", text="unmatched 3 bytes", own=True)
+    assert notes(rig.run(2.0))[-2:] == ["unmatched 3 bytes", " unmatched 3 bytes"]
+
+
+def test_long_labels_and_notes_are_cut_and_that_is_said(rig: Rig) -> None:
+    rig.at(1.0, owner=PROGRAM, do="begin", phase="running", label="é" * 5000, id=1)
+    rig.at(1.5, owner=PROGRAM, do="begin", phase="running", label="b" * 4000, id=2, **{"in": 1})
+    rig.at(2.0, owner=PROGRAM, do="note", text="x" * 1_000_000)
+    rows = rig.run(3.0)
+    assert {len(row["label"].encode()) <= 4096 for row in rows} == {True}
+    assert [text for text in notes(rows) if text.startswith("cut ")] == [
+        "cut a label of 5,000 characters to 4,096 bytes",
+        "cut a note of 1,000,000 characters to 4,096 bytes",
+    ]
+    assert max(len(text) for text in notes(rows)) < 4096
+    assert "cut_text" in {flag.name for flag in summary(rig).flags}
+
+
+def test_a_line_that_was_too_long_is_a_refused_mark(rig: Rig) -> None:
+    rig.at(1.0, owner=SHELL, do="unreadable", reason="a line of over 8 MiB")
+    assert "refused unreadable: a line of over 8 MiB" in notes(rig.run(2.0))

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from recorders import wire
-from recorders.inbox import FRONT_END, SHELL, Inbox, Request
+from recorders.inbox import FRONT_END, MOST_BYTES, SHELL, Inbox, Request
 from recorders.marks import PIPE, SOCKET
 
 WAIT_S = 0.5
@@ -198,3 +198,42 @@ def test_a_mark_before_the_commands_end_is_heard_before_its_end(post: Post) -> N
     (post.directory / PIPE).open("w").write("running b32\n")
     asked = [request.message["do"] for request in post.receive(2)]
     assert asked == ["mark", "command_end"]
+
+
+def test_a_line_that_never_ends_is_refused_once_and_read_slowly(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("recorders.inbox.time.monotonic", lambda: now_s)
+    monkeypatch.setattr(wire.Lines.__init__, "__defaults__", (2**18,))
+    pipe = os.open(post.directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
+    found: list[Request] = []
+    taken = 0
+    for _ in range(100):  # more than is read in a while, whoever writes it
+        with contextlib.suppress(BlockingIOError):
+            taken += os.write(pipe, bytes(65536))
+        found += post.inbox.wait(0)
+    assert [request.message["do"] for request in found] == ["unreadable"]
+    assert taken < 2 * MOST_BYTES
+    now_s += 1
+    found = list(post.inbox.wait(0))
+    assert not found
+    os.write(pipe, b"\nidle\n")
+    while not found:
+        now_s += 1
+        found += post.inbox.wait(0)
+    assert found[0].message == {"do": "mark", "phase": "idle", "label": ""}
+    os.close(pipe)
+
+
+def test_a_program_that_sends_too_much_rests_and_can_leave(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorders.inbox.MOST_BYTES", 1000)
+    link = post.connect()
+    link.sendall(wire.encode({"do": "note", "text": "x" * 2000}))
+    (request,) = post.receive()
+    assert len(request.message["text"]) == 2000
+    link.close()
+    (left,) = post.receive()
+    assert left.message == {"do": "bye"}

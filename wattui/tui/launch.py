@@ -232,7 +232,7 @@ class Launch:
             return
         self._matching.finish()
         if self._matching.missed_bytes:
-            self._session.request(do="note", text=self._matching.note)
+            self._session.request(do="note", text=self._matching.note, own=True)
 
     def _is_ended(self, child: Child) -> bool:
         """Take what the command has printed; whether it has ended."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from recorders.by_hand import APPARENT
 from recorders.contents import incomplete_text
 from recorders.heat import throttled, warmed
-from recorders.reduction import NOTE, Reduction
+from recorders.reduction import GAP, LOST, NOTE, Reduction
 from recorders.spans import Span, mean_gauge, per_phase
 from recorders.stillness import Still, still_times
 
@@ -21,6 +21,8 @@ SHORT_UPDATES = 100
 # Labels that a flag names at the most.
 MOST_NAMED = 20
 LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
+# Phases that figures are made of.
+CONCERNED = ("idle", "armed", "running")
 DRIFT = 0.05
 FOREIGN_PCT = 10.0
 # Counters are read one after the other: only beyond this is one in contradiction to another.
@@ -102,20 +104,13 @@ def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag
 
 
 def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    yield from _gaps(reduction, everything)
     texts = {
-        "gap": "readings were missing and bridged by the next good one",
         "reset": "the counter restarted; energy in that interval is missing",
         "lost": "the sensor went away; later energy is unknown",
     }
     for kind, text in texts.items():
-        channels = dict.fromkeys(
-            channel
-            for span in everything
-            if span.phase in ("idle", "armed", "running")
-            for happened, channel in span.happened
-            if happened == kind
-        )
-        if channels:
+        if channels := _befallen(everything, kind):
             lacks = _noted(reduction, f"{NOTE}lacks up to ") if kind == "reset" else []
             at_most = f" (at most {_some(lacks)})" if lacks else ""
             if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
@@ -126,6 +121,37 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         yield Flag(
             "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"
         )
+
+
+def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Channels whose readings failed, and whether a good one bridged that."""
+    events = [row.event for row in reduction.events]
+    failed = {event.removeprefix(GAP) for event in events if event.startswith(GAP)}
+    failed -= {event.removeprefix(LOST) for event in events if event.startswith(LOST)}
+    unread: dict[str, list[str]] = {}
+    for span in everything:
+        for channel, energy_j in span.energy_j.items():
+            if span.phase in CONCERNED and channel in failed and energy_j is None:
+                name = " ".join(filter(None, (span.phase, span.label)))
+                unread.setdefault(channel, []).append(name)
+    for channel, names in unread.items():
+        text = f"it could not be read at an edge of {_some(list(dict.fromkeys(names)))}"
+        yield Flag("gap", channel, f"{text}: its energy there is unknown, as is the total")
+    if bridged := [channel for channel in _befallen(everything, "gap") if channel not in unread]:
+        yield Flag(
+            "gap", ", ".join(bridged), "readings were missing and bridged by the next good one"
+        )
+
+
+def _befallen(everything: Sequence[Span], kind: str) -> dict[str, None]:
+    """Channels to which something happened in a phase that figures are made of, in order."""
+    return dict.fromkeys(
+        channel
+        for span in everything
+        if span.phase in CONCERNED
+        for happened, channel in span.happened
+        if happened == kind
+    )
 
 
 def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

@@ -44,6 +44,25 @@ def test_nothing_measured_at_all_is_said() -> None:
     assert "no_power" in flags(GOOD, channels=())
 
 
+@pytest.mark.parametrize("failed_s", [0.0, 5.0, 20.0])
+def test_a_channel_that_is_never_read_again_says_why_the_total_is_unknown(failed_s: float) -> None:
+    package, dram, total = ("package0", "dram0", "total")
+    read = {package: 0.0} if failed_s < 11 else {package: 0.0, dram: 0.0, total: 0.0}
+    rows = [
+        event(11.0, "begin", "running", read, n=0),
+        event(31.0, "end", "running", {package: 1000.0}, n=100),
+    ]
+    rows.insert(failed_s > 11, event(failed_s, "gap:dram0"))
+    found = summarise(reduction(rows, [package, dram, total]))
+    assert found.running is not None
+    assert found.running.domains[total].running_j is None
+    (gap,) = (flag for flag in found.flags if flag.name == "gap")
+    assert (gap.where, gap.text) == (
+        dram,
+        "it could not be read at an edge of running: its energy there is unknown, as is the total",
+    )
+
+
 @pytest.mark.parametrize(
     ("channel", "name", "word"),
     [("est_cpu", "estimated", "estimated"), ("sim_cpu", "simulated", "made-up")],

@@ -251,8 +251,9 @@ class Arithmetic:
         return _per(n, Value(net_j, plus_minus_j, resolution_j, noise_j))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """One counter update of energy (P * T) per window and part, added in quadrature; for a
-        meter that is read by hand the errors of its readings.
+        """One counter update of energy (P * T) per window and part, or what the readings around an
+        edge leave open where that is more, added in quadrature; for a meter that is read by hand
+        the errors of its readings.
 
         None for an estimate: its error is that of its model, which is not known; and for energies
         of whole phases, which no counter's update period is known of.
@@ -269,7 +270,8 @@ class Arithmetic:
         steps_j = [
             (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts
         ]
-        return math.hypot(*steps_j) * math.sqrt(len(ran.windows))
+        step_j = math.hypot(*steps_j)
+        return math.hypot(*(max(step_j, span.bridged_j.get(channel, 0.0)) for span in ran.windows))
 
     def _noise_w(self, channel: str, base: _Base) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three.

@@ -116,7 +116,7 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
             if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
                 at_most += "; or it wrapped: max_energy_range_uj, where it wraps, cannot be read"
             yield Flag(kind, ", ".join(channels), text + at_most)
-    bridged = sorted({name for span in everything for name in span.bridged})
+    bridged = sorted({name for span in everything for name in span.bridged_j})
     if bridged:
         yield Flag(
             "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"

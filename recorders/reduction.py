@@ -198,21 +198,24 @@ class Energies:
 
     def at(
         self, channel: str, time_s: float, row: EventRow | None = None
-    ) -> tuple[float | None, bool]:
-        """Energy in joules, and whether it was read at that time, in `row` (else interpolated).
+    ) -> tuple[float | None, float | None]:
+        """Energy in joules; and by how much the truth can differ where it was interpolated.
 
-        Without a reading on either side it is None: nothing is extrapolated.
+        The second is None where it was read at that time, in `row`. A counter that never falls
+        was somewhere between the readings around. Without a reading on either side the energy is
+        None: nothing is extrapolated.
         """
         if row is not None and row.time_s == time_s and channel in row.energy_j:
-            return row.energy_j[channel], True
+            return row.energy_j[channel], None
         times, values = self._readings(channel)
         after = bisect_left(times, time_s)
         if after < len(times) and times[after] == time_s:
-            return values[after], False
+            return values[after], 0.0
         if not 0 < after < len(times):
-            return None, False
+            return None, 0.0
         share = (time_s - times[after - 1]) / (times[after] - times[after - 1])
-        return values[after - 1] + share * (values[after] - values[after - 1]), False
+        step_j = values[after] - values[after - 1]
+        return values[after - 1] + share * step_j, max(share, 1 - share) * abs(step_j)
 
     def _readings(self, channel: str) -> tuple[list[float], list[float]]:
         if channel not in self._known:

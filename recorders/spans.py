@@ -44,8 +44,8 @@ class Moment(NamedTuple):
 class Span:
     """One phase from its begin to its end.
 
-    `energy_j` has None where an edge was not read and could not be bridged; `bridged` names the
-    channels with an edge between two readings; `inside` the phases of its own context that enclose
+    `energy_j` has None where an edge was not read and could not be bridged; `bridged_j` has, for
+    channels with an edge between two readings, what these leave open of it; `inside` the phases of its own context that enclose
     this one. `error_j` is the standard error of energies from readings by hand, None where it is
     unknown. `share` is the part of the machine's energy in that time that `energy_j` is.
     """
@@ -57,7 +57,7 @@ class Span:
     end: Moment
     inferences: int | None
     energy_j: dict[str, float | None]
-    bridged: frozenset[str]
+    bridged_j: dict[str, float]
     inside: tuple[str, ...] = ()
     finished: bool = True
     happened: list[tuple[str, str]] = field(default_factory=list)
@@ -106,21 +106,21 @@ class Windows:
         """The time between two edges, as a phase like another (or of no name)."""
         energy_j: dict[str, float | None] = {}
         error_j: dict[str, float | None] = {}
-        bridged = set()
+        bridged_j: dict[str, float] = {}
         for channel in self._channels:
             if channel in self._by_hand.channels:
                 energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
                 energy_j[channel], error_j[channel] = energy
                 continue
-            first, first_read = self._energies.at(channel, begin.time_s, begin.row)
-            last, last_read = self._energies.at(channel, end.time_s, end.row)
-            both_read = first_read and last_read
+            first, first_open_j = self._energies.at(channel, begin.time_s, begin.row)
+            last, last_open_j = self._energies.at(channel, end.time_s, end.row)
+            both_read = first_open_j is None and last_open_j is None
             if first is None or last is None or (channel in self._unbridged and not both_read):
                 energy_j[channel] = None
                 continue
             energy_j[channel] = last - first
             if not both_read:
-                bridged.add(channel)
+                bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
         happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
         named = (like.phase, like.label, like.repeat) if like else ("", "", None)
         return Span(
@@ -129,7 +129,7 @@ class Windows:
             end,
             None,
             energy_j,
-            frozenset(bridged),
+            bridged_j,
             like.inside if like else (),
             happened=happened,
             error_j=error_j,

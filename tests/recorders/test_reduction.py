@@ -75,9 +75,9 @@ def test_an_edge_that_was_not_read_keeps_its_neighbours() -> None:
     reducer.add("1.200000", ["20.0"], "", NOWHERE, None)
     reducer.add("1.250000", [""], "begin", ("running", "", None), None)
     reducer.add("1.300000", ["30.0"], "", NOWHERE, None)
-    energy_j, read = at(reducer.reduction, "gpu0", reducer.reduction.events[0])
+    energy_j, open_j = at(reducer.reduction, "gpu0", reducer.reduction.events[0])
     assert energy_j == pytest.approx(25.0)
-    assert not read
+    assert open_j == pytest.approx(5.0)
 
 
 def test_running_event_rows_become_loading_from_the_place_on() -> None:
@@ -126,7 +126,7 @@ def test_a_meter_with_an_energy_of_its_own_is_not_read_by_hand() -> None:
 
 def test_energy_read_on_the_row_is_taken_as_it_is() -> None:
     row = event(5.0, "begin", energy_j={"package0": 42.0})
-    assert at(reduction([row]), "package0", row) == (42.0, True)
+    assert at(reduction([row]), "package0", row) == (42.0, None)
 
 
 @given(st.floats(0.0, 1.0), st.floats(0, 1000), st.floats(0, 1000))
@@ -136,16 +136,17 @@ def test_an_unread_edge_is_interpolated_between_the_readings_around_it(
     row = event(10.0 + share, "begin")
     readings = [(10.0, before_j), (11.0, before_j + added_j)]
     recording = reduction([row], ["package0"], {"package0": readings})
-    energy_j, read = at(recording, "package0", row)
+    energy_j, open_j = at(recording, "package0", row)
     assert energy_j == pytest.approx(before_j + share * added_j)
-    assert not read
+    assert open_j is not None
+    assert 0 <= open_j <= added_j + 1e-9
 
 
 @pytest.mark.parametrize("readings", [[], [(9.0, 90.0)], [(11.0, 110.0)]])
 def test_nothing_is_extrapolated(readings: list[tuple[float, float]]) -> None:
     row = event(10.0, "end")
     recording = reduction([row], ["package0"], {"package0": readings})
-    assert at(recording, "package0", row) == (None, False)
+    assert at(recording, "package0", row)[0] is None
 
 
 def test_energy_channels_are_those_with_joules() -> None:

@@ -97,13 +97,21 @@ def test_an_edge_between_two_readings_is_interpolated_and_called_bridged() -> No
     readings = {"package0": [(1.0, 100.0), (2.0, 200.0)]}
     (span,) = spans(reduction(rows, ["package0"], readings))
     assert span.energy_j["package0"] == pytest.approx(150.0)
-    assert span.bridged == {"package0"}
+    assert span.bridged_j == {"package0": 50.0}
+
+
+def test_what_an_interpolated_edge_leaves_open_reaches_to_the_farther_reading() -> None:
+    rows = [edge(3.0, "begin", "running"), edge(12.0, "end", "running", 900.0)]
+    readings = {"package0": [(1.0, 0.0), (11.0, 800.0)]}
+    (span,) = spans(reduction(rows, ["package0"], readings))
+    assert span.energy_j["package0"] == pytest.approx(740.0)
+    assert span.bridged_j == {"package0": pytest.approx(640.0)}
 
 
 def test_an_edge_without_a_reading_on_both_sides_leaves_the_energy_unknown() -> None:
     (span,) = found(edge(1, "begin", "running", 10.0), edge(3, "end", "running"))
     assert span.energy_j == {"package0": None}
-    assert span.bridged == frozenset()
+    assert span.bridged_j == {}
 
 
 def test_a_phase_knows_the_gaps_resets_and_losses_inside_it() -> None:

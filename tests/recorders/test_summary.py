@@ -233,6 +233,18 @@ def test_what_is_open_grows_with_the_root_of_the_number_of_windows() -> None:
     assert plus_minus(totals[1]) == pytest.approx(3 * plus_minus(totals[0]))
 
 
+def test_an_edge_that_no_reading_is_near_leaves_open_what_lies_between_them() -> None:
+    # The recorder was held for 7 s, and the phase of 0.5 s in it came late: anything from 0 to
+    # all of the 210 J may have been used in it.
+    late = [event(9.0, "late:5.000000", "running", label="b"), event(9.0, "begin", "running")]
+    late += [event(9.0, "late:5.500000", "running"), event(9.0, "end", "running", n=10)]
+    readings = {"package0": [(0.0, 0.0), (2.0, 60.0), (9.0, 270.0)]}
+    noted = event(0.0, "note:update_period_s package0=0.001000")
+    energy = domain_of(summarise(reduction([noted, *late], ["package0"], readings))).running_j
+    assert value_of(energy) == pytest.approx(15.0)
+    assert plus_minus(energy) == pytest.approx(math.hypot(4 / 7 * 210, 3.5 / 7 * 210))
+
+
 def test_a_restless_baseline_widens_the_dynamic_energy_by_its_standard_error() -> None:
     idle_w = [20.0, 24.0, 18.0, 22.0, 26.0]
     recording = Recording()

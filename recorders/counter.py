@@ -3,7 +3,8 @@
 A reading is a raw value and the CLOCK_MONOTONIC time at which it was taken. Nothing is ever
 guessed: a failed read is bridged by the next good one, an implausible step adds nothing. A reading
 that falls, or rises by more than can be drawn, is held until the next one says what it was: wrong
-by itself (dropped), the end of the counter's range (a wrap), or a new beginning (a reset).
+by itself (dropped), the end of the counter's range (a wrap), or a new beginning (a reset), from
+which the counter moves on.
 """
 
 from __future__ import annotations
@@ -274,6 +275,8 @@ class Counter:
                 return None
             if self.may_have_wrapped:
                 self.lacks_j = max(self.lacks_j, wrap_j)
+        if self._confirms and onward_j == 0 and after_s < STUCK_S:
+            return None  # a wrong value may be answered for a while; a counter that restarted moves
         self._begin(held.raw_j, held.time_ns)
         self._budget_j = min(budget_j, self._budget_j)
         self.energy_j += onward_j

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorders.reduction import NOTE, EventRow
+from recorders.reduction import NOTE, RESET, EventRow
 
 _STUCK = re.compile(rf"{NOTE}stuck (\S+)(?: since ([0-9.]+))?")
 MOVING_NOTE = f"{NOTE}moving "
@@ -38,8 +38,8 @@ def still_times(events: Sequence[EventRow]) -> list[Still]:
     for row in events:
         if match := _STUCK.fullmatch(row.event):
             begun.setdefault(match[1], float(match[2]) if match[2] else row.time_s)
-        elif row.event.startswith(MOVING_NOTE):
-            channel = row.event.removeprefix(MOVING_NOTE)
+        elif row.event.startswith((MOVING_NOTE, RESET)):
+            channel = row.event.removeprefix(MOVING_NOTE).removeprefix(RESET)
             if channel in begun:
                 found.append(Still(channel, begun.pop(channel), row.time_s))
     found += [Still(channel, since_s, math.inf) for channel, since_s in begun.items()]

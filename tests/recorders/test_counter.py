@@ -89,10 +89,29 @@ def test_a_reset_adds_nothing_and_says_so() -> None:
     counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
     joules(counter, (0, 5000.0), (1, 5050.0))
     assert counter.update(0.0, 2 * S) is None
-    assert counter.update(0.0, 3 * S) == "reset"
-    assert counter.energy_j == 50.0
+    assert counter.update(20.0, 3 * S) == "reset"
+    assert counter.energy_j == 70.0
     assert counter.power_w is None
     assert counter.lacks_j == pytest.approx(50.0)
+
+
+def test_a_counter_that_fell_and_stands_has_restarted_when_it_stood_for_long() -> None:
+    counter = Counter(INTEL_RANGE_J, bound_w=1000.0)
+    joules(counter, (0, 5000.0), (1, 5050.0))
+    events = [counter.update(0.0, n * S) for n in (2, 3, 4, 5)]
+    assert [event for event in events if event] == ["reset"]
+    assert counter.energy_j == 50.0
+
+
+@pytest.mark.parametrize("reads", [2, 5, 15])
+def test_a_wrong_value_that_is_answered_for_a_while_costs_nothing(reads: int) -> None:
+    """A GPU at 200 W that answers 0 for 50 ms and comes back: 16 of 400 J were lost."""
+    counter = Counter(bound_w=3000.0)
+    readings = [(n / 10, 123.0 + 200.0 * n / 10) for n in range(31)]
+    readings[10 : 10 + reads] = [(n / 10, 0.0) for n in range(10, 10 + reads)]
+    events = [counter.update(raw_j, round(time_s * S)) for time_s, raw_j in readings]
+    assert [event for event in events if event] == ["dropped"]
+    assert counter.energy_j == pytest.approx(600.0)
 
 
 def test_counting_goes_on_after_a_reset() -> None:
@@ -104,16 +123,16 @@ def test_a_counter_without_a_range_that_falls_has_been_reset() -> None:
     counter = Counter()
     counter.update(10.0, 0)
     assert counter.update(5.0, S) is None
-    assert counter.update(5.0, 2 * S) == "reset"
-    assert counter.energy_j == 0.0
+    assert counter.update(6.0, 2 * S) == "reset"
+    assert counter.energy_j == 1.0
 
 
 def test_more_power_than_the_bound_is_not_believed() -> None:
     counter = Counter(bound_w=100.0)
     counter.update(0.0, 0)
     assert counter.update(1000.0, S) is None
-    assert counter.update(1000.0, 2 * S) == "reset"
-    assert counter.energy_j == 0.0
+    assert counter.update(1050.0, 2 * S) == "reset"
+    assert counter.energy_j == 50.0
 
 
 @pytest.mark.parametrize("wrong_j", [0.0, 5.0, 2e6, 4_294_967.295])

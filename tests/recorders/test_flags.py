@@ -263,6 +263,17 @@ def test_the_plus_minus_of_a_phase_with_a_standstill_is_unknown() -> None:
         assert (value.value, value.plus_minus) == (500.0, None)
 
 
+@pytest.mark.parametrize("ends", ["note:moving package0", "reset:package0"])
+def test_a_standstill_ends_where_the_counter_moves_or_begins_again(ends: str) -> None:
+    rows = [
+        *GOOD[:3],
+        event(12, "note:stuck package0 since 11.5", "running"),
+        event(13.5, ends, "running"),
+        GOOD[3],
+    ]
+    assert "stood still for 2.0 s in running" in flags(rows)["stuck"].text
+
+
 @pytest.mark.parametrize("moving_s", [9.0, None])
 def test_a_standstill_outside_of_a_phase_is_not_in_its_plus_minus(moving_s: float | None) -> None:
     stuck = event(8 if moving_s else 35, f"note:stuck package0 since {7.9 if moving_s else 34}")

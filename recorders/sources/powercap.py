@@ -12,7 +12,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -71,9 +70,11 @@ class Zone:
 
 @dataclass(slots=True)
 class Look:
-    """What a counter showed in a moment: every value, and when it changed to which."""
+    """What a counter showed in a moment: every value, and when it changed to which; `failed` says
+    why the last reading failed."""
 
     values: list[float] = field(default_factory=list)
+    failed: str = ""
     changes_ns: list[int] = field(default_factory=list)
     _changes_j: list[float] = field(default_factory=list)
 
@@ -302,8 +303,12 @@ def _look_for(
     enough = LOOK_CHANGES + max(len(look.changes_ns) for look in looks.values()) if looks else 0
     while clock() < end_ns:
         for zone, look in looks.items():
-            with suppress(OSError, ValueError):
+            try:
                 look.add(read_at(zone), clock())
+            except OSError as error:
+                look.failed = str(error.strerror)
+            except ValueError as error:
+                look.failed = f"not a number ({error})"
         if all(len(look.changes_ns) > enough for look in looks.values()):
             break
 
@@ -314,8 +319,10 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
     counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
         return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
-    if look.changes_ns or not look.values or not counting:
+    if look.changes_ns or not counting:
         return ""
+    if not look.values:
+        return f"{zone.energy_path}: {look.failed}"
     beside = f"while {counting[0]} counts"
     if not any(look.values):
         return f"{zone.energy_path} stays at 0 {beside}"

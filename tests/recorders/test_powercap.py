@@ -237,6 +237,26 @@ def test_a_healthy_server_is_believed(server: Counting) -> None:
     assert refused == []
 
 
+def test_a_zone_that_is_never_read_is_refused_by_name(server: Counting) -> None:
+    """One that stayed in the total left it unknown: 200 J of a package were in no headline."""
+    del server.powers_w["intel-rapl:0:1"]
+    server.tree.energies["intel-rapl:0:1"].write_text("not a number\n")
+    source, (refusal,) = server.open()
+    assert names_of(source) == ["package0", "core0"]
+    assert (refusal.source, refusal.part) == ("dram0", "dram0")
+    assert "intel-rapl:0:1/energy_uj: not a number" in refusal.reason
+
+
+def test_the_twin_that_can_be_read_is_read_where_the_other_fails(server: Counting) -> None:
+    tree = server.tree
+    tree.zone("0", "package-0", control="intel-rapl-mmio")
+    server.powers_w["intel-rapl-mmio:0"] = server.powers_w.pop("intel-rapl:0")
+    tree.energies["intel-rapl:0"].write_text("")
+    source, refused = server.open()
+    assert names_of(source) == ["package0", "core0", "dram0"]
+    assert refused == []
+
+
 @pytest.mark.parametrize(("zone", "left"), [("0:1", "core0"), ("0:0", "dram0")])
 def test_a_zone_that_is_always_0_is_refused_by_name(server: Counting, zone: str, left: str) -> None:
     server.powers_w[f"intel-rapl:{zone}"] = None

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from recorders.drafts import replace_file
 from recorders.phases import LOADING, RUNNING
 
 # Rows are renamed and copied in pieces: a longer one would keep the sampling thread waiting.
@@ -359,13 +360,7 @@ def write_json(csv_path: Path, content: dict[str, Any]) -> None:
 
 def write_json_at(path: Path, content: dict[str, Any]) -> None:
     """Write a file of JSON whole or not at all. Raises OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(content, indent=1) + "\n")
-        draft.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+    replace_file(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _identity(file: Path | int) -> Identity | None:

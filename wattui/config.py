@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import os
 import re
@@ -11,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
+from recorders.drafts import replace_file
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 
@@ -179,16 +179,4 @@ def _number_refusal(name: str, value: object) -> str | None:
 def _replace(path: Path, text: str) -> None:
     """Put the text in the file's place, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            if path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        raise
+    replace_file(path, text.encode(), like=path, safe=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from pathlib import Path
 
+from recorders.drafts import discard, write_draft
 from wattui.analysis.recorded import load_run
 from wattui.errors import UsageError
 from wattui.export import FORMATS, ExportError, export
@@ -62,14 +62,15 @@ def _write_parquet(path: Path, out: Path) -> list[str]:
         raise ExportError(f"{out} exists: give another name")
     if not out.absolute().parent.is_dir():
         raise ExportError(f"there is no folder {out.parent}")
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    draft = None
     try:
+        draft = write_draft(out, b"")
         with naming(path):
             remarks = write_parquet(path, draft)
         draft.rename(out)
     except OSError as error:
         raise ExportError(f"{out} cannot be written ({error.strerror})") from None
     finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+        if draft:
+            discard(draft)
     return remarks

@@ -307,11 +307,11 @@ def test_files_are_never_replaced(csv: Path, tmp_path: Path) -> None:
 def test_a_report_is_written_whole_or_not_at_all(
     csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Path, *_: Any, **__: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     before = sorted(tmp_path.iterdir())
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("wattui.report.files.write_draft", full)
     for name in ("r.html", "r.md"):
         with pytest.raises(UsageError, match="No space left"):
             report(csv, "-o", tmp_path / name)

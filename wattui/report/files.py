@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from recorders.drafts import discard, draft_name, write_draft
 from recorders.runfile import json_path
 
 
@@ -37,14 +38,13 @@ def figures_folder(out: Path) -> Path:
 def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
     """Write the report, and its pictures into a folder beside it. Raises NotWrittenError."""
     folder = figures_folder(out)
-    draft, draft_folder = (p.with_name(f".{p.name}.{os.getpid()}") for p in (out, folder))
-    made = False
+    draft, draft_folder, made = None, draft_name(folder), False
     try:
         if pictures:
             draft_folder.mkdir()
             for name, svg in pictures.items():
                 (draft_folder / name).write_text(svg, encoding="utf-8")
-        draft.write_text(text, encoding="utf-8")
+        draft = write_draft(out, text.encode())
         if pictures:
             draft_folder.rename(folder)
             made = True
@@ -55,7 +55,8 @@ def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
         reason = "it exists by now" if isinstance(error, FileExistsError) else error.strerror
         raise NotWrittenError(f"{out} cannot be written ({reason})") from None
     finally:
-        draft.unlink(missing_ok=True)
+        if draft:
+            discard(draft)
         shutil.rmtree(draft_folder, ignore_errors=True)
 
 

@@ -7,7 +7,6 @@ import shlex
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from wattui.errors import UsageError
 
@@ -22,10 +21,8 @@ def main(arguments: Sequence[str], port: int) -> int:
         raise UsageError("--web needs textual-serve: pip install 'wattui[web]'") from None
     _check_port(port)
     command = shlex.join([sys.executable, "-m", "wattui", *arguments])
-    sys.stderr.write(f"wattui: http://{HOST}:{port} for this machine alone; Ctrl-C ends it\n")
-    server = LoopbackServer(
-        command, host=HOST, port=port, title="wattui", templates_path=Path(__file__).parent
-    )
+    server = LoopbackServer(command, port)
+    sys.stderr.write(f"wattui: {server.link} for you alone; Ctrl-C ends it\n")
     with contextlib.suppress(KeyboardInterrupt):
         server.serve()
     return 0

@@ -1,13 +1,40 @@
-"""The web server of textual-serve, for pages of this machine alone."""
+"""The web server of textual-serve, for the person alone who was given its link."""
 
 from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 from textual_serve.server import Server
 
+HOST = "127.0.0.1"
+TOKEN = "token"
+REFUSAL = "this dashboard is for who started it: open the link that wattui has printed"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 class LoopbackServer(Server):
-    """Refuses pages from elsewhere: whoever speaks to the dashboard may start commands."""
+    """Serves those who know the token in `link`, from pages of its own.
+
+    Whoever speaks to the dashboard may start commands, and every user of this machine reaches its
+    loopback. The token of the link becomes a cookie, which is asked for with every request.
+    """
+
+    def __init__(self, command: str, port: int) -> None:
+        folder = Path(__file__).parent
+        super().__init__(command, host=HOST, port=port, title="wattui", templates_path=folder)
+        self._token = secrets.token_urlsafe(32)
+        # Cookies do not tell ports apart.
+        self._cookie = f"wattui-{port}"
+
+    @property
+    def link(self) -> str:
+        """What opens the dashboard."""
+        return f"{self.public_url}/?{TOKEN}={self._token}"
 
     def initialize_logging(self) -> None:
         """Errors of the server go to aiohttp's own log alone."""
@@ -15,10 +42,35 @@ class LoopbackServer(Server):
     async def on_startup(self, app: web.Application) -> None:
         """The address was told before."""
 
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        app.middlewares.append(self._admit)
+        return app
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let through who has the cookie; give it to who comes with the link."""
+        if self._knows(request.query.get(TOKEN)):
+            # A page of localhost would not be given the cookie of 127.0.0.1.
+            if request.host != f"{HOST}:{self.port}":
+                raise web.HTTPSeeOther(self.link)
+            answer = web.HTTPSeeOther(f"{self.public_url}/")
+            answer.set_cookie(self._cookie, self._token, httponly=True, samesite="Strict")
+            answer.headers["Referrer-Policy"] = "no-referrer"
+            answer.headers["Cache-Control"] = "no-store"
+            raise answer
+        if not self._knows(request.cookies.get(self._cookie)):
+            raise web.HTTPForbidden(text=REFUSAL)
+        return await handler(request)
+
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Serve the program to a page that this server gave."""
-        own = {f"{host}:{self.port}" for host in ("127.0.0.1", "localhost")}
+        own = {f"{host}:{self.port}" for host in (HOST, "localhost")}
         origin = request.headers.get("Origin", "").removeprefix("http://")
         if request.host not in own or origin not in own:
             raise web.HTTPForbidden(text="only a page of this server may open the dashboard")
         return await super().handle_websocket(request)
+
+    def _knows(self, said: str | None) -> bool:
+        given = (said or "").encode(errors="replace")
+        return hmac.compare_digest(given, self._token.encode())

@@ -1,0 +1,53 @@
+"""Drafts: files written under a name that nobody can know before, then given their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def draft_name(path: Path) -> Path:
+    """A new name beside a file."""
+    return path.with_name(f".wattui-{secrets.token_hex(8)}")
+
+
+def write_draft(path: Path, data: bytes, like: Path | None = None, safe: bool = False) -> Path:
+    """Write a new file beside `path`, for `replace` or `link`; returns its name.
+
+    It goes into no file that is there already, nor where a symbolic link leads. Its permissions are
+    those of `like`, where that is there. `safe` waits for the disk. Raises OSError, and nothing is
+    left then.
+    """
+    draft = draft_name(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if like and like.exists():
+                os.fchmod(descriptor, like.stat().st_mode & 0o777)
+            file.write(data)
+            file.flush()
+            if safe:
+                os.fsync(descriptor)
+    except OSError:
+        discard(draft)
+        raise
+    return draft
+
+
+def replace_file(path: Path, data: bytes, like: Path | None = None, safe: bool = False) -> None:
+    """Put a whole file in the place of `path`, or leave what is there. Raises OSError."""
+    draft = write_draft(path, data, like, safe)
+    try:
+        draft.replace(path)
+    except OSError:
+        discard(draft)
+        raise
+
+
+def discard(draft: Path) -> None:
+    """Remove a draft, where it is still there."""
+    with contextlib.suppress(OSError):
+        draft.unlink(missing_ok=True)

@@ -45,9 +45,10 @@ class Span:
     """One phase from its begin to its end.
 
     `energy_j` has None where an edge was not read and could not be bridged; `bridged_j` has, for
-    channels with an edge between two readings, what these leave open of it; `inside` the phases of its own context that enclose
-    this one. `error_j` is the standard error of energies from readings by hand, None where it is
-    unknown. `share` is the part of the machine's energy in that time that `energy_j` is.
+    channels with an edge between two readings, what these leave open of it; `inside` the phases of
+    its own context that enclose this one. `error_j` is the standard error of energies from readings
+    by hand, None where it is unknown. `share` is the part of the machine's energy in that time that
+    `energy_j` is.
     """
 
     phase: str

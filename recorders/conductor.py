@@ -54,6 +54,7 @@ class Conductor:
         self._tallies = Tallies()
         self._page_of: dict[int, str] = {}
         self._told: dict[int, int] = {}
+        self._places: dict[int, tuple[int, int]] = {}
         self._refusals = self._cuts = 0
         self._total = 0
         self._late = ""
@@ -111,11 +112,15 @@ class Conductor:
     def _begin(self, message: Message, owner: int) -> Message:
         own_id, repeat, inside = (_whole(message, key) for key in ("id", "repeat", "in"))
         name, label = self._names(message)
-        return {"id": self._open(name, label, owner, None, repeat, own_id, inside).own_id}
+        phase = self._open(name, label, owner, None, repeat, own_id, inside)
+        if place := _whole(message, "place"):
+            self._places[phase.number] = place, self._pages.at(self._page_of.get(owner, ""), place)
+        return {"id": phase.own_id}
 
     def _end(self, message: Message, owner: int) -> Message:
         if phase := self._phases.find(owner, int(message["id"])):
             self._settle()
+            self._places.pop(phase.number, None)
             self._tell(phase, _whole(message, "n") or 0)
             self._edge(self._ended(phase), self._phases.current)
         return {}
@@ -190,9 +195,6 @@ class Conductor:
 
     def _bye(self, message: Message, owner: int) -> Message:
         owned = self._phases.owned_by(owner)
-        if owned:
-            self._settle()
-            self._tell(owned[0], self._untold(owner))
         self._close(owned)
         if (page := self._page_of.pop(owner, None)) and not self._pages.close(page):
             self._recorder.note(f"{LOST_MARKS}{page} was cut short, and some of its counts with it")
@@ -272,6 +274,8 @@ class Conductor:
         """End several phases at one reading, innermost first."""
         if phases:
             self._settle()
+            for phase in phases:
+                self._tell_counted(phase)
             edges = [edge for phase in phases for edge in self._ended(phase)]
             self._edge(edges, self._phases.current)
 
@@ -302,6 +306,12 @@ class Conductor:
         n = min(max(n, 0), self._untold(phase.owner))
         self._told[phase.owner] = self._told.get(phase.owner, 0) + n
         self._tallies.add(phase, n)
+
+    def _tell_counted(self, phase: Phase) -> None:
+        """Tell what a program has counted in a phase that it cannot end itself."""
+        place, before = self._places.pop(phase.number, (0, 0))
+        if place:
+            self._tell(phase, self._pages.at(self._page_of.get(phase.owner, ""), place) - before)
 
     def _untold(self, owner: int) -> int:
         """What a process has counted in its phases, and not said in which."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 ENVIRONMENT = "WATTUI_RUN"
@@ -25,6 +26,7 @@ class _Page:
     everything: int = 0
     outside: int = 0
     is_damaged: bool = False
+    counts: Sequence[int] = ()
 
     def read(self) -> None:
         """Read the counts; of a page that was cut short the last ones stay.
@@ -40,6 +42,7 @@ class _Page:
             self.in_use = counts[IN_USE]
             self.read()
             return
+        self.counts = counts
         self.outside = max(self.outside, counts[OUTSIDE])
         self.everything = max(self.everything, sum(counts[OUTSIDE:]))
 
@@ -102,6 +105,11 @@ class CountPages:
         """What the process behind a page has counted in phases of its own, as last read."""
         page = self._pages.get(name)
         return page.everything - page.outside if page else 0
+
+    def at(self, name: str, place: int) -> int:
+        """One count of a page, as last read; 0 where there is none at that place."""
+        page = self._pages.get(name)
+        return page.counts[place] if page and OUTSIDE < place < len(page.counts) else 0
 
 
 def parse_pipe_line(line: str) -> dict[str, object]:

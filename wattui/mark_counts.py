@@ -44,6 +44,10 @@ class Counts:
         self._places[id(cell)] = place
         return cell
 
+    def place(self, cell: Any) -> int:
+        """Where in the page the recorder finds what `take` gave; 0 for no place of its own."""
+        return self._places.get(id(cell), 0) if self.shared else 0
+
     def give_back(self, cell: Any) -> int:
         """Return what `take` gave, for another phase; returns its value."""
         if (place := self._places.pop(id(cell), None)) is not None:

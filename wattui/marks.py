@@ -124,7 +124,8 @@ class phase:  # noqa: N801  read as a verb in people's code
         number = link.next_number()
         here = _Context(link.counts.take(), link, number, around)
         here.counted = here.cell[0]
-        link.request({**self._asked, "id": number, "in": around.number})
+        place = link.counts.place(here.cell)
+        link.request({**self._asked, "id": number, "in": around.number, "place": place})
         _open.add(here)
         _here.set(here)
         self._entered.append(here)

@@ -91,6 +91,24 @@ with wattui.phase("running", label="outer"):
 """
 
 
+ENDED_AT_ONCE = """
+import os, threading, time, wattui
+all_counted = threading.Barrier(4)
+def work(number):
+    with wattui.phase("running", label=f"t{number}"):
+        wattui.count(10 ** number)
+        with wattui.phase("epoch"):
+            wattui.count(2 * 10 ** number)
+            all_counted.wait()
+            time.sleep(60)
+for number in range(3):
+    threading.Thread(target=work, args=(number,), daemon=True).start()
+all_counted.wait()
+time.sleep(0.4)
+os.kill(os.getpid(), 9)
+"""
+
+
 LONGEST_S = 1.6  # four times 0.4 s in a row would take this
 
 
@@ -142,6 +160,15 @@ def test_tasks_inside_a_phase_of_the_task_that_made_them(place: Place) -> None:
     assert [group["label"] for group in summary["labels"]] == ["serve"]
     inner = [phase for phase in summary["phases"] if phase["label"] == "serve/req"]
     assert [phase["inferences"] for phase in inner] == [10] * 4
+
+
+def test_threads_of_a_process_that_is_killed_keep_their_own_counts(place: Place) -> None:
+    (place.path / "work.py").write_text(ENDED_AT_ONCE)
+    place.record("--no-estimate", command=[PYTHON, "work.py"])
+    summary = place.run_json()["summary"]
+    counted = {group["label"]: group["inferences"] for group in summary["labels"]}
+    assert counted == {"t0": 3, "t1": 30, "t2": 300}
+    assert summary["running"]["inferences"] == 333
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

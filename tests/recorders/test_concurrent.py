@@ -167,7 +167,7 @@ def test_what_a_thread_without_a_phase_counts_belongs_to_the_open_phase(rig: Rig
 
 def test_the_count_of_a_process_that_is_killed_in_its_phase_is_kept(rig: Rig) -> None:
     begin(rig, 1.0, A, "a")
-    begin(rig, 1.0, B, "b")
+    rig.at(1.0, owner=B, do="begin", phase="running", label="b", id=1, place=2)
     end(rig, 3.0, A, 10)
     Path(rig.path.parent, "count-12").write_bytes(_counts(0))
     rig.at(0.02, owner=B, do="hello", page="count-12")

@@ -135,7 +135,14 @@ def test_a_phase_begins_and_ends_with_its_block(recorder: Recorder) -> None:
         wattui.count(32)
         (begun,) = recorder.requests()
         number = begun["id"]
-        assert begun == {"do": "begin", "phase": "running", "label": "b32", "id": number, "in": 0}
+        assert begun == {
+            "do": "begin",
+            "phase": "running",
+            "label": "b32",
+            "id": number,
+            "in": 0,
+            "place": 2,
+        }
     assert recorder.requests()[1] == {"do": "end", "id": number, "n": 32}
 
 

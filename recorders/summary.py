@@ -51,6 +51,8 @@ def summarise(reduction: Reduction) -> Summary:
         if len(of_repeat) > 1
     ]
     samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
+    if any(sample.shared for sample in samples):  # one energy, however it is divided
+        samples = []
     if group and samples:
         group = with_interval(group, samples)
     by_label = [labelled(arithmetic, label, own) for label, own in of_label.items()]

@@ -14,18 +14,20 @@ CHUNK, COUNT_BYTES = 512, 8
 
 
 class Counts:
-    """64-bit counts; `outside` is that of no phase. `shared`: the recorder can read them.
+    """64-bit counts; `outside` is that of no phase. `shared`: the recorder reads them in `path`.
 
     Each count is a view of one number, which only grows, also when another phase takes its place.
+    The page has the name that is asked for, with zeros behind it where another process has that:
+    in another container a process may have the same number.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._chunks: list[Any] = []
         self._free: list[int] = []
         self._places: dict[int, int] = {}
         self._in_use = FIRST
-        self.shared = self._grow()
+        self.shared = self._make() and self._grow()
         if not self.shared:
             self._chunks.append(memoryview(bytearray(CHUNK * COUNT_BYTES)).cast("q"))
         self._chunks[0][IN_USE] = FIRST
@@ -61,6 +63,19 @@ class Counts:
     def _cell(self, place: int) -> Any:
         return self._chunks[place // CHUNK][place % CHUNK :]
 
+    def _make(self) -> bool:
+        """Make the page, which no other process has; False where that is not possible."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        while True:
+            try:
+                os.close(os.open(self.path, flags, 0o600))
+            except FileExistsError:
+                self.path += "0"
+            except OSError:
+                return False
+            else:
+                return True
+
     def _grow(self) -> bool:
         """Map one more chunk of the page; False where there is no room for it.
 
@@ -70,8 +85,7 @@ class Counts:
             import mmap
 
             size, begin = CHUNK * COUNT_BYTES, len(self._chunks) * CHUNK * COUNT_BYTES
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 os.posix_fallocate(descriptor, begin, size)
                 chunk = mmap.mmap(descriptor, size, offset=begin)

@@ -50,7 +50,7 @@ class Link:
         self.is_alive = True
         self._connect(ANSWER_S)
         if self.counts.shared:
-            self.request({"do": "hello", "page": page})
+            self.request({"do": "hello", "page": os.path.basename(self.counts.path)})
 
     def next_number(self) -> int:
         """A number for a phase, which no other phase of this process has."""

@@ -113,6 +113,16 @@ def test_the_flag_says_how_many_overlapped_at_once_not_one_after_another(rig: Ri
     assert "up to 2 running phases overlapped" in flags(summary(rig, 6.0))["concurrent"]
 
 
+def test_repeats_that_run_at_the_same_time_are_no_samples(rig: Rig) -> None:
+    for repeat in (1, 2, 3):
+        rig.at(1.0, owner=A, do="begin", phase="running", repeat=repeat, id=repeat)
+        end(rig, 3.0, A, 10, number=repeat)
+    found = summary(rig, 4.0)
+    assert found.running is not None
+    assert joules(found.running) == pytest.approx(2.0 * POWER_W)
+    assert found.over_repeats == {}
+
+
 def test_the_baseline_of_shared_energy_is_shared_too(rig: Rig) -> None:
     rig.at(0.5, do="begin", phase="idle")
     rig.at(2.5, do="end", id=1)

@@ -22,6 +22,7 @@ from recorders.inbox import Inbox, Request
 from recorders.marks import CountPages, parse_pipe_line
 from recorders.wire import Message
 from wattui import marks
+from wattui.mark_link import Link
 
 
 class Recorder:
@@ -414,6 +415,17 @@ def test_after_a_generator_has_ended_its_phase_others_lie_in_the_one_around(
     assert begun["next"]["in"] == begun["outer"]["id"]
     counted = {m["id"]: m["n"] for m in recorder.requests() if m["do"] == "end"}
     assert [counted[begun[name]["id"]] for name in ("inner", "outer", "next")] == [1, 10, 100]
+
+
+def test_processes_of_one_number_count_in_pages_of_their_own(recorder: Recorder) -> None:
+    """Two containers may have a process 1 each: they shared a page, and it went with the first."""
+    first, second = (Link(str(recorder.directory), "count-1") for _ in range(2))
+    first.counts.outside[0] += 5
+    second.counts.outside[0] += 70
+    assert recorder.pages.total() == 75
+    assert os.path.basename(second.counts.path) == "count-10"
+    first.close()
+    second.close()
 
 
 def test_where_counts_find_no_room_they_are_sent_along(

@@ -76,7 +76,7 @@ def load(path: Path) -> Settings:
 
     try:
         return merged(Settings(), tomllib.loads(text), str(path))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _not_toml(path, error) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import string
 import sys
 from collections.abc import Iterator
@@ -14,13 +15,16 @@ from textual.widgets import Input
 
 import wattui.tui
 from recorders.client import Config
+from wattui.analysis.recorded import load_run
 from wattui.config import Settings
 from wattui.run_names import refusal
 from wattui.tui.app import Dashboard
 from wattui.tui.options import Start
 from wattui.tui.palette import DARK
+from wattui.tui.playback import Playback
 from wattui.tui.plot import BRAILLE
 from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
@@ -28,6 +32,7 @@ from wattui.tui.screens.settings import SettingsScreen
 from workloads.catalogue import catalogue
 
 sys.path.append(str(Path(__file__).parents[1] / "wattui"))
+from hostile import KINDS, assert_harmless, run_csv
 from made_runs import B1, IDLE, finished
 
 PRINTABLE = string.printable.rstrip()
@@ -109,6 +114,32 @@ async def test_a_file_and_its_labels_are_called_what_they_are_called(tmp_path: P
         app.screen.query_one(Input).value = "[a=+]"
         await pilot.pause(0.2)
         assert "[a=+].csv" in screen(app)
+
+
+async def test_a_recording_of_somebody_else_acts_on_no_terminal(tmp_path: Path) -> None:
+    path = run_csv(tmp_path / "run.csv", list(KINDS.values()))
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(Playback(path, math.inf), start)
+    async with app.run_test(size=(200, 50), notifications=True) as pilot:
+        await pilot.pause(0.5)
+        for text in KINDS.values():
+            app.notify(text, title="a file")
+            assert_harmless(screen(app))
+        await pilot.pause(0.1)
+        assert_harmless(screen(app))
+        run = load_run(path)
+        app.push_screen(Results(run.run | {"summary": run.summary}, path, BRAILLE, DARK))
+        await pilot.pause(0.1)
+        assert_harmless(screen(app))
+        app.push_screen(Compare(run, run, BRAILLE, DARK))
+        await pilot.pause(0.1)
+        assert_harmless(screen(app))
+        app.push_screen(Ask(KINDS["clear"], KINDS["title"], known=list(KINDS.values())))
+        await pilot.pause(0.1)
+        for text in KINDS.values():
+            app.screen.query_one(Input).value = text
+            await pilot.pause(0)
+            assert_harmless(screen(app))
 
 
 def test_no_widget_parses_what_it_is_given() -> None:

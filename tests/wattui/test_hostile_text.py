@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -233,3 +234,103 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+DEEP = "[" * 100_000
+
+
+def test_json_that_is_nested_deeply_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deep, run = tmp_path / "deep.json", run_csv(tmp_path / "run.csv", ["b1"])
+    deep.write_text(DEEP)
+    run.with_suffix(".json").write_text(DEEP)
+    settings = tmp_path / "wattui" / "config.toml"
+    settings.parent.mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for arguments in (
+        ("compare", deep, run),
+        ("predict", "lenet", "--fit", deep),
+        ("workloads", "model", deep, "--dry-run"),
+        ("import", deep, "--out", tmp_path / "out.csv"),
+        ("fit", deep, "--against", "macs"),
+        ("summary", deep),
+    ):
+        assert answer(*map(str, arguments)) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert "fault" not in err
+    assert answer("summary", str(run)) == 0
+    settings.write_text(f"theme = {DEEP}")
+    assert answer("--headless", "--csv", str(tmp_path / "new.csv"), "--", "true") == 2
+    assert "config.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_run_json_says_of_a_machine_is_shown_harmlessly(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, path = KINDS[kind], run_csv(tmp_path / "run.csv", ["b1"])
+    channel = {"name": text, "unit": "J", "origin": "measured", "in_total": True}
+    about = {
+        "status": text,
+        "host": {"name": text, "processor": text, "system": text, "governor": text},
+        "versions": {"wattui": text, "python": text},
+        "command": {"argv": [text, text], "cwd": text},
+        "sources": [{"name": text, "reader": text, "channels": [channel], "devices": {}}],
+        "missing": [{"source": text, "reason": text, "remedy": text, "part": text}],
+    }
+    path.with_suffix(".json").write_text(json.dumps(about))
+    other = run_csv(tmp_path / "other.csv", ["b1"])
+    for arguments in (("summary", path), ("summary", path, other), ("compare", path, other)):
+        assert answer(*map(str, arguments)) == 0
+        out, err = capsys.readouterr()
+        assert_harmless(out + err)
+    for end in ("csv", "json", "md", "svg"):
+        out_path = tmp_path / f"out.{end}"
+        assert answer("export", str(path), str(out_path)) == 0
+        assert_harmless(out_path.read_text())
+    ElementTree.parse(tmp_path / "out.svg")
+
+
+def test_imported_logs_of_hostile_devices_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "timestamp, index, name, power.draw [W]\n"
+    for place, text in enumerate(KINDS.values()):
+        name = re.sub(r"[,\n\r]", " ", text).encode(errors="replace").decode()
+        log, out = tmp_path / f"{place}.csv", tmp_path / f"{place}-run.csv"
+        rows = [f"2026/01/01 00:00:{n:02}.000, 0, {name}, {100 + n}.0 W\n" for n in range(9)]
+        log.write_text(head + "".join(rows))
+        for arguments in (("import", log, "--out", out), ("summary", out)):
+            answer(*map(str, arguments))
+            said = "".join(capsys.readouterr())
+            assert_harmless(said)
+            assert "fault in wattui" not in said
+
+
+def test_a_recorded_label_and_command_are_shown_harmlessly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = " ".join(KINDS.values()).replace("\0", "").replace("\ud800", "")
+    path = tmp_path / "run.csv"
+    own = ["--headless", "--csv", str(path), "--idle", "0", "--label", text]
+    assert answer(*own, "--", "sh", "-c", "exit 0", text) == 0
+    out, err = capsys.readouterr()
+    assert_harmless(out + err)
+    assert answer("summary", str(path)) == 0
+    assert_harmless(capsys.readouterr().out)
+    assert answer("--headless", "--csv", str(tmp_path / "no.csv"), "--", text[:200]) == 127
+    assert_harmless(capsys.readouterr().err)
+
+
+def test_a_model_of_somebody_else_is_shown_harmlessly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in KINDS.values():
+        spec = tmp_path / "spec.json"
+        layer = {"layer_type": text, text: text}
+        spec.write_text(json.dumps({"name": text, "layers": [layer], text: text}))
+        assert answer("workloads", "model", str(spec), "--dry-run") == 2
+        out, err = capsys.readouterr()
+        assert_harmless(out + err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -85,8 +86,9 @@ def _first_utc(path: Path) -> str | None:
     """The time of the first row, ISO 8601."""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         lines = (file.readline(1 << 20) for _ in range(2))
-        row = next(csv.DictReader(lines), {})
-    return row.get("time_utc") or None
+        with contextlib.suppress(csv.Error):  # a label of over 128 KiB
+            return next(csv.DictReader(lines), {}).get("time_utc") or None
+    return None
 
 
 def _print(

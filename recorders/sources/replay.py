@@ -76,7 +76,7 @@ class Replay:
 
 def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns) -> Replay:
     """Play back a run file. Raises OSError, or ValueError where it is not one."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="", errors="replace") as file:
         header = next(csv.reader([file.readline()]), [])
         lines = csv.reader(whole_lines(file, len(header)))
         if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:

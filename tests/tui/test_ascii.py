@@ -32,5 +32,7 @@ def test_when_a_terminal_needs_it() -> None:
     assert needs_ascii({"TERM": "xterm", "LANG": "C"})
     assert needs_ascii({"TERM": "xterm", "LC_ALL": "POSIX", "LANG": "en_GB.UTF-8"})
     assert needs_ascii({"TERM": "xterm", "LANG": "C", "LC_CTYPE": "C.UTF-8"})
+    assert needs_ascii({"TERM": "xterm", "LANG": "en_US.ISO-8859-1"}, "iso8859-1")
     assert not needs_ascii({"TERM": "xterm", "LANG": "en_GB.UTF-8"})
+    assert not needs_ascii({"TERM": "xterm", "LANG": "en_GB.UTF-8"}, "UTF-8")
     assert not needs_ascii({"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8"})

@@ -116,8 +116,12 @@ def test_nothing_can_be_marked(path: Path, clock: Clock) -> None:
 
 def test_sources_are_those_of_the_recording(path: Path, clock: Clock) -> None:
     assert Playback(path, clock=clock).sources[0]["channels"][0]["origin"] == "measured"
-    path.with_suffix(".json").write_text(json.dumps({"sources": [{"name": "powercap"}]}))
-    assert Playback(path, clock=clock).sources == [{"name": "powercap"}]
+    source = {"name": "powercap", "reader": "pyRAPL", "channels": []}
+    path.with_suffix(".json").write_text(json.dumps({"sources": [source]}))
+    assert Playback(path, clock=clock).sources == [source]
+    path.with_suffix(".json").write_text(json.dumps({"sources": 5, "missing": {"a": 1}}))
+    assert Playback(path, clock=clock).sources[0]["name"] == "file"
+    assert Playback(path, clock=clock).missing == []
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", HEADER + "x,y\n"])

@@ -266,6 +266,18 @@ def test_json_that_is_nested_deeply_is_one_line(
     assert "config.toml" in capsys.readouterr().err
 
 
+def test_labels_and_notes_of_a_megabyte_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run_csv(tmp_path / "run.csv", ["x" * 300_000, "b1", "y" * 1_000_000])
+    other = run_csv(tmp_path / "other.csv", ["b1"])
+    assert answer("summary", str(path)) == 0
+    assert answer("summary", str(path), str(other)) == 0
+    out, err = capsys.readouterr()
+    assert "b1" in out
+    assert not err
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_run_json_says_of_a_machine_is_shown_harmlessly(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

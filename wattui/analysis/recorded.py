@@ -53,7 +53,7 @@ def load_run(csv: Path) -> Run:
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
     remarks: list[str] = []
-    run = _json_beside(csv, remarks)
+    run = json_beside(csv, remarks)
     is_whole, is_of_csv = is_summary(run.get("summary")), run.get("csv") == fingerprint(csv)
     if is_whole and is_of_csv:
         return Run(csv, run, remarks)
@@ -70,11 +70,11 @@ def load_run(csv: Path) -> Run:
 
 def command_line(csv: Path) -> str | None:
     """The command that run.json names; None where it names none."""
-    command = _json_beside(csv, []).get("command", {})
+    command = json_beside(csv, []).get("command", {})
     return " ".join(command.get("argv", [])) or None
 
 
-def _json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
+def json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
     """What run.json has, less what has not the form that it should have."""
     path = json_path(csv)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from typing import IO, Any
 
 from recorders.figures import origin
 from recorders.rows import FIXED_COLUMNS, whole_lines
-from recorders.runfile import json_path
 from recorders.wire import Message
+from wattui.analysis.recorded import json_beside
 from wattui.errors import UsageError
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
@@ -44,10 +43,10 @@ class Playback:
         self._at_s, self._asked_s = 0.0, clock()
         header, self.rate_hz = _header_and_rate(path)
         self.columns = header[len(FIXED_COLUMNS) :]
-        run = _json_beside(path)
+        run = json_beside(path, [])
         self.sources: list[dict[str, Any]] = run.get("sources") or [_source(self.columns)]
         self.missing: list[dict[str, Any]] = run.get("missing") or []
-        self._file = path.open(newline="", errors="replace")
+        self._file = path.open(encoding="utf-8", newline="", errors="replace")
         self._rows = _messages(self._file, len(header))
         self._next: Message | None = next(self._rows, None)
         self._row_due_s = 0.0
@@ -102,7 +101,7 @@ class Playback:
 def _header_and_rate(path: Path) -> tuple[list[str], float]:
     """The columns, and the rows per second of the first rows."""
     try:
-        with path.open(newline="", errors="replace") as file:
+        with path.open(encoding="utf-8", newline="", errors="replace") as file:
             lines = csv.reader(file)
             header = next(lines, [])
             if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
@@ -117,14 +116,6 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
         raise UsageError(f"{path} is damaged in its first rows ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
-
-
-def _json_beside(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(json_path(path).read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _source(columns: list[str]) -> dict[str, Any]:

@@ -19,10 +19,18 @@ from recorders.guard import FAREWELL
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 SITES = ("site-packages", "dist-packages")
-BOOT = (
-    "import sys; sys.path += [p for p in sys.argv[2:] if p not in sys.path]; "
-    "from recorders.__main__ import main; sys.exit(main())"
-)
+# Our own package is found beside this file before any other of its name, installed ones included.
+BOOT = """
+import sys
+from importlib.machinery import PathFinder
+class Own:
+    def find_spec(name, path=None, target=None):
+        return PathFinder.find_spec(name, sys.argv[2:3]) if name == "recorders" else None
+sys.meta_path.insert(0, Own)
+sys.path += [place for place in sys.argv[3:] if place not in sys.path]
+from recorders.__main__ import main
+sys.exit(main())
+"""
 START_S = 20.0
 ANSWER_S = 30.0
 # A recorder that ends makes its summary, and waits for a slow disk; then it is left to itself.
@@ -85,7 +93,7 @@ def recorder_command() -> list[str]:
     """
     root = str(Path(__file__).parents[1])
     places = [root, *(path for path in sys.path if path.endswith(SITES) and path != root)]
-    return [sys.executable, "-I", "-c", BOOT, "recorders", *places]
+    return [sys.executable, "-I", "-c", BOOT, "recorders", root, *places]
 
 
 class Client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.drafts import replace_file
+from recorders.json_text import json_text
 from recorders.phases import LOADING, RUNNING
 
 # Rows are renamed and copied in pieces: a longer one would keep the sampling thread waiting.
@@ -360,7 +360,7 @@ def write_json(csv_path: Path, content: dict[str, Any]) -> None:
 
 def write_json_at(path: Path, content: dict[str, Any]) -> None:
     """Write a file of JSON whole or not at all. Raises OSError."""
-    replace_file(path, (json.dumps(content, indent=1) + "\n").encode())
+    replace_file(path, (json_text(content) + "\n").encode())
 
 
 def _identity(file: Path | int) -> Identity | None:

@@ -56,9 +56,13 @@ def one_line(text: str) -> str:
 
 def lines(text: str) -> str:
     """The same of a text that keeps its lines and tabs."""
-    if text.isprintable():
-        return text
-    return "".join(each if each in "\n\t" else _shown(each) for each in text)
+    return "\n".join(_kept_line(line) for line in text.split("\n"))
+
+
+def _kept_line(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(each if each == "\t" else _shown(each) for each in line)
 
 
 def texts(data: Data) -> Data:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recorders.json_text import json_text
 from recorders.summary import summarise
 from wattui.analysis.recorded import command_line
 from wattui.errors import INCOMPLETE, UsageError
@@ -98,7 +98,7 @@ def _print(
         for remark in row["remarks"]:
             _say(remark)
     if as_json:
-        json.dump(rows[0]["summary"] if alone else list(rows), sys.stdout, indent=1)
+        sys.stdout.write(json_text(rows[0]["summary"] if alone else list(rows)))
         sys.stdout.write("\n")
     elif rows:
         if len(rows) == 1:

@@ -38,7 +38,7 @@ UNKNOWN_UPDATE_S = 0.1
 def update_periods_s(reduction: Reduction) -> dict[str, float]:
     """Counter update periods as noted in the recording, seconds, by channel."""
     found: dict[str, float] = {}
-    for row in reduction.events:
+    for row in reduction.remarks:
         if row.event.startswith(UPDATE_NOTE):
             for part in row.event.removeprefix(UPDATE_NOTE).split():
                 channel, _, text = part.partition("=")
@@ -112,7 +112,7 @@ class Arithmetic:
         self._counts = [row.inferences or 0 for row in counted]
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
-        self._stills = still_times(reduction.events)
+        self._stills = still_times(reduction.remarks)
 
     def group(
         self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
@@ -227,9 +227,10 @@ class Arithmetic:
     def _lacks(self, channel: str, ran: Stretches) -> bool:
         """Whether a counter stood still or restarted in one of these windows."""
         stills = [still for still in self._stills if still.channel == channel]
+        windows = ran.windows if stills else ()
         return any(
-            still.overlaps(span.start_s, span.end_s) for span in ran.windows for still in stills
-        ) or any(("reset", channel) in span.happened for span in ran.windows)
+            still.overlaps(span.start_s, span.end_s) for span in windows for still in stills
+        ) or any(("reset", channel) in span.happened for span in ran.windows if span.happened)
 
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: _Base

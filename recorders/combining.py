@@ -63,7 +63,7 @@ def sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
 
 def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str]]:
     """Pairs of labels from notes of one kind, each once."""
-    texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
+    texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
     pairs = (text.partition(between) for text in texts)
     return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
 

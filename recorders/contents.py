@@ -50,7 +50,7 @@ def headline(channels: Sequence[str]) -> str | None:
 def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
     """Parts that were missing at the start or lost before `until_s`, each with its reason."""
     missing: dict[str, str] = {}
-    for row in reduction.events:
+    for row in reduction.remarks:
         if row.event.startswith(MISSING_NOTE):
             part, _, reason = row.event.removeprefix(MISSING_NOTE).partition(": ")
         elif row.event.startswith(LOST) and row.time_s <= until_s:

@@ -56,6 +56,7 @@ class Commands:
         ran_s = (r.time_s for r in reduction.events if (r.event, r.phase) == (BEGIN, "running"))
         self.all_failed = all(_is_in(time_s, repeats) for time_s in ran_s)
         self._left_out = [] if self.all_failed else repeats
+        self._left_out_until_s = [command.until_s for command in self._left_out]
 
     def leave_out(self, span: Span) -> bool:
         """Whether a phase is of a repeat that is left out."""
@@ -63,7 +64,7 @@ class Commands:
 
     def place(self, span: Span) -> int:
         """After how many of those that are left out a phase began."""
-        return bisect_left([command.until_s for command in self._left_out], span.start_s)
+        return bisect_left(self._left_out_until_s, span.start_s)
 
     def end_s(self, time_s: float) -> float:
         """When the command ended that ran at a time; infinite where that was not noted."""
@@ -93,7 +94,7 @@ def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
 
 def _ended(reduction: Reduction) -> Iterator[Command]:
     since_s = 0.0
-    for row in reduction.events:
+    for row in reduction.remarks:
         if row.event.startswith(ENDED_NOTE):
             found = _ENDED.fullmatch(row.event)
             status, repeat = map(_whole, found.groups() if found else (None, None))

@@ -125,11 +125,11 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     """Channels whose readings failed, and whether a good one bridged that."""
-    events = [row.event for row in reduction.events]
+    events = [row.event for row in reduction.remarks]
     failed = {event.removeprefix(GAP) for event in events if event.startswith(GAP)}
     failed -= {event.removeprefix(LOST) for event in events if event.startswith(LOST)}
     unread: dict[str, list[str]] = {}
-    for span in everything:
+    for span in everything if failed else ():
         for channel, energy_j in span.energy_j.items():
             if span.phase in CONCERNED and channel in failed and energy_j is None:
                 name = " ".join(filter(None, (span.phase, span.label)))
@@ -169,7 +169,7 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         ("refused_mark", REFUSED_NOTE, "a mark was refused"),
         ("cut_text", CUT_NOTE, "a label or note was too long and was cut"),
     ):
-        said = [r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note)]
+        said = [r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note)]
         if said:
             yield Flag(name, "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
 
@@ -193,14 +193,14 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
 
 def _noted(reduction: Reduction, note: str) -> list[str]:
     """What notes of one kind say, each once."""
-    texts = (r.event.removeprefix(note) for r in reduction.events if r.event.startswith(note))
+    texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
     return list(dict.fromkeys(texts))
 
 
 def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     """Counters that stood still, and the phases that this falsifies."""
     by_channel: dict[str, list[Still]] = {}
-    for still in still_times(reduction.events):
+    for still in still_times(reduction.remarks):
         by_channel.setdefault(still.channel, []).append(still)
     last_s = reduction.events[-1].time_s if reduction.events else 0.0
     for channel, stills in by_channel.items():

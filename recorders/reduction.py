@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 # Columns that flags are told from.
 _GAUGE = re.compile(r"cpu_(util_pct|temp_C|freq_MHz)|command_cpu_pct|gpu[0-9]+_(temp_C|clock_MHz)")
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
+EDGES = frozenset({BEGIN, END})
 # Rows just before a begin or an end, where it is not what a reader would take it for:
 # the place among the open phases of the one around it, or of the one that ends; what was counted
 # in the phase that ends; when an edge was made that was delivered late.
@@ -74,6 +75,11 @@ class Reduction:
         """Channels with a `_J` column, in the order of the file; a meter where it was ever read."""
         names = [name.removesuffix("_J") for name in self.channels if name.endswith("_J")]
         return [name for name in names if not name.startswith(METER) or self._was_read(name)]
+
+    @property
+    def remarks(self) -> list[EventRow]:
+        """The event rows that are no edges: notes, and what happened to channels."""
+        return [row for row in self.events if row.event not in EDGES]
 
     @property
     def by_hand(self) -> list[str]:

@@ -93,7 +93,7 @@ class Windows:
         kinds = (GAP, RESET, LOST)
         self._happened = [
             (row.time_s, kind[:-1], row.event.removeprefix(kind))
-            for row in reduction.events
+            for row in reduction.remarks
             for kind in kinds
             if row.event.startswith(kind)
         ]
@@ -246,7 +246,7 @@ def _counted(begin: Moment, end: Moment) -> int | None:
 
 def per_phase(reduction: Reduction) -> frozenset[str]:
     """Channels whose energies are of whole phases: nothing is known between edges, nor of ±."""
-    notes = (row.event for row in reduction.events if row.event.startswith(PER_PHASE_NOTE))
+    notes = (row.event for row in reduction.remarks if row.event.startswith(PER_PHASE_NOTE))
     return frozenset(name for note in notes for name in note.removeprefix(PER_PHASE_NOTE).split())
 
 

@@ -106,7 +106,8 @@ class Client:
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
         self._on_message = on_message or (lambda _: None)
-        self._lines = wire.Lines()
+        # Its last message has a figure for each phase and label: many megabytes are no mistake.
+        self._lines = wire.Lines(sys.maxsize)
         self._directory: Path | None = None
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()

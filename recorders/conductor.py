@@ -191,7 +191,7 @@ class Conductor:
         """What a program or a shell asked in vain is in the file, as far as that makes sense."""
         self._refusals += 1
         if self._refusals <= MOST_REFUSALS:
-            self._recorder.note(f"{REFUSED}{text}")
+            self._recorder.note(f"{REFUSED}{cut(text)}")
 
     def _bye(self, message: Message, owner: int) -> Message:
         owned = self._phases.owned_by(owner)

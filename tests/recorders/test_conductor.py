@@ -313,6 +313,12 @@ def test_long_labels_and_notes_are_cut_and_that_is_said(rig: Rig) -> None:
     assert "cut_text" in {flag.name for flag in summary(rig).flags}
 
 
+def test_what_is_refused_is_quoted_in_short(rig: Rig) -> None:
+    rig.at(1.0, owner=PROGRAM, do="meter", name="x" * 1_000_000, power_w=3)
+    (refused,) = (text for text in notes(rig.run(2.0)) if text.startswith("refused "))
+    assert len(refused) < 5000
+
+
 def test_a_line_that_was_too_long_is_a_refused_mark(rig: Rig) -> None:
     rig.at(1.0, owner=SHELL, do="unreadable", reason="a line of over 8 MiB")
     assert "refused unreadable: a line of over 8 MiB" in notes(rig.run(2.0))

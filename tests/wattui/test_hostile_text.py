@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -22,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.color import Color
 
+import wattui
 from wattui.clean import lines, one_line, texts
 from wattui.doctor import lines as doctor_lines
 from wattui.terminal import cleaning, console
@@ -123,6 +125,11 @@ def test_no_argument_or_file_name_reaches_the_terminal_raw(
     path = run_csv(tmp_path / (os.fsdecode(name) + ".csv"), ["a"])
     assert answer("summary", str(path)) == 0
     assert_harmless(capsys.readouterr().out)
+    for end in ("svg", "md"):
+        out_path = tmp_path / f"out.{end}"
+        assert answer("export", str(path), str(out_path)) == 0
+        assert_harmless(out_path.read_text())
+    ElementTree.parse(tmp_path / "out.svg")
 
 
 def test_json_is_json_and_has_the_labels_as_they_are(
@@ -234,6 +241,17 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_nothing_prints_but_through_the_streams_that_are_cleaned() -> None:
+    """Rich's console is made in one place; nobody goes around the streams."""
+    found = []
+    for path in sorted(Path(wattui.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called in ("Console", "rich.print", "sys.__stdout__.write", "sys.__stderr__.write"):
+                found.append(f"{path.name}: {called}")
+    assert not found
 
 
 DEEP = "[" * 100_000

@@ -14,6 +14,7 @@ from recorders.reduction import BEGIN, END, GAP, METER, NOTE
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
 from recorders.spans import PER_PHASE_NOTE
+from recorders.texts import cut
 from wattui.analysis.importers.joining import Recording
 from wattui.analysis.importers.log import SECOND_NS, Log, Stretch
 
@@ -81,7 +82,7 @@ class RunText:
             texts.append(f"old_idle {self._recording.old_idle}")
         texts += [f"import {remark}" for remark in self._recording.remarks]
         for text in texts:
-            yield self._line(Row(0, NOTE + text, None, self._layout.width), "")
+            yield self._line(Row(0, NOTE + cut(text), None, self._layout.width), "")
 
     def _log(self, log: Log, start_ns: int) -> Iterator[str]:
         moments = _moments(log, self._manual)
@@ -111,7 +112,7 @@ class RunText:
         for stretch in moment.begins:
             if stretch.inferences is not None and self._count is None:
                 self._count = 0
-            self._where = where_text(stretch.phase, stretch.label, stretch.repeat)
+            self._where = where_text(cut(stretch.phase), cut(stretch.label), stretch.repeat)
             yield self._event(row, utc, BEGIN, stretch)
         if not hand_first:
             yield from self._hand_lines(at_ns, utc, moment)

@@ -168,6 +168,8 @@ class Counter:
             return event
         step_j = raw_j - last_j
         if step_j == 0:
+            if over_s is not None:  # the time of an earlier move is known only now
+                self._draw(time_ns, over_s)
             return self._stand_still(time_ns)
         if self._may_have_lapped(time_ns):
             self.lacks_j = None

@@ -338,6 +338,17 @@ def test_power_is_over_the_time_between_moves_where_that_is_known() -> None:
     assert counter.power_w == pytest.approx(600.0)
 
 
+def test_a_time_between_moves_that_is_known_only_after_the_move_is_used_then() -> None:
+    """The next power had all energy since the start over one period: 3,465 W for at most 500."""
+    counter = Counter(bound_w=8000.0)
+    counter.update(0.0, 0, None)
+    counter.update(300.0, S, None)
+    counter.update(300.0, S + 50_000_000, 1.0)
+    assert counter.power_w == pytest.approx(300.0)
+    counter.update(330.0, S + 100_000_000, 0.1)
+    assert counter.power_w == pytest.approx(300.0)
+
+
 def test_the_first_time_between_moves_that_holds_a_reset_gives_no_power() -> None:
     counter = Counter(settle_s=math.inf)
     counter.update(1000.0, 0)

@@ -340,7 +340,7 @@ def test_power_is_over_the_time_between_moves_where_that_is_known() -> None:
 
 def test_a_time_between_moves_that_is_known_only_after_the_move_is_used_then() -> None:
     """The next power had all energy since the start over one period: 3,465 W for at most 500."""
-    counter = Counter(bound_w=8000.0)
+    counter = Counter(bound_w=8000.0, settle_s=math.inf)
     counter.update(0.0, 0, None)
     counter.update(300.0, S, None)
     counter.update(300.0, S + 50_000_000, 1.0)

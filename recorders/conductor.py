@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from recorders.by_hand import hand_reading
 from recorders.failures import ended_note
-from recorders.flags import CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
+from recorders.flags import BROKEN_OFF_NOTE, CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
@@ -26,8 +26,8 @@ LATE_NS = 1_000_000_000
 # One that nobody waited for is as old as that before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
-LOST_MARKS, REFUSED, CUT = (
-    note.removeprefix(NOTE) for note in (LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE)
+LOST_MARKS, REFUSED, CUT, BROKEN_OFF = (
+    note.removeprefix(NOTE) for note in (LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE, BROKEN_OFF_NOTE)
 )
 
 
@@ -106,6 +106,9 @@ class Conductor:
         """End every phase and the recording."""
         if self.stop_request is None:
             self.stop_request = message
+            if "command" not in message:
+                who = "what recorded" if "front_end" in message else "the recorder"
+                self._recorder.note(f"{BROKEN_OFF}{who} was ended before it had finished")
             self._close(self._phases.all_open())
             self._recorder.stop()
 

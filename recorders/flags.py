@@ -21,6 +21,7 @@ SHORT_UPDATES = 100
 # Labels that a flag names at the most.
 MOST_NAMED = 20
 LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
+BROKEN_OFF_NOTE = "note:broken off: "
 # Phases that figures are made of.
 CONCERNED = ("idle", "armed", "running")
 DRIFT = 0.05
@@ -168,6 +169,7 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         ("lost_marks", LOST_MARKS_NOTE, "marks or counts of the program were lost"),
         ("refused_mark", REFUSED_NOTE, "a mark was refused"),
         ("cut_text", CUT_NOTE, "a label or note was too long and was cut"),
+        ("unfinished", BROKEN_OFF_NOTE, "the recording broke off"),
     ):
         said = [r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note)]
         if said:

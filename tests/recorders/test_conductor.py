@@ -187,8 +187,16 @@ def test_only_the_front_end_may_end_the_recording(rig: Rig) -> None:
 def test_a_front_end_that_goes_away_ends_phases_and_recording(rig: Rig) -> None:
     rig.at(1.0, do="begin", phase="idle")
     rig.at(2.0, owner=FRONT_END, do="bye")
-    assert edges(rig.run(9.0))[-1][:3] == (2.0, "end", "idle")
+    rows = rig.run(9.0)
+    assert edges(rows)[-1][:3] == (2.0, "end", "idle")
     assert rig.conductor.stop_request == {"do": "stop", "front_end": "gone"}
+    broken = "note:broken off: what recorded was ended before it had finished"
+    assert [row["event"] for row in rows if row["event"].startswith("note:")] == [broken]
+
+
+def test_a_recording_that_is_ended_as_usual_has_no_note_of_it(rig: Rig) -> None:
+    rig.at(1.0, owner=FRONT_END, do="stop", command={})
+    assert not [row for row in rig.run(9.0) if row["event"].startswith("note:")]
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,11 @@ def test_a_recording_that_broke_off_is_said() -> None:
     assert flags(GOOD[:3])["unfinished"].where == "running"
 
 
+def test_a_recording_whose_phases_were_ended_when_it_broke_off_is_said() -> None:
+    note = event(32, "note:broken off: what recorded was ended before it had finished")
+    assert "was ended before it had finished" in flags([*GOOD, note])["unfinished"].text
+
+
 def test_a_recording_that_broke_off_at_the_first_instant_of_a_phase_is_still_summarised() -> None:
     note = event(0, "note:update_period_s total=0.001")
     assert "unfinished" in flags([note, *GOOD[:3]])

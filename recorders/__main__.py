@@ -23,7 +23,7 @@ from recorders.contents import missing_note
 from recorders.guard import Guard
 from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
-from recorders.marks import CountPages
+from recorders.marks import PIPE, CountPages
 from recorders.probe import Found, Wanted, probe
 from recorders.processes import end_recorded
 from recorders.recorder import Recorder
@@ -213,6 +213,8 @@ def _record(
     )
     recorder.run(conductor.handle)
     conductor.stop({"recorder": "told to end"})
+    if not (marks / PIPE).exists():
+        conductor.note_unreachable()
     for part in found.appeared():
         recorder.note(missing_note(part, "it appeared after the recording had begun"))
     recorder.close()

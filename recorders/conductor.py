@@ -190,6 +190,14 @@ class Conductor:
         self._recorder.note(f"{LOST_MARKS}{n} requests could not be kept until they were answered")
         return {}
 
+    def note_unreachable(self) -> None:
+        """Nobody could mark any more, and how often it was tried is not known."""
+        self.lost_marks += 1
+        self._recorder.note(
+            f"{LOST_MARKS}another program removed their directory ($WATTUI_RUN): "
+            "what was marked later is missing"
+        )
+
     def _note_refusal(self, text: str) -> None:
         """What a program or a shell asked in vain is in the file, as far as that makes sense."""
         self._refusals += 1

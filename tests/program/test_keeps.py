@@ -107,6 +107,15 @@ def test_marks_of_a_command_whose_recorder_is_gone_do_nothing(place: Place) -> N
     assert_one_line(Result(9, b"", err), "wattui summary")
 
 
+def test_a_directory_of_marks_that_was_removed_is_said(place: Place) -> None:
+    script = 'rm -r "$WATTUI_RUN"; sleep 0.3'
+    result = place.run(place.argv("--simulate", "--quiet", command=["sh", "-c", script]))
+    assert result.status == 1
+    assert b"marks of the program were lost" in result.err
+    events = [row["event"] for row in place.rows()]
+    assert any(event.startswith("note:lost marks: another program removed") for event in events)
+
+
 def test_a_shell_line_to_a_recorder_that_is_gone_does_not_hang(place: Place) -> None:
     script = (
         "touch begun; while ! test -e killed; do sleep 0.02; done; sleep 0.3;"

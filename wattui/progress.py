@@ -23,7 +23,9 @@ def waiting(text: str) -> Iterator[None]:
         return
     from rich.text import Text
 
-    with console(stderr=True).status(Text(one_line(text))):
+    out = console(stderr=True)
+    spinner = "dots" if out.encoding.startswith("utf") else "line"
+    with out.status(Text(one_line(text)), spinner=spinner):
         yield
 
 

@@ -88,8 +88,8 @@ def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:
 
 
 def _encoding() -> str:
-    """The encoding of the stream that the dashboard is drawn on."""
-    stream = sys.__stdout__ if DRIVER in os.environ else sys.__stderr__
+    """The encoding of the stream that the dashboard is drawn on; a browser takes UTF-8."""
+    stream = None if DRIVER in os.environ else sys.__stderr__
     return stream.encoding if stream else "utf-8"
 
 

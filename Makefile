@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 TESTS ?=
 READY := $(VENV)/.ready
 
-.PHONY: example test search check lint types contracts bench screenshots clean
+# How long and by whose hands `make fuzz` tries the dashboard.
+SECONDS ?= 300
+SEED ?= 1
+
+.PHONY: example test search fuzz check lint types contracts bench screenshots clean
 
 example: $(READY)  ## record the bundled example and print its joules per inference
 	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
@@ -16,6 +20,10 @@ test: $(READY)  ## run all tests; the bench tests need root, /dev/fuse and gcc, 
 
 search: $(READY)  ## run the property tests 20 times, with new examples every time
 	$(BIN)/python -m pytest -q --search 20 $(TESTS)
+
+fuzz: $(READY)  ## random keys, mouse and sizes on the dashboard: make fuzz SECONDS=300 SEED=3
+	$(BIN)/python -m pytest -q tests/program/test_steady.py -k random_hands \
+		--fuzz-seconds $(SECONDS) --fuzz-seed $(SEED)
 
 check: lint types contracts test  ## everything that must hold before a change is proposed
 

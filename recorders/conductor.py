@@ -83,7 +83,6 @@ class Conductor:
             "watch": self._watch,
             "command_end": self._command_end,
             "rows": self._rows,
-            "sampling": self._sampling,
             "stop": self._stop,
         }
 
@@ -244,9 +243,6 @@ class Conductor:
     def _rows(self, message: Message, owner: int) -> Message:
         self._recorder.send_rows(float(message["rate_hz"]))
         return {}
-
-    def _sampling(self, message: Message, owner: int) -> Message:
-        return {"sampling": self._recorder.sampling()}
 
     def _stop(self, message: Message, owner: int) -> Message:
         self.stop(message)

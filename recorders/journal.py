@@ -109,6 +109,16 @@ class Journal:
             notes.append(f"{FILE_NOTE}{refused} rows are lost: the disk did not answer in time")
         return notes
 
+    def disk(self) -> Message:
+        """What has become of what was written: on the disk, not yet, room left, what is wrong."""
+        file = self._file
+        return {
+            "saved_bytes": file.saved_bytes if file else None,
+            "owed_bytes": file.owed_bytes if file else 0,
+            "free_bytes": file.free_bytes if file else None,
+            "error": file.error if file else None,
+        }
+
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
         return self._file.position if self._file else 0, len(self.reduction.events)

@@ -58,6 +58,7 @@ class Recorder:
     ) -> None:
         self._layout = layout
         self._journal = Journal(layout, file, clock, send, follows)
+        self._send, self._follows = send, follows
         self._pages = pages
         self._inbox = inbox
         self._clock = clock
@@ -83,7 +84,8 @@ class Recorder:
     def run(self, handle: Handler) -> None:
         """Sample, and hand requests to `handle`, until `stop`."""
         while not self._stopping:
-            due_ns = min(self._ticker.deadline_ns, self._show_ns or self._ticker.deadline_ns)
+            due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
+            due_ns = min(due_ns, self._show_ns or due_ns)
             left_s = (due_ns - self._clock.monotonic_ns()) * 1e-9
             for request in self._inbox.wait(min(left_s, WAKE_S)):
                 request.answer(handle(request))
@@ -148,6 +150,9 @@ class Recorder:
             self._collect()
         for note in self._journal.flush():
             self.note(note)
+        if self._follows:
+            pulse = {"t": "pulse", "at_ns": now_ns, "sampling": self.sampling()}
+            self._send(pulse | self._journal.disk())
         self._flush_due_ns = now_ns + FLUSH_NS
 
     def edge(

@@ -100,6 +100,13 @@ class RunFile:
         """Where the next line begins."""
         return self._taken
 
+    def free_bytes(self) -> int | None:
+        """Bytes that the disk has room for, None where it does not say."""
+        with contextlib.suppress(OSError):
+            disk = os.fstatvfs(self._descriptor)
+            return disk.f_bavail * disk.f_frsize
+        return None
+
     @property
     def pending_bytes(self) -> int:
         """Bytes that are not on the disk yet."""

@@ -28,7 +28,8 @@ class Writer:
     """Takes rows without waiting and does what is asked of the file in order, in its own thread.
 
     `news` are messages for the front end, `remarks` what has become of the file in words, `error`
-    why the disk takes nothing at the moment. A row that there is no memory for is refused.
+    why the disk takes nothing at the moment, `free_bytes` how much more it would take. A row that
+    there is no memory for is refused.
     """
 
     def __init__(self, file: RunFile) -> None:
@@ -40,6 +41,7 @@ class Writer:
         self._backlog: deque[Task] = deque()
         self._refused = self._refused_before = 0
         self.error: str | None = None
+        self.free_bytes: int | None = None
         self.ended = False
         self._run: dict[str, Any] | None = None
         self._thread = Thread(target=self._work, name="writer", daemon=True)
@@ -121,6 +123,11 @@ class Writer:
         return {"lost_rows": self._refused + self._file.lost_rows, "file": file}
 
     @property
+    def saved_bytes(self) -> int:
+        """What the disk has taken."""
+        return self._file.saved
+
+    @property
     def owed_bytes(self) -> int:
         """What the disk has not taken yet."""
         return self._given - self._file.saved
@@ -150,6 +157,7 @@ class Writer:
             self._tell(error.strerror)
         else:
             self._tell(None)
+        self.free_bytes = self._file.free_bytes()
         if self._run is not None and self._tasks.empty():
             self._end(self._run)
             self.ended = True

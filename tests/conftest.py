@@ -41,7 +41,21 @@ _home = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --search, --chaos-seconds and --chaos-seed."""
+    """Add --search, and how long and by which seed the dashboard and recordings are tried."""
+    parser.addoption(
+        "--fuzz-seconds",
+        type=float,
+        default=20.0,
+        metavar="S",
+        help="try the dashboard by random hands for so long (default: 20)",
+    )
+    parser.addoption(
+        "--fuzz-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="which hands these are (default: 1)",
+    )
     parser.addoption(
         "--search",
         type=int,

@@ -63,6 +63,15 @@ def export(run: Run, path: Path) -> None:
 
 def refusal(run: Run, path: Path) -> str | None:
     """Why results cannot be written there; None where they can."""
+    try:
+        return _refusal(run, path)
+    except OSError as error:
+        return f"that name cannot be used ({error.strerror})"
+    except ValueError:  # a NUL character
+        return "that name cannot be used"
+
+
+def _refusal(run: Run, path: Path) -> str | None:
     if path.suffix not in FORMATS:
         return f"end the name in {', '.join(FORMATS)}"
     if path.resolve() in (run.csv.resolve(), json_path(run.csv).resolve()):

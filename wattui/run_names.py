@@ -22,9 +22,19 @@ def working_directory() -> str | None:
 
 def refusal(text: str) -> str | None:
     """Why a run file of this name cannot be written; None where it can, or nothing is named."""
-    path = Path(text.strip())
     if not text.strip():
         return None
+    try:
+        return _refusal(Path(text.strip()))
+    except OSError as error:
+        return f"that name cannot be used ({error.strerror})"
+    except ValueError:  # a NUL character
+        return "that name cannot be used"
+
+
+def _refusal(path: Path) -> str | None:
+    if not path.name:
+        return f"{path} is a folder: give the name of a file in it"
     if not path.is_absolute() and working_directory() is None:
         return "the working directory is gone: give an absolute path"
     if path.suffix == ".json":

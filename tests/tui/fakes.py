@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.wire import Message
+from wattui.tui.health import Disk
 
 COLUMNS = ["package0_J", "package0_W", "dram0_J", "dram0_W", "cpu_util_pct", "total_J", "total_W"]
 
@@ -43,6 +44,10 @@ class FakeSession:
         self.rate_hz = 10.0
         self.csv = csv
         self.lost: str | None = None
+        self.alarm: str | None = None
+        self.is_silent = False
+        self.disk: Disk | None = None
+        self.sampling: dict[str, Any] | None = None
         self.done: Message | None = None
         self.coming: list[Message] = []
         self.asked: list[dict[str, Any]] = []

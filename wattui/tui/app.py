@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
+from textual.widgets import HelpPanel
 
 from recorders.client import Config, RecorderError
 from wattui.config import Settings
@@ -25,14 +28,22 @@ from wattui.progress import shortfalls
 from wattui.run_names import refusal, suggested, working_directory
 from wattui.tui import plot
 from wattui.tui.ascii import AsciiFilter, CleanFilter
+from wattui.tui.crash import log_error
+from wattui.tui.ending import Ending
+from wattui.tui.health import SILENT
 from wattui.tui.meter import MeterReading, parse_reading
 from wattui.tui.options import Start
 from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
+from wattui.tui.screens.steady import Palette
 from wattui.tui.session import Session, Stream
 from wattui.tui.suspend import Suspension
+from wattui.tui.terminal import Terminal
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
+from wattui.tui.type_ahead import TypeAhead
+from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
 
 if TYPE_CHECKING:
@@ -44,8 +55,6 @@ if TYPE_CHECKING:
 # Without the focus nobody looks: the screen is drawn so often, the recorder goes on as before.
 UNFOCUSED_HZ = 1.0
 FIRST_ROWS, HURRY_S = 2, 0.01
-# The terminal is given back as it was, and the recording is finished.
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
 
 
@@ -62,11 +71,13 @@ class Dashboard(App[int]):
         self._drawn_s = 0.0
         self._dirty = True
         self._launched: Launch | None = None
-        self._is_leaving = False
         self._recorded: list[Path] = []
         self._asked: dict[str, dict[str, str]] = {}
         self._mark: str | None = None
+        self._alarm: str | None = None
         self._beat: Timer | None = None
+        self._type_ahead = TypeAhead(self, super().on_event)
+        self.error: Exception | None = None
         self.main = MainScreen(stream)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -85,6 +96,11 @@ class Dashboard(App[int]):
         """Say something in a corner; it may name files and labels, and is never markup."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Ours on a terminal; a browser has its own."""
+        found = super().get_driver_class()
+        return Terminal if found is LinuxDriver else found
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Only text is written, and in an ASCII terminal only that, whoever draws it."""
         known = [*super().get_line_filters(), CleanFilter()]
@@ -96,9 +112,8 @@ class Dashboard(App[int]):
             self.register_theme(theme)
         self.theme_changed_signal.subscribe(self, self._on_theme)
         self._apply()
-        loop = asyncio.get_running_loop()
-        for number in ENDING_SIGNALS:
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        self.app_resume_signal.subscribe(self, lambda _: self._repaint())
+        Ending(self)
         Suspension(self)
         self.call_after_refresh(self._hurry)
 
@@ -118,6 +133,31 @@ class Dashboard(App[int]):
     @property
     def _ascii(self) -> bool:
         return self._start.ascii_only or self._settings.ascii
+
+    async def on_event(self, event: Event) -> None:
+        """Hand on what happens; keys one at a time."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End; what went wrong is in the log, and told in a line when the screen is gone."""
+        if self.error is None:
+            self.error = error
+            log_error(error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing: see `_handle_exception`."""
+        self._exit_renderables.clear()
+
+    def _repaint(self) -> None:
+        """Draw every cell: the terminal may show anything now."""
+        self.screen.refresh(layout=True)
 
     def _apply(self) -> None:
         """Look as the settings have it."""
@@ -143,6 +183,8 @@ class Dashboard(App[int]):
             self.set_timer(HURRY_S, self._hurry)
 
     def _tick(self) -> None:
+        if not self.screen_stack:  # it is ending
+            return
         messages = self.stream.poll()
         self.main.take(messages)
         self._dirty = self._dirty or bool(messages)
@@ -150,10 +192,18 @@ class Dashboard(App[int]):
             self._dirty = True
             if self._launched.poll():
                 self._end_launch(self._launched)
+        self._show_alarm()
         if self._dirty and self._is_seen():
             self._dirty = False
             self.main.redraw()
             self._show_output()
+
+    def _show_alarm(self) -> None:
+        """Nothing is recorded: say so over any screen, and leave no REC standing."""
+        alarm = self.stream.alarm
+        self._dirty = self._dirty or alarm != self._alarm
+        self._alarm = alarm
+        show_alarm(self.screen, alarm)
 
     def _is_seen(self) -> bool:
         """Whether it is time to draw: always with the focus, once in a while without."""
@@ -242,7 +292,7 @@ class Dashboard(App[int]):
 
     def _request(self, **message: Any) -> bool:
         """Ask the recorder; what it refuses is told."""
-        answer = self.stream.request(**message)
+        answer = {"error": SILENT} if self.stream.is_silent else self.stream.request(**message)
         if "error" in answer:
             self.notify(str(answer["error"]), severity="error")
         return bool(answer) and "error" not in answer
@@ -291,9 +341,7 @@ class Dashboard(App[int]):
         if csv is not None:
             self._recorded.insert(0, csv)
             if done is not None:
-                self._show_results(done["run"], csv)
-                for line in shortfalls(done, csv):
-                    self.notify(line, title="The recording", severity="error", timeout=30)
+                self._show_results(done["run"], csv, list(shortfalls(done, csv)))
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
@@ -325,13 +373,29 @@ class Dashboard(App[int]):
             self._launched = Launch(recipe, self.stream)
             self.notify(f"recording into {recipe.csv}; x stops", timeout=4)
 
+    def action_show_help_panel(self) -> None:
+        """Show all keys beside the graphs, or put them away."""
+        if not self.hide_help():
+            super().action_show_help_panel()
+
+    def hide_help(self) -> bool:
+        """Put the keys away; False where they were not shown."""
+        panels = self.screen.query(HelpPanel)
+        panels.remove()
+        return bool(panels)
+
     async def action_quit(self) -> None:
-        """Leave; with a command under way only when asked twice."""
-        if self._launched is not None and not self._is_leaving:
-            self._is_leaving = True
-            self.notify("a command is running: q again ends it, and wattui", severity="warning")
-            return
-        self.exit(0)
+        """Leave; asks first where that would end a recording."""
+        if self.stream.csv is None or self.stream.lost is not None:
+            self.exit(0)
+        elif not isinstance(self.screen, Confirm):
+            what = "A command is running and recorded" if self._launched else "The recording goes"
+            question = f"{what} into {self.stream.csv.name}. End it and leave?"
+            self.push_screen(Confirm("Leave wattui", question), self._leave)
+
+    def _leave(self, is_wanted: bool | None) -> None:
+        if is_wanted:
+            self.exit(0)
 
     def action_stop_launch(self) -> None:
         """Ask what was launched to end."""
@@ -348,7 +412,7 @@ class Dashboard(App[int]):
 
     def _end_launch(self, launched: Launch) -> None:
         """Show the results; what went wrong is told with the last lines of output."""
-        self._launched, self._is_leaving = None, False
+        self._launched = None
         self._show_output()
         if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")
@@ -359,10 +423,11 @@ class Dashboard(App[int]):
 
     # ------------------------------------------------------------ keys: what else there is
 
-    def _show_results(self, run: dict[str, Any], csv: Path) -> None:
+    def _show_results(self, run: dict[str, Any], csv: Path, lacks: Sequence[str]) -> None:
         from wattui.tui.screens.results import Results
 
-        self.push_screen(Results(run, csv, self.main.glyphs, self.main.palette), self._wished)
+        looks = self.main.glyphs, self.main.palette
+        self.push_screen(Results(run, csv, *looks, lacks=lacks), self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
         """This and earlier runs: open, compare, export, play back."""
@@ -434,10 +499,16 @@ class Dashboard(App[int]):
             self.notify("a recording is going on: r ends it", severity="warning")
         return self.stream.csv is not None
 
+    def action_command_palette(self) -> None:
+        """Every key and every command by its name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette offers every key of the dashboard, and Textual's own."""
-        yield from super().get_system_commands(screen)
-        for binding in self.main.BINDINGS:
+        """Over the graphs every key of the dashboard; and Textual's own, but for its themes."""
+        yield from (each for each in super().get_system_commands(screen) if each.title != "Theme")
+        # Over another screen they would pile up.
+        for binding in self.main.BINDINGS if screen is self.main else ():
             if isinstance(binding, Binding):
                 yield SystemCommand(
                     binding.description,

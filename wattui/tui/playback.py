@@ -15,6 +15,7 @@ from recorders.rows import FIXED_COLUMNS, whole_lines
 from recorders.wire import Message
 from wattui.analysis.recorded import json_beside
 from wattui.errors import UsageError
+from wattui.tui.health import Disk
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
 # Rows beyond this rate are not shown, as in a recording that is going on.
@@ -30,6 +31,10 @@ class Playback:
 
     csv: Path | None = None
     lost: str | None = None
+    is_silent = False
+    alarm: str | None = None
+    disk: Disk | None = None
+    sampling: dict[str, Any] | None = None
     directory = ""
 
     def __init__(

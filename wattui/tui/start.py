@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -58,6 +59,7 @@ def main(options: argparse.Namespace) -> int:
         stream = session = Session(config)
     # Textual is imported while the recorder looks for its sensors.
     from wattui.tui.app import Dashboard
+    from wattui.tui.crash import error_line, keep_log, log_path
 
     if options.replay is None:
         try:
@@ -66,13 +68,24 @@ def main(options: argparse.Namespace) -> int:
             raise WattuiError(f"the recorder cannot start ({error}): try again") from None
     ascii_only = needs_ascii(dict(os.environ), _encoding())
     app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only))
+    log = log_path()
+    keep_log(log)
     try:
         app.run()
     finally:
         csv = app.close_session()
+    if app.error is not None:
+        _say(error_line(app.error, log))
     if csv is not None:
-        sys.stderr.write(f"wattui: recorded into {csv}: wattui summary {csv}\n")
+        _say(f"recorded into {csv}: wattui summary {csv}")
     return app.return_code or 0
+
+
+def _say(line: str) -> None:
+    """One line on the terminal, if it is still there."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"wattui: {line}\n")
+        sys.stderr.flush()
 
 
 def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:

@@ -9,12 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, OptionList
 
+from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.lists import Picks
 
-class Ask(ModalScreen[str | None]):
+
+class Ask(SteadyModal[str | None]):
     """Asks for one line; None where it was called off. `check` returns what is wrong, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +56,7 @@ class Ask(ModalScreen[str | None]):
             suggester = SuggestFromList(self._known, case_sensitive=False)
             yield Input(self._value, suggester=suggester, select_on_focus=False)
             if self._known:
-                yield OptionList(*self._known, markup=False)
+                yield Picks(*self._known, markup=False)
             yield Label("", classes="wrong", markup=False)
             yield Label(self._hint, classes="hint", markup=False)
 

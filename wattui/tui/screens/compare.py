@@ -11,7 +11,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from wattui.analysis.compare import Comparison, Known, Side, compare, doubts, only_in_one, side
@@ -23,6 +22,7 @@ from wattui.tui import plot
 from wattui.tui.bars import bar_text
 from wattui.tui.palette import Palette
 from wattui.tui.screens.results import short_name, spaced
+from wattui.tui.screens.steady import SteadyModal
 
 BAR_COLUMNS = 16
 # The figures in the order in which people ask for them; labels are compared by the first.
@@ -34,7 +34,7 @@ NOTHING_SHARED = (
 )
 
 
-class Compare(ModalScreen[None]):
+class Compare(SteadyModal[None]):
     """Run A beside run B: figures, differences with their errors, ratios, doubts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,18 +9,18 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerState
 
 from wattui.doctor import LOOK_S, examine, lines
 from wattui.errors import WattuiError
+from wattui.tui.screens.steady import SteadyModal
 
 Report = Mapping[str, Any]
 LOOKING = f"looking at the sensors for {LOOK_S:g} s …"
 
 
-class DoctorScreen(ModalScreen[None]):
+class DoctorScreen(SteadyModal[None]):
     """What `wattui doctor` says. A recorder process of its own looks, in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

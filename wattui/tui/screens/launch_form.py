@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
-from textual.screen import ModalScreen
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 
 from wattui.config import Settings
@@ -32,6 +31,7 @@ from wattui.tui.launch_order import (
     time_line,
 )
 from wattui.tui.launch_workload import WorkloadSubject
+from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
 from workloads.catalogue import Workload
 from workloads.errors import WorkloadError
@@ -43,7 +43,7 @@ WIDE_COLUMNS = 110
 Known = dict[str, dict[str, str]]
 
 
-class LaunchForm(ModalScreen[Recipe | None]):
+class LaunchForm(SteadyModal[Recipe | None]):
     """Gives what to run and how, or None where it was called off.
 
     `check` gives why a run file's name cannot be. `known` has what was filled in before, by
@@ -100,6 +100,7 @@ class LaunchForm(ModalScreen[Recipe | None]):
         self._recipe: Recipe | None = None
         self._culprit: Field | None = None
         self._looked: tuple[str, int] | None = None
+        self._is_plan_due = False
 
     def compose(self) -> ComposeResult:
         """Fields and plan, beside or beneath each other, then what can be done."""
@@ -133,7 +134,7 @@ class LaunchForm(ModalScreen[Recipe | None]):
 
     def on_resize(self, event: Resize) -> None:
         """The plan goes beside the fields where there is room."""
-        self.set_class(event.size.width >= WIDE_COLUMNS, "wide")
+        self.set_class(self.app.size.width >= WIDE_COLUMNS, "wide")
 
     @on(Field.Changed)
     async def follow_change(self, event: Field.Changed) -> None:
@@ -144,7 +145,7 @@ class LaunchForm(ModalScreen[Recipe | None]):
             await self._show_fields()
         else:
             self._looked = None
-            self._plan_anew()
+            self._plan_soon()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Say what the field is for."""
@@ -214,7 +215,13 @@ class LaunchForm(ModalScreen[Recipe | None]):
 
     # ------------------------------------------------------------ plan
 
+    def _plan_soon(self) -> None:
+        """Plan once for all that is typed in a burst."""
+        if not self._is_plan_due:
+            self._is_plan_due = self.call_later(self._plan_anew)
+
     def _plan_anew(self) -> None:
+        self._is_plan_due = False
         fields = {field.spec.name: field for field in self._fields}
         given = {name: field.value for name, field in fields.items() if _is_given(field)}
         self._recipe, self._culprit = None, None

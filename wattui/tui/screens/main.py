@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, HelpPanel, Static
 
 from recorders.wire import Message
 from wattui.quantities import Units
@@ -21,6 +20,7 @@ from wattui.tui import plot, viewport
 from wattui.tui.graphs import GraphSpec, graphs
 from wattui.tui.live import Live
 from wattui.tui.palette import DARK, Palette
+from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.session import Stream
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.energy import EnergyPanel
@@ -40,9 +40,10 @@ BY_HAND = "meter_"
 KEYS_S = 0.15
 
 
-class MainScreen(Screen[None]):
+class MainScreen(SteadyScreen[None]):
     """Shows one stream of rows; `live` is what is known of it, `view` what is seen of it."""
 
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, #keys"
     # The footer shows them in this order, as far as there is room.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.toggle_running", "Idle/Run"),
@@ -72,7 +73,7 @@ class MainScreen(Screen[None]):
         Binding("left_square_bracket", "point(-1)", "Crosshair back", show=False, key_display="["),
         Binding("right_square_bracket", "point(1)", "Crosshair forth", show=False, key_display="]"),
         Binding("v", "span", "Span from the crosshair", show=False),
-        Binding("escape", "clear", "No crosshair, no span", show=False),
+        Binding("escape", "clear", "No help, no crosshair, no span", show=False),
         *(
             Binding(f"{n}", f"hide({n})", f"Hide series {n} of the graph", show=False)
             for n in range(1, 9)
@@ -113,6 +114,7 @@ class MainScreen(Screen[None]):
         self.units: Units = "auto"
         self._shown = 0
         self._known: list[GraphSpec] = []
+        self._charts: list[Chart] = []
         self._small = False
         self._summary_due_s = 0.0
         self.palette: Palette = DARK
@@ -127,7 +129,8 @@ class MainScreen(Screen[None]):
         yield GraphTabs(id="tabs")
         with Horizontal(id="body"):
             with Grid(id="graphs"):
-                yield from (Chart(self._known[place]) for place in self._places())
+                self._charts = [Chart(self._known[place]) for place in self._places()]
+                yield from self._charts
             with Vertical(id="side"):
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
@@ -135,17 +138,16 @@ class MainScreen(Screen[None]):
         yield Static(id="too-small", markup=False)
         yield Vertical(id="keys")
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Focus the first graph."""
         self.set_timer(KEYS_S, self._show_keys)
         self._arrange()
-        if charts := list(self.query(Chart)):
-            charts[0].focus()
+        self._focus_a_graph()
 
-    async def on_resize(self, event: Resize) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Show what fits; the recording does not change."""
-        await self._lay_out(event.size)
-        self.call_after_refresh(self.redraw)
+        if event.size == self.app.size:
+            self.relay()
 
     async def _show_keys(self) -> None:
         await self.query_one("#keys").mount(Footer())
@@ -160,12 +162,11 @@ class MainScreen(Screen[None]):
         self.view = viewport.first(stream.rate_hz)
         self._span_from_s: float | None = None
         self._summary_due_s = 0.0
-        self._sampling: dict[str, Any] | None = None
         self._is_laid_out = False
 
-    async def relay(self) -> None:
+    def relay(self) -> None:
         """Lay everything out anew, and draw it when it has its size."""
-        await self._lay_out(self.app.size)
+        self._lay_out()
         self.call_after_refresh(self.redraw)
 
     def take(self, messages: Iterable[Message]) -> None:
@@ -178,19 +179,18 @@ class MainScreen(Screen[None]):
         if not self.is_mounted or not self._is_laid_out:
             return
         status = self.query_one(StatusLine)
-        status.show(self.stream, self.live, self.view, self.palette, self._sampling)
-        for chart in self.query(Chart):
+        status.show(self.stream, self.live, self.view, self.palette)
+        for chart in self._charts:
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
         if now_s >= self._summary_due_s:
             summary = self.live.summary()
             self.query_one(EnergyPanel).show(summary, self.palette, self.units)
             self.query_one(PhasesPanel).show(summary, self.palette, self.units)
-            self._sampling = self.stream.request(do="sampling").get("sampling")
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:
-                self.call_later(self._lay_out, self.app.size)
+                self.call_later(self.relay)
 
     def _available(self) -> list[GraphSpec]:
         """Graphs in the order wanted; a wall meter's once it has been read."""
@@ -203,20 +203,35 @@ class MainScreen(Screen[None]):
         wanted = {title: place for place, title in enumerate(self.first_graphs)}
         return sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
 
-    async def _lay_out(self, size: Size) -> None:
-        """Graphs and panels that fit the screen."""
-        self._fit(size)
+    def _lay_out(self) -> None:
+        """Graphs and panels that fit the screen. Nothing waits here: what goes and what comes is
+        done by Textual in its own time."""
+        if not self.is_mounted:
+            return
+        self._fit(self.app.size)
         self._known = self._available()
         wanted = [self._known[place] for place in self._places()]
-        grid = self.query_one("#graphs", Grid)
-        if [chart.spec for chart in grid.query(Chart)] != wanted:
-            focused = self.focused.spec if isinstance(self.focused, Chart) else None
-            await grid.remove_children()
-            new = [Chart(spec) for spec in wanted]
-            await grid.mount_all(new)
-            if new:
-                next((chart for chart in new if chart.spec == focused), new[0]).focus()
+        if [chart.spec for chart in self._charts] != wanted:
+            self._exchange(wanted)
         self._arrange()
+
+    def _exchange(self, wanted: Sequence[GraphSpec]) -> None:
+        """Show these graphs, and keep those of them that are there."""
+        there = {chart.spec: chart for chart in self._charts}
+        self._charts = [there.pop(spec) if spec in there else Chart(spec) for spec in wanted]
+        if self.maximized in there.values():
+            self.minimize()
+        for chart in there.values():
+            chart.remove()
+        grid = self.query_one("#graphs", Grid)
+        grid.mount_all([chart for chart in self._charts if not chart.is_attached])
+        order = {chart: place for place, chart in enumerate(self._charts)}
+        grid.sort_children(key=lambda chart: order.get(chart, len(order)))  # type: ignore[call-overload]
+        self.call_after_refresh(self._focus_a_graph)
+
+    def _focus_a_graph(self) -> None:
+        if self._charts and self.focused not in self._charts:
+            self._charts[0].focus()
 
     def _fit(self, size: Size) -> None:
         """Wide, small, or too small."""
@@ -234,7 +249,7 @@ class MainScreen(Screen[None]):
     def _arrange(self) -> None:
         """Graphs in their rows, and what stands around them."""
         self._is_laid_out = True
-        charts = list(self.query(Chart))
+        charts = self._charts
         self.query_one("#graphs").styles.grid_size_columns = 1 if len(charts) < 2 else 2
         for place, chart in enumerate(charts):
             odd = len(charts) > 1 and len(charts) % 2 == 1 and place == len(charts) - 1
@@ -301,13 +316,16 @@ class MainScreen(Screen[None]):
             self._span_from_s = None
 
     def action_clear(self) -> None:
-        """Let go of crosshair and span."""
+        """Put the help away, else let go of crosshair and span."""
+        if panels := self.query(HelpPanel):
+            panels.remove()
+            return
         self._span_from_s = None
         self._look(self.view.pointed(None).spanned(None, None))
 
     def action_hide(self, number: int) -> None:
         """Hide or show a series of the graph that has the focus."""
-        charts = [self.focused, *self.query(Chart)]
+        charts = [self.focused, *self._charts]
         chart = next((each for each in charts if isinstance(each, Chart)), None)
         if chart is not None and number <= len(chart.spec.series):
             self._look(self.view.toggled(chart.spec.series[number - 1].column))
@@ -318,17 +336,16 @@ class MainScreen(Screen[None]):
         self._look(self.view)
         self.notify("joules are counted from now on; the file is not changed", timeout=3)
 
-    async def action_next_graph(self, direction: int) -> None:
+    def action_next_graph(self, direction: int) -> None:
         """Other graphs in the places that there are."""
-        shown = len(self.query(Chart))
+        shown = len(self._charts)
         step = shown if len(self._known) > shown else 0
-        await self.action_show_graph((self._shown + direction * step) % max(1, len(self._known)))
+        self.action_show_graph((self._shown + direction * step) % max(1, len(self._known)))
 
-    async def action_show_graph(self, place: int) -> None:
+    def action_show_graph(self, place: int) -> None:
         """This graph first."""
         self._shown = place
-        await self._lay_out(self.app.size)
-        self.call_after_refresh(self.redraw)
+        self.relay()
 
     def action_maximise(self) -> None:
         """One graph on the whole screen, or all of them again."""
@@ -364,8 +381,7 @@ class MainScreen(Screen[None]):
         self._look(self.view.panned(bins, self.live.time_s))
 
     def _bins(self) -> int:
-        charts = list(self.query(Chart))
-        return charts[0].bins if charts else plot.DOTS_WIDE
+        return self._charts[0].bins if self._charts else plot.DOTS_WIDE
 
     def _look(self, view: viewport.Viewport) -> None:
         self.view = view

@@ -14,7 +14,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.cells import is_mixed
@@ -38,6 +37,7 @@ from wattui.tui import plot
 from wattui.tui.palette import DARK, Palette
 from wattui.tui.pictures import pictures
 from wattui.tui.screens.export import ask_export
+from wattui.tui.screens.steady import SteadyModal
 
 # What a person wants next with a run, and which run.
 Wish = tuple[Literal["replay", "compare"], Path]
@@ -49,8 +49,8 @@ SHARE = 0.96
 NOTHING_RAN = "Nothing was marked as running: space does that, and so does every launched command."
 
 
-class Results(ModalScreen[Wish | None]):
-    """The results of one run."""
+class Results(SteadyModal[Wish | None]):
+    """The results of one run; `lacks` says what is missing from its file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss(None)", "Back", key_display="Esc"),
@@ -65,6 +65,9 @@ class Results(ModalScreen[Wish | None]):
         border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
     }
     Results.wide #box { width: 96%; }
+    Results .lack {
+        background: $error; color: $text; text-style: bold; padding: 0 2; height: auto;
+    }
     Results #columns { layout: vertical; height: auto; }
     Results.wide #columns { layout: horizontal; }
     Results #columns > * { width: 1fr; height: auto; padding: 1 2 0 2; }
@@ -79,17 +82,20 @@ class Results(ModalScreen[Wish | None]):
         glyphs: plot.Glyphs = plot.BRAILLE,
         palette: Palette = DARK,
         remarks: Sequence[str] = (),
+        lacks: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._run = Run(csv, run, list(remarks))
         self._macs = command_macs(command_of(self._run))[1]
-        self._glyphs, self._palette = glyphs, palette
+        self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
 
     def compose(self) -> ComposeResult:
         """Figures to the left; bars, curves and method to the right, or below."""
         with Vertical(id="box") as box:
             box.border_title = Content(self._run.csv.name)
             box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
+            for line in self._lacks:
+                yield Static(Text(line), classes="lack")
             with VerticalScroll(), Horizontal(id="columns"):
                 with Vertical():
                     digits = Digits(big_number(self._run.summary))
@@ -108,7 +114,7 @@ class Results(ModalScreen[Wish | None]):
 
     def on_resize(self, event: Resize) -> None:
         """Two columns where there is room."""
-        self._fit(event.size)
+        self._fit(self.app.size)
 
     def action_export(self) -> None:
         """Write the results to a file."""

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Input, Label
 from textual.widgets.data_table import ColumnKey
@@ -27,6 +26,7 @@ from wattui.tui.palette import DARK, Palette
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, Wish
+from wattui.tui.screens.steady import SteadyModal
 
 # Widths are given: to measure thousands of cells anew whenever one changes takes seconds.
 WIDTHS = {
@@ -42,7 +42,7 @@ HINT = "Enter opens a run; space ticks two, c compares them"
 TICK, FINISHED = "✓", "finished"
 
 
-class Runs(ModalScreen[Wish | None]):
+class Runs(SteadyModal[Wish | None]):
     """The runs in a folder, the newest first; their summaries are read one after the other."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -122,7 +122,7 @@ class Runs(ModalScreen[Wish | None]):
 
     def _list(self, found: list[Path]) -> None:
         self._found = found
-        if self.is_mounted:
+        if self.is_there:
             names = [len(self._near_name(path)) for path in found]
             column = self.query_one(DataTable).columns[ColumnKey("file")]
             column.width = min(WIDTHS["file"], max([len("file"), *names]))
@@ -130,7 +130,7 @@ class Runs(ModalScreen[Wish | None]):
 
     def _show(self, ready: dict[Path, Run | str], of: int) -> None:
         self._runs |= ready
-        if not self.is_mounted:
+        if not self.is_there:
             return
         table = self.query_one(DataTable)
         if self.query_one(Input).value:

@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.screen import ModalScreen
 from textual.widgets import Button, Footer, Label, Static
 
 from wattui.config import CHOICES, RANGES, TRUTHS, Settings, load, refusal, save
 from wattui.errors import UsageError
+from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldSpec, Kind, field_of
 
 LONGEST_PATH = 60
@@ -53,7 +53,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 
-class SettingsScreen(ModalScreen[Settings | None]):
+class SettingsScreen(SteadyModal[Settings | None]):
     """Gives the settings that hold from now on, or None where it was called off.
 
     `overridden` names those that the command line has set: the file is changed, they are not.

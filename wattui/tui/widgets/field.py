@@ -12,6 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static, Switch
+from textual.widgets._select import SelectCurrent
+
+from wattui.tui.widgets.lists import PicksOverlay
 
 TRUE, FALSE = "yes", "no"
 Kind = Literal["text", "truth", "choice"]
@@ -40,6 +43,11 @@ class Choice(Select[str], inherit_bindings=False):
     """A list that opens with Enter, and that the arrow keys pass by."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The value, and the list to pick another one from."""
+        yield SelectCurrent(self.prompt)
+        yield PicksOverlay().data_bind(compact=Select.compact)
 
 
 class Field(Vertical):

@@ -8,11 +8,15 @@ from rich.text import Text
 from textual.widgets import Static
 
 from wattui.quantities import number
+from wattui.tui.health import Disk
 from wattui.tui.live import Live
 from wattui.tui.palette import Palette
 from wattui.tui.playback import Playback
 from wattui.tui.session import Stream
 from wattui.tui.viewport import Viewport
+
+# With less room than this the status line says how much there is.
+LITTLE_BYTES = 500_000_000
 
 
 class StatusLine(Static):
@@ -26,7 +30,6 @@ class StatusLine(Static):
         live: Live,
         view: Viewport,
         palette: Palette,
-        sampling: dict[str, Any] | None,
     ) -> None:
         """Write the line anew."""
         line = Text.assemble(("wattui", "bold"), "  ", no_wrap=True, overflow="ellipsis")
@@ -42,7 +45,7 @@ class StatusLine(Static):
                 line.append(f"{number(live.rate_per_s)}/s  ")
         if not view.live:
             line.append("❚❚ standing still, End: live  ", f"bold {palette.estimated}")
-        line.append(f"{rate_text(stream.rate_hz, sampling)}  ", palette.dim)
+        line.append(f"{rate_text(stream.rate_hz, stream.sampling)}  ", palette.dim)
         readers = " · ".join(s["name"] for s in stream.sources if s.get("reader") != "hand")
         line.append(readers, palette.dim)
         self.update(line, layout=False)
@@ -62,6 +65,14 @@ def rate_text(asked_hz: float, sampling: dict[str, Any] | None) -> str:
     return text
 
 
+def space_text(disk: Disk) -> str:
+    """How much room is left on the disk, where it is little."""
+    free_bytes = disk.free_bytes
+    if free_bytes is None or free_bytes >= LITTLE_BYTES:
+        return ""
+    return f"{free_bytes / 1e6:.0f} MB left on the disk"
+
+
 def clock(seconds: float) -> str:
     """A duration as minutes and seconds, with hours where there are any."""
     minutes, rest = divmod(seconds, 60)
@@ -79,7 +90,12 @@ def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
         line.append(f"{stream.title}  ")
         line.append("space pauses, < > speed, r: live  ", palette.dim)
     elif stream.csv is not None:
-        line.append("● REC ", f"bold {palette.alarm}")
+        if stream.alarm is None:
+            line.append("● REC ", f"bold {palette.alarm}")
+        else:
+            line.append("○ not recording ", f"bold {palette.alarm}")
         line.append(f"{stream.csv.name}  ")
+        if stream.disk and (left := space_text(stream.disk)):
+            line.append(f"{left}  ", f"bold {palette.estimated}")
     else:
         line.append("○ live  ", palette.dim)

@@ -1,0 +1,244 @@
+"""The dashboard stands: under random hands, dragged windows, signals, and without its recorder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+
+from .conftest import MakeDisk
+from .hands import (
+    DASHBOARD,
+    IDLE_SHARE,
+    drag,
+    leave,
+    open_dashboard,
+    play,
+    settle,
+    share_of_a_core,
+)
+from .running import PYTHON, WATTUI, Place, read_json, read_rows, until
+from .terminals import Terminal
+
+ESCAPE = b"\x1b"
+# What opens each screen, and a text that only it shows.
+SCREENS = {
+    "graphs": (b"", b"simulated"),
+    "launch": (b"l", b"Launch"),
+    "runs": (b"R", b"J/inference"),
+    "doctor": (b"d", b"Look again"),
+    "settings": (b",", b"kept in"),
+    "palette": (b"\x10", b"Search"),
+    "record": (b"r", b"Enter starts"),
+    "phase": (b"p", b"a name, then a label"),
+    "note": (b"m", b"with the time of this moment"),
+    "meter": (b"w", b"Wall meter"),
+    "help": (b"?", b"Undo"),
+}
+HUNG_UP = 128 + signal.SIGHUP
+
+
+def record(terminal: Terminal) -> None:
+    """Start recording into the file that is suggested; both keys at once."""
+    terminal.press(b"r\r")
+    terminal.until_seen(b"REC")
+
+
+def opened(terminal: Terminal, screen: str) -> None:
+    keys, shown = SCREENS[screen]
+    terminal.press(keys)
+    terminal.until_seen(shown)
+
+
+def test_random_hands_neither_hang_nor_end_it_and_the_recording_is_whole(
+    place: Place, pytestconfig: pytest.Config
+) -> None:
+    seconds, seed = pytestconfig.getoption("fuzz_seconds"), pytestconfig.getoption("fuzz_seed")
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        assert play(terminal, seed, seconds), terminal.seen[-2000:]
+        assert settle(terminal.process.pid) < IDLE_SHARE
+        assert leave(terminal) == 0
+        assert b"Traceback" not in terminal.seen
+    assert not list(place.path.rglob("dashboard.log"))
+    runs = list(place.path.glob("*.csv"))
+    assert runs
+    for path in runs:
+        assert read_rows(path)
+        assert read_json(path.with_suffix(".json"))["status"] == "finished"
+
+
+def test_a_dragged_window_leaves_it_idle_and_q_is_answered(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        drag(terminal, 2.0)
+        time.sleep(1.0)
+        assert share_of_a_core(terminal.process.pid, 3.0) < IDLE_SHARE
+        terminal.press(b"q")
+        # Where nobody else is at work it is one second, with the end of the recorder.
+        assert terminal.end(bound_s=5.0) == 0
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_ends_with_its_terminal(place: Place, screen: str) -> None:
+    with open_dashboard(place) as terminal:
+        opened(terminal, screen)
+        terminal.press(ESCAPE)
+        time.sleep(0.2)
+        terminal.press(SCREENS[screen][0])
+        time.sleep(0.2)
+        terminal.hang_up()
+        assert terminal.process.wait(15) == HUNG_UP
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_screen_tells_of_a_killed_recorder_and_ends_by_sigterm(
+    place: Place, screen: str
+) -> None:
+    with open_dashboard(place) as terminal:
+        opened(terminal, screen)
+        os.kill(place.recorder_of(terminal.process.pid), signal.SIGKILL)
+        terminal.until_seen(b"the recorder stopped")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+
+
+def test_results_end_with_their_terminal(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        terminal.press(b"r")
+        terminal.until_seen(b"wattui summary")
+        terminal.hang_up()
+        assert terminal.process.wait(15) == HUNG_UP
+
+
+@pytest.mark.parametrize("maximised", [False, True])
+def test_no_rec_is_shown_when_the_recorder_was_killed(place: Place, maximised: bool) -> None:
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        if maximised:
+            terminal.press(b"\r")
+            time.sleep(0.5)
+        os.kill(place.recorder_of(terminal.process.pid), signal.SIGKILL)
+        terminal.until_seen(b"Not recording since")
+        seen = len(terminal.seen)
+        terminal.resize(40, 160)
+        until(lambda: b"recorder lost" in terminal.seen[seen:], "the status line anew")
+        assert "● REC".encode() not in terminal.seen[seen:]
+        assert b"Not recording since" in terminal.seen[seen:]
+        terminal.press(b"q")
+        assert terminal.end() == 0
+
+
+def test_a_recorder_that_stands_still_is_told_and_rec_comes_back(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        recorder = place.recorder_of(terminal.process.pid)
+        os.kill(recorder, signal.SIGSTOP)
+        terminal.until_seen(b"the recorder does not answer")
+        seen = len(terminal.seen)
+        os.kill(recorder, signal.SIGCONT)
+        until(lambda: "● REC".encode() in terminal.seen[seen:], "REC")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+
+
+def test_a_full_disk_is_told_at_once_and_with_the_results(
+    place: Place, make_disk: MakeDisk
+) -> None:
+    disk = make_disk("size=64k")
+    with open_dashboard(place) as terminal:
+        terminal.press(b"r\x15" + f"{disk}/run.csv".encode() + b"\r")
+        terminal.until_seen(b"REC")
+        with suppress(OSError):
+            (disk / "filler").write_bytes(bytes(65536))
+        terminal.until_seen(b": disk full", 30.0)
+        assert b"Not recording since" in terminal.seen
+        seen = len(terminal.seen)
+        terminal.press(b"r")
+        until(lambda: b"is incomplete" in terminal.seen[seen:], "what the file lacks", 20.0)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+
+
+def test_a_terminal_of_no_size_is_one_of_80_by_24(place: Place) -> None:
+    with Terminal(place, DASHBOARD, 0, 0) as terminal:
+        terminal.until_seen(b"simulated", 30.0)
+        assert share_of_a_core(terminal.process.pid, 2.0) < IDLE_SHARE
+        terminal.press(b"q")
+        assert terminal.end() == 0
+
+
+def test_bytes_of_no_meaning_are_ignored(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        for odd in (b"\x1b[M\x43\x98\x3f", b"\xff\xfe", b"\x1b[999999999999;1u"):
+            terminal.press(odd)
+            time.sleep(0.3)
+        terminal.press(b"q")
+        terminal.until_seen(b"Leave wattui")
+        terminal.press(b"y")
+        assert terminal.end() == 0
+    (path,) = place.path.glob("*.csv")
+    assert read_json(path.with_suffix(".json"))["status"] == "finished"
+
+
+def test_two_enters_at_once_answer_a_dialog_once(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        terminal.press(b"p")
+        terminal.until_seen(b"a name, then a label")
+        terminal.press(b"decode\r\r")
+        terminal.until_seen("▶".encode())
+        terminal.press(b"q")
+        assert terminal.end() == 0
+
+
+def test_pages_of_any_list_are_turned_on_any_screen(place: Place) -> None:
+    pages = b"\x1b[6~\x1b[5~\x1b[6~"
+    with open_dashboard(place) as terminal:
+        terminal.resize(24, 20)
+        time.sleep(0.5)
+        for opens in (b"\x10", b"p", b"l\r"):
+            terminal.press(opens)
+            time.sleep(0.5)
+            terminal.press(pages)
+            time.sleep(0.5)
+            terminal.press(b"x" + pages)
+            time.sleep(0.5)
+            for _ in range(3):
+                terminal.press(ESCAPE)
+                time.sleep(0.3)
+        terminal.press(b"q")
+        assert terminal.end() == 0
+
+
+FAILS = """
+import sys
+from wattui.cli import main
+from wattui.tui.widgets.status import StatusLine
+show, calls = StatusLine.show, []
+def fails(self, stream, *rest):
+    calls.append(1)
+    if stream.csv is not None and len(calls) > 20:
+        raise ValueError("a fault of wattui's own")
+    show(self, stream, *rest)
+StatusLine.show = fails
+sys.exit(main())
+"""
+
+
+def test_an_error_of_its_own_is_a_line_and_a_log_and_the_recording_is_whole(place: Place) -> None:
+    argv = [PYTHON, "-P", "-c", FAILS, *DASHBOARD[len(WATTUI) :]]
+    with Terminal(place, argv, 50, 200) as terminal:
+        terminal.until_seen(b"simulated", 30.0)
+        terminal.press(b"r\r")
+        assert terminal.end() == 1
+    told = terminal.seen.rpartition(b"\x1b")[2].decode()
+    assert "the dashboard failed (ValueError: a fault of wattui's own in " in told
+    (log,) = place.path.rglob("dashboard.log")
+    assert str(log) in told
+    assert "Traceback" in log.read_text()
+    (path,) = place.path.glob("*.csv")
+    assert read_json(path.with_suffix(".json"))["status"] == "finished"

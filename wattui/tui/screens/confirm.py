@@ -1,0 +1,41 @@
+"""A question that is answered with yes or no."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Footer, Static
+
+from wattui.tui.screens.steady import SteadyModal
+
+
+class Confirm(SteadyModal[bool]):
+    """Asks before something is ended that cannot be had back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter,q", "dismiss(True)", "Yes", key_display="y"),
+        Binding("n,escape", "dismiss(False)", "No", key_display="n"),
+    ]
+    DEFAULT_CSS = """
+    Confirm { align: center middle; }
+    Confirm > Vertical {
+        width: 70; max-width: 90%; height: auto; padding: 1 2;
+        background: $surface; border: round $accent; border-title-color: $text;
+    }
+    Confirm Static { height: auto; }
+    """
+
+    def __init__(self, title: str, question: str) -> None:
+        super().__init__()
+        self._title, self._question = title, question
+
+    def compose(self) -> ComposeResult:
+        """A box with the question, and the keys that answer it."""
+        with Vertical() as box:
+            box.border_title = self._title
+            yield Static(Text(self._question))
+        yield Footer()

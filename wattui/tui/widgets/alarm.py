@@ -1,0 +1,31 @@
+"""A red line over whatever screen there is: nothing is being recorded, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+
+class Alarm(Static):
+    """One line; a narrow screen gives it more."""
+
+    DEFAULT_CSS = """
+    Alarm {
+        dock: top; height: auto; max-height: 3; padding: 0 1; text-style: bold;
+        background: $error; color: $text;
+    }
+    """
+
+
+def show_alarm(screen: Screen[Any], text: str | None) -> None:
+    """Have a screen show this alarm, or none."""
+    shown = screen.query(Alarm)
+    if text is None:
+        shown.remove()
+    elif shown:
+        shown.first().update(Content(text))
+    else:
+        screen.mount(Alarm(Content(text)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,21 +12,35 @@ from typing import Any
 from recorders.client import Client, Config, RecorderError
 from wattui import marks
 
+# Recordings under way in this process, the innermost last: marks go to that one.
+_nested: list[Recording] = []
+_nesting = threading.Lock()
+
 
 class Recording:
     """A recording made from Python; see `record`. `summary` is there when it has ended."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._thread = 0
         self.summary: dict[str, Any] | None = None
         self.run: dict[str, Any] | None = None
 
     def __enter__(self) -> Recording:
-        self._client = Client(self._config)
-        ready = self._client.wait_ready()
-        self._before = os.environ.get(marks.ENVIRONMENT)
-        self._outer = marks.take_off()
-        os.environ[marks.ENVIRONMENT] = str(ready["directory"])
+        self._thread = threading.get_ident()
+        with _nesting:
+            if _nested and _nested[-1]._thread != self._thread:
+                raise RecorderError(
+                    "busy",
+                    "another thread of this program is recording, and marks go to one recording: "
+                    "end it first, or record each in a process of its own",
+                )
+            self._client = Client(self._config)
+            ready = self._client.wait_ready()
+            self._before = os.environ.get(marks.ENVIRONMENT)
+            self._outer = marks.take_off()
+            os.environ[marks.ENVIRONMENT] = str(ready["directory"])
+            _nested.append(self)
         return self
 
     def __exit__(
@@ -34,10 +49,7 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.environ.pop(marks.ENVIRONMENT, None)
-        if self._before is not None:
-            os.environ[marks.ENVIRONMENT] = self._before
-        marks.put_back(self._outer)
+        self._leave()
         try:
             done = self._client.finish(argv=sys.argv)
             self.run, self.summary = done["run"], done["run"]["summary"]
@@ -47,11 +59,28 @@ class Recording:
         finally:
             self._client.close()
 
+    def _leave(self) -> None:
+        """Let marks go to the recording around this one, also where that inside it goes on."""
+        with _nesting:
+            place = _nested.index(self)
+            if place < len(_nested) - 1:
+                inner = _nested[place + 1]
+                if (link := inner._outer[1]) is not None:
+                    link.close()
+                inner._outer, inner._before = self._outer, self._before
+            else:
+                os.environ.pop(marks.ENVIRONMENT, None)
+                if self._before is not None:
+                    os.environ[marks.ENVIRONMENT] = self._before
+                marks.put_back(self._outer)
+            del _nested[place]
+
 
 def record(csv: str | Path, **settings: Any) -> Recording:
     """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
 
     Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require, meters.
-    Raises RecorderError when the file exists or cannot be written, or a requirement is not met.
+    Recordings may nest in one thread; marks go to the innermost. Raises RecorderError when the file
+    exists or cannot be written, a requirement is not met, or another thread is recording.
     """
     return Recording(Config(csv=Path(csv), **settings))

@@ -234,3 +234,43 @@ def test_a_program_that_records_itself_may_be_recorded(place: Place) -> None:
     result = place.record("--quiet", command=python(code))
     assert result.out == b"5\n"
     assert last_count(place.rows()) == "3"
+
+
+def test_two_threads_cannot_record_at_once(place: Place) -> None:
+    code = """
+import threading
+from recorders.client import RecorderError
+with wattui.record("a.csv", simulate=True, estimate=False):
+    def other():
+        try:
+            with wattui.record("b.csv", simulate=True, estimate=False):
+                pass
+        except RecorderError as error:
+            print(error)
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    with wattui.phase("running"):
+        wattui.count(3)
+print(os.path.exists("b.csv"))
+"""
+    told, there = run_python(place, code)
+    assert "another thread of this program is recording" in told
+    assert there == "False"
+
+
+def test_recordings_may_end_in_the_order_in_which_they_began(place: Place) -> None:
+    code = """
+outer = wattui.record("outer.csv", simulate=True, estimate=False)
+inner = wattui.record("inner.csv", simulate=True, estimate=False)
+outer.__enter__()
+inner.__enter__()
+outer.__exit__(None, None, None)
+with wattui.phase("running"):
+    wattui.count(3)
+inner.__exit__(None, None, None)
+with wattui.phase("running"):
+    wattui.count(5)
+print(inner.summary["running"]["inferences"], outer.summary["running"], "WATTUI_RUN" in os.environ)
+"""
+    assert run_python(place, code) == ["3 None False"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from contextlib import suppress
@@ -184,6 +185,41 @@ def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(place: Place) -> None:
         tmux.until_shown("○ live")
         tmux.press("q")
         tmux.until_shown("back: 42")
+
+
+def test_after_fg_the_screen_is_whole(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        tmux.press("f")
+        tmux.until_shown("standing still")
+        before = frame(tmux.screen())
+        for _ in range(2):
+            tmux.press("C-z")
+            tmux.until_shown("Stopped")
+            tmux.type("fg")
+            until(lambda: frame(tmux.screen()) == before, "the same screen as before")
+        tmux.press("q")
+        tmux.until_gone("Idle/Run")
+
+
+def frame(screen: str) -> list[str]:
+    """A screen without its figures, and without what the clock and the recorder say."""
+    lines = [re.sub(r"[0-9.]+", "0", line) for line in screen.splitlines()]
+    return [re.sub(r"[⠀-⣿ ]+", " ", line).strip() for line in lines[1:] if "─" not in line]
+
+
+def test_help_is_put_away_by_the_keys_that_one_tries(place: Place) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        for key in ("?", "Escape"):
+            tmux.press("?")
+            tmux.until_shown("Crosshair back")
+            tmux.press(key)
+            tmux.until_gone("Crosshair back")
+        tmux.press("q")
+        tmux.until_gone("Idle/Run")
 
 
 def test_a_console_without_more_than_ascii_is_written_nothing_else(place: Place) -> None:

@@ -242,3 +242,30 @@ def test_an_error_of_its_own_is_a_line_and_a_log_and_the_recording_is_whole(plac
     assert "Traceback" in log.read_text()
     (path,) = place.path.glob("*.csv")
     assert read_json(path.with_suffix(".json"))["status"] == "finished"
+
+
+def test_keys_typed_fast_go_to_the_fields_that_they_are_for(place: Place) -> None:
+    """Rate, idle, cool-down: the first three fields of the settings."""
+    with open_dashboard(place) as terminal:
+        terminal.press(b",\x153\t\x154\t\x155\x13")
+        settings = place.path / "config.toml"
+        until(settings.exists, "the settings file")
+        terminal.press(b"q")
+        assert terminal.end() == 0
+    assert [line for line in settings.read_text().splitlines() if "=" in line] == [
+        "rate_hz = 3.0",
+        "idle_s = 4.0",
+        "cooldown_s = 5.0",
+    ]
+
+
+def test_q_asks_before_a_recording_ends(place: Place) -> None:
+    with open_dashboard(place) as terminal:
+        record(terminal)
+        terminal.press(b"q")
+        terminal.until_seen(b"Leave wattui")
+        terminal.press(b"n")
+        time.sleep(1.0)
+        assert terminal.process.poll() is None
+        terminal.press(b"qy")
+        assert terminal.end() == 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from recorders.spans import Span, Windows
+from recorders.spans import Moment, Span, Windows
 
 Key = Callable[[Span], Hashable]
 
@@ -163,28 +163,71 @@ def _whole(windows: Windows, group: Sequence[Span]) -> Span:
 
 def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable, list[Span]]:
     """What each key has of a group that overlaps: its stretches, with its part of their energy."""
-    moments = sorted({m.time_s: m for s in group for m in (s.begin, s.end)}.items())
-    begins: dict[float, list[Span]] = {}
-    ends: dict[float, list[Span]] = {}
-    for span in group:
-        begins.setdefault(span.start_s, []).append(span)
-        ends.setdefault(span.end_s, []).append(span)
-    running: dict[Hashable, int] = {}
+    moments = [m for _, m in sorted({m.time_s: m for s in group for m in (s.begin, s.end)}.items())]
+    counts, stretches = _runs(moments, group, key)
+    sums = _Sums()
+    for (first, second), number in zip(pairwise(moments), counts, strict=True):
+        sums.add(windows.between(first, second, like=group[0]), number)
     found: dict[Hashable, list[Span]] = {}
-    for (time_s, first), (_, second) in pairwise(moments):
-        for span in begins.get(time_s, ()):
-            running[key(span)] = running.get(key(span), 0) + 1
-        for span in ends.get(time_s, ()):
-            running[key(span)] -= 1
-            if not running[key(span)]:
-                del running[key(span)]
-        if running:
-            part = _part(windows.between(first, second, like=group[0]), 1 / len(running))
-            for own in running:
-                found.setdefault(own, []).append(part)
+    for own, first_place, last_place in stretches:
+        whole = windows.between(moments[first_place], moments[last_place], like=group[0])
+        found.setdefault(own, []).append(sums.part(whole, first_place, last_place))
     return found
 
 
-def _part(span: Span, share: float) -> Span:
-    energy_j = {c: None if e is None else e * share for c, e in span.energy_j.items()}
-    return replace(span, energy_j=energy_j, share=share)
+def _runs(
+    moments: Sequence[Moment], group: Sequence[Span], key: Key
+) -> tuple[list[int], list[tuple[Hashable, int, int]]]:
+    """How many keys run after each moment but the last, and from which to which each one runs."""
+    places = {moment.time_s: place for place, moment in enumerate(moments)}
+    changes: list[list[tuple[int, Hashable]]] = [[] for _ in moments]
+    for span in group:
+        changes[places[span.start_s]].append((1, key(span)))
+        changes[places[span.end_s]].append((-1, key(span)))
+    running: dict[Hashable, int] = {}
+    since: dict[Hashable, int] = {}
+    counts, stretches = [], []
+    for place, changed in enumerate(changes):
+        for step, own in changed:
+            running[own] = running.get(own, 0) + step
+        for own in dict.fromkeys(own for _, own in changed):
+            if running[own]:
+                since.setdefault(own, place)
+            elif (first := since.pop(own, place)) < place:
+                stretches.append((own, first, place))
+        counts.append(len(since))
+    return counts[:-1], stretches
+
+
+class _Sums:
+    """Equal shares of energies and times, added up from the first moment to each later one."""
+
+    def __init__(self) -> None:
+        self._energies_j: dict[str, list[float]] = {}
+        self._unknown: dict[str, list[int]] = {}
+        self._seconds = [0.0]
+        self._shared = [0]
+
+    def add(self, span: Span, sharers: int) -> None:
+        """The stretch to the next moment, in which so many run."""
+        part = 1 / sharers if sharers else 0.0
+        for channel, energy_j in span.energy_j.items():
+            sums = self._energies_j.setdefault(channel, [0.0])
+            sums.append(sums[-1] + (energy_j or 0.0) * part)
+            unknown = self._unknown.setdefault(channel, [0])
+            unknown.append(unknown[-1] + (energy_j is None))
+        self._seconds.append(self._seconds[-1] + span.seconds * part)
+        self._shared.append(self._shared[-1] + (sharers > 1))
+
+    def part(self, whole: Span, first: int, last: int) -> Span:
+        """One sharer's part of the time between two moments."""
+        if self._shared[first] == self._shared[last]:
+            return whole
+        energy_j = {
+            channel: None
+            if self._unknown[channel][first] < self._unknown[channel][last]
+            else sums[last] - sums[first]
+            for channel, sums in self._energies_j.items()
+        }
+        share = (self._seconds[last] - self._seconds[first]) / whole.seconds
+        return replace(whole, energy_j=energy_j, share=share)

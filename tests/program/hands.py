@@ -29,6 +29,8 @@ ODD = [
 # Dialogs over each other are left one by one; Esc is one only when nothing follows it at once.
 ESCAPES, ESCAPE_S = 10, 0.4
 IDLE_SHARE = 0.15
+# Some 30 keys a second: what a keyboard repeats.
+PAUSE_S = 0.06
 SIZES = [(50, 200), (35, 120), (24, 80), (16, 60), (12, 50), (24, 20), (5, 10), (1, 1), (80, 300)]
 
 
@@ -65,7 +67,7 @@ def play(terminal: Terminal, seed: int, seconds: float) -> bool:
         if time.monotonic() > end_s or terminal.process.poll() is not None:
             break
         act(terminal)
-        time.sleep(0.03)
+        time.sleep(PAUSE_S)
     return terminal.process.poll() is None
 
 
@@ -97,7 +99,7 @@ def open_dashboard(place: Place, rows: int = ROWS, columns: int = COLUMNS) -> Te
     return terminal
 
 
-def settle(pid: int, bound_s: float = 60.0) -> float:
+def settle(pid: int, bound_s: float = 120.0) -> float:
     """Wait until all that was typed is done; returns the share of a core that is left."""
     end_s = time.monotonic() + bound_s
     while (share := share_of_a_core(pid, 1.0)) > IDLE_SHARE and time.monotonic() < end_s:

@@ -12,7 +12,7 @@ from typing import Any
 
 from recorders.json_text import json_text
 from recorders.summary import summarise
-from wattui.analysis.recorded import command_line
+from wattui.analysis.recorded import changed, command_line
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.progress import waiting
 from wattui.run_globs import expand, naming
@@ -72,13 +72,13 @@ def _read(path: Path) -> dict[str, Any]:
 
     with naming(path):
         reduced = read_csv(path)
-        begun = _first_utc(path)
+        begun, remarks = _first_utc(path), [*changed(path), *reduced.remarks]
     return {
         "file": str(path),
         "begun_utc": begun,
         "command": command_line(path),
         "summary": summarise(reduced.reduction).to_dict(),
-        "remarks": reduced.remarks,
+        "remarks": remarks,
     }
 
 

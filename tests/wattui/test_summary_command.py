@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from made_runs import B1, B8, IDLE, finished, written
 
+from recorders.runfile import fingerprint
 from wattui.cli import main
 
 
@@ -53,6 +54,20 @@ def test_json_of_several_is_a_list_and_of_one_file_its_summary(
     assert (many[1]["command"], many[2]["command"]) == ("./bench", None)
     assert main(["summary", "--json", "run1*.csv", "run2.csv"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_a_file_that_lost_whole_rows_has_changed_and_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "run1.csv"
+    beside = json.loads(path.with_suffix(".json").read_text())
+    told = {**beside, "csv": fingerprint(path)}
+    path.with_suffix(".json").write_text(json.dumps(told))
+    assert main(["summary", "run1.csv"]) == 0
+    assert "has changed" not in capsys.readouterr().err
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert main(["summary", "run1.csv"]) == 0
+    assert "run1.csv has changed since it was recorded" in capsys.readouterr().err
 
 
 def test_a_pattern_of_one_file_is_a_list_of_one(

@@ -16,6 +16,7 @@ from wattui.analysis.forms import PARTS, fits, is_summary
 
 DEPTH = 2
 MOST_FILES = 2000
+CHANGED = "{} has changed since it was recorded: its figures are made from it now"
 _HEAD = ",".join(FIXED_COLUMNS).encode()
 
 
@@ -58,7 +59,7 @@ def load_run(csv: Path) -> Run:
     if is_whole and is_of_csv:
         return Run(csv, run, remarks)
     if "csv" in run and not is_of_csv:
-        remarks.append(f"{csv} has changed since it was recorded: its figures are made from it now")
+        remarks.append(CHANGED.format(csv))
     elif run.get("summary") is not None and not is_whole:
         remarks.append(f"{json_path(csv)}: its summary is not whole: made anew from {csv.name}")
     from wattui.analysis.runs import read_csv
@@ -66,6 +67,12 @@ def load_run(csv: Path) -> Run:
     reduced = read_csv(csv)
     summary = summarise(reduced.reduction).to_dict()
     return Run(csv, {**run, "summary": summary}, remarks + reduced.remarks)
+
+
+def changed(csv: Path) -> list[str]:
+    """A remark where run.json tells of another file than the one that is there now."""
+    run = json_beside(csv, [])
+    return [CHANGED.format(csv)] if "csv" in run and run["csv"] != fingerprint(csv) else []
 
 
 def command_line(csv: Path) -> str | None:

@@ -215,7 +215,25 @@ class Taps:
             except OSError:
                 break  # nobody reads our output: the command learns it from its next write
             self._on_output(stream, data)
+        else:
+            _leave_copying(source, stream)
         os.close(source)
+
+
+def _leave_copying(source: int, stream: int) -> None:
+    """Let what the command left behind go on printing: a process copies it to its end."""
+    with contextlib.suppress(OSError):  # without cat such a process loses its output
+        os.posix_spawnp(
+            "cat",
+            ["cat"],
+            dict(os.environ),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, source, 0),
+                (os.POSIX_SPAWN_DUP2, stream, 1),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            ],
+            setsid=True,
+        )
 
 
 def _write_all(stream: int, data: bytes) -> None:

@@ -19,7 +19,7 @@ from recorders.wire import Message, readings
 from wattui import __version__, command
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
-from wattui.matching import Matcher, Matching, compile_pattern, unmatched
+from wattui.matching import Matcher, Matching, compile_pattern
 from wattui.own_packages import hidden_by
 from wattui.progress import Progress, shortfalls
 from wattui.run_names import suggested, working_directory
@@ -124,7 +124,7 @@ class Headless:
         self._statuses: list[int] = []
         self._progress = Progress(job.quiet, job.width)
         self._recorder_lost: str | None = None
-        self._unmatched_bytes = 0
+        self._unmatched: list[str] = []
 
     def run(self) -> int:
         """Record; returns the exit status."""
@@ -210,9 +210,9 @@ class Headless:
         finally:
             if matching:
                 matching.finish()
-        if matching and matching.missed_bytes:
-            self._unmatched_bytes += matching.missed_bytes
-            self._ask(do="note", text=matching.note, own=True)
+        if matching and matching.missed:
+            self._unmatched.append(matching.missed)
+            self._ask(do="note", text=f"unmatched {matching.missed}", own=True)
         self._ask(
             do="command_end",
             inferences=job.inferences,
@@ -258,9 +258,10 @@ class Headless:
     def _report(self, done: Message) -> int:
         self._progress.summary(done["run"], self._job.csv)
         missing = shortfalls(done, self._job.csv)
-        if self._unmatched_bytes:
+        if self._unmatched:
             missing.append(
-                f"{unmatched(self._unmatched_bytes)}: fix: print less, or call wattui.count()"
+                f"not matched: {'; '.join(self._unmatched)}: counts may be too low: "
+                "fix: a simpler pattern, less output, or wattui.count() in the program"
             )
         for line in missing:
             self._progress.say(f"wattui: {line}")

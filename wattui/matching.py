@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import select
+import struct
+import subprocess
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import IO
 
 from wattui.errors import UsageError
+from wattui.marks import ENVIRONMENT
+from wattui.own_packages import ROOT
 
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -18,10 +27,19 @@ LONGEST_LINE = 65536
 # Output that waits to be matched; a command that prints faster for longer is not held up.
 LIMIT_BYTES = 256 * 2**20
 BATCH_BYTES = 2**20
+# A piece of output, of 64 KiB at most, takes milliseconds; some patterns never end with theirs.
+STUCK_S = 10.0
+BOOT = (
+    "import sys; sys.path.append(sys.argv[1]); from wattui.match_process import main; "
+    "sys.exit(main(*sys.argv[2:4]))"
+)
 
 Request = dict[str, object]
 # Stream, what it brought, and CLOCK_MONOTONIC at that moment.
 Printed = tuple[int, bytes, int]
+# Before a piece of output: its stream (0: there is no more), its time, its length.
+HEADER = struct.Struct("=BqI")
+END: Printed = (0, b"", 0)
 
 
 @dataclass(slots=True)
@@ -86,24 +104,26 @@ class Matcher:
 
 
 class Matching:
-    """Matches the output of a command in a thread of its own; nothing here holds up the command.
+    """Matches the output of a command in a process of its own; nothing here holds up the command.
 
-    `ask` sends a request to the recorder; a phase says when its line was printed. `missed_bytes`
-    is output for which there was no memory.
+    `ask` sends a request to the recorder; a phase says when its line was printed. `missed` says in
+    words what could not be matched: output for which there was no memory, or for which a pattern
+    took too long. Empty where all was.
     """
 
     def __init__(self, matcher: Matcher, ask: Callable[[Request], object]) -> None:
-        self._matcher, self._ask = matcher, ask
+        self._ask = ask
         self._printed: SimpleQueue[Printed | None] = SimpleQueue()
-        self._given = self._done = 0
-        self.missed_bytes = 0
+        self._given = self._done = self._missed_bytes = 0
+        self._is_stuck = False
+        self._matcher = _Process(matcher)
         self._thread = threading.Thread(target=self._work, name="matching", daemon=True)
         self._thread.start()
 
     def put(self, stream: int, data: bytes) -> None:
         """Take a copy of what was printed, without waiting."""
-        if self._given - self._done > LIMIT_BYTES:
-            self.missed_bytes += len(data)
+        if self._is_stuck or self._given - self._done > LIMIT_BYTES:
+            self._missed_bytes += len(data)
             return
         self._given += len(data)
         self._printed.put((stream, data, time.monotonic_ns()))
@@ -112,11 +132,13 @@ class Matching:
         """Match all that was printed, the last lines without an end as well."""
         self._printed.put(None)
         self._thread.join()
+        self._matcher.close()
 
     @property
-    def note(self) -> str:
-        """What the recording says of output that was not matched."""
-        return f"unmatched {unmatched(self.missed_bytes)}"
+    def missed(self) -> str:
+        """What was not matched, in words."""
+        why = f"a pattern took over {STUCK_S:g} s" if self._is_stuck else "it came too fast"
+        return f"{self._missed_bytes} bytes of output: {why}" if self._missed_bytes else ""
 
     def _work(self) -> None:
         ended = False
@@ -138,19 +160,85 @@ class Matching:
         return batch
 
     def _requests(self, batch: Iterable[Printed | None]) -> Iterator[Request]:
-        for part in batch:
-            if part is None:
-                yield from self._matcher.finish()
-                return
-            stream, data, at_ns = part
-            for request in self._matcher.feed(stream, data):
-                yield request | {"at_ns": at_ns} if request["do"] == "mark" else request
-            self._done += len(data)
+        """What a batch asks for; of what is not matched the bytes are counted."""
+        pieces = [part or END for part in batch]
+        found = [] if self._is_stuck else self._matcher.requests(pieces)
+        self._is_stuck |= len(found) < len(pieces)
+        self._missed_bytes += sum(len(data) for _, data, _ in pieces[len(found) :])
+        self._done += sum(len(data) for _, data, _ in pieces)
+        for requests in found:
+            yield from requests
 
 
-def unmatched(size: int) -> str:
-    """So many bytes of output were not matched, in words."""
-    return f"{size} bytes of output came too fast to be matched: counts may be too low"
+class _Process:
+    """A process that matches; it is started at once, and ended where a piece takes too long."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        patterns = [each.pattern if each else "" for each in (matcher.count, matcher.phase)]
+        environ = {k: v for k, v in os.environ.items() if k != ENVIRONMENT}
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", BOOT, ROOT, *patterns],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            start_new_session=True,
+        )
+        self._rest = b""
+        for pipe in (self._process.stdin, self._process.stdout):
+            os.set_blocking(_descriptor(pipe), False)
+
+    def requests(self, pieces: Sequence[Printed]) -> list[list[Request]]:
+        """What each piece of output asks for, up to one that takes too long."""
+        out = memoryview(
+            b"".join(HEADER.pack(stream, at, len(data)) + data for stream, data, at in pieces)
+        )
+        found: list[list[Request]] = []
+        try:
+            while len(found) < len(pieces):
+                out = self._exchange(out)
+                *lines, rest = self._rest.split(b"\n")
+                self._rest = rest
+                found += map(json.loads, lines)
+        except (OSError, TimeoutError):
+            self._process.kill()
+        return found
+
+    def close(self) -> None:
+        """End the process, which has nothing left to do."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _exchange(self, out: memoryview) -> memoryview:
+        """Send and receive what can be; returns what is still to be sent.
+
+        Raises TimeoutError where nothing goes on, OSError where the process has ended.
+        """
+        to, back = _descriptor(self._process.stdin), _descriptor(self._process.stdout)
+        poll = select.poll()
+        poll.register(back, select.POLLIN)
+        if out:
+            poll.register(to, select.POLLOUT)
+        ready = dict(poll.poll(STUCK_S * 1000))
+        if not ready:
+            raise TimeoutError
+        if ready.get(to, 0):
+            out = out[os.write(to, out) :]
+        if ready.get(back, 0):
+            data = os.read(back, 65536)
+            if not data:
+                raise BrokenPipeError
+            self._rest += data
+        return out
+
+
+def _descriptor(pipe: IO[bytes] | None) -> int:
+    if pipe is None:
+        raise BrokenPipeError
+    return pipe.fileno()
 
 
 def added_up(requests: Iterable[Request]) -> Iterator[Request]:

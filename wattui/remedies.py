@@ -35,7 +35,7 @@ REMEDIES = {
     "foreign_load": "end other programs, then record again",
     "unfinished": "what was recorded until then counts; record again for the rest",
     "run_file": "record again, into a file that no other program touches",
-    "unmatched": "print less, or call wattui.count() in the program",
+    "unmatched": "a simpler pattern, less output, or wattui.count() in the program",
     "which_gpu": "export CUDA_DEVICE_ORDER=PCI_BUS_ID for wattui and the program",
     "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",

@@ -352,3 +352,20 @@ def test_wattui_is_there_only_while_the_command_is(place: Place) -> None:
     begun = time.monotonic()
     assert started.wait(10) == 0
     assert time.monotonic() - begun < 5.0
+
+
+@pytest.mark.parametrize("options", [[], ["--count-match", "x"]])
+def test_what_a_command_leaves_behind_may_go_on_printing(place: Place, options: list[str]) -> None:
+    script = "(sleep 1; echo xlate; echo > alive) & echo x; exit 3"
+    found = place.record(*options, "--quiet", command=["sh", "-c", script])
+    assert (found.status, found.out) == (3, b"x\nxlate\n")
+    assert (place.path / "alive").exists()
+
+
+def test_a_pattern_that_takes_for_ever_does_not_hold_up_the_command(place: Place) -> None:
+    script = f"echo {'a' * 40}b; echo done; exit 3"
+    begun_s = time.monotonic()
+    found = place.record("--quiet", "--count-match", "(a+)+$", command=["sh", "-c", script])
+    assert (found.status, found.out) == (3, b"a" * 40 + b"b\ndone\n")
+    assert time.monotonic() - begun_s < 25
+    assert "a pattern took over 10 s" in found.err.decode()

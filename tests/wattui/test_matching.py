@@ -182,7 +182,7 @@ def test_a_recorder_that_does_not_answer_holds_up_no_output() -> None:
     found.finish()
     assert sum(int(str(request["n"])) for request in recorder.asked) == 500500 + 7
     assert len(recorder.asked) < 100
-    assert found.missed_bytes == 0
+    assert found.missed == ""
 
 
 def test_a_phase_says_when_its_line_was_printed() -> None:
@@ -206,11 +206,24 @@ def test_output_that_there_is_no_memory_for_is_counted(monkeypatch: pytest.Monke
     found.put(1, b"done\n")
     for _ in range(100):
         found.put(1, b"done\n" * 100)
-    assert found.missed_bytes > 0
+    assert found.missed.endswith("bytes of output: it came too fast")
     recorder.gate.set()
     found.finish()
     counted_lines = sum(int(str(request["n"])) for request in recorder.asked)
-    assert counted_lines + found.missed_bytes // 5 == 10_001
+    assert counted_lines + int(found.missed.partition(" ")[0]) // 5 == 10_001
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wattui.matching.STUCK_S", 0.5)
+    recorder = Recorder()
+    recorder.gate.set()
+    found = Matching(matcher("(a+)+$"), recorder)
+    slow = b"a" * 40 + b"b\n"
+    found.put(1, slow)
+    found.finish()
+    assert found.missed == f"{len(slow)} bytes of output: a pattern took over 0.5 s"
 
 
 def test_output_without_lines_takes_no_memory() -> None:

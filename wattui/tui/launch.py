@@ -231,8 +231,8 @@ class Launch:
         if self._matching is None:
             return
         self._matching.finish()
-        if self._matching.missed_bytes:
-            self._session.request(do="note", text=self._matching.note, own=True)
+        if missed := self._matching.missed:
+            self._session.request(do="note", text=f"unmatched {missed}", own=True)
 
     def _is_ended(self, child: Child) -> bool:
         """Take what the command has printed; whether it has ended."""

@@ -39,7 +39,7 @@ def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
         ]
     found += run.get("file", {}).get("remarks", [])
     if lost := run.get("lost_marks"):
-        found.append(f"{csv} is incomplete: {lost} marks of the program were lost: see its flags")
+        found.append(f"{csv} is incomplete: marks of the program were lost ({lost}): see its flags")
     if run["lost_rows"] and (error or not found):
         reason = error or "the disk did not answer in time"
         found.append(

@@ -9,7 +9,7 @@ REMEDIES = {
     "incomplete": "to add what is missing, run: wattui doctor",
     "concurrent": "to give each label an energy of its own, run one after the other",
     "late_edge": "record again with less load, and on a disk that keeps up",
-    "lost_marks": "record again with less load; mark fewer phases a second",
+    "lost_marks": "record again; mark fewer phases a second, and keep WATTUI_RUN's directory",
     "refused_mark": "correct the mark that the flag names",
     "cut_text": "give labels and notes of at most 4096 bytes",
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",

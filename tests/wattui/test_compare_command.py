@@ -144,9 +144,9 @@ def test_a_limit_does_not_judge_one_run_against_one(
         assert main(["compare", a, b, "--max-regression", "5%", *strict]) == USAGE
     said = capsys.readouterr()
     assert "B / A" in said.out
-    word = "worse" if factor > 1 else "better"
-    told = f"b, b1: total is {word} by {100 * abs(factor - 1):.1f} %"
-    assert any(told in line and "no verdict" in line for line in said.err.splitlines())
+    differ = f"{'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
+    told = f"b, b1: total: no verdict from one run each: these two differ by {differ}"
+    assert any(told in line for line in said.err.splitlines())
     assert "record with --repeats 5, or give --single-runs" in said.err
 
 

@@ -47,7 +47,7 @@ def check(
     for row in rows:
         share = worse(row)
         if row.is_unrepeated and not single_runs and share is not None:
-            text = f"{_said(b, row, share)}: one run each gives no verdict"
+            text = f"{_name(b, row)}: no verdict from one run each: {_seen(row, share)}"
             yield Finding("one run each", b.name, row.label, row.figure, share, text)
             continue
         if share is not None and share <= limit:
@@ -79,6 +79,11 @@ def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
         return f"{said}, {allowed}, but its error is not known: record with --repeats"
     judged = f"{said}, {allowed}" if _is_clear(row, limit) else f"{said}, not clearly {allowed}"
     return f"{judged}, by the instrument's error alone" if row.is_unrepeated else judged
+
+
+def _seen(row: Comparison, share: float) -> str:
+    rises = (share > 0) != FIGURES[row.figure].more_is_better
+    return f"these two differ by {'+' if rises else '−'}{abs(100 * share):.3g} %"
 
 
 def _said(b: Side, row: Comparison, share: float) -> str:

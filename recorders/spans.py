@@ -108,7 +108,12 @@ class Windows:
         energy_j: dict[str, float | None] = {}
         error_j: dict[str, float | None] = {}
         bridged_j: dict[str, float] = {}
+        on_time = not (begin.is_late or end.is_late)
+        begin_j, end_j = begin.row.energy_j, end.row.energy_j
         for channel in self._channels:
+            if on_time and channel in begin_j and channel in end_j:
+                energy_j[channel] = end_j[channel] - begin_j[channel]
+                continue
             if channel in self._by_hand.channels:
                 energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
                 energy_j[channel], error_j[channel] = energy

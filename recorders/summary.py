@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,17 @@ UNMOVED = "its counter did not move while {} ran: its energy is unknown, under o
 
 def summarise(reduction: Reduction) -> Summary:
     """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
+    # Nothing that is made here is garbage: to look for some would take as long again.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _summarised(reduction)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _summarised(reduction: Reduction) -> Summary:
     windows = Windows(reduction)
     everything = spans(reduction, windows)
     commands = Commands(reduction)

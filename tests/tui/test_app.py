@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from fakes import FakeSession, row
+from textual.events import Click, MouseDown, MouseMove, MouseUp
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from recorders.client import Config
 from wattui.config import Settings
@@ -22,6 +24,7 @@ from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
+from wattui.tui.screens.steady import Palette
 from wattui.tui.widgets.chart import Chart
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
@@ -377,3 +380,38 @@ async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list
         await settle(pilot)
         assert "250 W" in screen(app)
     assert session.finished
+
+
+async def test_a_mouse_meets_no_widget_that_was_removed() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        shown = Static("a word that may be selected")
+        await app.screen.mount(shown)
+        await settle(pilot)
+        x, y = shown.region.offset
+        assert app.screen.get_widget_at(x, y)[0] is shown
+        # The next layout is still to come.
+        await shown.remove()
+        for event in (MouseDown, MouseMove, MouseUp):
+            app.screen._forward_event(event(None, x, y, 0, 0, 1, False, False, False))
+        assert app.screen.get_widget_at(x, y)[0] is not shown
+        await settle(pilot)
+        assert app.error is None
+
+
+async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+p")
+        await settle(pilot)
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        await pilot.resize_terminal(*SMALL)
+        await settle(pilot)
+        palette.post_message(Click(palette, 143, 5, 0, 0, 1, False, False, False, 143, 5))
+        await settle(pilot)
+        assert app.screen is palette
+        palette.post_message(Click(palette, 1, 20, 0, 0, 1, False, False, False, 1, 20))
+        await settle(pilot)
+        assert app.screen is app.main

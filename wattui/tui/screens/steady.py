@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual import command
+from textual._compositor import Compositor
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
-from textual.events import DescendantBlur, DescendantFocus, InputEvent, Paste, Resize, Timer
+from textual.errors import NoWidget
+from textual.events import Click, DescendantBlur, DescendantFocus, InputEvent, Paste, Resize, Timer
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
 
 from wattui.tui.widgets.lists import PicksCommands
 
@@ -20,10 +26,30 @@ UNHEARD = (InputEvent, Paste, DescendantFocus, DescendantBlur, Resize, Timer)
 NEEDED = ("textual.events", "textual.messages")
 
 
+class Present(Compositor):
+    """A layout in which no pointer meets a removed widget, which is in it until the next one."""
+
+    def get_widgets_at(self, x: int, y: int) -> Iterable[tuple[Widget, Region]]:
+        """Widgets under a cell, the topmost first, each with its region."""
+        return (found for found in super().get_widgets_at(x, y) if found[0].is_attached)
+
+    def get_widget_at(self, x: int, y: int) -> tuple[Widget, Region]:
+        """The topmost widget under a cell, with its region; raises NoWidget where there is none."""
+        for found in self.get_widgets_at(int(x), int(y)):
+            return found
+        raise NoWidget(f"nothing is at ({x}, {y})")
+
+
 class SteadyScreen(Screen[ScreenResultType]):
     """A screen that stands while its terminal is dragged and keys come in bursts."""
 
     _is_left = False
+
+    def __init__(
+        self, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name, id, classes)
+        self._compositor = Present()
 
     @property
     def is_there(self) -> bool:
@@ -56,3 +82,8 @@ class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType])
 
 class Palette(CommandPalette, SteadyScreen[None]):
     """The list of all commands."""
+
+    async def _on_click(self, event: Click) -> None:  # type: ignore[override]
+        """Drop a click beyond the edge, where the window has become smaller since."""
+        if not any(self.get_widgets_at(int(event.screen_x), int(event.screen_y))):
+            event.prevent_default()

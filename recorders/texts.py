@@ -8,6 +8,7 @@ import re
 MOST_BYTES = 4096
 # How the recorder's own notes begin. Readers take what follows as facts of the recording.
 OWN_NOTES = (
+    "broken off",
     "command ended",
     "cut",
     "dropped",

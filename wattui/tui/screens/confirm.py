@@ -37,5 +37,5 @@ class Confirm(SteadyModal[bool]):
         """A box with the question, and the keys that answer it."""
         with Vertical() as box:
             box.border_title = self._title
-            yield Static(Text(self._question))
+            yield Static(Text(self._question), markup=False)
         yield Footer()

@@ -95,7 +95,7 @@ class Results(SteadyModal[Wish | None]):
             box.border_title = Content(self._run.csv.name)
             box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
             for line in self._lacks:
-                yield Static(Text(line), classes="lack")
+                yield Static(Text(line), classes="lack", markup=False)
             with VerticalScroll(), Horizontal(id="columns"):
                 with Vertical():
                     digits = Digits(big_number(self._run.summary))

@@ -52,6 +52,14 @@ async def settle(pilot: Pilot[Any]) -> None:
     await pilot.pause(SETTLED_S)
 
 
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    """Wait for a text, as long as a busy machine may take to draw it."""
+    for _ in range(200):
+        await settle(pilot)
+        if text in screen(pilot.app):  # type: ignore[arg-type]
+            return
+
+
 @pytest.mark.parametrize(("size", "graphs"), [(WIDE, 3), (MIDDLE, 3), (SMALL, 1)])
 async def test_each_size_shows_the_graphs_that_fit(size: tuple[int, int], graphs: int) -> None:
     app, _ = dashboard()
@@ -377,7 +385,7 @@ async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list
         app._replace_stream(other)  # type: ignore[arg-type]
         other.coming = [row(n / 10, 30.0) | cells for n in range(20)]
         app._tick()
-        await settle(pilot)
+        await until_shown(pilot, "250 W")
         assert "250 W" in screen(app)
     assert session.finished
 

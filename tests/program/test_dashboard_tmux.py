@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from contextlib import suppress
 
 import pytest
@@ -193,7 +194,7 @@ def test_after_fg_the_screen_is_whole(place: Place) -> None:
         tmux.until_shown("○ live")
         tmux.press("f")
         tmux.until_shown("standing still")
-        before = frame(tmux.screen())
+        before = settled(tmux)
         for _ in range(2):
             tmux.press("C-z")
             tmux.until_shown("Stopped")
@@ -201,6 +202,20 @@ def test_after_fg_the_screen_is_whole(place: Place) -> None:
             until(lambda: frame(tmux.screen()) == before, "the same screen as before")
         tmux.press("q")
         tmux.until_gone("Idle/Run")
+
+
+def settled(tmux: Tmux) -> list[str]:
+    """The frame once every figure has been read, a second after it last changed."""
+    found, since_s = frame(tmux.screen()), time.monotonic()
+
+    def stands() -> bool:
+        nonlocal found, since_s
+        if (now := frame(tmux.screen())) != found:
+            found, since_s = now, time.monotonic()
+        return time.monotonic() - since_s > 1.5
+
+    until(stands, "a screen that stands", bound_s=20.0)
+    return found
 
 
 def frame(screen: str) -> list[str]:

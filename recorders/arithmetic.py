@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from recorders.contents import headline, sum_parts
 from recorders.failures import Commands
@@ -28,6 +29,8 @@ from recorders.reduction import Reduction
 from recorders.spans import Span, Windows, block_powers_w, per_phase
 from recorders.stats import stdev
 from recorders.stillness import still_times
+
+Item = TypeVar("Item")
 
 UPDATE_NOTE = "note:update_period_s "
 INTEGRATED_NOTE = "note:integrated "
@@ -64,11 +67,11 @@ def label_and_repeat_of(span: Span) -> tuple[str, int | None]:
     return span.label, span.repeat
 
 
-def grouped(running: Sequence[Span], key: Key) -> dict[Any, list[Span]]:
-    """Phases by what they have in common, in the order of their beginning."""
-    found: dict[Any, list[Span]] = {}
-    for span in running:
-        found.setdefault(key(span), []).append(span)
+def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """Phases, or other items, by what they have in common, in their order."""
+    found: dict[Any, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
     return found
 
 
@@ -107,12 +110,15 @@ class Arithmetic:
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = sum_parts(self._channels)
+        quoted = headline(self._channels)
+        self._asked = self._parts or ([quoted] if quoted else [])
         counted = [row for row in reduction.events if row.inferences is not None]
         self._count_times_s = [row.time_s for row in counted]
         self._counts = [row.inferences or 0 for row in counted]
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
-        self._stills = still_times(reduction.remarks)
+        self._origins = {channel: origin(channel) for channel in self._channels}
+        self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
 
     def group(
         self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
@@ -185,13 +191,13 @@ class Arithmetic:
         idle_w, armed_w = self._base(self._idle, channel)[1], self._base(armed, channel)[1]
         energy_j, seconds = ran.energy_j(channel), ran.seconds
         if energy_j is None or seconds <= 0 or self._stood_still(channel, ran):
-            return Domain(origin(channel), idle_w, armed_w, None, None, None, None, None)
+            return Domain(self._origins[channel], idle_w, armed_w, None, None, None, None, None)
         # How much of a shared energy is whose is a convention: no error is known of it.
         edges_j = None if ran.shared else self._edges_j(channel, ran)
         total = Value(energy_j, edges_j, edges_j)
         own_seconds = ran.own_seconds
         return Domain(
-            origin(channel),
+            self._origins[channel],
             idle_w,
             armed_w,
             energy_j / seconds,
@@ -203,10 +209,8 @@ class Arithmetic:
 
     def unmoved(self, running: Sequence[Span], key: Key | None = None) -> list[str]:
         """Parts of the total, or the channel to quote, whose counter did not move."""
-        quoted = headline(self._channels)
-        asked = self._parts or ([quoted] if quoted else [])
         ran = self.overlaps.stretches(running, key)
-        return [channel for channel in asked if self._stood_still(channel, ran)]
+        return [channel for channel in self._asked if self._stood_still(channel, ran)]
 
     def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
         """A baseline's windows of a channel, its power (None where it was too short for the
@@ -226,11 +230,10 @@ class Arithmetic:
 
     def _lacks(self, channel: str, ran: Stretches) -> bool:
         """Whether a counter stood still or restarted in one of these windows."""
-        stills = [still for still in self._stills if still.channel == channel]
-        windows = ran.windows if stills else ()
-        return any(
-            still.overlaps(span.start_s, span.end_s) for span in windows for still in stills
-        ) or any(("reset", channel) in span.happened for span in ran.windows if span.happened)
+        stills = self._stills.get(channel, ())
+        return ("reset", channel) in ran.happened or any(
+            still.overlaps(span.start_s, span.end_s) for still in stills for span in ran.windows
+        )
 
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
@@ -259,7 +262,7 @@ class Arithmetic:
         None for an estimate: its error is that of its model, which is not known; and for energies
         of whole phases, which no counter's update period is known of.
         """
-        if origin(channel) == "estimated" or channel in self._per_phase:
+        if self._origins.get(channel) == "estimated" or channel in self._per_phase:
             return None
         if channel in self._by_hand:
             errors_j = [span.error_j.get(channel) for span in ran.windows]
@@ -272,7 +275,9 @@ class Arithmetic:
             (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts
         ]
         step_j = math.hypot(*steps_j)
-        return math.hypot(*(max(step_j, span.bridged_j.get(channel, 0.0)) for span in ran.windows))
+        bridged = (span.bridged_j for span in ran.windows if span.bridged_j)
+        wider_j = [open_j for each in bridged if (open_j := each.get(channel, 0.0)) > step_j]
+        return math.hypot(step_j * math.sqrt(len(ran.windows) - len(wider_j)), *wider_j)
 
     def _noise_w(self, channel: str, base: _Base) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three.

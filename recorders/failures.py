@@ -54,13 +54,14 @@ class Commands:
         self.ended = list(_ended(reduction))
         repeats = [command for command in self.ended if command.failed and command.repeat]
         ran_s = (r.time_s for r in reduction.events if (r.event, r.phase) == (BEGIN, "running"))
-        self.all_failed = all(_is_in(time_s, repeats) for time_s in ran_s)
+        self.all_failed = bool(repeats) and all(_is_in(time_s, repeats) for time_s in ran_s)
         self._left_out = [] if self.all_failed else repeats
         self._left_out_until_s = [command.until_s for command in self._left_out]
 
     def leave_out(self, span: Span) -> bool:
         """Whether a phase is of a repeat that is left out."""
-        return span.phase not in RESTS and _is_in(span.start_s, self._left_out)
+        left_out = self._left_out
+        return bool(left_out) and span.phase not in RESTS and _is_in(span.start_s, left_out)
 
     def place(self, span: Span) -> int:
         """After how many of those that are left out a phase began."""

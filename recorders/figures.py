@@ -5,10 +5,14 @@ Energies are in joules, powers in watts, times in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from recorders.flags import Flag
+from recorders.garbage import uncollected
 from recorders.reduction import METER
 from recorders.source import Origin
 
@@ -115,7 +119,8 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as in run.json and `wattui summary --json`."""
         kept = {name: getattr(self, name) for name in self.__slots__}
-        return {name: part if name == "phases" else _plain(part) for name, part in kept.items()}
+        with uncollected():
+            return {name: part if name == "phases" else _plain(part) for name, part in kept.items()}
 
 
 def origin(channel: str) -> Origin:
@@ -126,10 +131,22 @@ def origin(channel: str) -> Origin:
 
 def _plain(part: Any) -> Any:
     """Dataclasses as dictionaries; what is plain already is not copied, as `asdict` would."""
-    if isinstance(part, (str, int, float)) or part is None:
+    if part.__class__ in _PLAIN:
         return part
     if isinstance(part, list):
         return [_plain(each) for each in part]
-    if isinstance(part, dict):
-        return {key: _plain(each) for key, each in part.items()}
-    return {name: _plain(getattr(part, name)) for name in part.__slots__}
+    items = part.items() if isinstance(part, dict) else _fields(part)
+    return {key: each if each.__class__ in _PLAIN else _plain(each) for key, each in items}
+
+
+def _fields(part: Any) -> Iterator[tuple[str, Any]]:
+    names = part.__slots__
+    return zip(names, _values_of(names)(part), strict=True)
+
+
+@cache
+def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*names)
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})

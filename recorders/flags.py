@@ -225,6 +225,8 @@ def _some(names: Sequence[str]) -> str:
 def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
     """Counters that say less than what they contain, or more than what contains them."""
     running = [span for span in everything if span.phase == "running"]
+    if not running:
+        return
     packages = _together_j(running, ("package",))
     if packages is None or packages <= 0:
         return
@@ -246,12 +248,8 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
 
 def _together_j(spans: Sequence[Span], heads: tuple[str, ...]) -> float | None:
     """Energy of all channels of a kind in all spans; None where one is unknown."""
-    energies = [
-        energy_j
-        for span in spans
-        for channel, energy_j in span.energy_j.items()
-        if channel.startswith(heads)
-    ]
+    channels = [channel for channel in spans[0].energy_j if channel.startswith(heads)]
+    energies = [span.energy_j[channel] for channel in channels for span in spans]
     known = [energy_j for energy_j in energies if energy_j is not None]
     return math.fsum(known) if known and len(known) == len(energies) else None
 

@@ -26,7 +26,8 @@ class Stretches:
     def __init__(self, windows: list[Span], shared: bool = False) -> None:
         self.windows = windows
         self.shared = shared
-        self.seconds = math.fsum(span.seconds for span in windows)
+        self.seconds = math.fsum([span.seconds for span in windows])
+        self.happened = {each for span in windows if span.happened for each in span.happened}
         self._energies_j: dict[str, float | None] = {}
         self._powers_w: dict[str, float | None] = {}
 
@@ -49,10 +50,11 @@ class Stretches:
     def power_w(self, channel: str) -> float | None:
         """Mean power over the windows whose energy is known, watts."""
         if channel not in self._powers_w:
-            pairs = [(span.energy_j.get(channel), span.seconds) for span in self.windows]
-            known = [(energy, seconds) for energy, seconds in pairs if energy is not None]
-            seconds = math.fsum(s for _, s in known)
-            energy_j = math.fsum(e for e, _ in known)
+            energy_j, seconds = self.energy_j(channel), self.seconds
+            if energy_j is None:
+                known = [s for s in self.windows if s.energy_j.get(channel) is not None]
+                seconds = math.fsum(span.seconds for span in known)
+                energy_j = math.fsum(span.energy_j[channel] or 0.0 for span in known)
             self._powers_w[channel] = energy_j / seconds if seconds > 0 else None
         return self._powers_w[channel]
 

@@ -219,8 +219,10 @@ def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
 
 def _moment(row: EventRow, told: dict[str, str]) -> Moment:
     """When an edge was; a time that is none, or later than its row, is not believed."""
+    if LATE not in told:
+        return Moment(row.time_s, row)
     try:
-        time_s = float(told.get(LATE, "nan"))
+        time_s = float(told[LATE])
     except ValueError:
         time_s = math.nan
     return Moment(time_s if 0 <= time_s < row.time_s else row.time_s, row)

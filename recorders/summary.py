@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +26,7 @@ from recorders.contents import contents, headline, missing_from, missing_parts
 from recorders.failures import Commands
 from recorders.figures import VERSION, Group, Summary
 from recorders.flags import MOST_NAMED, Flag, find_flags, incomplete, negative_differences
+from recorders.garbage import uncollected
 from recorders.overlaps import Overlaps, most_at_once
 from recorders.reduction import Reduction
 from recorders.spans import Span, Windows, spans
@@ -36,14 +36,8 @@ UNMOVED = "its counter did not move while {} ran: its energy is unknown, under o
 
 def summarise(reduction: Reduction) -> Summary:
     """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
-    # Nothing that is made here is garbage: to look for some would take as long again.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         return _summarised(reduction)
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _summarised(reduction: Reduction) -> Summary:

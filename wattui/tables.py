@@ -12,7 +12,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, Cells, cells_of, is_mixed
+from wattui.analysis.cells import (
+    PER_INFERENCE,
+    WHILE_RUNNING,
+    Cells,
+    cells_of,
+    costliest,
+    is_mixed,
+    left_out_text,
+)
 from wattui.analysis.forms import PARTS, fits
 from wattui.clean import one_line, texts
 from wattui.quantities import number, prefix_for, with_uncertainty
@@ -25,6 +33,13 @@ FIGURES = (
 )
 # The figure to quote is the first of these that is known.
 WHOLE_FIGURES = ((PER_INFERENCE, "per inference"), (WHILE_RUNNING, "while running"))
+# What a table may leave out, and by which figure.
+SHOWN = {
+    "labels": WHILE_RUNNING,
+    "repeats": WHILE_RUNNING,
+    "differences": PER_INFERENCE,
+    "sums": PER_INFERENCE,
+}
 # What is left out first where the terminal is narrow.
 RATES = ("s", "W", "inf/s")
 MEANINGS = {
@@ -66,7 +81,6 @@ def summary_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]
 
     Figures of several labels taken together are shown where they are asked for (`mixed`).
     """
-    summary = texts(summary)
     if summary["running"]:
         yield headline(summary, mixed)
     yield from table_parts(summary, mixed)
@@ -74,11 +88,15 @@ def summary_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]
 
 
 def table_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
-    """Tables of domains, of labels and repeats, and of differences and sums."""
-    summary = texts(summary)
-    running = summary["running"]
-    if not running:
+    """Tables of domains, of labels and repeats, and of differences and sums.
+
+    Of very many labels the costliest are shown, and the number of the others is said.
+    """
+    if not summary["running"]:
         return
+    whole, summary = summary, _shown(summary)
+    running = summary["running"]
+    left_out = {what: len(whole[what]) - len(summary[what]) for what in SHOWN}
     apart = is_mixed(summary) and not mixed
     yield Fitting(_power_table(running, apart))
     if not apart and (table := _inference_table(running)):
@@ -88,10 +106,28 @@ def table_parts(summary: dict[str, Any], mixed: bool = False) -> Iterator[Any]:
     if groups and summary["headline"]:
         gone = (RATES[:n] for n in range(len(RATES) + 1))
         yield Fitting(*(_groups_table(groups, summary["headline"], titles) for titles in gone))
+        yield from _left_out(left_out, "labels", *(() if apart else ("repeats",)))
     if repeated := _repeated_line(summary, apart):
         yield repeated
     if (summary["differences"] or summary["sums"]) and summary["headline"]:
         yield Fitting(_combined_table(summary))
+        yield from _left_out(left_out, "differences", "sums")
+
+
+def _shown(summary: dict[str, Any]) -> dict[str, Any]:
+    """What the tables show of a summary, every text of it in one line."""
+    channel = summary["headline"]
+    short = {**summary, "phases": []}
+    for what, figure in SHOWN.items():
+        short[what] = costliest(summary[what], channel, figure) if channel else summary[what]
+    return texts(short)
+
+
+def _left_out(left_out: dict[str, int], *kinds: str) -> Iterator[Text]:
+    """What a table of the costliest leaves out, in words."""
+    for what in kinds:
+        if text := left_out_text(left_out[what], what):
+            yield Text(text, "dim")
 
 
 def flag_line(flag: dict[str, str]) -> Text:
@@ -153,7 +189,6 @@ def headline(summary: dict[str, Any], mixed: bool = False) -> Text:
 
     Of several labels the best and the worst, unless a mixture of all is asked for.
     """
-    summary = texts(summary)
     running, name = summary["running"], summary["headline"]
     domain = running["domains"].get(name) if name else None
     cells = None if mixed else cells_of(summary)
@@ -203,7 +238,7 @@ def _cells_headline(summary: dict[str, Any], cells: Cells) -> Text:
         figure = figure_text(group["domains"][channel], cells.figure, factor)
         text.append(f"{word:6}" if len(ends) > 1 else "", "bold")
         text.append(f"{figure} {prefix}J {what}", _headline_style(summary))
-        text.append(f"  {group['label']}\n", "bold")
+        text.append(f"  {one_line(group['label'])}\n", "bold")
     if not ends:
         text.append("energy unknown\n", "bold yellow")
     unknown = cells.count - len(cells.ranked)
@@ -220,8 +255,8 @@ def _headline_style(summary: dict[str, Any]) -> str:
 
 def _word(summary: dict[str, Any]) -> tuple[str, str]:
     """Where the figure to quote comes from and what it contains, and the style of that."""
-    channel, contents = summary["headline"], summary["contents"]
-    origin = summary["running"]["domains"][channel]["origin"]
+    channel, contents = one_line(summary["headline"]), one_line(summary["contents"])
+    origin = summary["running"]["domains"][summary["headline"]]["origin"]
     if origin == "estimated":
         return "  ESTIMATED, not measured", _STYLES[origin]
     if contents:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from made_runs import B1, B8, IDLE, finished, written
+from made_runs import B1, B8, IDLE, Part, finished, written
 
 from recorders.runfile import fingerprint
 from wattui.cli import main
+from wattui.report.figures_table import tables_of
 
 
 @pytest.fixture
@@ -237,3 +239,29 @@ def test_a_total_without_a_part_that_did_not_move_says_so(
     (gpu0,) = [line for line in said.splitlines() if "gpu0 " in line and "10.00" in line]
     assert gpu0.split("gpu0")[1].split()[1:4] == ["–", "–", "–"]
     assert "incomplete gpu0" in said
+
+
+def test_of_very_many_labels_the_costliest_are_shown_and_the_others_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    labels = [Part("running", 1, 10.0 + n % 300, f"b{n}", 1) for n in range(600)]
+    written(tmp_path / "run.csv", [IDLE, *labels])
+    assert main(["summary", str(tmp_path / "run.csv")]) == 0
+    out = capsys.readouterr().out
+    shown = [int(number) for number in re.findall(r"^│ b(\d+) ", out, re.M)]
+    # Each energy is that of two labels: the 100 highest, in the order in which they ran.
+    assert shown == [*range(200, 300), *range(500, 600)]
+    assert "and 400 more labels: --json and wattui export have all" in out
+    assert re.search(r"best +10\.00\d* .*b0\b", out)
+    assert "600 labels" in out
+    assert main(["summary", "--json", str(tmp_path / "run.csv")]) == 0
+    assert len(json.loads(capsys.readouterr().out)["labels"]) == 600
+
+
+def test_a_report_of_very_many_labels_has_the_costliest_too(tmp_path: Path) -> None:
+    labels = [Part("running", 1, 10.0 + n, f"b{n}", 1) for n in range(300)]
+    run = finished(tmp_path / "run.csv", [IDLE, *labels])
+    [table] = [t for t in tables_of(run.summary, "total") if t.caption.startswith("By label")]
+    assert [row[0] for row in table.rows] == [f"b{n}" for n in range(100, 300)]
+    assert table.caption == "By label, channel total, the 200 of 300 that used most"

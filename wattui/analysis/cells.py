@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 PER_INFERENCE, WHILE_RUNNING = "total_j_per_inference", "running_j"
+# A table for a person to read has no more labels, repeats, or differences of labels than this.
+MOST_SHOWN = 200
 # The running phases of a run with one label may begin and end a little beside those of the label.
 SAME_S = 1e-6
 
@@ -47,6 +49,26 @@ def cells_of(
     known = [group for group in labels if group["domains"][channel][figure]]
     ranked = sorted(known, key=lambda group: float(group["domains"][channel][figure]["value"]))
     return Cells(figure, tuple(ranked), len(labels))
+
+
+def costliest(
+    groups: Sequence[dict[str, Any]], channel: str, figure: str = WHILE_RUNNING
+) -> list[dict[str, Any]]:
+    """As many groups as a table shows, those with most energy, in the order that they had."""
+    if len(groups) <= MOST_SHOWN:
+        return list(groups)
+
+    def energy_j(place: int) -> float:
+        value = groups[place]["domains"][channel][figure]
+        return abs(value["value"]) if value else 0.0
+
+    ranked = sorted(range(len(groups)), key=energy_j, reverse=True)
+    return [groups[place] for place in sorted(ranked[:MOST_SHOWN])]
+
+
+def left_out_text(left_out: int, what: str) -> str:
+    """What is said below a table of the costliest; empty where none is left out."""
+    return f"and {left_out:,} more {what}: --json and wattui export have all" if left_out else ""
 
 
 def to_quote(

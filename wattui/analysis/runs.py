@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from recorders.reduction import BEGIN, END, LATE, EventRow, Points, Reduction, gauges, meters
+from recorders.reduction import BEGIN, EDGES, LATE, EventRow, Points, Reduction, gauges, meters
 from recorders.rows import FIXED_COLUMNS
 from wattui.analysis.blocks import UNREADABLE, blocks, header, is_reading, schema
-from wattui.analysis.forms import MOST
 from wattui.analysis.recorded import NotARunFileError
 
 __all__ = ["NotARunFileError", "Reduced", "read_csv", "reduce_csv", "write_parquet"]
@@ -101,7 +100,7 @@ class _Reducer:
         self._seconds: dict[str, float] = {}
         self._latest: dict[str, pl.DataFrame] = {}
         self._wanted: set[str] = set()
-        self._last: dict[str, Any] = {}
+        self._last: pl.DataFrame | None = None
         self._count = 0
         self.remarks: list[str] = []
 
@@ -112,45 +111,62 @@ class _Reducer:
             self._take_wanted(block, name)
         if block["event"].null_count() < block.height:
             events = block.with_row_index("row").filter(pl.col("event").is_not_null())
-            edges = []
-            for row in events.iter_rows(named=True):
-                self._add_event(row, self._by_hand)
-                if row["event"] in (BEGIN, END):
-                    edges.append(row)
+            for row in self._event_rows(events, self._by_hand):
+                self._add_event(row)
+                if row.event in EDGES:
                     baseline |= self._enter(row)
+            edges = events.filter(pl.col("event").is_in(list(EDGES)))
             for name in self._energy:
-                self._add_nearest(block, name, [e["row"] for e in edges if not _is_read(e[name])])
+                unread = edges.filter(is_reading(name).fill_null(False).not_())
+                self._add_nearest(block, name, unread["row"].to_list())
         self._add_firsts(block, [*self._gauges, *(self._energy if baseline else ())])
         for name in self._energy:
             if block[name].null_count() < block.height:
                 self._latest[name] = block
-        self._last = block.row(-1, named=True)
+        self._last = block.tail(1)
 
     def finished(self) -> Reduction:
         """The reduction; the last row ends what was never ended."""
-        if self._last:
-            self._add_event({**self._last, "event": ""}, [])
+        if self._last is not None:
+            for row in self._event_rows(self._last.with_columns(event=pl.lit("")), []):
+                self._add_event(row)
         for points in self._reduction.seconds.values():
             _sort(points)
         return self._reduction
 
-    def _add_event(self, row: dict[str, Any], by_hand: list[str]) -> None:
-        """Keep an event; of a count that falls, which none can, nothing is known."""
-        found = _event_row(row, self._energy, by_hand)
-        if found.inferences is not None:
-            if found.inferences < self._count:
-                self.remarks.append(
-                    f"the count of inferences falls at {found.time_s:g} s: left out"
-                )
-                found.inferences = None
-            else:
-                self._count = found.inferences
-        self._reduction.events.append(found)
+    def _event_rows(self, rows: pl.DataFrame, by_hand: list[str]) -> Iterator[EventRow]:
+        """Rows as events, with the cells that are readings."""
+        energy = self._energy
+        channels = [name.removesuffix("_J") for name in energy]
+        meters = [name.removesuffix("_W") for name in by_hand]
+        own = (pl.when(is_reading(name)).then(name) for name in [*energy, *by_hand])
+        read = rows.select("time_s", *own)
+        where = rows.select(_text("event"), _text("phase"), _text("label"))
+        numbers = rows.select("repeat", "inferences")
+        for (event, phase, label), (repeat, count), (time_s, *cells) in zip(
+            where.iter_rows(), numbers.iter_rows(), read.iter_rows(), strict=True
+        ):
+            energy_j = dict(zip(channels, cells, strict=False))
+            if None in cells:
+                energy_j = {name: value for name, value in energy_j.items() if value is not None}
+            by_meter = zip(meters, cells[len(channels) :], strict=True) if meters else ()
+            power_w = {m: w for m, w in by_meter if w is not None and m not in energy_j}
+            yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w)
 
-    def _enter(self, row: dict[str, Any]) -> bool:
+    def _add_event(self, row: EventRow) -> None:
+        """Keep an event; of a count that falls, which none can, nothing is known."""
+        if row.inferences is not None:
+            if row.inferences < self._count:
+                self.remarks.append(f"the count of inferences falls at {row.time_s:g} s: left out")
+                row.inferences = None
+            else:
+                self._count = row.inferences
+        self._reduction.events.append(row)
+
+    def _enter(self, row: EventRow) -> bool:
         """Keep account of the open baselines; whether one begins."""
-        key = (row["phase"], row["label"], row["repeat"])
-        if row["phase"] in BASELINES and row["event"] == BEGIN:
+        key = (row.phase, row.label, row.repeat)
+        if row.phase in BASELINES and row.event == BEGIN:
             self._baselines.add(key)
             return True
         self._baselines.discard(key)
@@ -215,23 +231,5 @@ def _sort(points: Points) -> None:
             points.time_s[place], points.value[place] = time_s, value
 
 
-def _event_row(row: dict[str, Any], energy: list[str], by_hand: list[str]) -> EventRow:
-    read = {name: row[name] for name in energy if _is_read(row[name])}
-    return EventRow(
-        time_s=row["time_s"],
-        event=row["event"] or "",
-        phase=row["phase"] or "",
-        label=row["label"] or "",
-        repeat=row["repeat"],
-        inferences=row["inferences"],
-        energy_j={name.removesuffix("_J"): value for name, value in read.items()},
-        power_w={
-            name.removesuffix("_W"): row[name]
-            for name in by_hand
-            if _is_read(row[name]) and f"{name.removesuffix('_W')}_J" not in read
-        },
-    )
-
-
-def _is_read(cell: float | None) -> bool:
-    return cell is not None and abs(cell) <= MOST
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).fill_null("")

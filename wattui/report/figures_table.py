@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wattui.analysis.cells import is_mixed
+from wattui.analysis.cells import PER_INFERENCE, costliest, is_mixed
 from wattui.analysis.regression import WEIGHTS
 from wattui.fit_tables import line_text, mean_error
 from wattui.quantities import energy_unit, minus, number
@@ -30,13 +30,19 @@ def tables_of(summary: Mapping[str, Any], domain: str | None) -> Iterator[Table]
         return
     repeats = [] if apart else summary["repeats"]
     for what, groups in (("label", summary["labels"]), ("repeat", repeats)):
-        named = [(str(g[what]), g) for g in groups if domain in g["domains"]]
-        if named:
-            yield group_table(f"By {what}, channel {domain}", what, named, domain)
-    if combined := _combined(summary, domain):
-        yield _per_inference(
-            f"Differences and sums of labels, channel {domain}", "labels", combined
-        )
+        known = [group for group in groups if domain in group["domains"]]
+        shown = costliest(known, domain)
+        if shown:
+            named = [(str(group[what]), group) for group in shown]
+            yield group_table(
+                f"By {what}, channel {domain}{_few(shown, known)}", what, named, domain
+            )
+    combined = [each for each in _combined(summary) if domain in each["domains"]]
+    if shown := costliest(combined, domain, PER_INFERENCE):
+        caption = f"Differences and sums of labels, channel {domain}{_few(shown, combined)}"
+        origin = running["domains"].get(domain, {}).get("origin", "measured")
+        rows = [(each["name"], {**each["domains"][domain], "origin": origin}) for each in shown]
+        yield _per_inference(caption, "labels", rows)
 
 
 def group_table(caption: str, what: str, groups: Named, domain: str) -> Table:
@@ -121,13 +127,18 @@ def _domains(domains: Mapping[str, Mapping[str, Any]]) -> Named:
     return list(domains.items())
 
 
-def _combined(summary: Mapping[str, Any], domain: str) -> Named:
-    origin = summary["running"]["domains"].get(domain, {}).get("origin", "measured")
-    rows = [
-        *((f"{d['label']} − {d['minus']}", d["domains"]) for d in summary["differences"]),
-        *((f"{s['parts']} parts of {s['whole']}", s["domains"]) for s in summary["sums"]),
-    ]
-    return [(name, {**found[domain], "origin": origin}) for name, found in rows if domain in found]
+def _combined(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Differences and sums of labels by their names."""
+    for each in summary["differences"]:
+        yield {"name": f"{each['label']} − {each['minus']}", "domains": each["domains"]}
+    for each in summary["sums"]:
+        yield {"name": f"{each['parts']} parts of {each['whole']}", "domains": each["domains"]}
+
+
+def _few(shown: Sequence[Any], known: Sequence[Any]) -> str:
+    """Says of which a table has not all."""
+    few = len(shown) < len(known)
+    return f", the {len(shown)} of {len(known):,} that used most" if few else ""
 
 
 def _unit(domains: Sequence[Mapping[str, Any]]) -> tuple[float, str]:

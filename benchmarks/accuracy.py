@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from benchmarks import bench
 from benchmarks.table import Table, say
+from testbench import topologies
+from testbench.curves import Constant
+from testbench.recording import Stretch, program, record
+from testbench.sandbox import Bench, unavailable_reason
 
 POWER_W = {"package0": 80.0, "dram0": 9.0}
 RATE_HZ = 10.0
@@ -19,7 +20,7 @@ CASES = ((1.0, 0.1, 30, 5), (0.1, 1.0, 200, 20))
 
 def tables(quick: bool) -> list[Table]:
     """Errors of package and DRAM energy in %, and how many are over what is allowed."""
-    if reason := bench.sandbox.unavailable_reason():
+    if reason := unavailable_reason():
         return [Table("Energy of phases against known joules", ("",), (), (f"Skipped: {reason}",))]
     rows = []
     for seconds, allowed_pct, many, few in CASES:
@@ -46,13 +47,12 @@ def tables(quick: bool) -> list[Table]:
 
 
 def _errors_pct(seconds: float, phases: int) -> list[float]:
-    recording: Any = importlib.import_module("bench.recording")
-    constant = {name: bench.curves.Constant(power_w) for name, power_w in POWER_W.items()}
-    machine = bench.topologies.plain(package=constant["package0"], dram=constant["dram0"])
-    stretches = [recording.Stretch(f"n{number}", 0.0, seconds) for number in range(phases)]
-    with bench.sandbox.Bench(machine) as known, tempfile.TemporaryDirectory() as folder:
-        source = recording.program(*stretches)
-        made = recording.record(known, Path(folder), source, rate_hz=RATE_HZ)
+    constant = {name: Constant(power_w) for name, power_w in POWER_W.items()}
+    machine = topologies.plain(package=constant["package0"], dram=constant["dram0"])
+    stretches = [Stretch(f"n{number}", 0.0, seconds) for number in range(phases)]
+    with Bench(machine) as known, tempfile.TemporaryDirectory() as folder:
+        source = program(*stretches)
+        made = record(known, Path(folder), source, rate_hz=RATE_HZ)
         return [
             100 * abs(made.energy_j(name, stretch.label) / made.true_j(name, stretch.label) - 1)
             for stretch in stretches

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import bench
+from benchmarks import machine
 from benchmarks.table import Figure, Table, of_figures, say
 from benchmarks.terminal import Screen, Tmux
+from testbench.sandbox import Bench
 
 # Percent of one core at each rate, and memory of dashboard and recorder together.
 MOST_CPU_PCT = {1.0: 2.0, 5.0: 8.0}
@@ -30,7 +31,7 @@ ESCAPES = rb"(?:\x1b\[[0-9;]*m| )*"
 def tables(quick: bool) -> list[Table]:
     """Cost on the bench, with four graphs and more; first frame and keys on a simulated curve."""
     found = [of_figures("Dashboard: how soon", [_first_frame(quick), _keys(quick)])]
-    if reason := bench.missing():
+    if reason := machine.missing():
         say(f"dashboard, cost: skipped: {reason}")
         return found
     for rate_hz, most_pct in MOST_CPU_PCT.items():
@@ -56,7 +57,7 @@ def _costs(rate_hz: float, most_pct: float, quick: bool) -> Table:
         say("dashboard: s-tui is not installed, wattui is measured alone")
     environ = {"COLORTERM": "truecolor", "LANG": "C.UTF-8"}
     with ExitStack() as stack:
-        sandbox = stack.enter_context(bench.sandbox.Bench(bench.five_zones(), bench.one_gpu()))
+        sandbox = stack.enter_context(Bench(machine.five_zones(), machine.one_gpu()))
         screens = {
             name: stack.enter_context(Tmux(argv, sandbox.run, environ))
             for name, argv in programs.items()

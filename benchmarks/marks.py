@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import wattui
-from benchmarks import bench
+from benchmarks import machine
 from benchmarks.recording import RootedConfig, environment, recording
 from benchmarks.table import Figure, Table, of_figures, say
 from benchmarks.zones import five_zones
+from testbench.sandbox import nvml_unavailable_reason
 
 COUNT_NS = 100.0
 EDGE_US = 100.0
@@ -35,11 +36,11 @@ def tables(quick: bool) -> list[Table]:
         Figure("wattui.count(), inside", inside, "ns", COUNT_NS),
         *_edge_figures("five zones", plain, EDGE_US),
     ]
-    if bench.sandbox.nvml_unavailable_reason() is None:
+    if nvml_unavailable_reason() is None:
         say("marks: five zones and one GPU")
         with ExitStack() as stack:
             root = stack.enter_context(five_zones())
-            variables, _ = stack.enter_context(bench.fake_gpu())
+            variables, _ = stack.enter_context(machine.fake_gpu())
             stack.enter_context(environment(variables))
             stack.enter_context(recording(RootedConfig(None, RATE_HZ, root=str(root))))
             time.sleep(3)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench
+from benchmarks import machine
 from benchmarks.table import Figure, Table, of_figures, say
 from benchmarks.zones import five_zones
+from testbench.sandbox import Bench, nvml_unavailable_reason
 
 CPU_TARGETS_PCT = {10: 0.3, 100: 1.5, 1000: 6.0}
 ACHIEVED_PCT = 99.5
@@ -29,16 +30,16 @@ def tables(quick: bool) -> list[Table]:
     notes = (
         f"Each run {seconds:g} s after 3 s of settling; `own` is run.json's figure over the whole "
         "run, `steady` the process's kernel clock over those seconds.",
-        f"NVML's energy counter moves every {bench.ENERGY_REFRESH_S * 1e3:g} ms.",
+        f"NVML's energy counter moves every {machine.ENERGY_REFRESH_S * 1e3:g} ms.",
     )
     found = []
-    if reason := bench.sandbox.nvml_unavailable_reason():
+    if reason := nvml_unavailable_reason():
         say(f"recorder on plain files: skipped: {reason}")
     else:
         figures, readers = _on_plain_files(seconds, repeats)
         title = f"Recorder, five zones in memory ({readers}) and one GPU"
         found.append(of_figures(title, figures, notes))
-    if reason := bench.missing():
+    if reason := machine.missing():
         say(f"recorder on the bench: skipped: {reason}")
     else:
         figures, readers = _on_the_bench(seconds, repeats)
@@ -51,8 +52,8 @@ def tables(quick: bool) -> list[Table]:
 def _on_plain_files(seconds: float, repeats: int) -> tuple[list[Figure], str]:
     with tempfile.TemporaryDirectory() as folder, five_zones() as root:
 
-        def record(rate_hz: int) -> tuple[dict[str, Any], bench.Calls]:
-            with bench.fake_gpu() as (variables, calls):
+        def record(rate_hz: int) -> tuple[dict[str, Any], machine.Calls]:
+            with machine.fake_gpu() as (variables, calls):
                 argv = _argv(folder, rate_hz, seconds, str(root))
                 env = {**os.environ, **variables}
                 done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True)
@@ -64,8 +65,8 @@ def _on_plain_files(seconds: float, repeats: int) -> tuple[list[Figure], str]:
 def _on_the_bench(seconds: float, repeats: int) -> tuple[list[Figure], str]:
     with tempfile.TemporaryDirectory() as folder:
 
-        def record(rate_hz: int) -> tuple[dict[str, Any], bench.Calls]:
-            with bench.sandbox.Bench(bench.five_zones(), bench.one_gpu()) as sandbox:
+        def record(rate_hz: int) -> tuple[dict[str, Any], machine.Calls]:
+            with Bench(machine.five_zones(), machine.one_gpu()) as sandbox:
                 argv = _argv(folder, rate_hz, seconds, "/")
                 done = sandbox.run(argv, timeout=None)
                 return _outcome(done), sandbox.nvml_calls()
@@ -86,7 +87,7 @@ def _outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def _figures(
-    record: Callable[[int], tuple[dict[str, Any], bench.Calls]], repeats: int
+    record: Callable[[int], tuple[dict[str, Any], machine.Calls]], repeats: int
 ) -> tuple[list[Figure], str]:
     figures, readers = [], ""
     for rate_hz, cpu_pct in CPU_TARGETS_PCT.items():
@@ -100,7 +101,7 @@ def _figures(
 
 
 def _of_rate(
-    rate_hz: int, cpu_pct: float, runs: Sequence[tuple[dict[str, Any], bench.Calls]]
+    rate_hz: int, cpu_pct: float, runs: Sequence[tuple[dict[str, Any], machine.Calls]]
 ) -> list[Figure]:
     sampling = [outcome["sampling"] for outcome, _ in runs]
     achieved = [100 * s["rate_achieved_hz"] / rate_hz for s in sampling]
@@ -119,13 +120,13 @@ def _of_rate(
             f"{at_rate} GPU energy reads",
             [_per_second(outcome, calls, ENERGY) for outcome, calls in runs],
             "1/s",
-            min(rate_hz, 1 / bench.ENERGY_REFRESH_S) * SLACK,
+            min(rate_hz, 1 / machine.ENERGY_REFRESH_S) * SLACK,
         ),
         Figure(f"{at_rate} NVML calls", [_per_second(*run, "") for run in runs], "1/s"),
     ]
 
 
-def _per_second(outcome: Mapping[str, Any], calls: bench.Calls, function: str) -> float:
+def _per_second(outcome: Mapping[str, Any], calls: machine.Calls, function: str) -> float:
     begin_ns, end_ns = (float(edge) for edge in outcome["steady_ns"])
     counted = sum(begin_ns <= at_ns < end_ns and function in name for at_ns, _, name in calls)
     return counted * 1e9 / (end_ns - begin_ns)

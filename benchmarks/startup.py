@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bench
+from benchmarks import machine
 from benchmarks.table import Figure, Table, of_figures, say
+from testbench.sandbox import Bench
 
 IMPORT_MS, HELP_MS, ADDED_MS = 10.0, 80.0, 150.0
 
@@ -45,10 +46,10 @@ def tables(quick: bool) -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         csv = str(Path(folder, "run.csv"))
         figures += _recording(_run, csv, "as this machine is", number)
-        if reason := bench.missing():
+        if reason := machine.missing():
             say(f"startup on the bench: skipped: {reason}")
         else:
-            with bench.sandbox.Bench(bench.five_zones(), bench.one_gpu()) as sandbox:
+            with Bench(machine.five_zones(), machine.one_gpu()) as sandbox:
                 figures += _recording(sandbox.run, csv, "five zones, one GPU", number)
     return [
         of_figures(

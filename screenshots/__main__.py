@@ -19,7 +19,10 @@ from textual.pilot import Pilot
 from recorders.client import Config
 from screenshots.commands import COLUMNS, printed
 from screenshots.picture import png
-from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS, sandbox, topologies
+from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS
+from testbench import sandbox, topologies
+from testbench.curves import Constant
+from testbench.fakenvml import Gpu, Nvml
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.options import Start
@@ -46,7 +49,7 @@ async def main() -> int:
 
 async def of_the_dashboard() -> None:
     """Graphs at three sizes and in four themes, and every screen over them."""
-    app = dashboard("dark")
+    app = dashboard()
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause(SETTLED_S)
         for name, size in (("", WIDE), ("-narrow", NARROW), ("-small", SMALL)):
@@ -73,10 +76,10 @@ async def of_the_dashboard() -> None:
         await take(pilot, "compare")
 
 
-def dashboard(theme: str) -> Dashboard:
+def dashboard() -> Dashboard:
     """The program on a recording, from its folder."""
     os.chdir(RUNS)
-    settings = Settings(theme=theme)
+    settings = Settings(theme="dark")
     return Dashboard(Playback(RUN, math.inf), Start(settings, Config(csv=None), Path(CONFIG)))
 
 
@@ -89,9 +92,6 @@ async def take(pilot: Pilot[int], name: str) -> None:
 
 def on_the_bench() -> None:
     """What `wattui doctor` and a headless recording print on a server with two GPUs."""
-    from bench.curves import Constant
-    from bench.fakenvml import Gpu, Nvml
-
     machine = topologies.two_sockets()
     for zone, levels_w in POWERS_W.items():
         machine = machine.changed(zone, curve=Constant(levels_w[0]))

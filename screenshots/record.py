@@ -13,14 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from recorders.client import Client, Config
+from testbench import sandbox, topologies
+from testbench.curves import Steps
+from testbench.fakenvml import Gpu, Nvml
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
-
-from bench import sandbox, topologies  # noqa: E402  the bench is a package of the tests
-from bench.curves import Steps  # noqa: E402
-from bench.fakenvml import Gpu, Nvml  # noqa: E402
-
 ROOT = HERE.parent
 RUNS = HERE / "runs"
 # When each phase begins, its name and label, and how many inferences a second it makes.

@@ -20,11 +20,16 @@ import platformdirs
 import psutil
 
 import wattui
-from benchmarks import bench
+from benchmarks import machine
 from benchmarks.peers.window import BEGIN_S, END_S
 from benchmarks.recording import cpu_ns
 from benchmarks.table import Table, number, say
+from testbench import topologies
+from testbench.curves import Steps
+from testbench.sandbox import Bench
+from testbench.zones import INTEL, Topology
 
+ROOT = Path(__file__).resolve().parents[2]
 INSTALL_S, RUN_S = 600, 60
 WRAP_S = 10.5
 LOOK_S = (BEGIN_S, END_S)
@@ -74,7 +79,7 @@ class UnusableError(Exception):
 
 def tables(quick: bool) -> list[Table]:
     """One table without a wrap and one with a wrap of both counters in mid-pulse."""
-    if reason := bench.missing():
+    if reason := machine.missing():
         say(f"peers: skipped: {reason}")
         return []
     repeats = 1 if quick else 3
@@ -132,17 +137,17 @@ def _cells(outcomes: list[Outcome]) -> Iterator[str]:
     yield number(statistics.median(outcome.whole_s for outcome in outcomes))
 
 
-def _machine(wraps: bool) -> Any:
+def _machine(wraps: bool) -> Topology:
     """One socket with DRAM, quiet except for the pulse."""
     package, dram = (
-        bench.curves.Steps((0.0, BEGIN_S, END_S), (low_w, high_w, low_w))
+        Steps((0.0, BEGIN_S, END_S), (low_w, high_w, low_w))
         for low_w, high_w in (PACKAGE_W, DRAM_W)
     )
-    topology = bench.topologies.plain(package, dram)
+    topology = topologies.plain(package, dram)
     if not wraps:
         return topology
     for domain, curve in (("package0", package), ("dram0", dram)):
-        counter = bench.zones.INTEL.wrapping_at(curve, WRAP_S)
+        counter = INTEL.wrapping_at(curve, WRAP_S)
         topology = topology.changed(domain, counter=counter)
     return topology
 
@@ -150,13 +155,13 @@ def _machine(wraps: bool) -> Any:
 def _measure(peer: Peer, python: Path, wraps: bool) -> Outcome:
     with (
         tempfile.TemporaryDirectory() as folder,
-        bench.sandbox.Bench(_machine(wraps)) as sandbox,
+        Bench(_machine(wraps)) as sandbox,
     ):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         process = sandbox.popen(
-            [python, "-m", f"benchmarks.peers.{peer.driver}"],
+            [str(python), "-m", f"benchmarks.peers.{peer.driver}"],
             cwd=folder,
-            env={"HOME": folder, "PYTHONPATH": str(bench.ROOT), "CUDA_VISIBLE_DEVICES": ""},
+            env={"HOME": folder, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -1,1 +1,1 @@
-"""A test bench with known joules: RAPL and NVML whose readings are a closed-form curve's."""
+"""The real program against known joules, and the test bench against its own closed forms."""

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from .fakenvml import Nvml
-from .sandbox import Bench, nvml_unavailable_reason, unavailable_reason
-from .zones import Topology
+from testbench.fakenvml import Nvml
+from testbench.sandbox import Bench, nvml_unavailable_reason, unavailable_reason
+from testbench.zones import Topology
 
 MakeBench = Callable[..., Bench]
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from . import topologies
+from testbench import topologies
+from testbench.curves import Constant, Square
+from testbench.sandbox import Bench, UnavailableError
+from testbench.zones import INTEL, Counter, Fault, Topology, Zone, counter_uj
+
 from .conftest import MakeBench
-from .curves import Constant, Square
-from .sandbox import Bench, UnavailableError
-from .zones import INTEL, Counter, Fault, Topology, Zone, counter_uj
 
 pytestmark = pytest.mark.needs_bench
 

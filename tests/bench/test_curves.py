@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .curves import Constant, Curve, Sine, Square, Steps, curve_from_dict
+from testbench.curves import Constant, Curve, Sine, Square, Steps, curve_from_dict
 
 watts = st.floats(0, 300)
 periods_s = st.floats(0.5, 5)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from . import topologies
-from .conftest import MakeBench
-from .curves import Constant, Curve, Sine, Square, Steps
-from .fakenvml import (
+from testbench import topologies
+from testbench.curves import Constant, Curve, Sine, Square, Steps
+from testbench.fakenvml import (
     ERROR_DRIVER_NOT_LOADED,
     ERROR_NO_PERMISSION,
     ERROR_TIMEOUT,
@@ -23,7 +22,9 @@ from .fakenvml import (
     PowerSensor,
     floor_s,
 )
-from .sandbox import Bench
+from testbench.sandbox import Bench
+
+from .conftest import MakeBench
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
 

@@ -15,23 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from . import fakenvml, topologies
+from testbench import fakenvml, topologies
+from testbench.curves import Constant, Steps
+from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
+from testbench.sandbox import Bench
+from testbench.zones import Fault
+
 from .conftest import MakeBench
-from .curves import Constant, Steps
-from .recording import (
-    REFRESH_S,
-    Recording,
-    Stretch,
-    assert_exact,
-    assert_never_falls,
-    assert_on_curve,
-    command_line,
-    program,
-    record,
-    surroundings,
-)
-from .sandbox import Bench
-from .zones import Fault
+from .truth import REFRESH_S, assert_exact, assert_never_falls, assert_on_curve
 
 pytestmark = pytest.mark.needs_bench
 

@@ -11,22 +11,15 @@ from pathlib import Path
 import pytest
 
 from recorders.summary import summarise
+from testbench import topologies
+from testbench.curves import Constant, Sine
+from testbench.recording import Recording, Stretch, program, record
+from testbench.sandbox import Bench, unavailable_reason
+from testbench.zones import INTEL, Fault, Topology, Zone
 from wattui.analysis.runs import reduce_csv
 
-from . import topologies
 from .conftest import MakeBench
-from .curves import Constant, Sine
-from .recording import (
-    Recording,
-    Stretch,
-    assert_exact,
-    assert_never_falls,
-    assert_on_curve,
-    program,
-    record,
-)
-from .sandbox import Bench, unavailable_reason
-from .zones import INTEL, Fault, Topology, Zone
+from .truth import assert_exact, assert_never_falls, assert_on_curve
 
 pytestmark = pytest.mark.needs_bench
 

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from recorders.worker import CALIBRATE_S
-
-from . import topologies
-from .conftest import MakeBench
-from .curves import Constant, Sine, Square, Steps
-from .fakenvml import (
+from testbench import topologies
+from testbench.curves import Constant, Sine, Square, Steps
+from testbench.fakenvml import (
     ERROR_DRIVER_NOT_LOADED,
     ERROR_GPU_IS_LOST,
     ERROR_LIB_RM_VERSION_MISMATCH,
@@ -27,15 +25,10 @@ from .fakenvml import (
     Nvml,
     PowerSensor,
 )
-from .recording import (
-    Recording,
-    Stretch,
-    assert_exact,
-    assert_never_falls,
-    assert_on_curve,
-    program,
-    record,
-)
+from testbench.recording import Recording, Stretch, program, record
+
+from .conftest import MakeBench
+from .truth import assert_exact, assert_never_falls, assert_on_curve
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
 

@@ -10,21 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from . import topologies
+from testbench import topologies
+from testbench.curves import Constant
+from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
+from testbench.zones import AMD, INTEL, Counter
+
 from .conftest import MakeBench
-from .curves import Constant
-from .recording import (
-    Recording,
-    Stretch,
-    assert_exact,
-    assert_never_falls,
-    command_line,
-    program,
-    readable_copies,
-    record,
-    surroundings,
-)
-from .zones import AMD, INTEL, Counter
+from .truth import assert_exact, assert_never_falls, readable_copies
 
 pytestmark = pytest.mark.needs_bench
 

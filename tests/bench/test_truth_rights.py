@@ -10,22 +10,13 @@ from pathlib import Path
 import pytest
 
 from recorders.summary import summarise
+from testbench import topologies
+from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
+from testbench.sandbox import Bench
 from wattui.analysis.runs import reduce_csv
 
-from . import topologies
 from .conftest import MakeBench
-from .recording import (
-    NOBODY,
-    Recording,
-    Stretch,
-    command_line,
-    interpreter_for_all,
-    program,
-    readable_copies,
-    record,
-    surroundings,
-)
-from .sandbox import Bench
+from .truth import NOBODY, interpreter_for_all, readable_copies
 
 pytestmark = pytest.mark.needs_bench
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from . import topologies
+from testbench import topologies
+from testbench.recording import Stretch, program, record
+from testbench.zones import Topology
+
 from .conftest import MakeBench
-from .recording import Stretch, assert_exact, assert_never_falls, program, record
-from .zones import Topology
+from .truth import assert_exact, assert_never_falls
 
 pytestmark = pytest.mark.needs_bench
 

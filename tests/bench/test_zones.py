@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from . import topologies
-from .curves import Constant
-from .zones import AMD, INTEL, Counter, Fault, Topology, Zone, counter_uj, energy_text
+from testbench import topologies
+from testbench.curves import Constant
+from testbench.zones import AMD, INTEL, Counter, Fault, Topology, Zone, counter_uj, energy_text
 
 
 def test_ranges_are_the_kernels() -> None:

@@ -1,47 +1,37 @@
-"""The test bench with known joules, borrowed from the tests."""
+"""The machine that benchmarks run on: five RAPL zones and a GPU of the test bench."""
 
 from __future__ import annotations
 
-import importlib
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-# Ahead of site-packages, where some packages leave a `tests` of their own.
-sys.path.insert(0, str(ROOT / "tests"))
-
-curves: Any = importlib.import_module("bench.curves")
-fakenvml: Any = importlib.import_module("bench.fakenvml")
-sandbox: Any = importlib.import_module("bench.sandbox")
-topologies: Any = importlib.import_module("bench.topologies")
-zones: Any = importlib.import_module("bench.zones")
+from testbench import fakenvml, sandbox, topologies
+from testbench.curves import Constant
+from testbench.fakenvml import Gpu, Nvml
+from testbench.zones import Topology, Zone
 
 ENERGY_REFRESH_S = 0.02
 
 Calls = list[tuple[int, str, str]]
 
 
-def five_zones() -> Any:
+def five_zones() -> Topology:
     """A server: two packages, DRAM on both, psys."""
-    psys = zones.Zone("2", "psys", "psys", topologies.PSYS)
-    return zones.Topology("five_zones", (*topologies.two_sockets().zones, psys), sockets=2)
+    psys = Zone("2", "psys", "psys", topologies.PSYS)
+    return Topology("five_zones", (*topologies.two_sockets().zones, psys), sockets=2)
 
 
-def one_gpu() -> Any:
+def one_gpu() -> Nvml:
     """A GPU whose energy counter moves every 20 ms."""
-    gpu = fakenvml.Gpu(curves.Constant(200.0), energy_refresh_s=ENERGY_REFRESH_S)
-    return fakenvml.Nvml((gpu,))
+    return Nvml((Gpu(Constant(200.0), energy_refresh_s=ENERGY_REFRESH_S),))
 
 
 def missing() -> str | None:
     """Why the bench cannot be used here, None where it can."""
-    reason: str | None = sandbox.unavailable_reason() or sandbox.nvml_unavailable_reason()
-    return reason
+    return sandbox.unavailable_reason() or sandbox.nvml_unavailable_reason()
 
 
 @contextmanager

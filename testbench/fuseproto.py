@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .mounts import MS_NODEV, MS_NOSUID, MS_RDONLY, mount
+from testbench.mounts import MS_NODEV, MS_NOSUID, MS_RDONLY, mount
 
 BUFFER_BYTES = 65536
 FOREVER_S = 10**6

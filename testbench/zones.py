@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .curves import Curve
+from testbench.curves import Curve
 
 FaultKind = Literal[
     "eio", "garbage", "empty", "gone", "stuck", "frozen", "reset", "slow", "scaled", "jumping"

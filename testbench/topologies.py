@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .curves import Constant, Curve, Sine, Square, Steps
-from .zones import AMD, Topology, Zone
+from testbench.curves import Constant, Curve, Sine, Square, Steps
+from testbench.zones import AMD, Topology, Zone
 
 PACKAGE = Square(low_w=20.0, high_w=80.0, period_s=0.7, duty=0.4)
 PACKAGE_1 = Sine(mean_w=45.0, amplitude_w=25.0, period_s=1.3)

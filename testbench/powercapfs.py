@@ -8,8 +8,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
-from .fuseproto import Node, Span
-from .zones import Topology, Zone, energy_text
+from testbench.fuseproto import Node, Span
+from testbench.zones import Topology, Zone, energy_text
 
 DEVICES = "../../devices/virtual/powercap"
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from .curves import Curve
+from testbench.curves import Curve
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, VOLTA, AMPERE, HOPPER = 4, 5, 7, 9

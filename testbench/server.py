@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .fuseproto import FuseServer
-from .mounts import bind, enter_private_namespace, overlay_read_only
-from .powercapfs import tree
-from .zones import Topology
+from testbench.fuseproto import FuseServer
+from testbench.mounts import bind, enter_private_namespace, overlay_read_only
+from testbench.powercapfs import tree
+from testbench.zones import Topology
 
 CPUS = Path("/sys/devices/system/cpu")
 

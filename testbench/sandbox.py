@@ -22,11 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from . import fakenvml
-from .curves import Curve
-from .fakenvml import Nvml
-from .server import Order
-from .zones import Topology, Zone
+from testbench import fakenvml
+from testbench.curves import Curve
+from testbench.fakenvml import Nvml
+from testbench.server import Order
+from testbench.zones import Topology, Zone
 
 CALLS_FILE = "nvml-calls"
 
@@ -205,12 +205,9 @@ def _curves(topology: Topology, nvml: Nvml | None) -> dict[str, Curve]:
 
 
 def _start_server() -> subprocess.Popen[bytes]:
-    """The server under this package's own name, wherever that begins on sys.path."""
-    package = __name__.rpartition(".")[0]
-    root = Path(__file__).parents[package.count(".") + 1]
     return subprocess.Popen(
-        [sys.executable, "-S", "-m", f"{package}.server"],
-        cwd=root,
+        [sys.executable, "-S", "-m", "testbench.server"],
+        cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

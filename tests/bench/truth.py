@@ -1,0 +1,93 @@
+"""What a recording on the test bench must come to, and what other users need to make one."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from recorders.recorder import APART_NS
+from testbench.recording import Recording
+
+NOBODY = 65534
+OWN = ("recorders", "wattui")
+OTHERS = ("rich", "markdown_it", "mdurl", "pygments", "psutil", "pynvml", "pyRAPL", "platformdirs")
+
+REFRESH_S = 0.001
+EXACT_SHARE = 0.001
+APART_S = APART_NS * 1e-9
+
+
+def allowed_j(true_j: float, seconds: float) -> float:
+    """0.1 % of a phase of 1 s or more; else one refresh of the counter and half of one for reads
+    that had to wait for a processor."""
+    return true_j * (EXACT_SHARE if seconds >= 1 else 1.5 * REFRESH_S / seconds)
+
+
+def assert_exact(recording: Recording, label: str, *channels: str) -> None:
+    """The rows and the summary hold the true joules of a phase.
+
+    A GPU is read by a thread of its own, so that its readings may lie APART_S from their rows.
+    """
+    for channel in channels:
+        true_j = recording.true_j(channel, label)
+        most_j = allowed_j(true_j, recording.seconds(label))
+        if recording.has_gpus and channel.startswith(("gpu", "total")):
+            most_j += true_j / recording.seconds(label) * APART_S
+        energy_j = recording.energy_j(channel, label)
+        assert energy_j == pytest.approx(true_j, rel=0, abs=most_j), channel
+        assert recording.summed_j(channel, label) == pytest.approx(energy_j, abs=2e-6), channel
+
+
+def assert_on_curve(recording: Recording, channel: str, peak_w: float, apart_s: float) -> None:
+    """Every cell of a channel is its true energy within apart_s of the row's time."""
+    filled = [row for row in recording.rows if row[f"{channel}_J"]]
+    assert len(filled) > 20
+    for row in filled:
+        true_j = recording.since_start_j(channel, row)
+        assert float(row[f"{channel}_J"]) == pytest.approx(true_j, rel=0, abs=peak_w * apart_s)
+
+
+def assert_never_falls(recording: Recording) -> None:
+    """No energy column ever falls or is negative, and no power is."""
+    for column in recording.rows[0]:
+        if column.endswith(("_J", "_W")):
+            values = [float(row[column]) for row in recording.rows if row[column]]
+            assert min(values, default=0.0) >= 0.0, column
+            if column.endswith("_J"):
+                assert values == sorted(values), column
+
+
+def readable_copies(folder: Path) -> Path:
+    """The modules that a recording needs, where every user may read them."""
+    folder.mkdir()
+    for name in (*OWN, *OTHERS):
+        spec = importlib.util.find_spec(name)
+        assert spec, name
+        assert spec.origin, name
+        origin = Path(spec.origin)
+        if origin.name == "__init__.py":
+            shutil.copytree(origin.parent, folder / name)
+        else:
+            shutil.copy(origin, folder)
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    return folder
+
+
+@cache
+def interpreter_for_all() -> str | None:
+    """A Python of this version that any user may run."""
+    name = f"python3.{sys.version_info.minor}"
+    places = [Path(sys.executable).resolve(), Path("/usr/bin", name), Path("/usr/local/bin", name)]
+    for place in places:
+        with suppress(OSError):
+            tried = [str(place), "-S", "-c", ""]
+            subprocess.run(tried, check=True, user=NOBODY, group=NOBODY, extra_groups=(), cwd="/")
+            return str(place)
+    return None

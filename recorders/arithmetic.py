@@ -33,7 +33,6 @@ from recorders.stillness import still_times
 Item = TypeVar("Item")
 
 UPDATE_NOTE = "note:update_period_s "
-INTEGRATED_NOTE = "note:integrated "
 # Assumed where a recording was too short to see a counter change often enough.
 UNKNOWN_UPDATE_S = 0.1
 

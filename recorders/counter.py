@@ -338,10 +338,10 @@ class Integrator:
 
     __slots__ = ("_missed", "_time_ns", "energy_j", "power_w")
 
-    def __init__(self) -> None:
+    def __init__(self, energy_j: float = 0.0) -> None:
         self._time_ns: int | None = None
         self._missed = False
-        self.energy_j = 0.0
+        self.energy_j = energy_j
         self.power_w: float | None = None
 
     @property

@@ -12,7 +12,7 @@ from recorders.contents import incomplete_text
 from recorders.heat import throttled, warmed
 from recorders.reduction import GAP, LOST, NOTE, Reduction
 from recorders.spans import Span, mean_gauge, per_phase
-from recorders.stillness import Still, still_times
+from recorders.stillness import INTEGRATED_NOTE, Still, still_times
 
 if TYPE_CHECKING:
     from recorders.figures import Difference, Group
@@ -178,7 +178,6 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 def _notes(reduction: Reduction) -> Iterator[Flag]:
     texts = {
-        "integrated": "no energy counter: power readings were integrated",
         "mig": "the whole GPU is counted, other MIG instances included",
         "dropped": "a reading that the next one did not bear out was left out",
     }
@@ -186,11 +185,24 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
         found = _noted(reduction, f"{NOTE}{name} ")
         if found:
             yield Flag(name, ", ".join(found), text)
+    yield from _integrated(reduction)
     doubts = [text.partition(": ") for text in _noted(reduction, f"{NOTE}implausible ")]
     if doubts:
         text = "; ".join(dict.fromkeys(doubt for _, _, doubt in doubts))
         where = ", ".join(dict.fromkeys(channel for channel, _, _ in doubts))
         yield Flag("implausible", where, f"readings that cannot be true were left out: {text}")
+
+
+def _integrated(reduction: Reduction) -> Iterator[Flag]:
+    """Power that was integrated: of devices without a counter, or whose counter stood still."""
+    found = [text.partition(" since ") for text in _noted(reduction, INTEGRATED_NOTE)]
+    if never := [channel for channel, _, since in found if not since]:
+        text = "no energy counter: power readings were integrated"
+        yield Flag("integrated", ", ".join(never), text)
+    for channel, _, since in found:
+        if since:
+            text = f"its counter stood still: from {since} s on power readings were integrated"
+            yield Flag("integrated", channel, text)
 
 
 def _noted(reduction: Reduction, note: str) -> list[str]:

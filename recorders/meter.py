@@ -10,7 +10,7 @@ from recorders.counter import Counter, Event, Integrator
 from recorders.reduction import GAP, LOST, NOTE, RESET
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
-from recorders.stillness import stuck_note
+from recorders.stillness import integrated_note, stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
 
@@ -25,6 +25,7 @@ class Meter:
         "_doubted",
         "_high",
         "_in_total",
+        "_integrates",
         "_low",
         "_place",
         "channel",
@@ -37,7 +38,7 @@ class Meter:
         self._place = layout.place[channel.name]
         self._in_total = channel.in_total
         self._low, self._high = plausible.limits(channel.unit, channel.bound_w)
-        self._doubted = False
+        self._doubted = self._integrates = False
         self.gone = False
         self.counter: Counter | Integrator | None = None
         if channel.unit == "J":
@@ -59,6 +60,8 @@ class Meter:
         channel, value, counter = self.channel, reading.value, self.counter
         if self.gone:
             return []
+        if self._integrates or (reading.power_w and isinstance(counter, Counter) and counter.stuck):
+            return self._integrate(reading, row, start_ns)
         if isinstance(value, Implausible):
             return self._leave_out(str(value))
         if isinstance(value, SourceError):
@@ -78,6 +81,24 @@ class Meter:
         if counter.is_known:
             row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
         return self._told(event) if event else []
+
+    def _integrate(self, reading: Reading, row: Row, start_ns: int) -> list[str]:
+        """Integrate the power of a device whose counter was found to stand still, from then on."""
+        told, integrator = [], self.counter
+        if not isinstance(integrator, Integrator):
+            self._integrates = True
+            self.counter = integrator = Integrator(integrator.energy_j if integrator else 0.0)
+            self._low, self._high = plausible.limits("W", self.channel.bound_w)
+            since_s = (reading.time_ns - start_ns) * 1e-9
+            told = [f"{NOTE}{integrated_note(self.channel.name, since_s)}"]
+        if isinstance(reading.value, SourceError):
+            return told + self.fail(reading.value)
+        power_w = reading.power_w
+        if power_w is None or not self._low <= power_w <= self._high:
+            return told + self._miss()
+        integrator.update(power_w, reading.time_ns)
+        row.set_energy(self._place, integrator.energy_j, power_w, self._in_total)
+        return told
 
     def fail(self, error: SourceError) -> list[str]:
         """Note a failed read."""

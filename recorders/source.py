@@ -70,12 +70,14 @@ class Reading(NamedTuple):
 
     `over_s` is the time in which a counter took its energy since the last reading that has one,
     where a source knows that better than from the times of the readings (see `recorders.beat`).
+    `power_w` is the device's power, where its counter has not moved for longer than it ever rests.
     """
 
     channel: int
     time_ns: int
     value: float | SourceError
     over_s: float | None = None
+    power_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

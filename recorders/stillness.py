@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from recorders.reduction import NOTE, RESET, EventRow
 
 _STUCK = re.compile(rf"{NOTE}stuck (\S+)(?: since ([0-9.]+))?")
-MOVING_NOTE = f"{NOTE}moving "
+MOVING_NOTE, INTEGRATED_NOTE = f"{NOTE}moving ", f"{NOTE}integrated "
+
+
+_ENDS = (MOVING_NOTE, INTEGRATED_NOTE, RESET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ def stuck_note(channel: str, since_s: float) -> str:
     return f"stuck {channel} since {max(0.0, since_s):.6f}"
 
 
+def integrated_note(channel: str, since_s: float) -> str:
+    """The text of the note where power is integrated in place of a counter that stands still."""
+    return f"integrated {channel} since {since_s:.6f}"
+
+
 def still_times(events: Sequence[EventRow]) -> list[Still]:
     """Every standstill in order of its beginning."""
     begun: dict[str, float] = {}
@@ -38,8 +46,9 @@ def still_times(events: Sequence[EventRow]) -> list[Still]:
     for row in events:
         if match := _STUCK.fullmatch(row.event):
             begun.setdefault(match[1], float(match[2]) if match[2] else row.time_s)
-        elif row.event.startswith((MOVING_NOTE, RESET)):
-            channel = row.event.removeprefix(MOVING_NOTE).removeprefix(RESET)
+        elif row.event.startswith(_ENDS):
+            end = next(end for end in _ENDS if row.event.startswith(end))
+            channel = row.event.removeprefix(end).partition(" ")[0]
             if channel in begun:
                 found.append(Still(channel, begun.pop(channel), row.time_s))
     found += [Still(channel, since_s, math.inf) for channel, since_s in begun.items()]

@@ -28,9 +28,12 @@ DRIVER_PLACES = ("proc/driver/nvidia", "dev/nvidia0")
 GPU = "gpu"
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 SHORTEST_PERIOD_S = 0.01
+# A counter moves every 20 to 100 ms. Where one rests longer than this, power is read beside it.
+REST_NS = 300_000_000
 
 Clock = Callable[[], int]
 Read = Callable[[], float]
+Offer = tuple[str, Channel, Read]
 
 
 class Nvml:
@@ -52,6 +55,10 @@ class Nvml:
         self._clock = clock
         self._channels: list[Channel] = []
         self._reads: list[Read | None] = []
+        # Of each counter the power beside it, its last value, and when that was first seen.
+        self._powers: dict[int, Read] = {}
+        self._moved: dict[int, tuple[float, int]] = {}
+        self._rests: set[int] = set()
         self.without_energy = [
             refusal for device in devices if (refusal := self._offer(device)) is not None
         ]
@@ -86,10 +93,11 @@ class Nvml:
             time_ns = self._clock()
             if value is None:
                 continue
-            over_s = None
+            over_s = power_w = None
             if channel.unit == "J" and isinstance(value, float):
                 over_s = self._beats[place].over_s(value, begun_ns, time_ns)
-            readings.append(Reading(place, time_ns, value, over_s))
+                power_w = self._power_beside(place, value, time_ns)
+            readings.append(Reading(place, time_ns, value, over_s, power_w))
         return readings
 
     def calibrate(self) -> bool:
@@ -164,8 +172,10 @@ class Nvml:
         """Offer the channels that can be read now; a device without energy is refused as a part."""
         gpu = device.channel
         reasons: list[str] = []
-        for what, channel, read in self._energy_offers(device):
+        counter, power = self._energy_offers(device)
+        for what, channel, read in (counter, power):
             if not (reason := self._add(channel, read)):
+                self._powers[len(self._channels) - 1] = power[2]
                 reasons.clear()
                 break
             reasons.append(f"{what} ({reason})")
@@ -187,7 +197,7 @@ class Nvml:
             self._reads.append(read)
         return reason
 
-    def _energy_offers(self, device: Device) -> Iterator[tuple[str, Channel, Read]]:
+    def _energy_offers(self, device: Device) -> tuple[Offer, Offer]:
         nvml, handle, gpu = self._library, device.handle, device.channel
         bound_w, mig = self._bound_w(device), ("mig",) if device.mig else ()
         counter = Channel(
@@ -201,8 +211,10 @@ class Nvml:
         )
         power = Channel(gpu, "W", in_total=True, bound_w=bound_w, remarks=("integrated", *mig))
         energy_mj, power_mw = nvml.nvmlDeviceGetTotalEnergyConsumption, nvml.nvmlDeviceGetPowerUsage
-        yield "energy", counter, lambda: _known(energy_mj(handle), NONE_64, "mJ") * 1e-3
-        yield "power", power, lambda: _known(power_mw(handle), NONE_32, "mW") * 1e-3
+        return (
+            ("energy", counter, lambda: _known(energy_mj(handle), NONE_64, "mJ") * 1e-3),
+            ("power", power, lambda: _known(power_mw(handle), NONE_32, "mW") * 1e-3),
+        )
 
     def _gauge_offers(self, device: Device) -> Iterator[tuple[Channel, Read]]:
         nvml, handle, gpu = self._library, device.handle, device.channel
@@ -226,6 +238,20 @@ class Nvml:
             Channel(f"{gpu}_clock", "MHz"),
             number(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
         )
+
+    def _power_beside(self, place: int, value: float, time_ns: int) -> float | None:
+        """The power of a device whose counter rested for too long once, if it can be read."""
+        before_j, since_ns = self._moved.get(place, (math.nan, 0))
+        if value != before_j:
+            self._moved[place] = value, time_ns
+        elif time_ns - since_ns > REST_NS:
+            self._rests.add(place)
+        if place not in self._rests:
+            return None
+        try:
+            return tried(self._powers[place])[0]
+        except Implausible:
+            return None
 
     def _is_followed(self, place: int, beat: Beat) -> bool:
         """Counters are followed; of power readings only the first update period is noted."""

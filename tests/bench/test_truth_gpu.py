@@ -272,6 +272,18 @@ def test_a_counter_that_stands_still_in_a_phase_is_told_there(
     assert any(event.startswith("note:stuck gpu0") for event in recording.happened)
 
 
+def test_power_is_integrated_where_the_counter_never_moves(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    still = Fault("nvmlDeviceGetTotalEnergyConsumption", value=400_000)
+    bench = make_bench(PLAIN, Nvml((Gpu(Constant(150.0), faults=(still,)),)))
+    stretch = Stretch("long", 5.0, 2.0)
+    recording = record(bench, tmp_path, program(stretch), rate_hz=RATE_HZ)
+    energy_j, true_j = (of("gpu0", "long") for of in (recording.energy_j, recording.true_j))
+    assert energy_j == pytest.approx(true_j, rel=0.05)
+    assert {"integrated", "stuck"} <= recording.flags()
+
+
 def test_gauges_that_stand_for_none_are_no_readings(make_bench: MakeBench, tmp_path: Path) -> None:
     faults = (
         Fault("nvmlDeviceGetUtilizationRates", value=255, begin_s=2.5),

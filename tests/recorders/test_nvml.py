@@ -520,3 +520,20 @@ def test_hidden_gpus_are_named_and_are_no_missing_parts(setting: str, reason: st
     assert {flag: refusal.part for flag, refusal in doubts.items()} == {"hidden_gpus": ""}
     assert doubts["hidden_gpus"].reason == reason
     assert "--all-gpus" in doubts["hidden_gpus"].remedy
+
+
+def test_power_is_read_beside_a_counter_that_rests_for_longer_than_any_does() -> None:
+    clock = ManualClock()
+    moves, rests = Gpu(ONE), Gpu(TWO, power_mw=120_000)
+    source = source_of(FakeNvml(moves, rests), clock)
+    names = [channel.name for channel in source.channels()]
+    powers_w: list[tuple[float | None, float | None]] = []
+    for _ in range(8):
+        found = {names[reading.channel]: reading.power_w for reading in source.read(True)}
+        powers_w.append((found["gpu0"], found["gpu1"]))
+        clock.advance(0.1)
+        moves.energy_mj = (moves.energy_mj or 0) + 7000
+    assert [gpu0 for gpu0, _ in powers_w] == [None] * 8
+    assert [gpu1 for _, gpu1 in powers_w] == [None] * 4 + [120.0] * 4
+    rests.power_mw = None
+    assert {reading.power_w for reading in source.read(True)} == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
 from recorders.summary import summarise
 from recorders.wire import readings
+from wattui.analysis.runs import reduce_csv
 
 PACKAGE = Channel("package0", "J", in_total=True, range_j=262_143.0, bound_w=1000.0)
 DRAM = Channel("dram0", "J", in_total=True, range_j=65_712.0, bound_w=1000.0)
@@ -204,6 +206,52 @@ def test_a_counter_that_stands_still_is_noted_and_shows_nothing_until_it_moves(
     assert events(rows) == ["note:stuck package0 since 1.000000", "note:moving package0"]
     assert not any(row["package0_J"] for row in ticks(rows) if 3.3 < at(row) < 4.9)
     assert ticks(rows)[-1]["package0_J"] == "295.000000"
+
+
+class PoweredSource(ScriptedSource):
+    """A counter that never moves, of a device that tells its power as well."""
+
+    power_w: float | None = 120.0
+
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
+        return [reading._replace(power_w=self.power_w) for reading in super().read()]
+
+
+GPU = Channel("gpu0", "J", in_total=True, bound_w=700.0, always_moves=True)
+
+
+def test_power_is_integrated_where_a_counter_stands_still_and_the_device_draws(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = Rig(tmp_path, clock, [PoweredSource(clock, {GPU: lambda _: 400.0})])
+    rig.at(3.0, do="begin", phase="running", label="b1")
+    rig.at(7.0, do="end", id=1)
+    rig.run(8.0)
+    live = summarise(rig.recorder.reduction)
+    assert live.to_dict() == summarise(reduce_csv(rig.path)).to_dict()
+    assert live.running is not None
+    energy = live.running.domains["gpu0"].running_j
+    assert energy is not None
+    assert energy.value == pytest.approx(480.0, rel=1e-6)
+    assert energy.plus_minus is not None
+    texts = {flag.name: flag.text for flag in live.flags if flag.where == "gpu0"}
+    assert re.fullmatch(
+        r"its counter stood still: from 2\.\d+ s on power readings were integrated",
+        texts["integrated"],
+    )
+    assert texts["stuck"].startswith("the counter stood still for 2.")
+    assert "b1" not in texts["stuck"]
+
+
+@pytest.mark.parametrize("power_w", [0.0, None])
+def test_a_counter_that_stands_still_stays_unknown_where_nothing_is_drawn(
+    tmp_path: Path, clock: ManualClock, power_w: float | None
+) -> None:
+    source = PoweredSource(clock, {GPU: lambda _: 400.0})
+    source.power_w = power_w
+    rows = Rig(tmp_path, clock, [source]).run(4.0)
+    assert events(rows) == ["note:stuck gpu0 since 0.000000"]
+    assert not any(row["gpu0_J"] for row in ticks(rows) if at(row) > 2.5)
 
 
 def test_a_counter_that_restarts_is_a_reset_and_adds_nothing(

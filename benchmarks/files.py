@@ -22,7 +22,7 @@ from typing import NamedTuple
 from benchmarks.table import Figure, Table, of_figures, say
 from recorders.rows import Layout, UtcText, time_text
 from recorders.source import Channel
-from wattui.analysis.recorded import load_run
+from wattui.runs.recorded import load_run
 
 LARGE_S, PEAK_MB, MANY_S = 3.0, 1000.0, 10.0
 STEP_NS = 100_000_000
@@ -51,7 +51,7 @@ SUMMARY = "import sys; from wattui.cli import main; sys.exit(main(['summary', *s
 LOAD = """
 import sys
 from pathlib import Path
-from wattui.analysis.recorded import find_runs, load_run
+from wattui.runs.recorded import find_runs, load_run
 for path in find_runs(Path(sys.argv[1])):
     load_run(path)
 """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.files import cost
 from benchmarks.table import Figure, Table, of_figures, say
-from recorders.reduction import Reducer
 from recorders.rows import FIXED_COLUMNS
-from recorders.summary import summarise
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
 
 EDGES, SECONDS = 100_000, 3.0
 COLUMNS = ("package0_J", "package0_W", "dram0_J", "dram0_W", "gpu0_J", "gpu0_W", "total_J")

@@ -14,12 +14,12 @@ import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from recorders.figures import origin
-from recorders.summary import summarise
+from recorders.summary.figures import origin
+from recorders.summary.summary import summarise
 from wattui.analysis.published import published
-from wattui.analysis.runs import NotARunFileError, reduce_csv
-from wattui.quantities import minus
-from wattui.report.repeats import Repeats, correlation, repeats_of
+from wattui.analysis.repeats import Repeats, correlation, repeats_of
+from wattui.runs.reduce import NotARunFileError, reduce_csv
+from wattui.show.quantities import minus
 
 
 def channels(found: Mapping[str, Repeats]) -> list[str]:

@@ -16,10 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorders import by_hand, directory, wire
+from recorders import directory, wire
 from recorders.clock import Clock
 from recorders.conductor import Conductor
-from recorders.contents import missing_note
 from recorders.guard import Guard
 from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
@@ -29,7 +28,9 @@ from recorders.processes import end_recorded
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import RunFile, RunFileBusyError, RunFileExistsError
-from recorders.summary import summarise
+from recorders.summary import by_hand
+from recorders.summary.contents import missing_note
+from recorders.summary.summary import summarise
 from recorders.writer import Writer, run_as_others
 
 FORMAT_VERSION = 1

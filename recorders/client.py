@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recorders import by_hand, directory, wire
+from recorders import directory, wire
 from recorders.guard import FAREWELL
+from recorders.summary import by_hand
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 SITES = ("site-packages", "dist-packages")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from recorders.by_hand import hand_reading
-from recorders.failures import ended_note
-from recorders.flags import BROKEN_OFF_NOTE, CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
 from recorders.recorder import Recorder
-from recorders.reduction import BEGIN, COUNT, END, LATE, NOTE, SPAN
+from recorders.summary.by_hand import hand_reading
+from recorders.summary.failures import ended_note
+from recorders.summary.flags import BROKEN_OFF_NOTE, CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
+from recorders.summary.reduction import BEGIN, COUNT, END, LATE, NOTE, SPAN
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, cut, users_note
 from recorders.undo import Mark

@@ -8,7 +8,7 @@ from functools import partial
 from recorders import rows
 from recorders.clock import Clock
 from recorders.phases import Phase, where_of
-from recorders.reduction import Reducer, Reduction
+from recorders.summary.reduction import Reducer, Reduction
 from recorders.undo import Mark, without
 from recorders.wire import Message
 from recorders.writer import Writer

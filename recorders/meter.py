@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from recorders import plausible
-from recorders.contents import missing_note
 from recorders.counter import Counter, Event, Integrator
-from recorders.reduction import GAP, LOST, NOTE, RESET
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
-from recorders.stillness import integrated_note, stuck_note
+from recorders.summary.contents import missing_note
+from recorders.summary.reduction import GAP, LOST, NOTE, RESET
+from recorders.summary.stillness import integrated_note, stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from recorders.inbox import FRONT_END, SHELL
-from recorders.reduction import Where
+from recorders.summary.reduction import Where
 from recorders.texts import cut
 
 LOADING = "loading"

@@ -9,16 +9,16 @@ from operator import itemgetter
 from typing import Any
 
 from recorders import rows
-from recorders.arithmetic import UPDATE_NOTE
-from recorders.by_hand import HandReading
 from recorders.clock import Clock
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.meter import Feed
 from recorders.phases import Edge, Phase
-from recorders.reduction import NOTE, Reduction
 from recorders.source import Reading, Source, SourceError, WatchesCommand
+from recorders.summary.arithmetic import UPDATE_NOTE
+from recorders.summary.by_hand import HandReading
+from recorders.summary.reduction import NOTE, Reduction
 from recorders.ticker import Ticker
 from recorders.undo import Mark
 from recorders.wire import Message

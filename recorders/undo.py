@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.phases import Edge, Phase, where_of
-from recorders.reduction import BEGIN
 from recorders.rows import quote, where_text
+from recorders.summary.reduction import BEGIN
 
 
 @dataclass(frozen=True, slots=True)

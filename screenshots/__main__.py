@@ -25,8 +25,8 @@ from testbench.curves import Constant
 from testbench.fakenvml import Gpu, Nvml
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
-from wattui.tui.options import Start
-from wattui.tui.playback import Playback
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
 
 HERE = Path(__file__).parent
 WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)

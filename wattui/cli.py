@@ -16,9 +16,9 @@ from wattui import __version__
 from wattui.clean import one_line
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
-from wattui.run_names import working_directory
-from wattui.terminal import cleaning
-from wattui.width import add_width
+from wattui.record.run_names import working_directory
+from wattui.show.printing import cleaning
+from wattui.show.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
@@ -123,7 +123,7 @@ def _main(arguments: list[str]) -> int:
         from wattui.tui import start
 
         return start.main(options)
-    from wattui import headless
+    from wattui.record import headless
 
     return headless.main(options, command)
 
@@ -290,7 +290,7 @@ def _summary_parser() -> argparse.ArgumentParser:
 
 
 def _summary(options: argparse.Namespace) -> int:
-    from wattui import show
+    from wattui.commands import summary as show
 
     return show.main(options.csv, options.json, options.mixed, options.width)
 
@@ -306,7 +306,7 @@ def _doctor_parser() -> argparse.ArgumentParser:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from wattui import doctor
+    from wattui.commands import doctor
 
     return doctor.main(options.json, options.all_gpus)
 

@@ -8,10 +8,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from recorders.figures import origin
-from recorders.reduction import METER
 from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS, whole_lines
 from recorders.source import Channel, Gone, Reading
+from recorders.summary.figures import origin
+from recorders.summary.reduction import METER
 
 Clock = Callable[[], int]
 

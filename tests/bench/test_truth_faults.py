@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from recorders.summary import summarise
+from recorders.summary.summary import summarise
 from testbench import topologies
 from testbench.curves import Constant, Sine
 from testbench.recording import Recording, Stretch, program, record
 from testbench.sandbox import Bench, unavailable_reason
 from testbench.zones import INTEL, Fault, Topology, Zone
-from wattui.analysis.runs import reduce_csv
+from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, assert_on_curve

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from recorders.summary import summarise
+from recorders.summary.summary import summarise
 from testbench import topologies
 from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
 from testbench.sandbox import Bench
-from wattui.analysis.runs import reduce_csv
+from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
 from .truth import NOBODY, interpreter_for_all, readable_copies

@@ -10,7 +10,7 @@ import pytest
 
 from recorders.client import Client, Config
 from recorders.wire import Message
-from wattui.tui.live import Live
+from wattui.tui.state.live import Live
 
 from .running import (
     WATTUI,

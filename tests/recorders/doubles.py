@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recorders import by_hand
 from recorders.clock import Clock
 from recorders.conductor import Conductor
 from recorders.inbox import FRONT_END, Inbox, Request
 from recorders.marks import CountPages
 from recorders.recorder import Recorder
-from recorders.reduction import EventRow, Points, Reduction
 from recorders.rows import Layout
 from recorders.runfile import RunFile
 from recorders.source import Channel, Reading, SourceError
+from recorders.summary import by_hand
+from recorders.summary.reduction import EventRow, Points, Reduction
 from recorders.wire import Message
 from recorders.writer import Writer
 

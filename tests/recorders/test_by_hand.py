@@ -10,14 +10,14 @@ from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, red
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.by_hand import check_names, hand_reading, unread
 from recorders.client import Config
-from recorders.figures import Domain, Summary
-from recorders.reduction import EventRow
 from recorders.source import Channel
-from recorders.spans import spans
-from recorders.stats import stdev
-from recorders.summary import summarise
+from recorders.summary.by_hand import check_names, hand_reading, unread
+from recorders.summary.figures import Domain, Summary
+from recorders.summary.reduction import EventRow
+from recorders.summary.spans import spans
+from recorders.summary.stats import stdev
+from recorders.summary.summary import summarise
 
 WALL = "meter_wall"
 CHANNELS = ("package0", WALL, "total")

@@ -9,10 +9,10 @@ from doubles import ManualClock, Rig, ScriptedSource, constant_power
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorders.figures import Group, Summary
 from recorders.inbox import SHELL
 from recorders.source import Channel
-from recorders.summary import summarise
+from recorders.summary.figures import Group, Summary
+from recorders.summary.summary import summarise
 
 POWER_W = 100.0
 A, B, C = 11, 12, 13

@@ -10,10 +10,10 @@ from doubles import ManualClock, Rig, ScriptedSource, constant_power
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.figures import Summary
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.source import Channel
-from recorders.summary import summarise
+from recorders.summary.figures import Summary
+from recorders.summary.summary import summarise
 
 PROGRAM, OTHER_PROGRAM = 11, 12
 POWER_W = 50.0

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from doubles import event, reduction
 
-from recorders.contents import headline
-from recorders.figures import Summary
-from recorders.reduction import EventRow
-from recorders.summary import summarise
+from recorders.summary.contents import headline
+from recorders.summary.figures import Summary
+from recorders.summary.reduction import EventRow
+from recorders.summary.summary import summarise
 
 
 def recorded(channels: Sequence[str], *notes: str) -> Summary:

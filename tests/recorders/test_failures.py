@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 
-from recorders.figures import Group, Summary
-from recorders.reduction import EventRow
 from recorders.source import Channel
-from recorders.summary import summarise
+from recorders.summary.figures import Group, Summary
+from recorders.summary.reduction import EventRow
+from recorders.summary.summary import summarise
 
 POWER_W = 50.0
 PROGRAM = 11

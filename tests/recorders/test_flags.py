@@ -11,9 +11,9 @@ from doubles import event, reduction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recorders.flags import Flag
-from recorders.reduction import EventRow
-from recorders.summary import summarise
+from recorders.summary.flags import Flag
+from recorders.summary.reduction import EventRow
+from recorders.summary.summary import summarise
 
 Readings = Mapping[str, Sequence[tuple[float, float]]]
 

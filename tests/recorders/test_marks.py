@@ -22,7 +22,7 @@ from recorders.inbox import Inbox, Request
 from recorders.marks import CountPages, parse_pipe_line
 from recorders.wire import Message
 from wattui import marks
-from wattui.mark_link import Link
+from wattui.marks.link import Link
 
 
 class Recorder:
@@ -451,7 +451,8 @@ def test_where_counts_find_no_room_they_are_sent_along(
 
 def test_both_ends_agree_on_names_and_places() -> None:
     from recorders import marks as theirs
-    from wattui import mark_counts, mark_link
+    from wattui.marks import counts as mark_counts
+    from wattui.marks import link as mark_link
 
     assert marks.ENVIRONMENT == theirs.ENVIRONMENT
     assert marks.PAGE_PREFIX == theirs.PAGE_PREFIX

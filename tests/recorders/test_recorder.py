@@ -14,10 +14,10 @@ from doubles import BlockingSource, ManualClock, Rig, Script, ScriptedSource, Va
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.reduction import Reducer
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
-from recorders.summary import summarise
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
 from recorders.wire import readings
 from wattui.analysis.runs import reduce_csv
 

@@ -7,7 +7,7 @@ from doubles import event, reduction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.reduction import Energies, EventRow, Points, Reducer, Reduction
+from recorders.summary.reduction import Energies, EventRow, Points, Reducer, Reduction
 
 NOWHERE = ("", "", None)
 

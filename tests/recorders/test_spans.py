@@ -7,8 +7,8 @@ from doubles import event, reduction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.reduction import EventRow
-from recorders.spans import Span, block_powers_w, mean_gauge, spans
+from recorders.summary.reduction import EventRow
+from recorders.summary.spans import Span, block_powers_w, mean_gauge, spans
 
 
 def edge(

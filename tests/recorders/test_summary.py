@@ -13,11 +13,11 @@ from doubles import event, reduction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.combining import are_samples
-from recorders.figures import Domain, Summary, Value
-from recorders.reduction import EventRow
-from recorders.stats import interval95, t95
-from recorders.summary import summarise
+from recorders.summary.combining import are_samples
+from recorders.summary.figures import Domain, Summary, Value
+from recorders.summary.reduction import EventRow
+from recorders.summary.stats import interval95, t95
+from recorders.summary.summary import summarise
 
 Phase = tuple[str, float, float, int]
 

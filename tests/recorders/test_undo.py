@@ -15,7 +15,7 @@ from recorders.inbox import SHELL
 from recorders.phases import Phase
 from recorders.runfile import RunFile
 from recorders.source import Channel
-from recorders.summary import summarise
+from recorders.summary.summary import summarise
 from recorders.undo import Mark, without
 
 PROGRAM = 11

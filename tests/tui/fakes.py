@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.wire import Message
-from wattui.tui.health import Disk
+from wattui.tui.state.health import Disk
 
 COLUMNS = ["package0_J", "package0_W", "dram0_J", "dram0_W", "cpu_util_pct", "total_J", "total_W"]
 
@@ -31,7 +31,7 @@ def row(
 
 
 class FakeSession:
-    """Stands where wattui.tui.session.Session would."""
+    """Stands where wattui.tui.state.session.Session would."""
 
     def __init__(self, csv: Path | None = None, measured: bool = True) -> None:
         self.columns = list(COLUMNS)

@@ -16,8 +16,6 @@ from recorders.client import Config
 from wattui.config import Settings
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
-from wattui.tui.options import Start
-from wattui.tui.playback import Playback
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
@@ -25,6 +23,8 @@ from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import Palette
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
@@ -211,8 +211,8 @@ async def test_an_existing_file_is_refused_as_it_is_typed(
 
 
 async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
-    from recorders.reduction import Reducer
-    from recorders.summary import summarise
+    from recorders.summary.reduction import Reducer
+    from recorders.summary.summary import summarise
 
     session = FakeSession(Path("run.csv"))
     reducer = Reducer(session.columns)

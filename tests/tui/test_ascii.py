@@ -7,8 +7,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from wattui.tui.ascii import AsciiFilter, ascii_text
 from wattui.tui.start import needs_ascii
+from wattui.tui.terminal.ascii import AsciiFilter, ascii_text
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Mn", "Me", "Cf"))))

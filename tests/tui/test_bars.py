@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 
-from wattui.quantities import with_uncertainty
-from wattui.tui import plot
-from wattui.tui.bars import LEAST_BAR, Bar, Point, bar_text, bars, curve, families
-from wattui.tui.palette import DARK
-from wattui.tui.pictures import MOST_BARS, mac_families, pictures
+from wattui.show import plot
+from wattui.show.bars import LEAST_BAR, Bar, Point, bar_text, bars, curve, families
+from wattui.show.palette import DARK
+from wattui.show.pictures import MOST_BARS, mac_families, pictures
+from wattui.show.quantities import with_uncertainty
 
 sys.path.append(str(Path(__file__).parents[1] / "wattui"))
 from made_runs import B1, B8, B64, IDLE, Part, finished

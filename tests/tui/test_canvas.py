@@ -14,11 +14,11 @@ from rich.style import Style
 from textual.strip import Strip
 
 from recorders.wire import Message
-from wattui.tui import plot
-from wattui.tui.graphs import GraphSpec, graphs
-from wattui.tui.live import Live
-from wattui.tui.palette import DARK
-from wattui.tui.viewport import Viewport
+from wattui.show import plot
+from wattui.show.graphs import GraphSpec, graphs
+from wattui.show.palette import DARK
+from wattui.tui.state.live import Live
+from wattui.tui.state.viewport import Viewport
 from wattui.tui.widgets.canvas import Canvas, Look
 from wattui.tui.widgets.margins import GUTTER
 

@@ -11,11 +11,11 @@ from textual.containers import Grid
 from textual.message import Message
 from textual.pilot import Pilot
 
-from wattui.tui import plot
-from wattui.tui.graphs import graphs
-from wattui.tui.live import Live
-from wattui.tui.palette import DARK
-from wattui.tui.viewport import Viewport, first
+from wattui.show import plot
+from wattui.show.graphs import graphs
+from wattui.show.palette import DARK
+from wattui.tui.state.live import Live
+from wattui.tui.state.viewport import Viewport, first
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.margins import GUTTER
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from recorders.reduction import Reducer
-from recorders.summary import summarise
-from wattui.tui.palette import DARK
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
+from wattui.show.palette import DARK
 from wattui.tui.widgets.energy import energy_lines, energy_parts, figures_j, folded
 from wattui.tui.widgets.phases import phase_table
 

@@ -15,7 +15,7 @@ from recorders.client import Config
 from recorders.wire import Message
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
-from wattui.tui.options import Start
+from wattui.tui.state.options import Start
 
 FOLDER = Path(__file__).parents[1] / "golden"
 SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wattui.tui.health import DISK_SILENT, SILENT, Health, alarm_text
+from wattui.tui.state.health import DISK_SILENT, SILENT, Health, alarm_text
 
 S = 1_000_000_000
 

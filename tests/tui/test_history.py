@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.history import BIN_S, BIN_STEPS_S, LEVELS, RING_BINS, Bin, History
+from wattui.show.history import BIN_S, BIN_STEPS_S, LEVELS, RING_BINS, Bin, History
 
 DAY_S = 86400.0
 # What the bins can hold without rounding.

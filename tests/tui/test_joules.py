@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.joules import MOST_READINGS, Joules
+from wattui.tui.state.joules import MOST_READINGS, Joules
 
 # Milliseconds and millijoules are whole, so that the truth is reckoned without rounding.
 Reading = tuple[int, int]

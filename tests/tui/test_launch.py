@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.client import Config
-from wattui.stages import Rest, Run, stages
-from wattui.tui.launch import Launch, Recipe
-from wattui.tui.printed import Printed
-from wattui.tui.session import Session
+from wattui.record.launch import Launch, Recipe
+from wattui.record.printed import Printed
+from wattui.record.stages import Rest, Run, stages
+from wattui.tui.state.session import Session
 
 CSV = Path("run.csv")
 

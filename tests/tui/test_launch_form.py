@@ -13,12 +13,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
 from wattui.config import Settings
-from wattui.run_names import refusal
-from wattui.tui import launch_workload
-from wattui.tui.launch import Recipe
-from wattui.tui.launch_command import CommandSubject, wrong_command
-from wattui.tui.launch_order import Order, same_headless, time_line
-from wattui.tui.launch_workload import WorkloadSubject
+from wattui.record.launch import Recipe
+from wattui.record.run_names import refusal
+from wattui.tui.launching import workload as launch_workload
+from wattui.tui.launching.command import CommandSubject, wrong_command
+from wattui.tui.launching.order import Order, same_headless, time_line
+from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.launch_form import Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
 from workloads.arguments import parse

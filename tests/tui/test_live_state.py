@@ -9,10 +9,10 @@ from fakes import COLUMNS, row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.graphs import graphs
-from wattui.tui.history import BIN_STEPS_S
-from wattui.tui.live import Live
-from wattui.tui.viewport import Viewport, first
+from wattui.show.graphs import graphs
+from wattui.show.history import BIN_STEPS_S
+from wattui.tui.state.live import Live
+from wattui.tui.state.viewport import Viewport, first
 
 
 def live(*messages: dict[str, Any]) -> Live:

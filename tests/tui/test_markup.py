@@ -15,20 +15,20 @@ from textual.widgets import Input
 
 import wattui.tui
 from recorders.client import Config
-from wattui.analysis.recorded import load_run
 from wattui.config import Settings
-from wattui.run_names import refusal
+from wattui.record.run_names import refusal
+from wattui.runs.recorded import load_run
+from wattui.show.palette import DARK
+from wattui.show.plot import BRAILLE
 from wattui.tui.app import Dashboard
-from wattui.tui.options import Start
-from wattui.tui.palette import DARK
-from wattui.tui.playback import Playback
-from wattui.tui.plot import BRAILLE
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
 from workloads.catalogue import catalogue
 
 sys.path.append(str(Path(__file__).parents[1] / "wattui"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.meter import MeterReading, parse_reading
+from wattui.tui.state.wall_meter import MeterReading, parse_reading
 
 
 @pytest.mark.parametrize(

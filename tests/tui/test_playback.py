@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from wattui.errors import UsageError
-from wattui.tui.live import Live
-from wattui.tui.playback import Playback
+from wattui.tui.state.live import Live
+from wattui.tui.state.playback import Playback
 
 HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
 UTC = "2026-01-01T00:00:00.000Z"

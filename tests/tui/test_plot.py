@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.history import Bin
-from wattui.tui.plot import (
+from wattui.show.history import Bin
+from wattui.show.plot import (
     ASCII,
     BRAILLE,
     DOT_BITS,
@@ -23,7 +23,7 @@ from wattui.tui.plot import (
     heights,
     raster,
 )
-from wattui.tui.ticks import (
+from wattui.show.ticks import (
     HEADROOM,
     LABEL_CELLS,
     TICK_ROWS,

@@ -13,10 +13,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Digits, Input
 
-from wattui.analysis.recorded import Run
-from wattui.tables import MEANINGS
-from wattui.tui import plot
-from wattui.tui.palette import DARK
+from wattui.runs.recorded import Run
+from wattui.show import plot
+from wattui.show.palette import DARK
+from wattui.show.summary import MEANINGS
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.results import Results, answers, big_number

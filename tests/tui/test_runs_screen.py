@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from recorders.runfile import json_path
-from wattui.analysis.recorded import Run
+from wattui.runs.recorded import Run
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.results import Results

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.terminal import Outlet, TypedBytes, laid_out
+from wattui.tui.terminal.driver import Outlet, TypedBytes, laid_out
 
 
 @given(st.lists(st.binary(max_size=12)))

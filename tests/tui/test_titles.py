@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from wattui.clean import one_line
-from wattui.tui import plot
-from wattui.tui.figures import of_span, seen, values_at
-from wattui.tui.graphs import GraphSpec, Series, graphs
-from wattui.tui.live import Live
-from wattui.tui.titles import Value, subtitle, title
+from wattui.show import plot
+from wattui.show.graphs import GraphSpec, Series, graphs
+from wattui.tui.state.border import of_span, seen, values_at
+from wattui.tui.state.live import Live
+from wattui.tui.state.titles import Value, subtitle, title
 
 PACKAGES = graphs(["package0_W", "package1_W"])[0]
 GPUS = graphs([f"gpu{number}_W" for number in range(8)])[0]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wattui.tui.history import BIN_STEPS_S
-from wattui.tui.viewport import Viewport, first
+from wattui.show.history import BIN_STEPS_S
+from wattui.tui.state.viewport import Viewport, first
 
 RATES_HZ = st.floats(0.5, 1000)
 NOWS_S = st.floats(0, 4e5)

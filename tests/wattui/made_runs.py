@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import fingerprint, json_path
-from recorders.summary import summarise
-from wattui.analysis.recorded import Run
-from wattui.analysis.runs import reduce_csv
+from recorders.summary.summary import summarise
+from wattui.runs.recorded import Run
+from wattui.runs.reduce import reduce_csv
 
 
 class Part(NamedTuple):

@@ -24,8 +24,8 @@ from wattui.analysis.compare import (
     only_in_one,
     side,
 )
-from wattui.analysis.recorded import Run
 from wattui.analysis.results import group_rows
+from wattui.runs.recorded import Run
 
 FIGURE = st.floats(-1e6, 1e6)
 ERROR = st.floats(0, 1e4) | st.none()

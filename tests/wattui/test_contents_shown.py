@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from recorders.reduction import Reducer
-from recorders.summary import summarise
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
 from wattui.analysis.compare import doubts
-from wattui.summary_table import runs_table
-from wattui.tables import summary_parts
-from wattui.tui.palette import DARK
+from wattui.show.palette import DARK
+from wattui.show.runs import runs_table
+from wattui.show.summary import summary_parts
 from wattui.tui.widgets.energy import energy_lines, energy_parts
 
 COLUMNS = ["package0_J", "package0_W", "total_J", "total_W"]

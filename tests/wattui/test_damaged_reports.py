@@ -19,11 +19,14 @@ from hypothesis import strategies as st
 from made_runs import B8, IDLE, Part, finished
 
 from recorders.runfile import json_path
-from wattui import compare_command, export_command, report_command, tables
+from wattui.commands import compare as compare_command
+from wattui.commands import export as export_command
+from wattui.commands import report as report_command
 from wattui.errors import INCOMPLETE, REGRESSED, UsageError, WattuiError
 from wattui.report import figures, size_figures
 from wattui.report.facts import facts_of
-from wattui.report.traces import read_traces
+from wattui.runs.traces import read_traces
+from wattui.show import summary as tables
 
 pytestmark = pytest.mark.needs_report
 

@@ -19,9 +19,9 @@ from made_runs import B8, IDLE, MACHINE, Part, finished
 from recorders.runfile import json_path
 from recorders.sources.replay import open_replay
 from wattui.analysis.forms import is_summary
-from wattui.analysis.recorded import NotARunFileError, load_run
 from wattui.cli import main
-from wattui.report.traces import read_traces
+from wattui.runs.recorded import NotARunFileError, load_run
+from wattui.runs.traces import read_traces
 
 PARTS = [
     IDLE,

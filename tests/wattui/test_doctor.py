@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from wattui import doctor
-from wattui.terminal import console
+from wattui.commands import doctor
+from wattui.show.printing import console
 
 REPORT = {
     "sources": [

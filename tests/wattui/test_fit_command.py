@@ -15,10 +15,11 @@ import pytest
 from made_runs import IDLE, Part, finished
 
 from recorders.runfile import json_path
-from wattui import fit_command, predict_command
-from wattui.analysis.gauges import gauge_means
+from wattui.analysis.macs import command_macs, depthwise, model_macs, network_macs
+from wattui.commands import fit as fit_command
+from wattui.commands import predict as predict_command
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.macs import command_macs, depthwise, model_macs, network_macs
+from wattui.runs.gauges import gauge_means
 
 ALEXNET = ["python", "-m", "workloads", "alexnet", "--sizes", "64,112,224"]
 # MACs of AlexNet at 64, 112 and 224 pixels; the last one is published.

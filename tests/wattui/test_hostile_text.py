@@ -25,9 +25,9 @@ from textual.color import Color
 
 import wattui
 from wattui.clean import lines, one_line, texts
-from wattui.doctor import lines as doctor_lines
-from wattui.terminal import cleaning, console
-from wattui.tui.ascii import CleanFilter
+from wattui.commands.doctor import lines as doctor_lines
+from wattui.show.printing import cleaning, console
+from wattui.tui.terminal.ascii import CleanFilter
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 

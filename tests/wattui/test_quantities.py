@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.quantities import number, prefix_for, with_uncertainty
+from wattui.show.quantities import number, prefix_for, with_uncertainty
 
 
 @given(st.floats(1e-5, 1e9) | st.floats(-1e9, -1e-5))

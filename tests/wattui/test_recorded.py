@@ -11,9 +11,9 @@ import pytest
 from made_runs import B1, B8, IDLE, finished, written
 
 from recorders.runfile import json_path
-from wattui.analysis import recorded
-from wattui.analysis.recorded import find_runs, load_run
-from wattui.analysis.runs import NotARunFileError
+from wattui.runs import recorded
+from wattui.runs.recorded import find_runs, load_run
+from wattui.runs.reduce import NotARunFileError
 
 
 def aged(path: Path, age_s: float) -> Path:

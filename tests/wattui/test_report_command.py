@@ -18,7 +18,7 @@ from made_runs import B1, B8, B64, IDLE, Part, finished, written
 
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import json_path
-from wattui import report_command
+from wattui.commands import report as report_command
 from wattui.errors import UsageError
 
 pytestmark = pytest.mark.needs_report
@@ -328,7 +328,7 @@ def test_without_matplotlib_one_line_says_what_to_install(
 
 def test_matplotlib_is_loaded_only_when_something_is_drawn() -> None:
     script = (
-        "import sys, wattui.report_command as r; r.parser(); print('matplotlib' in sys.modules)"
+        "import sys, wattui.commands.report as r; r.parser(); print('matplotlib' in sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30

@@ -10,14 +10,14 @@ import pytest
 from made_runs import IDLE, Part, finished, written
 
 from recorders.rows import FIXED_COLUMNS
-from wattui.analysis.blocks import NotARunFileError
-from wattui.report.drawing import tick_text
-from wattui.report.fits import Source, choose_against, fits_of
+from wattui.analysis.rates import rates_of
+from wattui.analysis.run_fits import Source, choose_against, fits_of
+from wattui.report.draw.style import tick_text
 from wattui.report.joules import Joules, is_wide, reach, rows_of
-from wattui.report.latencies import NoLatenciesError, ecdf, percentile, read_latencies
 from wattui.report.panels import fitting, label_stretches, panels, spread, stretches
-from wattui.report.rates import rates_of
-from wattui.report.traces import Trace, read_traces
+from wattui.runs.blocks import NotARunFileError
+from wattui.runs.latencies import NoLatenciesError, ecdf, percentile, read_latencies
+from wattui.runs.traces import Trace, read_traces
 from workloads.result import percentile as printed_percentile
 
 HEAD = "label,repeat,kind,seconds\n"
@@ -61,7 +61,7 @@ def test_bins_across_blocks_of_the_reader_are_one(
     rows = [f"{n * 0.01:.6f},,,,,,,{n}" for n in range(2000)]
     path = rows_file(tmp_path / "r.csv", "gpu0_W", rows)
     whole = read_traces(path, bins=50)
-    monkeypatch.setattr("wattui.analysis.blocks.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("wattui.runs.blocks.BLOCK_BYTES", 1000)
     assert read_traces(path, bins=50) == whole
 
 

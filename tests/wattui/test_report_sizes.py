@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import IDLE, Part, finished
 
-from wattui import report_command
-from wattui.analysis.recorded import Run
-from wattui.report.fits import Source
-from wattui.report.repeats import Repeats, correlation, repeats_of
+from wattui.analysis.repeats import Repeats, correlation, repeats_of
+from wattui.analysis.run_fits import Source
+from wattui.analysis.sizes import Sizes, devices_of, sizes_of
+from wattui.commands import report as report_command
 from wattui.report.size_figures import (
     correlation_text,
     energy_picture,
     latency_picture,
     size_table,
 )
-from wattui.report.sizes import Sizes, devices_of, sizes_of
+from wattui.runs.recorded import Run
 
 pytestmark = pytest.mark.needs_report
 
@@ -245,7 +245,7 @@ def renamed(summary: Any) -> Any:
 
 
 def test_axes_are_logarithmic_over_two_decades_alone(tmp_path: Path, measured: Run) -> None:
-    from wattui.report.draw_sizes import draw_energies, draw_latency
+    from wattui.report.draw.sizes import draw_energies, draw_latency
 
     even = sizes(measured)
     parts = [IDLE, *(Part("running", s, 50.0, str(64 * s), 10) for s in (1, 4, 11))]
@@ -259,7 +259,7 @@ def test_axes_are_logarithmic_over_two_decades_alone(tmp_path: Path, measured: R
 
 
 def test_energies_below_zero_keep_their_even_axis(measured: Run) -> None:
-    from wattui.report.draw_sizes import draw_energies
+    from wattui.report.draw.sizes import draw_energies
 
     below = sizes(measured, figure="dynamic")
     (family,) = below.families

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made_runs import B1, B8, IDLE, Part, finished
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.summary import summarise
+from recorders.summary.summary import summarise
 from wattui.analysis.results import COLUMNS, STATISTICS, Figure, Row, row_dict, rows
-from wattui.analysis.runs import reduce_csv
+from wattui.runs.reduce import reduce_csv
 
 ARMED = Part("armed", 10, 30.0)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from made_runs import B1, written
 
+from wattui.commands.inputs import expand
 from wattui.errors import UsageError
-from wattui.run_globs import expand
 
 
 @pytest.fixture

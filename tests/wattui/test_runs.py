@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorders.source import Channel, Gone, Retry, SourceError
-from recorders.summary import summarise
-from wattui.analysis.runs import NotARunFileError, reduce_csv
-from wattui.tui.live import Live
+from recorders.summary.summary import summarise
+from wattui.runs.reduce import NotARunFileError, reduce_csv
+from wattui.tui.state.live import Live
 
 PACKAGE = Channel("package0", "J", in_total=True)
 DRAM = Channel("dram0", "J", in_total=True)

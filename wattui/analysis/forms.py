@@ -9,7 +9,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
-from recorders.figures import VERSION, Summary
+from recorders.summary.figures import VERSION, Summary
 
 # No figure is larger: 10^15 J, as in the rows themselves.
 MOST = 1e15

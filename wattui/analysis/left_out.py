@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorders.stats import stdev
+from recorders.summary.stats import stdev
 from wattui.analysis.regression import Line, NoLineError, Weights, fit_line, relative_error
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from recorders.stats import t95
+from recorders.summary.stats import t95
 
 Weights = Literal["ordinary", "relative"]
 WEIGHTS: tuple[Weights, ...] = ("ordinary", "relative")

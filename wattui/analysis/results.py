@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from recorders.combining import are_samples
-from recorders.reduction import METER
+from recorders.summary.combining import are_samples
+from recorders.summary.reduction import METER
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -48,7 +48,7 @@ Figures = dict[str, "Figure"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value, its ±, and the instrument's parts of it; see `recorders.summary.Value`."""
+    """A value, its ±, and the instrument's parts of it; see `recorders.summary.summary.Value`."""
 
     value: float
     plus_minus: float | None = None

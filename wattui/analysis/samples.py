@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from recorders.stats import stdev, t95
+from recorders.summary.stats import stdev, t95
 
 BOOTSTRAP_FROM = 30
 RESAMPLES = 2000

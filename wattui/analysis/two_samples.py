@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from recorders.stats import t95
+from recorders.summary.stats import t95
 from wattui.analysis.samples import Described
 
 # The exact distribution of U takes a table of this many rank sums; beyond it is close to normal.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wattui.report.document import Facts, Note
-from wattui.tables import machine_line, method_parts
+from wattui.show.summary import machine_line, method_parts
 
 CODE = frozenset({"command", "file"})
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wattui.fit_tables import line_text
-from wattui.quantities import number, prefix_for
-from wattui.report import drawing
+from wattui.analysis.rates import Rates
+from wattui.analysis.run_fits import Fits
 from wattui.report.clean import name_of
 from wattui.report.document import Picture
-from wattui.report.draw_fit import draw_fit
-from wattui.report.draw_fit import shown as shown_series
-from wattui.report.draw_joules import draw_joules
-from wattui.report.draw_latencies import MOST_CURVES, draw_latencies, draw_rates
-from wattui.report.draw_traces import draw_traces
-from wattui.report.fits import Fits
+from wattui.report.draw import style as drawing
+from wattui.report.draw.fit import draw_fit
+from wattui.report.draw.fit import shown as shown_series
+from wattui.report.draw.joules import draw_joules
+from wattui.report.draw.latencies import MOST_CURVES, draw_latencies, draw_rates
+from wattui.report.draw.traces import draw_traces
 from wattui.report.joules import MOST_ROWS, Rows
-from wattui.report.latencies import Distribution
 from wattui.report.panels import label_stretches, panels, stretches
-from wattui.report.rates import Rates
-from wattui.report.traces import Traces
+from wattui.runs.latencies import Distribution
+from wattui.runs.traces import Traces
+from wattui.show.fit import line_text
+from wattui.show.quantities import number, prefix_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,12 +7,12 @@ from typing import Any
 
 from wattui.analysis.cells import PER_INFERENCE, costliest, is_mixed
 from wattui.analysis.regression import WEIGHTS
-from wattui.fit_tables import line_text, mean_error
-from wattui.quantities import energy_unit, minus, number
+from wattui.analysis.run_fits import Fits
 from wattui.report.document import Table
-from wattui.report.fits import Fits
-from wattui.report.latencies import PERCENTILES, Distribution
-from wattui.tables import FIGURES, figure_text
+from wattui.runs.latencies import PERCENTILES, Distribution
+from wattui.show.fit import line_text, mean_error
+from wattui.show.quantities import energy_unit, minus, number
+from wattui.show.summary import FIGURES, figure_text
 
 Named = Sequence[tuple[str, Mapping[str, Any]]]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wattui.quantities import energy_unit, with_uncertainty
 from wattui.report.clean import name_of
-from wattui.tables import FIGURES
+from wattui.show.quantities import energy_unit, with_uncertainty
+from wattui.show.summary import FIGURES
 
 # Values that differ by more stand on a logarithmic axis.
 DECADES = 2

@@ -9,9 +9,9 @@ from typing import Any
 
 from wattui.analysis.fit import Figure
 from wattui.analysis.label_numbers import Against
-from wattui.analysis.recorded import Run
-from wattui.report.latencies import Distribution
-from wattui.report.traces import Traces
+from wattui.runs.latencies import Distribution
+from wattui.runs.recorded import Run
+from wattui.runs.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)

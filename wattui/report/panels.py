@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from recorders.figures import origin
+from recorders.summary.figures import origin
 from wattui.clean import one_line
 from wattui.report.clean import short
-from wattui.tui.graphs import graphs
+from wattui.show.graphs import graphs
 
 # Parts of the packages: the same joules a second time.
 LEFT_OUT = ("CPU cores",)

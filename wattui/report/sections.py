@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wattui.analysis.cells import to_quote
-from wattui.quantities import energy_unit, number
-from wattui.remedies import REMEDIES
+from wattui.analysis.rates import rates_of
+from wattui.analysis.run_fits import Fits, Source, choose_against, fits_of
+from wattui.analysis.sizes import sizes_of
 from wattui.report.document import Block, Heading, Key, Note, Notes, Words
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.figures import (
@@ -18,13 +19,12 @@ from wattui.report.figures import (
     traces_picture,
 )
 from wattui.report.figures_table import fit_table, latency_table, tables_of
-from wattui.report.fits import Fits, Source, choose_against, fits_of
 from wattui.report.joules import rows_of
 from wattui.report.loaded import Loaded, Wish
-from wattui.report.rates import rates_of
 from wattui.report.size_figures import size_blocks
-from wattui.report.sizes import sizes_of
-from wattui.tables import FIGURES, MEANINGS, figure_text
+from wattui.show.quantities import energy_unit, number
+from wattui.show.remedies import REMEDIES
+from wattui.show.summary import FIGURES, MEANINGS, figure_text
 
 ORIGINS = {
     "measured": "measured",

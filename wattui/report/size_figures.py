@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wattui.analysis.published import published
-from wattui.fit_tables import quantity
-from wattui.quantities import energy_unit, minus, number, prefix_for
+from wattui.analysis.sizes import Device, Sizes
 from wattui.report.clean import name_of
 from wattui.report.document import Block, Picture, Table
-from wattui.report.draw_sizes import count_curves, draw_energies, draw_latency, energy_curves
+from wattui.report.draw.sizes import count_curves, draw_energies, draw_latency, energy_curves
 from wattui.report.figures import drawn, suffix
-from wattui.report.sizes import Device, Sizes
+from wattui.show.fit import quantity
+from wattui.show.quantities import energy_unit, minus, number, prefix_for
 
 MOST_TOLD = 12
 # The network whose latency and energy AIPowerMeter correlated.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from wattui.report.drawing import INK, ON_DARK, PAPER, POINTS_PER_MM, TEXT_PT, WIDE_MM
+from wattui.report.draw.style import INK, ON_DARK, PAPER, POINTS_PER_MM, TEXT_PT, WIDE_MM
 
 # A figure of two columns is no narrower on a page, so that its text can be read.
 LEAST_REM = 40.0

@@ -24,30 +24,30 @@ from textual.widgets import HelpPanel
 from recorders.client import Config, RecorderError
 from wattui.config import Settings
 from wattui.errors import UsageError
-from wattui.progress import shortfalls
-from wattui.run_names import refusal, suggested, working_directory
-from wattui.tui import plot
-from wattui.tui.ascii import AsciiFilter, CleanFilter
-from wattui.tui.crash import log_error
-from wattui.tui.ending import Ending
-from wattui.tui.health import SILENT
-from wattui.tui.meter import MeterReading, parse_reading
-from wattui.tui.options import Start
-from wattui.tui.playback import Playback
+from wattui.record.progress import shortfalls
+from wattui.record.run_names import refusal, suggested, working_directory
+from wattui.show import plot
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import Palette
-from wattui.tui.session import Session, Stream
-from wattui.tui.suspend import Suspension
-from wattui.tui.terminal import Terminal
+from wattui.tui.state.health import SILENT
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
+from wattui.tui.state.session import Session, Stream
+from wattui.tui.state.wall_meter import MeterReading, parse_reading
+from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter
+from wattui.tui.terminal.crash import log_error
+from wattui.tui.terminal.driver import Terminal
+from wattui.tui.terminal.ending import Ending
+from wattui.tui.terminal.suspend import Suspension
+from wattui.tui.terminal.type_ahead import TypeAhead
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
-from wattui.tui.type_ahead import TypeAhead
 from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
 
 if TYPE_CHECKING:
-    from wattui.tui.launch import Launch, Recipe
+    from wattui.record.launch import Launch, Recipe
     from wattui.tui.screens.results import Wish
 
 # Screens over the graphs are imported when they are wanted, so that the graphs are there sooner.
@@ -366,7 +366,7 @@ class Dashboard(App[int]):
     def _start_launch(self, recipe: Recipe | None) -> None:
         if recipe is None:
             return
-        from wattui.tui.launch import Launch
+        from wattui.record.launch import Launch
 
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):

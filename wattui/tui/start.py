@@ -12,9 +12,9 @@ from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.config import checked, config_path, load, merged
 from wattui.errors import UsageError, WattuiError
-from wattui.run_names import working_directory
-from wattui.tui.options import Start, configured
-from wattui.tui.session import Session, Stream
+from wattui.record.run_names import working_directory
+from wattui.tui.state.options import Start, configured
+from wattui.tui.state.session import Session, Stream
 
 # Terminals, and what is said of them, where nothing beyond ASCII can be relied on.
 ASCII_TERMINALS = frozenset({"linux", "vt100", "vt220", "dumb", "ansi"})
@@ -52,14 +52,14 @@ def main(options: argparse.Namespace) -> int:
     config = configured(config, settings)
     stream: Stream
     if options.replay is not None:
-        from wattui.tui.playback import Playback
+        from wattui.tui.state.playback import Playback
 
         stream = Playback(Path(options.replay), options.speed)
     else:
         stream = session = Session(config)
     # Textual is imported while the recorder looks for its sensors.
     from wattui.tui.app import Dashboard
-    from wattui.tui.crash import error_line, keep_log, log_path
+    from wattui.tui.terminal.crash import error_line, keep_log, log_path
 
     if options.replay is None:
         try:

@@ -7,7 +7,7 @@ from functools import cache
 
 from textual.theme import Theme
 
-from wattui.tui.palette import COLOUR_BLIND, DARK, HIGH_CONTRAST, LIGHT, Palette
+from wattui.show.palette import COLOUR_BLIND, DARK, HIGH_CONTRAST, LIGHT, Palette
 
 PALETTES = {
     "dark": DARK,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recorders.runfile import json_path
-from recorders.summary import summarise
-from wattui import import_command
-from wattui.analysis.runs import reduce_csv
+from recorders.summary.summary import summarise
+from wattui.commands import import_logs as import_command
+from wattui.runs.reduce import reduce_csv
 
 ABR = Path(__file__).parents[4] / "shared/data/abr"
 START = datetime(2018, 9, 15, 19, 48)

@@ -19,9 +19,9 @@ from imported_logs import (
 )
 
 from recorders.sources.replay import open_replay
-from wattui import show
-from wattui.analysis.recorded import find_runs, load_run
+from wattui.commands import summary as show
 from wattui.errors import UsageError
+from wattui.runs.recorded import find_runs, load_run
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from recorders.arithmetic import UPDATE_NOTE
-from recorders.by_hand import HandReading
 from recorders.meter import Meter
-from recorders.reduction import BEGIN, END, GAP, METER, NOTE
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
-from recorders.spans import PER_PHASE_NOTE
-from recorders.stillness import INTEGRATED_NOTE
+from recorders.summary.arithmetic import UPDATE_NOTE
+from recorders.summary.by_hand import HandReading
+from recorders.summary.reduction import BEGIN, END, GAP, METER, NOTE
+from recorders.summary.spans import PER_PHASE_NOTE
+from recorders.summary.stillness import INTEGRATED_NOTE
 from recorders.texts import cut
 from wattui.analysis.importers.joining import Recording
 from wattui.analysis.importers.log import SECOND_NS, Log, Stretch

@@ -14,13 +14,13 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from wattui.analysis.compare import Comparison, Known, Side, compare, doubts, only_in_one, side
-from wattui.analysis.recorded import Run
 from wattui.analysis.results import group_rows
-from wattui.quantities import number, prefix_for, with_uncertainty
-from wattui.stacking import Fitting
-from wattui.tui import plot
-from wattui.tui.bars import bar_text
-from wattui.tui.palette import Palette
+from wattui.runs.recorded import Run
+from wattui.show import plot
+from wattui.show.bars import bar_text
+from wattui.show.palette import Palette
+from wattui.show.quantities import number, prefix_for, with_uncertainty
+from wattui.show.stacking import Fitting
 from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
 

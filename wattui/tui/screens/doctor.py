@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerState
 
-from wattui.doctor import LOOK_S, examine, lines
+from wattui.commands.doctor import LOOK_S, examine, lines
 from wattui.errors import WattuiError
 from wattui.tui.screens.steady import SteadyModal
 

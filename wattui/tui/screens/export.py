@@ -8,8 +8,8 @@ from typing import Any
 
 from textual.screen import Screen
 
-from wattui.analysis.recorded import Run
-from wattui.export import FORMATS, ExportError, export, refusal
+from wattui.runs.recorded import Run
+from wattui.show.export import FORMATS, ExportError, export, refusal
 from wattui.tui.screens.ask import Ask
 
 

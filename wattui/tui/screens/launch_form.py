@@ -17,10 +17,10 @@ from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 
 from wattui.config import Settings
 from wattui.errors import WattuiError
-from wattui.run_names import refusal
-from wattui.tui.launch import Recipe, as_typed
-from wattui.tui.launch_command import CommandSubject
-from wattui.tui.launch_order import (
+from wattui.record.launch import Recipe, as_typed
+from wattui.record.run_names import refusal
+from wattui.tui.launching.command import CommandSubject
+from wattui.tui.launching.order import (
     FILE,
     FieldError,
     Order,
@@ -30,7 +30,7 @@ from wattui.tui.launch_order import (
     same_headless,
     time_line,
 )
-from wattui.tui.launch_workload import WorkloadSubject
+from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
 from workloads.catalogue import Workload

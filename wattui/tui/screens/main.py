@@ -15,13 +15,14 @@ from textual.geometry import Size
 from textual.widgets import Footer, HelpPanel, Static
 
 from recorders.wire import Message
-from wattui.quantities import Units
-from wattui.tui import plot, viewport
-from wattui.tui.graphs import GraphSpec, graphs
-from wattui.tui.live import Live
-from wattui.tui.palette import DARK, Palette
+from wattui.show import plot
+from wattui.show.graphs import GraphSpec, graphs
+from wattui.show.palette import DARK, Palette
+from wattui.show.quantities import Units
 from wattui.tui.screens.steady import SteadyScreen
-from wattui.tui.session import Stream
+from wattui.tui.state import viewport
+from wattui.tui.state.live import Live
+from wattui.tui.state.session import Stream
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.energy import EnergyPanel
 from wattui.tui.widgets.output import OutputPanel

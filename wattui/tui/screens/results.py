@@ -17,13 +17,16 @@ from textual.geometry import Size
 from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.cells import is_mixed
-from wattui.analysis.recorded import Run
-from wattui.macs import command_macs
-from wattui.quantities import energy_unit, number
-from wattui.remedies import REMEDIES
-from wattui.result_sets import command_of
-from wattui.run_names import working_directory
-from wattui.tables import (
+from wattui.analysis.macs import command_macs
+from wattui.record.run_names import working_directory
+from wattui.runs.recorded import Run
+from wattui.show import plot
+from wattui.show.palette import DARK, Palette
+from wattui.show.pictures import pictures
+from wattui.show.quantities import energy_unit, number
+from wattui.show.remedies import REMEDIES
+from wattui.show.result_sets import command_of
+from wattui.show.summary import (
     FIGURES,
     MEANINGS,
     figure_text,
@@ -33,9 +36,6 @@ from wattui.tables import (
     method_parts,
     table_parts,
 )
-from wattui.tui import plot
-from wattui.tui.palette import DARK, Palette
-from wattui.tui.pictures import pictures
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
 

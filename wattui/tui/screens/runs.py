@@ -19,10 +19,10 @@ from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
 from wattui.analysis.cells import PER_INFERENCE, Cells, cells_of
-from wattui.analysis.recorded import Run, find_runs, load_run
-from wattui.quantities import energy_unit, number, with_uncertainty
-from wattui.tui import plot
-from wattui.tui.palette import DARK, Palette
+from wattui.runs.recorded import Run, find_runs, load_run
+from wattui.show import plot
+from wattui.show.palette import DARK, Palette
+from wattui.show.quantities import energy_unit, number, with_uncertainty
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, Wish
@@ -287,7 +287,7 @@ class Runs(SteadyModal[Wish | None]):
 
 def read(path: Path) -> Run | str:
     """A run, or in words why it cannot be read."""
-    from wattui.analysis.runs import NotARunFileError
+    from wattui.runs.reduce import NotARunFileError
 
     try:
         return load_run(path)

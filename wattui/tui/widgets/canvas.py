@@ -12,14 +12,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from wattui.tui import plot, ticks
-from wattui.tui.curves import Curves
-from wattui.tui.graphs import GraphSpec
-from wattui.tui.history import Bin
-from wattui.tui.live import Live
-from wattui.tui.palette import Palette
-from wattui.tui.plot import DOTS_HIGH, DOTS_WIDE, Glyphs
-from wattui.tui.viewport import Viewport
+from wattui.show import plot, ticks
+from wattui.show.graphs import GraphSpec
+from wattui.show.history import Bin
+from wattui.show.palette import Palette
+from wattui.show.plot import DOTS_HIGH, DOTS_WIDE, Glyphs
+from wattui.tui.state.curves import Curves
+from wattui.tui.state.live import Live
+from wattui.tui.state.viewport import Viewport
 from wattui.tui.widgets.margins import Ink, Inked, axis, gutter, phases, ribbon
 
 GRID_COLUMNS = 4

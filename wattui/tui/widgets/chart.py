@@ -16,12 +16,13 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from wattui.tui import figures, titles
-from wattui.tui.graphs import GraphSpec
-from wattui.tui.live import Live
-from wattui.tui.palette import Palette
-from wattui.tui.plot import DOTS_WIDE, Glyphs
-from wattui.tui.viewport import Viewport
+from wattui.show.graphs import GraphSpec
+from wattui.show.palette import Palette
+from wattui.show.plot import DOTS_WIDE, Glyphs
+from wattui.tui.state import border as figures
+from wattui.tui.state import titles
+from wattui.tui.state.live import Live
+from wattui.tui.state.viewport import Viewport
 from wattui.tui.widgets.canvas import Canvas, Look
 from wattui.tui.widgets.margins import GUTTER
 from wattui.tui.widgets.pointer import Drag

@@ -12,8 +12,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, cells_of, is_mixed
-from wattui.quantities import Units, energy_unit, number
-from wattui.tui.palette import Palette
+from wattui.show.palette import Palette
+from wattui.show.quantities import Units, energy_unit, number
 
 NOTHING_YET = Text("Nothing has run yet: space marks running.", "dim")
 ROWS_OF_TABLES = 8

@@ -10,13 +10,13 @@ from typing import TypeAlias
 from rich.cells import set_cell_size
 
 from wattui.clean import one_line
-from wattui.tui import ticks
-from wattui.tui.ascii import ascii_text
-from wattui.tui.live import Live, Stretch
-from wattui.tui.palette import Palette
-from wattui.tui.plot import DOTS_WIDE, Glyphs
-from wattui.tui.titles import unit_text
-from wattui.tui.viewport import Viewport
+from wattui.show import ticks
+from wattui.show.palette import Palette
+from wattui.show.plot import DOTS_WIDE, Glyphs
+from wattui.tui.state.live import Live, Stretch
+from wattui.tui.state.titles import unit_text
+from wattui.tui.state.viewport import Viewport
+from wattui.tui.terminal.ascii import ascii_text
 
 GUTTER = 6
 RIBBON = 0.35

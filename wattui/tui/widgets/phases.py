@@ -10,9 +10,9 @@ from rich.text import Text
 from textual.content import Content
 from textual.widgets import Static
 
-from recorders.reduction import METER
-from wattui.quantities import Units, energy_unit, number
-from wattui.tui.palette import Palette
+from recorders.summary.reduction import METER
+from wattui.show.palette import Palette
+from wattui.show.quantities import Units, energy_unit, number
 
 HEADER_ROWS = 1
 MOST_ROWS = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from wattui.tui.history import History
+from wattui.show.history import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import Static
 
-from wattui.quantities import number
-from wattui.tui.health import Disk
-from wattui.tui.live import Live
-from wattui.tui.palette import Palette
-from wattui.tui.playback import Playback
-from wattui.tui.session import Stream
-from wattui.tui.viewport import Viewport
+from wattui.show.palette import Palette
+from wattui.show.quantities import number
+from wattui.tui.state.health import Disk
+from wattui.tui.state.live import Live
+from wattui.tui.state.playback import Playback
+from wattui.tui.state.session import Stream
+from wattui.tui.state.viewport import Viewport
 
 # With less room than this the status line says how much there is.
 LITTLE_BYTES = 500_000_000

@@ -1,0 +1,303 @@
+"""The arithmetic of energies per inference: from windows of time to figures. Pure.
+
+    total    = E_running / n
+    dynamic  = (E_running - P_idle  * t_running) / n
+    marginal = (E_running - P_armed * t_running) / n
+
+± is, for one run, what the instrument and the baseline leave open: one counter update of energy
+at the edges (P * T), and the standard error of the baseline power times the running time. For a
+meter that is read by hand it is the standard error of its readings times the time. Over two or
+more repeats it is the half-width of the 95 % interval of the mean (Student's t).
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from recorders.summary.contents import headline, sum_parts
+from recorders.summary.failures import Commands
+from recorders.summary.figures import Domain, Group, Value, origin
+from recorders.summary.flags import SHORT_UPDATES
+from recorders.summary.overlaps import Key, Overlaps, Stretches
+from recorders.summary.reduction import Reduction
+from recorders.summary.spans import Span, Windows, block_powers_w, per_phase
+from recorders.summary.stats import stdev
+from recorders.summary.stillness import still_times
+
+Item = TypeVar("Item")
+
+UPDATE_NOTE = "note:update_period_s "
+# Assumed where a recording was too short to see a counter change often enough.
+UNKNOWN_UPDATE_S = 0.1
+
+
+def update_periods_s(reduction: Reduction) -> dict[str, float]:
+    """Counter update periods as noted in the recording, seconds, by channel."""
+    found: dict[str, float] = {}
+    for row in reduction.remarks:
+        if row.event.startswith(UPDATE_NOTE):
+            for part in row.event.removeprefix(UPDATE_NOTE).split():
+                channel, _, text = part.partition("=")
+                try:
+                    found[channel] = float(text)
+                except ValueError:
+                    continue
+    return found
+
+
+def label_of(span: Span) -> str:
+    """What phases of one label have in common."""
+    return span.label
+
+
+def repeat_of(span: Span) -> int | None:
+    """What phases of one repeat have in common."""
+    return span.repeat
+
+
+def label_and_repeat_of(span: Span) -> tuple[str, int | None]:
+    """What phases of one label and repeat have in common."""
+    return span.label, span.repeat
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """Phases, or other items, by what they have in common, in their order."""
+    found: dict[Any, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+@dataclass(slots=True)
+class _Base:
+    """A baseline, and what is known of it by channel."""
+
+    ran: Stretches
+    noises_w: dict[str, float | None] = field(default_factory=dict)
+    known: dict[str, tuple[Stretches, float | None, float | None]] = field(default_factory=dict)
+
+
+class Arithmetic:
+    """Makes the figures of any phases of one recording."""
+
+    def __init__(
+        self,
+        reduction: Reduction,
+        everything: Sequence[Span],
+        commands: Commands,
+        windows: Windows,
+    ) -> None:
+        self._reduction = reduction
+        self._everything = everything
+        self._commands = commands
+        self._ran = outermost(everything, "running")
+        self._running = [span for span in self._ran if not commands.leave_out(span)]
+        self.overlaps = Overlaps(windows, self._ran)
+        self._periods = update_periods_s(reduction)
+        self._per_phase = per_phase(reduction)
+        self._idle = _Base(Stretches(self._baseline("idle")))
+        armed = self._baseline("armed")
+        self._armed = _Base(Stretches(armed))
+        self._armed_of = {
+            label: _Base(Stretches(own)) for label, own in grouped(armed, label_of).items()
+        }
+        self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
+        self._parts = sum_parts(self._channels)
+        quoted = headline(self._channels)
+        self._asked = self._parts or ([quoted] if quoted else [])
+        counted = [row for row in reduction.events if row.inferences is not None]
+        self._count_times_s = [row.time_s for row in counted]
+        self._counts = [row.inferences or 0 for row in counted]
+        self._starts_s = [span.start_s for span in everything]
+        self._ran_starts_s = [span.start_s for span in self._ran]
+        self._origins = {channel: origin(channel) for channel in self._channels}
+        self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
+
+    def group(
+        self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
+    ) -> Group:
+        """All of the phases that have the same key (None: all that ran)."""
+        ran = self.overlaps.stretches(running, key)
+        seconds = ran.seconds
+        n = self._inferences(running, ran)
+        if not n and (repeat is not None or len(running) == len(self._running)):
+            parts = groupby(running, self._commands.place)
+            n = sum(self._counted_beside(list(part)) for _, part in parts)
+        labels = {span.label for span in running}
+        armed = self._armed_of.get(labels.pop()) if len(labels) == 1 else self._armed_among(labels)
+        base = armed or self._armed
+        return Group(
+            label,
+            repeat,
+            seconds,
+            n or None,
+            n / seconds if n and seconds > 0 else None,
+            {channel: self._domain(channel, ran, n or None, base) for channel in self._channels},
+            ran.shared,
+        )
+
+    def _baseline(self, phase: str) -> list[Span]:
+        """A baseline's windows, without the time in which others ran; what runs inside of a
+        baseline's own phase, or around it, is the marked program's business."""
+        found: list[Span] = []
+        for span in outermost(self._everything, phase):
+            own = "running" in span.inside
+            found += [span] if own else self.overlaps.idle_parts(span)
+        return found
+
+    def _armed_among(self, labels: Iterable[str]) -> _Base | None:
+        own = [self._armed_of[label] for label in labels if label in self._armed_of]
+        return _Base(Stretches([s for base in own for s in base.ran.windows])) if own else None
+
+    def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
+        """What was counted in the phases; while several are open, only their sum is known."""
+        if all(span.finished for span in running) or len(running) == 1:
+            return sum(span.inferences or 0 for span in running)
+        if ran.shared:
+            return sum(span.inferences or 0 for span in running if span.finished)
+        ends = ((w.begin.row.inferences, w.end.row.inferences) for w in ran.windows)
+        return sum((last or 0) - (first or 0) for first, last in ends)
+
+    def _counted_beside(self, running: Sequence[Span]) -> int:
+        """What was counted for these phases outside of them: `--inferences` of a command that
+        marks its own phases is known only when it has ended."""
+        first_s = running[0].start_s
+        last_s = max(span.end_s for span in running)
+        place = bisect_right(self._ran_starts_s, last_s)
+        next_s = self._ran_starts_s[place] if place < len(self._ran_starts_s) else math.inf
+        end_s = self._commands.end_s(last_s)
+        counted = self._count(end_s) if end_s < next_s else self._count(next_s, before=True)
+        next_s = min(next_s, end_s)
+        first, last = (bisect_left(self._starts_s, time_s) for time_s in (first_s, next_s))
+        elsewhere = sum(
+            span.inferences or 0
+            for span in self._everything[first:last]
+            if span.phase != "running" and not span.inside
+        )
+        return counted - self._count(first_s) - elsewhere
+
+    def _count(self, time_s: float, before: bool = False) -> int:
+        place = (bisect_left if before else bisect_right)(self._count_times_s, time_s)
+        return self._counts[place - 1] if place else 0
+
+    def _domain(self, channel: str, ran: Stretches, n: int | None, armed: _Base) -> Domain:
+        idle_w, armed_w = self._base(self._idle, channel)[1], self._base(armed, channel)[1]
+        energy_j, seconds = ran.energy_j(channel), ran.seconds
+        if energy_j is None or seconds <= 0 or self._stood_still(channel, ran):
+            return Domain(self._origins[channel], idle_w, armed_w, None, None, None, None, None)
+        # How much of a shared energy is whose is a convention: no error is known of it.
+        edges_j = None if ran.shared else self._edges_j(channel, ran)
+        total = Value(energy_j, edges_j, edges_j)
+        own_seconds = ran.own_seconds
+        return Domain(
+            self._origins[channel],
+            idle_w,
+            armed_w,
+            energy_j / seconds,
+            total,
+            _per(n, total) if n else None,
+            self._net(channel, total, own_seconds, n, self._idle),
+            self._net(channel, total, own_seconds, n, armed),
+        )
+
+    def unmoved(self, running: Sequence[Span], key: Key | None = None) -> list[str]:
+        """Parts of the total, or the channel to quote, whose counter did not move."""
+        ran = self.overlaps.stretches(running, key)
+        return [channel for channel in self._asked if self._stood_still(channel, ran)]
+
+    def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
+        """A baseline's windows of a channel, its power (None where it was too short for the
+        counter to move), and what the edges leave open of its energy."""
+        if channel not in base.known:
+            known = base.ran.known(channel)
+            short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
+            is_short = self._stood_still(channel, known) and known.seconds < short_s
+            power_w = None if is_short else known.power_w(channel)
+            edges_j = None if power_w is None else self._edges_j(channel, known)
+            base.known[channel] = known, power_w, edges_j
+        return base.known[channel]
+
+    def _stood_still(self, channel: str, ran: Stretches) -> bool:
+        """Whether a counter is the same at all edges: the energy is under one update, not 0."""
+        return channel not in self._by_hand and ran.energy_j(channel) == 0
+
+    def _lacks(self, channel: str, ran: Stretches) -> bool:
+        """Whether a counter stood still or restarted in one of these windows."""
+        stills = self._stills.get(channel, ())
+        return ("reset", channel) in ran.happened or any(
+            still.overlaps(span.start_s, span.end_s) for still in stills for span in ran.windows
+        )
+
+    def _net(
+        self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
+    ) -> Value | None:
+        """Energy per inference beyond that of a baseline."""
+        known, base_w, base_edges_j = self._base(base, channel)
+        if base_w is None or not n:
+            return None
+        noise_w = self._noise_w(channel, base)
+        resolution_j = noise_j = plus_minus_j = None
+        if total.plus_minus is not None and base_edges_j is not None:
+            base_j = base_edges_j * seconds / known.seconds
+            resolution_j = math.hypot(total.plus_minus, base_j)
+        if noise_w is not None:
+            noise_j = noise_w * seconds
+        if resolution_j is not None and noise_j is not None:
+            plus_minus_j = math.hypot(resolution_j, noise_j)
+        net_j = total.value - base_w * seconds
+        return _per(n, Value(net_j, plus_minus_j, resolution_j, noise_j))
+
+    def _edges_j(self, channel: str, ran: Stretches) -> float | None:
+        """One counter update of energy (P * T) per window and part, or what the readings around an
+        edge leave open where that is more, added in quadrature; for a meter that is read by hand
+        the errors of its readings.
+
+        None for an estimate: its error is that of its model, which is not known; and for energies
+        of whole phases, which no counter's update period is known of.
+        """
+        if self._origins.get(channel) == "estimated" or channel in self._per_phase:
+            return None
+        if channel in self._by_hand:
+            errors_j = [span.error_j.get(channel) for span in ran.windows]
+            known = [error_j for error_j in errors_j if error_j is not None]
+            return math.hypot(*known) if len(known) == len(errors_j) else None
+        parts = self._parts if channel == "total" else [channel]
+        if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
+            return None
+        steps_j = [
+            (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts
+        ]
+        step_j = math.hypot(*steps_j)
+        bridged = (span.bridged_j for span in ran.windows if span.bridged_j)
+        wider_j = [open_j for each in bridged if (open_j := each.get(channel, 0.0)) > step_j]
+        return math.hypot(step_j * math.sqrt(len(ran.windows) - len(wider_j)), *wider_j)
+
+    def _noise_w(self, channel: str, base: _Base) -> float | None:
+        """Standard error of a baseline's mean power, from its seconds; None for under three.
+
+        By hand it is 0: what its readings leave open is `_edges_j`.
+        """
+        if channel in self._by_hand:
+            return 0.0
+        if channel not in base.noises_w:
+            spans = self._base(base, channel)[0].windows
+            powers = [p for span in spans for p in block_powers_w(self._reduction, channel, span)]
+            noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
+            base.noises_w[channel] = noise_w
+        return base.noises_w[channel]
+
+
+def outermost(everything: Sequence[Span], phase: str) -> list[Span]:
+    """The phases of a name that lie inside no other of it."""
+    return [span for span in everything if span.phase == phase and phase not in span.inside]
+
+
+def _per(n: int, energy: Value) -> Value:
+    parts = (energy.plus_minus, energy.resolution, energy.baseline_noise)
+    return Value(energy.value / n, *(None if part is None else part / n for part in parts))

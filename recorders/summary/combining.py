@@ -1,0 +1,128 @@
+"""Figures of several groups taken together: repeats, differences, sums. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from recorders.summary.arithmetic import (
+    Arithmetic,
+    grouped,
+    label_and_repeat_of,
+    label_of,
+    repeat_of,
+)
+from recorders.summary.figures import PER_INFERENCE, Difference, Domain, Group, Repeated, Sum, Value
+from recorders.summary.reduction import Reduction
+from recorders.summary.spans import Span
+from recorders.summary.stats import interval95
+
+DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
+PART_NOTE, OF = "note:part ", " of "
+
+
+def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:
+    """Whether the repeats of some running phases, each given by its repeat and label, are samples
+    of one thing: each phase belongs to one of two repeats or more, and all ran the same labels."""
+    labels: dict[int | None, set[str]] = {}
+    for repeat, label in windows:
+        labels.setdefault(repeat, set()).add(label)
+    first = next(iter(labels.values()), set())
+    return len(labels) > 1 and None not in labels and all(ran == first for ran in labels.values())
+
+
+def labelled(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> Group:
+    """The group of one label, with ± from its repeats where it has several."""
+    group = arithmetic.group(running, label, None, label_of)
+    if not are_samples((span.repeat, label) for span in running):
+        return group
+    of_repeat = grouped(running, repeat_of)
+    key = label_and_repeat_of
+    return with_interval(
+        group, [arithmetic.group(of_repeat[n], label, n, key) for n in sorted(of_repeat)]
+    )
+
+
+def differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
+    """The differences that the recording's notes ask for: `difference LABEL minus LABEL`."""
+    by_label = {group.label: group for group in groups}
+    return [
+        Difference(more, less, _combined([by_label[more], by_label[less]], (1, -1)))
+        for more, less in _noted(reduction, DIFFERENCE_NOTE, MINUS)
+        if more in by_label and less in by_label
+    ]
+
+
+def sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
+    """The sums that the recording's notes ask for: `part LABEL of LABEL`."""
+    by_label = {group.label: group for group in groups}
+    parts: dict[str, list[Group]] = {}
+    for part, whole in _noted(reduction, PART_NOTE, OF):
+        if part in by_label:
+            parts.setdefault(whole, []).append(by_label[part])
+    return [
+        Sum(whole, len(found), _combined(found, (1,) * len(found)))
+        for whole, found in parts.items()
+    ]
+
+
+def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str]]:
+    """Pairs of labels from notes of one kind, each once."""
+    texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
+    pairs = (text.partition(between) for text in texts)
+    return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
+
+
+def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, dict[str, Value | None]]:
+    """Figures per inference added with their signs, by channel; None where one is unknown."""
+    return {
+        channel: {
+            name: _added([getattr(g.domains[channel], name) for g in groups], signs)
+            for name in PER_INFERENCE
+        }
+        for channel in groups[0].domains
+    }
+
+
+def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    value = math.fsum(sign * each.value for sign, each in zip(signs, known, strict=True))
+    parts = ("plus_minus", "resolution", "baseline_noise")
+    return Value(value, *(_quadrature([getattr(each, part) for each in known]) for part in parts))
+
+
+def _quadrature(errors: Sequence[float | None]) -> float | None:
+    known = [error for error in errors if error is not None]
+    return math.hypot(*known) if len(known) == len(errors) else None
+
+
+def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
+    """The group with ± from its repeats, for every channel and figure that each repeat has."""
+    domains = {}
+    for channel, domain in group.domains.items():
+        fields = {name: getattr(domain, name) for name in Domain.__slots__}
+        for name in ("running_j", *PER_INFERENCE):
+            values = [getattr(r.domains[channel], name) for r in repeats]
+            if fields[name] is None or any(value is None for value in values):
+                continue
+            half = interval95([value.value for value in values])
+            half = half * len(repeats) if name == "running_j" else half
+            fields[name] = replace(fields[name], plus_minus=half)
+        domains[channel] = Domain(**fields)
+    return replace(group, domains=domains)
+
+
+def over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Repeated]:
+    """The quotable channel's figures over the repeats, for those that every repeat has."""
+    found = {}
+    for name in ("running_j", *PER_INFERENCE) if channel and len(repeats) > 1 else ():
+        known = [getattr(group.domains[channel], name) for group in repeats if channel]
+        values = sorted(value.value for value in known if value is not None)
+        if len(values) == len(repeats):
+            middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
+            mean = math.fsum(values) / len(values)
+            found[name] = Repeated(mean, middle, interval95(values))
+    return found

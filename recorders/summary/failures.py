@@ -1,0 +1,116 @@
+"""Commands that failed, by the notes at their ends. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from recorders.summary.flags import Flag
+from recorders.summary.reduction import BEGIN, Reduction
+from recorders.summary.spans import Span
+
+ENDED_NOTE = "note:command ended"
+_ENDED = re.compile(rf"{ENDED_NOTE} with exit ([0-9]+)(?: in repeat ([0-9]+))?")
+# Phases between the repeats: they are the machine's, not the command's.
+RESTS = ("idle", "cooldown")
+# A shell's exit status of a command that a signal ended is above this.
+SIGNALLED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that ended, its time, and its exit status as a shell gives it (None: not noted)."""
+
+    since_s: float
+    until_s: float
+    status: int | None
+    repeat: int | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it said so itself, or a signal ended it."""
+        return bool(self.status)
+
+
+def ended_note(status: int | None, repeat: int | None) -> str:
+    """The text of the note at a command's end."""
+    text = ENDED_NOTE.removeprefix("note:")
+    if status is None:
+        return text
+    return f"{text} with exit {status}" + (f" in repeat {repeat}" if repeat is not None else "")
+
+
+class Commands:
+    """The commands of a recording, and which of them are left out of its figures.
+
+    A repeat that failed is left out where another one ran; where all that ran failed, none is.
+    """
+
+    def __init__(self, reduction: Reduction) -> None:
+        self.ended = list(_ended(reduction))
+        repeats = [command for command in self.ended if command.failed and command.repeat]
+        ran_s = (r.time_s for r in reduction.events if (r.event, r.phase) == (BEGIN, "running"))
+        self.all_failed = bool(repeats) and all(_is_in(time_s, repeats) for time_s in ran_s)
+        self._left_out = [] if self.all_failed else repeats
+        self._left_out_until_s = [command.until_s for command in self._left_out]
+
+    def leave_out(self, span: Span) -> bool:
+        """Whether a phase is of a repeat that is left out."""
+        left_out = self._left_out
+        return bool(left_out) and span.phase not in RESTS and _is_in(span.start_s, left_out)
+
+    def place(self, span: Span) -> int:
+        """After how many of those that are left out a phase began."""
+        return bisect_left(self._left_out_until_s, span.start_s)
+
+    def end_s(self, time_s: float) -> float:
+        """When the command ended that ran at a time; infinite where that was not noted."""
+        return next((c.until_s for c in self.ended if c.until_s >= time_s), math.inf)
+
+    def flags(self) -> Iterator[Flag]:
+        """What failed, in words."""
+        failed = [command for command in self.ended if command.failed]
+        for command in failed:
+            if command.repeat is not None:
+                text = f"repeat {command.repeat} failed with {_exit(command)}"
+                yield Flag("failed_repeat", "", text + ("" if self.all_failed else ": left out"))
+        alone = [command for command in failed if command.repeat is None]
+        if alone:
+            who = f"the command failed with {_exit(alone[0])}"
+        elif failed and self.all_failed:
+            who = "every repeat failed"
+        else:
+            return
+        yield Flag("failed_command", "", f"{who}: the figures are those of a failed command")
+
+
+def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
+    """Whether a time is of one of some commands."""
+    return any(command.since_s <= time_s < command.until_s for command in commands)
+
+
+def _ended(reduction: Reduction) -> Iterator[Command]:
+    since_s = 0.0
+    for row in reduction.remarks:
+        if row.event.startswith(ENDED_NOTE):
+            found = _ENDED.fullmatch(row.event)
+            status, repeat = map(_whole, found.groups() if found else (None, None))
+            yield Command(since_s, row.time_s, status, repeat)
+            since_s = row.time_s
+
+
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+def _exit(command: Command) -> str:
+    status = command.status or 0
+    try:
+        name = signal.Signals(status - SIGNALLED).name
+    except ValueError:
+        return f"exit {status}"
+    return f"exit {status} ({name})"

@@ -1,0 +1,376 @@
+"""What a reader of the figures must know, in words. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recorders.summary.by_hand import APPARENT
+from recorders.summary.contents import incomplete_text
+from recorders.summary.heat import throttled, warmed
+from recorders.summary.reduction import GAP, LOST, NOTE, Reduction
+from recorders.summary.spans import Span, mean_gauge, per_phase
+from recorders.summary.stillness import INTEGRATED_NOTE, Still, still_times
+
+if TYPE_CHECKING:
+    from recorders.summary.figures import Difference, Group
+
+SHORT_UPDATES = 100
+# Labels that a flag names at the most.
+MOST_NAMED = 20
+LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
+BROKEN_OFF_NOTE = "note:broken off: "
+# Phases that figures are made of.
+CONCERNED = ("idle", "armed", "running")
+DRIFT = 0.05
+FOREIGN_PCT = 10.0
+# Counters are read one after the other: only beyond this is one in contradiction to another.
+CONTAINED = 0.05
+MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A named doubt, the channels or phases it is about, and what it means."""
+
+    name: str
+    where: str
+    text: str
+
+
+def find_flags(
+    reduction: Reduction,
+    everything: Sequence[Span],
+    running: Group | None,
+    headline: str | None,
+    periods_s: Mapping[str, float],
+) -> list[Flag]:
+    """All flags of a recording, the gravest first."""
+    return [
+        *_sensors(reduction, headline),
+        *_missing(everything, running),
+        *_events(reduction, everything),
+        *_marks(reduction, everything),
+        *_stuck(reduction, everything),
+        *_notes(reduction),
+        *_choices(reduction),
+        *_containment(everything),
+        *_by_hand(reduction, everything),
+        *_per_phase(reduction, everything),
+        *_windows(everything, periods_s),
+        *_resolution(running, headline),
+        *_drift(everything, headline),
+        *_heat(reduction, everything),
+        *_foreign_load(reduction, everything),
+    ]
+
+
+def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
+    """Parts of the machine that the headline's sum lacks."""
+    if missing:
+        yield Flag("incomplete", ", ".join(missing), incomplete_text(missing))
+
+
+def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
+    if headline is None:
+        yield Flag("no_power", "", "no power was recorded: see `wattui doctor`")
+    elif headline.startswith("est_"):
+        yield Flag(
+            "estimated",
+            headline,
+            "no power sensor: energy is estimated from processor utilisation, "
+            "good to a factor of two at best",
+        )
+    elif headline.startswith("sim_"):
+        yield Flag("simulated", headline, "the power is a made-up curve, not a measurement")
+
+
+def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag]:
+    if running is None:
+        yield Flag("no_running", "", "nothing was marked running: no energy to report")
+        return
+    if not running.inferences:
+        yield Flag(
+            "no_count",
+            "",
+            "no inferences were counted: say --inferences N, or --count-match REGEX, "
+            "or call wattui.count() in the program",
+        )
+    if not any(span.phase == "idle" for span in everything):
+        yield Flag("no_idle", "", "no idle baseline: dynamic energy is unknown (--idle 10)")
+    for phase in dict.fromkeys(span.phase for span in everything if not span.finished):
+        yield Flag("unfinished", phase, "the recording broke off in this phase")
+
+
+def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    yield from _gaps(reduction, everything)
+    texts = {
+        "reset": "the counter restarted; energy in that interval is missing",
+        "lost": "the sensor went away; later energy is unknown",
+    }
+    for kind, text in texts.items():
+        if channels := _befallen(everything, kind):
+            lacks = _noted(reduction, f"{NOTE}lacks up to ") if kind == "reset" else []
+            at_most = f" (at most {_some(lacks)})" if lacks else ""
+            if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
+                at_most += "; or it wrapped: max_energy_range_uj, where it wraps, cannot be read"
+            yield Flag(kind, ", ".join(channels), text + at_most)
+    bridged = sorted({name for span in everything for name in span.bridged_j})
+    if bridged:
+        yield Flag(
+            "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"
+        )
+
+
+def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Channels whose readings failed, and whether a good one bridged that."""
+    events = [row.event for row in reduction.remarks]
+    failed = {event.removeprefix(GAP) for event in events if event.startswith(GAP)}
+    failed -= {event.removeprefix(LOST) for event in events if event.startswith(LOST)}
+    unread: dict[str, list[str]] = {}
+    for span in everything if failed else ():
+        for channel, energy_j in span.energy_j.items():
+            if span.phase in CONCERNED and channel in failed and energy_j is None:
+                name = " ".join(filter(None, (span.phase, span.label)))
+                unread.setdefault(channel, []).append(name)
+    for channel, names in unread.items():
+        text = f"it could not be read at an edge of {_some(list(dict.fromkeys(names)))}"
+        yield Flag("gap", channel, f"{text}: its energy there is unknown, as is the total")
+    if bridged := [channel for channel in _befallen(everything, "gap") if channel not in unread]:
+        yield Flag(
+            "gap", ", ".join(bridged), "readings were missing and bridged by the next good one"
+        )
+
+
+def _befallen(everything: Sequence[Span], kind: str) -> dict[str, None]:
+    """Channels to which something happened in a phase that figures are made of, in order."""
+    return dict.fromkeys(
+        channel
+        for span in everything
+        if span.phase in CONCERNED
+        for happened, channel in span.happened
+        if happened == kind
+    )
+
+
+def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    late = [span for span in everything if span.begin.is_late or span.end.is_late]
+    if late:
+        texts = dict.fromkeys(span.label or span.phase for span in late)
+        yield Flag(
+            "late_edge",
+            ", ".join(list(texts)[:MOST_NAMED]),
+            f"the recorder did not answer in time at an edge of {len(late)} "
+            f"phase{'s' * (len(late) > 1)}: energy there is interpolated between its readings",
+        )
+    for name, note, text in (
+        ("lost_marks", LOST_MARKS_NOTE, "marks or counts of the program were lost"),
+        ("refused_mark", REFUSED_NOTE, "a mark was refused"),
+        ("cut_text", CUT_NOTE, "a label or note was too long and was cut"),
+        ("unfinished", BROKEN_OFF_NOTE, "the recording broke off"),
+    ):
+        said = [r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note)]
+        if said:
+            yield Flag(name, "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
+
+
+def _notes(reduction: Reduction) -> Iterator[Flag]:
+    texts = {
+        "mig": "the whole GPU is counted, other MIG instances included",
+        "dropped": "a reading that the next one did not bear out was left out",
+    }
+    for name, text in texts.items():
+        found = _noted(reduction, f"{NOTE}{name} ")
+        if found:
+            yield Flag(name, ", ".join(found), text)
+    yield from _integrated(reduction)
+    doubts = [text.partition(": ") for text in _noted(reduction, f"{NOTE}implausible ")]
+    if doubts:
+        text = "; ".join(dict.fromkeys(doubt for _, _, doubt in doubts))
+        where = ", ".join(dict.fromkeys(channel for channel, _, _ in doubts))
+        yield Flag("implausible", where, f"readings that cannot be true were left out: {text}")
+
+
+def _integrated(reduction: Reduction) -> Iterator[Flag]:
+    """Power that was integrated: of devices without a counter, or whose counter stood still."""
+    found = [text.partition(" since ") for text in _noted(reduction, INTEGRATED_NOTE)]
+    if never := [channel for channel, _, since in found if not since]:
+        text = "no energy counter: power readings were integrated"
+        yield Flag("integrated", ", ".join(never), text)
+    for channel, _, since in found:
+        if since:
+            text = f"its counter stood still: from {since} s on power readings were integrated"
+            yield Flag("integrated", channel, text)
+
+
+def _noted(reduction: Reduction, note: str) -> list[str]:
+    """What notes of one kind say, each once."""
+    texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
+    return list(dict.fromkeys(texts))
+
+
+def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Counters that stood still, and the phases that this falsifies."""
+    by_channel: dict[str, list[Still]] = {}
+    for still in still_times(reduction.remarks):
+        by_channel.setdefault(still.channel, []).append(still)
+    last_s = reduction.events[-1].time_s if reduction.events else 0.0
+    for channel, stills in by_channel.items():
+        seconds = math.fsum(min(s.until_s, last_s) - s.since_s for s in stills)
+        names = dict.fromkeys(
+            " ".join(filter(None, (span.phase, span.label)))
+            for span in everything
+            if any(still.overlaps(span.start_s, span.end_s) for still in stills)
+        )
+        during = f" in {_some(list(names))}" if names else ""
+        text = f"the counter stood still for {seconds:.1f} s{during}: what was used then is unknown"
+        yield Flag("stuck", channel, text)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
+    """Counters that say less than what they contain, or more than what contains them."""
+    running = [span for span in everything if span.phase == "running"]
+    if not running:
+        return
+    packages = _together_j(running, ("package",))
+    if packages is None or packages <= 0:
+        return
+    seconds = math.fsum(span.seconds for span in running)
+    package_text = f"{packages / seconds:.3g} W" if seconds > 0 else ""
+    psys = _together_j(running, ("psys",))
+    if psys is not None and psys < (1 - CONTAINED) * packages:
+        text = (
+            f"it drew {psys / seconds:.3g} W and its packages {package_text}: it is not all of it"
+        )
+        yield Flag("implausible", "psys", text)
+    for kind in ("core", "dram"):
+        inside = _together_j(running, (kind,))
+        if inside is not None and inside > (1 + CONTAINED) * packages:
+            drew = f"it drew {inside / seconds:.3g} W"
+            text = f"{drew} and the packages {package_text}: is its unit right?"
+            yield Flag("implausible", kind, text)
+
+
+def _together_j(spans: Sequence[Span], heads: tuple[str, ...]) -> float | None:
+    """Energy of all channels of a kind in all spans; None where one is unknown."""
+    channels = [channel for channel in spans[0].energy_j if channel.startswith(heads)]
+    energies = [span.energy_j[channel] for channel in channels for span in spans]
+    known = [energy_j for energy_j in energies if energy_j is not None]
+    return math.fsum(known) if known and len(known) == len(energies) else None
+
+
+def _choices(reduction: Reduction) -> Iterator[Flag]:
+    """Doubts that a note has in words: which GPUs, how old the baseline, what the file lacks."""
+    for name in ("which_gpu", "hidden_gpus", "old_idle", "run_file", "unmatched"):
+        for text in _noted(reduction, f"{NOTE}{name} "):
+            yield Flag(name, "", text)
+
+
+def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for channel in reduction.by_hand:
+        n = sum(channel in row.power_w for row in reduction.events)
+        text = f"energy from {n} reading{'s' * (n > 1)} by hand: their mean in a phase × its time"
+        running = [span for span in everything if span.phase == "running"]
+        if any(span.energy_j[channel] is None for span in running):
+            text += "; not every running phase was read"
+        if any(channel in r.power_w and r.event.endswith(APPARENT) for r in reduction.events):
+            text += "; volts × amperes alone are apparent power, the most that it can be"
+        yield Flag("manual", channel, text)
+
+
+def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    if channels := sorted(per_phase(reduction)):
+        running = [span for span in everything if span.phase == "running"]
+        lacking = [c for c in channels if any(s.energy_j.get(c) is None for s in running)]
+        text = "energies of whole phases, as the imported file gives them: their ± is unknown"
+        if lacking:
+            text += f"; not every running phase has one of {', '.join(lacking)}"
+        yield Flag("per_phase", ", ".join(channels), text)
+
+
+def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:
+    short: dict[str, float] = {}
+    for span in everything:
+        for channel, period_s in periods_s.items():
+            if span.phase == "running" and span.seconds < SHORT_UPDATES * period_s:
+                worst = min(short.get(channel, math.inf), span.seconds / period_s)
+                short[channel] = worst
+    for channel, updates in short.items():
+        share = f": ±{_percent(100 / updates)} %" if updates > 0 else ""
+        text = f"a running phase lasts only {updates:.0f} of its updates{share}"
+        yield Flag("short_window", channel, text)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.1g}"
+
+
+def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
+    if running is None or headline is None:
+        return
+    for name in ("dynamic", "marginal"):
+        value = getattr(running.domains[headline], f"{name}_j_per_inference")
+        if value and value.plus_minus is not None and abs(value.value) < value.plus_minus:
+            yield Flag("below_resolution", headline, f"the {name} energy is within its own ±")
+
+
+def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
+    baselines: dict[tuple[str, str], list[float]] = {}
+    for span in everything:
+        energy_j = span.energy_j.get(headline) if headline else None
+        if span.phase in ("idle", "armed") and span.seconds > 0 and energy_j is not None:
+            baselines.setdefault((span.phase, span.label), []).append(energy_j / span.seconds)
+    for (phase, _), powers_w in baselines.items():
+        if max(powers_w) > (1 + DRIFT) * min(powers_w):
+            text = f"{phase} power moved from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
+            yield Flag("idle_drift", headline or "", text)
+
+
+def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for found in throttled(reduction, everything):
+        ran = f"{found.label} ran" if found.label else "running"
+        text = f"the clock fell from {found.first:.0f} to {found.last:.0f} MHz while {ran}"
+        yield Flag("throttling", found.device, text)
+    for found in warmed(reduction, everything):
+        ran = f"{found.label} ran" if found.label else "running"
+        text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {ran}"
+        yield Flag("thermal_drift", found.device, f"{text}: a warm chip draws more")
+
+
+def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    for span in everything:
+        busy = mean_gauge(reduction, "cpu_util_pct", span)
+        if busy is None or span.phase not in ("idle", "running"):
+            continue
+        own = mean_gauge(reduction, "command_cpu_pct", span) if span.phase == "running" else 0.0
+        if own is not None and busy - own > FOREIGN_PCT:
+            yield Flag(
+                "foreign_load",
+                span.phase,
+                f"other programs kept {busy - own:.0f} % of the processor busy",
+            )
+            return
+
+
+def negative_differences(differences: Sequence[Difference], headline: str | None) -> Iterator[Flag]:
+    """A part that would cost less than nothing: the difference is within what is left open."""
+    values = [
+        (difference.label, value.value)
+        for difference in differences
+        if headline and (value := difference.domains[headline]["total_j_per_inference"])
+    ]
+    negative = [label for label, value in values if value < 0]
+    if negative:
+        yield Flag(
+            "negative_difference",
+            ", ".join(negative),
+            f"{len(negative)} of {len(values)} differences are below zero: the totals are not "
+            "known well enough to tell these parts apart",
+        )

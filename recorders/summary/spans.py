@@ -1,0 +1,278 @@
+"""Phases of a recording with their energy: the difference of two event rows. Pure."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from recorders.summary.by_hand import HandReadings
+from recorders.summary.reduction import (
+    BEGIN,
+    COUNT,
+    END,
+    GAP,
+    LATE,
+    LOST,
+    RESET,
+    SPAN,
+    Energies,
+    EventRow,
+    Reduction,
+)
+
+SHORTEST_BLOCK_S = 0.5
+PER_PHASE_NOTE = "note:per_phase "
+
+
+class Moment(NamedTuple):
+    """An edge: when it was, and its row, which is later where the edge was delivered late."""
+
+    time_s: float
+    row: EventRow
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the counters were read after the edge, not at it."""
+        return self.time_s != self.row.time_s
+
+
+@dataclass(slots=True)
+class Span:
+    """One phase from its begin to its end.
+
+    `energy_j` has None where an edge was not read and could not be bridged; `bridged_j` has, for
+    channels with an edge between two readings, what these leave open of it; `inside` the phases of
+    its own context that enclose this one. `error_j` is the standard error of energies from readings
+    by hand, None where it is unknown. `share` is the part of the machine's energy in that time that
+    `energy_j` is.
+    """
+
+    phase: str
+    label: str
+    repeat: int | None
+    begin: Moment
+    end: Moment
+    inferences: int | None
+    energy_j: dict[str, float | None]
+    bridged_j: dict[str, float]
+    inside: tuple[str, ...] = ()
+    finished: bool = True
+    happened: list[tuple[str, str]] = field(default_factory=list)
+    error_j: dict[str, float | None] = field(default_factory=dict)
+    share: float = 1.0
+
+    @property
+    def start_s(self) -> float:
+        """When it began."""
+        return self.begin.time_s
+
+    @property
+    def end_s(self) -> float:
+        """When it ended."""
+        return self.end.time_s
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.end.time_s - self.begin.time_s
+
+
+class Windows:
+    """The machine's energy between any two edges of a recording."""
+
+    def __init__(self, reduction: Reduction) -> None:
+        self._channels = reduction.energy_channels
+        self._unbridged = per_phase(reduction)
+        self._energies = Energies(reduction)
+        self._is_by_hand = bool(reduction.by_hand)
+        self._by_hand = HandReadings()
+        kinds = (GAP, RESET, LOST)
+        self._happened = [
+            (row.time_s, kind[:-1], row.event.removeprefix(kind))
+            for row in reduction.remarks
+            for kind in kinds
+            if row.event.startswith(kind)
+        ]
+
+    def note(self, row: EventRow, innermost: EventRow | None) -> None:
+        """Take an event row in order of time; `innermost` began the phase that it lies in."""
+        if self._is_by_hand:
+            self._by_hand.add(row, innermost)
+
+    def between(self, begin: Moment, end: Moment, like: Span | None = None) -> Span:
+        """The time between two edges, as a phase like another (or of no name)."""
+        energy_j: dict[str, float | None] = {}
+        error_j: dict[str, float | None] = {}
+        bridged_j: dict[str, float] = {}
+        on_time = not (begin.is_late or end.is_late)
+        begin_j, end_j = begin.row.energy_j, end.row.energy_j
+        for channel in self._channels:
+            if on_time and channel in begin_j and channel in end_j:
+                energy_j[channel] = end_j[channel] - begin_j[channel]
+                continue
+            if channel in self._by_hand.channels:
+                energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
+                energy_j[channel], error_j[channel] = energy
+                continue
+            first, first_open_j = self._energies.at(channel, begin.time_s, begin.row)
+            last, last_open_j = self._energies.at(channel, end.time_s, end.row)
+            both_read = first_open_j is None and last_open_j is None
+            if first is None or last is None or (channel in self._unbridged and not both_read):
+                energy_j[channel] = None
+                continue
+            energy_j[channel] = last - first
+            if not both_read:
+                bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
+        happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
+        named = (like.phase, like.label, like.repeat) if like else ("", "", None)
+        return Span(
+            *named,
+            begin,
+            end,
+            None,
+            energy_j,
+            bridged_j,
+            like.inside if like else (),
+            happened=happened,
+            error_j=error_j,
+        )
+
+    def _happened_between(self, start_s: float, end_s: float) -> list[tuple[str, str]]:
+        first = bisect_left(self._happened, (start_s,))
+        last = bisect_right(self._happened, end_s, key=lambda item: item[0])
+        return [(kind, name) for _, kind, name in self._happened[first:last]]
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A phase that has begun, the one around it, and when it ended among the others."""
+
+    begin: Moment
+    around: _Open | None
+    ended: float = math.inf
+    end: Moment | None = None
+    count: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        row = self.begin.row
+        return row.phase, row.label, row.repeat
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Names of the phases that enclose it, the outermost first."""
+        found: list[str] = []
+        outer = self.around
+        while outer is not None:
+            if outer.ended > self.ended or outer.end is None:
+                found.append(outer.begin.row.phase)
+            outer = outer.around
+        return tuple(reversed(found))
+
+
+def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
+    """Every phase in order of its beginning; one that never ended is closed at the last row.
+
+    A phase lies inside the last one that is open at its begin, and an end is that of the last
+    open phase of its name, label and repeat, unless the rows before them say otherwise.
+    """
+    windows = windows or Windows(reduction)
+    every = _paired(reduction.events, windows)
+    found = []
+    for each in every:
+        end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
+        span = windows.between(each.begin, end)
+        span.phase, span.label, span.repeat = each.key
+        span.inside, span.finished = each.inside, each.end is not None
+        span.inferences = each.count if each.count is not None else _counted(each.begin, end)
+        found.append(span)
+    return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+
+
+def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
+    """Begin and end rows put together."""
+    every: list[_Open] = []
+    open_now: list[_Open] = []
+    told: dict[str, str] = {}
+    for number, row in enumerate(events):
+        windows.note(row, open_now[-1].begin.row if open_now else None)
+        if row.event == BEGIN:
+            begun = _Open(_moment(row, told), _around(open_now, told.get(SPAN)))
+            every.append(begun)
+            open_now.append(begun)
+        elif row.event == END and (match := _ending(open_now, row, told.get(SPAN))):
+            open_now.remove(match)
+            match.end, match.ended = _moment(row, told), number
+            match.count = _whole(told.get(COUNT))
+        else:
+            kind, colon, text = row.event.partition(":")
+            if kind + colon in (SPAN, COUNT, LATE):
+                told[kind + colon] = text
+                continue
+        told.clear()
+    return every
+
+
+def _moment(row: EventRow, told: dict[str, str]) -> Moment:
+    """When an edge was; a time that is none, or later than its row, is not believed."""
+    if LATE not in told:
+        return Moment(row.time_s, row)
+    try:
+        time_s = float(told[LATE])
+    except ValueError:
+        time_s = math.nan
+    return Moment(time_s if 0 <= time_s < row.time_s else row.time_s, row)
+
+
+def _around(open_now: Sequence[_Open], place: str | None) -> _Open | None:
+    number = _whole(place)
+    if number is None:
+        return open_now[-1] if open_now else None
+    return open_now[number - 1] if 0 < number <= len(open_now) else None
+
+
+def _ending(open_now: Sequence[_Open], end: EventRow, place: str | None) -> _Open | None:
+    key, number = (end.phase, end.label, end.repeat), _whole(place)
+    if number is not None and 0 < number <= len(open_now) and open_now[number - 1].key == key:
+        return open_now[number - 1]
+    return next((each for each in reversed(open_now) if each.key == key), None)
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _counted(begin: Moment, end: Moment) -> int | None:
+    last = end.row.inferences
+    return None if last is None else last - (begin.row.inferences or 0)
+
+
+def per_phase(reduction: Reduction) -> frozenset[str]:
+    """Channels whose energies are of whole phases: nothing is known between edges, nor of ±."""
+    notes = (row.event for row in reduction.remarks if row.event.startswith(PER_PHASE_NOTE))
+    return frozenset(name for note in notes for name in note.removeprefix(PER_PHASE_NOTE).split())
+
+
+def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
+    """Mean power between the per-second readings of a span, its edges included, watts."""
+    points = reduction.seconds.get(channel)
+    known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
+    for edge in (span.begin, span.end):
+        if not edge.is_late and channel in edge.row.energy_j:
+            known.add((edge.time_s, edge.row.energy_j[channel]))
+    return [
+        (after[1] - before[1]) / (after[0] - before[0])
+        for before, after in pairwise(sorted(known))
+        if after[0] - before[0] >= SHORTEST_BLOCK_S
+    ]
+
+
+def mean_gauge(reduction: Reduction, column: str, span: Span) -> float | None:
+    """Mean of a gauge inside a span, from one reading a second, or None."""
+    points = reduction.seconds.get(column)
+    values = [value for _, value in points.between(span.start_s, span.end_s)] if points else []
+    return math.fsum(values) / len(values) if values else None

@@ -1,0 +1,55 @@
+"""When counters stood still that never do, by the notes of a recording. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from recorders.summary.reduction import NOTE, RESET, EventRow
+
+_STUCK = re.compile(rf"{NOTE}stuck (\S+)(?: since ([0-9.]+))?")
+MOVING_NOTE, INTEGRATED_NOTE = f"{NOTE}moving ", f"{NOTE}integrated "
+
+
+_ENDS = (MOVING_NOTE, INTEGRATED_NOTE, RESET)
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A time in which a counter did not move; `until_s` is infinite where it never did again."""
+
+    channel: str
+    since_s: float
+    until_s: float
+
+    def overlaps(self, start_s: float, end_s: float) -> bool:
+        """Whether it falsifies what is known of the time between."""
+        return self.since_s < end_s and start_s < self.until_s
+
+
+def stuck_note(channel: str, since_s: float) -> str:
+    """The text of the note where a counter is found to stand still, and since when it does."""
+    return f"stuck {channel} since {max(0.0, since_s):.6f}"
+
+
+def integrated_note(channel: str, since_s: float) -> str:
+    """The text of the note where power is integrated in place of a counter that stands still."""
+    return f"integrated {channel} since {since_s:.6f}"
+
+
+def still_times(events: Sequence[EventRow]) -> list[Still]:
+    """Every standstill in order of its beginning."""
+    begun: dict[str, float] = {}
+    found = []
+    for row in events:
+        if match := _STUCK.fullmatch(row.event):
+            begun.setdefault(match[1], float(match[2]) if match[2] else row.time_s)
+        elif row.event.startswith(_ENDS):
+            end = next(end for end in _ENDS if row.event.startswith(end))
+            channel = row.event.removeprefix(end).partition(" ")[0]
+            if channel in begun:
+                found.append(Still(channel, begun.pop(channel), row.time_s))
+    found += [Still(channel, since_s, math.inf) for channel, since_s in begun.items()]
+    return sorted(found, key=lambda still: still.since_s)

@@ -1,0 +1,134 @@
+"""The summary of a recording: its figures, and what must be known of them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from recorders.summary.arithmetic import (
+    Arithmetic,
+    grouped,
+    label_of,
+    outermost,
+    repeat_of,
+    update_periods_s,
+)
+from recorders.summary.combining import (
+    are_samples,
+    differences,
+    labelled,
+    over_repeats,
+    sums,
+    with_interval,
+)
+from recorders.summary.contents import contents, headline, missing_from, missing_parts
+from recorders.summary.failures import Commands
+from recorders.summary.figures import VERSION, Group, Summary
+from recorders.summary.flags import MOST_NAMED, Flag, find_flags, incomplete, negative_differences
+from recorders.garbage import uncollected
+from recorders.summary.overlaps import Overlaps, most_at_once
+from recorders.summary.reduction import Reduction
+from recorders.summary.spans import Span, Windows, spans
+
+UNMOVED = "its counter did not move while {} ran: its energy is unknown, under one update"
+
+
+def summarise(reduction: Reduction) -> Summary:
+    """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
+    with uncollected():
+        return _summarised(reduction)
+
+
+def _summarised(reduction: Reduction) -> Summary:
+    windows = Windows(reduction)
+    everything = spans(reduction, windows)
+    commands = Commands(reduction)
+    kept = [span for span in everything if not commands.leave_out(span)]
+    running = outermost(kept, "running")
+    arithmetic = Arithmetic(reduction, everything, commands, windows)
+    group = arithmetic.group(running, "", None) if running else None
+    of_label, of_repeat = grouped(running, label_of), grouped(running, repeat_of)
+    of_label.pop("", None)
+    of_repeat.pop(None, None)
+    by_repeat = [
+        arithmetic.group(of_repeat[repeat], "", repeat, repeat_of)
+        for repeat in sorted(of_repeat)
+        if len(of_repeat) > 1
+    ]
+    samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
+    if any(sample.shared for sample in samples):  # one energy, however it is divided
+        samples = []
+    if group and samples:
+        group = with_interval(group, samples)
+    by_label = [labelled(arithmetic, label, own) for label, own in of_label.items()]
+    differing = differences(reduction, by_label)
+    channels = reduction.energy_channels
+    quoted = headline(channels)
+    ran_until_s = max((span.end_s for span in running), default=-math.inf)
+    unmoved = {part: UNMOVED.format("it") for part in arithmetic.unmoved(running) if part != quoted}
+    missing = missing_from(quoted, unmoved | missing_parts(reduction, ran_until_s))
+    return Summary(
+        VERSION,
+        quoted,
+        contents(quoted, channels, missing),
+        group,
+        by_label,
+        by_repeat,
+        over_repeats(samples, quoted),
+        differing,
+        sums(reduction, by_label),
+        [_phase_row(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
+        [
+            *commands.flags(),
+            *incomplete(missing),
+            *_concurrent(arithmetic.overlaps, by_label),
+            *_unmoved(arithmetic, running, of_label, missing),
+            *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),
+            *negative_differences(differing, quoted),
+        ],
+    )
+
+
+def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:
+    """Phases that ran at the same time, and whose energies are shares."""
+    if groups := overlaps.concurrent:
+        n = max(map(most_at_once, groups))
+        text = f"up to {n} running phases overlapped: their time and energy are counted once"
+        shared = [group.label for group in by_label if group.shared]
+        if shared:
+            text += "; what overlapping labels used is shared between them by time"
+        yield Flag("concurrent", ", ".join(shared[:MOST_NAMED]), text)
+
+
+def _unmoved(
+    arithmetic: Arithmetic,
+    running: Sequence[Span],
+    of_label: Mapping[str, Sequence[Span]],
+    missing: Mapping[str, str],
+) -> Iterator[Flag]:
+    """Counters that did not move while it ran, or while one label did."""
+    found: dict[str, list[str]] = {}
+    for label, own in of_label.items():
+        for channel in arithmetic.unmoved(own, label_of):
+            found.setdefault(channel, []).append(label)
+    found |= {channel: ["it"] for channel in arithmetic.unmoved(running)}
+    for channel, ran in found.items():
+        if channel not in missing:
+            yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran[:MOST_NAMED])))
+
+
+def _phase_row(span: Span, left_out: bool, overlaps: Overlaps) -> dict[str, Any]:
+    return {
+        "phase": span.phase,
+        "label": span.label,
+        "repeat": span.repeat,
+        "inside": list(span.inside),
+        "start_s": span.start_s,
+        "end_s": span.end_s,
+        "inferences": span.inferences,
+        "finished": span.finished,
+        "left_out": left_out,
+        "overlaps": overlaps.overlap(span),
+        "energy_j": span.energy_j,
+    }

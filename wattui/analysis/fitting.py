@@ -1,0 +1,241 @@
+"""What `wattui fit` computes: from run files to lines, networks, shares and correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wattui.analysis.correlation import Matrix, matrix
+from wattui.analysis.fit import (
+    Asked,
+    Figure,
+    Point,
+    Series,
+    fit_networks,
+    fit_series,
+    read_points,
+    wholes,
+)
+from wattui.analysis.label_numbers import Against, carried
+from wattui.analysis.macs import BUNDLED, command_macs, depthwise, network_macs
+from wattui.analysis.networks import NetworkErrors
+from wattui.analysis.parts import parts_of
+from wattui.analysis.shares import Cell, Shares, layer_cells, layer_type, negative_cells, shares
+from wattui.commands.inputs import naming
+from wattui.errors import UsageError
+from wattui.runs.recorded import Run, load_run
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A run file, and the name of its network where one was given."""
+
+    network: str | None
+    csv: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for; `layers` (types of layers; None: all) and `without` (networks)."""
+
+    against: Against
+    figure: Figure
+    domain: str | None
+    through_origin: bool
+    layers: Sequence[str] | None
+    without: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A run, its network's name, the MACs of its labels, and what ran beside its phases."""
+
+    name: str
+    network: str
+    run: Run
+    macs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Networks predicted as the sums of their layers, all and without the `depthwise` ones.
+
+    `wholes` has what each cost as a whole, where that was recorded.
+    """
+
+    every: list[NetworkErrors]
+    others: list[NetworkErrors]
+    depthwise: list[str]
+    wholes: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was found out."""
+
+    asked: Asked
+    origin: str
+    series: list[Series]
+    networks: Networks | None
+    shares: list[Shares]
+    correlation: Matrix | None
+    remarks: list[str]
+
+
+def load(given: Given, against: Against, network: str | None) -> Loaded:
+    """A run with its network and MACs. Raises UsageError."""
+    with naming(given.csv):
+        run = load_run(given.csv)
+    labels = [group["label"] for group in run.summary["labels"]] or [""]
+    argv = run.run.get("command", {}).get("argv")
+    workload, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
+    if network is None and not macs and given.network in BUNDLED:
+        network = given.network
+    if against == "macs" and network:
+        macs = network_macs(network, labels)
+    named = given.network or ("" if parts_of(run.summary) else workload)
+    return Loaded(given.csv.stem, named, run, macs)
+
+
+def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
+    """Fit what was loaded. Raises UsageError where nothing can be."""
+    domain, origin = _domain(runs, wish.domain, wish.figure)
+    asked = Asked(wish.against, wish.figure, domain, wish.through_origin)
+    points: list[Point] = []
+    remarks = [remark for each in runs for remark in each.run.remarks]
+    names = _names(runs)
+    for name, run in zip(names, runs, strict=True):
+        found, missing = read_points(run.network, name, run.run.summary, asked, run.macs)
+        points += found
+        remarks += missing
+    points = _without(_of_types(points, wish.layers), wish.without)
+    if not points:
+        hint = " (--network tells the MACs)" if wish.against == "macs" else ""
+        raise UsageError(f"nothing to fit{hint}: {'; '.join(remarks)}")
+    cells = list(_cells(runs, asked))
+    divided = shares(cells)
+    if negative := negative_cells(divided):
+        remarks.append(negative)
+    series = fit_series(points, asked.through_origin)
+    networks = _networks(runs, asked, points)
+    correlation = _correlation(names, runs, asked)
+    return Result(asked, origin, series, networks, divided, correlation, remarks)
+
+
+def _of_types(points: Sequence[Point], types: Sequence[str] | None) -> list[Point]:
+    """The points whose layers are of these types; all where none were asked for."""
+    if types is None:
+        return list(points)
+    found = [(point, layer_type(point.layer or point.family)) for point in points]
+    _check("--layers", types, (each for _, each in found))
+    return [point for point, each in found if each in types]
+
+
+def _without(points: Sequence[Point], networks: Sequence[str]) -> list[Point]:
+    """The points of all other networks."""
+    _check("--without", networks, (point.network for point in points))
+    return [point for point in points if point.network not in networks]
+
+
+def _check(option: str, asked: Sequence[str], there: Iterable[str]) -> None:
+    """Raises UsageError for what was asked for and is not there."""
+    known = dict.fromkeys(each for each in there if each)
+    if unknown := [each for each in asked if each not in known]:
+        raise UsageError(
+            f"{option} {', '.join(unknown)}: among the points are {', '.join(known) or 'none'}"
+        )
+
+
+def _networks(runs: Sequence[Loaded], asked: Asked, points: Sequence[Point]) -> Networks | None:
+    """Whole networks from their layers; None where there are no several ones."""
+    every = fit_networks(points, asked.through_origin)
+    if not every:
+        return None
+    as_a_whole: dict[str, float] = {}
+    for run in runs:
+        as_a_whole |= wholes(run.network, run.run.summary, asked)
+    grouped = depthwise(row.network for row in every[0].rows)
+    others = fit_networks(points, asked.through_origin, grouped) if grouped else []
+    return Networks(every, others, grouped, as_a_whole)
+
+
+def _names(runs: Sequence[Loaded]) -> list[str]:
+    """The stems of the files, or their paths where two have one stem."""
+    stems = [run.name for run in runs]
+    return [run.name if stems.count(run.name) == 1 else str(run.run.csv) for run in runs]
+
+
+def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple[str, str]:
+    """The domain to fit, and where its figures come from; by default the first one to quote.
+
+    Time is of no domain; the one that is returned for it stands in the correlations, if there is
+    one.
+    """
+    origins: dict[str, str] = {}
+    for run in runs:
+        running = run.run.summary["running"]
+        origins |= {
+            name: d["origin"] for name, d in (running or {"domains": {}})["domains"].items()
+        }
+    if figure == "seconds" and not origins and wanted is None:
+        return "", "measured"
+    if not origins:
+        raise UsageError("nothing to fit: no energy was recorded while something was running")
+    headlines = [run.run.summary["headline"] for run in runs]
+    domain = wanted or next((name for name in headlines if name in origins), next(iter(origins)))
+    if domain not in origins:
+        raise UsageError(f"--domain {domain} was not recorded: there are {', '.join(origins)}")
+    return domain, "measured" if figure == "seconds" else origins[domain]
+
+
+def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
+    """Layers of all runs; those of several networks are kept apart by the name in their size."""
+
+    def figure(group: Mapping[str, Any]) -> float | None:
+        value = asked.value(group)
+        return value[0] if value else None
+
+    several = len({run.network for run in runs}) > 1
+    for run in runs:
+        layers = parts_of(run.run.summary)
+        for cell in layer_cells(run.run.summary, figure):
+            name = "" if layers else run.network if several else ""
+            yield Cell(cell.layer, f"{name} {cell.size}".strip(), cell.value)
+
+
+def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> Matrix | None:
+    """Of what is known of every label; None where there are under three."""
+    from wattui.runs.gauges import gauge_means
+
+    rows: list[dict[str, float | None]] = []
+    figure = "total" if asked.figure == "seconds" else asked.figure
+    key = f"{figure}_j_per_inference"
+    for run in runs:
+        summary = run.run.summary
+        try:
+            means = gauge_means(run.run.csv)
+        except OSError:  # the summary came from run.json alone
+            means = {}
+        for group in summary["labels"] or filter(None, [summary["running"]]):
+            domain = group["domains"].get(asked.domain)
+            if domain is None:
+                continue
+            label, rate, energy = group["label"], group["inferences_per_s"], domain[key]
+            macs = run.macs.get(label) if asked.against == "macs" else None
+            rows.append(
+                {
+                    "latency_s": 1 / rate if rate else None,
+                    "energy_J": energy["value"] if energy else None,
+                    "power_W": domain["running_w"],
+                    asked.against: macs or carried(label, asked.against).number,
+                    **means.get(label, {}),
+                }
+            )
+    if len(rows) < 3:
+        return None
+    columns = dict.fromkeys(name for row in rows for name in row)
+    table = {name: [row.get(name) for row in rows] for name in columns}
+    known = {name: values for name, values in table.items() if any(v is not None for v in values)}
+    return matrix(known)

@@ -1,0 +1,136 @@
+"""Energy and latency of one inference against the size that labels carry. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recorders.summary.figures import origin
+from wattui.analysis.fit import Asked, Figure, read_points
+from wattui.analysis.label_numbers import Against
+from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
+from wattui.analysis.run_fits import Source
+from wattui.report.clean import name_of
+
+# A line takes two places.
+LEAST_SIZES = 2
+ESTIMATES = ("est_", "sim_")
+MOST_NAMED = 4
+ORIGINS = {"manual": "read by hand"}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What one curve is of: channels whose energies are added, and where they are from."""
+
+    name: str
+    origin: str
+    domains: Domains
+
+    @property
+    def title(self) -> str:
+        """The device with its channels, and in words what is not measured."""
+        if self.origin != "measured":
+            return f"{self.name}, {ORIGINS.get(self.origin, self.origin)}"
+        if self.domains == (self.name,):
+            return self.name
+        more = " …" if len(self.domains) > MOST_NAMED else ""
+        return f"{self.name} ({' + '.join(self.domains[:MOST_NAMED])}{more})"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A label at its place: `x` in pixels, tokens, MACs or what else is asked for."""
+
+    label: str
+    x: float
+    repeats: Repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Sizes of one thing, such as a layer, in their order; a line through them is `joined`.
+
+    Different things at the MACs that each of them makes are not.
+    """
+
+    name: str
+    sizes: tuple[Size, ...]
+    joined: bool = True
+
+    def correlation(self, device: Device) -> float | None:
+        """Pearson's r of the medians of latency and of a device's energy; None where unknown."""
+        return correlation({size.label: size.repeats for size in self.sizes}, device.domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Families against a quantity; `network` is the workload that was recorded, where known."""
+
+    against: Against
+    figure: Figure
+    network: str
+    devices: tuple[Device, ...]
+    families: tuple[Family, ...]
+
+    @property
+    def repeats(self) -> tuple[int, int]:
+        """Of how few and how many values the medians are."""
+        counts = [len(s.repeats.latency_s) for each in self.families for s in each.sizes]
+        return min(counts), max(counts)
+
+    @property
+    def costliest(self) -> Family:
+        """The family with the largest energy, or where none is known the slowest."""
+        return max(self.families, key=lambda each: max(map(self._cost, each.sizes)))
+
+    def _cost(self, size: Size) -> tuple[float, float]:
+        known = [size.repeats.median_j(device.domains) or 0.0 for device in self.devices]
+        return max(known, default=0.0), size.repeats.median_s
+
+
+def sizes_of(source: Source, against: Against, figure: Figure, domain: str | None) -> Sizes | None:
+    """What a run says by size; None where there are fewer than two sizes.
+
+    `domain` is drawn where there is neither a GPU nor a processor.
+    """
+    summary = source.summary
+    if summary["running"] is None:
+        return None
+    labels = repeats_of(summary, figure)
+    asked = Asked(against, "seconds", "")
+    points, _ = read_points(source.network, source.run, summary, asked, source.macs)
+    places = [point for point in points if point.label in labels]
+    joined = against != "macs" or len({point.family for point in places}) == 1
+    families: dict[str, list[Size]] = {}
+    for point in sorted(places, key=lambda point: point.x):
+        of_family = families.setdefault(point.family if joined else "", [])
+        of_family.append(Size(point.label, point.x, labels[point.label]))
+    found = tuple(
+        Family(name_of(name), tuple(of_family), joined)
+        for name, of_family in families.items()
+        if len({size.x for size in of_family}) >= LEAST_SIZES
+    )
+    if not found:
+        return None
+    sizes = [size for family in found for size in family.sizes]
+    devices = tuple(devices_of(summary["running"]["domains"], sizes, domain))
+    return Sizes(against, figure, source.network, devices, found)
+
+
+def devices_of(
+    domains: Mapping[str, Any], sizes: Sequence[Size], quoted: str | None
+) -> Iterator[Device]:
+    """The GPUs together, and the processors with their memory; estimates where there is nothing."""
+    known = [name for name in domains if any(name in size.repeats.energy_j for size in sizes)]
+    gpus = tuple(name for name in known if name.startswith("gpu"))
+    cpus = tuple(name for name in known if name.startswith(("package", "dram")))
+    if gpus:
+        yield Device("GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs", "measured", gpus)
+    if any(name.startswith("package") for name in cpus):
+        yield Device("CPU", "measured", cpus)
+    elif estimate := next((name for name in known if name.startswith(ESTIMATES)), None):
+        yield Device("CPU", origin(estimate), (estimate,))
+    elif not gpus and quoted in known:
+        yield Device(quoted, origin(quoted), (quoted,))

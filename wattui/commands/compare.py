@@ -1,0 +1,325 @@
+"""`wattui compare`: runs, groups of runs, labels and published figures side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from wattui.analysis.compare import (
+    FIGURES,
+    PUBLISHED,
+    SUMS,
+    Comparison,
+    Known,
+    Side,
+    compare,
+    doubts,
+    of_label,
+    only_in_one,
+)
+from wattui.analysis.limits import Finding, check
+from wattui.analysis.published.results import RESULTS, published_results
+from wattui.commands.sides import Given, sides_given
+from wattui.errors import REGRESSED, UsageError
+from wattui.record.progress import waiting
+from wattui.show.printing import console
+from wattui.show.width import add_width
+
+VERSION = 1
+EVERY = "all"
+# Shown of all running phases where no figure was asked for, and there are not too many to read.
+FEW = 20
+USUAL = ("total", "dynamic", "marginal", "power", "rate")
+MOST_REMARKS = 12
+PER_INFERENCE = ("total", "dynamic", "marginal")
+UNREPEATED = (
+    "± is what instrument and baseline leave open: how far one run is from the next is not known: "
+    "record with --repeats 5 for a verdict"
+)
+UNJUDGED = (
+    "--max-regression cannot judge one run against one: record with --repeats 5, or give "
+    "--single-runs to judge by the instrument's error alone"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A side beside the first one."""
+
+    side: Side
+    rows: list[Comparison]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui compare`."""
+    from wattui.cli import Parser
+
+    made = Parser(
+        prog="wattui compare",
+        description="Put runs side by side: ratio, difference with its interval, rank test. The "
+        "first is what the others are compared with. Several runs under one name are samples of "
+        "one thing; one run alone is compared label by label.",
+        epilog="exit codes: 0; 2 something given was wrong, or --max-regression had one run each "
+        f"to judge; {REGRESSED} more than --max-regression",
+    )
+    made.add_argument(
+        "runs",
+        nargs="+",
+        metavar="[NAME=]RUN",
+        help="run.csv, a folder, 'runs/*.csv', or exported results.json",
+    )
+    made.add_argument(
+        "--figure",
+        choices=(*FIGURES, EVERY),
+        help="what is compared (default: total, or energy where nothing was counted)",
+    )
+    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument("--label", metavar="TEXT", help="this label alone")
+    made.add_argument(
+        "--published", choices=tuple(RESULTS), help="beside the figures of a publication"
+    )
+    made.add_argument(
+        "--max-regression",
+        type=share,
+        metavar="PCT",
+        help=f"end with {REGRESSED} where a figure is clearly worse by more: 5%%",
+    )
+    made.add_argument(
+        "--strict", action="store_true", help="also where it is not clear, or a label is missing"
+    )
+    made.add_argument(
+        "--single-runs",
+        action="store_true",
+        help="judge one run against one by the instrument's error alone: differences by chance "
+        "between runs count as real",
+    )
+    made.add_argument(
+        "--mixed", action="store_true", help="also all labels of a run taken together"
+    )
+    made.add_argument(
+        "--allow-mixed", action="store_true", help="compare measured and estimated figures"
+    )
+    made.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    add_width(made)
+    return made
+
+
+def share(text: str) -> float:
+    """5% as 0.05; for argparse."""
+    number, percent, rest = text.partition("%")
+    try:
+        value = float(number) / 100
+    except ValueError:
+        value = -1.0
+    if not percent or rest or not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage, as 5% is")
+    return value
+
+
+def main(options: argparse.Namespace) -> int:
+    """Compare and print; returns the exit status. Raises UsageError."""
+    with waiting("reading runs"):
+        given = sides_given(options.runs)
+        first, *others = _sides(given, options)
+        usual = USUAL if len(others) <= FEW else ()
+        pairs = [Pair(other, _rows(first, other, options, usual)) for other in others]
+    if not any(pair.rows for pair in pairs):
+        raise UsageError(_nothing_shared(first, others, options))
+    remarks = list(dict.fromkeys(_remarks(given, first, pairs)))
+    findings = [
+        finding
+        for pair in pairs
+        if options.max_regression is not None
+        for finding in check(
+            first,
+            pair.side,
+            _judged(pair.rows, options),
+            options.max_regression,
+            options.single_runs,
+        )
+    ]
+    if options.json:
+        json.dump(_to_dict(first, pairs, findings, remarks, options), sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        _print(first, pairs, options)
+        for remark in remarks[:MOST_REMARKS]:
+            sys.stderr.write(f"wattui: {remark}\n")
+        if len(remarks) > MOST_REMARKS:
+            sys.stderr.write(f"wattui: {len(remarks) - MOST_REMARKS} more: see --json\n")
+    for finding in findings:
+        sys.stderr.write(f"wattui: {finding.text}\n")
+    unjudged = any(f.kind == "one run each" for f in findings)
+    if any(f.kind == "regression" or (options.strict and not unjudged) for f in findings):
+        return REGRESSED
+    if unjudged:
+        raise UsageError(UNJUDGED)
+    return 0
+
+
+def _sides(given: Sequence[Given], options: argparse.Namespace) -> list[Side]:
+    """What is compared; labels where it is one run alone."""
+    sides = [each.side for each in given]
+    if options.label is not None:
+        sides = [_labelled(each, options.label) for each in sides]
+    if options.published:
+        sides += [each.side for each in published_results(options.published)[1]]
+    if len(sides) == 1:
+        (only,) = sides
+        sides = [of_label(only, label) for label in only.labels if label]
+        if len(sides) < 2:
+            raise UsageError(f"{only.name} is one run without labels: give another to compare")
+    return sides
+
+
+def _labelled(found: Side, label: str) -> Side:
+    if label not in found.labels:
+        known = ", ".join(filter(None, found.labels)) or "none"
+        raise UsageError(f"--label {label}: {found.name} has no such label: it has {known}")
+    return replace(of_label(found, label), name=found.name, is_repeated=found.is_repeated)
+
+
+def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
+    domains = _domain(a, options.domain), _domain(b, options.domain)
+    rows = compare(a, b, [domains] if all(domains) else [], options.mixed)
+    is_published = PUBLISHED in b.domains.values()
+    if options.figure != EVERY and (options.figure or not is_published):
+        rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
+    for row in rows:
+        mixed = row.figure != "rate" and len({*row.origins} - {PUBLISHED}) > 1
+        if mixed and not options.allow_mixed:
+            raise UsageError(
+                f"{a.name} is {row.origins[0]}, {b.name} is {row.origins[1]}: these are not the "
+                "same kind of figure: --allow-mixed compares them nevertheless"
+            )
+    return rows
+
+
+def _domain(found: Side, asked: str | None) -> str:
+    """The domain that is compared: the one asked for, or the one to quote."""
+    if asked and asked in found.domains:
+        return asked
+    if asked and PUBLISHED not in found.domains.values():
+        known = ", ".join(found.domains) or "none"
+        raise UsageError(f"--domain {asked}: {found.name} has no such domain: it has {known}")
+    return found.headline or next(iter(found.domains), "")
+
+
+def _wanted(
+    row: Comparison, rows: Sequence[Comparison], options: argparse.Namespace, usual: Sequence[str]
+) -> tuple[str, ...]:
+    """The figures that are shown of what a row is of."""
+    if options.figure:
+        return (options.figure,)
+    own = {other.figure for other in rows if other.label == row.label}
+    if own <= set(SUMS) and any(other.figure in PER_INFERENCE for other in rows):
+        return ()  # all labels together, which are compared one by one
+    leading = next((name for name in ("total", "dynamic", "energy") if name in own), "rate")
+    return (leading,) if row.label else (leading, *usual)
+
+
+def _judged(rows: Sequence[Comparison], options: argparse.Namespace) -> list[Comparison]:
+    """The rows that a limit is for: labels where there are any, and one figure of each."""
+    figures = (options.figure,) if options.figure else ("total", "energy", "dynamic")
+    for figure in figures:
+        judged = [row for row in rows if figure in (row.figure, EVERY)]
+        if judged:
+            return [row for row in judged if row.label] or judged
+    return []
+
+
+def _nothing_shared(first: Side, others: Sequence[Side], options: argparse.Namespace) -> str:
+    what = f"{options.figure} " if options.figure not in (None, EVERY) else ""
+    labels = ", ".join(filter(None, first.labels)) or "none"
+    theirs = (
+        ", ".join(dict.fromkeys(label for o in others for label in o.labels if label)) or "none"
+    )
+    return (
+        f"{first.name} and the others have no {what}figure in common "
+        f"(labels: {labels}; the others': {theirs}): --label picks one"
+    )
+
+
+def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
+    """What is missing on one side, and what makes it doubtful to compare."""
+    runs = [(each.side.name, run) for each in given for run in each.runs]
+    for _, run in runs:
+        yield from run.remarks
+    for name, run in runs[1:]:
+        yield from doubts(runs[0][1].run, run.run, (runs[0][0], name))
+    for pair in pairs:
+        if PUBLISHED in pair.side.domains.values():
+            continue
+        yield from only_in_one(first, pair.side)
+        if pair.rows and all(row.is_unrepeated for row in pair.rows):
+            yield UNREPEATED
+
+
+def _to_dict(
+    first: Side,
+    pairs: Sequence[Pair],
+    findings: Sequence[Finding],
+    remarks: Sequence[str],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "kind": "comparison",
+        "a": first.name,
+        "comparisons": [
+            {"b": pair.side.name, **_row_dict(row)} for pair in pairs for row in pair.rows
+        ],
+        "max_regression": options.max_regression,
+        "findings": [asdict(finding) for finding in findings],
+        "remarks": list(remarks),
+    }
+
+
+def _row_dict(row: Comparison) -> dict[str, Any]:
+    test = row.rank_test
+    low, high = row.ratio_interval or (None, None)
+    return {
+        "label": row.label,
+        "domain": row.domain,
+        "figure": row.figure,
+        "unit": row.unit,
+        "origins": list(row.origins),
+        "value_a": _known_dict(row.a),
+        "value_b": _known_dict(row.b),
+        "difference": row.difference.value,
+        "difference_plus_minus": row.difference.plus_minus,
+        "ratio": row.ratio,
+        "ratio_low95": _finite(low),
+        "ratio_high95": _finite(high),
+        "verdict": row.verdict,
+        "mann_whitney_u": test.u if test else None,
+        "mann_whitney_p": test.p if test else None,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _known_dict(known: Known) -> dict[str, Any]:
+    return {
+        "value": known.value,
+        "plus_minus": known.plus_minus,
+        "samples": list(known.samples),
+    }
+
+
+def _print(first: Side, pairs: Sequence[Pair], options: argparse.Namespace) -> None:
+    from wattui.show.compare import comparison_tables
+
+    out = console(width=options.width)
+    for part in comparison_tables(first.name, [(p.side.name, p.rows) for p in pairs]):
+        out.print(part)
+    if options.published:
+        source = published_results(options.published)[0]
+        out.print(f"published: {source}", style="dim")

@@ -1,0 +1,140 @@
+"""`wattui doctor`: every source with a live reading, or why it is missing and what mends it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from recorders.client import Client, Config, RecorderError
+from recorders.wire import Message, readings
+from wattui.clean import texts
+from wattui.config import config_path
+from wattui.errors import WattuiError
+from wattui.record.progress import waiting
+from wattui.show.printing import console
+
+LOOK_S = 2.0
+RATE_HZ = 50.0
+
+
+def main(as_json: bool, all_gpus: bool) -> int:
+    """Look for two seconds, then report on stdout. Raises WattuiError."""
+    with waiting(f"looking at the sensors for {LOOK_S:g} s"):
+        report = examine(all_gpus)
+    if as_json:
+        json.dump(report, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        _print(report)
+    return 0
+
+
+def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
+    """Sources with their newest readings and update periods, and what is missing.
+
+    Raises WattuiError where the recorder cannot start.
+    """
+    latest: dict[str, float] = {}
+    columns: list[str] = []
+
+    def keep(message: Message) -> None:
+        if message["t"] == "row":
+            latest.update(readings(columns, message))
+
+    try:
+        client = Client(Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus), keep)
+        columns += client.wait_ready()["columns"]
+        client.request(do="rows", rate_hz=RATE_HZ)
+        end = time.monotonic() + look_s
+        while (left_s := end - time.monotonic()) > 0:
+            client.poll(left_s)
+        run = client.finish()["run"]
+    except RecorderError as error:
+        raise WattuiError(f"the recorder cannot start ({error})") from None
+    return {
+        "sources": [_source(source, latest, run["update_periods_s"]) for source in run["sources"]],
+        "missing": run["missing"],
+        "host": run["host"],
+        "versions": run["versions"],
+        "scheduler": run["scheduler"],
+        "lateness_ms": run["sampling"]["lateness_ms"],
+        "config": str(config_path()),
+    }
+
+
+def _source(
+    source: dict[str, Any], latest: dict[str, float], periods_s: dict[str, float]
+) -> dict[str, Any]:
+    readings = []
+    for channel in source["channels"]:
+        name = channel["name"]
+        energy = channel["unit"] in ("J", "W")
+        column = f"{name}_W" if energy else f"{name}_{channel['unit']}"
+        readings.append(
+            {
+                "channel": name,
+                "value": latest.get(column),
+                "unit": "W" if energy else channel["unit"],
+                "origin": channel["origin"],
+                "update_period_s": periods_s.get(name),
+                "remarks": channel["remarks"],
+            }
+        )
+    return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": readings}
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[Text]:
+    """A report as lines for a person."""
+    report = texts(report)
+    host, late = report["host"], report["lateness_ms"]
+    machine = Text(host["processor"] or host["system"], "bold")
+    yield machine.append("  ").append(host["system"], "dim")
+    yield from _source_lines(report["sources"])
+    for refusal in report["missing"]:
+        yield Text.assemble(
+            ("\n✗", "bold red"), " ", (refusal["source"], "bold"), f"  {refusal['reason']}"
+        )
+        if refusal["remedy"]:
+            yield Text("  mend it with:", "dim")
+            yield Text(f"  {refusal['remedy']}")
+    late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
+    yield Text(f"\nrecorder   {report['scheduler']} scheduling{late_text}", "dim")
+    yield Text(f"settings   {report['config']}", "dim")
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    out = console()
+    for line in lines(report):
+        out.print(line, soft_wrap=True)
+
+
+def _source_lines(sources: list[dict[str, Any]]) -> Iterator[Text]:
+    for source in sources:
+        made_up = any(reading["origin"] == "estimated" for reading in source["readings"])
+        sign = ("\n~", "bold yellow") if made_up else ("\n✓", "bold green")
+        read_by = (f"read by {source['reader']}", "dim")
+        yield Text.assemble(sign, " ", (source["name"], "bold"), "  ", read_by)
+        for reading in source["readings"]:
+            yield _reading_line(reading)
+        for name, fact in source["devices"].items():
+            if name == "basis":
+                yield Text(f"  {fact}", "dim")
+            elif isinstance(fact, dict) and "uuid" in fact:
+                yield Text(f"  {name}: {fact['name']}, {fact['uuid']}, {fact['reading']}", "dim")
+
+
+def _reading_line(reading: dict[str, Any]) -> Text:
+    value, unit = reading["value"], reading["unit"]
+    shown = "no reading yet" if value is None else f"{value:8.1f} {'%' if unit == 'pct' else unit}"
+    if value is None and reading["channel"] == "command_cpu":
+        shown = "while a command runs"
+    line = Text(f"  {reading['channel']:<14}{shown}")
+    if period_s := reading["update_period_s"]:
+        line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")
+    notes = [*reading["remarks"], *([reading["origin"]] if reading["origin"] != "measured" else [])]
+    return line.append(f"  {', '.join(notes)}", "yellow") if notes else line

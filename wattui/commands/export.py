@@ -1,0 +1,76 @@
+"""`wattui export`: a run's results for papers and programs, or its rows as Parquet."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from recorders.drafts import discard, write_draft
+from wattui.commands.inputs import naming
+from wattui.errors import UsageError
+from wattui.record.progress import waiting
+from wattui.runs.recorded import load_run
+from wattui.show.export import FORMATS, ExportError, export
+
+PARQUET = ".parquet"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the subcommand."""
+    from wattui.cli import Parser
+
+    found = Parser(
+        prog="wattui export",
+        description="Write a run's results, or its rows, in the form that the name's end says: "
+        f"{', '.join(FORMATS)} (results), {PARQUET} (rows).",
+    )
+    found.add_argument("csv", metavar="RUN", help="a run.csv that wattui wrote")
+    found.add_argument("out", metavar="FILE", help="what to write; never an existing file")
+    return found
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the file; returns the exit status. Raises UsageError."""
+    path, out = Path(options.csv), Path(options.out)
+    if out.suffix not in (*FORMATS, PARQUET):
+        raise UsageError(f"{out}: end the name in {', '.join((*FORMATS, PARQUET))}")
+    try:
+        with waiting(f"reading {path}"):
+            remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
+    except ExportError as error:
+        raise UsageError(str(error)) from None
+    for remark in remarks:
+        sys.stderr.write(f"wattui: {remark}\n")
+    return 0
+
+
+def _export(path: Path, out: Path) -> list[str]:
+    """The results; returns remarks. Raises ExportError, UsageError."""
+    with naming(path):
+        run = load_run(path)
+    export(run, out)
+    return run.remarks
+
+
+def _write_parquet(path: Path, out: Path) -> list[str]:
+    """The rows as Parquet, whole or not at all; returns remarks. Raises ExportError, UsageError."""
+    from wattui.runs.reduce import write_parquet
+
+    if os.path.lexists(out):
+        raise ExportError(f"{out} exists: give another name")
+    if not out.absolute().parent.is_dir():
+        raise ExportError(f"there is no folder {out.parent}")
+    draft = None
+    try:
+        draft = write_draft(out, b"")
+        with naming(path):
+            remarks = write_parquet(path, draft)
+        draft.rename(out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written ({error.strerror})") from None
+    finally:
+        if draft:
+            discard(draft)
+    return remarks

@@ -1,0 +1,204 @@
+"""`wattui fit`: energy or time per inference against sizes or MACs, and what a line leaves open."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recorders.runfile import json_path
+from wattui.analysis.fit import FIGURES, VERSION, Asked, series_dict
+from wattui.analysis.fitting import Given, Result, Wish, fitted, load
+from wattui.analysis.label_numbers import AGAINST
+from wattui.analysis.macs import BUNDLED, SPEC
+from wattui.analysis.published import published
+from wattui.analysis.shares import shares_dict
+from wattui.commands.inputs import expand
+from wattui.errors import INCOMPLETE, UsageError
+from wattui.record.progress import waiting
+from wattui.show.printing import console
+from wattui.show.width import add_width
+
+STDOUT = "-"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui fit`."""
+    from wattui.cli import Parser
+
+    made = Parser(
+        prog="wattui fit",
+        description="Fit energy or time per inference against what the labels of runs carry (224, "
+        "conv1 64x64, b32, t128), or against MACs: ordinary and relative least squares, residuals, "
+        "and errors of what was left out.",
+    )
+    made.add_argument(
+        "runs",
+        nargs="+",
+        metavar="[NAME=]RUN.csv",
+        help="run files, also as 'runs/*.csv'; NAME: the network that they are of",
+    )
+    made.add_argument("--against", required=True, choices=AGAINST, help="what x is")
+    made.add_argument(
+        "--figure",
+        choices=FIGURES,
+        default="total",
+        help="which energy, or seconds: the time by the clock (default: total)",
+    )
+    made.add_argument(
+        "--through-origin",
+        action="store_true",
+        help="lines without an intercept, such as energy = slope x MACs",
+    )
+    made.add_argument(
+        "--layers",
+        type=_words,
+        metavar="TYPE,TYPE",
+        help="fit layers of these types alone, such as conv,depthwise",
+    )
+    made.add_argument(
+        "--without",
+        type=_words,
+        default=(),
+        metavar="NAME,NAME",
+        help="leave these networks out of all of it",
+    )
+    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument(
+        "--network",
+        metavar="MODEL",
+        help=f"whose MACs the labels have, where the recorded command does not tell: "
+        f"{', '.join(BUNDLED)}, or a spec{SPEC}",
+    )
+    made.add_argument(
+        "--json", metavar="FIT.json", help="write the fit, for `wattui predict`; - is stdout"
+    )
+    made.add_argument("--force", action="store_true", help="replace an existing FIT.json")
+    add_width(made)
+    return made
+
+
+def main(options: argparse.Namespace) -> int:
+    """Fit and print; returns 1 where the points gave no line. Raises UsageError."""
+    given = _given(options.runs)
+    target = _target(options, given)
+    with waiting("reading runs"):
+        runs = [load(each, options.against, options.network) for each in given]
+        result = fitted(runs, _wish(options))
+    text = json.dumps(_to_dict(result), indent=1, allow_nan=False) + "\n"
+    if options.json == STDOUT:
+        sys.stdout.write(text)
+    else:
+        if target is not None:
+            _write(target, text, options.force)
+        _print(result, options)
+    for remark in result.remarks:
+        sys.stderr.write(f"wattui: {remark}\n")
+    return 0 if result.series[0].ordinary else INCOMPLETE
+
+
+def _wish(options: argparse.Namespace) -> Wish:
+    return Wish(
+        options.against,
+        options.figure,
+        options.domain,
+        options.through_origin,
+        options.layers,
+        options.without,
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _given(texts: Sequence[str]) -> list[Given]:
+    """Every run file that was named, each once under a name; a folder or pattern is expanded."""
+    once: dict[Given, None] = {}
+    for text in texts:
+        name, equals, pattern = text.partition("=")
+        if not equals or os.path.lexists(text):
+            name, pattern = "", text
+        once |= dict.fromkeys(Given(name or None, csv) for csv in expand([pattern]))
+    return list(once)
+
+
+def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
+    """Where the fit is written. Raises UsageError where something is to stay."""
+    if options.json in (None, STDOUT):
+        return None
+    path = Path(options.json)
+    taken = {file.resolve() for each in given for file in (each.csv, json_path(each.csv))}
+    if path.resolve() in taken:
+        raise UsageError(f"--json {path} belongs to a recording: give another name")
+    if path.exists() and not options.force:
+        raise UsageError(f"--json {path} exists: give another name, or --force")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--json {path}: there is no folder {path.parent}")
+    return path
+
+
+def _to_dict(result: Result) -> dict[str, Any]:
+    """The documented JSON (docs/fitting.md)."""
+    asked = result.asked
+    return {
+        "version": VERSION,
+        "kind": "fit",
+        "against": asked.against,
+        "figure": asked.figure,
+        "domain": None if asked.figure == "seconds" else asked.domain,
+        "origin": result.origin,
+        "unit": asked.unit,
+        "through_origin": asked.through_origin,
+        "series": [series_dict(series, asked) for series in result.series],
+        "networks": asdict(result.networks) if result.networks else None,
+        "shares": [shares_dict(each, asked.unit) for each in result.shares],
+        "correlation": asdict(result.correlation) if result.correlation else None,
+        "published": _beside(asked),
+        "remarks": result.remarks,
+    }
+
+
+def _beside(asked: Asked) -> dict[str, Any]:
+    """Published errors of models of the same kind: from MACs."""
+    if asked.against != "macs":
+        return {}
+    synergy = published("synergy")
+    rows = [row for row in synergy["relative_test_errors"] if row["from"].startswith("macs")]
+    return {"source": synergy["source"], "relative_test_errors": rows}
+
+
+def _write(path: Path, text: str, force: bool) -> None:
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"--json {path} cannot be written ({error.strerror})") from None
+
+
+def _print(result: Result, options: argparse.Namespace) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from wattui.show.fit import correlation_parts, fit_parts
+    from wattui.show.networks import network_parts
+    from wattui.show.shares import shares_parts
+    from wattui.show.stacking import Fitting
+
+    out = console(width=options.width)
+    published = _beside(result.asked)
+    parts = [*fit_parts(result.asked, result.origin, result.series, published)]
+    if result.networks:
+        parts += network_parts(result.asked, result.origin, result.networks, published)
+    parts += shares_parts(result.shares, result.asked.unit)
+    if result.correlation:
+        parts += correlation_parts(result.correlation)
+    for place, part in enumerate(parts):
+        if place and not (isinstance(part, Text) and isinstance(parts[place - 1], Text)):
+            out.print()
+        out.print(Fitting(part) if isinstance(part, Table) else part)

@@ -1,0 +1,356 @@
+"""`wattui import`: other tools' logs become run files."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from recorders.phases import RUNNING
+from recorders.runfile import (
+    RunFile,
+    RunFileBusyError,
+    RunFileExistsError,
+    encoded,
+    fingerprint,
+    json_path,
+    write_json,
+)
+from recorders.summary.by_hand import check_names
+from recorders.summary.summary import summarise
+from wattui import __version__
+from wattui.analysis.importers import abr, aipowermeter, registry
+from wattui.analysis.importers.abr import Window
+from wattui.analysis.importers.joining import Recording, baseline, joined, whole, windowed
+from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, printable
+from wattui.analysis.importers.run_text import RunText
+from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
+from wattui.errors import INCOMPLETE, UsageError
+from wattui.record.progress import waiting
+
+FORMAT_VERSION = 1
+FLUSH_LINES = 10_000
+# Folders below the one that is named, in which power files are looked for.
+DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run file to be made; `make` raises UnreadableError."""
+
+    csv: Path
+    source: Path
+    sources: tuple[Path, ...]
+    make: Callable[[], Recording]
+    about: dict[str, Any]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui import`."""
+    from wattui.cli import Parser
+
+    made = Parser(
+        prog="wattui import",
+        description="Make run files of other tools' logs: "
+        + ", ".join(reader.name for reader in registry.READERS)
+        + ". A folder may hold runs of the ABR benchmark (logs, and metadata of the same names), "
+        "or AIPowerMeter's runs.",
+    )
+    made.add_argument("source", metavar="LOG", help="a log, or a folder of runs")
+    made.add_argument("--out", required=True, metavar="FILE", help="the run file, or a folder")
+    made.add_argument("--idle", metavar="LOG", help="an idle log, or a folder of them")
+    made.add_argument("--from", dest="start", metavar="TIME", help="running begins at this stamp")
+    made.add_argument("--to", dest="end", metavar="TIME", help="running ends at this stamp")
+    made.add_argument("--phase", default=RUNNING, help="what the log is of (default: running)")
+    made.add_argument("--label", default="", metavar="TEXT", help="what ran")
+    made.add_argument("--inferences", type=int, metavar="N", help="counted in each phase")
+    made.add_argument(
+        "--meter", default="wall", metavar="NAME", help="whose readings were typed (default: wall)"
+    )
+    made.add_argument("--force", action="store_true", help="replace run files that exist")
+    made.add_argument("--json", action="store_true", help="print what was made as JSON on stdout")
+    return made
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the run files, then their names on stdout. Raises UsageError."""
+    _check(options)
+    jobs = list(_jobs(options))
+    for job in jobs:
+        _refuse(job, options.force)
+    made, failed = [], []
+    for job in jobs:
+        try:
+            with waiting(f"importing {job.source}"):
+                made.append(_write(job, options.force))
+        except UnreadableError as error:
+            failed.append(f"{job.source} cannot be imported: {printable(str(error))}")
+    if failed and not made:
+        raise UsageError("; ".join(failed))
+    _say(line for line in failed)
+    _say(f"{run['csv']}: {said}" for run in made for said in run["remarks"])
+    if options.json:
+        json.dump(made, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.writelines(f"{run['csv']}\n" for run in made)
+    return INCOMPLETE if failed else 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.inferences is not None and options.inferences < 1:
+        raise UsageError(f"--inferences {options.inferences}: give 1 or more")
+    for name, text in (("--from", options.start), ("--to", options.end)):
+        if text is not None and stamp_ns(text) is None:
+            raise UsageError(f"{name} {text!r} is no time: give it as 2018-09-15_19:48:23")
+    try:
+        check_names([options.meter])
+    except ValueError as error:
+        raise UsageError(f"--meter: {error}") from None
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[Job]:
+    source, out = Path(options.source), Path(options.out)
+    if not source.is_dir():
+        yield _of_log(source, _one(out, source), options)
+    elif powers := _power_files(source):
+        yield _of_power_files(source, powers, _one(out, source), options)
+    else:
+        yield from _of_abr(source, out, options)
+
+
+def _one(out: Path, source: Path) -> Path:
+    """Where the one run file of a source goes."""
+    if out.suffix == ".csv" and not out.is_dir():
+        return out
+    return out / f"{source.resolve().stem}.csv"
+
+
+def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> Job:
+    found = _metadata(source.with_suffix(".json")) if source.suffix == ".csv" else None
+    of_run = options.phase == RUNNING and not (options.start or options.end)
+    if found is not None and of_run:
+        return _of_run(source, found, csv, options)
+    idle = _idle(options, None)
+
+    def make() -> Recording:
+        log = registry.read(_text(source), _given(options))
+        if options.start or options.end:
+            marked = windowed(log, _window(log, options))
+        else:
+            marked = whole(log, options.phase, options.label, options.inferences)
+        return joined([*_baseline(idle, options), marked])
+
+    return Job(csv, source, (source, *([idle] if idle else [])), make, _about(source, idle))
+
+
+def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Job]:
+    """A job for each log of the folder that has metadata; of the others it is said."""
+    logs = sorted(folder.glob("*.csv"))
+    found = {log: _metadata(log.with_suffix(".json")) for log in logs}
+    if not any(found.values()):
+        raise UsageError(
+            f"{folder} holds no runs: neither {aipowermeter.POWER_FILE} nor logs (NAME.csv) with "
+            "metadata (NAME.json, with start_time and end_time)"
+        )
+    if out.suffix == ".csv":
+        raise UsageError(f"--out {out}: several runs need a folder")
+    _say(f"{log}: left out, no metadata of its name" for log in logs if not found[log])
+    lone = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".csv") not in logs]
+    _say(f"{path}: left out, no log of its name" for path in lone)
+    for log, metadata in found.items():
+        if metadata:
+            yield _of_run(log, metadata, out / log.name, options)
+
+
+def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Namespace) -> Job:
+    idle = _idle(options, abr.idle_stem(found))
+
+    def make() -> Recording:
+        window = abr.window(found, options.label or printable(log.stem))
+        if options.inferences is not None:
+            window = replace(window, inferences=options.inferences)
+        if options.idle and idle is None:
+            raise UnreadableError(f"no {abr.idle_stem(found)}.csv in {options.idle}")
+        running = windowed(registry.read(_text(log), _given(options)), window)
+        return joined([*_baseline(idle, options), running])
+
+    sources = (log, log.with_suffix(".json"), *([idle] if idle else []))
+    return Job(csv, log, sources, make, {**_about(log, idle), "metadata": found})
+
+
+def _of_power_files(
+    folder: Path, powers: list[Path], csv: Path, options: argparse.Namespace
+) -> Job:
+    idle = _idle(options, None)
+
+    def make() -> Recording:
+        files = {}
+        for power in powers:
+            latency = power.with_name(aipowermeter.LATENCY_FILE)
+            latencies = _text(latency) if latency.is_file() else None
+            place = power.parent.relative_to(folder)
+            files["" if place == Path() else place.as_posix()] = (_text(power), latencies)
+        return joined([*_baseline(idle, options), *aipowermeter.runs(files, options.inferences)])
+
+    return Job(csv, folder, tuple(powers), make, _about(folder, idle))
+
+
+def _power_files(folder: Path) -> list[Path]:
+    patterns = ("/".join([*["*"] * depth, aipowermeter.POWER_FILE]) for depth in range(DEPTH + 1))
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+
+
+def _idle(options: argparse.Namespace, stem: str | None) -> Path | None:
+    """The idle log that was given, or that of this stem in the folder that was given."""
+    if not options.idle:
+        return None
+    given = Path(options.idle)
+    if not given.is_dir():
+        return given
+    if stem is None:
+        raise UsageError(f"--idle {given} is a folder: give the idle log of this run")
+    return next((path for path in sorted(given.glob("*.csv")) if path.stem == stem), None)
+
+
+def _baseline(idle: Path | None, options: argparse.Namespace) -> list[Log]:
+    if idle is None:
+        return []
+    try:
+        return [baseline(registry.read(_text(idle), _given(options)))]
+    except UnreadableError as error:
+        raise UnreadableError(f"its idle log {idle}: {error}") from None
+
+
+def _window(log: Log, options: argparse.Namespace) -> Window:
+    if not log.samples:
+        raise UnreadableError("it has no row with a time and a reading")
+    start_ns = stamp_ns(options.start or "")
+    end_ns = stamp_ns(options.end or "")
+    window = Window(
+        log.samples[0].time_ns if start_ns is None else start_ns,
+        log.samples[-1].time_ns if end_ns is None else end_ns,
+        options.label,
+        options.inferences,
+    )
+    if window.end_ns <= window.start_ns:
+        raise UnreadableError("the window is empty: --to is not after --from")
+    return window
+
+
+def _given(options: argparse.Namespace) -> registry.Given:
+    return registry.Given(options.meter, options.inferences)
+
+
+def _about(source: Path, idle: Path | None) -> dict[str, Any]:
+    return {"source": str(source), **({"idle": str(idle)} if idle else {})}
+
+
+def _metadata(path: Path) -> dict[str, Any] | None:
+    return abr.metadata(_text(path)) if path.is_file() else None
+
+
+def _text(path: Path) -> str:
+    """The text of a file in UTF-8 or UTF-16. Raises UsageError where it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+
+
+def _refuse(job: Job, force: bool) -> None:
+    """Raise UsageError where a run file would take the place of something that is to stay."""
+    sources = {path.resolve() for path in job.sources}
+    for path in (job.csv, json_path(job.csv)):
+        if path.resolve() in sources:
+            raise UsageError(f"{path} is what is imported: give another --out")
+        if path.exists() and not force:
+            raise UsageError(f"{path} exists: give another --out, or --force")
+
+
+def _write(job: Job, force: bool) -> dict[str, Any]:
+    """Write one run file and its run.json; what it was made of."""
+    from wattui.runs.reduce import reduce_csv
+
+    recording = job.make()
+    text = RunText(recording)
+    reader = " and ".join(dict.fromkeys(log.reader for log in recording.logs))
+    about = {**job.about, "reader": reader, "remarks": list(recording.remarks)}
+    try:
+        job.csv.parent.mkdir(parents=True, exist_ok=True)
+        file = RunFile(job.csv, text.header, force)
+        try:
+            for number, line in enumerate(text.lines(), 1):
+                file.write(encoded(line))
+                if number % FLUSH_LINES == 0:
+                    file.flush()
+            file.flush()
+        finally:
+            file.close()
+        summary = summarise(reduce_csv(job.csv)).to_dict()
+        run = _run(recording, text, reader, about, summary)
+        write_json(job.csv, run | {"csv": fingerprint(job.csv)})
+    except RunFileExistsError as error:
+        raise UsageError(f"{error} exists: give another --out, or --force") from None
+    except RunFileBusyError as error:
+        raise UsageError(f"{error} is being recorded by wattui: give another --out") from None
+    except OSError as error:
+        raise UsageError(
+            f"{job.csv} cannot be written ({error.strerror}): give another --out"
+        ) from None
+    return {"csv": str(job.csv), **about}
+
+
+def _run(
+    recording: Recording,
+    text: RunText,
+    reader: str,
+    about: dict[str, Any],
+    summary: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of run.json. The machine that was measured is not known."""
+    channels = [
+        {"name": c.name, "unit": c.unit, "origin": c.origin, "in_total": c.in_total}
+        for c in recording.channels
+    ]
+    return {
+        "format": FORMAT_VERSION,
+        "status": "finished",
+        "versions": {"wattui": __version__},
+        "host": {},
+        "clock": _clock(recording),
+        "sources": [{"name": reader, "reader": "import", "channels": channels, "devices": {}}],
+        "missing": [],
+        "command": {},
+        "import": about,
+        "update_periods_s": text.update_periods_s,
+        "lost_rows": 0,
+        "summary": summary,
+    }
+
+
+def _clock(recording: Recording) -> dict[str, Any]:
+    """Where each log begins on the axis of the run file, and on its own clock."""
+    first = recording.logs[0]
+    begins = [
+        {
+            "time_s": start_ns / SECOND_NS,
+            "utc" if log.utc else "local": stamp_text(log.samples[0].time_ns),
+        }
+        for log, start_ns in zip(recording.logs, recording.starts_ns, strict=True)
+        if log.samples[0].time_ns > DATED_NS
+    ]
+    known = {"start_utc_ns": first.samples[0].time_ns} if first.utc else {}
+    return {"name": "clock of the log", "logs": begins, **known}
+
+
+def _say(lines: Iterator[str]) -> None:
+    for line in lines:
+        sys.stderr.write(f"wattui: {line}\n")

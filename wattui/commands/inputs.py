@@ -1,0 +1,86 @@
+"""What files, folders and patterns on a command line stand for: run files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from wattui.errors import UsageError
+from wattui.runs.recorded import NotARunFileError, find_runs, is_run_file
+
+_MAGIC = re.compile(r"[*?[]")
+_NUMBER = re.compile(r"(\d+)")
+
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """Files as they are, the run files of folders and of patterns (`**` too), each once.
+
+    A name that exists is never a pattern, whatever brackets it has. Those of a folder or a pattern
+    are in natural order: run2 before run10. Raises UsageError where one of them stands for nothing.
+    """
+    once: dict[str, Path] = {}
+    for pattern in patterns:
+        for path in _expanded(pattern):
+            once.setdefault(os.path.realpath(path), path)
+    return list(once.values())
+
+
+def natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """A key that sorts numbers in names as numbers, folder by folder."""
+    return [
+        [int(part) if place % 2 else part.casefold() for place, part in enumerate(parts)]
+        for parts in map(_NUMBER.split, path.parts)
+    ], str(path)
+
+
+def _expanded(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if os.path.isdir(path):
+        found = find_runs(path)
+        if not found:
+            raise UsageError(f"{pattern}: no run file is in this folder: check the name")
+    elif os.path.lexists(path):
+        return [path]
+    elif _MAGIC.search(pattern):
+        files = filter(os.path.isfile, _matches(path))
+        found = [file for file in files if is_run_file(file)]
+        if not found:
+            raise UsageError(f"{pattern}: no run file has such a name: check the pattern")
+    else:
+        raise UsageError(f"{pattern}: there is no such file: check the name")
+    return sorted(found, key=natural)
+
+
+def _matches(pattern: Path) -> Iterator[Path]:
+    """Names that match; hidden ones only where the pattern names them, as in a shell.
+
+    Raises UsageError where ** is part of a name.
+    """
+    parts = list(pattern.parts)
+    root = Path(parts.pop(0)) if pattern.is_absolute() else Path()
+    while os.path.isdir(root / parts[0]):
+        root /= parts.pop(0)
+    if parts[-1] == "**":
+        parts.append("*")
+    # Python up to 3.12 refuses such a part, later ones take it for a single *.
+    if any("**" in part and part != "**" for part in parts):
+        raise UsageError(f"{pattern}: ** is a whole folder's name, as in runs/**/*.csv")
+    hidden = any(part.startswith(".") for part in parts)
+    for path in root.glob("/".join(parts)):
+        if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn what keeps a run file from being read into a UsageError that names it."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or "it is no plain file"
+        raise UsageError(f"{path} cannot be read ({reason}): check the name") from None
+    except NotARunFileError as error:
+        raise UsageError(f"{path} is not a run file: {error}") from None

@@ -1,0 +1,189 @@
+"""`wattui report`: runs as a page, as Markdown with pictures, or as figures for a paper."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from wattui.analysis.label_numbers import AGAINST
+from wattui.analysis.macs import command_macs
+from wattui.commands.inputs import expand
+from wattui.errors import UsageError
+from wattui.record.progress import waiting
+from wattui.report.clean import cleaned
+from wattui.report.document import Block, Heading, Picture
+from wattui.report.files import NotWrittenError, figures_folder, refusal, write
+from wattui.report.loaded import Loaded, Wish
+from wattui.report.markdown import markdown_page
+from wattui.report.overview import report_blocks
+from wattui.report.page import html_page
+from wattui.report.svg import stacked
+from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
+from wattui.runs.recorded import Run, load_run
+from wattui.runs.traces import read_traces
+from wattui.show.summary import FIGURES
+
+SUFFIXES = (".html", ".md", ".svg")
+EPILOG = """\
+examples:
+  wattui report run.csv -o report.html
+  wattui report 'runs/**/*.csv' -o report.html --title "KWS on two machines"
+  wattui report kws.csv -o kws.md --figure dynamic --latencies kws-latencies.csv
+  wattui report sweep.csv -o figures.svg --against pixels
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the subcommand."""
+    from wattui.cli import Parser
+
+    made = Parser(
+        prog="wattui report",
+        description="Write a report of runs in the form that the name's end says: a page that "
+        "needs nothing else (.html), Markdown with pictures (.md), all figures on one sheet "
+        "(.svg).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "runs", nargs="+", metavar="RUN.csv", help="run files, also as 'runs/**/*.csv' or a folder"
+    )
+    made.add_argument(
+        "-o", "--out", required=True, metavar="FILE", help="what to write; never an existing file"
+    )
+    made.add_argument(
+        "--figure",
+        choices=[name for name, _ in FIGURES],
+        help="this energy alone (default: all three, total to quote)",
+    )
+    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument(
+        "--against",
+        choices=AGAINST,
+        help="what lines are fitted against (default: what most labels carry)",
+    )
+    made.add_argument(
+        "--latencies",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="times of calls, as `wattui workloads … --latencies` writes them; one for each "
+        "run, in their order (default: the file that the recorded command names)",
+    )
+    made.add_argument("--title", metavar="TEXT", help="of the report")
+    return made
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the report; returns the exit status. Raises UsageError."""
+    if find_spec("matplotlib") is None:
+        raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
+    csvs, out = expand(options.runs), Path(options.out)
+    if reason := refusal(out, csvs, SUFFIXES):
+        raise UsageError(reason)
+    latencies = _latencies(options.latencies, csvs)
+    wish = Wish(options.figure, options.domain, options.against)
+    with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
+        names = _names(csvs)
+        runs = [_loaded(*each) for each in zip(csvs, names, latencies, strict=True)]
+    _check_domain(runs, wish)
+    with waiting("drawing"):
+        blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
+        text, pictures = _written(blocks, out)
+    try:
+        write(out, text, pictures)
+    except NotWrittenError as error:
+        raise UsageError(str(error)) from None
+    return 0
+
+
+def _written(blocks: Sequence[Block], out: Path) -> tuple[str, dict[str, str]]:
+    if out.suffix == ".md":
+        return markdown_page(blocks, figures_folder(out).name)
+    if out.suffix == ".html":
+        return html_page(blocks), {}
+    headings, svgs, said, title = [], [], "", ""
+    for block in blocks:
+        if isinstance(block, Heading) and block.level <= 2:
+            title, said = (block.text, said) if block.level == 1 else (title, block.text)
+        elif isinstance(block, Picture):
+            headings.append(said)
+            svgs.append(block.svg)
+    if not svgs:
+        raise UsageError("there is nothing to draw: `wattui report … -o report.html` says why")
+    return stacked(svgs, headings, title), {}
+
+
+def _title(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} runs"
+
+
+def _names(csvs: Sequence[Path]) -> list[str]:
+    """Stems of the files, or their paths where two have one stem."""
+    stems = [csv.stem for csv in csvs]
+    return [
+        stem if stems.count(stem) == 1 else str(csv.with_suffix(""))
+        for stem, csv in zip(stems, csvs, strict=True)
+    ]
+
+
+def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
+    """A file for each run; None where none was given."""
+    if not given:
+        return [None] * len(csvs)
+    if len(given) != len(csvs):
+        raise UsageError(
+            f"{len(given)} --latencies for {len(csvs)} runs: give one for each, in their order"
+        )
+    return [Path(text) for text in given]
+
+
+def _loaded(csv: Path, name: str, latencies: Path | None) -> Loaded:
+    from wattui.runs.reduce import NotARunFileError
+
+    try:
+        run, traces = load_run(csv), read_traces(csv)
+    except OSError as error:
+        raise UsageError(f"{csv} cannot be read ({error.strerror}): check the name") from None
+    except NotARunFileError as error:
+        raise UsageError(f"{csv} is not a run file: {error}") from None
+    argv = run.run.get("command", {}).get("argv")
+    network, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
+    found, why_not = _times(run, latencies)
+    return Loaded(name, run, traces, network, macs, found, why_not)
+
+
+def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]:
+    """Times of calls, from the file given or the one that the command wrote beside the run."""
+    path = given or _recorded_latencies(run)
+    if path is None:
+        return (), ""
+    try:
+        return tuple(read_latencies(path)), ""
+    except (OSError, NoLatenciesError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        if given is not None:
+            raise UsageError(f"--latencies {path}: {reason}: check the name") from None
+        return (), f"{path.name} was not used: {reason}"
+
+
+def _recorded_latencies(run: Run) -> Path | None:
+    argv = run.run.get("command", {}).get("argv")
+    for place, word in enumerate(map(str, argv if isinstance(argv, list) else [])):
+        option, equals, text = word.partition("=")
+        if option == "--latencies":
+            name = text if equals else str([*argv, ""][place + 1])
+            beside = run.csv.parent / Path(name).name
+            return beside if name and beside.is_file() else None
+    return None
+
+
+def _check_domain(runs: Sequence[Loaded], wish: Wish) -> None:
+    known = dict.fromkeys(
+        name for run in runs if run.summary["running"] for name in run.summary["running"]["domains"]
+    )
+    if wish.domain and wish.domain not in known:
+        there = f"there are {', '.join(known)}" if known else "nothing was running"
+        raise UsageError(f"--domain {wish.domain} was not recorded: {there}")

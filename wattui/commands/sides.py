@@ -1,0 +1,100 @@
+"""What the arguments of `wattui compare` stand for: runs, groups of runs, exported results."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wattui.analysis.compare import Side, side
+from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
+from wattui.commands.inputs import expand, naming
+from wattui.errors import UsageError
+from wattui.runs.recorded import Run, load_run
+from wattui.show.result_sets import figures_of
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A side, and the recordings that it is made of (none where it was published)."""
+
+    side: Side
+    runs: tuple[Run, ...] = ()
+
+
+def sides_given(texts: Sequence[str]) -> list[Given]:
+    """What was named on the command line, in its order. Raises UsageError."""
+    found: list[Given] = []
+    for text in texts:
+        name, equals, pattern = text.partition("=")
+        if not equals or os.path.lexists(text):
+            name, pattern = "", text
+        if pattern.endswith(".json"):
+            found += _exported(Path(pattern), name)
+            continue
+        runs = [_load(path) for path in expand([pattern])]
+        if name or len(texts) > 1 or len(runs) == 1:
+            found.append(_group(name or _shared_name(pattern, runs), runs))
+        else:
+            found += [_group(str(run.csv), [run]) for run in runs]
+    return _distinct(found)
+
+
+def _load(path: Path) -> Run:
+    with naming(path):
+        return load_run(path)
+
+
+def _exported(path: Path, name: str) -> list[Given]:
+    """The runs of a results table that `wattui export` wrote."""
+    try:
+        sets = _results(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+    except NotResultsError as error:
+        raise UsageError(f"{path}: {error}: give a run.csv, or what wattui export wrote") from None
+    if name and len(sets) == 1:
+        sets = [replace(sets[0], name=name)]
+    return [Given(each.side) for each in sets]
+
+
+def _results(path: Path) -> list[ResultSet]:
+    """Raises NotResultsError, or OSError."""
+    text = path.read_bytes()
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise NotResultsError("it is no JSON") from None
+    return read_document(found)
+
+
+def _no_number(name: str) -> float:
+    """JSON knows neither NaN nor Infinity. Raises ValueError."""
+    raise ValueError(name)
+
+
+def _group(name: str, runs: Sequence[Run]) -> Given:
+    results = (figures_of(run, name) for run in runs)
+    return Given(side(name, [(each.headline, each.rows) for each in results]), tuple(runs))
+
+
+def _shared_name(pattern: str, runs: Sequence[Run]) -> str:
+    return runs[0].csv.stem if len(runs) == 1 else pattern
+
+
+def _distinct(found: Sequence[Given]) -> list[Given]:
+    """Sides with names that tell them apart: the files' where two are called the same."""
+    names = [each.side.name for each in found]
+    used: dict[str, int] = {}
+    renamed = []
+    for each in found:
+        name = each.side.name
+        if names.count(name) > 1 and each.runs:
+            name = str(each.runs[0].csv)
+        used[name] = used.get(name, 0) + 1
+        if used[name] > 1:
+            name = f"{name} ({used[name]})"
+        renamed.append(replace(each, side=replace(each.side, name=name)))
+    return renamed

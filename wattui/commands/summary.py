@@ -1,0 +1,118 @@
+"""`wattui summary`: summaries recomputed from run files, of one in full or of many as a table."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recorders.json_text import json_text
+from recorders.summary.summary import summarise
+from wattui.commands.inputs import expand, naming
+from wattui.errors import INCOMPLETE, UsageError
+from wattui.record.progress import waiting
+from wattui.runs.recorded import changed, command_line
+from wattui.show.printing import console
+
+
+def main(
+    patterns: Sequence[str], as_json: bool, mixed: bool = False, width: int | None = None
+) -> int:
+    """Print summaries, as JSON or as tables; returns the exit status.
+
+    One file is printed in full; of several, one that cannot be read is named on stderr, the others
+    are printed, and the status is 1. `mixed` takes several labels together. Raises UsageError where
+    the only one cannot be read.
+    """
+    if len(patterns) == 1:
+        paths = expand(patterns)
+        if len(paths) == 1:
+            with waiting(f"reading {paths[0]}"):
+                row = _read(paths[0])
+            alone = not as_json or os.path.isfile(patterns[0])
+            _print([row], as_json, alone, mixed, width)
+            return 0
+        rows, failures = _read_all(paths)
+    else:
+        found: dict[Path, None] = {}
+        failures = 0
+        for pattern in patterns:
+            try:
+                found |= dict.fromkeys(expand([pattern]))
+            except UsageError as error:
+                failures += 1
+                _say(str(error))
+        rows, unread = _read_all(list(found))
+        failures += unread
+    _print(rows, as_json, False, mixed, width)
+    return INCOMPLETE if failures else 0
+
+
+def _read_all(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
+    """The rows of what can be read, and how many files cannot."""
+    rows, complaints = [], []
+    with waiting(f"reading {len(paths):,} runs"):
+        for path in paths:
+            try:
+                rows.append(_read(path))
+            except UsageError as error:
+                complaints.append(str(error))
+    for complaint in complaints:
+        _say(complaint)
+    return rows, len(complaints)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """File, beginning, command and summary of a run. Raises UsageError."""
+    from wattui.runs.reduce import read_csv
+
+    with naming(path):
+        reduced = read_csv(path)
+        begun, remarks = _first_utc(path), [*changed(path), *reduced.remarks]
+    return {
+        "file": str(path),
+        "begun_utc": begun,
+        "command": command_line(path),
+        "summary": summarise(reduced.reduction).to_dict(),
+        "remarks": remarks,
+    }
+
+
+def _first_utc(path: Path) -> str | None:
+    """The time of the first row, ISO 8601."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        lines = (file.readline(1 << 20) for _ in range(2))
+        with contextlib.suppress(csv.Error):  # a label of over 128 KiB
+            return next(csv.DictReader(lines), {}).get("time_utc") or None
+    return None
+
+
+def _print(
+    rows: Sequence[dict[str, Any]], as_json: bool, alone: bool, mixed: bool, width: int | None
+) -> None:
+    for row in rows:
+        for remark in row["remarks"]:
+            _say(remark)
+    if as_json:
+        sys.stdout.write(json_text(rows[0]["summary"] if alone else list(rows)))
+        sys.stdout.write("\n")
+    elif rows:
+        if len(rows) == 1:
+            from wattui.show.summary import print_summary
+
+            print_summary(console(width=width), rows[0]["summary"], Path(rows[0]["file"]), mixed)
+        else:
+            from wattui.show.runs import runs_table
+            from wattui.show.width import MOST_COLUMNS
+
+            if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+                width = MOST_COLUMNS
+            console(width=width).print(runs_table(rows, mixed))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"wattui: {line}\n")

@@ -1,0 +1,280 @@
+"""Marks: how a program tells the recorder what it does. This is the program's end.
+
+`WATTUI_RUN` names a private directory (0700) with
+    count-PID   64-bit counts of one process: how many there are, that of no phase, one a phase
+    socket      requests as JSON lines, each answered when its edge has been read
+    mark        a pipe for shells: `echo running b32 > "$WATTUI_RUN/mark"`
+`recorders/marks.py` is the recorder's end. Without `WATTUI_RUN` every call is a no-op.
+
+This module is imported inside people's inference loops: it loads only what it needs, when it needs
+it, depends on no name that a program may have taken, and raises nothing but what it documents.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from contextvars import ContextVar
+
+TYPE_CHECKING = False  # the name that type checkers know; importing typing costs 4 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Any, Literal
+
+    from wattui.marks.link import Link
+
+    Sync = Literal["auto"] | bool | None
+
+ENVIRONMENT = "WATTUI_RUN"
+PAGE_PREFIX = "count-"
+
+
+class _Unattached:
+    """A count until the recording is joined: the first use joins it, and goes to the real one.
+
+    It is 0 for ever, so that what is written is what was added: several threads may do so at once.
+    """
+
+    def __getitem__(self, _: int) -> int:
+        return 0
+
+    def __setitem__(self, _: int, added: int) -> None:
+        with _joining:
+            if isinstance(_outside.cell, _Unattached):
+                _attach()
+        _outside.cell[0] += added
+
+
+class _Ended:
+    """The count of a phase that has ended: contexts copied from it count into the one around it."""
+
+    def __init__(self, around: _Context) -> None:
+        self._around = around
+
+    def __getitem__(self, _: int) -> int:
+        return 0
+
+    def __setitem__(self, _: int, added: int) -> None:
+        _still_open(self._around).cell[0] += added
+
+
+class _Context:
+    """Where the counts of a thread, a task or a process go, `cell[0]`: its innermost phase."""
+
+    __slots__ = ("around", "cell", "counted", "link", "number")
+
+    def __init__(self, cell: Any, link: Link | None, number: int, around: _Context | None) -> None:
+        self.cell, self.link = cell, link
+        self.number, self.around = number, around
+        self.counted = 0
+
+
+_outside = _Context(_Unattached(), None, 0, None)
+_here: ContextVar[_Context] = ContextVar("wattui phase", default=_outside)
+_open: set[_Context] = set()
+_joining = RLock()
+
+
+def count(n: int = 1) -> None:
+    """Add `n` inferences to the recording and to the phase of this thread or task (about 0.1 µs).
+
+    Raises TypeError where `n` is not a whole number, ValueError where it has over 64 bits.
+    """
+    _here.get().cell[0] += n
+
+
+class phase:  # noqa: N801  read as a verb in people's code
+    """Mark a phase: `with wattui.phase("running", label="b32"): …`.
+
+    `name` is idle, armed, warmup, running, cooldown or a name of your own. Both edges return only
+    after the counters were read. Phases nest within a thread, a task or a process; those of others
+    are beside them. `sync="auto"` first waits for torch, cupy and jax, where they are already
+    imported and in use on a GPU; a function is called instead; None waits for nothing. `repeat`
+    numbers a program's own repeats, 1…n; those of `wattui --repeats` come first.
+    Raises ValueError for an empty name or a repeat under 1.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        label: str = "",
+        sync: Sync | Callable[[], object] = "auto",
+        repeat: int | None = None,
+    ) -> None:
+        if not name:
+            raise ValueError("a phase needs a name")
+        if repeat is not None and repeat < 1:
+            raise ValueError(f"repeat {repeat}: repeats are numbered from 1")
+        self._asked: dict[str, object] = {"do": "begin", "phase": str(name), "label": str(label)}
+        if repeat is not None:
+            self._asked["repeat"] = int(repeat)
+        self._sync = sync
+        self._entered: list[_Context] = []
+
+    def __enter__(self) -> phase:
+        link = _joined()
+        if link is None:
+            return self
+        _synchronise(self._sync)
+        around = _still_open(_here.get())
+        if around.link is not link:
+            around = _outside
+        number = link.next_number()
+        here = _Context(link.counts.take(), link, number, around)
+        here.counted = here.cell[0]
+        place = link.counts.place(here.cell)
+        link.request({**self._asked, "id": number, "in": around.number, "place": place})
+        _open.add(here)
+        _here.set(here)
+        self._entered.append(here)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        here = self._leave()
+        if here is None or here.link is None:
+            return
+        try:
+            if error is None:
+                _synchronise(self._sync)
+        finally:
+            cell, here.cell = here.cell, _Ended(here.around or _outside)
+            counted = here.link.counts.give_back(cell) - here.counted
+            here.link.request({"do": "end", "id": here.number, "n": counted})
+
+    def _leave(self) -> _Context | None:
+        """The phase that ends: this context's, or the last that was begun in another."""
+        if not self._entered:
+            return None
+        here = _here.get()
+        if here in self._entered:
+            _here.set(_still_open(here.around or _outside))
+        else:
+            here = self._entered[-1]
+        self._entered.remove(here)
+        was_open = here in _open
+        _open.discard(here)
+        return here if was_open else None
+
+
+def recording() -> bool:
+    """Whether this process runs inside a recording."""
+    return _joined() is not None
+
+
+def note(text: str) -> None:
+    """Write a note into the recording, at this moment."""
+    ask(do="note", text=str(text))
+
+
+def mark(name: str, label: str = "") -> None:
+    """End the phase that the last `mark` began, if any, and begin this one."""
+    ask(do="mark", phase=str(name), label=str(label))
+
+
+def ask(**message: object) -> str:
+    """Ask something of the recorder; what is wrong with it is the answer, else it is empty."""
+    link = _joined()
+    return str(link.request(message).get("error", "")) if link else ""
+
+
+def detach() -> None:
+    """Forget the recording: the next call looks at `WATTUI_RUN` again."""
+    attachment = take_off()
+    if attachment[1] is not None:
+        attachment[1].close()
+
+
+def take_off() -> tuple[Any, Link | None, _Context]:
+    """Leave the recording as it is, for `put_back`; until then the next one is joined."""
+    attachment = _outside.cell, _outside.link, _here.get()
+    _outside.cell, _outside.link = _Unattached(), None
+    _here.set(_outside)
+    return attachment
+
+
+def put_back(attachment: tuple[Any, Link | None, _Context]) -> None:
+    """Join again the recording that `take_off` left."""
+    detach()
+    _outside.cell, _outside.link, here = attachment
+    _here.set(here)
+
+
+def _still_open(context: _Context) -> _Context:
+    """A phase, or the innermost around it that has not ended."""
+    while context.around is not None and context not in _open:
+        context = context.around
+    return context
+
+
+def _joined() -> Link | None:
+    if _outside.link is None and os.environ.get(ENVIRONMENT):
+        with _joining:
+            if _outside.link is None:
+                _attach()
+    link = _outside.link
+    return link if link is not None and link.is_alive else None
+
+
+def _attach() -> None:
+    """Join the recording that `WATTUI_RUN` names, or count into nothing."""
+    directory = os.environ.get(ENVIRONMENT)
+    cell: Any = None
+    if directory and os.path.isdir(directory):
+        try:
+            from wattui.marks.link import Link
+
+            link = _outside.link = Link(directory, f"{PAGE_PREFIX}{os.getpid()}")
+            cell = link.counts.outside
+        except Exception:  # whatever a program has done to its interpreter, marks do not end it
+            cell = None
+    _outside.cell = memoryview(bytearray(8)).cast("q") if cell is None else cell
+
+
+def _after_fork() -> None:
+    """A child is a process of its own: it counts and nests for itself."""
+    global _joining
+    _joining = RLock()
+    link = _outside.link
+    for context in _open:
+        context.cell = _Unattached()
+    _open.clear()
+    take_off()
+    if link is not None:
+        link.abandon()
+
+
+def _synchronise(sync: Sync | Callable[[], object]) -> None:
+    """Wait until the work that was handed to accelerators is done."""
+    if callable(sync):
+        sync()
+    elif sync == "auto" or sync is True:
+        for wait in _accelerators():
+            wait()
+
+
+def _accelerators() -> Iterator[Callable[[], object]]:
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized():
+        yield torch.cuda.synchronize
+    mps: Any = getattr(getattr(torch, "backends", None), "mps", None)
+    if mps is not None and mps.is_available():
+        yield torch.mps.synchronize
+    cupy: Any = sys.modules.get("cupy")
+    if cupy is not None and hasattr(cupy, "cuda"):
+        yield cupy.cuda.runtime.deviceSynchronize
+    jax: Any = sys.modules.get("jax")
+    if jax is not None and hasattr(jax, "device_put"):
+        for device in jax.devices():
+            # A device runs its queue in order: when this small copy is there, so is the rest.
+            yield (jax.device_put(0.0, device) + 0).block_until_ready
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

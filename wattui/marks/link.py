@@ -1,0 +1,202 @@
+"""A program's connection to the recorder: requests go out in order, and none is given up.
+
+A request waits for its answer, which says that the counters were read. Where none comes in time the
+program goes on: that request and those after it keep the time at which they were made, and are
+delivered when the recorder reads again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import threading
+import time
+
+from wattui.marks.counts import Counts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SOCKET = "socket"
+# So long a program waits once for a recorder that does not answer.
+ANSWER_S = 2.0
+# What is kept of requests that could not be delivered; more are counted and reported as lost.
+KEPT_BYTES = 4 << 20
+
+
+class Link:
+    """Asks the recorder in one directory; it never raises. `page` names this process's counts.
+
+    Where the recorder cannot read them, they are sent along with the requests.
+    """
+
+    def __init__(self, directory: str, page: str) -> None:
+        self._path = os.path.join(directory, SOCKET)
+        self.counts = Counts(os.path.join(directory, page))
+        self._told = 0
+        self._lock = threading.RLock()
+        self._numbers = 0
+        self._socket: socket.socket | None = None
+        self._out = bytearray()
+        self._in = bytearray()
+        self._made = 0
+        self._taken = 0
+        self._answer: dict[str, Any] = {}
+        self._lost = 0
+        self._leaves_something = False
+        self.is_alive = True
+        self._connect(ANSWER_S)
+        if self.counts.shared:
+            self.request({"do": "hello", "page": os.path.basename(self.counts.path)})
+
+    def next_number(self) -> int:
+        """A number for a phase, which no other phase of this process has."""
+        with self._lock:
+            self._numbers += 1
+            return self._numbers
+
+    def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Deliver a request and wait for the answer; empty where none came in time."""
+        at_ns = time.monotonic_ns()
+        with self._lock:
+            try:
+                return self._request({**message, "at_ns": at_ns})
+            except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
+                self._end()
+                return {}
+
+    def close(self) -> None:
+        """Deliver what is still here, within a time, and leave."""
+        with self._lock:
+            try:
+                if self.is_alive:
+                    self._tell_counts()
+                    self._exchange(time.monotonic() + ANSWER_S, answered=False)
+            except (OSError, ValueError):
+                pass
+            self._end()
+
+    def abandon(self) -> None:
+        """Close this process's copy of a connection that belongs to its parent."""
+        self._lock = threading.RLock()
+        self._end()
+
+    def _request(self, message: dict[str, Any]) -> dict[str, Any]:
+        if not self.is_alive:
+            return {}
+        self._exchange(0.0)
+        late = self._is_behind
+        self._tell_counts()
+        self._put({**message, "late": True} if late else message)
+        self._answer = {}
+        if late:
+            self._exchange(0.0)
+            return {}
+        self._exchange(time.monotonic() + ANSWER_S)
+        if self._is_behind:
+            self._come_back_at_exit()
+            return {}
+        return self._answer
+
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._out) or self._taken < self._made
+
+    def _put(self, message: dict[str, Any]) -> None:
+        if len(self._out) > KEPT_BYTES:
+            self._lost += 1
+            return
+        if self._lost and not self._out:
+            lost, self._lost = self._lost, 0
+            self._put({"do": "lost", "n": lost})
+        self._out += json.dumps(message).encode() + b"\n"
+        self._made += 1
+
+    def _tell_counts(self) -> None:
+        if not self.counts.shared and (n := self.counts.total() - self._told) > 0:
+            self._told += n
+            self._put({"do": "count", "n": n})
+            self._come_back_at_exit()
+
+    def _exchange(self, deadline_s: float, answered: bool = True) -> None:
+        """Send what waits and take what is there, until nothing is open or the time is up."""
+        while self.is_alive and (self._is_behind if answered else self._out):
+            if self._socket is None and not self._connect(0.0):
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0:
+                    return
+                time.sleep(min(0.01, left_s))
+                continue
+            self._send()
+            self._receive()
+            left_s = max(0.0, deadline_s - time.monotonic())
+            if self._socket is not None and (self._is_behind if answered else self._out):
+                poll = select.poll()
+                events = select.POLLIN | (select.POLLOUT if self._out else 0)
+                poll.register(self._socket.fileno(), events)
+                if not poll.poll(left_s * 1000):
+                    return
+
+    def _connect(self, timeout_s: float) -> bool:
+        """Connect; a recorder whose queue is full may have room later, one that is gone not."""
+        link = None
+        try:
+            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            link.settimeout(timeout_s)
+            link.connect(self._path)
+        except (BlockingIOError, TimeoutError):
+            if link is not None:
+                link.close()
+            return False
+        except OSError:
+            if link is not None:
+                link.close()
+            self.is_alive = False
+            return False
+        link.setblocking(False)
+        self._socket = link
+        return True
+
+    def _send(self) -> None:
+        try:
+            while self._out and self._socket is not None:
+                del self._out[: self._socket.send(self._out)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._end()
+
+    def _receive(self) -> None:
+        while self._socket is not None:
+            try:
+                data = self._socket.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._end()
+                return
+            self._in += data
+            while (place := self._in.find(b"\n")) >= 0:
+                line = bytes(self._in[:place])
+                del self._in[: place + 1]
+                self._answer = json.loads(line)
+                self._taken = int(self._answer["of"])
+
+    def _come_back_at_exit(self) -> None:
+        if not self._leaves_something:
+            self._leaves_something = True
+            import atexit
+
+            atexit.register(self.close)
+
+    def _end(self) -> None:
+        self.is_alive = False
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._out.clear()

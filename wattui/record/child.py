@@ -1,0 +1,103 @@
+"""A command without a terminal: what it prints is taken as it comes, its end is told at once.
+
+Both happen in threads, so that a phase edge is not as late as the screen is drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from recorders.processes import end_tree
+from wattui.record.process import DRAIN_S
+
+CHUNK_BYTES = 65536
+# Of what is printed faster than it is shown, the last is kept.
+KEPT_CHUNKS = 64
+# What cannot be killed, such as another user's process, is left behind.
+KILL_S = 2.0
+
+
+class Child:
+    """A running command; raises OSError where it cannot start.
+
+    `on_output` and `on_end` (given its status, as a shell has it) are called in threads of their
+    own; nothing is printed after the end.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        on_output: Callable[[bytes], None],
+        on_end: Callable[[int], None],
+    ) -> None:
+        self._on_output, self._on_end = on_output, on_end
+        self._chunks: deque[bytes] = deque(maxlen=KEPT_CHUNKS)
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environ,
+        )
+        self.pid = self._process.pid
+        self._ending = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+
+    def follow(self) -> None:
+        """Begin to read what it prints, and to wait for its end."""
+        self._reader.start()
+        self._waiter.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended and its end was told."""
+        return not self._waiter.is_alive()
+
+    def printed(self) -> bytes:
+        """What it has printed since the last call."""
+        chunks = []
+        while self._chunks:
+            chunks.append(self._chunks.popleft())
+        return b"".join(chunks)
+
+    def send(self, number: int) -> None:
+        """Send a signal to it and to what it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._process.poll() is None:
+                os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once with all that it has started, and wait for its end."""
+        if self._process.poll() is None:
+            end_tree(self.pid, grace_s=0)
+        self._waiter.join(KILL_S)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            while not self._ending.is_set():
+                ready, _, _ = select.select([pipe], [], [], DRAIN_S / 2)
+                if not ready:
+                    continue
+                data = os.read(pipe.fileno(), CHUNK_BYTES)
+                if not data:
+                    break
+                self._chunks.append(data)
+                self._on_output(data)
+
+    def _wait(self) -> None:
+        status = self._process.wait()
+        # A process that it has left behind, and that still prints, does not hold up its end.
+        self._reader.join(DRAIN_S)
+        self._ending.set()
+        self._reader.join()
+        self._on_end(status if status >= 0 else 128 - status)

@@ -1,0 +1,127 @@
+"""What headless says on stderr while it records, and at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from wattui.clean import one_line
+from wattui.show.printing import console
+
+SHOWN_POWERS = 4
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """A moving sign on a terminal's stderr for as long as this takes."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield
+        return
+    from rich.text import Text
+
+    out = console(stderr=True)
+    spinner = "dots" if out.encoding.startswith("utf") else "line"
+    with out.status(Text(one_line(text)), spinner=spinner):
+        yield
+
+
+def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
+    """What a recording's files lack, a line each, from the recorder's last message."""
+    run, error, found = done["run"], done["write_error"], []
+    if "left_to" in done:
+        return [
+            f"{csv} is incomplete: {error}: the recorder (process {done['left_to']}) writes the "
+            "rest when it does: wait for its end, or repeat"
+        ]
+    found += run.get("file", {}).get("remarks", [])
+    if lost := run.get("lost_marks"):
+        found.append(f"{csv} is incomplete: marks of the program were lost ({lost}): see its flags")
+    if run["lost_rows"] and (error or not found):
+        reason = error or "the disk did not answer in time"
+        found.append(
+            f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): "
+            "make room, repeat"
+        )
+    elif error:
+        found.append(f"{csv} is incomplete: run.json could not be written ({error}): make room")
+    return found
+
+
+class Progress:
+    """Talks to the person on stderr; `quiet` leaves only errors, `width` is in columns."""
+
+    def __init__(self, quiet: bool, width: int | None = None) -> None:
+        self._quiet = quiet
+        self._width = width
+        self._watts = ""
+
+    def prepare(self) -> None:
+        """Load what will be shown, while the recorder starts."""
+        if not self._quiet:
+            from rich.progress import BarColumn, TextColumn
+
+            from wattui.show import summary as tables
+
+            self._print_run = tables.print_run
+            self._console = console(stderr=True, width=self._width)
+            self._columns = (
+                TextColumn("{task.description}", style="bold", markup=False),
+                BarColumn(bar_width=30, complete_style="green", finished_style="green"),
+                TextColumn(
+                    "{task.completed:.0f}/{task.total:g} s  {task.fields[watts]}", markup=False
+                ),
+            )
+
+    def row(self, cells: dict[str, float]) -> None:
+        """Keep the newest powers for the bar."""
+        powers = [
+            f"{name[:-2]} {value:.1f} W" for name, value in cells.items() if name.endswith("_W")
+        ]
+        if powers:
+            self._watts = " · ".join(powers[-1:] + powers[: SHOWN_POWERS - 1][: len(powers) - 1])
+
+    @contextmanager
+    def bar(self, title: str, seconds: float) -> Iterator[Callable[[float], None]]:
+        """A bar over `seconds`; gives the function that moves it."""
+        if self._quiet:
+            yield lambda _: None
+            return
+        if not self._console.is_terminal:
+            self.say(f"wattui: {title}, {seconds:g} s")
+            yield lambda _: None
+            return
+        from rich.progress import Progress as Bars
+
+        with Bars(
+            *self._columns, console=self._console, transient=True, auto_refresh=False
+        ) as bars:
+            task = bars.add_task(title, total=seconds, watts="")
+
+            def move(done_s: float) -> None:
+                bars.update(task, completed=min(done_s, seconds), watts=self._watts, refresh=True)
+
+            yield move
+
+    def summary(self, run: dict[str, Any], csv: Path) -> None:
+        """Print the table of joules per inference."""
+        if not self._quiet:
+            with contextlib.suppress(OSError):
+                self._print_run(self._console, run, csv)
+
+    def lost(self, reason: str, csv: Path) -> None:
+        """Say that the recorder ended early."""
+        self.say(
+            f"wattui: the recorder stopped ({reason}): what it measured is in {csv}: "
+            f"wattui summary {csv}"
+        )
+
+    def say(self, line: str) -> None:
+        """One line on stderr, if there is one."""
+        # Where stderr is closed the exit status has to do.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()

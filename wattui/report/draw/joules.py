@@ -1,0 +1,170 @@
+"""Draws joules per inference with their ±. Knows matplotlib."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wattui.report.draw import style as drawing
+from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
+from wattui.report.joules import Joules, Row, Rows, reach
+from wattui.show.quantities import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BAR_MM, GROUP_GAP_MM, DOT_ROW_MM = 3.2, 2.6, 3.6
+TOP_MM, BOTTOM_MM, RIGHT_MM = 6.5, 9.5, 4.0
+MOST_NAME_MM = 46.0
+MOST_BARS = 36
+FILL = 0.4
+COLOURS = {"total": drawing.BLUE, "dynamic": drawing.VERMILLION, "marginal": drawing.GREEN}
+HATCHES = {"total": "", "dynamic": "/////", "marginal": "|||||||"}
+MARKERS = {"total": "o", "dynamic": "s", "marginal": "^"}
+
+
+def draw_joules(found: Rows) -> Figure:
+    """Bars from zero; where the values span decades or are many, points on a row each."""
+    bars = not found.logarithmic and sum(len(row.figures) for row in found.rows) <= MOST_BARS
+    names = max(drawing.text_mm(row.name, drawing.TEXT_PT) for row in found.rows)
+    left = min(MOST_NAME_MM, max(10.0, names)) + 4
+    row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM if bars else DOT_ROW_MM
+    height = row_mm * len(found.rows)
+    figure = drawing.canvas(WIDE_MM, TOP_MM + height + BOTTOM_MM)
+    axes = drawing.axes_at(figure, left, TOP_MM, WIDE_MM - left - RIGHT_MM, height)
+    axes.set_ylim(height, 0)
+    if found.logarithmic:
+        axes.set_xscale("log")
+    for place, row in enumerate(found.rows):
+        middle = (place + 0.5) * row_mm
+        if bars:
+            _bars(axes, found, row, middle)
+        else:
+            _points(axes, found, row, middle, row_mm, place)
+    _limits(axes, found, bars, WIDE_MM - left - RIGHT_MM)
+    axes.set_yticks(
+        [(place + 0.5) * row_mm for place in range(len(found.rows))],
+        [drawing.fold(row.name, MOST_NAME_MM, drawing.TEXT_PT) for row in found.rows],
+    )
+    axes.tick_params(axis="y", length=0, labelsize=drawing.TEXT_PT)
+    word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
+    axes.set_xlabel(f"{word}energy per inference ({found.unit}), channel {found.what}")
+    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
+    axes.spines["left"].set_visible(not found.logarithmic)
+    _legend(axes, found, bars)
+    return figure
+
+
+def _bars(axes: Axes, found: Rows, row: Row, middle: float) -> None:
+    first = middle - BAR_MM * len(found.figures) / 2
+    for joules in row.figures:
+        y = first + BAR_MM * (found.figures.index(joules.figure) + 0.5)
+        colour, value = COLOURS[joules.figure], joules.value_j / found.factor
+        axes.barh(y, value, BAR_MM * 0.84, color=(colour, FILL), linewidth=0)
+        axes.barh(y, value, BAR_MM * 0.84, hatch=HATCHES[joules.figure], **_outline(colour))
+        _error(axes, found, joules, y, caps=True)
+        text = found.words(row, joules)
+        end = max(0.0, reach(joules)[1] / found.factor)
+        axes.annotate(
+            text, (end, y), (3, 0), textcoords="offset points", va="center", size=SMALL_PT
+        )
+
+
+def _outline(colour: str) -> dict[str, Any]:
+    # A hatch in a pale face would be as pale: it has an empty bar of its own.
+    return {"facecolor": "none", "edgecolor": colour, "linewidth": 0.6}
+
+
+def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, place: int) -> None:
+    if place % 2:
+        axes.axhspan(middle - row_mm / 2, middle + row_mm / 2, color=(INK, 0.045), lw=0)
+    for joules in row.figures:
+        value, colour = joules.value_j / found.factor, COLOURS[joules.figure]
+        if found.logarithmic and value <= 0:
+            axes.annotate(
+                _below_zero(found, joules),
+                (0, middle),
+                (2, 0),
+                xycoords=axes.get_yaxis_transform(),
+                textcoords="offset points",
+                va="center",
+                size=SMALL_PT,
+                color=colour,
+            )
+            continue
+        _error(axes, found, joules, middle, caps=False)
+        axes.plot(
+            value,
+            middle,
+            MARKERS[joules.figure],
+            ms=4.4,
+            mfc=(colour, FILL),
+            mec=colour,
+            mew=0.9,
+        )
+
+
+def _below_zero(found: Rows, joules: Joules) -> str:
+    """What a logarithmic axis cannot show."""
+    return f"◂ {number(joules.value_j / found.factor, 3)}"
+
+
+def _error(axes: Axes, found: Rows, joules: Joules, y: float, caps: bool) -> None:
+    if not joules.plus_minus_j:
+        return
+    low, high = (value / found.factor for value in reach(joules))
+    if found.logarithmic and low <= 0:
+        low = axes.get_xlim()[0]
+    axes.plot([low, high], [y, y], color=INK, lw=0.8, solid_capstyle="butt")
+    if caps:
+        axes.plot([low, high], [y, y], "|", color=INK, ms=3.6, mew=0.8)
+
+
+def _limits(axes: Axes, found: Rows, bars: bool, width_mm: float) -> None:
+    """Room for the figures beside the bars; an even axis begins at zero."""
+    reached = [r / found.factor for row in found.rows for j in row.figures for r in reach(j)]
+    values = [j.value_j / found.factor for row in found.rows for j in row.figures]
+    if found.logarithmic:
+        above = [value for value in values if value > 0]
+        low, high = min(above) / 1.5, max(*reached, *above) * 1.5
+        negative = [j for row in found.rows for j in row.figures if j.value_j <= 0]
+        texts = [drawing.text_mm(_below_zero(found, joules)) + 3 for joules in negative]
+        share = min(0.5, max(texts, default=0.0) / width_mm)
+        axes.set_xlim(low / (high / low) ** (share / (1 - share)), high)
+    else:
+        text_mm = max(drawing.text_mm(found.words(r, j)) for r in found.rows for j in r.figures)
+        share = min(0.5, (text_mm + 3) / width_mm) if bars else 0.03
+        low, high = min(0.0, *reached), max(0.0, *reached) or 1.0
+        axes.set_xlim(low * 1.05, low + (high - low) / (1 - share))
+        if low < 0:
+            axes.axvline(0, color=INK, lw=0.6)
+    drawing.number_axis(axes.xaxis)
+
+
+def _legend(axes: Axes, found: Rows, bars: bool) -> None:
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    for name in found.figures:
+        colour = COLOURS[name]
+        if bars:
+            pale = Patch(facecolor=(colour, FILL), linewidth=0)
+            handles.append((pale, Patch(hatch=HATCHES[name], **_outline(colour))))
+        else:
+            handles.append(
+                Line2D([], [], ls="", marker=MARKERS[name], ms=4.4, mfc=(colour, FILL), mec=colour)
+            )
+    axes.legend(
+        handles,
+        found.figures,
+        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=3,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0.4,
+        columnspacing=1.6,
+    )

@@ -1,0 +1,158 @@
+"""Draws how long calls took, and how many inferences a second each repeat made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wattui.analysis.rates import Rates
+from wattui.report.draw import style as drawing
+from wattui.report.draw.style import INK, NARROW_MM, SMALL_PT, WIDE_MM
+from wattui.report.joules import is_wide
+from wattui.runs.latencies import PERCENTILES, Distribution
+from wattui.show.quantities import number, prefix_for
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_CURVES = 7
+PLURALS = {"call": "calls", "latency pass": "calls", "chunk mean": "means of chunks"}
+CURVES_MM, ROW_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 46.0, 4.2, 14.0, 4.0, 9.5
+MOST_NAME_MM, RATES_NAME_MM = 40.0, 24.0
+
+
+def draw_latencies(found: Sequence[Distribution]) -> Figure:
+    """Distributions with p50, p90 and p99 marked; of many labels, those percentiles alone."""
+    return _curves(found) if len(found) <= MOST_CURVES else _percentiles(found)
+
+
+def _curves(found: Sequence[Distribution]) -> Figure:
+    names = [f"{_name(each)}, {each.calls:,} {PLURALS[each.kind]}" for each in found]
+    right = max(drawing.text_mm(name) for name in names) + 13
+    figure = drawing.canvas(WIDE_MM, TOP_MM + CURVES_MM + BOTTOM_MM)
+    axes = drawing.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - right, CURVES_MM)
+    factor, prefix = prefix_for([each.at(99) for each in found])
+    if is_wide([each.at(p) for each in found for p in PERCENTILES]) or _long_tail(found):
+        axes.set_xscale("log")
+    for place, (each, name) in enumerate(zip(found, names, strict=True)):
+        colour = drawing.SERIES[place % len(drawing.SERIES)]
+        dash = drawing.DASHES[place % len(drawing.DASHES)]
+        times = [time_s / factor for time_s, _ in each.curve]
+        shares = [share for _, share in each.curve]
+        axes.plot(
+            [times[0], *times], [0, *shares], color=colour, ls=dash, drawstyle="steps-post",
+            label=name,
+        )  # fmt: skip
+        axes.plot(
+            [each.at(p) / factor for p in PERCENTILES],
+            [p / 100 for p in PERCENTILES],
+            drawing.MARKERS[place % len(drawing.MARKERS)],
+            color=colour,
+            ms=3.4,
+            ls="",
+            clip_on=False,
+            zorder=4,
+        )
+    for p in PERCENTILES:
+        axes.axhline(p / 100, color=(INK, 0.25), lw=0.5)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 0.9, 0.99], ["0", "25", "p50", "75", "p90", "p99"])
+    axes.set_ylim(0, 1.0)
+    axes.set_ylabel("calls that took no longer (%)")
+    axes.set_xlabel(f"time of a call ({prefix}s)")
+    drawing.number_axis(axes.xaxis)
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        frameon=False,
+        borderaxespad=0,
+        handlelength=2.4,
+    )
+    return figure
+
+
+def _name(found: Distribution) -> str:
+    return drawing.fold(found.label, MOST_NAME_MM) or "all calls"
+
+
+def _long_tail(found: Sequence[Distribution]) -> bool:
+    return any(each.curve[-1][0] > 5 * each.at(99) > 0 for each in found)
+
+
+def _percentiles(found: Sequence[Distribution]) -> Figure:
+    names = list(map(_name, found))
+    left = min(MOST_NAME_MM, max(drawing.text_mm(name) for name in names)) + 4
+    height = 3.6 * len(found)
+    figure = drawing.canvas(WIDE_MM, 6.5 + height + BOTTOM_MM)
+    axes = drawing.axes_at(figure, left, 6.5, WIDE_MM - left - 4, height)
+    factor, prefix = prefix_for([each.at(99) for each in found])
+    if is_wide([each.at(p) for each in found for p in PERCENTILES]):
+        axes.set_xscale("log")
+    for place, each in enumerate(found):
+        if place % 2:
+            axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
+        at = [each.at(p) / factor for p in PERCENTILES]
+        axes.plot([at[0], at[-1]], [place, place], color=INK, lw=0.8)
+    for p, marker, colour in zip(PERCENTILES, "os^", drawing.SERIES, strict=False):
+        at = [each.at(p) / factor for each in found]
+        axes.plot(
+            at,
+            range(len(found)),
+            marker,
+            ls="",
+            ms=4,
+            mfc=(colour, 0.45),
+            mec=colour,
+            label=f"p{p}",
+        )
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_yticks(range(len(found)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
+    axes.set_xlabel(f"time of a call ({prefix}s)")
+    drawing.number_axis(axes.xaxis)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderpad=0,
+        borderaxespad=0.4,
+    )  # fmt: skip
+    return figure
+
+
+def draw_rates(found: Sequence[Rates]) -> Figure:
+    """A point for every running phase, a line at the median, on a row for each label."""
+    names = [drawing.fold(each.name, RATES_NAME_MM) for each in found]
+    left = min(RATES_NAME_MM, max(6.0, *map(drawing.text_mm, names))) + 3
+    height = ROW_MM * len(found)
+    figure = drawing.canvas(NARROW_MM, TOP_MM + height + BOTTOM_MM)
+    right = 14.0
+    axes = drawing.axes_at(figure, left, TOP_MM, NARROW_MM - left - right, height)
+    values = [rate for each in found for rate in each.per_s]
+    wide = is_wide(values)
+    factor, prefix = (1.0, "") if wide else prefix_for([max(1.0, *values)])
+    if wide:
+        axes.set_xscale("log")
+    for place, each in enumerate(found):
+        if place % 2:
+            axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
+        rates = [rate / factor for rate in each.per_s]
+        axes.plot(
+            rates, [place] * len(rates), "o", ms=3.6, mfc=(drawing.BLUE, 0.4), mec=drawing.BLUE
+        )
+        middle = each.median / factor
+        if len(rates) > 1:
+            axes.plot([middle, middle], [place - 0.36, place + 0.36], color=INK, lw=1.2)
+        axes.text(
+            1.01, place, f"{number(middle)}", transform=axes.get_yaxis_transform(), va="center",
+            size=SMALL_PT,
+        )  # fmt: skip
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_yticks(range(len(found)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
+    thousands = {"": "", "k": "thousand ", "M": "million "}.get(prefix, prefix)
+    axes.set_xlabel(f"{thousands}inferences per second")
+    if axes.get_xscale() == "linear":
+        axes.set_xlim(0, max(values) / factor * 1.05)
+    drawing.number_axis(axes.xaxis)
+    return figure

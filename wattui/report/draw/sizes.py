@@ -1,0 +1,216 @@
+"""Draws energy and latency of an inference against size. Knows matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wattui.analysis.sizes import Device, Family, Sizes
+from wattui.report.draw import style as drawing
+from wattui.report.draw.fit import X_NAMES
+from wattui.report.draw.style import INK, WIDE_MM
+from wattui.report.joules import is_wide
+from wattui.show.quantities import energy_unit, prefix_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PLOT_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 54.0, 17.0, 3.0, 9.5
+RIGHT_MM, NAME_MM, SECOND_AXIS_MM = 54.0, 42.0, 15.0
+MOST_SERIES = 7
+NOT_MEASURED = ("estimated", "simulated")
+LOOKS = {"GPU": drawing.BLUE, "CPU": drawing.VERMILLION}
+FAINT = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a figure: x, the value of each repeat, and their median, in base units."""
+
+    name: str
+    colour: str
+    dash: Any
+    marker: str
+    joined: bool
+    points: tuple[tuple[float, tuple[float, ...], float], ...]
+
+    @property
+    def medians(self) -> list[float]:
+        """Medians by size."""
+        return [middle for _, _, middle in self.points]
+
+
+def draw_energies(found: Sizes) -> Figure:
+    """Energy of each device: repeats as faint points, their medians joined."""
+    figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
+    axes = drawing.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - RIGHT_MM, PLOT_MM)
+    curves = energy_curves(found)
+    medians = [value for curve in curves for value in curve.medians]
+    factor, unit = energy_unit(medians)
+    x_factor = _scales([axes], found, curves, [medians])
+    for curve in curves:
+        _draw(axes, curve, x_factor, factor)
+    _y_axis(axes, _energy_name(found, unit))
+    _legend(axes, [axes], 1.02)
+    return figure
+
+
+def draw_latency(found: Sizes) -> Figure:
+    """Medians of latency on the left axis and of energy on the right one, of one family."""
+    figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
+    width = WIDE_MM - LEFT_MM - RIGHT_MM - SECOND_AXIS_MM
+    left = drawing.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
+    right = left.twinx()
+    right.spines["right"].set_visible(True)
+    family = found.costliest
+    latency = _latency_curve(family)
+    energies = [
+        _energy_curve(found, family, device, device.name) for device in _known(found, family)
+    ]
+    joules = [value for curve in energies for value in curve.medians]
+    x_factor = _scales([left, right], found, [latency, *energies], [latency.medians, joules])
+    time_factor, time_prefix = prefix_for(latency.medians)
+    factor, unit = energy_unit(joules)
+    _draw(left, latency, x_factor, time_factor, repeats=False)
+    for curve in energies:
+        _draw(right, curve, x_factor, factor, repeats=False)
+    _y_axis(left, f"latency\n({time_prefix}s per inference)")
+    _y_axis(right, _energy_name(found, unit))
+    _legend(left, [left, right], 1 + (SECOND_AXIS_MM + 2) / width)
+    return figure
+
+
+def energy_curves(found: Sizes) -> list[Curve]:
+    """The costliest devices and families, in their order."""
+    every = list(_energy_curves(found))
+    costliest = sorted(every, key=lambda curve: -max(curve.medians))[:MOST_SERIES]
+    return [curve for curve in every if curve in costliest]
+
+
+def count_curves(found: Sizes) -> int:
+    """How many curves there are, drawn or not."""
+    return sum(1 for _ in _energy_curves(found))
+
+
+def _energy_curves(found: Sizes) -> Iterator[Curve]:
+    alone = len(found.families) == 1
+    for number, family in enumerate(found.families):
+        for device in _known(found, family):
+            title = device.title if alone else f"{family.name or 'no name'}, {device.name}"
+            yield _energy_curve(found, family, device, title, None if alone else number)
+
+
+def _energy_curve(
+    found: Sizes, family: Family, device: Device, name: str, number: int | None = None
+) -> Curve:
+    place = found.devices.index(device)
+    colour = LOOKS.get(device.name.rpartition(" ")[2].rstrip("s"), drawing.GREEN)
+    if device.origin in NOT_MEASURED:
+        colour = drawing.ESTIMATED
+    marker = drawing.MARKERS[place]
+    if number is not None:
+        colour = drawing.SERIES[number % len(drawing.SERIES)]
+        marker = drawing.MARKERS[number % len(drawing.MARKERS)]
+    points = []
+    for size in family.sizes:
+        middle = size.repeats.median_j(device.domains)
+        if middle is not None:
+            points.append((size.x, size.repeats.energies_j(device.domains), middle))
+    if device.origin in NOT_MEASURED and device.origin not in name:
+        name += f", {device.origin}"
+    return Curve(name, colour, drawing.DASHES[place], marker, family.joined, tuple(points))
+
+
+def _latency_curve(family: Family) -> Curve:
+    points = tuple((s.x, s.repeats.latency_s, s.repeats.median_s) for s in family.sizes)
+    return Curve("latency (left axis)", INK, drawing.DASHES[2], "D", family.joined, points)
+
+
+def _known(found: Sizes, family: Family) -> list[Device]:
+    """The devices whose energy is known at some size."""
+    return [
+        device
+        for device in found.devices
+        if any(size.repeats.median_j(device.domains) is not None for size in family.sizes)
+    ]
+
+
+def _values(curves: Sequence[Curve]) -> Iterator[float]:
+    return (value for curve in curves for _, values, _ in curve.points for value in values)
+
+
+def _draw(axes: Axes, curve: Curve, x_factor: float, factor: float, repeats: bool = True) -> None:
+    if repeats:
+        single = [(x / x_factor, v / factor) for x, values, _ in curve.points for v in values]
+        axes.plot(
+            [x for x, _ in single],
+            [value for _, value in single],
+            curve.marker,
+            ls="",
+            ms=2.6,
+            mfc=(curve.colour, FAINT),
+            mec="none",
+        )
+    axes.plot(
+        [x / x_factor for x, _, _ in curve.points],
+        [value / factor for value in curve.medians],
+        curve.marker,
+        ls=curve.dash if curve.joined else "",
+        color=curve.colour,
+        ms=4.4,
+        mfc=(curve.colour, FAINT),
+        mec=curve.colour,
+        label=drawing.fold(curve.name, NAME_MM),
+        zorder=3,
+    )
+
+
+def _scales(
+    among: Sequence[Axes], found: Sizes, curves: Sequence[Curve], values: Sequence[list[float]]
+) -> float:
+    """Name of the sizes, and logarithmic axes where anything is wide; the factor of their unit.
+
+    All of them, or the shape of a curve would be that of its axes.
+    """
+    xs = [x for curve in curves for x, _, _ in curve.points]
+    is_macs = found.against == "macs"
+    factor, prefix = prefix_for(xs) if is_macs else (1.0, "")
+    if any(map(is_wide, (xs, *values))) and all(value > 0 for value in _values(curves)):
+        for axes in among:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+    name = X_NAMES[found.against]
+    among[0].set_xlabel(f"{name} ({prefix}MAC)" if is_macs else name)
+    return factor
+
+
+def _y_axis(axes: Axes, name: str) -> None:
+    axes.set_ylabel(name)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    for axis in (axes.xaxis, axes.yaxis):
+        drawing.number_axis(axis)
+    if axes.get_xscale() == "linear":
+        axes.set_xlim(left=0)
+
+
+def _energy_name(found: Sizes, unit: str) -> str:
+    origins = {device.origin for device in found.devices}
+    words = [word for word in NOT_MEASURED if origins == {word}]
+    return f"{' '.join([*words, found.figure])} energy\nper inference ({unit})"
+
+
+def _legend(at: Axes, among: Sequence[Axes], left: float) -> None:
+    pairs = [axes.get_legend_handles_labels() for axes in among]
+    at.legend(
+        [handle for handles, _ in pairs for handle in handles],
+        [label for _, labels in pairs for label in labels],
+        loc="upper left",
+        bbox_to_anchor=(left, 1.03),
+        frameon=False,
+        borderaxespad=0,
+        labelspacing=0.6,
+        handlelength=3.0,
+    )

@@ -1,0 +1,205 @@
+"""What every figure shares: paper sizes, type, colours, and the way to SVG. Knows matplotlib.
+
+Series have the colours of Okabe and Ito (Color Universal Design, 2008), which people with
+colour-blindness can tell apart; line styles, markers and hatches differ as well, so that a figure
+reads in grey. Text stays text: it can be searched, selected, edited and read aloud, and journals
+ask for it. It is set as wide as DejaVu Sans; other sans-serifs are narrower and fit as well.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from wattui.clean import one_line
+from wattui.show.palette import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# One and two columns of a journal (Nature, Elsevier: 89 or 90, and 183 or 190 mm).
+NARROW_MM, WIDE_MM = 89.0, 183.0
+MM_PER_INCH, POINTS_PER_MM = 25.4, 72 / 25.4
+TEXT_PT, SMALL_PT = 7.5, 7.0
+MOST_CHARACTERS = 400
+
+INK, PAPER = "#1b1e27", "#ffffff"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+ORANGE, SKY, YELLOW, GREY = "#e69f00", "#56b4e9", "#f0e442", "#6b7080"
+SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)
+DASHES = ("-", (0, (4, 1.2)), (0, (1.2, 1)), (0, (5, 1.2, 1.2, 1.2)))
+MARKERS = "os^Dv<>"
+ESTIMATED = "#9a6b00"
+PHASES = LIGHT.phases
+OTHER_PHASE = LIGHT.other_phase
+# What a page takes in place of each colour, where its reader asks for a dark one.
+ON_DARK = {
+    BLUE: "#62b0ec",
+    VERMILLION: "#ee7d5c",
+    GREEN: "#4fd6a8",
+    PURPLE: "#d98fd6",
+    ORANGE: "#f5a55a",
+    SKY: "#8fd0f5",
+    YELLOW: "#f0e05a",
+    GREY: "#b9bfd4",
+    ESTIMATED: DARK.estimated,
+    OTHER_PHASE: DARK.other_phase,
+    PAPER: "#15171e",
+    **{colour: DARK.of_phase(phase) for phase, colour in PHASES.items()},
+}
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "wattui",
+    "svg.id": None,
+    "text.parse_math": False,  # a label with two $ is no formula
+    "axes.formatter.use_mathtext": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": TEXT_PT,
+    "axes.titlesize": TEXT_PT,
+    "axes.labelsize": TEXT_PT,
+    "xtick.labelsize": SMALL_PT,
+    "ytick.labelsize": SMALL_PT,
+    "legend.fontsize": SMALL_PT,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.0,
+    "lines.solid_joinstyle": "round",
+    "hatch.linewidth": 0.5,
+    "path.simplify": True,
+    "path.simplify_threshold": 0.11,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "savefig.edgecolor": "none",
+}
+_FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Drawing inside of this has the style of reports, whatever a person's matplotlibrc says."""
+    import matplotlib as mpl
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with mpl.rc_context(), warnings.catch_warnings():
+        # Text stays text: a character that DejaVu lacks is found by whoever shows it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def canvas(width_mm: float, height_mm: float) -> Figure:
+    """An empty figure."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+
+
+def axes_at(
+    figure: Figure,
+    left_mm: float,
+    top_mm: float,
+    width_mm: float,
+    height_mm: float,
+    share: Axes | None = None,
+) -> Axes:
+    """Axes at a place that is told from the upper left."""
+    whole_w, whole_h = (inches * MM_PER_INCH for inches in figure.get_size_inches())
+    return figure.add_axes(
+        (
+            left_mm / whole_w,
+            1 - (top_mm + height_mm) / whole_h,
+            width_mm / whole_w,
+            height_mm / whole_h,
+        ),
+        sharex=share,
+    )
+
+
+def text_mm(text: str, size_pt: float = SMALL_PT) -> float:
+    """How wide a text is set."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    if len(text) > MOST_CHARACTERS:  # wider than any figure: it need not be set to know that
+        return text_mm(text[:MOST_CHARACTERS], size_pt) * len(text) / MOST_CHARACTERS
+    font = FontProperties(family="DejaVu Sans", size=size_pt)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / POINTS_PER_MM
+
+
+def number_axis(axis: Axis) -> None:
+    """Round numbers at an axis; over few decades of a logarithmic one 2 and 5 as well."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if axis.get_scale() == "log":
+        low, high = axis.get_view_interval()
+        decades = math.log10(high / low) if low > 0 else 0
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,), numticks=30))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+
+
+def tick_text(value: float) -> str:
+    """A round number at an axis, without an exponent while that is short."""
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return f"{value:,.10g}".replace(",", "\u2009").replace("-", "−")
+    digits, _, power = f"{value:.4e}".partition("e")
+    digits = digits.rstrip("0").rstrip(".")
+    raised = str(int(power)).translate(_RAISED)
+    return f"{'' if digits == '1' else f'{digits}·'}10{raised}".replace("-", "−")
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def fold(text: str, width_mm: float, size_pt: float = SMALL_PT) -> str:
+    """A text on one line that is no wider, shortened with … where it must be."""
+    text = one_line(text)
+    if text.startswith("_"):  # which would keep it out of legends
+        text = f"\u200b{text}"
+    if len(text) > MOST_CHARACTERS:
+        text = text[:MOST_CHARACTERS] + "…"
+    while len(text) > 1 and text_mm(text, size_pt) > width_mm:
+        text = text.removesuffix("…")[:-1] + "…"
+    return text
+
+
+def svg_of(figure: Figure) -> str:
+    """The figure as SVG; the same figure gives the same text."""
+    out = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(out, format="svg", metadata=nothing)
+    # A character that XML does not know, such as a control, would make the file unreadable.
+    text = _UNUSUAL.sub(lambda found: one_line(found[0]), out.getvalue())
+    return re.sub(r"'DejaVu Sans'(?:, [^;\"]*)?", _FONTS, text)
+
+
+_UNUSUAL = re.compile("[^\n -~]+")

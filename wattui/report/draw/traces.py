@@ -1,0 +1,276 @@
+"""Draws power over time with its phases. Knows matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wattui.report.draw import style as drawing
+from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
+from wattui.report.panels import Panel, Stretch, fitting, phase_names, spread
+from wattui.runs.traces import Trace, Traces
+from wattui.show.graphs import ESTIMATED
+from wattui.show.ticks import PLAIN_SECONDS, time_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEFT_MM, RIGHT_MM, RIBBON_MM, LEGEND_MM, BOTTOM_MM = 17.0, 21.0, 4.6, 4.6, 9.0
+PANEL_MM, BETWEEN_MM, NAME_MM = 20.0, 5.6, 3.1
+MOST_NAMES = 8
+# Lightness, and a pattern, by which phases are told apart in grey.
+SHADES = {"running": 0.16, "warmup": 0.10, "armed": 0.10, "idle": 0.07}
+HATCHES = {"armed": "/////", "warmup": "\\\\\\\\\\", "loading": "-----", "cooldown": "|||||"}
+RIBBON_SHADES = {"running": 0.55, "idle": 0.24}
+OTHER_SHADE, RIBBON_SHADE = 0.07, 0.38
+
+
+def draw_traces(
+    shown: Traces, panels: Sequence[Panel], phases: Sequence[Stretch], labels: Sequence[Stretch]
+) -> Figure:
+    """Panels over one axis of time, under a ribbon of phases and, where they fit, of labels."""
+    heights = [max(PANEL_MM, NAME_MM * min(MOST_NAMES, len(p.curves)) + 3) for p in panels]
+    rows = 2 if _label_names(labels, shown) else 1
+    first = LEGEND_MM if _needs_legend(phases, shown) else 0.4
+    top = first + rows * (RIBBON_MM + 0.6) + 4.2
+    whole = top + sum(heights) + BETWEEN_MM * (len(panels) - 1) + BOTTOM_MM
+    figure = drawing.canvas(WIDE_MM, whole)
+    width = WIDE_MM - LEFT_MM - RIGHT_MM
+    ribbon = drawing.axes_at(figure, LEFT_MM, first, width, RIBBON_MM)
+    _ribbon(ribbon, phases, shown)
+    if rows == 2:
+        named = drawing.axes_at(figure, LEFT_MM, first + RIBBON_MM + 0.6, width, RIBBON_MM, ribbon)
+        _labels(named, labels, shown)
+    axes = None
+    for panel, height in zip(panels, heights, strict=True):
+        axes = drawing.axes_at(figure, LEFT_MM, top, width, height, ribbon)
+        _panel(axes, panel, shown, phases, height)
+        axes.tick_params(labelbottom=False)
+        top += height + BETWEEN_MM
+    if axes is not None:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("time since the recording began")
+    figure.align_ylabels()
+    return figure
+
+
+def _span_mm(stretch: Stretch, shown: Traces) -> float:
+    whole_s = shown.end_s - shown.start_s or 1.0
+    return (stretch.end_s - stretch.start_s) / whole_s * (WIDE_MM - LEFT_MM - RIGHT_MM)
+
+
+def _label_names(labels: Sequence[Stretch], shown: Traces) -> bool:
+    """Whether half of the labels fit over their time."""
+    fit = [fitting(s.texts, _span_mm(s, shown) - 0.8, drawing.text_mm) for s in labels]
+    return sum(map(bool, fit)) * 2 >= len(labels) > 0
+
+
+def _ribbon(axes: Axes, phases: Sequence[Stretch], shown: Traces) -> None:
+    """Phases with their names where they fit; a legend where one of them fits nowhere."""
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.patches import Patch
+
+    for stretch in phases:
+        for dress in _dresses(stretch.phase):
+            axes.axvspan(stretch.start_s, stretch.end_s, **dress)
+        if text := _name_in(stretch, phases, shown):
+            middle = (stretch.start_s + stretch.end_s) / 2
+            axes.text(middle, 0.46, text, ha="center", va="center", size=SMALL_PT)
+    axes.set_axis_off()
+    axes.set_ylim(0, 1)
+    names = phase_names(phases)
+    if not _needs_legend(phases, shown):
+        return
+    axes.legend(
+        [tuple(Patch(**dress) for dress in _dresses(name)) for name in names],
+        names,
+        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
+        loc="lower right",
+        bbox_to_anchor=(1.0, 0.92),
+        ncols=min(9, len(names)),
+        frameon=False,
+        borderpad=0.3,
+        handlelength=1.5,
+        handleheight=0.9,
+        handletextpad=0.5,
+        columnspacing=1.4,
+    )
+
+
+def _name_in(stretch: Stretch, phases: Sequence[Stretch], shown: Traces) -> str:
+    """The name of a phase where it fits into its stretch of the ribbon and is not drawn over."""
+    if _covered(stretch, phases):
+        return ""
+    return fitting((stretch.phase,), _span_mm(stretch, shown) - 0.8, drawing.text_mm)
+
+
+def _needs_legend(phases: Sequence[Stretch], shown: Traces) -> bool:
+    """Whether the name of some phase fits nowhere."""
+    named = {_name_in(stretch, phases, shown) for stretch in phases}
+    return not named.issuperset(phase_names(phases))
+
+
+def _dresses(phase: str) -> list[dict[str, Any]]:
+    """A pale face, and over it the phase's hatch, if it has one."""
+    colour = drawing.PHASES.get(phase, drawing.OTHER_PHASE)
+    face = {"facecolor": (colour, RIBBON_SHADES.get(phase, RIBBON_SHADE)), "linewidth": 0.0}
+    if phase not in HATCHES:
+        return [face]
+    hatch = {"facecolor": "none", "edgecolor": (colour, 0.6), "hatch": HATCHES[phase]}
+    return [face, {**hatch, "linewidth": 0.0}]
+
+
+def _covered(stretch: Stretch, phases: Sequence[Stretch]) -> bool:
+    """Whether phases inside of this one are drawn over it."""
+    return any(
+        other is not stretch and stretch.start_s <= other.start_s and other.end_s <= stretch.end_s
+        for other in phases
+    )
+
+
+def _labels(axes: Axes, labels: Sequence[Stretch], shown: Traces) -> None:
+    for stretch in labels:
+        inset_s = min(0.3, _span_mm(stretch, shown) / 8) * (shown.end_s - shown.start_s) / WIDE_MM
+        ends = [stretch.start_s + inset_s, stretch.end_s - inset_s]
+        axes.plot(ends, [0.96, 0.96], color=INK, lw=0.6, solid_capstyle="butt")
+        if text := fitting(stretch.texts, _span_mm(stretch, shown) - 0.4, drawing.text_mm):
+            middle = (stretch.start_s + stretch.end_s) / 2
+            axes.text(middle, 0.42, text, ha="center", va="center", size=SMALL_PT)
+    axes.set_axis_off()
+    axes.set_ylim(0, 1)
+
+
+def _panel(
+    axes: Axes, panel: Panel, shown: Traces, phases: Sequence[Stretch], height_mm: float
+) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    for stretch in phases:
+        colour = drawing.PHASES.get(stretch.phase, drawing.OTHER_PHASE)
+        axes.axvspan(
+            stretch.start_s,
+            stretch.end_s,
+            color=(colour, SHADES.get(stretch.phase, OTHER_SHADE)),
+            linewidth=0,
+        )
+    highest = 0.0
+    ends: list[tuple[str, str, float]] = []
+    for number, curve in enumerate(panel.curves):
+        trace = shown.traces.get(curve.column)
+        if trace is None:
+            continue
+        colour, dash = _look(panel, number)
+        _curve(axes, trace, colour, dash)
+        highest = max(highest, *trace.high)
+        if curve.name and len(ends) < MOST_NAMES:
+            ends.append((curve.name, colour, trace.mean[-1]))
+    axes.set_xlim(shown.start_s, shown.end_s if shown.end_s > shown.start_s else shown.start_s + 1)
+    axes.set_ylim(0, highest * 1.06 or 1)
+    axes.yaxis.set_major_locator(
+        MaxNLocator(nbins=max(2, int(height_mm / 5)), steps=[1, 2, 2.5, 5, 10])
+    )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(_times(shown))
+    step_s = _time_step_s(shown)
+    if step_s >= 1 and shown.end_s > PLAIN_SECONDS:
+        step_s = max(60, step_s)  # minutes and seconds, from the first label on
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _moment(value, step_s)))
+    axes.set_ylabel("power (W)")
+    _title(axes, panel)
+    _end_names(axes, ends, height_mm)
+
+
+def _title(axes: Axes, panel: Panel) -> None:
+    """The kind of device, and in words where its figures are from if they are not measured."""
+    words = ", ".join(word for word in panel.origins if word != "measured")
+    axes.set_title(panel.title, loc="left", pad=2.5, weight="bold")
+    if words:
+        left = drawing.text_mm(panel.title, drawing.TEXT_PT) * 1.18 + 1.5
+        axes.annotate(
+            f"{words}, not measured" if "manual" not in words else words,
+            (0, 1),
+            (left * drawing.POINTS_PER_MM, 2.5),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=drawing.ESTIMATED,
+        )
+
+
+def _look(panel: Panel, number: int) -> tuple[str, Any]:
+    if panel.title == "Total":
+        return INK, "-"
+    dash = drawing.DASHES[number % len(drawing.DASHES)]
+    if panel.curves[number].column.startswith(ESTIMATED):
+        return drawing.ESTIMATED, dash
+    return drawing.SERIES[number % len(drawing.SERIES)], dash
+
+
+def _curve(axes: Axes, trace: Trace, colour: str, dash: Any) -> None:
+    """Means as steps, with what a bin spans behind them; a power holds until its reading's time."""
+    if trace.by_hand:
+        axes.plot(trace.last_s, trace.mean, "o", color=colour, ms=3)
+        return
+    for part in trace.segments():
+        times, means = list(trace.last_s[part]), list(trace.mean[part])
+        if len(times) == 1:
+            axes.plot(times, means, ".", color=colour, ms=2)
+            continue
+        if any(n > 1 for n in trace.count[part]):
+            axes.fill_between(
+                times,
+                trace.low[part],
+                trace.high[part],
+                step="pre",
+                color=(colour, 0.28),
+                linewidth=0,
+            )
+        axes.plot(times, means, color=colour, ls=dash, lw=0.9, drawstyle="steps-pre")
+
+
+def _end_names(axes: Axes, ends: Sequence[tuple[str, str, float]], height_mm: float) -> None:
+    """Names at the right end of the curves, moved apart where they would touch."""
+    top = axes.get_ylim()[1]
+    wanted = [value / top * height_mm for _, _, value in ends]
+    places = spread(wanted, NAME_MM, 1.2, height_mm - 1.2)
+    for (name, colour, _), wish, place in zip(ends, wanted, places, strict=True):
+        axes.plot(
+            [1.003, 1.014, 1.02],
+            [wish / height_mm, place / height_mm, place / height_mm],
+            transform=axes.transAxes,
+            color=colour,
+            lw=0.6,
+            clip_on=False,
+        )
+        axes.text(
+            1.026,
+            place / height_mm,
+            name,
+            transform=axes.transAxes,
+            color=colour,
+            va="center",
+            size=SMALL_PT,
+        )
+
+
+_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
+_LONG_STEPS_S = (3600, 7200, 10800, 21600, 43200, 86400)
+
+
+def _time_step_s(shown: Traces) -> float:
+    span_s = shown.end_s - shown.start_s
+    steps = (*_STEPS_S, *_LONG_STEPS_S)
+    return next((step for step in steps if span_s / step <= 9), span_s / 5)
+
+
+def _times(shown: Traces) -> Any:
+    from matplotlib.ticker import MultipleLocator
+
+    return MultipleLocator(_time_step_s(shown))
+
+
+def _moment(time_s: float, step_s: float) -> str:
+    if step_s < 1:
+        return f"{time_s:.1f} s"
+    text = time_label(round(time_s), int(step_s))
+    return text.replace("s", " s")

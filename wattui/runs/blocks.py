@@ -1,0 +1,204 @@
+"""Rows of a run file in blocks, a few megabytes at a time, less what cannot be a reading."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import polars as pl
+
+from recorders.rows import FIXED_COLUMNS, is_whole
+from wattui.analysis.forms import MOST
+from wattui.runs.recorded import NotARunFileError
+
+# Blocks of a size at which the lines and the columns made of them stay in the caches.
+BLOCK_BYTES = 8 << 20
+LINE_BYTES = 1 << 20
+# A reading that was slow may stand a little late; a time that falls further is another recording's.
+FALL_S = 1.0
+TEXTS = ("time_utc", "phase", "label", "event")
+WHOLE_NUMBERS = ("repeat", "inferences")
+# What polars raises for lines that are no CSV: a lone quote makes it panic.
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+Item = TypeVar("Item")
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns. Raises NotARunFileError, or OSError."""
+    with path.open("rb") as file:
+        return _names(file)
+
+
+def schema(names: Sequence[str]) -> dict[str, type[pl.DataType]]:
+    """What the cells of each column are."""
+    kinds: dict[str, type[pl.DataType]] = dict.fromkeys(TEXTS, pl.String)
+    kinds |= dict.fromkeys(WHOLE_NUMBERS, pl.Int64)
+    return {name: kinds.get(name, pl.Float64) for name in names}
+
+
+def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows with these columns (time_s, phase and event among them), in the order of the file.
+
+    A cell that is no number is null. Left out, with a remark: a last line that was broken off, rows
+    without a time, and all that follows a second header or a time that falls. Raises
+    NotARunFileError, or OSError.
+    """
+    with path.open("rb") as file:
+        names = _names(file)
+        kinds = schema(names)
+        latest_s, rows, timeless = -MOST, 0, 0
+        whole = _lines(file, path, len(names), remarks)
+        parsed = (_parsed(lines, kinds, columns) for lines in whole)
+        for found in _ahead(parsed):
+            block, cut = found, None
+            timed, in_order, first_s, last_s = found.select(_TIMED, _IN_ORDER, _FIRST, _LAST).row(0)
+            if not (timed and in_order and first_s >= latest_s - FALL_S):
+                own, cut = _of_one_recording(found, latest_s, rows)
+                block = own.filter(is_reading("time_s"))
+                timeless += own.height - block.height
+                last_s = block["time_s"].max()
+            rows += found.height
+            if block.height:
+                latest_s = max(latest_s, last_s)
+                yield block
+            if cut:
+                remarks.append(f"{path}: {cut}: it and the rows after it are left out")
+                break
+    if timeless:
+        rows_text = f"{timeless:,} row{'s' * (timeless > 1)}"
+        remarks.append(f"{path}: {rows_text} without a time left out")
+
+
+def is_reading(name: str) -> pl.Expr:
+    """Whether a cell is a figure: neither empty, nor NaN, nor beyond measure."""
+    return pl.col(name).abs() <= MOST
+
+
+_TIMED = is_reading("time_s").fill_null(False).all().alias("timed")
+_IN_ORDER = (pl.col("time_s").diff() >= 0).all().alias("in order")
+_FIRST = pl.col("time_s").first().alias("first")
+_LAST = pl.col("time_s").max().alias("last")
+
+
+def _names(file: BinaryIO) -> list[str]:
+    first = file.readline(LINE_BYTES).decode(errors="replace")
+    names = first.strip().split(",")
+    if tuple(names[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
+        if not first:
+            raise NotARunFileError("it is empty, without even a line of columns")
+        if names[0] == FIXED_COLUMNS[0] and (missing := set(FIXED_COLUMNS).difference(names)):
+            there = ", ".join(name for name in FIXED_COLUMNS if name in missing)
+            raise NotARunFileError(f"it lacks columns: {there}")
+        raise NotARunFileError("its columns do not begin with " + ",".join(FIXED_COLUMNS))
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise NotARunFileError(f"it has columns twice: {', '.join(map(repr, twice))}")
+    return names
+
+
+def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterator[bytes]:
+    """Whole lines, in blocks: of one that was broken off, half a number is a wrong number."""
+    while True:
+        begin = file.tell()
+        file.seek(BLOCK_BYTES, os.SEEK_CUR)
+        file.readline(LINE_BYTES)
+        end = file.tell()
+        file.seek(begin)
+        lines = file.read(end - begin)
+        if not lines:
+            return
+        if not lines.endswith(b"\n"):
+            if file.read(1):
+                raise NotARunFileError(f"it has a line of over {LINE_BYTES >> 20} MiB")
+            last = lines.rfind(b"\n") + 1
+            before = lines[lines.rfind(b"\n", 0, max(0, last - 1)) + 1 : last]
+            ends = lines[last:].decode(errors="replace"), before.decode(errors="replace")
+            if is_whole(*ends, width):
+                remarks.append(f"{path}: the last line has no end: its last cell may be cut short")
+                lines += b"\n"
+            else:
+                remarks.append(f"{path}: the last line was broken off: left out")
+                lines = lines[:last]
+        if not _is_closed(lines):
+            lines = _CELL.sub(lambda cell: cell[0].replace(b"\n", b" "), lines)
+        if not _is_closed(lines):
+            lines = _closed(lines)
+            remarks.append(f"{path}: a line with an open quote was left out")
+        if lines:
+            yield lines
+
+
+_QUOTED = re.compile(rb'"[^"\n]*"')
+_CELL = re.compile(rb'(?<![^,\n])"(?:[^"]|"")*"(?=[,\r\n])')
+
+
+def _is_closed(lines: bytes) -> bool:
+    """Whether no quoted cell goes over the end of its line, as none of a recorder does."""
+    return lines.count(b'"') == 2 * len(_QUOTED.findall(lines))
+
+
+def _closed(lines: bytes) -> bytes:
+    """The lines in which every quote is closed, as a recorder writes them."""
+    own = (line for line in lines.split(b"\n") if line and line.count(b'"') % 2 == 0)
+    return b"".join(line + b"\n" for line in own)
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made while the one before it is worked on."""
+    item = next(items, None)
+    if item is None:
+        return
+    with ThreadPoolExecutor(1) as pool:
+        while item is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+            item = coming.result()
+
+
+def _parsed(
+    lines: bytes, kinds: dict[str, type[pl.DataType]], columns: Sequence[str]
+) -> pl.DataFrame:
+    """The cells of some columns; null where one is not of its kind."""
+    names = list(kinds)
+    places = [names.index(name) for name in columns]
+    try:
+        return pl.read_csv(
+            lines, has_header=False, schema=kinds, columns=places, ignore_errors=True
+        )
+    except UNREADABLE:  # too wide a first line, an open quote, or no UTF-8
+        lines = b"".join([",".join(names).encode(), b"\n", _closed(lines)])
+    try:
+        return pl.read_csv(
+            lines,
+            schema=kinds,
+            columns=list(columns),
+            ignore_errors=True,
+            truncate_ragged_lines=True,
+            encoding="utf8-lossy",
+        ).select(columns)
+    except UNREADABLE as error:
+        problem = str(error).partition("\n")[0]
+        raise NotARunFileError(f"it cannot be read as CSV ({problem})") from None
+
+
+def _of_one_recording(
+    block: pl.DataFrame, latest_s: float, rows_before: int
+) -> tuple[pl.DataFrame, str | None]:
+    """The rows up to where another recording begins, and what shows that it does."""
+    rows = block.with_row_index("row").with_columns(
+        pl.when(is_reading("time_s")).then("time_s").alias("time_s")
+    )
+    latest = pl.max_horizontal(pl.col("time_s").cum_max().forward_fill(), pl.lit(latest_s))
+    fallen = rows.filter(pl.col("time_s") < latest - FALL_S)["row"].head(1).to_list()
+    untimed = rows.filter(pl.col("time_s").is_null())
+    again = untimed.filter(pl.col("phase") == "phase", pl.col("event") == "event")
+    headers = again["row"].head(1).to_list()
+    if not fallen + headers:
+        return block, None
+    first = min(fallen + headers)
+    line = rows_before + first + 2
+    says = f"line {line} is a second header" if first in headers else f"time falls in line {line}"
+    return block.head(first), says

@@ -1,0 +1,235 @@
+"""Reads run files of any size with polars, reduced to what a summary needs."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recorders.summary.reduction import BEGIN, EDGES, LATE, EventRow, Points, Reduction, gauges, meters
+from recorders.rows import FIXED_COLUMNS
+from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, schema
+from wattui.runs.recorded import NotARunFileError
+
+__all__ = ["NotARunFileError", "Reduced", "read_csv", "reduce_csv", "write_parquet"]
+
+BASELINES = ("idle", "armed")
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What a summary needs of a run file, and what had to be left out of it, in words."""
+
+    reduction: Reduction
+    remarks: list[str]
+
+
+def reduce_csv(path: Path) -> Reduction:
+    """Reduce a run file as the recorder did while it wrote it.
+
+    The readings of each second are kept for idle and armed phases, where the summary needs them.
+    Raises NotARunFileError, or OSError where it cannot be read.
+    """
+    return read_csv(path).reduction
+
+
+def read_csv(path: Path) -> Reduced:
+    """The same, with remarks on what could not be read. Raises NotARunFileError, or OSError."""
+    names = header(path)
+    reducer, remarks = _reduced(path, _Reducer(names))
+    reduction = reducer.finished()
+    # An edge that came late lies between readings of phases that were not expected to matter.
+    if any(row.event.startswith(LATE) for row in reduction.events):
+        reducer, remarks = _reduced(path, _Reducer(names, every_second=True))
+        reduction = reducer.finished()
+    return Reduced(reduction, [*remarks, *(f"{path}: {remark}" for remark in reducer.remarks[:1])])
+
+
+def _reduced(path: Path, reducer: _Reducer) -> tuple[_Reducer, list[str]]:
+    remarks: list[str] = []
+    for block in blocks(path, reducer.columns, remarks):
+        reducer.take(block)
+    return reducer, remarks
+
+
+def write_parquet(path: Path, out: Path) -> list[str]:
+    """Write the rows of a run file as Parquet: texts, whole numbers, and doubles.
+
+    Returns remarks on rows that were left out. Raises NotARunFileError, or OSError where one of the
+    two cannot be opened.
+    """
+    remarks: list[str] = []
+    names = header(path)
+    for _ in blocks(path, ("time_s", "phase", "event"), remarks):
+        pass
+    if not remarks:
+        scan = pl.scan_csv(path, schema=schema(names), ignore_errors=True, glob=False)
+        with contextlib.suppress(*UNREADABLE):
+            scan.sink_parquet(out)
+            return []
+    remarks.clear()
+    found = list(blocks(path, names, remarks))
+    pl.concat(found or [pl.DataFrame(schema=schema(names))]).write_parquet(out)
+    return remarks
+
+
+_SECOND = pl.col("time_s").floor()
+
+
+class _Reducer:
+    """The recorder's reduction, a block of rows at a time.
+
+    `every_second` keeps the readings of each second, not those of baselines alone.
+    """
+
+    def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
+        self._every_second = every_second
+        self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
+        self._energy = [name for name in names if name.endswith("_J")]
+        self._by_hand = [f"{meter}_W" for meter in meters(names)]
+        self._gauges = gauges(names)
+        fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
+        self.columns = [*fixed, *self._gauges, *self._energy, *self._by_hand]
+        self._baselines: set[tuple[Any, ...]] = set()
+        self._seconds: dict[str, float] = {}
+        self._latest: dict[str, pl.DataFrame] = {}
+        self._wanted: set[str] = set()
+        self._last: pl.DataFrame | None = None
+        self._count = 0
+        self.remarks: list[str] = []
+
+    def take(self, block: pl.DataFrame) -> None:
+        """Take the next rows."""
+        baseline = self._every_second or bool(self._baselines)
+        for name in self._wanted.copy():
+            self._take_wanted(block, name)
+        if block["event"].null_count() < block.height:
+            events = block.with_row_index("row").filter(pl.col("event").is_not_null())
+            for row in self._event_rows(events, self._by_hand):
+                self._add_event(row)
+                if row.event in EDGES:
+                    baseline |= self._enter(row)
+            edges = events.filter(pl.col("event").is_in(list(EDGES)))
+            for name in self._energy:
+                unread = edges.filter(is_reading(name).fill_null(False).not_())
+                self._add_nearest(block, name, unread["row"].to_list())
+        self._add_firsts(block, [*self._gauges, *(self._energy if baseline else ())])
+        for name in self._energy:
+            if block[name].null_count() < block.height:
+                self._latest[name] = block
+        self._last = block.tail(1)
+
+    def finished(self) -> Reduction:
+        """The reduction; the last row ends what was never ended."""
+        if self._last is not None:
+            for row in self._event_rows(self._last.with_columns(event=pl.lit("")), []):
+                self._add_event(row)
+        for points in self._reduction.seconds.values():
+            _sort(points)
+        return self._reduction
+
+    def _event_rows(self, rows: pl.DataFrame, by_hand: list[str]) -> Iterator[EventRow]:
+        """Rows as events, with the cells that are readings."""
+        energy = self._energy
+        channels = [name.removesuffix("_J") for name in energy]
+        meters = [name.removesuffix("_W") for name in by_hand]
+        own = (pl.when(is_reading(name)).then(name) for name in [*energy, *by_hand])
+        read = rows.select("time_s", *own)
+        where = rows.select(_text("event"), _text("phase"), _text("label"))
+        numbers = rows.select("repeat", "inferences")
+        for (event, phase, label), (repeat, count), (time_s, *cells) in zip(
+            where.iter_rows(), numbers.iter_rows(), read.iter_rows(), strict=True
+        ):
+            energy_j = dict(zip(channels, cells, strict=False))
+            if None in cells:
+                energy_j = {name: value for name, value in energy_j.items() if value is not None}
+            by_meter = zip(meters, cells[len(channels) :], strict=True) if meters else ()
+            power_w = {m: w for m, w in by_meter if w is not None and m not in energy_j}
+            yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w)
+
+    def _add_event(self, row: EventRow) -> None:
+        """Keep an event; of a count that falls, which none can, nothing is known."""
+        if row.inferences is not None:
+            if row.inferences < self._count:
+                self.remarks.append(f"the count of inferences falls at {row.time_s:g} s: left out")
+                row.inferences = None
+            else:
+                self._count = row.inferences
+        self._reduction.events.append(row)
+
+    def _enter(self, row: EventRow) -> bool:
+        """Keep account of the open baselines; whether one begins."""
+        key = (row.phase, row.label, row.repeat)
+        if row.phase in BASELINES and row.event == BEGIN:
+            self._baselines.add(key)
+            return True
+        self._baselines.discard(key)
+        return False
+
+    def _add_firsts(self, block: pl.DataFrame, names: Sequence[str]) -> None:
+        """The first reading of each second in each column, and its time."""
+        queries = [
+            block.lazy()
+            .select("time_s", name)
+            .filter(is_reading(name))
+            .filter(_SECOND.shift(1, fill_value=self._seconds.get(name, -math.inf)) != _SECOND)
+            for name in names
+        ]
+        for name, firsts in zip(names, pl.collect_all(queries), strict=True):
+            if not firsts.height:
+                continue
+            self._seconds[name] = math.floor(firsts["time_s"][-1])
+            points = self._reduction.seconds.setdefault(name.removesuffix("_J"), Points())
+            points.time_s.extend(firsts["time_s"].to_list())
+            points.value.extend(firsts[name].to_list())
+
+    def _add_nearest(self, block: pl.DataFrame, name: str, unread: Sequence[int]) -> None:
+        """The readings on either side of every edge at which a channel was not read."""
+        if not unread:
+            return
+        known = _known(block.with_row_index("row"), name, "row")
+        rows = known["row"].to_list()
+        for row in unread:
+            before, after = bisect_left(rows, row), bisect_right(rows, row)
+            if before:
+                self._keep_nearest(known, name, before - 1)
+            elif name in self._latest:
+                self._keep_nearest(_known(self._latest[name], name), name, -1)
+            if after < len(rows):
+                self._keep_nearest(known, name, after)
+            else:
+                self._wanted.add(name)
+
+    def _take_wanted(self, block: pl.DataFrame, name: str) -> None:
+        known = _known(block, name)
+        if known.height:
+            self._keep_nearest(known, name, 0)
+            self._wanted.discard(name)
+
+    def _keep_nearest(self, known: pl.DataFrame, name: str, place: int) -> None:
+        if known.height:
+            found = self._reduction.nearest.setdefault(name.removesuffix("_J"), [])
+            found.append((known["time_s"][place], known[name][place]))
+
+
+def _known(block: pl.DataFrame, name: str, *beside: str) -> pl.DataFrame:
+    """The rows in which a column was read."""
+    return block.select("time_s", name, *beside).filter(is_reading(name))
+
+
+def _sort(points: Points) -> None:
+    """Put readings in order of time: one that came late stands after later ones."""
+    if not pl.Series(points.time_s).is_sorted():
+        pairs = sorted(zip(points.time_s, points.value, strict=True))
+        for place, (time_s, value) in enumerate(pairs):
+            points.time_s[place], points.value[place] = time_s, value
+
+
+def _text(name: str) -> pl.Expr:
+    return pl.col(name).fill_null("")

@@ -1,0 +1,196 @@
+"""Power over time, reduced to what a picture can show: read in blocks, binned by polars."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from recorders.rows import whole_lines
+from recorders.summary.reduction import METER
+from wattui.analysis.forms import MOST
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# One for each pixel of a figure of 183 mm on a good screen.
+BINS = 900
+# A silence is a gap where it is longer than so many of a channel's usual intervals.
+GAP_INTERVALS = 3.5
+TAIL_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One column in bins that have readings: their first and last time, and what they span.
+
+    `by_hand` is a meter that a person reads: its readings are not joined.
+    """
+
+    first_s: tuple[float, ...]
+    last_s: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    mean: tuple[float, ...]
+    count: tuple[int, ...]
+    by_hand: bool = False
+
+    def segments(self) -> list[slice]:
+        """Stretches without a gap."""
+        edges = [0, *self._gaps(), len(self.mean)]
+        return [slice(first, last) for first, last in pairwise(edges) if last > first]
+
+    def _gaps(self) -> list[int]:
+        """Places of the bins before which there is a gap."""
+        steps = [after - before for before, after in pairwise(self.last_s)]
+        if not steps:
+            return []
+        usual_s = median(step / n for step, n in zip(steps, self.count[1:], strict=True))
+        silences = zip(self.first_s[1:], self.last_s[:-1], strict=True)
+        return [
+            place
+            for place, (begin_s, end_s) in enumerate(silences, 1)
+            if begin_s - end_s > GAP_INTERVALS * usual_s
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """All columns that have readings, by name; the span of the file; its first wall-clock time.
+
+    `remarks` say what of the file had to be left out.
+    """
+
+    start_s: float
+    end_s: float
+    first_utc: str | None
+    traces: dict[str, Trace]
+    remarks: tuple[str, ...] = ()
+
+
+def read_traces(path: Path, bins: int = BINS) -> Traces:
+    """Bin every power column of a run file. Raises NotARunFileError, or OSError.
+
+    Rows never become Python objects: what is kept is at most `bins` numbers of each column.
+    """
+    from wattui.runs.blocks import blocks, header
+
+    names = header(path)
+    powers = [name for name in names if name.endswith("_W")]
+    energies = [name for name in map(_energy, powers) if name in names and name.startswith(METER)]
+    wanted = ["time_s", "time_utc", "phase", "event", *powers, *energies]
+    remarks: list[str] = []
+    parts: list[pl.DataFrame] = []
+    start_s, end_s, first_utc, width_s = 0.0, 0.0, None, 1.0
+    for block in blocks(path, wanted, remarks):
+        times = block["time_s"]
+        if not parts:
+            start_s, first_utc = _least(times), block["time_utc"][0]
+            width_s = max(_last_time(path) - start_s, 0.0) / bins or 1.0
+        end_s = max(end_s, _largest(times))
+        parts.append(_partly_binned(block, powers, energies, start_s, width_s, bins))
+    found = _merged(parts, powers, energies) if parts else {}
+    return Traces(start_s, max(start_s, end_s), first_utc, found, tuple(remarks))
+
+
+def _partly_binned(
+    block: pl.DataFrame,
+    powers: Sequence[str],
+    energies: Sequence[str],
+    start_s: float,
+    width_s: float,
+    bins: int,
+) -> pl.DataFrame:
+    import polars as pl
+
+    place = ((pl.col("time_s") - start_s) / width_s).floor().clip(0, bins - 1).alias("bin")
+    wanted = [expression for name in powers for expression in _of_column(name)]
+    wanted += [pl.col(name).count().alias(f"{name} n") for name in energies]
+    return block.lazy().group_by(place).agg(wanted).collect()
+
+
+def _of_column(name: str) -> list[pl.Expr]:
+    import polars as pl
+
+    from wattui.runs.blocks import is_reading
+
+    column = pl.when(is_reading(name)).then(name)
+    time_s = pl.col("time_s").filter(is_reading(name))
+    return [
+        time_s.min().alias(f"{name} first"),
+        time_s.max().alias(f"{name} last"),
+        column.min().alias(f"{name} low"),
+        column.max().alias(f"{name} high"),
+        column.sum().alias(f"{name} sum"),
+        column.count().alias(f"{name} n"),
+    ]
+
+
+_TOGETHER = {"first": "min", "last": "max", "low": "min", "high": "max", "sum": "sum", "n": "sum"}
+
+
+def _merged(
+    parts: Sequence[pl.DataFrame], powers: Sequence[str], energies: Sequence[str]
+) -> dict[str, Trace]:
+    """Bins of blocks put together: a bin may lie in two of them."""
+    import polars as pl
+
+    wanted = [
+        getattr(pl.col(f"{name} {what}"), how)()
+        for name in powers
+        for what, how in _TOGETHER.items()
+    ]
+    wanted += [pl.col(f"{name} n").sum() for name in energies]
+    rows = pl.concat(parts).group_by("bin").agg(wanted).sort("bin")
+    found: dict[str, Trace] = {}
+    for name in powers:
+        known = rows.filter(pl.col(f"{name} n") > 0)
+        if known.height:
+            energy = _energy(name)
+            by_hand = energy in energies and not rows[f"{energy} n"].sum()
+            found[name] = _trace(known, name, by_hand)
+    return found
+
+
+def _trace(rows: pl.DataFrame, name: str, by_hand: bool) -> Trace:
+    def column(what: str) -> tuple[Any, ...]:
+        return tuple(rows[f"{name} {what}"].to_list())
+
+    counts = column("n")
+    means = tuple(total / n for total, n in zip(column("sum"), counts, strict=True))
+    return Trace(
+        column("first"), column("last"), column("low"), column("high"), means, counts, by_hand
+    )
+
+
+def _last_time(path: Path) -> float:
+    """The time of the last line that has one, seconds."""
+    with path.open("rb") as file:
+        width = len(file.readline().split(b","))
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines(keepends=True)
+    for line in reversed(list(whole_lines(lines, width))):
+        try:
+            time_s = float(line.partition(",")[0])
+        except ValueError:
+            continue
+        if abs(time_s) <= MOST:
+            return time_s
+    return 0.0
+
+
+def _least(times: pl.Series) -> float:
+    return float(times.min())  # type: ignore[arg-type]
+
+
+def _largest(times: pl.Series) -> float:
+    return float(times.max())  # type: ignore[arg-type]
+
+
+def _energy(power: str) -> str:
+    return f"{power.removesuffix('_W')}_J"

@@ -1,0 +1,121 @@
+"""Comparisons as Rich tables: two things side by side, or many below the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from wattui.analysis.compare import FIGURES, Comparison, Known
+from wattui.analysis.limits import worse
+from wattui.clean import one_line
+from wattui.show.quantities import number, prefix_for, with_uncertainty
+from wattui.show.stacking import Fitting
+
+MEANINGS = {
+    "total": "energy per inference, all that was used",
+    "dynamic": "energy per inference beyond the idle machine",
+    "marginal": "energy per inference beyond the loaded, waiting model",
+    "energy": "energy while running, of one repeat where there are several",
+    "power": "mean power while running",
+    "edp": "energy-delay product of an inference",
+    "rate": "inferences per second",
+}
+TOGETHER = "all that ran"
+KNOWN_ORIGINS = ("measured", "published", "")
+
+Named = tuple[str, Comparison]
+
+
+def comparison_tables(
+    first: str, pairs: Sequence[tuple[str, Sequence[Comparison]]]
+) -> Iterator[RenderableType]:
+    """A table for each figure: of two sides by label, of more by label and side."""
+    found = [(name, row) for name, rows in pairs for row in rows]
+    names = list(dict.fromkeys(name for name, _ in found))
+    if len(names) == 1:
+        yield Text.assemble(
+            ("A  ", "bold"), one_line(first), "\n", ("B  ", "bold"), one_line(names[0]), "\n"
+        )
+    for figure in FIGURES:
+        rows = [(name, row) for name, row in found if row.figure == figure]
+        if not rows:
+            continue
+        make = _pair if len(names) == 1 else partial(_list, first)
+        yield Fitting(make(rows))
+        yield Text()
+
+
+def _pair(rows: Sequence[Named]) -> Table:
+    """Two sides, a row for each label."""
+    table, factor = _table(rows, ("A", "B", "B − A", "B / A"))
+    for _, row in rows:
+        name = _name(row.label or TOGETHER, row.origin)
+        table.add_row(name, _value(row.a, factor), *_cells(row, factor))
+    return table
+
+
+def _list(first: str, rows: Sequence[Named]) -> Table:
+    """Many sides below the first, label by label."""
+    table, factor = _table(rows, ("value", "difference", "ratio"))
+    for label in dict.fromkeys(row.label for _, row in rows):
+        own = [(name, row) for name, row in rows if row.label == label]
+        if label:
+            table.add_row(Text(one_line(label), "bold"))
+        reference = own[0][1]
+        table.add_row(_name(first, reference.origins[0]), _value(reference.a, factor))
+        for name, row in own:
+            table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
+    return table
+
+
+def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
+    """An empty table under the figure's name, and the factor of its unit."""
+    _, one = rows[0]
+    factor, prefix = prefix_for([known.value for _, row in rows for known in (row.a, row.b)])
+    domains = "; ".join(dict.fromkeys(row.domain for _, row in rows if row.domain))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    heading = Text(f"{one.figure}, {prefix}{one.unit}", "bold")
+    table.title = heading.append(f"  channel {domains}" if domains else "", "not bold dim")
+    table.caption = MEANINGS[one.figure]
+    table.title_justify = table.caption_justify = "left"
+    for place, title in enumerate(["", *titles]):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    return table, factor
+
+
+def _cells(row: Comparison, factor: float) -> list[Text]:
+    """The other side's value, the difference, the ratio, and how sure they are."""
+    cells = [Text(_value(known, factor)) for known in (row.b, row.difference)]
+    ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
+    if row.ratio_interval:
+        low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
+        ratio.append(f" ({low} … {high})", "not bold")
+    cells.append(ratio)
+    test = row.rank_test
+    cells.append(Text("–" if test is None else number(test.p, 2)))
+    cells.append(Text("± unknown" if row.verdict == "unknown" else row.verdict, "dim"))
+    return cells
+
+
+def _name(name: str, origin: str) -> Text:
+    text = Text(one_line(name))
+    return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
+
+
+def _value(known: Known, factor: float) -> str:
+    return with_uncertainty(known.value, known.plus_minus, factor)
+
+
+def _colour(row: Comparison) -> str:
+    """Better is green, worse is red, and what is not clear has no colour."""
+    share = worse(row)
+    if row.verdict != "clear" or not share:
+        return ""
+    return "red" if share > 0 else "green"

@@ -1,0 +1,195 @@
+"""Results as files for other programs and for papers: CSV, JSON, Markdown, SVG."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from recorders.runfile import json_path
+from wattui.analysis.cells import is_mixed
+from wattui.analysis.macs import command_macs
+from wattui.analysis.results import COLUMNS, row_dict
+from wattui.analysis.results_file import document
+from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
+from wattui.runs.recorded import Run, is_run_file
+from wattui.show.palette import DARK
+from wattui.show.pictures import pictures
+from wattui.show.plot import BRAILLE
+from wattui.show.printing import console
+from wattui.show.quantities import energy_unit, number
+from wattui.show.remedies import REMEDIES
+from wattui.show.result_sets import command_of, result_set
+from wattui.show.summary import (
+    FIGURES,
+    MEANINGS,
+    figure_text,
+    headline,
+    machine_line,
+    method_parts,
+    summary_parts,
+)
+
+PER_INFERENCE = tuple(key for _, key in FIGURES)
+SVG_COLUMNS = 110
+
+
+class ExportError(Exception):
+    """The results cannot be written; the text says why, in a line."""
+
+
+def export(run: Run, path: Path) -> None:
+    """Write the results in the form that the name's end says. Raises ExportError."""
+    if reason := refusal(run, path):
+        raise ExportError(reason)
+    text = FORMATS[path.suffix](run).encode(errors="backslashreplace")
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        raise ExportError(f"{path} exists: give another name") from None
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written ({error.strerror})") from None
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ExportError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def refusal(run: Run, path: Path) -> str | None:
+    """Why results cannot be written there; None where they can."""
+    try:
+        return _refusal(run, path)
+    except OSError as error:
+        return f"that name cannot be used ({error.strerror})"
+    except ValueError:  # a NUL character
+        return "that name cannot be used"
+
+
+def _refusal(run: Run, path: Path) -> str | None:
+    if path.suffix not in FORMATS:
+        return f"end the name in {', '.join(FORMATS)}"
+    if path.resolve() in (run.csv.resolve(), json_path(run.csv).resolve()):
+        return "that is the recording itself: give another name"
+    if os.path.lexists(path):
+        return f"{path} exists: give another name"
+    if path.suffix == ".json" and is_run_file(path.with_suffix(".csv")):
+        return f"{path} belongs to the recording {path.with_suffix('.csv').name}: another name"
+    if not path.absolute().parent.is_dir():
+        return f"there is no folder {path.parent}"
+    return None
+
+
+def as_csv(run: Run) -> str:
+    """The results table: docs/results-table.md; unknown figures are empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    results = result_set(run, run.csv.stem)
+    for row in results.rows:
+        found = row_dict(results.name, row).items()
+        writer.writerow({k: cell(one_line(v)) if isinstance(v, str) else v for k, v in found})
+    return text.getvalue()
+
+
+def as_json(run: Run) -> str:
+    """The same with machine, flags and samples, for programs and `wattui compare`."""
+    results = document([result_set(run, run.csv.stem)])
+    return json.dumps(results, indent=1, allow_nan=False) + "\n"
+
+
+def as_markdown(run: Run) -> str:
+    """Tables of domains and labels, flags, machine and method."""
+    return lines("\n".join(_markdown(run)))
+
+
+def as_svg(run: Run) -> str:
+    """A picture of the tables, bars and curves."""
+    parts = (
+        *summary_parts(run.summary),
+        *pictures(run.summary, command_macs(command_of(run))[1], DARK, BRAILLE, SVG_COLUMNS),
+        *method_parts(run.run),
+        machine_line(run.run),
+    )
+    with open(os.devnull, "w") as nowhere:
+        out = console(
+            record=True,
+            width=SVG_COLUMNS,
+            file=nowhere,
+            force_terminal=True,
+            color_system="truecolor",
+            no_color=False,
+        )
+        for part in parts:
+            out.print(part)
+            out.print()
+        return out.export_svg(title=one_line(run.csv.name))
+
+
+FORMATS: dict[str, Callable[[Run], str]] = {
+    ".md": as_markdown,
+    ".csv": as_csv,
+    ".json": as_json,
+    ".svg": as_svg,
+}
+
+
+def _markdown(run: Run) -> Iterator[str]:
+    summary = texts(run.summary)
+    running, channel = summary["running"], summary["headline"]
+    yield f"# {markdown(run.csv.name)}\n"
+    if argv := run.run.get("command", {}).get("argv"):
+        yield f"{markdown_code(' '.join(argv))}\n"
+    if running is None:
+        yield "Nothing was marked as running.\n"
+    else:
+        *quoted, made_from = headline(summary).plain.splitlines()
+        yield "".join(f"**{markdown(line)}**\n\n" for line in quoted if line)
+        yield f"{made_from}\n"
+        apart = is_mixed(summary)
+        if not apart:
+            yield from _rows("domain", running["domains"])
+        repeats = [] if apart else summary["repeats"]
+        for title, groups in (("label", summary["labels"]), ("repeat", repeats)):
+            named = {str(group[title]): group["domains"] for group in groups}
+            if channel and named:
+                yield f"\n## By {title}, channel {channel}\n"
+                yield from _rows(title, {name: found[channel] for name, found in named.items()})
+        for name, meaning in MEANINGS.items():
+            yield f"\n{name}: {meaning}"
+    yield from _flags(summary)
+    for part in (*method_parts(run.run), machine_line(run.run)):
+        if part:
+            yield "\n" + "  \n".join(markdown(line) for line in part.plain.splitlines())
+    yield ""
+
+
+def _flags(summary: dict[str, Any]) -> Iterator[str]:
+    if summary["flags"]:
+        yield "\n## Flags\n"
+    for flag in summary["flags"]:
+        where = f" {markdown(flag['where'])}" if flag["where"] else ""
+        remedy = f" ({REMEDIES[flag['name']]})" if flag["name"] in REMEDIES else ""
+        yield f"- **{markdown(flag['name'])}**{where}: {markdown(flag['text'])}{remedy}"
+
+
+def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Watts, joules and joules per inference, a row for each."""
+    values = [d[key]["value"] for d in domains.values() for key in PER_INFERENCE if d[key]]
+    factor, unit = energy_unit(values)
+    titles = [what, "idle W", "armed W", "running W", "J"]
+    titles += [f"{which} {unit}/inference" for which, _ in FIGURES]
+    yield f"| {' | '.join(titles)} |"
+    yield f"|---|{'---:|' * (len(titles) - 1)}"
+    for name, domain in domains.items():
+        word = "" if domain["origin"] == "measured" else f" ({domain['origin']})"
+        cells = [markdown(name) + word]
+        cells += [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
+        cells += [figure_text(domain, "running_j", 1.0)]
+        cells += [figure_text(domain, key, factor) for key in PER_INFERENCE]
+        yield f"| {' | '.join(cells)} |"

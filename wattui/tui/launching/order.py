@@ -1,0 +1,182 @@
+"""What a filled-in launch form asks for, and the recipe that becomes of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rich.text import Text
+
+from wattui.config import Settings, refusal
+from wattui.record.launch import Recipe
+from wattui.record.run_names import suggested
+from wattui.record.stages import Rest, stages
+from wattui.tui.widgets.field import FieldSpec
+from workloads.report import duration
+
+Given = Mapping[str, str]
+# Fields of the recording, told apart from a workload's own by their first word.
+RECIPE = "recipe "
+IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
+    RECIPE + name for name in ("idle before", "repeats", "cool-down", "idle after", "run file")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command to run, what to say of it, and its time in seconds where that can be told.
+
+    `table` says the same in more detail.
+    `dry_run` is a command that says more, for what would be slow or unsafe to plan here.
+    """
+
+    argv: tuple[str, ...]
+    text: Text
+    table: Text = field(default_factory=Text)
+    seconds: float | None = None
+    dry_run: tuple[str, ...] = ()
+    label: str = ""
+    inferences: int | None = None
+    count_match: re.Pattern[str] | None = None
+    phase_match: re.Pattern[str] | None = None
+
+
+class Subject(Protocol):
+    """What can be launched: its fields, and the order that they make."""
+
+    name: str
+    title: str
+
+    def fields(self) -> list[FieldSpec]:
+        """Fields that are always shown."""
+
+    def folded(self) -> list[FieldSpec]:
+        """Fields that are needed less often."""
+
+    def suggestions(self, given: Given) -> dict[str, str]:
+        """What holds for fields in which nothing is given."""
+
+    def order(self, given: Given) -> Order:
+        """The order; raises FieldError, ValueError, WorkloadError or WattuiError."""
+
+
+class FieldError(ValueError):
+    """Something is wrong with one field."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def recipe_fields(
+    settings: Settings, stem: str, check: Callable[[str], str | None]
+) -> list[FieldSpec]:
+    """How often, the rests, and the file. `check` gives why a file's name cannot be."""
+
+    def seconds(setting: str) -> Callable[[str], str | None]:
+        return lambda text: refusal(setting, _number(text))
+
+    rests = (
+        (IDLE, "idle_s", "seconds of idle baseline before the command"),
+        (COOLDOWN, "cooldown_s", "seconds of rest between repeats"),
+        (IDLE_AFTER, "idle_after_s", "seconds of idle afterwards, to see a drift; 0: none"),
+    )
+    found = [
+        FieldSpec(
+            name,
+            hint,
+            label=name.removeprefix(RECIPE),
+            placeholder=f"{getattr(settings, setting):g}",
+            check=seconds(setting),
+        )
+        for name, setting, hint in rests
+    ]
+    repeats = FieldSpec(
+        REPEATS,
+        "how often to run it, each in a fresh process",
+        label="repeats",
+        placeholder="1",
+        check=whole,
+    )
+    file = FieldSpec(
+        FILE,
+        "run file to write, beside it a .json with the summary",
+        label="run file",
+        placeholder=str(suggested(stem)),
+        check=check,
+        wide=True,
+    )
+    return [found[0], repeats, *found[1:], file]
+
+
+def recipe(order: Order, given: Given, suggestions: Given) -> Recipe:
+    """The recipe of an order, where nothing is wrong with any field."""
+    values = {name: given.get(name) or suggestion for name, suggestion in suggestions.items()}
+    return Recipe(
+        order.argv,
+        Path(values[FILE]),
+        idle_s=float(values[IDLE]),
+        repeats=int(values[REPEATS]),
+        cooldown_s=float(values[COOLDOWN]),
+        idle_after_s=float(values[IDLE_AFTER]),
+        label=order.label,
+        inferences=order.inferences,
+        count_match=order.count_match,
+        phase_match=order.phase_match,
+    )
+
+
+def time_line(recipe: Recipe, command_s: float | None) -> str:
+    """How long everything takes, and of what that is made."""
+    rests = [
+        stage
+        for stage in stages(recipe.idle_s, recipe.repeats, recipe.cooldown_s, recipe.idle_after_s)
+        if isinstance(stage, Rest)
+    ]
+    rest_s = sum(rest.seconds for rest in rests)
+    times = f"{recipe.repeats} × " if recipe.repeats > 1 else ""
+    if command_s is None:
+        return f"time –: rests of {duration(rest_s)}, and {times}the command"
+    total_s = rest_s + recipe.repeats * command_s
+    return (
+        f"time about {duration(total_s)}, estimated: rests of {duration(rest_s)}, "
+        f"and {times}about {duration(command_s)}"
+    )
+
+
+def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
+    """The command line that records the same without the dashboard."""
+    found = ["wattui", "--headless", "--csv", str(recipe.csv), "--idle", f"{recipe.idle_s:g}"]
+    if recipe.repeats > 1:
+        found += ["--repeats", str(recipe.repeats)]
+    if recipe.repeats > 1 or recipe.idle_after_s:
+        found += ["--cooldown", f"{recipe.cooldown_s:g}"]
+    if recipe.idle_after_s:
+        found += ["--idle-after", f"{recipe.idle_after_s:g}"]
+    if recipe.label:
+        found += ["--label", recipe.label]
+    if recipe.inferences is not None:
+        found += ["--inferences", str(recipe.inferences)]
+    for option, pattern in (
+        ("--count-match", recipe.count_match),
+        ("--phase-match", recipe.phase_match),
+    ):
+        if pattern is not None:
+            found += [option, pattern.pattern]
+    return [*found, "--", *words]
+
+
+def whole(text: str) -> str | None:
+    """What is wrong with a text as a whole number from 1 up."""
+    good = text.isascii() and text.isdecimal() and len(text) <= 18 and int(text) >= 1
+    return None if good else "give a whole number from 1 up"
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,239 @@
+"""A workload of the catalogue, as the launch form asks for it. Pure, but for free memory."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from rich.text import Text
+
+from wattui.record.launch import OWN
+from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
+from wattui.tui.launching.order import FieldError, Given, Order
+from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
+from workloads.catalogue import Option, Workload
+from workloads.cli import ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S
+from workloads.engines import ENGINES
+from workloads.errors import WorkloadError
+from workloads.memory import available_bytes
+from workloads.plan import Cell, Plan
+from workloads.report import estimated_s, short
+from workloads.runner import FREE_SHARE, Settings, mebibytes
+
+PRESET, REPEATS = "preset", "repeats"
+SHOWN_CELLS = 100
+FOLDED = frozenset({"channels-last", "seed", "armed", "warmup", "cooldown", "result", "latencies"})
+_DEFAULT = re.compile(r" \(default: [^()]*\)$")
+_OPTION = re.compile(r"--([a-z-]+)")
+
+
+class WorkloadSubject:
+    """Runs `wattui workloads NAME`; repeats are made by the recording."""
+
+    def __init__(self, workload: Workload, free_bytes: Callable[[], int] = available_bytes) -> None:
+        self.name, self.title = workload.name, workload.title
+        self._workload = workload
+        self._free_bytes = free_bytes
+        self._options = {o.name: o for o in workload.all_options if o.name != REPEATS}
+
+    def fields(self) -> list[FieldSpec]:
+        """The preset, its own options, and what computes where."""
+        shown = [self._spec(o) for o in self._options.values() if o.name not in FOLDED]
+        if not self._workload.presets:
+            return shown
+        names = tuple((_preset_line(name, of), name) for name, of in self._workload.presets.items())
+        hint = "values that belong together; what is typed below goes before them"
+        preset = FieldSpec(PRESET, hint, "choice", choices=(("none", ""), *names), wide=True)
+        return [preset, *shown]
+
+    def folded(self) -> list[FieldSpec]:
+        """Rests inside the workload, seed, files of results."""
+        return [self._spec(o) for o in self._options.values() if o.name in FOLDED]
+
+    def suggestions(self, given: Given) -> dict[str, str]:
+        """Values of the preset, of the workload, or the usual ones."""
+        values = self._workload.values({}, given.get(PRESET))
+        found = {name: shown_value(values[name]) for name in self._options}
+        return {**found, RECIPE_REPEATS: shown_value(values.get(REPEATS, 1))}
+
+    def order(self, given: Given) -> Order:
+        """The command line, and the plan in words."""
+        argv = self._arguments(given)
+        path = given.get("path", "")
+        if path and not path.endswith(".json"):
+            # Its libraries, and a person's own module, are not for the dashboard's process.
+            text = Text.assemble((f"{self.title}\n", "bold"), "looking at the model …\n")
+            return Order((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
+        try:
+            values = self._workload.values(self._values(given), given.get(PRESET))
+            plan = self._workload.plan(values)
+        except WorkloadError as error:
+            found = _OPTION.search(str(error))
+            if found and found[1] in self._options:
+                raise FieldError(found[1], str(error)) from None
+            raise
+        if self._workload.on_engine and (missing := missing_engine(plan, values)):
+            raise FieldError("engine", missing)
+        free_bytes = self._free_bytes() if values.get("device", "cpu") == "cpu" else None
+        seconds = estimated_s(plan, _rests(values)) if plan.cells else None
+        return Order(
+            (*OWN, *argv),
+            plan_text(plan, free_bytes),
+            cell_table(plan, free_bytes),
+            seconds,
+        )
+
+    def _values(self, given: Given) -> dict[str, Any]:
+        return {
+            name: text == TRUE if option.kind == "truth" else _parsed(option, text)
+            for name, option in self._options.items()
+            if (text := given.get(name))
+        }
+
+    def _arguments(self, given: Given) -> list[str]:
+        argv = ["workloads", self.name]
+        for name, option in self._options.items():
+            text = given.get(name, "")
+            if option.kind == "truth":
+                argv += [f"--{name}"] if text == TRUE else []
+            elif text and option.name == "argv":
+                continue
+            elif text:
+                argv += [text] if option.positional else [f"--{name}", text]
+        if PRESET in given:
+            argv += ["--preset", given[PRESET]]
+            if REPEATS in self._workload.presets[given[PRESET]]:
+                argv += [f"--{REPEATS}", "1"]
+        return argv + (["--", *shlex.split(given["argv"])] if "argv" in given else [])
+
+    def _spec(self, option: Option) -> FieldSpec:
+        default = self._workload.settings.get(option.name, option.default)
+        # The default is shown in the field itself.
+        hint = option.help if default is None else _DEFAULT.sub("", option.help)
+        if option.kind == "truth":
+            value = TRUE if default else FALSE
+            return FieldSpec(option.name, hint, "truth", value=value)
+        if option.choices:
+            usual = "as usual" if default is None else str(default)
+            others = tuple((_choice_line(o), o) for o in option.choices if o != default)
+            choices = ((usual, ""), *others)
+            return FieldSpec(option.name, hint, "choice", choices=choices)
+        return FieldSpec(
+            option.name,
+            hint,
+            placeholder=shown_value(default),
+            check=lambda text: _wrong(option, text),
+            wide=option.positional,
+        )
+
+
+def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
+    """What is to be installed before the engine that would be used can be."""
+    usual = "onnxruntime" if values["device"] == "cpu" else "torch"
+    name = plan.engine or values["engine"] or usual
+    missing = _missing(name)
+    if missing is None:
+        return None
+    return (
+        f"{name} needs {missing}, which is not installed: pip install 'wattui[{ENGINES[name][2]}]'"
+    )
+
+
+def plan_text(plan: Plan, free_bytes: int | None) -> Text:
+    """What would run, in words: how many cells, the memory needed and free."""
+    text = Text.assemble((f"{plan.title}\n", "bold"))
+    if plan.cells:
+        text.append_text(_memory(plan.cells, free_bytes))
+    else:
+        text.append("nothing is measured: what it says is in the output\n")
+    for remark in plan.remarks:
+        text.append(f"{remark}\n")
+    return text
+
+
+def cell_table(plan: Plan, free_bytes: int | None) -> Text:
+    """Every cell: MACs, parameters, memory."""
+    if not plan.cells:
+        return Text()
+    width = min(22, max(4, *(len(cell.label) for cell in plan.cells)))
+    header = f"{'cell':{width}} {'MACs':>7} {'params':>7} {'memory':>10}\n"
+    text = Text.assemble((header, "dim"))
+    for cell in plan.cells[:SHOWN_CELLS]:
+        sizes = f"{short(cell.macs):>7} {short(cell.parameters):>7}"
+        line = f"{cell.label[:width]:{width}} {sizes} {mebibytes(cell.needed_bytes):>10}"
+        fits = _fits(cell, free_bytes)
+        text.append(f"{line}{'' if fits else ' !'}\n", "" if fits else "bold")
+    if len(plan.cells) > SHOWN_CELLS:
+        text.append(f"and {len(plan.cells) - SHOWN_CELLS} more\n")
+    return text
+
+
+def shown_value(value: Any) -> str:
+    """A value as it would be typed; long lists by their beginning and end."""
+    if isinstance(value, tuple):
+        texts = [str(each) for each in value]
+        return ",".join(texts if len(texts) <= 7 else [*texts[:2], "…", texts[-1]])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def _memory(cells: list[Cell], free_bytes: int | None) -> Text:
+    largest = max(cells, key=lambda cell: cell.needed_bytes)
+    count = f"{len(cells)} cell{'s' * (len(cells) > 1)}"
+    free = "–" if free_bytes is None else mebibytes(free_bytes)
+    needed = mebibytes(largest.needed_bytes)
+    text = Text(f"{count}; memory: {largest.label} needs about {needed} (estimated), {free} free\n")
+    skipped = sum(not _fits(cell, free_bytes) for cell in cells)
+    if skipped:
+        text.append(f"{skipped} (!) need more than is free, and will be skipped\n", "bold")
+    return text
+
+
+def _fits(cell: Cell, free_bytes: int | None) -> bool:
+    return free_bytes is None or cell.needed_bytes <= FREE_SHARE * free_bytes
+
+
+def _rests(values: Mapping[str, Any]) -> Settings:
+    """Rests inside the workload while it is recorded, unless they are given."""
+    usual_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
+    armed_s, cooldown_s = values["armed"], values["cooldown"]
+    return Settings(
+        ARMED_S if armed_s is None else armed_s,
+        values["warmup"],
+        usual_s if cooldown_s is None else cooldown_s,
+    )
+
+
+def _parsed(option: Option, text: str) -> Any:
+    if option.name == "argv":
+        return tuple(shlex.split(text))
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        raise FieldError(option.name, str(error)) from None
+
+
+def _wrong(option: Option, text: str) -> str | None:
+    try:
+        _parsed(option, text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _missing(engine: str) -> str | None:
+    return next((name for name in ENGINES[engine][1] if find_spec(name) is None), None)
+
+
+def _choice_line(choice: str) -> str:
+    missing = choice in ENGINES and _missing(choice) is not None
+    return f"{choice}, not installed" if missing else choice
+
+
+def _preset_line(name: str, values: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{option} {shown_value(value)}" for option, value in values.items())
+    return f"{name}: {shown}"

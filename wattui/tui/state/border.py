@@ -1,0 +1,108 @@
+"""The numbers of a graph's border: now, at the crosshair, of what is seen and of a span. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from wattui.show.graphs import GraphSpec, Series
+from wattui.show.history import Bin
+from wattui.show.plot import Glyphs
+from wattui.show.quantities import number
+from wattui.tui.state.live import Live
+from wattui.tui.state.titles import Value
+
+# Of a column with wider bins than this the extremes are said in the place of the mean.
+WIDE_BIN_S = 2.0
+
+Stretch: TypeAlias = tuple[float, float]
+
+
+def values_now(live: Live, spec: GraphSpec) -> list[Value | None]:
+    """The latest reading of each series."""
+    latest = [live.history.latest(series.column) for series in spec.series]
+    return [Value(number(each[1], 3), each[1]) if each else None for each in latest]
+
+
+def values_at(
+    live: Live,
+    spec: GraphSpec,
+    found: Sequence[Sequence[Bin | None]],
+    stretch_s: Stretch,
+    glyphs: Glyphs,
+) -> list[Value | None]:
+    """Each series' mean in a column of the picture, or its extremes; `found` are its bins."""
+    values: list[Value | None] = []
+    wide = (stretch_s[1] - stretch_s[0]) / max(map(len, found), default=1) > WIDE_BIN_S
+    for series, bins in zip(spec.series, found, strict=True):
+        known = [each for each in bins if each]
+        if not known:
+            values.append(None)
+            continue
+        low, high = min(each[0] for each in known), max(each[1] for each in known)
+        stats = live.history.stats(series.column, *stretch_s)
+        # A reading that still stands was made before the column.
+        mean = stats[0] if stats and low <= stats[0] <= high else (low + high) / 2
+        texts = [number(low, 3), number(high, 3)]
+        one = not wide or texts[0] == texts[1]
+        values.append(Value(number(mean, 3) if one else glyphs.unknown.join(texts), mean))
+    return values
+
+
+def seen(
+    live: Live, spec: GraphSpec, shown: Sequence[Series], stretch_s: Stretch, glyphs: Glyphs
+) -> list[str]:
+    """Joules so far; mean (that of the counters, if any) and highest of the stretch seen."""
+    series = _counted(shown)
+    energies = [live.energy_j(each.channel) for each in series] if spec.unit == "W" else []
+    joules = [_joules(energies, glyphs)] if energies and None not in energies else []
+    powers = [live.mean_w(each.channel, *stretch_s) for each in series] if spec.unit == "W" else []
+    means = [power_w for power_w in powers if power_w is not None]
+    mean = sum(means) / len(means) if means and len(means) == len(powers) else None
+    return _told(series, [*joules, *_mean_and_highest(live, series, stretch_s, mean)])
+
+
+def of_span(
+    live: Live, spec: GraphSpec, shown: Sequence[Series], span_s: Stretch, glyphs: Glyphs
+) -> list[str]:
+    """Length, joules, mean and highest of a span; its mean is that of the counters, if any."""
+    series, long_s = _counted(shown), span_s[1] - span_s[0]
+    energies = [live.energy_between_j(each.channel, *span_s) for each in series]
+    known = [energy for energy in energies if energy is not None]
+    mean = None
+    joules = []
+    if spec.unit == "W" and series:
+        whole = len(known) == len(energies)
+        joules = [_joules(energies, glyphs) if whole else f"{glyphs.unknown} J"]
+        mean = sum(known) / len(known) / long_s if whole and long_s > 0 else None
+    figures = [*joules, *_mean_and_highest(live, series, span_s, mean)]
+    return [f"{number(long_s, 3)} s", *_told(series, figures)]
+
+
+def _counted(shown: Sequence[Series]) -> Sequence[Series]:
+    """What is measured, if anything is: an estimate is never mixed with it."""
+    return [series for series in shown if not series.estimated] or shown
+
+
+def _told(series: Sequence[Series], figures: list[str]) -> list[str]:
+    """Figures that are estimates say so."""
+    if figures and any(each.estimated for each in series):
+        return [f"estimated {figures[0]}", *figures[1:]]
+    return figures
+
+
+def _joules(energies: Sequence[float | None], glyphs: Glyphs) -> str:
+    total = f"{glyphs.total} " if len(energies) > 1 else ""
+    return f"{total}{number(sum(each or 0 for each in energies), 4)} J"
+
+
+def _mean_and_highest(
+    live: Live, series: Sequence[Series], stretch_s: Stretch, mean: float | None = None
+) -> Iterator[str]:
+    """Averages over the series, which a graph draws on one scale."""
+    stats = [live.history.stats(each.column, *stretch_s) for each in series]
+    known = [each for each in stats if each]
+    if known:
+        average = sum(each[0] for each in known) / len(known) if mean is None else mean
+        yield f"mean {number(average, 3)}"
+        yield f"max {number(max(each[1] for each in known), 3)}"

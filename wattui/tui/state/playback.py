@@ -1,0 +1,170 @@
+"""A run file played back: the rows of a recording, at any speed, as if they came now."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, Any
+
+from recorders.rows import FIXED_COLUMNS, whole_lines
+from recorders.summary.figures import origin
+from recorders.wire import Message
+from wattui.errors import UsageError
+from wattui.runs.recorded import json_beside
+from wattui.tui.state.health import Disk
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
+# Rows beyond this rate are not shown, as in a recording that is going on.
+SCREEN_HZ = 10.0
+# At the highest speed so much time is spent on rows before the screen is drawn again.
+BATCH_S = 0.1
+FIRST_ROWS = 100
+NOTHING_TO_MARK = "this is a recording played back: nothing can be marked in it"
+
+
+class Playback:
+    """Gives the rows of a run file when they are due. Raises UsageError where it is not one."""
+
+    csv: Path | None = None
+    lost: str | None = None
+    is_silent = False
+    alarm: str | None = None
+    disk: Disk | None = None
+    sampling: dict[str, Any] | None = None
+    directory = ""
+
+    def __init__(
+        self, path: Path, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.path = path
+        self.speed = speed
+        self.paused = False
+        self.ended = False
+        self._clock = clock
+        self._at_s, self._asked_s = 0.0, clock()
+        header, self.rate_hz = _header_and_rate(path)
+        self.columns = header[len(FIXED_COLUMNS) :]
+        run = json_beside(path, [])
+        self.sources: list[dict[str, Any]] = run.get("sources") or [_source(self.columns)]
+        self.missing: list[dict[str, Any]] = run.get("missing") or []
+        self._file = path.open(encoding="utf-8", newline="", errors="replace")
+        self._rows = _messages(self._file, len(header))
+        self._next: Message | None = next(self._rows, None)
+        self._row_due_s = 0.0
+
+    @property
+    def title(self) -> str:
+        """The file, its speed, and whether it stands."""
+        speed = "as fast as it goes" if math.isinf(self.speed) else f"× {self.speed:g}"
+        how = "ended" if self.ended else "paused" if self.paused else speed
+        return f"{self.path.name} {how}"
+
+    def poll(self) -> list[Message]:
+        """Rows and events that are due since the last call."""
+        now_s = self._clock()
+        if not self.paused:
+            self._at_s += (now_s - self._asked_s) * self.speed if now_s > self._asked_s else 0.0
+        self._asked_s = now_s
+        found: list[Message] = []
+        while self._next is not None and float(self._next["time"]) <= self._at_s:
+            if self._next["event"] or float(self._next["time"]) >= self._row_due_s:
+                found.append(self._next)
+                if not self._next["event"]:
+                    self._row_due_s = float(self._next["time"]) + 0.99 / SCREEN_HZ
+            self._next = next(self._rows, None)
+            if self._clock() - now_s > BATCH_S:
+                break
+        if self._next is None and not self.ended:
+            self.ended = True
+            self._file.close()
+        return found
+
+    def request(self, **message: Any) -> Message:
+        """Nothing can be asked of the past."""
+        return {"error": NOTHING_TO_MARK}
+
+    def faster(self, steps: int) -> None:
+        """Play faster, or slower where negative, by so many of `SPEEDS`."""
+        here = max((n for n, speed in enumerate(SPEEDS) if speed <= self.speed), default=0)
+        self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, here + steps))]
+        if self._next is not None and math.isinf(self._at_s):
+            self._at_s = float(self._next["time"])
+
+    def pause(self) -> None:
+        """Stand still, or go on."""
+        self.paused = not self.paused
+
+    def finish(self, **about: Any) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _header_and_rate(path: Path) -> tuple[list[str], float]:
+    """The columns, and the rows per second of the first rows."""
+    try:
+        with path.open(encoding="utf-8", newline="", errors="replace") as file:
+            lines = csv.reader(file)
+            header = next(lines, [])
+            if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
+                raise UsageError(
+                    f"{path} is not a run file: its columns do not begin with time_s: "
+                    "play back a CSV that wattui wrote"
+                )
+            times_s = [float(row[0]) for row, _ in zip(lines, range(FIRST_ROWS), strict=False)]
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+    except (ValueError, IndexError, csv.Error) as error:
+        raise UsageError(f"{path} is damaged in its first rows ({error})") from None
+    steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
+    return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
+
+
+def _source(columns: list[str]) -> dict[str, Any]:
+    """What the columns alone say of where they come from."""
+    channels = []
+    for column in columns:
+        name, _, unit = column.rpartition("_")
+        channels.append({"name": name, "unit": unit, "origin": origin(name)})
+    return {"name": "file", "channels": channels}
+
+
+def _messages(file: IO[str], width: int) -> Iterator[Message]:
+    """Each whole row as the recorder would have sent it; damaged ones are left out."""
+    file.readline()
+    lines = csv.reader(whole_lines(file, width))
+    for cells in _readable(lines):
+        if len(cells) != width:
+            continue
+        time_s, _, phase, label, repeat, event, inferences = cells[: len(FIXED_COLUMNS)]
+        readings = cells[len(FIXED_COLUMNS) :]
+        try:
+            float(time_s)
+            for text in readings:
+                if text:
+                    float(text)
+            yield {
+                "t": "event" if event else "row",
+                "time": time_s,
+                "event": event,
+                "phase": phase,
+                "label": label,
+                "repeat": int(repeat) if repeat else None,
+                "inferences": int(inferences) if inferences else None,
+                "cells": readings,
+            }
+        except ValueError:
+            continue
+
+
+def _readable(lines: Iterator[list[str]]) -> Iterator[list[str]]:
+    while True:
+        try:
+            yield next(lines)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue

@@ -1,0 +1,164 @@
+"""The recorder process as the dashboard sees it: messages in, requests out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from recorders.client import Client, Config, RecorderError
+from recorders.wire import Message
+from wattui.tui.state.health import SILENT, Disk, Health, alarm_text
+
+# Rows beyond this rate are in the file, not on the screen.
+SCREEN_HZ = 10.0
+SHOWN = frozenset({"row", "event", "renamed", "undone"})
+
+
+class Stream(Protocol):
+    """Rows that come by themselves: from a recorder, or from a file that is played back.
+
+    `csv` is the run file being written; `lost` says why nothing more will come; `sampling` how
+    well the recorder keeps its rate, where it is known.
+    """
+
+    columns: list[str]
+    sources: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
+    directory: str
+    lost: str | None
+    sampling: dict[str, Any] | None
+
+    @property
+    def disk(self) -> Disk | None:
+        """What is on the disk of the run file that is being written."""
+
+    @property
+    def alarm(self) -> str | None:
+        """Why nothing is being recorded, and since when, in words; None while all is well."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether whoever asks now would wait for long."""
+
+    @property
+    def csv(self) -> Path | None:
+        """The run file being written."""
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples per second."""
+
+    def poll(self) -> list[Message]:
+        """Rows and events that have come since the last call."""
+
+    def request(self, **message: Any) -> Message:
+        """Ask for something; what is wrong with it is the answer's `error`."""
+
+    def finish(self, **about: Any) -> Message | None:
+        """End it; returns a recording's `done` message."""
+
+
+class Session:
+    """One recorder process, with a run file or without.
+
+    Raises RecorderError where it cannot start; `lost` says why one that had started is gone.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = replace(config, follow=True)
+        self.lost: str | None = None
+        self.done: Message | None = None
+        self._health = Health(time.monotonic_ns())
+        self.sampling: dict[str, Any] | None = None
+        self._messages: list[Message] = []
+        self._client = Client(self._config, self._take)
+
+    def wait_ready(self) -> Session:
+        """Wait until the sources are open."""
+        ready = self._client.wait_ready()
+        self.columns: list[str] = ready["columns"]
+        self.sources: list[dict[str, Any]] = ready["sources"]
+        self.missing: list[dict[str, Any]] = ready["missing"]
+        self.directory = str(ready["directory"])
+        self._health = Health(time.monotonic_ns())
+        self.request(do="rows", rate_hz=min(SCREEN_HZ, self._config.rate_hz))
+        return self
+
+    @property
+    def csv(self) -> Path | None:
+        """The run file being written."""
+        return self._config.csv
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples per second asked for."""
+        return self._config.rate_hz
+
+    def poll(self) -> list[Message]:
+        """Rows and events that have come since the last call."""
+        self._listen()
+        # A launched command's threads ask the recorder as well, and messages come with the answers.
+        known = len(self._messages)
+        found = self._messages[:known]
+        del self._messages[:known]
+        return [message for message in found if message["t"] in SHOWN]
+
+    @property
+    def disk(self) -> Disk | None:
+        """What is on the disk of the run file that is being written."""
+        return self._health.disk
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether whoever asks now would wait for long: the recorder stands still."""
+        self._listen()
+        return self._health.trouble(time.monotonic_ns()) == SILENT
+
+    @property
+    def alarm(self) -> str | None:
+        """Why nothing is being recorded, and since when, in words; None while all is well."""
+        now_ns = time.monotonic_ns()
+        trouble = self._health.trouble(now_ns)
+        if self.lost is not None:
+            trouble = f"the recorder stopped ({self.lost}): r starts it again"
+        if trouble is None or self.done is not None:
+            return None
+        since_s = time.time() - self._health.well_s_ago(now_ns)
+        return alarm_text(trouble, since_s, is_recording=self.csv is not None)
+
+    def request(self, **message: Any) -> Message:
+        """Ask the recorder; an empty answer where it is lost."""
+        if self.lost is not None or self.done is not None:
+            return {}
+        try:
+            return self._client.request(**message)
+        except RecorderError as error:
+            self.lost = str(error)
+            return {}
+
+    def _listen(self) -> None:
+        if self.lost is None and self.done is None:
+            try:
+                self._client.poll()
+            except RecorderError as error:
+                self.lost = str(error)
+
+    def _take(self, message: Message) -> None:
+        """Keep what has come for `poll`; a pulse is taken at once."""
+        if message["t"] == "pulse":
+            self._health.take(message)
+            self.sampling = message["sampling"]
+        else:
+            self._messages.append(message)
+
+    def finish(self, **about: Any) -> Message | None:
+        """End the recording; returns its `done` message, None where the recorder is lost."""
+        if self.lost is None and self.done is None:
+            try:
+                self.done = self._client.finish(**about)
+            except RecorderError as error:
+                self.lost = str(error)
+        self._client.close()
+        return self.done

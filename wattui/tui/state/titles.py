@@ -1,0 +1,122 @@
+"""What a graph's border says, in the width that it has. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import NamedTuple, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+
+from wattui.show.graphs import GraphSpec
+from wattui.show.plot import Glyphs, series_number
+from wattui.show.quantities import number
+
+# Quantities of which the parts make a whole; of others the mean is said.
+SUMMED_UNITS = ("W", "MiB")
+
+
+class Value(NamedTuple):
+    """A reading as it is written, and as it is added up."""
+
+    text: str
+    mean: float
+
+
+class Part(NamedTuple):
+    """A piece of a title: `role` is plain, name, value, estimated or hidden."""
+
+    text: str
+    role: str = "plain"
+    series: int | None = None
+
+
+Parts: TypeAlias = list[Part]
+
+
+def unit_text(unit: str, glyphs: Glyphs) -> str:
+    """A unit in the terminal's characters."""
+    return unit.replace("°", glyphs.degree)
+
+
+def title(
+    spec: GraphSpec,
+    values: Sequence[Value | None],
+    hidden: frozenset[int],
+    width: int,
+    glyphs: Glyphs,
+    numbered: bool = False,
+) -> Parts:
+    """Title and values; what does not fit goes: units but the last, names, all but the sum.
+
+    Names are `numbered` where the curves are.
+    """
+    unit = unit_text(spec.unit, glyphs)
+    last = max((n for n in range(len(values)) if n not in hidden), default=None)
+
+    def named(place: int, value: str) -> Parts:
+        series = spec.series[place]
+        if place in hidden:
+            return [Part(series.name, "hidden", place)]
+        if len(spec.series) > 1:
+            role = "estimated" if series.estimated else "name"
+            name = f"{series_number(place)}:{series.name} " if numbered else f"{series.name} "
+            return [Part(name, role, place), Part(value, "value", place)]
+        estimated = [Part("estimated ", "estimated", place)] if series.estimated else []
+        return [*estimated, Part(value, "value", place)]
+
+    def short(place: int, value: str) -> Parts:
+        if place in hidden:
+            return [Part(glyphs.unknown, "hidden", place)]
+        return named(place, value)[-1:] if not spec.series[place].estimated else named(place, value)
+
+    def listed(parts: Callable[[int, str], Parts], units: bool) -> Parts:
+        found: list[Parts] = []
+        for place, value in enumerate(values):
+            text = value.text if value else glyphs.unknown
+            found.append(parts(place, f"{text} {unit}" if units or place == last else text))
+        between = [[Part(" "), *each] for each in found]
+        return [Part(f"{spec.title} "), *chain.from_iterable(between)]
+
+    ways = [listed(named, True)]
+    if len(spec.series) > 1:
+        together = _together(spec, values, hidden, glyphs)
+        ways += [listed(named, False), listed(short, False), [Part(f"{spec.title}  "), *together]]
+        ways += [together]
+    else:
+        ways += [ways[0][2:]]
+    name_alone = [Part(set_cell_size(spec.title, max(0, min(width, cell_len(spec.title)))))]
+    return next((way for way in ways if _cells(way) <= width), name_alone)
+
+
+def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
+    """Figures in a row, the unit after the last; those at the end go where they do not fit."""
+    for count in range(len(parts), 0, -1):
+        text = "  ".join(parts[:count])
+        if not text.endswith((" J", " s")):
+            text = f"{text} {unit}"
+        if cell_len(text) <= width:
+            return text
+    return ""
+
+
+def _together(
+    spec: GraphSpec, values: Sequence[Value | None], hidden: frozenset[int], glyphs: Glyphs
+) -> Parts:
+    """How many there are, and their sum or their mean."""
+    shown = [place for place in range(len(values)) if place not in hidden]
+    known = [value.mean for place in shown if (value := values[place])]
+    summed = spec.unit in SUMMED_UNITS
+    whole = sum(known) / (1 if summed else max(1, len(known)))
+    count = f"{len(known)} of {len(values)}" if len(known) < len(values) else f"{len(values)}"
+    estimated = any(spec.series[place].estimated for place in shown)
+    return [
+        *([Part("estimated ", "estimated")] if estimated else []),
+        Part(f"{count} {spec.parts} {glyphs.total if summed else 'mean'} ", "name"),
+        Part(f"{number(whole, 3) if known else glyphs.unknown} ", "value"),
+        Part(unit_text(spec.unit, glyphs), "value"),
+    ]
+
+
+def _cells(parts: Parts) -> int:
+    return sum(cell_len(part.text) for part in parts)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from itertools import repeat
 
 from benchmarks.table import Figure, Table, of_figures, say
+from workloads.engine import Work
 from workloads.engines import EngineOptions, open_engine
 from workloads.graph import lower
 from workloads.networks.kws import kws
-from workloads.plan import Work
 from workloads.runner import CHUNK_S, Pace, run_calls, warm_up
 from workloads.stop import Stop
 

@@ -1,6 +1,6 @@
 """Marks: how a command tells the recorder what it does. This is the recorder's end.
 
-`wattui/marks/__init__.py` is the program's end, and says what is in the directory that `WATTUI_RUN` names.
+`wattui.marks` is the program's end, and says what is in the directory that `WATTUI_RUN` names.
 """
 
 from __future__ import annotations

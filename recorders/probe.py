@@ -45,7 +45,7 @@ class Found:
         """Packages and DRAM that this machine has by now, and had not when it was probed."""
         if self.root is None:
             return []
-        from recorders.sources.powercap import parts_there
+        from recorders.sources.rapl_zones import parts_there
 
         known = {channel.name for source in self.sources for channel in source.channels()}
         found = parts_there(self.root).items()
@@ -61,7 +61,8 @@ def probe(wanted: Wanted) -> Found:
         found.sources.append(open_replay(wanted.replay))
         return found
     from recorders.sources.nvml import open_nvml
-    from recorders.sources.powercap import open_powercap, parts_there
+    from recorders.sources.powercap import open_powercap
+    from recorders.sources.rapl_zones import parts_there
 
     found.root, found.zones = wanted.root, parts_there(wanted.root)
     nvml: list[tuple[Source | None, list[Refusal]]] = []

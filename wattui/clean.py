@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import Any, TypeVar
 
+MOST_NAME = 160
 Data = TypeVar("Data")
 # Characters that turn the direction of a line, so that it reads as what it is not.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -121,3 +122,13 @@ def _shown(character: str) -> str:
     if _FIRST_BYTE <= code <= _LAST_BYTE:
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("ascii", "backslashreplace").decode()
+
+
+def name_of(text: str) -> str:
+    """A label or another name as a report has it."""
+    return short(one_line(text), MOST_NAME)
+
+
+def short(text: str, most: int) -> str:
+    """A text that is no longer, shortened with … where it must be."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

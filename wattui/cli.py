@@ -8,12 +8,13 @@ import errno
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Protocol, cast
 
 from wattui import __version__
 from wattui.clean import one_line
+from wattui.commands.parser import Parser
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
 from wattui.record.run_names import working_directory
@@ -22,6 +23,18 @@ from wattui.show.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 
+# A subcommand's module is imported when it is called.
+SUBCOMMANDS = {
+    "summary": "summary",
+    "doctor": "doctor",
+    "mark": "mark",
+    "compare": "compare",
+    "fit": "fit",
+    "predict": "predict",
+    "report": "report",
+    "import": "import_logs",
+    "export": "export",
+}
 WORKLOADS = "workloads"
 
 EPILOG = """\
@@ -45,14 +58,6 @@ exit codes: that of the command; 1 the recording is incomplete; 2 something give
 not judge one run against one); 127 the command cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        raise UsageError(f"{' '.join(message.split())}: see `{self.prog} --help`")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,9 +100,9 @@ def _exit_status(arguments: list[str]) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    if arguments and arguments[0] in _SUBCOMMANDS:
-        parser, work = _SUBCOMMANDS[arguments[0]]
-        return work(parser().parse_args(arguments[1:]))
+    if arguments and arguments[0] in SUBCOMMANDS:
+        module = _module(arguments[0])
+        return module.main(module.parser().parse_args(arguments[1:]))
     if arguments and arguments[0] == WORKLOADS:
         from workloads.cli import main as run_workload
 
@@ -126,6 +131,18 @@ def _main(arguments: list[str]) -> int:
     from wattui.record import headless
 
     return headless.main(options, command)
+
+
+class _Command(Protocol):
+    """The module of a subcommand."""
+
+    def parser(self) -> argparse.ArgumentParser: ...
+
+    def main(self, options: argparse.Namespace) -> int: ...
+
+
+def _module(name: str) -> _Command:
+    return cast("_Command", import_module(f"wattui.commands.{SUBCOMMANDS[name]}"))
 
 
 def split_command(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -266,119 +283,10 @@ def _whole_parser() -> argparse.ArgumentParser:
     from workloads.arguments import make_parser
     from workloads.catalogue import catalogue
 
-    makers = {name: make for name, (make, _) in _SUBCOMMANDS.items()}
-    for name, make in (makers | {WORKLOADS: lambda: make_parser(catalogue())}).items():
-        part = make()
+    parts = {name: _module(name).parser() for name in SUBCOMMANDS}
+    for name, part in (parts | {WORKLOADS: make_parser(catalogue())}).items():
         commands.add_parser(name, parents=[part], conflict_handler="resolve", help=part.description)
     return parser
-
-
-def _summary_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="wattui summary", description="Recompute the summaries of run files.")
-    parser.add_argument(
-        "csv",
-        nargs="+",
-        metavar="FILE",
-        help="a run.csv that wattui wrote; several, folders and 'runs/**/*.csv' make a table",
-    )
-    parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
-    parser.add_argument(
-        "--mixed", action="store_true", help="take several labels together as one figure"
-    )
-    add_width(parser)
-    return parser
-
-
-def _summary(options: argparse.Namespace) -> int:
-    from wattui.commands import summary as show
-
-    return show.main(options.csv, options.json, options.mixed, options.width)
-
-
-def _doctor_parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="wattui doctor",
-        description="Show every source with a live reading, or why it is missing and what to do.",
-    )
-    parser.add_argument("--json", action="store_true", help="print it as JSON on stdout")
-    parser.add_argument("--all-gpus", action="store_true", help="look at hidden GPUs as well")
-    return parser
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from wattui.commands import doctor
-
-    return doctor.main(options.json, options.all_gpus)
-
-
-def _mark_parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="wattui mark",
-        description="From inside a recorded command: end the phase of the last mark and begin "
-        "PHASE. Outside a recording it does nothing. From a shell, quicker: "
-        'echo running b32 > "$WATTUI_RUN/mark"',
-    )
-    parser.add_argument(
-        "phase",
-        nargs="?",
-        metavar="PHASE",
-        help="idle, armed, warmup, running, cooldown or a name of your own",
-    )
-    parser.add_argument("--label", default="", metavar="TEXT", help="what runs in it")
-    parser.add_argument("--end", action="store_true", help="end the phase, begin none")
-    parser.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
-    parser.add_argument("--note", metavar="TEXT", help="write a note into the recording")
-    return parser
-
-
-def _mark(options: argparse.Namespace) -> int:
-    from wattui import marks
-
-    if not (options.phase or options.end or options.count or options.note):
-        raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
-    if options.count < 0:
-        raise UsageError(f"--count {options.count}: a count cannot fall: give 1 or more")
-    asked: list[dict[str, object]] = []
-    if options.count:
-        asked.append({"do": "count", "n": options.count})
-    if options.note:
-        asked.append({"do": "note", "text": options.note})
-    if options.end:
-        asked.append({"do": "mark", "phase": ""})
-    if options.phase:
-        asked.append({"do": "mark", "phase": options.phase, "label": options.label})
-    for message in asked:
-        if error := marks.ask(**message):
-            raise UsageError(f"{error}: see `wattui mark --help`")
-    marks.detach()
-    return 0
-
-
-def _later(name: str) -> tuple[Callable[[], argparse.ArgumentParser], Callable[..., int]]:
-    """The parser and the work of a subcommand in a module of its own, imported when asked for."""
-
-    def parser() -> argparse.ArgumentParser:
-        found: argparse.ArgumentParser = import_module(f"wattui.{name}_command").parser()
-        return found
-
-    def work(options: argparse.Namespace) -> int:
-        status: int = import_module(f"wattui.{name}_command").main(options)
-        return status
-
-    return parser, work
-
-
-_SUBCOMMANDS = {
-    "summary": (_summary_parser, _summary),
-    "doctor": (_doctor_parser, _doctor),
-    "mark": (_mark_parser, _mark),
-    "compare": _later("compare"),
-    "fit": _later("fit"),
-    "predict": _later("predict"),
-    "report": _later("report"),
-    "import": _later("import"),
-    "export": _later("export"),
-}
 
 
 def _let_go_of_streams() -> None:

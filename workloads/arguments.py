@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from workloads.catalogue import Option, Workload
 from workloads.errors import UsageError
+from workloads.workload import Option, Workload
 
 AS_REPEAT = "as-repeat"
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from workloads.catalogue import Option, Values, Workload
 from workloads.errors import UsageError
 from workloads.graph import lower
 from workloads.layerwise import group_of
 from workloads.networks import CLASSIFIERS, bundled
 from workloads.plan import Group, Plan
+from workloads.workload import Option, Values, Workload
 
 # In the quick preset: no second size of a family, and no Inception v3, which has 300 layers.
 QUICK = tuple(n for n in CLASSIFIERS if n not in ("inception-v3", "vgg16", "mobilenet-v2"))

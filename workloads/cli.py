@@ -26,7 +26,7 @@ from workloads.shown import printable, replace_what_cannot_be_encoded
 from workloads.stop import Stop, listening
 
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
 
 ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
 

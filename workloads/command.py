@@ -6,10 +6,10 @@ import shlex
 import subprocess
 from functools import partial
 
-from workloads.catalogue import Option, Values, Workload
-from workloads.engines import Engine
+from workloads.engine import Engine, Work
 from workloads.errors import UsageError, WorkloadError
-from workloads.plan import Bind, Cell, Group, Plan, Work
+from workloads.plan import Bind, Cell, Group, Plan
+from workloads.workload import Option, Values, Workload
 
 
 def _plan(values: Values) -> Plan:

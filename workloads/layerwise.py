@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workloads.catalogue import Values
+from workloads.engine import Work
 from workloads.graph import Graph
-from workloads.plan import Bind, Cell, Group, Work, cell_of
+from workloads.plan import Bind, Cell, Group, cell_of
+from workloads.workload import Values
 
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
 
 # Not run alone: they pass their input on.
 WITHOUT_WORK = frozenset({"Flatten", "Dropout", "Identity"})

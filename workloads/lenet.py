@@ -13,15 +13,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workloads.catalogue import Option, Values, Workload
+from workloads.engine import Work
 from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.networks import bundled
-from workloads.plan import VALUES_FACTOR, Bind, Cell, Group, Plan, Work, cell_of
+from workloads.plan import VALUES_FACTOR, Bind, Cell, Group, Plan, cell_of
 from workloads.spec import Entry, Layer, Network
+from workloads.workload import Option, Values, Workload
 
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 MAP = (5, 5)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workloads.engine import Work
+
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
     from workloads.graph import Graph
 
 # An engine's own, its copies of weights, and its values beyond those alive at one time. This gives
@@ -34,18 +36,6 @@ class Cell:
     seconds: float = 0.0
     minus: str | None = None
     part_of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a cell runs. `call` makes one pass, `wait` returns when all passes are done.
-
-    `checksum` is a number that only work that was done gives.
-    """
-
-    call: Callable[[], object]
-    wait: Callable[[], object] = lambda: None
-    checksum: Callable[[], float | None] = lambda: None
 
 
 Bind = Callable[[Cell], Work]

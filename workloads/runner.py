@@ -14,13 +14,14 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
 import wattui
+from workloads.engine import Work
 from workloads.errors import WorkloadError
-from workloads.plan import Bind, Cell, Group, Plan, Work
+from workloads.plan import Bind, Cell, Group, Plan
 from workloads.result import Latency, Result, latency_of, mean_and_error
 from workloads.stop import Stop
 
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
 
 SINGLE_CALL_S = 100e-6
 CHUNK_S = 0.01

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workloads.catalogue import Option, Values, Workload, shared_count
+from workloads.engine import Work
 from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.layers import Shape
 from workloads.networks import bundled
-from workloads.plan import Bind, Cell, Group, Plan, Work, cell_of
+from workloads.plan import Bind, Cell, Group, Plan, cell_of
 from workloads.spec import Network
+from workloads.workload import Option, Values, Workload, shared_count
 
 if TYPE_CHECKING:
-    from workloads.engines import Engine
+    from workloads.engine import Engine
 
 DEFAULT_S = 10.0
 ALEXNET_STEP = 112

@@ -6,9 +6,7 @@ one socket only. Kernel interface: Documentation/power/powercap/powercap.rst.
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,55 +15,28 @@ from functools import partial
 from pathlib import Path
 
 from recorders.counter import mirrored, update_period_s
-from recorders.plausible import bound_w, too_much_text
+from recorders.plausible import too_much_text
 from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 from recorders.sources import pyrapl
+from recorders.sources.rapl_zones import (
+    COUNTED,
+    GONE,
+    Zone,
+    domain_of,
+    find_zones,
+    refusal,
+    unreadable,
+)
 
 LOOK_S = 0.015
 # A second look at a counter that is not believed after the first.
 LOOK_AGAIN_S = 0.25
 LOOK_CHANGES = 6
 
-# Domains that make the total; core and uncore are inside a package, psys contains it.
-COUNTED = ("package", "dram")
 ALWAYS_MOVE = (*COUNTED, "psys")
 
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
-
-_PACKAGE = re.compile(r"package-(\d+)(?:-die-(\d+))?")
-_GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
-
-GROUP_REMEDY = (
-    "sudo groupadd -f rapl && sudo usermod -aG rapl $USER && "
-    'echo \'SUBSYSTEM=="powercap", ACTION=="add|change", '
-    'RUN+="/bin/sh -c \\"cd /sys%p; chgrp rapl energy_uj max_energy_range_uj; '
-    'chmod 0440 energy_uj max_energy_range_uj\\""\' '
-    "| sudo tee /etc/udev/rules.d/60-rapl.rules && sudo udevadm control --reload && "
-    "sudo udevadm trigger --subsystem-match=powercap   (then log in again)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """One powercap zone: the run-file channel it feeds and where it is read."""
-
-    channel: str
-    package: int
-    die: int | None
-    directory: Path
-    range_j: float | None
-    bound_w: float
-
-    @property
-    def is_mmio(self) -> bool:
-        """Whether it is read by MMIO: a twin of the zone that is read by MSR."""
-        return "mmio" in self.directory.name
-
-    @property
-    def energy_path(self) -> Path:
-        """The counter's file, in microjoules."""
-        return self.directory / "energy_uj"
 
 
 @dataclass(slots=True)
@@ -169,7 +140,7 @@ def open_powercap(
         try:
             descriptors[zone.directory] = os.open(zone.energy_path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            refused.append(_unreadable(zone, error))
+            refused.append(unreadable(zone, error))
 
     def read_at(zone: Zone) -> float:
         return int(os.pread(descriptors[zone.directory], 32, 0)) * 1e-6
@@ -183,7 +154,7 @@ def open_powercap(
     believed = []
     for zone in readable:
         if reason := _disbelief(zone, looks):
-            refused.append(_refusal(zone, reason))
+            refused.append(refusal(zone, reason))
         else:
             believed.append(zone)
     kept = _each_once(believed, {zone: look.values for zone, look in looks.items()})
@@ -208,80 +179,6 @@ def open_powercap(
         else:
             reader = f"pread (pyRAPL: {why_not})"
     return Powercap(kept, readers, reader, periods_s, close, clock), refused
-
-
-def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
-    """Every RAPL zone below `root` in the order of the run file's columns.
-
-    Zones of one name have one channel here; `_each_once` tells whether they are one counter.
-    """
-    base = root / "sys/class/powercap"
-    entries = sorted(base.glob("intel-rapl*:*"))
-    directories = [path for path in entries if (path / "name").exists()]
-    if not directories:
-        return [], [_masked(entries[0]) if entries else _no_rapl(root)]
-    refused: list[Refusal] = []
-    parents: dict[str, tuple[int, int | None]] = {}
-    zones: list[Zone] = []
-    sub_zones = []
-    for path in directories:
-        name = _text(path / "name")
-        if match := _PACKAGE.fullmatch(name):
-            die = match[2] and int(match[2])
-            parents[path.name] = (int(match[1]), None if die is None else int(die))
-            zones.append(_zone(path, "package", *parents[path.name]))
-        elif name.startswith("psys"):
-            number = sum(1 for zone in zones if zone.channel.startswith("psys"))
-            zones.append(_zone(path, f"psys{number or ''}", -1, None))
-        else:
-            sub_zones.append((path, name))
-    for path, name in sub_zones:
-        parent = parents.get(path.name.rpartition(":")[0])
-        if parent is None or name not in ("core", "uncore", "dram"):
-            refused.append(Refusal(f"powercap {path.name}", f"zone name {name!r} is not known"))
-        else:
-            zones.append(_zone(path, name, *parent))
-    order = ("package", "core", "uncore", "dram", "psys")
-    rank = {domain: place for place, domain in enumerate(order)}
-    zones.sort(
-        key=lambda z: (
-            rank[_domain(z.channel)],
-            z.package,
-            z.die or 0,
-            z.channel,
-            z.is_mmio,
-            z.directory,
-        )
-    )
-    return zones, refused
-
-
-def parts_there(root: Path) -> dict[Path, str]:
-    """The zones that belong into a total, and their channels: to find those that appear later."""
-    zones, _ = find_zones(root)
-    return {zone.directory: zone.channel for zone in zones if _part(zone.channel)}
-
-
-def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
-    channel = domain if package < 0 else f"{domain}{package}"
-    if die is not None:
-        channel += f"_die{die}"
-    range_uj = _number(path / "max_energy_range_uj")
-    limit_uw = _number(path / "constraint_0_max_power_uw")
-    range_j = range_uj * 1e-6 if range_uj else None
-    limit_w = limit_uw * 1e-6 if limit_uw else None
-    return Zone(channel, package, die, path, range_j, bound_w(_domain(domain), limit_w))
-
-
-def _unreadable(zone: Zone, error: OSError) -> Refusal:
-    if isinstance(error, PermissionError):
-        reason = f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)"
-        return _refusal(zone, reason, GROUP_REMEDY)
-    return _refusal(zone, f"{zone.energy_path}: {error.strerror}")
-
-
-def _refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
-    return Refusal(zone.channel, reason, remedy, _part(zone.channel))
 
 
 def _look(
@@ -315,7 +212,7 @@ def _look_for(
 
 def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
     """Why a zone's counter is not believed, beside those that count; empty where it is."""
-    look, domain = looks[zone], _domain(zone.channel)
+    look, domain = looks[zone], domain_of(zone.channel)
     counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
         return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
@@ -338,19 +235,19 @@ def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) ->
     """
     kept: list[Zone] = []
     for zone in zones:
-        alike = [k for k in kept if _domain(k.channel) == _domain(zone.channel)]
+        alike = [k for k in kept if domain_of(k.channel) == domain_of(zone.channel)]
         same = [k for k in alike if k.channel == zone.channel]
         dies = [k for k in alike if k.package == zone.package and None not in (k.die, zone.die)]
         if any(k.is_mmio != zone.is_mmio for k in same):
             continue
         if not any(mirrored(values[k], values[zone]) for k in (*same, *dies)):
             kept.append(zone)
-    lone = Counter((_domain(zone.channel), zone.package) for zone in kept)
+    lone = Counter((domain_of(zone.channel), zone.package) for zone in kept)
     names: set[str] = set()
     found = []
     for zone in kept:
         name = zone.channel
-        if zone.die is not None and lone[_domain(zone.channel), zone.package] == 1:
+        if zone.die is not None and lone[domain_of(zone.channel), zone.package] == 1:
             name = name.partition("_die")[0]
         if name in names:
             name += f"_zone{zone.directory.name.partition(':')[2].replace(':', '_')}"
@@ -360,7 +257,7 @@ def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) ->
 
 
 def _channel(zone: Zone) -> Channel:
-    domain = _domain(zone.channel)
+    domain = domain_of(zone.channel)
     return Channel(
         zone.channel,
         "J",
@@ -372,59 +269,6 @@ def _channel(zone: Zone) -> Channel:
     )
 
 
-def _part(channel: str) -> str:
-    """The part of the machine that a sum lacks without this channel."""
-    return channel if _domain(channel) in COUNTED else ""
-
-
-def _domain(channel: str) -> str:
-    return channel.partition("_")[0].rstrip("0123456789")
-
-
 def _as_source_error(zone: Zone, error: OSError) -> SourceError:
     text = f"{zone.energy_path}: {error.strerror}"
-    return Gone(text) if error.errno in _GONE else Retry(text)
-
-
-def _masked(entry: Path) -> Refusal:
-    return Refusal(
-        "powercap",
-        f"{entry} leads nowhere: this container hides the machine's RAPL zones",
-        "start it with --security-opt systempaths=unconfined (Docker) or "
-        "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
-        "package",
-    )
-
-
-def _no_rapl(root: Path) -> Refusal:
-    if "hypervisor" in _text(root / "proc/cpuinfo"):
-        return Refusal(
-            "powercap",
-            "no RAPL zones: this is a virtual machine and its host does not pass them on",
-            "record on the host, or on a machine of your own",
-        )
-    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
-        return Refusal(
-            "powercap",
-            "no RAPL zones in this container",
-            "start it with -v /sys/devices/virtual/powercap:/sys/devices/virtual/powercap:ro",
-        )
-    return Refusal(
-        "powercap",
-        f"no RAPL zones under {root / 'sys/class/powercap'}",
-        "sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)",
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(_text(path))
-    except ValueError:
-        return None
+    return Gone(text) if error.errno in GONE else Retry(text)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from recorders.sources.powercap import Zone
+    from recorders.sources.rapl_zones import Zone
 
 
 class RawApi(Protocol):

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from recorders.summary.flags import Flag
+from recorders.summary.figures import Flag
 from recorders.summary.reduction import BEGIN, Reduction
 from recorders.summary.spans import Span
 

@@ -11,11 +11,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from recorders.summary.flags import Flag
 from recorders.garbage import uncollected
 from recorders.summary.reduction import METER
 from recorders.source import Origin
-from recorders.summary.flags import Flag
 from recorders.summary.reduction import METER
 
 VERSION = 1
@@ -152,3 +150,12 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A named doubt, the channels or phases it is about, and what it means."""
+
+    name: str
+    where: str
+    text: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
+from recorders.summary.figures import Flag
 from recorders.summary.heat import throttled, warmed
 from recorders.summary.reduction import GAP, LOST, NOTE, Reduction
 from recorders.summary.spans import Span, mean_gauge, per_phase
@@ -29,15 +29,6 @@ FOREIGN_PCT = 10.0
 # Counters are read one after the other: only beyond this is one in contradiction to another.
 CONTAINED = 0.05
 MOST_NAMES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A named doubt, the channels or phases it is about, and what it means."""
-
-    name: str
-    where: str
-    text: str
 
 
 def find_flags(

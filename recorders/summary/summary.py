@@ -24,8 +24,8 @@ from recorders.summary.combining import (
 )
 from recorders.summary.contents import contents, headline, missing_from, missing_parts
 from recorders.summary.failures import Commands
-from recorders.summary.figures import VERSION, Group, Summary
-from recorders.summary.flags import MOST_NAMED, Flag, find_flags, incomplete, negative_differences
+from recorders.summary.figures import VERSION, Flag, Group, Summary
+from recorders.summary.flags import MOST_NAMED, find_flags, incomplete, negative_differences
 from recorders.garbage import uncollected
 from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction

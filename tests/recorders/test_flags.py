@@ -11,7 +11,7 @@ from doubles import event, reduction
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recorders.summary.flags import Flag
+from recorders.summary.figures import Flag
 from recorders.summary.reduction import EventRow
 from recorders.summary.summary import summarise
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.source import Channel, Gone, Refusal, Retry
-from recorders.sources.powercap import Powercap, find_zones, open_powercap
+from recorders.sources.powercap import Powercap, open_powercap
+from recorders.sources.rapl_zones import find_zones
 
 RANGE_UJ = 262_143_328_850
 NOBODY = 65_534

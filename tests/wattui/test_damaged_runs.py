@@ -18,9 +18,10 @@ from made_runs import B8, IDLE, MACHINE, Part, finished
 
 from recorders.runfile import json_path
 from recorders.sources.replay import open_replay
-from wattui.analysis.forms import is_summary
 from wattui.cli import main
-from wattui.runs.recorded import NotARunFileError, load_run
+from wattui.runs.forms import is_summary
+from wattui.runs.recorded import load_run
+from wattui.runs.run_file import NotARunFileError
 from wattui.runs.traces import read_traces
 
 PARTS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workloads.engines import Engine
+from workloads.engine import Engine
 from workloads.model import MODEL
 from workloads.plan import Cell, Plan
 from workloads.result import Result

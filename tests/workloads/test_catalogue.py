@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from workloads import catalogue as module
 from workloads.arguments import AS_REPEAT, Part, again, parse
-from workloads.catalogue import Option, Workload, catalogue, shared_count
+from workloads.catalogue import catalogue
 from workloads.errors import UsageError
 from workloads.plan import Plan
+from workloads.workload import Option, Workload, shared_count
 
 HEAVY = {"numpy", "onnx", "onnxruntime", "torch", "rich", "polars", "psutil", "recorders.recorder"}
 

@@ -26,7 +26,7 @@ from workloads.networks.resnet import resnet50
 from workloads.weights import make_inputs, make_weights
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Engine
+    from workloads.engine import Array, Engine
 
 # Most that engines may differ, as a share of the output's largest magnitude.
 NEAR = 1e-5

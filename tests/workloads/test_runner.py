@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 import wattui
 from workloads import runner
+from workloads.engine import Work
 from workloads.engines import NoEngine
 from workloads.errors import WorkloadError
-from workloads.plan import Cell, Group, Plan, Work
+from workloads.plan import Cell, Group, Plan
 from workloads.result import Result
 from workloads.runner import Pace, Runner, Settings, run_calls, warm_up
 from workloads.stop import Stop

@@ -23,8 +23,8 @@ from wattui.analysis.macs import BUNDLED, command_macs, depthwise, network_macs
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.parts import parts_of
 from wattui.analysis.shares import Cell, Shares, layer_cells, layer_type, negative_cells, shares
-from wattui.commands.inputs import naming
 from wattui.errors import UsageError
+from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 
 

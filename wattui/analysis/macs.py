@@ -16,10 +16,10 @@ from wattui.errors import UsageError
 from workloads import networks
 
 if TYPE_CHECKING:
-    from workloads.catalogue import Values, Workload
     from workloads.graph import Graph
     from workloads.layers import Shape
     from workloads.spec import Network
+    from workloads.workload import Values, Workload
 
 # A spec is plain data; to look into any other model would take its library, or run its code.
 SPEC = ".json"

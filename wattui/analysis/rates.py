@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from wattui.report.clean import name_of
+from wattui.clean import name_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattui.analysis.compare import Side, side
-from wattui.analysis.forms import fits
 from wattui.analysis.results import UNITS, VERSION, Figure, Row, row_dict
+from wattui.runs.forms import fits
 
 KIND = "results"
 

@@ -11,7 +11,7 @@ from wattui.analysis.fit import Asked, Figure, read_points
 from wattui.analysis.label_numbers import Against
 from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
 from wattui.analysis.run_fits import Source
-from wattui.report.clean import name_of
+from wattui.clean import name_of
 
 # A line takes two places.
 LEAST_SIZES = 2

@@ -24,6 +24,7 @@ from wattui.analysis.compare import (
 )
 from wattui.analysis.limits import Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
+from wattui.commands.parser import Parser
 from wattui.commands.sides import Given, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.record.progress import waiting
@@ -57,8 +58,6 @@ class Pair:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `wattui compare`."""
-    from wattui.cli import Parser
-
     made = Parser(
         prog="wattui compare",
         description="Put runs side by side: ratio, difference with its interval, rank test. The "

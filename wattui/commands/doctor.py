@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -13,6 +14,7 @@ from rich.text import Text
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
 from wattui.clean import texts
+from wattui.commands.parser import Parser
 from wattui.config import config_path
 from wattui.errors import WattuiError
 from wattui.record.progress import waiting
@@ -22,11 +24,22 @@ LOOK_S = 2.0
 RATE_HZ = 50.0
 
 
-def main(as_json: bool, all_gpus: bool) -> int:
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui doctor`."""
+    made = Parser(
+        prog="wattui doctor",
+        description="Show every source with a live reading, or why it is missing and what to do.",
+    )
+    made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
+    made.add_argument("--all-gpus", action="store_true", help="look at hidden GPUs as well")
+    return made
+
+
+def main(options: argparse.Namespace) -> int:
     """Look for two seconds, then report on stdout. Raises WattuiError."""
     with waiting(f"looking at the sensors for {LOOK_S:g} s"):
-        report = examine(all_gpus)
-    if as_json:
+        report = examine(options.all_gpus)
+    if options.json:
         json.dump(report, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:

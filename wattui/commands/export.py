@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from recorders.drafts import discard, write_draft
-from wattui.commands.inputs import naming
+from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.record.progress import waiting
+from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
 from wattui.show.export import FORMATS, ExportError, export
 
@@ -19,8 +20,6 @@ PARQUET = ".parquet"
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the subcommand."""
-    from wattui.cli import Parser
-
     found = Parser(
         prog="wattui export",
         description="Write a run's results, or its rows, in the form that the name's end says: "

@@ -19,6 +19,7 @@ from wattui.analysis.macs import BUNDLED, SPEC
 from wattui.analysis.published import published
 from wattui.analysis.shares import shares_dict
 from wattui.commands.inputs import expand
+from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.record.progress import waiting
 from wattui.show.printing import console
@@ -29,8 +30,6 @@ STDOUT = "-"
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `wattui fit`."""
-    from wattui.cli import Parser
-
     made = Parser(
         prog="wattui fit",
         description="Fit energy or time per inference against what the labels of runs carry (224, "

@@ -30,6 +30,7 @@ from wattui.analysis.importers.joining import Recording, baseline, joined, whole
 from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, printable
 from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
+from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.record.progress import waiting
 
@@ -52,8 +53,6 @@ class Job:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `wattui import`."""
-    from wattui.cli import Parser
-
     made = Parser(
         prog="wattui import",
         description="Make run files of other tools' logs: "

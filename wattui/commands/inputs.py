@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from wattui.errors import UsageError
-from wattui.runs.recorded import NotARunFileError, find_runs, is_run_file
+from wattui.runs.recorded import find_runs
+from wattui.runs.run_file import is_run_file
 
 _MAGIC = re.compile(r"[*?[]")
 _NUMBER = re.compile(r"(\d+)")
@@ -72,15 +72,3 @@ def _matches(pattern: Path) -> Iterator[Path]:
     for path in root.glob("/".join(parts)):
         if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):
             yield path
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn what keeps a run file from being read into a UsageError that names it."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or "it is no plain file"
-        raise UsageError(f"{path} cannot be read ({reason}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{path} is not a run file: {error}") from None

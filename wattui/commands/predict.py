@@ -13,6 +13,7 @@ from typing import Any
 from wattui.analysis.fit import VERSION
 from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
 from wattui.analysis.regression import WEIGHTS, Line
+from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.show.quantities import energy_unit, with_uncertainty
 
@@ -36,8 +37,6 @@ class Chosen:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `wattui predict`."""
-    from wattui.cli import Parser
-
     made = Parser(
         prog="wattui predict",
         description="Predict the energy per inference of a model from its MACs, by a fit that "

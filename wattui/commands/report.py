@@ -10,6 +10,7 @@ from pathlib import Path
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
 from wattui.commands.inputs import expand
+from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.record.progress import waiting
 from wattui.report.clean import cleaned
@@ -37,8 +38,6 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the subcommand."""
-    from wattui.cli import Parser
-
     made = Parser(
         prog="wattui report",
         description="Write a report of runs in the form that the name's end says: a page that "

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from wattui.analysis.compare import Side, side
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
-from wattui.commands.inputs import expand, naming
+from wattui.commands.inputs import expand
 from wattui.errors import UsageError
+from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 from wattui.show.result_sets import figures_of
 

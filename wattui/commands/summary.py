@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import os
@@ -12,14 +13,39 @@ from typing import Any
 
 from recorders.json_text import json_text
 from recorders.summary.summary import summarise
-from wattui.commands.inputs import expand, naming
+from wattui.commands.inputs import expand
+from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.record.progress import waiting
+from wattui.runs.naming import naming
 from wattui.runs.recorded import changed, command_line
 from wattui.show.printing import console
+from wattui.show.width import add_width
 
 
-def main(
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui summary`."""
+    made = Parser(prog="wattui summary", description="Recompute the summaries of run files.")
+    made.add_argument(
+        "csv",
+        nargs="+",
+        metavar="FILE",
+        help="a run.csv that wattui wrote; several, folders and 'runs/**/*.csv' make a table",
+    )
+    made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
+    made.add_argument(
+        "--mixed", action="store_true", help="take several labels together as one figure"
+    )
+    add_width(made)
+    return made
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the summaries that the options ask for; returns the exit status."""
+    return show(options.csv, options.json, options.mixed, options.width)
+
+
+def show(
     patterns: Sequence[str], as_json: bool, mixed: bool = False, width: int | None = None
 ) -> int:
     """Print summaries, as JSON or as tables; returns the exit status.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from wattui.clean import one_line
+from wattui.clean import one_line, short
 from wattui.report.document import Block, Facts, Heading, Picture, Table
 
 MOST_TEXT, MOST_NAME = 4000, 160
@@ -26,16 +26,6 @@ def cleaned(block: Block) -> Block:
     if isinstance(block, Picture):
         return replace(_cleaned(replace(block, svg=""), MOST_TEXT), svg=block.svg)
     return _cleaned(block, MOST_NAME if isinstance(block, Heading | Table) else MOST_TEXT)
-
-
-def name_of(text: str) -> str:
-    """A label or another name as a report has it."""
-    return short(one_line(text), MOST_NAME)
-
-
-def short(text: str, most: int) -> str:
-    """A text that is no longer, shortened with … where it must be."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _cleaned(part: Part, most: int) -> Part:

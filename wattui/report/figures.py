@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattui.analysis.rates import Rates
 from wattui.analysis.run_fits import Fits
-from wattui.report.clean import name_of
+from wattui.clean import name_of
 from wattui.report.document import Picture
 from wattui.report.draw import style as drawing
 from wattui.report.draw.fit import draw_fit

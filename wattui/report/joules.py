@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wattui.report.clean import name_of
+from wattui.clean import name_of
 from wattui.show.quantities import energy_unit, with_uncertainty
 from wattui.show.summary import FIGURES
 

@@ -8,8 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from recorders.summary.figures import origin
-from wattui.clean import one_line
-from wattui.report.clean import short
+from wattui.clean import one_line, short
 from wattui.show.graphs import graphs
 
 # Parts of the packages: the same joules a second time.

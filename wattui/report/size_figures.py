@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wattui.analysis.published import published
 from wattui.analysis.sizes import Device, Sizes
-from wattui.report.clean import name_of
+from wattui.clean import name_of
 from wattui.report.document import Block, Picture, Table
 from wattui.report.draw.sizes import count_curves, draw_energies, draw_latency, energy_curves
 from wattui.report.figures import drawn, suffix

@@ -1,1 +1,1 @@
-""""""
+"""Reads run files of any size."""

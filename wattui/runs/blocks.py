@@ -12,8 +12,8 @@ from typing import BinaryIO, TypeVar
 import polars as pl
 
 from recorders.rows import FIXED_COLUMNS, is_whole
-from wattui.analysis.forms import MOST
-from wattui.runs.recorded import NotARunFileError
+from wattui.runs.forms import MOST
+from wattui.runs.run_file import NotARunFileError
 
 # Blocks of a size at which the lines and the columns made of them stay in the caches.
 BLOCK_BYTES = 8 << 20

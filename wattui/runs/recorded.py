@@ -9,19 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import fingerprint, json_path
 from recorders.summary.summary import summarise
-from wattui.analysis.forms import PARTS, fits, is_summary
+from wattui.runs.forms import PARTS, fits, is_summary
+from wattui.runs.run_file import is_run_file
 
 DEPTH = 2
 MOST_FILES = 2000
 CHANGED = "{} has changed since it was recorded: its figures are made from it now"
-_HEAD = ",".join(FIXED_COLUMNS).encode()
-
-
-class NotARunFileError(Exception):
-    """The file is not a run file; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +113,6 @@ def _csv_files(folder: Path, depth: int) -> Iterator[Path]:
             yield entry
         elif depth and not entry.name.startswith(".") and entry.is_dir() and not entry.is_symlink():
             yield from _csv_files(entry, depth - 1)
-
-
-def is_run_file(path: Path) -> bool:
-    """By its first line; one that may not be read passes, so that the reason can be told."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_HEAD)) == _HEAD
-    except PermissionError:
-        return True
-    except OSError:
-        return False
 
 
 def _changed_s(path: Path) -> float:

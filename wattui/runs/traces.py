@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recorders.rows import whole_lines
 from recorders.summary.reduction import METER
-from wattui.analysis.forms import MOST
+from wattui.runs.forms import MOST
 
 if TYPE_CHECKING:
     import polars as pl

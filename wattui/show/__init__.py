@@ -1,1 +1,1 @@
-""""""
+"""Shows results and recordings without Textual: quantities, tables, plots, exports."""

@@ -16,7 +16,8 @@ from wattui.analysis.macs import command_macs
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
 from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
-from wattui.runs.recorded import Run, is_run_file
+from wattui.runs.recorded import Run
+from wattui.runs.run_file import is_run_file
 from wattui.show.palette import DARK
 from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE

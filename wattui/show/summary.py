@@ -21,8 +21,8 @@ from wattui.analysis.cells import (
     is_mixed,
     left_out_text,
 )
-from wattui.analysis.forms import PARTS, fits
 from wattui.clean import one_line, texts
+from wattui.runs.forms import PARTS, fits
 from wattui.show.quantities import number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
+from workloads.engine import Engine, Loaded
 from workloads.errors import UsageError
 from workloads.graph import Graph
-from workloads.plan import Work
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-    Weights = Mapping[str, Array]
+    from workloads.engine import Array, Weights
 
 # Engine by name: its module, what it imports, and the extra that installs that.
 ENGINES = {
@@ -30,52 +27,6 @@ DEVICES = ("cpu", "cuda", "mps")
 
 # Read when onnxruntime is imported, which is never before this package is.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A loaded graph with its input in place.
-
-    `call` makes one pass; `wait` returns when all passes are done (at once where a call is not
-    done before it returns); `output` is the last pass's result, with the batch in front.
-    """
-
-    call: Callable[[], object]
-    wait: Callable[[], object]
-    output: Callable[[], Array]
-
-    def work(self) -> Work:
-        """What a cell runs: these calls, checked by the sum of the output's magnitudes."""
-        return Work(self.call, self.wait, lambda: _magnitude(self.output()))
-
-    def result(self) -> Array:
-        """The output of one pass."""
-        self.call()
-        self.wait()
-        return self.output()
-
-
-class Loaded(Protocol):
-    """A graph with its weights, ready for inputs of any batch and size that its layers take."""
-
-    def bind(self, *inputs: Array) -> Bound:
-        """Put inputs (batch in front, in the order of the graph's inputs) in place."""
-
-
-class Engine(Protocol):
-    """What evaluates graphs on one device. `title` has its name, version, device and threads."""
-
-    title: str
-    device: str
-
-    def load(self, graph: Graph, weights: Weights) -> Loaded:
-        """Make a graph ready; weights by `node.weight` as 32-bit floats."""
-
-    def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
-        """Every value of the graph for these inputs, by the name of its node."""
-
-    def free_bytes(self) -> int:
-        """Memory that is left on the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +72,6 @@ class NoEngine:
         from workloads.memory import available_bytes
 
         return available_bytes()
-
-
-def _magnitude(output: Array) -> float:
-    """Sum of all magnitudes, in 64 bits."""
-    import numpy
-
-    return float(numpy.abs(output.astype(numpy.float64)).sum())
 
 
 def require(modules: Sequence[str], extra: str, what: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from workloads.engines import Bound, EngineOptions
+from workloads.engine import Bound
+from workloads.engines import EngineOptions
 from workloads.engines.cpu import only_cpu
 from workloads.engines.steps import Step, run, steps_of
 from workloads.graph import Graph, Node
@@ -23,7 +24,7 @@ from workloads.memory import available_bytes
 from workloads.options import Options
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Weights
+    from workloads.engine import Array, Weights
 
     Compute = Callable[..., Array]
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnxruntime as ort
 
-from workloads.engines import Bound, EngineOptions
+from workloads.engine import Bound
+from workloads.engines import EngineOptions
 from workloads.engines.cpu import only_cpu
 from workloads.engines.onnx_model import input_name, weight_name, write_model
 from workloads.graph import Graph
 from workloads.memory import available_bytes
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Weights
+    from workloads.engine import Array, Weights
 
 # What fails is raised; onnxruntime would print it as well.
 FATAL_ONLY = 4

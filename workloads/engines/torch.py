@@ -15,7 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own habit
 
-from workloads.engines import Bound, EngineOptions
+from workloads.engine import Bound
+from workloads.engines import EngineOptions
 from workloads.engines.steps import Step, run, steps_of
 from workloads.errors import UsageError
 from workloads.graph import Graph, Node
@@ -23,7 +24,7 @@ from workloads.memory import available_bytes
 from workloads.options import Options
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Weights
+    from workloads.engine import Array, Weights
 
     Tensors = dict[str, torch.Tensor]
     Compute = Callable[..., torch.Tensor]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workloads.catalogue import Option, Values, Workload
+from workloads.engine import Work
 from workloads.graph import Graph, lower
 from workloads.networks.kws import kws
-from workloads.plan import Bind, Cell, Group, Plan, Work, cell_of
+from workloads.plan import Bind, Cell, Group, Plan, cell_of
+from workloads.workload import Option, Values, Workload
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Engine, Weights
+    from workloads.engine import Array, Engine, Weights
 
 # A window every 10 ms.
 REAL_TIME_HZ = 100.0

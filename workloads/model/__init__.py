@@ -6,10 +6,10 @@ import difflib
 import importlib
 from pathlib import Path
 
-from workloads.catalogue import Option, Values, Workload
 from workloads.errors import UsageError
 from workloads.networks import BUNDLED
 from workloads.plan import Plan
+from workloads.workload import Option, Values, Workload
 
 DEFAULT_S = 10.0
 _OWN = "a .json spec, an .onnx file, or package.module:Name"

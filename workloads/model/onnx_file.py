@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workloads.catalogue import Values
+from workloads.engine import Work
 from workloads.engines import require
 from workloads.errors import UsageError, WorkloadError
-from workloads.plan import Bind, Cell, Group, Plan, Work, needed_bytes
+from workloads.plan import Bind, Cell, Group, Plan, needed_bytes
+from workloads.workload import Values
 
 if TYPE_CHECKING:
-    from workloads.engines import Array, Engine
+    from workloads.engine import Array, Engine
     from workloads.engines.onnx import OnnxEngine
     from workloads.model.onnx_parts import Part
     from workloads.model.onnx_read import Model

@@ -11,7 +11,7 @@ from workloads.model.onnx_count import attribute
 from workloads.model.onnx_read import Model, dtype_of
 
 if TYPE_CHECKING:
-    from workloads.engines import Array
+    from workloads.engine import Array
 
 # Whole numbers of which nothing is known are 0 or 1, as masks and kinds of token are.
 FEW = 2

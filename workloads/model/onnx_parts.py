@@ -15,7 +15,7 @@ from workloads.model.onnx_count import has_graphs
 from workloads.model.onnx_read import Model
 
 if TYPE_CHECKING:
-    from workloads.engines import Array
+    from workloads.engine import Array
 
 # Not run alone: they pass their input on, or say something about it.
 WITHOUT_WORK = {"Cast", "CastLike", "Constant", "ConstantOfShape", "Dropout", "Expand", "Flatten"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workloads.catalogue import Values
 from workloads.graph import lower
 from workloads.layerwise import group_of
 from workloads.networks import BUNDLED, bundled
 from workloads.plan import Plan
 from workloads.spec import read_spec
+from workloads.workload import Values
 
 
 def plan(values: Values) -> Plan:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workloads.catalogue import Values
 from workloads.engines import require
 from workloads.errors import UsageError
 from workloads.graph import text
 from workloads.plan import Bind, Cell, Group, Plan, needed_bytes
+from workloads.workload import Values
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from workloads.engines import Engine
+    from workloads.engine import Engine
     from workloads.model.torch_layers import Cost
 
 ENGINE = "torch"

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from workloads.engine import Work
 from workloads.engines.torch import TorchEngine
 from workloads.errors import WorkloadError
 from workloads.layers import Shape
 from workloads.model.torch_find import reason
 from workloads.model.torch_layers import Call, capture, labels_of, tensors_in
-from workloads.plan import Bind, Cell, Work
+from workloads.plan import Bind, Cell
 
 
 def make_input(

@@ -160,6 +160,6 @@ def test_what_was_made_is_a_run_like_any_other(
     replay = open_replay(folder / "log.csv")
     assert [channel.name for channel in replay.channels()] == ["gpu0"]
     capsys.readouterr()
-    assert show.main([str(folder / "log.csv")], True) == 0
+    assert show.show([str(folder / "log.csv")], True) == 0
     assert json.loads(capsys.readouterr().out) == run.summary
-    assert show.main([str(folder / "log.csv")], False) == 0
+    assert show.show([str(folder / "log.csv")], False) == 0

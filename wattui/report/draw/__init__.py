@@ -1,1 +1,1 @@
-""""""
+"""Draws the pictures of a report. Knows matplotlib."""

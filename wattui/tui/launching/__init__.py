@@ -1,1 +1,1 @@
-""""""
+"""The meaning of a filled-in launch form. Pure."""

@@ -14,7 +14,6 @@ from wattui.record.launch import OWN
 from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
 from wattui.tui.launching.order import FieldError, Given, Order
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
-from workloads.catalogue import Option, Workload
 from workloads.cli import ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S
 from workloads.engines import ENGINES
 from workloads.errors import WorkloadError
@@ -22,6 +21,7 @@ from workloads.memory import available_bytes
 from workloads.plan import Cell, Plan
 from workloads.report import estimated_s, short
 from workloads.runner import FREE_SHARE, Settings, mebibytes
+from workloads.workload import Option, Workload
 
 PRESET, REPEATS = "preset", "repeats"
 SHOWN_CELLS = 100

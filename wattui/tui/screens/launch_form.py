@@ -33,8 +33,8 @@ from wattui.tui.launching.order import (
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
-from workloads.catalogue import Workload
 from workloads.errors import WorkloadError
+from workloads.workload import Workload
 
 WORKLOAD = "workload"
 # While somebody types, nothing is started to look at what is typed.

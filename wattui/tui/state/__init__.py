@@ -1,1 +1,1 @@
-""""""
+"""The state of the dashboard, kept without Textual."""

@@ -1,0 +1,180 @@
+"""RAPL zones in sysfs: which there are, what each one counts, and why others cannot be read."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorders.plausible import bound_w
+from recorders.source import Refusal
+
+_PACKAGE = re.compile(r"package-(\d+)(?:-die-(\d+))?")
+
+
+# Domains that make the total; core and uncore are inside a package, psys contains it.
+COUNTED = ("package", "dram")
+GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
+
+
+GROUP_REMEDY = (
+    "sudo groupadd -f rapl && sudo usermod -aG rapl $USER && "
+    'echo \'SUBSYSTEM=="powercap", ACTION=="add|change", '
+    'RUN+="/bin/sh -c \\"cd /sys%p; chgrp rapl energy_uj max_energy_range_uj; '
+    'chmod 0440 energy_uj max_energy_range_uj\\""\' '
+    "| sudo tee /etc/udev/rules.d/60-rapl.rules && sudo udevadm control --reload && "
+    "sudo udevadm trigger --subsystem-match=powercap   (then log in again)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One powercap zone: the run-file channel it feeds and where it is read."""
+
+    channel: str
+    package: int
+    die: int | None
+    directory: Path
+    range_j: float | None
+    bound_w: float
+
+    @property
+    def is_mmio(self) -> bool:
+        """Whether it is read by MMIO: a twin of the zone that is read by MSR."""
+        return "mmio" in self.directory.name
+
+    @property
+    def energy_path(self) -> Path:
+        """The counter's file, in microjoules."""
+        return self.directory / "energy_uj"
+
+
+def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
+    """Every RAPL zone below `root` in the order of the run file's columns.
+
+    Zones of one name have one channel here; `_each_once` tells whether they are one counter.
+    """
+    base = root / "sys/class/powercap"
+    entries = sorted(base.glob("intel-rapl*:*"))
+    directories = [path for path in entries if (path / "name").exists()]
+    if not directories:
+        return [], [_masked(entries[0]) if entries else _no_rapl(root)]
+    refused: list[Refusal] = []
+    parents: dict[str, tuple[int, int | None]] = {}
+    zones: list[Zone] = []
+    sub_zones = []
+    for path in directories:
+        name = _text(path / "name")
+        if match := _PACKAGE.fullmatch(name):
+            die = match[2] and int(match[2])
+            parents[path.name] = (int(match[1]), None if die is None else int(die))
+            zones.append(_zone(path, "package", *parents[path.name]))
+        elif name.startswith("psys"):
+            number = sum(1 for zone in zones if zone.channel.startswith("psys"))
+            zones.append(_zone(path, f"psys{number or ''}", -1, None))
+        else:
+            sub_zones.append((path, name))
+    for path, name in sub_zones:
+        parent = parents.get(path.name.rpartition(":")[0])
+        if parent is None or name not in ("core", "uncore", "dram"):
+            refused.append(Refusal(f"powercap {path.name}", f"zone name {name!r} is not known"))
+        else:
+            zones.append(_zone(path, name, *parent))
+    order = ("package", "core", "uncore", "dram", "psys")
+    rank = {domain: place for place, domain in enumerate(order)}
+    zones.sort(
+        key=lambda z: (
+            rank[domain_of(z.channel)],
+            z.package,
+            z.die or 0,
+            z.channel,
+            z.is_mmio,
+            z.directory,
+        )
+    )
+    return zones, refused
+
+
+def parts_there(root: Path) -> dict[Path, str]:
+    """The zones that belong into a total, and their channels: to find those that appear later."""
+    zones, _ = find_zones(root)
+    return {zone.directory: zone.channel for zone in zones if _part(zone.channel)}
+
+
+def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
+    channel = domain if package < 0 else f"{domain}{package}"
+    if die is not None:
+        channel += f"_die{die}"
+    range_uj = _number(path / "max_energy_range_uj")
+    limit_uw = _number(path / "constraint_0_max_power_uw")
+    range_j = range_uj * 1e-6 if range_uj else None
+    limit_w = limit_uw * 1e-6 if limit_uw else None
+    return Zone(channel, package, die, path, range_j, bound_w(domain_of(domain), limit_w))
+
+
+def unreadable(zone: Zone, error: OSError) -> Refusal:
+    """The refusal of a zone that this user, or nobody, may read."""
+    if isinstance(error, PermissionError):
+        reason = f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)"
+        return refusal(zone, reason, GROUP_REMEDY)
+    return refusal(zone, f"{zone.energy_path}: {error.strerror}")
+
+
+def refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
+    """A refusal that names the zone, and what the sum lacks by it."""
+    return Refusal(zone.channel, reason, remedy, _part(zone.channel))
+
+
+def _part(channel: str) -> str:
+    """The part of the machine that a sum lacks without this channel."""
+    return channel if domain_of(channel) in COUNTED else ""
+
+
+def domain_of(channel: str) -> str:
+    """The domain of a channel: package, dram, psys …"""
+    return channel.partition("_")[0].rstrip("0123456789")
+
+
+def _masked(entry: Path) -> Refusal:
+    return Refusal(
+        "powercap",
+        f"{entry} leads nowhere: this container hides the machine's RAPL zones",
+        "start it with --security-opt systempaths=unconfined (Docker) or "
+        "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
+        "package",
+    )
+
+
+def _no_rapl(root: Path) -> Refusal:
+    if "hypervisor" in _text(root / "proc/cpuinfo"):
+        return Refusal(
+            "powercap",
+            "no RAPL zones: this is a virtual machine and its host does not pass them on",
+            "record on the host, or on a machine of your own",
+        )
+    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
+        return Refusal(
+            "powercap",
+            "no RAPL zones in this container",
+            "start it with -v /sys/devices/virtual/powercap:/sys/devices/virtual/powercap:ro",
+        )
+    return Refusal(
+        "powercap",
+        f"no RAPL zones under {root / 'sys/class/powercap'}",
+        "sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)",
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path))
+    except ValueError:
+        return None

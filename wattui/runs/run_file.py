@@ -1,0 +1,24 @@
+"""A run file, told from any other file by its first line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recorders.rows import FIXED_COLUMNS
+
+_HEAD = ",".join(FIXED_COLUMNS).encode()
+
+
+class NotARunFileError(Exception):
+    """The file is not a run file; the text says why."""
+
+
+def is_run_file(path: Path) -> bool:
+    """By its first line; one that may not be read passes, so that the reason can be told."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HEAD)) == _HEAD
+    except PermissionError:
+        return True
+    except OSError:
+        return False

@@ -504,7 +504,7 @@ def test_macs_of_labels_by_a_named_network_or_spec(tmp_path: Path) -> None:
 def test_neither_a_fit_nor_a_prediction_loads_an_engine(alexnet: str, tmp_path: Path) -> None:
     path = str(tmp_path / "fit.json")
     script = (
-        "import sys; from wattui import fit_command as f, predict_command as p;"
+        "import sys; from wattui.commands import fit as f, predict as p;"
         f"f.main(f.parser().parse_args([{alexnet!r}, '--against', 'macs', '--json', {path!r}]));"
         f"p.main(p.parser().parse_args(['bert', '--fit', {path!r}]));"
         "print(*sys.modules, file=sys.stderr)"

@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import Any
 
 from recorders.garbage import uncollected
-from recorders.summary.reduction import METER
 from recorders.source import Origin
 from recorders.summary.reduction import METER
 

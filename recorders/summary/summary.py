@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from recorders.garbage import uncollected
 from recorders.summary.arithmetic import (
     Arithmetic,
     grouped,
@@ -26,7 +27,6 @@ from recorders.summary.contents import contents, headline, missing_from, missing
 from recorders.summary.failures import Commands
 from recorders.summary.figures import VERSION, Flag, Group, Summary
 from recorders.summary.flags import MOST_NAMED, find_flags, incomplete, negative_differences
-from recorders.garbage import uncollected
 from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span, Windows, spans

@@ -12,10 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from recorders.summary.reduction import BEGIN, EDGES, LATE, EventRow, Points, Reduction, gauges, meters
 from recorders.rows import FIXED_COLUMNS
+from recorders.summary.reduction import (
+    BEGIN,
+    EDGES,
+    LATE,
+    EventRow,
+    Points,
+    Reduction,
+    gauges,
+    meters,
+)
 from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, schema
-from wattui.runs.forms import MOST
 from wattui.runs.run_file import NotARunFileError
 
 __all__ = ["NotARunFileError", "Reduced", "read_csv", "reduce_csv", "write_parquet"]

@@ -16,8 +16,8 @@ TYPE_CHECKING = False  # the name that type checkers know; importing typing cost
 if TYPE_CHECKING:
     from typing import Any
 
+    from wattui.capture.library import record
     from wattui.marks import count, mark, note, phase, recording
-    from wattui.record.library import record
 
 
 def __getattr__(name: str) -> Any:
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
         from wattui.own_packages import check_not_shadowed
 
         check_not_shadowed("recorders")
-        from wattui.record.library import record as found
+        from wattui.capture.library import record as found
     else:
         import wattui.marks
 

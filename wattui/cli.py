@@ -13,11 +13,11 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from wattui import __version__
+from wattui.capture.run_names import working_directory
 from wattui.clean import one_line
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
-from wattui.record.run_names import working_directory
 from wattui.show.printing import cleaning
 from wattui.show.width import add_width
 
@@ -128,7 +128,7 @@ def _main(arguments: list[str]) -> int:
         from wattui.tui import start
 
         return start.main(options)
-    from wattui.record import headless
+    from wattui.capture import headless
 
     return headless.main(options, command)
 

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.client import Config
-from wattui.record.launch import Launch, Recipe
-from wattui.record.printed import Printed
-from wattui.record.stages import Rest, Run, stages
+from wattui.capture.launch import Launch, Recipe
+from wattui.capture.printed import Printed
+from wattui.capture.stages import Rest, Run, stages
 from wattui.tui.state.session import Session
 
 CSV = Path("run.csv")

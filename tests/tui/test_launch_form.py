@@ -12,9 +12,9 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
+from wattui.capture.launch import Recipe
+from wattui.capture.run_names import refusal
 from wattui.config import Settings
-from wattui.record.launch import Recipe
-from wattui.record.run_names import refusal
 from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import CommandSubject, wrong_command
 from wattui.tui.launching.order import Order, same_headless, time_line

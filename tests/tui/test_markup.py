@@ -15,8 +15,8 @@ from textual.widgets import Input
 
 import wattui.tui
 from recorders.client import Config
+from wattui.capture.run_names import refusal
 from wattui.config import Settings
-from wattui.record.run_names import refusal
 from wattui.runs.recorded import load_run
 from wattui.show.palette import DARK
 from wattui.show.plot import BRAILLE

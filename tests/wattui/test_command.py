@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from wattui.capture.process import find_program
 from wattui.errors import NotStartedError
-from wattui.record.process import find_program
 
 
 def program(path: Path, mode: int = 0o755) -> Path:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattui.capture.matching import Matcher, Matching, compile_pattern
 from wattui.errors import UsageError
-from wattui.record.matching import Matcher, Matching, compile_pattern
 
 
 def matcher(count: str | None = None, phase: str | None = None) -> Matcher:
@@ -200,7 +200,7 @@ def test_a_phase_says_when_its_line_was_printed() -> None:
 
 
 def test_output_that_there_is_no_memory_for_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattui.record.matching.LIMIT_BYTES", 1000)
+    monkeypatch.setattr("wattui.capture.matching.LIMIT_BYTES", 1000)
     recorder = Recorder()
     found = Matching(matcher("done"), recorder)
     found.put(1, b"done\n")
@@ -216,7 +216,7 @@ def test_output_that_there_is_no_memory_for_is_counted(monkeypatch: pytest.Monke
 def test_a_pattern_that_takes_for_ever_is_given_up_and_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("wattui.record.matching.STUCK_S", 0.5)
+    monkeypatch.setattr("wattui.capture.matching.STUCK_S", 0.5)
     recorder = Recorder()
     recorder.gate.set()
     found = Matching(matcher("(a+)+$"), recorder)

@@ -24,10 +24,10 @@ from wattui.analysis.compare import (
 )
 from wattui.analysis.limits import Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
+from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.commands.sides import Given, sides_given
 from wattui.errors import REGRESSED, UsageError
-from wattui.record.progress import waiting
 from wattui.show.printing import console
 from wattui.show.width import add_width
 

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
+from wattui.capture.progress import waiting
 from wattui.clean import texts
 from wattui.commands.parser import Parser
 from wattui.config import config_path
 from wattui.errors import WattuiError
-from wattui.record.progress import waiting
 from wattui.show.printing import console
 
 LOOK_S = 2.0

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from recorders.drafts import discard, write_draft
+from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
-from wattui.record.progress import waiting
 from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
 from wattui.show.export import FORMATS, ExportError, export

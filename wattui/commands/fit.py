@@ -18,10 +18,10 @@ from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import BUNDLED, SPEC
 from wattui.analysis.published import published
 from wattui.analysis.shares import shares_dict
+from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.record.progress import waiting
 from wattui.show.printing import console
 from wattui.show.width import add_width
 

@@ -30,9 +30,9 @@ from wattui.analysis.importers.joining import Recording, baseline, joined, whole
 from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, printable
 from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
+from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.record.progress import waiting
 
 FORMAT_VERSION = 1
 FLUSH_LINES = 10_000

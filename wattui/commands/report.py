@@ -9,10 +9,10 @@ from pathlib import Path
 
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
+from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
-from wattui.record.progress import waiting
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
 from wattui.report.files import NotWrittenError, figures_folder, refusal, write

@@ -13,10 +13,10 @@ from typing import Any
 
 from recorders.json_text import json_text
 from recorders.summary.summary import summarise
+from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.record.progress import waiting
 from wattui.runs.naming import naming
 from wattui.runs.recorded import changed, command_line
 from wattui.show.printing import console

@@ -22,10 +22,10 @@ from textual.timer import Timer
 from textual.widgets import HelpPanel
 
 from recorders.client import Config, RecorderError
+from wattui.capture.progress import shortfalls
+from wattui.capture.run_names import refusal, suggested, working_directory
 from wattui.config import Settings
 from wattui.errors import UsageError
-from wattui.record.progress import shortfalls
-from wattui.record.run_names import refusal, suggested, working_directory
 from wattui.show import plot
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
@@ -47,7 +47,7 @@ from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
 
 if TYPE_CHECKING:
-    from wattui.record.launch import Launch, Recipe
+    from wattui.capture.launch import Launch, Recipe
     from wattui.tui.screens.results import Wish
 
 # Screens over the graphs are imported when they are wanted, so that the graphs are there sooner.
@@ -366,7 +366,7 @@ class Dashboard(App[int]):
     def _start_launch(self, recipe: Recipe | None) -> None:
         if recipe is None:
             return
-        from wattui.record.launch import Launch
+        from wattui.capture.launch import Launch
 
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):

@@ -7,9 +7,9 @@ import shlex
 
 from rich.text import Text
 
+from wattui.capture.matching import compile_pattern
+from wattui.capture.process import find_program
 from wattui.errors import WattuiError
-from wattui.record.matching import compile_pattern
-from wattui.record.process import find_program
 from wattui.tui.launching.order import FieldError, Given, Order, whole
 from wattui.tui.widgets.field import FieldSpec
 

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from rich.text import Text
 
+from wattui.capture.launch import Recipe
+from wattui.capture.run_names import suggested
+from wattui.capture.stages import Rest, stages
 from wattui.config import Settings, refusal
-from wattui.record.launch import Recipe
-from wattui.record.run_names import suggested
-from wattui.record.stages import Rest, stages
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
-from wattui.record.launch import OWN
+from wattui.capture.launch import OWN
 from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
 from wattui.tui.launching.order import FieldError, Given, Order
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec

@@ -15,10 +15,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 
+from wattui.capture.launch import Recipe, as_typed
+from wattui.capture.run_names import refusal
 from wattui.config import Settings
 from wattui.errors import WattuiError
-from wattui.record.launch import Recipe, as_typed
-from wattui.record.run_names import refusal
 from wattui.tui.launching.command import CommandSubject
 from wattui.tui.launching.order import (
     FILE,

@@ -18,7 +18,7 @@ from textual.widgets import Digits, Footer, Static
 
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
-from wattui.record.run_names import working_directory
+from wattui.capture.run_names import working_directory
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 if TYPE_CHECKING:
-    from wattui.record.launch import Launch
+    from wattui.capture.launch import Launch
 
 BAR_COLUMNS = 24
 

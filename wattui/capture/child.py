@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from recorders.processes import end_tree
-from wattui.record.process import DRAIN_S
+from wattui.capture.process import DRAIN_S
 
 CHUNK_BYTES = 65536
 # Of what is printed faster than it is shown, the last is kept.

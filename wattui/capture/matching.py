@@ -30,7 +30,7 @@ BATCH_BYTES = 2**20
 # A piece of output, of 64 KiB at most, takes milliseconds; some patterns never end with theirs.
 STUCK_S = 10.0
 BOOT = (
-    "import sys; sys.path.append(sys.argv[1]); from wattui.record.match_process import main; "
+    "import sys; sys.path.append(sys.argv[1]); from wattui.capture.match_process import main; "
     "sys.exit(main(*sys.argv[2:4]))"
 )
 

@@ -17,15 +17,15 @@ from recorders import marks
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
+from wattui.capture import process as command
+from wattui.capture.matching import Matcher, Matching, compile_pattern
+from wattui.capture.progress import Progress, shortfalls
+from wattui.capture.run_names import suggested, working_directory
+from wattui.capture.signals import Signals, taken
+from wattui.capture.stages import Rest, stages, told_repeat
 from wattui.config import Settings, checked, config_path, load, merged
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
 from wattui.own_packages import hidden_by
-from wattui.record import process as command
-from wattui.record.matching import Matcher, Matching, compile_pattern
-from wattui.record.progress import Progress, shortfalls
-from wattui.record.run_names import suggested, working_directory
-from wattui.record.signals import Signals, taken
-from wattui.record.stages import Rest, stages, told_repeat
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)

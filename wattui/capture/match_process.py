@@ -13,7 +13,7 @@ import re
 import signal
 import sys
 
-from wattui.record.matching import HEADER, Matcher
+from wattui.capture.matching import HEADER, Matcher
 
 PR_SET_PDEATHSIG = 1
 DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)

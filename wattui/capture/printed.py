@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import deque
 
-from wattui.record.matching import ESCAPES, LONGEST_LINE
+from wattui.capture.matching import ESCAPES, LONGEST_LINE
 
 KEPT_LINES = 500
 LONGEST_SHOWN = 1000

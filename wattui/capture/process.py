@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.processes import end_tree
+from wattui.capture.signals import ENDING, FROM_KERNEL, Signals
 from wattui.errors import NotStartedError
-from wattui.record.signals import ENDING, FROM_KERNEL, Signals
 
 GRACE_S = 5.0
 # After the command's end: what a pipe can hold at most, and how long to wait for it in all.

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recorders.marks import ENVIRONMENT
+from wattui.capture.child import Child
+from wattui.capture.headless import environment
+from wattui.capture.matching import Matcher, Matching
+from wattui.capture.printed import Printed
+from wattui.capture.process import GRACE_S
+from wattui.capture.stages import Rest, Run, Stage, stages, told_repeat
 from wattui.errors import INCOMPLETE, NOT_STARTED
-from wattui.record.child import Child
-from wattui.record.headless import environment
-from wattui.record.matching import Matcher, Matching
-from wattui.record.printed import Printed
-from wattui.record.process import GRACE_S
-from wattui.record.stages import Rest, Run, Stage, stages, told_repeat
 
 # Our own program, wherever it is installed, and however its name may be hidden.
 OWN = (sys.executable, "-P", "-m", "wattui")

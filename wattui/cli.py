@@ -7,6 +7,7 @@ import contextlib
 import errno
 import math
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -87,6 +88,10 @@ def _exit_status(arguments: list[str]) -> int:
             return UsageError.status
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             _say(f"wattui: {error.strerror}: {str(error.filename)[:40]}…: give a shorter name")
+            return UsageError.status
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+            most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            _say(f"wattui: at most {most} files may be open, which is too few: fix: ulimit -n 64")
             return UsageError.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise

@@ -28,18 +28,21 @@ from workloads.stop import Stop, listening
 if TYPE_CHECKING:
     from workloads.engine import Engine
 
+# How the program is called outside of wattui.
+ALONE = "python -m workloads"
 ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
 
 
-def main(argv: Sequence[str] | None = None, prog: str = "python -m workloads") -> int:
+def main(argv: Sequence[str] | None = None, prog: str = ALONE) -> int:
     """Run one command line; returns the exit status."""
     replace_what_cannot_be_encoded()
+    name = "workloads" if prog == ALONE else prog.split()[0]
     try:
         asked = parse(sys.argv[1:] if argv is None else argv, catalogue(), prog)
         with listening() as stop:
             return _run(asked, stop)
     except WorkloadError as error:
-        _say(f"workloads: {error}")
+        _say(f"{name}: {error}")
         return error.status
     except KeyboardInterrupt:
         return 130
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m workloads") -
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
         _say(
-            f"workloads: {type(error).__name__}: {str(error).partition(chr(10))[0]}: "
+            f"{name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}: "
             "WATTUI_TRACEBACK=1 shows its place"
         )
         return FAILED

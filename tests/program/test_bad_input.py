@@ -251,3 +251,15 @@ def test_a_recorder_that_cannot_start_is_one_line(place: Place) -> None:
     assert len(result.lines) == 1, result.lines
     assert not (place.path / "started").exists()
     assert_nothing_made(place)
+
+
+@pytest.mark.parametrize("most", [8, 9, 10])
+def test_too_few_files_may_be_open(place: Place, most: int) -> None:
+    limited = ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh", *WATTUI]
+    result = place.run([*limited, "--headless", "--idle", "0", "--csv", "run.csv", "--", *COMMAND])
+    assert_refused(place, result, 2, f"at most {most} files", "fix: ulimit -n 64")
+
+
+def test_a_workload_asked_for_by_wattui_answers_as_wattui(place: Place) -> None:
+    result = place.run([*WATTUI, "workloads", "none"])
+    assert_refused(place, result, 2, "invalid choice: 'none'", "wattui workloads --help")

@@ -23,7 +23,10 @@ from recorders.sources.nvml_devices import Device, tried, visible_devices
 
 LIBRARY = "libnvidia-ml.so.1"
 # Where a driver that is loaded shows, whether or not its library is there.
-DRIVER_PLACES = ("proc/driver/nvidia", "dev/nvidia0")
+FIRST_GPU = "dev/nvidia0"
+DRIVER_PLACES = ("proc/driver/nvidia", FIRST_GPU)
+# Devices of the PCI bus by vendor and class (pci_ids.h of Linux: 0x10de, base class 03).
+PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"
 # A part of the machine of which the number is not known.
 GPU = "gpu"
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
@@ -293,9 +296,9 @@ def open_nvml(
         nvml.nvmlInit()
         devices, refused = visible_devices(nvml, environ, all_gpus)
     except nvml.NVMLError as error:
-        return None, [_no_answer(nvml, error)]
+        return None, [_no_answer(nvml, error, root)]
     if not devices and not refused:
-        part = GPU if _driver_is_loaded(root) else ""
+        part = GPU if _driver_is_loaded(root) and _may_have_gpu(root) else ""
         reason = "the NVIDIA driver reports no GPU"
         refused = [Refusal("nvml", reason, "nvidia-smi", part)]
     if not devices:
@@ -307,15 +310,18 @@ def open_nvml(
 
 def _no_library(error: OSError, root: Path) -> Refusal:
     install = "install its driver, or start the container with --gpus all"
-    if not _driver_is_loaded(root):
+    if not (_driver_is_loaded(root) and _may_have_gpu(root)):
         reason = f"no NVIDIA driver ({LIBRARY} is not installed)"
         return Refusal("nvml", reason, f"with an NVIDIA GPU: {install}")
     reason = f"the NVIDIA driver is loaded, but {LIBRARY} cannot be ({error})"
     return Refusal("nvml", reason, install, GPU)
 
 
-def _no_answer(nvml: Any, error: Any) -> Refusal:
-    """A driver whose library is there and does not answer has GPUs, nobody knows how many."""
+def _no_answer(nvml: Any, error: Any, root: Path) -> Refusal:
+    """A driver whose library is there and does not answer has GPUs, nobody knows how many; a
+    library that many machines are given does not show that this one has any."""
+    if error.value == nvml.NVML_ERROR_DRIVER_NOT_LOADED and not _may_have_gpu(root):
+        return Refusal("nvml", "no NVIDIA GPU: its library is there, but none is on the PCI bus")
     remedies = {
         nvml.NVML_ERROR_DRIVER_NOT_LOADED: "sudo modprobe nvidia",
         nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "sudo reboot",
@@ -326,6 +332,23 @@ def _no_answer(nvml: Any, error: Any) -> Refusal:
 
 def _driver_is_loaded(root: Path) -> bool:
     return any((root / place).exists() for place in DRIVER_PLACES)
+
+
+def _may_have_gpu(root: Path) -> bool:
+    """Whether there is a GPU of NVIDIA's; where the PCI bus cannot be looked at, it may."""
+    devices = root / PCI_DEVICES
+    if (root / FIRST_GPU).exists() or not devices.is_dir():
+        return True
+    return any(_is_gpu(device) for device in devices.iterdir())
+
+
+def _is_gpu(device: Path) -> bool:
+    """Whether a device of the PCI bus is a display or 3D controller of NVIDIA's."""
+    try:
+        vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
+    except OSError:
+        return False
+    return vendor == NVIDIA and kind.startswith(DISPLAY_CLASS)
 
 
 def _known(value: int, none: int, unit: str) -> int:

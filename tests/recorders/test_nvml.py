@@ -348,14 +348,57 @@ def test_a_driver_whose_library_is_not_there_has_gpus_that_are_missing(
 
 
 def opened(
-    monkeypatch: pytest.MonkeyPatch, library: FakeNvml, environ: dict[str, str] | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    library: FakeNvml,
+    environ: dict[str, str] | None = None,
+    root: Path = Path("/none"),
 ) -> tuple[Nvml | None, list[Refusal]]:
     """What `open_nvml` finds with this library in the place of nvidia-ml-py."""
     monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libc.so.6")
     for name in dir(library):
         if name.startswith("nvml"):
             monkeypatch.setattr(pynvml, name, getattr(library, name))
-    return open_nvml(environ or {}, clock=ManualClock().monotonic_ns)
+    return open_nvml(environ or {}, clock=ManualClock().monotonic_ns, root=root)
+
+
+def pci_device(root: Path, vendor: str, kind: str) -> None:
+    """Put a device onto a made-up PCI bus."""
+    device = root / "sys/bus/pci/devices" / f"0000:00:{kind[2:4]}.0"
+    device.mkdir(parents=True)
+    (device / "vendor").write_text(f"{vendor}\n")
+    (device / "class").write_text(f"{kind}\n")
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+@pytest.mark.parametrize(
+    ("vendor", "kind", "part"),
+    [
+        ("0x10de", "0x030000", "gpu"),
+        ("0x10de", "0x030200", "gpu"),
+        ("0x10de", "0x068000", ""),
+        ("0x8086", "0x030000", ""),
+    ],
+)
+def test_a_library_without_a_gpu_leaves_nothing_out(
+    vendor: str,
+    kind: str,
+    part: str,
+    is_loaded: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def not_loaded() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+
+    library = FakeNvml()
+    pci_device(tmp_path, vendor, kind)
+    if is_loaded:
+        (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
+    else:
+        monkeypatch.setattr(library, "nvmlInit", not_loaded)
+    source, (refusal,) = opened(monkeypatch, library, root=tmp_path)
+    assert source is None
+    assert refusal.part == part
 
 
 @pytest.mark.parametrize("error", ["DRIVER_NOT_LOADED", "LIB_RM_VERSION_MISMATCH", "UNKNOWN"])

@@ -144,6 +144,10 @@ class Recording:
         (found,) = (source for source in self.run["sources"] if source["name"] == name)
         return dict(found)
 
+    def longest_read_s(self, source: str) -> float:
+        """The longest that all readings of a source took, by run.json."""
+        return float(self.run["sampling"]["read_ms"][source]["max_ms"]) / 1000
+
     def cells(self, column: str, begin_s: float, end_s: float) -> list[str]:
         """A column's cells in the rows without event in a span of the bench's time."""
         found = [

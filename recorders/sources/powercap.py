@@ -32,6 +32,8 @@ LOOK_S = 0.015
 # A second look at a counter that is not believed after the first.
 LOOK_AGAIN_S = 0.25
 LOOK_CHANGES = 6
+# A read that took so long was interrupted, and is tried again; a slower one is the counter's own.
+INTERRUPTED_NS, SLOW_NS, READS = 1_000_000, 20_000_000, 3
 
 ALWAYS_MOVE = (*COUNTED, "psys")
 
@@ -94,18 +96,25 @@ class Powercap:
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each counter; values in joules, times taken right after each read."""
-        clock = self._clock
-        readings = []
-        for index, read in enumerate(self._readers):
-            value: float | SourceError
+        return [self._read(index) for index in range(len(self._readers))]
+
+    def _read(self, index: int) -> Reading:
+        """One counter; again where the processor was lost between its value and its time."""
+        clock, read = self._clock, self._readers[index]
+        value: float | SourceError
+        ended_ns = clock()
+        for _ in range(READS):
+            began_ns = ended_ns
             try:
                 value = read()
             except OSError as error:
                 value = _as_source_error(self._zones[index], error)
             except ValueError as error:
                 value = Retry(f"{self._zones[index].energy_path}: not a number ({error})")
-            readings.append(Reading(index, clock(), value))
-        return readings
+            ended_ns = clock()
+            if not INTERRUPTED_NS < ended_ns - began_ns < SLOW_NS:
+                break
+        return Reading(index, ended_ns, value)
 
     def calibrate(self) -> bool:
         """Everything was learnt when the source was opened."""

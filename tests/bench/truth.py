@@ -22,6 +22,8 @@ OTHERS = ("rich", "markdown_it", "mdurl", "pygments", "psutil", "pynvml", "pyRAP
 REFRESH_S = 0.001
 EXACT_SHARE = 0.001
 APART_S = APART_NS * 1e-9
+# The share of the cells whose reads are interrupted for long on a busy machine.
+FEW = 0.02
 
 
 def allowed_j(true_j: float, seconds: float) -> float:
@@ -46,12 +48,20 @@ def assert_exact(recording: Recording, label: str, *channels: str) -> None:
 
 
 def assert_on_curve(recording: Recording, channel: str, peak_w: float, apart_s: float) -> None:
-    """Every cell of a channel is its true energy within apart_s of the row's time."""
-    filled = [row for row in recording.rows if row[f"{channel}_J"]]
-    assert len(filled) > 20
-    for row in filled:
-        true_j = recording.since_start_j(channel, row)
-        assert float(row[f"{channel}_J"]) == pytest.approx(true_j, rel=0, abs=peak_w * apart_s)
+    """A channel's cells are its true energy within apart_s of the row's time.
+
+    The process may lose the processor between a counter's answer and the time that it is given: no
+    cell is further away than the longest read of its source, as run.json has it, and few are.
+    """
+    longest_s = recording.longest_read_s("nvml" if channel.startswith("gpu") else "powercap")
+    off_s = [
+        abs(float(row[f"{channel}_J"]) - recording.since_start_j(channel, row)) / peak_w
+        for row in recording.rows
+        if row[f"{channel}_J"]
+    ]
+    assert len(off_s) > 20
+    assert max(off_s) <= apart_s + longest_s
+    assert sum(each > apart_s for each in off_s) <= len(off_s) * FEW
 
 
 def assert_never_falls(recording: Recording) -> None:

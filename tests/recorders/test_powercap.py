@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from recorders.source import Channel, Gone, Refusal, Retry
 from recorders.sources.powercap import Powercap, open_powercap
-from recorders.sources.rapl_zones import find_zones
+from recorders.sources.rapl_zones import Zone, find_zones
 
 RANGE_UJ = 262_143_328_850
 NOBODY = 65_534
@@ -456,6 +457,29 @@ def test_a_counter_is_seen_to_change_at_its_period(tree: Tree) -> None:
     source, _ = open_powercap(tree.root, clock=clock)
     assert source is not None
     assert source.update_periods_s()["package0"] == pytest.approx(0.002, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "reads"),
+    [([0.05], 1), ([8.0, 0.05], 2), ([8.0, 8.0, 8.0], 3), ([200.0], 1)],
+)
+def test_a_read_that_was_interrupted_is_tried_again(
+    took_ms: list[float], reads: int, tree: Tree
+) -> None:
+    """The process lost the processor after the counter's answer, which would be dated too late."""
+    directory = tree.zone("0", "package-0")
+    now_ns, values = [0], iter(range(1, 10))
+
+    def read() -> float:
+        value = next(values)
+        now_ns[0] += int(took_ms[value - 1] * 1e6)
+        return value
+
+    zone = Zone("package0", 0, None, directory, None, math.inf)
+    source = Powercap([zone], [read], "pread", {}, lambda: None, lambda: now_ns[0])
+    (reading,) = source.read()
+    assert reading.value == reads
+    assert reading.time_ns == now_ns[0] == int(sum(took_ms) * 1e6)
 
 
 @dataclass

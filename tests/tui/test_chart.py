@@ -121,6 +121,21 @@ async def test_the_crosshair_is_on_all_graphs_with_the_values_there() -> None:
         assert "pkg0 60.0 W" in shown(app, chart)[0]
 
 
+async def test_a_chart_that_gets_its_size_later_is_drawn_then() -> None:
+    """No more rows may come: a playback that is paused, a stream that took another's place."""
+    app = Charts()
+    async with app.run_test(size=(160, 40)) as pilot:
+        chart = Chart(graphs(COLUMNS_OF_TWO)[0])
+        mounted = app.query_one(Grid).mount(chart)
+        chart.show(app.live, app.view, DARK, app.glyphs)
+        await mounted
+        await pilot.pause()
+        assert "pkg0 60.0 W" in shown(app, chart)[0]
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert all(len(line.strip()) > 1 for line in shown(app, chart)[1:-1])
+
+
 async def test_the_crosshair_goes_with_the_mouse_from_chart_to_chart() -> None:
     app = Charts()
     async with app.run_test(size=(160, 40)) as pilot:

@@ -85,6 +85,7 @@ class Chart(Widget, can_focus=True):
         self._strips: list[Strip] = []
         self._labels: tuple[object, object] = (None, None)
         self._shown: tuple[Live, Viewport] | None = None
+        self._wanted: tuple[Live, Viewport, Palette, Glyphs] | None = None
         self._base: RichStyle | None = None
         self._edges: tuple[Region, ...] = ()
         self._drag: Drag | None = None
@@ -97,6 +98,7 @@ class Chart(Widget, can_focus=True):
 
     def show(self, live: Live, view: Viewport, palette: Palette, glyphs: Glyphs) -> None:
         """Draw the recording as it is now."""
+        self._wanted = live, view, palette, glyphs
         self.set_class(glyphs.ascii, "ascii")
         if self._base is None:
             self._base = self.rich_style
@@ -106,6 +108,11 @@ class Chart(Widget, can_focus=True):
         self._shown = (live, view) if self._strips else None
         self._say(live, look, width - TITLE_MARGIN)
         self._refresh_lines(before)
+
+    def on_resize(self) -> None:
+        """Draw what `show` was given, at the size that is there now."""
+        if self._wanted is not None:
+            self.show(*self._wanted)
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture that `show` made."""

@@ -1,0 +1,42 @@
+"""Pauses of tests that drive the dashboard: until it rests, however busy the machine is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+REST_S = 1 / 50
+LIMIT_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def pause_until_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every `pilot.pause` end when nothing is left to do and the screen stays as it is.
+
+    Textual's own ends when the process uses little processor time, as one does that waits for its
+    turn on a busy machine.
+    """
+    monkeypatch.setattr(Pilot, "pause", pause)
+
+
+async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
+    """Wait for `delay` seconds, then until the dashboard rests."""
+    await pilot._wait_for_screen()
+    await asyncio.sleep(delay or 0)
+    deadline_s = time.monotonic() + LIMIT_S
+    before: object = None
+    while (now := await _drawn(pilot)) != before and time.monotonic() < deadline_s:
+        before = now
+        await asyncio.sleep(REST_S)
+
+
+async def _drawn(pilot: Pilot[Any]) -> object:
+    """What is shown when every widget has done what it was asked to."""
+    await pilot._wait_for_screen()
+    screen = pilot.app.screen
+    screen._on_timer_update()
+    return screen, screen.focused, screen._compositor.render_strips()

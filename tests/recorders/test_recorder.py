@@ -13,13 +13,13 @@ import pytest
 from doubles import BlockingSource, ManualClock, Rig, Script, ScriptedSource, Value, constant_power
 from hypothesis import given
 from hypothesis import strategies as st
-from wattui.analysis.runs import reduce_csv
 
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import readings
+from wattui.runs.reduce import reduce_csv
 
 PACKAGE = Channel("package0", "J", in_total=True, range_j=262_143.0, bound_w=1000.0)
 DRAM = Channel("dram0", "J", in_total=True, range_j=65_712.0, bound_w=1000.0)

@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from recorders.summary.figures import origin
+from recorders.channels import kind_of
 from recorders.summary.summary import summarise
 from wattui.analysis.published import published
 from wattui.analysis.repeats import Repeats, correlation, repeats_of
@@ -46,7 +46,7 @@ def with_j(names: Iterable[str]) -> list[str]:
 def correlations(found: Mapping[str, Repeats], names: Iterable[str]) -> Iterable[str]:
     """What latency and the energy of each channel correlate as."""
     for name in names:
-        kind: str = origin(name)
+        kind: str = kind_of(name).origin
         if kind == "estimated":  # from the processor's use, which is the time that it is busy
             kind += ", so that it has to"
         r = correlation(found, (name,))

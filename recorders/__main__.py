@@ -105,7 +105,7 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: Outlet, guard: Guard) 
         replay=Path(config["replay"]) if config["replay"] else None,
     )
     found = probe(wanted)
-    unmet = [need for need in config["require"] if not found.has_measured(_HEADS[need])]
+    unmet = [need for need in config["require"] if not found.has_measured(need)]
     if unmet:
         reasons = "; ".join(f"{r.source}: {r.reason}" for r in found.refused)
         outlet.finish({"t": "error", "code": "require", "need": unmet[0], "text": reasons})
@@ -132,9 +132,6 @@ def _open_file(config: dict[str, Any], layout: Layout) -> Writer | None:
         return None
     path = Path(config["csv"])
     return Writer(RunFile(path, layout.header, config["force"], directory.places()))
-
-
-_HEADS = {"measured": "", "gpu": "gpu", "dram": "dram"}
 
 
 def _record(

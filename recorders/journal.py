@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from recorders import rows
+from recorders.channels import unit_of
 from recorders.clock import Clock
 from recorders.phases import Phase, where_of
 from recorders.summary.reduction import Reducer, Reduction
@@ -35,7 +36,7 @@ class Journal:
         self._send = send
         self._follows = follows
         self._utc_text = rows.UtcText()
-        self._gauges = [n for n, name in enumerate(layout.columns) if not name.endswith("_J")]
+        self._gauges = [n for n, name in enumerate(layout.columns) if unit_of(name) != "J"]
         self._unsent: dict[int, str] = {}
         self.is_watched = False
         self._reducer = Reducer(layout.columns)

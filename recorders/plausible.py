@@ -9,12 +9,8 @@ from __future__ import annotations
 import math
 import sys
 
-# Mean power that no device of a kind exceeds, in watts.
-_MOST_W = {"package": 1000.0, "dram": 300.0, "psys": 20_000.0, "gpu": 3000.0}
-_MOST_W |= dict.fromkeys(("core", "uncore"), _MOST_W["package"])
-# A package may exceed its limit for seconds, and the usual bound is safe: a limit only widens it.
-# What DRAM and GPUs can draw depends on their size; their limit says that.
-_LIMITED_TO_ITS_OWN = frozenset({"dram", "gpu"})
+from recorders.channels import kind_of
+
 LIMIT_TIMES = 2.0
 # Limits below this are placeholders.
 LEAST_LIMIT_W = 10.0
@@ -23,13 +19,18 @@ LEAST_LIMIT_W = 10.0
 _RANGES = {"C": (-40.0, 150.0), "pct": (0.0, 110.0), "MHz": (0.0, 20_000.0), "MiB": (0.0, 2.0**24)}
 
 
-def bound_w(kind: str, limit_w: float | None = None) -> float:
-    """The highest mean power that is believed of a package, dram, psys, gpu …, watts."""
-    usual_w = _MOST_W.get(kind, math.inf)
+def bound_w(channel: str, limit_w: float | None = None) -> float:
+    """The highest mean power that is believed of a channel, watts.
+
+    A package may exceed its limit for seconds, and the usual bound is safe: a limit only widens it.
+    What DRAM and GPUs can draw depends on their size; their limit says that.
+    """
+    kind = kind_of(channel)
+    usual_w = kind.most_w
     if limit_w is None or limit_w < LEAST_LIMIT_W:
         return usual_w
     own_w = LIMIT_TIMES * limit_w
-    return own_w if kind in _LIMITED_TO_ITS_OWN else max(usual_w, own_w)
+    return own_w if kind.kept_to_limit else max(usual_w, own_w)
 
 
 def limits(unit: str, most_w: float = math.inf) -> tuple[float, float]:

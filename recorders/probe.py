@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
+from recorders.channels import kind_of
 from recorders.source import Refusal, Source
 
 
@@ -33,10 +34,12 @@ class Found:
     zones: dict[Path, str] = field(default_factory=dict)
     root: Path | None = None
 
-    def has_measured(self, head: str = "") -> bool:
-        """True where a measured energy channel's name begins with `head`."""
+    def has_measured(self, kind: str = "measured") -> bool:
+        """True where there is a measured energy channel, or one of a kind that is named."""
         return any(
-            channel.is_energy and channel.origin == "measured" and channel.name.startswith(head)
+            channel.is_energy
+            and channel.origin == "measured"
+            and kind in ("measured", kind_of(channel.name).name)
             for source in self.sources
             for channel in source.channels()
         )

@@ -6,12 +6,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from recorders.channels import column_order
 from recorders.source import Channel
 
 FIXED_COLUMNS = ("time_s", "time_utc", "phase", "label", "repeat", "event", "inferences")
 TOTAL_COLUMNS = ("total_J", "total_W")
 
-_ORDER = ("package", "core", "uncore", "dram", "psys", "gpu", "cpu", "command", "est", "meter")
 _BREAKS = re.compile(r"[\r\n]+")
 _IN_QUOTES = re.compile(r'"[^"]*"')
 _QUOTED = re.compile(r'[",\r\n]')
@@ -85,7 +85,7 @@ class Layout:
     """Where each channel's cells are, and the header line."""
 
     def __init__(self, channels: Sequence[Channel]) -> None:
-        self.channels = sorted(channels, key=column_order)
+        self.channels = sorted(channels, key=lambda channel: column_order(channel.name))
         self.columns: list[str] = []
         self.place: dict[str, int] = {}
         for channel in self.channels:
@@ -143,16 +143,3 @@ def quote(text: str) -> str:
         return text
     flat = _BREAKS.sub(" ", text)
     return '"' + flat.replace('"', '""') + '"' if '"' in flat or "," in flat else flat
-
-
-def column_order(channel: Channel) -> tuple[int, str, int, int]:
-    """Sort key of the run file's columns: domain by domain, numbers as numbers."""
-    head = re.match(r"([a-z]+)(\d*)(?:_die(\d+))?", channel.name)
-    word, number, die = head.groups() if head else (channel.name, "", "")
-    rank = _ORDER.index(word) if word in _ORDER else len(_ORDER)
-    if word == "gpu":
-        return (rank, "", int(number or 0), _GPU_ORDER.index(channel.name.partition("_")[2]))
-    return (rank, "", int(number or 0), int(die or 0))
-
-
-_GPU_ORDER = ("", "util", "mem", "temp", "clock")

@@ -14,15 +14,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from recorders.channels import kind_of
 from recorders.counter import mirrored, update_period_s
 from recorders.plausible import too_much_text
 from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 from recorders.sources import pyrapl
 from recorders.sources.rapl_zones import (
-    COUNTED,
     GONE,
     Zone,
-    domain_of,
     find_zones,
     refusal,
     unreadable,
@@ -35,7 +34,8 @@ LOOK_CHANGES = 6
 # A read that took so long was interrupted, and is tried again; a slower one is the counter's own.
 INTERRUPTED_NS, SLOW_NS, READS = 1_000_000, 20_000_000, 3
 
-ALWAYS_MOVE = (*COUNTED, "psys")
+# An idle core or graphics unit may stand still.
+ALWAYS_MOVE = ("package", "dram", "psys")
 
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
@@ -221,7 +221,7 @@ def _look_for(
 
 def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
     """Why a zone's counter is not believed, beside those that count; empty where it is."""
-    look, domain = looks[zone], domain_of(zone.channel)
+    look = looks[zone]
     counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
         return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
@@ -232,8 +232,7 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
     beside = f"while {counting[0]} counts"
     if not any(look.values):
         return f"{zone.energy_path} stays at 0 {beside}"
-    # An idle core or graphics unit may stand still.
-    return f"{zone.energy_path} stands still {beside}" if domain in ALWAYS_MOVE else ""
+    return f"{zone.energy_path} stands still {beside}" if _always_moves(zone) else ""
 
 
 def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:
@@ -244,19 +243,19 @@ def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) ->
     """
     kept: list[Zone] = []
     for zone in zones:
-        alike = [k for k in kept if domain_of(k.channel) == domain_of(zone.channel)]
+        alike = [k for k in kept if kind_of(k.channel) is kind_of(zone.channel)]
         same = [k for k in alike if k.channel == zone.channel]
         dies = [k for k in alike if k.package == zone.package and None not in (k.die, zone.die)]
         if any(k.is_mmio != zone.is_mmio for k in same):
             continue
         if not any(mirrored(values[k], values[zone]) for k in (*same, *dies)):
             kept.append(zone)
-    lone = Counter((domain_of(zone.channel), zone.package) for zone in kept)
+    lone = Counter((kind_of(zone.channel), zone.package) for zone in kept)
     names: set[str] = set()
     found = []
     for zone in kept:
         name = zone.channel
-        if zone.die is not None and lone[domain_of(zone.channel), zone.package] == 1:
+        if zone.die is not None and lone[kind_of(zone.channel), zone.package] == 1:
             name = name.partition("_die")[0]
         if name in names:
             name += f"_zone{zone.directory.name.partition(':')[2].replace(':', '_')}"
@@ -266,16 +265,19 @@ def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) ->
 
 
 def _channel(zone: Zone) -> Channel:
-    domain = domain_of(zone.channel)
     return Channel(
         zone.channel,
         "J",
-        in_total=domain in COUNTED,
+        in_total=kind_of(zone.channel).in_total,
         range_j=zone.range_j,
         bound_w=zone.bound_w,
-        always_moves=domain in ALWAYS_MOVE,
+        always_moves=_always_moves(zone),
         remarks=() if zone.range_j else ("no_range",),
     )
+
+
+def _always_moves(zone: Zone) -> bool:
+    return kind_of(zone.channel).name in ALWAYS_MOVE
 
 
 def _as_source_error(zone: Zone, error: OSError) -> SourceError:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from recorders.channels import kind_of
+
 if TYPE_CHECKING:
     from recorders.sources.rapl_zones import Zone
 
@@ -23,8 +25,8 @@ class RawApi(Protocol):
 
 def is_plain(zones: Sequence[Zone]) -> bool:
     """True where zones intel-rapl:0, :1 … are package-0, -1 … and DRAM is on all or on none."""
-    packages = [zone for zone in zones if zone.channel.startswith("package")]
-    drams = [zone for zone in zones if zone.channel.startswith("dram")]
+    packages = [zone for zone in zones if kind_of(zone.channel).name == "package"]
+    drams = [zone for zone in zones if kind_of(zone.channel).name == "dram"]
     in_order = all(
         zone.directory.name == f"intel-rapl:{place}" and zone.package == place and zone.die is None
         for place, zone in enumerate(packages)
@@ -40,11 +42,11 @@ def open_readers(
         package_api, dram_api, refusal = _import_apis()
     except ImportError as error:
         return {}, str(error)
+    makers = {"package": package_api, "dram": dram_api}
     readers: dict[str, Callable[[], float]] = {}
     try:
         for zone in zones:
-            if zone.channel.startswith(("package", "dram")):
-                make = package_api if zone.channel.startswith("package") else dram_api
+            if make := makers.get(kind_of(zone.channel).name):
                 readers[zone.channel] = _reader(make([zone.package]), zone.package)
         for zone in zones:
             if zone.channel in readers and not _agrees(readers[zone.channel], zone, read_at):

@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorders.channels import column_order, kind_of
 from recorders.plausible import bound_w
 from recorders.source import Refusal
 
 _PACKAGE = re.compile(r"package-(\d+)(?:-die-(\d+))?")
 
 
-# Domains that make the total; core and uncore are inside a package, psys contains it.
-COUNTED = ("package", "dram")
 GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
 
 
@@ -71,7 +70,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
             parents[path.name] = (int(match[1]), None if die is None else int(die))
             zones.append(_zone(path, "package", *parents[path.name]))
         elif name.startswith("psys"):
-            number = sum(1 for zone in zones if zone.channel.startswith("psys"))
+            number = sum(1 for zone in zones if kind_of(zone.channel).name == "psys")
             zones.append(_zone(path, f"psys{number or ''}", -1, None))
         else:
             sub_zones.append((path, name))
@@ -81,18 +80,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
             refused.append(Refusal(f"powercap {path.name}", f"zone name {name!r} is not known"))
         else:
             zones.append(_zone(path, name, *parent))
-    order = ("package", "core", "uncore", "dram", "psys")
-    rank = {domain: place for place, domain in enumerate(order)}
-    zones.sort(
-        key=lambda z: (
-            rank[domain_of(z.channel)],
-            z.package,
-            z.die or 0,
-            z.channel,
-            z.is_mmio,
-            z.directory,
-        )
-    )
+    zones.sort(key=lambda z: (column_order(z.channel), z.channel, z.is_mmio, z.directory))
     return zones, refused
 
 
@@ -110,7 +98,7 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
     limit_uw = _number(path / "constraint_0_max_power_uw")
     range_j = range_uj * 1e-6 if range_uj else None
     limit_w = limit_uw * 1e-6 if limit_uw else None
-    return Zone(channel, package, die, path, range_j, bound_w(domain_of(domain), limit_w))
+    return Zone(channel, package, die, path, range_j, bound_w(domain, limit_w))
 
 
 def unreadable(zone: Zone, error: OSError) -> Refusal:
@@ -128,12 +116,7 @@ def refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
 
 def _part(channel: str) -> str:
     """The part of the machine that a sum lacks without this channel."""
-    return channel if domain_of(channel) in COUNTED else ""
-
-
-def domain_of(channel: str) -> str:
-    """The domain of a channel: package, dram, psys …"""
-    return channel.partition("_")[0].rstrip("0123456789")
+    return channel if kind_of(channel).in_total else ""
 
 
 def _masked(entry: Path) -> Refusal:

@@ -8,10 +8,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS, whole_lines
 from recorders.source import Channel, Gone, Reading
-from recorders.summary.figures import origin
-from recorders.summary.reduction import METER
 
 Clock = Callable[[], int]
 
@@ -86,7 +85,7 @@ def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns
             for place, name in enumerate(header)
             if place >= len(FIXED_COLUMNS)
             and name not in TOTAL_COLUMNS
-            and not (name.endswith("_W") and f"{name[:-2]}_J" in header)
+            and not (unit_of(name) == "W" and f"{channel_of(name)}_J" in header)
         }
         series: dict[int, tuple[list[float], list[float]]] = {p: ([], []) for p in wanted}
         for row in lines:
@@ -94,13 +93,13 @@ def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns
                 if place < len(row) and row[place]:
                     times.append(float(row[0]))
                     values.append(float(row[place]))
-    for place in [p for p, channel in wanted.items() if channel.name.startswith(METER)]:
+    for place in [p for p, channel in wanted.items() if kind_of(channel.name).by_hand]:
         if not series[place][0]:  # it was read by hand: there are points alone
             del wanted[place], series[place]
     return Replay(list(wanted.values()), list(series.values()), speed, clock)
 
 
 def _channel(column: str) -> Channel:
-    name, _, unit = column.rpartition("_")
-    in_total = unit == "J" and name.startswith(("package", "dram", "gpu"))
-    return Channel(name, unit, origin=origin(name), in_total=in_total)
+    name, unit = channel_of(column), unit_of(column)
+    kind = kind_of(name)
+    return Channel(name, unit, origin=kind.origin, in_total=unit == "J" and kind.in_total)

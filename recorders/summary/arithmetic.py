@@ -20,9 +20,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from recorders.summary.contents import headline, sum_parts
+from recorders.channels import kind_of, total_parts
+from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
-from recorders.summary.figures import Domain, Group, Value, origin
+from recorders.summary.figures import Domain, Group, Value
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import Key, Overlaps, Stretches
 from recorders.summary.reduction import Reduction
@@ -108,7 +109,7 @@ class Arithmetic:
             label: _Base(Stretches(own)) for label, own in grouped(armed, label_of).items()
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
-        self._parts = sum_parts(self._channels)
+        self._parts = total_parts(self._channels)
         quoted = headline(self._channels)
         self._asked = self._parts or ([quoted] if quoted else [])
         counted = [row for row in reduction.events if row.inferences is not None]
@@ -116,7 +117,7 @@ class Arithmetic:
         self._counts = [row.inferences or 0 for row in counted]
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
-        self._origins = {channel: origin(channel) for channel in self._channels}
+        self._origins = {channel: kind_of(channel).origin for channel in self._channels}
         self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
 
     def group(

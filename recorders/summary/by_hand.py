@@ -12,8 +12,9 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from recorders.channels import METER
 from recorders.source import Channel
-from recorders.summary.reduction import METER, EventRow
+from recorders.summary.reduction import EventRow
 from recorders.summary.stats import stdev
 from recorders.wire import Message
 

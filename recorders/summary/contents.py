@@ -6,21 +6,12 @@ could not is noted in the run file as `note:missing PART: REASON`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
-from recorders.summary.reduction import LOST, METER, NOTE, Reduction
+from recorders.channels import Kind, contains, kind_of, kinds_in_total, total_parts
+from recorders.summary.reduction import LOST, NOTE, Reduction
 
 MISSING_NOTE = f"{NOTE}missing "
-# One and several of each part of a sum.
-_NOUNS = {"package": ("package", "packages"), "dram": ("DRAM", "DRAM"), "gpu": ("GPU", "GPUs")}
-# What a channel that is no sum stands for; a wall meter and a made-up curve stand for everything.
-_COVERS = {
-    "psys": ("package", "dram"),
-    "est_": ("package", "dram"),
-    "sim_": tuple(_NOUNS),
-    METER: tuple(_NOUNS),
-}
 
 
 def missing_note(part: str, reason: str) -> str:
@@ -28,23 +19,17 @@ def missing_note(part: str, reason: str) -> str:
     return f"{MISSING_NOTE.removeprefix(NOTE)}{part}: {' '.join(reason.split())}"
 
 
-def sum_parts(channels: Sequence[str]) -> list[str]:
-    """The channels that `total` is the sum of, where they were measured."""
-    return [channel for channel in channels if _kind(channel) in _NOUNS]
-
-
 def headline(channels: Sequence[str]) -> str | None:
     """The channel to quote: a measured sum, else psys, and only then what is not measured.
 
     psys contains the packages and their DRAM, so it is better than a sum of DRAM alone.
     """
-    kinds = {_kind(part) for part in sum_parts(channels)}
-    order = ("psys", "total") if kinds == {"dram"} else ("total", "psys")
-    for head in (*order, "est_", "sim_", METER):
-        for channel in channels:
-            if channel.startswith(head):
-                return channel
-    return channels[0] if channels else None
+    psys = [channel for channel in channels if kind_of(channel).name == "psys"]
+    if psys and {kind_of(part).name for part in total_parts(channels)} == {"dram"}:
+        return psys[0]
+    ranks = {channel: kind_of(channel).quoted for channel in channels}
+    quotable = {channel: rank for channel, rank in ranks.items() if rank is not None}
+    return min(quotable or ranks, key=lambda channel: quotable.get(channel, 0), default=None)
 
 
 def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
@@ -57,17 +42,14 @@ def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
             part, reason = row.event.removeprefix(LOST), f"it was lost at {row.time_s:.1f} s"
         else:
             continue
-        if _kind(part) in _NOUNS:
+        if kind_of(part).in_total:
             missing.setdefault(part, reason)
     return missing
 
 
 def missing_from(channel: str | None, missing: Mapping[str, str]) -> dict[str, str]:
     """The missing parts that a channel does not stand for."""
-    covered = next(
-        (kinds for head, kinds in _COVERS.items() if (channel or "").startswith(head)), ()
-    )
-    return {part: reason for part, reason in missing.items() if _kind(part) not in covered}
+    return {part: why for part, why in missing.items() if not contains(channel or "", part)}
 
 
 def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str, str]) -> str:
@@ -77,14 +59,16 @@ def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str,
     """
     if channel != "total":
         return ""
-    there = [_kind(part) for part in sum_parts(channels) if part not in missing]
-    absent = [_kind(part) for part in missing]
+    there = [kind_of(part) for part in total_parts(channels) if part not in missing]
+    absent = [kind_of(part) for part in missing]
     kinds = list(dict.fromkeys(there))
-    if len(kinds) == 1 and kinds[0] not in ("package", *absent):
-        return f"{_NOUNS[kinds[0]][len(there) > 1]} only"
+    if len(kinds) == 1 and kinds[0].name != "package" and kinds[0] not in absent:
+        return f"{kinds[0].nouns[len(there) > 1]} only"
     if not absent:
         return ""
-    words = (_share(kind, there.count(kind), absent.count(kind), missing) for kind in _NOUNS)
+    words = (
+        _share(kind, there.count(kind), absent.count(kind), missing) for kind in kinds_in_total()
+    )
     return ", ".join(filter(None, words))
 
 
@@ -96,17 +80,12 @@ def incomplete_text(missing: Mapping[str, str]) -> str:
     return "; ".join(f"without {', '.join(p)}: {reason}" for reason, p in by_reason.items())
 
 
-def _share(kind: str, there: int, absent: int, missing: Mapping[str, str]) -> str:
-    one, several = _NOUNS[kind]
+def _share(kind: Kind, there: int, absent: int, missing: Mapping[str, str]) -> str:
+    one, several = kind.nouns
     if not absent:
         return f"{there} {several if there > 1 else one}" if there else ""
     if not there:
         return f"no {one}"
-    if kind in missing:
+    if kind.name in missing:
         return f"{there} of more than {there} {several}"  # their number is not known
     return f"{there} of {there + absent} {several}"
-
-
-def _kind(channel: str) -> str:
-    found = re.match("[a-z]+", channel)
-    return found[0] if found else channel

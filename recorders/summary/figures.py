@@ -13,7 +13,6 @@ from typing import Any
 
 from recorders.garbage import uncollected
 from recorders.source import Origin
-from recorders.summary.reduction import METER
 
 VERSION = 1
 PER_INFERENCE = (
@@ -120,12 +119,6 @@ class Summary:
         kept = {name: getattr(self, name) for name in self.__slots__}
         with uncollected():
             return {name: part if name == "phases" else _plain(part) for name, part in kept.items()}
-
-
-def origin(channel: str) -> Origin:
-    """Where a channel's numbers come from, told by its name."""
-    kinds: dict[str, Origin] = {"est_": "estimated", "sim_": "simulated", METER: "manual"}
-    return next((kind for head, kind in kinds.items() if channel.startswith(head)), "measured")
 
 
 def _plain(part: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from recorders.channels import kind_of
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
 from recorders.summary.figures import Flag
@@ -67,14 +68,14 @@ def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
 def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
     if headline is None:
         yield Flag("no_power", "", "no power was recorded: see `wattui doctor`")
-    elif headline.startswith("est_"):
+    elif kind_of(headline).origin == "estimated":
         yield Flag(
             "estimated",
             headline,
             "no power sensor: energy is estimated from processor utilisation, "
             "good to a factor of two at best",
         )
-    elif headline.startswith("sim_"):
+    elif kind_of(headline).origin == "simulated":
         yield Flag("simulated", headline, "the power is a made-up curve, not a measurement")
 
 
@@ -230,28 +231,28 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
     running = [span for span in everything if span.phase == "running"]
     if not running:
         return
-    packages = _together_j(running, ("package",))
+    packages = _together_j(running, "package")
     if packages is None or packages <= 0:
         return
     seconds = math.fsum(span.seconds for span in running)
     package_text = f"{packages / seconds:.3g} W" if seconds > 0 else ""
-    psys = _together_j(running, ("psys",))
+    psys = _together_j(running, "psys")
     if psys is not None and psys < (1 - CONTAINED) * packages:
         text = (
             f"it drew {psys / seconds:.3g} W and its packages {package_text}: it is not all of it"
         )
         yield Flag("implausible", "psys", text)
     for kind in ("core", "dram"):
-        inside = _together_j(running, (kind,))
+        inside = _together_j(running, kind)
         if inside is not None and inside > (1 + CONTAINED) * packages:
             drew = f"it drew {inside / seconds:.3g} W"
             text = f"{drew} and the packages {package_text}: is its unit right?"
             yield Flag("implausible", kind, text)
 
 
-def _together_j(spans: Sequence[Span], heads: tuple[str, ...]) -> float | None:
+def _together_j(spans: Sequence[Span], kind: str) -> float | None:
     """Energy of all channels of a kind in all spans; None where one is unknown."""
-    channels = [channel for channel in spans[0].energy_j if channel.startswith(heads)]
+    channels = [channel for channel in spans[0].energy_j if kind_of(channel).name == kind]
     energies = [span.energy_j[channel] for channel in channels for span in spans]
     known = [energy_j for energy_j in energies if energy_j is not None]
     return math.fsum(known) if known and len(known) == len(energies) else None

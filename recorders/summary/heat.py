@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from recorders.channels import Quantity, channel_of, device_of, kind_of_column
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span
 
@@ -17,7 +18,6 @@ from recorders.summary.spans import Span
 FALLEN, WARMED_C = 0.05, 10.0
 # One a second.
 FEWEST_READINGS = 8
-CLOCKS, TEMPERATURES = ("_clock_MHz", "_freq_MHz"), ("_temp_C",)
 
 
 class Course(NamedTuple):
@@ -36,27 +36,26 @@ class Course(NamedTuple):
 
 def throttled(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device whose clock fell, the label during which it fell furthest."""
-    fallen = [c for c in _courses(reduction, everything, CLOCKS) if c.fall > FALLEN]
+    fallen = [c for c in _courses(reduction, everything, "clock") if c.fall > FALLEN]
     return [max(own, key=lambda c: c.fall) for own in _by_device(fallen)]
 
 
 def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device that warmed up, the label during which it did most."""
-    courses = _courses(reduction, everything, TEMPERATURES)
+    courses = _courses(reduction, everything, "temperature")
     risen = [c for c in courses if c.last - c.first > WARMED_C]
     return [max(own, key=lambda c: c.last - c.first) for own in _by_device(risen)]
 
 
 def _courses(
-    reduction: Reduction, everything: Sequence[Span], ends: tuple[str, ...]
+    reduction: Reduction, everything: Sequence[Span], quantity: Quantity
 ) -> Iterator[Course]:
     of_label: dict[str, list[Span]] = {}
     for span in everything:
         if span.phase == "running" and "running" not in span.inside:
             of_label.setdefault(span.label, []).append(span)
     for column, points in reduction.seconds.items():
-        end = next((end for end in ends if column.endswith(end)), None)
-        if end is None:
+        if kind_of_column(column).quantity != quantity:
             continue
         for label, windows in of_label.items():
             values = [v for s in windows for _, v in points.between(s.start_s, s.end_s)]
@@ -64,7 +63,7 @@ def _courses(
             if len(values) >= FEWEST_READINGS:
                 first, last = values[:quarter], values[-quarter:]
                 means = math.fsum(first) / quarter, math.fsum(last) / quarter
-                yield Course(column.removesuffix(end), label, *means)
+                yield Course(device_of(channel_of(column)), label, *means)
 
 
 def _by_device(courses: Sequence[Course]) -> Iterator[list[Course]]:

@@ -6,22 +6,19 @@ give the same `Reduction`, made of the values as they stand in the file.
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# Columns that flags are told from.
-_GAUGE = re.compile(r"cpu_(util_pct|temp_C|freq_MHz)|command_cpu_pct|gpu[0-9]+_(temp_C|clock_MHz)")
+from recorders.channels import kind_of, kind_of_column, with_unit
+
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 EDGES = frozenset({BEGIN, END})
 # Rows just before a begin or an end, where it is not what a reader would take it for:
 # the place among the open phases of the one around it, or of the one that ends; what was counted
 # in the phase that ends; when an edge was made that was delivered late.
 SPAN, COUNT, LATE = "span:", "count:", "late:"
-# Wall meters. A power of theirs without an energy beside it was read by hand.
-METER = "meter_"
 Where = tuple[str, str, int | None]
 
 
@@ -73,8 +70,8 @@ class Reduction:
     @property
     def energy_channels(self) -> list[str]:
         """Channels with a `_J` column, in the order of the file; a meter where it was ever read."""
-        names = [name.removesuffix("_J") for name in self.channels if name.endswith("_J")]
-        return [name for name in names if not name.startswith(METER) or self._was_read(name)]
+        names = with_unit(self.channels, "J")
+        return [name for name in names if not kind_of(name).by_hand or self._was_read(name)]
 
     @property
     def remarks(self) -> list[EventRow]:
@@ -98,11 +95,7 @@ class Reducer:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.reduction = Reduction(list(columns))
-        self._energy = [
-            (place, name.removesuffix("_J"))
-            for place, name in enumerate(columns)
-            if name.endswith("_J")
-        ]
+        self._energy = [(columns.index(f"{n}_J"), n) for n in with_unit(columns, "J")]
         self._meters = [
             (columns.index(f"{meter}_J"), columns.index(f"{meter}_W"), meter)
             for meter in meters(columns)
@@ -186,13 +179,13 @@ class Reducer:
 
 def gauges(columns: Sequence[str]) -> list[str]:
     """Columns of which one reading a second is kept, beside the energies."""
-    return [name for name in columns if _GAUGE.fullmatch(name)]
+    return [column for column in columns if kind_of_column(column).each_second]
 
 
 def meters(columns: Sequence[str]) -> list[str]:
     """Wall meters among the columns, which may be read by hand."""
-    names = [name.removesuffix("_J") for name in columns if name.endswith("_J")]
-    return [name for name in names if name.startswith(METER) and f"{name}_W" in columns]
+    powers = with_unit(columns, "W")
+    return [name for name in with_unit(columns, "J") if kind_of(name).by_hand and name in powers]
 
 
 class Energies:

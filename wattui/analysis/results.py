@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from recorders.channels import kind_of
 from recorders.summary.combining import are_samples
-from recorders.summary.reduction import METER
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -267,7 +267,7 @@ class _Sample:
             if len(known) < len(energies) or seconds <= 0:
                 continue
             energy_j = math.fsum(known)
-            if energy_j == 0 and not domain.startswith(METER):
+            if energy_j == 0 and not kind_of(domain).by_hand:
                 continue  # the counter did not move: it is under one update, not 0
             yield domain, "energy_j", Figure(energy_j)
             yield domain, "power_w", Figure(energy_j / seconds)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recorders.summary.figures import origin
+from recorders.channels import kind_of, total_parts
 from wattui.analysis.fit import Asked, Figure, read_points
 from wattui.analysis.label_numbers import Against
 from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
@@ -15,8 +15,9 @@ from wattui.clean import name_of
 
 # A line takes two places.
 LEAST_SIZES = 2
-ESTIMATES = ("est_", "sim_")
 MOST_NAMED = 4
+CPU = "CPU"
+UNMEASURED = ("estimated", "simulated")
 ORIGINS = {"manual": "read by hand"}
 
 
@@ -122,15 +123,21 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
 def devices_of(
     domains: Mapping[str, Any], sizes: Sequence[Size], quoted: str | None
 ) -> Iterator[Device]:
-    """The GPUs together, and the processors with their memory; estimates where there is nothing."""
+    """The devices in the total kind by kind, the processors with their memory last; estimates where
+    no processor is measured, the headline where nothing is."""
     known = [name for name in domains if any(name in size.repeats.energy_j for size in sizes)]
-    gpus = tuple(name for name in known if name.startswith("gpu"))
-    cpus = tuple(name for name in known if name.startswith(("package", "dram")))
-    if gpus:
-        yield Device("GPU" if len(gpus) == 1 else f"{len(gpus)} GPUs", "measured", gpus)
-    if any(name.startswith("package") for name in cpus):
-        yield Device("CPU", "measured", cpus)
-    elif estimate := next((name for name in known if name.startswith(ESTIMATES)), None):
-        yield Device("CPU", origin(estimate), (estimate,))
-    elif not gpus and quoted in known:
-        yield Device(quoted, origin(quoted), (quoted,))
+    parts: dict[str, list[str]] = {}
+    for name in total_parts(known):
+        kind = kind_of(name)
+        parts.setdefault(kind.device or kind.nouns[0], []).append(name)
+    cpus = parts.pop(CPU, [])
+    for device, names in parts.items():
+        several = f"{len(names)} {kind_of(names[0]).nouns[1]}"
+        yield Device(device if len(names) == 1 else several, "measured", tuple(names))
+    origins = {name: kind_of(name).origin for name in known}
+    if any(kind_of(name).name == "package" for name in cpus):
+        yield Device(CPU, "measured", tuple(cpus))
+    elif estimate := next((name for name in known if origins[name] in UNMEASURED), None):
+        yield Device(CPU, origins[estimate], (estimate,))
+    elif not parts and quoted in known:
+        yield Device(quoted, origins[quoted], (quoted,))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from recorders.channels import channel_of, unit_of
 from wattui.clean import one_line
 from wattui.show.printing import console
 
@@ -79,7 +80,9 @@ class Progress:
     def row(self, cells: dict[str, float]) -> None:
         """Keep the newest powers for the bar."""
         powers = [
-            f"{name[:-2]} {value:.1f} W" for name, value in cells.items() if name.endswith("_W")
+            f"{channel_of(name)} {value:.1f} W"
+            for name, value in cells.items()
+            if unit_of(name) == "W"
         ]
         if powers:
             self._watts = " · ".join(powers[-1:] + powers[: SHOWN_POWERS - 1][: len(powers) - 1])

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from recorders.summary.figures import origin
+from recorders.channels import channel_of, is_counted_again, kind_of, total_parts, with_unit
 from wattui.clean import one_line, short
 from wattui.show.graphs import graphs
 
-# Parts of the packages: the same joules a second time.
-LEFT_OUT = ("CPU cores",)
 TOTAL = "total_W"
 MOST_PHASE = 40
 
@@ -46,18 +44,17 @@ class Stretch:
 
 def panels(columns: Sequence[str]) -> list[Panel]:
     """A panel for each kind of device with power, after one of the total where it has parts."""
-    powers = [name for name in columns if name.endswith("_W")]
-    kinds = [spec for spec in graphs(powers) if spec.unit == "W" and spec.title not in LEFT_OUT]
+    powers = with_unit(columns, "W")
+    kinds = graphs([f"{channel}_W" for channel in powers if not is_counted_again(channel)])
     found = [
         Panel(
             spec.title,
-            _origins(series.column for series in spec.series),
+            _origins(series.channel for series in spec.series),
             tuple(_curve(series.column, len(spec.series)) for series in spec.series),
         )
         for spec in kinds
     ]
-    parts = [name for name in powers if name.startswith(("package", "dram", "gpu"))]
-    if TOTAL in powers and len(parts) > 1:
+    if TOTAL in columns and len(total_parts(powers)) > 1:
         found.insert(0, Panel("Total", ("measured",), (Curve(TOTAL, ""),)))
     return found
 
@@ -116,12 +113,12 @@ def spread(wanted: Sequence[float], least: float, low: float, high: float) -> li
 
 
 def _curve(column: str, among: int) -> Curve:
-    channel = column.removesuffix("_W")
-    word = origin(channel)
+    channel = channel_of(column)
+    word = kind_of(channel).origin
     if word in ("estimated", "simulated"):
         return Curve(column, word if among > 1 else "")
     return Curve(column, channel)
 
 
-def _origins(columns: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(origin(column.removesuffix("_W")) for column in columns))
+def _origins(channels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kind_of(channel).origin for channel in channels))

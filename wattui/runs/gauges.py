@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ENDS = ("_util_pct", "_mem_MiB", "_cpu_pct")
+from recorders.channels import kind_of_column
 
 
 def gauge_means(csv: Path) -> dict[str, dict[str, float]]:
@@ -16,7 +16,7 @@ def gauge_means(csv: Path) -> dict[str, dict[str, float]]:
 
     with csv.open(encoding="utf-8", errors="replace") as file:
         header = file.readline().strip().split(",")
-    names = [name for name in header if name.endswith(ENDS)]
+    names = [n for n in header if kind_of_column(n).quantity in ("utilisation", "memory")]
     if not names:
         return {}
     texts = dict.fromkeys(("phase", "label"), pl.String)

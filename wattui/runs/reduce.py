@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from recorders.channels import channel_of, unit_of
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.reduction import (
     BEGIN,
@@ -100,7 +101,7 @@ class _Reducer:
     def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
         self._every_second = every_second
         self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
-        self._energy = [name for name in names if name.endswith("_J")]
+        self._energy = [name for name in names if unit_of(name) == "J"]
         self._by_hand = [f"{meter}_W" for meter in meters(names)]
         self._gauges = gauges(names)
         fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
@@ -146,8 +147,8 @@ class _Reducer:
     def _event_rows(self, rows: pl.DataFrame, by_hand: list[str]) -> Iterator[EventRow]:
         """Rows as events, with the cells that are readings."""
         energy = self._energy
-        channels = [name.removesuffix("_J") for name in energy]
-        meters = [name.removesuffix("_W") for name in by_hand]
+        channels = [channel_of(name) for name in energy]
+        meters = [channel_of(name) for name in by_hand]
         own = (pl.when(is_reading(name)).then(name) for name in [*energy, *by_hand])
         read = rows.select("time_s", *own)
         where = rows.select(_text("event"), _text("phase"), _text("label"))
@@ -194,7 +195,9 @@ class _Reducer:
             if not firsts.height:
                 continue
             self._seconds[name] = math.floor(firsts["time_s"][-1])
-            points = self._reduction.seconds.setdefault(name.removesuffix("_J"), Points())
+            points = self._reduction.seconds.setdefault(
+                channel_of(name) if unit_of(name) == "J" else name, Points()
+            )
             points.time_s.extend(firsts["time_s"].to_list())
             points.value.extend(firsts[name].to_list())
 
@@ -223,7 +226,7 @@ class _Reducer:
 
     def _keep_nearest(self, known: pl.DataFrame, name: str, place: int) -> None:
         if known.height:
-            found = self._reduction.nearest.setdefault(name.removesuffix("_J"), [])
+            found = self._reduction.nearest.setdefault(channel_of(name), [])
             found.append((known["time_s"][place], known[name][place]))
 
 

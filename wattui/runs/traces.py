@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from recorders.channels import channel_of, kind_of_column, unit_of
 from recorders.rows import whole_lines
-from recorders.summary.reduction import METER
 from wattui.runs.forms import MOST
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def read_traces(path: Path, bins: int = BINS) -> Traces:
     from wattui.runs.blocks import blocks, header
 
     names = header(path)
-    powers = [name for name in names if name.endswith("_W")]
-    energies = [name for name in map(_energy, powers) if name in names and name.startswith(METER)]
+    powers = [name for name in names if unit_of(name) == "W"]
+    hand_read = [name for name in powers if kind_of_column(name).by_hand]
+    energies = [name for name in map(_energy, hand_read) if name in names]
     wanted = ["time_s", "time_utc", "phase", "event", *powers, *energies]
     remarks: list[str] = []
     parts: list[pl.DataFrame] = []
@@ -193,4 +194,4 @@ def _largest(times: pl.Series) -> float:
 
 
 def _energy(power: str) -> str:
-    return f"{power.removesuffix('_W')}_J"
+    return f"{channel_of(power)}_J"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ESTIMATED = "est_"
+from recorders.channels import Graph, channel_of, kind_of, kind_of_column, short_name, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +18,12 @@ class Series:
     @property
     def channel(self) -> str:
         """The column without its unit."""
-        return self.column.rpartition("_")[0]
+        return channel_of(self.column)
 
     @property
     def estimated(self) -> bool:
         """Whether it is not a measurement."""
-        return self.column.startswith(ESTIMATED)
+        return kind_of(self.channel).origin == "estimated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +41,20 @@ class GraphSpec:
     top: float | None = None
 
 
-# Title, unit, columns, place in the cycle of colours, what the series are together, top.
-_GRAPHS = (
-    ("CPU package", "W", r"package\d+(_(die|zone)\w+)?_W", 0, "packages", None),
-    ("CPU", "W", r"est_cpu_W|sim_\w+_W", 5, "series", None),
-    ("GPU board", "W", r"gpu\d+_W", 1, "GPUs", None),
-    ("DRAM", "W", r"dram\d+_W", 2, "sockets", None),
-    ("GPU utilisation", "%", r"gpu\d+_util_pct", 3, "GPUs", 100.0),
-    ("CPU utilisation", "%", r"cpu_util_pct|command_cpu_pct", 6, "series", 100.0),
-    ("Platform", "W", r"psys_W", 4, "series", None),
-    ("Wall meter", "W", r"meter_\w+_W", 7, "meters", None),
-    ("GPU temperature", "°C", r"gpu\d+_temp_C", 1, "GPUs", None),
-    ("CPU temperature", "°C", r"cpu_temp_C", 0, "series", None),
-    ("CPU frequency", "MHz", r"cpu_freq_MHz", 5, "series", None),
-    ("GPU clock", "MHz", r"gpu\d+_clock_MHz", 2, "GPUs", None),
-    ("GPU memory", "MiB", r"gpu\d+_mem_MiB", 3, "GPUs", None),
-    ("CPU cores", "W", r"(core|uncore)\d+_W", 6, "domains", None),
-)
-_UNITS = re.compile(r"_(W|util_pct|pct|temp_C|C|freq_MHz|clock_MHz|MHz|mem_MiB)$")
-_NAMES = {
-    "est_cpu": "estimated",
-    "command_cpu": "command",
-    "cpu_util": "all",
-    "sim_cpu": "simulated",
-}
+# Units as a person writes them.
+_UNITS = {"pct": "%", "C": "°C"}
 
 
 def graphs(columns: Sequence[str]) -> list[GraphSpec]:
     """Every graph that the columns give, the most wanted first."""
+    drawn: dict[Graph, list[str]] = {}
+    for column in columns:
+        if graph := kind_of_column(column).graph:
+            drawn.setdefault(graph, []).append(column)
     found = []
-    for title, unit, pattern, colour, parts, top in _GRAPHS:
-        names = [name for name in columns if re.fullmatch(pattern, name)]
-        if names:
-            series = tuple(Series(name, _name(name)) for name in names)
-            found.append(GraphSpec(title, unit, series, colour, parts, top))
+    for graph, names in sorted(drawn.items(), key=lambda item: item[0].place):
+        series = tuple(Series(name, short_name(channel_of(name))) for name in names)
+        unit = unit_of(names[0])
+        given = graph.colour, graph.parts, graph.top
+        found.append(GraphSpec(graph.title, _UNITS.get(unit, unit), series, *given))
     return found
-
-
-def _name(column: str) -> str:
-    short = _UNITS.sub("", column)
-    return _NAMES.get(short, _NAMES.get(column.rpartition("_")[0], short)).replace("package", "pkg")

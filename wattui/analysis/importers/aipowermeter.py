@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
+from recorders.channels import kind_of
 from recorders.phases import RUNNING
 from recorders.source import Channel
 from wattui.analysis.importers.log import (
@@ -83,7 +84,7 @@ def read(text: str) -> Log:
     ]
     known = [
         *_CPU.values(),
-        *(Channel(n, "W", in_total=True) for n in sorted(names) if n[:3] == "gpu"),
+        *(Channel(n, "W", in_total=True) for n in sorted(names) if kind_of(n).name == "gpu"),
     ]
     channels = tuple(channel for channel in known if channel.name in names)
     if not channels:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from recorders.channels import METER
 from recorders.source import Channel
-from recorders.summary.reduction import METER
 from wattui.analysis.importers.log import SECOND_NS, Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import cells_of, power_w, read_table

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
+from recorders.channels import METER
 from recorders.meter import Meter
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
 from recorders.summary.arithmetic import UPDATE_NOTE
 from recorders.summary.by_hand import HandReading
-from recorders.summary.reduction import BEGIN, END, GAP, METER, NOTE
+from recorders.summary.reduction import BEGIN, END, GAP, NOTE
 from recorders.summary.spans import PER_PHASE_NOTE
 from recorders.summary.stillness import INTEGRATED_NOTE
 from recorders.texts import cut

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from recorders.channels import kind_of
 from recorders.source import Channel
 from wattui.analysis.importers.log import Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
@@ -95,10 +96,10 @@ def _channel(name: str) -> Channel | None:
 
 
 def _sockets(channels: Sequence[Channel]) -> list[str]:
-    names = [channel.name for channel in channels]
+    kinds = [kind_of(channel.name).name for channel in channels]
     said = []
-    if sum(name.startswith("package") for name in names) == 1:
+    if kinds.count("package") == 1:
         said.append("power of one socket: what other sockets drew is not in this log")
-    if not any(name.startswith("dram") for name in names):
+    if "dram" not in kinds:
         said.append("no DRAM power in this log")
     return said

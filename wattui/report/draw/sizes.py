@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wattui.analysis.sizes import Device, Family, Sizes
+from recorders.channels import kind_of
+from wattui.analysis.sizes import UNMEASURED, Device, Family, Sizes
 from wattui.report.draw import style as drawing
 from wattui.report.draw.fit import X_NAMES
 from wattui.report.draw.style import INK, WIDE_MM
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 PLOT_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 54.0, 17.0, 3.0, 9.5
 RIGHT_MM, NAME_MM, SECOND_AXIS_MM = 54.0, 42.0, 15.0
 MOST_SERIES = 7
-NOT_MEASURED = ("estimated", "simulated")
-LOOKS = {"GPU": drawing.BLUE, "CPU": drawing.VERMILLION}
+LOOKS = {"gpu": drawing.BLUE, "package": drawing.VERMILLION}
 FAINT = 0.35
 
 
@@ -106,8 +106,8 @@ def _energy_curve(
     found: Sizes, family: Family, device: Device, name: str, number: int | None = None
 ) -> Curve:
     place = found.devices.index(device)
-    colour = LOOKS.get(device.name.rpartition(" ")[2].rstrip("s"), drawing.GREEN)
-    if device.origin in NOT_MEASURED:
+    colour = LOOKS.get(kind_of(device.domains[0]).name, drawing.GREEN)
+    if device.origin in UNMEASURED:
         colour = drawing.ESTIMATED
     marker = drawing.MARKERS[place]
     if number is not None:
@@ -118,7 +118,7 @@ def _energy_curve(
         middle = size.repeats.median_j(device.domains)
         if middle is not None:
             points.append((size.x, size.repeats.energies_j(device.domains), middle))
-    if device.origin in NOT_MEASURED and device.origin not in name:
+    if device.origin in UNMEASURED and device.origin not in name:
         name += f", {device.origin}"
     return Curve(name, colour, drawing.DASHES[place], marker, family.joined, tuple(points))
 
@@ -198,7 +198,7 @@ def _y_axis(axes: Axes, name: str) -> None:
 
 def _energy_name(found: Sizes, unit: str) -> str:
     origins = {device.origin for device in found.devices}
-    words = [word for word in NOT_MEASURED if origins == {word}]
+    words = [word for word in UNMEASURED if origins == {word}]
     return f"{' '.join([*words, found.figure])} energy\nper inference ({unit})"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from recorders.channels import kind_of_column
 from wattui.report.draw import style as drawing
 from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
 from wattui.report.panels import Panel, Stretch, fitting, phase_names, spread
 from wattui.runs.traces import Trace, Traces
-from wattui.show.graphs import ESTIMATED
 from wattui.show.ticks import PLAIN_SECONDS, time_label
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _look(panel: Panel, number: int) -> tuple[str, Any]:
     if panel.title == "Total":
         return INK, "-"
     dash = drawing.DASHES[number % len(drawing.DASHES)]
-    if panel.curves[number].column.startswith(ESTIMATED):
+    if kind_of_column(panel.curves[number].column).origin == "estimated":
         return drawing.ESTIMATED, dash
     return drawing.SERIES[number % len(drawing.SERIES)], dash
 

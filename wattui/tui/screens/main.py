@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Footer, HelpPanel, Static
 
+from recorders.channels import kind_of
 from recorders.wire import Message
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
@@ -36,7 +37,6 @@ SUMMARY_SHARE = 0.05
 SHOWN_GRAPHS = 4
 WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
-BY_HAND = "meter_"
 # The line of keys takes a fifth of the time until the screen is there: the first watts go first.
 KEYS_S = 0.15
 
@@ -198,7 +198,7 @@ class MainScreen(SteadyScreen[None]):
         found = [
             spec
             for spec in graphs(self.stream.columns)
-            if not all(series.column.startswith(BY_HAND) for series in spec.series)
+            if not all(kind_of(series.channel).by_hand for series in spec.series)
             or any(self.live.history.latest(series.column) for series in spec.series)
         ]
         wanted = {title: place for place, title in enumerate(self.first_graphs)}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recorders.channels import channel_of, unit_of
 from recorders.summary.reduction import EventRow, Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message, readings
@@ -40,9 +41,9 @@ class Live:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = list(columns)
-        self._energies = [name for name in columns if name.endswith("_J")]
+        self._energies = [name for name in columns if unit_of(name) == "J"]
         self._reducer = Reducer(self._columns)
-        self.history = History(name for name in columns if not name.endswith("_J"))
+        self.history = History(name for name in columns if unit_of(name) != "J")
         self._joules = Joules(self._energies)
         self.joules: dict[str, float] = {}
         self._read_s: dict[str, float] = {}
@@ -104,7 +105,7 @@ class Live:
         """The summary as if the recording ended now; of a counter that fails it is unknown."""
         reduction = self._reducer.reduction
         energy_j = {
-            name.removesuffix("_J"): value
+            channel_of(name): value
             for name, value in self.joules.items()
             if self.time_s - self._read_s[name] <= FRESH_S
         }

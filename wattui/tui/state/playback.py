@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, whole_lines
-from recorders.summary.figures import origin
 from recorders.wire import Message
 from wattui.errors import UsageError
 from wattui.runs.recorded import json_beside
@@ -127,8 +127,8 @@ def _source(columns: list[str]) -> dict[str, Any]:
     """What the columns alone say of where they come from."""
     channels = []
     for column in columns:
-        name, _, unit = column.rpartition("_")
-        channels.append({"name": name, "unit": unit, "origin": origin(name)})
+        name = channel_of(column)
+        channels.append({"name": name, "unit": unit_of(column), "origin": kind_of(name).origin})
     return {"name": "file", "channels": channels}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
+from recorders.channels import kind_of
 from wattui.analysis.cells import PER_INFERENCE, WHILE_RUNNING, cells_of, is_mixed
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
@@ -127,7 +127,8 @@ def folded(domains: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return domains
     kinds: dict[str, list[str]] = {}
     for name in domains:
-        kinds.setdefault(re.sub(r"\d.*", "", name), []).append(name)
+        row = kind_of(name)
+        kinds.setdefault(row.name if row.is_numbered else name, []).append(name)
     found = {}
     for kind, names in kinds.items():
         title = names[0] if len(names) == 1 else f"{kind} ×{len(names)}"

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.content import Content
 from textual.widgets import Static
 
-from recorders.summary.reduction import METER
+from recorders.channels import kind_of
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
 
@@ -77,4 +77,4 @@ def _per_inference(phase: dict[str, Any], channel: str) -> float | None:
 def _energy_j(phase: dict[str, Any], channel: str) -> float | None:
     """None too where a counter did not move: that is under one update, not 0."""
     energy_j: float | None = phase["energy_j"].get(channel)
-    return energy_j if energy_j or channel.startswith(METER) else None
+    return energy_j if energy_j or kind_of(channel).by_hand else None

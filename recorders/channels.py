@@ -1,0 +1,253 @@
+"""The table of channels: what is known of one by its name. Pure.
+
+A channel is named by its kind and a number or name (`package0`, `meter_wall`), a column by its
+channel and unit (`package0_J`). Whatever depends on the kind of a channel asks this table: a new
+kind of sensor is a row of `KINDS`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from recorders.source import Origin
+
+Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Where a channel is drawn over time; kinds of the same graph share its axis.
+
+    `place` orders the graphs, the most wanted first. `colour` is the place of the first series in
+    the palette's cycle of colours; what is estimated has the palette's colour for that. `parts` is
+    what the series are called together, `top` the fixed upper end of the axis, if any.
+    """
+
+    place: int
+    title: str
+    colour: int
+    parts: str = "series"
+    top: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table: what all channels have in common whose names match `pattern`.
+
+    `inside` are the kinds that contain it; one that `is_whole` contains the whole machine. `quoted`
+    orders the channels that can be the headline. `most_w` is mean power that no such device
+    exceeds; its own limit bounds it instead where it is `kept_to_limit`. `each_second`: flags are
+    told from one reading a second. `by_hand`: a person may read it, so that a power without an
+    energy beside it is a point. `nouns` are the words for one and for several, `device` the word
+    for those whose energies are added in a figure, if it is another. `short` is a part of its name,
+    and what a graph writes in its place.
+    """
+
+    name: str
+    pattern: str
+    quantity: Quantity = "energy"
+    graph: Graph | None = None
+    origin: Origin = "measured"
+    in_total: bool = False
+    inside: tuple[str, ...] = ()
+    is_whole: bool = False
+    quoted: int | None = None
+    most_w: float = math.inf
+    kept_to_limit: bool = False
+    each_second: bool = False
+    by_hand: bool = False
+    nouns: tuple[str, str] = ("", "")
+    device: str = ""
+    short: tuple[str, str] = ("", "")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the column that is drawn; an energy has a `_J` beside its `_W`."""
+        return _UNITS[self.quantity]
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether a machine can have several alike, which only a number tells apart."""
+        return r"\d" in self.pattern
+
+
+# How the names of wall meters begin.
+METER = "meter_"
+_UNITS = {
+    "energy": "W",
+    "utilisation": "pct",
+    "memory": "MiB",
+    "temperature": "C",
+    "clock": "MHz",
+}
+# A counter of a socket, of one of its dies, or of a second zone of its name.
+_N = r"\d*(_(die|zone)\w+)?"
+_PACKAGE_W = 1000.0
+_CORES = Graph(13, "CPU cores", 6, "domains")
+_CPU, _USE = Graph(1, "CPU", 5), Graph(5, "CPU utilisation", 6, top=100.0)
+
+# In the order of the run file's columns. The first row that fits is the channel's.
+KINDS = (
+    Kind(
+        "package",
+        f"package{_N}",
+        graph=Graph(0, "CPU package", 0, "packages"),
+        in_total=True,
+        inside=("psys", "est_cpu", "est"),
+        most_w=_PACKAGE_W,
+        nouns=("package", "packages"),
+        device="CPU",
+        short=("package", "pkg"),
+    ),
+    Kind("core", f"core{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W),
+    Kind("uncore", f"uncore{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W),
+    Kind(
+        "dram",
+        f"dram{_N}",
+        graph=Graph(3, "DRAM", 2, "sockets"),
+        in_total=True,
+        inside=("psys", "est_cpu", "est"),
+        most_w=300.0,
+        kept_to_limit=True,
+        nouns=("DRAM", "DRAM"),
+        device="CPU",
+    ),
+    Kind("psys", f"psys{_N}", graph=Graph(6, "Platform", 4), quoted=1, most_w=20_000.0),
+    Kind(
+        "gpu",
+        r"gpu\d*",
+        graph=Graph(2, "GPU board", 1, "GPUs"),
+        in_total=True,
+        most_w=3000.0,
+        kept_to_limit=True,
+        nouns=("GPU", "GPUs"),
+    ),
+    Kind("gpu_util", r"gpu\d+_util", "utilisation", Graph(4, "GPU utilisation", 3, "GPUs", 100.0)),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", Graph(12, "GPU memory", 3, "GPUs")),
+    Kind(
+        "gpu_temp",
+        r"gpu\d+_temp",
+        "temperature",
+        Graph(8, "GPU temperature", 1, "GPUs"),
+        each_second=True,
+    ),
+    Kind(
+        "gpu_clock", r"gpu\d+_clock", "clock", Graph(11, "GPU clock", 2, "GPUs"), each_second=True
+    ),
+    Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
+    Kind("cpu_freq", "cpu_freq", "clock", Graph(10, "CPU frequency", 5), each_second=True),
+    Kind("cpu_temp", "cpu_temp", "temperature", Graph(9, "CPU temperature", 0), each_second=True),
+    Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
+    Kind(
+        "est_cpu",
+        "est_cpu",
+        graph=_CPU,
+        origin="estimated",
+        quoted=2,
+        short=("est_cpu", "estimated"),
+    ),
+    Kind("est", "est_.*", origin="estimated", quoted=2),
+    Kind(
+        "meter",
+        f"{METER}.*",
+        graph=Graph(7, "Wall meter", 7, "meters"),
+        origin="manual",
+        is_whole=True,
+        quoted=4,
+        by_hand=True,
+    ),
+    Kind(
+        "sim",
+        "sim_.*",
+        graph=_CPU,
+        origin="simulated",
+        is_whole=True,
+        quoted=3,
+        short=("sim_cpu", "simulated"),
+    ),
+    Kind("total", "total", quoted=0),
+    Kind("other", ".*"),
+)
+
+
+@lru_cache(maxsize=4096)
+def kind_of(channel: str) -> Kind:
+    """The row of a channel; that of others where it is of no kind known."""
+    return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
+
+
+def kinds_in_total() -> list[Kind]:
+    """The kinds that `total` is the sum of."""
+    return [kind for kind in KINDS if kind.in_total]
+
+
+def contains(whole: str, part: str) -> bool:
+    """Whether the energy of one channel is part of another's, by their kinds."""
+    around, kind = kind_of(whole), kind_of(part)
+    return not kind.is_whole if around.is_whole else around.name in _around(kind)
+
+
+def is_counted_again(channel: str) -> bool:
+    """Whether what contains a channel is in the total: the same joules a second time."""
+    around = _around(kind_of(channel))
+    return any(kind.name in around for kind in kinds_in_total())
+
+
+def _around(kind: Kind) -> set[str]:
+    """The kinds that contain one, and those that contain them."""
+    inside = {row.name: row for row in KINDS if row.name in kind.inside}
+    return set(inside).union(*map(_around, inside.values()))
+
+
+def total_parts(channels: Iterable[str]) -> list[str]:
+    """The channels that `total` is the sum of, where they were measured."""
+    return [channel for channel in channels if kind_of(channel).in_total]
+
+
+def column_order(channel: str) -> tuple[int, int, int, int]:
+    """Sort key of the run file's columns: device by device, numbers as numbers."""
+    places = {kind.name: place for place, kind in enumerate(KINDS)}
+    name = kind_of(channel).name
+    device = places.get(name.partition("_")[0], places[name])
+    numbers = re.match(r"[a-z]+(\d*)(?:_die(\d+))?", channel)
+    number, die = numbers.groups() if numbers else ("", "")
+    return device, int(number or 0), int(die or 0), places[name]
+
+
+def short_name(channel: str) -> str:
+    """A channel as a graph's border calls it: a gauge by its device."""
+    kind = kind_of(channel)
+    text = channel if kind.quantity == "energy" else device_of(channel)
+    return text.replace(*kind.short) if kind.short[0] else text
+
+
+def device_of(gauge: str) -> str:
+    """The device that a gauge is of: gpu0 of gpu0_temp."""
+    return gauge.rpartition("_")[0]
+
+
+def channel_of(column: str) -> str:
+    """A column's channel."""
+    return column.rpartition("_")[0]
+
+
+def unit_of(column: str) -> str:
+    """A column's unit; empty where it has none."""
+    channel, _, unit = column.rpartition("_")
+    return unit if channel else ""
+
+
+def kind_of_column(column: str) -> Kind:
+    """The row of a column that can be drawn; that of others for any other, energies included."""
+    kind = kind_of(channel_of(column))
+    return kind if unit_of(column) == kind.unit else KINDS[-1]
+
+
+def with_unit(columns: Iterable[str], unit: str) -> list[str]:
+    """The channels that have a column of this unit, in their order."""
+    return [channel_of(column) for column in columns if unit_of(column) == unit]

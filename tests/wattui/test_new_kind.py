@@ -1,0 +1,152 @@
+"""A new kind of sensor is a source and a row of the table of channels: the rest follows.
+
+A board with two rails that are in the total, and a supply that contains them and is not.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
+
+from recorders import channels
+from recorders.channels import Graph, Kind, contains, kind_of
+from recorders.client import Config
+from recorders.rows import FIXED_COLUMNS
+from recorders.source import Channel
+from recorders.summary.summary import summarise
+from wattui import cli
+from wattui.commands import report as report_command
+from wattui.config import Settings
+from wattui.report.panels import panels
+from wattui.runs.reduce import reduce_csv
+from wattui.show.graphs import graphs
+from wattui.show.palette import DARK
+from wattui.tui.app import Dashboard
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
+
+RAILS, SUPPLY = Graph(20, "Board rails", 3, "rails"), Graph(21, "Board supply", 4)
+ROWS = (
+    Kind(
+        "rail",
+        r"rail_\w+",
+        graph=RAILS,
+        in_total=True,
+        inside=("board",),
+        nouns=("rail", "rails"),
+        short=("rail_", ""),
+    ),
+    Kind("board", "board", graph=SUPPLY),
+)
+WATTS = {"rail_soc": 6.0, "rail_gpu": 4.0, "board": 12.0}
+
+
+@pytest.fixture(autouse=True)
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The table as it would be with these rows."""
+    monkeypatch.setattr(channels, "KINDS", (*ROWS, *channels.KINDS))
+    kind_of.cache_clear()
+    yield
+    kind_of.cache_clear()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    """Ten seconds of idling and five of running, in which a hundred inferences are made."""
+    clock = ManualClock()
+    scripts = {
+        Channel(name, "J", in_total=kind_of(name).in_total): constant_power(power_w)
+        for name, power_w in WATTS.items()
+    }
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, scripts)])
+    rig.at(0.5, do="begin", phase="idle")
+    rig.at(10.5, do="end", id=1)
+    rig.at(11.0, do="begin", phase="running")
+    rig.at(15.9, do="count", n=100)
+    rig.at(16.0, do="end", id=2)
+    rig.run(17.0)
+    return rig
+
+
+def test_it_has_columns_and_its_place_in_the_total(rig: Rig) -> None:
+    lines = rig.path.read_text().splitlines()
+    assert lines[0].split(",")[len(FIXED_COLUMNS) :] == [
+        f"{name}_{unit}" for name in (*WATTS, "total") for unit in "JW"
+    ]
+    last = dict(zip(lines[0].split(","), lines[-1].split(","), strict=True))
+    parts_j = float(last["rail_soc_J"]) + float(last["rail_gpu_J"])
+    assert float(last["total_J"]) == pytest.approx(parts_j)
+
+
+def test_it_is_in_the_summary_live_and_from_the_file(rig: Rig) -> None:
+    live = summarise(rig.recorder.reduction)
+    assert live.running is not None
+    assert live.headline == "total"
+    found = {
+        name: domain.total_j_per_inference.value
+        for name, domain in live.running.domains.items()
+        if domain.total_j_per_inference
+    }
+    assert found == pytest.approx({"rail_soc": 0.3, "rail_gpu": 0.2, "board": 0.6, "total": 0.5})
+    assert summarise(reduce_csv(rig.path)).running == live.running
+
+
+def test_a_part_that_is_missing_is_named() -> None:
+    rows = [
+        event(0, "note:missing rail_ddr: it is for root only"),
+        event(0, "begin", "running", {"rail_soc": 0.0, "total": 0.0}, n=0),
+        event(10, "end", "running", {"rail_soc": 60.0, "total": 60.0}, n=100),
+    ]
+    summary = summarise(reduction(rows, ["rail_soc", "total"]))
+    assert summary.contents == "1 of 2 rails"
+    assert "incomplete" in [flag.name for flag in summary.flags]
+    assert contains("board", "rail_ddr")
+    assert contains("meter_wall", "board")
+
+
+def test_it_has_graphs_with_colours(rig: Rig) -> None:
+    columns = rig.layout.columns
+    found = {spec.title: spec for spec in graphs(columns)}
+    assert list(found) == ["Board rails", "Board supply"]
+    rails = found["Board rails"]
+    assert [series.name for series in rails.series] == ["soc", "gpu"]
+    colours = [DARK.of_series(rails.colour + n, s.estimated) for n, s in enumerate(rails.series)]
+    assert colours == [DARK.series[3], DARK.series[4]]
+    assert [panel.title for panel in panels(columns)] == ["Total", "Board rails", "Board supply"]
+
+
+def test_it_is_in_the_tables(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["summary", str(rig.path), "--width", "120"]) == 0
+    shown = capsys.readouterr().out
+    assert "measured: rails only (channel total)" in shown
+    for name, joules in (("rail_soc", "30.00"), ("board", "60.0"), ("total", "50.00")):
+        assert re.search(rf"{name} .* {joules} ±", shown)
+
+
+async def test_the_dashboard_shows_it(rig: Rig) -> None:
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(Playback(rig.path, math.inf), start)
+    async with app.run_test(size=(200, 50)) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.1)
+            lines = app.screen._compositor.render_strips()
+            shown = "\n".join("".join(part.text for part in strip) for strip in lines)
+            if "12.0 W" in shown:
+                break
+    assert "Board rails  soc 6.00 W gpu 4.00 W" in shown
+    assert "Board supply  12.0 W" in shown
+
+
+@pytest.mark.needs_report
+def test_the_report_draws_it(rig: Rig, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    asked = report_command.parser().parse_args([str(rig.path), "-o", str(out)])
+    assert report_command.main(asked) == 0
+    page = out.read_text()
+    assert "Board rails" in page
+    assert "Board supply" in page

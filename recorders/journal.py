@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 
 from recorders import rows
 from recorders.channels import unit_of
 from recorders.clock import Clock
 from recorders.phases import Phase, where_of
+from recorders.runfile import encoded
 from recorders.summary.reduction import Reducer, Reduction
 from recorders.undo import Mark, without
 from recorders.wire import Message
@@ -39,6 +42,11 @@ class Journal:
         self._gauges = [n for n, name in enumerate(layout.columns) if unit_of(name) != "J"]
         self._unsent: dict[int, str] = {}
         self.is_watched = False
+        # Where each event row of the reduction is in the file.
+        self._places = array("Q")
+        self._lock = Lock()
+        if file:
+            file.keep_events(self._events_again)
         self._reducer = Reducer(layout.columns)
         self.enter(None)
 
@@ -60,7 +68,12 @@ class Journal:
         """Write a row as one of the phase that is open."""
         cells = self._layout.finish(row)
         time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
-        self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+        if row.event:
+            with self._lock:
+                self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+                self._places.append(self._file.position if self._file else 0)
+        else:
+            self._reducer.add(time_text, cells, row.event, self._phase, row.count)
         if self._file:
             utc = self._utc_text(self._clock.utc_ns(row.time_ns))
             count = "" if row.count is None else row.count
@@ -71,6 +84,27 @@ class Journal:
             self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
             self._send_cells(row, cells)
+
+    def _events_again(self, is_lost: Callable[[int], bool]) -> bytes:
+        """Lines of the event rows at some places of the file; their gauges and powers are gone."""
+        with self._lock:
+            found = list(zip(self._places, self.reduction.events, strict=True))
+        utc_text, width = rows.UtcText(), self._layout.width
+        columns = {name: place for place, name in enumerate(self._layout.columns)}
+        lines = []
+        for row in (event for place, event in found if is_lost(place)):
+            cells = [""] * width
+            for channel, value in row.energy_j.items():
+                cells[columns[f"{channel}_J"]] = f"{value:.6f}"
+            for channel, value in row.power_w.items():
+                cells[columns[f"{channel}_W"]] = f"{value:.6f}"
+            since_start_ns = round(row.time_s * 1e6) * 1000
+            utc = utc_text(self._clock.utc_ns(self._clock.start_ns + since_start_ns))
+            where = rows.where_text(row.phase, row.label, row.repeat)
+            count = "" if row.inferences is None else row.inferences
+            head = f"{rows.time_text(since_start_ns)},{utc},{where},{rows.quote(row.event)},{count}"
+            lines.append(f"{head},{','.join(cells)}\n")
+        return encoded("".join(lines))
 
     def send_row(self, row: rows.Row) -> None:
         """Send a row that was written to the front end, with what was read since the last one.
@@ -141,7 +175,9 @@ class Journal:
         if self._file:
             self._file.rewrite_since(first_byte, partial(without, mark))
         self.enter(mark.phase_before)
-        self._reducer.undo(first_event, len(mark.edges), mark.note, self._phase)
+        with self._lock:
+            self._reducer.undo(first_event, len(mark.edges), mark.note, self._phase)
+            del self._places[first_event + 1 : first_event + len(mark.edges)]
         if self._follows:
             phase, label, repeat = self._phase
             where = {"phase": phase, "label": label, "repeat": repeat}

@@ -68,6 +68,8 @@ class RunFile:
         self._json: tuple[Path, Identity] | None = None
         self._is_stranded = False
         self.lost_rows = 0
+        # Gives the rows with events again of which the place is one that was lost, as lines.
+        self.events_again: Callable[[Callable[[int], bool]], bytes] = lambda _: b""
         self.saved = 0
         self.write(self._header)
         try:
@@ -290,8 +292,9 @@ class RunFile:
                     continue
                 except OSError:
                     break
+                again = self.events_again(lambda at: kept <= self._place(at) < self._written)
                 try:
-                    kept_lines = self._copy(descriptor, kept)
+                    kept_lines = self._copy(descriptor, kept, again)
                 except OSError:
                     os.close(descriptor)
                     path.unlink(missing_ok=True)
@@ -314,16 +317,19 @@ class RunFile:
             size = start
         return 0
 
-    def _copy(self, descriptor: int, size: int) -> int:
-        """Copy the file's first bytes, or the header alone; returns the number of lines."""
+    def _copy(self, descriptor: int, size: int, more: bytes) -> int:
+        """Copy the file's first bytes, or the header alone, and add what of the others is known;
+        returns the number of lines."""
         at, lines = 0, 0
         while at < size:
             data = os.pread(self._descriptor, min(PIECE_BYTES, size - at), at)
             os.pwrite(descriptor, data, at)
             at, lines = at + len(data), lines + data.count(b"\n")
         if not size:
-            os.pwrite(descriptor, self._header, 0)
-            lines = 1
+            at, lines = os.pwrite(descriptor, self._header, 0), 1
+        while more:
+            done = os.pwrite(descriptor, more, at)
+            at, lines, more = at + done, lines + more[:done].count(b"\n"), more[done:]
         return lines
 
     def _settle(self, path: Path, descriptor: int, kept_lines: int) -> str:

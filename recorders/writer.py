@@ -78,6 +78,11 @@ class Writer:
         """Where the next line begins; see `RunFile.position`."""
         return self._given
 
+    def keep_events(self, again: Callable[[Callable[[int], bool]], bytes]) -> None:
+        """Ask for rows with events again where another program takes them out of the file; see
+        `RunFile.events_again`."""
+        self._file.events_again = again
+
     def flush(self) -> None:
         """Hand on what was taken; what could not be written is tried again."""
         self._full_at = self._file.saved + LIMIT_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from doubles import BlockingSource, ManualClock, Rig, Script, ScriptedSource, Value, constant_power
+from doubles import (
+    BlockingSource,
+    ManualClock,
+    Rig,
+    Script,
+    ScriptedSource,
+    Value,
+    constant_power,
+    read_rows,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -555,3 +565,41 @@ def test_an_edge_at_which_a_counter_has_just_wrapped_is_known(
     assert float(end["package0_J"]) - float(begin["package0_J"]) == pytest.approx(27.5)
     assert end["total_J"] == end["package0_J"]
     assert not any(row["event"].startswith("reset") for row in rows)
+
+
+@pytest.mark.parametrize("kept_rows", [0, 1, 25])
+def test_a_file_that_was_truncated_has_every_edge_and_the_same_figures(
+    tmp_path: Path, clock: ManualClock, kept_rows: int
+) -> None:
+    """Its phases that were open then had no begin any more: their energy was unknown."""
+    rig = Rig(tmp_path, clock, [steady(clock)])
+    rig.at(0.5, do="begin", phase="idle")
+    rig.at(2.0, do="end", id=1)
+    rig.at(2.5, do="begin", phase="running", label='a "quoted", b')
+    rig.at(4.0, do="count", n=7)
+    rig.at(5.0, do="end", id=2)
+    rig.at(5.5, do="begin", phase="running", label="open")
+    rig.when(6.5, lambda: keep_lines(rig.path, kept_rows))
+    rig.at(8.0, do="end", id=3)
+    rig.run(9.0)
+    found = summarise(reduce_csv(tmp_path / "run.recovered.csv"))
+    live = summarise(rig.recorder.reduction)
+    assert found.labels == live.labels
+    assert [group.label for group in found.labels] == ['a "quoted", b', "open"]
+    energies = [group.domains["package0"].running_j for group in found.labels]
+    assert [each and each.value for each in energies] == [pytest.approx(125), pytest.approx(125)]
+    assert found.labels[0].inferences == 7
+    assert [phase["start_s"] for phase in found.phases] == [0.5, 2.5, 5.5]
+    assert "run_file" in {flag.name for flag in found.flags}
+    account = rig.file.account()
+    assert f"{account['lost_rows']} rows are lost" in account["file"]["remarks"][0]
+    rows = read_rows(tmp_path / "run.recovered.csv")
+    assert len(rows) + account["lost_rows"] == 91 + len(events(rows))
+    times = [at(row) for row in rows]
+    assert times == sorted(times)
+
+
+def keep_lines(path: Path, kept_rows: int) -> None:
+    """Truncate a run file as another program does."""
+    lines = path.read_text().splitlines(keepends=True)
+    os.truncate(path, len("".join(lines[: kept_rows + bool(kept_rows)])))

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from textual.app import App, ComposeResult
 
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.show.palette import DARK
-from wattui.tui.widgets.energy import energy_lines, energy_parts, figures_j, folded
+from wattui.tui.widgets.energy import EnergyPanel, energy_lines, energy_parts, figures_j, folded
 from wattui.tui.widgets.phases import phase_table
 
 SECONDS, INFERENCES = 10.0, 100
@@ -42,6 +43,30 @@ def test_units_are_those_of_the_settings(units: Any, says: str) -> None:
     found = summary(["package0"])
     assert f"{says}/inference" in text(*energy_parts(found, DARK, units))
     assert f"{says}/inference" in text(*energy_lines(found, DARK, units))
+
+
+class Panel(App[None]):
+    def compose(self) -> ComposeResult:
+        yield EnergyPanel()
+
+
+async def test_tables_become_lines_where_the_panel_shrinks_and_nothing_new_comes() -> None:
+    app = Panel()
+
+    def shown() -> str:
+        strips = app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+    async with app.run_test(size=(60, 20)) as pilot:
+        app.query_one(EnergyPanel).styles.height = "100%"
+        await pilot.pause()
+        app.query_one(EnergyPanel).show(summary(["package0"]), DARK, "auto")
+        await pilot.pause()
+        assert "domain" in shown()
+        await pilot.resize_terminal(60, 5)
+        await pilot.pause()
+        assert "domain" not in shown()
+        assert "package0  idle" in shown()
 
 
 def test_many_domains_are_taken_together() -> None:

@@ -31,12 +31,20 @@ class EnergyPanel(Static):
     EnergyPanel { border: round $border; border-title-color: $text; padding: 0 1; }
     """
 
+    _shown: tuple[dict[str, Any], Palette, Units] | None = None
+
     def on_mount(self) -> None:
         """Name the panel."""
         self.border_title = "Energy"
 
+    def on_resize(self) -> None:
+        """Show what fits now: nothing new may come for long."""
+        if self._shown:
+            self.show(*self._shown)
+
     def show(self, summary: dict[str, Any], palette: Palette, units: Units) -> None:
-        """Write the tables anew."""
+        """Write the tables, or lines where these do not fit."""
+        self._shown = summary, palette, units
         if summary["running"] is None or summary["headline"] is None:
             self.update(NOTHING_YET, layout=False)
             return

@@ -14,7 +14,6 @@ MODULES = {
     "marks": "benchmarks.marks",
     "matching": "benchmarks.matching",
     "startup": "benchmarks.startup",
-    "summary": "benchmarks.summary",
     "phases": "benchmarks.phases",
     "files": "benchmarks.files",
     "memory": "benchmarks.memory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import time
@@ -328,6 +329,24 @@ def test_a_disk_that_fills_up_keeps_whole_rows_and_says_so_in_one_line(
     assert contiguous(rows, 0.001)
     shown = place.run([*WATTUI, "summary", str(path)])
     assert shown.status == 0
+
+
+def test_what_is_shown_of_a_full_disk_is_what_its_file_holds(
+    place: Place, make_disk: MakeDisk
+) -> None:
+    """The screen had the figures of rows that no file holds, and no flag."""
+    path = nearly_full(make_disk) / "run.csv"
+    options = ("--simulate", "--rate", "1000", "--csv", str(path))
+    result = place.run(place.argv(*options, command=shell("sleep 1.2")))
+    shown = place.run([*WATTUI, "summary", str(path)])
+    figures = re.compile(r"│ ([\d.]+ s running|sim_cpu .*?) *│")
+    on_screen = figures.findall(result.err.decode())
+    assert len(on_screen) == 2
+    assert on_screen == figures.findall(shown.out.decode())
+    flat = " ".join(result.err.decode().replace("│", " ").split())
+    words = re.search(r"run_file (\d+) rows are not in the file \(No space left on device\)", flat)
+    assert words
+    assert f"{words[1]} rows are missing (No space left" in flat
 
 
 def test_a_disk_that_gets_room_again_in_mid_run_loses_nothing(

@@ -18,6 +18,7 @@ from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
 from wattui.capture import process as command
+from wattui.capture.kept import of_its_file
 from wattui.capture.matching import Matcher, Matching, compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested, working_directory
@@ -155,7 +156,7 @@ class Headless:
             return self._status or INCOMPLETE
         finally:
             self._client.close()
-        return self._report(done)
+        return self._report(of_its_file(done))
 
     def _record(self) -> None:
         settings = self._job.settings

@@ -11,6 +11,7 @@ from typing import Any
 
 from recorders.client import Client, Config, RecorderError
 from wattui import marks
+from wattui.capture.kept import of_its_file
 
 # Recordings under way in this process, the innermost last: marks go to that one.
 _nested: list[Recording] = []
@@ -51,7 +52,7 @@ class Recording:
     ) -> None:
         self._leave()
         try:
-            done = self._client.finish(argv=sys.argv)
+            done = of_its_file(self._client.finish(argv=sys.argv))
             self.run, self.summary = done["run"], done["run"]["summary"]
         except RecorderError:
             if error is None:  # else the body's own error is the one to tell

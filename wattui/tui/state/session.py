@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message
+from wattui.capture.kept import of_its_file
 from wattui.tui.state.health import SILENT, Disk, Health, alarm_text
 
 # Rows beyond this rate are in the file, not on the screen.
@@ -157,7 +158,7 @@ class Session:
         """End the recording; returns its `done` message, None where the recorder is lost."""
         if self.lost is None and self.done is None:
             try:
-                self.done = self._client.finish(**about)
+                self.done = of_its_file(self._client.finish(**about))
             except RecorderError as error:
                 self.lost = str(error)
         self._client.close()

@@ -1,0 +1,36 @@
+"""The figures of a recording of which rows are lost: they are those of the file, wherever shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from recorders.summary.figures import Flag
+
+
+def of_its_file(done: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorder's last message, with a summary of the rows that are in the file where others
+    could not be written; a flag says how many are not."""
+    run = done["run"]
+    if not run["lost_rows"] or "left_to" in done:
+        return dict(done)
+    summary, of = _summary_of(Path(run["file"]["csv"])), "those of the file"
+    if summary is None:
+        summary, of = run["summary"], "of rows that are not in it"
+    reason = f" ({done['write_error']})" if done["write_error"] else ""
+    text = f"{run['lost_rows']} rows are not in the file{reason}: the figures are {of}"
+    flags = [asdict(Flag("run_file", "", text)), *summary["flags"]]
+    return {**done, "run": {**run, "summary": {**summary, "flags": flags}}}
+
+
+def _summary_of(csv: Path) -> dict[str, Any] | None:
+    """The summary of what is in a file; None where it cannot be read."""
+    from recorders.summary.summary import summarise
+    from wattui.runs.reduce import NotARunFileError, reduce_csv
+
+    try:
+        return summarise(reduce_csv(csv)).to_dict()
+    except (NotARunFileError, OSError):
+        return None

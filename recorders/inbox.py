@@ -21,8 +21,11 @@ SHELL = 1
 # descriptor for its requests and one for its counts.
 MOST_LINKS = 4000
 SPARE_DESCRIPTORS = 64
-# So much is read of one program in so long.
+# So much is read of one program in so long. The pipe answers nobody, so that who writes to it
+# waits only where it is full: of it fewer lines are taken, a few at a time.
 MOST_BYTES, REST_S = 2**20, 0.1
+MOST_PIPE_BYTES, MOST_PIPE_LINES = 2**16, 200
+READ_BYTES, PIPE_READ_BYTES = 2**16, 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class Inbox:
         self._send = send
         self._lines: dict[int, wire.Lines] = {}
         self._taken: dict[int, int] = {}
-        # When each began to be read, and how much it sent since; until when it waits for more.
-        self._sent: dict[int, tuple[float, int]] = {}
+        # Of the last call of `wait`, what its caller left.
+        self._left: Iterator[Request] = iter(())
+        # When each began to be read, and its share of the most since; until when it waits for more.
+        self._sent: dict[int, tuple[float, float]] = {}
         self._resting: dict[int, float] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._most_links = most_links()
@@ -61,7 +66,18 @@ class Inbox:
         self._listen(True)
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
-        """Requests that arrive within the time, as they are complete."""
+        """Requests that arrive within the time, as they are complete.
+
+        A caller that has something else to do may stop: the next call goes on with the others.
+        """
+        for request in self._left:
+            yield request
+            timeout_s = 0.0
+        self._left = self._arrived(timeout_s)
+        for request in self._left:
+            yield request
+
+    def _arrived(self, timeout_s: float) -> Iterator[Request]:
         self._end_rests()
         # epoll itself waits for whole milliseconds only; select takes descriptors below 1024 only.
         ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
@@ -107,7 +123,8 @@ class Inbox:
     def _read(self, descriptor: int) -> Iterator[Request]:
         owner = self._owner(descriptor)
         try:
-            data = os.read(descriptor, 65536)
+            is_pipe = descriptor == self._pipe_fd
+            data = os.read(descriptor, PIPE_READ_BYTES if is_pipe else READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -126,19 +143,23 @@ class Inbox:
                 self._answer(descriptor, {"error": f"not understood: {error}"})
                 continue
             yield Request(message, owner, lambda reply: self._answer(descriptor, reply))
-        self._slow_down(descriptor, len(data))
+        self._slow_down(descriptor, len(data), len(found))
         if not data:
             self._drop(descriptor)
             yield Request({"do": "bye"}, owner, lambda _: None)
 
-    def _slow_down(self, descriptor: int, size: int) -> None:
+    def _slow_down(self, descriptor: int, size: int, lines: int) -> None:
         """Let who sends more than any program marks wait: reading it would take all the time."""
         now_s = time.monotonic()
-        since_s, sent = self._sent.get(descriptor, (now_s, 0))
+        since_s, share = self._sent.get(descriptor, (now_s, 0.0))
         if now_s - since_s > REST_S:
-            since_s, sent = now_s, 0
-        self._sent[descriptor] = since_s, sent + size
-        if sent + size > MOST_BYTES and descriptor != self._control_fd:
+            since_s, share = now_s, 0.0
+        if descriptor == self._pipe_fd:
+            share += size / MOST_PIPE_BYTES + lines / MOST_PIPE_LINES
+        else:
+            share += size / MOST_BYTES
+        self._sent[descriptor] = since_s, share
+        if share > 1 and descriptor != self._control_fd:
             self._epoll.unregister(descriptor)
             self._resting[descriptor] = since_s + REST_S
 

@@ -89,6 +89,8 @@ class Recorder:
             left_s = (due_ns - self._clock.monotonic_ns()) * 1e-9
             for request in self._inbox.wait(min(left_s, WAKE_S)):
                 request.answer(handle(request))
+                if self._clock.monotonic_ns() >= due_ns:
+                    break
             now_ns = self._clock.monotonic_ns()
             if now_ns >= self._ticker.deadline_ns:
                 self._tick(now_ns)

@@ -251,3 +251,14 @@ def test_after_an_undo_and_readings_by_hand_every_summary_is_the_same(place: Pla
     assert wall["idle_w"] == pytest.approx(50.1)
     assert wall["running_w"] == pytest.approx((230.1 * 0.4485 + 101.7) / 2, abs=1e-6)
     assert "manual" in [flag["name"] for flag in own["flags"]]
+
+
+def test_a_flood_of_marks_leaves_time_for_sampling(place: Place) -> None:
+    """64 KiB of marks were taken at a time: of 100 readings a second 12 were made."""
+    flood = 'yes "running b" | tr -s x > "$WATTUI_RUN/mark"'
+    script = f"sleep 0.2; timeout 1.5 sh -c '{flood}'; exit 7"
+    result = place.record("--rate", "100", command=shell(script))
+    assert result.status == 7
+    sampling = place.run_json()["sampling"]
+    assert sampling["missed"] < sampling["ticks"] / 2
+    assert sum(row["event"] == "begin" for row in place.rows()) > 100

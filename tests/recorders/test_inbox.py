@@ -16,7 +16,15 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from recorders import wire
-from recorders.inbox import FRONT_END, MOST_BYTES, SHELL, Inbox, Request
+from recorders.inbox import (
+    FRONT_END,
+    MOST_PIPE_BYTES,
+    MOST_PIPE_LINES,
+    PIPE_READ_BYTES,
+    SHELL,
+    Inbox,
+    Request,
+)
 from recorders.marks import PIPE, SOCKET
 
 WAIT_S = 0.5
@@ -205,7 +213,7 @@ def test_a_line_that_never_ends_is_refused_once_and_read_slowly(
 ) -> None:
     now_s = 100.0
     monkeypatch.setattr("recorders.inbox.time.monotonic", lambda: now_s)
-    monkeypatch.setattr(wire.Lines.__init__, "__defaults__", (2**18,))
+    monkeypatch.setattr(wire.Lines.__init__, "__defaults__", (2**12,))
     pipe = os.open(post.directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
     found: list[Request] = []
     taken = 0
@@ -214,10 +222,11 @@ def test_a_line_that_never_ends_is_refused_once_and_read_slowly(
             taken += os.write(pipe, bytes(65536))
         found += post.inbox.wait(0)
     assert [request.message["do"] for request in found] == ["unreadable"]
-    assert taken < 2 * MOST_BYTES
-    now_s += 1
-    found = list(post.inbox.wait(0))
-    assert not found
+    assert taken <= 2 * MOST_PIPE_BYTES + 2 * PIPE_READ_BYTES
+    for _ in range(100):
+        now_s += 1
+        assert not list(post.inbox.wait(0))
+    found = []
     os.write(pipe, b"\nidle\n")
     while not found:
         now_s += 1
@@ -237,3 +246,32 @@ def test_a_program_that_sends_too_much_rests_and_can_leave(
     link.close()
     (left,) = post.receive()
     assert left.message == {"do": "bye"}
+
+
+def flooded(post: Post) -> int:
+    """Fill the pipe with marks as far as it takes them; returns how many."""
+    pipe = os.open(post.directory / PIPE, os.O_WRONLY | os.O_NONBLOCK)
+    marks = 0
+    with contextlib.suppress(BlockingIOError):
+        while os.write(pipe, f"+{marks + 1:06}\n".encode()):
+            marks += 1
+    os.close(pipe)
+    return marks
+
+
+def test_who_floods_the_pipe_waits_there_and_loses_nothing(post: Post) -> None:
+    marks = flooded(post)
+    first = list(post.inbox.wait(0))
+    first += [request for _ in range(5) for request in post.inbox.wait(0)]
+    assert MOST_PIPE_LINES <= len(first) <= 2 * MOST_PIPE_LINES < marks
+    post.tell(wire.encode({"do": "rows"}))
+    (other,) = post.inbox.wait(0)
+    assert other.owner == FRONT_END
+    found = [*first, *(r for r in post.receive(marks - len(first)) if r.owner == SHELL)]
+    assert [request.message["n"] for request in found] == list(range(1, len(found) + 1))
+
+
+def test_what_a_caller_leaves_comes_with_the_next_call(post: Post) -> None:
+    flooded(post)
+    numbers = [next(iter(post.inbox.wait(0))).message["n"] for _ in range(50)]
+    assert numbers == list(range(1, 51))

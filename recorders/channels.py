@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from recorders.source import Origin
+from recorders.source import Channel, Origin
 
 Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock"]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Drawn:
     """Where a channel is drawn over time; kinds of the same graph share its axis.
 
     `place` orders the graphs, the most wanted first. `colour` is the place of the first series in
@@ -41,17 +41,17 @@ class Kind:
 
     `inside` are the kinds that contain it; one that `is_whole` contains the whole machine. `quoted`
     orders the channels that can be the headline. `most_w` is mean power that no such device
-    exceeds; its own limit bounds it instead where it is `kept_to_limit`. `each_second`: flags are
-    told from one reading a second. `by_hand`: a person may read it, so that a power without an
-    energy beside it is a point. `nouns` are the words for one and for several, `device` the word
-    for those whose energies are added in a figure, if it is another. `short` is a part of its name,
-    and what a graph writes in its place.
+    exceeds; its own limit bounds it instead where it is `kept_to_limit`. Every machine has one that
+    `is_processor`. `each_second`: flags are told from one reading a second. `by_hand`: a person may
+    read it, so that a power without an energy beside it is a point. `nouns` are the words for one
+    and for several, `device` the word for those whose energies are added in a figure, if it is
+    another. `short` is a part of its name, and what a graph writes in its place.
     """
 
     name: str
     pattern: str
     quantity: Quantity = "energy"
-    graph: Graph | None = None
+    graph: Drawn | None = None
     origin: Origin = "measured"
     in_total: bool = False
     inside: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class Kind:
     quoted: int | None = None
     most_w: float = math.inf
     kept_to_limit: bool = False
+    is_processor: bool = False
     each_second: bool = False
     by_hand: bool = False
     nouns: tuple[str, str] = ("", "")
@@ -88,19 +89,20 @@ _UNITS = {
 # A counter of a socket, of one of its dies, or of a second zone of its name.
 _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
-_CORES = Graph(13, "CPU cores", 6, "domains")
-_CPU, _USE = Graph(1, "CPU", 5), Graph(5, "CPU utilisation", 6, top=100.0)
+_CORES = Drawn(13, "CPU cores", 6, "domains")
+_CPU, _USE = Drawn(1, "CPU", 5), Drawn(5, "CPU utilisation", 6, top=100.0)
 
 # In the order of the run file's columns. The first row that fits is the channel's.
 KINDS = (
     Kind(
         "package",
         f"package{_N}",
-        graph=Graph(0, "CPU package", 0, "packages"),
+        graph=Drawn(0, "CPU package", 0, "packages"),
         in_total=True,
         inside=("psys", "est_cpu", "est"),
         most_w=_PACKAGE_W,
         nouns=("package", "packages"),
+        is_processor=True,
         device="CPU",
         short=("package", "pkg"),
     ),
@@ -109,7 +111,7 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Graph(3, "DRAM", 2, "sockets"),
+        graph=Drawn(3, "DRAM", 2, "sockets"),
         in_total=True,
         inside=("psys", "est_cpu", "est"),
         most_w=300.0,
@@ -117,31 +119,31 @@ KINDS = (
         nouns=("DRAM", "DRAM"),
         device="CPU",
     ),
-    Kind("psys", f"psys{_N}", graph=Graph(6, "Platform", 4), quoted=1, most_w=20_000.0),
+    Kind("psys", f"psys{_N}", graph=Drawn(6, "Platform", 4), quoted=1, most_w=20_000.0),
     Kind(
         "gpu",
         r"gpu\d*",
-        graph=Graph(2, "GPU board", 1, "GPUs"),
+        graph=Drawn(2, "GPU board", 1, "GPUs"),
         in_total=True,
         most_w=3000.0,
         kept_to_limit=True,
         nouns=("GPU", "GPUs"),
     ),
-    Kind("gpu_util", r"gpu\d+_util", "utilisation", Graph(4, "GPU utilisation", 3, "GPUs", 100.0)),
-    Kind("gpu_mem", r"gpu\d+_mem", "memory", Graph(12, "GPU memory", 3, "GPUs")),
+    Kind("gpu_util", r"gpu\d+_util", "utilisation", Drawn(4, "GPU utilisation", 3, "GPUs", 100.0)),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", Drawn(12, "GPU memory", 3, "GPUs")),
     Kind(
         "gpu_temp",
         r"gpu\d+_temp",
         "temperature",
-        Graph(8, "GPU temperature", 1, "GPUs"),
+        Drawn(8, "GPU temperature", 1, "GPUs"),
         each_second=True,
     ),
     Kind(
-        "gpu_clock", r"gpu\d+_clock", "clock", Graph(11, "GPU clock", 2, "GPUs"), each_second=True
+        "gpu_clock", r"gpu\d+_clock", "clock", Drawn(11, "GPU clock", 2, "GPUs"), each_second=True
     ),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
-    Kind("cpu_freq", "cpu_freq", "clock", Graph(10, "CPU frequency", 5), each_second=True),
-    Kind("cpu_temp", "cpu_temp", "temperature", Graph(9, "CPU temperature", 0), each_second=True),
+    Kind("cpu_freq", "cpu_freq", "clock", Drawn(10, "CPU frequency", 5), each_second=True),
+    Kind("cpu_temp", "cpu_temp", "temperature", Drawn(9, "CPU temperature", 0), each_second=True),
     Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
     Kind(
         "est_cpu",
@@ -155,7 +157,7 @@ KINDS = (
     Kind(
         "meter",
         f"{METER}.*",
-        graph=Graph(7, "Wall meter", 7, "meters"),
+        graph=Drawn(7, "Wall meter", 7, "meters"),
         origin="manual",
         is_whole=True,
         quoted=4,
@@ -179,6 +181,12 @@ KINDS = (
 def kind_of(channel: str) -> Kind:
     """The row of a channel; that of others where it is of no kind known."""
     return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
+
+
+def named(name: str, unit: str) -> Channel:
+    """A channel of which no more is known than its kind says."""
+    kind = kind_of(name)
+    return Channel(name, unit, kind.origin, kind.in_total and unit in ("J", "W"))
 
 
 def kinds_in_total() -> list[Kind]:

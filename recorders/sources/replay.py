@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from recorders.channels import channel_of, kind_of, unit_of
+from recorders.channels import channel_of, kind_of, named, unit_of
 from recorders.rows import FIXED_COLUMNS, TOTAL_COLUMNS, whole_lines
 from recorders.source import Channel, Gone, Reading
 
@@ -100,6 +100,4 @@ def open_replay(path: Path, speed: float = 1.0, clock: Clock = time.monotonic_ns
 
 
 def _channel(column: str) -> Channel:
-    name, unit = channel_of(column), unit_of(column)
-    kind = kind_of(name)
-    return Channel(name, unit, origin=kind.origin, in_total=unit == "J" and kind.in_total)
+    return named(channel_of(column), unit_of(column))

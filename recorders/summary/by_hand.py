@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from recorders.channels import METER
+from recorders.channels import METER, named
 from recorders.source import Channel
 from recorders.summary.reduction import EventRow
 from recorders.summary.stats import stdev
@@ -43,7 +43,7 @@ def unread(names: Sequence[str], read: Sequence[Channel]) -> list[str]:
 
 def channels(names: Sequence[str]) -> list[Channel]:
     """The channels of meters that are read by hand."""
-    return [Channel(f"{METER}{name}", "W", origin="manual") for name in names]
+    return [named(f"{METER}{name}", "W") for name in names]
 
 
 def as_source(names: Sequence[str]) -> list[dict[str, object]]:

@@ -24,11 +24,14 @@ def headline(channels: Sequence[str]) -> str | None:
 
     psys contains the packages and their DRAM, so it is better than a sum of DRAM alone.
     """
-    psys = [channel for channel in channels if kind_of(channel).name == "psys"]
-    if psys and {kind_of(part).name for part in total_parts(channels)} == {"dram"}:
-        return psys[0]
     ranks = {channel: kind_of(channel).quoted for channel in channels}
     quotable = {channel: rank for channel, rank in ranks.items() if rank is not None}
+    parts = total_parts(channels)
+    if parts and not any(kind_of(part).is_processor for part in parts):
+        for channel in quotable:
+            measured = kind_of(channel).origin == "measured"
+            if measured and all(contains(channel, part) for part in parts):
+                return channel
     return min(quotable or ranks, key=lambda channel: quotable.get(channel, 0), default=None)
 
 
@@ -62,7 +65,7 @@ def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str,
     there = [kind_of(part) for part in total_parts(channels) if part not in missing]
     absent = [kind_of(part) for part in missing]
     kinds = list(dict.fromkeys(there))
-    if len(kinds) == 1 and kinds[0].name != "package" and kinds[0] not in absent:
+    if len(kinds) == 1 and not kinds[0].is_processor and kinds[0] not in absent:
         return f"{kinds[0].nouns[len(there) > 1]} only"
     if not absent:
         return ""

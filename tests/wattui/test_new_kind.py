@@ -14,7 +14,7 @@ import pytest
 from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 
 from recorders import channels
-from recorders.channels import Graph, Kind, contains, kind_of
+from recorders.channels import Drawn, Kind, contains, kind_of
 from recorders.client import Config
 from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
@@ -30,7 +30,7 @@ from wattui.tui.app import Dashboard
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 
-RAILS, SUPPLY = Graph(20, "Board rails", 3, "rails"), Graph(21, "Board supply", 4)
+RAILS, SUPPLY = Drawn(20, "Board rails", 3, "rails"), Drawn(21, "Board supply", 4)
 ROWS = (
     Kind(
         "rail",

@@ -135,7 +135,7 @@ def devices_of(
         several = f"{len(names)} {kind_of(names[0]).nouns[1]}"
         yield Device(device if len(names) == 1 else several, "measured", tuple(names))
     origins = {name: kind_of(name).origin for name in known}
-    if any(kind_of(name).name == "package" for name in cpus):
+    if any(kind_of(name).is_processor for name in cpus):
         yield Device(CPU, "measured", tuple(cpus))
     elif estimate := next((name for name in known if origins[name] in UNMEASURED), None):
         yield Device(CPU, origins[estimate], (estimate,))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorders.channels import Graph, channel_of, kind_of, kind_of_column, short_name, unit_of
+from recorders.channels import (
+    Drawn,
+    channel_of,
+    kind_of,
+    kind_of_column,
+    short_name,
+    unit_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ _UNITS = {"pct": "%", "C": "°C"}
 
 def graphs(columns: Sequence[str]) -> list[GraphSpec]:
     """Every graph that the columns give, the most wanted first."""
-    drawn: dict[Graph, list[str]] = {}
+    drawn: dict[Drawn, list[str]] = {}
     for column in columns:
         if graph := kind_of_column(column).graph:
             drawn.setdefault(graph, []).append(column)

@@ -16,9 +16,8 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from recorders.channels import kind_of
+from recorders.channels import kind_of, named
 from recorders.phases import RUNNING
-from recorders.source import Channel
 from wattui.analysis.importers.log import (
     SECOND_NS,
     LeftOut,
@@ -37,11 +36,11 @@ COLUMNS = '{"date": …, "metrics": {"cpu": {"intel_power": …}, "gpu": {…}}}
 POWER_FILE, LATENCY_FILE = "power_metrics.json", "latency.csv"
 
 _CPU = {
-    "intel_power": Channel("package0", "W", in_total=True),
-    "total_cpu_power": Channel("core0", "W"),
-    "uncore_power": Channel("uncore0", "W"),
-    "total_dram_power": Channel("dram0", "W", in_total=True),
-    "psys_power": Channel("psys", "W"),
+    "intel_power": named("package0", "W"),
+    "total_cpu_power": named("core0", "W"),
+    "uncore_power": named("uncore0", "W"),
+    "total_dram_power": named("dram0", "W"),
+    "psys_power": named("psys", "W"),
 }
 # Parts of a package can be at rest; 0 of anything else is not a measurement.
 _MAY_REST = ("core0", "uncore0")
@@ -84,7 +83,7 @@ def read(text: str) -> Log:
     ]
     known = [
         *_CPU.values(),
-        *(Channel(n, "W", in_total=True) for n in sorted(names) if kind_of(n).name == "gpu"),
+        *(named(n, "W") for n in sorted(names) if kind_of(n).name == "gpu"),
     ]
     channels = tuple(channel for channel in known if channel.name in names)
     if not channels:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from recorders.source import Channel
+from recorders.channels import named
 from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
 from wattui.analysis.importers.table import Table, cells_of, column, number, read_table
@@ -20,9 +20,9 @@ COLUMNS = "timestamp, project_name, run_id, duration, cpu_energy, gpu_energy, ra
 
 J_PER_KWH = 3.6e6
 _CHANNELS = {
-    "cpu_energy": Channel("est_cpu", "J", origin="estimated"),
-    "ram_energy": Channel("est_ram", "J", origin="estimated"),
-    "gpu_energy": Channel("gpu0", "J", in_total=True),
+    "cpu_energy": named("est_cpu", "J"),
+    "ram_energy": named("est_ram", "J"),
+    "gpu_energy": named("gpu0", "J"),
 }
 _MOST_KWH = 1e6
 _MOST_S = 1e9

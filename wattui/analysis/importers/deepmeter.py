@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from recorders.source import Channel
+from recorders.channels import named
 from wattui.analysis.importers.log import Log, UnreadableError
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
 from wattui.analysis.importers.table import cells_of, column, number, read_table
@@ -17,10 +17,10 @@ NAME = "DeepMeter"
 COLUMNS = "CPU/Package_0_power, CPU/Package_0_energy, … DRAM/DRAM_1_energy"
 
 _DOMAINS = {
-    "CPU/Package_0": Channel("package0", "J", in_total=True),
-    "CPU/Package_1": Channel("package1", "J", in_total=True),
-    "DRAM/DRAM_0": Channel("dram0", "J", in_total=True),
-    "DRAM/DRAM_1": Channel("dram1", "J", in_total=True),
+    "CPU/Package_0": named("package0", "J"),
+    "CPU/Package_1": named("package1", "J"),
+    "DRAM/DRAM_0": named("dram0", "J"),
+    "DRAM/DRAM_1": named("dram1", "J"),
 }
 # Domains of one row were measured over the same time.
 _SAME_TIME = 0.01

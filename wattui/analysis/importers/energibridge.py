@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from recorders.channels import named
 from recorders.source import Channel
 from wattui.analysis.importers.log import Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import in_order
@@ -22,14 +23,14 @@ COLUMNS = "Delta, Time, PACKAGE_ENERGY (J) or CPU_ENERGY (J) or GPU0_POWER"
 
 _MS_NS = 1_000_000
 _COLUMNS = {
-    "PACKAGE_ENERGY (J)": Channel("package0", "J", in_total=True),
-    "PACAKGE_ENERGY (J)": Channel("package0", "J", in_total=True),
-    "CPU_ENERGY (J)": Channel("package0", "J", in_total=True),
-    "PP0_ENERGY (J)": Channel("core0", "J"),
-    "PP1_ENERGY (J)": Channel("uncore0", "J"),
-    "DRAM_ENERGY (J)": Channel("dram0", "J", in_total=True),
-    "CPU_POWER (Watts)": Channel("package0", "W", in_total=True),
-    "SYSTEM_POWER (Watts)": Channel("psys", "W"),
+    "PACKAGE_ENERGY (J)": named("package0", "J"),
+    "PACAKGE_ENERGY (J)": named("package0", "J"),
+    "CPU_ENERGY (J)": named("package0", "J"),
+    "PP0_ENERGY (J)": named("core0", "J"),
+    "PP1_ENERGY (J)": named("uncore0", "J"),
+    "DRAM_ENERGY (J)": named("dram0", "J"),
+    "CPU_POWER (Watts)": named("package0", "W"),
+    "SYSTEM_POWER (Watts)": named("psys", "W"),
 }
 _GPU = re.compile(r"GPU(\d+)_(POWER|USAGE|MEMORY_USED|TEMPERATURE)(?: \(mWatts\))?")
 _GPU_KINDS = {
@@ -77,7 +78,7 @@ def read(text: str) -> Log:
         if values:
             samples.append(Sample(line, round(time_ms) * _MS_NS, values))
     ordered = in_order(samples, table.left_out)
-    channels = [*(each.channel for each in kept), *([Channel("cpu_util", "pct")] if usage else [])]
+    channels = [*(each.channel for each in kept), *([named("cpu_util", "pct")] if usage else [])]
     remarks = (
         *_sockets(channels),
         *_unkept(table.header, [0, time, *usage, *(each.place for each in kept)]),
@@ -93,7 +94,7 @@ def _kept(header: Sequence[str]) -> list[_Kept]:
         channel = _COLUMNS.get(name)
         if gpu := _GPU.fullmatch(name):
             suffix, unit = _GPU_KINDS[gpu[2]]
-            channel = Channel(f"gpu{int(gpu[1])}{suffix}", unit, in_total=unit == "W")
+            channel = named(f"gpu{int(gpu[1])}{suffix}", unit)
             factor = 1e-3 if unit == "W" else 1.0
         if channel and channel.name not in found:
             found[channel.name] = _Kept(place, channel, factor)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from recorders.source import Channel
+from recorders.channels import named
 from wattui.analysis.importers.log import Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import (
@@ -97,9 +97,7 @@ def read(text: str) -> Log:
     if len(channel_of) > 1:
         ordered = _rounds(ordered, list(channel_of.values()))
     channels = [
-        Channel(f"{gpu}{suffix}", unit, in_total=unit == "W")
-        for gpu in channel_of.values()
-        for suffix, unit in places
+        named(f"{gpu}{suffix}", unit) for gpu in channel_of.values() for suffix, unit in places
     ]
     kept = [time, *places.values(), *([] if identity is None else [identity])]
     in_turn = identity is None and len(channel_of) > 1

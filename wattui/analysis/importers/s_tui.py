@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from recorders.channels import kind_of
+from recorders.channels import column_order, kind_of, named
 from recorders.source import Channel
 from wattui.analysis.importers.log import Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
@@ -19,13 +19,11 @@ _SOURCES = ("Frequency:", "Util:", "Temp:", "Power:", "Fan:")
 _DOMAIN = re.compile(r"Power:(core|uncore|dram|psys),(?:Pkg)?(\d+)")
 _PACKAGE = re.compile(r"Power:(?:package-|Esocket)(\d+)(?:,(?:Pkg)?\d+)?")
 _OLD = {
-    "Cur Power": Channel("package0", "W", in_total=True),
-    "Cur Freq": Channel("cpu_freq", "MHz"),
-    "Utilization": Channel("cpu_util", "pct"),
-    "Cur Temp": Channel("cpu_temp", "C"),
+    "Cur Power": named("package0", "W"),
+    "Cur Freq": named("cpu_freq", "MHz"),
+    "Utilization": named("cpu_util", "pct"),
+    "Cur Temp": named("cpu_temp", "C"),
 }
-# As in the run files of a recorder.
-_ORDER = {"cpu_util": 1, "cpu_freq": 2, "cpu_temp": 3}
 _UNITS = {"W": "W", "MHz": "MHz", "pct": "%", "C": "C"}
 
 
@@ -79,20 +77,20 @@ def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:
             found[channel.name] = (place, channel)
     if not any(channel.is_energy for _, channel in found.values()):
         raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
-    return sorted(found.values(), key=lambda kept: _ORDER.get(kept[1].name, 0))
+    return sorted(found.values(), key=lambda kept: column_order(kept[1].name))
 
 
 def _channel(name: str) -> Channel | None:
     """What a column of today's s-tui is in a run file."""
     if package := _PACKAGE.fullmatch(name):
-        return Channel(f"package{package[1]}", "W", in_total=True)
+        return named(f"package{package[1]}", "W")
     if domain := _DOMAIN.fullmatch(name):
         number_text = "" if domain[1] == "psys" else domain[2]
-        return Channel(f"{domain[1]}{number_text}", "W", in_total=domain[1] == "dram")
+        return named(f"{domain[1]}{number_text}", "W")
     gauges = {"Util:Avg": ("cpu_util", "pct"), "Frequency:Avg": ("cpu_freq", "MHz")}
     if name in gauges:
-        return Channel(*gauges[name])
-    return Channel("cpu_temp", "C") if name.startswith("Temp:Package id 0") else None
+        return named(*gauges[name])
+    return named("cpu_temp", "C") if name.startswith("Temp:Package id 0") else None
 
 
 def _sockets(channels: Sequence[Channel]) -> list[str]:

@@ -77,8 +77,8 @@ class Kind:
         return r"\d" in self.pattern
 
 
-# How the names of wall meters begin.
-METER = "meter_"
+# How the names of wall meters begin, and the sum of what is in it.
+METER, TOTAL = "meter_", "total"
 _UNITS = {
     "energy": "W",
     "utilisation": "pct",
@@ -172,7 +172,7 @@ KINDS = (
         quoted=3,
         short=("sim_cpu", "simulated"),
     ),
-    Kind("total", "total", quoted=0),
+    Kind(TOTAL, TOTAL, quoted=0),
     Kind("other", ".*"),
 )
 

@@ -6,11 +6,11 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from recorders.channels import column_order
+from recorders.channels import TOTAL, column_order, kind_of
 from recorders.source import Channel
 
 FIXED_COLUMNS = ("time_s", "time_utc", "phase", "label", "repeat", "event", "inferences")
-TOTAL_COLUMNS = ("total_J", "total_W")
+TOTAL_COLUMNS = (f"{TOTAL}_J", f"{TOTAL}_W")
 
 _BREAKS = re.compile(r"[\r\n]+")
 _IN_QUOTES = re.compile(r'"[^"]*"')
@@ -82,7 +82,10 @@ class Row:
 
 
 class Layout:
-    """Where each channel's cells are, and the header line."""
+    """Where each channel's cells are, and the header line.
+
+    Raises ValueError for a channel that would be in the total against its kind.
+    """
 
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = sorted(channels, key=lambda channel: column_order(channel.name))
@@ -91,6 +94,8 @@ class Layout:
         for channel in self.channels:
             self.place[channel.name] = len(self.columns)
             self.columns.extend(channel.columns)
+            if channel.in_total and not kind_of(channel.name).in_total:
+                raise ValueError(f"{channel.name} is of a kind that is in no total")
         self.parts = sum(channel.in_total for channel in channels)
         if self.parts:
             self.columns.extend(TOTAL_COLUMNS)

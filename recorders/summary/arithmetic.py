@@ -20,7 +20,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from recorders.channels import kind_of, total_parts
+from recorders.channels import TOTAL, kind_of, total_parts
 from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Domain, Group, Value
@@ -268,7 +268,7 @@ class Arithmetic:
             errors_j = [span.error_j.get(channel) for span in ran.windows]
             known = [error_j for error_j in errors_j if error_j is not None]
             return math.hypot(*known) if len(known) == len(errors_j) else None
-        parts = self._parts if channel == "total" else [channel]
+        parts = self._parts if channel == TOTAL else [channel]
         if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
             return None
         steps_j = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from recorders.channels import Kind, contains, kind_of, kinds_in_total, total_parts
+from recorders.channels import TOTAL, Kind, contains, kind_of, kinds_in_total, total_parts
 from recorders.summary.reduction import LOST, NOTE, Reduction
 
 MISSING_NOTE = f"{NOTE}missing "
@@ -60,7 +60,7 @@ def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str,
 
     Empty where the channel is no sum, and where the sum is of everything that the machine has.
     """
-    if channel != "total":
+    if channel != TOTAL:
         return ""
     there = [kind_of(part) for part in total_parts(channels) if part not in missing]
     absent = [kind_of(part) for part in missing]

@@ -165,3 +165,8 @@ def test_a_reading_that_cannot_be_true_is_left_out_and_said_once(
     assert told[0].startswith(f"note:implausible {channel.name}: ")
     assert not any("implausible" in event for event in meter.take(Reading(0, 1, value), row))
     assert set(layout.finish(row)) == {""}
+
+
+def test_a_channel_whose_kind_is_in_no_total_cannot_be_in_it() -> None:
+    with pytest.raises(ValueError, match="core0"):
+        Layout([Channel("package0", "J", in_total=True), Channel("core0", "J", in_total=True)])

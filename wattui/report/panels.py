@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from recorders.channels import channel_of, is_counted_again, kind_of, total_parts, with_unit
+from recorders.rows import TOTAL_COLUMNS
 from wattui.clean import one_line, short
 from wattui.show.graphs import graphs
 
-TOTAL = "total_W"
 MOST_PHASE = 40
 
 
@@ -54,8 +54,8 @@ def panels(columns: Sequence[str]) -> list[Panel]:
         )
         for spec in kinds
     ]
-    if TOTAL in columns and len(total_parts(powers)) > 1:
-        found.insert(0, Panel("Total", ("measured",), (Curve(TOTAL, ""),)))
+    if TOTAL_COLUMNS[1] in columns and len(total_parts(powers)) > 1:
+        found.insert(0, Panel("Total", ("measured",), (Curve(TOTAL_COLUMNS[1], ""),)))
     return found
 
 

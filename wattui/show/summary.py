@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from recorders.channels import TOTAL
 from wattui.analysis.cells import (
     PER_INFERENCE,
     WHILE_RUNNING,
@@ -296,7 +297,7 @@ def _per_inference(domains: Iterable[dict[str, Any]]) -> tuple[float, str, tuple
 
 
 def _name(channel: str, domain: dict[str, Any]) -> Text:
-    name = Text(channel, "bold" if channel == "total" else "")
+    name = Text(channel, "bold" if channel == TOTAL else "")
     return name if domain["origin"] == "measured" else name.append(f" ({domain['origin']})")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
-from recorders.channels import METER
+from recorders.channels import METER, TOTAL
 from recorders.meter import Meter
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
@@ -164,7 +164,7 @@ def _per_phase(logs: Sequence[Log]) -> set[str]:
     """Channels whose energies are of whole phases; the total where it has such a part."""
     channels = [c for log in logs if log.per_phase for c in log.channels if c.is_energy]
     names = {channel.name for channel in channels}
-    return names | {"total"} if any(channel.in_total for channel in channels) else names
+    return names | {TOTAL} if any(channel.in_total for channel in channels) else names
 
 
 def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:

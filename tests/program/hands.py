@@ -99,7 +99,7 @@ def open_dashboard(place: Place, rows: int = ROWS, columns: int = COLUMNS) -> Te
     return terminal
 
 
-def settle(pid: int, bound_s: float = 120.0) -> float:
+def settle(pid: int, bound_s: float = 180.0) -> float:
     """Wait until all that was typed is done; returns the share of a core that is left."""
     end_s = time.monotonic() + bound_s
     while (share := share_of_a_core(pid, 1.0)) > IDLE_SHARE and time.monotonic() < end_s:
@@ -115,4 +115,6 @@ def leave(terminal: Terminal) -> int:
         if process.poll() is None:
             terminal.press(keys)
             time.sleep(ESCAPE_S)
+    # On a slow machine these keys, too, wait for those before them.
+    settle(process.pid)
     return process.wait(10)

@@ -13,7 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Event, Key, Paste
+from textual.events import Event
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -135,11 +135,8 @@ class Dashboard(App[int]):
         return self._start.ascii_only or self._settings.ascii
 
     async def on_event(self, event: Event) -> None:
-        """Hand on what happens; keys one at a time."""
-        if isinstance(event, Key | Paste) and not event.is_forwarded:
-            await self._type_ahead.take(event)
-        else:
-            await super().on_event(event)
+        """Hand on what happens; keys and clicks one at a time."""
+        await self._type_ahead.take(event)
 
     def _handle_exception(self, error: Exception) -> None:
         """End; what went wrong is in the log, and told in a line when the screen is gone."""

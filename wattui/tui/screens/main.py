@@ -222,13 +222,14 @@ class MainScreen(SteadyScreen[None]):
         self._charts = [there.pop(spec) if spec in there else Chart(spec) for spec in wanted]
         if self.maximized in there.values():
             self.minimize()
-        for chart in there.values():
-            chart.remove()
         grid = self.query_one("#graphs", Grid)
         grid.mount_all([chart for chart in self._charts if not chart.is_attached])
         order = {chart: place for place, chart in enumerate(self._charts)}
         grid.sort_children(key=lambda chart: order.get(chart, len(order)))  # type: ignore[call-overload]
-        self.call_after_refresh(self._focus_a_graph)
+        self._focus_a_graph()
+        for chart in there.values():
+            # Behind the key that it may still have to hand on.
+            chart.call_later(chart.remove)
 
     def _focus_a_graph(self) -> None:
         if self._charts and self.focused not in self._charts:

@@ -84,7 +84,7 @@ class Terminal(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read what is typed until the end, whatever it is; a closed terminal ends the program."""
-        typed, parser = TypedBytes(), XTermParser(self._debug)
+        typed, keys = TypedBytes(), Keys(self._debug)
         while not self.exit_event.is_set():
             text = ""
             if select.select([self.fileno], [], [], ESCAPE_S)[0]:
@@ -92,12 +92,8 @@ class Terminal(LinuxDriver):
                     self._app.call_later(self._app.exit, None, HUNG_UP)
                     return
                 text = typed.decode(data)
-            try:
-                for message in self._understood(parser, text):
-                    self.process_message(message)
-            # Whatever a sequence does to the parser: the keys after it are read by a new one.
-            except Exception:
-                parser = XTermParser(self._debug)
+            for message in keys.understood(text):
+                self.process_message(message)
 
     def _run_input_thread(self) -> None:
         """Read what is typed; an error ends the app as any other does."""
@@ -105,11 +101,6 @@ class Terminal(LinuxDriver):
             self.run_input_thread()
         except Exception as error:
             self._app.call_later(self._app._handle_exception, error)
-
-    def _understood(self, parser: XTermParser, text: str) -> Iterator[Message]:
-        if text:
-            yield from parser.feed(text)
-        yield from parser.tick()
 
     def _read(self) -> bytes:
         with contextlib.suppress(OSError):
@@ -136,6 +127,28 @@ class Terminal(LinuxDriver):
 
     def _repaint(self) -> None:
         self._app.post_message(self.SignalResume())
+
+
+class Keys:
+    """What typed text means: keys, clicks, pastes and reports."""
+
+    def __init__(self, debug: bool = False) -> None:
+        self._debug = debug
+        self._parser = XTermParser(debug)
+
+    def understood(self, text: str) -> Iterator[Message]:
+        """Messages of a text, and Esc where nothing has followed it.
+
+        First comes an Esc of earlier: by now it is a key, though the next one was read late.
+        """
+        yield from self._parser.tick()
+        for character in text:
+            try:
+                yield from self._parser.feed(character)
+            # Whatever a sequence does to the parser: what follows is read by a new one.
+            except Exception:
+                self._parser = XTermParser(self._debug)
+        yield from self._parser.tick()
 
 
 def laid_out(width: int, height: int) -> Size:

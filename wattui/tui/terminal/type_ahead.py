@@ -1,26 +1,32 @@
-"""Keys one at a time: what a key does is done before the next one is handed on."""
+"""Keys and clicks one at a time: what one does is done before the next one is handed on."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from textual.app import App
 from textual.dom import DOMNode
-from textual.events import Event
+from textual.errors import NoWidget
+from textual.events import Event, InputEvent, MouseEvent, MouseMove, Paste
 from textual.message_pump import MessagePump
-from textual.timer import Timer
+from textual.screen import Screen
+from textual.widget import Widget
 
 # A key goes from the widget with the focus up to the app, and may set off messages that take the
-# same way: it is followed so often.
+# same way: it is followed until so many times nothing has changed.
 ROUNDS = 3
-# A new screen is looked at so often until it is there. Nothing is waited for longer than this.
-LOOK_S, PATIENCE_S = 0.01, 1.0
+# A new screen is looked at this often until it is there.
+LOOK_S = 0.01
+
+Place = tuple[Screen[Any], Widget | None]
 
 
 class TypeAhead:
-    """Holds keys back while an earlier one is at work, so that each meets the focus it is for.
+    """Holds keys and clicks back while an earlier one is at work, so that each meets the screen
+    and the focus that it is for, however slow the machine is.
 
     Textual hands a key to the widget that has the focus at that moment, though keys before it may
     be about to move it: of "3, Tab, 4" typed fast, both figures would go into the first field.
@@ -29,49 +35,61 @@ class TypeAhead:
     def __init__(self, app: App[Any], hand_on: Callable[[Event], Awaitable[None]]) -> None:
         self._app, self._hand_on = app, hand_on
         self._waiting: deque[Event] = deque()
-        self._number = 0
-        self._patience: Timer | None = None
-        self._is_at_work = False
+        self.is_at_work = False
 
     async def take(self, event: Event) -> None:
-        """Hand a key on, now or when those before it are done."""
-        if self._is_at_work:
-            self._waiting.append(event)
-        else:
-            await self._begin(event)
+        """Hand an event on, now or when the keys and clicks before it are done."""
+        if not isinstance(event, InputEvent | Paste) or event.is_forwarded:
+            await self._hand_on(event)
+            return
+        is_move = isinstance(event, MouseMove)
+        if is_move and self._waiting and isinstance(self._waiting[-1], MouseMove):
+            self._waiting.pop()
+        self._waiting.append(event)
+        await self._go_on()
 
-    async def _begin(self, event: Event) -> None:
-        self._is_at_work = True
-        self._number += 1
-        number, target = self._number, self._app.focused or self._app.screen
-        self._patience = self._app.set_timer(PATIENCE_S, lambda: self._end(number))
-        await self._hand_on(event)
-        self._follow(target, number, ROUNDS)
+    async def _go_on(self) -> None:
+        """Hand on what waits. A move of the pointer is handed on in its turn but not followed."""
+        while self._waiting and not self.is_at_work:
+            event = self._waiting.popleft()
+            self.is_at_work = not isinstance(event, MouseMove)
+            place, target = self._place(), self._target(event)
+            await self._hand_on(event)
+            if self.is_at_work:
+                self._follow(target, place, ROUNDS)
 
-    def _follow(self, pump: MessagePump, number: int, rounds: int) -> None:
-        """Go where the key goes, behind it."""
+    def _place(self) -> Place:
+        return self._app.screen, self._app.focused
+
+    def _target(self, event: Event) -> Widget:
+        """The widget that Textual hands an event to."""
+        screen, focused = self._place()
+        if not isinstance(event, MouseEvent):
+            return focused or screen
+        try:
+            return self._app.mouse_captured or screen.get_widget_at(event.x, event.y)[0]
+        except NoWidget:
+            return screen
+
+    def _follow(self, pump: MessagePump, place: Place, rounds: int) -> None:
+        """Go where the event goes, behind it."""
         parent = (pump.parent if isinstance(pump, DOMNode) else None) or self._app
         if pump is self._app:
-            self._app.call_later(self._arrive, number, rounds)
-        elif not pump.call_later(self._follow, parent, number, rounds):
-            self._follow(parent, number, rounds)
+            self._app.call_later(self._arrive, place, rounds)
+        elif not pump.call_later(self._follow, parent, place, rounds):
+            self._follow(parent, place, rounds)
 
-    async def _arrive(self, number: int, rounds: int) -> None:
-        if number != self._number or not self._app.screen_stack:
+    async def _arrive(self, before: Place, rounds: int) -> None:
+        """Go round again while something has changed, else go on with the next event."""
+        if not self._app.screen_stack:
             return
-        if not self._app.screen.is_mounted:
-            self._app.set_timer(LOOK_S, lambda: self._arrive(number, rounds))
-        elif rounds > 1 and self._waiting:
-            self._follow(self._app.focused or self._app.screen, number, rounds - 1)
+        place = screen, focused = self._place()
+        if not screen.is_mounted:
+            self._app.set_timer(LOOK_S, partial(self._arrive, before, rounds))
+        elif place != before:
+            self._follow(focused or screen, place, ROUNDS)
+        elif rounds > 1:
+            self._follow(focused or screen, place, rounds - 1)
         else:
-            await self._end(number)
-
-    async def _end(self, number: int) -> None:
-        """Go on with the next key."""
-        if number != self._number or not self._is_at_work:
-            return
-        self._is_at_work = False
-        if self._patience is not None:
-            self._patience.stop()
-        if self._waiting:
-            await self._begin(self._waiting.popleft())
+            self.is_at_work = False
+            await self._go_on()

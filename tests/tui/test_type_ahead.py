@@ -10,14 +10,15 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.events import Event, Key, MouseDown, MouseUp
 from textual.pilot import Pilot
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from wattui.tui.terminal import Keys
-from wattui.tui.type_ahead import TypeAhead
+from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.terminal.driver import Keys
+from wattui.tui.terminal.type_ahead import TypeAhead
 
 # Longer than anybody would wait for a key.
-SLOW_S = 1.3
+SLOW_S = 1.5
+NAMES = {"\t": "tab", "\r": "enter"}
 
 
 class Lazy(Static):
@@ -28,7 +29,7 @@ class Lazy(Static):
         await asyncio.sleep(SLOW_S)
 
 
-class Slow(ModalScreen[None]):
+class Slow(SteadyModal[None]):
     """A screen that is long in coming, as on a slow machine."""
 
     def __init__(self) -> None:
@@ -41,6 +42,11 @@ class Slow(ModalScreen[None]):
         yield Input(id="first")
         yield Input(id="second")
         yield Button("Cancel", id="cancel", action="screen.dismiss(None)")
+
+    async def on_input_submitted(self) -> None:
+        """Go on with the second line, slowly."""
+        await asyncio.sleep(SLOW_S)
+        self.query_one("#second").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Note what a line has."""
@@ -74,7 +80,7 @@ class Desk(App[None]):
     def type(self, keys: str) -> None:
         """Have keys arrive together, as from a terminal."""
         for key in keys:
-            self.post_message(Key("tab", "\t") if key == "\t" else Key(key, key))
+            self.post_message(Key(NAMES.get(key, key), key))
 
     def click(self, x: int, y: int) -> None:
         """Have a click arrive, as from a terminal."""
@@ -108,6 +114,15 @@ async def test_a_key_that_comes_while_a_screen_is_made_waits_for_it_too() -> Non
         assert [line.value for line in app.slow.query(Input)] == ["1", "2"]
 
 
+async def test_a_key_waits_for_the_one_before_it_however_long_that_takes() -> None:
+    app = Desk()
+    async with app.run_test() as pilot:
+        app.type("o1\r2")
+        await pilot.pause()
+        await until_idle(pilot, app)
+        assert [line.value for line in app.slow.query(Input)] == ["1", "2"]
+
+
 async def test_a_click_does_not_overtake_the_keys_before_it() -> None:
     app = Desk()
     async with app.run_test() as pilot:
@@ -122,6 +137,17 @@ async def test_a_click_does_not_overtake_the_keys_before_it() -> None:
         assert app.slow.typed == ["1"]
         assert len(app.screen_stack) == 1
         assert app.lost == ["x"]
+
+
+async def test_a_click_where_nothing_is_leaves_the_focus_alone() -> None:
+    app = Desk()
+    async with app.run_test() as pilot:
+        app.type("o")
+        app.click(500, 500)
+        app.type("1")
+        await pilot.pause()
+        await until_idle(pilot, app)
+        assert app.slow.query_one("#first", Input).value == "1"
 
 
 async def test_keys_go_on_where_the_widget_with_the_focus_is_removed_meanwhile() -> None:

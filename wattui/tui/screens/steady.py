@@ -9,7 +9,18 @@ from textual._compositor import Compositor
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.errors import NoWidget
-from textual.events import Click, DescendantBlur, DescendantFocus, InputEvent, Paste, Resize, Timer
+from textual.events import (
+    Click,
+    DescendantBlur,
+    DescendantFocus,
+    Event,
+    InputEvent,
+    MouseEvent,
+    MouseMove,
+    Paste,
+    Resize,
+    Timer,
+)
 from textual.geometry import Region
 from textual.message import Message
 from textual.screen import ModalScreen, Screen, ScreenResultType
@@ -62,6 +73,20 @@ class SteadyScreen(Screen[ScreenResultType]):
         if needed or not self._is_left:
             await super()._dispatch_message(message)
 
+    def _forward_event(self, event: Event) -> None:
+        """Go on with what was typed or clicked; a click where nothing is, or nothing has been laid
+        out yet, would take the focus away."""
+        if (
+            not isinstance(event, MouseEvent)
+            or isinstance(event, MouseMove)
+            or self.app.mouse_captured
+            or self._has_widget_at(event.x, event.y)
+        ):
+            super()._forward_event(event)
+
+    def _has_widget_at(self, x: float, y: float) -> bool:
+        return any(self.get_widgets_at(int(x), int(y)))
+
     async def _on_resize(self, event: Resize) -> None:
         """Drop a size that is out of date: a layout for it would cause another one, for ever."""
         if event.size != self.app.size:
@@ -85,5 +110,5 @@ class Palette(CommandPalette, SteadyScreen[None]):
 
     async def _on_click(self, event: Click) -> None:  # type: ignore[override]
         """Drop a click beyond the edge, where the window has become smaller since."""
-        if not any(self.get_widgets_at(int(event.screen_x), int(event.screen_y))):
+        if not self._has_widget_at(event.screen_x, event.screen_y):
             event.prevent_default()

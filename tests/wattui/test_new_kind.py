@@ -20,6 +20,8 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
 from recorders.summary.summary import summarise
 from wattui import cli
+from wattui.analysis.repeats import Repeats
+from wattui.analysis.sizes import Family, Size, Sizes, devices_of
 from wattui.commands import report as report_command
 from wattui.config import Settings
 from wattui.report.panels import panels
@@ -140,6 +142,23 @@ async def test_the_dashboard_shows_it(rig: Rig) -> None:
                 break
     assert "Board rails  soc 6.00 W gpu 4.00 W" in shown
     assert "Board supply  12.0 W" in shown
+
+
+@pytest.mark.needs_report
+def test_it_is_a_device_of_its_own_where_energy_is_drawn_by_size() -> None:
+    from wattui.report.draw.sizes import energy_curves
+
+    energies_j = dict.fromkeys(["rail_soc", "rail_gpu", "package0", "gpu0"], (2.0,))
+    found = tuple(Size(f"b{n}", n, Repeats((1.0,), energies_j)) for n in (1, 8))
+    devices = tuple(devices_of(energies_j, found, "total"))
+    assert [device.title for device in devices] == [
+        "2 rails (rail_soc + rail_gpu)",
+        "GPU (gpu0)",
+        "CPU (package0)",
+    ]
+    curves = energy_curves(Sizes("batch", "total", "", devices, (Family("", found),)))
+    assert [curve.medians for curve in curves] == [[4.0, 4.0], [2.0, 2.0], [2.0, 2.0]]
+    assert len({curve.colour for curve in curves}) == len({curve.dash for curve in curves}) == 3
 
 
 @pytest.mark.needs_report

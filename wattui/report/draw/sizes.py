@@ -106,10 +106,11 @@ def _energy_curve(
     found: Sizes, family: Family, device: Device, name: str, number: int | None = None
 ) -> Curve:
     place = found.devices.index(device)
-    colour = LOOKS.get(kind_of(device.domains[0]).name, drawing.GREEN)
+    others = drawing.SERIES[len(LOOKS) :]
+    colour = LOOKS.get(kind_of(device.domains[0]).name, others[place % len(others)])
     if device.origin in UNMEASURED:
         colour = drawing.ESTIMATED
-    marker = drawing.MARKERS[place]
+    marker = drawing.MARKERS[place % len(drawing.MARKERS)]
     if number is not None:
         colour = drawing.SERIES[number % len(drawing.SERIES)]
         marker = drawing.MARKERS[number % len(drawing.MARKERS)]
@@ -120,7 +121,8 @@ def _energy_curve(
             points.append((size.x, size.repeats.energies_j(device.domains), middle))
     if device.origin in UNMEASURED and device.origin not in name:
         name += f", {device.origin}"
-    return Curve(name, colour, drawing.DASHES[place], marker, family.joined, tuple(points))
+    dash = drawing.DASHES[place % len(drawing.DASHES)]
+    return Curve(name, colour, dash, marker, family.joined, tuple(points))
 
 
 def _latency_curve(family: Family) -> Curve:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Options and paths of pytest: `make test TESTS="tests/tui -x"`.
+# Options and paths of pytest: `make test TESTS="tests/wattui/tui -x"`.
 TESTS ?=
 READY := $(VENV)/.ready
 

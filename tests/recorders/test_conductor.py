@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from doubles import ManualClock, Rig, ScriptedSource, constant_power
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.source import Channel
 from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
+from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
 
 PROGRAM, OTHER_PROGRAM = 11, 12
 POWER_W = 50.0

@@ -11,7 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from doubles import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorders.runfile import RunFile
+from recorders.source import Channel, Fatal, Gone, Reading, Retry
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
+from recorders.wire import readings
+from tests.support.doubles import (
     BlockingSource,
     ManualClock,
     Rig,
@@ -21,14 +29,6 @@ from doubles import (
     constant_power,
     read_rows,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from recorders.runfile import RunFile
-from recorders.source import Channel, Fatal, Gone, Reading, Retry
-from recorders.summary.reduction import Reducer
-from recorders.summary.summary import summarise
-from recorders.wire import readings
 from wattui.runs.reduce import reduce_csv
 
 PACKAGE = Channel("package0", "J", in_total=True, range_j=262_143.0, bound_w=1000.0)

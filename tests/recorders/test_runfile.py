@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from doubles import read_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from recorders.runfile import (
     json_path,
     write_json,
 )
+from tests.support.doubles import read_rows
 
 HEADER = "time_s,time_utc,phase,package0_J\n"
 SMALL_BYTES = 64 * 1024

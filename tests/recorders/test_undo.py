@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from doubles import ManualClock, Rig, ScriptedSource, constant_power
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from recorders.runfile import RunFile
 from recorders.source import Channel
 from recorders.summary.summary import summarise
 from recorders.undo import Mark, without
+from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
 
 PROGRAM = 11
 UNDONE = "note:undone "

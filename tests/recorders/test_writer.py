@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles import read_rows
 
 from recorders import writer
 from recorders.runfile import RunFile
 from recorders.writer import Writer
+from tests.support.doubles import read_rows
 
 HEADER = "time_s,time_utc,phase,package0_J\n"
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hostile import KINDS, answer, assert_harmless, run_csv
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -24,6 +23,7 @@ from rich.text import Text
 from textual.color import Color
 
 import wattui
+from tests.support.hostile import KINDS, answer, assert_harmless, run_csv
 from wattui.clean import lines, one_line, texts
 from wattui.commands.doctor import lines as doctor_lines
 from wattui.show.printing import cleaning, console

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 
 from recorders import channels
 from recorders.channels import Drawn, Kind, contains, kind_of
@@ -19,6 +18,7 @@ from recorders.client import Config
 from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
 from recorders.summary.summary import summarise
+from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 from wattui import cli
 from wattui.analysis.repeats import Repeats
 from wattui.analysis.sizes import Family, Size, Sizes, devices_of

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layered import KINDS_OF_LAYER, conv, graph_of, module, residual, transformer
 
+from tests.support.layered import KINDS_OF_LAYER, conv, graph_of, module, residual, transformer
 from workloads.engines import ENGINES, EngineOptions, open_engine
 from workloads.engines.steps import run, steps_of
 from workloads.errors import UsageError

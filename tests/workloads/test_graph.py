@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layered import (
+
+from tests.support.layered import (
     KINDS_OF_LAYER,
     conv,
     embedding,
@@ -20,7 +21,6 @@ from layered import (
     residual,
     transformer,
 )
-
 from workloads.errors import UsageError
 from workloads.graph import INPUT, Graph, lower, text
 from workloads.layers import Shape

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layered import conv, embedding, linear, module, parallel, reshape
 
+from tests.support.layered import conv, embedding, linear, module, parallel, reshape
 from workloads.errors import UsageError
 from workloads.graph import lower
 from workloads.layers import KINDS

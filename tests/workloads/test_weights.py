@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layered import KINDS_OF_LAYER, graph_of, linear, residual, transformer
 
+from tests.support.layered import KINDS_OF_LAYER, graph_of, linear, residual, transformer
 from workloads.graph import Graph
 from workloads.weights import make_inputs, make_weights, node_weights
 

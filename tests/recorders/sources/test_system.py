@@ -1,0 +1,131 @@
+"""Utilisation of the machine and of the command's process tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from recorders.source import Channel, Reading, WatchesCommand
+from recorders.sources.system import ProcessTree, System
+from tests.support.doubles import ManualClock
+
+BURN = """
+import time
+while time.process_time() < {cpu_s}:
+    pass
+print("burnt", flush=True)
+input()
+"""
+FAMILY = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {burn!r}], stdin=subprocess.PIPE)
+input()
+child.communicate(b"\\n")
+print("child ended", flush=True)
+input()
+"""
+
+
+@contextmanager
+def running(script: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == word
+
+
+def carry_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def values(source: System) -> dict[str, float]:
+    names = [channel.name for channel in source.channels()]
+    readings: list[Reading] = list(source.read())
+    return {names[r.channel]: r.value for r in readings if isinstance(r.value, float)}
+
+
+def test_utilisation_is_of_all_processors_together() -> None:
+    clock = ManualClock()
+    source = System(clock.monotonic_ns)
+    clock.advance(1.0)
+    assert 0.0 <= values(source)["cpu_util"] <= 100.0
+
+
+def test_utilisation_over_too_short_a_time_is_no_reading() -> None:
+    clock = ManualClock()
+    source = System(clock.monotonic_ns)
+    clock.advance(0.05)
+    assert "cpu_util" not in values(source)
+
+
+def test_gauges_that_the_machine_lacks_are_no_channels() -> None:
+    for channel in System().channels():
+        assert isinstance(channel, Channel)
+        assert not channel.is_energy
+        assert channel.name in ("cpu_util", "cpu_freq", "cpu_temp", "command_cpu")
+
+
+def test_without_a_command_there_is_no_share_of_a_command() -> None:
+    clock = ManualClock()
+    source = System(clock.monotonic_ns)
+    clock.advance(1.0)
+    assert "command_cpu" not in values(source)
+    source.watch(None)
+    clock.advance(1.0)
+    assert "command_cpu" not in values(source)
+
+
+def test_the_recorder_knows_that_it_can_follow_a_command() -> None:
+    assert isinstance(System(), WatchesCommand)
+
+
+def test_the_commands_share_is_its_processor_time_over_all_processors() -> None:
+    clock = ManualClock()
+    source = System(clock.monotonic_ns)
+    with running(BURN.format(cpu_s=0.15)) as process:
+        source.watch(process.pid)
+        wait_for(process, "burnt")
+        times = psutil.Process(process.pid).cpu_times()
+        clock.advance(10.0)
+        spent_s = times.user + times.system
+        share_pct = 100 * spent_s / 10.0 / (psutil.cpu_count() or 1)
+        assert values(source)["command_cpu"] == pytest.approx(share_pct, rel=0.1)
+        clock.advance(10.0)
+        assert values(source)["command_cpu"] < share_pct / 4
+
+
+def test_processor_time_includes_children_and_does_not_forget_those_that_ended() -> None:
+    with running(FAMILY.format(burn=BURN.format(cpu_s=0.1))) as process:
+        tree = ProcessTree(process.pid)
+        wait_for(process, "burnt")
+        with_child_s = tree.cpu_s()
+        assert with_child_s >= 0.09
+        carry_on(process)
+        wait_for(process, "child ended")
+        assert tree.cpu_s() >= with_child_s
+
+
+def test_a_process_that_is_not_there_spends_nothing() -> None:
+    with running("") as process:
+        process.wait()
+        assert ProcessTree(process.pid).cpu_s() == 0.0

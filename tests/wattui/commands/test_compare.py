@@ -1,0 +1,328 @@
+"""`wattui compare` on runs of known powers: tables, JSON, exit statuses, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
+from wattui.cli import main
+from wattui.errors import REGRESSED, USAGE
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    return tmp_path
+
+
+def make(
+    name: str,
+    factors: Sequence[float] = (0.99, 1.0, 1.01),
+    labels: Sequence[Part] = (B1, B8),
+    channels: Sequence[str] = ("package0",),
+    **about: Any,
+) -> str:
+    """A run in which every label has these powers over its own, by repeat."""
+    parts = [IDLE]
+    for n, factor in enumerate(factors, 1):
+        repeat = n if len(factors) > 1 else None
+        parts += [p._replace(watts=p.watts * factor, repeat=repeat) for p in labels]
+    path = Path(f"{name}.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    finished(path, parts, channels, **about)
+    return str(path)
+
+
+def compared(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["compare", *arguments, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def row(found: dict[str, Any], **where: str) -> dict[str, Any]:
+    rows = [r for r in found["comparisons"] if all(r[k] == v for k, v in where.items())]
+    assert len(rows) == 1
+    return dict(rows[0])
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["compare", *arguments]) == USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def test_labels_of_two_runs_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compared(capsys, make("a"), make("b", (1.09, 1.1, 1.11)))
+    b1 = row(found, label="b1", figure="total")
+    assert (b1["value_a"]["value"], b1["value_b"]["value"]) == pytest.approx((2.0, 2.2))
+    assert b1["ratio"] == pytest.approx(1.1)
+    assert b1["verdict"] == "clear"
+    assert b1["mann_whitney_p"] == pytest.approx(0.1)
+    assert b1["value_a"]["samples"] == pytest.approx([1.98, 2.0, 2.02])
+    # sd 0.02 on both sides, 4 degrees
+    assert b1["difference_plus_minus"] == pytest.approx(2.776 * 0.02 * (2 / 3) ** 0.5)
+    assert found["a"] == "a"
+    assert {r["b"] for r in found["comparisons"]} == {"b"}
+
+
+def test_the_table_says_what_the_json_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", make("a"), make("b", (1.09, 1.1, 1.11))]) == 0
+    said = capsys.readouterr().out
+    (line,) = [line for line in said.splitlines() if line.startswith("b1")]
+    assert " ".join(line.split()) == (
+        "b1 2.000 ± 0.050 2.200 ± 0.050 0.200 ± 0.045 1.100 (1.08 … 1.12) 0.10 clear"
+    )
+
+
+@pytest.mark.parametrize(
+    ("factors", "options", "status"),
+    [
+        ((1.09, 1.1, 1.11), ("--max-regression", "5%"), REGRESSED),
+        ((1.09, 1.1, 1.11), ("--max-regression", "15%"), 0),
+        ((0.89, 0.9, 0.91), ("--max-regression", "0%"), 0),
+        # On average worse by 10 %, but they scatter by 30 %.
+        ((0.8, 1.1, 1.4), ("--max-regression", "5%"), 0),
+        ((0.8, 1.1, 1.4), ("--max-regression", "5%", "--strict"), REGRESSED),
+        # As quick as before, whatever it took.
+        ((1.5, 1.5, 1.51), ("--max-regression", "5%", "--figure", "rate"), 0),
+    ],
+)
+def test_a_pull_request_can_fail_on_energy(
+    factors: Sequence[float],
+    options: Sequence[str],
+    status: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["compare", make("a"), make("b", factors), *options]) == status
+    told = [line for line in capsys.readouterr().err.splitlines() if "worse by" in line]
+    assert all("not clearly" in line for line in told if status == 0)
+    assert bool(told) == (status == REGRESSED or factors[0] == 0.8)
+
+
+def test_fewer_inferences_per_second_are_a_regression_of_the_rate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = [part._replace(count=part.count // 2) for part in (B1, B8)]
+    arguments = [make("a"), make("b", labels=slow), "--figure", "rate", "--max-regression", "5%"]
+    assert main(["compare", *arguments]) == REGRESSED
+    assert "b, b1: rate is worse by 50.0 %" in capsys.readouterr().err
+
+
+def test_a_label_that_is_gone_is_told_and_fails_where_it_is_strict(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [make("a"), make("b", labels=[B1]), "--max-regression", "50%"]
+    assert main(["compare", *arguments]) == 0
+    assert "b has no label b8" in capsys.readouterr().err
+    assert main(["compare", *arguments, "--strict"]) == REGRESSED
+
+
+def test_runs_without_repeats_say_that_their_scatter_is_not_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["compare", make("a", [1.0]), make("b", [1.1])]) == 0
+    said = capsys.readouterr()
+    assert "is not known: record with --repeats 5" in said.err
+    assert "unclear: one run each" in said.out
+    assert "clear" not in said.out.replace("unclear", "")
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.01, 1.5])
+def test_a_limit_does_not_judge_one_run_against_one(
+    factor: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a", [1.0]), make("b", [factor])
+    for strict in ((), ("--strict",)):
+        assert main(["compare", a, b, "--max-regression", "5%", *strict]) == USAGE
+    said = capsys.readouterr()
+    assert "B / A" in said.out
+    differ = f"{'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
+    told = f"b, b1: total: no verdict from one run each: these two differ by {differ}"
+    assert any(told in line for line in said.err.splitlines())
+    assert "record with --repeats 5, or give --single-runs" in said.err
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.01, 0), (1.5, REGRESSED)])
+def test_on_request_single_runs_are_judged_by_the_instrument_alone(
+    factor: float, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a", [1.0]), make("b", [factor])
+    assert main(["compare", a, b, "--max-regression", "5%", "--single-runs"]) == status
+    told = [line for line in capsys.readouterr().err.splitlines() if "worse by" in line]
+    assert all("by the instrument's error alone" in line for line in told)
+    assert bool(told) == bool(status)
+
+
+def test_one_side_with_repeats_has_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [make("a"), make("b", [1.5]), "--max-regression", "5%"]
+    assert main(["compare", *arguments]) == REGRESSED
+    assert "no verdict" not in capsys.readouterr().err
+
+
+def test_phases_of_one_run_are_no_repeats_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """They tell nothing of how far the next run would be."""
+    parts = [B1._replace(watts=50.0 + n) for n in range(4)]
+    a, b = make("a", [1.0], parts), make("b", [1.5], parts)
+    b1 = row(compared(capsys, a, b), label="b1", figure="total")
+    assert (b1["verdict"], b1["mann_whitney_p"]) == ("unclear: one run each", None)
+    # Beside three repeats it is one more sample, which 1.03 of their mean may be by chance.
+    one_more = row(compared(capsys, make("c"), a), label="b1", figure="total")
+    assert one_more["value_b"]["samples"] == []
+    assert one_more["verdict"] == "within the error"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_errors_p_and_verdict_are_there_at_any_width(
+    columns: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = make("a"), make("b", (1.09, 1.1, 1.11))
+    for arguments in ([a, b], [a, b, "c=b.csv"]):
+        assert main(["compare", *arguments, "--width", str(columns)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= columns
+        said = " ".join(" ".join(lines).split())
+        for figure in ("2.000 ± 0.050", "2.200 ± 0.050", "0.200 ± 0.045", "(1.08 … 1.12)"):
+            assert figure in said
+        assert "0.10" in said
+        assert "clear" in said
+
+
+def test_a_width_is_a_number_of_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys, make("a"), make("b"), "--width", "wide")
+    assert "'wide' is not a number of columns" in said
+
+
+def test_estimates_have_no_error_and_so_no_verdict_without_repeats(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b = (make(name, [f], channels=["est_cpu"]) for name, f in (("a", 1.0), ("b", 2.0)))
+    judged = ["compare", a, b, "--max-regression", "5%"]
+    assert main(judged) == USAGE
+    assert "(estimated)" in capsys.readouterr().out
+    assert main([*judged, "--single-runs"]) == 0
+    assert "its error is not known" in capsys.readouterr().err
+    assert main([*judged, "--single-runs", "--strict"]) == REGRESSED
+
+
+def test_measured_and_estimated_are_not_compared_unless_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b = make("a"), make("b", channels=["est_cpu"])
+    assert "a is measured, b is estimated" in refused(capsys, a, b)
+    found = compared(capsys, a, b, "--allow-mixed")
+    assert row(found, label="b1", figure="total")["origins"] == ["measured", "estimated"]
+
+
+def test_all_that_ran_has_the_labels_that_ran_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """100 and 110 J in two repeats of one label; 5 kJ or 20 kJ of another that ran once."""
+    for name, seconds in (("a", 100), ("b", 400)):
+        twice = [Part("running", 10, watts, "test", 0, n) for n, watts in ((1, 10.0), (2, 11.0))]
+        finished(Path(f"{name}.csv"), [*twice, Part("running", seconds, 50.0, "big")])
+    found = compared(capsys, "a.csv", "b.csv")
+    whole = row(found, label="", figure="energy")
+    assert (whole["value_a"]["value"], whole["value_b"]["value"]) == pytest.approx((5210, 20210))
+    assert whole["value_a"]["samples"] == []
+    twice_j = row(found, label="test", figure="energy")["value_a"]
+    assert twice_j["samples"] == pytest.approx([100, 110])
+    assert row(found, label="big", figure="energy")["ratio"] == pytest.approx(4)
+
+
+def test_a_group_is_one_sample_per_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for n, factor in enumerate((0.98, 1.0, 1.02)):
+        make(f"runs/a{n}", (factor, factor))
+        make(f"runs/b{n}", (1.1 * factor, 1.1 * factor))
+    found = compared(capsys, "old=runs/a*.csv", "new=runs/b*.csv")
+    b1 = row(found, label="b1", figure="total")
+    assert found["a"] == "old"
+    assert b1["value_a"]["samples"] == pytest.approx([1.96, 2.0, 2.04])
+    assert b1["ratio"] == pytest.approx(1.1)
+
+
+def test_a_pattern_alone_puts_every_run_beside_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for n in (1, 2, 10):
+        make(f"runs/r{n}", [1 + n / 10])
+    found = compared(capsys, "runs/*.csv", "--figure", "total", "--label", "b1")
+    assert found["a"] == "runs/r1.csv"
+    ratios = {r["b"]: r["ratio"] for r in found["comparisons"]}
+    assert ratios == pytest.approx({"runs/r2.csv": 1.2 / 1.1, "runs/r10.csv": 2.0 / 1.1})
+    assert main(["compare", "runs/*.csv"]) == 0
+    assert "runs/r10.csv" in capsys.readouterr().out
+
+
+def test_one_run_alone_is_compared_label_by_label(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compared(capsys, make("a"))
+    total = row(found, figure="total")
+    assert (found["a"], total["b"], total["ratio"]) == ("b1", "b8", pytest.approx(2.0))
+    assert "one run without labels" in refused(capsys, make("b", labels=[B1._replace(label="")]))
+
+
+def test_two_runs_of_one_name_keep_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compared(capsys, make("x/run"), make("y/run"))
+    assert (found["a"], found["comparisons"][0]["b"]) == ("x/run.csv", "y/run.csv")
+
+
+def test_beside_the_devices_of_the_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    """29.8 mJ of the Quadro K4000 beside 1.6 J of this one."""
+    found = compared(capsys, make("mine"), "--published", "kws")
+    devices = {r["b"]: r for r in found["comparisons"] if r["figure"] == "dynamic"}
+    assert len(devices) == 5
+    quadro = devices["GPU Quadro K4000"]
+    assert (quadro["label"], quadro["ratio"]) == ("b1", pytest.approx(0.0298 / 1.6))
+    assert main(["compare", make("again"), "--published", "kws"]) == 0
+    said = capsys.readouterr().out
+    assert "Loihi" in said
+    assert "arXiv 1812.01739" in said
+
+
+def test_what_was_exported_is_compared_as_the_recording_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b = make("a"), make("b", (1.09, 1.1, 1.11))
+    assert main(["export", b, "there.json"]) == 0
+    recorded = row(compared(capsys, a, b), label="b1", figure="total")
+    exported = row(compared(capsys, a, "b=there.json"), label="b1", figure="total")
+    assert exported == recorded
+
+
+def test_damaged_and_foreign_json_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    run = make("a")
+    Path("bad.json").write_text("{")
+    Path("other.json").write_text('{"kind": "fit", "version": 1}')
+    Path("torn.json").write_text('{"kind": "results", "version": 1, "runs": [{}], "rows": []}')
+    assert "bad.json: it is no JSON" in refused(capsys, run, "bad.json")
+    assert "other.json: it is no results table" in refused(capsys, run, "other.json")
+    assert "torn.json: it is damaged" in refused(capsys, run, "torn.json")
+    twice = [{"name": "a", "headline": None, "command": [], "machine": "", "flags": []}] * 2
+    found = {"kind": "results", "version": 1, "runs": twice, "rows": []}
+    Path("twice.json").write_text(json.dumps(found))
+    assert "two runs of one name" in refused(capsys, run, "twice.json")
+    assert "absent.json cannot be read" in refused(capsys, run, "absent.json")
+
+
+def test_what_is_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    a, other = make("a"), make("b", labels=[B1._replace(label="x"), B8._replace(label="y")])
+    written(Path("idle.csv"), [IDLE])
+    assert "--label b9: a has no such label: it has b1, b8" in refused(
+        capsys, a, other, "--label", "b9"
+    )
+    assert "--domain gpu0: a has no such domain" in refused(capsys, a, other, "--domain", "gpu0")
+    assert "no total figure in common" in refused(capsys, a, "idle.csv", "--figure", "total")
+    assert "'5' is no percentage" in refused(capsys, a, other, "--max-regression", "5")
+    assert "there is no such file" in refused(capsys, a, "absent.csv")
+
+
+def test_doubts_about_other_machines_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    a = make("a")
+    b = make("b", host={"name": "elsewhere", "processor": "Other 1", "logical_cpus": 4})
+    assert main(["compare", a, b]) == 0
+    assert "other machines: bench, elsewhere" in capsys.readouterr().err

@@ -1,0 +1,71 @@
+"""`wattui export`: results and rows as files, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.support.made_runs import B1, B8, IDLE, finished
+from wattui.cli import main
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    return finished(tmp_path / "kws.csv", [IDLE, B1, B8]).csv
+
+
+def test_rows_as_parquet_are_those_of_the_file(csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "kws.parquet"
+    assert main(["export", str(csv), str(out)]) == 0
+    rows = pl.read_parquet(out)
+    lines = csv.read_text().splitlines()
+    assert rows.columns == lines[0].split(",")
+    assert rows.height == len(lines) - 1
+    assert rows["package0_J"].drop_nulls()[-1] == pytest.approx(700.0)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_last_line_that_was_broken_off_is_left_out(csv: Path, tmp_path: Path) -> None:
+    whole = len(csv.read_text().splitlines()) - 1
+    with csv.open("a") as file:
+        file.write("99.0,2026")
+    assert main(["export", str(csv), str(tmp_path / "kws.parquet")]) == 0
+    assert pl.read_parquet(tmp_path / "kws.parquet").height == whole
+
+
+def test_results_are_written(csv: Path, tmp_path: Path) -> None:
+    assert main(["export", str(csv), str(tmp_path / "results.md")]) == 0
+    assert "b8" in (tmp_path / "results.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("kws.xlsx", ".parquet"),
+        ("kws.csv", "the recording itself"),
+        ("none/kws.parquet", "there is no folder"),
+        ("there.parquet", "exists"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, says: str
+) -> None:
+    (tmp_path / "there.parquet").touch()
+    assert main(["export", str(csv), str(tmp_path / out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert (tmp_path / "there.parquet").read_bytes() == b""
+
+
+@pytest.mark.parametrize("suffix", ["md", "parquet"])
+def test_what_is_not_a_run_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    out = str(tmp_path / f"out.{suffix}")
+    assert main(["export", str(tmp_path / "other.csv"), out]) == 2
+    assert "is not a run file" in capsys.readouterr().err
+    assert main(["export", str(tmp_path / "none.csv"), out]) == 2
+    assert "none.csv" in capsys.readouterr().err

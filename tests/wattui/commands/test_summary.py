@@ -1,0 +1,267 @@
+"""`wattui summary` of one file, of many, and of those that are damaged."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from recorders.runfile import fingerprint
+from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
+from wattui.cli import main
+from wattui.report.figures_table import tables_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs 1, 2 and 10; the second has no idle phase, the last no run.json."""
+    finished(tmp_path / "run1.csv", [IDLE, B1])
+    finished(tmp_path / "run2.csv", [B8], command={"argv": ["./bench"]})
+    written(tmp_path / "run10.csv", [IDLE, B1, B8], ["est_cpu"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path
+
+
+def test_several_runs_are_a_table_with_a_row_each(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "run*.csv"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split("  ")[0] for row in rows] == [
+        "run1.csv",
+        "run2.csv",
+        "run10.csv, best b1",
+        "run10.csv, worst b8",
+    ]
+    assert "total J/inf" in head
+    assert "2.00000 ± 0.00050  1.60000 ± 0.00050" in rows[0]
+    assert "python infer.py" in rows[0]
+    assert "no_idle" in rows[1]
+    assert "b1, b8" in rows[2]
+    assert "est_cpu (estimated)" in rows[2]
+
+
+def test_json_of_several_is_a_list_and_of_one_file_its_summary(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--json", "run1.csv"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert main(["summary", "--json", "."]) == 0
+    many = json.loads(capsys.readouterr().out)
+    assert [Path(each["file"]).name for each in many] == ["run1.csv", "run2.csv", "run10.csv"]
+    assert many[0]["summary"] == one
+    assert (many[1]["command"], many[2]["command"]) == ("./bench", None)
+    assert main(["summary", "--json", "run1*.csv", "run2.csv"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_a_file_that_lost_whole_rows_has_changed_and_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "run1.csv"
+    beside = json.loads(path.with_suffix(".json").read_text())
+    told = {**beside, "csv": fingerprint(path)}
+    path.with_suffix(".json").write_text(json.dumps(told))
+    assert main(["summary", "run1.csv"]) == 0
+    assert "has changed" not in capsys.readouterr().err
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert main(["summary", "run1.csv"]) == 0
+    assert "run1.csv has changed since it was recorded" in capsys.readouterr().err
+
+
+def test_a_pattern_of_one_file_is_a_list_of_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--json", "run2*"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_a_bad_file_among_many_is_named_and_the_others_are_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.csv").write_text("a,b\n")
+    assert main(["summary", "run1.csv", "bad.csv", "none.csv", "run2.csv"]) == 1
+    shown = capsys.readouterr()
+    assert "run1.csv" in shown.out
+    assert "run2.csv" in shown.out
+    assert len(shown.err.splitlines()) == 2
+    assert "bad.csv is not a run file" in shown.err
+    assert "none.csv" in shown.err
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "120"])
+def test_the_table_fits_the_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["summary", "."]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= int(columns)
+
+
+HEAD = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (HEAD.replace("repeat,", "").encode(), "it lacks columns: repeat"),
+        (HEAD.replace("0_W", "0_J").encode(), "it has columns twice: 'package0_J'"),
+        (bytes(range(256)) * 9, "its columns do not begin with"),
+        (HEAD.encode() + b"x" * (10 << 20), "a line of over 1 MiB"),
+    ],
+)
+def test_what_is_no_run_file_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, says: str
+) -> None:
+    path = tmp_path / "run.csv"
+    path.write_bytes(content)
+    for arguments in (["summary"], ["fit", "--against", "size"], ["export"]):
+        out = [str(tmp_path / "out.md")] if arguments == ["export"] else []
+        assert main([arguments[0], str(path), *arguments[1:], *out]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert says in line
+
+
+def test_a_folder_without_runs_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", str(tmp_path)]) == 2
+    assert "no run file is in this folder" in capsys.readouterr().err
+
+
+def test_of_two_recordings_in_one_file_the_first_is_summarised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = written(tmp_path / "first.csv", [IDLE, B1]).read_text()
+    second = written(tmp_path / "second.csv", [IDLE, B8], ["package0", "dram0"]).read_text()
+    assert main(["summary", "--json", str(tmp_path / "first.csv")]) == 0
+    alone = capsys.readouterr().out
+    for rest, says in ((second, "is a second header"), (first.partition("\n")[2], "time falls")):
+        (tmp_path / "both.csv").write_text(first + rest)
+        assert main(["summary", "--json", str(tmp_path / "both.csv")]) == 0
+        shown = capsys.readouterr()
+        assert shown.out == alone
+        (line,) = shown.err.splitlines()
+        assert f"line {len(first.splitlines()) + 1}" in line
+        assert says in line
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "-inf", "1e300", "x", ""])
+def test_a_cell_that_is_no_figure_is_an_empty_cell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cell: str
+) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1])
+    lines = path.read_text().splitlines()
+    begin = next(n for n, line in enumerate(lines) if "running,b1,,begin" in line)
+    texts = []
+    for text in (cell, ""):
+        cells = lines[begin].split(",")
+        cells[7] = text
+        path.write_text("\n".join([*lines[:begin], ",".join(cells), *lines[begin + 1 :]]) + "\n")
+        assert main(["summary", "--json", str(path)]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert "bridged_edge" in texts[0]
+
+
+def test_what_is_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1])
+    path.write_text(path.read_text().replace("\n3.000000,", "\n,") + "99.0,2026")
+    assert main(["summary", str(path)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "broken off" in lines[0]
+    assert "1 row without a time" in lines[1]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("files", [["run1.csv"], ["run1.csv", "run2.csv"]])
+def test_no_error_and_no_figure_is_left_out_at_any_width(
+    folder: Path, columns: int, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", *files, "--width", str(columns)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    said = " ".join(" ".join(lines).replace("│", " ").split())
+    assert "…" not in said.replace("infer.…", "")
+    assert "2.00000 ± 0.00050" in said
+    assert "1.60000 ± 0.00050" in said
+
+
+def test_labels_and_repeats_keep_their_errors_at_any_width(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "transformer-with-a-long-name"
+    finished(tmp_path / "run.csv", [IDLE, B1._replace(label=f"{long}-1"), B8])
+    for columns in ("60", "80", "100"):
+        assert main(["summary", str(tmp_path / "run.csv"), "--width", columns]) == 0
+        said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+        for figure in ("2.00000 ± 0.00050", "1.60000 ± 0.00050", "4.00000 ± 0.00040"):
+            assert figure in said
+
+
+def test_several_labels_are_named_best_and_worst_and_mixed_on_request_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(finished(tmp_path / "run.csv", [IDLE, B1, B8]).csv)
+    assert main(["summary", run]) == 0
+    said = capsys.readouterr().out
+    assert "best  2.00000 ± 0.00050 J per inference  b1" in said
+    assert "worst 4.00000 ± 0.00040 J per inference  b8" in said
+    assert "3.00000 ± 0.00030" not in said  # 600 J over 200 inferences
+    assert main(["summary", run, "--mixed"]) == 0
+    assert "3.00000 ± 0.00030 J per inference, of all labels mixed" in capsys.readouterr().out
+    assert main(["summary", run, "--json"]) == 0
+    running = json.loads(capsys.readouterr().out)["running"]
+    assert running["inferences"] == 200  # as ever: all that ran
+
+
+def test_a_total_without_a_part_that_did_not_move_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1], ["package0", "gpu0"])
+    head, *lines = path.read_text().splitlines()
+    names = head.split(",")
+    gpu, total, package = (names.index(f"{name}_J") for name in ("gpu0", "total", "package0"))
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        if "running" in row:
+            row[gpu] = rows[-1][gpu]
+            row[total] = str(float(row[package]) + float(row[gpu]))
+    path.write_text("\n".join([head, *map(",".join, rows)]) + "\n")
+    assert main(["summary", str(path), "--width", "100"]) == 0
+    said = capsys.readouterr().out
+    assert "2.000 ± ? J per inference  measured: 1 package, no GPU (channel total)" in said
+    (gpu0,) = [line for line in said.splitlines() if "gpu0 " in line and "10.00" in line]
+    assert gpu0.split("gpu0")[1].split()[1:4] == ["–", "–", "–"]
+    assert "incomplete gpu0" in said
+
+
+def test_of_very_many_labels_the_costliest_are_shown_and_the_others_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    labels = [Part("running", 1, 10.0 + n % 300, f"b{n}", 1) for n in range(600)]
+    written(tmp_path / "run.csv", [IDLE, *labels])
+    assert main(["summary", str(tmp_path / "run.csv")]) == 0
+    out = capsys.readouterr().out
+    shown = [int(number) for number in re.findall(r"^│ b(\d+) ", out, re.M)]
+    # Each energy is that of two labels: the 100 highest, in the order in which they ran.
+    assert shown == [*range(200, 300), *range(500, 600)]
+    assert "and 400 more labels: --json and wattui export have all" in out
+    assert re.search(r"best +10\.00\d* .*b0\b", out)
+    assert "600 labels" in out
+    assert main(["summary", "--json", str(tmp_path / "run.csv")]) == 0
+    assert len(json.loads(capsys.readouterr().out)["labels"]) == 600
+
+
+def test_a_report_of_very_many_labels_has_the_costliest_too(tmp_path: Path) -> None:
+    labels = [Part("running", 1, 10.0 + n, f"b{n}", 1) for n in range(300)]
+    run = finished(tmp_path / "run.csv", [IDLE, *labels])
+    [table] = [t for t in tables_of(run.summary, "total") if t.caption.startswith("By label")]
+    assert [row[0] for row in table.rows] == [f"b{n}" for n in range(100, 300)]
+    assert table.caption == "By label, channel total, the 200 of 300 that used most"

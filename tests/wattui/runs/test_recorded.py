@@ -1,0 +1,139 @@
+"""Which files are runs, and what is read of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from recorders.runfile import json_path
+from tests.support.made_runs import B1, B8, IDLE, finished, written
+from wattui.runs import recorded
+from wattui.runs.recorded import find_runs, load_run
+from wattui.runs.reduce import NotARunFileError
+
+
+def aged(path: Path, age_s: float) -> Path:
+    then_s = time.time() - age_s
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three runs, the newest first: quick, slow, and sub/old; other files beside them."""
+    (tmp_path / "sub").mkdir()
+    aged(finished(tmp_path / "quick.csv", [IDLE, B1]).csv, 10)
+    aged(finished(tmp_path / "slow.csv", [IDLE, B8]).csv, 20)
+    old = tmp_path / "sub" / "old.csv"
+    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./bench", "--old"]}).csv, 30)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "notes.txt").write_text("time_s")
+    return tmp_path
+
+
+def test_run_files_are_found_by_their_columns_the_newest_first(folder: Path) -> None:
+    names = [str(path.relative_to(folder)) for path in find_runs(folder)]
+    assert names == ["quick.csv", "slow.csv", "sub/old.csv"]
+
+
+def test_folders_are_looked_into_two_levels_deep(tmp_path: Path) -> None:
+    for depth in range(5):
+        place = tmp_path.joinpath(*"abcd"[:depth])
+        place.mkdir(exist_ok=True)
+        written(place / "run.csv", [B1])
+    (tmp_path / ".hidden").mkdir()
+    written(tmp_path / ".hidden" / "run.csv", [B1])
+    (tmp_path / "round").symlink_to(tmp_path)
+    depths = sorted(len(path.relative_to(tmp_path).parts) for path in find_runs(tmp_path))
+    assert depths == [1, 2, 3]
+
+
+def test_of_too_many_files_the_newest_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "MOST_FILES", 3)
+    for number in range(6):
+        aged(written(tmp_path / f"{number}.csv", [B1]), 100 - 10 * number)
+    assert [path.name for path in find_runs(tmp_path)] == ["5.csv", "4.csv", "3.csv"]
+
+
+def test_a_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:
+    assert find_runs(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"summary": null}',
+        '{"summary": {}}',
+        '{"summary": {"version": 0}}',
+        '{"command": 7, "host": [], "status": {}, "sampling": "x", "summary": 1}',
+        "[" * 100_000,
+    ],
+)
+def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
+    tmp_path: Path, text: str | None
+) -> None:
+    whole = finished(tmp_path / "run.csv", [IDLE, B1])
+    json_path(whole.csv).unlink()
+    if text is not None:
+        json_path(whole.csv).write_text(text)
+    again = load_run(whole.csv)
+    assert again.summary == whole.summary
+    assert not {"command", "host", "status", "sampling"} & again.run.keys()
+
+
+def test_what_the_recorder_wrote_of_this_csv_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    monkeypatch.setattr(recorded, "summarise", None)  # nothing is made again
+    found = load_run(run.csv)
+    assert found.summary == json.loads(json_path(run.csv).read_text())["summary"]
+    assert found.remarks == []
+
+
+def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: Path) -> None:
+    """b8 is cut off: 200 J and 100 inferences are left."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    lines = run.csv.read_text().splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if ",b8," in line)
+    run.csv.write_text("".join(lines[:first]))
+    found = load_run(run.csv)
+    assert found.summary["running"]["domains"]["total"]["running_j"]["value"] == 200
+    assert found.summary["running"]["inferences"] == 100
+    assert found.remarks == [
+        f"{run.csv} has changed since it was recorded: its figures are made from it now"
+    ]
+
+
+def test_another_label_of_the_same_length_is_a_change(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    run.csv.write_text(run.csv.read_text().replace(",b1,", ",b2,"))
+    assert [group["label"] for group in load_run(run.csv).summary["labels"]] == ["b2"]
+
+
+def test_a_summary_that_is_not_tied_to_the_csv_is_not_taken(tmp_path: Path) -> None:
+    """As older versions wrote it, whose arithmetic may have been another."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    old = {key: value for key, value in run.run.items() if key != "csv"}
+    old["summary"] = {**run.summary, "headline": None}
+    json_path(run.csv).write_text(json.dumps(old))
+    found = load_run(run.csv)
+    assert (found.summary, found.remarks) == (run.summary, [])
+
+
+def test_a_file_that_is_no_run_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n")
+    with pytest.raises(NotARunFileError):
+        load_run(path)

@@ -1,0 +1,295 @@
+"""The results of a run, and two runs beside each other, by their words and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Digits, Input
+
+from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
+from wattui.runs.recorded import Run
+from wattui.show import plot
+from wattui.show.palette import DARK
+from wattui.show.summary import MEANINGS
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.compare import Compare
+from wattui.tui.screens.results import Results, answers, big_number
+
+WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
+SIZES = pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL], ids=["wide", "middle", "small"])
+TALL = (200, 150)
+WORKED_S = 0.3
+
+
+class Shown(App[None]):
+    """One screen, and what it was dismissed with."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self._first = screen
+        self.answers: list[Any] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self._first, self.answers.append)
+
+
+def results(run: Run, glyphs: plot.Glyphs = plot.BRAILLE) -> Shown:
+    return Shown(Results(run.run, run.csv, glyphs))
+
+
+def compared(a: Run, b: Run) -> Shown:
+    return Shown(Compare(a, b, plot.BRAILLE, DARK))
+
+
+async def text(app: Shown, size: tuple[int, int]) -> str:
+    """What the terminal shows."""
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        return screen(pilot)
+
+
+def screen(pilot: Pilot[Any]) -> str:
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+@pytest.fixture
+def kws(tmp_path: Path) -> Run:
+    return finished(tmp_path / "kws.csv", [IDLE, B1, B8, B64])
+
+
+@pytest.fixture
+def b64(tmp_path: Path) -> Run:
+    """One label alone."""
+    return finished(tmp_path / "b64.csv", [IDLE, B64])
+
+
+@SIZES
+async def test_the_headline_and_its_three_answers_are_seen_first(
+    b64: Run, size: tuple[int, int]
+) -> None:
+    shown = await text(results(b64), size)
+    assert "1.00000 ± 0.00010 J per inference" in shown
+    assert "measured (channel total)" in shown
+    for word, meaning in MEANINGS.items():
+        assert any(word in line and meaning in line for line in shown.splitlines())
+    assert "Esc Back" in shown
+
+
+def test_the_three_answers_are_those_of_the_formulas(b64: Run) -> None:
+    told = answers(b64.summary)
+    assert told is not None
+    total, dynamic, marginal = told.plain.splitlines()
+    # 1000 J and 1000 inferences in 10 s, of which 10 W are idle.
+    assert "1.00000 ± " in total
+    assert "0.90000 ± " in dynamic
+    assert "–" in marginal, "nothing was armed"
+
+
+@SIZES
+async def test_several_labels_have_the_best_and_the_worst_and_never_their_mixture(
+    kws: Run, size: tuple[int, int]
+) -> None:
+    shown = await text(results(kws), size)
+    assert "best  1.00000 ± 0.00010 J per inference  b64" in shown
+    assert "worst 4.00000 ± 0.00040 J per inference  b8" in shown
+    assert "1.333" not in shown  # 1600 J over 1200 inferences
+    assert answers(kws.summary) is None
+    assert big_number(kws.summary) == ""
+
+
+async def test_wide_screens_have_two_columns_with_bars_and_a_curve(kws: Run) -> None:
+    shown = await text(results(kws), WIDE)
+    line = next(line for line in shown.splitlines() if "J per inference, total" in line)
+    assert line.index("J per inference, total") > WIDE[0] // 2 - 10
+    assert "████" in shown
+    assert "●" in shown
+    assert "Made-up 9000" in shown
+
+
+@SIZES
+async def test_everything_can_be_scrolled_to(kws: Run, size: tuple[int, int]) -> None:
+    app = results(kws)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("end")
+        await pilot.pause(WORKED_S)
+        assert "Made-up 9000" in screen(pilot)
+        assert "modprobe k10temp" in screen(pilot)
+
+
+async def test_no_number_is_cut_off_on_a_small_screen(tmp_path: Path) -> None:
+    long = "transformer-with-a-long-name-"
+    parts = [B1._replace(label=f"{long}{n}", count=100 * n) for n in (1, 2, 3)]
+    shown = await text(results(finished(tmp_path / "kws.csv", [IDLE, *parts])), (80, 60))
+    words = " ".join(shown.replace("│", " ").split())
+    for total, dynamic in (
+        ("2.00000 ± 0.00050", "1.60000 ± 0.00050"),
+        ("1.00000 ± 0.00025", "0.80000 ± 0.00025"),
+        ("0.66667 ± 0.00017", "0.53333 ± 0.00017"),
+    ):
+        assert f"total J {total} dynamic J {dynamic}" in words
+
+
+async def test_the_big_number_is_where_there_is_room(b64: Run) -> None:
+    for size, tall in ((WIDE, True), (MIDDLE, True), (SMALL, False)):
+        app = results(b64)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            assert app.screen.query_one(Digits).display == tall
+    assert big_number(b64.summary) == "1.000"
+
+
+async def test_ascii_has_no_other_character_in_bars_and_curves(kws: Run) -> None:
+    shown = await text(results(kws, plot.ASCII), TALL)
+    assert "####" in shown
+    assert "█" not in shown
+    assert "●" not in shown
+
+
+async def test_flags_say_what_to_do(tmp_path: Path) -> None:
+    shown = await text(results(finished(tmp_path / "a.csv", [B1], ["est_cpu"])), TALL)
+    assert "ESTIMATED, not measured" in shown
+    assert "wattui doctor" in shown
+    assert "no_idle" in shown
+    assert "--idle 10" in shown
+
+
+async def test_nothing_marked_says_how_to_mark(tmp_path: Path) -> None:
+    shown = await text(results(finished(tmp_path / "a.csv", [IDLE])), SMALL)
+    assert "Nothing was marked as running: space does that" in shown
+
+
+async def test_nothing_counted_shows_joules_and_says_how_to_count(tmp_path: Path) -> None:
+    run = finished(tmp_path / "a.csv", [IDLE, B1._replace(count=0)])
+    shown = await text(results(run), MIDDLE)
+    assert "200.000 ± 0.050 J while running" in shown
+    assert "wattui.count()" in shown
+    assert answers(run.summary) is None
+
+
+@pytest.mark.parametrize("channels", [(), ("package0",), ("sim_cpu",)])
+@pytest.mark.parametrize("count", [1, 2, 30])
+async def test_any_number_of_labels_can_be_shown(
+    tmp_path: Path, count: int, channels: tuple[str, ...]
+) -> None:
+    parts = [Part("running", 1, 10.0 + n, f"net {n}x{n}", 100) for n in range(1, count + 1)]
+    run = finished(tmp_path / "a.csv", [IDLE, *parts], channels)
+    shown = await text(results(run), TALL)
+    assert shown.count(f"net {count}x{count}") >= (1 if channels else 0)
+
+
+async def test_differences_below_zero_are_shown_as_they_are(tmp_path: Path) -> None:
+    less = Part("running", 4, 5.0, "asleep", 100)
+    shown = await text(results(finished(tmp_path / "a.csv", [IDLE, less])), MIDDLE)
+    assert "−200.000 ± 0.064 mJ  beyond the idle machine" in shown
+
+
+async def test_a_name_with_brackets_is_shown_as_it_is(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run[bold].csv", [IDLE, B1])
+    assert "run[bold].csv" in await text(results(run), MIDDLE)
+
+
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [("escape", None), ("enter", None), ("q", None), ("p", "replay"), ("c", "compare")],
+)
+async def test_keys_say_what_is_wished(kws: Run, key: str, answer: str | None) -> None:
+    app = results(kws)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+    assert app.answers == [(answer, kws.csv) if answer else None]
+
+
+async def test_exporting_suggests_a_new_name_and_writes_it(kws: Run) -> None:
+    app = results(kws)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.press("e")
+        await pilot.pause()
+        assert isinstance(app.screen, Ask)
+        assert app.screen.query_one(Input).value.endswith("kws-results.md")
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert [n.message for n in app._notifications] == [
+            f"written: {kws.csv.parent}/kws-results.md"
+        ]
+    assert "J per inference" in (kws.csv.parent / "kws-results.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["kws.csv", "kws.json"])
+async def test_an_export_cannot_take_the_names_of_the_recording(kws: Run, name: str) -> None:
+    path = kws.csv.parent / name
+    before = path.read_bytes()
+    app = results(kws)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.press("e")
+        await pilot.pause()
+        app.screen.query_one(Input).value = str(path)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Ask)
+        assert "the recording itself" in screen(pilot)
+    assert path.read_bytes() == before
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Run:
+    """Half the watts at b1, and another machine."""
+    parts = [IDLE, B1._replace(watts=25.0), B8]
+    return finished(tmp_path / "other.csv", parts, host={"name": "elsewhere"})
+
+
+@pytest.fixture
+def pair(kws: Run, other: Run) -> Callable[[], Shown]:
+    return lambda: compared(kws, other)
+
+
+async def test_two_runs_are_named_and_their_labels_compared(pair: Callable[[], Shown]) -> None:
+    shown = await text(pair(), TALL)
+    assert "kws.csv" in shown
+    assert "other.csv" in shown
+    b1, *_ = [line.split() for line in shown.splitlines() if " b1 " in line]
+    assert "0.5000" in b1
+    assert "unclear: one run each" in shown
+    assert "only in A: b64" in shown
+    assert "other machines: bench, elsewhere" in shown
+
+
+async def test_swapping_turns_the_ratios_round(pair: Callable[[], Shown]) -> None:
+    async with pair().run_test(size=TALL) as pilot:
+        await pilot.press("s")
+        await pilot.pause()
+        b1, *_ = [line.split() for line in screen(pilot).splitlines() if " b1 " in line]
+        assert "2.000" in b1
+        assert "only in B: b64" in screen(pilot)
+
+
+@SIZES
+async def test_a_comparison_has_its_figures_whole_at_any_size(
+    pair: Callable[[], Shown], size: tuple[int, int]
+) -> None:
+    shown = await text(pair(), size)
+    words = " ".join(shown.replace("│", " ").split())
+    assert "…" not in shown
+    assert "4.00000 ± 0.00040" in words
+    assert "1.000" in words
+    assert "unclear: one run each" in words
+
+
+async def test_estimates_are_called_so_in_a_comparison(tmp_path: Path) -> None:
+    runs = [finished(tmp_path / f"{n}.csv", [IDLE, B1], ["est_cpu"]) for n in "ab"]
+    shown = await text(compared(*runs), MIDDLE)
+    assert "est_cpu estimated" in shown
+    assert "unclear: one run each" in shown
+
+
+async def test_runs_with_nothing_in_common_say_so(kws: Run, tmp_path: Path) -> None:
+    shown = await text(compared(kws, finished(tmp_path / "idle.csv", [IDLE])), MIDDLE)
+    assert "no figure in common" in shown

@@ -1,0 +1,354 @@
+"""The list of runs, by its words and keys."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input
+
+from recorders.runfile import json_path
+from tests.support.made_runs import B1, B8, IDLE, finished, written
+from wattui.runs.recorded import Run
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.compare import Compare
+from wattui.tui.screens.results import Results
+from wattui.tui.screens.runs import TYPING_S, Runs, moment, read
+
+WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
+DAY_S = 86400.0
+
+
+class Shown(App[None]):
+    """The list of runs, and what it was dismissed with."""
+
+    def __init__(self, folder: Path, *extra: Path, ticked: tuple[Path, ...] = ()) -> None:
+        super().__init__()
+        self.runs = Runs(folder, extra, ticked)
+        self.answers: list[Any] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(self.runs, self.answers.append)
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """All files read, and shown."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def screen(pilot: Pilot[Any]) -> str:
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def line_of(pilot: Pilot[Any], text: str) -> str:
+    return next(line for line in screen(pilot).splitlines() if text in line)
+
+
+def aged(path: Path, age_s: float) -> Path:
+    then_s = time.time() - age_s
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three runs, the newest first: quick, slow, and sub/old; other files beside them."""
+    (tmp_path / "sub").mkdir()
+    aged(finished(tmp_path / "quick.csv", [IDLE, B1]).csv, 10)
+    aged(finished(tmp_path / "slow.csv", [IDLE, B8]).csv, 20)
+    old = tmp_path / "sub" / "old.csv"
+    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./Bench", "--old"]}).csv, 30)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "notes.txt").write_text("time_s")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"a,b\n", "not a run file"), (b"\xff\xfe", "not a run file")],
+)
+def test_what_cannot_be_read_is_said_in_one_line(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "run.csv"
+    if content is not None:
+        path.write_bytes(content)
+    reason = read(path)
+    assert isinstance(reason, str)
+    assert said in reason
+    assert "\n" not in reason
+
+
+def damaged(path: Path) -> Path:
+    """A run file with bytes in it that are no text."""
+    good = written(path, [IDLE, B1]).read_bytes().splitlines(keepends=True)
+    path.write_bytes(good[0] + b"\xff\xfe\x00," * 50 + b"\n" + b"".join(good[1:]))
+    return path
+
+
+def test_a_damaged_file_gives_a_reason_in_one_line_or_a_run(tmp_path: Path) -> None:
+    found = read(damaged(tmp_path / "run.csv"))
+    assert isinstance(found, Run) or ("damaged" in found and "\n" not in found)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"), [(0, "11-14 22:13"), (200 * DAY_S, "2023-11-14"), (None, "–")]
+)
+def test_old_runs_have_their_year(
+    age_s: float | None, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    now_s = 1_700_000_000 + (age_s or 0)
+    assert moment(None if age_s is None else 1_700_000_000, now_s) == text
+
+
+@pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL])
+async def test_runs_are_listed_with_their_headline_and_origin(
+    folder: Path, size: tuple[int, int]
+) -> None:
+    async with Shown(folder).run_test(size=size) as pilot:
+        await settle(pilot)
+        assert "2.00000 ± 0.00050 J" in line_of(pilot, "quick.csv")
+        assert "4.000 J estimated" in line_of(pilot, "sub/old.csv")
+        assert "100" in line_of(pilot, "quick.csv")
+        shown = screen(pilot)
+        assert "table.csv" not in shown
+        assert shown.index("quick.csv") < shown.index("slow.csv") < shown.index("old.csv")
+
+
+async def test_command_time_flags_and_status_are_told(folder: Path) -> None:
+    json_path(folder / "slow.csv").unlink()
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        told = line_of(pilot, "sub/old.csv").strip("│ ").split()
+        assert " ".join(told[-6:]) == "10.0 s 2 finished ./Bench --old"
+        assert "no run.json" in line_of(pilot, "slow.csv")
+
+
+async def test_the_start_of_a_recording_is_told_not_when_its_file_was_copied(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "2023-11-1" in line_of(pilot, "quick.csv")
+
+
+async def test_an_empty_folder_says_how_to_record(tmp_path: Path) -> None:
+    app = Shown(tmp_path)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert "r records" in screen(pilot)
+        await pilot.press("enter", "space", "c", "e", "p")
+        await pilot.pause()
+        assert app.screen is app.runs
+
+
+async def test_a_broken_run_gives_its_reason_and_opens_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path / "run.csv", [IDLE, B1])
+    app = Shown(tmp_path)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        app.runs._show({path.absolute(): "run.csv is damaged: half of it"}, 1)
+        await pilot.press("enter", "e", "p")
+        await pilot.pause()
+        assert app.screen is app.runs
+        assert "unreadable" in line_of(pilot, "run.csv")
+        assert "run.csv is damaged: half of it" in screen(pilot)
+
+
+async def test_a_run_of_elsewhere_is_listed_as_well(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    run = finished(elsewhere / "extra.csv", [IDLE, B1])
+    app = Shown(folder, run.csv, folder / "slow.csv")
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert app.runs.query_one(DataTable).row_count == 4
+        assert "extra.csv" in screen(pilot) or "…" in screen(pilot)
+
+
+async def test_enter_opens_results_and_escape_comes_back(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Results)
+        assert "slow.csv" in screen(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is app.runs
+        await pilot.press("escape")
+        await pilot.pause()
+    assert app.answers == [None]
+
+
+async def test_a_double_click_opens_a_run(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.click(DataTable, offset=(20, 2), times=2)
+        await pilot.pause()
+        assert isinstance(app.screen, Results)
+        assert "slow.csv" in screen(pilot)
+
+
+async def test_two_ticked_runs_are_compared(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("space", "space", "c")
+        await pilot.pause()
+        assert isinstance(app.screen, Compare)
+        lines = [line.strip("│ ") for line in screen(pilot).splitlines()]
+        assert any(line.startswith("A") and line.endswith("quick.csv") for line in lines)
+        assert any(line.startswith("B") and line.endswith("slow.csv") for line in lines)
+
+
+async def test_a_ticked_run_is_compared_with_the_one_under_the_cursor(folder: Path) -> None:
+    app = Shown(folder, ticked=(folder / "slow.csv",))
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        assert "✓" in line_of(pilot, "slow.csv")
+        await pilot.press("c")
+        await pilot.pause()
+        assert isinstance(app.screen, Compare)
+
+
+async def test_one_run_alone_is_not_compared(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await pilot.press("space", "up", "c")
+        await pilot.press("space", "up", "c")
+        await pilot.pause()
+        assert app.screen is app.runs
+
+
+async def test_a_third_tick_lets_go_of_the_first(folder: Path) -> None:
+    async with Shown(folder).run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("space", "space", "space")
+        await pilot.pause()
+        assert "✓" not in line_of(pilot, "quick.csv")
+        assert "✓" in line_of(pilot, "slow.csv")
+        assert "✓" in line_of(pilot, "old.csv")
+
+
+async def test_compare_in_the_results_ticks_that_run(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("c")
+        await pilot.pause()
+        assert app.screen is app.runs
+        assert "✓" in line_of(pilot, "quick.csv")
+        await pilot.press("down", "c")
+        await pilot.pause()
+        assert isinstance(app.screen, Compare)
+
+
+@pytest.mark.parametrize("keys", [("p",), ("enter", "p")])
+async def test_p_plays_back(folder: Path, keys: tuple[str, ...]) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+    assert app.answers == [("replay", (folder / "quick.csv").absolute())]
+
+
+async def test_e_asks_where_to_export(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await pilot.pause()
+        assert isinstance(app.screen, Ask)
+        assert app.screen.query_one(Input).value.endswith("quick-results.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("OLD", ["old.csv"]),
+        ("bench", ["old.csv"]),
+        ("infer.py", ["quick.csv", "slow.csv"]),
+        ("pytest", []),
+    ],
+)
+async def test_a_filter_looks_in_names_and_commands(
+    folder: Path, text: str, left: list[str]
+) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("slash", *text)
+        await pilot.pause(2 * TYPING_S)
+        assert app.screen.query_one(Input).value == text, "keys of the list are letters here"
+        rows = app.screen.query_one(DataTable).rows
+        assert [Path(str(key.value)).name for key in rows] == left
+        await pilot.press("escape")
+        await pilot.pause(2 * TYPING_S)
+        assert app.screen is app.runs
+        assert len(app.screen.query_one(DataTable).rows) == 3
+
+
+async def test_the_cursor_stays_on_its_run_while_rows_come_and_go(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down")
+        app.runs._fill()
+        await pilot.pause()
+        assert app.runs._here() == (folder / "sub" / "old.csv").absolute()
+
+
+async def test_the_list_can_be_left_while_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.press("escape")
+        await settle(pilot)
+    assert app.answers == [None]
+
+
+async def test_a_run_cut_since_it_was_recorded_has_the_figures_of_what_is_left(
+    tmp_path: Path,
+) -> None:
+    """B1 alone is left: 2 J an inference, where run.json has b8 too."""
+    path = finished(tmp_path / "run.csv", [IDLE, B1, B8]).csv
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if ",b8," not in line))
+    app = Shown(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "2.00000 ± 0.00050 J" in line_of(pilot, "run.csv")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
+        assert {"changed", "since", "made"} <= set(screen(pilot).split())
+
+
+async def test_a_run_of_several_labels_is_listed_from_the_best_to_the_worst(
+    tmp_path: Path,
+) -> None:
+    finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    app = Shown(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "2.000 … 4.000 J" in line_of(pilot, "run.csv")

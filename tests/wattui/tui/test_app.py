@@ -1,0 +1,426 @@
+"""The dashboard by its keys and its words, on a recorder that is not there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Click, MouseDown, MouseMove, MouseUp
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from recorders.client import Config
+from tests.support.fakes import FakeSession, row
+from wattui.config import Settings
+from wattui.tui import app as module
+from wattui.tui.app import Dashboard
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.doctor import DoctorScreen
+from wattui.tui.screens.launch_form import LaunchForm
+from wattui.tui.screens.results import Results
+from wattui.tui.screens.runs import Runs
+from wattui.tui.screens.settings import SettingsScreen
+from wattui.tui.screens.steady import Palette
+from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
+from wattui.tui.widgets.chart import Chart
+
+WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
+SETTLED_S = 0.3
+LIMIT_S = 30.0
+
+
+def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
+    session = session or FakeSession()
+    session.coming = [row(n / 10, 30.0) for n in range(300)]
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    return Dashboard(session, start), session  # type: ignore[arg-type]
+
+
+def marks(session: Any) -> list[dict[str, Any]]:
+    return [asked for asked in session.asked if asked["do"] == "mark"]
+
+
+def screen(app: Dashboard) -> str:
+    """What the terminal shows, as text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    await pilot.pause(SETTLED_S)
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    """Wait for a text, as long as a busy machine may take to draw it."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while text not in screen(pilot.app) and time.monotonic() < deadline_s:  # type: ignore[arg-type]
+        await pilot.pause(0.05)
+    assert text in screen(pilot.app)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("size", "graphs"), [(WIDE, 3), (MIDDLE, 3), (SMALL, 1)])
+async def test_each_size_shows_the_graphs_that_fit(size: tuple[int, int], graphs: int) -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        assert len(app.query(Chart)) == graphs
+        shown = screen(app)
+        assert "CPU package" in shown
+        assert "30.0 W" in shown
+        assert "897.0 J" in shown
+
+
+async def test_too_small_a_terminal_says_what_is_needed() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=TOO_SMALL) as pilot:
+        await settle(pilot)
+        assert "60×16" in screen(app)
+
+
+async def test_resizing_loses_no_data() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for size in (SMALL, TOO_SMALL, MIDDLE):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+        assert len(app.query(Chart)) == 3
+        assert app.main.live.history.stats("package0_W", 0, 30) == pytest.approx((30.0, 30.0))
+
+
+async def test_space_toggles_running_and_idle() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await pilot.press("space")
+        await pilot.press("space")
+    assert [mark["phase"] for mark in marks(session)] == ["running", "idle", "running"]
+
+
+async def test_a_phase_is_named_and_a_note_written() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("p", *"decode", "space", *"jpeg", "enter")
+        await pilot.press("m", *"door", "enter")
+        await pilot.press("p", "escape")
+        await settle(pilot)
+        assert not isinstance(app.screen, Ask)
+    assert {"do": "mark", "phase": "decode", "label": "jpeg"} in session.asked
+    assert any(a["do"] == "note" and a["text"].startswith("door") for a in session.asked)
+
+
+async def test_a_phase_is_picked_and_the_last_names_come_first() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("p", *"decode", "enter")
+        await pilot.press("p", "down", "down", "enter")
+        await pilot.press("p", "down", "down", "enter")
+        await pilot.press("p", *"arm", "down", "enter")
+        await settle(pilot)
+    assert [mark["phase"] for mark in marks(session)] == ["decode", "idle", "decode", "armed"]
+
+
+async def test_without_the_focus_the_screen_is_drawn_once_a_second() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        drawn = 0
+        redraw = app.main.redraw
+
+        def count() -> None:
+            nonlocal drawn
+            drawn += 1
+            redraw()
+
+        app.main.redraw = count  # type: ignore[method-assign]
+        app.app_focus = False
+        for number in range(20):
+            session.coming = [row(40 + number / 10, 30.0)]
+            app._tick()
+        assert drawn <= 1
+        assert app.main.live.time_s == pytest.approx(41.9)
+        app.app_focus = True
+        session.coming = [row(43, 30.0)]
+        app._tick()
+        assert drawn >= 1
+
+
+async def test_the_palette_offers_every_key() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        offered = {command.title for command in app.get_system_commands(app.main)}
+        assert {binding.description for binding in app.main.BINDINGS} <= offered  # type: ignore[union-attr]
+        await pilot.press("ctrl+p", *"zero", "enter")
+        await settle(pilot)
+        assert app.main.live.energy_j("package0") == 0
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """The configurations of the recorders that the dashboard starts."""
+    started: list[Config] = []
+
+    class Started(FakeSession):
+        def __init__(self, config: Config) -> None:
+            super().__init__(config.csv)
+            started.append(config)
+
+        def wait_ready(self) -> Started:
+            return self
+
+    monkeypatch.setattr(module, "Session", Started)
+    return started
+
+
+async def test_recording_starts_with_a_new_file_and_goes_on_in_the_same_phase(
+    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app, first = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("space", "r", "enter")
+        await settle(pilot)
+        assert "● REC" in screen(app)
+        assert marks(app.stream) == [{"do": "mark", "phase": "running", "label": ""}]
+    assert first.finished
+    assert sessions[0].csv is not None
+    assert sessions[0].csv.suffix == ".csv"
+
+
+async def test_an_existing_file_is_refused_as_it_is_typed(
+    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.csv").touch()
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r", "ctrl+u", *"run.csv")
+        await settle(pilot)
+        assert "run.csv exists: give another name" in screen(app)
+        await pilot.press("enter")
+        assert isinstance(app.screen, Ask)
+    assert sessions == []
+
+
+async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
+    from recorders.summary.reduction import Reducer
+    from recorders.summary.summary import summarise
+
+    session = FakeSession(Path("run.csv"))
+    reducer = Reducer(session.columns)
+    edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
+    for edge in edges:
+        where = (edge["phase"], edge["label"], None)
+        reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
+    run = {"summary": summarise(reducer.reduction).to_dict(), "lost_rows": 7}
+    session.done = {"run": run, "write_error": "No space left on device"}
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(app.screen, Results)
+        assert "5.500" in screen(app)
+        assert "7 rows are missing (No space left on device)" in screen(app)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert not isinstance(app.screen, Results)
+    assert sessions[0].csv is None
+
+
+async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
+    sessions: list[Config],
+) -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        session.lost = "signal 9"
+        await settle(pilot)
+        await pilot.press("z")
+        assert "recorder lost signal 9" in screen(app)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "recorder lost" not in screen(app)
+    assert len(sessions) == 1
+
+
+async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
+    app, _ = dashboard(FakeSession(measured=False))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "No power is measured (d: why). powercap: root only: wattui doctor" in screen(app)
+
+
+def _bin_s(app: Dashboard) -> float:
+    return app.main.view.bin_s
+
+
+@pytest.mark.parametrize(
+    ("keys", "holds"),
+    [
+        (("f",), lambda app: not app.main.view.live),
+        (("f", "f"), lambda app: app.main.view.live),
+        (("left",), lambda app: app.main.view.end_s < 29.9),
+        (("left", "end"), lambda app: app.main.view.live),
+        (("minus",), lambda app: _bin_s(app) == 0.8),
+        (("plus",), lambda app: _bin_s(app) == 0.2),
+        (("left", "left", "right"), lambda app: 10 < app.main.view.end_s < 20),
+        (("o",), lambda app: app.has_class("without-output")),
+        (("x",), lambda app: app._launched is None),
+        (("z",), lambda app: app.main.live.energy_j("package0") == 0),
+        (("t",), lambda app: not app.current_theme.dark),
+        (("t", "t"), lambda app: app.theme == "wattui-high-contrast"),
+        (("t", "t", "t", "t"), lambda app: app.theme == "wattui-dark"),
+        (("left_square_bracket",), lambda app: app.main.view.cursor_s is not None),
+        (("left_square_bracket", "escape"), lambda app: app.main.view.cursor_s is None),
+        (("1",), lambda app: app.main.view.hidden == {"package0_W"}),
+        (("1", "1"), lambda app: not app.main.view.hidden),
+        (("d",), lambda app: isinstance(app.screen, DoctorScreen)),
+        (("d", "escape"), lambda app: not isinstance(app.screen, DoctorScreen)),
+        (("comma",), lambda app: isinstance(app.screen, SettingsScreen)),
+        (("R",), lambda app: isinstance(app.screen, Runs)),
+        (("c", "escape"), lambda app: not isinstance(app.screen, Runs)),
+        (("enter",), lambda app: app.screen.maximized is not None),
+        (("enter", "enter"), lambda app: app.screen.maximized is None),
+        (("l",), lambda app: isinstance(app.screen, LaunchForm)),
+        (("l", "escape"), lambda app: not isinstance(app.screen, LaunchForm)),
+        (("question_mark",), lambda app: "Zero J" in screen(app)),
+    ],
+)
+async def test_a_key_does_what_it_says(
+    keys: tuple[str, ...], holds: Callable[[Dashboard], bool]
+) -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        assert holds(app)
+
+
+async def test_a_span_drawn_by_keys_shows_its_joules() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("left_square_bracket", "v", *["left_square_bracket"] * 25, "v")
+        await settle(pilot)
+        span = app.main.view.span_s
+        assert span is not None
+        seconds = span[1] - span[0]
+        assert seconds == pytest.approx(20.0)
+        assert f"{30 * seconds:.1f} J" in screen(app)
+
+
+async def test_a_meter_is_read_and_the_last_mark_taken_back() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("w", *"230 V", "enter")
+        await settle(pilot)
+        assert "volts and amperes" in screen(app)
+        await pilot.press(*" 0.5 A", "enter")
+        await pilot.press("u")
+        await settle(pilot)
+    meter = {"do": "meter", "name": "wall", "power_w": 115.0, "voltage_v": 230.0, "current_a": 0.5}
+    assert [asked for asked in session.asked if asked["do"] == "meter"] == [meter]
+    assert {"do": "undo"} in session.asked
+
+
+async def test_on_a_small_screen_g_goes_through_the_graphs() -> None:
+    app, _ = dashboard()
+    shown = []
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        for key in ("g", "g", "g", "G"):
+            await pilot.press(key)
+            await settle(pilot)
+            shown.append(app.query(Chart).first().spec.title)
+    assert shown == ["DRAM", "CPU utilisation", "CPU package", "CPU utilisation"]
+
+
+async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+    path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(60)))
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    playback = Playback(path)
+    app = Dashboard(playback, start)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("greater_than_sign", "greater_than_sign", "less_than_sign")
+        assert playback.speed == 2.0
+        await pilot.press("space")
+        assert playback.paused
+        await pilot.press("p", *"x", "enter")
+        await settle(pilot)
+        assert "nothing can be marked" in screen(app)
+
+
+async def test_q_ends_the_program() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+    assert app.return_code == 0
+    app.close_session()
+    assert session.finished
+
+
+async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list[Config]) -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        other = FakeSession()
+        other.columns = ["gpu0_J", "gpu0_W"]
+        cells = {"cells": ["1.0", "250.0"]}
+        app._replace_stream(other)  # type: ignore[arg-type]
+        other.coming = [row(n / 10, 30.0) | cells for n in range(20)]
+        app._tick()
+        await until_shown(pilot, "250 W")
+    assert session.finished
+
+
+async def test_a_mouse_meets_no_widget_that_was_removed() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        shown = Static("a word that may be selected")
+        await app.screen.mount(shown)
+        await settle(pilot)
+        x, y = shown.region.offset
+        assert app.screen.get_widget_at(x, y)[0] is shown
+        # The next layout is still to come.
+        await shown.remove()
+        for event in (MouseDown, MouseMove, MouseUp):
+            app.screen._forward_event(event(None, x, y, 0, 0, 1, False, False, False))
+        assert app.screen.get_widget_at(x, y)[0] is not shown
+        await settle(pilot)
+        assert app.error is None
+
+
+async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+p")
+        await settle(pilot)
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        await pilot.resize_terminal(*SMALL)
+        await settle(pilot)
+        palette.post_message(Click(palette, 143, 5, 0, 0, 1, False, False, False, 143, 5))
+        await settle(pilot)
+        assert app.screen is palette
+        palette.post_message(Click(palette, 1, 20, 0, 0, 1, False, False, False, 1, 20))
+        await settle(pilot)
+        assert app.screen is app.main

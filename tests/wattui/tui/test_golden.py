@@ -1,0 +1,129 @@
+"""Whole screens as text. After a change that is meant: WATTUI_GOLDEN=write python -m pytest …"""
+
+from __future__ import annotations
+
+import os
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from recorders.client import Config
+from recorders.wire import Message
+from tests.support.fakes import FakeSession
+from wattui.config import Settings
+from wattui.tui.app import Dashboard
+from wattui.tui.state.options import Start
+
+FOLDER = Path(__file__).parent / "golden"
+SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}
+SETTLED_S = 0.4
+# Watts of each channel: idle, then running.
+POWERS_W = {
+    "package0": (22.0, 73.0),
+    "package1": (19.0, 65.0),
+    "dram0": (4.0, 18.0),
+    "gpu0": (58.0, 371.0),
+    "gpu1": (57.0, 343.0),
+}
+RUNNING_S, CYCLE_S = 15, 30
+
+
+def is_running(time_s: float) -> bool:
+    return time_s % CYCLE_S >= RUNNING_S
+
+
+def rows(seconds: int) -> list[Message]:
+    """Ten rows a second; every half minute is spent half idle, half running."""
+    found: list[Message] = []
+    joules = dict.fromkeys(POWERS_W, 0.0)
+    count = 0
+    for number in range(seconds * 10):
+        time_s = number / 10
+        running = is_running(time_s)
+        label = f"resnet50 #{int(time_s // CYCLE_S) + 1}" if running else ""
+        cells: list[str] = []
+        totals = [0.0, 0.0]
+        for name, powers_w in POWERS_W.items():
+            power_w = powers_w[running] * (1 + 0.03 * ((number * 7 + len(name)) % 5 - 2))
+            cells += [f"{joules[name]:.6f}", f"{power_w:.3f}"]
+            totals = [totals[0] + joules[name], totals[1] + power_w]
+            joules[name] += power_w / 10
+        cells += [f"{97.0 if running else 1.0}", f"{92.0 if running else 0.0}"]
+        cells += [f"{60.0 if running else 3.0}", f"{totals[0]:.6f}", f"{totals[1]:.3f}"]
+        message = {
+            "t": "row",
+            "time": f"{time_s:.6f}",
+            "event": "",
+            "phase": "running" if running else "idle",
+            "label": label,
+            "repeat": None,
+            "inferences": count,
+            "cells": cells,
+        }
+        if number and running != is_running(time_s - 0.1):
+            before = found[-1]
+            ended = {key: before[key] for key in ("phase", "label")}
+            found.append({**message, "t": "event", "event": "end", **ended})
+        if not number or running != is_running(time_s - 0.1):
+            found.append({**message, "t": "event", "event": "begin"})
+        found.append(message)
+        count += 32 * running
+    return found
+
+
+def session() -> FakeSession:
+    fake = FakeSession(Path("run.csv"))
+    fake.columns = [f"{name}_{unit}" for name in POWERS_W for unit in "JW"]
+    fake.columns += ["gpu0_util_pct", "gpu1_util_pct", "cpu_util_pct", "total_J", "total_W"]
+    fake.coming = rows(76)
+    return fake
+
+
+def screen(app: Dashboard) -> str:
+    lines = app.screen._compositor.render_strips()
+    texts = ("".join(segment.text for segment in strip).rstrip() for strip in lines)
+    return "\n".join(texts) + "\n"
+
+
+def compare(name: str, shown: str) -> None:
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("WATTUI_GOLDEN") == "write":
+        path.write_text(shown)
+    expected = path.read_text()
+    difference = "\n".join(
+        unified_diff(expected.splitlines(), shown.splitlines(), lineterm="", n=1)
+    )
+    assert not difference, f"{path.name} is not what is shown:\n{difference}"
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Wait for the line of keys, which comes last."""
+    for _ in range(50):
+        await pilot.pause(0.1)
+        if list(pilot.app.query("FooterKey")):
+            break
+    await pilot.pause(SETTLED_S)
+
+
+def dashboard(**settings: Any) -> Dashboard:
+    start = Start(Settings(**settings), Config(csv=None), Path("/nowhere/config.toml"))
+    return Dashboard(session(), start)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SIZES)
+async def test_the_dashboard_at_three_sizes(name: str) -> None:
+    app = dashboard()
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        compare(f"dashboard-{name}", screen(app))
+
+
+async def test_the_dashboard_in_ascii() -> None:
+    app = dashboard(ascii=True)
+    async with app.run_test(size=SIZES["narrow"]) as pilot:
+        await settle(pilot)
+        assert screen(app).isascii()
+        compare("dashboard-ascii", screen(app))

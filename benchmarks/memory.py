@@ -139,11 +139,11 @@ class FastInbox:
         for share in SHARES:
             if self._tick == int(share * self._rows):
                 self.resident_mb[f"{share:.0%}"] = _resident_mb()
-        if self._tick >= self._rows:
+        tick, self._tick = self._tick, self._tick + 1
+        if tick >= self._rows:
             yield _request(do="stop")
-        elif self._tick % self._phase_rows == 0:
+        elif tick % self._phase_rows == 0:
             yield _request(do="mark", phase="running", label="b32")
-        self._tick += 1
 
 
 def _request(**message: object) -> Request:

@@ -27,6 +27,7 @@ STUCK_READS = 5
 REFRESH_SLACK_S = 0.1
 # The sampler reads at least once a second; only across a longer pause can a counter lap itself.
 LAP_S = 2.0
+LAP_NS = int(LAP_S * 1e9)
 # A wrap is believed where it implies at most this many times the power just before or after it.
 WRAP_TIMES = 3.0
 # The power just before is the mean of up to twice this time.
@@ -171,7 +172,7 @@ class Counter:
             if over_s is not None:  # the time of an earlier move is known only now
                 self._draw(time_ns, over_s)
             return self._stand_still(time_ns)
-        if self._may_have_lapped(time_ns):
+        if time_ns - self._time_ns > LAP_NS and self._may_have_lapped(time_ns):
             self.lacks_j = None
             self._begin(raw_j, time_ns)
             return "reset"
@@ -304,13 +305,9 @@ class Counter:
         return REFRESH_SLACK_S if self._period_s is None else max(2 * self._period_s, 0.002)
 
     def _may_have_lapped(self, time_ns: int) -> bool:
-        """True where the time since the last read was enough for more than one wrap."""
+        """True where a long time since the last read was enough for more than one wrap."""
         unread_s = (time_ns - self._time_ns) * 1e-9
-        return (
-            self._range_j is not None
-            and unread_s > LAP_S
-            and self._bound_w * unread_s >= self._range_j
-        )
+        return self._range_j is not None and self._bound_w * unread_s >= self._range_j
 
     def _pass(self, time_ns: int) -> None:
         """Time passes without a step."""

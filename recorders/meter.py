@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from recorders import plausible
 from recorders.counter import Counter, Event, Integrator
@@ -15,6 +15,7 @@ from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
 
 # A reading that cannot be true was left out; what a reset lacks at most.
+NOTHING: Sequence[str] = ()
 IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 
 
@@ -52,35 +53,39 @@ class Meter:
         elif channel.unit == "W":
             self.counter = Integrator()
 
-    def take(self, reading: Reading, row: Row, start_ns: int = 0) -> list[str]:
+    def take(self, reading: Reading, row: Row, start_ns: int = 0) -> Sequence[str]:
         """Fill the row's cells; returns the events to write where something happened.
 
         `start_ns` is CLOCK_MONOTONIC at the run file's zero.
         """
-        channel, value, counter = self.channel, reading.value, self.counter
+        _, time_ns, value, over_s, power_w = reading
+        counter = self.counter
         if self.gone:
-            return []
-        if self._integrates or (reading.power_w and isinstance(counter, Counter) and counter.stuck):
-            return self._integrate(reading, row, start_ns)
-        if isinstance(value, Implausible):
-            return self._leave_out(str(value))
+            return NOTHING
+        if power_w is not None or self._integrates:
+            stuck = isinstance(counter, Counter) and counter.stuck
+            if self._integrates or (power_w and stuck):
+                return self._integrate(reading, row, start_ns)
         if isinstance(value, SourceError):
-            return self.fail(value)
+            implausible = isinstance(value, Implausible)
+            return self._leave_out(str(value)) if implausible else self.fail(value)
         if not self._low <= value <= self._high:
+            channel = self.channel
             return self._leave_out(plausible.doubt(channel.unit, value, channel.bound_w))
         if counter is None:
             row.cells[self._place] = f"{value:.2f}"
-            return []
-        event = counter.update(value, reading.time_ns, reading.over_s)
-        if event == "refused" and isinstance(counter, Counter):
-            self.gone = True
-            return [f"{NOTE}{missing_note(self.channel.name, counter.why)}"]
-        if event == "stuck" and isinstance(counter, Counter):
-            since_s = (counter.moved_ns - start_ns) * 1e-9
-            return [f"{NOTE}{stuck_note(self.channel.name, since_s)}"]
+            return NOTHING
+        event = counter.update(value, time_ns, over_s)
+        if event is not None and isinstance(counter, Counter):
+            if event == "refused":
+                self.gone = True
+                return [f"{NOTE}{missing_note(self.channel.name, counter.why)}"]
+            if event == "stuck":
+                since_s = (counter.moved_ns - start_ns) * 1e-9
+                return [f"{NOTE}{stuck_note(self.channel.name, since_s)}"]
         if counter.is_known:
             row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
-        return self._told(event) if event else []
+        return NOTHING if event is None else self._told(event)
 
     def _integrate(self, reading: Reading, row: Row, start_ns: int) -> list[str]:
         """Integrate the power of a device whose counter was found to stand still, from then on."""

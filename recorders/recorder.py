@@ -249,10 +249,12 @@ class Recorder:
 
     def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:
         """Put readings into the last row, and begin another for one that was taken later."""
-        for reading in feed.readings(result, taken[-1].time_ns):
-            if reading.time_ns - taken[-1].time_ns > APART_NS:
-                taken.append(self._row(reading.time_ns, ""))
-            self._meter(feed, reading, taken[-1])
+        row = taken[-1]
+        for reading in feed.readings(result, row.time_ns):
+            if reading.time_ns - row.time_ns > APART_NS:
+                row = self._row(reading.time_ns, "")
+                taken.append(row)
+            self._meter(feed, reading, row)
 
     def _fill(self, feed: Feed, result: Result, row: rows.Row | None) -> None:
         """Put a worker's readings into a row that waits for them."""
@@ -261,8 +263,9 @@ class Recorder:
             self._meter(feed, reading, row)
 
     def _meter(self, feed: Feed, reading: Reading, row: rows.Row) -> None:
-        meter = feed.meters[reading.channel]
-        self._happened += meter.take(reading, row, self._clock.start_ns)
+        told = feed.meters[reading.channel].take(reading, row, self._clock.start_ns)
+        if told:
+            self._happened += told
 
     def _notice_pause(self, now_ns: int) -> None:
         """Gaps where the machine slept or the recorder was stopped."""

@@ -123,7 +123,7 @@ static double power_w(const Curve *c, double t_s) {
 static unsigned long long shown_mj(const Device *d) {
     double at_s = floor_ns(now_ns(), d->energy_refresh_ns) / 1e9;
     double counted_j = energy_j(&d->curve, at_s);
-    if (at_s < d->reset_s) return d->start_mj + (unsigned long long)floor(counted_j * 1e3);
+    if (at_s < d->reset_s) return d->start_mj + (long long)floor(counted_j * 1e3);
     return (unsigned long long)floor((counted_j - energy_j(&d->curve, d->reset_s)) * 1e3);
 }
 

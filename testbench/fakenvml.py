@@ -6,7 +6,7 @@ import math
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -109,6 +109,10 @@ class Nvml:
         """The UUID of a MIG instance."""
         return f"MIG-{_tail(index, instance + 1)}"
 
+    def up_before(self, lead_s: float) -> Nvml:
+        """The same GPUs, already there for lead_s before their time 0."""
+        return replace(self, gpus=tuple(_up_before(gpu, lead_s) for gpu in self.gpus))
+
     def config(self, t0_ns: int, calls: Path) -> str:
         """The text the library reads: one `key value` a line, a device from `device` to `end`."""
         head = [f"t0_ns {t0_ns}", f"calls {calls}", f"init_error {self.init_error}"]
@@ -140,6 +144,13 @@ class Nvml:
             lines.append(f"mig {gpu.mig}")
             lines += [f"mig_uuid {self.mig_uuid(index, n)}" for n in range(gpu.mig)]
         return "\n".join([*lines, "end"])
+
+
+def _up_before(gpu: Gpu, lead_s: float) -> Gpu:
+    """What fails from the beginning fails then too, and no counter was below 0."""
+    before_mj = math.ceil(-gpu.curve.energy_j(-lead_s) * 1e3)
+    faults = (replace(f, begin_s=-lead_s) if f.begin_s <= 0 else f for f in gpu.faults)
+    return replace(gpu, start_mj=max(gpu.start_mj, before_mj), faults=tuple(faults))
 
 
 def floor_s(t_s: float, period_s: float) -> float:

@@ -49,25 +49,36 @@ class Bench:
         )
         self.nvml = nvml
         self.t0_ns = 0
+        self.lead_s = 0.0
         self._started: list[subprocess.Popen[str]] = []
         self._curves = _curves(self.topology, nvml)
 
     def __enter__(self) -> Self:
         if self.nvml:
             fakenvml.library_directory()
+        self._begin(0.0)
+        return self
+
+    def begin_again(self, lead_s: float) -> None:
+        """End all programs, and start afresh with time 0 lead_s after the server is up."""
+        self._stop()
+        self._begin(lead_s)
+
+    def _begin(self, lead_s: float) -> None:
+        self.lead_s = lead_s
         self.workspace = Path(tempfile.mkdtemp(prefix="bench-"))
         self.workspace.chmod(0o755)
         self._server = _start_server()
         try:
             self._await("awake")
-            self.t0_ns = time.monotonic_ns()
-            self._hand_over(Order(self.topology, str(self.workspace), self.t0_ns))
+            self.t0_ns = time.monotonic_ns() + int(lead_s * 1e9)
+            topology = self.topology.up_before(lead_s) if lead_s else self.topology
+            self._hand_over(Order(topology, str(self.workspace), self.t0_ns))
             if self.nvml:
-                self._write_nvml(self.nvml)
+                self._write_nvml(self.nvml.up_before(lead_s) if lead_s else self.nvml)
         except BaseException:
             self._stop()
             raise
-        return self
 
     def __exit__(
         self,
@@ -97,7 +108,7 @@ class Bench:
         return subprocess.run(
             self.wrapped(argv, cwd=cwd, uid=uid),
             env=self.environment(env),
-            timeout=timeout,
+            timeout=timeout and timeout + self.lead_s,
             check=check,
             text=True,
             **options,
@@ -148,6 +159,14 @@ class Bench:
         """Joules of packages, DRAM and the named GPUs, each counter once."""
         domains = [*self.topology.counted, *(f"gpu{index}" for index in gpus)]
         return sum(self.true_j(domain, begin_ns, end_ns) for domain in domains)
+
+    @property
+    def timed_s(self) -> list[float]:
+        """When faults begin that are not there from the start."""
+        rapl = [fault.start_s for zone in self.topology.zones for fault in zone.faults]
+        gpus = self.nvml.gpus if self.nvml else ()
+        others = [fault.begin_s for gpu in gpus for fault in gpu.faults]
+        return [s for s in [*rapl, *others, *(gpu.lost_s for gpu in gpus)] if s > 0]
 
     def seconds(self, at_ns: int) -> float:
         """The bench's time, which curves and faults run on, at a CLOCK_MONOTONIC time."""

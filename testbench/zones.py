@@ -182,6 +182,21 @@ class Topology:
         zones = (replace(z, **fields) if domain in (None, z.domain) else z for z in self.zones)
         return replace(self, zones=tuple(zones))
 
+    def up_before(self, lead_s: float) -> Topology:
+        """The same topology that is already there for lead_s before its time 0.
+
+        What fails from the beginning fails then too, and no counter that runs passes 0 at 0 s.
+        """
+        return replace(self, zones=tuple(_up_before(zone, lead_s) for zone in self.zones))
+
     def with_faults(self, domain: str | None, *faults: Fault) -> Topology:
         """The topology with these faults in one domain's zones, or in all of them."""
         return self.changed(domain, faults=faults)
+
+
+def _up_before(zone: Zone, lead_s: float) -> Zone:
+    counter, runs = zone.counter, zone.curve.energy_j(-lead_s) < 0
+    if runs and not counter.start_raw:
+        counter = replace(counter, start_raw=counter.modulus // 4)
+    faults = (replace(f, start_s=-lead_s - 1) if f.start_s <= 0 else f for f in zone.faults)
+    return replace(zone, counter=counter, faults=tuple(faults))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
@@ -50,9 +50,9 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-def shifted(bench: Bench, shim: Path, *, real_s: int, boot_s: int = 0) -> dict[str, str]:
-    """Variables that move the clocks of a program by whole seconds at HAPPENS_S."""
-    return {
+def shifted(shim: Path, *, real_s: int, boot_s: int = 0) -> Callable[[Bench], dict[str, str]]:
+    """Variables that move the clocks of a program by whole seconds at HAPPENS_S of a bench."""
+    return lambda bench: {
         "LD_PRELOAD": str(shim),
         "CLOCK_SHIFT_AT_NS": str(bench.t0_ns + int(HAPPENS_S * 1e9)),
         "CLOCK_SHIFT_REAL_S": str(real_s),
@@ -73,7 +73,7 @@ def test_setting_the_clock_back_an_hour_has_no_effect(
 ) -> None:
     bench = make_bench(CONSTANT)
     source = WALL + program(WHOLE) + WALL
-    env = shifted(bench, shim, real_s=-HOUR_S)
+    env = shifted(shim, real_s=-HOUR_S)
     recording = record(bench, tmp_path, source, rate_hz=RATE_HZ, env=env)
     assert recording.done
     before_s, after_s = map(float, recording.done.stdout.split())
@@ -118,7 +118,7 @@ def test_a_suspended_machine_is_a_gap(
     """Nothing of the sleep is counted; at most the tick in which it began is missing."""
     rate_hz = 10.0
     bench = make_bench(ASLEEP[counter])
-    env = shifted(bench, shim, real_s=HOUR_S, boot_s=HOUR_S)
+    env = shifted(shim, real_s=HOUR_S, boot_s=HOUR_S)
     recording = record(bench, tmp_path, program(WHOLE), rate_hz=rate_hz, env=env)
     assert_gaps(recording, HAPPENS_S, HAPPENS_S, rate_hz)
     for channel, draw_w in zip(CHANNELS, (DRAW_W, DRAM_W), strict=True):
@@ -138,7 +138,7 @@ def test_a_phase_that_begins_before_the_first_tick_after_a_sleep(
     rate_hz = 0.2  # no tick between the sleep and the end
     bench = make_bench(ASLEEP[counter])
     stretches = Stretch("before", 1.2, 0.3), Stretch("after", HAPPENS_S + 0.02, 1.2)
-    env = shifted(bench, shim, real_s=HOUR_S, boot_s=HOUR_S)
+    env = shifted(shim, real_s=HOUR_S, boot_s=HOUR_S)
     recording = record(bench, tmp_path, program(*stretches), rate_hz=rate_hz, env=env)
     assert_gaps(recording, HAPPENS_S, HAPPENS_S, rate_hz)
     assert_exact(recording, "after", *CHANNELS)

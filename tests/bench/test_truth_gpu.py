@@ -261,8 +261,8 @@ def test_a_counter_that_answers_nothing_once_adds_nothing(
 def test_a_counter_that_stands_still_in_a_phase_is_told_there(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    frozen = Fault("nvmlDeviceGetTotalEnergyConsumption", value=400_000, begin_s=3.0, end_s=4.5)
-    gpu = Gpu(Constant(100.0), energy_refresh_s=COARSE_S, start_mj=100_000, faults=(frozen,))
+    frozen = Fault("nvmlDeviceGetTotalEnergyConsumption", value=10_300_000, begin_s=3.0, end_s=4.5)
+    gpu = Gpu(Constant(100.0), energy_refresh_s=COARSE_S, start_mj=10_000_000, faults=(frozen,))
     bench = make_bench(PLAIN, Nvml((gpu,)))
     stretch = Stretch("long", 1.5, 2.7)
     recording = record(bench, tmp_path, program(stretch), rate_hz=RATE_HZ)

@@ -74,3 +74,16 @@ def test_one_domain_has_one_curve() -> None:
     )
     with pytest.raises(ValueError, match="two curves"):
         _ = Topology("wrong", zones).curves
+
+
+def test_a_bench_that_is_up_before_its_time_0_shows_the_same_from_then_on() -> None:
+    wraps = INTEL.wrapping_at(Constant(50.0), 2.0)
+    for counter, faults in ((INTEL, ()), (wraps, ()), (INTEL, (Fault("scaled", factor=4.0),))):
+        zone = Zone("0", "package-0", "package0", Constant(50.0), counter, faults=faults)
+        (early,) = Topology("early", (zone,)).up_before(10.0).zones
+        shown = [counter_uj(early, t_s) for t_s in (-9.0, -5.0, 0.0, 1.0)]
+        assert shown == sorted(shown)
+        for t_s in (1.0, 3.0):
+            moved = counter_uj(early, t_s) - counter_uj(early, 0.0)
+            expected = counter_uj(zone, t_s) - counter_uj(zone, 0.0)
+            assert moved == pytest.approx(expected, abs=2 * counter.unit_nj / 1000)

@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options and paths of pytest: `make test TESTS="tests/wattui/tui -x"`.
 TESTS ?=
+# A worker takes a whole file at a time, which may share recordings: `make test WORKERS=0` for none.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
 # How long and by whose hands `make fuzz` tries the dashboard.
@@ -16,7 +19,7 @@ example: $(READY)  ## record the bundled example and print its joules per infere
 	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
 
 test: $(READY)  ## run all tests; the bench tests need root, /dev/fuse and gcc, and say so
-	$(BIN)/python -m pytest -q $(TESTS)
+	$(PYTEST) $(TESTS)
 
 search: $(READY)  ## run the property tests 20 times, with new examples every time
 	$(BIN)/python -m pytest -q --search 20 $(TESTS)

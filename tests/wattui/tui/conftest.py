@@ -24,9 +24,12 @@ def pause_until_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:
-    """Wait for `delay` seconds, then until the dashboard rests."""
+    """Wait for `delay` seconds, then until the dashboard rests; 0: until messages are handled."""
     await pilot._wait_for_screen()
     await asyncio.sleep(delay or 0)
+    if delay == 0:
+        pilot.app.screen._on_timer_update()
+        return
     deadline_s = time.monotonic() + LIMIT_S
     before: object = None
     while (now := await _drawn(pilot)) != before and time.monotonic() < deadline_s:

@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a run file, such as alexnet.csv")
     path = parser.parse_args().run
     try:
-        summary = summarise(reduce_csv(path)).to_dict()
+        summary = summarise(reduce_csv(path))
     except (OSError, NotARunFileError) as error:
         raise SystemExit(f"{path} cannot be read: {error}") from None
     found = repeats_of(summary)

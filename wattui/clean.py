@@ -6,6 +6,7 @@ the direction of a line, or cannot be written.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from typing import Any, TypeVar
@@ -67,9 +68,12 @@ def _kept_line(line: str) -> str:
 
 
 def texts(data: Data) -> Data:
-    """Data as JSON has it, every text in it, names included, in one line."""
+    """Data as JSON or dataclasses have it, every text in it, names included, in one line."""
     found: Any = data
-    if isinstance(found, str):
+    if dataclasses.is_dataclass(found) and not isinstance(found, type):
+        fields = dataclasses.fields(found)
+        found = type(found)(*(texts(getattr(found, field.name)) for field in fields))
+    elif isinstance(found, str):
         found = one_line(found)
     elif isinstance(found, dict):
         found = {texts(key): texts(value) for key, value in found.items()}

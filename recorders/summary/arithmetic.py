@@ -1,13 +1,10 @@
 """The arithmetic of energies per inference: from windows of time to figures. Pure.
 
-    total    = E_running / n
-    dynamic  = (E_running - P_idle  * t_running) / n
-    marginal = (E_running - P_armed * t_running) / n
-
-± is, for one run, what the instrument and the baseline leave open: one counter update of energy
-at the edges (P * T), and the standard error of the baseline power times the running time. For a
-meter that is read by hand it is the standard error of its readings times the time. Over two or
-more repeats it is the half-width of the 95 % interval of the mean (Student's t).
+The formulas are those of `recorders.summary.bases`. ± is, for one run, what the instrument and the
+baseline leave open: one counter update of energy at the edges (P * T), and the standard error of
+the baseline power times the running time. For a meter that is read by hand it is the standard error
+of its readings times the time. Over two or more repeats it is the half-width of the 95 % interval
+of the mean (Student's t).
 """
 
 from __future__ import annotations
@@ -15,12 +12,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from recorders.channels import TOTAL, kind_of, total_parts
+from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Domain, Group, Value
@@ -202,7 +200,7 @@ class Arithmetic:
             armed_w,
             energy_j / seconds,
             total,
-            _per(n, total) if n else None,
+            total.over(n) if n else None,
             self._net(channel, total, own_seconds, n, self._idle),
             self._net(channel, total, own_seconds, n, armed),
         )
@@ -251,8 +249,8 @@ class Arithmetic:
             noise_j = noise_w * seconds
         if resolution_j is not None and noise_j is not None:
             plus_minus_j = math.hypot(resolution_j, noise_j)
-        net_j = total.value - base_w * seconds
-        return _per(n, Value(net_j, plus_minus_j, resolution_j, noise_j))
+        errors = Value(0.0, plus_minus_j, resolution_j, noise_j).over(n)
+        return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
         """One counter update of energy (P * T) per window and part, or what the readings around an
@@ -297,8 +295,3 @@ class Arithmetic:
 def outermost(everything: Sequence[Span], phase: str) -> list[Span]:
     """The phases of a name that lie inside no other of it."""
     return [span for span in everything if span.phase == phase and phase not in span.inside]
-
-
-def _per(n: int, energy: Value) -> Value:
-    parts = (energy.plus_minus, energy.resolution, energy.baseline_noise)
-    return Value(energy.value / n, *(None if part is None else part / n for part in parts))

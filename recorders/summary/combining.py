@@ -13,7 +13,8 @@ from recorders.summary.arithmetic import (
     label_of,
     repeat_of,
 )
-from recorders.summary.figures import PER_INFERENCE, Difference, Domain, Group, Repeated, Sum, Value
+from recorders.summary.bases import BASES, PER_INFERENCE
+from recorders.summary.figures import Answers, Difference, Domain, Group, Repeated, Sum, Value
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span
 from recorders.summary.stats import interval95
@@ -74,13 +75,12 @@ def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str
     return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
 
 
-def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, dict[str, Value | None]]:
+def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, Answers]:
     """Figures per inference added with their signs, by channel; None where one is unknown."""
     return {
-        channel: {
-            name: _added([getattr(g.domains[channel], name) for g in groups], signs)
-            for name in PER_INFERENCE
-        }
+        channel: Answers(
+            *(_added([basis.of(g.domains[channel]) for g in groups], signs) for basis in BASES)
+        )
         for channel in groups[0].domains
     }
 

@@ -6,20 +6,42 @@ Energies are in joules, powers in watts, times in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
 from recorders.garbage import uncollected
+from recorders.json_parts import (
+    WrongPartError,
+    dict_of,
+    flag,
+    list_of,
+    number,
+    one_of,
+    optional,
+    part,
+    part_or,
+    size,
+    text,
+    whole,
+)
 from recorders.source import Origin
+from recorders.summary.bases import BASES, PER_INFERENCE
 
 VERSION = 1
-PER_INFERENCE = (
-    "total_j_per_inference",
-    "dynamic_j_per_inference",
-    "marginal_j_per_inference",
-)
+# Times have six decimals: what lasts less, but for rounding, is no time.
+LEAST_S = 1e-7
+ORIGINS: tuple[Origin, ...] = ("measured", "estimated", "simulated", "manual")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A named doubt, the channels or phases it is about, and what it means."""
+
+    name: str
+    where: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +54,26 @@ class Value:
     """
 
     value: float
-    plus_minus: float | None
+    plus_minus: float | None = None
     resolution: float | None = None
     baseline_noise: float | None = None
+
+    def times(self, factor: float) -> Value:
+        """The figure in other units."""
+        return self._with(self.value * factor, lambda error: error * abs(factor))
+
+    def over(self, n: int) -> Value:
+        """The figure of one of n."""
+        return self._with(self.value / n, lambda error: error / n)
+
+    def reciprocal(self, factor: float) -> Value:
+        """factor / figure, its errors to first order; the figure is not 0."""
+        inverse = self.times(factor / self.value / self.value)
+        return replace(inverse, value=factor / self.value)
+
+    def _with(self, value: float, change: Callable[[float], float]) -> Value:
+        errors = (self.plus_minus, self.resolution, self.baseline_noise)
+        return Value(value, *(None if error is None else change(error) for error in errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +108,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """Joules per inference of one channel."""
+
+    total_j_per_inference: Value | None
+    dynamic_j_per_inference: Value | None
+    marginal_j_per_inference: Value | None
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """What one label costs per inference beyond another; negative values stay as they are."""
 
     label: str
     minus: str
-    domains: dict[str, dict[str, Value | None]]
+    domains: dict[str, Answers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +131,7 @@ class Sum:
 
     whole: str
     parts: int
-    domains: dict[str, dict[str, Value | None]]
+    domains: dict[str, Answers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +141,32 @@ class Repeated:
     mean: float
     median: float
     interval95: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFigures:
+    """One phase; its energies are by channel, None where they are unknown.
+
+    `inside` names the phases that it lies in. `left_out`: it is in none of the figures of all
+    that ran, as its command failed. `overlaps`: other running phases ran in some of its time.
+    """
+
+    phase: str
+    label: str
+    repeat: int | None
+    inside: list[str]
+    start_s: float
+    end_s: float
+    inferences: int | None
+    finished: bool
+    left_out: bool
+    overlaps: bool
+    energy_j: dict[str, float | None]
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.end_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +185,44 @@ class Summary:
     over_repeats: dict[str, Repeated]
     differences: list[Difference]
     sums: list[Sum]
-    phases: list[dict[str, Any]]
+    phases: list[PhaseFigures]
     flags: list[Flag]
+
+    @property
+    def quoted(self) -> Domain | None:
+        """The channel to quote, of all that ran; None where nothing ran or nothing was read."""
+        return self.running.domains.get(self.headline or "") if self.running else None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as in run.json and `wattui summary --json`."""
-        kept = {name: getattr(self, name) for name in self.__slots__}
         with uncollected():
-            return {name: part if name == "phases" else _plain(part) for name, part in kept.items()}
+            # What is inside of a phase is plain already: nothing of it is copied.
+            phases = [dict(_fields(phase)) for phase in self.phases]
+            others = (name for name in self.__slots__ if name != "phases")
+            found = {name: _plain(getattr(self, name)) for name in others}
+        return {name: found.get(name, phases) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, found: Any) -> Summary:
+        """A summary from its JSON form. Raises WrongPartError where it is not whole, contradicts
+        itself, or is of another version.
+        """
+        summary = cls(
+            part(found, "version", _version),
+            part(found, "headline", optional(text)),
+            part(found, "contents", text),
+            part(found, "running", optional(_group)),
+            part(found, "labels", list_of(_group)),
+            part(found, "repeats", list_of(_group)),
+            part(found, "over_repeats", dict_of(_repeated)),
+            part(found, "differences", list_of(_difference)),
+            part(found, "sums", list_of(_sum)),
+            part(found, "phases", list_of(_phase)),
+            part(found, "flags", list_of(_flag)),
+        )
+        if wrong := next(_contradictions(summary), None):
+            raise WrongPartError(wrong)
+        return summary
 
 
 def _plain(part: Any) -> Any:
@@ -144,10 +248,121 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A named doubt, the channels or phases it is about, and what it means."""
+def _version(found: Any) -> int:
+    if (version := whole(found)) != VERSION:
+        raise WrongPartError(f"not {VERSION}")
+    return version
 
-    name: str
-    where: str
-    text: str
+
+_ERROR, _COUNT, _POWER = optional(size), optional(whole), optional(number)
+
+
+def _value(found: Any) -> Value:
+    return Value(
+        part(found, "value", number),
+        part(found, "plus_minus", _ERROR),
+        part(found, "resolution", _ERROR),
+        part(found, "baseline_noise", _ERROR),
+    )
+
+
+_VALUE = optional(_value)
+
+
+def _domain(found: Any) -> Domain:
+    return Domain(
+        part(found, "origin", one_of(*ORIGINS)),
+        part(found, "idle_w", _POWER),
+        part(found, "armed_w", _POWER),
+        part(found, "running_w", _POWER),
+        part(found, "running_j", _VALUE),
+        *(part(found, name, _VALUE) for name in PER_INFERENCE),
+    )
+
+
+def _answers(found: Any) -> Answers:
+    return Answers(*(part(found, name, _VALUE) for name in PER_INFERENCE))
+
+
+def _group(found: Any) -> Group:
+    group = Group(
+        part(found, "label", text),
+        part(found, "repeat", _COUNT),
+        part(found, "seconds", size),
+        part(found, "inferences", _COUNT),
+        part(found, "inferences_per_s", optional(number)),
+        part(found, "domains", dict_of(_domain)),
+        part(found, "shared", flag),
+    )
+    if not _is_possible(group):
+        raise WrongPartError("its figures cannot have been divided by its time and count")
+    return group
+
+
+def _is_possible(group: Group) -> bool:
+    """Whether a group has a time and a count that its figures can have been divided by."""
+    n, seconds = group.inferences, group.seconds
+    if n is None:
+        answers = (basis.of(domain) for domain in group.domains.values() for basis in BASES)
+        return group.inferences_per_s is None and all(answer is None for answer in answers)
+    return n > 0 and (seconds == 0 or seconds >= LEAST_S)
+
+
+def _repeated(found: Any) -> Repeated:
+    return Repeated(
+        part(found, "mean", number), part(found, "median", number), part(found, "interval95", size)
+    )
+
+
+def _difference(found: Any) -> Difference:
+    return Difference(
+        part(found, "label", text),
+        part(found, "minus", text),
+        part(found, "domains", dict_of(_answers)),
+    )
+
+
+def _sum(found: Any) -> Sum:
+    return Sum(
+        part(found, "whole", text),
+        part(found, "parts", whole),
+        part(found, "domains", dict_of(_answers)),
+    )
+
+
+def _phase(found: Any) -> PhaseFigures:
+    return PhaseFigures(
+        part(found, "phase", text),
+        part(found, "label", text),
+        part(found, "repeat", _COUNT),
+        part(found, "inside", list_of(text)),
+        part(found, "start_s", number),
+        part(found, "end_s", number),
+        part(found, "inferences", _COUNT),
+        part(found, "finished", flag),
+        part_or(found, "left_out", flag, False),
+        part_or(found, "overlaps", flag, False),
+        part(found, "energy_j", dict_of(_POWER)),
+    )
+
+
+def _flag(found: Any) -> Flag:
+    return Flag(part(found, "name", text), part(found, "where", text), part(found, "text", text))
+
+
+def _contradictions(summary: Summary) -> Iterator[str]:
+    """What cannot be in one summary, in words."""
+    running = summary.running
+    channels = [
+        *(group.domains.keys() for group in (*summary.labels, *summary.repeats)),
+        *(each.domains.keys() for each in summary.differences),
+        *(each.domains.keys() for each in summary.sums),
+    ]
+    if running is None:
+        if channels:
+            yield "nothing ran, and there are figures of it"
+        return
+    if summary.headline is not None and summary.headline not in running.domains:
+        yield "headline: not among the domains"
+    if any(each != running.domains.keys() for each in channels):
+        yield "domains: not the same of all groups"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from recorders.channels import kind_of
+from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
-from recorders.summary.figures import Flag
+from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import throttled, warmed
 from recorders.summary.reduction import GAP, LOST, NOTE, Reduction
 from recorders.summary.spans import Span, mean_gauge, per_phase
 from recorders.summary.stillness import INTEGRATED_NOTE, Still, still_times
-
-if TYPE_CHECKING:
-    from recorders.summary.figures import Difference, Group
 
 SHORT_UPDATES = 100
 # Labels that a flag names at the most.
@@ -307,10 +304,10 @@ def _percent(value: float) -> str:
 def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
     if running is None or headline is None:
         return
-    for name in ("dynamic", "marginal"):
-        value = getattr(running.domains[headline], f"{name}_j_per_inference")
+    for basis in (DYNAMIC, MARGINAL):
+        value = basis.of(running.domains[headline])
         if value and value.plus_minus is not None and abs(value.value) < value.plus_minus:
-            yield Flag("below_resolution", headline, f"the {name} energy is within its own ±")
+            yield Flag("below_resolution", headline, f"the {basis.name} energy is within its own ±")
 
 
 def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
@@ -356,7 +353,7 @@ def negative_differences(differences: Sequence[Difference], headline: str | None
     values = [
         (difference.label, value.value)
         for difference in differences
-        if headline and (value := difference.domains[headline]["total_j_per_inference"])
+        if headline and (value := difference.domains[headline].total_j_per_inference)
     ]
     negative = [label for label, value in values if value < 0]
     if negative:

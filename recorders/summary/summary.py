@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from recorders.garbage import uncollected
 from recorders.summary.arithmetic import (
@@ -25,7 +24,7 @@ from recorders.summary.combining import (
 )
 from recorders.summary.contents import contents, headline, missing_from, missing_parts
 from recorders.summary.failures import Commands
-from recorders.summary.figures import VERSION, Flag, Group, Summary
+from recorders.summary.figures import VERSION, Flag, Group, PhaseFigures, Summary
 from recorders.summary.flags import MOST_NAMED, find_flags, incomplete, negative_differences
 from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction
@@ -78,7 +77,7 @@ def _summarised(reduction: Reduction) -> Summary:
         over_repeats(samples, quoted),
         differing,
         sums(reduction, by_label),
-        [_phase_row(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
+        [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
         [
             *commands.flags(),
             *incomplete(missing),
@@ -118,17 +117,17 @@ def _unmoved(
             yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran[:MOST_NAMED])))
 
 
-def _phase_row(span: Span, left_out: bool, overlaps: Overlaps) -> dict[str, Any]:
-    return {
-        "phase": span.phase,
-        "label": span.label,
-        "repeat": span.repeat,
-        "inside": list(span.inside),
-        "start_s": span.start_s,
-        "end_s": span.end_s,
-        "inferences": span.inferences,
-        "finished": span.finished,
-        "left_out": left_out,
-        "overlaps": overlaps.overlap(span),
-        "energy_j": span.energy_j,
-    }
+def _phase_figures(span: Span, left_out: bool, overlaps: Overlaps) -> PhaseFigures:
+    return PhaseFigures(
+        span.phase,
+        span.label,
+        span.repeat,
+        list(span.inside),
+        span.start_s,
+        span.end_s,
+        span.inferences,
+        span.finished,
+        left_out,
+        overlaps.overlap(span),
+        span.energy_j,
+    )

@@ -231,7 +231,7 @@ def test_after_an_undo_and_readings_by_hand_every_summary_is_the_same(place: Pla
         if message["t"] in ("row", "event", "renamed", "undone"):
             live.take(message)
     shown = place.run([*WATTUI, "summary", "--json", str(place.csv)])
-    assert json.loads(shown.out) == own == json.loads(json.dumps(live.summary()))
+    assert json.loads(shown.out) == own == json.loads(json.dumps(live.summary().to_dict()))
     assert place.run_json()["summary"] == own
     rows = place.rows()
     assert edges(rows) == [

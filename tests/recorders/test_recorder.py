@@ -589,7 +589,7 @@ def test_a_file_that_was_truncated_has_every_edge_and_the_same_figures(
     energies = [group.domains["package0"].running_j for group in found.labels]
     assert [each and each.value for each in energies] == [pytest.approx(125), pytest.approx(125)]
     assert found.labels[0].inferences == 7
-    assert [phase["start_s"] for phase in found.phases] == [0.5, 2.5, 5.5]
+    assert [phase.start_s for phase in found.phases] == [0.5, 2.5, 5.5]
     assert "run_file" in {flag.name for flag in found.flags}
     account = rig.file.account()
     assert f"{account['lost_rows']} rows are lost" in account["file"]["remarks"][0]

@@ -211,7 +211,7 @@ def test_it_is_taken_back_without_a_file_too(tmp_path: Path) -> None:
     rig.at(3.05, do="undo")
     rig.run(4.0)
     found = summarise(rig.recorder.reduction).phases
-    assert [(row["phase"], row["start_s"], row["end_s"]) for row in found] == [("idle", 1.05, 4.0)]
+    assert [(row.phase, row.start_s, row.end_s) for row in found] == [("idle", 1.05, 4.0)]
     (undone,) = (message for message in rig.sent if message["t"] == "undone")
     place = undone["first_event"]
     assert rig.recorder.reduction.events[place].event == undone["event"]

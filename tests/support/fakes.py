@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recorders.source import Channel, Refusal
 from recorders.wire import Message
+from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
 
 COLUMNS = ["package0_J", "package0_W", "dram0_J", "dram0_W", "cpu_util_pct", "total_J", "total_W"]
@@ -35,11 +38,10 @@ class FakeSession:
 
     def __init__(self, csv: Path | None = None, measured: bool = True) -> None:
         self.columns = list(COLUMNS)
-        origin = "measured" if measured else "estimated"
-        channels = [{"name": "package0", "unit": "J", "origin": origin}]
-        self.sources: list[dict[str, Any]] = [{"name": "powercap", "channels": channels}]
-        reason = {"reason": "root only", "remedy": "wattui doctor"}
-        self.missing = [] if measured else [{"source": "powercap", **reason}]
+        channels = (Channel("package0", "J", "measured" if measured else "estimated"),)
+        self.sources: Sequence[ReadSource] = [ReadSource("powercap", "os.pread", channels)]
+        refusal = Refusal("powercap", "root only", "wattui doctor")
+        self.missing: Sequence[Refusal] = [] if measured else [refusal]
         self.directory = "/nowhere"
         self.rate_hz = 10.0
         self.csv = csv
@@ -47,7 +49,7 @@ class FakeSession:
         self.alarm: str | None = None
         self.is_silent = False
         self.disk: Disk | None = None
-        self.sampling: dict[str, Any] | None = None
+        self.sampling: Sampling | None = None
         self.done: Message | None = None
         self.coming: list[Message] = []
         self.asked: list[dict[str, Any]] = []

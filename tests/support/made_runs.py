@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import fingerprint, json_path
 from recorders.summary.summary import summarise
-from wattui.runs.recorded import Run
+from wattui.runs.recorded import Run, recorded
 from wattui.runs.reduce import reduce_csv
 
 
@@ -86,4 +86,10 @@ def finished(
     summary = summarise(reduce_csv(written(path, parts, channels))).to_dict()
     run = {**MACHINE, **about, "summary": summary, "csv": fingerprint(path)}
     json_path(path).write_text(json.dumps(run))
-    return Run(path, run)
+    return recorded(path, run)
+
+
+def json_of(run: Run) -> dict[str, Any]:
+    """What is in its run.json."""
+    found: dict[str, Any] = json.loads(json_path(run.csv).read_text())
+    return found

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-PER_INFERENCE, WHILE_RUNNING = "total_j_per_inference", "running_j"
+from recorders.summary.bases import ENERGY, TOTAL, Basis
+from recorders.summary.figures import Group, Summary, Value
+
+T = TypeVar("T")
 # A table for a person to read has no more labels, repeats, or differences of labels than this.
 MOST_SHOWN = 200
 # The running phases of a run with one label may begin and end a little beside those of the label.
@@ -17,53 +20,61 @@ SAME_S = 1e-6
 class Cells:
     """The cells of a run whose running phases are not all of one label.
 
-    `figure` is the key of the figure that ranks them, `ranked` those of which it is known, from
-    the lowest to the highest.
+    `basis` is the figure that ranks them, `ranked` has those of which it is known with its value,
+    from the lowest to the highest.
     """
 
-    figure: str
-    ranked: tuple[dict[str, Any], ...]
+    basis: Basis
+    ranked: tuple[tuple[Group, Value], ...]
     count: int
 
+    @property
+    def ends(self) -> tuple[tuple[Group, Value], ...]:
+        """The lowest and the highest, once where they are the same."""
+        return self.ranked if len(self.ranked) < 2 else (self.ranked[0], self.ranked[-1])
 
-def is_mixed(summary: Mapping[str, Any]) -> bool:
+
+def is_mixed(summary: Summary) -> bool:
     """Whether running phases are of several labels, or some of one label and some of none."""
-    running, labels = summary["running"], summary["labels"]
+    running, labels = summary.running, summary.labels
     if not running or not labels:
         return False
-    return len(labels) > 1 or labels[0]["seconds"] < running["seconds"] - SAME_S
+    return len(labels) > 1 or labels[0].seconds < running.seconds - SAME_S
 
 
 def cells_of(
-    summary: Mapping[str, Any], channel: str | None = None, figure: str | None = None
+    summary: Summary, channel: str | None = None, basis: Basis | None = None
 ) -> Cells | None:
     """The labels by a figure of a channel: of the one to quote, by energy per inference, or by
     energy where nothing was counted. None where all that ran is of one kind."""
-    channel = channel or summary["headline"]
-    if not is_mixed(summary) or channel not in summary["running"]["domains"]:
+    channel, running = channel or summary.headline, summary.running
+    if channel is None or running is None or not is_mixed(summary):
         return None
-    labels = summary["labels"]
-    if figure is None:
-        counted = any(group["domains"][channel][PER_INFERENCE] for group in labels)
-        figure = PER_INFERENCE if counted else WHILE_RUNNING
-    known = [group for group in labels if group["domains"][channel][figure]]
-    ranked = sorted(known, key=lambda group: float(group["domains"][channel][figure]["value"]))
-    return Cells(figure, tuple(ranked), len(labels))
+    if channel not in running.domains:
+        return None
+    if basis is None:
+        counted = any(TOTAL.of(group.domains[channel]) for group in summary.labels)
+        basis = TOTAL if counted else ENERGY
+    known = [
+        (group, value)
+        for group in summary.labels
+        if (value := basis.of(group.domains[channel])) is not None
+    ]
+    ranked = sorted(known, key=lambda each: each[1].value)
+    return Cells(basis, tuple(ranked), len(summary.labels))
 
 
-def costliest(
-    groups: Sequence[dict[str, Any]], channel: str, figure: str = WHILE_RUNNING
-) -> list[dict[str, Any]]:
-    """As many groups as a table shows, those with most energy, in the order that they had."""
-    if len(groups) <= MOST_SHOWN:
-        return list(groups)
+def costliest(rows: Sequence[T], value: Callable[[T], Value | None]) -> list[T]:
+    """As many rows as a table shows, those of the largest values, in the order that they had."""
+    if len(rows) <= MOST_SHOWN:
+        return list(rows)
 
     def energy_j(place: int) -> float:
-        value = groups[place]["domains"][channel][figure]
-        return abs(value["value"]) if value else 0.0
+        known = value(rows[place])
+        return abs(known.value) if known else 0.0
 
-    ranked = sorted(range(len(groups)), key=energy_j, reverse=True)
-    return [groups[place] for place in sorted(ranked[:MOST_SHOWN])]
+    ranked = sorted(range(len(rows)), key=energy_j, reverse=True)
+    return [rows[place] for place in sorted(ranked[:MOST_SHOWN])]
 
 
 def left_out_text(left_out: int, what: str) -> str:
@@ -72,19 +83,20 @@ def left_out_text(left_out: int, what: str) -> str:
 
 
 def to_quote(
-    summary: Mapping[str, Any],
+    summary: Summary,
     channel: str | None = None,
     mixed: bool = False,
-    figure: str | None = None,
-) -> list[tuple[str, dict[str, Any] | None]]:
+    basis: Basis | None = None,
+) -> list[tuple[str, Group | None]]:
     """What stands for a run beside others: all that ran, or of several labels the best and the
     worst, each with words to put behind the run's name."""
-    cells = None if mixed else cells_of(summary, channel, figure)
+    cells = None if mixed else cells_of(summary, channel, basis)
     if cells is None:
-        return [("", summary["running"])]
+        return [("", summary.running)]
     if not cells.ranked:
         return [(f", {cells.count} labels", None)]
-    best, worst = cells.ranked[0], cells.ranked[-1]
-    if best is worst:
-        return [(f", {best['label']}", best)]
-    return [(f", best {best['label']}", best), (f", worst {worst['label']}", worst)]
+    words = ("best ", "worst ") if len(cells.ends) > 1 else ("",)
+    return [
+        (f", {word}{group.label}", group)
+        for word, (group, _) in zip(words, cells.ends, strict=True)
+    ]

@@ -13,11 +13,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from wattui.analysis.results import BASELINES, Row
+from recorders.summary.bases import BASES, BY_NAME
+from recorders.summary.figures import Value
+from wattui.analysis.results import Row
 from wattui.analysis.samples import Described, describe
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
+from wattui.runs.recorded import Run
 
 Verdict = Literal["clear", "within the error", "unclear: one run each", "unknown"]
 
@@ -31,9 +34,7 @@ class Figure(NamedTuple):
 
 
 FIGURES = {
-    "total": Figure("total_j_per_inference", "J/inference"),
-    "dynamic": Figure("dynamic_j_per_inference", "J/inference"),
-    "marginal": Figure("marginal_j_per_inference", "J/inference"),
+    **{basis.name: Figure(basis.key, "J/inference") for basis in BASES},
     "energy": Figure("energy_j", "J"),
     "power": Figure("power_w", "W"),
     "edp": Figure("total_edp_js", "J s"),
@@ -51,17 +52,16 @@ DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A figure and its ± (None: not known); the mean of its samples where it has several.
+class Sampled:
+    """A figure, and the samples that it is the mean of where it has several.
 
-    `baseline_noise` is what the baseline leaves open beside the samples' scatter.
+    Its `baseline_noise` is what the baseline leaves open beside the samples' scatter: 0 for what
+    has no baseline.
     """
 
-    value: float
-    plus_minus: float | None
+    known: Value
     described: Described | None = None
     samples: tuple[float, ...] = ()
-    baseline_noise: float | None = 0.0
 
 
 class Key(NamedTuple):
@@ -81,7 +81,7 @@ class Side:
 
     name: str
     headline: str | None
-    figures: Mapping[Key, tuple[str, Known]]
+    figures: Mapping[Key, tuple[str, Sampled]]
     is_repeated: bool = True
 
     @property
@@ -109,8 +109,8 @@ class Comparison:
     figure: str
     unit: str
     origins: tuple[str, str]
-    a: Known
-    b: Known
+    a: Sampled
+    b: Sampled
     of_single_runs: bool = False
 
     @property
@@ -125,14 +125,14 @@ class Comparison:
         return " and ".join(dict.fromkeys(self.origins))
 
     @property
-    def difference(self) -> Known:
+    def difference(self) -> Value:
         """b − a with the half-width of its interval."""
-        return Known(self.b.value - self.a.value, self._half_width())
+        return Value(self.b.known.value - self.a.known.value, self._half_width())
 
     @property
     def ratio(self) -> float | None:
         """b / a; None where a is not above zero."""
-        return self.b.value / self.a.value if self.a.value > 0 else None
+        return self.b.known.value / self.a.known.value if self.a.known.value > 0 else None
 
     @cached_property
     def ratio_interval(self) -> tuple[float, float] | None:
@@ -160,17 +160,19 @@ class Comparison:
         half = self._half_width()
         if half is None:
             return "unknown"
-        return "clear" if abs(self.b.value - self.a.value) > half else "within the error"
+        return (
+            "clear" if abs(self.b.known.value - self.a.known.value) > half else "within the error"
+        )
 
     def _ratio_end(self, sign: int) -> float:
         """Where b − r · a becomes clear of zero, below or above the ratio."""
         ratio = self.ratio or 0.0
 
         def is_clear(r: float) -> bool:
-            return abs(r - ratio) * self.a.value >= (self._half_width(r) or 0.0)
+            return abs(r - ratio) * self.a.known.value >= (self._half_width(r) or 0.0)
 
         half = self._half_width(ratio) or 0.0
-        step = max(half / self.a.value, abs(ratio) * LEAST_STEP)
+        step = max(half / self.a.known.value, abs(ratio) * LEAST_STEP)
         far = next(
             (r for n in range(DOUBLINGS) if is_clear(r := ratio + sign * step * 2.0**n)), None
         )
@@ -188,25 +190,26 @@ class Comparison:
         if PUBLISHED in self.origins:
             return None
         if not (a.described or b.described):
-            return _quadrature([_times(a.plus_minus, times_a), b.plus_minus])
+            return _quadrature([a.known.times(times_a).plus_minus, b.known.plus_minus])
         if a.described and b.described:
             half = welch95(a.described, b.described, times_a)
         elif a.described:
-            half = one_more95(a.described, b.value, times_a)
+            half = one_more95(a.described, b.known.value, times_a)
         else:
             assert b.described
-            half = one_more95(b.described, times_a * a.value)
-        return _quadrature([half, _times(a.baseline_noise, times_a), b.baseline_noise])
+            half = one_more95(b.described, times_a * a.known.value)
+        noises = (a.known.times(times_a).baseline_noise, b.known.baseline_noise)
+        return _quadrature([half, *noises])
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
     """A side of one run (its headline channel and its rows), or of several as samples."""
-    found: dict[Key, list[tuple[str, Known]]] = {}
+    found: dict[Key, list[tuple[str, Sampled]]] = {}
     for _, rows in runs:
         for row in rows:
             if row.figure in _NAMES and row.level in ("run", "label"):
                 key = Key(row.label, row.domain, _NAMES[row.figure])
-                found.setdefault(key, []).append((row.origin, _known(row)))
+                found.setdefault(key, []).append((row.origin, _sampled(row)))
     headlines = {headline for headline, _ in runs}
     repeats = (row.level == "repeat" for _, rows in runs for row in rows)
     return Side(
@@ -274,71 +277,69 @@ def only_in_one(a: Side, b: Side) -> Iterator[str]:
             yield f"only in {one.name}: {said}"
 
 
-def doubts(
-    a: Mapping[str, Any], b: Mapping[str, Any], names: tuple[str, str] = ("A", "B")
-) -> Iterator[str]:
-    """What makes it doubtful to compare two runs (the content of their run.json), in words."""
-    for words, keys in (
-        ("other machines", ("host", "name")),
-        ("other processors", ("host", "processor")),
-        ("other governors", ("host", "governor")),
+def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]:
+    """What makes it doubtful to compare two runs, in words."""
+    for words, key in (
+        ("other machines", "name"),
+        ("other processors", "processor"),
+        ("other governors", "governor"),
     ):
-        first, second = _at(a, keys), _at(b, keys)
-        if first != second and isinstance(first, str) and isinstance(second, str):
+        first, second = a.about.host.get(key), b.about.host.get(key)
+        if first != second and first is not None and second is not None:
             yield f"{words}: {first}, {second}"
-    rates = _at(a, ("sampling", "rate_asked_hz")), _at(b, ("sampling", "rate_asked_hz"))
+    rates = [run.about.sampling.rate_asked_hz if run.about.sampling else 0.0 for run in (a, b)]
     if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:
         yield f"other sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
     readers = _readers(a), _readers(b)
     if readers[0] != readers[1] and all(readers):
         yield f"other readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
-    origins = _headline_origin(a), _headline_origin(b)
-    if origins[0] != origins[1] and None not in origins:
+    quoted = a.summary.quoted, b.summary.quoted
+    if quoted[0] and quoted[1] and quoted[0].origin != quoted[1].origin:
         yield (
-            f"{names[0]} is {origins[0]}, {names[1]} is {origins[1]}: "
+            f"{names[0]} is {quoted[0].origin}, {names[1]} is {quoted[1].origin}: "
             "these are not the same kind of figure"
         )
     for name, run in zip(names, (a, b), strict=True):
-        asked, achieved = (_at(run, ("sampling", f"rate_{x}_hz")) for x in ("asked", "achieved"))
-        if asked and achieved is not None and achieved < (1 - SAME_RATE) * asked:
-            yield f"{name} was sampled at {achieved:.3g} Hz, not the {asked:g} Hz that were asked"
-        if contents := run["summary"]["contents"]:
-            yield f"{name} has {contents} in its {run['summary']['headline']}"
-        if flags := [flag["name"] for flag in run["summary"]["flags"]]:
+        if (sampling := run.about.sampling) and sampling.rate_achieved_hz is not None:
+            asked, achieved = sampling.rate_asked_hz, sampling.rate_achieved_hz
+            if achieved < (1 - SAME_RATE) * asked:
+                said = f"{achieved:.3g} Hz, not the {asked:g} Hz that were asked"
+                yield f"{name} was sampled at {said}"
+        if contents := run.summary.contents:
+            yield f"{name} has {contents} in its {run.summary.headline}"
+        if flags := [flag.name for flag in run.summary.flags]:
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 
 
-def _known(row: Row) -> Known:
-    described = row.described
-    is_net = row.figure.partition("_")[0] in BASELINES
-    noise = row.known.baseline_noise if is_net else 0.0
+def _sampled(row: Row) -> Sampled:
+    basis, described = BY_NAME.get(row.figure.partition("_")[0]), row.described
+    is_net = basis is not None and bool(basis.baseline)
+    known = row.known if is_net else replace(row.known, baseline_noise=0.0)
     if described is None or described.half_width is None:
-        return Known(row.known.value, row.known.plus_minus, None, (), noise)
-    return Known(described.mean, described.half_width, described, row.samples, noise)
+        return Sampled(known)
+    mean = replace(known, value=described.mean, plus_minus=described.half_width)
+    return Sampled(mean, described, row.samples)
 
 
-def _single(known: Known) -> Known:
+def _single(known: Sampled) -> Sampled:
     """A run beside repeated ones: however many phases it has, it is one sample."""
     return replace(known, described=None, samples=())
 
 
-def _together(each: Sequence[tuple[str, Known]]) -> tuple[str, Known]:
+def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
     """The figures of several runs as samples of one; baselines differ from run to run."""
     if len(each) == 1:
         return each[0]
     origin = " and ".join(dict.fromkeys(origin for origin, _ in each))
-    samples = tuple(known.value for _, known in each)
+    samples = tuple(sampled.known.value for _, sampled in each)
     described = describe(samples)
-    return origin, Known(described.mean, described.half_width, described, samples)
+    mean = Value(described.mean, described.half_width, baseline_noise=0.0)
+    return origin, Sampled(mean, described, samples)
 
 
-def _at_key(found: Side, key: Key) -> list[tuple[str, Known]]:
+def _at_key(found: Side, key: Key) -> list[tuple[str, Sampled]]:
     known = found.figures.get(key)
     return [] if known is None else [known]
-
-
-def _times(error: float | None, factor: float) -> float | None:
-    return None if error is None else error * abs(factor)
 
 
 def _quadrature(errors: Sequence[float | None]) -> float | None:
@@ -346,24 +347,8 @@ def _quadrature(errors: Sequence[float | None]) -> float | None:
     return math.hypot(*known) if len(known) == len(errors) else None
 
 
-def _at(run: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    found: Any = run
-    for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
-
-
-def _readers(run: Mapping[str, Any]) -> list[str]:
+def _readers(run: Run) -> list[str]:
     """Sources of energy, and how each was read."""
     return [
-        f"{source['name']} by {source['reader']}"
-        for source in run.get("sources", [])
-        if any(channel["unit"] in ("J", "W") for channel in source["channels"])
+        f"{source.name} by {source.reader}" for source in run.about.sources if source.is_of_energy
     ]
-
-
-def _headline_origin(run: Mapping[str, Any]) -> str | None:
-    summary = run["summary"]
-    if not summary["running"] or summary["headline"] is None:
-        return None
-    return str(summary["running"]["domains"][summary["headline"]]["origin"])

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from recorders.summary.bases import BY_NAME
+from recorders.summary.figures import Group, Summary
 from wattui.analysis.breakpoint import LEAST_POINTS, Comparison, compare_lines
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.left_out import LeftOut, leave_one_out, left_out
@@ -67,14 +69,14 @@ class Asked:
         """The figure's unit."""
         return "s" if self.figure == "seconds" else "J"
 
-    def value(self, group: Mapping[str, Any]) -> tuple[float, float | None] | None:
+    def value(self, group: Group) -> tuple[float, float | None] | None:
         """A group's figure per inference with its ±; None where it is unknown."""
         if self.figure == "seconds":
-            count = group["inferences"]
-            return (group["seconds"] / count, None) if count and group["seconds"] > 0 else None
-        domain = group["domains"].get(self.domain)
-        value = domain and domain[f"{self.figure}_j_per_inference"]
-        return (value["value"], value["plus_minus"]) if value else None
+            count = group.inferences
+            return (group.seconds / count, None) if count and group.seconds > 0 else None
+        domain = group.domains.get(self.domain)
+        value = BY_NAME[self.figure].of(domain) if domain else None
+        return (value.value, value.plus_minus) if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +120,19 @@ class Series:
 def read_points(
     network: str,
     run: str,
-    summary: Mapping[str, Any],
+    summary: Summary,
     asked: Asked,
     macs: Mapping[str, int] | None = None,
 ) -> tuple[list[Point], list[str]]:
     """The points of a summary, and what is missing, in words. `macs` has MACs by label."""
-    groups = summary["labels"] or ([summary["running"]] if summary["running"] else [])
+    groups = summary.labels or ([summary.running] if summary.running else [])
     if not groups:
         return [], [f"{run}: nothing was marked as running"]
     points, missing = [], dict[str, list[str]]()
     parts = parts_of(summary)
     wholes = {part.whole for part in parts.values()}
     for group in groups:
-        label = group["label"]
+        label = group.label
         if label in wholes:
             continue
         part = parts.get(label)
@@ -165,14 +167,14 @@ def network_of(given: str, part: Part, wholes: int) -> str:
     return " ".join(word for word in words if word)
 
 
-def wholes(network: str, summary: Mapping[str, Any], asked: Asked) -> dict[str, float]:
+def wholes(network: str, summary: Summary, asked: Asked) -> dict[str, float]:
     """Figures of the networks that ran as a whole beside their layers, by network."""
     names = wholes_of(summary)
     found = {}
-    for group in summary["labels"]:
-        value = asked.value(group) if group["label"] in names else None
+    for group in summary.labels:
+        value = asked.value(group) if group.label in names else None
         if value is not None and math.isfinite(value[0]):
-            part = Part(group["label"], "")
+            part = Part(group.label, "")
             found[network_of(network, part, len(names))] = value[0]
     return found
 
@@ -230,20 +232,20 @@ def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
     return {**found, "energy_j": y, "plus_minus_j": plus_minus}
 
 
-def _value(group: Mapping[str, Any], asked: Asked) -> tuple[float, float | None] | str:
+def _value(group: Group, asked: Asked) -> tuple[float, float | None] | str:
     """A label's figure and its ±, or in words why there is none."""
-    domain = group["domains"].get(asked.domain)
+    domain = group.domains.get(asked.domain)
     if domain is None and asked.figure != "seconds":
         return f"{asked.domain} was not recorded"
     value = asked.value(group)
     if value is None:
-        if not group["inferences"]:
+        if not group.inferences:
             return "no inferences were counted"
         if domain is None:
             return "it took no time"
-        if domain["running_j"] is None or asked.figure == "total":
+        if asked.figure == "seconds" or asked.figure == "total" or domain.running_j is None:
             return f"the energy of {asked.domain} is unknown"
-        baseline = "idle" if asked.figure == "dynamic" else "armed"
+        baseline = BY_NAME[asked.figure].baseline
         return f"there is no {baseline} baseline for {asked.figure} energy"
     if not math.isfinite(value[0]):
         return f"its energy is {value[0]}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from recorders.summary.bases import BY_NAME
+from recorders.summary.figures import Group
 from wattui.analysis.correlation import Matrix, matrix
 from wattui.analysis.fit import (
     Asked,
@@ -88,9 +89,8 @@ def load(given: Given, against: Against, network: str | None) -> Loaded:
     """A run with its network and MACs. Raises UsageError."""
     with naming(given.csv):
         run = load_run(given.csv)
-    labels = [group["label"] for group in run.summary["labels"]] or [""]
-    argv = run.run.get("command", {}).get("argv")
-    workload, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
+    labels = [group.label for group in run.summary.labels] or [""]
+    workload, macs = command_macs(run.about.argv)
     if network is None and not macs and given.network in BUNDLED:
         network = given.network
     if against == "macs" and network:
@@ -175,15 +175,13 @@ def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple
     """
     origins: dict[str, str] = {}
     for run in runs:
-        running = run.run.summary["running"]
-        origins |= {
-            name: d["origin"] for name, d in (running or {"domains": {}})["domains"].items()
-        }
+        if running := run.run.summary.running:
+            origins |= {name: domain.origin for name, domain in running.domains.items()}
     if figure == "seconds" and not origins and wanted is None:
         return "", "measured"
     if not origins:
         raise UsageError("nothing to fit: no energy was recorded while something was running")
-    headlines = [run.run.summary["headline"] for run in runs]
+    headlines = [run.run.summary.headline for run in runs]
     domain = wanted or next((name for name in headlines if name in origins), next(iter(origins)))
     if domain not in origins:
         raise UsageError(f"--domain {domain} was not recorded: there are {', '.join(origins)}")
@@ -193,7 +191,7 @@ def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple
 def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
     """Layers of all runs; those of several networks are kept apart by the name in their size."""
 
-    def figure(group: Mapping[str, Any]) -> float | None:
+    def figure(group: Group) -> float | None:
         value = asked.value(group)
         return value[0] if value else None
 
@@ -211,24 +209,24 @@ def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> 
 
     rows: list[dict[str, float | None]] = []
     figure = "total" if asked.figure == "seconds" else asked.figure
-    key = f"{figure}_j_per_inference"
+    basis = BY_NAME[figure]
     for run in runs:
         summary = run.run.summary
         try:
             means = gauge_means(run.run.csv)
         except OSError:  # the summary came from run.json alone
             means = {}
-        for group in summary["labels"] or filter(None, [summary["running"]]):
-            domain = group["domains"].get(asked.domain)
+        for group in summary.labels or filter(None, [summary.running]):
+            domain = group.domains.get(asked.domain)
             if domain is None:
                 continue
-            label, rate, energy = group["label"], group["inferences_per_s"], domain[key]
+            label, rate, energy = group.label, group.inferences_per_s, basis.of(domain)
             macs = run.macs.get(label) if asked.against == "macs" else None
             rows.append(
                 {
                     "latency_s": 1 / rate if rate else None,
-                    "energy_J": energy["value"] if energy else None,
-                    "power_W": domain["running_w"],
+                    "energy_J": energy.value if energy else None,
+                    "power_W": domain.running_w,
                     asked.against: macs or carried(label, asked.against).number,
                     **means.get(label, {}),
                 }

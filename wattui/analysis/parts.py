@@ -6,8 +6,9 @@ layer of NETWORK; where a recording has one whole alone, all its other labels ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from recorders.summary.figures import Summary
 
 BETWEEN = "/"
 
@@ -19,15 +20,15 @@ class Part(NamedTuple):
     layer: str
 
 
-def wholes_of(summary: Mapping[str, Any]) -> list[str]:
+def wholes_of(summary: Summary) -> list[str]:
     """Labels of networks that ran as a whole beside their layers."""
-    return [each["whole"] for each in summary["sums"]]
+    return [each.whole for each in summary.sums]
 
 
-def parts_of(summary: Mapping[str, Any]) -> dict[str, Part]:
+def parts_of(summary: Summary) -> dict[str, Part]:
     """The labels that are layers; none where no whole was noted."""
-    sums = {each["whole"]: each["parts"] for each in summary["sums"]}
-    labels = [group["label"] for group in summary["labels"] if group["label"] not in sums]
+    sums = {each.whole: each.parts for each in summary.sums}
+    labels = [group.label for group in summary.labels if group.label not in sums]
     found = {}
     for label in labels:
         whole, between, layer = label.partition(BETWEEN)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
+from recorders.summary.figures import PhaseFigures
 from wattui.clean import name_of
 
 
@@ -23,16 +23,11 @@ class Rates:
         return median(self.per_s)
 
 
-def rates_of(phases: Iterable[Mapping[str, Any]]) -> list[Rates]:
+def rates_of(phases: Iterable[PhaseFigures]) -> list[Rates]:
     """Rates by label, of the running phases in which something was counted."""
     found: dict[str, list[float]] = {}
     for row in phases:
-        seconds = row["end_s"] - row["start_s"]
-        if (
-            row["phase"] == "running"
-            and not row.get("left_out")
-            and row["inferences"]
-            and seconds > 0
-        ):
-            found.setdefault(row["label"], []).append(row["inferences"] / seconds)
+        ran = row.phase == "running" and not row.left_out
+        if ran and row.inferences and row.seconds > 0:
+            found.setdefault(row.label, []).append(row.inferences / row.seconds)
     return [Rates(name_of(label) or "running", tuple(rates)) for label, rates in found.items()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
+from recorders.summary.figures import Summary
 from wattui.analysis.correlation import pearson
 from wattui.analysis.fit import Figure
 from wattui.analysis.results import Row, group_rows
@@ -42,7 +42,7 @@ class Repeats:
         return median(found) if found else None
 
 
-def repeats_of(summary: Mapping[str, Any], figure: Figure = "total") -> dict[str, Repeats]:
+def repeats_of(summary: Summary, figure: Figure = "total") -> dict[str, Repeats]:
     """The repeats of every label in which inferences were counted.
 
     Where repeats have no number each running phase is one, as in the results table.

@@ -17,14 +17,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from recorders.channels import kind_of
+from recorders.summary.bases import BASES, Basis, per_inference_j
 from recorders.summary.combining import are_samples
+from recorders.summary.figures import Domain, Group, PhaseFigures, Summary, Value
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
 VERSION = 1
-BASES = ("total", "dynamic", "marginal")
-# The baseline whose power a basis is less by.
-BASELINES = {"dynamic": "idle_w", "marginal": "armed_w"}
 UNITS = {
     "running_s": "s",
     "inferences": "1",
@@ -33,40 +32,18 @@ UNITS = {
     "power_w": "W",
     "idle_w": "W",
     "armed_w": "W",
-    **{f"{basis}_j_per_inference": "J" for basis in BASES},
-    **{f"{basis}_edp_js": "J s" for basis in BASES},
-    **{f"{basis}_j_per_mac": "J" for basis in BASES},
-    **{f"{basis}_gmac_per_j": "1e9/J" for basis in BASES},
-    **{f"{basis}_mj_per_pixel": "mJ" for basis in BASES},
+    **{basis.key: "J" for basis in BASES},
+    **{f"{basis.name}_edp_js": "J s" for basis in BASES},
+    **{f"{basis.name}_j_per_mac": "J" for basis in BASES},
+    **{f"{basis.name}_gmac_per_j": "1e9/J" for basis in BASES},
+    **{f"{basis.name}_mj_per_pixel": "mJ" for basis in BASES},
 }
 # Of several phases together these are the sum, all others the mean.
 SUMS = ("running_s", "inferences", "energy_j")
 
+# Domain, name and value of a figure.
+Named = tuple[str, str, Value]
 Level = Literal["run", "label", "repeat", "phase"]
-Figures = dict[str, "Figure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value, its ±, and the instrument's parts of it; see `recorders.summary.summary.Value`."""
-
-    value: float
-    plus_minus: float | None = None
-    resolution: float | None = None
-    baseline_noise: float | None = None
-
-    def times(self, factor: float) -> Figure:
-        """The figure in other units."""
-        parts = (self.plus_minus, self.resolution, self.baseline_noise)
-        scaled = (None if part is None else part * abs(factor) for part in parts)
-        return Figure(self.value * factor, *scaled)
-
-    def reciprocal(self, factor: float) -> Figure:
-        """factor / figure, its errors to first order; the figure is not 0."""
-        inverse = self.times(factor / self.value / self.value)
-        return Figure(
-            factor / self.value, inverse.plus_minus, inverse.resolution, inverse.baseline_noise
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +62,7 @@ class Row:
     domain: str
     origin: str
     figure: str
-    known: Figure
+    known: Value
     samples: tuple[float, ...] = ()
 
     @property
@@ -99,7 +76,7 @@ class Row:
         return describe(self.samples) if self.samples else None
 
     @property
-    def best(self) -> Figure:
+    def best(self) -> Value:
         """The figure with the ± to quote: of its samples' mean where there are several."""
         described = self.described
         if described is None or described.half_width is None:
@@ -108,7 +85,7 @@ class Row:
         return replace(self.known, plus_minus=described.half_width * many)
 
 
-def rows(summary: Mapping[str, Any], macs: Mapping[str, int] | None = None) -> list[Row]:
+def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
     """The table of a summary: all running phases, labels, their repeats, then every phase.
 
     `macs` are the multiply-accumulates of one inference by label.
@@ -116,7 +93,7 @@ def rows(summary: Mapping[str, Any], macs: Mapping[str, int] | None = None) -> l
     return [*group_rows(summary, macs), *_Table(summary, {}).phases()]
 
 
-def group_rows(summary: Mapping[str, Any], macs: Mapping[str, int] | None = None) -> list[Row]:
+def group_rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
     """The part of the table that is about running phases taken together."""
     return list(_Table(summary, macs or {}).groups())
 
@@ -141,46 +118,44 @@ def row_dict(run: str, row: Row) -> dict[str, Any]:
 
 
 STATISTICS = tuple(Described.__slots__)
-COLUMNS = tuple(row_dict("", Row("run", "", "", None, None, "", "", "energy_j", Figure(0.0))))
+COLUMNS = tuple(row_dict("", Row("run", "", "", None, None, "", "", "energy_j", Value(0.0))))
 
 
 class _Table:
-    def __init__(self, summary: Mapping[str, Any], macs: Mapping[str, int]) -> None:
+    def __init__(self, summary: Summary, macs: Mapping[str, int]) -> None:
         self._summary = summary
         self._macs = macs
         self._outer = [
             phase
-            for phase in summary["phases"]
-            if phase["phase"] == "running"
-            and "running" not in phase.get("inside", ())
-            and not phase.get("left_out")
+            for phase in summary.phases
+            if phase.phase == "running" and "running" not in phase.inside and not phase.left_out
         ]
 
     def groups(self) -> Iterator[Row]:
         """All running phases, each label, and each repeat of a label."""
-        whole = self._summary["running"]
+        whole = self._summary.running
         if whole is None:
             return
-        labels = {phase["label"] for phase in self._outer}
+        labels = {phase.label for phase in self._outer}
         yield from self._group("run", whole, self._outer, is_one_thing=len(labels) == 1)
-        for group in self._summary["labels"]:
-            windows = [phase for phase in self._outer if phase["label"] == group["label"]]
+        for group in self._summary.labels:
+            windows = [phase for phase in self._outer if phase.label == group.label]
             yield from self._group("label", group, windows, is_one_thing=True)
 
     def phases(self) -> Iterator[Row]:
         """Every phase by itself, idle ones and those inside others too."""
-        running = self._summary["running"]
-        origins = {n: d["origin"] for n, d in running["domains"].items()} if running else {}
-        for phase in self._summary["phases"]:
-            sample = _Sample([phase], phase["inferences"] if phase["phase"] == "running" else None)
-            for domain, figure, known in sample.figures(_NO_BASELINES, None, None):
+        running = self._summary.running
+        origins = {n: d.origin for n, d in running.domains.items()} if running else {}
+        for phase in self._summary.phases:
+            sample = _Sample([phase], phase.inferences if phase.phase == "running" else None)
+            for domain, figure, known in sample.figures({}, None, None):
                 if figure in ("energy_j", "power_w") or not domain:
                     yield Row(
                         "phase",
-                        phase["phase"],
-                        phase["label"],
-                        phase["repeat"],
-                        phase["start_s"],
+                        phase.phase,
+                        phase.label,
+                        phase.repeat,
+                        phase.start_s,
                         domain,
                         origins.get(domain, ""),
                         figure,
@@ -190,94 +165,92 @@ class _Table:
     def _group(
         self,
         level: Level,
-        group: Mapping[str, Any],
-        windows: Sequence[Mapping[str, Any]],
+        group: Group,
+        windows: Sequence[PhaseFigures],
         is_one_thing: bool,
     ) -> Iterator[Row]:
-        label = group["label"]
+        label = group.label
         macs = self._macs.get(label)
         pixels = carried(label, "pixels").number
         samples = list(self._samples(windows, is_one_thing))
         repeats = any(sample.repeat is not None for sample in samples)
-        alike = not repeats or are_samples((w["repeat"], w["label"]) for w in windows)
-        found_in = [list(sample.figures(group, macs, pixels)) for sample in samples]
+        alike = not repeats or are_samples((w.repeat, w.label) for w in windows)
+        found_in = [list(sample.figures(group.domains, macs, pixels)) for sample in samples]
         repeated = [{(domain, figure): known for domain, figure, known in f} for f in found_in]
         for domain, figure, known in _group_figures(group, macs, pixels):
             values = [found.get((domain, figure)) for found in repeated]
             whole = tuple(value.value for value in values if value is not None)
             # A baseline is one for all of them.
             several = whole if alike and len(whole) == len(values) > 1 else ()
-            origin = group["domains"][domain]["origin"] if domain else ""
+            origin = group.domains[domain].origin if domain else ""
             yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
         if repeats:
             for sample, found in zip(samples, repeated, strict=True):
                 for (domain, figure), known in found.items():
-                    origin = group["domains"][domain]["origin"] if domain else ""
+                    origin = group.domains[domain].origin if domain else ""
                     where = (label, sample.repeat, None)
                     yield Row("repeat", "running", *where, domain, origin, figure, known)
 
     def _samples(
-        self, windows: Sequence[Mapping[str, Any]], is_one_thing: bool
+        self, windows: Sequence[PhaseFigures], is_one_thing: bool
     ) -> Iterator[_Sample | _Union]:
         """The repeats of some phases, or the phases where they are of one thing without repeats.
 
         Phases that overlap are no samples: each has the energy of the others as well.
         """
-        if any(window.get("overlaps") for window in windows):
-            whole = len(windows) == len(self._outer) and len(self._summary["repeats"]) > 1
-            yield from map(_Union, self._summary["repeats"] if whole else ())
+        if any(window.overlaps for window in windows):
+            whole = len(windows) == len(self._outer) and len(self._summary.repeats) > 1
+            yield from map(_Union, self._summary.repeats if whole else ())
             return
-        repeats = sorted({w["repeat"] for w in windows if w["repeat"] is not None})
+        repeats = sorted({w.repeat for w in windows if w.repeat is not None})
         if len(repeats) > 1:
             for repeat in repeats:
-                own = [window for window in windows if window["repeat"] == repeat]
+                own = [window for window in windows if window.repeat == repeat]
                 yield _Sample(own, self._count(own, repeat), repeat)
         elif is_one_thing and len(windows) > 1:
             for window in windows:
-                yield _Sample([window], window["inferences"])
+                yield _Sample([window], window.inferences)
 
-    def _count(self, windows: Sequence[Mapping[str, Any]], repeat: int) -> int | None:
+    def _count(self, windows: Sequence[PhaseFigures], repeat: int) -> int | None:
         """Inferences of a repeat's windows; of all that ran in it where only those were counted."""
-        if counted := sum(window["inferences"] or 0 for window in windows):
-            return int(counted)
-        ran = [phase for phase in self._outer if phase["repeat"] == repeat]
-        groups = (group for group in self._summary["repeats"] if group["repeat"] == repeat)
-        beside = next((group["inferences"] for group in groups), None)
-        return int(beside) if beside and len(ran) == len(windows) else None
+        if counted := sum(window.inferences or 0 for window in windows):
+            return counted
+        ran = [phase for phase in self._outer if phase.repeat == repeat]
+        groups = (group for group in self._summary.repeats if group.repeat == repeat)
+        beside = next((group.inferences for group in groups), None)
+        return beside if beside and len(ran) == len(windows) else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
     """Some phases taken together."""
 
-    windows: Sequence[Mapping[str, Any]]
+    windows: Sequence[PhaseFigures]
     inferences: int | None
     repeat: int | None = None
 
     def figures(
-        self, group: Mapping[str, Any], macs: int | None, pixels: float | None
-    ) -> Iterator[tuple[str, str, Figure]]:
-        """Domain, name and value of what is known, with the baselines of a group."""
-        seconds = math.fsum(window["end_s"] - window["start_s"] for window in self.windows)
+        self, baselines: Mapping[str, Domain], macs: int | None, pixels: float | None
+    ) -> Iterator[Named]:
+        """Domain, name and value of what is known, with the baselines of a group by domain."""
+        seconds = math.fsum(window.seconds for window in self.windows)
         n = self.inferences
         yield from _counted(seconds, n)
-        for domain in self.windows[0]["energy_j"]:
-            energies = [window["energy_j"].get(domain) for window in self.windows]
+        for domain in self.windows[0].energy_j:
+            energies = [window.energy_j.get(domain) for window in self.windows]
             known = [energy for energy in energies if energy is not None]
             if len(known) < len(energies) or seconds <= 0:
                 continue
             energy_j = math.fsum(known)
             if energy_j == 0 and not kind_of(domain).by_hand:
                 continue  # the counter did not move: it is under one update, not 0
-            yield domain, "energy_j", Figure(energy_j)
-            yield domain, "power_w", Figure(energy_j / seconds)
-            baselines = group["domains"].get(domain)
-            if not n or baselines is None:
+            yield domain, "energy_j", Value(energy_j)
+            yield domain, "power_w", Value(energy_j / seconds)
+            if not n or domain not in baselines:
                 continue
-            powers = {"total": 0.0} | {b: baselines[key] for b, key in BASELINES.items()}
-            for basis, power_w in powers.items():
-                if power_w is not None:
-                    net = Figure((energy_j - power_w * seconds) / n)
+            for basis in BASES:
+                if (power_w := basis.baseline_w(baselines[domain])) is not None:
+                    net = Value(per_inference_j(energy_j, power_w, seconds, n))
                     for figure, value in _derived(basis, net, seconds / n, macs, pixels):
                         yield domain, figure, value
 
@@ -286,68 +259,54 @@ class _Sample:
 class _Union:
     """A repeat in which phases overlapped, as the summary has it."""
 
-    found: Mapping[str, Any]
+    found: Group
 
     @property
     def repeat(self) -> int | None:
         """Which repeat it is."""
-        number: int | None = self.found["repeat"]
-        return number
+        return self.found.repeat
 
     def figures(
-        self, group: Mapping[str, Any], macs: int | None, pixels: float | None
-    ) -> Iterator[tuple[str, str, Figure]]:
+        self, baselines: Mapping[str, Domain], macs: int | None, pixels: float | None
+    ) -> Iterator[Named]:
         """Domain, name and value of what is known."""
         for domain, figure, known in _group_figures(self.found, macs, pixels):
             if figure not in ("idle_w", "armed_w"):
                 yield domain, figure, known
 
 
-_NO_BASELINES: Mapping[str, Any] = {"domains": {}}
-
-
-def _group_figures(
-    group: Mapping[str, Any], macs: int | None, pixels: float | None
-) -> Iterator[tuple[str, str, Figure]]:
-    seconds, n = group["seconds"], group["inferences"]
+def _group_figures(group: Group, macs: int | None, pixels: float | None) -> Iterator[Named]:
+    seconds, n = group.seconds, group.inferences
     yield from _counted(seconds, n)
-    for domain, found in group["domains"].items():
-        if found["running_j"] is not None and seconds > 0:
-            energy = _figure(found["running_j"])
-            yield domain, "energy_j", energy
-            yield domain, "power_w", energy.times(1 / seconds)
-        for baseline in ("idle_w", "armed_w"):
-            if found[baseline] is not None:
-                yield domain, baseline, Figure(found[baseline])
+    for domain, found in group.domains.items():
+        if found.running_j is not None and seconds > 0:
+            yield domain, "energy_j", found.running_j
+            yield domain, "power_w", found.running_j.times(1 / seconds)
+        for baseline, power_w in (("idle_w", found.idle_w), ("armed_w", found.armed_w)):
+            if power_w is not None:
+                yield domain, baseline, Value(power_w)
         for basis in BASES:
-            value = found[f"{basis}_j_per_inference"]
-            if n and value is not None:
-                delay_s = seconds / n
-                for figure, known in _derived(basis, _figure(value), delay_s, macs, pixels):
+            if n and (value := basis.of(found)) is not None:
+                for figure, known in _derived(basis, value, seconds / n, macs, pixels):
                     yield domain, figure, known
 
 
-def _counted(seconds: float, n: int | None) -> Iterator[tuple[str, str, Figure]]:
-    yield "", "running_s", Figure(seconds)
+def _counted(seconds: float, n: int | None) -> Iterator[Named]:
+    yield "", "running_s", Value(seconds)
     if n:
-        yield "", "inferences", Figure(float(n))
+        yield "", "inferences", Value(float(n))
         if seconds > 0:
-            yield "", "inferences_per_s", Figure(n / seconds)
+            yield "", "inferences_per_s", Value(n / seconds)
 
 
 def _derived(
-    basis: str, energy: Figure, delay_s: float, macs: int | None, pixels: float | None
-) -> Iterator[tuple[str, Figure]]:
-    yield f"{basis}_j_per_inference", energy
-    yield f"{basis}_edp_js", energy.times(delay_s)
+    basis: Basis, energy: Value, delay_s: float, macs: int | None, pixels: float | None
+) -> Iterator[tuple[str, Value]]:
+    yield basis.key, energy
+    yield f"{basis.name}_edp_js", energy.times(delay_s)
     if macs:
-        yield f"{basis}_j_per_mac", energy.times(1 / macs)
+        yield f"{basis.name}_j_per_mac", energy.times(1 / macs)
         if energy.value > 0:
-            yield f"{basis}_gmac_per_j", energy.reciprocal(macs * 1e-9)
+            yield f"{basis.name}_gmac_per_j", energy.reciprocal(macs * 1e-9)
     if pixels:
-        yield f"{basis}_mj_per_pixel", energy.times(1e3 / pixels)
-
-
-def _figure(value: Mapping[str, Any]) -> Figure:
-    parts = ("plus_minus", "resolution", "baseline_noise")
-    return Figure(value["value"], *(value.get(part) for part in parts))
+        yield f"{basis.name}_mj_per_pixel", energy.times(1e3 / pixels)

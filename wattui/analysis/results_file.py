@@ -7,17 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from recorders.json_parts import number, optional, size
+from recorders.summary.figures import Value
 from wattui.analysis.compare import Side, side
-from wattui.analysis.results import UNITS, VERSION, Figure, Row, row_dict
-from wattui.runs.forms import fits
+from wattui.analysis.results import UNITS, VERSION, Row, row_dict
 
 KIND = "results"
 
 
 class NotResultsError(ValueError):
     """This is no results document; the text says why."""
+
+
+class Doubt(NamedTuple):
+    """A flag and what to do about it."""
+
+    name: str
+    where: str
+    text: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class ResultSet:
     rows: Sequence[Row]
     command: Sequence[str] = ()
     machine: str = ""
-    flags: Sequence[Mapping[str, str]] = ()
+    flags: Sequence[Doubt] = ()
 
     @property
     def side(self) -> Side:
@@ -50,7 +60,7 @@ def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, 
                 "headline": each.headline,
                 "command": list(each.command),
                 "machine": each.machine,
-                "flags": [dict(flag) for flag in each.flags],
+                "flags": [flag._asdict() for flag in each.flags],
             }
             for each in sets
         ],
@@ -91,7 +101,9 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
             rows[str(run["name"])],
             tuple(str(word) for word in run["command"]),
             str(run["machine"]),
-            tuple({key: str(text) for key, text in flag.items()} for flag in run["flags"]),
+            tuple(
+                Doubt(*(str(flag.get(key, "")) for key in Doubt._fields)) for flag in run["flags"]
+            ),
         )
 
 
@@ -101,27 +113,11 @@ def _row(row: Mapping[str, Any]) -> Row:
         row["level"],
         str(row["phase"]),
         str(row["label"]),
-        None if row["repeat"] is None else int(_number(row["repeat"])),
-        None if row["start_s"] is None else _number(row["start_s"]),
+        None if row["repeat"] is None else int(number(row["repeat"])),
+        optional(number)(row["start_s"]),
         str(row["domain"]),
         str(row["origin"]),
         str(row["figure"]),
-        Figure(_number(row["value"]), *map(_error, errors)),
-        tuple(map(_number, row["values"])),
+        Value(number(row["value"]), *map(optional(size), errors)),
+        tuple(map(number, row["values"])),
     )
-
-
-def _number(value: Any) -> float:
-    """A figure of the size that figures have. Raises ValueError."""
-    if not fits(value, float):
-        raise ValueError(f"{value!r} is no figure")
-    return float(value)
-
-
-def _error(value: Any) -> float | None:
-    """The ± of a figure, None where it is unknown. Raises ValueError."""
-    if value is None:
-        return None
-    if (error := _number(value)) < 0:
-        raise ValueError(f"± {error:g} is below zero")
-    return error

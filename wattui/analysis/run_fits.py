@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from recorders.summary.figures import Summary
 from wattui.analysis.fit import Asked, Figure, Series, fit_series, read_points
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.regression import WEIGHTS
@@ -23,7 +23,7 @@ class Source:
 
     network: str
     run: str
-    summary: Mapping[str, Any]
+    summary: Summary
     macs: Mapping[str, int]
 
 
@@ -46,14 +46,14 @@ class Fits:
 
 def choose_against(sources: Sequence[Source]) -> Against | None:
     """What most of the labels carry, else their MACs; None where too few of them differ."""
-    labels = [group["label"] for source in sources for group in source.summary["labels"]]
+    labels = [group.label for source in sources for group in source.summary.labels]
     numbers = {
         against: [n for label in labels if (n := carried(label, against).number) is not None]
         for against in CHOSEN
     }
     known = [a for a, found in numbers.items() if len(set(found)) >= LEAST_POINTS]
     if not known:
-        macs = {source.macs.get(g["label"]) for source in sources for g in source.summary["labels"]}
+        macs = {source.macs.get(g.label) for source in sources for g in source.summary.labels}
         return "macs" if len(macs - {None, 0}) >= LEAST_POINTS else None
     return max(known, key=lambda against: len(numbers[against]))
 

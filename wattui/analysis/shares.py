@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recorders.summary.figures import Difference, Group, Summary
 from wattui.analysis.label_numbers import carried, numbers_of
 from wattui.analysis.parts import parts_of, wholes_of
 
@@ -49,20 +50,18 @@ class Shares:
     negative: tuple[str, ...]
 
 
-def layer_cells(
-    summary: Mapping[str, Any], figure: Callable[[Mapping[str, Any]], float | None]
-) -> list[Cell]:
+def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> list[Cell]:
     """Layers of a recording with a known figure; none where its labels name no layers.
 
     The size of a layer of a network that ran as a whole beside it is the network's name.
     """
     totals = {
-        group["label"]: value
-        for group in summary["labels"]
+        group.label: value
+        for group in summary.labels
         if (value := figure(group)) is not None and math.isfinite(value)
     }
-    if summary["differences"]:
-        return list(_by_difference(summary["differences"], totals))
+    if summary.differences:
+        return list(_by_difference(summary.differences, totals))
     if parts := parts_of(summary):
         return [
             Cell(part.layer, part.whole, totals[label])
@@ -125,11 +124,11 @@ def negative_cells(found: Iterable[Shares]) -> str | None:
 
 
 def _by_difference(
-    differences: Sequence[Mapping[str, Any]], totals: Mapping[str, float]
+    differences: Sequence[Difference], totals: Mapping[str, float]
 ) -> Iterator[Cell]:
-    more = {each["label"] for each in differences}
+    more = {each.label for each in differences}
     for each in differences:
-        label, minus = each["label"], each["minus"]
+        label, minus = each.label, each.minus
         if minus not in more and minus in totals:
             yield _to_cell(minus, totals[minus])
         if label in totals and minus in totals:

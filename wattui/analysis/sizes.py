@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recorders.channels import kind_of, total_parts
 from wattui.analysis.fit import Asked, Figure, read_points
@@ -97,7 +96,7 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
     `domain` is drawn where there is neither a GPU nor a processor.
     """
     summary = source.summary
-    if summary["running"] is None:
+    if summary.running is None:
         return None
     labels = repeats_of(summary, figure)
     asked = Asked(against, "seconds", "")
@@ -116,12 +115,12 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
     if not found:
         return None
     sizes = [size for family in found for size in family.sizes]
-    devices = tuple(devices_of(summary["running"]["domains"], sizes, domain))
+    devices = tuple(devices_of(summary.running.domains, sizes, domain))
     return Sizes(against, figure, source.network, devices, found)
 
 
 def devices_of(
-    domains: Mapping[str, Any], sizes: Sequence[Size], quoted: str | None
+    domains: Iterable[str], sizes: Sequence[Size], quoted: str | None
 ) -> Iterator[Device]:
     """The devices in the total kind by kind, the processors with their memory last; estimates where
     no processor is measured, the headline where nothing is."""

@@ -258,7 +258,7 @@ class Headless:
             )
 
     def _report(self, done: Message) -> int:
-        self._progress.summary(done["run"], self._job.csv)
+        self._progress.summary(done, self._job.csv)
         missing = shortfalls(done, self._job.csv)
         if self._unmatched:
             missing.append(

@@ -65,8 +65,10 @@ class Progress:
         if not self._quiet:
             from rich.progress import BarColumn, TextColumn
 
+            from wattui.runs.recorded import recorded
             from wattui.show import summary as tables
 
+            self._recorded = recorded
             self._print_run = tables.print_run
             self._console = console(stderr=True, width=self._width)
             self._columns = (
@@ -109,11 +111,11 @@ class Progress:
 
             yield move
 
-    def summary(self, run: dict[str, Any], csv: Path) -> None:
-        """Print the table of joules per inference."""
+    def summary(self, done: Mapping[str, Any], csv: Path) -> None:
+        """Print the table of joules per inference, from the recorder's last message."""
         if not self._quiet:
             with contextlib.suppress(OSError):
-                self._print_run(self._console, run, csv)
+                self._print_run(self._console, self._recorded(csv, done["run"]))
 
     def lost(self, reason: str, csv: Path) -> None:
         """Say that the recorder ended early."""

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from recorders.summary.bases import BASES
 from wattui.analysis.compare import (
     FIGURES,
     PUBLISHED,
     SUMS,
     Comparison,
-    Known,
+    Sampled,
     Side,
     compare,
     doubts,
@@ -35,9 +36,9 @@ VERSION = 1
 EVERY = "all"
 # Shown of all running phases where no figure was asked for, and there are not too many to read.
 FEW = 20
-USUAL = ("total", "dynamic", "marginal", "power", "rate")
+PER_INFERENCE = tuple(basis.name for basis in BASES)
+USUAL = (*PER_INFERENCE, "power", "rate")
 MOST_REMARKS = 12
-PER_INFERENCE = ("total", "dynamic", "marginal")
 UNREPEATED = (
     "± is what instrument and baseline leave open: how far one run is from the next is not known: "
     "record with --repeats 5 for a verdict"
@@ -250,7 +251,7 @@ def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iter
     for _, run in runs:
         yield from run.remarks
     for name, run in runs[1:]:
-        yield from doubts(runs[0][1].run, run.run, (runs[0][0], name))
+        yield from doubts(runs[0][1], run, (runs[0][0], name))
     for pair in pairs:
         if PUBLISHED in pair.side.domains.values():
             continue
@@ -288,8 +289,8 @@ def _row_dict(row: Comparison) -> dict[str, Any]:
         "figure": row.figure,
         "unit": row.unit,
         "origins": list(row.origins),
-        "value_a": _known_dict(row.a),
-        "value_b": _known_dict(row.b),
+        "value_a": _sampled_dict(row.a),
+        "value_b": _sampled_dict(row.b),
         "difference": row.difference.value,
         "difference_plus_minus": row.difference.plus_minus,
         "ratio": row.ratio,
@@ -305,11 +306,11 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _known_dict(known: Known) -> dict[str, Any]:
+def _sampled_dict(sampled: Sampled) -> dict[str, Any]:
     return {
-        "value": known.value,
-        "plus_minus": known.plus_minus,
-        "samples": list(known.samples),
+        "value": sampled.known.value,
+        "plus_minus": sampled.known.plus_minus,
+        "samples": list(sampled.samples),
     }
 
 

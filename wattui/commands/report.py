@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from recorders.summary.bases import BASES
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
 from wattui.capture.progress import waiting
@@ -24,7 +25,6 @@ from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.traces import read_traces
-from wattui.show.summary import FIGURES
 
 SUFFIXES = (".html", ".md", ".svg")
 EPILOG = """\
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--figure",
-        choices=[name for name, _ in FIGURES],
+        choices=[basis.name for basis in BASES],
         help="this energy alone (default: all three, total to quote)",
     )
     made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
@@ -148,8 +148,7 @@ def _loaded(csv: Path, name: str, latencies: Path | None) -> Loaded:
         raise UsageError(f"{csv} cannot be read ({error.strerror}): check the name") from None
     except NotARunFileError as error:
         raise UsageError(f"{csv} is not a run file: {error}") from None
-    argv = run.run.get("command", {}).get("argv")
-    network, macs = command_macs(list(map(str, argv)) if isinstance(argv, list) else [])
+    network, macs = command_macs(run.about.argv)
     found, why_not = _times(run, latencies)
     return Loaded(name, run, traces, network, macs, found, why_not)
 
@@ -169,20 +168,18 @@ def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]
 
 
 def _recorded_latencies(run: Run) -> Path | None:
-    argv = run.run.get("command", {}).get("argv")
-    for place, word in enumerate(map(str, argv if isinstance(argv, list) else [])):
+    argv = run.about.argv
+    for place, word in enumerate(argv):
         option, equals, text = word.partition("=")
         if option == "--latencies":
-            name = text if equals else str([*argv, ""][place + 1])
+            name = text if equals else [*argv, ""][place + 1]
             beside = run.csv.parent / Path(name).name
             return beside if name and beside.is_file() else None
     return None
 
 
 def _check_domain(runs: Sequence[Loaded], wish: Wish) -> None:
-    known = dict.fromkeys(
-        name for run in runs if run.summary["running"] for name in run.summary["running"]["domains"]
-    )
+    known = dict.fromkeys(name for run in runs for name in run.domains)
     if wish.domain and wish.domain not in known:
         there = f"there are {', '.join(known)}" if known else "nothing was running"
         raise UsageError(f"--domain {wish.domain} was not recorded: {there}")

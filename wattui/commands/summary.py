@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from recorders.json_text import json_text
 from recorders.summary.summary import summarise
@@ -18,7 +17,7 @@ from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.runs.naming import naming
-from wattui.runs.recorded import changed, command_line
+from wattui.runs.recorded import Recomputed, about_run, changed
 from wattui.show.printing import console
 from wattui.show.width import add_width
 
@@ -78,7 +77,7 @@ def show(
     return INCOMPLETE if failures else 0
 
 
-def _read_all(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
+def _read_all(paths: Sequence[Path]) -> tuple[list[Recomputed], int]:
     """The rows of what can be read, and how many files cannot."""
     rows, complaints = [], []
     with waiting(f"reading {len(paths):,} runs"):
@@ -92,20 +91,16 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
     return rows, len(complaints)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Recomputed:
     """File, beginning, command and summary of a run. Raises UsageError."""
     from wattui.runs.reduce import read_csv
 
     with naming(path):
         reduced = read_csv(path)
-        begun, remarks = _first_utc(path), [*changed(path), *reduced.remarks]
-    return {
-        "file": str(path),
-        "begun_utc": begun,
-        "command": command_line(path),
-        "summary": summarise(reduced.reduction).to_dict(),
-        "remarks": remarks,
-    }
+        begun, about = _first_utc(path), about_run(path)
+        remarks = [*changed(path, about), *reduced.remarks]
+    summary = summarise(reduced.reduction)
+    return Recomputed(str(path), begun, about.command or None, summary, remarks)
 
 
 def _first_utc(path: Path) -> str | None:
@@ -118,19 +113,20 @@ def _first_utc(path: Path) -> str | None:
 
 
 def _print(
-    rows: Sequence[dict[str, Any]], as_json: bool, alone: bool, mixed: bool, width: int | None
+    rows: Sequence[Recomputed], as_json: bool, alone: bool, mixed: bool, width: int | None
 ) -> None:
     for row in rows:
-        for remark in row["remarks"]:
+        for remark in row.remarks:
             _say(remark)
     if as_json:
-        sys.stdout.write(json_text(rows[0]["summary"] if alone else list(rows)))
+        dicts = [row.to_dict() for row in rows]
+        sys.stdout.write(json_text(dicts[0]["summary"] if alone else dicts))
         sys.stdout.write("\n")
     elif rows:
         if len(rows) == 1:
             from wattui.show.summary import print_summary
 
-            print_summary(console(width=width), rows[0]["summary"], Path(rows[0]["file"]), mixed)
+            print_summary(console(width=width), rows[0].summary, Path(rows[0].file), mixed)
         else:
             from wattui.show.runs import runs_table
             from wattui.show.width import MOST_COLUMNS

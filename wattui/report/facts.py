@@ -4,77 +4,46 @@ from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime
-from typing import Any
 
+from wattui.clean import texts
 from wattui.report.document import Facts, Note
-from wattui.show.summary import machine_line, method_parts
+from wattui.runs.run_json import RunJson
+from wattui.show.summary import machine_line, missing, sampling_text
 
 CODE = frozenset({"command", "file"})
 
 
-def facts_of(run: dict[str, Any], file: str, first_utc: str | None) -> Facts:
+def facts_of(about: RunJson, file: str, first_utc: str | None) -> Facts:
     """Everything about the recording itself, as far as it is known."""
+    statuses = ("–" if status is None else str(status) for status in about.exit_statuses)
     found = (
         ("file", file),
-        ("recorded", _date(run, first_utc)),
-        ("command", _command(run)),
-        ("exit status", _exit(run)),
-        ("status", run.get("status", "")),
-        ("machine", machine_line(run).plain),
-        ("method", _method(run)),
-        ("versions", _versions(run)),
-        ("imported from", _imported(run)),
+        ("recorded", _date(about.start_utc_ns, first_utc)),
+        ("command", shlex.join(about.argv)),
+        ("exit status", ", ".join(statuses)),
+        ("status", about.status or ""),
+        ("machine", machine_line(about).plain),
+        ("method", sampling_text(about)),
+        ("versions", " · ".join(f"{name} {text}" for name, text in about.versions.items())),
+        ("imported from", about.imported_from),
     )
-    known = tuple((term, text) for term, text in found if text)
-    if not run:
-        known += (("run.json", "is missing: machine, method and command are unknown"),)
-    return Facts(known, CODE)
+    return Facts(tuple((term, text) for term, text in found if text), CODE)
 
 
-def missing_of(run: dict[str, Any]) -> tuple[Note, ...]:
+def missing_of(about: RunJson) -> tuple[Note, ...]:
     """Sources that were refused or not there, each with its reason and what mends it."""
-    return tuple(_missing(part.plain) for part in method_parts({**run, "sampling": None}))
+    return tuple(
+        Note(refusal.source, "", refusal.reason, refusal.remedy)
+        for refusal in texts(missing(about))
+    )
 
 
-def _missing(text: str) -> Note:
-    said, _, remedy = text.removeprefix("– ").partition("\n  mend: ")
-    name, _, reason = said.partition("  ")
-    return Note(name, "", reason, remedy)
-
-
-def _date(run: dict[str, Any], first_utc: str | None) -> str:
-    started_ns = run.get("clock", {}).get("start_utc_ns")
+def _date(start_utc_ns: int | None, first_utc: str | None) -> str:
     try:
-        if isinstance(started_ns, int):
-            started = datetime.fromtimestamp(started_ns / 1e9, UTC)
+        if start_utc_ns is not None:
+            started = datetime.fromtimestamp(start_utc_ns / 1e9, UTC)
         else:
             started = datetime.fromisoformat(first_utc or "")
     except (OverflowError, ValueError, OSError):
         return ""
     return f"{started:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _command(run: dict[str, Any]) -> str:
-    argv = run.get("command", {}).get("argv")
-    return shlex.join(map(str, argv)) if isinstance(argv, list) and argv else ""
-
-
-def _exit(run: dict[str, Any]) -> str:
-    statuses = run.get("command", {}).get("exit_statuses")
-    known = statuses if isinstance(statuses, list) else []
-    return ", ".join("–" if status is None else str(status) for status in known)
-
-
-def _versions(run: dict[str, Any]) -> str:
-    versions = run.get("versions", {}).items()
-    return " · ".join(f"{name} {text}" for name, text in versions if text and isinstance(text, str))
-
-
-def _imported(run: dict[str, Any]) -> str:
-    found = run.get("import")
-    source = found.get("source") if isinstance(found, dict) else None
-    return source if isinstance(source, str) else ""
-
-
-def _method(run: dict[str, Any]) -> str:
-    return "\n".join(part.plain for part in method_parts({**run, "missing": []}))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from recorders.summary.figures import PhaseFigures
 from wattui.analysis.rates import Rates
 from wattui.analysis.run_fits import Fits
 from wattui.clean import name_of
@@ -29,7 +30,7 @@ NOT_MEASURED = ("estimated", "simulated")
 WORDS = {"manual": "read by hand", "mixed": "of several origins"}
 
 
-def traces_picture(shown: Traces, phases: Sequence[Mapping[str, Any]]) -> Picture | None:
+def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | None:
     """Power over time; None where no power was read."""
     found = panels(list(shown.traces))
     if not found:
@@ -61,7 +62,7 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
     svg = drawn(lambda: draw_joules(found))
     figures = " and ".join(found.figures) if len(found.figures) < 3 else "total, dynamic, marginal"
     caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
-    unknown = any(j.plus_minus_j is None for row in found.rows for j in row.figures)
+    unknown = any(v.plus_minus is None for row in found.rows for v in row.values.values())
     if found.origin == "estimated":
         caption += "; an estimate has none, its error is that of its model"
     elif unknown:
@@ -70,7 +71,7 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
         caption += ". The axis is logarithmic, so there are points and no bars"
     instead = "; ".join(
         f"{row.name} "
-        + ", ".join(f"{j.figure} {found.words(row, j)} {found.unit}" for j in row.figures)
+        + ", ".join(f"{name} {found.words(row, name)} {found.unit}" for name in row.values)
         for row in found.rows[:12]
     )
     title = f"Energy per inference by {per}{suffix({found.origin})}"

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wattui.analysis.cells import PER_INFERENCE, costliest, is_mixed
+from recorders.source import Origin
+from recorders.summary.bases import BASES, ENERGY, TOTAL
+from recorders.summary.figures import Answers, Domain, Group, Summary
+from wattui.analysis.cells import costliest, is_mixed
 from wattui.analysis.regression import WEIGHTS
 from wattui.analysis.run_fits import Fits
 from wattui.report.document import Table
 from wattui.runs.latencies import PERCENTILES, Distribution
 from wattui.show.fit import line_text, mean_error
 from wattui.show.quantities import energy_unit, minus, number
-from wattui.show.summary import FIGURES, figure_text
+from wattui.show.summary import answer_texts, combined, figure_text, known_j, powers
 
-Named = Sequence[tuple[str, Mapping[str, Any]]]
+# A name, its figures, and where they come from.
+Answered = tuple[str, Domain | Answers, Origin]
 
 
-def tables_of(summary: Mapping[str, Any], domain: str | None) -> Iterator[Table]:
+def tables_of(summary: Summary, domain: str | None) -> Iterator[Table]:
     """Of all domains, then of one domain by label and repeat, then differences and sums."""
-    running = summary["running"]
+    running = summary.running
     if not running:
         return
     apart = is_mixed(summary)
-    yield _power(running["domains"], apart)
-    if not apart and any(d[key] for d in running["domains"].values() for _, key in FIGURES):
-        yield _per_inference("By channel", "channel", _domains(running["domains"]))
+    yield _power(running.domains, apart)
+    if not apart and known_j(running.domains.values()):
+        of_all = ((name + _word(d), d, d.origin) for name, d in running.domains.items())
+        yield _per_inference("By channel", "channel", of_all)
     if domain is None:
         return
-    repeats = [] if apart else summary["repeats"]
-    for what, groups in (("label", summary["labels"]), ("repeat", repeats)):
-        known = [group for group in groups if domain in group["domains"]]
-        shown = costliest(known, domain)
-        if shown:
-            named = [(str(group[what]), group) for group in shown]
-            yield group_table(
-                f"By {what}, channel {domain}{_few(shown, known)}", what, named, domain
-            )
-    combined = [each for each in _combined(summary) if domain in each["domains"]]
-    if shown := costliest(combined, domain, PER_INFERENCE):
-        caption = f"Differences and sums of labels, channel {domain}{_few(shown, combined)}"
-        origin = running["domains"].get(domain, {}).get("origin", "measured")
-        rows = [(each["name"], {**each["domains"][domain], "origin": origin}) for each in shown]
+    repeats = [] if apart else summary.repeats
+    for what, groups in (("label", summary.labels), ("repeat", repeats)):
+        if shown := costliest(groups, lambda group: ENERGY.of(group.domains[domain])):
+            named = [(str(getattr(group, what)), group) for group in shown]
+            caption = f"By {what}, channel {domain}{_few(shown, groups)}"
+            yield group_table(caption, what, named, domain)
+    every, quoted = combined(summary, domain), running.domains[domain]
+    if found := costliest(every, lambda row: TOTAL.of(row[1])):
+        caption = f"Differences and sums of labels, channel {domain}{_few(found, every)}"
+        rows = ((name + _word(quoted), answers, quoted.origin) for name, answers in found)
         yield _per_inference(caption, "labels", rows)
 
 
-def group_table(caption: str, what: str, groups: Named, domain: str) -> Table:
+def group_table(caption: str, what: str, groups: Sequence[tuple[str, Group]], domain: str) -> Table:
     """Times, rates, power and energies of groups, in one domain."""
-    domains = [(name, group["domains"][domain]) for name, group in groups]
-    factor, unit = _unit([d for _, d in domains])
+    domains = [(name, group.domains[domain]) for name, group in groups]
+    factor, unit = energy_unit(known_j(d for _, d in domains))
     head = (what, "s", "inferences", "inferences/s", "running W", *_titles(unit))
     rows = []
     for (name, group), (_, of_domain) in zip(groups, domains, strict=True):
-        count = group["inferences"]
+        count = group.inferences
         rows.append(
             (
                 name + _word(of_domain),
-                number(group["seconds"]),
+                number(group.seconds),
                 "–" if count is None else f"{count:,}",
-                number(group["inferences_per_s"]),
-                number(of_domain["running_w"]),
-                *(figure_text(dict(of_domain), key, factor) for _, key in FIGURES),
+                number(group.inferences_per_s),
+                number(of_domain.running_w),
+                *answer_texts(of_domain, of_domain.origin, factor),
             )
         )
     return Table(caption, head, tuple(rows))
@@ -98,56 +98,36 @@ def fit_table(found: Fits) -> Table:
     return Table(f"Lines against {found.asked.against}", head, tuple(rows))
 
 
-def _power(domains: Mapping[str, Mapping[str, Any]], apart: bool) -> Table:
+def _power(domains: Mapping[str, Domain], apart: bool) -> Table:
     """Watts and joules by channel; of several labels no power that would mix them."""
-    keys = ("idle_w",) if apart else ("idle_w", "armed_w", "running_w")
+    titles, powers_w = powers(apart)
     rows = tuple(
-        (
-            name + _word(d),
-            *(number(d[key]) for key in keys),
-            figure_text(dict(d), "running_j", 1.0),
-        )
+        (name + _word(d), *map(number, powers_w(d)), figure_text(d.running_j, d.origin))
         for name, d in domains.items()
     )
     energy = "energy while running J" + (", all labels" if apart else "")
-    head = ("channel", *(key.replace("_w", " W") for key in keys), energy)
-    return Table("Power and energy", head, rows)
+    return Table("Power and energy", ("channel", *titles, energy), rows)
 
 
-def _per_inference(caption: str, what: str, domains: Named) -> Table:
-    factor, unit = _unit([d for _, d in domains])
-    rows = tuple(
-        (name + _word(d), *(figure_text(dict(d), key, factor) for _, key in FIGURES))
-        for name, d in domains
+def _per_inference(caption: str, what: str, rows: Iterable[Answered]) -> Table:
+    found = list(rows)
+    factor, unit = energy_unit(known_j(answers for _, answers, _ in found))
+    return Table(
+        f"{caption}, per inference",
+        (what, *_titles(unit)),
+        tuple((name, *answer_texts(answers, origin, factor)) for name, answers, origin in found),
     )
-    return Table(f"{caption}, per inference", (what, *_titles(unit)), rows)
 
 
-def _domains(domains: Mapping[str, Mapping[str, Any]]) -> Named:
-    return list(domains.items())
-
-
-def _combined(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Differences and sums of labels by their names."""
-    for each in summary["differences"]:
-        yield {"name": f"{each['label']} − {each['minus']}", "domains": each["domains"]}
-    for each in summary["sums"]:
-        yield {"name": f"{each['parts']} parts of {each['whole']}", "domains": each["domains"]}
-
-
-def _few(shown: Sequence[Any], known: Sequence[Any]) -> str:
+def _few(shown: Sequence[object], known: Sequence[object]) -> str:
     """Says of which a table has not all."""
     few = len(shown) < len(known)
     return f", the {len(shown)} of {len(known):,} that used most" if few else ""
 
 
-def _unit(domains: Sequence[Mapping[str, Any]]) -> tuple[float, str]:
-    return energy_unit([d[key]["value"] for d in domains for _, key in FIGURES if d[key]])
-
-
 def _titles(unit: str) -> tuple[str, ...]:
-    return tuple(f"{name} {unit}" for name, _ in FIGURES)
+    return tuple(f"{basis.name} {unit}" for basis in BASES)
 
 
-def _word(domain: Mapping[str, Any]) -> str:
-    return "" if domain["origin"] == "measured" else f" ({domain['origin']})"
+def _word(domain: Domain) -> str:
+    return "" if domain.origin == "measured" else f" ({domain.origin})"

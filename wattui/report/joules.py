@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from recorders.source import Origin
+from recorders.summary.bases import BASES
+from recorders.summary.figures import Group, Value
 from wattui.clean import name_of
-from wattui.show.quantities import energy_unit, with_uncertainty
-from wattui.show.summary import FIGURES
+from wattui.show.quantities import energy_unit
+from wattui.show.summary import figure_text
 
 # Values that differ by more stand on a logarithmic axis.
 DECADES = 2
@@ -17,21 +19,12 @@ MOST_ROWS = 72
 
 
 @dataclass(frozen=True, slots=True)
-class Joules:
-    """A figure of a row; `plus_minus_j` None: unknown, or the figure is an estimate."""
-
-    figure: str
-    value_j: float
-    plus_minus_j: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """What one label, run or domain costs."""
+    """What one label, run or domain costs: what is known of total, dynamic and marginal."""
 
     name: str
-    origin: str
-    figures: tuple[Joules, ...]
+    origin: Origin
+    values: Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +42,15 @@ class Rows:
     @property
     def figures(self) -> list[str]:
         """The figures that are known of any row."""
-        known = {joules.figure for row in self.rows for joules in row.figures}
-        return [name for name, _ in FIGURES if name in known]
+        return [basis.name for basis in BASES if any(basis.name in row.values for row in self.rows)]
 
-    def words(self, row: Row, joules: Joules) -> str:
+    def words(self, row: Row, figure: str) -> str:
         """The figure with its ±; `± ?` where that is unknown, without one for an estimate."""
-        text = with_uncertainty(joules.value_j, joules.plus_minus_j, self.factor)
-        unknown = joules.plus_minus_j is None and row.origin != "estimated"
-        return f"{text} ± ?" if unknown else text
+        return figure_text(row.values[figure], row.origin, self.factor)
 
 
 def rows_of(
-    groups: Sequence[tuple[str, Mapping[str, Any]]], domain: str, only: str | None = None
+    groups: Sequence[tuple[str, Group]], domain: str, only: str | None = None
 ) -> Rows | None:
     """Named groups of a summary as rows, in one domain; None where nothing is known of any.
 
@@ -68,30 +58,30 @@ def rows_of(
     """
     found = []
     for name, group in groups:
-        of_domain = group["domains"].get(domain)
+        of_domain = group.domains.get(domain)
         if of_domain is None:
             continue
-        figures = tuple(
-            Joules(figure, value["value"], value["plus_minus"])
-            for figure, key in FIGURES
-            if only in (None, figure)
-            and (value := of_domain[key])
-            and math.isfinite(value["value"])
-        )
-        if figures:
-            found.append(Row(name_of(name), of_domain["origin"], figures))
+        values = {
+            basis.name: value
+            for basis in BASES
+            if only in (None, basis.name)
+            and (value := basis.of(of_domain))
+            and math.isfinite(value.value)
+        }
+        if values:
+            found.append(Row(name_of(name), of_domain.origin, values))
     if not found:
         return None
     kept = found[:MOST_ROWS]
-    values = [joules.value_j for row in kept for joules in row.figures]
-    factor, unit = energy_unit(values)
+    known_j = [value.value for row in kept for value in row.values.values()]
+    factor, unit = energy_unit(known_j)
     origins = {row.origin for row in kept}
     return Rows(
         name_of(domain),
         origins.pop() if len(origins) == 1 else "mixed",
         factor,
         unit,
-        is_wide(values),
+        is_wide(known_j),
         tuple(kept),
         len(found) - len(kept),
     )
@@ -103,7 +93,7 @@ def is_wide(values: Sequence[float]) -> bool:
     return len(above) > 1 and math.log10(max(above) / min(above)) > DECADES
 
 
-def reach(joules: Joules) -> tuple[float, float]:
+def reach(joules: Value) -> tuple[float, float]:
     """From where to where the error bar goes, joules; the value itself where ± is unknown."""
-    half = joules.plus_minus_j or 0.0
-    return joules.value_j - half, joules.value_j + half
+    half = joules.plus_minus or 0.0
+    return joules.value - half, joules.value + half

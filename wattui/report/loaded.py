@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from wattui.analysis.fit import Figure
+from recorders.summary.bases import BY_NAME, Basis, BasisName
+from recorders.summary.figures import Domain, Summary
 from wattui.analysis.label_numbers import Against
 from wattui.runs.latencies import Distribution
 from wattui.runs.recorded import Run
@@ -18,9 +18,14 @@ from wattui.runs.traces import Traces
 class Wish:
     """What is reported: None leaves the choice to the runs."""
 
-    figure: Figure | None = None
+    figure: BasisName | None = None
     domain: str | None = None
     against: Against | None = None
+
+    @property
+    def basis(self) -> Basis | None:
+        """The energy that was asked for, if one was."""
+        return BY_NAME[self.figure] if self.figure else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +46,16 @@ class Loaded:
         return self.run.csv
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """Its summary."""
         return self.run.summary
 
     def domain(self, wish: Wish) -> str | None:
         """The domain to quote, None where the run does not have it."""
-        name = wish.domain or self.summary["headline"]
-        running = self.summary["running"]
-        return name if running and name in running["domains"] else None
+        name = wish.domain or self.summary.headline
+        return name if name in self.domains else None
 
-    def origin(self, domain: str) -> str:
-        """Where the figures of a domain come from."""
-        word: str = self.summary["running"]["domains"][domain]["origin"]
-        return word
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        """The figures of all that ran by domain; none where nothing ran."""
+        return self.summary.running.domains if self.summary.running else {}

@@ -49,12 +49,12 @@ def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
 
 
 def _with_flags(table: Table, runs: Sequence[Loaded]) -> Table:
-    words = [", ".join(dict.fromkeys(f["name"] for f in run.summary["flags"])) for run in runs]
+    words = [", ".join(dict.fromkeys(f.name for f in run.summary.flags)) for run in runs]
     rows = tuple((*row, word or "–") for row, word in zip(table.rows, words, strict=True))
     return Table(table.caption, (*table.head, "flags"), rows)
 
 
 def _why_without(run: Loaded, wish: Wish) -> str:
-    if run.summary["running"] is None:
+    if run.summary.running is None:
         return "nothing was marked as running"
     return f"{wish.domain or 'energy'} was not recorded while it ran"

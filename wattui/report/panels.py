@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from recorders.channels import channel_of, is_counted_again, kind_of, total_parts, with_unit
 from recorders.rows import TOTAL_COLUMNS
+from recorders.summary.figures import PhaseFigures
 from wattui.clean import one_line, short
 from wattui.show.graphs import graphs
 
@@ -59,29 +59,29 @@ def panels(columns: Sequence[str]) -> list[Panel]:
     return found
 
 
-def stretches(phases: Iterable[Mapping[str, Any]]) -> list[Stretch]:
+def stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
     """Phases as they are drawn: those that are inside of others come after them."""
     found = []
-    for row in sorted(phases, key=lambda row: (row["start_s"], -row["end_s"])):
-        if row["end_s"] <= row["start_s"]:
+    for row in sorted(phases, key=lambda row: (row.start_s, -row.end_s)):
+        if row.end_s <= row.start_s:
             continue
-        phase, label = short(one_line(row["phase"]), MOST_PHASE), one_line(row["label"])
+        phase, label = short(one_line(row.phase), MOST_PHASE), one_line(row.label)
         texts = (f"{phase} {label}", label) if label else ()
-        found.append(Stretch(phase, row["start_s"], row["end_s"], (*texts, phase)))
+        found.append(Stretch(phase, row.start_s, row.end_s, (*texts, phase)))
     return found
 
 
-def label_stretches(phases: Iterable[Mapping[str, Any]]) -> list[Stretch]:
+def label_stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
     """From the first to the last of the phases that follow each other with one label."""
-    labelled = [row for row in phases if row["phase"] in ("warmup", "running") and row["label"]]
-    labelled.sort(key=lambda row: row["start_s"])
+    labelled = [row for row in phases if row.phase in ("warmup", "running") and row.label]
+    labelled.sort(key=lambda row: row.start_s)
     found = []
-    for label, rows in groupby(labelled, key=lambda row: row["label"]):
+    for label, rows in groupby(labelled, key=lambda row: row.label):
         of_label = list(rows)
-        running = [row for row in of_label if row["phase"] == "running"]
+        running = [row for row in of_label if row.phase == "running"]
         if running:
-            end_s = max(row["end_s"] for row in running)
-            found.append(Stretch("running", running[0]["start_s"], end_s, (one_line(label),)))
+            end_s = max(row.end_s for row in running)
+            found.append(Stretch("running", running[0].start_s, end_s, (one_line(label),)))
     return found
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from recorders.summary.bases import BASES, TOTAL, Basis
+from recorders.summary.figures import Group
 from wattui.analysis.cells import to_quote
 from wattui.analysis.rates import rates_of
 from wattui.analysis.run_fits import Fits, Source, choose_against, fits_of
@@ -24,7 +25,7 @@ from wattui.report.loaded import Loaded, Wish
 from wattui.report.size_figures import size_blocks
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
-from wattui.show.summary import FIGURES, MEANINGS, figure_text
+from wattui.show.summary import figure_text
 
 ORIGINS = {
     "measured": "measured",
@@ -47,14 +48,14 @@ def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     yield from tables_of(loaded.summary, loaded.domain(wish))
     if loaded.latencies:
         yield latency_table(loaded.latencies)
-    yield Words(" ".join(f"{name}: {meaning}." for name, meaning in MEANINGS.items()))
+    yield Words(" ".join(f"{basis.name}: {basis.meaning}." for basis in BASES))
     yield Heading(3, "Recording")
-    yield facts_of(loaded.run.run, loaded.csv.name, loaded.traces.first_utc)
+    yield facts_of(loaded.run.about, loaded.csv.name, loaded.traces.first_utc)
 
 
 def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     """The figure to quote, with its ± and origin, or why there is none."""
-    running, domain = loaded.summary["running"], loaded.domain(wish)
+    running, domain = loaded.summary.running, loaded.domain(wish)
     if running is None:
         yield Words("Nothing was marked as running: there is no energy to report.")
         return
@@ -62,37 +63,36 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
         wanted = wish.domain or "energy"
         yield Words(f"No figure to quote: {wanted} was not recorded while it ran.")
         return
-    key = f"{wish.figure}_j_per_inference" if wish.figure else None
-    for words, group in to_quote(loaded.summary, domain, figure=key):
+    for words, group in to_quote(loaded.summary, domain, basis=wish.basis):
         if group is None:
             yield Words(f"No figure to quote: energy is unknown{words}.")
         else:
             yield _key(loaded, wish, group, words)
 
 
-def _key(loaded: Loaded, wish: Wish, group: Mapping[str, Any], words: str) -> Block:
+def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
     """The figure to quote of all that ran, or of a label."""
     domain = loaded.domain(wish) or ""
-    found, origin = group["domains"][domain], loaded.origin(domain)
-    figure = wish.figure or "total"
-    value, what = found[f"{figure}_j_per_inference"], f"per inference, {figure}"
-    if value is None and wish.figure is None:
-        value, what = found["running_j"], "while running"
+    found, origin = group.domains[domain], loaded.domains[domain].origin
+    basis = wish.basis or TOTAL
+    value, what = basis.of(found), f"per inference, {basis.name}"
+    if value is None and wish.basis is None:
+        value, what = found.running_j, "while running"
     if value is None:
-        return Words(f"The {figure} energy per inference of channel {domain} is unknown{words}.")
-    factor, unit = energy_unit([value["value"]])
-    text = figure_text(dict(found), f"{figure}_j_per_inference", factor)
-    if what == "while running":
-        text = figure_text(dict(found), "running_j", factor)
-    made_from = [f"{number(group['seconds'])} s running"]
-    if group["inferences"]:
-        made_from.append(f"{group['inferences']:,} inferences")
-        made_from.append(f"{number(group['inferences_per_s'])} inferences/s")
-    if found["running_w"] is not None:
-        made_from.append(f"{number(found['running_w'])} W")
-    if loaded.summary["repeats"]:
-        made_from.append(f"{len(loaded.summary['repeats'])} repeats, ± is a 95 % interval")
-    contents = loaded.summary["contents"] if domain == loaded.summary["headline"] else ""
+        return Words(
+            f"The {basis.name} energy per inference of channel {domain} is unknown{words}."
+        )
+    factor, unit = energy_unit([value.value])
+    text = figure_text(value, found.origin, factor)
+    made_from = [f"{number(group.seconds)} s running"]
+    if group.inferences:
+        made_from.append(f"{group.inferences:,} inferences")
+        made_from.append(f"{number(group.inferences_per_s)} inferences/s")
+    if found.running_w is not None:
+        made_from.append(f"{number(found.running_w)} W")
+    if loaded.summary.repeats:
+        made_from.append(f"{len(loaded.summary.repeats)} repeats, ± is a 95 % interval")
+    contents = loaded.summary.contents if domain == loaded.summary.headline else ""
     return Key(
         f"{text} {unit} {what}{words}",
         f"channel {domain}, {ORIGINS[origin]}" + (f": {contents}" if contents else ""),
@@ -108,7 +108,7 @@ def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
     domain = next((name for run in runs if (name := run.domain(wish))), None)
     if against is None or domain is None:
         return None
-    origins = {run.origin(domain) for run in runs if run.domain(wish) == domain}
+    origins = {run.domains[domain].origin for run in runs if run.domain(wish) == domain}
     origin = origins.pop() if len(origins) == 1 else "mixed"
     return fits_of(sources, against, wish.figure or "total", domain, origin)
 
@@ -133,8 +133,8 @@ def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
 
 def _notes(loaded: Loaded) -> Iterator[Block]:
     flags = tuple(
-        Note(flag["name"], flag["where"], flag["text"], REMEDIES.get(flag["name"], ""))
-        for flag in loaded.summary["flags"]
+        Note(flag.name, flag.where, flag.text, REMEDIES.get(flag.name, ""))
+        for flag in loaded.summary.flags
     )
     remarks = dict.fromkeys([*loaded.run.remarks, *loaded.traces.remarks])
     flags += tuple(Note("file", "", text, "") for text in remarks)
@@ -142,42 +142,46 @@ def _notes(loaded: Loaded) -> Iterator[Block]:
         flags += (Note("latencies", "", loaded.no_latencies, ""),)
     if flags:
         yield Notes("To know before quoting", flags)
-    if missing := missing_of(loaded.run.run):
+    if missing := missing_of(loaded.run.about):
         yield Notes("Not recorded", missing)
 
 
 def _power(loaded: Loaded) -> Iterator[Block]:
     yield Heading(3, "Power over time")
-    picture = traces_picture(loaded.traces, loaded.summary["phases"])
+    picture = traces_picture(loaded.traces, loaded.summary.phases)
     yield picture or Words("No power was recorded.")
 
 
 def _joules(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     yield Heading(3, "Energy per inference")
-    running, domain = loaded.summary["running"], loaded.domain(wish)
-    labels = loaded.summary["labels"]
+    running, domain = loaded.summary.running, loaded.domain(wish)
+    labels = loaded.summary.labels
     if running is None or domain is None:
         yield Words("Unknown.")
         return
-    per, groups = "label", [(group["label"], group) for group in labels]
-    if len(labels) < 2 and len(loaded.summary["repeats"]) > 1:
+    per, groups = "label", [(group.label, group) for group in labels]
+    if len(labels) < 2 and len(loaded.summary.repeats) > 1:
         per = "repeat"
-        groups = [(f"repeat {group['repeat']}", group) for group in loaded.summary["repeats"]]
+        groups = [(f"repeat {group.repeat}", group) for group in loaded.summary.repeats]
     elif not labels:
         per, groups = "run", [("running", running)]
     found = rows_of(groups, domain, wish.figure)
-    missing = [name for name, key in FIGURES if running["domains"][domain][key] is None]
+    missing = [basis for basis in BASES if basis.of(running.domains[domain]) is None]
     if found is not None and (picture := joules_picture(found, per)):
         yield picture
     if missing and wish.figure is None:
-        yield Words(_why_unknown(running["inferences"], missing))
+        yield Words(_why_unknown(running.inferences, missing))
 
 
-def _why_unknown(inferences: int | None, missing: Sequence[str]) -> str:
+def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:
     if not inferences:
         return "Unknown: no inferences were counted."
-    baselines = {"dynamic": "no idle baseline was recorded", "marginal": "nothing was armed"}
-    reasons = [f"{name} ({baselines.get(name, 'the energy was not read')})" for name in missing]
+    baselines = {
+        "": "the energy was not read",
+        "idle": "no idle baseline was recorded",
+        "armed": "nothing was armed",
+    }
+    reasons = [f"{basis.name} ({baselines[basis.baseline]})" for basis in missing]
     return f"Unknown: {', '.join(reasons)}."
 
 
@@ -197,12 +201,12 @@ def _sizes(loaded: Loaded, wish: Wish) -> Iterator[Block]:
 
 
 def _times(loaded: Loaded) -> Iterator[Block]:
-    rates = rates_of(loaded.summary["phases"])
+    rates = rates_of(loaded.summary.phases)
     if not loaded.latencies and not rates:
         return
     yield Heading(3, "Latency and throughput")
     if loaded.latencies:
         yield latency_picture(loaded.latencies)
-    repeated = len(loaded.summary["repeats"]) > 1
+    repeated = len(loaded.summary.repeats) > 1
     if (repeated or not loaded.latencies) and (picture := rates_picture(rates)):
         yield picture

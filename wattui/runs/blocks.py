@@ -11,8 +11,8 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
+from recorders.json_parts import MOST
 from recorders.rows import FIXED_COLUMNS, is_whole
-from wattui.runs.forms import MOST
 from wattui.runs.run_file import NotARunFileError
 
 # Blocks of a size at which the lines and the columns made of them stay in the caches.

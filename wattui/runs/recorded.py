@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from recorders.json_parts import WrongPartError
 from recorders.runfile import fingerprint, json_path
+from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
-from wattui.runs.forms import PARTS, fits, is_summary
 from wattui.runs.run_file import is_run_file
+from wattui.runs.run_json import RunJson, read_run_json
 
 DEPTH = 2
 MOST_FILES = 2000
@@ -21,20 +23,31 @@ CHANGED = "{} has changed since it was recorded: its figures are made from it no
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run file and the content of its run.json; of that only a `summary` is always there.
+    """A run file, its summary, and what its run.json says of how it was recorded.
 
     `remarks` are lines for a person on what could not be read.
     """
 
     csv: Path
-    run: dict[str, Any]
+    summary: Summary
+    about: RunJson
     remarks: list[str] = field(default_factory=list)
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The summary, as the recorder made it or from the CSV alone."""
-        found: dict[str, Any] = self.run["summary"]
-        return found
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """The summary made from a run file alone, with the run's beginning and its command."""
+
+    file: str
+    begun_utc: str | None
+    command: str | None
+    summary: Summary
+    remarks: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, one of the rows of `wattui summary --json`."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return fields | {"summary": self.summary.to_dict()}
 
 
 def find_runs(folder: Path) -> list[Path]:
@@ -48,55 +61,66 @@ def load_run(csv: Path) -> Run:
 
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
-    remarks: list[str] = []
-    run = json_beside(csv, remarks)
-    is_whole, is_of_csv = is_summary(run.get("summary")), run.get("csv") == fingerprint(csv)
-    if is_whole and is_of_csv:
-        return Run(csv, run, remarks)
-    if "csv" in run and not is_of_csv:
+    found, remarks = _json_beside(csv)
+    about, wrong = read_run_json(found)
+    if wrong:
+        names = ", ".join(wrong)
+        remarks.append(f"{json_path(csv)}: not as a recorder writes it, left out: {names}")
+    summary, why_not = _summary_of(found)
+    is_of_csv = about.csv == fingerprint(csv)
+    if summary is not None and is_of_csv:
+        return Run(csv, summary, about, remarks)
+    if about.csv is not None and not is_of_csv:
         remarks.append(CHANGED.format(csv))
-    elif run.get("summary") is not None and not is_whole:
-        remarks.append(f"{json_path(csv)}: its summary is not whole: made anew from {csv.name}")
+    elif why_not:
+        said = f"its summary is not whole: made anew from {csv.name} ({why_not})"
+        remarks.append(f"{json_path(csv)}: {said}")
     from wattui.runs.reduce import read_csv
 
     reduced = read_csv(csv)
-    summary = summarise(reduced.reduction).to_dict()
-    return Run(csv, {**run, "summary": summary}, remarks + reduced.remarks)
+    return Run(csv, summarise(reduced.reduction), about, remarks + reduced.remarks)
 
 
-def changed(csv: Path) -> list[str]:
+def recorded(csv: Path, run: Mapping[str, Any]) -> Run:
+    """A recording that has just ended, from the recorder's last message."""
+    return Run(csv, Summary.from_dict(run["summary"]), read_run_json(run)[0])
+
+
+def about_run(csv: Path) -> RunJson:
+    """What run.json says of how a run file was recorded, as far as it can be read."""
+    return read_run_json(_json_beside(csv)[0])[0]
+
+
+def changed(csv: Path, about: RunJson) -> list[str]:
     """A remark where run.json tells of another file than the one that is there now."""
-    run = json_beside(csv, [])
-    return [CHANGED.format(csv)] if "csv" in run and run["csv"] != fingerprint(csv) else []
+    is_other = about.csv is not None and about.csv != fingerprint(csv)
+    return [CHANGED.format(csv)] if is_other else []
 
 
-def command_line(csv: Path) -> str | None:
-    """The command that run.json names; None where it names none."""
-    command = json_beside(csv, []).get("command", {})
-    return " ".join(command.get("argv", [])) or None
-
-
-def json_beside(csv: Path, remarks: list[str]) -> dict[str, Any]:
-    """What run.json has, less what has not the form that it should have."""
+def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
+    """The content of a run.json, empty where it has none, and a remark on why."""
     path = json_path(csv)
     try:
         found = json.loads(path.read_bytes(), parse_constant=_no_number)
     except FileNotFoundError:
-        return {}
+        return {}, []
     except OSError as error:
-        remarks.append(f"{path} cannot be read ({error.strerror}): left out")
-        return {}
+        return {}, [f"{path} cannot be read ({error.strerror}): left out"]
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        remarks.append(f"{path} is not the JSON of a recording: left out")
-        return {}
-    right = {key: value for key, value in found.items() if fits(value, PARTS.get(key, object))}
-    if wrong := found.keys() - right.keys():
-        remarks.append(f"{path}: not as a recorder writes it, left out: {', '.join(sorted(wrong))}")
-    if right.get("sampling"):  # whoever tells of it tells the readers too
-        right.setdefault("sources", [])
-    return right
+        return {}, [f"{path} is not the JSON of a recording: left out"]
+    return found, []
+
+
+def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
+    """The summary in a run.json, or why it is not taken; neither where there is none."""
+    if found.get("summary") is None:
+        return None, ""
+    try:
+        return Summary.from_dict(found["summary"]), ""
+    except WrongPartError as error:
+        return None, str(error)
 
 
 def _no_number(name: str) -> float:

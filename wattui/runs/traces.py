@@ -11,8 +11,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import channel_of, kind_of_column, unit_of
+from recorders.json_parts import MOST
 from recorders.rows import whole_lines
-from wattui.runs.forms import MOST
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from recorders.summary.figures import Value
 from wattui.show import plot
 from wattui.show.quantities import prefix_for, with_uncertainty
 from wattui.show.ticks import nice_top
@@ -30,11 +31,10 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Bar(NamedTuple):
-    """A name, its figure in joules and the figure's ±, and the colour to draw it in."""
+    """A name, its figure in joules, and the colour to draw it in."""
 
     name: str
-    value_j: float
-    plus_minus_j: float | None
+    joules: Value
     colour: str
 
 
@@ -57,7 +57,7 @@ def bars(
     rows: Sequence[Bar], columns: int, factor: float, glyphs: plot.Glyphs = plot.BRAILLE
 ) -> Table:
     """A line for each bar: name, bar, figure with ±, in `columns`. Below zero there is no bar."""
-    figures = [with_uncertainty(row.value_j, row.plus_minus_j, factor) for row in rows]
+    figures = [with_uncertainty(row.joules.value, row.joules.plus_minus, factor) for row in rows]
     names = min(MOST_NAME, max((cell_len(row.name) for row in rows), default=0))
     room = columns - names - max(map(cell_len, figures), default=0) - 2
     width = max(LEAST_BAR, min(MOST_BAR, room))
@@ -65,11 +65,11 @@ def bars(
     table.add_column(no_wrap=True, max_width=max(LEAST_BAR, names + min(0, room - LEAST_BAR)))
     table.add_column(width=width, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    longest = max((row.value_j for row in rows), default=0.0)
+    longest = max((row.joules.value for row in rows), default=0.0)
     for row, figure in zip(rows, figures, strict=True):
         drawn = Text()
-        if row.value_j > 0:
-            drawn = Text(bar_text(row.value_j / longest, width, glyphs), row.colour)
+        if row.joules.value > 0:
+            drawn = Text(bar_text(row.joules.value / longest, width, glyphs), row.colour)
         table.add_row(Text(row.name, overflow="ellipsis"), drawn, Text(figure, row.colour))
     return table
 

@@ -10,16 +10,16 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wattui.analysis.compare import FIGURES, Comparison, Known
+from recorders.summary.bases import BASES
+from recorders.summary.figures import Value
+from wattui.analysis.compare import FIGURES, Comparison
 from wattui.analysis.limits import worse
 from wattui.clean import one_line
 from wattui.show.quantities import number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting
 
 MEANINGS = {
-    "total": "energy per inference, all that was used",
-    "dynamic": "energy per inference beyond the idle machine",
-    "marginal": "energy per inference beyond the loaded, waiting model",
+    **{basis.name: f"energy per inference, {basis.meaning}" for basis in BASES},
     "energy": "energy while running, of one repeat where there are several",
     "power": "mean power while running",
     "edp": "energy-delay product of an inference",
@@ -55,7 +55,7 @@ def _pair(rows: Sequence[Named]) -> Table:
     table, factor = _table(rows, ("A", "B", "B − A", "B / A"))
     for _, row in rows:
         name = _name(row.label or TOGETHER, row.origin)
-        table.add_row(name, _value(row.a, factor), *_cells(row, factor))
+        table.add_row(name, _value(row.a.known, factor), *_cells(row, factor))
     return table
 
 
@@ -67,7 +67,7 @@ def _list(first: str, rows: Sequence[Named]) -> Table:
         if label:
             table.add_row(Text(one_line(label), "bold"))
         reference = own[0][1]
-        table.add_row(_name(first, reference.origins[0]), _value(reference.a, factor))
+        table.add_row(_name(first, reference.origins[0]), _value(reference.a.known, factor))
         for name, row in own:
             table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
     return table
@@ -76,7 +76,7 @@ def _list(first: str, rows: Sequence[Named]) -> Table:
 def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
     """An empty table under the figure's name, and the factor of its unit."""
     _, one = rows[0]
-    factor, prefix = prefix_for([known.value for _, row in rows for known in (row.a, row.b)])
+    factor, prefix = prefix_for([each.known.value for _, row in rows for each in (row.a, row.b)])
     domains = "; ".join(dict.fromkeys(row.domain for _, row in rows if row.domain))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     heading = Text(f"{one.figure}, {prefix}{one.unit}", "bold")
@@ -92,7 +92,7 @@ def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
 
 def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and how sure they are."""
-    cells = [Text(_value(known, factor)) for known in (row.b, row.difference)]
+    cells = [Text(_value(known, factor)) for known in (row.b.known, row.difference)]
     ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
     if row.ratio_interval:
         low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
@@ -109,7 +109,7 @@ def _name(name: str, origin: str) -> Text:
     return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
 
 
-def _value(known: Known, factor: float) -> str:
+def _value(known: Value, factor: float) -> str:
     return with_uncertainty(known.value, known.plus_minus, factor)
 
 

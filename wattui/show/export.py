@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from recorders.runfile import json_path
+from recorders.summary.bases import BASES
+from recorders.summary.figures import Domain, Summary
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
 from wattui.analysis.results import COLUMNS, row_dict
@@ -24,18 +25,17 @@ from wattui.show.plot import BRAILLE
 from wattui.show.printing import console
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
-from wattui.show.result_sets import command_of, result_set
+from wattui.show.result_sets import result_set
 from wattui.show.summary import (
-    FIGURES,
-    MEANINGS,
+    answer_texts,
     figure_text,
     headline,
+    known_j,
     machine_line,
     method_parts,
     summary_parts,
 )
 
-PER_INFERENCE = tuple(key for _, key in FIGURES)
 SVG_COLUMNS = 110
 
 
@@ -113,9 +113,9 @@ def as_svg(run: Run) -> str:
     """A picture of the tables, bars and curves."""
     parts = (
         *summary_parts(run.summary),
-        *pictures(run.summary, command_macs(command_of(run))[1], DARK, BRAILLE, SVG_COLUMNS),
-        *method_parts(run.run),
-        machine_line(run.run),
+        *pictures(run.summary, command_macs(run.about.argv)[1], DARK, BRAILLE, SVG_COLUMNS),
+        *method_parts(run.about),
+        machine_line(run.about),
     )
     with open(os.devnull, "w") as nowhere:
         out = console(
@@ -142,10 +142,10 @@ FORMATS: dict[str, Callable[[Run], str]] = {
 
 def _markdown(run: Run) -> Iterator[str]:
     summary = texts(run.summary)
-    running, channel = summary["running"], summary["headline"]
+    running, channel = summary.running, summary.headline
     yield f"# {markdown(run.csv.name)}\n"
-    if argv := run.run.get("command", {}).get("argv"):
-        yield f"{markdown_code(' '.join(argv))}\n"
+    if command := run.about.command:
+        yield f"{markdown_code(command)}\n"
     if running is None:
         yield "Nothing was marked as running.\n"
     else:
@@ -154,43 +154,42 @@ def _markdown(run: Run) -> Iterator[str]:
         yield f"{made_from}\n"
         apart = is_mixed(summary)
         if not apart:
-            yield from _rows("domain", running["domains"])
-        repeats = [] if apart else summary["repeats"]
-        for title, groups in (("label", summary["labels"]), ("repeat", repeats)):
-            named = {str(group[title]): group["domains"] for group in groups}
-            if channel and named:
+            yield from _rows("domain", running.domains)
+        repeats = [] if apart else summary.repeats
+        for title, groups in (("label", summary.labels), ("repeat", repeats)):
+            if channel and groups:
                 yield f"\n## By {title}, channel {channel}\n"
-                yield from _rows(title, {name: found[channel] for name, found in named.items()})
-        for name, meaning in MEANINGS.items():
-            yield f"\n{name}: {meaning}"
+                named = {str(getattr(group, title)): group.domains[channel] for group in groups}
+                yield from _rows(title, named)
+        for basis in BASES:
+            yield f"\n{basis.name}: {basis.meaning}"
     yield from _flags(summary)
-    for part in (*method_parts(run.run), machine_line(run.run)):
+    for part in (*method_parts(run.about), machine_line(run.about)):
         if part:
             yield "\n" + "  \n".join(markdown(line) for line in part.plain.splitlines())
     yield ""
 
 
-def _flags(summary: dict[str, Any]) -> Iterator[str]:
-    if summary["flags"]:
+def _flags(summary: Summary) -> Iterator[str]:
+    if summary.flags:
         yield "\n## Flags\n"
-    for flag in summary["flags"]:
-        where = f" {markdown(flag['where'])}" if flag["where"] else ""
-        remedy = f" ({REMEDIES[flag['name']]})" if flag["name"] in REMEDIES else ""
-        yield f"- **{markdown(flag['name'])}**{where}: {markdown(flag['text'])}{remedy}"
+    for flag in summary.flags:
+        where = f" {markdown(flag.where)}" if flag.where else ""
+        remedy = f" ({REMEDIES[flag.name]})" if flag.name in REMEDIES else ""
+        yield f"- **{markdown(flag.name)}**{where}: {markdown(flag.text)}{remedy}"
 
 
-def _rows(what: str, domains: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _rows(what: str, domains: Mapping[str, Domain]) -> Iterator[str]:
     """Watts, joules and joules per inference, a row for each."""
-    values = [d[key]["value"] for d in domains.values() for key in PER_INFERENCE if d[key]]
-    factor, unit = energy_unit(values)
+    factor, unit = energy_unit(known_j(domains.values()))
     titles = [what, "idle W", "armed W", "running W", "J"]
-    titles += [f"{which} {unit}/inference" for which, _ in FIGURES]
+    titles += [f"{basis.name} {unit}/inference" for basis in BASES]
     yield f"| {' | '.join(titles)} |"
     yield f"|---|{'---:|' * (len(titles) - 1)}"
     for name, domain in domains.items():
-        word = "" if domain["origin"] == "measured" else f" ({domain['origin']})"
+        word = "" if domain.origin == "measured" else f" ({domain.origin})"
         cells = [markdown(name) + word]
-        cells += [number(domain[key]) for key in ("idle_w", "armed_w", "running_w")]
-        cells += [figure_text(domain, "running_j", 1.0)]
-        cells += [figure_text(domain, key, factor) for key in PER_INFERENCE]
+        cells += map(number, (domain.idle_w, domain.armed_w, domain.running_w))
+        cells += [figure_text(domain.running_j, domain.origin)]
+        cells += answer_texts(domain, domain.origin, factor)
         yield f"| {' | '.join(cells)} |"

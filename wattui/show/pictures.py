@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from recorders.summary.bases import ENERGY, TOTAL
+from recorders.summary.figures import Domain, Summary
 from wattui.analysis.label_numbers import carried
 from wattui.show import plot
 from wattui.show.bars import Bar, Point, bars, curve, families, wide
 from wattui.show.palette import Palette
 from wattui.show.quantities import energy_unit
 
-PER_INFERENCE, WHILE_RUNNING = "total_j_per_inference", "running_j"
 MOST_BARS, CURVE_ROWS = 40, 12
 LEAST_COLUMNS, MOST_CURVE_COLUMNS = 8, 90
 
 
 def pictures(
-    summary: Mapping[str, Any],
+    summary: Summary,
     macs: Mapping[str, int],
     palette: Palette,
     glyphs: plot.Glyphs,
@@ -31,18 +31,18 @@ def pictures(
 
     `macs` are the multiply-accumulates of one inference by label.
     """
-    rows, what = _labels(summary, palette), f"per inference, {summary['headline']}"
+    rows, what = _labels(summary, palette), f"per inference, {summary.headline}"
     if not rows:
         rows, what = _domains(summary, palette)
     if not rows:
         return
-    factor, unit = energy_unit([row.value_j for row in rows])
+    factor, unit = energy_unit([row.joules.value for row in rows])
     yield Group(
         Text(f"{unit} {what}", "bold"),
         bars(rows[:MOST_BARS], columns, factor, glyphs),
         *([Text(f"and {len(rows) - MOST_BARS} more", "dim")] if len(rows) > MOST_BARS else []),
     )
-    values = {row.name: row.value_j / factor for row in rows}
+    values = {row.name: row.joules.value / factor for row in rows}
     for over, numbers in (
         ("the number in the label", families(list(values))),
         ("multiply-accumulates", mac_families(values, macs)),
@@ -103,38 +103,32 @@ def _legend(
         yield Text(f"the {len(series)} costliest of {known}", "dim")
 
 
-def _labels(summary: Mapping[str, Any], palette: Palette) -> list[Bar]:
+def _labels(summary: Summary, palette: Palette) -> list[Bar]:
     """Joules per inference of each label, in the channel to quote."""
-    channel = summary["headline"]
+    channel = summary.headline
     return [
-        Bar(group["label"], figure["value"], figure["plus_minus"], _colour(palette, domain))
-        for group in summary["labels"]
-        if channel and (domain := group["domains"][channel]) and (figure := domain[PER_INFERENCE])
+        Bar(group.label, joules, _colour(palette, domain))
+        for group in summary.labels
+        if channel and (domain := group.domains[channel]) and (joules := TOTAL.of(domain))
     ]
 
 
-def _domains(summary: Mapping[str, Any], palette: Palette) -> tuple[list[Bar], str]:
+def _domains(summary: Summary, palette: Palette) -> tuple[list[Bar], str]:
     """The domains of all running phases by joules per inference, or else by joules."""
-    running = summary["running"]
-    for key, what in ((PER_INFERENCE, "per inference"), (WHILE_RUNNING, "while running")):
+    for basis in (TOTAL, ENERGY):
         rows = [
-            Bar(
-                _named(name, domain),
-                figure["value"],
-                figure["plus_minus"],
-                _colour(palette, domain),
-            )
-            for name, domain in (running["domains"] if running else {}).items()
-            if (figure := domain[key])
+            Bar(_named(name, domain), joules, _colour(palette, domain))
+            for name, domain in (summary.running.domains if summary.running else {}).items()
+            if (joules := basis.of(domain))
         ]
         if rows:
-            return rows, f"{what} by domain"
+            return rows, f"{basis.per} by domain"
     return [], ""
 
 
-def _named(name: str, domain: Mapping[str, Any]) -> str:
-    return name if domain["origin"] == "measured" else f"{name} ({domain['origin']})"
+def _named(name: str, domain: Domain) -> str:
+    return name if domain.origin == "measured" else f"{name} ({domain.origin})"
 
 
-def _colour(palette: Palette, domain: Mapping[str, Any]) -> str:
-    return palette.of_series(0, domain["origin"] == "estimated")
+def _colour(palette: Palette, domain: Domain) -> str:
+    return palette.of_series(0, domain.origin == "estimated")

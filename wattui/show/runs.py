@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from recorders.summary.bases import BASES
+from recorders.summary.figures import Domain, Flag, Group, Summary
 from wattui.analysis.cells import to_quote
 from wattui.clean import texts
+from wattui.runs.recorded import Recomputed
 from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting
-from wattui.show.summary import FIGURES, figure_text
+from wattui.show.summary import STYLES, answer_texts, known_j
 
 COMMAND_COLUMNS = 32
-_STYLES = {"measured": "", "estimated": "yellow", "simulated": "magenta", "manual": "cyan"}
 # What is left out first where the terminal is narrow.
 _FIRST_TO_GO = ("begun", "command", "inf/s")
 
 
-def runs_table(rows: Sequence[dict[str, Any]], mixed: bool = False) -> Fitting:
+def runs_table(rows: Sequence[Recomputed], mixed: bool = False) -> Fitting:
     """File, beginning, command or labels, quotable channel, figures per inference, flags.
 
     A run of several labels has a row for the best and one for the worst, unless they are `mixed`.
@@ -31,45 +32,40 @@ def runs_table(rows: Sequence[dict[str, Any]], mixed: bool = False) -> Fitting:
     return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
 
 
-def _table(rows: Sequence[dict[str, Any]], left_out: Sequence[str], mixed: bool) -> Table:
-    rows = texts(rows)
-    names = _short([row["file"] for row in rows])
+def _table(rows: Sequence[Recomputed], left_out: Sequence[str], mixed: bool) -> Table:
+    rows = [texts(row) for row in rows]
+    names = _short([row.file for row in rows])
     found = [
-        (row, name + words, group, _domain(row["summary"], group), place)
+        (row, name + words, group, _domain(row.summary, group), place)
         for row, name in zip(rows, names, strict=True)
-        for place, (words, group) in enumerate(to_quote(row["summary"], mixed=mixed))
+        for place, (words, group) in enumerate(to_quote(row.summary, mixed=mixed))
     ]
-    domains = [domain for *_, domain, _ in found]
-    values = [d[key]["value"] for d in domains if d for _, key in FIGURES if d[key]]
-    factor, prefix = prefix_for(values)
+    factor, prefix = prefix_for(known_j(domain for *_, domain, _ in found if domain))
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     titles = ["run", "begun", "command", "channel"]
-    figures = [f"{title} {prefix}J/inf" for title, _ in FIGURES]
+    figures = [f"{basis.name} {prefix}J/inf" for basis in BASES]
     for title in [*titles, *figures, "inf/s", "flags"]:
         if title not in left_out:
             right = title in figures or title == "inf/s"
             table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for row, name, group, domain, place in found:
-        summary = row["summary"]
         cells = {
             "run": name,
-            "begun": (row["begun_utc"] or "–")[:16].replace("T", " "),
+            "begun": (row.begun_utc or "–")[:16].replace("T", " "),
             "command": _command(row),
-            "channel": _channel(summary, domain),
+            "channel": _channel(row.summary, domain),
         }
-        for title, (_, key) in zip(figures, FIGURES, strict=True):
-            cells[title] = figure_text(domain, key, factor) if domain else "–"
-        cells["inf/s"] = number(group["inferences_per_s"] if group else None)
-        cells["flags"] = _flags(summary["flags"]) if place == 0 else ""
+        known = answer_texts(domain, domain.origin, factor) if domain else ["–"] * len(figures)
+        cells |= zip(figures, known, strict=True)
+        cells["inf/s"] = number(group.inferences_per_s if group else None)
+        cells["flags"] = _flags(row.summary.flags) if place == 0 else ""
         shown = [Text(text) for title, text in cells.items() if title not in left_out]
-        table.add_row(*shown, style=_STYLES[domain["origin"]] if domain else "")
+        table.add_row(*shown, style=STYLES[domain.origin] if domain else "")
     return table
 
 
-def _domain(summary: dict[str, Any], group: dict[str, Any] | None) -> dict[str, Any] | None:
-    name = summary["headline"]
-    found: dict[str, Any] | None = group["domains"].get(name) if group and name else None
-    return found
+def _domain(summary: Summary, group: Group | None) -> Domain | None:
+    return group.domains.get(summary.headline or "") if group else None
 
 
 def _short(files: Sequence[str]) -> list[str]:
@@ -80,22 +76,22 @@ def _short(files: Sequence[str]) -> list[str]:
     return [os.path.relpath(file, common) if common else file for file in files]
 
 
-def _command(row: dict[str, Any]) -> str:
+def _command(row: Recomputed) -> str:
     """The command that was recorded, else the labels of what ran."""
-    labels = ", ".join(group["label"] for group in row["summary"]["labels"])
-    text = Text(row["command"] or labels or "–")
+    labels = ", ".join(group.label for group in row.summary.labels)
+    text = Text(row.command or labels or "–")
     text.truncate(COMMAND_COLUMNS, overflow="ellipsis")
     return text.plain
 
 
-def _channel(summary: dict[str, Any], domain: dict[str, Any] | None) -> str:
-    name = summary["headline"] or "–"
-    word = "" if domain is None or domain["origin"] == "measured" else domain["origin"]
-    word = word or summary["contents"]
+def _channel(summary: Summary, domain: Domain | None) -> str:
+    name = summary.headline or "–"
+    is_measured = domain is None or domain.origin == "measured"
+    word = summary.contents if is_measured or domain is None else domain.origin
     return f"{name} ({word})" if word else name
 
 
-def _flags(flags: Sequence[dict[str, str]]) -> str:
+def _flags(flags: Sequence[Flag]) -> str:
     """The gravest, and how many more there are."""
-    names = list(dict.fromkeys(flag["name"] for flag in flags))
+    names = list(dict.fromkeys(flag.name for flag in flags))
     return f"{names[0]} +{len(names) - 1}" if len(names) > 1 else "".join(names)

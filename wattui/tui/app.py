@@ -26,6 +26,7 @@ from wattui.capture.progress import shortfalls
 from wattui.capture.run_names import refusal, suggested, working_directory
 from wattui.config import Settings
 from wattui.errors import UsageError
+from wattui.runs.recorded import Run, recorded
 from wattui.show import plot
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
@@ -338,7 +339,7 @@ class Dashboard(App[int]):
         if csv is not None:
             self._recorded.insert(0, csv)
             if done is not None:
-                self._show_results(done["run"], csv, list(shortfalls(done, csv)))
+                self._show_results(recorded(csv, done["run"]), shortfalls(done, csv))
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
@@ -420,11 +421,11 @@ class Dashboard(App[int]):
 
     # ------------------------------------------------------------ keys: what else there is
 
-    def _show_results(self, run: dict[str, Any], csv: Path, lacks: Sequence[str]) -> None:
+    def _show_results(self, run: Run, lacks: Sequence[str]) -> None:
         from wattui.tui.screens.results import Results
 
         looks = self.main.glyphs, self.main.palette
-        self.push_screen(Results(run, csv, *looks, lacks=lacks), self._wished)
+        self.push_screen(Results(run, *looks, lacks=lacks), self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
         """This and earlier runs: open, compare, export, play back."""

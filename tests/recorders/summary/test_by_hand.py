@@ -219,7 +219,7 @@ def test_a_meter_that_was_never_read_is_nowhere() -> None:
     found = summary(*edges("idle", 0, 10), *edges("running", 12, 22))
     assert found.running is not None
     assert list(found.running.domains) == ["package0", "total"]
-    assert all(WALL not in phase["energy_j"] for phase in found.phases)
+    assert all(WALL not in phase.energy_j for phase in found.phases)
     assert "manual" not in [flag.name for flag in found.flags]
 
 

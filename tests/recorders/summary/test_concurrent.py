@@ -144,9 +144,9 @@ def test_phases_nest_in_their_own_context_and_labels_join_only_there(rig: Rig) -
     end(rig, 4.0, B, 7)
     end(rig, 5.0, A, 2)
     found = summary(rig, 6.0)
-    assert [phase["label"] for phase in found.phases] == ["epoch", "other", "epoch/step"]
-    assert [phase["inside"] for phase in found.phases] == [[], [], ["running"]]
-    assert [phase["inferences"] for phase in found.phases] == [7, 7, 5]
+    assert [phase.label for phase in found.phases] == ["epoch", "other", "epoch/step"]
+    assert [phase.inside for phase in found.phases] == [[], [], ["running"]]
+    assert [phase.inferences for phase in found.phases] == [7, 7, 5]
     assert found.running is not None
     assert found.running.inferences == 14
     assert joules(found.running) == pytest.approx(4.0 * POWER_W)
@@ -158,7 +158,7 @@ def test_phases_of_one_name_that_end_in_the_order_of_their_beginning(rig: Rig) -
     end(rig, 3.0, A, 1)
     end(rig, 4.0, A, 2, number=2)
     found = summary(rig, 5.0)
-    assert [(p["start_s"], p["end_s"], p["inferences"]) for p in found.phases] == [
+    assert [(p.start_s, p.end_s, p.inferences) for p in found.phases] == [
         (1.0, 3.0, 1),
         (2.0, 4.0, 2),
     ]

@@ -73,7 +73,7 @@ def test_the_mean_is_over_the_repeats_that_succeeded(rig: Rig) -> None:
     found = record(rig, [0, 1, 0])
     assert [(group.repeat, group.inferences) for group in found.repeats] == [(1, 100), (3, 100)]
     assert running(found).inferences == 200
-    assert [row["left_out"] for row in found.phases] == [False, True, False]
+    assert [row.left_out for row in found.phases] == [False, True, False]
 
 
 def test_a_repeat_that_a_signal_ended_is_left_out(rig: Rig) -> None:

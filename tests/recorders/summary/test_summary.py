@@ -402,7 +402,7 @@ def test_a_difference_of_two_labels_is_that_of_their_figures() -> None:
     summary = layers({"to conv": 50.0, "to relu": 53.0}, "difference to relu minus to conv")
     (found,) = summary.differences
     assert (found.label, found.minus) == ("to relu", "to conv")
-    figure = found.domains["package0"]["total_j_per_inference"]
+    figure = found.domains["package0"].total_j_per_inference
     assert value_of(figure) == pytest.approx(0.3)
     wholes = [group.domains["package0"].total_j_per_inference for group in summary.labels]
     assert plus_minus(figure) == pytest.approx(math.hypot(*map(plus_minus, wholes)))
@@ -411,7 +411,7 @@ def test_a_difference_of_two_labels_is_that_of_their_figures() -> None:
 
 def test_a_difference_below_zero_stays_and_is_flagged() -> None:
     summary = layers({"a": 50.0, "b": 47.0}, "difference b minus a")
-    figure = summary.differences[0].domains["package0"]["total_j_per_inference"]
+    figure = summary.differences[0].domains["package0"].total_j_per_inference
     assert value_of(figure) == pytest.approx(-0.3)
     (flag,) = [flag for flag in summary.flags if flag.name == "negative_difference"]
     assert flag.where == "b"
@@ -424,9 +424,9 @@ def test_the_parts_of_a_whole_are_summed_with_their_doubts_in_quadrature() -> No
     (found,) = summary.sums
     assert (found.whole, found.parts) == ("net", 2)
     figures_ = found.domains["package0"]
-    assert value_of(figures_["total_j_per_inference"]) == pytest.approx(8.0)
-    assert value_of(figures_["dynamic_j_per_inference"]) == pytest.approx(4.0)
-    assert figures_["marginal_j_per_inference"] is None
+    assert value_of(figures_.total_j_per_inference) == pytest.approx(8.0)
+    assert value_of(figures_.dynamic_j_per_inference) == pytest.approx(4.0)
+    assert figures_.marginal_j_per_inference is None
 
 
 @pytest.mark.parametrize("note", ["difference a", "difference a minus gone", "part a", "part  of "])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.support.made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished
+from recorders.summary.figures import Value
+from tests.support.made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished, json_of
 from wattui.analysis.compare import (
     Comparison,
     Key,
-    Known,
+    Sampled,
     Side,
     compare,
     doubts,
@@ -25,18 +26,23 @@ from wattui.analysis.compare import (
     side,
 )
 from wattui.analysis.results import group_rows
-from wattui.runs.recorded import Run
+from wattui.runs.recorded import Run, recorded
+from wattui.runs.run_json import RunJson
 
 FIGURE = st.floats(-1e6, 1e6)
 ERROR = st.floats(0, 1e4) | st.none()
 
 
-def row(a: Known, b: Known) -> Comparison:
+def known(value: float, error: float | None) -> Sampled:
+    return Sampled(Value(value, error, baseline_noise=0.0))
+
+
+def row(a: Sampled, b: Sampled) -> Comparison:
     return Comparison("", "total", "total", "J/inference", ("measured", "measured"), a, b)
 
 
 def as_side(name: str, *runs: Run) -> Side:
-    return side(name, [(run.summary["headline"], group_rows(run.summary)) for run in runs])
+    return side(name, [(run.summary.headline, group_rows(run.summary)) for run in runs])
 
 
 def found(rows: list[Comparison], label: str, domain: str, figure: str) -> Comparison:
@@ -59,11 +65,14 @@ def quick(tmp_path: Path) -> Run:
 def test_half_the_energy_is_half_the_ratio(slow: Run, quick: Run) -> None:
     rows = compare(as_side("A", slow), as_side("B", quick))
     total = found(rows, "b1", "total", "total")
-    assert (total.a.value, total.b.value) == (pytest.approx(2.0), pytest.approx(1.0))
+    assert (total.a.known.value, total.b.known.value) == (pytest.approx(2.0), pytest.approx(1.0))
     assert total.difference.value == pytest.approx(-1.0)
     assert total.ratio == pytest.approx(0.5)
     dynamic = found(rows, "b8", "total", "dynamic")
-    assert (dynamic.a.value, dynamic.b.value) == (pytest.approx(3.0), pytest.approx(1.5))
+    assert (dynamic.a.known.value, dynamic.b.known.value) == (
+        pytest.approx(3.0),
+        pytest.approx(1.5),
+    )
 
 
 def test_labels_of_both_are_compared_and_their_mixture_where_it_is_asked_for(
@@ -82,7 +91,7 @@ def test_labels_of_both_are_compared_and_their_mixture_where_it_is_asked_for(
 def test_errors_add_in_quadrature_and_an_unknown_one_stays_unknown(
     a: float, a_error: float | None, b: float, b_error: float | None
 ) -> None:
-    compared = row(Known(a, a_error), Known(b, b_error))
+    compared = row(known(a, a_error), known(b, b_error))
     difference = compared.difference
     assert difference.value == b - a
     if a_error is None or b_error is None:
@@ -96,16 +105,16 @@ def test_errors_add_in_quadrature_and_an_unknown_one_stays_unknown(
 def test_swapped_runs_give_the_opposite_difference_and_the_same_verdict(
     a: float, a_error: float | None, b: float, b_error: float | None
 ) -> None:
-    one = row(Known(a, a_error), Known(b, b_error))
-    other = row(Known(b, b_error), Known(a, a_error))
+    one = row(known(a, a_error), known(b, b_error))
+    other = row(known(b, b_error), known(a, a_error))
     assert one.difference.value == -other.difference.value
     assert one.verdict == other.verdict
 
 
 @given(st.floats(1e-9, 1e9), st.floats(1e-9, 1e9))
 def test_ratios_of_swapped_runs_are_inverse(a: float, b: float) -> None:
-    there = row(Known(a, None), Known(b, None)).ratio
-    back = row(Known(b, None), Known(a, None)).ratio
+    there = row(known(a, None), known(b, None)).ratio
+    back = row(known(b, None), known(a, None)).ratio
     assert there is not None
     assert back is not None
     assert there * back == pytest.approx(1)
@@ -114,7 +123,7 @@ def test_ratios_of_swapped_runs_are_inverse(a: float, b: float) -> None:
 @given(FIGURE, FIGURE)
 def test_there_is_no_ratio_to_nothing_or_less(a: float, b: float) -> None:
     assume(a <= 0)
-    assert row(Known(a, None), Known(b, None)).ratio is None
+    assert row(known(a, None), known(b, None)).ratio is None
 
 
 def test_a_run_beside_itself_differs_in_nothing(slow: Run) -> None:
@@ -122,7 +131,7 @@ def test_a_run_beside_itself_differs_in_nothing(slow: Run) -> None:
     assert rows
     assert all(r.difference.value == 0 and r.verdict != "clear" for r in rows)
     assert list(only_in_one(as_side("A", slow), as_side("B", slow))) == []
-    assert list(doubts(slow.run, slow.run)) == []
+    assert list(doubts(slow, slow)) == []
 
 
 def test_what_was_not_counted_has_no_row_of_figures_per_inference(
@@ -146,12 +155,12 @@ def test_measured_and_estimated_runs_are_told_apart_in_words(slow: Run, tmp_path
     assert "only in B: est_cpu (estimated)" in list(
         only_in_one(as_side("A", slow), as_side("B", estimated))
     )
-    assert any("A is measured, B is estimated" in line for line in doubts(slow.run, estimated.run))
+    assert any("A is measured, B is estimated" in line for line in doubts(slow, estimated))
 
 
 def test_a_row_of_two_origins_says_both() -> None:
     compared = Comparison(
-        "", "meter", "total", "J", ("manual", "measured"), Known(1, None), Known(1, None)
+        "", "meter", "total", "J", ("manual", "measured"), known(1, None), known(1, None)
     )
     assert compared.origin == "manual and measured"
 
@@ -173,23 +182,23 @@ def test_a_row_of_two_origins_says_both() -> None:
 def test_other_machines_and_methods_are_told(
     slow: Run, path: tuple[Any, ...], value: Any, said: str
 ) -> None:
-    other = copy.deepcopy(slow.run)
+    other = json_of(slow)
     place: Any = other
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    assert any(line.startswith(said) for line in doubts(slow.run, other))
+    assert any(line.startswith(said) for line in doubts(slow, recorded(slow.csv, other)))
 
 
 def test_runs_without_a_run_json_leave_no_doubt_that_they_cannot_know(slow: Run) -> None:
-    bare = {"summary": slow.summary}
+    bare = replace(slow, about=RunJson())
     assert MACHINE["host"]["name"] == "bench"
-    assert list(doubts(slow.run, bare)) == []
+    assert list(doubts(slow, bare)) == []
 
 
 def test_flags_of_either_run_are_named(slow: Run, tmp_path: Path) -> None:
     short = finished(tmp_path / "short.csv", [Part("running", 4, 50.0, "b1", 100)])
-    assert "flags of B: no_idle" in list(doubts(slow.run, short.run))
+    assert "flags of B: no_idle" in list(doubts(slow, short))
 
 
 def repeated(tmp_path: Path, name: str, watts: Sequence[float]) -> Run:
@@ -202,7 +211,7 @@ def test_repeats_on_both_sides_give_welchs_interval_and_a_rank_test(tmp_path: Pa
     a = as_side("A", repeated(tmp_path, "a", (50, 55, 60)))
     b = as_side("B", repeated(tmp_path, "b", (62.5, 67.5, 72.5)))
     total = found(compare(a, b), "b1", "total", "total")
-    assert (total.a.value, total.b.value) == (pytest.approx(2.2), pytest.approx(2.7))
+    assert (total.a.known.value, total.b.known.value) == (pytest.approx(2.2), pytest.approx(2.7))
     assert total.difference.plus_minus == pytest.approx(2.776 * 0.2 * math.sqrt(2 / 3))
     assert total.verdict == "clear"
     low, high = ends(total)
@@ -238,7 +247,7 @@ def test_the_interval_of_the_ratio_says_what_that_of_the_difference_says(
     a: float, a_share: float, b: float, b_share: float
 ) -> None:
     """One is outside of it exactly where the difference is clear, and its ends are Fieller's."""
-    compared = row(Known(a, a * a_share), Known(b, b * b_share))
+    compared = row(known(a, a * a_share), known(b, b * b_share))
     low, high = ends(compared)
     assert low <= b / a <= high
     if abs(abs(b - a) - math.hypot(a * a_share, b * b_share)) > 1e-9:
@@ -250,17 +259,17 @@ def test_the_interval_of_the_ratio_says_what_that_of_the_difference_says(
 
 
 def test_a_ratio_to_what_may_be_nothing_has_no_upper_end() -> None:
-    low, high = ends(row(Known(1.0, 1.5), Known(2.0, 0.1)))
+    low, high = ends(row(known(1.0, 1.5), known(2.0, 0.1)))
     assert (math.isfinite(low), high) == (True, math.inf)
 
 
 def test_several_runs_are_samples_of_one_thing(tmp_path: Path) -> None:
     runs = [repeated(tmp_path, f"a{n}", (w, w)) for n, w in enumerate((50, 55, 60))]
     group = as_side("A", *runs)
-    _, known = group.figures[Key("b1", "total", "total")]
-    assert known.samples == pytest.approx((2.0, 2.2, 2.4))
-    assert known.value == pytest.approx(2.2)
-    assert known.plus_minus == pytest.approx(4.303 * 0.2 / math.sqrt(3))
+    _, mean = group.figures[Key("b1", "total", "total")]
+    assert mean.samples == pytest.approx((2.0, 2.2, 2.4))
+    assert mean.known.value == pytest.approx(2.2)
+    assert mean.known.plus_minus == pytest.approx(4.303 * 0.2 / math.sqrt(3))
 
 
 def test_labels_of_one_run_are_sides_too(slow: Run) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.summary.figures import Difference, Group, Sum, Summary, Value
 from tests.support.made_runs import B1, IDLE, Part, finished
 from wattui.analysis.fit import (
     ALL,
@@ -36,12 +38,12 @@ def point(x: float, energy_j: float, family: str = "", network: str = "") -> Poi
     return Point(network, "run", f"{family} {x:g}".strip(), family, x, energy_j, None)
 
 
-def joules(group: Mapping[str, Any]) -> float | None:
+def joules(group: Group) -> float | None:
     value = TOTAL.value(group)
     return value[0] if value else None
 
 
-def sizes(path: Path, watts: Sequence[float] = (30.0, 40.0, 60.0)) -> dict[str, Any]:
+def sizes(path: Path, watts: Sequence[float] = (30.0, 40.0, 60.0)) -> Summary:
     """A run of 10 s and 100 inferences at 32, 64 and 128 pixels: 3, 4 and 6 J each."""
     parts = [
         Part("running", 10, w, label, 100)
@@ -142,8 +144,9 @@ def test_layers_without_macs_are_not_layers_of_unknown_macs(tmp_path: Path) -> N
 
 
 def test_an_energy_that_is_not_a_number_is_left_out(tmp_path: Path) -> None:
-    summary = copy.deepcopy(sizes(tmp_path / "run.csv"))
-    summary["labels"][0]["domains"]["total"]["total_j_per_inference"]["value"] = float("nan")
+    summary = sizes(tmp_path / "run.csv")
+    domains = summary.labels[0].domains
+    domains["total"] = replace(domains["total"], total_j_per_inference=Value(math.nan))
     points, missing = read_points("", "run", summary, TOTAL)
     assert len(points) == 2
     assert missing == ["run: 32x32: its energy is nan"]
@@ -247,8 +250,8 @@ def test_the_type_of_a_layer_is_its_name_without_its_number(layer: str, kind: st
 def test_layers_that_ran_alone_are_cells_and_a_whole_network_is_none(tmp_path: Path) -> None:
     labels = ("LeNet-5", "conv1", "relu1", "b32")
     parts = [Part("running", 2, 50.0, label, 10) for label in labels]
-    summary = copy.deepcopy(finished(tmp_path / "r.csv", [IDLE, *parts]).summary)
-    summary["sums"] = [{"whole": "LeNet-5", "parts": 2, "domains": {}}]
+    summary = finished(tmp_path / "r.csv", [IDLE, *parts]).summary
+    summary = replace(summary, sums=[Sum("LeNet-5", 2, {})])
     cells = layer_cells(summary, joules)
     assert [(cell.layer, cell.size) for cell in cells] == [("conv1", ""), ("relu1", "")]
 
@@ -257,11 +260,9 @@ def cumulative(path: Path, watts: Sequence[float]) -> list[Cell]:
     """A cumulative table: the first layers together, beside those before them."""
     labels = ["to conv1 32x32", "to relu1 32x32", "to conv2 32x32"]
     parts = [Part("running", 10, w, label, 100) for w, label in zip(watts, labels, strict=True)]
-    summary = copy.deepcopy(finished(path, [IDLE, *parts]).summary)
-    summary["differences"] = [
-        {"label": more, "minus": less, "domains": {}} for less, more in pairwise(labels)
-    ]
-    return layer_cells(summary, joules)
+    summary = finished(path, [IDLE, *parts]).summary
+    pairs = [Difference(more, less, {}) for less, more in pairwise(labels)]
+    return layer_cells(replace(summary, differences=pairs), joules)
 
 
 def test_a_cumulative_table_is_differenced_layer_by_layer(tmp_path: Path) -> None:
@@ -303,8 +304,8 @@ def test_a_cumulative_table_of_48_cells_names_its_13_negative_ones(tmp_path: Pat
         for layer, label in zip(LAYERS, labels, strict=True):
             watts += -5 if (side, layer) in falls else 7
             parts.append(Part("running", 2, watts, label, 20))
-        pairs += [{"label": b, "minus": a, "domains": {}} for a, b in pairwise(labels)]
-    summary = {**finished(tmp_path / "r.csv", [IDLE, *parts]).summary, "differences": pairs}
+        pairs += [Difference(b, a, {}) for a, b in pairwise(labels)]
+    summary = replace(finished(tmp_path / "r.csv", [IDLE, *parts]).summary, differences=pairs)
     found = shares(layer_cells(summary, joules))
     assert sum(len(each.layers) for each in found) == 48
     assert {(int(s.size.split("x")[0]), n) for s in found for n in s.negative} == falls
@@ -355,7 +356,7 @@ def test_errors_that_synergy_published() -> None:
     assert (other["mean_pct"], other["sd_pct"]) == (17.33, 12.2)
 
 
-def two_networks(path: Path, per_mac: Sequence[float] = (1e-6, 2e-6)) -> dict[str, Any]:
+def two_networks(path: Path, per_mac: Sequence[float] = (1e-6, 2e-6)) -> Summary:
     """Two networks of two layers and a pooling; every layer costs so many joules a MAC."""
     labels = {"a": 9.0, "b": 9.0}
     for network, joules_a_mac in zip("ab", per_mac, strict=True):
@@ -363,7 +364,7 @@ def two_networks(path: Path, per_mac: Sequence[float] = (1e-6, 2e-6)) -> dict[st
         labels[f"{network}/pool1"] = 0.5
     parts = [Part("running", 10, 10 * j, label, 100) for label, j in labels.items()]
     summary = finished(path, [IDLE, *parts]).summary
-    return {**summary, "sums": [{"whole": w, "parts": 3, "domains": {}} for w in "ab"]}
+    return replace(summary, sums=[Sum(whole, 3, {}) for whole in "ab"])
 
 
 CONVOLUTIONS = {"conv1": 1_000_000, "conv2": 3_000_000}
@@ -410,9 +411,8 @@ def test_the_shares_of_several_networks_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_seconds_are_those_of_the_clock_and_need_no_energy(tmp_path: Path) -> None:
-    summary = copy.deepcopy(sizes(tmp_path / "run.csv"))
-    for group in summary["labels"]:
-        group["domains"] = {}
+    summary = sizes(tmp_path / "run.csv")
+    summary = replace(summary, labels=[replace(group, domains={}) for group in summary.labels])
     asked = Asked("pixels", "seconds", "")
     points, missing = read_points("", "run", summary, asked)
     assert (missing, [(p.y, p.plus_minus) for p in points]) == ([], [(0.1, None)] * 3)
@@ -425,14 +425,14 @@ def test_seconds_are_those_of_the_clock_and_need_no_energy(tmp_path: Path) -> No
 def test_a_label_with_a_slash_is_a_layer_only_of_a_network_that_ran(tmp_path: Path) -> None:
     parts = [Part("running", 2, 50.0, label, 10) for label in ("a", "a/conv1", "c/conv1")]
     summary = finished(tmp_path / "r.csv", [IDLE, *parts]).summary
-    summary = {**summary, "sums": [{"whole": "a", "parts": 1, "domains": {}}]}
+    summary = replace(summary, sums=[Sum("a", 1, {})])
     assert parts_of(summary) == {"a/conv1": ("a", "conv1")}
 
 
 def test_one_whole_alone_has_all_other_labels_as_its_layers(tmp_path: Path) -> None:
     parts = [Part("running", 2, 50.0, label, 10) for label in ("Net", "conv1", "conv2")]
     summary = finished(tmp_path / "r.csv", [IDLE, *parts]).summary
-    summary = {**summary, "sums": [{"whole": "Net", "parts": 2, "domains": {}}]}
+    summary = replace(summary, sums=[Sum("Net", 2, {})])
     macs = {"Net": 3, "conv1": 1, "conv2": 2}
     points, _ = read_points("", "r", summary, OF_MACS, macs)
     assert [(p.network, p.layer, p.x) for p in points] == [("Net", "conv1", 1), ("Net", "conv2", 2)]

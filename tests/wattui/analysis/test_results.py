@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.rows import FIXED_COLUMNS
+from recorders.summary.figures import Value
 from recorders.summary.summary import summarise
 from tests.support.made_runs import B1, B8, IDLE, Part, finished
-from wattui.analysis.results import COLUMNS, STATISTICS, Figure, Row, row_dict, rows
+from wattui.analysis.results import COLUMNS, STATISTICS, Row, row_dict, rows
 from wattui.runs.reduce import reduce_csv
 
 ARMED = Part("armed", 10, 30.0)
@@ -95,7 +97,7 @@ def test_the_sum_of_repeats_has_the_interval_of_a_sum(tmp_path: Path) -> None:
     row = the(rows(run.summary), "energy_j")
     assert row.known.value == pytest.approx(660.0)
     assert row.best.plus_minus == pytest.approx(
-        run.summary["running"]["domains"]["total"]["running_j"]["plus_minus"]
+        run.summary.running.domains["total"].running_j.plus_minus
     )
 
 
@@ -119,7 +121,7 @@ def test_what_was_counted_beside_the_phases_is_found_by_repeat(tmp_path: Path) -
         time_s = float(cells[0]) + 0.5
         late.insert(end + 1, f"{time_s:.6f},,,,,note:counted,{count},{','.join(cells[7:])}")
     path.write_text("\n".join(late) + "\n")
-    summary = summarise(reduce_csv(path)).to_dict()
+    summary = summarise(reduce_csv(path))
     samples = the(rows(summary), "total_j_per_inference").samples
     assert samples == pytest.approx((2.0, 2.0))
 
@@ -148,7 +150,7 @@ def test_every_phase_has_its_energy_and_power(tmp_path: Path) -> None:
 def test_a_phase_inside_a_running_one_is_not_counted_twice(tmp_path: Path) -> None:
     run = finished(tmp_path / "run.csv", [IDLE, B1, B1])
     summary = run.summary
-    summary["phases"][2] = {**summary["phases"][1], "inside": ["running"]}
+    summary.phases[2] = replace(summary.phases[1], inside=["running"])
     assert the(rows(summary), "total_j_per_inference").samples == ()
 
 
@@ -158,7 +160,7 @@ def test_a_phase_inside_a_running_one_is_not_counted_twice(tmp_path: Path) -> No
     st.floats(1e-3, 1e12),
 )
 def test_errors_follow_their_figure(value: float, error: float | None, factor: float) -> None:
-    figure = Figure(value, error, error, None)
+    figure = Value(value, error, error, None)
     for other in (figure.times(factor), figure.reciprocal(factor)):
         if error is None:
             assert other.plus_minus is None
@@ -185,10 +187,10 @@ def test_phases_that_overlap_are_no_samples_and_are_counted_once(tmp_path: Path)
             energy_j = 100.0 * time_s
             lines += [f"{where},{event},{counted},{energy_j},{energy_j}" for event in events]
     path.write_text("\n".join(lines) + "\n")
-    summary = summarise(reduce_csv(path)).to_dict()
+    summary = summarise(reduce_csv(path))
     found = [row for row in rows(summary) if row.domain == "total" and row.figure == "energy_j"]
     by_level = {(row.level, row.repeat): row.known.value for row in found if row.level != "phase"}
-    assert summary["running"]["inferences"] == 600
+    assert summary.running.inferences == 600
     assert by_level[("run", None)] == pytest.approx(600.0)
     assert by_level[("label", None)] == pytest.approx(600.0)
     assert [by_level[("repeat", n)] for n in (1, 2, 3)] == pytest.approx([200.0] * 3)

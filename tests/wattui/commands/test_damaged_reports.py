@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 from recorders.runfile import json_path
 from tests.support.damage_report import broken_csv, broken_json
-from tests.support.made_runs import B8, IDLE, Part, finished
+from tests.support.made_runs import B8, IDLE, Part, finished, json_of
 from wattui.commands import compare as compare_command
 from wattui.commands import export as export_command
 from wattui.commands import report as report_command
 from wattui.errors import INCOMPLETE, REGRESSED, UsageError, WattuiError
 from wattui.report import figures, size_figures
 from wattui.report.facts import facts_of
+from wattui.runs.run_json import RunJson, read_run_json
 from wattui.runs.traces import read_traces
 from wattui.show import summary as tables
 
@@ -46,7 +47,7 @@ class Whole:
 
     def __init__(self, folder: Path) -> None:
         run = finished(folder / "whole.csv", PARTS, ["package0", "gpu0"])
-        self.csv, self.text, self.run = run.csv, run.csv.read_text(), run.run
+        self.csv, self.text, self.run = run.csv, run.csv.read_text(), json_of(run)
         out = folder / "whole-results.json"
         export_command.main(export_command.parser().parse_args([str(run.csv), str(out)]))
         self.results = json.loads(out.read_text())
@@ -168,9 +169,9 @@ def test_a_reading_beyond_measure_is_not_drawn(tmp_path: Path, odd: str) -> None
 
 @pytest.mark.parametrize("odd", ["NaN", "x", "20", "9999-99-99T00:00:00"])
 def test_what_is_no_date_is_left_out(whole: Whole, odd: str) -> None:
-    facts = dict(facts_of({}, "run.csv", odd).facts)
+    facts = dict(facts_of(RunJson(), "run.csv", odd).facts)
     assert "recorded" not in facts
-    assert dict(facts_of({}, "r.csv", "2026-01-02T03:04:05.6").facts)["recorded"] == (
+    assert dict(facts_of(RunJson(), "r.csv", "2026-01-02T03:04:05.6").facts)["recorded"] == (
         "2026-01-02 03:04:05 UTC"
     )
 
@@ -207,11 +208,11 @@ ODD_PARTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("odd", ODD_PARTS)
 def test_what_is_odd_of_machine_and_method_stays_unsaid(whole: Whole, odd: dict[str, Any]) -> None:
-    run = {**whole.run, **odd}
+    run, _ = read_run_json({**whole.run, **odd})
     machine = tables.machine_line(run).plain
     text = "\n".join([machine, *(part.plain for part in tables.method_parts(run))])
     assert not re.search(r"None|inf\b|\[|\{", text)
-    assert ("no sensor" in text) == (not isinstance(odd.get("missing"), dict))
+    assert ("no sensor" in text) == ("missing" not in odd)
     assert ("10 Hz" in text) == (not odd.get("sampling") or "lateness_ms" in str(odd))
 
 

@@ -156,10 +156,10 @@ def test_what_was_made_is_a_run_like_any_other(
     assert imported(log, "--out", folder) == 0
     assert find_runs(folder) == [folder / "log.csv"]
     run = load_run(folder / "log.csv")
-    assert run.run["status"] == "finished"
+    assert run.about.status == "finished"
     replay = open_replay(folder / "log.csv")
     assert [channel.name for channel in replay.channels()] == ["gpu0"]
     capsys.readouterr()
     assert show.show([str(folder / "log.csv")], True) == 0
-    assert json.loads(capsys.readouterr().out) == run.summary
+    assert json.loads(capsys.readouterr().out) == run.summary.to_dict()
     assert show.show([str(folder / "log.csv")], False) == 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from recorders.rows import FIXED_COLUMNS
+from recorders.summary.figures import PhaseFigures, Value
 from tests.support.made_runs import IDLE, Part, finished, written
 from wattui.analysis.rates import rates_of
 from wattui.analysis.run_fits import Source, choose_against, fits_of
 from wattui.report.draw.style import tick_text
-from wattui.report.joules import Joules, is_wide, reach, rows_of
+from wattui.report.joules import is_wide, reach, rows_of
 from wattui.report.panels import fitting, label_stretches, panels, spread, stretches
 from wattui.runs.blocks import NotARunFileError
 from wattui.runs.latencies import NoLatenciesError, ecdf, percentile, read_latencies
@@ -117,11 +118,10 @@ def test_panels_say_what_is_not_measured() -> None:
     assert [curve.name for curve in panel.curves] == ["estimated", "simulated"]
 
 
-def phase(name: str, start_s: float, end_s: float, label: str = "", n: int | None = None) -> Any:
-    return {
-        "phase": name, "label": label, "repeat": None, "start_s": start_s, "end_s": end_s,
-        "inferences": n,
-    }  # fmt: skip
+def phase(
+    name: str, start_s: float, end_s: float, label: str = "", n: int | None = None
+) -> PhaseFigures:
+    return PhaseFigures(name, label, None, [], start_s, end_s, n, True, False, False, {})
 
 
 def test_phases_inside_of_others_are_drawn_after_them() -> None:
@@ -153,18 +153,18 @@ def test_names_beside_curves_are_moved_apart_inside_their_panel() -> None:
 
 def test_rows_are_the_figures_of_the_summary(tmp_path: Path) -> None:
     run = finished(tmp_path / "r.csv", [IDLE, Part("running", 4, 50.0, "b1", 100)])
-    found = rows_of([(g["label"], g) for g in run.summary["labels"]], "package0")
+    found = rows_of([(g.label, g) for g in run.summary.labels], "package0")
     assert found is not None
-    total, dynamic = found.rows[0].figures
-    assert (total.figure, total.value_j) == ("total", pytest.approx(2.0))
-    assert dynamic.value_j == pytest.approx(1.6)
+    values = found.rows[0].values
+    assert values["total"].value == pytest.approx(2.0)
+    assert values["dynamic"].value == pytest.approx(1.6)
     assert found.figures == ["total", "dynamic"]
-    assert " ± " in found.words(found.rows[0], total)
+    assert " ± " in found.words(found.rows[0], "total")
 
 
 def test_one_figure_alone(tmp_path: Path) -> None:
     run = finished(tmp_path / "r.csv", [IDLE, Part("running", 4, 50.0, "b1", 100)])
-    groups = [("b1", run.summary["running"])]
+    groups = [("b1", run.summary.running)]
     found = rows_of(groups, "total", "dynamic")
     assert found is not None
     assert found.figures == ["dynamic"]
@@ -174,9 +174,10 @@ def test_one_figure_alone(tmp_path: Path) -> None:
 
 def test_an_unknown_uncertainty_is_said(tmp_path: Path) -> None:
     run = finished(tmp_path / "r.csv", [Part("running", 4, 50.0, "b1", 100)])
-    found = rows_of([("b1", run.summary["running"])], "package0")
+    found = rows_of([("b1", run.summary.running)], "package0")
     assert found is not None
-    assert found.words(found.rows[0], Joules("total", 2.0, None)).endswith("± ?")
+    unknown = replace(found.rows[0], values={"total": Value(2.0)})
+    assert found.words(unknown, "total").endswith("± ?")
 
 
 @pytest.mark.parametrize(
@@ -194,8 +195,8 @@ def test_values_of_over_two_decades_are_wide() -> None:
     assert is_wide([1, 101])
     assert not is_wide([1, 99])
     assert not is_wide([-5, 0, 1])
-    assert reach(Joules("total", 2.0, 0.5)) == (1.5, 2.5)
-    assert reach(Joules("total", 2.0, None)) == (2.0, 2.0)
+    assert reach(Value(2.0, 0.5)) == (1.5, 2.5)
+    assert reach(Value(2.0)) == (2.0, 2.0)
 
 
 def test_distribution_is_of_all_calls() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.summary.figures import Summary
 from tests.support.made_runs import IDLE, Part, finished
 from wattui.analysis.repeats import Repeats, correlation, repeats_of
 from wattui.analysis.run_fits import Source
@@ -225,23 +226,21 @@ def test_different_layers_at_their_macs_are_not_joined(measured: Run) -> None:
     joined = sizes_of(source, "macs", "total", None)
     assert joined is not None
     assert joined.families[0].joined, "one thing at several sizes"
-    layers = Run(measured.csv, {"summary": renamed(measured.summary)})
-    source = Source("net", "run", layers.summary, dict(zip("abc", macs.values(), strict=True)))
+    layers = renamed(measured.summary)
+    source = Source("net", "run", layers, dict(zip("abc", macs.values(), strict=True)))
     found = sizes_of(source, "macs", "total", None)
     assert found is not None
     assert not found.families[0].joined
     assert [size.label for size in found.families[0].sizes] == ["a", "b", "c"]
 
 
-def renamed(summary: Any) -> Any:
+def renamed(summary: Summary) -> Summary:
     names = dict(zip(SECONDS, "abc", strict=True))
-    return {
-        **summary,
-        **{
-            part: [{**row, "label": names.get(row["label"], "")} for row in summary[part]]
-            for part in ("labels", "phases")
-        },
-    }
+    return replace(
+        summary,
+        labels=[replace(group, label=names.get(group.label, "")) for group in summary.labels],
+        phases=[replace(phase, label=names.get(phase.label, "")) for phase in summary.phases],
+    )
 
 
 def test_axes_are_logarithmic_over_two_decades_alone(tmp_path: Path, measured: Run) -> None:

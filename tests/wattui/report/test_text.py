@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from recorders.runfile import json_path
-from tests.support.made_runs import IDLE, Part, finished
+from tests.support.made_runs import IDLE, Part, finished, json_of
 from wattui.clean import name_of, one_line
 from wattui.commands import report as report_command
 from wattui.report.clean import MOST_NAME, MOST_TEXT, cleaned
@@ -223,7 +223,7 @@ def recorded(folder: Path) -> Path:
     parts = [IDLE, *(Part("running", 2, 50.0 + n, f"l{n}", 10) for n in range(len(LABELS)))]
     made = finished(folder / "made.csv", parts, ["package0", "gpu0"])
     csv = folder / os.fsdecode(b'<i>&"\xff\xe2\x80\xae(r).csv')
-    text = json.dumps(made.run)
+    text = json.dumps(json_of(made))
     for number, label in enumerate(LABELS):
         text = text.replace(f'"l{number}"', json.dumps(label))
     for name in ("bench", "Made-up 9000", "no sensor", "modprobe k10temp", "hwmon", "infer.py"):

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from recorders.runfile import json_path
 from recorders.sources.replay import open_replay
-from tests.support.made_runs import B8, IDLE, MACHINE, Part, finished
+from recorders.summary.figures import Summary
+from tests.support.made_runs import B8, IDLE, MACHINE, Part, finished, json_of
 from wattui.cli import main
-from wattui.runs.forms import is_summary
 from wattui.runs.recorded import load_run
 from wattui.runs.run_file import NotARunFileError
 from wattui.runs.traces import read_traces
@@ -98,7 +98,8 @@ def said(*arguments: str) -> str:
 
 def check(folder: Path, csv: Path) -> None:
     with contextlib.suppress(NotARunFileError):
-        assert is_summary(load_run(csv).summary)
+        summary = load_run(csv).summary
+        assert Summary.from_dict(summary.to_dict()) == summary
     texts = [
         said("summary", str(csv)),
         said("summary", str(csv), "--json"),
@@ -120,7 +121,7 @@ def check(folder: Path, csv: Path) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """The text and run.json of a recording."""
     run = finished(tmp_path_factory.mktemp("run") / "run.csv", PARTS)
-    return run.csv.read_text(), run.run
+    return run.csv.read_text(), json_of(run)
 
 
 @settings(max_examples=60)
@@ -144,6 +145,7 @@ def test_a_mangled_run_json(whole: tuple[str, dict[str, Any]], data: st.DataObje
 
 def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Path) -> None:
     run = finished(tmp_path / "run.csv", PARTS)
+    whole = json_of(run)
     for path, value in (
         (("running", "domains", "package0"), []),
         (("running", "domains", "package0", "running_j", "value"), "7"),
@@ -151,7 +153,7 @@ def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Pat
         (("headline",), "gpu7"),
         (("labels", 0, "domains"), {}),
     ):
-        found: Any = copy.deepcopy(run.run)
+        found: Any = copy.deepcopy(whole)
         place = found["summary"]
         for key in path[:-1]:
             place = place[key]
@@ -161,7 +163,7 @@ def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Pat
         assert again.summary == run.summary
         (remark,) = again.remarks
         assert "its summary is not whole: made anew" in remark
-        assert again.run["host"] == MACHINE["host"]
+        assert again.about.host["name"] == MACHINE["host"]["name"]
 
 
 def test_a_last_line_without_its_end_is_read_where_it_is_whole(tmp_path: Path) -> None:
@@ -204,11 +206,12 @@ def test_a_figure_that_cannot_be_is_a_word_and_no_fault(
 ) -> None:
     parts = [IDLE, *(Part("running", 4, 50.0, "b1", 100, n) for n in (1, 2))]
     run = finished(tmp_path / "run.csv", parts)
-    place: Any = run.run["summary"]
+    whole = json_of(run)
+    place: Any = whole["summary"]
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = odd
-    json_path(run.csv).write_text(json.dumps(run.run))
+    json_path(run.csv).write_text(json.dumps(whole))
     finished(tmp_path / "good.csv", parts)
     for arguments in (
         ("compare", str(tmp_path / "good.csv"), str(run.csv), "--figure", "all"),
@@ -220,7 +223,7 @@ def test_a_figure_that_cannot_be_is_a_word_and_no_fault(
     if path[-1] == "inferences" and path[0] != "phases" and odd in (0, None, -1):
         again = load_run(run.csv)
         assert "its summary is not whole: made anew" in again.remarks[0]
-        assert again.summary["running"]["inferences"] == 200
+        assert again.summary.running.inferences == 200
 
 
 def test_what_the_recorder_wrote_needs_no_remark(tmp_path: Path) -> None:

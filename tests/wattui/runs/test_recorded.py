@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from recorders.runfile import json_path
-from tests.support.made_runs import B1, B8, IDLE, finished, written
+from tests.support.made_runs import B1, B8, IDLE, finished, json_of, written
 from wattui.runs import recorded
 from wattui.runs.recorded import find_runs, load_run
 from wattui.runs.reduce import NotARunFileError
+from wattui.runs.run_json import RunJson
 
 
 def aged(path: Path, age_s: float) -> Path:
@@ -89,7 +90,7 @@ def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
         json_path(whole.csv).write_text(text)
     again = load_run(whole.csv)
     assert again.summary == whole.summary
-    assert not {"command", "host", "status", "sampling"} & again.run.keys()
+    assert again.about == RunJson()
 
 
 def test_what_the_recorder_wrote_of_this_csv_is_taken(
@@ -98,7 +99,7 @@ def test_what_the_recorder_wrote_of_this_csv_is_taken(
     run = finished(tmp_path / "run.csv", [IDLE, B1])
     monkeypatch.setattr(recorded, "summarise", None)  # nothing is made again
     found = load_run(run.csv)
-    assert found.summary == json.loads(json_path(run.csv).read_text())["summary"]
+    assert found.summary.to_dict() == json_of(run)["summary"]
     assert found.remarks == []
 
 
@@ -109,8 +110,8 @@ def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: 
     first = next(n for n, line in enumerate(lines) if ",b8," in line)
     run.csv.write_text("".join(lines[:first]))
     found = load_run(run.csv)
-    assert found.summary["running"]["domains"]["total"]["running_j"]["value"] == 200
-    assert found.summary["running"]["inferences"] == 100
+    assert found.summary.quoted.running_j.value == 200
+    assert found.summary.running.inferences == 100
     assert found.remarks == [
         f"{run.csv} has changed since it was recorded: its figures are made from it now"
     ]
@@ -119,14 +120,14 @@ def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: 
 def test_another_label_of_the_same_length_is_a_change(tmp_path: Path) -> None:
     run = finished(tmp_path / "run.csv", [IDLE, B1])
     run.csv.write_text(run.csv.read_text().replace(",b1,", ",b2,"))
-    assert [group["label"] for group in load_run(run.csv).summary["labels"]] == ["b2"]
+    assert [group.label for group in load_run(run.csv).summary.labels] == ["b2"]
 
 
 def test_a_summary_that_is_not_tied_to_the_csv_is_not_taken(tmp_path: Path) -> None:
     """As older versions wrote it, whose arithmetic may have been another."""
     run = finished(tmp_path / "run.csv", [IDLE, B1])
-    old = {key: value for key, value in run.run.items() if key != "csv"}
-    old["summary"] = {**run.summary, "headline": None}
+    old = {key: value for key, value in json_of(run).items() if key != "csv"}
+    old["summary"]["headline"] = None
     json_path(run.csv).write_text(json.dumps(old))
     found = load_run(run.csv)
     assert (found.summary, found.remarks) == (run.summary, [])

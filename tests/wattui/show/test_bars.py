@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 
+from recorders.summary.figures import Value
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.show import plot
 from wattui.show.bars import LEAST_BAR, Bar, Point, bar_text, bars, curve, families
@@ -44,7 +45,7 @@ def test_an_ascii_bar_is_of_number_signs(share: float, columns: int) -> None:
 
 
 def test_the_longest_bar_is_that_of_the_highest_figure_and_a_half_is_half_of_it() -> None:
-    rows = [Bar("b1", 4.0, None, ""), Bar("b32", 2.0, 0.25, "")]
+    rows = [Bar("b1", Value(4.0, None), ""), Bar("b32", Value(2.0, 0.25), "")]
     lines = drawn(bars(rows, 60, 1.0))
     assert lines[0].count("█") == pytest.approx(2 * lines[1].count("█"), abs=1)
     assert lines[0].rstrip().endswith("4.000")
@@ -52,7 +53,7 @@ def test_the_longest_bar_is_that_of_the_highest_figure_and_a_half_is_half_of_it(
 
 
 def test_a_figure_below_zero_has_its_number_and_no_bar() -> None:
-    (line,) = drawn(bars([Bar("less", -0.5, 0.25, "")], 60, 1.0))
+    (line,) = drawn(bars([Bar("less", Value(-0.5, 0.25), "")], 60, 1.0))
     assert "█" not in line
     assert "−0.50 ± 0.25" in line
 
@@ -67,8 +68,7 @@ def test_a_figure_below_zero_has_its_number_and_no_bar() -> None:
             st.text(
                 st.characters(min_codepoint=32, exclude_categories=["C", "Z", "M"]), max_size=40
             ),
-            st.floats(-1e-3, 1e3),
-            st.floats(1e-6, 1e2) | st.none(),
+            st.builds(Value, st.floats(-1e-3, 1e3), st.floats(1e-6, 1e2) | st.none()),
             st.just("red"),
         ),
         min_size=1,
@@ -77,7 +77,7 @@ def test_a_figure_below_zero_has_its_number_and_no_bar() -> None:
 )
 def test_bars_stay_in_their_width(columns: int, glyphs: plot.Glyphs, rows: list[Bar]) -> None:
     lines = drawn(bars(rows, columns, 1.0, glyphs), columns=200)
-    figures = [len(with_uncertainty(row.value_j, row.plus_minus_j, 1.0)) for row in rows]
+    figures = [len(with_uncertainty(row.joules.value, row.joules.plus_minus, 1.0)) for row in rows]
     assert len(lines) == len(rows)
     widest = max(cell_len(line.rstrip()) for line in lines)
     assert widest <= max(columns, 2 * LEAST_BAR + 2 + max(figures))

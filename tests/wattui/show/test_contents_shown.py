@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.analysis.compare import doubts
+from wattui.runs.recorded import Recomputed, Run
+from wattui.runs.run_json import RunJson
 from wattui.show.palette import DARK
 from wattui.show.runs import runs_table
 from wattui.show.summary import summary_parts
@@ -20,7 +24,7 @@ COLUMNS = ["package0_J", "package0_W", "total_J", "total_W"]
 CONTENTS = "1 of 2 packages"
 
 
-def summary(*notes: str) -> dict[str, Any]:
+def summary(*notes: str) -> Summary:
     """A package at 36 W, running for ten seconds, a hundred inferences."""
     reducer = Reducer(COLUMNS)
     for note in notes:
@@ -28,7 +32,7 @@ def summary(*notes: str) -> dict[str, Any]:
     for time_s, event, count in ((0.0, "begin", 0), (10.0, "end", 100)):
         cells = [f"{time_s * 36}", "36.0"] * 2
         reducer.add(f"{time_s:.6f}", cells, event, ("running", "", None), count)
-    return summarise(reducer.reduction).to_dict()
+    return summarise(reducer.reduction)
 
 
 WHOLE, PART = summary(), summary("missing package1: it is for root only")
@@ -41,18 +45,18 @@ def text(*parts: Any) -> str:
     return console.export_text()
 
 
-def row(found: dict[str, Any]) -> dict[str, Any]:
-    return {"file": "run.csv", "begun_utc": None, "command": "", "summary": found, "remarks": []}
+def run(found: Summary) -> Run:
+    return Run(Path("run.csv"), found, RunJson())
 
 
 @pytest.mark.parametrize(
     "shown",
     [
         lambda found: text(*summary_parts(found)),
-        lambda found: text(runs_table([row(found)])),
+        lambda found: text(runs_table([Recomputed("run.csv", None, "", found, [])])),
         lambda found: text(*energy_parts(found, DARK, "auto")),
         lambda found: text(*energy_lines(found, DARK, "auto")),
-        lambda found: text(*doubts({"summary": WHOLE}, {"summary": found})),
+        lambda found: text(*doubts(run(WHOLE), run(found))),
     ],
     ids=["summary", "many", "dashboard", "narrow dashboard", "compare"],
 )

@@ -6,6 +6,7 @@ import ast
 import math
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ async def test_a_file_and_its_labels_are_called_what_they_are_called(tmp_path: P
     run = finished(tmp_path / "[a=+].csv", [IDLE, B1._replace(label="[/x][a=+]")])
     app = dashboard()
     async with app.run_test(size=(160, 50)) as pilot:
-        app.push_screen(Results(run.run | {"summary": run.summary}, run.csv, BRAILLE, DARK))
+        app.push_screen(Results(run, BRAILLE, DARK))
         await pilot.pause()
         assert "[a=+].csv" in screen(app)
         assert "[/x][a=+]" in screen(app)
@@ -125,7 +126,7 @@ async def test_a_recording_of_somebody_else_acts_on_no_terminal(tmp_path: Path) 
         await pilot.pause(0.1)
         assert_harmless(screen(app))
         run = load_run(path)
-        app.push_screen(Results(run.run | {"summary": run.summary}, path, BRAILLE, DARK))
+        app.push_screen(Results(replace(run, csv=path), BRAILLE, DARK))
         await pilot.pause(0.1)
         assert_harmless(screen(app))
         app.push_screen(Compare(run, run, BRAILLE, DARK))

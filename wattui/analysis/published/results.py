@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from recorders.summary.figures import Value
 from wattui.analysis.published import published
-from wattui.analysis.results import Figure, Level, Row
+from wattui.analysis.results import Level, Row
 from wattui.analysis.results_file import ResultSet
 
 # The domain of a published figure, whose own name is not always told.
@@ -58,7 +59,7 @@ def _aipowermeter(tables: Mapping[str, Any]) -> Iterator[ResultSet]:
 def _row(label: str, figure: str, value: float) -> Row:
     domain = "" if figure == "inferences_per_s" else DOMAIN
     level: Level = "label" if label else "run"
-    known = Figure(float(value))
+    known = Value(float(value))
     return Row(level, "running", label, None, None, domain, ORIGIN, figure, known)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recorders.summary.figures import Value
 from wattui.report.draw import style as drawing
 from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
-from wattui.report.joules import Joules, Row, Rows, reach
+from wattui.report.joules import Row, Rows, reach
 from wattui.show.quantities import number
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ MARKERS = {"total": "o", "dynamic": "s", "marginal": "^"}
 
 def draw_joules(found: Rows) -> Figure:
     """Bars from zero; where the values span decades or are many, points on a row each."""
-    bars = not found.logarithmic and sum(len(row.figures) for row in found.rows) <= MOST_BARS
+    bars = not found.logarithmic and sum(len(row.values) for row in found.rows) <= MOST_BARS
     names = max(drawing.text_mm(row.name, drawing.TEXT_PT) for row in found.rows)
     left = min(MOST_NAME_MM, max(10.0, names)) + 4
     row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM if bars else DOT_ROW_MM
@@ -57,13 +58,13 @@ def draw_joules(found: Rows) -> Figure:
 
 def _bars(axes: Axes, found: Rows, row: Row, middle: float) -> None:
     first = middle - BAR_MM * len(found.figures) / 2
-    for joules in row.figures:
-        y = first + BAR_MM * (found.figures.index(joules.figure) + 0.5)
-        colour, value = COLOURS[joules.figure], joules.value_j / found.factor
+    for name, joules in row.values.items():
+        y = first + BAR_MM * (found.figures.index(name) + 0.5)
+        colour, value = COLOURS[name], joules.value / found.factor
         axes.barh(y, value, BAR_MM * 0.84, color=(colour, FILL), linewidth=0)
-        axes.barh(y, value, BAR_MM * 0.84, hatch=HATCHES[joules.figure], **_outline(colour))
+        axes.barh(y, value, BAR_MM * 0.84, hatch=HATCHES[name], **_outline(colour))
         _error(axes, found, joules, y, caps=True)
-        text = found.words(row, joules)
+        text = found.words(row, name)
         end = max(0.0, reach(joules)[1] / found.factor)
         axes.annotate(
             text, (end, y), (3, 0), textcoords="offset points", va="center", size=SMALL_PT
@@ -78,8 +79,8 @@ def _outline(colour: str) -> dict[str, Any]:
 def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, place: int) -> None:
     if place % 2:
         axes.axhspan(middle - row_mm / 2, middle + row_mm / 2, color=(INK, 0.045), lw=0)
-    for joules in row.figures:
-        value, colour = joules.value_j / found.factor, COLOURS[joules.figure]
+    for name, joules in row.values.items():
+        value, colour = joules.value / found.factor, COLOURS[name]
         if found.logarithmic and value <= 0:
             axes.annotate(
                 _below_zero(found, joules),
@@ -96,7 +97,7 @@ def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, pla
         axes.plot(
             value,
             middle,
-            MARKERS[joules.figure],
+            MARKERS[name],
             ms=4.4,
             mfc=(colour, FILL),
             mec=colour,
@@ -104,13 +105,13 @@ def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, pla
         )
 
 
-def _below_zero(found: Rows, joules: Joules) -> str:
+def _below_zero(found: Rows, joules: Value) -> str:
     """What a logarithmic axis cannot show."""
-    return f"◂ {number(joules.value_j / found.factor, 3)}"
+    return f"◂ {number(joules.value / found.factor, 3)}"
 
 
-def _error(axes: Axes, found: Rows, joules: Joules, y: float, caps: bool) -> None:
-    if not joules.plus_minus_j:
+def _error(axes: Axes, found: Rows, joules: Value, y: float, caps: bool) -> None:
+    if not joules.plus_minus:
         return
     low, high = (value / found.factor for value in reach(joules))
     if found.logarithmic and low <= 0:
@@ -122,17 +123,20 @@ def _error(axes: Axes, found: Rows, joules: Joules, y: float, caps: bool) -> Non
 
 def _limits(axes: Axes, found: Rows, bars: bool, width_mm: float) -> None:
     """Room for the figures beside the bars; an even axis begins at zero."""
-    reached = [r / found.factor for row in found.rows for j in row.figures for r in reach(j)]
-    values = [j.value_j / found.factor for row in found.rows for j in row.figures]
+    known = [value for row in found.rows for value in row.values.values()]
+    reached = [joules / found.factor for value in known for joules in reach(value)]
+    values = [value.value / found.factor for value in known]
     if found.logarithmic:
         above = [value for value in values if value > 0]
         low, high = min(above) / 1.5, max(*reached, *above) * 1.5
-        negative = [j for row in found.rows for j in row.figures if j.value_j <= 0]
+        negative = [value for value in known if value.value <= 0]
         texts = [drawing.text_mm(_below_zero(found, joules)) + 3 for joules in negative]
         share = min(0.5, max(texts, default=0.0) / width_mm)
         axes.set_xlim(low / (high / low) ** (share / (1 - share)), high)
     else:
-        text_mm = max(drawing.text_mm(found.words(r, j)) for r in found.rows for j in r.figures)
+        text_mm = max(
+            drawing.text_mm(found.words(r, name)) for r in found.rows for name in r.values
+        )
         share = min(0.5, (text_mm + 3) / width_mm) if bars else 0.03
         low, high = min(0.0, *reached), max(0.0, *reached) or 1.0
         axes.set_xlim(low * 1.05, low + (high - low) / (1 - share))

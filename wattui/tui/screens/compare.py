@@ -13,7 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
-from wattui.analysis.compare import Comparison, Known, Side, compare, doubts, only_in_one, side
+from recorders.summary.bases import BASES
+from recorders.summary.figures import Value
+from wattui.analysis.compare import Comparison, Side, compare, doubts, only_in_one, side
 from wattui.analysis.results import group_rows
 from wattui.runs.recorded import Run
 from wattui.show import plot
@@ -26,7 +28,7 @@ from wattui.tui.screens.steady import SteadyModal
 
 BAR_COLUMNS = 16
 # The figures in the order in which people ask for them; labels are compared by the first.
-FIRST = ("total", "dynamic", "marginal", "energy", "power")
+FIRST = (*(basis.name for basis in BASES), "energy", "power")
 TITLES = ("", "A", "B", "B − A", "B / A", "")
 NOTHING_SHARED = (
     "The two runs have no figure in common: nothing ran in one of them, or other domains were "
@@ -87,7 +89,7 @@ def tables(
     )
     side_a, side_b = _side("A", a), _side("B", b)
     rows = compare(side_a, side_b)
-    parts = list(_parts(rows, a.summary["headline"]))
+    parts = list(_parts(rows, a.summary.headline))
     if parts:
         yield Fitting(
             _table(parts, palette, glyphs, bars=True),
@@ -96,12 +98,12 @@ def tables(
     else:
         yield Text(NOTHING_SHARED)
     remarks = (*a.remarks, *b.remarks)
-    for line in (*remarks, *only_in_one(side_a, side_b), *doubts(a.run, b.run)):
+    for line in (*remarks, *only_in_one(side_a, side_b), *doubts(a, b)):
         yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
 
 
 def _side(name: str, run: Run) -> Side:
-    return side(name, [(run.summary["headline"], group_rows(run.summary))])
+    return side(name, [(run.summary.headline, group_rows(run.summary))])
 
 
 def _parts(
@@ -133,7 +135,7 @@ def _table(
     for place, (title, rows) in enumerate(parts):
         if place:
             table.add_row()
-        factor, prefix = prefix_for([known.value for row in rows for known in (row.a, row.b)])
+        factor, prefix = prefix_for([each.known.value for row in rows for each in (row.a, row.b)])
         table.add_row(Text(f"{title}, {prefix}{rows[0].unit}", "bold"))
         longest = max((row.ratio or 0.0 for row in rows), default=1.0)
         for row in rows:
@@ -149,8 +151,8 @@ def _cells(row: Comparison, factor: float, palette: Palette) -> list[Text]:
         name.append(f" {row.origin}", palette.estimated)
     return [
         name,
-        Text(_figure(row.a, factor)),
-        Text(_figure(row.b, factor)),
+        Text(_figure(row.a.known, factor)),
+        Text(_figure(row.b.known, factor)),
         Text(_figure(row.difference, factor), colour),
         Text(number(row.ratio, 4), f"bold {colour}"),
     ]
@@ -168,7 +170,7 @@ def _verdict(row: Comparison, palette: Palette) -> Text:
     return Text("± unknown" if row.verdict == "unknown" else row.verdict, palette.dim)
 
 
-def _figure(known: Known, factor: float) -> str:
+def _figure(known: Value, factor: float) -> str:
     return with_uncertainty(known.value, known.plus_minus, factor)
 
 

@@ -267,14 +267,14 @@ class MainScreen(SteadyScreen[None]):
         """Say why there is no measured power, and what mends it."""
         banner = self.query_one("#banner", Static)
         measured = any(
-            channel["unit"] in "JW" and channel["origin"] == "measured"
+            channel.is_energy and channel.origin == "measured"
             for source in self.stream.sources
-            for channel in source["channels"]
+            for channel in source.channels
         )
         reasons = [
-            f"{m['source']}: {m['reason']}" + (f": {m['remedy']}" if m["remedy"] else "")
+            f"{m.source}: {m.reason}" + (f": {m.remedy}" if m.remedy else "")
             for m in self.stream.missing
-            if m["source"] in ("powercap", "nvml")
+            if m.source in ("powercap", "nvml")
         ]
         banner.display = bool(reasons) and not measured
         banner.update("No power is measured (d: why). " + " · ".join(reasons[:1]))

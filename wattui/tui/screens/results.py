@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -16,6 +16,8 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Digits, Footer, Static
 
+from recorders.summary.bases import BASES, TOTAL
+from recorders.summary.figures import Summary
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
 from wattui.capture.run_names import working_directory
@@ -25,13 +27,11 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.pictures import pictures
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
-from wattui.show.result_sets import command_of
 from wattui.show.summary import (
-    FIGURES,
-    MEANINGS,
     figure_text,
     flag_line,
     headline,
+    known_j,
     machine_line,
     method_parts,
     table_parts,
@@ -77,16 +77,14 @@ class Results(SteadyModal[Wish | None]):
 
     def __init__(
         self,
-        run: dict[str, Any],
-        csv: Path,
+        run: Run,
         glyphs: plot.Glyphs = plot.BRAILLE,
         palette: Palette = DARK,
-        remarks: Sequence[str] = (),
         lacks: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._run = Run(csv, run, list(remarks))
-        self._macs = command_macs(command_of(self._run))[1]
+        self._run = run
+        self._macs = command_macs(run.about.argv)[1]
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
 
     def compose(self) -> ComposeResult:
@@ -99,7 +97,7 @@ class Results(SteadyModal[Wish | None]):
             with VerticalScroll(), Horizontal(id="columns"):
                 with Vertical():
                     digits = Digits(big_number(self._run.summary))
-                    if (domain := _quoted(self._run.summary)) and domain["origin"] != "measured":
+                    if (domain := self._run.summary.quoted) and domain.origin != "measured":
                         digits.styles.color = self._palette.estimated
                     yield digits
                     told = map(remark_line, self._run.remarks)
@@ -132,25 +130,25 @@ class Results(SteadyModal[Wish | None]):
         width = int(size.width * SHARE) // 2 if side_by_side else min(ONE_COLUMN, size.width)
         parts: list[RenderableType] = [
             *pictures(self._run.summary, self._macs, self._palette, self._glyphs, width - MARGINS),
-            *method_parts(self._run.run),
+            *method_parts(self._run.about),
         ]
-        if machine := machine_line(self._run.run):
+        if machine := machine_line(self._run.about):
             parts.append(machine)
         self.query_one("#pictures", Static).update(Group(*spaced(parts)))
 
 
-def figures(summary: dict[str, Any]) -> Iterator[RenderableType]:
+def figures(summary: Summary) -> Iterator[RenderableType]:
     """Headline, the three answers, tables, and flags with what to do about them."""
-    if summary["running"] is None:
+    if summary.running is None:
         yield Text(NOTHING_RAN, "bold")
     else:
         yield headline(summary)
         if told := answers(summary):
             yield told
     yield from table_parts(summary)
-    for flag in summary["flags"]:
+    for flag in summary.flags:
         line = flag_line(flag)
-        if remedy := REMEDIES.get(flag["name"]):
+        if remedy := REMEDIES.get(flag.name):
             line.append(f"\n  mend: {remedy}", "dim")
         yield line
 
@@ -160,29 +158,31 @@ def remark_line(remark: str) -> Text:
     return Text.assemble(("! ", "bold yellow"), remark)
 
 
-def answers(summary: dict[str, Any]) -> Text | None:
+def answers(summary: Summary) -> Text | None:
     """Total, dynamic and marginal joules per inference of the channel to quote, with what each
     means; None where no inferences were counted, or those of several labels."""
-    domain = _quoted(summary)
-    if domain is None or is_mixed(summary) or not any(domain[key] for _, key in FIGURES):
+    domain = summary.quoted
+    if domain is None or is_mixed(summary) or not (known := known_j([domain])):
         return None
-    known = [domain[key] for _, key in FIGURES if domain[key]]
-    factor, unit = energy_unit([value["value"] for value in known])
+    factor, unit = energy_unit(known)
     cells = [
-        f"{figure_text(domain, key, factor)} {unit}" if domain[key] else "–" for _, key in FIGURES
+        f"{figure_text(value, domain.origin, factor)} {unit}" if value else "–"
+        for value in (basis.of(domain) for basis in BASES)
     ]
     width = max(map(len, cells))
     return Text("\n").join(
-        Text.assemble(f"{name:9}", (f"{cell:>{width}}", "bold"), (f"  {MEANINGS[name]}", "dim"))
-        for (name, _), cell in zip(FIGURES, cells, strict=True)
+        Text.assemble(
+            f"{basis.name:9}", (f"{cell:>{width}}", "bold"), (f"  {basis.meaning}", "dim")
+        )
+        for basis, cell in zip(BASES, cells, strict=True)
     )
 
 
-def big_number(summary: dict[str, Any]) -> str:
+def big_number(summary: Summary) -> str:
     """The figure to quote without its unit; empty where there is none, or one of each label."""
-    domain = None if is_mixed(summary) else _quoted(summary)
-    value = (domain["total_j_per_inference"] or domain["running_j"]) if domain else None
-    return number(value["value"] / energy_unit([value["value"]])[0]) if value else ""
+    domain = None if is_mixed(summary) else summary.quoted
+    value = (TOTAL.of(domain) or domain.running_j) if domain else None
+    return number(value.value / energy_unit([value.value])[0]) if value else ""
 
 
 def short_name(path: Path) -> str:
@@ -197,9 +197,3 @@ def spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
         if place:
             yield Text()
         yield part
-
-
-def _quoted(summary: dict[str, Any]) -> dict[str, Any] | None:
-    running, channel = summary["running"], summary["headline"]
-    found: dict[str, Any] | None = running["domains"].get(channel) if running else None
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -18,7 +18,9 @@ from textual.widgets import DataTable, Footer, Input, Label
 from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
-from wattui.analysis.cells import PER_INFERENCE, Cells, cells_of
+from recorders.summary.bases import TOTAL
+from recorders.summary.figures import Summary
+from wattui.analysis.cells import Cells, cells_of
 from wattui.runs.recorded import Run, find_runs, load_run
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette
@@ -168,7 +170,7 @@ class Runs(SteadyModal[Wish | None]):
     def _words(self, path: Path) -> str:
         """What a filter looks in."""
         run = self._runs.get(path)
-        command = command_of(run) if isinstance(run, Run) else ""
+        command = run.about.command if isinstance(run, Run) else ""
         return f"{self._near_name(path)} {command}"
 
     def _near_name(self, path: Path) -> str:
@@ -193,9 +195,7 @@ class Runs(SteadyModal[Wish | None]):
         """Open a run."""
         run = self._runs.get(Path(str(event.row_key.value)))
         if isinstance(run, Run):
-            self.app.push_screen(
-                Results(run.run, run.csv, self._glyphs, self._palette, run.remarks), self._wished
-            )
+            self.app.push_screen(Results(run, self._glyphs, self._palette), self._wished)
         elif run is not None:
             self.notify(run, severity="warning")
 
@@ -305,33 +305,26 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
     the reason."""
     if isinstance(run, str):
         return [Text("unreadable", palette.alarm), *[_right("–")] * 4, Text(run, palette.alarm)]
-    running = run.summary["running"]
+    running = run.summary.running
     cells = [Text("nothing ran", "dim"), _right("–"), _right("–")]
     if running is not None:
-        counted = f"{running['inferences']:,}" if running["inferences"] else "–"
+        counted = f"{running.inferences:,}" if running.inferences else "–"
         cells = [_headline(run.summary, palette), _right(counted)]
-        cells.append(_right(f"{running['seconds']:.1f} s"))
-    flags = len(run.summary["flags"])
-    status = str(run.run.get("status", "no run.json"))
+        cells.append(_right(f"{running.seconds:.1f} s"))
+    flags = len(run.summary.flags)
+    status = run.about.status or "no run.json"
     return [
         *cells,
         _right(str(flags) if flags else "", palette.estimated),
         Text(status, "dim" if status == FINISHED else palette.alarm),
-        shortened(command_of(run), WIDTHS["command"]),
+        shortened(run.about.command, WIDTHS["command"]),
     ]
-
-
-def command_of(run: Run) -> str:
-    """The command line that was recorded, if any."""
-    argv = run.run.get("command", {}).get("argv")
-    return " ".join(map(str, argv)) if isinstance(argv, list) else ""
 
 
 def begun_s(path: Path, run: Run | str | None) -> float | None:
     """When a recording began, or else when its file was last written; seconds since the epoch."""
-    clock = run.run.get("clock", {}) if isinstance(run, Run) else {}
-    if isinstance(start_ns := clock.get("start_utc_ns"), int):
-        return start_ns / 1e9
+    if isinstance(run, Run) and run.about.start_utc_ns is not None:
+        return run.about.start_utc_ns / 1e9
     try:
         return path.stat().st_mtime
     except OSError:
@@ -353,29 +346,30 @@ def shortened(text: str, columns: int) -> Text:
     return found
 
 
-def _headline(summary: dict[str, Any], palette: Palette) -> Text:
-    if summary["headline"] is None:
+def _headline(summary: Summary, palette: Palette) -> Text:
+    domain = summary.quoted
+    if domain is None:
         return Text("–")
-    domain = summary["running"]["domains"][summary["headline"]]
-    figure = domain["total_j_per_inference"]
-    word = "" if domain["origin"] == "measured" else domain["origin"]
-    word = word or ("incomplete" if summary["contents"] else "")
+    figure = TOTAL.of(domain)
+    word = "incomplete" if summary.contents else ""
+    if domain.origin != "measured":
+        word = domain.origin
     text = Text("–")
     if cells := cells_of(summary):
-        text = Text(_range(summary["headline"], cells))
+        text = Text(_range(cells))
     elif figure:
-        factor, unit = energy_unit([figure["value"]])
-        whole = with_uncertainty(figure["value"], figure["plus_minus"], factor)
+        factor, unit = energy_unit([figure.value])
+        whole = with_uncertainty(figure.value, figure.plus_minus, factor)
         room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
-        text = Text(f"{whole if len(whole) <= room else number(figure['value'] / factor)} {unit}")
+        text = Text(f"{whole if len(whole) <= room else number(figure.value / factor)} {unit}")
     return text.append(f" {word}", palette.estimated) if word else text
 
 
-def _range(channel: str, cells: Cells) -> str:
+def _range(cells: Cells) -> str:
     """From the best to the worst label."""
-    if cells.figure != PER_INFERENCE or not cells.ranked:
+    if cells.basis is not TOTAL or not cells.ranked:
         return "–"
-    values = [cells.ranked[n]["domains"][channel][cells.figure]["value"] for n in (0, -1)]
+    values = [cells.ranked[n][1].value for n in (0, -1)]
     factor, unit = energy_unit(values)
     return f"{' … '.join(number(value / factor) for value in values)} {unit}"
 

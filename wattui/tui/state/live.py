@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recorders.channels import channel_of, unit_of
+from recorders.summary.figures import Summary
 from recorders.summary.reduction import EventRow, Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message, readings
@@ -101,7 +101,7 @@ class Live:
         """Count joules from now on."""
         self.zero_j = dict(self.joules)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """The summary as if the recording ended now; of a counter that fails it is unknown."""
         reduction = self._reducer.reduction
         energy_j = {
@@ -110,7 +110,7 @@ class Live:
             if self.time_s - self._read_s[name] <= FRESH_S
         }
         now = EventRow(self.time_s, NOW, "", "", None, self.inferences, energy_j)
-        return summarise(replace(reduction, events=[*reduction.events, now])).to_dict()
+        return summarise(replace(reduction, events=[*reduction.events, now]))
 
     def visible(self, start_s: float, end_s: float) -> Iterator[Stretch]:
         """Stretches that reach into an interval."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
 from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, whole_lines
+from recorders.source import Channel, Refusal
 from recorders.wire import Message
 from wattui.errors import UsageError
-from wattui.runs.recorded import json_beside
+from wattui.runs.recorded import about_run
+from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
@@ -34,7 +36,7 @@ class Playback:
     is_silent = False
     alarm: str | None = None
     disk: Disk | None = None
-    sampling: dict[str, Any] | None = None
+    sampling: Sampling | None = None
     directory = ""
 
     def __init__(
@@ -48,9 +50,9 @@ class Playback:
         self._at_s, self._asked_s = 0.0, clock()
         header, self.rate_hz = _header_and_rate(path)
         self.columns = header[len(FIXED_COLUMNS) :]
-        run = json_beside(path, [])
-        self.sources: list[dict[str, Any]] = run.get("sources") or [_source(self.columns)]
-        self.missing: list[dict[str, Any]] = run.get("missing") or []
+        about = about_run(path)
+        self.sources: Sequence[ReadSource] = about.sources or [_source(self.columns)]
+        self.missing: Sequence[Refusal] = about.missing
         self._file = path.open(encoding="utf-8", newline="", errors="replace")
         self._rows = _messages(self._file, len(header))
         self._next: Message | None = next(self._rows, None)
@@ -123,13 +125,13 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
 
 
-def _source(columns: list[str]) -> dict[str, Any]:
+def _source(columns: Sequence[str]) -> ReadSource:
     """What the columns alone say of where they come from."""
     channels = []
     for column in columns:
         name = channel_of(column)
-        channels.append({"name": name, "unit": unit_of(column), "origin": kind_of(name).origin})
-    return {"name": "file", "channels": channels}
+        channels.append(Channel(name, unit_of(column), kind_of(name).origin))
+    return ReadSource("file", "", tuple(channels))
 
 
 def _messages(file: IO[str], width: int) -> Iterator[Message]:

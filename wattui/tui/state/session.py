@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from recorders.client import Client, Config, RecorderError
+from recorders.source import Refusal
 from recorders.wire import Message
 from wattui.capture.kept import of_its_file
+from wattui.runs.run_json import (
+    ReadSource,
+    Sampling,
+    read_refusals,
+    read_sampling,
+    read_sources,
+)
 from wattui.tui.state.health import SILENT, Disk, Health, alarm_text
 
 # Rows beyond this rate are in the file, not on the screen.
@@ -25,11 +34,11 @@ class Stream(Protocol):
     """
 
     columns: list[str]
-    sources: list[dict[str, Any]]
-    missing: list[dict[str, Any]]
+    sources: Sequence[ReadSource]
+    missing: Sequence[Refusal]
     directory: str
     lost: str | None
-    sampling: dict[str, Any] | None
+    sampling: Sampling | None
 
     @property
     def disk(self) -> Disk | None:
@@ -72,7 +81,7 @@ class Session:
         self.lost: str | None = None
         self.done: Message | None = None
         self._health = Health(time.monotonic_ns())
-        self.sampling: dict[str, Any] | None = None
+        self.sampling: Sampling | None = None
         self._messages: list[Message] = []
         self._client = Client(self._config, self._take)
 
@@ -80,8 +89,8 @@ class Session:
         """Wait until the sources are open."""
         ready = self._client.wait_ready()
         self.columns: list[str] = ready["columns"]
-        self.sources: list[dict[str, Any]] = ready["sources"]
-        self.missing: list[dict[str, Any]] = ready["missing"]
+        self.sources: Sequence[ReadSource] = read_sources(ready["sources"])
+        self.missing: Sequence[Refusal] = read_refusals(ready["missing"])
         self.directory = str(ready["directory"])
         self._health = Health(time.monotonic_ns())
         self.request(do="rows", rate_hz=min(SCREEN_HZ, self._config.rate_hz))
@@ -150,7 +159,7 @@ class Session:
         """Keep what has come for `poll`; a pulse is taken at once."""
         if message["t"] == "pulse":
             self._health.take(message)
-            self.sampling = message["sampling"]
+            self.sampling = read_sampling(message["sampling"])
         else:
             self._messages.append(message)
 

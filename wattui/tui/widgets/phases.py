@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from recorders.channels import kind_of
+from recorders.summary.figures import PhaseFigures, Summary
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
 
@@ -30,9 +30,9 @@ class PhasesPanel(Static):
         """Name the panel."""
         self.border_title = "Phases"
 
-    def show(self, summary: dict[str, Any], palette: Palette, units: Units) -> None:
+    def show(self, summary: Summary, palette: Palette, units: Units) -> None:
         """Write the table anew."""
-        phases, channel = summary["phases"], summary["headline"]
+        phases, channel = summary.phases, summary.headline
         if not phases or channel is None:
             self.update(NOTHING_YET)
             return
@@ -41,7 +41,7 @@ class PhasesPanel(Static):
 
 
 def phase_table(
-    phases: Sequence[dict[str, Any]], channel: str, palette: Palette, units: Units
+    phases: Sequence[PhaseFigures], channel: str, palette: Palette, units: Units
 ) -> Table:
     """Phases from the newest back, with the energy of one channel."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -52,14 +52,14 @@ def phase_table(
         table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
     for phase, each in reversed(list(zip(phases, per_inference, strict=True))):
         name = Text(no_wrap=True, overflow="ellipsis")
-        name.append("■ ", palette.of_phase(phase["phase"]))
-        name.append(phase["label"] or phase["phase"])
+        name.append("■ ", palette.of_phase(phase.phase))
+        name.append(phase.label or phase.phase)
         name.truncate(20, overflow="ellipsis")
         energy_j = _energy_j(phase, channel)
-        counted = f"{phase['inferences']:,}" if phase["inferences"] else ""
+        counted = f"{phase.inferences:,}" if phase.inferences else ""
         table.add_row(
             name,
-            f"{phase['end_s'] - phase['start_s']:.1f}",
+            f"{phase.seconds:.1f}",
             number(None if energy_j is None else energy_j / whole, 4),
             counted,
             number(each / factor) if each is not None else "",
@@ -67,14 +67,14 @@ def phase_table(
     return table
 
 
-def _per_inference(phase: dict[str, Any], channel: str) -> float | None:
+def _per_inference(phase: PhaseFigures, channel: str) -> float | None:
     energy_j = _energy_j(phase, channel)
-    if energy_j is None or not phase["inferences"]:
+    if energy_j is None or not phase.inferences:
         return None
-    return float(energy_j) / int(phase["inferences"])
+    return energy_j / phase.inferences
 
 
-def _energy_j(phase: dict[str, Any], channel: str) -> float | None:
+def _energy_j(phase: PhaseFigures, channel: str) -> float | None:
     """None too where a counter did not move: that is under one update, not 0."""
-    energy_j: float | None = phase["energy_j"].get(channel)
+    energy_j = phase.energy_j.get(channel)
     return energy_j if energy_j or kind_of(channel).by_hand else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 from textual.widgets import Static
 
+from wattui.runs.run_json import Sampling
 from wattui.show.palette import Palette
 from wattui.show.quantities import number
 from wattui.tui.state.health import Disk
@@ -46,22 +45,21 @@ class StatusLine(Static):
         if not view.live:
             line.append("❚❚ standing still, End: live  ", f"bold {palette.estimated}")
         line.append(f"{rate_text(stream.rate_hz, stream.sampling)}  ", palette.dim)
-        readers = " · ".join(s["name"] for s in stream.sources if s.get("reader") != "hand")
+        readers = " · ".join(s.name for s in stream.sources if s.reader != "hand")
         line.append(readers, palette.dim)
         self.update(line, layout=False)
 
 
-def rate_text(asked_hz: float, sampling: dict[str, Any] | None) -> str:
+def rate_text(asked_hz: float, sampling: Sampling | None) -> str:
     """Samples per second, asked and achieved, how late they are, and how many were missed."""
-    achieved_hz = sampling.get("rate_achieved_hz") if sampling else None
-    late = sampling.get("lateness_ms") if sampling else None
+    achieved_hz = sampling.rate_achieved_hz if sampling else None
     text = f"{asked_hz:.3g} Hz"
     if achieved_hz is not None and abs(achieved_hz / asked_hz - 1) > 0.01:
         text = f"{achieved_hz:.3g} of {text}"
-    if late:
-        text += f"  late {late['p99_ms']:.1f} ms"
-    if sampling and sampling["missed"]:
-        text += f"  missed {sampling['missed']}"
+    if sampling and sampling.late_p99_ms is not None:
+        text += f"  late {sampling.late_p99_ms:.1f} ms"
+    if sampling and sampling.missed:
+        text += f"  missed {sampling.missed}"
     return text
 
 

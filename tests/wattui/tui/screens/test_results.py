@@ -12,11 +12,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Digits, Input
 
+from recorders.summary.bases import BASES
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.palette import DARK
-from wattui.show.summary import MEANINGS
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.results import Results, answers, big_number
@@ -40,7 +40,7 @@ class Shown(App[None]):
 
 
 def results(run: Run, glyphs: plot.Glyphs = plot.BRAILLE) -> Shown:
-    return Shown(Results(run.run, run.csv, glyphs))
+    return Shown(Results(run, glyphs))
 
 
 def compared(a: Run, b: Run) -> Shown:
@@ -77,8 +77,9 @@ async def test_the_headline_and_its_three_answers_are_seen_first(
     shown = await text(results(b64), size)
     assert "1.00000 ± 0.00010 J per inference" in shown
     assert "measured (channel total)" in shown
-    for word, meaning in MEANINGS.items():
-        assert any(word in line and meaning in line for line in shown.splitlines())
+    for basis in BASES:
+        lines = shown.splitlines()
+        assert any(basis.name in line and basis.meaning in line for line in lines)
     assert "Esc Back" in shown
 
 

@@ -65,8 +65,8 @@ def test_an_undone_mark_leaves_the_ribbon_and_the_summary() -> None:
     state.take(row(5, 40, "idle"))
     assert [(s.phase, s.start_s, s.end_s) for s in state.stretches] == [("idle", 1, None)]
     found = state.summary()
-    assert found["running"] is None
-    assert [(p["phase"], p["start_s"], p["end_s"]) for p in found["phases"]] == [("idle", 1, 5)]
+    assert found.running is None
+    assert [(p.phase, p.start_s, p.end_s) for p in found.phases] == [("idle", 1, 5)]
 
 
 def test_an_undone_first_mark_leaves_an_empty_ribbon_and_an_undone_end_goes_on() -> None:
@@ -87,22 +87,22 @@ def test_the_summary_of_an_open_phase_is_that_of_its_time_so_far() -> None:
         row(15, 20, "running", count=50),
     )
     summary = state.summary()
-    running = summary["running"]
-    assert (running["seconds"], running["inferences"]) == (5, 50)
-    assert running["domains"]["total"]["total_j_per_inference"]["value"] == pytest.approx(2.2)
-    assert running["domains"]["total"]["dynamic_j_per_inference"]["value"] == pytest.approx(0)
+    running = summary.running
+    assert (running.seconds, running.inferences) == (5, 50)
+    assert running.domains["total"].total_j_per_inference.value == pytest.approx(2.2)
+    assert running.domains["total"].dynamic_j_per_inference.value == pytest.approx(0)
     state.take(row(20, 20, "running", "end", 100))
-    assert state.summary()["running"]["inferences"] == 100
+    assert state.summary().running.inferences == 100
 
 
 def test_while_a_counter_fails_its_energy_is_unknown_and_then_whole_again() -> None:
     unread = {**row(6.5, 20, "running"), "cells": [""] * len(COLUMNS)}
     state = live(row(0, 20, "running", "begin", 0), row(5, 20, "running"), unread)
-    assert state.summary()["running"]["domains"]["total"]["running_j"] is None
+    assert state.summary().running.domains["total"].running_j is None
     assert state.energy_j("package0") == 100, "what was read stays"
     state.take(row(8, 20, "running"))
-    energy = state.summary()["running"]["domains"]["total"]["running_j"]
-    assert energy["value"] == pytest.approx(22 * 8)
+    energy = state.summary().running.domains["total"].running_j
+    assert energy.value == pytest.approx(22 * 8)
 
 
 def test_inferences_per_second_are_over_two_seconds() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wattui.errors import UsageError
+from wattui.runs.run_json import ReadSource
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 
@@ -93,9 +94,9 @@ def test_it_makes_the_summary_of_the_file(path: Path, clock: Clock) -> None:
     live = Live(playback.columns)
     for message in playback.poll():
         live.take(message)
-    running = live.summary()["running"]
-    assert running["inferences"] == 10
-    assert running["domains"]["package0"]["total_j_per_inference"]["value"] == pytest.approx(5.0)
+    running = live.summary().running
+    assert running.inferences == 10
+    assert running.domains["package0"].total_j_per_inference.value == pytest.approx(5.0)
     assert [(s.phase, s.label) for s in live.stretches] == [("running", "b1, hot")]
 
 
@@ -115,13 +116,13 @@ def test_nothing_can_be_marked(path: Path, clock: Clock) -> None:
 
 
 def test_sources_are_those_of_the_recording(path: Path, clock: Clock) -> None:
-    assert Playback(path, clock=clock).sources[0]["channels"][0]["origin"] == "measured"
+    assert Playback(path, clock=clock).sources[0].channels[0].origin == "measured"
     source = {"name": "powercap", "reader": "pyRAPL", "channels": []}
     path.with_suffix(".json").write_text(json.dumps({"sources": [source]}))
-    assert Playback(path, clock=clock).sources == [source]
+    assert Playback(path, clock=clock).sources == (ReadSource("powercap", "pyRAPL", ()),)
     path.with_suffix(".json").write_text(json.dumps({"sources": 5, "missing": {"a": 1}}))
-    assert Playback(path, clock=clock).sources[0]["name"] == "file"
-    assert Playback(path, clock=clock).missing == []
+    assert Playback(path, clock=clock).sources[0].name == "file"
+    assert Playback(path, clock=clock).missing == ()
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", HEADER + "x,y\n"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 from textual.app import App, ComposeResult
 
+from recorders.summary.figures import Group, Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.show.palette import DARK
@@ -18,14 +20,19 @@ from wattui.tui.widgets.phases import phase_table
 SECONDS, INFERENCES = 10.0, 100
 
 
-def summary(names: list[str], power_w: float = 36.0) -> dict[str, Any]:
+def summary(names: list[str], power_w: float = 36.0) -> Summary:
     """Every channel at the same power, running for ten seconds, a hundred inferences."""
     columns = [f"{name}_{unit}" for name in names for unit in "JW"]
     reducer = Reducer(columns)
     for time_s, event, count in ((0.0, "begin", 0), (SECONDS, "end", INFERENCES)):
         cells = [f"{time_s * power_w}", f"{power_w}"] * len(names)
         reducer.add(f"{time_s:.6f}", cells, event, ("running", "b1", None), count)
-    return summarise(reducer.reduction).to_dict()
+    return summarise(reducer.reduction)
+
+
+def running_of(found: Summary) -> Group:
+    assert found.running is not None
+    return found.running
 
 
 def text(*parts: Any) -> str:
@@ -71,25 +78,26 @@ async def test_tables_become_lines_where_the_panel_shrinks_and_nothing_new_comes
 
 def test_many_domains_are_taken_together() -> None:
     names = [f"package{n}" for n in range(4)] + [f"gpu{n}" for n in range(8)]
-    domains = folded(summary(names)["running"]["domains"])
+    domains = folded(running_of(summary(names)).domains)
     assert list(domains) == ["package ×4", "gpu ×8"]
-    assert domains["gpu ×8"]["running_w"] == pytest.approx(8 * 36)
-    assert domains["gpu ×8"]["total_j_per_inference"]["value"] == pytest.approx(8 * 3.6)
+    assert domains["gpu ×8"].running_w == pytest.approx(8 * 36)
+    total = domains["gpu ×8"].total_j_per_inference
+    assert total is not None
+    assert total.value == pytest.approx(8 * 3.6)
 
 
 def test_a_kind_with_an_unknown_part_is_unknown() -> None:
     names = [f"gpu{n}" for n in range(9)]
-    domains = summary(names)["running"]["domains"]
-    domains["gpu3"]["running_w"] = None
-    assert folded(domains)["gpu ×9"]["running_w"] is None
+    domains = running_of(summary(names)).domains
+    domains["gpu3"] = replace(domains["gpu3"], running_w=None)
+    assert folded(domains)["gpu ×9"].running_w is None
 
 
 def test_without_a_count_joules_beyond_the_baselines_are_shown() -> None:
     found = summary(["package0"])
-    running = found["running"]
-    running |= {"inferences": None}
-    domain = running["domains"]["package0"]
-    domain |= {"idle_w": 10.0, "armed_w": None}
+    domain = replace(running_of(found).domains["package0"], idle_w=10.0, armed_w=None)
+    running = replace(running_of(found), inferences=None, domains={"package0": domain})
+    found = replace(found, running=running)
     assert figures_j(domain, running, counted=False) == [
         pytest.approx(360),
         pytest.approx(260),
@@ -100,8 +108,8 @@ def test_without_a_count_joules_beyond_the_baselines_are_shown() -> None:
 
 def test_a_long_label_is_cut_and_no_figure_is() -> None:
     found = summary(["package0"])
-    group = found["labels"][0] | {"label": "模型 " * 20}
-    found["labels"] = [group, group]
+    group = replace(found.labels[0], label="模型 " * 20)
+    found = replace(found, labels=[group, group])
     console = Console(width=50, record=True, file=io.StringIO())
     console.print(*energy_parts(found, DARK, "auto"))
     assert console.export_text().count("3.600") == 4
@@ -109,7 +117,7 @@ def test_a_long_label_is_cut_and_no_figure_is() -> None:
 
 def test_phases_are_listed_with_their_joules() -> None:
     found = summary(["package0"])
-    shown = text(phase_table(found["phases"], "package0", DARK, "auto"))
+    shown = text(phase_table(found.phases, "package0", DARK, "auto"))
     assert "b1" in shown
     assert "360.0" in shown
     assert "3.600" in shown

@@ -1,0 +1,176 @@
+"""What run.json says of a recording beside its summary. Pure.
+
+The one reader of it: of what is missing or damaged a person is told by name, and the rest is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from recorders.json_parts import (
+    WrongPartError,
+    an_object,
+    list_of,
+    number,
+    one_of,
+    optional,
+    part,
+    part_or,
+    text,
+    whole,
+)
+from recorders.source import Channel, Refusal
+from recorders.summary.figures import ORIGINS
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """A source that was read: its name, by what, and its channels."""
+
+    name: str
+    reader: str
+    channels: tuple[Channel, ...]
+
+    @property
+    def is_of_energy(self) -> bool:
+        """Whether it has a channel of energy or power, of whatever origin."""
+        return any(channel.is_energy for channel in self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How well the recorder kept its rate; None where that is not known."""
+
+    rate_asked_hz: float
+    rate_achieved_hz: float | None = None
+    late_p99_ms: float | None = None
+    own_cpu_pct_of_core: float | None = None
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunJson:
+    """How a recording was made, as far as that is known; `status` is None without a run.json.
+
+    `host` and `versions` have what is known, as texts. `csv` is the fingerprint of the run file
+    that the summary was made from, if any.
+    """
+
+    status: str | None = None
+    host: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    start_utc_ns: int | None = None
+    argv: tuple[str, ...] = ()
+    exit_statuses: tuple[int | None, ...] = ()
+    sampling: Sampling | None = None
+    sources: tuple[ReadSource, ...] = ()
+    missing: tuple[Refusal, ...] = ()
+    imported_from: str = ""
+    csv: Mapping[str, object] | None = None
+
+    @property
+    def command(self) -> str:
+        """The command's words in one line."""
+        return " ".join(self.argv)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether energy or power was measured."""
+        return any(
+            channel.is_energy and channel.origin == "measured"
+            for source in self.sources
+            for channel in source.channels
+        )
+
+
+def read_run_json(found: Mapping[str, Any]) -> tuple[RunJson, list[str]]:
+    """What is known, and the names of the parts that are not as a recorder writes them."""
+    run, wrong = RunJson(), []
+    for name, reader in _PARTS.items():
+        if name in found:
+            try:
+                run = replace(run, **reader(found[name]))
+            except WrongPartError:
+                wrong.append(name)
+    return run, sorted(wrong)
+
+
+def read_sources(found: Any) -> tuple[ReadSource, ...]:
+    """Sources as run.json and the recorder's first message have them. Raises WrongPartError."""
+    return tuple(list_of(_source)(found))
+
+
+def read_refusals(found: Any) -> tuple[Refusal, ...]:
+    """Sources that are missing, and why. Raises WrongPartError."""
+    return tuple(list_of(_refusal)(found))
+
+
+def read_sampling(found: Any) -> Sampling:
+    """Rates and lateness. Raises WrongPartError."""
+    late = part(found, "lateness_ms", optional(an_object))
+    return Sampling(
+        part(found, "rate_asked_hz", number),
+        part(found, "rate_achieved_hz", optional(number)),
+        part(late, "p99_ms", number) if late is not None else None,
+        part(found, "own_cpu_pct_of_core", optional(number)),
+        part_or(found, "missed", whole, 0),
+    )
+
+
+def _source(found: Any) -> ReadSource:
+    return ReadSource(
+        part(found, "name", text),
+        part(found, "reader", text),
+        tuple(part(found, "channels", list_of(_channel))),
+    )
+
+
+def _channel(found: Any) -> Channel:
+    return Channel(
+        part(found, "name", text),
+        part(found, "unit", text),
+        part(found, "origin", one_of(*ORIGINS)),
+    )
+
+
+def _refusal(found: Any) -> Refusal:
+    remedy = part(found, "remedy", optional(text))
+    return Refusal(part(found, "source", text), part(found, "reason", text), remedy or "")
+
+
+def _fingerprint(found: Any) -> Mapping[str, object]:
+    part(found, "bytes", whole)
+    part(found, "blake2b", text)
+    return an_object(found)
+
+
+def _known(found: Any) -> Mapping[str, str]:
+    """Texts, whole numbers, and what is true."""
+    items = an_object(found).items()
+    return {key: str(value) for key, value in items if isinstance(value, str | int) and value}
+
+
+def _source_of_import(found: Any) -> str:
+    """Where it was imported from; empty where that is not told."""
+    source = found.get("source") if isinstance(found, dict) else None
+    return source if isinstance(source, str) else ""
+
+
+# The parts of run.json that are read, and what is made of each.
+_PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
+    "status": lambda found: {"status": text(found)},
+    "host": lambda found: {"host": _known(found)},
+    "versions": lambda found: {"versions": _known(found)},
+    "clock": lambda found: {"start_utc_ns": part_or(found, "start_utc_ns", whole, None)},
+    "command": lambda found: {
+        "argv": tuple(part_or(found, "argv", list_of(text), [])),
+        "exit_statuses": tuple(part_or(found, "exit_statuses", list_of(optional(whole)), [])),
+    },
+    "sampling": lambda found: {"sampling": optional(read_sampling)(found)},
+    "sources": lambda found: {"sources": read_sources(found)},
+    "missing": lambda found: {"missing": read_refusals(found)},
+    "import": lambda found: {"imported_from": _source_of_import(found)},
+    "csv": lambda found: {"csv": _fingerprint(found)},
+}

@@ -20,7 +20,7 @@ Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock"]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Plotted:
     """Where a channel is drawn over time; kinds of the same graph share its axis.
 
     `place` orders the graphs, the most wanted first. `colour` is the place of the first series in
@@ -51,7 +51,7 @@ class Kind:
     name: str
     pattern: str
     quantity: Quantity = "energy"
-    graph: Drawn | None = None
+    graph: Plotted | None = None
     origin: Origin = "measured"
     in_total: bool = False
     inside: tuple[str, ...] = ()
@@ -89,15 +89,15 @@ _UNITS = {
 # A counter of a socket, of one of its dies, or of a second zone of its name.
 _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
-_CORES = Drawn(13, "CPU cores", 6, "domains")
-_CPU, _USE = Drawn(1, "CPU", 5), Drawn(5, "CPU utilisation", 6, top=100.0)
+_CORES = Plotted(13, "CPU cores", 6, "domains")
+_CPU, _USE = Plotted(1, "CPU", 5), Plotted(5, "CPU utilisation", 6, top=100.0)
 
 # In the order of the run file's columns. The first row that fits is the channel's.
 KINDS = (
     Kind(
         "package",
         f"package{_N}",
-        graph=Drawn(0, "CPU package", 0, "packages"),
+        graph=Plotted(0, "CPU package", 0, "packages"),
         in_total=True,
         inside=("psys", "est_cpu", "est"),
         most_w=_PACKAGE_W,
@@ -111,7 +111,7 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Drawn(3, "DRAM", 2, "sockets"),
+        graph=Plotted(3, "DRAM", 2, "sockets"),
         in_total=True,
         inside=("psys", "est_cpu", "est"),
         most_w=300.0,
@@ -119,31 +119,33 @@ KINDS = (
         nouns=("DRAM", "DRAM"),
         device="CPU",
     ),
-    Kind("psys", f"psys{_N}", graph=Drawn(6, "Platform", 4), quoted=1, most_w=20_000.0),
+    Kind("psys", f"psys{_N}", graph=Plotted(6, "Platform", 4), quoted=1, most_w=20_000.0),
     Kind(
         "gpu",
         r"gpu\d*",
-        graph=Drawn(2, "GPU board", 1, "GPUs"),
+        graph=Plotted(2, "GPU board", 1, "GPUs"),
         in_total=True,
         most_w=3000.0,
         kept_to_limit=True,
         nouns=("GPU", "GPUs"),
     ),
-    Kind("gpu_util", r"gpu\d+_util", "utilisation", Drawn(4, "GPU utilisation", 3, "GPUs", 100.0)),
-    Kind("gpu_mem", r"gpu\d+_mem", "memory", Drawn(12, "GPU memory", 3, "GPUs")),
+    Kind(
+        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(4, "GPU utilisation", 3, "GPUs", 100.0)
+    ),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(12, "GPU memory", 3, "GPUs")),
     Kind(
         "gpu_temp",
         r"gpu\d+_temp",
         "temperature",
-        Drawn(8, "GPU temperature", 1, "GPUs"),
+        Plotted(8, "GPU temperature", 1, "GPUs"),
         each_second=True,
     ),
     Kind(
-        "gpu_clock", r"gpu\d+_clock", "clock", Drawn(11, "GPU clock", 2, "GPUs"), each_second=True
+        "gpu_clock", r"gpu\d+_clock", "clock", Plotted(11, "GPU clock", 2, "GPUs"), each_second=True
     ),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
-    Kind("cpu_freq", "cpu_freq", "clock", Drawn(10, "CPU frequency", 5), each_second=True),
-    Kind("cpu_temp", "cpu_temp", "temperature", Drawn(9, "CPU temperature", 0), each_second=True),
+    Kind("cpu_freq", "cpu_freq", "clock", Plotted(10, "CPU frequency", 5), each_second=True),
+    Kind("cpu_temp", "cpu_temp", "temperature", Plotted(9, "CPU temperature", 0), each_second=True),
     Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
     Kind(
         "est_cpu",
@@ -157,7 +159,7 @@ KINDS = (
     Kind(
         "meter",
         f"{METER}.*",
-        graph=Drawn(7, "Wall meter", 7, "meters"),
+        graph=Plotted(7, "Wall meter", 7, "meters"),
         origin="manual",
         is_whole=True,
         quoted=4,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recorders import channels
-from recorders.channels import Drawn, Kind, contains, kind_of
+from recorders.channels import Kind, Plotted, contains, kind_of
 from recorders.client import Config
 from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
@@ -32,7 +32,7 @@ from wattui.tui.app import Dashboard
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 
-RAILS, SUPPLY = Drawn(20, "Board rails", 3, "rails"), Drawn(21, "Board supply", 4)
+RAILS, SUPPLY = Plotted(20, "Board rails", 3, "rails"), Plotted(21, "Board supply", 4)
 ROWS = (
     Kind(
         "rail",

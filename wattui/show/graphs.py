@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.channels import (
-    Drawn,
+    Plotted,
     channel_of,
     kind_of,
     kind_of_column,
@@ -54,7 +54,7 @@ _UNITS = {"pct": "%", "C": "°C"}
 
 def graphs(columns: Sequence[str]) -> list[GraphSpec]:
     """Every graph that the columns give, the most wanted first."""
-    drawn: dict[Drawn, list[str]] = {}
+    drawn: dict[Plotted, list[str]] = {}
     for column in columns:
         if graph := kind_of_column(column).graph:
             drawn.setdefault(graph, []).append(column)

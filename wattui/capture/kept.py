@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recorders.summary.figures import Flag
+from recorders.summary.figures import Flag, Summary
 
 
 def of_its_file(done: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,19 +18,19 @@ def of_its_file(done: Mapping[str, Any]) -> dict[str, Any]:
         return dict(done)
     summary, of = _summary_of(Path(run["file"]["csv"])), "those of the file"
     if summary is None:
-        summary, of = run["summary"], "of rows that are not in it"
+        summary, of = Summary.from_dict(run["summary"]), "of rows that are not in it"
     reason = f" ({done['write_error']})" if done["write_error"] else ""
     text = f"{run['lost_rows']} rows are not in the file{reason}: the figures are {of}"
-    flags = [asdict(Flag("run_file", "", text)), *summary["flags"]]
-    return {**done, "run": {**run, "summary": {**summary, "flags": flags}}}
+    flagged = replace(summary, flags=[Flag("run_file", "", text), *summary.flags])
+    return {**done, "run": {**run, "summary": flagged.to_dict()}}
 
 
-def _summary_of(csv: Path) -> dict[str, Any] | None:
+def _summary_of(csv: Path) -> Summary | None:
     """The summary of what is in a file; None where it cannot be read."""
     from recorders.summary.summary import summarise
     from wattui.runs.reduce import NotARunFileError, reduce_csv
 
     try:
-        return summarise(reduce_csv(csv)).to_dict()
+        return summarise(reduce_csv(csv))
     except (NotARunFileError, OSError):
         return None

@@ -22,6 +22,7 @@ from recorders.runfile import (
     write_json,
 )
 from recorders.summary.by_hand import check_names
+from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
 from wattui import __version__
 from wattui.analysis.importers import abr, aipowermeter, registry
@@ -293,7 +294,7 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
             file.flush()
         finally:
             file.close()
-        summary = summarise(reduce_csv(job.csv)).to_dict()
+        summary = summarise(reduce_csv(job.csv))
         run = _run(recording, text, reader, about, summary)
         write_json(job.csv, run | {"csv": fingerprint(job.csv)})
     except RunFileExistsError as error:
@@ -312,7 +313,7 @@ def _run(
     text: RunText,
     reader: str,
     about: dict[str, Any],
-    summary: dict[str, Any],
+    summary: Summary,
 ) -> dict[str, Any]:
     """The content of run.json. The machine that was measured is not known."""
     channels = [
@@ -331,7 +332,7 @@ def _run(
         "import": about,
         "update_periods_s": text.update_periods_s,
         "lost_rows": 0,
-        "summary": summary,
+        "summary": summary.to_dict(),
     }
 
 

@@ -6,6 +6,7 @@ import pydoc
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ FOLDERS = "recorders|workloads|wattui|testbench|tests|benchmarks|screenshots|too
 A_PATH = re.compile(rf"(?<![\w./-])((?:{FOLDERS})/[\w./-]*\w)")
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-pytestmark = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda path: path.stem)
+on_every_page = pytest.mark.parametrize("page", DOCUMENTS, ids=lambda path: path.stem)
 
 
 def code(text: str) -> list[str]:
@@ -32,6 +33,7 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
+@on_every_page
 def test_links_lead_somewhere(page: Path) -> None:
     for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", page.read_text()):
         target = page.parent / link if link else page
@@ -41,11 +43,13 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in map(slug, headings)
 
 
+@on_every_page
 def test_files_exist(page: Path) -> None:
     for path in A_PATH.findall(page.read_text()):
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
+@on_every_page
 def test_modules_and_commands_exist(page: Path) -> None:
     for text in code(page.read_text()):
         if found := re.match(r"((?:recorders|workloads|wattui)(?:\.\w+)+)(?<!\.py)\b", text):
@@ -56,3 +60,18 @@ def test_modules_and_commands_exist(page: Path) -> None:
             assert target in TARGETS, text
         for module in re.findall(r"python -m ([\w.]+)", text):
             assert find_spec(module) is not None, text
+
+
+def test_the_documented_source_reads_its_sensor(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "adding-a-source.md").read_text()
+    module: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], module)
+    source, refused = module["open_meter"](tmp_path)
+    assert source is None
+    assert [refusal.source for refusal in refused] == ["meter"]
+    sensor = tmp_path / "sys/class/hwmon/hwmon0/power1_input"
+    sensor.parent.mkdir(parents=True)
+    sensor.write_text("12500\n")
+    source, refused = module["open_meter"](tmp_path)
+    assert not refused
+    assert [reading.value for reading in source.read()] == [12.5]

@@ -1,15 +1,15 @@
-# Every target sets up what it needs in $(VENV). `make VENV=/somewhere/else test` keeps it apart.
+# Every target sets up what it needs in $(VENV). To use another folder: `make VENV=/somewhere/else test`.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Options and paths of pytest: `make test TESTS="tests/wattui/tui -x"`.
+# Options and paths for pytest: `make test TESTS="tests/wattui/tui -x"`.
 TESTS ?=
 # A worker takes a whole file at a time, which may share recordings: `make test WORKERS=0` for none.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
-# How long and by whose hands `make fuzz` tries the dashboard.
+# Duration and random seed of `make fuzz`.
 SECONDS ?= 300
 SEED ?= 1
 
@@ -18,17 +18,17 @@ SEED ?= 1
 example: $(READY)  ## record the bundled example and print its joules per inference
 	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
 
-test: $(READY)  ## run all tests; the bench tests need root, /dev/fuse and gcc, and say so
+test: $(READY)  ## run all tests; the bench tests are skipped without root, /dev/fuse and gcc
 	$(PYTEST) $(TESTS)
 
-search: $(READY)  ## run the property tests 20 times, with new examples every time
+search: $(READY)  ## run the property tests 20 times, with new examples each time
 	$(BIN)/python -m pytest -q --search 20 $(TESTS)
 
-fuzz: $(READY)  ## random keys, mouse and sizes on the dashboard: make fuzz SECONDS=300 SEED=3
+fuzz: $(READY)  ## random keys, mouse events and sizes on the dashboard: make fuzz SECONDS=300 SEED=3
 	$(BIN)/python -m pytest -q tests/program/test_steady.py -k random_hands \
 		--fuzz-seconds $(SECONDS) --fuzz-seed $(SEED)
 
-check: lint types contracts test  ## everything that must hold before a change is proposed
+check: lint types contracts test  ## everything that must pass before a change is proposed
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -40,10 +40,10 @@ types: $(READY)
 contracts: $(READY)
 	PYTHONPATH=. $(BIN)/lint-imports
 
-bench: $(READY)  ## print the tables that docs/measured.md keeps
+bench: $(READY)  ## print the tables in docs/measured.md
 	$(BIN)/python -m benchmarks
 
-screenshots: $(READY)  ## make screenshots/*.svg from the real program
+screenshots: $(READY)  ## remake screenshots/*.svg and *.png from the real program
 	$(BIN)/python -m screenshots
 
 clean:

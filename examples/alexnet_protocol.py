@@ -1,13 +1,13 @@
-"""AIPowerMeter's AlexNet protocol: medians over the repeats of every size, and what correlates.
+"""AIPowerMeter's AlexNet protocol: medians over the repeats of every size, and their correlation.
 
     wattui --headless --csv alexnet.csv -- wattui workloads alexnet --preset quick --repeats 3
     python examples/alexnet_protocol.py alexnet.csv
 
-For every size it prints the medians over the repeats: seconds of an inference, and joules of every
-channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's r of latency and energy
-per inference over the sizes, which was published as 0.98. `wattui workloads alexnet --preset
-paper` has the published sizes, counts and 10 repeats. `wattui report alexnet.csv -o alexnet.html`
-draws the same medians, under "Against size".
+For every size it prints the medians over the repeats: seconds per inference, and joules per
+inference for every channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's r of
+latency and energy per inference over the sizes; the published value is 0.98. `wattui workloads
+alexnet --preset paper` uses the published sizes and counts, and 10 repeats. `wattui report
+alexnet.csv -o alexnet.html` plots the same medians, under "Against size".
 """
 
 import argparse
@@ -28,7 +28,7 @@ def channels(found: Mapping[str, Repeats]) -> list[str]:
 
 
 def table(found: Mapping[str, Repeats], names: list[str]) -> Iterable[str]:
-    """Medians by size, in columns."""
+    """One line of medians per size."""
     width = max(map(len, ("size", *found)))
     yield f"{'size':{width}} " + " ".join(f"{name:>14}" for name in ("latency s", *with_j(names)))
     for label, each in found.items():
@@ -44,13 +44,13 @@ def with_j(names: Iterable[str]) -> list[str]:
 
 
 def correlations(found: Mapping[str, Repeats], names: Iterable[str]) -> Iterable[str]:
-    """What latency and the energy of each channel correlate as."""
+    """Pearson's r of latency and the energy of each channel."""
     for name in names:
         kind: str = kind_of(name).origin
-        if kind == "estimated":  # from the processor's use, which is the time that it is busy
-            kind += ", so that it has to"
+        if kind == "estimated":  # from processor utilisation, which follows the time it is busy
+            kind += ", so it has to correlate"
         r = correlation(found, (name,))
-        value = "unknown: it takes three sizes" if r is None else minus(f"{r:.3f}")
+        value = "unknown (needs three sizes)" if r is None else minus(f"{r:.3f}")
         yield f"Pearson's r of latency and {name} J, {kind}: {value}"
 
 
@@ -67,7 +67,7 @@ def lines(found: Mapping[str, Repeats]) -> Iterable[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="medians over the repeats of every label")
+    parser = argparse.ArgumentParser(description="Print medians over the repeats of every label.")
     parser.add_argument("run", type=Path, help="a run file, such as alexnet.csv")
     path = parser.parse_args().run
     try:
@@ -76,7 +76,7 @@ def main() -> None:
         raise SystemExit(f"{path} cannot be read: {error}") from None
     found = repeats_of(summary)
     if not found:
-        raise SystemExit("no labelled phase with inferences was recorded")
+        raise SystemExit(f"{path} has no labelled phase with inferences")
     print("\n".join(lines(found)))
 
 

@@ -1,6 +1,7 @@
-"""A stand-in for a person's inference script: a small dense network in plain Python.
+"""An example inference script: a small dense network in plain Python.
 
-Record it with `wattui --headless --csv run.csv -- python examples/infer.py`; it also runs alone.
+Record it with `wattui --headless --csv run.csv -- python examples/infer.py`. It also runs without
+wattui recording it.
 """
 
 import random

@@ -67,4 +67,4 @@ def test_under_three_sizes_nothing_is_said_to_correlate(
     tmp_path: Path, sizes: tuple[str, ...]
 ) -> None:
     text = "\n".join(shown(run(tmp_path, dict.fromkeys(sizes, (50.0, 50.0, 50.0)))))
-    assert "unknown: it takes three sizes" in text
+    assert "unknown (needs three sizes)" in text

@@ -4,10 +4,10 @@
     python examples/alexnet_protocol.py alexnet.csv
 
 For every size it prints the medians over the repeats: seconds per inference, and joules per
-inference for every channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's r of
-latency and energy per inference over the sizes; the published value is 0.98. `wattui workloads
-alexnet --preset paper` uses the published sizes and counts, and 10 repeats. `wattui report
-alexnet.csv -o alexnet.html` plots the same medians, under "Against size".
+inference for every channel (`gpu0`, `package0`, `total`, `est_cpu` …). Then it prints Pearson's
+r of latency and energy per inference over the sizes; the published value is 0.98. `wattui
+workloads alexnet --preset paper` uses the published sizes and counts, and 10 repeats. `wattui
+report alexnet.csv -o alexnet.html` plots the same medians, under "Against size".
 """
 
 import argparse

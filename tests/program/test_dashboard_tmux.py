@@ -204,6 +204,30 @@ def test_after_fg_the_screen_is_whole(place: Place) -> None:
         tmux.until_gone("Idle/Run")
 
 
+@pytest.mark.parametrize(
+    ("opens", "shown"),
+    [
+        ("l", "what to run"),
+        ("r", "Enter starts"),
+        (",", "kept in"),
+        ("R", "Runs in"),
+        ("C-p", "Search"),
+    ],
+)
+def test_ctrl_z_and_fg_work_over_every_screen(place: Place, opens: str, shown: str) -> None:
+    with Tmux(place, ROWS, COLUMNS) as tmux:
+        tmux.type(f"cd {place.path}; {LINE}")
+        tmux.until_shown("○ live")
+        tmux.press(opens)
+        tmux.until_shown(shown)
+        tmux.press("C-z")
+        tmux.until_shown("Stopped")
+        tmux.type("fg")
+        tmux.until_shown(shown)
+        tmux.press("Escape")
+        tmux.until_gone(shown)
+
+
 def settled(tmux: Tmux) -> list[str]:
     """The frame once every figure has been read, a second after it last changed."""
     found, since_s = frame(tmux.screen()), time.monotonic()

@@ -13,6 +13,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, OptionList
 
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.line import Line
 from wattui.tui.widgets.lists import Picks
 
 
@@ -54,7 +55,7 @@ class Ask(SteadyModal[str | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)
             suggester = SuggestFromList(self._known, case_sensitive=False)
-            yield Input(self._value, suggester=suggester, select_on_focus=False)
+            yield Line(self._value, suggester=suggester, select_on_focus=False)
             if self._known:
                 yield Picks(*self._known, markup=False)
             yield Label("", classes="wrong", markup=False)

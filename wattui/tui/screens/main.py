@@ -83,7 +83,7 @@ class MainScreen(SteadyScreen[None]):
         Binding("o", "app.output", "Output of what was launched", show=False),
         Binding("less_than_sign", "app.speed(-1)", "Play slower", show=False, key_display="<"),
         Binding("greater_than_sign", "app.speed(1)", "Play faster", show=False, key_display=">"),
-        Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
+        *SteadyScreen.BINDINGS,
     ]
     DEFAULT_CSS = """
     MainScreen #banner {

@@ -29,6 +29,7 @@ from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, Wish
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.line import Line
 
 # Widths are given: to measure thousands of cells anew whenever one changes takes seconds.
 WIDTHS = {
@@ -64,6 +65,7 @@ class Runs(SteadyModal[Wish | None]):
     Runs DataTable { height: 1fr; background: $surface; }
     Runs #hint { padding: 0 1; color: $text-muted; height: auto; }
     Runs Input { display: none; border: none; height: 1; background: $panel; }
+    Runs Input:focus { border: none; }
     Runs Input.shown { display: block; }
     """
 
@@ -88,7 +90,7 @@ class Runs(SteadyModal[Wish | None]):
         """A table, and a line for what is being done."""
         with Vertical(id="box") as box:
             box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
-            yield Input(placeholder="text in the name or the command", id="filter")
+            yield Line(placeholder="text in the name or the command", id="filter")
             yield DataTable(cursor_type="row", zebra_stripes=True)
             yield Label("looking …", id="hint", markup=False)
         yield Footer()

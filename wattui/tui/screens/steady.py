@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual import command
 from textual._compositor import Compositor
 from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.errors import NoWidget
 from textual.events import (
@@ -54,6 +56,9 @@ class Present(Compositor):
 class SteadyScreen(Screen[ScreenResultType]):
     """A screen that stands while its terminal is dragged and keys come in bursts."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
+    ]
     _is_left = False
 
     def __init__(

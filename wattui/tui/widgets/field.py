@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static, Switch
 from textual.widgets._select import SelectCurrent
 
+from wattui.tui.widgets.line import Line
 from wattui.tui.widgets.lists import PicksOverlay
 
 TRUE, FALSE = "yes", "no"
@@ -187,4 +188,4 @@ def _control(spec: FieldSpec) -> Input | Choice | Switch:
         return Switch(spec.value == TRUE, animate=False)
     if spec.kind == "choice":
         return Choice(spec.choices, value=spec.value, allow_blank=False, compact=True)
-    return Input(spec.value, placeholder=spec.placeholder, compact=True, select_on_focus=False)
+    return Line(spec.value, placeholder=spec.placeholder, compact=True, select_on_focus=False)

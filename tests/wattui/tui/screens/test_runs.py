@@ -299,6 +299,7 @@ async def test_a_filter_looks_in_names_and_commands(
         await pilot.press("slash", *text)
         await pilot.pause(2 * TYPING_S)
         assert app.screen.query_one(Input).value == text, "keys of the list are letters here"
+        assert text in screen(pilot)
         rows = app.screen.query_one(DataTable).rows
         assert [Path(str(key.value)).name for key in rows] == left
         await pilot.press("escape")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .running import WATTUI, Place
+from .running import WATTUI, Place, state
 from .terminals import Terminal
 
 DASHBOARD = [*WATTUI, "--simulate", "--no-estimate", "--idle", "0", "--cooldown", "0"]
@@ -28,7 +28,7 @@ ODD = [
 ]  # fmt: skip
 # Dialogs over each other are left one by one; Esc is one only when nothing follows it at once.
 ESCAPES, ESCAPE_S = 10, 0.4
-IDLE_SHARE, STARVED_SHARE = 0.15, 0.7
+IDLE_SHARE, AWAKE_SHARE = 0.15, 0.9
 # Some 30 keys a second: what a keyboard repeats.
 PAUSE_S, MEASURED_EVERY_S = 0.06, 2.0
 SIZES = [(50, 200), (35, 120), (24, 80), (16, 60), (12, 50), (24, 20), (5, 10), (1, 1), (80, 300)]
@@ -115,14 +115,26 @@ def open_dashboard(place: Place, rows: int = ROWS, columns: int = COLUMNS) -> Te
 def settle(pid: int, bound_s: float = 300.0) -> float:
     """Wait until all that was typed is done; returns the share of a core that is left.
 
-    Where others keep the processors busy, a program with much to do has no more than we have.
+    Where others keep the processors busy, a program with much to do has a small share as well:
+    but it never sleeps.
     """
-    end_s = time.monotonic() + bound_s
+    end_s, share = time.monotonic() + bound_s, 1.0
     while time.monotonic() < end_s:
-        share, free_share = share_of_a_core(pid, 1.0), 1 / slowness()
-        if share < IDLE_SHARE and share < STARVED_SHARE * free_share:
+        used_s, began_s = processor_s(pid), time.monotonic()
+        awake = awake_share(pid, 1.0)
+        share = (processor_s(pid) - used_s) / (time.monotonic() - began_s)
+        if share < IDLE_SHARE and awake < AWAKE_SHARE:
             break
     return share
+
+
+def awake_share(pid: int, seconds: float, every_s: float = 0.03) -> float:
+    """How much of the time a process runs or would run, if there was a processor for it."""
+    end_s, states = time.monotonic() + seconds, []
+    while time.monotonic() < end_s:
+        states.append(state(pid))
+        time.sleep(every_s)
+    return states.count("R") / len(states)
 
 
 def leave(terminal: Terminal) -> int:

@@ -44,4 +44,6 @@ def _refusal(path: Path) -> str | None:
             return f"{name} exists: give another name"
     if not path.absolute().parent.is_dir():
         return f"there is no folder {path.parent}"
+    if not os.access(path.absolute().parent, os.W_OK):
+        return f"{path.absolute().parent} cannot be written to: name a file in another folder"
     return None

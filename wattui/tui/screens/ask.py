@@ -58,7 +58,8 @@ class Ask(SteadyModal[str | None]):
             yield Line(self._value, suggester=suggester, select_on_focus=False)
             if self._known:
                 yield Picks(*self._known, markup=False)
-            yield Label("", classes="wrong", markup=False)
+            wrong = self._check(self._value) if self._value else None
+            yield Label(wrong or "", classes="wrong", markup=False)
             yield Label(self._hint, classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -17,7 +17,8 @@ from testbench.sandbox import Bench
 
 Row = dict[str, str]
 
-TRIES = 3
+# A recording begins so long before what is timed, and a phase at most so long after its time.
+TRIES, BEFORE_S, AFTER_S = 3, 0.1, 0.3
 
 _PROGRAM = """
 import os, time, wattui
@@ -41,8 +42,20 @@ class Stretch:
 class Program(str):
     """Python source with a timetable; its first phase begins at begin_s of the bench's time."""
 
-    __slots__ = ("begin_s",)
-    begin_s: float
+    begin_s = 0.0
+
+    def __add__(self, after: str) -> Program:
+        """The same timetable with more source after it."""
+        return self._with(f"{self!s}{after}")
+
+    def __radd__(self, before: str) -> Program:
+        """The same timetable with more source before it."""
+        return self._with(f"{before}{self!s}")
+
+    def _with(self, source: str) -> Program:
+        made = Program(source)
+        made.begin_s = self.begin_s
+        return made
 
 
 def program(*stretches: Stretch) -> Program:
@@ -205,23 +218,49 @@ def record(
 ) -> Recording:
     """Record `python -c source` into run.csv of a folder; it must end with `status`.
 
-    Where the machine is so busy that the recording begins after what is timed, it is made again, at
-    most TRIES times in all, with the bench's time 0 later by as much.
+    It is repeated where it began too late; see `in_time`.
     """
     path = folder / "run.csv"
     argv = command_line(path, rate_hz, options, [sys.executable, "-c", source])
-    begins_s = source.begin_s if isinstance(source, Program) else 0.0
-    first_s = min([*bench.timed_s, *([begins_s] if begins_s else [])], default=math.inf)
-    for left in reversed(range(TRIES)):
+
+    def run() -> subprocess.CompletedProcess[str]:
         given = env(bench) if callable(env) else env or {}
         done = bench.run(argv, cwd=folder, env={**surroundings(bench, folder), **given})
         assert done.returncode == status, done.stderr
-        recording = Recording(bench, path, done)
-        late_s = recording.at_s(recording.rows[0]) - first_s
+        return done
+
+    return in_time(bench, path, run, source.begin_s if isinstance(source, Program) else 0.0)
+
+
+def in_time(
+    bench: Bench,
+    path: Path,
+    run: Callable[[], subprocess.CompletedProcess[str] | None],
+    begin_s: float,
+) -> Recording:
+    """The recording that `run` makes, which begins before what is timed: phases at begin_s, faults
+    and steps.
+
+    A busy machine may take too long to start it. It is then made again, at most TRIES times in all,
+    with the bench's time 0 later by as much; a warning says so.
+    """
+    for left in reversed(range(TRIES)):
+        recording = Recording(bench, path, run())
+        late_s = _late_s(recording, begin_s)
         if late_s < 0 or not left:
             break
-        warnings.warn(f"recorded again: it began {late_s:.1f} s after what is timed", stacklevel=2)
-        bench.begin_again(bench.lead_s + 1.5 * late_s + 1.0)
+        warnings.warn(f"recorded again: {late_s:.1f} s late for what is timed", stacklevel=3)
+        bench.begin_again(bench.lead_s + 3 * late_s + 1.0)
         path.unlink()
         path.with_suffix(".json").unlink()
     return recording
+
+
+def _late_s(recording: Recording, begin_s: float) -> float:
+    """How long after what is timed the recording began, or the first phase after begin_s."""
+    begun = [row for row in recording.rows if row["event"] == "begin" and row["label"]]
+    before_first_s = min(recording.bench.timed_s, default=math.inf) - BEFORE_S
+    late_s = recording.at_s(recording.rows[0]) - before_first_s
+    if begin_s and begun:
+        late_s = max(late_s, recording.at_s(begun[0]) - begin_s - AFTER_S)
+    return late_s

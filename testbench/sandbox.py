@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from testbench import fakenvml
-from testbench.curves import Curve
+from testbench.curves import Curve, Steps
 from testbench.fakenvml import Nvml
 from testbench.server import Order
 from testbench.zones import Topology, Zone
@@ -162,11 +162,12 @@ class Bench:
 
     @property
     def timed_s(self) -> list[float]:
-        """When faults begin that are not there from the start."""
+        """When faults begin that are not there from the start, and when power steps."""
         rapl = [fault.start_s for zone in self.topology.zones for fault in zone.faults]
         gpus = self.nvml.gpus if self.nvml else ()
         others = [fault.begin_s for gpu in gpus for fault in gpu.faults]
-        return [s for s in [*rapl, *others, *(gpu.lost_s for gpu in gpus)] if s > 0]
+        steps = [s for c in self._curves.values() if isinstance(c, Steps) for s in c.starts_s]
+        return [s for s in [*rapl, *others, *steps, *(gpu.lost_s for gpu in gpus)] if s > 0]
 
     def seconds(self, at_ns: int) -> float:
         """The bench's time, which curves and faults run on, at a CLOCK_MONOTONIC time."""

@@ -17,7 +17,15 @@ import pytest
 
 from testbench import fakenvml, topologies
 from testbench.curves import Constant, Steps
-from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
+from testbench.recording import (
+    Recording,
+    Stretch,
+    command_line,
+    in_time,
+    program,
+    record,
+    surroundings,
+)
 from testbench.sandbox import Bench
 from testbench.zones import Fault
 
@@ -175,14 +183,17 @@ def test_a_recorder_that_was_held_bridges_the_gap(make_bench: MakeBench, tmp_pat
     path = tmp_path / "run.csv"
     source = program(Stretch("whole", 0.8, 3.0))
     argv = command_line(path, RATE_HZ, [], [sys.executable, "-c", source])
-    with (tmp_path / "said").open("w") as said:
-        env = surroundings(bench, tmp_path)
-        started = bench.popen(argv, cwd=tmp_path, env=env, stderr=said)
-        wait_until(bench, HELD_S)
-        with held(recorder_pid(bench)):
-            wait_until(bench, LET_GO_S)
-        assert started.wait(timeout=20) == 0
-    recording = Recording(bench, path)
+
+    def run() -> None:
+        with (tmp_path / "said").open("w") as said:
+            env = surroundings(bench, tmp_path)
+            started = bench.popen(argv, cwd=tmp_path, env=env, stderr=said)
+            wait_until(bench, HELD_S)
+            with held(recorder_pid(bench)):
+                wait_until(bench, LET_GO_S)
+            assert started.wait(timeout=20) == 0
+
+    recording = in_time(bench, path, run, source.begin_s)
     times_s = [recording.at_s(row) for row in recording.rows]
     assert max(late - early for early, late in pairwise(times_s)) > 0.9 * (LET_GO_S - HELD_S)
     assert_gaps(recording, HELD_S, LET_GO_S, RATE_HZ)

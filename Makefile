@@ -13,13 +13,19 @@ READY := $(VENV)/.ready
 SECONDS ?= 300
 SEED ?= 1
 
-.PHONY: example test search fuzz check lint types contracts bench screenshots clean
+.PHONY: example test quick quick-tests search fuzz check lint types contracts bench screenshots clean
 
 example: $(READY)  ## record the bundled example and print its joules per inference
 	$(BIN)/wattui --headless --csv example.csv --force -- $(BIN)/python examples/infer.py
 
 test: $(READY)  ## run all tests; the bench tests are skipped without root, /dev/fuse and gcc
 	$(PYTEST) $(TESTS)
+
+quick: $(READY)  ## the static checks, and the tests that neither record nor draw
+	$(MAKE) --no-print-directory --output-sync -j 2 lint types contracts quick-tests
+
+quick-tests: $(READY)
+	$(PYTEST) --quick $(TESTS)
 
 search: $(READY)  ## run the property tests 20 times, with new examples each time
 	$(BIN)/python -m pytest -q --search 20 $(TESTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import inspect
 import os
 import shutil
 import signal
@@ -28,11 +29,15 @@ EXTRAS = {
 # that a red run is red again; --search looks for new ones.
 settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, print_blob=True)
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=10)
 settings.load_profile("fixed")
 
 # All that tests take from the environment of the person who starts them.
 KEPT = {"PATH", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 KEPT_HEADS = ("PYTEST_", "WATTUI_BENCH", "WATTUI_GOLDEN", "WATTUI_TEST", "WATTUI_TORCH")
+
+# Rooms of tests whose recordings take their time.
+LONG_ROOMS = {"bench", "figures", "program"}
 
 PR_SET_CHILD_SUBREAPER = 36
 END_BOUND_S = 5.0
@@ -55,6 +60,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         metavar="N",
         help="which hands these are (default: 1)",
+    )
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="leave out the tests that take long: those of the whole program, those that drive the "
+        "dashboard or draw a report, and those marked slow; property tests try 10 examples",
     )
     parser.addoption(
         "--search",
@@ -80,8 +91,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the person's environment, home and ignored signals (nohup) behind."""
-    if config.getoption("search"):
-        settings.load_profile("search")
+    for profile in ("search", "quick"):
+        if config.getoption(profile):
+            settings.load_profile(profile)
     config.stash[_home] = tempfile.mkdtemp(prefix="home-")
     kept = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith(KEPT_HEADS)}
     os.environ.clear()
@@ -106,11 +118,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --search, leave the property tests alone in the list."""
+    """Leave in the list what --search (the property tests) and --quick ask for."""
+    others = set()
     if config.getoption("search"):
-        others = [item for item in items if not is_hypothesis_test(getattr(item, "obj", None))]
-        items[:] = [item for item in items if item not in set(others)]
-        config.hook.pytest_deselected(items=others)
+        others |= {item for item in items if not is_hypothesis_test(getattr(item, "obj", None))}
+    if config.getoption("quick"):
+        others |= {item for item in items if _takes_long(item)}
+    if others:
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=list(others))
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    """Whether a test is left out by --quick: a coroutine is one that drives the dashboard."""
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    drives = inspect.iscoroutinefunction(getattr(item, "obj", None))
+    marked = any(item.get_closest_marker(name) for name in ("slow", "needs_report", "needs_torch"))
+    return room in LONG_ROOMS or drives or marked
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -73,6 +73,7 @@ def play(terminal: Terminal, seed: int, seconds: float) -> bool:
             measured_s, pause_s = now_s, PAUSE_S * slowness()
         act(terminal)
         time.sleep(pause_s)
+    terminal.resize(ROWS, COLUMNS)
     return terminal.process.poll() is None
 
 
@@ -140,7 +141,6 @@ def awake_share(pid: int, seconds: float, every_s: float = 0.03) -> float:
 def leave(terminal: Terminal) -> int:
     """Close what is open and leave, as a person would: Esc, q, and y where it asks."""
     process = terminal.process
-    terminal.resize(ROWS, COLUMNS)
     for _ in range(ESCAPES):
         terminal.press(b"\x1b")
         time.sleep(ESCAPE_S)

@@ -44,9 +44,9 @@ SCREENS = {
 }
 # What opens a screen over others, key by key, each with a text that only the screen then shows.
 DEEP = {
-    "results": ((b"R", b"first.csv"), (b"\r", b"wattui summary")),
-    "compare": ((b"R", b"first.csv"), (b"  c", b"B / A")),
-    "export": ((b"R", b"first.csv"), (b"e", b"the end of the name")),
+    "results": ((b"R", b"Enter opens a run"), (b"\r", b"wattui summary")),
+    "compare": ((b"R", b"Enter opens a run"), (b"  c", b"B / A")),
+    "export": ((b"R", b"Enter opens a run"), (b"e", b"the end of the name")),
     "leave": ((b"r\r", b"REC"), (b"q", b"Leave wattui")),
 }
 HUNG_UP = 128 + signal.SIGHUP

@@ -195,11 +195,8 @@ class Runs(SteadyModal[Wish | None]):
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
-        run = self._runs.get(Path(str(event.row_key.value)))
-        if isinstance(run, Run):
+        if run := self._read(Path(str(event.row_key.value))):
             self.app.push_screen(Results(run, self._glyphs, self._palette), self._wished)
-        elif run is not None:
-            self.notify(run, severity="warning")
 
     def _wished(self, wish: Wish | None) -> None:
         if wish is not None and wish[0] == "replay":
@@ -274,10 +271,15 @@ class Runs(SteadyModal[Wish | None]):
 
     def _run_here(self) -> Run | None:
         here = self._here()
-        run = self._runs.get(here) if here is not None else None
-        if isinstance(run, str):
-            self.notify(run, severity="warning")
-        return run if isinstance(run, Run) else None
+        return self._read(here) if here is not None else None
+
+    def _read(self, path: Path) -> Run | None:
+        """A run, or None where it is said why there is none."""
+        run = self._runs.get(path, f"{path.name} is still being read")
+        if isinstance(run, Run):
+            return run
+        self.notify(run, severity="warning")
+        return None
 
     def _here(self) -> Path | None:
         table = self.query_one(DataTable)

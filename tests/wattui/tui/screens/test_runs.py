@@ -353,3 +353,14 @@ async def test_a_run_of_several_labels_is_listed_from_the_best_to_the_worst(
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "2.000 … 4.000 J" in line_of(pilot, "run.csv")
+
+
+async def test_enter_on_a_run_that_is_not_read_yet_says_so(folder: Path) -> None:
+    app = Shown(folder)
+    async with app.run_test(size=MIDDLE, notifications=True) as pilot:
+        await settle(pilot)
+        app.runs._runs.clear()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.screen is app.runs
+        assert "quick.csv is still being read" in screen(pilot)

@@ -102,7 +102,6 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: Outlet, guard: Guard) 
         tdp_w=config["tdp_w"],
         all_gpus=config["all_gpus"],
         simulate=config["simulate"],
-        replay=Path(config["replay"]) if config["replay"] else None,
     )
     found = probe(wanted)
     unmet = [need for need in config["require"] if not found.has_measured(need)]

@@ -70,7 +70,6 @@ class Config:
     all_gpus: bool = False
     require: Sequence[str] = ()
     simulate: bool = False
-    replay: Path | None = None
     follow: bool = False
     meters: Sequence[str] = ()
     has_command: bool = False
@@ -113,8 +112,7 @@ class Client:
         self._queue: list[wire.Message] = []
         self._lock = threading.Lock()
         settings = asdict(config)
-        for name in ("csv", "replay"):
-            settings[name] = str(settings[name].absolute()) if settings[name] else None
+        settings["csv"] = str(config.csv.absolute()) if config.csv else None
         self.process = subprocess.Popen(
             recorder_command(),
             stdin=subprocess.PIPE,

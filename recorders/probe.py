@@ -21,7 +21,6 @@ class Wanted:
     tdp_w: float | None = None
     all_gpus: bool = False
     simulate: bool = False
-    replay: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -58,11 +57,6 @@ class Found:
 def probe(wanted: Wanted) -> Found:
     """Try every source; nothing is raised, a source that fails is a refusal."""
     found = Found()
-    if wanted.replay is not None:
-        from recorders.sources.replay import open_replay
-
-        found.sources.append(open_replay(wanted.replay))
-        return found
     from recorders.sources.nvml import open_nvml
     from recorders.sources.powercap import open_powercap
     from recorders.sources.rapl_zones import parts_there

@@ -131,10 +131,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _takes_long(item: pytest.Item) -> bool:
     """Whether a test is left out by --quick: a coroutine is one that drives the dashboard."""
-    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    rooms = set(item.path.relative_to(item.config.rootpath).parts)
     drives = inspect.iscoroutinefunction(getattr(item, "obj", None))
     marked = any(item.get_closest_marker(name) for name in ("slow", "needs_report", "needs_torch"))
-    return room in LONG_ROOMS or drives or marked
+    return bool(rooms & LONG_ROOMS) or drives or marked
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
 
 LEAVES_A_PROCESS = """
@@ -33,6 +35,17 @@ seen = []
 def test_property(number):
     seen.append(number)
 def test_that_is_none():
+    pass
+"""
+
+TAKES_LONG = """
+import pytest
+async def test_the_dashboard():
+    pass
+@pytest.mark.slow
+def test_that_takes_long():
+    pass
+def test_that_does_not():
     pass
 """
 
@@ -98,3 +111,8 @@ def test_a_search_runs_the_property_tests_alone_and_anew(tmp_path: Path) -> None
     new = SEARCHES + "\nimport atexit; atexit.register(lambda: print(hash(tuple(seen))))\n"
     assert len({pytest_on(tmp_path, new).splitlines()[-1] for _ in range(2)}) == 1
     assert len({pytest_on(tmp_path, new, "--search", "1").splitlines()[-1] for _ in "ab"}) == 2
+
+
+def test_quick_leaves_out_what_takes_long(tmp_path: Path) -> None:
+    assert "3 passed" in pytest_on(tmp_path, TAKES_LONG)
+    assert "1 passed, 2 deselected" in pytest_on(tmp_path, TAKES_LONG, "--quick")

@@ -259,6 +259,7 @@ def flooded(post: Post) -> int:
     return marks
 
 
+@pytest.mark.slow
 def test_who_floods_the_pipe_waits_there_and_loses_nothing(post: Post) -> None:
     marks = flooded(post)
     first = list(post.inbox.wait(0))

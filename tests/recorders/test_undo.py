@@ -259,6 +259,7 @@ def recorded(directory: Path, asked: list[tuple[float, Asked]]) -> tuple[Rig, li
 NOTHING: Asked = {"do": "rows", "rate_hz": 0}
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.lists(st.tuples(ASKED, GAPS), max_size=14))
 def test_the_recording_is_as_if_the_undone_marks_had_not_been(

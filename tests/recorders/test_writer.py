@@ -83,6 +83,7 @@ def test_a_disk_that_stands_still_holds_up_nobody_and_loses_nothing(file: Stalle
     assert not made.news
 
 
+@pytest.mark.slow
 def test_a_minute_at_1_khz_is_kept_in_memory(file: StalledFile) -> None:
     made = started(file)
     file.gate.clear()

@@ -284,6 +284,7 @@ def test_json_that_is_nested_deeply_is_one_line(
     assert "config.toml" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_labels_and_notes_of_a_megabyte_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -323,6 +324,7 @@ def test_what_run_json_says_of_a_machine_is_shown_harmlessly(
     ElementTree.parse(tmp_path / "out.svg")
 
 
+@pytest.mark.slow
 def test_imported_logs_of_hostile_devices_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

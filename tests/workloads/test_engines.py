@@ -140,6 +140,7 @@ def served(name: str) -> tuple[Graph, dict[str, Array], list[tuple[Array, ...]],
     return graphs[0], weights, inputs, [loaded.bind(*each).result() for each in inputs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases(*COMPARED))
 @pytest.mark.parametrize("name", WHOLES)
 def test_one_loaded_network_serves_all_batches_and_sizes(name: str, case: str) -> None:

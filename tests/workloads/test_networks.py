@@ -111,6 +111,7 @@ def test_an_unknown_network_is_refused_before_anything_runs() -> None:
 
 
 # VGG takes images of 224 alone, and half a gigabyte of weights.
+@pytest.mark.slow
 @pytest.mark.needs_workloads
 @pytest.mark.parametrize("name", [n for n in CLASSIFIERS if n not in ("vgg11", "vgg16")])
 def test_numbers_stay_ordinary_in_every_layer(name: str) -> None:

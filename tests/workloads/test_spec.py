@@ -297,6 +297,7 @@ def mutated(draw: st.DrawFn) -> Any:
     return spec
 
 
+@pytest.mark.slow
 @given(spec=mutated())
 @settings(max_examples=400)
 def test_no_spec_brings_the_program_down(spec: Any) -> None:

@@ -570,6 +570,7 @@ def test_a_label_in_which_a_counter_did_not_move_is_named() -> None:
     assert flag.text.startswith("its counter did not move while b8 ran")
 
 
+@pytest.mark.slow
 def test_the_time_for_a_summary_grows_with_the_number_of_phases_not_its_square() -> None:
     def seconds(phases: int) -> float:
         rows = [

@@ -60,6 +60,7 @@ def test_many_samples_by_a_bootstrap_that_is_the_same_every_time() -> None:
     assert found.half_width == pytest.approx(1.96 * found.sd / math.sqrt(200), rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "r"), [(12, 0.0), (100, 0.0), (100, 0.6)])
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says(n: int, r: float) -> None:
     series = [describe(dependent(n, r, seed)) for seed in range(200)]

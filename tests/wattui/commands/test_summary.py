@@ -241,6 +241,7 @@ def test_a_total_without_a_part_that_did_not_move_says_so(
     assert "incomplete gpu0" in said
 
 
+@pytest.mark.slow
 def test_of_very_many_labels_the_costliest_are_shown_and_the_others_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]
     return run.csv.read_text(), json_of(run)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_csv(whole: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
@@ -132,6 +133,7 @@ def test_a_damaged_csv(whole: tuple[str, dict[str, Any]], data: st.DataObject) -
         check(Path(name), csv)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.data())
 def test_a_mangled_run_json(whole: tuple[str, dict[str, Any]], data: st.DataObject) -> None:

@@ -209,6 +209,7 @@ def survives(text: str, read_text: Callable[[str], object]) -> None:
         read_text(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(GOOD)), CUTS, st.floats(0, 1))
 def test_a_damaged_log_is_imported_or_refused_in_one_line(

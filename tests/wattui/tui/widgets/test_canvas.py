@@ -114,6 +114,7 @@ def moved(random: Random, look: Look, live: Live) -> Look:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([PACKAGES, DRAM, UTILISATION]))
 def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: GraphSpec) -> None:

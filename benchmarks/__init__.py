@@ -1,1 +1,1 @@
-"""What wattui costs and how exact it is: `python -m benchmarks [NAME ...]` prints the tables."""
+"""Measures wattui's overhead and accuracy: `python -m benchmarks [NAME ...]` prints the tables."""

@@ -13,7 +13,7 @@ DPI = 96
 
 
 def png(svg: Path) -> None:
-    """The same picture as a PNG beside it."""
+    """Save the same picture as a PNG next to it."""
     data = resvg_py.svg_to_bytes(
         svg_path=str(svg), monospace_family=FONT, width=PIXELS_WIDE, dpi=DPI
     )

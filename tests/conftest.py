@@ -1,4 +1,4 @@
-"""What every test relies on: plain surroundings, extras that are there, no process left behind."""
+"""Setup for every test: a plain environment, checks for extras, no process left behind."""
 
 from __future__ import annotations
 

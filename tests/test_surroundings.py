@@ -1,4 +1,4 @@
-"""What tests/conftest.py promises to every test."""
+"""Guarantees that tests/conftest.py gives to every test."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""wattui beside other meters, each in an environment of its own, on the same known joules."""
+"""Compares wattui with other meters, each in its own environment, on the same known joules."""

@@ -1,4 +1,4 @@
-"""What is recorded, and what is said, where RAPL may not be read or is not there."""
+"""Recordings and messages where RAPL is not readable or not present."""
 
 from __future__ import annotations
 

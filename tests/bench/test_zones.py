@@ -1,4 +1,4 @@
-"""What a counter shows, against the figures Linux shows on real machines."""
+"""Values of a counter, against those that Linux shows on real machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording on the test bench must come to, and what other users need to make one."""
+"""Expected results of a recording on the test bench, and what other users need to make one."""
 
 from __future__ import annotations
 

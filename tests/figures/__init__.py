@@ -1,4 +1,5 @@
-"""Every number that the commands and the dashboard give of known recordings, kept from before.
+"""Every number that the commands and the dashboard give for known recordings, kept for comparison.
 
-`WATTUI_GOLDEN=write python -m pytest tests/figures` keeps them anew, after a change that is meant.
+`WATTUI_GOLDEN=write python -m pytest tests/figures` rewrites them after an
+intended change.
 """

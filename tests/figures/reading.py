@@ -1,4 +1,4 @@
-"""Takes the numbers out of what a command gave: every word with a digit, and every unit.
+"""Extracts the numbers from a command's output: every word with a digit, and every unit.
 
 Wording may change without a difference here; a digit, a unit or their order may not.
 """

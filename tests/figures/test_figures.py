@@ -1,6 +1,6 @@
 """The same recordings give the same numbers in every command and on the dashboard as before.
 
-After a change that is meant: WATTUI_GOLDEN=write python -m pytest tests/figures
+After an intended change: WATTUI_GOLDEN=write python -m pytest tests/figures
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random hands on the dashboard: keys, mouse, bytes of no meaning, and a window that is dragged."""
+"""Random input to the dashboard: keys, mouse, meaningless bytes, and a resized window."""
 
 from __future__ import annotations
 

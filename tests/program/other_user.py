@@ -1,4 +1,4 @@
-"""What another user of this machine may do: work of a child process that is root no more."""
+"""Actions of another user of this machine, by a child process that has dropped root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands to record: what they receive, they write into a file."""
+"""Commands to record, which write what they receive into a file."""
 
 from __future__ import annotations
 

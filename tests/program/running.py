@@ -1,4 +1,4 @@
-"""Starts the program as a person would, waits with a bound, and finds what it left behind."""
+"""Starts the program as a user would, waits with a time limit, and finds what it left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is given wrong is one line that names the mend, and nothing is started or made."""
+"""Invalid usage gives one line that names the fix, and nothing is started or created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard as a person starts it, on a terminal of its own."""
+"""The dashboard as a user starts it, on its own terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disks that stand still, end, or are taken away while the run file is being written."""
+"""Disks that hang, fill up, or disappear while the run file is being written."""
 
 from __future__ import annotations
 

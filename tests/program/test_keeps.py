@@ -1,4 +1,4 @@
-"""What was measured is kept: killed recorder, killed front end, full disk."""
+"""Measured data is kept: killed recorder, killed front end, full disk."""
 
 from __future__ import annotations
 

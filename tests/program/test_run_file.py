@@ -1,4 +1,4 @@
-"""What stands in the run file: columns, times, joules."""
+"""Contents of the run file: columns, times, joules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in run.json, and what is said on stderr."""
+"""Contents of run.json, and messages on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard stands: under random hands, dragged windows, signals, and without its recorder."""
+"""The dashboard survives random input, resized windows, signals, and the loss of its recorder."""
 
 from __future__ import annotations
 

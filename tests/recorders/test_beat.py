@@ -1,4 +1,4 @@
-"""A counter that refreshes every so often, read at other times: over which time was its energy?"""
+"""A counter that refreshes periodically, read at other times: the interval of its energy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of channels: what a name says, and what contains what."""
+"""The table of channels: the meaning of names, and which channel contains which."""
 
 from __future__ import annotations
 

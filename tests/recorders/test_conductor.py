@@ -1,4 +1,4 @@
-"""What the front end, marked programs and shells may ask for, and what becomes of it."""
+"""Requests from the front end, marked programs and shells, and their effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are written under names that nobody can know, and nowhere that a link leads."""
+"""Files are written under unpredictable names, and never through a link."""
 
 from __future__ import annotations
 

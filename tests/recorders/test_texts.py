@@ -1,4 +1,4 @@
-"""What users may write into a run file: bounded, and never like what the recorder writes."""
+"""Text from users in a run file: limited in length, and never like the recorder's own notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that are made to do harm, of thirty kinds, and what no output may contain."""
+"""Thirty kinds of hostile text, and what no output may contain."""
 
 from __future__ import annotations
 

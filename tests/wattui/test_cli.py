@@ -1,4 +1,4 @@
-"""What a person may type: one clear line for what is wrong, help for the rest."""
+"""Command-line input: one clear line for each error, help for the rest."""
 
 from __future__ import annotations
 

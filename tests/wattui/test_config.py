@@ -1,4 +1,4 @@
-"""Defaults of a person's own, and what is said of wrong ones."""
+"""The user's settings, and error messages for invalid ones."""
 
 from __future__ import annotations
 

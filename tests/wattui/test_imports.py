@@ -1,4 +1,4 @@
-"""What is loaded when: light inside people's programs, light on the command line."""
+"""Modules loaded at start: few inside users' programs, few on the command line."""
 
 from __future__ import annotations
 

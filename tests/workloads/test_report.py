@@ -1,4 +1,4 @@
-"""What a person reads: plans, rows, differences, sums."""
+"""Text for the user: plans, rows, differences, sums."""
 
 from __future__ import annotations
 

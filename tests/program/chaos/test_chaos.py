@@ -1,7 +1,7 @@
-"""Recordings that are killed, stopped, frozen, filled up and cut at random: what holds anyway.
+"""Recordings that are killed, stopped, frozen, filled up and truncated at random.
 
-Runs for --chaos-seconds with --chaos-seed. A failure names seed and round; what was drawn is the
-same again, the times at which it meets the recording are nearly so.
+Runs for --chaos-seconds with --chaos-seed. A failure names the seed and round. The
+same seed draws the same actions, at nearly the same times.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A meter that a person reads: what is accepted, what is written, and the energy it stands for."""
+"""Meters read by hand: accepted input, written notes, and the resulting energy."""
 
 from __future__ import annotations
 

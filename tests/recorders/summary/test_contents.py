@@ -1,4 +1,4 @@
-"""A sum says what it is of: which parts of the machine it has, which it lacks, and why."""
+"""A sum states which parts of the machine it covers, which it lacks, and why."""
 
 from __future__ import annotations
 

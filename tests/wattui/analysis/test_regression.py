@@ -1,4 +1,4 @@
-"""Lines, what they leave open, what they predict, and where one line does not do."""
+"""Lines, their uncertainty, their predictions, and data that a single line does not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever became of a recording or of exported results, they are reported, compared or refused."""
+"""Damaged recordings and exported results are reported, compared or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report's figures are drawn from."""
+"""The data behind a report's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy and latency against size in a report, beside the example of AIPowerMeter's protocol."""
+"""Energy and latency against size in a report, against the example of AIPowerMeter's protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a run file or its run.json became, commands say so in lines and print no NaN."""
+"""Commands report a damaged run file or run.json in plain lines, and never print NaN."""
 
 from __future__ import annotations
 

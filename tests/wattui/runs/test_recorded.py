@@ -1,4 +1,4 @@
-"""Which files are runs, and what is read of them."""
+"""Files that are runs, and what is read from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wherever a sum is shown that is not whole, it says what it is of in place of "measured"."""
+"""Wherever an incomplete sum is shown, it says what it covers instead of "measured"."""
 
 from __future__ import annotations
 

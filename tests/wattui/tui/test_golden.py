@@ -1,4 +1,4 @@
-"""Whole screens as text. After a change that is meant: WATTUI_GOLDEN=write python -m pytest …"""
+"""Whole screens as text. After an intended change: WATTUI_GOLDEN=write python -m pytest …"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person types, and what files and devices are called, is never read as markup."""
+"""Typed text, and names of files and devices, are never interpreted as markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's page in the dashboard: what is there, what is missing, what mends it."""
+"""The doctor page in the dashboard: sensors present, sensors missing, and fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The launch form: what is asked, what is refused and where, and the recipe that comes of it."""
+"""The launch form: its fields, its errors and where they appear, and the resulting recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When nothing is recorded, by the recorder's pulse alone."""
+"""Detecting from the recorder's pulse alone that nothing is being recorded."""
 
 from __future__ import annotations
 

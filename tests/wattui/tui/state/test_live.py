@@ -1,4 +1,4 @@
-"""What the dashboard makes of rows: joules, phases, rates, the view, the graphs."""
+"""The dashboard's state from rows: joules, phases, rates, the view, the graphs."""
 
 from __future__ import annotations
 

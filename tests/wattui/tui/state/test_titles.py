@@ -1,4 +1,4 @@
-"""What a graph's border says in any width."""
+"""Text in a graph's border, at any width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stretch of time that is shown: zoom, pan, stand still, follow."""
+"""The time range that is shown: zoom, pan, freeze, follow."""
 
 from __future__ import annotations
 

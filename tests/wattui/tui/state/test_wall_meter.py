@@ -1,4 +1,4 @@
-"""What a person types of a wall meter."""
+"""Wall-meter readings as typed by a user."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a terminal may send, and how it may behave."""
+"""Input from a terminal, and its behaviour."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def make_disk(tmp_path: Path) -> Iterator[MakeDisk]:
             ["mount", "-t", "tmpfs", "-o", options, "wattui-test", str(path)],
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=30,
             check=False,
         )
         if done.returncode:
@@ -52,7 +52,7 @@ def make_disk(tmp_path: Path) -> Iterator[MakeDisk]:
 
     yield make
     for path in mounted:
-        subprocess.run(["umount", str(path)], check=True, timeout=10)
+        subprocess.run(["umount", str(path)], check=True, timeout=30)
 
 
 @pytest.fixture
@@ -67,14 +67,14 @@ def ext4(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-o", "loop,errors=remount-ro", str(image), str(path)],
     ):
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
         except FileNotFoundError as error:
             _no_disk(f"a disk of its own needs {error.filename}")
         if done.returncode:
             _no_disk(f"a disk of its own needs root and loop devices: {done.stderr.strip()}")
     yield path
     subprocess.run(["fsfreeze", "--unfreeze", str(path)], capture_output=True, check=False)
-    subprocess.run(["umount", str(path)], check=True, timeout=20)
+    subprocess.run(["umount", str(path)], check=True, timeout=30)
 
 
 def _no_disk(reason: str) -> NoReturn:

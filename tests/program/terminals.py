@@ -172,6 +172,6 @@ class Tmux:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
-            timeout=10,
+            timeout=30,
         )
         return done.stdout.decode(errors="replace")

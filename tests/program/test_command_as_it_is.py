@@ -225,7 +225,7 @@ def test_a_tapped_command_whose_reader_is_slow_loses_no_output(place: Place, siz
     argv = place.argv("--quiet", *TAPPED, command=python(code))
     started = place.start(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     time.sleep(6.5)
-    out, _ = started.communicate(timeout=10)
+    out, _ = started.communicate(timeout=30)
     assert len(out) == size
     assert started.returncode == 0
 

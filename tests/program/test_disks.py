@@ -81,7 +81,7 @@ def test_the_end_waits_for_a_frozen_disk_says_so_and_computes_at_no_real_time_pr
     assert started.poll() is None
     assert os.sched_getscheduler(recorder) == os.SCHED_OTHER
     subprocess.run(["fsfreeze", "--unfreeze", str(ext4)], check=True)
-    _, err = started.communicate(timeout=20)
+    _, err = started.communicate(timeout=30)
     assert started.returncode == 7
     assert err.decode().splitlines() == [
         f"wattui: the disk under {path} does not answer: waiting up to 30 s for it"

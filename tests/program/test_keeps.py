@@ -65,7 +65,7 @@ def test_a_command_outlives_its_recorder_and_at_most_a_second_is_lost(
     os.kill(recorder, number)
     until(lambda: state(recorder) in ("", "Z"), "the recorder's end")
     (place.path / "killed").touch()
-    out, err = started.communicate(timeout=10)
+    out, err = started.communicate(timeout=30)
     assert (place.path / "over").exists()
     assert started.returncode == status
     assert out == b"5 done\n"
@@ -85,7 +85,7 @@ def test_a_slow_rate_keeps_the_edges_of_phases_as_well(place: Place) -> None:
     until_exists(place.csv)
     time.sleep(1.5)
     os.kill(recorder, signal.SIGKILL)
-    started.communicate(timeout=10)
+    started.communicate(timeout=30)
     assert edges(place.rows()) == [("begin", "running", "")]
 
 
@@ -103,7 +103,7 @@ def test_marks_of_a_command_whose_recorder_is_gone_do_nothing(place: Place) -> N
     until_exists(place.path / "begun")
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
     (place.path / "killed").touch()
-    _, err = started.communicate(timeout=10)
+    _, err = started.communicate(timeout=30)
     assert started.returncode == 9
     assert_one_line(Result(9, b"", err), "wattui summary")
 
@@ -126,7 +126,7 @@ def test_a_shell_line_to_a_recorder_that_is_gone_does_not_hang(place: Place) -> 
     until_exists(place.path / "begun")
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
     (place.path / "killed").touch()
-    started.communicate(timeout=8)
+    started.communicate(timeout=30)
     assert started.returncode == 9
 
 
@@ -135,7 +135,7 @@ def test_a_recorder_killed_in_the_baseline_is_one_line(place: Place) -> None:
     started = place.start(argv, stderr=-1)
     until(lambda: place.csv.exists() and ",idle," in place.csv.read_text(), "the baseline")
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
-    _, err = started.communicate(timeout=10)
+    _, err = started.communicate(timeout=30)
     assert started.returncode == 1
     assert_one_line(Result(1, b"", err), "recorder")
     assert place.rows()
@@ -144,7 +144,7 @@ def test_a_recorder_killed_in_the_baseline_is_one_line(place: Place) -> None:
 def test_a_recorder_killed_before_the_file_is_there_is_one_line(place: Place) -> None:
     started = place.start(place.argv("--quiet", command=shell("touch started")), stderr=-1)
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
-    _, err = started.communicate(timeout=10)
+    _, err = started.communicate(timeout=30)
     assert started.returncode == 1
     assert_one_line(Result(1, b"", err), "recorder")
     assert not (place.path / "started").exists()
@@ -262,7 +262,7 @@ def test_what_a_command_left_behind_on_purpose_stays(place: Place) -> None:
     started = place.start(place.argv("--quiet", command=shell(script)), stderr=-1)
     until_exists(place.path / "begun")
     os.kill(place.recorder_of(started.pid), signal.SIGKILL)
-    started.communicate(timeout=10)
+    started.communicate(timeout=30)
     time.sleep(1.0)
     (left,) = place.processes()
     assert command_line(left) == "sleep 60 "

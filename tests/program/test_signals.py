@@ -158,6 +158,6 @@ def test_a_command_killed_by_someone_else_is_recorded_to_that_moment(place: Plac
     started = place.start(place.argv("--quiet", command=command))
     number = place.path / "number"
     until(lambda: number.exists() and number.read_text().endswith("\n"), "the command's number")
-    subprocess.run(["kill", "-KILL", number.read_text().strip()], check=True, timeout=5)
+    subprocess.run(["kill", "-KILL", number.read_text().strip()], check=True, timeout=30)
     assert started.wait(5) == 137
     assert_finished(place, 137)

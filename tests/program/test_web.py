@@ -63,7 +63,7 @@ def answers(port: int) -> bool:
 
 def get(port: int, path: str, **headers: str) -> tuple[int, Message]:
     """Status and headers of an answer."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     answer = connection.getresponse()
     connection.close()
@@ -79,7 +79,7 @@ def connect(served: Served, origin: str, host: str | None = None, cookie: str = 
 
 def test_the_page_needs_nothing_from_elsewhere(served: Served) -> None:
     port = served.port
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/", headers={"Cookie": served.cookie})
     page = connection.getresponse().read().decode()
     assert served.token not in page
@@ -140,11 +140,11 @@ async def test_the_dashboard_is_shown_and_ends_with_its_recorder(
         ) as socket,
     ):
         while b"simulated" not in shown:
-            message = await socket.receive(timeout=20)
+            message = await socket.receive(timeout=30)
             shown += message.data if message.type == aiohttp.WSMsgType.BINARY else b""
         assert any("recorders" in command_line(pid) for pid in place.processes())
         await socket.send_json(["stdin", "q"])
-        while (await socket.receive(timeout=20)).type == aiohttp.WSMsgType.BINARY:
+        while (await socket.receive(timeout=30)).type == aiohttp.WSMsgType.BINARY:
             pass
     until(
         lambda: not any("recorders" in command_line(pid) for pid in place.processes()),

@@ -101,7 +101,7 @@ def compare(name: str, shown: str) -> None:
 
 async def settle(pilot: Pilot[Any]) -> None:
     """Wait for the line of keys, which comes last."""
-    for _ in range(50):
+    for _ in range(300):
         await pilot.pause(0.1)
         if list(pilot.app.query("FooterKey")):
             break

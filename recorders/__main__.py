@@ -84,7 +84,7 @@ def main() -> int:
     try:
         marks, _ = directory.make(names)
     except OSError as error:
-        text = f"no directory for the marks can be made ({error.strerror}): fix: set TMPDIR"
+        text = f"cannot create a directory for marks ({error.strerror}); fix: set TMPDIR"
         outlet.finish({"t": "error", "code": "no_place", "text": text})
         return 2
     try:
@@ -213,7 +213,7 @@ def _record(
     if not (marks / PIPE).exists():
         conductor.note_unreachable()
     for part in found.appeared():
-        recorder.note(missing_note(part, "it appeared after the recording had begun"))
+        recorder.note(missing_note(part, "it appeared after the recording started"))
     recorder.close()
     run_as_others()
     inbox.close()
@@ -248,7 +248,7 @@ def _finish_file(file: Writer, run: dict[str, Any], outlet: Outlet) -> None:
     if not file.wait(DISK_SILENT_S) and (file.owed_bytes or not file.wait(DISK_S / 6)):
         outlet.send({"t": "waiting", "seconds": DISK_S})
         file.wait(DISK_S)
-    error = file.error if file.ended else "the disk does not answer"
+    error = file.error if file.ended else "the disk is not responding"
     while file.news:
         outlet.send(file.news.popleft())
     done = {"t": "done", "run": run | file.account(), "write_error": error}

@@ -79,8 +79,8 @@ class Config:
     def __post_init__(self) -> None:
         if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
             raise ValueError(
-                f"rate_hz={self.rate_hz:g} cannot be recorded: "
-                f"give {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
+                f"rate_hz={self.rate_hz:g} is out of range; "
+                f"use {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
             )
         by_hand.check_names(self.meters)
 
@@ -188,7 +188,7 @@ class Client:
                     return message
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise RecorderError("died", "it does not answer")
+                raise RecorderError("died", "it is not responding")
             self._receive(left_s)
 
     def _receive(self, timeout_s: float) -> None:
@@ -216,9 +216,9 @@ class Client:
 def _refusal(message: wire.Message) -> RecorderError:
     code, text, need = (str(message.get(name, "")) for name in ("code", "text", "need"))
     sentences = {
-        "exists": f"{text} exists",
+        "exists": f"{text} already exists",
         "busy": f"{text} is being recorded by another wattui",
-        "unwritable": f"the run file cannot be written: {text}",
-        "require": f"no {need} energy can be measured: {text}",
+        "unwritable": f"cannot write the run file: {text}",
+        "require": f"cannot measure {need} energy: {text}",
     }
     return RecorderError(code, sentences.get(code, text), need or text)

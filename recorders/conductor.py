@@ -18,9 +18,9 @@ from recorders.texts import MOST_BYTES, cut, users_note
 from recorders.undo import Mark
 from recorders.wire import Message
 
-NO_MARK = "there is no mark to take back"
+NO_MARK = "there is no mark to undo"
 NOT_THE_LAST = "other phases have begun or ended since"
-ENDED_LOADING = "the mark ended the command's loading, and stays"
+ENDED_LOADING = "the mark ended the command's loading phase, which cannot be undone"
 # A request that is older was given up by the program that made it: it was not held up until now.
 LATE_NS = 1_000_000_000
 # One that nobody waited for is as old as that before its age matters.
@@ -92,7 +92,7 @@ class Conductor:
         what = str(request.message.get("do"))
         try:
             if what not in known:
-                raise ValueError("it is an unknown request")
+                raise ValueError("unknown request")
             self._late = self._late_event(request.message)
             return {"t": "ack", **known[what](request.message, request.owner)}
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
@@ -106,8 +106,8 @@ class Conductor:
         if self.stop_request is None:
             self.stop_request = message
             if "command" not in message:
-                who = "what recorded" if "front_end" in message else "the recorder"
-                self._recorder.note(f"{BROKEN_OFF}{who} was ended before it had finished")
+                who = "the recording program" if "front_end" in message else "the recorder"
+                self._recorder.note(f"{BROKEN_OFF}{who} was stopped before it had finished")
             self._close(self._phases.all_open())
             self._recorder.stop()
 
@@ -173,7 +173,7 @@ class Conductor:
     def _count(self, message: Message, owner: int) -> Message:
         n = int(message["n"])
         if n < 0:
-            raise ValueError("a count cannot fall")
+            raise ValueError("a count cannot be negative")
         self._pages.add(n)
         return {}
 
@@ -186,15 +186,15 @@ class Conductor:
         """A program could not keep so many requests until they could be delivered."""
         n = int(message["n"])
         self.lost_marks += n
-        self._recorder.note(f"{LOST_MARKS}{n} requests could not be kept until they were answered")
+        self._recorder.note(f"{LOST_MARKS}{n} requests were dropped before they could be delivered")
         return {}
 
     def note_unreachable(self) -> None:
         """Nobody could mark any more, and how often it was tried is not known."""
         self.lost_marks += 1
         self._recorder.note(
-            f"{LOST_MARKS}another program removed their directory ($WATTUI_RUN): "
-            "what was marked later is missing"
+            f"{LOST_MARKS}another program removed the marks directory ($WATTUI_RUN), "
+            "so later marks are missing"
         )
 
     def _note_refusal(self, text: str) -> None:
@@ -207,7 +207,9 @@ class Conductor:
         owned = self._phases.owned_by(owner)
         self._close(owned)
         if (page := self._page_of.pop(owner, None)) and not self._pages.close(page):
-            self._recorder.note(f"{LOST_MARKS}{page} was cut short, and some of its counts with it")
+            self._recorder.note(
+                f"{LOST_MARKS}{page} was truncated, and some of its counts were lost"
+            )
             self.lost_marks += 1
         self._told.pop(owner, None)
         if owner == FRONT_END:

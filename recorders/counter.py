@@ -249,7 +249,7 @@ class Counter:
         if self._odd >= MOST_ODD:
             power_w = onward_j / onward_s if onward_s > 0 else 0.0
             wrong_unit = power_w > self._bound_w
-            jumps = "the counter jumps: its readings do not go on from one another"
+            jumps = "the counter jumps: its readings are inconsistent with each other"
             self.why = too_much_text(power_w, self._bound_w) if wrong_unit else jumps
             return "refused"
         if not 0 <= onward_j <= self._bound_w * (onward_s + self._slack_s):

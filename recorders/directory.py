@@ -38,7 +38,7 @@ def make(names: Iterable[Path]) -> tuple[Path, int]:
 
     Raises OSError where no place takes one.
     """
-    reason = OSError("no place is named")
+    reason = OSError("no directory was given")
     for directory in names:
         try:
             while True:

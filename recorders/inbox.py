@@ -133,14 +133,14 @@ class Inbox:
         too_long = lines.too_long
         found = lines.feed(data)
         if lines.too_long > too_long:
-            reason = f"a line of over {wire.MOST_LINE_BYTES >> 20} MiB"
+            reason = f"line longer than {wire.MOST_LINE_BYTES >> 20} MiB"
             yield Request({"do": "unreadable", "reason": reason}, owner, lambda _: None)
         for line in found:
             self._taken[descriptor] = self._taken.get(descriptor, 0) + 1
             try:
                 message = self._message(descriptor, line)
             except ValueError as error:
-                self._answer(descriptor, {"error": f"not understood: {error}"})
+                self._answer(descriptor, {"error": f"cannot parse the request: {error}"})
                 continue
             yield Request(message, owner, lambda reply: self._answer(descriptor, reply))
         self._slow_down(descriptor, len(data), len(found))

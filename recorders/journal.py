@@ -141,7 +141,9 @@ class Journal:
             if message["t"] == "file":
                 notes.append(f"{FILE_NOTE}{message['text']}")
         if refused := self._file.refused_rows():
-            notes.append(f"{FILE_NOTE}{refused} rows are lost: the disk did not answer in time")
+            notes.append(
+                f"{FILE_NOTE}{refused} rows were lost because the disk did not respond in time"
+            )
         return notes
 
     def disk(self) -> Message:

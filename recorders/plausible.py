@@ -49,10 +49,12 @@ def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
         return ""
     if not math.isfinite(value):
         return "not a number"
-    return f"{value:g} {unit} is outside {low:g} to {high:g}"
+    return f"{value:g} {unit} is outside the range {low:g} to {high:g}"
 
 
 def too_much_text(power_w: float, most_w: float) -> str:
     """What is said of a counter that runs faster than its device can draw."""
     about_w = float(f"{power_w:.2g}")
-    return f"counter in a wrong unit: {about_w:,.0f} W, where at most {most_w:,.0f} W can be drawn"
+    return (
+        f"counter has the wrong unit: it shows {about_w:,.0f} W, above the {most_w:,.0f} W possible"
+    )

@@ -68,7 +68,7 @@ def probe(wanted: Wanted) -> Found:
         try:
             nvml.append(open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root))
         except Exception as error:  # a driver's library can raise anything; the rest goes on
-            reason = f"the NVIDIA driver does not answer ({type(error).__name__}: {error})"
+            reason = f"the NVIDIA driver is not responding ({type(error).__name__}: {error})"
             nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu")]))
 
     # A driver can take as long to wake up as the look at the RAPL counters does.
@@ -86,7 +86,7 @@ def probe(wanted: Wanted) -> Found:
 
             found.sources.append(open_estimate(wanted.root, wanted.tdp_w))
         else:
-            found.refused.append(Refusal("estimate", "switched off (--no-estimate)"))
+            found.refused.append(Refusal("estimate", "disabled (--no-estimate)"))
     if wanted.simulate:
         from recorders.sources.simulated import Simulated
 

@@ -95,7 +95,7 @@ class Layout:
             self.place[channel.name] = len(self.columns)
             self.columns.extend(channel.columns)
             if channel.in_total and not kind_of(channel.name).in_total:
-                raise ValueError(f"{channel.name} is of a kind that is in no total")
+                raise ValueError(f"{channel.name} is of a kind that cannot be part of the total")
         self.parts = sum(channel.in_total for channel in channels)
         if self.parts:
             self.columns.extend(TOTAL_COLUMNS)

@@ -180,8 +180,8 @@ class RunFile:
         name = self.path.name
         if is_elsewhere and (new_path := self._name_elsewhere()):
             self.path = new_path
-            return f"{name} was moved by another program: the recording is in {new_path}"
-        return f"{name} was {what} by another program: {self._take_refuge()}"
+            return f"{name} was moved by another program; the recording is now in {new_path}"
+        return f"{name} was {what} by another program; {self._take_refuge()}"
 
     def write_json(self, content: dict[str, Any]) -> str | None:
         """Write run.json whole or not at all; a file of someone else's in its place is left alone.
@@ -195,7 +195,9 @@ class RunFile:
                 before.unlink()
             if os.path.lexists(path) and (before != path or _identity(path) != identity):
                 taken, path = path, next(_free_names(path.with_suffix(""), ".json"))
-                remark = f"{taken.name} was replaced by another program: ours is {path}"
+                remark = (
+                    f"{taken.name} was replaced by another program; the recording's is now {path}"
+                )
         write_json_at(path, content)
         self._json = path, _identity(path) or ()
         return remark
@@ -301,7 +303,7 @@ class RunFile:
                     break
                 return self._settle(path, descriptor, kept_lines)
         self._is_stranded = True
-        return "it cannot be written anywhere else"
+        return "there is nowhere else to write it"
 
     def _kept_bytes(self) -> int:
         """Bytes at the file's beginning that are whole lines of this recording."""
@@ -343,7 +345,7 @@ class RunFile:
         self._learn_ends()
         self.path = path
         self.lost_rows += max(0, lost)
-        return f"the recording is in {path}" + (f", {lost} rows are lost" if lost > 0 else "")
+        return f"the recording is now in {path}" + (f", {lost} rows were lost" if lost > 0 else "")
 
 
 def encoded(text: str) -> bytes:

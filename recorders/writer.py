@@ -174,7 +174,7 @@ class Writer:
         try:
             self._file.rewrite_since(position, change)
         except ValueError as error:
-            self._remark(f"a mark that was taken back is still in the file: {error}")
+            self._remark(f"a mark that was undone is still in the file: {error}")
 
     def _look(self) -> None:
         if remark := self._file.look_after():

@@ -113,7 +113,7 @@ def choose_model(cpuinfo: str, cpus: int, cores: int, tdp_w: float | None) -> Mo
     found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     name = found[1].strip() if found else "unknown processor"
     if tdp_w is not None:
-        return Model(IDLE_SHARE_OF_TDP * tdp_w, tdp_w, f"--tdp {tdp_w:g} W, 30 % of it idle")
+        return Model(IDLE_SHARE_OF_TDP * tdp_w, tdp_w, f"--tdp {tdp_w:g} W, 30 % idle")
     if "hypervisor" in cpuinfo:
         return Model(
             VCPU_IDLE_W * cpus,

@@ -186,7 +186,7 @@ class Nvml:
             self._add(channel, read)
         if not reasons:
             return None
-        reason = f"{device.name} tells neither {' nor '.join(reasons)}"
+        reason = f"{device.name} reports neither {' nor '.join(reasons)}"
         return Refusal(gpu, reason, f"nvidia-smi -q -d POWER -i {device.index}", part=gpu)
 
     def _add(self, channel: Channel, read: Read) -> str:
@@ -312,8 +312,8 @@ def _no_library(error: OSError, root: Path) -> Refusal:
     install = "install its driver, or start the container with --gpus all"
     if not (_driver_is_loaded(root) and _may_have_gpu(root)):
         reason = f"no NVIDIA driver ({LIBRARY} is not installed)"
-        return Refusal("nvml", reason, f"with an NVIDIA GPU: {install}")
-    reason = f"the NVIDIA driver is loaded, but {LIBRARY} cannot be ({error})"
+        return Refusal("nvml", reason, f"if this machine has an NVIDIA GPU: {install}")
+    reason = f"the NVIDIA kernel driver is loaded, but {LIBRARY} cannot be ({error})"
     return Refusal("nvml", reason, install, GPU)
 
 
@@ -321,12 +321,12 @@ def _no_answer(nvml: Any, error: Any, root: Path) -> Refusal:
     """A driver whose library is there and does not answer has GPUs, nobody knows how many; a
     library that many machines are given does not show that this one has any."""
     if error.value == nvml.NVML_ERROR_DRIVER_NOT_LOADED and not _may_have_gpu(root):
-        return Refusal("nvml", "no NVIDIA GPU: its library is there, but none is on the PCI bus")
+        return Refusal("nvml", "no NVIDIA GPU on the PCI bus, although its library is installed")
     remedies = {
         nvml.NVML_ERROR_DRIVER_NOT_LOADED: "sudo modprobe nvidia",
         nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "sudo reboot",
     }
-    reason = f"the NVIDIA driver does not answer ({str(error).rstrip('.')})"
+    reason = f"the NVIDIA driver is not responding ({str(error).rstrip('.')})"
     return Refusal("nvml", reason, remedies.get(error.value, "nvidia-smi"), GPU)
 
 
@@ -354,5 +354,5 @@ def _is_gpu(device: Path) -> bool:
 def _known(value: int, none: int, unit: str) -> int:
     """A value that is one. Raises Implausible where it stands for none (all its bits are set)."""
     if value == none:
-        raise Implausible(f"{value} {unit} stands for no value")
+        raise Implausible(f"{value} {unit} means no value")
     return value

@@ -43,7 +43,7 @@ def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
     except NVMLError as error:
         return None, str(error).rstrip(".")
     except UnicodeDecodeError:
-        return None, "the answer is not text"
+        return None, "the reply is not text"
 
 
 def visible_devices(
@@ -73,14 +73,14 @@ def visible_devices(
         refused.append(
             Refusal(
                 "nvml",
-                f"{shown} {unsure}: all of these are recorded",
+                f"{shown} {unsure}; all of these are recorded",
                 f"export CUDA_DEVICE_ORDER={PCI_ORDER}, or name the GPU by its UUID",
                 flag="which_gpu",
             )
         )
     if hidden := len(everything) - len(chosen):
         reason = f"{_counted(hidden, len(everything))} hidden by {shown}"
-        remedy = "--all-gpus records them as well"
+        remedy = "use --all-gpus to record them too"
         refused.append(Refusal("nvml", reason, remedy, flag="hidden_gpus"))
     return devices, refused
 
@@ -116,7 +116,7 @@ def _named(
     matches = {n: device for n, device in there.items() if device.uuid.startswith(entry)}
     unknown = {n: device for n, device in there.items() if device.uuid == UNKNOWN_UUID}
     if unknown and not matches:
-        return dict(unknown), "may name any GPU whose UUID cannot be read"
+        return dict(unknown), "may mean any GPU whose UUID cannot be read"
     return (dict(matches) if len(matches) == 1 else {}), ""
 
 
@@ -132,11 +132,11 @@ def _by_index(
     names = {device.name for device in devices if isinstance(device, Device)}
     everything = dict(enumerate(devices))
     if any(isinstance(device, Refusal) for device in devices):
-        return everything, "may name another GPU, as one that does not answer may not be counted"
+        return everything, "may mean another GPU, because CUDA may skip one that is not responding"
     if len(names) > 1 and order != PCI_ORDER:
         return everything, (
-            f"may name any of {len(devices)} GPUs of different models, as CUDA counts the "
-            f"fastest first without CUDA_DEVICE_ORDER={PCI_ORDER}"
+            f"may mean any of {len(devices)} GPUs of different models, because CUDA numbers the "
+            f"fastest first unless CUDA_DEVICE_ORDER={PCI_ORDER}"
         )
     return {index: devices[index]}, ""
 
@@ -158,7 +158,10 @@ def _parent_of_mig(
             named = own is not None and str(own).startswith(entry)
             if _ids_of(nvml, part) in (ids, None) if ids else named:
                 return {device.index: replace(device, mig=True)}, ""
-    return closed, "may name an instance of any GPU that does not list its own" if closed else ""
+    return (
+        closed,
+        "may mean an instance of any GPU that does not list its instances" if closed else "",
+    )
 
 
 def _instances(nvml: Any, device: Device) -> list[Any]:
@@ -181,15 +184,15 @@ def _device(nvml: Any, index: int) -> Device | Refusal:
     """A GPU, or why it cannot be read; a name or a UUID that is not told is no reason for that."""
     handle, why = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
     if handle is None:
-        reason = f"GPU {index} does not answer ({why})"
+        reason = f"GPU {index} is not responding ({why})"
         gpu = f"gpu{index}"
         return Refusal(gpu, reason, f"nvidia-smi -q -i {index}", part=gpu)
     uuid, no_uuid = tried(partial(nvml.nvmlDeviceGetUUID, handle))
     name, no_name = tried(partial(nvml.nvmlDeviceGetName, handle))
     mode = tried(partial(nvml.nvmlDeviceGetMigMode, handle))[0]
     unread = (
-        f"its UUID cannot be read ({no_uuid}); it is recorded all the same" if no_uuid else "",
-        f"its name cannot be read ({no_name}); it is recorded all the same" if no_name else "",
+        f"its UUID cannot be read ({no_uuid}), but it is still recorded" if no_uuid else "",
+        f"its name cannot be read ({no_name}), but it is still recorded" if no_name else "",
     )
     return Device(
         index,

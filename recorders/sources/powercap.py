@@ -232,7 +232,7 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
     beside = f"while {counting[0]} counts"
     if not any(look.values):
         return f"{zone.energy_path} stays at 0 {beside}"
-    return f"{zone.energy_path} stands still {beside}" if _always_moves(zone) else ""
+    return f"{zone.energy_path} is stuck {beside}" if _always_moves(zone) else ""
 
 
 def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:

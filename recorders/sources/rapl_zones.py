@@ -77,7 +77,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
     for path, name in sub_zones:
         parent = parents.get(path.name.rpartition(":")[0])
         if parent is None or name not in ("core", "uncore", "dram"):
-            refused.append(Refusal(f"powercap {path.name}", f"zone name {name!r} is not known"))
+            refused.append(Refusal(f"powercap {path.name}", f"unknown zone name {name!r}"))
         else:
             zones.append(_zone(path, name, *parent))
     zones.sort(key=lambda z: (column_order(z.channel), z.channel, z.is_mmio, z.directory))
@@ -104,7 +104,7 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
 def unreadable(zone: Zone, error: OSError) -> Refusal:
     """The refusal of a zone that this user, or nobody, may read."""
     if isinstance(error, PermissionError):
-        reason = f"{zone.energy_path} is for root only (kernel default since CVE-2020-8694)"
+        reason = f"{zone.energy_path} is readable by root only (kernel default since CVE-2020-8694)"
         return refusal(zone, reason, GROUP_REMEDY)
     return refusal(zone, f"{zone.energy_path}: {error.strerror}")
 
@@ -122,7 +122,7 @@ def _part(channel: str) -> str:
 def _masked(entry: Path) -> Refusal:
     return Refusal(
         "powercap",
-        f"{entry} leads nowhere: this container hides the machine's RAPL zones",
+        f"{entry} is a broken link: this container hides the machine's RAPL zones",
         "start it with --security-opt systempaths=unconfined (Docker) or "
         "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
         "package",
@@ -133,8 +133,8 @@ def _no_rapl(root: Path) -> Refusal:
     if "hypervisor" in _text(root / "proc/cpuinfo"):
         return Refusal(
             "powercap",
-            "no RAPL zones: this is a virtual machine and its host does not pass them on",
-            "record on the host, or on a machine of your own",
+            "no RAPL zones: this is a virtual machine and its host does not expose them",
+            "record on the host or on a physical machine",
         )
     if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         return Refusal(

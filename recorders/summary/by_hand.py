@@ -30,9 +30,9 @@ def check_names(names: Sequence[str]) -> None:
     """Raise ValueError for a name of a meter that cannot be a column, or is there twice."""
     for name in names:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"meter {name!r} cannot be a column: use letters, digits and _")
+            raise ValueError(f"wall meter name {name!r} is invalid; use letters, digits and _")
         if list(names).count(name) > 1:
-            raise ValueError(f"meter {name!r} is named twice")
+            raise ValueError(f"wall meter {name!r} is given twice")
 
 
 def unread(names: Sequence[str], read: Sequence[Channel]) -> list[str]:
@@ -88,25 +88,25 @@ def hand_reading(message: Message, names: Sequence[str]) -> HandReading:
     """The reading in a request. Raises ValueError for an unknown meter or an impossible figure."""
     name = str(message.get("name"))
     if name not in names:
-        known = f"there are {', '.join(names)}" if names else "none was named for this recording"
-        raise ValueError(f"no meter {name!r} to be read by hand: {known}")
+        known = f"this recording has {', '.join(names) or 'none'}"
+        raise ValueError(f"unknown wall meter {name!r}; {known}")
     if message.get("at", "now") != "now":
-        raise ValueError("a meter is read now, not at another time")
+        raise ValueError("a meter reading cannot be backdated; leave out `at`")
     power_w, voltage_v, current_a, factor = (
         _figure(message, key) for key in ("power_w", "voltage_v", "current_a", "power_factor")
     )
     if factor is not None and factor > 1:
-        raise ValueError(f"a power factor is between 0 and 1, not {factor:g}")
+        raise ValueError(f"a power factor must be between 0 and 1, not {factor:g}")
     if voltage_v is None or current_a is None:
         if power_w is None or {voltage_v, current_a, factor} != {None}:
-            raise ValueError("give power_w, or voltage_v and current_a together")
+            raise ValueError("give either power_w, or both voltage_v and current_a")
         return HandReading(name, power_w)
     product_w = voltage_v * current_a * (1.0 if factor is None else factor)
     if power_w is None:
         power_w = product_w
     least_w = 0.0 if factor is None else product_w * (1 - ROUNDING)
     if not math.isfinite(power_w) or not least_w <= power_w <= product_w * (1 + ROUNDING):
-        raise ValueError(f"{power_w:g} W does not fit {voltage_v:g} V and {current_a:g} A")
+        raise ValueError(f"{power_w:g} W does not match {voltage_v:g} V and {current_a:g} A")
     return HandReading(name, power_w, voltage_v, current_a, factor)
 
 
@@ -117,7 +117,7 @@ def _figure(message: Mapping[str, object], key: str) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise ValueError(f"{key} = {given!r} is not a number")
     if not math.isfinite(given) or given < 0:
-        raise ValueError(f"{key} = {given:g}: a meter says 0 or more")
+        raise ValueError(f"{key} = {given:g} must be 0 or more")
     return float(given)
 
 

@@ -42,7 +42,7 @@ def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
         if row.event.startswith(MISSING_NOTE):
             part, _, reason = row.event.removeprefix(MISSING_NOTE).partition(": ")
         elif row.event.startswith(LOST) and row.time_s <= until_s:
-            part, reason = row.event.removeprefix(LOST), f"it was lost at {row.time_s:.1f} s"
+            part, reason = row.event.removeprefix(LOST), f"lost at {row.time_s:.1f} s"
         else:
             continue
         if kind_of(part).in_total:

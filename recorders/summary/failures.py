@@ -77,7 +77,9 @@ class Commands:
         for command in failed:
             if command.repeat is not None:
                 text = f"repeat {command.repeat} failed with {_exit(command)}"
-                yield Flag("failed_repeat", "", text + ("" if self.all_failed else ": left out"))
+                yield Flag(
+                    "failed_repeat", "", text + ("" if self.all_failed else " and was left out")
+                )
         alone = [command for command in failed if command.repeat is None]
         if alone:
             who = f"the command failed with {_exit(alone[0])}"
@@ -85,7 +87,7 @@ class Commands:
             who = "every repeat failed"
         else:
             return
-        yield Flag("failed_command", "", f"{who}: the figures are those of a failed command")
+        yield Flag("failed_command", "", f"{who}, so the figures are those of a failed command")
 
 
 def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
@@ -112,5 +114,5 @@ def _exit(command: Command) -> str:
     try:
         name = signal.Signals(status - SIGNALLED).name
     except ValueError:
-        return f"exit {status}"
-    return f"exit {status} ({name})"
+        return f"exit status {status}"
+    return f"exit status {status} ({name})"

@@ -64,7 +64,7 @@ def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
 
 def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
     if headline is None:
-        yield Flag("no_power", "", "no power was recorded: see `wattui doctor`")
+        yield Flag("no_power", "", "no power was recorded; run `wattui doctor` to see why")
     elif kind_of(headline).origin == "estimated":
         yield Flag(
             "estimated",
@@ -78,38 +78,42 @@ def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
 
 def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag]:
     if running is None:
-        yield Flag("no_running", "", "nothing was marked running: no energy to report")
+        yield Flag(
+            "no_running", "", "nothing was marked as running, so there is no energy to report"
+        )
         return
     if not running.inferences:
         yield Flag(
             "no_count",
             "",
-            "no inferences were counted: say --inferences N, or --count-match REGEX, "
+            "no inferences were counted; use --inferences N or --count-match REGEX, "
             "or call wattui.count() in the program",
         )
     if not any(span.phase == "idle" for span in everything):
-        yield Flag("no_idle", "", "no idle baseline: dynamic energy is unknown (--idle 10)")
+        yield Flag("no_idle", "", "no idle baseline, so dynamic energy is unknown; use --idle 10")
     for phase in dict.fromkeys(span.phase for span in everything if not span.finished):
-        yield Flag("unfinished", phase, "the recording broke off in this phase")
+        yield Flag("unfinished", phase, "the recording was interrupted during this phase")
 
 
 def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     yield from _gaps(reduction, everything)
     texts = {
         "reset": "the counter restarted; energy in that interval is missing",
-        "lost": "the sensor went away; later energy is unknown",
+        "lost": "the sensor disappeared; its energy after that is unknown",
     }
     for kind, text in texts.items():
         if channels := _befallen(everything, kind):
             lacks = _noted(reduction, f"{NOTE}lacks up to ") if kind == "reset" else []
             at_most = f" (at most {_some(lacks)})" if lacks else ""
             if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
-                at_most += "; or it wrapped: max_energy_range_uj, where it wraps, cannot be read"
+                at_most += "; it may have wrapped instead, but max_energy_range_uj cannot be read"
             yield Flag(kind, ", ".join(channels), text + at_most)
     bridged = sorted({name for span in everything for name in span.bridged_j})
     if bridged:
         yield Flag(
-            "bridged_edge", ", ".join(bridged), "a phase edge lies between two readings of it"
+            "bridged_edge",
+            ", ".join(bridged),
+            "a phase edge falls between two readings, which widens the uncertainty",
         )
 
 
@@ -125,12 +129,10 @@ def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
                 name = " ".join(filter(None, (span.phase, span.label)))
                 unread.setdefault(channel, []).append(name)
     for channel, names in unread.items():
-        text = f"it could not be read at an edge of {_some(list(dict.fromkeys(names)))}"
-        yield Flag("gap", channel, f"{text}: its energy there is unknown, as is the total")
+        text = f"no reading at an edge of {_some(list(dict.fromkeys(names)))}"
+        yield Flag("gap", channel, f"{text}: its energy there is unknown, and so is the total")
     if bridged := [channel for channel in _befallen(everything, "gap") if channel not in unread]:
-        yield Flag(
-            "gap", ", ".join(bridged), "readings were missing and bridged by the next good one"
-        )
+        yield Flag("gap", ", ".join(bridged), "missing readings were bridged by the next good one")
 
 
 def _befallen(everything: Sequence[Span], kind: str) -> dict[str, None]:
@@ -151,14 +153,14 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         yield Flag(
             "late_edge",
             ", ".join(list(texts)[:MOST_NAMED]),
-            f"the recorder did not answer in time at an edge of {len(late)} "
-            f"phase{'s' * (len(late) > 1)}: energy there is interpolated between its readings",
+            f"the recorder responded late at an edge of {len(late)} "
+            f"phase{'s' * (len(late) > 1)}; the energy there is interpolated between readings",
         )
     for name, note, text in (
-        ("lost_marks", LOST_MARKS_NOTE, "marks or counts of the program were lost"),
+        ("lost_marks", LOST_MARKS_NOTE, "marks or counts from the program were lost"),
         ("refused_mark", REFUSED_NOTE, "a mark was refused"),
-        ("cut_text", CUT_NOTE, "a label or note was too long and was cut"),
-        ("unfinished", BROKEN_OFF_NOTE, "the recording broke off"),
+        ("cut_text", CUT_NOTE, "a label or note was too long and was truncated"),
+        ("unfinished", BROKEN_OFF_NOTE, "the recording was interrupted"),
     ):
         said = [r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note)]
         if said:
@@ -167,8 +169,8 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 def _notes(reduction: Reduction) -> Iterator[Flag]:
     texts = {
-        "mig": "the whole GPU is counted, other MIG instances included",
-        "dropped": "a reading that the next one did not bear out was left out",
+        "mig": "the whole GPU is counted, including other MIG instances",
+        "dropped": "a reading was discarded because the next one contradicted it",
     }
     for name, text in texts.items():
         found = _noted(reduction, f"{NOTE}{name} ")
@@ -179,18 +181,18 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
     if doubts:
         text = "; ".join(dict.fromkeys(doubt for _, _, doubt in doubts))
         where = ", ".join(dict.fromkeys(channel for channel, _, _ in doubts))
-        yield Flag("implausible", where, f"readings that cannot be true were left out: {text}")
+        yield Flag("implausible", where, f"impossible readings were discarded: {text}")
 
 
 def _integrated(reduction: Reduction) -> Iterator[Flag]:
     """Power that was integrated: of devices without a counter, or whose counter stood still."""
     found = [text.partition(" since ") for text in _noted(reduction, INTEGRATED_NOTE)]
     if never := [channel for channel, _, since in found if not since]:
-        text = "no energy counter: power readings were integrated"
+        text = "no energy counter; power readings were integrated instead"
         yield Flag("integrated", ", ".join(never), text)
     for channel, _, since in found:
         if since:
-            text = f"its counter stood still: from {since} s on power readings were integrated"
+            text = f"its counter got stuck; from {since} s on, power readings were integrated"
             yield Flag("integrated", channel, text)
 
 
@@ -214,7 +216,7 @@ def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
             if any(still.overlaps(span.start_s, span.end_s) for still in stills)
         )
         during = f" in {_some(list(names))}" if names else ""
-        text = f"the counter stood still for {seconds:.1f} s{during}: what was used then is unknown"
+        text = f"the counter was stuck for {seconds:.1f} s{during}: energy used then is unknown"
         yield Flag("stuck", channel, text)
 
 
@@ -236,14 +238,15 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
     psys = _together_j(running, "psys")
     if psys is not None and psys < (1 - CONTAINED) * packages:
         text = (
-            f"it drew {psys / seconds:.3g} W and its packages {package_text}: it is not all of it"
+            f"it read {psys / seconds:.3g} W but its packages {package_text}, "
+            "so it does not cover the whole machine"
         )
         yield Flag("implausible", "psys", text)
     for kind in ("core", "dram"):
         inside = _together_j(running, kind)
         if inside is not None and inside > (1 + CONTAINED) * packages:
-            drew = f"it drew {inside / seconds:.3g} W"
-            text = f"{drew} and the packages {package_text}: is its unit right?"
+            drew = f"it read {inside / seconds:.3g} W"
+            text = f"{drew} but the packages {package_text}; its unit may be wrong"
             yield Flag("implausible", kind, text)
 
 
@@ -265,12 +268,13 @@ def _choices(reduction: Reduction) -> Iterator[Flag]:
 def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for channel in reduction.by_hand:
         n = sum(channel in row.power_w for row in reduction.events)
-        text = f"energy from {n} reading{'s' * (n > 1)} by hand: their mean in a phase × its time"
+        many = "s" * (n > 1)
+        text = f"energy from {n} manual reading{many}: mean power in each phase × its duration"
         running = [span for span in everything if span.phase == "running"]
         if any(span.energy_j[channel] is None for span in running):
-            text += "; not every running phase was read"
+            text += "; some running phases have no reading"
         if any(channel in r.power_w and r.event.endswith(APPARENT) for r in reduction.events):
-            text += "; volts × amperes alone are apparent power, the most that it can be"
+            text += "; without a power factor, volts × amperes is apparent power, an upper limit"
         yield Flag("manual", channel, text)
 
 
@@ -278,9 +282,9 @@ def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Fla
     if channels := sorted(per_phase(reduction)):
         running = [span for span in everything if span.phase == "running"]
         lacking = [c for c in channels if any(s.energy_j.get(c) is None for s in running)]
-        text = "energies of whole phases, as the imported file gives them: their ± is unknown"
+        text = "the imported file gives energy per phase only, so the uncertainty is unknown"
         if lacking:
-            text += f"; not every running phase has one of {', '.join(lacking)}"
+            text += f"; some running phases have none for {', '.join(lacking)}"
         yield Flag("per_phase", ", ".join(channels), text)
 
 
@@ -293,7 +297,7 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
                 short[channel] = worst
     for channel, updates in short.items():
         share = f": ±{_percent(100 / updates)} %" if updates > 0 else ""
-        text = f"a running phase lasts only {updates:.0f} of its updates{share}"
+        text = f"a running phase lasts only {updates:.0f} counter updates{share}"
         yield Flag("short_window", channel, text)
 
 
@@ -307,7 +311,11 @@ def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
     for basis in (DYNAMIC, MARGINAL):
         value = basis.of(running.domains[headline])
         if value and value.plus_minus is not None and abs(value.value) < value.plus_minus:
-            yield Flag("below_resolution", headline, f"the {basis.name} energy is within its own ±")
+            yield Flag(
+                "below_resolution",
+                headline,
+                f"the {basis.name} energy is smaller than its uncertainty",
+            )
 
 
 def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
@@ -318,7 +326,7 @@ def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
             baselines.setdefault((span.phase, span.label), []).append(energy_j / span.seconds)
     for (phase, _), powers_w in baselines.items():
         if max(powers_w) > (1 + DRIFT) * min(powers_w):
-            text = f"{phase} power moved from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
+            text = f"{phase} power drifted from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
             yield Flag("idle_drift", headline or "", text)
 
 
@@ -330,7 +338,7 @@ def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for found in warmed(reduction, everything):
         ran = f"{found.label} ran" if found.label else "running"
         text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {ran}"
-        yield Flag("thermal_drift", found.device, f"{text}: a warm chip draws more")
+        yield Flag("thermal_drift", found.device, f"{text}; a warmer chip draws more power")
 
 
 def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
@@ -360,6 +368,6 @@ def negative_differences(differences: Sequence[Difference], headline: str | None
         yield Flag(
             "negative_difference",
             ", ".join(negative),
-            f"{len(negative)} of {len(values)} differences are below zero: the totals are not "
+            f"{len(negative)} of {len(values)} differences are negative: the totals are not "
             "known well enough to tell these parts apart",
         )

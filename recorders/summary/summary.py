@@ -30,7 +30,7 @@ from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span, Windows, spans
 
-UNMOVED = "its counter did not move while {} ran: its energy is unknown, under one update"
+UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
 
 
 def summarise(reduction: Reduction) -> Summary:
@@ -96,7 +96,7 @@ def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]
         text = f"up to {n} running phases overlapped: their time and energy are counted once"
         shared = [group.label for group in by_label if group.shared]
         if shared:
-            text += "; what overlapping labels used is shared between them by time"
+            text += "; energy used during overlaps is split between the labels by time"
         yield Flag("concurrent", ", ".join(shared[:MOST_NAMED]), text)
 
 

@@ -276,7 +276,7 @@ def test_a_package_in_a_wrong_unit_is_refused_from_the_start(
     bench = make_bench(CONSTANT.with_faults("package0", Fault("scaled", factor=80.0)))
     recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=rate_hz)
     assert recording.energy_columns == {"dram0_J", "total_J", "est_cpu_J"}
-    assert "counter in a wrong unit: 4," in recording.said
+    assert "counter has the wrong unit: 4," in recording.said
     assert recording.run["summary"]["contents"] == "DRAM only"
     assert [event.partition(":")[0] for event in recording.happened] == ["note"]
 
@@ -302,7 +302,7 @@ def test_dram_by_four_is_known_by_its_own_limit(make_bench: MakeBench, tmp_path:
     bench = make_bench(limited.with_faults("dram0", Fault("scaled", factor=4.0)))
     recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=10)
     assert recording.energy_columns == {"package0_J", "total_J"}
-    assert re.search(r"in a wrong unit: (4|5)\d W, where at most 40 W can be drawn", recording.said)
+    assert re.search(r"the wrong unit: it shows (4|5)\d W, above the 40 W possible", recording.said)
     assert recording.run["summary"]["contents"] == "1 package, no DRAM"
 
 
@@ -335,4 +335,4 @@ def test_a_zone_that_appears_later_is_named(make_bench: MakeBench, tmp_path: Pat
     assert recording.run["summary"]["contents"] == "1 of 2 packages, 1 of 2 DRAM"
     (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "incomplete")
     assert flag["where"] == "dram1, package1" or flag["where"] == "package1, dram1"
-    assert "appeared after the recording had begun" in flag["text"]
+    assert "appeared after the recording started" in flag["text"]

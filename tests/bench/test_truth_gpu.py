@@ -90,7 +90,10 @@ def test_power_is_integrated_and_said_so_without_a_counter(
     )
     assert "note:integrated gpu0" in [row["event"] for row in recording.rows]
     assert recording.source("nvml")["devices"]["gpu0"]["reading"] == "power, integrated"
-    assert "! integrated gpu0 no energy counter: power readings were integrated" in recording.said
+    assert (
+        "! integrated gpu0 no energy counter; power readings were integrated instead"
+        in recording.said
+    )
     assert {function for _, _, function in bench.nvml_calls()} >= {POWER}
     assert_never_falls(recording)
 
@@ -111,7 +114,7 @@ def test_a_gpu_lost_half_way_ends_its_channels_only(make_bench: MakeBench, tmp_p
         assert set(recording.cells(column, lost_s, stretch.begin_s + stretch.seconds)) == {""}
     assert_exact(recording, "long", "gpu1", "package0", "dram0")
     assert recording.summed_j("gpu0", "long") is None
-    assert "! lost gpu0 the sensor went away; later energy is unknown" in recording.said
+    assert "! lost gpu0 the sensor disappeared; its energy after that is unknown" in recording.said
     assert recording.run["command"]["exit_statuses"] == [5]
 
 
@@ -187,7 +190,7 @@ def test_a_driver_that_does_not_answer_is_missing_from_the_sum(
     bench = make_bench(RAPL_258, Nvml(init_error=ERROR_LIB_RM_VERSION_MISMATCH))
     recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ)
     assert "incomplete" in recording.flags()
-    assert "the NVIDIA driver does not answer" in recording.said
+    assert "the NVIDIA driver is not responding" in recording.said
 
 
 def test_gpus_that_are_all_hidden_are_named_in_the_summary(
@@ -227,7 +230,7 @@ def test_a_power_that_stands_for_none_is_no_power(make_bench: MakeBench, tmp_pat
     energy_j, true_j = (of("total", "three") for of in (recording.energy_j, recording.true_j))
     assert energy_j == pytest.approx(true_j, rel=0.02)
     assert "incomplete" in recording.flags()
-    assert "4294967295 mW stands for no value" in recording.said
+    assert "4294967295 mW means no value" in recording.said
 
 
 def test_a_power_that_stands_for_none_in_mid_run_adds_nothing(
@@ -241,7 +244,7 @@ def test_a_power_that_stands_for_none_in_mid_run_adds_nothing(
         recording.true_j("gpu0", "three"), rel=0.02
     )
     assert "gap:gpu0" in recording.happened
-    assert "4294967295 mW stands for no value" in recording.said
+    assert "4294967295 mW means no value" in recording.said
 
 
 def test_a_counter_that_answers_nothing_once_adds_nothing(

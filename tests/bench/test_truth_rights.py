@@ -90,7 +90,7 @@ def assert_refused_and_mended(recording: Recording, *channels: str) -> None:
     reasons = {r["source"]: r for r in recording.run["missing"] if "root only" in r["reason"]}
     assert tuple(reasons) == channels
     for refusal in reasons.values():
-        assert "/energy_uj is for root only" in refusal["reason"]
+        assert "/energy_uj is readable by root only" in refusal["reason"]
         assert "CVE-2020-8694" in refusal["reason"]
         for words in ("groupadd", "usermod", "/etc/udev/rules.d/", "chgrp", "chmod 0440"):
             assert words in refusal["remedy"]

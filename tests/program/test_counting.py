@@ -212,7 +212,9 @@ def test_repeats_that_failed_are_left_out_also_from_the_file_alone(place: Place)
     options = ("--no-estimate", "--inferences", "100", "--repeats", "3")
     done = place.record(*options, "--cooldown", "0", command=python(code))
     assert done.status == 2
-    assert "repeat 2 failed with exit 2: left out" in " ".join(done.err.decode().split())
+    assert "repeat 2 failed with exit status 2 and was left out" in " ".join(
+        done.err.decode().split()
+    )
     summary = place.run_json()["summary"]
     assert summary["running"]["inferences"] == 100
     (place.path / "run.json").unlink()

@@ -47,7 +47,7 @@ def to_the_command(tmux: Tmux) -> bool:
     """Tab goes there, unless the list before it has not let go of the focus yet."""
     tmux.press("Tab")
     with suppress(TimeoutError):
-        tmux.until_shown("program and arguments, without a shell", 1.0)
+        tmux.until_shown("program and arguments, not run in a shell", 1.0)
         return True
     tmux.press("BTab")
     return False
@@ -61,10 +61,10 @@ def launch(tmux: Tmux, command: str) -> None:
     tmux.until_shown("alexnet")
     tmux.write("comm")
     tmux.press("Enter")
-    tmux.until_shown("which command?")
+    tmux.until_shown("Enter a command")
     until(lambda: to_the_command(tmux), "the focus on the command")
     tmux.write(command)
-    tmux.until_shown("inferences are counted where it calls")
+    tmux.until_shown("Inferences are counted only if it calls")
     tmux.press("C-s")
     tmux.until_shown("● REC")
 
@@ -111,7 +111,7 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         tmux.type("41.5 W")
         tmux.until_shown("41.50 W")
         tmux.press("p")
-        tmux.until_shown("a name, then a label")
+        tmux.until_shown("name, then an optional label")
         tmux.type("mistake")
         tmux.until_shown("▶ mistake")
         tmux.press("u")
@@ -171,7 +171,7 @@ def test_redirected_errors_are_refused_with_a_reason(place: Place) -> None:
     with Tmux(place, ROWS, COLUMNS) as tmux:
         tmux.type(f"cd {place.path}; {LINE} 2> err; echo status $?")
         tmux.until_shown("status 2")
-    assert "leave out the redirection" in (place.path / "err").read_text()
+    assert "remove the redirection" in (place.path / "err").read_text()
 
 
 def test_ctrl_z_gives_the_shell_back_and_fg_the_screen(place: Place) -> None:
@@ -193,7 +193,7 @@ def test_after_fg_the_screen_is_whole(place: Place) -> None:
         tmux.type(f"cd {place.path}; {LINE}")
         tmux.until_shown("○ live")
         tmux.press("f")
-        tmux.until_shown("standing still")
+        tmux.until_shown("frozen")
         before = settled(tmux)
         for _ in range(2):
             tmux.press("C-z")
@@ -254,9 +254,9 @@ def test_help_is_put_away_by_the_keys_that_one_tries(place: Place) -> None:
         tmux.until_shown("○ live")
         for key in ("?", "Escape"):
             tmux.press("?")
-            tmux.until_shown("Crosshair back")
+            tmux.until_shown("Crosshair left")
             tmux.press(key)
-            tmux.until_gone("Crosshair back")
+            tmux.until_gone("Crosshair left")
         tmux.press("q")
         tmux.until_gone("Idle/Run")
 

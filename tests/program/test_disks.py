@@ -118,7 +118,7 @@ def test_what_another_program_does_to_the_file_is_told_and_the_rest_is_kept(
     assert run["file"] == {"csv": str(path), "remarks": [note]}
     if what == "truncated":
         assert run["lost_rows"] > 0
-        assert f"{run['lost_rows']} rows are lost" in note
+        assert f"{run['lost_rows']} rows were lost" in note
         assert place.csv.read_bytes() == b""
     else:
         assert run["lost_rows"] == 0
@@ -206,7 +206,7 @@ def test_no_place_for_the_marks_is_one_line_before_anything_starts(place: Place)
     result = place.run(["unshare", "-m", "sh", "-c", script, "sh", *argv], env=env)
     assert result.status == 2, result.err
     assert len(result.lines) == 1
-    assert "no directory for the marks" in result.lines[0]
+    assert "cannot create a directory for marks" in result.lines[0]
     assert not Path("/run/wattui-test.csv").exists()
 
 

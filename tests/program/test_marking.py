@@ -188,8 +188,8 @@ def test_any_program_may_take_the_last_mark_back(place: Place) -> None:
     answers = place.record(*SIMULATED, command=command).out.decode().splitlines()
     errors = [json.loads(answer).get("error") for answer in answers]
     assert errors[:3] == [None] * 3
-    assert errors[3] == "undo: there is no mark to take back"
-    assert "no meter 'wall'" in errors[4]
+    assert errors[3] == "undo: there is no mark to undo"
+    assert "unknown wall meter 'wall'" in errors[4]
     rows = place.rows()
     assert edges(rows) == [
         ("begin", "running", ""),

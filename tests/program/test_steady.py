@@ -196,7 +196,7 @@ def test_a_recorder_that_stands_still_is_told_and_rec_comes_back(place: Place) -
         record(terminal)
         recorder = place.recorder_of(terminal.process.pid)
         os.kill(recorder, signal.SIGSTOP)
-        terminal.until_seen(b"the recorder does not answer")
+        terminal.until_seen(b"the recorder is not responding")
         seen = len(terminal.seen)
         os.kill(recorder, signal.SIGCONT)
         until(lambda: "● REC".encode() in terminal.seen[seen:], "REC")
@@ -295,7 +295,7 @@ def test_an_error_of_its_own_is_a_line_and_a_log_and_the_recording_is_whole(plac
         terminal.press(b"r\r")
         assert terminal.end() == 1
     told = terminal.seen.rpartition(b"\x1b")[2].decode()
-    assert "the dashboard failed (ValueError: a fault of wattui's own in " in told
+    assert "the dashboard crashed (ValueError: a fault of wattui's own in " in told
     (log,) = place.path.rglob("dashboard.log")
     assert str(log) in told
     assert "Traceback" in log.read_text()

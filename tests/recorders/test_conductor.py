@@ -190,7 +190,7 @@ def test_a_front_end_that_goes_away_ends_phases_and_recording(rig: Rig) -> None:
     rows = rig.run(9.0)
     assert edges(rows)[-1][:3] == (2.0, "end", "idle")
     assert rig.conductor.stop_request == {"do": "stop", "front_end": "gone"}
-    broken = "note:broken off: what recorded was ended before it had finished"
+    broken = "note:broken off: the recording program was stopped before it had finished"
     assert [row["event"] for row in rows if row["event"].startswith("note:")] == [broken]
 
 
@@ -204,13 +204,13 @@ def test_a_recording_that_is_ended_as_usual_has_no_note_of_it(rig: Rig) -> None:
     [
         ({"do": "begin", "phase": ""}, "needs a name"),
         ({"do": "begin"}, "phase"),
-        ({"do": "count", "n": -1}, "cannot fall"),
+        ({"do": "count", "n": -1}, "cannot be negative"),
         ({"do": "count", "n": "many"}, "many"),
         ({"do": "count", "n": float("inf")}, "infinity"),
         ({"do": "end", "id": float("inf")}, "infinity"),
         ({"do": "hello", "page": "../../etc/passwd"}, "not a count page"),
         ({"do": "hello", "page": "count-1"}, "No such file"),
-        ({"do": "dance"}, "dance: it is an unknown request"),
+        ({"do": "dance"}, "dance: unknown request"),
         ({}, "unknown request"),
     ],
 )
@@ -328,5 +328,5 @@ def test_what_is_refused_is_quoted_in_short(rig: Rig) -> None:
 
 
 def test_a_line_that_was_too_long_is_a_refused_mark(rig: Rig) -> None:
-    rig.at(1.0, owner=SHELL, do="unreadable", reason="a line of over 8 MiB")
-    assert "refused unreadable: a line of over 8 MiB" in notes(rig.run(2.0))
+    rig.at(1.0, owner=SHELL, do="unreadable", reason="line longer than 8 MiB")
+    assert "refused unreadable: line longer than 8 MiB" in notes(rig.run(2.0))

@@ -172,7 +172,7 @@ def test_a_counter_in_a_wrong_unit_is_refused_in_words_and_soon(rate_hz: int) ->
             break
     assert events[-1] == "refused"
     assert len(events) <= 3
-    assert "counter in a wrong unit" in counter.why
+    assert "counter has the wrong unit" in counter.why
     assert counter.energy_j < 150.0
 
 

@@ -138,7 +138,7 @@ def test_a_line_that_is_not_understood_is_answered_and_harms_nobody(
         (request,) = post.receive()
         request.answer({"t": "ack"})
         answers = link.makefile("rb")
-        assert "not understood" in wire.decode(answers.readline())["error"]
+        assert "cannot parse the request" in wire.decode(answers.readline())["error"]
         assert wire.decode(answers.readline()) == {"t": "ack", "of": 2}
     assert request.message["text"] == "still here"
 

@@ -246,10 +246,10 @@ def test_power_is_integrated_where_a_counter_stands_still_and_the_device_draws(
     assert energy.plus_minus is not None
     texts = {flag.name: flag.text for flag in live.flags if flag.where == "gpu0"}
     assert re.fullmatch(
-        r"its counter stood still: from 2\.\d+ s on power readings were integrated",
+        r"its counter got stuck; from 2\.\d+ s on, power readings were integrated",
         texts["integrated"],
     )
-    assert texts["stuck"].startswith("the counter stood still for 2.")
+    assert texts["stuck"].startswith("the counter was stuck for 2.")
     assert "b1" not in texts["stuck"]
 
 
@@ -592,7 +592,7 @@ def test_a_file_that_was_truncated_has_every_edge_and_the_same_figures(
     assert [phase.start_s for phase in found.phases] == [0.5, 2.5, 5.5]
     assert "run_file" in {flag.name for flag in found.flags}
     account = rig.file.account()
-    assert f"{account['lost_rows']} rows are lost" in account["file"]["remarks"][0]
+    assert f"{account['lost_rows']} rows were lost" in account["file"]["remarks"][0]
     rows = read_rows(tmp_path / "run.recovered.csv")
     assert len(rows) + account["lost_rows"] == 91 + len(events(rows))
     times = [at(row) for row in rows]

@@ -313,7 +313,7 @@ def test_a_deleted_file_goes_on_beside_its_place_and_loses_nothing(tmp_path: Pat
     (tmp_path / "run.csv").unlink()
     remark = go_on(file, 3)
     found = tmp_path / "run.recovered.csv"
-    assert remark == f"run.csv was deleted by another program: the recording is in {found}"
+    assert remark == f"run.csv was deleted by another program; the recording is now in {found}"
     assert found.read_text() == HEADER + row(1) + row(2) + row(3)
     assert file.path == found
     assert file.lost_rows == 0
@@ -338,7 +338,7 @@ def test_a_file_that_is_moved_is_followed(tmp_path: Path) -> None:
     (tmp_path / "run.csv").rename(tmp_path / "moved.csv")
     remark = go_on(file, 2)
     moved = tmp_path / "moved.csv"
-    assert remark == f"run.csv was moved by another program: the recording is in {moved}"
+    assert remark == f"run.csv was moved by another program; the recording is now in {moved}"
     assert moved.read_text() == HEADER + row(1) + row(2)
     assert os.listdir(tmp_path) == ["moved.csv"]
 
@@ -361,8 +361,8 @@ def test_what_a_truncated_file_lost_is_counted_and_the_rest_goes_on(
     assert (tmp_path / "run.recovered.csv").read_text() == "".join(lines)
     assert file.lost_rows == 3 - len(kept)
     assert remark is not None
-    assert f"truncated by another program: the recording is in {file.path}" in remark
-    assert f"{file.lost_rows} rows are lost" in remark
+    assert f"truncated by another program; the recording is now in {file.path}" in remark
+    assert f"{file.lost_rows} rows were lost" in remark
     assert (tmp_path / "run.csv").stat().st_size == kept_bytes
 
 
@@ -419,7 +419,7 @@ def test_with_nowhere_to_go_every_row_is_counted_as_lost(tmp_path: Path) -> None
     folder.rmdir()
     remark = go_on(file, 3)
     assert remark is not None
-    assert "cannot be written anywhere else" in remark
+    assert "nowhere else to write it" in remark
     assert file.lost_rows == 3
 
 

@@ -114,7 +114,7 @@ def test_the_label_around_a_mark_comes_back(rig: Rig) -> None:
         ({"owner": PROGRAM, "do": "begin", "phase": "copy"}, "begun or ended since"),
         ({"do": "command"}, "begun or ended since"),
         ({"do": "command_end"}, "begun or ended since"),
-        ({"do": "undo"}, "no mark to take back"),
+        ({"do": "undo"}, "no mark to undo"),
         ({"do": "note", "text": "x"}, ""),
         ({"do": "meter", "name": "wall", "power_w": 9.0}, ""),
         ({"do": "end", "id": 99}, ""),
@@ -146,7 +146,7 @@ def test_without_a_mark_there_is_nothing_to_take_back(rig: Rig) -> None:
     rig.at(1.0, do="begin", phase="idle")
     rig.at(2.0, do="undo")
     rig.run(3.0)
-    assert errors(rig)[1] == "undo: there is no mark to take back"
+    assert errors(rig)[1] == "undo: there is no mark to undo"
 
 
 def test_a_mark_that_ended_the_loading_stays(rig: Rig) -> None:

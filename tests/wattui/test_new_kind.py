@@ -100,7 +100,7 @@ def test_it_is_in_the_summary_live_and_from_the_file(rig: Rig) -> None:
 
 def test_a_part_that_is_missing_is_named() -> None:
     rows = [
-        event(0, "note:missing rail_ddr: it is for root only"),
+        event(0, "note:missing rail_ddr: it is readable by root only"),
         event(0, "begin", "running", {"rail_soc": 0.0, "total": 0.0}, n=0),
         event(10, "end", "running", {"rail_soc": 60.0, "total": 60.0}, n=100),
     ]

@@ -1,4 +1,4 @@
-"""The dashboard: wires the recorder's messages to the screen, and keys to the recorder."""
+"""The dashboard app: passes recorder messages to the screen, and keys to the recorder."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
     from wattui.capture.launch import Launch, Recipe
     from wattui.tui.screens.results import Wish
 
-# Screens over the graphs are imported when they are wanted, so that the graphs are there sooner.
+# Modal screens are imported on first use, so that the graphs appear sooner.
 
-# Without the focus nobody looks: the screen is drawn so often, the recorder goes on as before.
+# While the terminal has no focus, the screen is redrawn only this often; recording is unaffected.
 UNFOCUSED_HZ = 1.0
 FIRST_ROWS, HURRY_S = 2, 0.01
 PHASES = ("idle", "armed", "warmup", "running", "cooldown")
 
 
 class Dashboard(App[int]):
-    """wattui's screen. It reads no device: everything comes from the recorder process."""
+    """The dashboard app. It reads no device: all data come from the recorder process."""
 
     TITLE = "wattui"
     ENABLE_COMMAND_PALETTE = True
@@ -94,21 +94,21 @@ class Dashboard(App[int]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Say something in a corner; it may name files and labels, and is never markup."""
+        """Show a notification; never as markup, as its text may contain file names and labels."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def get_driver_class(self) -> type[Driver]:
-        """Ours on a terminal; a browser has its own."""
+        """wattui's driver on a terminal; the browser's own when served."""
         found = super().get_driver_class()
         return Terminal if found is LinuxDriver else found
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Only text is written, and in an ASCII terminal only that, whoever draws it."""
+        """Filters that keep control characters off the screen, and non-ASCII on ASCII terminals."""
         known = [*super().get_line_filters(), CleanFilter()]
         return [*known, AsciiFilter()] if self._ascii else known
 
     async def on_mount(self) -> None:
-        """Begin to listen to the recorder."""
+        """Start listening to the recorder."""
         for theme in themes():
             self.register_theme(theme)
         self.theme_changed_signal.subscribe(self, self._on_theme)
@@ -120,7 +120,7 @@ class Dashboard(App[int]):
 
     @property
     def stream(self) -> Stream:
-        """Where rows come from."""
+        """The source of rows."""
         return self.main.stream
 
     @property
@@ -136,11 +136,11 @@ class Dashboard(App[int]):
         return self._start.ascii_only or self._settings.ascii
 
     async def on_event(self, event: Event) -> None:
-        """Hand on what happens; keys and clicks one at a time."""
+        """Pass events on; keys and clicks one at a time."""
         await self._type_ahead.take(event)
 
     def _handle_exception(self, error: Exception) -> None:
-        """End; what went wrong is in the log, and told in a line when the screen is gone."""
+        """Log the error and exit; one line about it is printed once the screen is gone."""
         if self.error is None:
             self.error = error
             log_error(error)
@@ -154,11 +154,11 @@ class Dashboard(App[int]):
         self._exit_renderables.clear()
 
     def _repaint(self) -> None:
-        """Draw every cell: the terminal may show anything now."""
+        """Redraw every cell, as the terminal's contents are unknown."""
         self.screen.refresh(layout=True)
 
     def _apply(self) -> None:
-        """Look as the settings have it."""
+        """Apply the settings to the screen."""
         self.theme = NAME + self._settings.theme
         self.main.glyphs = plot.ASCII if self._ascii else plot.BRAILLE
         self.main.units = self._settings.units
@@ -175,13 +175,13 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ the beat
 
     def _hurry(self) -> None:
-        """Show the first watts when they are there: two rows are needed, whatever the beat."""
+        """Show the first power reading as soon as two rows have arrived, without waiting a tick."""
         self._tick()
         if self.main.live.history.rows < FIRST_ROWS and self.stream.lost is None:
             self.set_timer(HURRY_S, self._hurry)
 
     def _tick(self) -> None:
-        if not self.screen_stack:  # it is ending
+        if not self.screen_stack:  # the app is exiting
             return
         messages = self.stream.poll()
         self.main.take(messages)
@@ -197,14 +197,14 @@ class Dashboard(App[int]):
             self._show_output()
 
     def _show_alarm(self) -> None:
-        """Nothing is recorded: say so over any screen, and leave no REC standing."""
+        """Show on every screen that nothing is being recorded, and clear the REC sign."""
         alarm = self.stream.alarm
         self._dirty = self._dirty or alarm != self._alarm
         self._alarm = alarm
         show_alarm(self.screen, alarm)
 
     def _is_seen(self) -> bool:
-        """Whether it is time to draw: always with the focus, once in a while without."""
+        """Whether it is time to draw: always with focus, only occasionally without."""
         now_s = asyncio.get_running_loop().time()
         if not self.app_focus and now_s - self._drawn_s < 1 / UNFOCUSED_HZ:
             return False
@@ -218,7 +218,7 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ keys: marks
 
     def action_toggle_running(self) -> None:
-        """Idle becomes running, and running idle; a playback is paused, or goes on."""
+        """Switch between idle and running; during playback, pause or resume."""
         if self._playback is not None:
             self._playback.pause()
             self._draw_now()
@@ -228,7 +228,7 @@ class Dashboard(App[int]):
         self._begin("idle" if running else "running")
 
     def action_phase(self) -> None:
-        """Ask for a phase's name, and begin it."""
+        """Ask for a phase name and begin that phase."""
 
         def begin(text: str | None) -> None:
             if text:
@@ -237,26 +237,24 @@ class Dashboard(App[int]):
                 self._begin(name, label.strip())
 
         known = [*self._names, *(name for name in PHASES if name not in self._names)]
-        hint = "a name, then a label if you like; ↓ picks one"
+        hint = "name, then an optional label; ↓ to pick one"
         self.push_screen(Ask("Phase", hint, known=known), begin)
 
     def action_note(self) -> None:
-        """Write a note at the moment of the key press."""
+        """Write a note stamped with the time of the key press."""
         pressed_s = self.main.live.time_s
 
         def write(text: str | None) -> None:
             if text and self._request(do="note", text=f"{text} (at {pressed_s:.1f} s)"):
-                self.notify(f"noted: {text}")
+                self.notify(f"Note saved: {text}")
 
-        self.push_screen(
-            Ask("Note", "goes into the recording, with the time of this moment"), write
-        )
+        self.push_screen(Ask("Note", "saved with the time at which you pressed the key"), write)
 
     def action_meter(self) -> None:
-        """Ask what the wall meter says, and write it down."""
+        """Ask for a wall-meter reading and record it."""
         name = self._settings.meter
         if not name:
-            self.notify("no meter is named in the settings: , opens them", severity="warning")
+            self.notify("No wall meter configured; press , for settings", severity="warning")
             return
 
         def wrong(text: str) -> str | None:
@@ -271,25 +269,25 @@ class Dashboard(App[int]):
                 self.notify(f"{name} meter: {reading.text}")
                 self._draw_now()
 
-        hint = "what the meter says now: 103.2 W, or 230.1 V 0.45 A, with a power factor if known"
+        hint = "reading now, like 103.2 W or 230.1 V 0.45 A; add 0.97 pf if you know it"
         self.push_screen(Ask("Wall meter", hint, check=wrong), write)
 
     def action_undo(self) -> None:
-        """Take the last mark back."""
+        """Undo the last mark."""
         if self._request(do="undo"):
             self._draw_now()
             stretch = self.main.live.stretch
             self._mark = stretch.phase if stretch else None
-            self.notify("the last mark is taken back")
+            self.notify("Last mark undone")
 
     def _begin(self, name: str, label: str = "") -> None:
-        """Counters are read now; the phase of the last mark ends."""
+        """Begin a phase now, ending that of the last mark."""
         if self._request(do="mark", phase=name, label=label):
             self._mark = name
             self._draw_now()
 
     def _request(self, **message: Any) -> bool:
-        """Ask the recorder; what it refuses is told."""
+        """Send a request to the recorder and show its error; returns whether it succeeded."""
         answer = {"error": SILENT} if self.stream.is_silent else self.stream.request(**message)
         if "error" in answer:
             self.notify(str(answer["error"]), severity="error")
@@ -298,12 +296,17 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ keys: recording
 
     def action_record(self) -> None:
-        """Start recording into a file, or end the recording and show what came of it."""
+        """Start recording to a file, or stop the recording and show its results."""
         if self.stream.lost is not None or self._playback is not None:
             self._restart(replace(self._start.config, csv=None))
         elif self.stream.csv is None:
             self.push_screen(
-                Ask("Record", "run file to write; Enter starts", str(suggested()), check=refusal),
+                Ask(
+                    "Record",
+                    "run file to write; Enter starts recording",
+                    str(suggested()),
+                    check=refusal,
+                ),
                 self._start_recording,
             )
         elif self._launched is not None:
@@ -317,11 +320,11 @@ class Dashboard(App[int]):
             self._begin(mark)
 
     def _restart(self, config: Config) -> bool:
-        """A new recorder process; the one before is ended when the new one is ready."""
+        """Start a new recorder process; the old one is stopped once the new one is ready."""
         try:
             session = Session(config).wait_ready()
         except RecorderError as error:
-            self.notify(f"{error}", title="The recorder did not start", severity="error")
+            self.notify(f"{error}", title="Could not start the recorder", severity="error")
             return False
         self._replace_stream(session)
         return True
@@ -343,7 +346,7 @@ class Dashboard(App[int]):
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
-        """End what was launched and the recording; returns its file, if there is one."""
+        """Stop the launched command and the recording; returns the run file, if any."""
         if self._launched is not None:
             self._launched.kill()
         self.stream.finish(argv=["wattui"])
@@ -352,7 +355,7 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ keys: launching
 
     def action_launch(self) -> None:
-        """Choose what to run, then record it."""
+        """Open the launch form, then run and record what was chosen."""
         if self._is_busy():
             return
         from wattui.tui.screens.launch_form import LaunchForm
@@ -369,39 +372,39 @@ class Dashboard(App[int]):
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):
             self._launched = Launch(recipe, self.stream)
-            self.notify(f"recording into {recipe.csv}; x stops", timeout=4)
+            self.notify(f"Recording to {recipe.csv}; press x to stop", timeout=4)
 
     def action_show_help_panel(self) -> None:
-        """Show all keys beside the graphs, or put them away."""
+        """Show or hide the list of keys beside the graphs."""
         if not self.hide_help():
             super().action_show_help_panel()
 
     def hide_help(self) -> bool:
-        """Put the keys away; False where they were not shown."""
+        """Hide the list of keys; False if it was not shown."""
         panels = self.screen.query(HelpPanel)
         panels.remove()
         return bool(panels)
 
     async def action_quit(self) -> None:
-        """Leave; asks first where that would end a recording."""
+        """Quit, asking first if that would stop a recording."""
         if self.stream.csv is None or self.stream.lost is not None:
             self.exit(0)
         elif not isinstance(self.screen, Confirm):
-            what = "A command is running and recorded" if self._launched else "The recording goes"
-            question = f"{what} into {self.stream.csv.name}. End it and leave?"
-            self.push_screen(Confirm("Leave wattui", question), self._leave)
+            what = "A command is running and recording" if self._launched else "Recording"
+            question = f"{what} to {self.stream.csv.name}. Stop it and quit?"
+            self.push_screen(Confirm("Quit wattui", question), self._leave)
 
     def _leave(self, is_wanted: bool | None) -> None:
         if is_wanted:
             self.exit(0)
 
     def action_stop_launch(self) -> None:
-        """Ask what was launched to end."""
+        """Ask the launched command to stop."""
         if self._launched is not None:
             self._launched.stop()
 
     def action_output(self) -> None:
-        """Hide or show what is printed by what was launched."""
+        """Show or hide the output of the launched command."""
         self.toggle_class("without-output")
         self._show_output()
 
@@ -409,13 +412,16 @@ class Dashboard(App[int]):
         self.main.query_one(OutputPanel).show(self._launched, self.has_class("without-output"))
 
     def _end_launch(self, launched: Launch) -> None:
-        """Show the results; what went wrong is told with the last lines of output."""
+        """Show the results, and on failure the last line of output."""
         self._launched = None
         self._show_output()
         if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")
             self.notify(
-                last, title=f"ended with status {launched.status}", severity="error", timeout=15
+                last,
+                title=f"The command exited with status {launched.status}",
+                severity="error",
+                timeout=15,
             )
         self._finish(**launched.about)
 
@@ -428,21 +434,21 @@ class Dashboard(App[int]):
         self.push_screen(Results(run, *looks, lacks=lacks), self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
-        """This and earlier runs: open, compare, export, play back."""
+        """List this run and earlier ones, to open, compare, export or play back."""
         from wattui.tui.screens.runs import Runs
 
         if (folder := working_directory()) is None:
-            self.notify("the working directory is gone", severity="error")
+            self.notify("The working directory no longer exists", severity="error")
             return
         looks = self.main.glyphs, self.main.palette
         self.push_screen(Runs(Path(folder), self._recorded, ticked, *looks), self._wished)
 
     def action_compare(self) -> None:
-        """Choose two runs to compare, one of them the last."""
+        """Choose two runs to compare, starting with the latest."""
         self.action_runs(*self._recorded[:1])
 
     def _wished(self, wish: Wish | None) -> None:
-        """Go on with a run as was wished."""
+        """Compare or play back a run, as asked on another screen."""
         if wish is None:
             return
         what, csv = wish
@@ -455,13 +461,13 @@ class Dashboard(App[int]):
                 self.notify(str(error), severity="error")
 
     def action_speed(self, steps: int) -> None:
-        """Play a recording back faster or slower."""
+        """Change the playback speed."""
         if self._playback is not None:
             self._playback.faster(steps)
             self._draw_now()
 
     def action_doctor(self) -> None:
-        """Every sensor with a live reading, or why not."""
+        """Show every sensor with a live reading, or why it has none."""
         if self._is_busy():
             return
         from wattui.tui.screens.doctor import DoctorScreen
@@ -469,14 +475,14 @@ class Dashboard(App[int]):
         self.push_screen(DoctorScreen(self._settings.all_gpus))
 
     def action_settings(self) -> None:
-        """Change what is kept in the settings file."""
+        """Edit the settings file."""
         from wattui.tui.screens.settings import SettingsScreen
 
         screen = SettingsScreen(self._settings, self._start.settings_path, self._start.overridden)
         self.push_screen(screen, self._settle)
 
     def _settle(self, settings: Settings | None) -> None:
-        """Go on with other settings; those of a recording that is going on stay."""
+        """Apply new settings; a recording in progress keeps its own."""
         if settings is None:
             return
         before = self._start.config
@@ -488,24 +494,24 @@ class Dashboard(App[int]):
             self.call_later(self.main.relay)
 
     def action_theme(self) -> None:
-        """Dark, light, high contrast, colour-blind."""
+        """Switch to the next theme: dark, light, high contrast, colour-blind."""
         self.theme = next_theme(self.theme)
 
     def _is_busy(self) -> bool:
-        """Say so where a recording is going on, which nothing else may end."""
+        """Warn if a recording is in progress; returns whether one is."""
         if self.stream.csv is not None:
-            self.notify("a recording is going on: r ends it", severity="warning")
+            self.notify("Recording in progress; press r to stop", severity="warning")
         return self.stream.csv is not None
 
     def action_command_palette(self) -> None:
-        """Every key and every command by its name."""
+        """Open the palette of all commands."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Over the graphs every key of the dashboard; and Textual's own, but for its themes."""
+        """All keys of the dashboard when on the graphs, and Textual's commands except themes."""
         yield from (each for each in super().get_system_commands(screen) if each.title != "Theme")
-        # Over another screen they would pile up.
+        # From another screen they would open screens on top of each other.
         for binding in self.main.BINDINGS if screen is self.main else ():
             if isinstance(binding, Binding):
                 yield SystemCommand(

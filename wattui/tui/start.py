@@ -1,4 +1,4 @@
-"""Starts the dashboard: the recorder first, so that it measures while the screen is made."""
+"""Starts the dashboard; the recorder first, so that it measures while the screen loads."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from wattui.errors import UsageError, WattuiError
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
 
-# Terminals, and what is said of them, where nothing beyond ASCII can be relied on.
+# Terminals and locales where only ASCII is reliable.
 ASCII_TERMINALS = frozenset({"linux", "vt100", "vt220", "dumb", "ansi"})
 ASCII_LOCALES = frozenset({"C", "POSIX"})
-# Set where the program is served to a browser: there it has no terminal.
+# Set when the program is served to a browser, where it has no terminal.
 DRIVER = "TEXTUAL_DRIVER"
 
 
@@ -57,7 +57,7 @@ def main(options: argparse.Namespace) -> int:
         stream = Playback(Path(options.replay), options.speed)
     else:
         stream = session = Session(config)
-    # Textual is imported while the recorder looks for its sensors.
+    # Import Textual while the recorder probes its sensors.
     from wattui.tui.app import Dashboard
     from wattui.tui.terminal.crash import error_line, keep_log, log_path
 
@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             session.wait_ready()
         except RecorderError as error:
-            raise WattuiError(f"the recorder cannot start ({error}): try again") from None
+            raise WattuiError(f"the recorder cannot start ({error}); try again") from None
     ascii_only = needs_ascii(dict(os.environ), _encoding())
     app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only))
     log = log_path()
@@ -77,21 +77,21 @@ def main(options: argparse.Namespace) -> int:
     if app.error is not None:
         _say(error_line(app.error, log))
     if csv is not None:
-        _say(f"recorded into {csv}: wattui summary {csv}")
+        _say(f"recorded to {csv}; for the summary, run: wattui summary {csv}")
     return app.return_code or 0
 
 
 def _say(line: str) -> None:
-    """One line on the terminal, if it is still there."""
+    """Print a line to the terminal, if it still exists."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"wattui: {line}\n")
         sys.stderr.flush()
 
 
 def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:
-    """Whether the terminal may show nothing but ASCII.
+    """Whether the terminal can be trusted with ASCII only.
 
-    Python itself puts LC_CTYPE=C.UTF-8 over a plain C locale, which says nothing of the terminal.
+    Python itself sets LC_CTYPE=C.UTF-8 for a plain C locale, which says nothing about the terminal.
     """
     ctype = environ.get("LC_CTYPE", "")
     named = environ.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environ.get("LANG")
@@ -101,20 +101,20 @@ def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:
 
 
 def _encoding() -> str:
-    """The encoding of the stream that the dashboard is drawn on; a browser takes UTF-8."""
+    """The encoding of the stream that the dashboard draws on; UTF-8 for a browser."""
     stream = None if DRIVER in os.environ else sys.__stderr__
     return stream.encoding if stream else "utf-8"
 
 
 def _check_terminal() -> None:
-    """Raise UsageError where there is no screen to draw on."""
+    """Raise UsageError if there is no terminal to draw on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            "the dashboard needs a terminal: record without one with "
+            "the dashboard needs a terminal; to record without one, run "
             "`wattui --headless --csv run.csv -- COMMAND`"
         )
     if not sys.stderr.isatty():
         raise UsageError(
-            "the dashboard draws on standard error, which goes elsewhere here: leave out the "
-            "redirection, or record with `wattui --headless`"
+            "the dashboard draws on standard error, which is redirected; remove the redirection, "
+            "or record with `wattui --headless`"
         )

@@ -19,19 +19,19 @@ NAME = "wattui-"
 
 
 def themes() -> list[Theme]:
-    """A theme for each palette, the first of them to begin with."""
+    """A theme for each palette; the first is the default."""
     return [_theme(name, palette) for name, palette in PALETTES.items()]
 
 
 @cache
 def palette_of(theme_name: str, dark: bool, plain: bool) -> Palette:
-    """The colours for graphs on any theme, also one of Textual's own."""
+    """The graph colours for any theme, including Textual's own."""
     other = DARK if dark else LIGHT
     return replace(PALETTES.get(theme_name.removeprefix(NAME), other), plain=plain)
 
 
 def next_theme(name: str) -> str:
-    """The theme after this one, in a circle."""
+    """The next theme, wrapping around."""
     names = list(PALETTES)
     known = name.removeprefix(NAME)
     place = names.index(known) + 1 if known in names else 0

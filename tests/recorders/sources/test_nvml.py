@@ -343,7 +343,7 @@ def test_a_driver_whose_library_is_not_there_has_gpus_that_are_missing(
     (tmp_path / place).touch()
     source, (refusal,) = open_nvml({}, root=tmp_path)
     assert source is None
-    assert "the NVIDIA driver is loaded, but" in refusal.reason
+    assert "the NVIDIA kernel driver is loaded, but" in refusal.reason
     assert refusal.part == "gpu"
 
 
@@ -412,7 +412,7 @@ def test_a_driver_that_does_not_answer_has_gpus_that_are_missing(
     monkeypatch.setattr(library, "nvmlInit", fail)
     source, (refusal,) = opened(monkeypatch, library)
     assert source is None
-    assert "does not answer" in refusal.reason
+    assert "not responding" in refusal.reason
     assert (refusal.part, bool(refusal.remedy)) == ("gpu", True)
 
 
@@ -476,7 +476,7 @@ def test_a_sentinel_is_no_reading_and_is_named() -> None:
     found = values(source)
     assert isinstance(found["gpu0"], Implausible)
     assert isinstance(found["gpu1"], Implausible)
-    assert "4294967295 mW stands for no value" in str(found["gpu1"])
+    assert "4294967295 mW means no value" in str(found["gpu1"])
     library.gpus[0].energy_mj, library.gpus[1].power_mw = 2**32 - 1, 80_000
     assert values(source)["gpu0"] == pytest.approx(4_294_967.295)
     assert values(source)["gpu1"] == pytest.approx(80.0)
@@ -517,7 +517,7 @@ def test_an_index_among_different_gpus_may_be_any_of_them(order: dict[str, str])
     indices, doubts = chosen_of(slow, fast, CUDA_VISIBLE_DEVICES="0", **order)
     assert indices == [0, 1]
     assert set(doubts) == {"which_gpu"}
-    assert "CUDA_VISIBLE_DEVICES=0 may name any of 2 GPUs" in doubts["which_gpu"].reason
+    assert "CUDA_VISIBLE_DEVICES=0 may mean any of 2 GPUs" in doubts["which_gpu"].reason
     assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in doubts["which_gpu"].remedy
 
 

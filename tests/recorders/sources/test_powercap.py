@@ -273,7 +273,7 @@ def test_a_counter_that_stands_still_beside_others_is_refused(server: Counting) 
     server.powers_w["intel-rapl:0:1"] = None
     source, (refusal,) = server.open()
     assert names_of(source) == ["package0", "core0"]
-    assert (refusal.part, "stands still" in refusal.reason) == ("dram0", True)
+    assert (refusal.part, "is stuck" in refusal.reason) == ("dram0", True)
 
 
 def test_a_core_zone_that_rests_is_believed(server: Counting) -> None:
@@ -291,7 +291,7 @@ def test_a_counter_in_a_wrong_unit_is_refused_in_words(
     source, (refusal,) = server.open()
     assert part not in names_of(source)
     assert refusal.part == part
-    assert "counter in a wrong unit: " in refusal.reason
+    assert "counter has the wrong unit: " in refusal.reason
 
 
 def test_a_range_that_cannot_be_read_is_remarked(tree: Tree) -> None:

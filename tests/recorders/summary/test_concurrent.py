@@ -103,7 +103,7 @@ def test_ranks_that_start_and_end_one_after_the_other_share_what_overlaps(rig: R
     value = first.domains["package0"].running_j
     assert value is not None
     assert value.plus_minus is None
-    assert "shared between them by time" in flags(found)["concurrent"]
+    assert "split between the labels by time" in flags(found)["concurrent"]
 
 
 def test_the_flag_says_how_many_overlapped_at_once_not_one_after_another(rig: Rig) -> None:

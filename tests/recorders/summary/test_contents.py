@@ -24,7 +24,7 @@ def recorded(channels: Sequence[str], *notes: str) -> Summary:
 
 
 def missing(*parts: str) -> list[str]:
-    return [f"missing {part}: {part} is for root only" for part in parts]
+    return [f"missing {part}: {part} is readable by root only" for part in parts]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_missing_is_flagged_first_with_its_reason() -> None:
     summary = recorded(["package0", "total"], *missing("package1", "dram1"))
     flag = summary.flags[0]
     assert (flag.name, flag.where) == ("incomplete", "package1, dram1")
-    assert "without package1: package1 is for root only" in flag.text
+    assert "without package1: package1 is readable by root only" in flag.text
 
 
 def test_parts_with_one_reason_are_told_together() -> None:
@@ -124,7 +124,7 @@ def test_a_part_that_is_lost_while_running_makes_the_sum_incomplete() -> None:
     summary = half_lost(12.34)
     assert summary.contents == "1 package, 1 of 2 GPUs"
     (flag,) = (flag for flag in summary.flags if flag.name == "incomplete")
-    assert (flag.where, flag.text) == ("gpu1", "without gpu1: it was lost at 12.3 s")
+    assert (flag.where, flag.text) == ("gpu1", "without gpu1: lost at 12.3 s")
     assert summary.running is not None
     assert summary.running.domains["total"].running_j is None
 

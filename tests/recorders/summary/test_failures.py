@@ -63,8 +63,8 @@ def test_only_the_repeat_that_succeeded_counts(rig: Rig, marks: bool) -> None:
     assert energy_j(found) == pytest.approx(POWER_W * seconds / 100)
     assert found.repeats == []
     assert told(found, "failed_repeat") == [
-        "repeat 2 failed with exit 2: left out",
-        "repeat 3 failed with exit 2: left out",
+        "repeat 2 failed with exit status 2 and was left out",
+        "repeat 3 failed with exit status 2 and was left out",
     ]
     assert told(found, "failed_command") == []
 
@@ -78,7 +78,9 @@ def test_the_mean_is_over_the_repeats_that_succeeded(rig: Rig) -> None:
 
 def test_a_repeat_that_a_signal_ended_is_left_out(rig: Rig) -> None:
     found = record(rig, [0, 139])
-    assert told(found, "failed_repeat") == ["repeat 2 failed with exit 139 (SIGSEGV): left out"]
+    assert told(found, "failed_repeat") == [
+        "repeat 2 failed with exit status 139 (SIGSEGV) and was left out"
+    ]
     assert running(found).inferences == 100
 
 
@@ -86,11 +88,11 @@ def test_where_every_repeat_failed_none_is_left_out_and_it_is_said(rig: Rig) -> 
     found = record(rig, [2, 2])
     assert running(found).inferences == 200
     assert told(found, "failed_repeat") == [
-        "repeat 1 failed with exit 2",
-        "repeat 2 failed with exit 2",
+        "repeat 1 failed with exit status 2",
+        "repeat 2 failed with exit status 2",
     ]
     assert told(found, "failed_command") == [
-        "every repeat failed: the figures are those of a failed command"
+        "every repeat failed, so the figures are those of a failed command"
     ]
 
 
@@ -106,7 +108,7 @@ def test_a_repeat_that_failed_is_left_out_while_the_next_one_runs() -> None:
     ]
     found = summarise(reduction(rows, ["package0"]))
     assert running(found).seconds == 1
-    assert told(found, "failed_repeat") == ["repeat 1 failed with exit 1: left out"]
+    assert told(found, "failed_repeat") == ["repeat 1 failed with exit status 1 and was left out"]
     assert told(found, "failed_command") == []
 
 
@@ -114,7 +116,7 @@ def test_a_single_command_that_fails_keeps_its_figures_and_is_flagged(rig: Rig) 
     found = record(rig, [3])
     assert energy_j(found) == pytest.approx(POWER_W * 2 / 100)
     assert told(found, "failed_command") == [
-        "the command failed with exit 3: the figures are those of a failed command"
+        "the command failed with exit status 3, so the figures are those of a failed command"
     ]
 
 

@@ -59,7 +59,7 @@ def test_a_channel_that_is_never_read_again_says_why_the_total_is_unknown(failed
     (gap,) = (flag for flag in found.flags if flag.name == "gap")
     assert (gap.where, gap.text) == (
         dram,
-        "it could not be read at an edge of running: its energy there is unknown, as is the total",
+        "no reading at an edge of running: its energy there is unknown, and so is the total",
     )
 
 
@@ -87,8 +87,8 @@ def test_a_recording_that_broke_off_is_said() -> None:
 
 
 def test_a_recording_whose_phases_were_ended_when_it_broke_off_is_said() -> None:
-    note = event(32, "note:broken off: what recorded was ended before it had finished")
-    assert "was ended before it had finished" in flags([*GOOD, note])["unfinished"].text
+    note = event(32, "note:broken off: the recording program was stopped before it had finished")
+    assert "was stopped before it had finished" in flags([*GOOD, note])["unfinished"].text
 
 
 def test_a_recording_that_broke_off_at_the_first_instant_of_a_phase_is_still_summarised() -> None:
@@ -97,7 +97,7 @@ def test_a_recording_that_broke_off_at_the_first_instant_of_a_phase_is_still_sum
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [("gap", "bridged"), ("reset", "restarted"), ("lost", "went away")]
+    ("kind", "word"), [("gap", "bridged"), ("reset", "restarted"), ("lost", "disappeared")]
 )
 def test_what_happened_to_a_sensor_while_running_is_said(kind: str, word: str) -> None:
     found = flags([*GOOD[:3], event(15, f"{kind}:dram0", "running"), GOOD[3]])
@@ -248,7 +248,7 @@ def test_a_standstill_is_said_with_its_time_and_the_phases_that_it_falsifies() -
     rows = [*GOOD[:3], event(30.5, "note:stuck package0 since 30.0", "running"), GOOD[3]]
     found = flags(rows)["stuck"]
     assert found.where == "package0"
-    assert "stood still for 1.0 s in running" in found.text
+    assert "stuck for 1.0 s in running" in found.text
 
 
 def test_the_plus_minus_of_a_phase_with_a_standstill_is_unknown() -> None:
@@ -276,7 +276,7 @@ def test_a_standstill_ends_where_the_counter_moves_or_begins_again(ends: str) ->
         event(13.5, ends, "running"),
         GOOD[3],
     ]
-    assert "stood still for 2.0 s in running" in flags(rows)["stuck"].text
+    assert "stuck for 2.0 s in running" in flags(rows)["stuck"].text
 
 
 @pytest.mark.parametrize("moving_s", [9.0, None])
@@ -337,6 +337,9 @@ def test_counters_that_contradict_each_other_are_said(
 
 
 def test_a_reading_that_cannot_be_true_is_said_in_words() -> None:
-    note = event(0, "note:implausible cpu_temp: -263.2 C is outside -40 to 150")
+    note = event(0, "note:implausible cpu_temp: -263.2 C is outside the range -40 to 150")
     found = flags([note, *GOOD])["implausible"]
-    assert (found.where, "-263.2 C is outside -40 to 150" in found.text) == ("cpu_temp", True)
+    assert (found.where, "-263.2 C is outside the range -40 to 150" in found.text) == (
+        "cpu_temp",
+        True,
+    )

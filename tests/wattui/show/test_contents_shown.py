@@ -35,7 +35,7 @@ def summary(*notes: str) -> Summary:
     return summarise(reducer.reduction)
 
 
-WHOLE, PART = summary(), summary("missing package1: it is for root only")
+WHOLE, PART = summary(), summary("missing package1: it is readable by root only")
 
 
 def text(*parts: Any) -> str:
@@ -66,6 +66,6 @@ def test_what_the_sum_is_of_is_shown(shown: Any) -> None:
 
 
 def test_the_summary_names_what_is_missing_and_why() -> None:
-    assert "! incomplete package1  without package1: it is for root only" in text(
+    assert "! incomplete package1  without package1: it is readable by root only" in text(
         *summary_parts(PART)
     )

@@ -258,7 +258,10 @@ async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
     app, _ = dashboard(FakeSession(measured=False))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
-        assert "No power is measured (d: why). powercap: root only: wattui doctor" in screen(app)
+        assert (
+            "No power sensor (press d for details). powercap: root only: wattui doctor"
+            in screen(app)
+        )
 
 
 def _bin_s(app: Dashboard) -> float:

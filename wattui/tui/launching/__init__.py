@@ -1,1 +1,1 @@
-"""The meaning of a filled-in launch form. Pure."""
+"""The launch form's contents, turned into something to record. Pure."""

@@ -1,4 +1,4 @@
-"""Any command of a person's own, as the launch form asks for it. Pure, but for looking for it."""
+"""The launch form's fields for any command. Pure, apart from looking up the program."""
 
 from __future__ import annotations
 
@@ -18,61 +18,61 @@ COUNT, PHASE = "count match", "phase match"
 
 
 class CommandSubject:
-    """Runs a command as it is, without a shell and without a terminal."""
+    """Runs a command directly, without a shell or terminal."""
 
     name = COMMAND
-    title = "any command of your own"
+    title = "any other command"
 
     def fields(self) -> list[FieldSpec]:
-        """The command, what to call it, and how its inferences are counted."""
+        """The command, its label, and how its inferences are counted."""
         return [
             FieldSpec(
                 COMMAND,
-                "program and arguments, without a shell: for pipes and variables sh -c '…'",
+                "program and arguments, not run in a shell; for pipes or variables use sh -c '…'",
                 check=wrong_command,
                 wide=True,
             ),
-            FieldSpec(LABEL, "what to call it in the tables", placeholder="none"),
+            FieldSpec(LABEL, "name for the results tables", placeholder="none"),
             FieldSpec(
                 INFERENCES,
-                "how many one run makes, for joules per inference",
+                "inferences per run, for joules per inference",
                 check=whole,
                 placeholder="not counted",
             ),
         ]
 
     def folded(self) -> list[FieldSpec]:
-        """How counts and phases are found in what it prints."""
+        """Patterns that find counts and phases in its output."""
         return [
             FieldSpec(
                 COUNT,
-                r"regular expression; its group counts: 'batch of (\d+)'",
+                r"regular expression; its group is the count: 'batch of (\d+)'",
                 check=lambda text: _wrong_pattern(COUNT, text),
                 wide=True,
             ),
             FieldSpec(
                 PHASE,
-                r"regular expression that begins a phase: '(?P<phase>warmup|running)'",
+                r"regular expression that starts a phase: '(?P<phase>warmup|running)'",
                 check=lambda text: _wrong_pattern(PHASE, text),
                 wide=True,
             ),
         ]
 
     def suggestions(self, given: Given) -> dict[str, str]:
-        """Nothing holds by itself."""
+        """No suggestions."""
         return {}
 
     def order(self, given: Given) -> Order:
         """The command as it was typed."""
         if COMMAND not in given:
-            raise ValueError("which command? program and arguments, as in python infer.py")
+            raise ValueError("Enter a command: a program and its arguments, like python infer.py")
         if INFERENCES in given and COUNT in given:
-            raise FieldError(COUNT, "inferences and a count match both count: give one of them")
+            raise FieldError(COUNT, "give either inferences or a count match, not both")
         argv = tuple(shlex.split(given[COMMAND]))
-        text = Text.assemble(("A command of your own\n", "bold"))
+        text = Text.assemble(("Any other command\n", "bold"))
         text.append(f"{find_program(argv[0], os.environ)}\n")
         if not {INFERENCES, COUNT} & set(given):
-            text.append("inferences are counted where it calls wattui.count()\n")
+            text.append("Inferences are counted only if it calls wattui.count().\n")
         return Order(
             argv,
             text,
@@ -84,13 +84,13 @@ class CommandSubject:
 
 
 def wrong_command(text: str) -> str | None:
-    """Why a command cannot run: quotes that are open, a program that is not there."""
+    """Why a command cannot run: unclosed quotes, or a missing program."""
     try:
         argv = shlex.split(text)
     except ValueError as error:
         return f"{str(error).lower()}: close the quotes"
     if not argv:
-        return "give a program"
+        return "enter a program"
     try:
         find_program(argv[0], os.environ)
     except WattuiError as error:

@@ -1,4 +1,4 @@
-"""What a filled-in launch form asks for, and the recipe that becomes of it. Pure."""
+"""The order that a filled-in launch form makes, and the recipe to record it. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 
 Given = Mapping[str, str]
-# Fields of the recording, told apart from a workload's own by their first word.
+# Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
 IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
     RECIPE + name for name in ("idle before", "repeats", "cool-down", "idle after", "run file")
@@ -27,10 +27,10 @@ IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command to run, what to say of it, and its time in seconds where that can be told.
+    """A command to run, its description, and its estimated time in seconds, if known.
 
-    `table` says the same in more detail.
-    `dry_run` is a command that says more, for what would be slow or unsafe to plan here.
+    `table` gives more detail. `dry_run` is a command that prints the plan, for plans that would
+    be slow or unsafe to make in this process.
     """
 
     argv: tuple[str, ...]
@@ -45,22 +45,22 @@ class Order:
 
 
 class Subject(Protocol):
-    """What can be launched: its fields, and the order that they make."""
+    """Something that can be launched: its form fields, and the order they make."""
 
     name: str
     title: str
 
     def fields(self) -> list[FieldSpec]:
-        """Fields that are always shown."""
+        """The fields that are always shown."""
 
     def folded(self) -> list[FieldSpec]:
-        """Fields that are needed less often."""
+        """The fields that are folded away, as they are needed less often."""
 
     def suggestions(self, given: Given) -> dict[str, str]:
-        """What holds for fields in which nothing is given."""
+        """The values of fields that are left empty."""
 
     def order(self, given: Given) -> Order:
-        """The order; raises FieldError, ValueError, WorkloadError or WattuiError."""
+        """The order for these values; raises FieldError, ValueError, WorkloadError, WattuiError."""
 
 
 class FieldError(ValueError):
@@ -74,15 +74,15 @@ class FieldError(ValueError):
 def recipe_fields(
     settings: Settings, stem: str, check: Callable[[str], str | None]
 ) -> list[FieldSpec]:
-    """How often, the rests, and the file. `check` gives why a file's name cannot be."""
+    """Fields for rests, repeats and the run file. `check` says why a file name is refused."""
 
     def seconds(setting: str) -> Callable[[str], str | None]:
         return lambda text: refusal(setting, _number(text))
 
     rests = (
-        (IDLE, "idle_s", "seconds of idle baseline before the command"),
-        (COOLDOWN, "cooldown_s", "seconds of rest between repeats"),
-        (IDLE_AFTER, "idle_after_s", "seconds of idle afterwards, to see a drift; 0: none"),
+        (IDLE, "idle_s", "idle baseline before the command, seconds"),
+        (COOLDOWN, "cooldown_s", "rest between repeats, seconds"),
+        (IDLE_AFTER, "idle_after_s", "idle afterwards to check for drift, seconds; 0 for none"),
     )
     found = [
         FieldSpec(
@@ -96,14 +96,14 @@ def recipe_fields(
     ]
     repeats = FieldSpec(
         REPEATS,
-        "how often to run it, each in a fresh process",
+        "number of runs, each in a new process",
         label="repeats",
         placeholder="1",
         check=whole,
     )
     file = FieldSpec(
         FILE,
-        "run file to write, beside it a .json with the summary",
+        "run file to write; the summary goes to a .json beside it",
         label="run file",
         placeholder=str(suggested(stem)),
         check=check,
@@ -113,7 +113,7 @@ def recipe_fields(
 
 
 def recipe(order: Order, given: Given, suggestions: Given) -> Recipe:
-    """The recipe of an order, where nothing is wrong with any field."""
+    """The recipe for an order; all fields must be valid."""
     values = {name: given.get(name) or suggestion for name, suggestion in suggestions.items()}
     return Recipe(
         order.argv,
@@ -130,7 +130,7 @@ def recipe(order: Order, given: Given, suggestions: Given) -> Recipe:
 
 
 def time_line(recipe: Recipe, command_s: float | None) -> str:
-    """How long everything takes, and of what that is made."""
+    """The estimated total time, and what it consists of."""
     rests = [
         stage
         for stage in stages(recipe.idle_s, recipe.repeats, recipe.cooldown_s, recipe.idle_after_s)
@@ -139,16 +139,16 @@ def time_line(recipe: Recipe, command_s: float | None) -> str:
     rest_s = sum(rest.seconds for rest in rests)
     times = f"{recipe.repeats} × " if recipe.repeats > 1 else ""
     if command_s is None:
-        return f"time –: rests of {duration(rest_s)}, and {times}the command"
+        return f"Time unknown: {duration(rest_s)} of rests plus {times}the command"
     total_s = rest_s + recipe.repeats * command_s
     return (
-        f"time about {duration(total_s)}, estimated: rests of {duration(rest_s)}, "
-        f"and {times}about {duration(command_s)}"
+        f"Estimated time {duration(total_s)}: {duration(rest_s)} of rests plus "
+        f"{times}{duration(command_s)}"
     )
 
 
 def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
-    """The command line that records the same without the dashboard."""
+    """The command line that makes the same recording without the dashboard."""
     found = ["wattui", "--headless", "--csv", str(recipe.csv), "--idle", f"{recipe.idle_s:g}"]
     if recipe.repeats > 1:
         found += ["--repeats", str(recipe.repeats)]
@@ -170,9 +170,9 @@ def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
 
 
 def whole(text: str) -> str | None:
-    """What is wrong with a text as a whole number from 1 up."""
+    """An error message if a text is not a whole number of 1 or more, else None."""
     good = text.isascii() and text.isdecimal() and len(text) <= 18 and int(text) >= 1
-    return None if good else "give a whole number from 1 up"
+    return None if good else "enter a whole number, 1 or more"
 
 
 def _number(text: str) -> float | str:

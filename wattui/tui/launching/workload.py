@@ -1,4 +1,4 @@
-"""A workload of the catalogue, as the launch form asks for it. Pure, but for free memory."""
+"""The launch form's fields for a workload. Pure, apart from looking up free memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPTION = re.compile(r"--([a-z-]+)")
 
 
 class WorkloadSubject:
-    """Runs `wattui workloads NAME`; repeats are made by the recording."""
+    """Runs `wattui workloads NAME`; the recording does the repeats."""
 
     def __init__(self, workload: Workload, free_bytes: Callable[[], int] = available_bytes) -> None:
         self.name, self.title = workload.name, workload.title
@@ -40,32 +40,32 @@ class WorkloadSubject:
         self._options = {o.name: o for o in workload.all_options if o.name != REPEATS}
 
     def fields(self) -> list[FieldSpec]:
-        """The preset, its own options, and what computes where."""
+        """The preset, the workload's options, and engine and device."""
         shown = [self._spec(o) for o in self._options.values() if o.name not in FOLDED]
         if not self._workload.presets:
             return shown
         names = tuple((_preset_line(name, of), name) for name, of in self._workload.presets.items())
-        hint = "values that belong together; what is typed below goes before them"
+        hint = "a set of values; anything you enter below overrides it"
         preset = FieldSpec(PRESET, hint, "choice", choices=(("none", ""), *names), wide=True)
         return [preset, *shown]
 
     def folded(self) -> list[FieldSpec]:
-        """Rests inside the workload, seed, files of results."""
+        """Rests inside the workload, seed, and result files."""
         return [self._spec(o) for o in self._options.values() if o.name in FOLDED]
 
     def suggestions(self, given: Given) -> dict[str, str]:
-        """Values of the preset, of the workload, or the usual ones."""
+        """Values of the preset, else the workload's, else the defaults."""
         values = self._workload.values({}, given.get(PRESET))
         found = {name: shown_value(values[name]) for name in self._options}
         return {**found, RECIPE_REPEATS: shown_value(values.get(REPEATS, 1))}
 
     def order(self, given: Given) -> Order:
-        """The command line, and the plan in words."""
+        """The command line and a description of the plan."""
         argv = self._arguments(given)
         path = given.get("path", "")
         if path and not path.endswith(".json"):
-            # Its libraries, and a person's own module, are not for the dashboard's process.
-            text = Text.assemble((f"{self.title}\n", "bold"), "looking at the model …\n")
+            # Loading its libraries or a user's module here could slow or crash the dashboard.
+            text = Text.assemble((f"{self.title}\n", "bold"), "Inspecting the model …\n")
             return Order((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
         try:
             values = self._workload.values(self._values(given), given.get(PRESET))
@@ -111,13 +111,13 @@ class WorkloadSubject:
 
     def _spec(self, option: Option) -> FieldSpec:
         default = self._workload.settings.get(option.name, option.default)
-        # The default is shown in the field itself.
+        # The field already shows the default.
         hint = option.help if default is None else _DEFAULT.sub("", option.help)
         if option.kind == "truth":
             value = TRUE if default else FALSE
             return FieldSpec(option.name, hint, "truth", value=value)
         if option.choices:
-            usual = "as usual" if default is None else str(default)
+            usual = "default" if default is None else str(default)
             others = tuple((_choice_line(o), o) for o in option.choices if o != default)
             choices = ((usual, ""), *others)
             return FieldSpec(option.name, hint, "choice", choices=choices)
@@ -131,7 +131,7 @@ class WorkloadSubject:
 
 
 def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
-    """What is to be installed before the engine that would be used can be."""
+    """An error message if the engine that would be used is not installed, else None."""
     usual = "onnxruntime" if values["device"] == "cpu" else "torch"
     name = plan.engine or values["engine"] or usual
     missing = _missing(name)
@@ -143,19 +143,19 @@ def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
 
 
 def plan_text(plan: Plan, free_bytes: int | None) -> Text:
-    """What would run, in words: how many cells, the memory needed and free."""
+    """A description of the plan: number of cells, memory needed and free."""
     text = Text.assemble((f"{plan.title}\n", "bold"))
     if plan.cells:
         text.append_text(_memory(plan.cells, free_bytes))
     else:
-        text.append("nothing is measured: what it says is in the output\n")
+        text.append("Nothing to measure; it only prints output.\n")
     for remark in plan.remarks:
         text.append(f"{remark}\n")
     return text
 
 
 def cell_table(plan: Plan, free_bytes: int | None) -> Text:
-    """Every cell: MACs, parameters, memory."""
+    """A table of the cells: MACs, parameters, memory."""
     if not plan.cells:
         return Text()
     width = min(22, max(4, *(len(cell.label) for cell in plan.cells)))
@@ -172,7 +172,7 @@ def cell_table(plan: Plan, free_bytes: int | None) -> Text:
 
 
 def shown_value(value: Any) -> str:
-    """A value as it would be typed; long lists by their beginning and end."""
+    """A value as it would be typed; long lists are shortened in the middle."""
     if isinstance(value, tuple):
         texts = [str(each) for each in value]
         return ",".join(texts if len(texts) <= 7 else [*texts[:2], "…", texts[-1]])
@@ -189,7 +189,7 @@ def _memory(cells: list[Cell], free_bytes: int | None) -> Text:
     text = Text(f"{count}; memory: {largest.label} needs about {needed} (estimated), {free} free\n")
     skipped = sum(not _fits(cell, free_bytes) for cell in cells)
     if skipped:
-        text.append(f"{skipped} (!) need more than is free, and will be skipped\n", "bold")
+        text.append(f"{skipped} (!) need more memory than is free and will be skipped\n", "bold")
     return text
 
 
@@ -198,7 +198,7 @@ def _fits(cell: Cell, free_bytes: int | None) -> bool:
 
 
 def _rests(values: Mapping[str, Any]) -> Settings:
-    """Rests inside the workload while it is recorded, unless they are given."""
+    """Rests inside the workload when recorded, with defaults for those not given."""
     usual_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
     armed_s, cooldown_s = values["armed"], values["cooldown"]
     return Settings(
@@ -231,7 +231,7 @@ def _missing(engine: str) -> str | None:
 
 def _choice_line(choice: str) -> str:
     missing = choice in ENGINES and _missing(choice) is not None
-    return f"{choice}, not installed" if missing else choice
+    return f"{choice} (not installed)" if missing else choice
 
 
 def _preset_line(name: str, values: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""What opens over the graphs."""
+"""The main screen, and the screens and dialogs that open over it."""

@@ -1,4 +1,4 @@
-"""Small questions: a line of text, with what was said before at hand."""
+"""A dialog that asks for one line of text, with earlier answers to pick from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wattui.tui.widgets.lists import Picks
 
 
 class Ask(SteadyModal[str | None]):
-    """Asks for one line; None where it was called off. `check` returns what is wrong, or None."""
+    """Asks for one line; None if cancelled. `check` returns an error message or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", key_display="Esc"),
@@ -51,7 +51,7 @@ class Ask(SteadyModal[str | None]):
         self._known, self._check = known, check
 
     def compose(self) -> ComposeResult:
-        """A box with a line to fill in."""
+        """A box with an input line."""
         with Vertical() as box:
             box.border_title = Content(self._title)
             suggester = SuggestFromList(self._known, case_sensitive=False)
@@ -63,24 +63,24 @@ class Ask(SteadyModal[str | None]):
             yield Label(self._hint, classes="hint", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say what is wrong as it is typed."""
+        """Show errors while typing."""
         self.query_one(".wrong", Label).update(self._check(event.value) or "")
         for choices in self.query(OptionList):
             choices.clear_options()
             choices.add_options([name for name in self._known if event.value in name])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Take the answer that was picked."""
+        """Return the picked answer."""
         self.dismiss(str(event.option.prompt))
 
     def action_pick(self) -> None:
-        """Down from the line to the list."""
+        """Move from the line down to the list."""
         for choices in self.query(OptionList):
             choices.focus()
             choices.action_first()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take the answer, if it can be."""
+        """Return the answer if it is valid."""
         text = event.value.strip()
         if text and self._check(text) is None:
             self.dismiss(text)

@@ -27,17 +27,17 @@ from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
 
 BAR_COLUMNS = 16
-# The figures in the order in which people ask for them; labels are compared by the first.
+# The figures, most wanted first; labels are compared by the first one.
 FIRST = (*(basis.name for basis in BASES), "energy", "power")
 TITLES = ("", "A", "B", "B − A", "B / A", "")
 NOTHING_SHARED = (
-    "The two runs have no figure in common: nothing ran in one of them, or other domains were "
-    "measured."
+    "These runs have no figures in common: one has no running phase, or they measured different "
+    "domains."
 )
 
 
 class Compare(SteadyModal[None]):
-    """Run A beside run B: figures, differences with their errors, ratios, doubts."""
+    """Run A beside run B: figures, differences with uncertainty, ratios, flags."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
@@ -58,7 +58,7 @@ class Compare(SteadyModal[None]):
         self._glyphs, self._palette = glyphs, palette
 
     def compose(self) -> ComposeResult:
-        """A table for all running phases, one for the labels, and what makes it doubtful."""
+        """A table of all running phases, one of the labels, and the flags."""
         with Vertical(id="box") as box:
             box.border_title = "Compare"
             with VerticalScroll():
@@ -71,7 +71,7 @@ class Compare(SteadyModal[None]):
         self.query_one(VerticalScroll).focus()
 
     def action_swap(self) -> None:
-        """The other way round."""
+        """Swap A and B."""
         self._a, self._b = self._b, self._a
         self._fill()
 
@@ -83,7 +83,7 @@ class Compare(SteadyModal[None]):
 def tables(
     a: Run, b: Run, palette: Palette, glyphs: plot.Glyphs = plot.BRAILLE
 ) -> Iterator[RenderableType]:
-    """Names, domains of all running phases, labels by the channel to quote, doubts."""
+    """Names, domains over all running phases, labels by the headline channel, flags."""
     yield Text.assemble(
         ("A  ", "bold"), short_name(a.csv), "\n", ("B  ", "bold"), short_name(b.csv)
     )
@@ -109,7 +109,7 @@ def _side(name: str, run: Run) -> Side:
 def _parts(
     rows: Sequence[Comparison], channel: str | None
 ) -> Iterator[tuple[str, list[Comparison]]]:
-    """Rows of one figure under a title: by domain, and by label after the first."""
+    """Rows of each figure with a title: by domain, and for the first figure by label."""
     for figure in FIRST:
         some = [row for row in rows if row.figure == figure and not row.label]
         if some:
@@ -127,7 +127,7 @@ def _table(
     glyphs: plot.Glyphs,
     bars: bool,
 ) -> Table:
-    """All figures with their errors and verdicts, and with bars of their ratios or without."""
+    """All figures with uncertainty and verdict, optionally with bars of the ratios."""
     titles = (*TITLES, "") if bars else TITLES
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for place, text in enumerate(titles):
@@ -166,7 +166,7 @@ def _bar(row: Comparison, longest: float, palette: Palette, glyphs: plot.Glyphs)
 
 
 def _verdict(row: Comparison, palette: Palette) -> Text:
-    """Whether the difference is more than its error."""
+    """Whether the difference exceeds its uncertainty."""
     return Text("± unknown" if row.verdict == "unknown" else row.verdict, palette.dim)
 
 
@@ -175,7 +175,7 @@ def _figure(known: Value, factor: float) -> str:
 
 
 def _colour(row: Comparison, palette: Palette) -> str:
-    """Less energy in B is the good colour, more the bad one; what is not clear has none."""
+    """Green if B uses less energy, red if more, dim if the difference is not clear."""
     if row.verdict != "clear":
         return palette.dim
     return palette.phases["running"] if row.difference.value < 0 else palette.alarm

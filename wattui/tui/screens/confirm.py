@@ -1,4 +1,4 @@
-"""A question that is answered with yes or no."""
+"""A yes-or-no dialog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wattui.tui.screens.steady import SteadyModal
 
 
 class Confirm(SteadyModal[bool]):
-    """Asks before something is ended that cannot be had back."""
+    """Asks before an action that cannot be undone."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter,q", "dismiss(True)", "Yes", key_display="y"),
@@ -34,7 +34,7 @@ class Confirm(SteadyModal[bool]):
         self._title, self._question = title, question
 
     def compose(self) -> ComposeResult:
-        """A box with the question, and the keys that answer it."""
+        """A box with the question and the keys that answer it."""
         with Vertical() as box:
             box.border_title = self._title
             yield Static(Text(self._question), markup=False)

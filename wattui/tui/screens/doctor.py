@@ -1,4 +1,4 @@
-"""The doctor: every sensor with a live reading, or why it is missing and what mends it."""
+"""The doctor screen: every sensor with a live reading, or why it is missing and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from wattui.errors import WattuiError
 from wattui.tui.screens.steady import SteadyModal
 
 Report = Mapping[str, Any]
-LOOKING = f"looking at the sensors for {LOOK_S:g} s …"
+LOOKING = f"Checking the sensors for {LOOK_S:g} s …"
 
 
 class DoctorScreen(SteadyModal[None]):
-    """What `wattui doctor` says. A recorder process of its own looks, in a thread."""
+    """Shows what `wattui doctor` prints, read by a separate recorder process."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,d", "dismiss", "Back", key_display="Esc"),
-        Binding("r", "look", "Look again"),
-        Binding("y", "copy", "Copy a remedy"),
+        Binding("r", "look", "Check again"),
+        Binding("y", "copy", "Copy fix"),
     ]
     DEFAULT_CSS = """
     DoctorScreen { align: center middle; }
@@ -44,18 +44,18 @@ class DoctorScreen(SteadyModal[None]):
         self._copied = 0
 
     def compose(self) -> ComposeResult:
-        """A page that scrolls."""
+        """A scrolling page."""
         with VerticalScroll() as box:
             box.border_title = "Doctor"
             yield Static(markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
-        """Look at once."""
+        """Check at once."""
         self.action_look()
 
     def action_look(self) -> None:
-        """Look anew."""
+        """Check the sensors again."""
         self.query_one(Static).update(LOOKING)
         self._remedies, self._copied = [], 0
         self.run_worker(
@@ -63,7 +63,7 @@ class DoctorScreen(SteadyModal[None]):
         )
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Show what was found, or why nothing was."""
+        """Show the report, or the error."""
         page = self.query_one(Static)
         if event.state is WorkerState.SUCCESS and event.worker.result is not None:
             report: Report = event.worker.result
@@ -73,15 +73,15 @@ class DoctorScreen(SteadyModal[None]):
         elif event.state is WorkerState.ERROR:
             error = event.worker.error
             if not isinstance(error, WattuiError):
-                raise error or RuntimeError("the doctor ended without a word")
-            page.update(Text(f"{error}: r looks again"))
+                raise error or RuntimeError("the doctor ended without an error message")
+            page.update(Text(f"{error}; press r to check again"))
 
     def action_copy(self) -> None:
-        """Put a remedy on the clipboard; the next one with the next key."""
+        """Copy a fix to the clipboard; each press copies the next one."""
         if not self._remedies:
-            self.notify("there is nothing to mend")
+            self.notify("Nothing to fix")
             return
         remedy = self._remedies[self._copied % len(self._remedies)]
         self._copied += 1
         self.app.copy_to_clipboard(remedy)
-        self.notify(remedy, title="copied")
+        self.notify(remedy, title="Copied")

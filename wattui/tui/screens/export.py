@@ -1,4 +1,4 @@
-"""Asks where to write results, and writes them."""
+"""Asks for a file name and exports the results."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from wattui.tui.screens.ask import Ask
 
 
 def ask_export(screen: Screen[Any], run: Run) -> None:
-    """Ask for a name, whose end says in which form, and write the results there."""
+    """Ask for a file name, whose extension sets the format, and export the results to it."""
 
     def write(text: str) -> None:
         try:
             export(run, Path(text))
         except ExportError as error:
-            screen.notify(str(error), title="Not exported", severity="error")
+            screen.notify(str(error), title="Export failed", severity="error")
         else:
-            screen.notify(f"written: {text}")
+            screen.notify(f"Exported to {text}")
 
     def begin(text: str | None) -> None:
         if text:
             screen.run_worker(partial(write, text), thread=True)
 
-    hint = f"the end of the name says in which form: {' '.join(FORMATS)}"
+    hint = f"the extension sets the format: {' '.join(FORMATS)}"
     suggested = f"{run.csv.with_suffix('')}-results.md"
     screen.app.push_screen(
         Ask("Export", hint, suggested, check=lambda text: refusal(run, Path(text))), begin

@@ -1,4 +1,4 @@
-"""The launch form: what to run, how to record it, and the plan of it; checked as it is typed."""
+"""The launch form: what to run and how to record it, with the plan; checked while typing."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from workloads.errors import WorkloadError
 from workloads.workload import Workload
 
 WORKLOAD = "workload"
-# While somebody types, nothing is started to look at what is typed.
+# No process is started to inspect a model until typing has paused this long.
 TYPING_S, LOOK_S = 0.5, 60.0
 WIDE_COLUMNS = 110
 Known = dict[str, dict[str, str]]
 
 
 class LaunchForm(SteadyModal[Recipe | None]):
-    """Gives what to run and how, or None where it was called off.
+    """Returns what to run and how, or None if cancelled.
 
-    `check` gives why a run file's name cannot be. `known` has what was filled in before, by
-    workload; it is kept up to date.
+    `check` says why a run file's name is refused. `known` holds the values entered before, by
+    workload, and is updated.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -103,7 +103,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         self._is_plan_due = False
 
     def compose(self) -> ComposeResult:
-        """Fields and plan, beside or beneath each other, then what can be done."""
+        """Fields and plan, side by side or stacked, then the buttons."""
         names = tuple((f"{s.name}: {s.title}", s.name) for s in self._subjects.values())
         with Vertical() as box:
             box.border_title = "Launch"
@@ -129,16 +129,16 @@ class LaunchForm(SteadyModal[Recipe | None]):
         yield Footer()
 
     async def on_mount(self) -> None:
-        """Begin with the workload of last time."""
+        """Start with the workload used last time."""
         await self._show_fields()
 
     def on_resize(self, event: Resize) -> None:
-        """The plan goes beside the fields where there is room."""
+        """Put the plan beside the fields if there is room."""
         self.set_class(self.app.size.width >= WIDE_COLUMNS, "wide")
 
     @on(Field.Changed)
     async def follow_change(self, event: Field.Changed) -> None:
-        """Plan anew; another workload has other fields."""
+        """Update the plan; a different workload also changes the fields."""
         if event.field.spec.name == WORKLOAD:
             self._remember()
             self._subject = self._subjects[event.field.value]
@@ -148,22 +148,22 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._plan_soon()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Say what the field is for."""
+        """Show the field's help."""
         field = field_of(event.widget)
         self.query_one("#help", Static).update(field.spec.hint if field else "")
 
     def action_fold(self) -> None:
-        """Show the fields that are needed less often, or hide them."""
+        """Show or hide the less-used fields."""
         for more in self.query(Collapsible):
             more.collapsed = not more.collapsed
 
     def action_cancel(self) -> None:
-        """Start nothing; what was filled in is there the next time."""
+        """Close without starting; the values are kept for next time."""
         self._remember()
         self.dismiss(None)
 
     def action_start(self) -> None:
-        """Start, if what was asked can be; else go to what is wrong."""
+        """Start if everything is valid; otherwise go to the first error."""
         self._plan_anew()
         if self._recipe is not None:
             self._remember()
@@ -206,7 +206,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         return list(self.query_one("#fields").query(Field))
 
     def _remember(self) -> None:
-        """Keep what was filled in; a file's name serves once."""
+        """Remember the values, except the file name, which is used once."""
         values = {field.spec.name: field.value for field in self._fields if field.value}
         self._known[self._subject.name] = {
             name: value for name, value in values.items() if "file" not in name
@@ -216,7 +216,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
     # ------------------------------------------------------------ plan
 
     def _plan_soon(self) -> None:
-        """Plan once for all that is typed in a burst."""
+        """Plan once for a burst of typing."""
         if not self._is_plan_due:
             self._is_plan_due = self.call_later(self._plan_anew)
 
@@ -248,7 +248,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._show_order(order, self._recipe)
 
     def _suggest(self, fields: Mapping[str, Field], given: Mapping[str, str]) -> dict[str, str]:
-        """Show what holds where nothing is given; returns it."""
+        """Show the values of empty fields as placeholders; returns them."""
         held = {name: field.spec.placeholder for name, field in fields.items()}
         held |= self._subject.suggestions(given)
         for name, field in fields.items():
@@ -261,7 +261,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         panel.query_one(Static).update(text)
 
     def _show_order(self, order: Order, recipe: Recipe) -> None:
-        """The plan; where it is not for this process to make, another one does, once."""
+        """Show the plan; if it cannot be made in this process, another one makes it, once."""
         if self._looked is None:
             self.workers.cancel_group(self, "plan")
             if order.dry_run:
@@ -269,7 +269,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         said, status = self._looked or ("", 0)
         if status:
             self._recipe = None
-            self._show_plan(Text(said or f"it cannot be planned (status {status})"), wrong=True)
+            self._show_plan(Text(said or f"Planning failed (exit status {status})"), wrong=True)
         else:
             self._show_plan(Text(said and f"{said}\n\n").append_text(plan_of(order, recipe)))
 
@@ -280,19 +280,19 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
 
 def plan_of(order: Order, recipe: Recipe) -> Text:
-    """The order in words, how long it takes, and how it would be typed."""
+    """The order in words, its duration, and the equivalent command line."""
     text = order.text.copy()
     text.append(f"{time_line(recipe, order.seconds)}\n\n")
     text.append_text(order.table)
     words = as_typed(order.argv)
     text.append(
-        f"\nthe same without the dashboard:\n{shlex.join(same_headless(recipe, words))}", "dim"
+        f"\nThe same without the dashboard:\n{shlex.join(same_headless(recipe, words))}", "dim"
     )
     return text
 
 
 async def output_of(argv: tuple[str, ...]) -> tuple[str, int]:
-    """What a command prints, and its exit status; it is ended when nobody waits for it."""
+    """A command's output and exit status; the command is killed if cancelled or too slow."""
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The graphs and what can be done to them: zoom, pan, freeze, crosshair, span, maximise."""
+"""The main screen: graphs with zoom, pan, freeze, crosshair, selection and maximise."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from wattui.tui.widgets.status import StatusLine
 from wattui.tui.widgets.tabs import GraphTabs
 
 SUMMARY_S = 1.0
-# A summary may take this share of the time, however long the recording is.
+# The share of time that summaries may take, however long the recording is.
 SUMMARY_SHARE = 0.05
 SHOWN_GRAPHS = 4
 WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
-# The line of keys takes a fifth of the time until the screen is there: the first watts go first.
+# The footer takes a fifth of the start-up time, so it waits until the first reading is shown.
 KEYS_S = 0.15
 
 
 class MainScreen(SteadyScreen[None]):
-    """Shows one stream of rows; `live` is what is known of it, `view` what is seen of it."""
+    """Shows one stream of rows; `live` is its state, `view` the part that is visible."""
 
     ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, #keys"
-    # The footer shows them in this order, as far as there is room.
+    # The footer shows these in order, as many as fit.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.toggle_running", "Idle/Run"),
         Binding("p", "app.phase", "Phase"),
@@ -57,7 +57,7 @@ class MainScreen(SteadyScreen[None]):
         Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+-"),
         Binding("minus", "zoom(-1)", "Zoom out", show=False),
         Binding("left", "pan(-1)", "Pan", key_display="←→"),
-        Binding("right", "pan(1)", "Pan forth", show=False),
+        Binding("right", "pan(1)", "Pan right", show=False),
         Binding("end", "live", "Live"),
         Binding("f", "freeze", "Freeze"),
         Binding("z", "zero", "Zero J"),
@@ -68,19 +68,16 @@ class MainScreen(SteadyScreen[None]):
         Binding("d", "app.doctor", "Doctor"),
         Binding("comma", "app.settings", "Settings", key_display=","),
         Binding("t", "app.theme", "Theme"),
-        Binding("g", "next_graph(1)", "Graph", show=False),
-        Binding("G", "next_graph(-1)", "Graph before", show=False),
-        Binding("enter", "maximise", "Maximise the graph", show=False),
-        Binding("left_square_bracket", "point(-1)", "Crosshair back", show=False, key_display="["),
-        Binding("right_square_bracket", "point(1)", "Crosshair forth", show=False, key_display="]"),
-        Binding("v", "span", "Span from the crosshair", show=False),
-        Binding("escape", "clear", "No help, no crosshair, no span", show=False),
-        *(
-            Binding(f"{n}", f"hide({n})", f"Hide series {n} of the graph", show=False)
-            for n in range(1, 9)
-        ),
-        Binding("x", "app.stop_launch", "Stop what was launched", show=False),
-        Binding("o", "app.output", "Output of what was launched", show=False),
+        Binding("g", "next_graph(1)", "Next graph", show=False),
+        Binding("G", "next_graph(-1)", "Previous graph", show=False),
+        Binding("enter", "maximise", "Maximise graph", show=False),
+        Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
+        Binding("right_square_bracket", "point(1)", "Crosshair right", show=False, key_display="]"),
+        Binding("v", "span", "Select from crosshair", show=False),
+        Binding("escape", "clear", "Clear help, crosshair, selection", show=False),
+        *(Binding(f"{n}", f"hide({n})", f"Hide series {n}", show=False) for n in range(1, 9)),
+        Binding("x", "app.stop_launch", "Stop the launch", show=False),
+        Binding("o", "app.output", "Launch output", show=False),
         Binding("less_than_sign", "app.speed(-1)", "Play slower", show=False, key_display="<"),
         Binding("greater_than_sign", "app.speed(1)", "Play faster", show=False, key_display=">"),
         *SteadyScreen.BINDINGS,
@@ -122,7 +119,7 @@ class MainScreen(SteadyScreen[None]):
         self.follow(stream)
 
     def compose(self) -> ComposeResult:
-        """Status, graphs that fit, energy, keys."""
+        """Status line, graphs, energy panel and footer."""
         self._fit(self.app.size)
         self._known = self._available()
         yield StatusLine(id="status")
@@ -146,7 +143,7 @@ class MainScreen(SteadyScreen[None]):
         self._focus_a_graph()
 
     def on_resize(self, event: Resize) -> None:
-        """Show what fits; the recording does not change."""
+        """Lay out again for the new size."""
         if event.size == self.app.size:
             self.relay()
 
@@ -157,7 +154,7 @@ class MainScreen(SteadyScreen[None]):
     # ------------------------------------------------------------ what is shown
 
     def follow(self, stream: Stream) -> None:
-        """Show this stream from now on."""
+        """Switch to this stream."""
         self.stream = stream
         self.live = Live(stream.columns)
         self.view = viewport.first(stream.rate_hz)
@@ -166,17 +163,17 @@ class MainScreen(SteadyScreen[None]):
         self._is_laid_out = False
 
     def relay(self) -> None:
-        """Lay everything out anew, and draw it when it has its size."""
+        """Lay everything out again, and draw once sizes are known."""
         self._lay_out()
         self.call_after_refresh(self.redraw)
 
     def take(self, messages: Iterable[Message]) -> None:
-        """Take what has come."""
+        """Take new messages from the stream."""
         for message in messages:
             self.live.take(message)
 
     def redraw(self) -> None:
-        """Draw what is known now, unless the graphs are still those of another stream."""
+        """Redraw, unless the graphs still belong to another stream."""
         if not self.is_mounted or not self._is_laid_out:
             return
         status = self.query_one(StatusLine)
@@ -194,7 +191,7 @@ class MainScreen(SteadyScreen[None]):
                 self.call_later(self.relay)
 
     def _available(self) -> list[GraphSpec]:
-        """Graphs in the order wanted; a wall meter's once it has been read."""
+        """The graphs in the preferred order; a wall meter's only once it has been read."""
         found = [
             spec
             for spec in graphs(self.stream.columns)
@@ -205,8 +202,8 @@ class MainScreen(SteadyScreen[None]):
         return sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
 
     def _lay_out(self) -> None:
-        """Graphs and panels that fit the screen. Nothing waits here: what goes and what comes is
-        done by Textual in its own time."""
+        """Show the graphs and panels that fit the screen. This does not wait: Textual mounts and
+        removes widgets later."""
         if not self.is_mounted:
             return
         self._fit(self.app.size)
@@ -217,7 +214,7 @@ class MainScreen(SteadyScreen[None]):
         self._arrange()
 
     def _exchange(self, wanted: Sequence[GraphSpec]) -> None:
-        """Show these graphs, and keep those of them that are there."""
+        """Show these graphs, reusing the widgets that exist."""
         there = {chart.spec: chart for chart in self._charts}
         self._charts = [there.pop(spec) if spec in there else Chart(spec) for spec in wanted]
         if self.maximized in there.values():
@@ -228,7 +225,7 @@ class MainScreen(SteadyScreen[None]):
         grid.sort_children(key=lambda chart: order.get(chart, len(order)))  # type: ignore[call-overload]
         self._focus_a_graph()
         for chart in there.values():
-            # Behind the key that it may still have to hand on.
+            # After any key that this widget may still have to pass on.
             chart.call_later(chart.remove)
 
     def _focus_a_graph(self) -> None:
@@ -236,7 +233,7 @@ class MainScreen(SteadyScreen[None]):
             self._charts[0].focus()
 
     def _fit(self, size: Size) -> None:
-        """Wide, small, or too small."""
+        """Set the classes wide, small and too-small from the size."""
         width, height = size
         self._small = width < SMALL_COLUMNS or height < SMALL_ROWS
         self.set_class(width >= WIDE_COLUMNS, "wide")
@@ -244,12 +241,12 @@ class MainScreen(SteadyScreen[None]):
         self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")
 
     def _places(self) -> list[int]:
-        """Which of the known graphs are shown."""
+        """The places of the graphs that are shown."""
         count = min(1 if self._small else SHOWN_GRAPHS, len(self._known))
         return [(self._shown + n) % len(self._known) for n in range(count)]
 
     def _arrange(self) -> None:
-        """Graphs in their rows, and what stands around them."""
+        """Arrange the graphs in rows, and update tabs and messages."""
         self._is_laid_out = True
         charts = self._charts
         self.query_one("#graphs").styles.grid_size_columns = 1 if len(charts) < 2 else 2
@@ -259,12 +256,12 @@ class MainScreen(SteadyScreen[None]):
         self.query_one(GraphTabs).show([spec.title for spec in self._known], self._places())
         width, height = self.app.size
         self.query_one("#too-small", Static).update(
-            f"{width}×{height} is too small: wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
+            f"Terminal too small: {width}×{height}; wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
         )
         self._show_banner()
 
     def _show_banner(self) -> None:
-        """Say why there is no measured power, and what mends it."""
+        """Show why there is no measured power, and how to fix it."""
         banner = self.query_one("#banner", Static)
         measured = any(
             channel.is_energy and channel.origin == "measured"
@@ -277,28 +274,28 @@ class MainScreen(SteadyScreen[None]):
             if m.source in ("powercap", "nvml")
         ]
         banner.display = bool(reasons) and not measured
-        banner.update("No power is measured (d: why). " + " · ".join(reasons[:1]))
+        banner.update("No power sensor (press d for details). " + " · ".join(reasons[:1]))
 
     # ------------------------------------------------------------ keys
 
     def action_freeze(self) -> None:
-        """Stand still, or go on."""
+        """Freeze or unfreeze the graphs."""
         self._look(self.view.frozen(self.live.time_s))
 
     def action_live(self) -> None:
-        """Back to now."""
+        """Return to the present."""
         self._look(replace(self.view, end_s=None))
 
     def action_zoom(self, steps: int) -> None:
-        """Finer or coarser."""
+        """Zoom in, or out for negative steps."""
         self._look(self.view.zoomed(steps, self.stream.rate_hz))
 
     def action_pan(self, direction: int) -> None:
-        """A quarter of a graph back or forth."""
+        """Pan by a quarter of a graph."""
         self._pan(direction * self._bins() // 4)
 
     def action_point(self, direction: int) -> None:
-        """Move the crosshair by a column; from the right edge to begin with."""
+        """Move the crosshair by a column, starting from the right edge."""
         column_s = self.view.bin_s * plot.DOTS_WIDE
         start_s = self.view.start_s(self.live.time_s, self._bins())
         last_s = min(self.live.time_s, start_s + self._bins() * self.view.bin_s)
@@ -310,15 +307,15 @@ class MainScreen(SteadyScreen[None]):
         self._look(view)
 
     def action_span(self) -> None:
-        """Begin a span at the crosshair, which the crosshair then draws out; or let it be."""
+        """Start a selection at the crosshair, which then extends it; or end the selection."""
         if self._span_from_s is None and self.view.cursor_s is not None:
             self._span_from_s = self.view.cursor_s
-            self.notify("[ and ] draw the span, v ends it, Esc lets it go", timeout=4)
+            self.notify("[ and ] extend the selection, v ends it, Esc clears it", timeout=4)
         else:
             self._span_from_s = None
 
     def action_clear(self) -> None:
-        """Put the help away, else let go of crosshair and span."""
+        """Hide the help; if it is not shown, clear crosshair and selection."""
         if panels := self.query(HelpPanel):
             panels.remove()
             return
@@ -326,7 +323,7 @@ class MainScreen(SteadyScreen[None]):
         self._look(self.view.pointed(None).spanned(None, None))
 
     def action_hide(self, number: int) -> None:
-        """Hide or show a series of the graph that has the focus."""
+        """Show or hide a series of the focused graph."""
         charts = [self.focused, *self._charts]
         chart = next((each for each in charts if isinstance(each, Chart)), None)
         if chart is not None and number <= len(chart.spec.series):
@@ -336,21 +333,21 @@ class MainScreen(SteadyScreen[None]):
         """Count joules from now on."""
         self.live.set_zero()
         self._look(self.view)
-        self.notify("joules are counted from now on; the file is not changed", timeout=3)
+        self.notify("Energy display zeroed; the recording is not affected", timeout=3)
 
     def action_next_graph(self, direction: int) -> None:
-        """Other graphs in the places that there are."""
+        """Show the next graphs that do not fit, or the previous ones."""
         shown = len(self._charts)
         step = shown if len(self._known) > shown else 0
         self.action_show_graph((self._shown + direction * step) % max(1, len(self._known)))
 
     def action_show_graph(self, place: int) -> None:
-        """This graph first."""
+        """Show this graph first."""
         self._shown = place
         self.relay()
 
     def action_maximise(self) -> None:
-        """One graph on the whole screen, or all of them again."""
+        """Maximise the focused graph, or restore all of them."""
         if self.maximized is not None:
             self.minimize()
         elif isinstance(self.focused, Chart):
@@ -360,23 +357,23 @@ class MainScreen(SteadyScreen[None]):
     # ------------------------------------------------------------ mouse
 
     def on_chart_pointed(self, event: Chart.Pointed) -> None:
-        """The crosshair follows the mouse, on all graphs."""
+        """Move the crosshair of all graphs with the mouse."""
         self._look(self.view.pointed(event.time_s))
 
     def on_chart_spanned(self, event: Chart.Spanned) -> None:
-        """A stretch of time is selected, on all graphs."""
+        """Select a span of time on all graphs."""
         self._look(self.view.spanned(event.start_s, event.end_s))
 
     def on_chart_toggled(self, event: Chart.Toggled) -> None:
-        """A series is hidden or shown."""
+        """Show or hide a series."""
         self._look(self.view.toggled(event.column))
 
     def on_chart_zoomed(self, event: Chart.Zoomed) -> None:
-        """The wheel zooms."""
+        """Zoom with the wheel."""
         self.action_zoom(event.steps)
 
     def on_chart_panned(self, event: Chart.Panned) -> None:
-        """The wheel pans with shift."""
+        """Pan with shift and the wheel."""
         self._pan(event.bins)
 
     def _pan(self, bins: int) -> None:

@@ -1,4 +1,4 @@
-"""What came of a recording: figures, bars, curves, flags in words, machine and method."""
+"""The results screen: figures, bars, curves, flags, machine and method."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ from wattui.show.summary import (
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
 
-# What a person wants next with a run, and which run.
+# What to do next with a run, and which run.
 Wish = tuple[Literal["replay", "compare"], Path]
 
 SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
 # Border, padding and scroll bar.
 MARGINS = 8
 SHARE = 0.96
-NOTHING_RAN = "Nothing was marked as running: space does that, and so does every launched command."
+NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
 
 class Results(SteadyModal[Wish | None]):
-    """The results of one run; `lacks` says what is missing from its file."""
+    """Shows the results of one run; `lacks` lists what is missing from its file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss(None)", "Back", key_display="Esc"),
@@ -88,7 +88,7 @@ class Results(SteadyModal[Wish | None]):
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
 
     def compose(self) -> ComposeResult:
-        """Figures to the left; bars, curves and method to the right, or below."""
+        """Figures on the left; bars, curves and method on the right or below."""
         with Vertical(id="box") as box:
             box.border_title = Content(self._run.csv.name)
             box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
@@ -106,20 +106,20 @@ class Results(SteadyModal[Wish | None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Scroll by keys at once."""
+        """Focus the scroll area so that the keys scroll."""
         self.query_one(VerticalScroll).focus()
         self._fit(self.app.size)
 
     def on_resize(self, event: Resize) -> None:
-        """Two columns where there is room."""
+        """Use two columns if there is room."""
         self._fit(self.app.size)
 
     def action_export(self) -> None:
-        """Write the results to a file."""
+        """Export the results to a file."""
         ask_export(self, self._run)
 
     def action_wish(self, what: Literal["replay", "compare"]) -> None:
-        """Go on with this run elsewhere."""
+        """Close, and compare or play back this run."""
         self.dismiss((what, self._run.csv))
 
     def _fit(self, size: Size) -> None:
@@ -138,7 +138,7 @@ class Results(SteadyModal[Wish | None]):
 
 
 def figures(summary: Summary) -> Iterator[RenderableType]:
-    """Headline, the three answers, tables, and flags with what to do about them."""
+    """Headline figure, the three answers, tables, and flags with their fixes."""
     if summary.running is None:
         yield Text(NOTHING_RAN, "bold")
     else:
@@ -149,18 +149,18 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
     for flag in summary.flags:
         line = flag_line(flag)
         if remedy := REMEDIES.get(flag.name):
-            line.append(f"\n  mend: {remedy}", "dim")
+            line.append(f"\n  fix: {remedy}", "dim")
         yield line
 
 
 def remark_line(remark: str) -> Text:
-    """What is to be known of the file that the figures are made from."""
+    """A line for a remark about the run file."""
     return Text.assemble(("! ", "bold yellow"), remark)
 
 
 def answers(summary: Summary) -> Text | None:
-    """Total, dynamic and marginal joules per inference of the channel to quote, with what each
-    means; None where no inferences were counted, or those of several labels."""
+    """Total, dynamic and marginal joules per inference of the headline channel, each explained;
+    None if no inferences were counted, or for several labels."""
     domain = summary.quoted
     if domain is None or is_mixed(summary) or not (known := known_j([domain])):
         return None
@@ -179,20 +179,20 @@ def answers(summary: Summary) -> Text | None:
 
 
 def big_number(summary: Summary) -> str:
-    """The figure to quote without its unit; empty where there is none, or one of each label."""
+    """The headline figure without its unit; empty if there is none, or one per label."""
     domain = None if is_mixed(summary) else summary.quoted
     value = (TOTAL.of(domain) or domain.running_j) if domain else None
     return number(value.value / energy_unit([value.value])[0]) if value else ""
 
 
 def short_name(path: Path) -> str:
-    """A path as one would type it here."""
+    """A path relative to the working directory, if it is inside."""
     here = working_directory()
     return str(path.relative_to(here)) if here and path.is_relative_to(here) else str(path)
 
 
 def spaced(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
-    """An empty line between the parts."""
+    """The parts separated by empty lines."""
     for place, part in enumerate(parts):
         if place:
             yield Text()

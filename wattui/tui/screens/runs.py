@@ -1,4 +1,4 @@
-"""This and earlier runs: open, compare, export, play back."""
+"""The list of runs, to open, compare, export or play back."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from wattui.tui.screens.results import Results, Wish
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.line import Line
 
-# Widths are given: to measure thousands of cells anew whenever one changes takes seconds.
+# Widths are fixed: measuring thousands of cells after each change takes seconds.
 WIDTHS = {
     "": 1, "when": 11, "file": 34, "J/inference": 24, "inferences": 11, "time": 9, "flags": 5,
     "status": 11, "command": 60,
 }  # fmt: skip
 COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
-# As `ls` does: what is older than this has its year in the place of the time of day.
+# As in `ls`, older runs show the year instead of the time of day.
 RECENT_S = 180 * 86400
 SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
-NONE_YET = "There is no run file here: r records, l launches, `wattui --headless` does both."
-HINT = "Enter opens a run; space ticks two, c compares them"
+NONE_YET = "No recordings here yet. Press r to record, l to launch, or use `wattui --headless`."
+HINT = "Enter opens a run; press space to tick two, then c to compare"
 TICK, FINISHED = "✓", "finished"
 
 
 class Runs(SteadyModal[Wish | None]):
-    """The runs in a folder, the newest first; their summaries are read one after the other."""
+    """Lists the runs in a folder, newest first; summaries are read one by one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", key_display="Esc"),
@@ -87,16 +87,16 @@ class Runs(SteadyModal[Wish | None]):
         self._filling: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """A table, and a line for what is being done."""
+        """A table and a status line."""
         with Vertical(id="box") as box:
             box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
-            yield Line(placeholder="text in the name or the command", id="filter")
+            yield Line(placeholder="text in the file name or command", id="filter")
             yield DataTable(cursor_type="row", zebra_stripes=True)
-            yield Label("looking …", id="hint", markup=False)
+            yield Label("Looking for runs …", id="hint", markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Start looking for runs."""
         table = self.query_one(DataTable)
         for title, width in WIDTHS.items():
             heading = Text(title, justify="right" if title in NUMBERS else "left")
@@ -106,7 +106,7 @@ class Runs(SteadyModal[Wish | None]):
 
     @work(thread=True, exclusive=True)
     def _look(self) -> None:
-        """Find run files, show them, then read them one after the other."""
+        """Find run files, list them, then read them one by one."""
         worker = get_current_worker()
         extra = [path.absolute() for path in self._extra]
         near = [path.absolute() for path in find_runs(self._folder)]
@@ -146,18 +146,18 @@ class Runs(SteadyModal[Wish | None]):
         self._say()
 
     def _say(self) -> None:
-        """What is being done; then what the row under the cursor has to say, or the keys."""
+        """Show progress; then the error of the row under the cursor, or the keys."""
         here = self._runs.get(self._here() or Path())
         if not self._found:
             said = NONE_YET
         elif len(self._runs) < len(self._found):
-            said = f"read {len(self._runs)} of {len(self._found)}"
+            said = f"Reading {len(self._runs)} of {len(self._found)} …"
         else:
             said = here if isinstance(here, str) else HINT
         self.query_one("#hint", Label).update(Text(said))
 
     def _fill(self) -> None:
-        """The rows that the filter lets through; the cursor stays on its run."""
+        """Fill the table with the runs that match the filter, keeping the cursor on its run."""
         wanted = self.query_one(Input).value.lower()
         table = self.query_one(DataTable)
         here = self._here()
@@ -170,7 +170,7 @@ class Runs(SteadyModal[Wish | None]):
         self._say()
 
     def _words(self, path: Path) -> str:
-        """What a filter looks in."""
+        """The text that the filter searches."""
         run = self._runs.get(path)
         command = run.about.command if isinstance(run, Run) else ""
         return f"{self._near_name(path)} {command}"
@@ -190,7 +190,7 @@ class Runs(SteadyModal[Wish | None]):
     # ------------------------------------------------------------ what can be done
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Say what is wrong with a run that cannot be read."""
+        """Show why a run cannot be read."""
         self._say()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
@@ -204,26 +204,26 @@ class Runs(SteadyModal[Wish | None]):
         elif wish is not None:
             self._ticked = [wish[1].absolute()]
             self._fill()
-            self.notify("choose the other run, then c", timeout=4)
+            self.notify("Choose the other run, then press c", timeout=4)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show what fits, once typing has paused."""
+        """Apply the filter once typing has paused."""
         if self._filling is not None:
             self._filling.stop()
         self._filling = self.set_timer(TYPING_S, self._fill)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Back to the table."""
+        """Return to the table."""
         self.query_one(DataTable).focus()
 
     def action_filter(self) -> None:
-        """Ask for a text that rows must have."""
+        """Show the filter line."""
         line = self.query_one(Input)
         line.add_class("shown")
         line.focus()
 
     def action_back(self) -> None:
-        """Let go of the filter, or of the list."""
+        """Clear the filter, or else close the list."""
         line = self.query_one(Input)
         if line.has_class("shown"):
             line.remove_class("shown")
@@ -233,7 +233,7 @@ class Runs(SteadyModal[Wish | None]):
             self.dismiss(None)
 
     def action_tick(self) -> None:
-        """Choose a run for a comparison, or let it be; the two last ones stay."""
+        """Tick or untick a run for comparison; the last two ticked stay."""
         path = self._here()
         if path is None:
             return
@@ -248,7 +248,7 @@ class Runs(SteadyModal[Wish | None]):
         table.action_cursor_down()
 
     def action_compare(self) -> None:
-        """The two ticked runs, or the ticked one and this one."""
+        """Compare the two ticked runs, or the ticked one and this one."""
         here = self._here()
         chosen = list(self._ticked)
         if len(chosen) == 1 and here is not None and here not in chosen:
@@ -257,10 +257,10 @@ class Runs(SteadyModal[Wish | None]):
         if len(runs) == 2:
             self.app.push_screen(Compare(runs[0], runs[1], self._glyphs, self._palette))
         else:
-            self.notify("two runs are needed: space ticks them", severity="warning")
+            self.notify("Tick two runs with space, then press c", severity="warning")
 
     def action_export(self) -> None:
-        """Write the results of this run to a file."""
+        """Export the results of this run."""
         if run := self._run_here():
             ask_export(self, run)
 
@@ -290,7 +290,7 @@ class Runs(SteadyModal[Wish | None]):
 
 
 def read(path: Path) -> Run | str:
-    """A run, or in words why it cannot be read."""
+    """A run, or a message saying why it cannot be read."""
     from wattui.runs.reduce import NotARunFileError
 
     try:
@@ -305,12 +305,12 @@ def read(path: Path) -> Run | str:
 
 
 def columns_of(run: Run | str, palette: Palette) -> list[Text]:
-    """Joules per inference, inferences, time, flags, status, command; of what cannot be read
-    the reason."""
+    """The cells joules per inference, inferences, time, flags, status and command; for an
+    unreadable run, the reason."""
     if isinstance(run, str):
         return [Text("unreadable", palette.alarm), *[_right("–")] * 4, Text(run, palette.alarm)]
     running = run.summary.running
-    cells = [Text("nothing ran", "dim"), _right("–"), _right("–")]
+    cells = [Text("no running phase", "dim"), _right("–"), _right("–")]
     if running is not None:
         counted = f"{running.inferences:,}" if running.inferences else "–"
         cells = [_headline(run.summary, palette), _right(counted)]
@@ -326,7 +326,7 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
 
 
 def begun_s(path: Path, run: Run | str | None) -> float | None:
-    """When a recording began, or else when its file was last written; seconds since the epoch."""
+    """When a recording began, else when its file was last written, in seconds since the epoch."""
     if isinstance(run, Run) and run.about.start_utc_ns is not None:
         return run.about.start_utc_ns / 1e9
     try:
@@ -336,7 +336,7 @@ def begun_s(path: Path, run: Run | str | None) -> float | None:
 
 
 def moment(time_s: float | None, now_s: float) -> str:
-    """A day and its time, or its year where it is long ago; local time."""
+    """A local date with the time of day, or with the year if it is long ago."""
     if time_s is None:
         return "–"
     recent = abs(now_s - time_s) < RECENT_S
@@ -344,7 +344,7 @@ def moment(time_s: float | None, now_s: float) -> str:
 
 
 def shortened(text: str, columns: int) -> Text:
-    """A text that ends in … where it is too long."""
+    """A text truncated with … to a number of columns."""
     found = Text(text, no_wrap=True)
     found.truncate(columns, overflow="ellipsis")
     return found
@@ -370,7 +370,7 @@ def _headline(summary: Summary, palette: Palette) -> Text:
 
 
 def _range(cells: Cells) -> str:
-    """From the best to the worst label."""
+    """The figures of the best and the worst label."""
     if cells.basis is not TOTAL or not cells.ranked:
         return "–"
     values = [cells.ranked[n][1].value for n in (0, -1)]

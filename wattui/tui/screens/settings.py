@@ -1,4 +1,4 @@
-"""The settings: one field each, checked as it is typed, written into the person's own file."""
+"""The settings screen: one field each, checked while typing, saved to the user's file."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Recording",
         (
-            ("rate_hz", "samples/s", "how often every counter is read, Hz"),
+            ("rate_hz", "sampling rate", "readings of each counter, Hz"),
             ("idle_s", "idle before", "idle baseline before a command, seconds"),
             ("cooldown_s", "cool-down", "rest between repeats, seconds"),
-            ("idle_after_s", "idle after", "idle after a command, seconds; 0: none"),
+            ("idle_after_s", "idle after", "idle after a command, seconds; 0 for none"),
         ),
     ),
     (
         "Sensors",
         (
-            ("estimate", "estimate", "CPU power from utilisation where none is measured"),
-            ("tdp_w", "CPU's TDP", "for the estimate, W; empty: from a table"),
-            ("all_gpus", "all GPUs", "also those that CUDA_VISIBLE_DEVICES hides"),
-            ("meter", "wall meter", "its name, for readings typed with w; empty: none"),
+            ("estimate", "estimate", "CPU power from utilisation if there is no sensor"),
+            ("tdp_w", "CPU TDP", "for the estimate, W; empty to look it up"),
+            ("all_gpus", "all GPUs", "including those hidden by CUDA_VISIBLE_DEVICES"),
+            ("meter", "wall meter", "name, for readings entered with w; empty for none"),
         ),
     ),
     (
         "Screen",
         (
-            ("theme", "colours", "t changes them for now"),
-            ("units", "energy in", "auto: as fits the number"),
-            ("graphs", "graphs first", "titles with commas: DRAM, CPU package"),
-            ("screen_hz", "drawn/s", "how often the screen is drawn, Hz"),
-            ("ascii", "ASCII alone", "for terminals without other characters"),
+            ("theme", "colours", "press t to try another"),
+            ("units", "energy unit", "auto picks one to fit the number"),
+            ("graphs", "first graphs", "titles, comma-separated: DRAM, CPU package"),
+            ("screen_hz", "screen rate", "screen updates, Hz"),
+            ("ascii", "ASCII only", "for terminals without Unicode"),
         ),
     ),
 )
 
 
 class SettingsScreen(SteadyModal[Settings | None]):
-    """Gives the settings that hold from now on, or None where it was called off.
+    """Returns the settings to use from now on, or None if cancelled.
 
-    `overridden` names those that the command line has set: the file is changed, they are not.
+    `overridden` names settings given on the command line: changing them only changes the file.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,10 +88,10 @@ class SettingsScreen(SteadyModal[Settings | None]):
             self._saved, self._trouble = Settings(), str(error)
 
     def compose(self) -> ComposeResult:
-        """The fields by sections, then what can be done."""
+        """The fields in sections, then the buttons."""
         with Vertical() as box:
             box.border_title = "Settings"
-            box.border_subtitle = Content(f"kept in {short(self._path)}")
+            box.border_subtitle = Content(f"saved in {short(self._path)}")
             with VerticalScroll():
                 for title, names in SECTIONS:
                     yield Label(title, classes="section", markup=False)
@@ -106,12 +106,12 @@ class SettingsScreen(SteadyModal[Settings | None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Begin with the first field."""
+        """Focus the first field."""
         self.query_one(VerticalScroll).can_focus = False
         self.focus_next()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """Say what the field is for, where its line is too short for it."""
+        """Show the field's help, which may not fit in its line."""
         field = field_of(event.widget)
         self.query_one("#help", Static).update(field.spec.hint if field else "")
 
@@ -121,7 +121,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
             field.value = shown(field.spec.name, getattr(Settings(), field.spec.name))
 
     def action_save(self) -> None:
-        """Write what was changed, if all of it can be."""
+        """Save the changes if all are valid."""
         wrong = next((field for field in self.query(Field) if field.wrong), None)
         if wrong is not None:
             wrong.query("Input").first().focus()
@@ -146,7 +146,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
             hint = f"{least:g} to {most:g}: {hint}"
         if name in self._overridden:
             now = shown(name, getattr(self._settings, name)) or "nothing"
-            hint = f"now {now}: from the command line"
+            hint = f"{now} for now, set on the command line"
         kind: Kind = "truth" if name in TRUTHS else "choice" if name in CHOICES else "text"
         default = shown(name, getattr(Settings(), name))
         return FieldSpec(
@@ -162,7 +162,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
 
 
 def short(path: Path) -> str:
-    """A path from the home folder on, the end of it where it is long."""
+    """A path with ~ for the home folder, truncated at the start if long."""
     text = str(path)
     if path.is_relative_to(Path.home()):
         text = f"~/{path.relative_to(Path.home())}"
@@ -170,7 +170,7 @@ def short(path: Path) -> str:
 
 
 def shown(name: str, value: Any) -> str:
-    """A setting as a person types it."""
+    """A setting as it is typed."""
     if isinstance(value, bool):
         return TRUE if value else FALSE
     if isinstance(value, tuple):
@@ -179,9 +179,9 @@ def shown(name: str, value: Any) -> str:
 
 
 def taken(name: str, text: str) -> Any:
-    """What was typed, as the setting has it; where it is no number, the text itself.
+    """The setting's value from the typed text; the text itself if it is not a number.
 
-    An empty number is the default.
+    An empty number means the default.
     """
     if name in TRUTHS:
         return text == TRUE

@@ -1,4 +1,4 @@
-"""What every screen does alike: it has the terminal's newest size, and is left once."""
+"""The base of every screen: it uses the terminal's latest size, and is dismissed only once."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ from textual.widget import Widget
 
 from wattui.tui.widgets.lists import PicksCommands
 
-# The palette makes its list itself; it is to make ours.
+# The palette creates its own list; replace its class with ours.
 command.CommandList = PicksCommands  # type: ignore[misc]
 
 
-# What a screen that was left takes no more, beside all that its widgets say: they may be gone.
+# Messages that a dismissed screen ignores, along with all from its widgets, which may be gone.
 UNHEARD = (InputEvent, Paste, DescendantFocus, DescendantBlur, Resize, Timer)
 NEEDED = ("textual.events", "textual.messages")
 
 
 class Present(Compositor):
-    """A layout in which no pointer meets a removed widget, which is in it until the next one."""
+    """A layout that hides removed widgets from the pointer; they stay in it until the next one."""
 
     def get_widgets_at(self, x: int, y: int) -> Iterable[tuple[Widget, Region]]:
-        """Widgets under a cell, the topmost first, each with its region."""
+        """The widgets under a cell, topmost first, each with its region."""
         return (found for found in super().get_widgets_at(x, y) if found[0].is_attached)
 
     def get_widget_at(self, x: int, y: int) -> tuple[Widget, Region]:
-        """The topmost widget under a cell, with its region; raises NoWidget where there is none."""
+        """The topmost widget under a cell, with its region; raises NoWidget if there is none."""
         for found in self.get_widgets_at(int(x), int(y)):
             return found
         raise NoWidget(f"nothing is at ({x}, {y})")
 
 
 class SteadyScreen(Screen[ScreenResultType]):
-    """A screen that stands while its terminal is dragged and keys come in bursts."""
+    """A screen that survives resizing and bursts of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
@@ -69,18 +69,18 @@ class SteadyScreen(Screen[ScreenResultType]):
 
     @property
     def is_there(self) -> bool:
-        """Whether it is shown, or beneath one that is shown: its widgets are there."""
+        """Whether it is on the screen stack, so its widgets exist."""
         return self.is_mounted and not self._is_left
 
     async def _dispatch_message(self, message: Message) -> None:
-        """Go on with a message; once the screen was left, only with what its end needs."""
+        """Dispatch a message; once dismissed, only those needed to close."""
         needed = type(message).__module__ in NEEDED and not isinstance(message, UNHEARD)
         if needed or not self._is_left:
             await super()._dispatch_message(message)
 
     def _forward_event(self, event: Event) -> None:
-        """Go on with what was typed or clicked; a click where nothing is, or nothing has been laid
-        out yet, would take the focus away."""
+        """Forward a key or click, except clicks on nothing or before the first layout, which
+        would take the focus away."""
         if (
             not isinstance(event, MouseEvent)
             or isinstance(event, MouseMove)
@@ -93,27 +93,27 @@ class SteadyScreen(Screen[ScreenResultType]):
         return any(self.get_widgets_at(int(x), int(y)))
 
     async def _on_resize(self, event: Resize) -> None:
-        """Drop a size that is out of date: a layout for it would cause another one, for ever."""
+        """Ignore an outdated size: a layout for it would trigger another one, forever."""
         if event.size != self.app.size:
             event.prevent_default()
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
-        """Leave with a result; a second answer, to a screen that is gone, is none."""
+        """Close with a result; ignored if already closed."""
         if self.app.screen is not self:
             return AwaitComplete()
         self._is_left = True
         return super().dismiss(result)
 
 
-# Textual takes styles from the first base alone.
+# Textual takes styles only from the first base.
 class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType]):
-    """A screen over another one."""
+    """A modal screen."""
 
 
 class Palette(CommandPalette, SteadyScreen[None]):
-    """The list of all commands."""
+    """The command palette."""
 
     async def _on_click(self, event: Click) -> None:  # type: ignore[override]
-        """Drop a click beyond the edge, where the window has become smaller since."""
+        """Ignore a click beyond the edge, after the window has shrunk."""
         if not self._has_widget_at(event.screen_x, event.screen_y):
             event.prevent_default()

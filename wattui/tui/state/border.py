@@ -1,4 +1,4 @@
-"""The numbers of a graph's border: now, at the crosshair, of what is seen and of a span. Pure."""
+"""The numbers in a graph's border: now, at the crosshair, in view, and selected. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wattui.show.quantities import number
 from wattui.tui.state.live import Live
 from wattui.tui.state.titles import Value
 
-# Of a column with wider bins than this the extremes are said in the place of the mean.
+# For bins wider than this, show the extremes instead of the mean.
 WIDE_BIN_S = 2.0
 
 Stretch: TypeAlias = tuple[float, float]
@@ -31,7 +31,7 @@ def values_at(
     stretch_s: Stretch,
     glyphs: Glyphs,
 ) -> list[Value | None]:
-    """Each series' mean in a column of the picture, or its extremes; `found` are its bins."""
+    """Each series' mean or extremes in a column of the picture; `found` are its bins."""
     values: list[Value | None] = []
     wide = (stretch_s[1] - stretch_s[0]) / max(map(len, found), default=1) > WIDE_BIN_S
     for series, bins in zip(spec.series, found, strict=True):
@@ -41,7 +41,7 @@ def values_at(
             continue
         low, high = min(each[0] for each in known), max(each[1] for each in known)
         stats = live.history.stats(series.column, *stretch_s)
-        # A reading that still stands was made before the column.
+        # The reading that still holds was taken before the column.
         mean = stats[0] if stats and low <= stats[0] <= high else (low + high) / 2
         texts = [number(low, 3), number(high, 3)]
         one = not wide or texts[0] == texts[1]
@@ -52,7 +52,7 @@ def values_at(
 def seen(
     live: Live, spec: GraphSpec, shown: Sequence[Series], stretch_s: Stretch, glyphs: Glyphs
 ) -> list[str]:
-    """Joules so far; mean (that of the counters, if any) and highest of the stretch seen."""
+    """Joules so far; mean (from the counters, if any) and maximum of the visible stretch."""
     series = _counted(shown)
     energies = [live.energy_j(each.channel) for each in series] if spec.unit == "W" else []
     joules = [_joules(energies, glyphs)] if energies and None not in energies else []
@@ -65,7 +65,7 @@ def seen(
 def of_span(
     live: Live, spec: GraphSpec, shown: Sequence[Series], span_s: Stretch, glyphs: Glyphs
 ) -> list[str]:
-    """Length, joules, mean and highest of a span; its mean is that of the counters, if any."""
+    """Length, joules, mean (from the counters, if any) and maximum of a span."""
     series, long_s = _counted(shown), span_s[1] - span_s[0]
     energies = [live.energy_between_j(each.channel, *span_s) for each in series]
     known = [energy for energy in energies if energy is not None]
@@ -80,12 +80,12 @@ def of_span(
 
 
 def _counted(shown: Sequence[Series]) -> Sequence[Series]:
-    """What is measured, if anything is: an estimate is never mixed with it."""
+    """The measured series if any, else the estimated ones: the two are never mixed."""
     return [series for series in shown if not series.estimated] or shown
 
 
 def _told(series: Sequence[Series], figures: list[str]) -> list[str]:
-    """Figures that are estimates say so."""
+    """The figures, labelled if they are estimates."""
     if figures and any(each.estimated for each in series):
         return [f"estimated {figures[0]}", *figures[1:]]
     return figures
@@ -99,7 +99,7 @@ def _joules(energies: Sequence[float | None], glyphs: Glyphs) -> str:
 def _mean_and_highest(
     live: Live, series: Sequence[Series], stretch_s: Stretch, mean: float | None = None
 ) -> Iterator[str]:
-    """Averages over the series, which a graph draws on one scale."""
+    """Mean and maximum over the series, which share one scale."""
     stats = [live.history.stats(each.column, *stretch_s) for each in series]
     known = [each for each in stats if each]
     if known:

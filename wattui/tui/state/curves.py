@@ -1,4 +1,4 @@
-"""The bins of several series over a moving window, of which only new ones are looked up. Pure."""
+"""Bins of several series over a moving window; only new bins are looked up. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from wattui.show.history import ON_GRID, Bin, History
 from wattui.show.plot import held
 
-# Utilisation, frequency and temperature are read once a second, which may come a little late.
+# Utilisation, frequency and temperature are read once a second, perhaps a little late.
 HOLD_S = 2.2
 
 
 class Curves:
-    """Bins of one width, numbered from time 0; a reading stands until the next one is due."""
+    """Bins of one width, numbered from time 0; a reading holds until the next one is due."""
 
     def __init__(self, columns: Sequence[str], bin_s: float) -> None:
         self.bins: dict[str, list[Bin | None]] = {column: [] for column in columns}

@@ -1,4 +1,4 @@
-"""Whether what is shown is being recorded, by the recorder's pulse. Pure."""
+"""Whether the recorder is alive and recording, judged by its pulse. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import NamedTuple
 
 from recorders.wire import Message
 
-# The recorder has a pulse twice as often as this. Without it nothing is known to be recorded.
+# The recorder sends a pulse twice as often as this; without one, nothing may be recorded.
 SILENCE_S = 1.0
-SILENT = "the recorder does not answer"
-DISK_SILENT = "the disk does not answer"
-_WORDS = {os.strerror(errno.ENOSPC): "disk full", os.strerror(errno.EDQUOT): "disk quota used up"}
+SILENT = "the recorder is not responding"
+DISK_SILENT = "the disk is not responding"
+_WORDS = {os.strerror(errno.ENOSPC): "disk full", os.strerror(errno.EDQUOT): "disk quota exceeded"}
 
 
 class Disk(NamedTuple):
-    """Bytes of the run file that are on the disk, and that are free there (None: unknown)."""
+    """Bytes of the run file on disk, and bytes free there (None: unknown)."""
 
     saved_bytes: int
     free_bytes: int | None
 
 
 class Health:
-    """What a recorder's pulse says; times are those of CLOCK_MONOTONIC, in nanoseconds."""
+    """The recorder's health from its pulses; times are CLOCK_MONOTONIC nanoseconds."""
 
     def __init__(self, now_ns: int) -> None:
         self.disk: Disk | None = None
@@ -32,7 +32,7 @@ class Health:
         self._error: str | None = None
 
     def take(self, message: Message) -> None:
-        """Take one pulse."""
+        """Take in one pulse."""
         self._heard_ns = message["at_ns"]
         saved, owed = message["saved_bytes"], message["owed_bytes"]
         if not owed or self.disk is None or saved != self.disk.saved_bytes:
@@ -44,13 +44,13 @@ class Health:
             self._well_ns = self._heard_ns
 
     def trouble(self, now_ns: int) -> str | None:
-        """Why nothing is being recorded, None while it is."""
+        """Why nothing is being recorded, or None if all is well."""
         if now_ns - self._heard_ns > SILENCE_S * 1e9:
             return SILENT
         return self._of_disk
 
     def well_s_ago(self, now_ns: int) -> float:
-        """How long ago all was well, seconds."""
+        """Seconds since all was last well."""
         return (now_ns - self._well_ns) * 1e-9
 
     @property
@@ -61,6 +61,6 @@ class Health:
 
 
 def alarm_text(trouble: str, since_s: float, is_recording: bool) -> str:
-    """What to say of it; `since_s` is a wall clock's time."""
+    """The text of the alarm; `since_s` is wall-clock time."""
     since = time.strftime("%H:%M:%S", time.localtime(since_s))
     return f"{'Not recording' if is_recording else 'No readings'} since {since}: {trouble}"

@@ -1,4 +1,4 @@
-"""Joules of any stretch of a recording, from cumulative counters in bounded memory. Pure."""
+"""Energy over any stretch of a recording, from cumulative counters in bounded memory. Pure."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
-# 16 bytes each, beside what an array keeps in reserve: under 0.3 MB a channel.
+# 16 bytes each plus spare array capacity: under 0.3 MB per channel.
 MOST_READINGS = 16384
 
 
 class Joules:
-    """Cumulative energy of a fixed set of columns; rows may come late, cells may be absent."""
+    """Cumulative energy of a fixed set of columns; rows may be late and cells missing."""
 
     def __init__(self, columns: Iterable[str], most: int = MOST_READINGS) -> None:
         self._counters = {column: _Counter(most) for column in columns}
 
     def add(self, time_s: float, values: Mapping[str, float]) -> None:
-        """Take a row; columns that it lacks are left."""
+        """Add a row; missing columns are skipped."""
         for column, counter in self._counters.items():
             if column in values:
                 counter.add(time_s, values[column])
 
     def between(self, column: str, start_s: float, end_s: float) -> float | None:
-        """Joules from `start_s` to `end_s`, None unless both lie within what was read."""
+        """Joules from `start_s` to `end_s`; None unless both are within the readings."""
         counter = self._counters.get(column)
         start_j, end_j = (counter.at(start_s), counter.at(end_s)) if counter else (None, None)
         return None if start_j is None or end_j is None else end_j - start_j
 
     def mean_w(self, column: str, start_s: float, end_s: float) -> float | None:
-        """Mean power from the first to the last reading of a stretch, None without two of them."""
+        """Mean power from the first to the last reading of a stretch; None if under two."""
         counter = self._counters.get(column)
         return counter.mean_w(start_s, end_s) if counter else None
 
 
 class _Counter:
-    """Readings in the order of their times; the older half is thinned out where they are many."""
+    """Readings in time order; when there are many, the older half is thinned out."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._times_s, self._energies_j = array("d"), array("d")
 
     def add(self, time_s: float, energy_j: float) -> None:
-        """Take a reading; one more at the same time replaces the first."""
+        """Add a reading, replacing one at the same time."""
         times_s, energies_j = self._times_s, self._energies_j
         place = bisect_left(times_s, time_s) if times_s and time_s <= times_s[-1] else len(times_s)
         if place < len(times_s) and times_s[place] == time_s:
@@ -65,7 +65,7 @@ class _Counter:
         return energy_j / (self._times_s[last] - self._times_s[first])
 
     def at(self, time_s: float) -> float | None:
-        """The counter at a moment, on a straight line between two readings."""
+        """The counter at a moment, interpolated linearly between readings."""
         times_s, energies_j = self._times_s, self._energies_j
         place = bisect_left(times_s, time_s)
         if place == len(times_s) or (place == 0 and times_s[0] != time_s):

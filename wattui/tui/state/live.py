@@ -1,4 +1,4 @@
-"""What the dashboard knows of a recording that is going on, from the recorder's messages. Pure."""
+"""The state of a running recording, built from the recorder's messages. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = "note:now"
 
 @dataclass(slots=True)
 class Stretch:
-    """Time under one innermost phase; `end_s` is None while it lasts."""
+    """A time under one innermost phase; `end_s` is None while it is open."""
 
     phase: str
     label: str
@@ -28,16 +28,16 @@ class Stretch:
 
     @property
     def title(self) -> str:
-        """What to call it: its label, else its phase."""
+        """Its label, or else its phase."""
         return self.label or self.phase
 
 
-# A reading that is older is not one of now.
+# Older readings are not current.
 FRESH_S = 1.0
 
 
 class Live:
-    """The state of one recording; times are seconds since it began."""
+    """The state of one recording; times are in seconds since its start."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = list(columns)
@@ -55,7 +55,7 @@ class Live:
         self._counted: tuple[float, int] | None = None
 
     def take(self, message: Message) -> None:
-        """Take one row, event or correction."""
+        """Take in one row, event or correction."""
         if message["t"] == "renamed":
             self._rename(message["first_event"])
             return
@@ -80,21 +80,21 @@ class Live:
 
     @property
     def stretch(self) -> Stretch | None:
-        """The phase that is open now."""
+        """The current phase."""
         last = self.stretches[-1] if self.stretches else None
         return last if last and last.end_s is None else None
 
     def energy_j(self, channel: str) -> float | None:
-        """Joules of a channel since the recording began or was zeroed."""
+        """Joules of a channel since the start or the last zeroing."""
         known = self.joules.get(f"{channel}_J")
         return None if known is None else known - self.zero_j.get(f"{channel}_J", 0.0)
 
     def energy_between_j(self, channel: str, start_s: float, end_s: float) -> float | None:
-        """Joules of a channel in a stretch of time, None unless both ends were read."""
+        """Joules of a channel in a stretch of time; None unless both ends were read."""
         return self._joules.between(f"{channel}_J", start_s, end_s)
 
     def mean_w(self, channel: str, start_s: float, end_s: float) -> float | None:
-        """Mean power by the counter, from the first to the last reading of a stretch, watts."""
+        """Mean power in watts by the counter, from the first to the last reading of a stretch."""
         return self._joules.mean_w(f"{channel}_J", start_s, end_s)
 
     def set_zero(self) -> None:
@@ -102,7 +102,7 @@ class Live:
         self.zero_j = dict(self.joules)
 
     def summary(self) -> Summary:
-        """The summary as if the recording ended now; of a counter that fails it is unknown."""
+        """The summary as if the recording ended now; unknown for a counter that fails."""
         reduction = self._reducer.reduction
         energy_j = {
             channel_of(name): value
@@ -113,7 +113,7 @@ class Live:
         return summarise(replace(reduction, events=[*reduction.events, now]))
 
     def visible(self, start_s: float, end_s: float) -> Iterator[Stretch]:
-        """Stretches that reach into an interval."""
+        """The stretches that overlap an interval."""
         last = bisect_left(self.stretches, end_s, key=lambda stretch: stretch.start_s)
         for stretch in reversed(self.stretches[:last]):
             if stretch.end_s is not None and stretch.end_s <= start_s:
@@ -145,7 +145,7 @@ class Live:
             current.end_s = time_s
 
     def _undo(self, message: Message) -> None:
-        """The stretches since the mark go, and the one before it goes on."""
+        """Remove the stretches since the mark and reopen the one before it."""
         first, where = message["first_event"], (message["phase"], message["label"])
         marked_s = self._reducer.reduction.events[first].time_s
         self._reducer.undo(first, message["rows"], message["event"], (*where, message["repeat"]))

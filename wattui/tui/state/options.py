@@ -1,4 +1,4 @@
-"""What the dashboard begins with, and what it records with which settings."""
+"""The dashboard's start-up options, and its recorder configuration from the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wattui.config import Settings
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the program begins with: settings, where they are kept, what was said beside them."""
+    """Start-up options: settings, their file, and those given on the command line."""
 
     settings: Settings
     config: Config
@@ -21,12 +21,12 @@ class Start:
     ascii_only: bool = False
 
     def settled(self, settings: Settings) -> Start:
-        """The same with other settings."""
+        """A copy with new settings."""
         return replace(self, settings=settings, config=configured(self.config, settings))
 
 
 def configured(config: Config, settings: Settings) -> Config:
-    """What to record, as the settings have it."""
+    """The recorder configuration with the settings applied."""
     return replace(
         config,
         rate_hz=settings.rate_hz,

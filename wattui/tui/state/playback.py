@@ -1,4 +1,4 @@
-"""A run file played back: the rows of a recording, at any speed, as if they came now."""
+"""Playback of a run file: its rows at any speed, as if they were arriving now."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
-# Rows beyond this rate are not shown, as in a recording that is going on.
+# Rows beyond this rate are not shown, as in a live recording.
 SCREEN_HZ = 10.0
-# At the highest speed so much time is spent on rows before the screen is drawn again.
+# At full speed, the screen is redrawn after reading rows for this long.
 BATCH_S = 0.1
 FIRST_ROWS = 100
-NOTHING_TO_MARK = "this is a recording played back: nothing can be marked in it"
+NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
 
 
 class Playback:
-    """Gives the rows of a run file when they are due. Raises UsageError where it is not one."""
+    """Delivers the rows of a run file when due. Raises UsageError if it is not a run file."""
 
     csv: Path | None = None
     lost: str | None = None
@@ -60,13 +60,13 @@ class Playback:
 
     @property
     def title(self) -> str:
-        """The file, its speed, and whether it stands."""
-        speed = "as fast as it goes" if math.isinf(self.speed) else f"× {self.speed:g}"
+        """The file, the speed, and whether it is paused or ended."""
+        speed = "at full speed" if math.isinf(self.speed) else f"× {self.speed:g}"
         how = "ended" if self.ended else "paused" if self.paused else speed
         return f"{self.path.name} {how}"
 
     def poll(self) -> list[Message]:
-        """Rows and events that are due since the last call."""
+        """Rows and events that became due since the last call."""
         now_s = self._clock()
         if not self.paused:
             self._at_s += (now_s - self._asked_s) * self.speed if now_s > self._asked_s else 0.0
@@ -86,18 +86,18 @@ class Playback:
         return found
 
     def request(self, **message: Any) -> Message:
-        """Nothing can be asked of the past."""
+        """Refuse: a recording cannot be changed."""
         return {"error": NOTHING_TO_MARK}
 
     def faster(self, steps: int) -> None:
-        """Play faster, or slower where negative, by so many of `SPEEDS`."""
+        """Move up `SPEEDS` by so many steps, or down if negative."""
         here = max((n for n, speed in enumerate(SPEEDS) if speed <= self.speed), default=0)
         self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, here + steps))]
         if self._next is not None and math.isinf(self._at_s):
             self._at_s = float(self._next["time"])
 
     def pause(self) -> None:
-        """Stand still, or go on."""
+        """Pause or resume."""
         self.paused = not self.paused
 
     def finish(self, **about: Any) -> None:
@@ -106,27 +106,27 @@ class Playback:
 
 
 def _header_and_rate(path: Path) -> tuple[list[str], float]:
-    """The columns, and the rows per second of the first rows."""
+    """The columns, and the sampling rate of the first rows."""
     try:
         with path.open(encoding="utf-8", newline="", errors="replace") as file:
             lines = csv.reader(file)
             header = next(lines, [])
             if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
                 raise UsageError(
-                    f"{path} is not a run file: its columns do not begin with time_s: "
-                    "play back a CSV that wattui wrote"
+                    f"{path} is not a run file: its first columns are not "
+                    f"{', '.join(FIXED_COLUMNS)}; use a CSV written by wattui"
                 )
             times_s = [float(row[0]) for row, _ in zip(lines, range(FIRST_ROWS), strict=False)]
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
     except (ValueError, IndexError, csv.Error) as error:
-        raise UsageError(f"{path} is damaged in its first rows ({error})") from None
+        raise UsageError(f"{path} is damaged: its first rows cannot be read ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
 
 
 def _source(columns: Sequence[str]) -> ReadSource:
-    """What the columns alone say of where they come from."""
+    """A source for run.json, as far as the columns tell."""
     channels = []
     for column in columns:
         name = channel_of(column)
@@ -135,7 +135,7 @@ def _source(columns: Sequence[str]) -> ReadSource:
 
 
 def _messages(file: IO[str], width: int) -> Iterator[Message]:
-    """Each whole row as the recorder would have sent it; damaged ones are left out."""
+    """Each complete row as the recorder would have sent it; damaged rows are skipped."""
     file.readline()
     lines = csv.reader(whole_lines(file, width))
     for cells in _readable(lines):

@@ -27,10 +27,10 @@ SHOWN = frozenset({"row", "event", "renamed", "undone"})
 
 
 class Stream(Protocol):
-    """Rows that come by themselves: from a recorder, or from a file that is played back.
+    """A stream of rows, from a recorder or from a file that is played back.
 
-    `csv` is the run file being written; `lost` says why nothing more will come; `sampling` how
-    well the recorder keeps its rate, where it is known.
+    `csv` is the run file being written; `lost` says why no more rows will come; `sampling` says
+    how well the recorder keeps its rate, if known.
     """
 
     columns: list[str]
@@ -50,7 +50,7 @@ class Stream(Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether whoever asks now would wait for long."""
+        """Whether requests would block for long."""
 
     @property
     def csv(self) -> Path | None:
@@ -64,16 +64,16 @@ class Stream(Protocol):
         """Rows and events that have come since the last call."""
 
     def request(self, **message: Any) -> Message:
-        """Ask for something; what is wrong with it is the answer's `error`."""
+        """Send a request; an error is in the answer's `error`."""
 
     def finish(self, **about: Any) -> Message | None:
-        """End it; returns a recording's `done` message."""
+        """End the stream; returns a recording's `done` message."""
 
 
 class Session:
     """One recorder process, with a run file or without.
 
-    Raises RecorderError where it cannot start; `lost` says why one that had started is gone.
+    Raises RecorderError if it cannot start; `lost` says why it stopped after starting.
     """
 
     def __init__(self, config: Config) -> None:
@@ -109,7 +109,7 @@ class Session:
     def poll(self) -> list[Message]:
         """Rows and events that have come since the last call."""
         self._listen()
-        # A launched command's threads ask the recorder as well, and messages come with the answers.
+        # Threads of a launch also send requests, and receive messages along with the answers.
         known = len(self._messages)
         found = self._messages[:known]
         del self._messages[:known]
@@ -122,7 +122,7 @@ class Session:
 
     @property
     def is_silent(self) -> bool:
-        """Whether whoever asks now would wait for long: the recorder stands still."""
+        """Whether the recorder is not responding, so that requests would block."""
         self._listen()
         return self._health.trouble(time.monotonic_ns()) == SILENT
 
@@ -132,14 +132,14 @@ class Session:
         now_ns = time.monotonic_ns()
         trouble = self._health.trouble(now_ns)
         if self.lost is not None:
-            trouble = f"the recorder stopped ({self.lost}): r starts it again"
+            trouble = f"the recorder stopped ({self.lost}); press r to restart"
         if trouble is None or self.done is not None:
             return None
         since_s = time.time() - self._health.well_s_ago(now_ns)
         return alarm_text(trouble, since_s, is_recording=self.csv is not None)
 
     def request(self, **message: Any) -> Message:
-        """Ask the recorder; an empty answer where it is lost."""
+        """Send a request to the recorder; an empty answer if it has stopped."""
         if self.lost is not None or self.done is not None:
             return {}
         try:
@@ -156,7 +156,7 @@ class Session:
                 self.lost = str(error)
 
     def _take(self, message: Message) -> None:
-        """Keep what has come for `poll`; a pulse is taken at once."""
+        """Keep a message for `poll`; a pulse is handled at once."""
         if message["t"] == "pulse":
             self._health.take(message)
             self.sampling = read_sampling(message["sampling"])
@@ -164,7 +164,7 @@ class Session:
             self._messages.append(message)
 
     def finish(self, **about: Any) -> Message | None:
-        """End the recording; returns its `done` message, None where the recorder is lost."""
+        """End the recording; returns its `done` message, or None if the recorder has stopped."""
         if self.lost is None and self.done is None:
             try:
                 self.done = of_its_file(self._client.finish(**about))

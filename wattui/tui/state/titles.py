@@ -1,4 +1,4 @@
-"""What a graph's border says, in the width that it has. Pure."""
+"""The text of a graph's border, fitted to its width. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from wattui.show.graphs import GraphSpec
 from wattui.show.plot import Glyphs, series_number
 from wattui.show.quantities import number
 
-# Quantities of which the parts make a whole; of others the mean is said.
+# Quantities that are summed; others are averaged.
 SUMMED_UNITS = ("W", "MiB")
 
 
 class Value(NamedTuple):
-    """A reading as it is written, and as it is added up."""
+    """A reading as text, and as a number to sum."""
 
     text: str
     mean: float
@@ -35,7 +35,7 @@ Parts: TypeAlias = list[Part]
 
 
 def unit_text(unit: str, glyphs: Glyphs) -> str:
-    """A unit in the terminal's characters."""
+    """A unit in characters that the terminal can show."""
     return unit.replace("°", glyphs.degree)
 
 
@@ -47,9 +47,10 @@ def title(
     glyphs: Glyphs,
     numbered: bool = False,
 ) -> Parts:
-    """Title and values; what does not fit goes: units but the last, names, all but the sum.
+    """Title and values; to fit, first units except the last are dropped, then names, then all
+    but the sum.
 
-    Names are `numbered` where the curves are.
+    Names are `numbered` if the curves are.
     """
     unit = unit_text(spec.unit, glyphs)
     last = max((n for n in range(len(values)) if n not in hidden), default=None)
@@ -90,7 +91,7 @@ def title(
 
 
 def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
-    """Figures in a row, the unit after the last; those at the end go where they do not fit."""
+    """Figures in a row with the unit after the last; the last ones are dropped to fit."""
     for count in range(len(parts), 0, -1):
         text = "  ".join(parts[:count])
         if not text.endswith((" J", " s")):
@@ -103,7 +104,7 @@ def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
 def _together(
     spec: GraphSpec, values: Sequence[Value | None], hidden: frozenset[int], glyphs: Glyphs
 ) -> Parts:
-    """How many there are, and their sum or their mean."""
+    """The number of series, and their sum or mean."""
     shown = [place for place in range(len(values)) if place not in hidden]
     known = [value.mean for place in shown if (value := values[place])]
     summed = spec.unit in SUMMED_UNITS

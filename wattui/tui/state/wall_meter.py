@@ -1,4 +1,4 @@
-"""What a person types of a wall meter: watts, or volts and amperes. Pure."""
+"""Parses a typed wall-meter reading: watts, or volts and amperes. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNITS = {"": "power_w", "w": "power_w", "v": "voltage_v", "a": "current_a", "pf
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """Watts, and what they were made of where it was volts and amperes."""
+    """Watts, and the volts and amperes they were calculated from, if any."""
 
     power_w: float
     voltage_v: float | None = None
@@ -22,18 +22,18 @@ class MeterReading:
 
     @property
     def fields(self) -> dict[str, float]:
-        """What is known, for the recorder."""
+        """The known values, for the recorder's request."""
         names = ("power_w", "voltage_v", "current_a", "power_factor")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     @property
     def text(self) -> str:
-        """As a person says it."""
+        """The power as text."""
         return f"{number(self.power_w)} W"
 
 
 def parse_reading(text: str) -> MeterReading | str:
-    """`103.2`, `103.2 W`, `230.1 V 0.45 A`, `230.1 V 0.45 A 0.97 pf`; else what is wrong."""
+    """`103.2`, `103.2 W`, `230.1 V 0.45 A`, `230.1 V 0.45 A 0.97 pf`; else an error message."""
     rest = _PART.sub("", text).strip(" ,;×*")
     found: dict[str, float] = {}
     for digits, unit in _PART.findall(text):
@@ -43,15 +43,19 @@ def parse_reading(text: str) -> MeterReading | str:
             break
         found[name] = float(digits.replace(",", "."))
     if rest or not found:
-        return f"{rest or 'nothing'} is not understood: 103.2 W, or 230.1 V 0.45 A"
+        return f"cannot read {rest or 'an empty reading'}; enter 103.2 W or 230.1 V 0.45 A"
     if min(found.values()) < 0:
-        return "a meter does not say less than 0"
+        return "a reading cannot be negative"
     if found.get("power_factor", 0) > 1:
-        return "a power factor is between 0 and 1"
+        return "a power factor must be between 0 and 1"
     if "power_w" in found:
-        return MeterReading(found["power_w"]) if len(found) == 1 else "watts alone, or V and A"
+        return (
+            MeterReading(found["power_w"])
+            if len(found) == 1
+            else "enter either watts, or volts and amperes"
+        )
     if not {"voltage_v", "current_a"} <= set(found):
-        return "volts and amperes: 230.1 V 0.45 A"
+        return "enter both volts and amperes, like 230.1 V 0.45 A"
     volts, amperes, factor = found["voltage_v"], found["current_a"], found.get("power_factor")
     power_w = volts * amperes * (1.0 if factor is None else factor)
     return MeterReading(power_w, volts, amperes, factor)

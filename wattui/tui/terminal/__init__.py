@@ -1,1 +1,1 @@
-"""The dashboard's dealings with its terminal: odd bytes and sizes, suspending, ending, errors."""
+"""The dashboard's terminal layer: input bytes, sizes, suspending, exiting, crashes."""

@@ -1,4 +1,4 @@
-"""What a screen may show, whoever drew it: text alone, and where it must be, plain ASCII."""
+"""Filters for screen output: no control characters, and on some terminals ASCII only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wattui.clean import LIKE, one_line
 
 
 def ascii_text(text: str) -> str:
-    """The text in ASCII, as wide as it was."""
+    """The text in ASCII, with the same width."""
     if text.isascii():
         return text
     return "".join(
@@ -21,18 +21,18 @@ def ascii_text(text: str) -> str:
 
 
 class AsciiFilter(LineFilter):
-    """Puts every line of the screen into ASCII."""
+    """Converts every line of the screen to ASCII."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments with their texts in ASCII."""
+        """The segments converted to ASCII."""
         return [Segment(ascii_text(text), style, control) for text, style, control in segments]
 
 
 class CleanFilter(LineFilter):
-    """Lets nothing through that would act on the terminal; every line stays as wide as it was."""
+    """Replaces control characters, keeping the width of every line."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments, with what cannot be shown replaced."""
+        """The segments without control characters."""
         return [
             segment if segment.text.isprintable() else segment._replace(text=_as_wide(segment.text))
             for segment in segments
@@ -40,7 +40,7 @@ class CleanFilter(LineFilter):
 
 
 def _as_wide(text: str) -> str:
-    """The text, with each character that acts on a terminal replaced in its own width."""
+    """The text with each control character replaced by one of the same width."""
     shown = ((each, one_line(each)) for each in text)
     return "".join(
         each if each == new else new if len(new) == cell_len(each) else "?" * cell_len(each)

@@ -1,4 +1,4 @@
-"""The terminal below the dashboard: odd bytes, odd sizes, a slow reader and a closed window."""
+"""Textual's terminal driver, hardened against odd bytes and sizes, stalls and hang-ups."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
 
-# One layout in this time, of the newest size alone.
+# At most one layout in this time, for the latest size.
 LAYOUT_S = 0.05
-# A terminal that takes nothing for so long is not waited for; it is drawn whole when it does.
+# Stop waiting for a terminal that accepts nothing this long; redraw fully when it recovers.
 PATIENCE_S = 1.0
 ESCAPE_S = 0.1
 READ_BYTES = 4096
 DEFAULT_SIZE = Size(80, 24)
-# In less nothing can be read, and Textual fails at widths of none: the rest is beyond the edge.
+# Smaller sizes are unreadable and crash Textual, so draw at this size and let it overflow.
 LEAST_SIZE = Size(20, 6)
 HUNG_UP = 128 + signal.SIGHUP
-# A sequence that was cut short ends here, or it would swallow what is written next.
+# Ends a truncated escape sequence, which would swallow the text after it.
 CANCEL = b"\x18"
 
-# No kitty keys, no mouse, no paste marks, lines wrap, the first screen, a cursor.
+# Turn off kitty keys, mouse and bracketed paste; turn on wrap, main screen and cursor.
 GIVEN_BACK = (
     "\x1b[<u\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l"
     "\x1b[?7h\x1b[?1049l\x1b[?25h"
@@ -46,7 +46,7 @@ _X10_OFFSET, _RELEASED = 32, 3
 
 
 class Terminal(LinuxDriver):
-    """Textual's driver for a terminal that may be dragged, stalled, closed or send anything."""
+    """A driver for terminals that may be resized, stalled, closed, or send anything."""
 
     def __init__(
         self,
@@ -57,33 +57,33 @@ class Terminal(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        # The same size from the first moment on: Textual and Rich have different ones for 0 × 0.
+        # Textual and Rich disagree on the size of a 0 × 0 terminal, so set it from the start.
         self._size = laid_out(*(size or self._get_terminal_size()))
         self._file: Any = Outlet(self._file, self._repaint)
         self._newest: Resize | None = None
         self._told: asyncio.TimerHandle | None = None
 
     def start_application_mode(self) -> None:
-        """Take the terminal, and follow its size."""
+        """Take over the terminal and follow its size."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         signal.signal(signal.SIGWINCH, lambda *_: self._measure())
 
     def give_back(self) -> None:
-        """Leave the terminal usable, from any thread, where an end in order is not to be had."""
+        """Restore the terminal from any thread, when an orderly exit is impossible."""
         with contextlib.suppress(OSError, termios.error):
             if self.attrs_before is not None:
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
             self._file.write(GIVEN_BACK)
 
     def process_message(self, message: Message) -> None:
-        """Hand on what was typed; sizes wait for the newest one."""
+        """Pass messages on; of size changes only the latest."""
         if isinstance(message, Resize):
             self._loop.call_soon_threadsafe(self._take_size, message)
         else:
             super().process_message(message)
 
     def run_input_thread(self) -> None:
-        """Read what is typed until the end, whatever it is; a closed terminal ends the program."""
+        """Read input until the end; a closed terminal ends the program."""
         typed, keys = TypedBytes(), Keys(self._debug)
         while not self.exit_event.is_set():
             text = ""
@@ -96,7 +96,7 @@ class Terminal(LinuxDriver):
                 self.process_message(message)
 
     def _run_input_thread(self) -> None:
-        """Read what is typed; an error ends the app as any other does."""
+        """Read input; an error ends the app like any other."""
         try:
             self.run_input_thread()
         except Exception as error:
@@ -130,29 +130,29 @@ class Terminal(LinuxDriver):
 
 
 class Keys:
-    """What typed text means: keys, clicks, pastes and reports."""
+    """Parses typed text into keys, clicks, pastes and reports."""
 
     def __init__(self, debug: bool = False) -> None:
         self._debug = debug
         self._parser = XTermParser(debug)
 
     def understood(self, text: str) -> Iterator[Message]:
-        """Messages of a text, and Esc where nothing has followed it.
+        """The messages in a text, and Esc if nothing followed it.
 
-        First comes an Esc of earlier: by now it is a key, though the next one was read late.
+        An earlier Esc comes first: by now it is a key of its own, even if the next was read late.
         """
         yield from self._parser.tick()
         for character in text:
             try:
                 yield from self._parser.feed(character)
-            # Whatever a sequence does to the parser: what follows is read by a new one.
+            # If a sequence breaks the parser, a new one reads the rest.
             except Exception:
                 self._parser = XTermParser(self._debug)
         yield from self._parser.tick()
 
 
 def laid_out(width: int, height: int) -> Size:
-    """The size to draw for: 0 is one that the terminal does not know."""
+    """The size to draw for; 0 means that the terminal does not know its size."""
     return Size(
         max(width or DEFAULT_SIZE.width, LEAST_SIZE.width),
         max(height or DEFAULT_SIZE.height, LEAST_SIZE.height),
@@ -160,14 +160,14 @@ def laid_out(width: int, height: int) -> Size:
 
 
 class TypedBytes:
-    """Text of typed bytes. Those of no meaning are left out; old mouse reports become new ones."""
+    """Decodes typed bytes; drops meaningless ones, and converts X10 mouse reports to SGR."""
 
     def __init__(self) -> None:
         self._held = b""
         self._decode = getincrementaldecoder("utf-8")("ignore").decode
 
     def decode(self, data: bytes) -> str:
-        """The text; a report that is not whole is kept for the next call."""
+        """The text; an incomplete report is kept for the next call."""
         data = _X10_MOUSE.sub(_as_sgr, self._held + data)
         begun = _X10_BEGUN.search(data)
         self._held = begun[0] if begun else b""
@@ -182,9 +182,9 @@ def _as_sgr(report: re.Match[bytes]) -> bytes:
 
 
 class Outlet:
-    """A file that writes to a terminal and never waits long for it, nor minds that it is gone.
+    """A file that writes to a terminal without blocking for long or failing if it is gone.
 
-    What it does not take is left out; `on_back` is called when it takes something again.
+    Output it does not accept is dropped; `on_back` is called when it accepts output again.
     """
 
     def __init__(
@@ -201,10 +201,10 @@ class Outlet:
         return self._fileno
 
     def flush(self) -> None:
-        """Nothing is kept."""
+        """Nothing is buffered."""
 
     def write(self, text: str) -> int:
-        """Write a text, or what of it the terminal takes in time."""
+        """Write as much of a text as the terminal accepts in time."""
         data = text.encode(self._encoding, "replace")
         if self._is_gone:
             return len(text)
@@ -233,7 +233,7 @@ class Outlet:
 
 
 def _unshared(descriptor: int) -> int:
-    """The same terminal opened once more, so that only we do not wait for it; else the same."""
+    """The terminal reopened, so that non-blocking mode affects only us; else the same file."""
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
         return os.open(os.ttyname(descriptor), flags)

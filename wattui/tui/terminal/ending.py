@@ -1,4 +1,4 @@
-"""Signals that ask the dashboard to end, which it does even where it hangs."""
+"""Termination signals, which end the dashboard even if it hangs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from textual.app import App
 from wattui.tui.terminal.driver import Terminal
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-# So long an end in order may take: then the program ends at once, and the recorder finishes alone.
+# After this time for an orderly exit, exit at once and let the recorder finish alone.
 PATIENCE_S = 10.0
 
 
 class Ending:
-    """Ends an app when a signal asks: the terminal is given back and the recording finished."""
+    """Ends an app on a signal, restoring the terminal and finishing the recording."""
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
@@ -31,7 +31,9 @@ class Ending:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: it is ending already
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the event loop is closed, so the app is already exiting
             self._loop.call_soon_threadsafe(
                 self._app.exit, None, 128 + number, context=self._context
             )

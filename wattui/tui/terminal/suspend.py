@@ -1,4 +1,4 @@
-"""Ctrl-Z and back: the terminal is taken again only after it was given away."""
+"""Suspend and resume: the terminal is retaken only after it was released."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from textual.app import App
 
 
 class Suspension:
-    """Stands before the driver's handlers of SIGTSTP and SIGCONT while an app is running.
+    """Wraps the driver's SIGTSTP and SIGCONT handlers while an app is running.
 
-    The driver starts to read the terminal at every SIGCONT. A terminal that is closed sends one
-    too: without this, a second reader then kept the program from ending.
+    The driver starts reading the terminal at every SIGCONT. A closing terminal also sends one,
+    and a second reader would then keep the program from exiting.
     """
 
     def __init__(self, app: App[int]) -> None:

@@ -1,4 +1,4 @@
-"""Keys and clicks one at a time: what one does is done before the next one is handed on."""
+"""Delivers keys and clicks one at a time: each takes effect before the next is passed on."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.widget import Widget
 
-# A key goes from the widget with the focus up to the app, and may set off messages that take the
-# same way: it is followed until so many times nothing has changed.
+# A key bubbles from the focused widget up to the app, and may cause messages that do the same.
+# It is followed until nothing has changed this many times.
 ROUNDS = 3
-# A new screen is looked at this often until it is there.
+# How often to check whether a new screen is ready.
 LOOK_S = 0.01
 
 Place = tuple[Screen[Any], Widget | None]
 
 
 class TypeAhead:
-    """Holds keys and clicks back while an earlier one is at work, so that each meets the screen
-    and the focus that it is for, however slow the machine is.
+    """Holds keys and clicks back while an earlier one is being handled, so that each reaches the
+    screen and focus it was meant for, however slow the machine.
 
-    Textual hands a key to the widget that has the focus at that moment, though keys before it may
-    be about to move it: of "3, Tab, 4" typed fast, both figures would go into the first field.
+    Textual gives a key to the widget that is focused at that moment, although an earlier key may be
+    about to move the focus: with "3, Tab, 4" typed fast, both digits would enter the first field.
     """
 
     def __init__(self, app: App[Any], hand_on: Callable[[Event], Awaitable[None]]) -> None:
@@ -38,7 +38,7 @@ class TypeAhead:
         self.is_at_work = False
 
     async def take(self, event: Event) -> None:
-        """Hand an event on, now or when the keys and clicks before it are done."""
+        """Pass an event on, now or once earlier keys and clicks are done."""
         if not isinstance(event, InputEvent | Paste) or event.is_forwarded:
             await self._hand_on(event)
             return
@@ -49,7 +49,7 @@ class TypeAhead:
         await self._go_on()
 
     async def _go_on(self) -> None:
-        """Hand on what waits. A move of the pointer is handed on in its turn but not followed."""
+        """Pass waiting events on. Pointer moves keep their turn but are not followed."""
         while self._waiting and not self.is_at_work:
             event = self._waiting.popleft()
             self.is_at_work = not isinstance(event, MouseMove)
@@ -62,7 +62,7 @@ class TypeAhead:
         return self._app.screen, self._app.focused
 
     def _target(self, event: Event) -> Widget:
-        """The widget that Textual hands an event to."""
+        """The widget that Textual gives an event to."""
         screen, focused = self._place()
         if not isinstance(event, MouseEvent):
             return focused or screen
@@ -72,7 +72,7 @@ class TypeAhead:
             return screen
 
     def _follow(self, pump: MessagePump, place: Place, rounds: int) -> None:
-        """Go where the event goes, behind it."""
+        """Queue a callback behind the event in each queue that it passes."""
         parent = (pump.parent if isinstance(pump, DOMNode) else None) or self._app
         if pump is self._app:
             self._app.call_later(self._arrive, place, rounds)
@@ -80,7 +80,7 @@ class TypeAhead:
             self._follow(parent, place, rounds)
 
     async def _arrive(self, before: Place, rounds: int) -> None:
-        """Go round again while something has changed, else go on with the next event."""
+        """Follow again if something has changed, else continue with the next event."""
         if not self._app.screen_stack:
             return
         place = screen, focused = self._place()

@@ -1,4 +1,4 @@
-"""A red line over whatever screen there is: nothing is being recorded, and why."""
+"""A red line on every screen, saying that nothing is being recorded and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 
 class Alarm(Static):
-    """One line; a narrow screen gives it more."""
+    """A line, or several on a narrow screen."""
 
     DEFAULT_CSS = """
     Alarm {
@@ -21,7 +21,7 @@ class Alarm(Static):
 
 
 def show_alarm(screen: Screen[Any], text: str | None) -> None:
-    """Have a screen show this alarm, or none."""
+    """Show this alarm on a screen, or remove it."""
     shown = screen.query(Alarm)
     if text is None:
         shown.remove()

@@ -1,4 +1,4 @@
-"""A graph as lines of a terminal; what has not changed since the last drawing is kept."""
+"""Draws a graph as terminal lines, reusing whatever has not changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FILL, PHASE, SPAN, SPAN_FILL, CURSOR = 0.16, 0.07, 0.22, 0.38, 0.3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a picture is made with, beside the recording; sizes are those of the plot alone."""
+    """Everything a picture depends on besides the recording; sizes are of the plot area."""
 
     view: Viewport
     palette: Palette
@@ -45,14 +45,14 @@ class Look:
 
 
 class Column(NamedTuple):
-    """A column of cells from the top, and how many rows of dots are filled under its curve."""
+    """A column of cells from the top, and the number of dot rows filled below the curve."""
 
     cells: list[plot.Cell]
     filled: int
 
 
 class Ground(NamedTuple):
-    """What lies behind a column of cells."""
+    """The background of a column of cells."""
 
     phase: str | None
     spanned: bool
@@ -63,7 +63,7 @@ Inks: TypeAlias = tuple[Inked, ...]
 
 
 class Canvas:
-    """Draws one graph again and again. Columns are numbered by their time and kept by it."""
+    """Draws one graph repeatedly. Columns are numbered and cached by time."""
 
     def __init__(self, spec: GraphSpec, top: float | None = None) -> None:
         self.spec = spec
@@ -82,7 +82,7 @@ class Canvas:
         self._lines: dict[int, tuple[Inks, Strip]] = {}
 
     def draw(self, live: Live, look: Look) -> list[Strip]:
-        """The picture now; lines that are as they were are the same objects."""
+        """The current picture; unchanged lines are the same objects."""
         if look.columns < SMALLEST_COLUMNS or look.rows < SMALLEST_ROWS:
             return []
         self.first = look.view.first_character(live.time_s, look.columns)
@@ -115,7 +115,7 @@ class Canvas:
     # ------------------------------------------------------------ what can be kept
 
     def _follow(self, live: Live, look: Look) -> None:
-        """Look up new bins, and one column before the first: a curve comes from there."""
+        """Look up new bins, plus one column before them, where their curve starts."""
         if self._live is not live or self._bin_s != look.view.bin_s:
             self._live, self._bin_s = live, look.view.bin_s
             self._curves = Curves([each.column for each in self.spec.series], self._bin_s)
@@ -131,7 +131,7 @@ class Canvas:
     def _scale(
         self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
     ) -> None:
-        """The top of the axis; columns of another shape, and lines of other colours, go."""
+        """The top of the axis; drops cached columns of other shapes and lines of other colours."""
         highest = max((each[1] for bins in curves for each in bins if each), default=0.0)
         self.top = top = self.spec.top or ticks.nice_top(highest, self.top)
         shape = (top, look.rows, look.glyphs, hidden, look.palette.plain)
@@ -153,7 +153,7 @@ class Canvas:
     def _plot(
         self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
     ) -> None:
-        """Make the columns of cells that are missing."""
+        """Draw the missing columns of cells."""
         assert self.top is not None
         scale = plot.Scale(0.0, self.top)
         shown = [place for place, gone in enumerate(hidden) if not gone]
@@ -187,7 +187,7 @@ class Canvas:
         ]
 
     def _ink(self, number: int, ground: Ground, look: Look) -> list[Inked]:
-        """A column of cells with their colours."""
+        """A column of cells with colours."""
         column = self._columns[number]
         known = self._inked.get(number)
         if known is None or known[0] is not column or known[1] != ground:
@@ -220,7 +220,7 @@ class Canvas:
         return None
 
     def colour(self, palette: Palette, place: int) -> str:
-        """The colour of one of the series."""
+        """The colour of a series."""
         return palette.of_series(self.spec.colour + place, self.spec.series[place].estimated)
 
     def _tint(self, palette: Palette, colour: str, share: float) -> str:

@@ -1,4 +1,4 @@
-"""One graph: ribbon of phases, curves over a shared time axis, and its figures in the border."""
+"""A graph: phase ribbon, curves over a shared time axis, and figures in the border."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from wattui.tui.widgets.pointer import Drag
 
 # The ribbon of phases above, the axis of time below.
 OTHER_ROWS = 2
-# Corners of the border and blanks beside them, of the width within the border.
+# Border corners and the blanks beside them, taken from the inner width.
 TITLE_MARGIN = 4
-# The wheel moves the picture by this share of it.
+# The wheel pans by this share of the width.
 WHEEL_SHARE = 1 / 8
 
 
 class Chart(Widget, can_focus=True):
-    """A graph that is drawn anew by `show`, once per tick, and kept as strips between."""
+    """A graph that `show` redraws once per tick and keeps as strips in between."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -49,13 +49,13 @@ class Chart(Widget, can_focus=True):
 
     @dataclass
     class Pointed(Message):
-        """The mouse is at a moment; None where it left the plot."""
+        """The mouse points at a time; None if it left the plot."""
 
         time_s: float | None
 
     @dataclass
     class Spanned(Message):
-        """A span of time is selected; None for both where it is let go."""
+        """A span of time was selected; None for both if cleared."""
 
         start_s: float | None
         end_s: float | None
@@ -68,13 +68,13 @@ class Chart(Widget, can_focus=True):
 
     @dataclass
     class Zoomed(Message):
-        """Finer by so many steps is asked for, coarser where negative."""
+        """Zoom in by so many steps, or out if negative."""
 
         steps: int
 
     @dataclass
     class Panned(Message):
-        """Later by so many columns of dots is asked for, earlier where negative."""
+        """Pan later by so many dot columns, or earlier if negative."""
 
         bins: int
 
@@ -93,11 +93,11 @@ class Chart(Widget, can_focus=True):
 
     @property
     def bins(self) -> int:
-        """Columns of dots in the plot."""
+        """The number of dot columns in the plot."""
         return max(1, self.content_size.width - GUTTER) * DOTS_WIDE
 
     def show(self, live: Live, view: Viewport, palette: Palette, glyphs: Glyphs) -> None:
-        """Draw the recording as it is now."""
+        """Draw the current state of the recording."""
         self._wanted = live, view, palette, glyphs
         self.set_class(glyphs.ascii, "ascii")
         if self._base is None:
@@ -110,12 +110,12 @@ class Chart(Widget, can_focus=True):
         self._refresh_lines(before)
 
     def on_resize(self) -> None:
-        """Draw what `show` was given, at the size that is there now."""
+        """Redraw at the new size."""
         if self._wanted is not None:
             self.show(*self._wanted)
 
     def render_line(self, y: int) -> Strip:
-        """A line of the picture that `show` made."""
+        """A line of the picture made by `show`."""
         width = self.content_size.width
         if y < len(self._strips) and self._strips[y].cell_length == width:
             return self._strips[y]
@@ -128,21 +128,21 @@ class Chart(Widget, can_focus=True):
         layout: bool = False,
         recompose: bool = False,
     ) -> Self:
-        """Repaint; where nothing but the border's texts is new, no more than the border."""
+        """Repaint; only the border if nothing but its text has changed."""
         where = regions or self._edges
         return super().refresh(*where, repaint=repaint, layout=layout, recompose=recompose)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Whatever there is."""
+        """All the available height."""
         return container.height
 
     def notify_style_update(self) -> None:
-        """Styles are made anew after a change of theme."""
+        """Rebuild styles after a change of theme."""
         super().notify_style_update()
         self._base = None
 
     def _refresh_lines(self, before: Sequence[Strip]) -> None:
-        """Have only those lines written that are not as they were."""
+        """Refresh only the lines that have changed."""
         if len(before) != len(self._strips):
             self.refresh()
             return
@@ -157,7 +157,7 @@ class Chart(Widget, can_focus=True):
     # ------------------------------------------------------------ the border
 
     def _say(self, live: Live, look: Look, width: int) -> None:
-        """Values in the title, figures below."""
+        """Put values in the title and figures in the subtitle."""
         view, spec, glyphs = look.view, self.spec, look.glyphs
         hidden = frozenset(n for n, s in enumerate(spec.series) if s.column in view.hidden)
         shown = [series for n, series in enumerate(spec.series) if n not in hidden]
@@ -212,7 +212,7 @@ class Chart(Widget, can_focus=True):
     # ------------------------------------------------------------ the mouse
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Move the crosshair, and the end of a span while the button is held."""
+        """Move the crosshair, and the end of the selection while the button is held."""
         number = self._column_at(event)
         if self._drag is not None and self._shown is not None:
             self._drag = self._drag.to(self._nearest_column(event))
@@ -220,19 +220,19 @@ class Chart(Widget, can_focus=True):
         self._point(number)
 
     def on_leave(self, event: events.Leave) -> None:
-        """Take the crosshair away."""
+        """Remove the crosshair."""
         if event.node is self:
             self._point(None)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin a span."""
+        """Start a selection."""
         number = self._column_at(event)
         if event.button == 1 and number is not None:
             self._drag = Drag(number)
             self.capture_mouse()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """End a span; a click without one lets go of what was selected."""
+        """End the selection; a plain click clears it."""
         if self._drag is None:
             return
         self.release_mouse()
@@ -240,25 +240,25 @@ class Chart(Widget, can_focus=True):
         self._drag = None
 
     def on_click(self, event: events.Click) -> None:
-        """Hide or show the series whose name was clicked."""
+        """Show or hide the series whose name was clicked."""
         column = event.style.meta.get("column")
         if column is not None:
             self.post_message(self.Toggled(column))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Finer, or earlier with shift."""
+        """Zoom in, or pan earlier with shift."""
         self._wheel(event, 1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Coarser, or later with shift."""
+        """Zoom out, or pan later with shift."""
         self._wheel(event, -1)
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        """Earlier."""
+        """Pan earlier."""
         self._pan(event, -1)
 
     def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        """Later."""
+        """Pan later."""
         self._pan(event, 1)
 
     def _wheel(self, event: events.MouseEvent, steps: int) -> None:
@@ -275,14 +275,14 @@ class Chart(Widget, can_focus=True):
             self.post_message(self.Panned(direction * columns * DOTS_WIDE))
 
     def _column_at(self, event: events.MouseEvent) -> int | None:
-        """Number of the column under the mouse, None where no time is drawn."""
+        """The number of the column under the mouse; None outside the plot."""
         at = event.get_content_offset(self)
         if at is None or at.x < GUTTER or self._shown is None:
             return None
         return self._canvas.first + at.x - GUTTER
 
     def _nearest_column(self, event: events.MouseEvent) -> int:
-        """The column under the mouse, or the one nearest to it where it left the plot."""
+        """The column under the mouse, or the nearest one if it left the plot."""
         x = event.get_content_offset_capture(self).x - GUTTER
         return self._canvas.first + max(0, min(self.bins // DOTS_WIDE - 1, x))
 
@@ -295,7 +295,7 @@ class Chart(Widget, can_focus=True):
             self.post_message(self.Pointed(time_s))
 
     def _select(self) -> None:
-        """Say which whole columns are selected, as far as there are readings."""
+        """Post the selected span of whole columns, limited to the readings."""
         if self._drag is None or self._shown is None:
             return
         live, view = self._shown

@@ -1,4 +1,4 @@
-"""Powers, energies and joules per inference of the recording so far."""
+"""The energy panel: power, energy and joules per inference of the recording so far."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
 from wattui.show.summary import plain_table
 
-NOTHING_YET = Text("Nothing has run yet: space marks running.", "dim")
+NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
 ROWS_OF_TABLES = 8
-# More domains than this are shown kind by kind.
+# With more domains than this, they are grouped by kind.
 MOST_DOMAINS = 8
-# Figures are never cut: names are.
+# Names are truncated, figures never.
 LABEL_COLUMNS = 18
 POWERS, TITLES = ("idle", "armed", "running"), ("idle", "armed", "run")
 
 
 class EnergyPanel(Static):
-    """The summary as if the recording ended now; its first line is the one to quote."""
+    """Shows the summary as if the recording ended now; its first line is the headline figure."""
 
     DEFAULT_CSS = """
     EnergyPanel { border: round $border; border-title-color: $text; padding: 0 1; }
@@ -40,12 +40,12 @@ class EnergyPanel(Static):
         self.border_title = "Energy"
 
     def on_resize(self) -> None:
-        """Show what fits now: nothing new may come for long."""
+        """Show again at the new size: the next update may be a while."""
         if self._shown:
             self.show(*self._shown)
 
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
-        """Write the tables, or lines where these do not fit."""
+        """Write the tables, or single lines if the tables do not fit."""
         self._shown = summary, palette, units
         if summary.quoted is None:
             self.update(NOTHING_YET, layout=False)
@@ -60,7 +60,7 @@ class EnergyPanel(Static):
 
 
 def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[Text]:
-    """Headline, powers and joules per inference of the channel to quote, a line each."""
+    """Headline figure, powers and joules per inference of the headline channel, a line each."""
     running, domain = summary.running, summary.quoted
     if running is None or domain is None:
         return
@@ -84,7 +84,7 @@ def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[T
 
 
 def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[Any]:
-    """Headline; watts and joules by domain; joules per inference by domain and by label."""
+    """Headline figure; watts and joules by domain; joules per inference by domain and label."""
     running, quoted = summary.running, summary.quoted
     if running is None or quoted is None:
         return
@@ -122,7 +122,7 @@ def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[A
 
 
 def figures_j(domain: Domain, group: Group, counted: bool) -> list[float | None]:
-    """Total, dynamic and marginal joules: of one inference where they are counted, else of all."""
+    """Total, dynamic and marginal joules: per inference if counted, else of all."""
     if counted:
         return [value.value if value else None for value in (b.of(domain) for b in BASES)]
     energy = domain.running_j
@@ -136,7 +136,7 @@ def figures_j(domain: Domain, group: Group, counted: bool) -> list[float | None]
 
 
 def folded(domains: Mapping[str, Domain]) -> Mapping[str, Domain]:
-    """The domains, those of one kind taken together where there are too many to read."""
+    """The domains, summed by kind if there are too many."""
     if len(domains) <= MOST_DOMAINS:
         return domains
     kinds: dict[str, list[str]] = {}
@@ -151,7 +151,7 @@ def folded(domains: Mapping[str, Domain]) -> Mapping[str, Domain]:
 
 
 def _together(domains: Sequence[Domain]) -> Domain:
-    """The sums of several domains; unknown where one of them is."""
+    """The sum of several domains; unknown if one of them is."""
     return Domain(
         domains[0].origin,
         _sum([domain.idle_w for domain in domains]),
@@ -179,7 +179,7 @@ def _powers_w(domain: Domain) -> tuple[float | None, ...]:
 def _headline(
     summary: Summary, running: Group, domain: Domain, palette: Palette, units: Units
 ) -> Text:
-    """The figure to quote; of several labels the best and the worst."""
+    """The headline figure; for several labels, the best and the worst."""
     cells = cells_of(summary)
     values: list[float | None]
     if cells:

@@ -1,4 +1,4 @@
-"""One field of a form: name, control and hint in a line, and beneath what is wrong with it."""
+"""A form field: name, control and hint in one line, with any error below."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Kind = Literal["text", "truth", "choice"]
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """What a field asks for. All values are texts; a truth's are `yes` and `no`.
+    """The description of a field. All values are text; a truth's are `yes` and `no`.
 
-    An empty text means what the placeholder says. `choices` are pairs of what is shown and its
-    value; `check` gives what is wrong with a text that is not empty. `wide` leaves the hint out.
+    Empty text means the placeholder's value. `choices` are pairs of label and value; `check`
+    returns an error message for non-empty text, or None. `wide` omits the hint.
     """
 
     name: str
@@ -41,18 +41,18 @@ class FieldSpec:
 
 
 class Choice(Select[str], inherit_bindings=False):
-    """A list that opens with Enter, and that the arrow keys pass by."""
+    """A drop-down list that opens with Enter, so that arrow keys move between fields."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", show=False)]
 
     def compose(self) -> ComposeResult:
-        """The value, and the list to pick another one from."""
+        """The value and its list of choices."""
         yield SelectCurrent(self.prompt)
         yield PicksOverlay().data_bind(compact=Select.compact)
 
 
 class Field(Vertical):
-    """A field; `value` is its text, `wrong` what is wrong with it."""
+    """A field; `value` is its text, `wrong` its error message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "app.focus_previous", show=False),
@@ -85,7 +85,7 @@ class Field(Vertical):
     """
 
     class Changed(Message):
-        """The value is another one."""
+        """The value has changed."""
 
         def __init__(self, field: Field) -> None:
             super().__init__()
@@ -99,7 +99,7 @@ class Field(Vertical):
         self._control = _control(spec)
 
     def compose(self) -> ComposeResult:
-        """A line, and another one where something is wrong."""
+        """A line, and an error line below it."""
         with Horizontal():
             yield Label(self.spec.label or self.spec.name, classes="name", markup=False)
             yield self._control
@@ -109,12 +109,12 @@ class Field(Vertical):
         yield Label("", classes="wrong", markup=False)
 
     def on_mount(self) -> None:
-        """Say what is wrong from the beginning."""
+        """Show any error from the start."""
         self.say(None)
 
     @property
     def value(self) -> str:
-        """Its text, without spaces around; empty where nothing is given."""
+        """Its text without surrounding spaces; empty if nothing is given."""
         return self._value.strip()
 
     @value.setter
@@ -126,46 +126,46 @@ class Field(Vertical):
 
     @property
     def wrong(self) -> str | None:
-        """What is wrong with its text."""
+        """The error message for its text, or None."""
         return self.spec.check(self.value) if self.value else None
 
     def say(self, message: str | None) -> None:
-        """Show what is wrong with it beneath, or with it beside others."""
+        """Show its own error below it, or one that involves other fields."""
         shown = self.wrong or message
         if self.is_mounted:
             self.set_class(shown is not None, "is-wrong")
             self.query_one(".wrong", Label).update(shown or "")
 
     def suggest(self, placeholder: str) -> None:
-        """Show another value that holds while none is given."""
+        """Show the value that applies while the field is empty."""
         if isinstance(self._control, Input):
             self._control.placeholder = placeholder
 
     def on_descendant_focus(self) -> None:
-        """Stand out."""
+        """Highlight the field."""
         self.add_class("is-focused")
 
     def on_descendant_blur(self) -> None:
-        """Stand back."""
+        """Remove the highlight."""
         self.remove_class("is-focused")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Take what is typed."""
+        """Take the typed text."""
         event.stop()
         self._take(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter goes on."""
+        """Move to the next field on Enter."""
         event.stop()
         self.screen.focus_next()
 
     def on_select_changed(self, event: Select.Changed) -> None:
-        """Take what was chosen."""
+        """Take the chosen value."""
         event.stop()
         self._take(str(event.value))
 
     def on_switch_changed(self, event: Switch.Changed) -> None:
-        """Take what was switched."""
+        """Take the switch's state."""
         event.stop()
         self._take(TRUE if event.value else FALSE)
         self.query_one(".truth", Label).update(self._value)
@@ -178,7 +178,7 @@ class Field(Vertical):
 
 
 def field_of(widget: Widget | None) -> Field | None:
-    """The field that a widget is in."""
+    """The field that contains a widget."""
     found = (each for each in widget.ancestors if isinstance(each, Field)) if widget else iter(())
     return next(found, None)
 

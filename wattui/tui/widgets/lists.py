@@ -1,4 +1,4 @@
-"""Lists to pick from, in any room that there is, under any hands."""
+"""Selection lists that survive any size and any burst of input."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from textual.widgets._select import SelectOverlay
 
 
 class Picks(OptionList):
-    """A list that does not fail, as Textual's own does, where it has no room or is new."""
+    """A list that, unlike Textual's, does not crash when it has no room or was just mounted."""
 
     def _move_page(self, direction: Literal[-1, 1]) -> None:
-        """Turn a page, once there is room for one."""
+        """Turn a page, if there is room for one."""
         if self.scrollable_content_region:
             super()._move_page(direction)
 
     async def _on_click(self, event: Click) -> None:
-        """Take no click on an option that went between the press and the release."""
+        """Ignore a click on an option that vanished between press and release."""
         option = event.style.meta.get("option")
         if option is not None and option >= self.option_count:
             event.prevent_default()
 
 
-# Textual takes styles from the first base alone.
+# Textual takes styles only from the first base.
 class PicksOverlay(SelectOverlay, Picks):
-    """The list of a field, over the form."""
+    """The drop-down list of a form field."""
 
 
 class PicksCommands(CommandList, Picks):
-    """The list of commands."""
+    """The command palette's list."""

@@ -1,4 +1,4 @@
-"""What stands around a plot: ribbon of phases, axis of values, axis of time."""
+"""The margins of a plot: phase ribbon, value axis, time axis."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from wattui.tui.terminal.ascii import ascii_text
 GUTTER = 6
 RIBBON = 0.35
 
-# Colours of a text and of its background, None for the widget's own.
+# Text and background colours; None for the widget's own.
 Ink: TypeAlias = tuple[str | None, str | None]
 Inked: TypeAlias = tuple[str, Ink]
 Tint: TypeAlias = Callable[[Palette, str, float], str]
 
 
 def phases(live: Live, column_s: float, first: int, columns: int) -> list[Stretch | None]:
-    """The phase at the middle of each column of characters; a short one has one column."""
+    """The phase at the middle of each character column; a short phase gets one column."""
     found: list[Stretch | None] = [None] * columns
     for stretch in live.visible(first * column_s, (first + columns) * column_s):
         end_s = live.time_s if stretch.end_s is None else stretch.end_s
@@ -42,7 +42,7 @@ def phases(live: Live, column_s: float, first: int, columns: int) -> list[Stretc
 def ribbon(
     stretches: Sequence[Stretch | None], palette: Palette, glyphs: Glyphs, tint: Tint
 ) -> tuple[Inked, ...]:
-    """A band for each phase with its title, as much of it as there is room for."""
+    """A band for each phase with as much of its title as fits."""
     inks: list[Inked] = [(" " * GUTTER, (None, None))]
     for stretch, run in groupby(stretches):
         width = len(list(run))
@@ -57,7 +57,7 @@ def ribbon(
 
 
 def gutter(tick: float | None, palette: Palette, glyphs: Glyphs) -> tuple[Inked, ...]:
-    """A value of the axis, or the axis alone."""
+    """An axis value, or just the axis."""
     text = "" if tick is None else ticks.value_label(tick)
     mark = glyphs.axis if tick is None else glyphs.tick
     label = set_cell_size(f"{text:>{GUTTER - 1}}", GUTTER - 1)
@@ -67,7 +67,7 @@ def gutter(tick: float | None, palette: Palette, glyphs: Glyphs) -> tuple[Inked,
 def axis(
     unit: str, view: Viewport, first: int, columns: int, palette: Palette, glyphs: Glyphs
 ) -> tuple[Inked, ...]:
-    """Unit and round times; the time of the crosshair, where it is, before the others."""
+    """Unit and round times; the crosshair's time takes precedence."""
     column_s = view.bin_s * DOTS_WIDE
     line = [" "] * columns
     begin, moment = _moment(view, first, columns)
@@ -81,7 +81,7 @@ def axis(
 
 
 def _moment(view: Viewport, first: int, columns: int) -> tuple[int, str]:
-    """The time of the crosshair and where it is written, an empty text where it is not seen."""
+    """The crosshair's time and its place; empty text if it is not visible."""
     if view.cursor_s is None:
         return 0, ""
     place = math.floor(view.cursor_s / (view.bin_s * DOTS_WIDE)) - first

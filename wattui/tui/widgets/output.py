@@ -1,4 +1,4 @@
-"""What a launched command prints, while it runs."""
+"""The output panel of a launched command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BAR_COLUMNS = 24
 
 
 class OutputPanel(Static):
-    """The last lines of output, with what is being done in the border."""
+    """Shows the last lines of output, with progress in the border."""
 
     DEFAULT_CSS = """
     OutputPanel {
@@ -25,18 +25,18 @@ class OutputPanel(Static):
     """
 
     def show(self, launch: Launch | None, hidden: bool) -> None:
-        """Write the lines anew; nothing is shown where nothing runs."""
+        """Rewrite the lines; the panel is hidden if nothing is running."""
         self.display = launch is not None and not hidden
         if launch is None:
             return
         self.border_title = Content(launch.title)
-        self.border_subtitle = Content(f"{progress_bar(launch.progress)}x stops · o hides")
+        self.border_subtitle = Content(f"{progress_bar(launch.progress)}x to stop · o to hide")
         last = list(launch.output)[-max(1, self.content_size.height) :]
         self.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
 
 
 def progress_bar(share: float | None) -> str:
-    """How much is done, where it is known."""
+    """A progress bar, empty if progress is unknown."""
     if share is None:
         return ""
     filled = round(min(1.0, max(0.0, share)) * BAR_COLUMNS)

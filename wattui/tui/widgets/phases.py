@@ -1,4 +1,4 @@
-"""The phases of the recording so far, the last ones where they do not all fit."""
+"""The phases panel: the phases so far, as many of the latest as fit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from wattui.show.quantities import Units, energy_unit, number
 
 HEADER_ROWS = 1
 MOST_ROWS = 40
-NOTHING_YET = Text("No phase yet: space marks running and idle.", "dim")
+NOTHING_YET = Text("No phases yet. Press space to mark running and idle.", "dim")
 
 
 class PhasesPanel(Static):
-    """A line for each phase: seconds, joules, inferences, joules per inference."""
+    """Shows a line for each phase: seconds, joules, inferences, joules per inference."""
 
     DEFAULT_CSS = """
     PhasesPanel { border: round $border; border-title-color: $text; padding: 0 1; }
@@ -31,7 +31,7 @@ class PhasesPanel(Static):
         self.border_title = "Phases"
 
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
-        """Write the table anew."""
+        """Rewrite the table."""
         phases, channel = summary.phases, summary.headline
         if not phases or channel is None:
             self.update(NOTHING_YET)
@@ -75,6 +75,6 @@ def _per_inference(phase: PhaseFigures, channel: str) -> float | None:
 
 
 def _energy_j(phase: PhaseFigures, channel: str) -> float | None:
-    """None too where a counter did not move: that is under one update, not 0."""
+    """Joules; None also if a counter did not move, as that means under one update, not 0."""
     energy_j = phase.energy_j.get(channel)
     return energy_j if energy_j or kind_of(channel).by_hand else None

@@ -1,4 +1,4 @@
-"""A span of time that is drawn with the mouse. Pure."""
+"""Selecting a span of time with the mouse. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from wattui.show.history import History
 
 @dataclass(frozen=True, slots=True)
 class Drag:
-    """From the column of characters where the button went down to where the mouse is."""
+    """A drag from the character column where the button was pressed to the mouse."""
 
     start: int
     end: int | None = None
 
     def to(self, number: int) -> Drag:
-        """With the mouse at this column; there and back again is a span of one column."""
+        """With the mouse moved to this column; dragging back gives a span of one column."""
         return self if self.end is None and number == self.start else replace(self, end=number)
 
     def span_s(self, column_s: float, history: History) -> tuple[float | None, float | None]:
-        """All columns that were touched, cut to what was read; None without a drag."""
+        """The columns dragged over, limited to the readings; None without a drag."""
         if self.end is None or history.first_s is None or history.last_s is None:
             return None, None
         start_s = max(min(self.start, self.end) * column_s, history.first_s)

@@ -1,4 +1,4 @@
-"""The line at the top: recording, time, phase, rate, sources."""
+"""The status line: recording, time, phase, rate, sources."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Stream
 from wattui.tui.state.viewport import Viewport
 
-# With less room than this the status line says how much there is.
+# With less disk space than this, the status line shows how much is left.
 LITTLE_BYTES = 500_000_000
 
 
 class StatusLine(Static):
-    """What is going on, in one line; what matters most comes first."""
+    """Shows the current state in one line, most important first."""
 
     DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
 
@@ -30,7 +30,7 @@ class StatusLine(Static):
         view: Viewport,
         palette: Palette,
     ) -> None:
-        """Write the line anew."""
+        """Rewrite the line."""
         line = Text.assemble(("wattui", "bold"), "  ", no_wrap=True, overflow="ellipsis")
         _append_source(line, stream, palette)
         line.append(f"{clock(live.time_s)}  ", "bold")
@@ -43,7 +43,7 @@ class StatusLine(Static):
             if live.rate_per_s is not None:
                 line.append(f"{number(live.rate_per_s)}/s  ")
         if not view.live:
-            line.append("❚❚ standing still, End: live  ", f"bold {palette.estimated}")
+            line.append("❚❚ frozen, End for live  ", f"bold {palette.estimated}")
         line.append(f"{rate_text(stream.rate_hz, stream.sampling)}  ", palette.dim)
         readers = " · ".join(s.name for s in stream.sources if s.reader != "hand")
         line.append(readers, palette.dim)
@@ -51,7 +51,7 @@ class StatusLine(Static):
 
 
 def rate_text(asked_hz: float, sampling: Sampling | None) -> str:
-    """Samples per second, asked and achieved, how late they are, and how many were missed."""
+    """Sampling rate asked and achieved, lateness, and the number of missed samples."""
     achieved_hz = sampling.rate_achieved_hz if sampling else None
     text = f"{asked_hz:.3g} Hz"
     if achieved_hz is not None and abs(achieved_hz / asked_hz - 1) > 0.01:
@@ -64,29 +64,29 @@ def rate_text(asked_hz: float, sampling: Sampling | None) -> str:
 
 
 def space_text(disk: Disk) -> str:
-    """How much room is left on the disk, where it is little."""
+    """The space left on disk, if it is low."""
     free_bytes = disk.free_bytes
     if free_bytes is None or free_bytes >= LITTLE_BYTES:
         return ""
-    return f"{free_bytes / 1e6:.0f} MB left on the disk"
+    return f"{free_bytes / 1e6:.0f} MB left on disk"
 
 
 def clock(seconds: float) -> str:
-    """A duration as minutes and seconds, with hours where there are any."""
+    """A duration as minutes and seconds, with hours if any."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes:02}:{rest:04.1f}"
 
 
 def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
-    """Whether rows are recorded, only shown, or played back."""
+    """Append whether rows are being recorded, only shown, or played back."""
     if stream.lost is not None:
         line.append("● recorder lost ", f"bold {palette.alarm}")
-        line.append(f"{stream.lost}: press r to start it again  ", palette.alarm)
+        line.append(f"{stream.lost}; press r to restart  ", palette.alarm)
     elif isinstance(stream, Playback):
         line.append("◀ playback ", f"bold {palette.accent}")
         line.append(f"{stream.title}  ")
-        line.append("space pauses, < > speed, r: live  ", palette.dim)
+        line.append("space to pause, < > speed, r for live  ", palette.dim)
     elif stream.csv is not None:
         if stream.alarm is None:
             line.append("● REC ", f"bold {palette.alarm}")

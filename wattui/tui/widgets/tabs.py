@@ -1,4 +1,4 @@
-"""The names of all graphs in a line, where only some of them fit the screen."""
+"""Tabs naming all graphs, for screens where only some fit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from textual.widgets import Static
 
 
 class GraphTabs(Static):
-    """A click on a name shows that graph; those that are shown stand out."""
+    """Shows a graph when its name is clicked, and highlights the visible ones."""
 
     DEFAULT_CSS = "GraphTabs { height: 1; padding: 0 1; link-style: none; link-color: $text; }"
 
     def show(self, titles: Sequence[str], shown: Collection[int]) -> None:
-        """Write the line anew."""
+        """Rewrite the line."""
         line = Text(no_wrap=True, overflow="ellipsis")
         for place, title in enumerate(titles):
             style = Style(

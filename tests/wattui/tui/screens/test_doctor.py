@@ -72,7 +72,7 @@ async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> Non
     app = Page(DoctorScreen(look=look))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert "looking at the sensors for 2 s" in text_of(app)
+        assert "Checking the sensors for 2 s" in text_of(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, DoctorScreen)
         let_go.set()
@@ -103,7 +103,7 @@ async def test_r_looks_again_with_the_gpus_asked_for() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete([w for w in app.workers if not w.is_finished])
         await pilot.pause()
-        assert "the recorder cannot start (died): r looks again" in text_of(app)
+        assert "the recorder cannot start (died); press r to check again" in text_of(app)
         await pilot.press("r")
         await app.workers.wait_for_complete()
         await pilot.pause()

@@ -86,7 +86,7 @@ async def test_fields_plan_and_buttons_are_there_at_every_size(size: tuple[int, 
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         text = text_of(pilot)
-        for words in ("bsize", "Keyword spotter", "time about", "172.8k", "Start", "Cancel"):
+        for words in ("bsize", "Keyword spotter", "Estimated time", "172.8k", "Start", "Cancel"):
             assert words in text
 
 
@@ -251,7 +251,7 @@ async def test_a_truth_is_switched() -> None:
         await pilot.pause()
         field(pilot, "check").query_one(Switch).toggle()
         await pilot.pause()
-        assert "nothing is measured" in text_of(pilot)
+        assert "Nothing to measure" in text_of(pilot)
         await pilot.press("ctrl+s")
     assert app.answers[0] is not None
     assert app.answers[0].argv[6:] == ("--check",)
@@ -263,11 +263,11 @@ async def test_a_model_file_is_planned_by_another_process() -> None:
         await choose(pilot, "workload", "model")
         assert "which model?" in text_of(pilot)
         await fill(pilot, "path", "none.onnx")
-        assert "looking at the model" in text_of(pilot)
+        assert "Inspecting the model" in text_of(pilot)
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert "none.onnx" in text_of(pilot)
-        assert "looking at the model" not in text_of(pilot)
+        assert "Inspecting the model" not in text_of(pilot)
         await pilot.press("ctrl+s")
         assert app.answers == []
         await pilot.press("escape")
@@ -301,10 +301,10 @@ async def test_a_command_is_split_counted_and_labelled() -> None:
     [
         ({"command": "nosuchprogram -x"}, "command", "nosuchprogram: no such program"),
         ({"command": "sh -c 'a"}, "command", "close the quotes"),
-        ({"command": "sh", "inferences": "0"}, "inferences", "give a whole number from 1 up"),
+        ({"command": "sh", "inferences": "0"}, "inferences", "enter a whole number, 1 or more"),
         ({"command": "sh", "count match": "("}, "count match", "not a regular expression"),
         ({"command": "sh", "recipe idle before": "-1"}, "idle before", "give 0 to 86400"),
-        ({"command": "sh", "recipe repeats": "two"}, "repeats", "give a whole number"),
+        ({"command": "sh", "recipe repeats": "two"}, "repeats", "enter a whole number"),
         (
             {"command": "sh", "inferences": "5", "count match": "n"},
             "count match",
@@ -363,8 +363,8 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
 
 def test_the_time_has_all_rests_and_all_repeats() -> None:
     recipe = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
-    assert time_line(recipe, 10).startswith("time about 75 s, estimated: rests of 45 s, and 3 × ")
-    assert time_line(recipe, None) == "time –: rests of 45 s, and 3 × the command"
+    assert time_line(recipe, 10).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
+    assert time_line(recipe, None) == "Time unknown: 45 s of rests plus 3 × the command"
 
 
 def order_of(name: str, free_bytes: int = 2**40, **given: str) -> Order:
@@ -374,7 +374,7 @@ def order_of(name: str, free_bytes: int = 2**40, **given: str) -> Order:
 
 def test_cells_that_need_more_than_is_free_are_told() -> None:
     order = order_of("alexnet", free_bytes=2**30)
-    assert "need more than is free, and will be skipped" in order.text.plain
+    assert "need more memory than is free and will be skipped" in order.text.plain
     assert "1,024 MiB free" in order.text.plain
     large = next(line for line in order.table.plain.splitlines() if line.startswith("2240"))
     small = next(line for line in order.table.plain.splitlines() if line.startswith("112 "))

@@ -163,7 +163,7 @@ async def test_flags_say_what_to_do(tmp_path: Path) -> None:
 
 async def test_nothing_marked_says_how_to_mark(tmp_path: Path) -> None:
     shown = await text(results(finished(tmp_path / "a.csv", [IDLE])), SMALL)
-    assert "Nothing was marked as running: space does that" in shown
+    assert "No running phase. Press space to mark one" in shown
 
 
 async def test_nothing_counted_shows_joules_and_says_how_to_count(tmp_path: Path) -> None:
@@ -293,4 +293,4 @@ async def test_estimates_are_called_so_in_a_comparison(tmp_path: Path) -> None:
 
 async def test_runs_with_nothing_in_common_say_so(kws: Run, tmp_path: Path) -> None:
     shown = await text(compared(kws, finished(tmp_path / "idle.csv", [IDLE])), MIDDLE)
-    assert "no figure in common" in shown
+    assert "no figures in common" in shown

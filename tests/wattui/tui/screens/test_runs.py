@@ -146,7 +146,7 @@ async def test_an_empty_folder_says_how_to_record(tmp_path: Path) -> None:
     app = Shown(tmp_path)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert "r records" in screen(pilot)
+        assert "Press r to record" in screen(pilot)
         await pilot.press("enter", "space", "c", "e", "p")
         await pilot.pause()
         assert app.screen is app.runs

@@ -75,7 +75,7 @@ async def test_it_says_where_settings_are_kept_at_every_size(
         await pilot.pause()
         text = text_of(pilot)
         assert "config.toml" in text
-        assert "samples/s" in text
+        assert "sampling rate" in text
         assert "Save" in text
 
 
@@ -104,7 +104,7 @@ async def test_a_wrong_value_is_told_at_its_field_and_not_saved(path: Path) -> N
         for typed, told in (("0", "give 0.1 to 1000 Hz"), ("fast", "give a number")):
             await type_into(pilot, "rate_hz", typed)
             lines = text_of(pilot).splitlines()
-            place = next(n for n, line in enumerate(lines) if "samples/s" in line)
+            place = next(n for n, line in enumerate(lines) if "sampling rate" in line)
             assert told in lines[place + 1]
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, SettingsScreen)
@@ -117,7 +117,7 @@ async def test_the_command_line_still_wins_after_saving(path: Path) -> None:
     path.write_text("rate_hz = 20\n")
     app = Page(path, Settings(rate_hz=100, theme="light"), overridden=("rate_hz", "theme"))
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "now 100: from the command line" in text_of(pilot)
+        assert "100 for now, set on the command line" in text_of(pilot)
         assert field(pilot, "rate_hz").value == "20"
         await type_into(pilot, "rate_hz", "50")
         await pilot.press("ctrl+s")

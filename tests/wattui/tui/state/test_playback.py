@@ -112,7 +112,10 @@ def test_damaged_rows_are_left_out(path: Path, clock: Clock) -> None:
 
 
 def test_nothing_can_be_marked(path: Path, clock: Clock) -> None:
-    assert "played back" in Playback(path, clock=clock).request(do="mark", phase="x")["error"]
+    assert (
+        "nothing can be marked"
+        in Playback(path, clock=clock).request(do="mark", phase="x")["error"]
+    )
 
 
 def test_sources_are_those_of_the_recording(path: Path, clock: Clock) -> None:

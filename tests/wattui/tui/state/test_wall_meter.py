@@ -28,12 +28,12 @@ def test_readings(text: str, power_w: float) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "nothing"),
+        ("", "an empty reading"),
         ("many", "many"),
         ("103 J", "J"),
-        ("-3 W", "less than 0"),
+        ("-3 W", "negative"),
         ("230 V", "volts and amperes"),
-        ("100 W 230 V", "watts alone"),
+        ("100 W 230 V", "either watts"),
         ("230 V 1 A 2 pf", "power factor"),
         ("1 W 2 W", "W"),
     ],

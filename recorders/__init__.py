@@ -1,1 +1,1 @@
-"""Measures: sources of power and energy, the recorder process, the run file, the marks."""
+"""Measurement: sources of power and energy, the recorder process, the run file, marks."""

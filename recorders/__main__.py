@@ -1,8 +1,8 @@
-"""The recorder process, started and spoken to by `recorders.client`.
+"""The recorder process, started and controlled by `recorders.client`.
 
-The first line on standard input is the configuration; requests follow, answers and rows go to
-standard output. When standard input ends without a stop request, the front end is gone: the
-command is ended, the file is finished.
+The first line on standard input is the configuration; requests follow. Answers and rows go to
+standard output. If standard input ends without a stop request, the front end is gone: the
+command is stopped and the file is finished.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from recorders.writer import Writer, run_as_others
 
 FORMAT_VERSION = 1
 COMMAND_GRACE_S = 2.0
-# So long the end of a recording waits for a disk that does not answer, and is silent about it.
+# At the end, wait this long for an unresponsive disk before saying so.
 DISK_S, DISK_SILENT_S = 30.0, 1.0
-# The sampling thread never waits longer than this for a thread that reads a slow source.
+# The sampling thread never waits longer than this for the thread of a slow source.
 SWITCH_S = 0.0001
 
 
 class Outlet:
-    """Messages to the front end; a front end that does not read never holds up the recorder."""
+    """Sends messages to the front end, without blocking if the front end does not read."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -50,13 +50,13 @@ class Outlet:
         os.set_blocking(descriptor, False)
 
     def send(self, message: wire.Message) -> None:
-        """Send or keep; rows are dropped while earlier messages wait."""
+        """Send a message or queue it; rows are dropped while earlier messages wait."""
         if not (self._rest and message["t"] == "row"):
             self._rest += wire.encode(message)
         self._push()
 
     def finish(self, message: wire.Message) -> None:
-        """Send the last message, waiting for a reader as long as there is one."""
+        """Send the last message, waiting as long as there is a reader."""
         with contextlib.suppress(OSError):
             os.set_blocking(self._descriptor, True)
         self.send(message)
@@ -79,7 +79,7 @@ def main() -> int:
     outlet = Outlet(1)
     config = wire.decode(_first_line(0))
     names = directory.candidates()
-    # First of all: from here on somebody tidies up, whoever is killed.
+    # This comes first, so that something cleans up whichever process is killed.
     guard = Guard(names, 0, (1, 2), config["has_command"])
     try:
         marks, _ = directory.make(names)
@@ -235,16 +235,16 @@ def _record(
         return 0
     _finish_file(file, run, outlet)
     directory.remove(marks)
-    # Whoever asked has been told. What a dead disk still owes is written when it comes back.
+    # The front end has its answer. Write the remaining rows when an unresponsive disk recovers.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     file.wait(None)
     return 0
 
 
 def _finish_file(file: Writer, run: dict[str, Any], outlet: Outlet) -> None:
-    """Write what is left, as long as the disk answers in time, and tell how that went."""
+    """Write the remaining rows if the disk responds in time, and report the outcome."""
     file.finish(run)
-    # A long file is read once more for its fingerprint, which takes its time on any disk.
+    # Fingerprinting reads the whole file again, which is slow for a long file on any disk.
     if not file.wait(DISK_SILENT_S) and (file.owed_bytes or not file.wait(DISK_S / 6)):
         outlet.send({"t": "waiting", "seconds": DISK_S})
         file.wait(DISK_S)
@@ -256,7 +256,7 @@ def _finish_file(file: Writer, run: dict[str, Any], outlet: Outlet) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """The same, with unbounded figures left out (JSON has no infinity)."""
+    """The value with infinities replaced by None, as JSON has no infinity."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list):

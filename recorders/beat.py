@@ -1,8 +1,8 @@
-"""When a counter that refreshes at a steady beat moved, found from readings between its moves.
+"""Finds when a periodically refreshed counter moved, from readings between its refreshes.
 
-Two readings say how much energy was used, but not in which time: each shows the counter as it
-was at its last refresh, up to a period ago. The time from refresh to refresh is a whole number
-of periods, so it is exact as soon as that number is known. Pure.
+Two readings give the energy used, but not over which time: each shows the counter as of its last
+refresh, up to a period ago. The time between refreshes is a whole number of periods, so it is
+exact once that number is known. Pure.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# A beat is looked for through so many moves and at least so long; with fewer moves for longer.
+# The beat is learned from this many moves over at least this time, or from fewer over longer.
 LEARN_MOVES = 10
 LEARN_LEAST_NS, LEARN_MOST_NS = 500_000_000, 1_500_000_000
-# The time of a power is known to within this share of it, or there is no power.
+# A power is given only if its time is known to within this fraction.
 SHARE = 0.05
-# The slowest refresh of NVML counters that is known; holds where a counter's own is not.
+# The slowest known refresh of NVML counters, assumed while a counter's own is unknown.
 SLOWEST_NS = 100_000_000
-# A move seen within this share of a period tells its beat, and a beat known to the second share
-# tells most readings; the refreshes themselves come a little early or late.
+# A move located within the first fraction of a period determines the beat; a beat known to the
+# second fraction determines most readings. Refreshes themselves come a little early or late.
 LOCATED, SURE, UNEVEN = 1 / 6, 1 / 4, 0.06
-# However long it was followed, a period is not known better than this: clocks drift.
+# Because clocks drift, a period is never known better than this.
 STEADY = 1e-3
-# A counter that leaves its beat so soon has none.
+# A counter that loses its beat this soon has none.
 SHORTEST_BEATS = 100
 
 
 class Move(NamedTuple):
-    """A refresh of the counter, and how well its time is known."""
+    """A refresh of the counter, with the bounds of its time."""
 
     at_ns: float
     within_ns: float
 
 
 class Beats(NamedTuple):
-    """The number of the refresh that a reading shows: from `first` to `last` of one `era`."""
+    """The possible refresh numbers of a reading, from `first` to `last` within one `era`."""
 
     first: int
     last: int
@@ -44,7 +44,7 @@ class Beats(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """The reading at which a power's time begins."""
+    """The reading at which the interval of a power begins."""
 
     value: float
     time_ns: int
@@ -52,7 +52,7 @@ class Drawn(NamedTuple):
 
 
 class Beat:
-    """Follows one counter through all its readings, which take from `begun_ns` to `time_ns`."""
+    """Follows one counter through its readings, each taken from `begun_ns` to `time_ns`."""
 
     def __init__(self) -> None:
         self._value: float | None = None
@@ -70,18 +70,18 @@ class Beat:
 
     @property
     def period_s(self) -> float | None:
-        """The counter's update period, None until it is known."""
+        """The counter's update period; None until known."""
         return None if self._period_ns is None else self._period_ns * 1e-9
 
     def restart(self) -> None:
-        """Take the next reading as the first: the clock stood still while the machine slept."""
+        """Treat the next reading as the first, after the machine was suspended."""
         self._value = self._drawn = None
         given_up = self._given_up
         self._lose()
         self._given_up = given_up
 
     def is_learning(self, now_ns: int) -> bool:
-        """Whether the beat has still to be found, by readings in quick succession."""
+        """Whether the beat must still be found, by readings in quick succession."""
         if self._given_up or self._steady:
             return False
         if self._learning_since_ns is None:
@@ -92,20 +92,20 @@ class Beat:
         return not self._given_up and not self._steady
 
     def needs_looks(self, now_ns: int) -> bool:
-        """Whether further readings would tell more than is known."""
+        """Whether further readings would improve the beat."""
         return self.is_learning(now_ns) or (
             self._steady and (self._between or self._is_unsure(now_ns))
         )
 
     def look_is_due(self, now_ns: int) -> bool:
-        """Whether a reading now would: between refreshes one tells which of them comes next."""
+        """Whether a reading now would: one between refreshes tells which comes next."""
         if not self._steady or self._is_unsure(now_ns):
             return True
         first, last = self._at(now_ns, now_ns)
         return first == last and (self._shown is None or self._shown.first < first)
 
     def look(self, value: float, begun_ns: int, time_ns: int) -> None:
-        """Take a reading that tells of the beat alone."""
+        """Take a reading for the beat only."""
         moved = self._value is not None and value != self._value
         if moved:
             move = Move((self._begun_ns + time_ns) / 2, (time_ns - self._begun_ns) / 2)
@@ -117,7 +117,7 @@ class Beat:
         self._value, self._begun_ns = value, begun_ns
 
     def over_s(self, value: float, begun_ns: int, time_ns: int) -> float | None:
-        """Take a reading; the time of the energy since the last one that had a time, if known."""
+        """Take a reading; returns the time, if known, of the energy since the last timed one."""
         self.look(value, begun_ns, time_ns)
         if self._steady:
             first, last = self._at(begun_ns, time_ns)
@@ -133,7 +133,7 @@ class Beat:
         return (low_ns + high_ns) / 2 * 1e-9
 
     def _since_ns(self, drawn: Drawn, time_ns: int) -> tuple[float, float]:
-        """The least and the most time between the moves that two readings show."""
+        """The minimum and maximum time between the moves that two readings show."""
         now, then = self._shown, drawn.beats
         if now and then and now.era == then.era:
             period_ns = self._known_ns
@@ -147,7 +147,7 @@ class Beat:
         return self._period_ns or SLOWEST_NS
 
     def _open_ns(self, at_ns: float) -> float:
-        """How far from its predicted time a refresh may come."""
+        """The uncertainty of a refresh's predicted time."""
         period_ns = self._known_ns
         uneven_ns = UNEVEN * period_ns
         ends_ns = self._first.within_ns + self._latest.within_ns + 2 * uneven_ns
@@ -159,14 +159,14 @@ class Beat:
         return self._open_ns(now_ns) > SURE * self._known_ns
 
     def _at(self, begun_ns: int, time_ns: int) -> tuple[int, int]:
-        """The first and the last refresh that a reading may show, by its time alone."""
+        """The first and last refresh that a reading may show, judging by its time alone."""
         open_ns, period_ns = self._open_ns(time_ns), self._known_ns
         start_ns = self._latest.at_ns - self._followed * period_ns
         first = math.floor((begun_ns - start_ns - open_ns) / period_ns)
         return first, math.floor((time_ns - start_ns + open_ns) / period_ns)
 
     def _beats(self, begun_ns: int, time_ns: int, moved: bool) -> Beats | None:
-        """Which refresh is shown; None where that contradicts the beat, which is then lost."""
+        """The refresh shown; None if it contradicts the beat, which is then lost."""
         first, last = self._at(begun_ns, time_ns)
         if (before := self._shown) and before.era == self._era:
             first = max(first, before.first + moved)
@@ -178,7 +178,7 @@ class Beat:
         return None
 
     def _relocate(self, move: Move) -> None:
-        """Correct the beat by a move that was seen closely."""
+        """Correct the beat using a closely observed move."""
         period_ns = self._known_ns
         open_ns = self._open_ns(move.at_ns)
         if move.within_ns > LOCATED * period_ns or move.within_ns + UNEVEN * period_ns > open_ns:
@@ -193,13 +193,13 @@ class Beat:
             self._period_ns = (move.at_ns - self._first.at_ns) / self._followed
 
     def _lose(self) -> None:
-        """Learn the beat again, unless it was lost as soon as it was known."""
+        """Learn the beat again, unless it was lost as soon as it was found."""
         self._given_up = self._steady and self._followed < SHORTEST_BEATS
         self._steady, self._moves, self._shown = False, [], None
         self._learning_since_ns = None
 
     def _learn(self) -> None:
-        """Find the beat in the moves that were seen; without one it is given up."""
+        """Find the beat in the observed moves, or give up."""
         self._given_up = True
         steps_ns = sorted(late.at_ns - early.at_ns for early, late in pairwise(self._moves))
         if not steps_ns:

@@ -1,4 +1,4 @@
-"""Starts the recorder process and talks to it. Headless, dashboard and library all use this."""
+"""Starts the recorder process and talks to it; used by headless, dashboard and library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recorders.summary import by_hand
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 SITES = ("site-packages", "dist-packages")
-# Our own package is found beside this file before any other of its name, installed ones included.
+# Finds our own package beside this file before any other of the same name, even installed ones.
 BOOT = """
 import sys
 from importlib.machinery import PathFinder
@@ -34,7 +34,7 @@ sys.exit(main())
 """
 START_S = 20.0
 ANSWER_S = 30.0
-# A recorder that ends makes its summary, and waits for a slow disk; then it is left to itself.
+# Time for a stopping recorder to make its summary and wait for a slow disk.
 FINISH_S = 90.0
 CLOSE_S = 2.0
 
@@ -42,8 +42,8 @@ CLOSE_S = 2.0
 class RecorderError(Exception):
     """The recorder could not start or has stopped.
 
-    `code` is exists, busy, unwritable, no_place, require or died; `detail` the path, the missing
-    sensor or why.
+    `code` is exists, busy, unwritable, no_place, require or died; `detail` is the path, the
+    missing sensor or the reason.
     """
 
     def __init__(self, code: str, text: str, detail: str = "") -> None:
@@ -54,12 +54,12 @@ class RecorderError(Exception):
 
 @dataclass(slots=True)
 class Config:
-    """What to record and how. `csv` None records no file; `require` holds measured, gpu, dram.
+    """Recorder configuration. `csv` None records no file; `require` holds measured, gpu, dram.
 
     `follow` sends every row with an event to the front end, from the first one on. `meters` names
-    the meters that a person reads, with the request `meter`. `has_command` says that this front
-    end starts commands, which are to end when it is gone.
-    Raises ValueError for a rate that cannot be recorded, or a meter that cannot be a column.
+    the wall meters that are read manually, with the request `meter`. `has_command` says that this
+    front end starts commands, which are stopped if it disappears.
+    Raises ValueError for a sampling rate out of range or an invalid meter name.
     """
 
     csv: Path | None
@@ -86,7 +86,7 @@ class Config:
 
 
 def recorder_command() -> list[str]:
-    """What starts the recorder process: this very package, and nothing that lies beside a program.
+    """The command that starts the recorder process from this package, ignoring other paths.
 
     Python runs isolated (no PYTHONPATH, no current directory); installed packages are found where
     this process found its own.
@@ -97,16 +97,16 @@ def recorder_command() -> list[str]:
 
 
 class Client:
-    """A recorder process under way.
+    """A running recorder process.
 
     `ready` is its first message: directory, columns, sources and what is missing. Raises
-    RecorderError with code exists, busy, unwritable, no_place, require, or died, and OSError where
-    a relative path has nothing to be relative to.
+    RecorderError with code exists, busy, unwritable, no_place, require, or died, and OSError if a
+    relative path cannot be resolved.
     """
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
         self._on_message = on_message or (lambda _: None)
-        # Its last message has a figure for each phase and label: many megabytes are no mistake.
+        # The last message has figures for each phase and label, so many megabytes are normal.
         self._lines = wire.Lines(sys.maxsize)
         self._directory: Path | None = None
         self._queue: list[wire.Message] = []
@@ -127,7 +127,7 @@ class Client:
         self._write({**settings, "require": list(config.require)})
 
     def wait_ready(self) -> wire.Message:
-        """The recorder's first message, once its sources are open and its file is there."""
+        """The recorder's first message, sent once its sources and file are open."""
         message = self._await({"ready", "error"}, START_S)
         if message["t"] == "error":
             self.close()
@@ -141,13 +141,13 @@ class Client:
             raise self._died()
 
     def request(self, **message: Any) -> wire.Message:
-        """Ask and wait for the answer. Raises RecorderError when the recorder has stopped."""
+        """Send a request and return its answer. Raises RecorderError if the recorder stopped."""
         with self._lock:
             self._write(message)
             return self._await({"ack"}, ANSWER_S)
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Hand on the messages that are there, or arrive in time."""
+        """Deliver the messages that are waiting or arrive in time."""
         with self._lock:
             self._receive(timeout_s)
             self._queue.clear()
@@ -161,7 +161,7 @@ class Client:
         return message
 
     def close(self) -> None:
-        """Let go of the recorder; it finishes its file by itself, however long that takes."""
+        """Detach from the recorder, which finishes its file on its own."""
         if self.process.stdin and not self.process.stdin.closed:
             with contextlib.suppress(OSError):
                 os.write(self._to, wire.encode(FAREWELL))

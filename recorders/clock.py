@@ -10,7 +10,7 @@ SLEPT_S = 0.5
 
 @dataclass(slots=True)
 class Clock:
-    """Reads the system's clocks; tests put another in its place.
+    """Reads the system clocks; tests replace it.
 
     Dates are the wall clock at the start plus CLOCK_BOOTTIME since: a system clock that is set
     has no effect, and a machine that slept wakes up at the right date.
@@ -32,7 +32,7 @@ class Clock:
         return time.monotonic_ns()
 
     def boot_ns(self) -> int:
-        """CLOCK_BOOTTIME: like CLOCK_MONOTONIC, and runs on while the machine sleeps."""
+        """CLOCK_BOOTTIME: like CLOCK_MONOTONIC, but includes time suspended."""
         return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def wall_ns(self) -> int:
@@ -40,7 +40,7 @@ class Clock:
         return time.time_ns()
 
     def utc_ns(self, monotonic_ns: int) -> int:
-        """The date of a moment of this recording."""
+        """The wall-clock time of a moment in this recording, in nanoseconds since the epoch."""
         slept_ns = self._offset_ns - self._start_offset_ns
         return self.start_utc_ns + monotonic_ns - self.start_ns + slept_ns
 

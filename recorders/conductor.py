@@ -1,4 +1,4 @@
-"""Requests become phases: what the front end, marked programs and shells may ask for."""
+"""Turns requests from the front end, marking programs and shells into phases."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from recorders.wire import Message
 NO_MARK = "there is no mark to undo"
 NOT_THE_LAST = "other phases have begun or ended since"
 ENDED_LOADING = "the mark ended the command's loading phase, which cannot be undone"
-# A request that is older was given up by the program that made it: it was not held up until now.
+# An older request was not delayed: the program that made it had given up on it.
 LATE_NS = 1_000_000_000
-# One that nobody waited for is as old as that before its age matters.
+# A request that nobody waits for may be this old before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
 LOST_MARKS, REFUSED, CUT, BROKEN_OFF = (
@@ -33,7 +33,7 @@ LOST_MARKS, REFUSED, CUT, BROKEN_OFF = (
 
 @dataclass(frozen=True, slots=True)
 class Implicit:
-    """The running phase that a command has until it marks one of its own."""
+    """The running phase of a command until it marks its own."""
 
     phase: Phase
     position: tuple[int, int]
@@ -42,8 +42,8 @@ class Implicit:
 class Conductor:
     """Answers requests; every phase edge goes through `Recorder.edge`.
 
-    `meters` are the names of those that a person reads. `stop_request` is the request that ended
-    the recording; `command_pid` the command under way.
+    `meters` are the names of the wall meters read manually. `stop_request` is the request that
+    ended the recording; `command_pid` is the running command.
     """
 
     def __init__(self, recorder: Recorder, pages: CountPages, meters: Sequence[str] = ()) -> None:
@@ -87,7 +87,7 @@ class Conductor:
         }
 
     def handle(self, request: Request) -> Message:
-        """Do what is asked; what is wrong with a request is its answer."""
+        """Handle a request; an error is reported in its answer."""
         known = self._front_end if request.owner == FRONT_END else self._anyone
         what = str(request.message.get("do"))
         try:
@@ -145,7 +145,7 @@ class Conductor:
         return {}
 
     def _undo(self, message: Message, owner: int) -> Message:
-        """Take the last mark back, as if it had not been."""
+        """Undo the last mark, as if it had never been made."""
         mark = self._last_mark
         if isinstance(mark, str):
             raise ValueError(mark)
@@ -183,14 +183,14 @@ class Conductor:
         return {}
 
     def _lost(self, message: Message, owner: int) -> Message:
-        """A program could not keep so many requests until they could be delivered."""
+        """Note that a program dropped requests before they could be delivered."""
         n = int(message["n"])
         self.lost_marks += n
         self._recorder.note(f"{LOST_MARKS}{n} requests were dropped before they could be delivered")
         return {}
 
     def note_unreachable(self) -> None:
-        """Nobody could mark any more, and how often it was tried is not known."""
+        """Note that marks could no longer be made; how many were lost is unknown."""
         self.lost_marks += 1
         self._recorder.note(
             f"{LOST_MARKS}another program removed the marks directory ($WATTUI_RUN), "
@@ -198,7 +198,7 @@ class Conductor:
         )
 
     def _note_refusal(self, text: str) -> None:
-        """What a program or a shell asked in vain is in the file, as far as that makes sense."""
+        """Note a refused request in the file, up to a limit."""
         self._refusals += 1
         if self._refusals <= MOST_REFUSALS:
             self._recorder.note(f"{REFUSED}{cut(text)}")
@@ -217,7 +217,7 @@ class Conductor:
         return {}
 
     def _command(self, message: Message, owner: int) -> Message:
-        """The command is about to start: its time is running until it says otherwise."""
+        """The command is about to start: its time counts as running until it marks otherwise."""
         self._phases.repeat = message.get("repeat")
         self._phases.base_label = self._cut("label", str(message.get("label") or ""))
         position = self._recorder.position()
@@ -260,7 +260,7 @@ class Conductor:
         own_id: int | None = None,
         inside: int | None = None,
     ) -> Phase:
-        """Open a phase at one reading, which also ends the phase it takes over from."""
+        """Open a phase at one reading, which also ends the phase it replaces."""
         if not name:
             raise ValueError("a phase needs a name")
         self._settle()
@@ -289,10 +289,10 @@ class Conductor:
             self._edge(edges, self._phases.current)
 
     def _ended(self, phase: Phase, name: str | None = None) -> list[Edge]:
-        """End a phase: the rows for it, as a reader of the file needs them.
+        """End a phase; returns its rows, with the events that a reader of the file needs.
 
-        A reader takes an end for that of the last phase of its name, label and repeat that is
-        open, and what was counted since its begin for its count, unless told otherwise.
+        By default, a reader takes an end as that of the last open phase with its name, label and
+        repeat, and takes the inferences since its begin as its count.
         """
         place = self._phases.place(phase) if self._phases.twins(phase)[-1] is not phase else 0
         self._phases.end(phase.number)
@@ -306,29 +306,29 @@ class Conductor:
         return [*edges, (END, shown)]
 
     def _settle(self) -> None:
-        """Take the counts of this moment, before an edge."""
+        """Settle the counts so far, before an edge."""
         self._total = self._pages.total() or 0
         self._tallies.settle(self._pages.outside(), self._phases.current)
 
     def _tell(self, phase: Phase, n: int) -> None:
-        """A program has counted so many in one of its phases; what it did not count is not."""
+        """Credit what a program has counted in one of its phases."""
         n = min(max(n, 0), self._untold(phase.owner))
         self._told[phase.owner] = self._told.get(phase.owner, 0) + n
         self._tallies.add(phase, n)
 
     def _tell_counted(self, phase: Phase) -> None:
-        """Tell what a program has counted in a phase that it cannot end itself."""
+        """Credit what a program has counted in a phase that it cannot end itself."""
         place, before = self._places.pop(phase.number, (0, 0))
         if place:
             self._tell(phase, self._pages.at(self._page_of.get(phase.owner, ""), place) - before)
 
     def _untold(self, owner: int) -> int:
-        """What a process has counted in its phases, and not said in which."""
+        """What a process has counted in its phases without saying in which."""
         page = self._page_of.get(owner)
         return self._pages.inside(page) - self._told.get(owner, 0) if page else 0
 
     def _late_event(self, message: Message) -> str:
-        """Says when an edge was made that comes late; empty where it is on time."""
+        """The event that says when a late edge was made; empty if it is on time."""
         at_ns = message.get("at_ns")
         least_ns = UNAWAITED_NS if message.get("late") else LATE_NS
         time_text = self._recorder.past_text(at_ns, least_ns) if isinstance(at_ns, int) else ""
@@ -347,7 +347,7 @@ class Conductor:
         return name, self._cut("label", str(message.get("label") or ""))
 
     def _cut(self, what: str, text: str) -> str:
-        """A text that is no longer than one may be; what was cut is said in the file."""
+        """A text truncated to the maximum length, which is then noted in the file."""
         kept = cut(text)
         if kept is not text:
             self._cuts += 1

@@ -1,10 +1,9 @@
 """Turns raw counter and power readings into joules since the recording began. Pure.
 
 A reading is a raw value and the CLOCK_MONOTONIC time at which it was taken. Nothing is ever
-guessed: a failed read is bridged by the next good one, an implausible step adds nothing. A reading
-that falls, or rises by more than can be drawn, is held until the next one says what it was: wrong
-by itself (dropped), the end of the counter's range (a wrap), or a new beginning (a reset), from
-which the counter moves on.
+guessed: a failed read is bridged by the next good one, and an implausible step adds nothing. A
+reading that falls, or rises by more than the device can draw, is held until the next one shows what
+it was: a bad reading (dropped), the end of the counter's range (a wrap), or a restart (a reset).
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from recorders.plausible import too_much_text
 
 Event = Literal["gap", "reset", "stuck", "moving", "dropped", "refused"]
 
-# A counter stands still when it misses this many of its updates, and this time.
+# A counter is stuck after missing this many updates, and for at least this time.
 STILL_UPDATES, STILL_S = 5, 0.05
-# Where its update period is not known.
+# The same while its update period is unknown.
 STUCK_S = 2.0
 STUCK_READS = 5
-# A counter that refreshes every T shows up to T of energy more than the time between two reads.
+# A counter that refreshes every T may show the energy of up to T more than the time between reads.
 REFRESH_SLACK_S = 0.1
-# The sampler reads at least once a second; only across a longer pause can a counter lap itself.
+# The sampler reads at least once a second; only over a longer pause can a counter wrap twice.
 LAP_S = 2.0
 LAP_NS = int(LAP_S * 1e9)
-# A wrap is believed where it implies at most this many times the power just before or after it.
+# A wrap is accepted if it implies at most this many times the power just before or after it.
 WRAP_TIMES = 3.0
-# The power just before is the mean of up to twice this time.
+# The power just before is averaged over up to twice this time.
 PACE_S = 0.5
-# A counter is refused at this many readings that go on neither from the one before nor from the
-# last good one; after this time without any they are forgotten.
+# A counter is rejected after this many readings that follow from neither the previous nor the last
+# good one; they are forgotten after this time without another.
 MOST_ODD, CALM_S = 3, 10.0
 
 
 class _Held(NamedTuple):
-    """A reading that cannot be right unless something happened to the counter."""
+    """A reading that is wrong unless the counter wrapped or restarted."""
 
     raw_j: float
     time_ns: int
@@ -47,13 +46,13 @@ class _Held(NamedTuple):
 class Counter:
     """Unwraps one cumulative energy counter.
 
-    `range_j` is the value at which it wraps (None: it does not), `bound_w` the highest mean power
-    that is believed. `energy_j` never falls; it is that of the last reading where `is_known`.
+    `range_j` is the value at which it wraps (None: never), `bound_w` the highest plausible mean
+    power. `energy_j` never falls; it is that of the last reading if `is_known`.
     `power_w` is the mean since it was last given, over the time between two moves of the counter
-    where the source knows it, else between readings. It is None where this reading did not move
-    the counter, or did within `settle_s`. Unless it `confirms`, as where readings are rare and of
-    the past, what happened is decided at once and by the bound alone. After a reset `lacks_j` is
-    the most that may be missing (None: unknown); after a refusal `why` says what was wrong.
+    if the source knows it, else between readings. It is None if this reading did not move the
+    counter, or moved it within `settle_s`. Unless it `confirms`, as when readings are rare and in
+    the past, each reading is decided at once and by the bound alone. After a reset, `lacks_j` is
+    the most that may be missing (None: unknown); after a rejection, `why` gives the reason.
     """
 
     __slots__ = (
@@ -119,24 +118,24 @@ class Counter:
 
     @property
     def is_known(self) -> bool:
-        """Whether the last reading is believed."""
+        """Whether the last reading was accepted."""
         return not self.stuck and self._held is None
 
     @property
     def is_held(self) -> bool:
-        """Whether the next reading decides what the last one was."""
+        """Whether the last reading is held until the next one explains it."""
         return self._held is not None
 
     @property
     def may_have_wrapped(self) -> bool:
-        """Whether a reading is held that is within the bound if it is after the counter's end."""
+        """Whether the held reading would be plausible after a wrap."""
         if self._held is None or (wrap_j := self._wrap_j(self._held)) is None:
             return False
         unread_s = (self._held.time_ns - self._time_ns) * 1e-9
         return wrap_j <= self._bound_w * (unread_s + REFRESH_SLACK_S)
 
     def learn(self, period_s: float) -> None:
-        """Take note of how often the counter is updated."""
+        """Learn the counter's update period."""
         self._period_s = period_s
 
     def miss(self) -> Event | None:
@@ -164,12 +163,12 @@ class Counter:
             return None
         if self._held:
             event = self._decide(self._held, raw_j, time_ns)
-            if over_s is not None:  # it is the time of more than is known
+            if over_s is not None:  # this time covers more energy than is known
                 self._w_from_ns, self._w_from_j, self._w_is_whole = time_ns, self.energy_j, True
             return event
         step_j = raw_j - last_j
         if step_j == 0:
-            if over_s is not None:  # the time of an earlier move is known only now
+            if over_s is not None:  # only now is the time of an earlier move known
                 self._draw(time_ns, over_s)
             return self._stand_still(time_ns)
         if time_ns - self._time_ns > LAP_NS and self._may_have_lapped(time_ns):
@@ -183,7 +182,7 @@ class Counter:
         return self._add(step_j, raw_j, time_ns, over_s, most_j)
 
     def _begin(self, raw_j: float, time_ns: int) -> None:
-        """Count from here on."""
+        """Start counting from this reading."""
         self._raw_j, self._held = raw_j, None
         self._time_ns = self.moved_ns = time_ns
         self._budget_j = self._bound_w * REFRESH_SLACK_S
@@ -212,7 +211,7 @@ class Counter:
         return "moving" if moving else None
 
     def _draw(self, time_ns: int, over_s: float | None) -> None:
-        """The mean power since it was last given, where its time is known and all its energy."""
+        """The mean power since it was last given, if all its energy and time are known."""
         since_s = (time_ns - self._w_from_ns) * 1e-9
         if over_s is None and since_s <= self._settle_s:
             return
@@ -222,9 +221,9 @@ class Counter:
         self._w_is_whole = True
 
     def _most_j(self, time_ns: int) -> float:
-        """The highest step that is believed now: what the bound allows, less what was taken.
+        """The largest plausible step now: what the bound allows, less what was taken.
 
-        A counter that stood still may catch up, so what it did not take remains.
+        A counter that was stuck may catch up, so any unused allowance remains.
         """
         if not self._is_bounded:
             return math.inf
@@ -233,7 +232,7 @@ class Counter:
         return min(self._budget_j + self._bound_w * unread_s, self._bound_w * most_s)
 
     def _decide(self, held: _Held, raw_j: float, time_ns: int) -> Event | None:
-        """Whether the held reading was wrong by itself, or the counter goes on from it."""
+        """Decide whether the held reading was bad, or the counter continues from it."""
         assert self._raw_j is not None
         self._w_is_whole = False
         step_j, onward_j = raw_j - self._raw_j, raw_j - held.raw_j
@@ -258,7 +257,7 @@ class Counter:
         return self._go_on(held, onward_j, raw_j, time_ns)
 
     def _go_on(self, held: _Held, onward_j: float, raw_j: float, time_ns: int) -> Event | None:
-        """The counter goes on from the held reading: a wrap, if the power says so, or a reset."""
+        """Continue from the held reading: a wrap if the power fits, else a reset."""
         assert self._raw_j is not None
         unread_s = (held.time_ns - self._time_ns) * 1e-9
         after_s = (time_ns - held.time_ns) * 1e-9 + self._slack_s
@@ -279,7 +278,7 @@ class Counter:
             if self.may_have_wrapped:
                 self.lacks_j = max(self.lacks_j, wrap_j)
         if self._confirms and onward_j == 0 and after_s < STUCK_S:
-            return None  # a wrong value may be answered for a while; a counter that restarted moves
+            return None  # a bad value may repeat for a while, but a restarted counter moves
         self._begin(held.raw_j, held.time_ns)
         self._budget_j = min(budget_j, self._budget_j)
         self.energy_j += onward_j
@@ -288,29 +287,29 @@ class Counter:
         return "reset"
 
     def _wrap_j(self, held: _Held) -> float | None:
-        """The energy until the held reading, if the counter has passed its end; None if not."""
+        """The energy up to the held reading if the counter wrapped, else None."""
         if self._range_j is None or self._raw_j is None or held.raw_j > self._raw_j:
             return None
         return held.raw_j + self._range_j - self._raw_j
 
     def _pace_w(self) -> float | None:
-        """Mean power over about the last second of readings, watts; None after the first."""
+        """Mean power over about the last second of readings, watts; None after only one."""
         from_ns, from_j = self._pace_from
         since_ns = self._time_ns - from_ns
         return (self.energy_j - from_j) * 1e9 / since_ns if since_ns > 0 else None
 
     @property
     def _slack_s(self) -> float:
-        """The time by whose energy two readings may be further apart than their times."""
+        """The extra time whose energy may show between two readings."""
         return REFRESH_SLACK_S if self._period_s is None else max(2 * self._period_s, 0.002)
 
     def _may_have_lapped(self, time_ns: int) -> bool:
-        """True where a long time since the last read was enough for more than one wrap."""
+        """Whether the time since the last read was long enough for more than one wrap."""
         unread_s = (time_ns - self._time_ns) * 1e-9
         return self._range_j is not None and self._bound_w * unread_s >= self._range_j
 
     def _pass(self, time_ns: int) -> None:
-        """Time passes without a step."""
+        """Let time pass without a step."""
         self._budget_j = self._most_j(time_ns)
         self._time_ns = time_ns
 
@@ -323,7 +322,7 @@ class Counter:
         return None
 
     def _is_still(self, time_ns: int) -> bool:
-        """Whether the last move is longer ago than it ever is."""
+        """Whether the counter is stuck: its last move is too long ago."""
         still_s = (time_ns - self.moved_ns) * 1e-9
         if self._period_s is None:
             return still_s >= STUCK_S and self._still_reads >= STUCK_READS
@@ -331,7 +330,7 @@ class Counter:
 
 
 class Integrator:
-    """Integrates power readings to energy by the trapezoidal rule, where no counter exists."""
+    """Integrates power readings to energy by the trapezoidal rule, when there is no counter."""
 
     __slots__ = ("_missed", "_time_ns", "energy_j", "power_w")
 
@@ -343,7 +342,7 @@ class Integrator:
 
     @property
     def is_known(self) -> bool:
-        """An integral is known as far as it was read."""
+        """Always true: an integral is known as far as it was read."""
         return True
 
     def miss(self) -> Event | None:
@@ -368,10 +367,10 @@ class Integrator:
 
 
 def mirrored(first: Sequence[float], second: Sequence[float]) -> bool:
-    """True where two counters, read in turn a0 b0 a1 b1 …, are one counter shown twice.
+    """Whether two counters, read in turn a0 b0 a1 b1 …, are one counter shown twice.
 
-    Counters of two dies run apart; one counter read twice can only have moved on in between.
-    All-zero counters say nothing and count as two.
+    Counters of two dies diverge; one counter read twice can only have advanced in between.
+    Two counters that stay at zero count as separate.
     """
     if not any(first) or len(first) < 2:
         return False
@@ -380,6 +379,6 @@ def mirrored(first: Sequence[float], second: Sequence[float]) -> bool:
 
 
 def update_period_s(changes_ns: Sequence[int]) -> float | None:
-    """Median time between the moments at which a counter was seen to change, or None."""
+    """Median time between observed changes of a counter, or None."""
     steps = sorted(b - a for a, b in pairwise(changes_ns))
     return steps[len(steps) // 2] * 1e-9 if steps else None

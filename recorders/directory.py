@@ -1,7 +1,7 @@
-"""The private directory of a recording's marks: made, removed, and swept up after a killed one.
+"""A recording's private marks directory: creation, removal, and cleanup after a killed recorder.
 
-Its recorder holds a lock on it as long as it lives. A lock, unlike a process number, cannot be
-mistaken for another's: numbers are used again, and mean nothing in another container.
+Its recorder holds a lock on it while it lives. Unlike process ids, locks are not reused and work
+across containers.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _NAME = re.compile(r"wattui-[0-9]+-[0-9a-f]{8}")
 
 
 def places() -> list[Path]:
-    """Where such a directory may be, the best place first."""
+    """Parent directories to try, best first."""
     named = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"))
     found = (*named, "/tmp", "/dev/shm", "/var/tmp")
     return [Path(p) for p in dict.fromkeys(found) if p and len(p.encode()) <= LONGEST_PLACE]
 
 
 def candidates() -> list[Path]:
-    """A new name in every place, so that it can be known before the directory is made."""
+    """A new name in each parent, so that the name is known before it is created."""
     name = f"wattui-{os.getpid()}-{os.urandom(4).hex()}"
     return [place / name for place in places()]
 
 
 def make(names: Iterable[Path]) -> tuple[Path, int]:
-    """A directory of one of these names, for this user alone, and what holds its lock.
+    """Create a directory with one of these names, private to this user; returns it and its lock.
 
-    Raises OSError where no place takes one.
+    Raises OSError if none can be created.
     """
     reason = OSError("no directory was given")
     for directory in names:
@@ -51,7 +51,7 @@ def make(names: Iterable[Path]) -> tuple[Path, int]:
 
 
 def _locked(directory: Path) -> int | None:
-    """The descriptor of its lock; None where it was swept up before it was locked."""
+    """The descriptor of its lock; None if it was cleaned up before it was locked."""
     try:
         lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -61,7 +61,7 @@ def _locked(directory: Path) -> int | None:
     except BlockingIOError:
         os.close(lock)
         return None
-    except OSError:  # a file system without locks
+    except OSError:  # the file system has no locks
         return lock
     if directory.exists():
         return lock
@@ -70,13 +70,13 @@ def _locked(directory: Path) -> int | None:
 
 
 def remove(directory: Path) -> None:
-    """Remove it with all that is in it; a shell that waits at its pipe is let through."""
+    """Remove it with its contents, releasing any shell blocked on its pipe."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(OSError))
         with contextlib.suppress(OSError):
             pipe = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             stack.callback(os.close, pipe)
-        for _ in range(3):  # a program may make its count page meanwhile
+        for _ in range(3):  # a program may be creating its count page
             for entry in directory.iterdir():
                 entry.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
@@ -85,7 +85,7 @@ def remove(directory: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove this user's directories whose recorder is gone without having removed them."""
+    """Remove this user's directories left behind by dead recorders."""
     for directory in _known():
         with contextlib.suppress(OSError):
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

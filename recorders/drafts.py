@@ -1,4 +1,4 @@
-"""Drafts: files written under a name that nobody can know before, then given their own."""
+"""Drafts: files written under an unpredictable name, then renamed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ def draft_name(path: Path) -> Path:
 
 
 def write_draft(path: Path, data: bytes, like: Path | None = None, safe: bool = False) -> Path:
-    """Write a new file beside `path`, for `replace` or `link`; returns its name.
+    """Write a new file beside `path`, to be renamed or linked; returns its name.
 
-    It goes into no file that is there already, nor where a symbolic link leads. Its permissions are
-    those of `like`, where that is there. `safe` waits for the disk. Raises OSError, and nothing is
-    left then.
+    It never overwrites a file or follows a symbolic link. It copies the permissions of `like`, if
+    that exists. `safe` waits for the disk. Raises OSError, leaving nothing behind.
     """
     draft = draft_name(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -38,7 +37,7 @@ def write_draft(path: Path, data: bytes, like: Path | None = None, safe: bool = 
 
 
 def replace_file(path: Path, data: bytes, like: Path | None = None, safe: bool = False) -> None:
-    """Put a whole file in the place of `path`, or leave what is there. Raises OSError."""
+    """Replace `path` atomically, or leave it unchanged. Raises OSError."""
     draft = write_draft(path, data, like, safe)
     try:
         draft.replace(path)
@@ -48,6 +47,6 @@ def replace_file(path: Path, data: bytes, like: Path | None = None, safe: bool =
 
 
 def discard(draft: Path) -> None:
-    """Remove a draft, where it is still there."""
+    """Remove a draft if it still exists."""
     with contextlib.suppress(OSError):
         draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Making much that is kept, without looking through it for garbage."""
+"""Pauses garbage collection while many long-lived objects are made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: where nothing becomes garbage, that takes as long again."""
+    """Pause garbage collection: when nothing becomes garbage, it only doubles the time."""
     collects = gc.isenabled()
     gc.disable()
     try:

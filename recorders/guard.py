@@ -1,7 +1,7 @@
-"""A process that only waits: when recorder and front end were both killed, it tidies up.
+"""A guard process that only waits, and cleans up if recorder and front end were both killed.
 
-Whichever of the two is left ends the command and removes the directory of the marks. When neither
-is, this one does. It is forked early by the recorder, has 6 MB to itself, and takes no time.
+If one of them survives, it stops the command and removes the marks directory; if neither does,
+the guard does it. The recorder forks it early; it takes 6 MB and no CPU time.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ FAREWELL = {"do": "bye"}
 
 
 class Guard:
-    """Watches over a recording from a process of its own.
+    """Watches over a recording from a separate process.
 
-    `names` are those that its directory of marks may have; `descriptors` are not for it to keep;
-    `control_fd` is the pipe from the front end, whose end says that the front end is gone.
+    `names` are the possible names of its marks directory; `descriptors` are ones to close;
+    `control_fd` is the pipe from the front end, which closes when the front end is gone.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Guard:
         ours, self._word = os.pipe()
         try:
             is_ours = os.fork() > 0
-        except OSError:  # a limit on processes: the recording goes without
+        except OSError:  # the process limit was reached: record without a guard
             is_ours = True
         if is_ours:
             os.close(ours)
@@ -54,7 +54,7 @@ class Guard:
             os._exit(0)
 
     def dismiss(self) -> None:
-        """All is in order: the front end knows of the recording's end, or was seen to."""
+        """Dismiss the guard: the recording ended in order."""
         with contextlib.suppress(OSError):
             os.write(self._word, b".")
 
@@ -63,7 +63,7 @@ def _watch(names: Sequence[Path], word: int, control_fd: int, has_command: bool)
     directory.sweep()
     if os.read(word, 1):
         return
-    # The recorder is gone. A shell that writes a mark must not wait for it.
+    # The recorder is gone; a shell writing a mark must not block on it.
     for marks in names:
         with contextlib.suppress(OSError):
             os.open(marks / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

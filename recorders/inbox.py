@@ -1,4 +1,4 @@
-"""Where requests reach the recorder: the front end's pipe, marked processes, shells."""
+"""Receives requests from the front end's pipe, marking processes and shells."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from recorders.marks import PIPE, SOCKET, parse_pipe_line
 
 FRONT_END = 0
 SHELL = 1
-# Programs that mark at the same time; the others wait until there is room. Each takes a
-# descriptor for its requests and one for its counts.
+# How many programs may mark at the same time; others wait. Each takes a descriptor for requests
+# and one for counts.
 MOST_LINKS = 4000
 SPARE_DESCRIPTORS = 64
-# So much is read of one program in so long. The pipe answers nobody, so that who writes to it
-# waits only where it is full: of it fewer lines are taken, a few at a time.
+# Limits on reading from one program per interval. The pipe gives no answers, so its writers block
+# only when it is full; fewer of its lines are taken, a few at a time.
 MOST_BYTES, REST_S = 2**20, 0.1
 MOST_PIPE_BYTES, MOST_PIPE_LINES = 2**16, 200
 READ_BYTES, PIPE_READ_BYTES = 2**16, 2**10
@@ -30,7 +30,7 @@ READ_BYTES, PIPE_READ_BYTES = 2**16, 2**10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message, who sent it, and how to answer; `bye` says that the sender is gone."""
+    """A message, its sender, and how to answer; `bye` means that the sender is gone."""
 
     message: wire.Message
     owner: int
@@ -38,15 +38,15 @@ class Request:
 
 
 class Inbox:
-    """Waits on everything that can ask something of the recorder."""
+    """Waits for requests from all senders."""
 
     def __init__(self, directory: Path, control_fd: int, send: Callable[[wire.Message], None]):
         self._send = send
         self._lines: dict[int, wire.Lines] = {}
         self._taken: dict[int, int] = {}
-        # Of the last call of `wait`, what its caller left.
+        # What the caller of the last `wait` left unread.
         self._left: Iterator[Request] = iter(())
-        # When each began to be read, and its share of the most since; until when it waits for more.
+        # Per sender: start of interval, share of the limit used, and until when it is held back.
         self._sent: dict[int, tuple[float, float]] = {}
         self._resting: dict[int, float] = {}
         self._sockets: dict[int, socket.socket] = {}
@@ -57,7 +57,7 @@ class Inbox:
         self._listener.bind(str(directory / SOCKET))
         self._listener.listen(MOST_LINKS)
         os.mkfifo(directory / PIPE, 0o600)
-        # Open for writing as well, so that the end of one shell's line is not the end of the pipe.
+        # Also opened for writing, so that the pipe does not close after one shell's line.
         self._pipe_fd = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll = select.epoll()
         self._listens = False
@@ -66,9 +66,9 @@ class Inbox:
         self._listen(True)
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
-        """Requests that arrive within the time, as they are complete.
+        """Yield requests that arrive within the time, once complete.
 
-        A caller that has something else to do may stop: the next call goes on with the others.
+        A caller may stop early; the next call continues with the rest.
         """
         for request in self._left:
             yield request
@@ -79,10 +79,10 @@ class Inbox:
 
     def _arrived(self, timeout_s: float) -> Iterator[Request]:
         self._end_rests()
-        # epoll itself waits for whole milliseconds only; select takes descriptors below 1024 only.
+        # epoll only waits for whole milliseconds; select only takes descriptors below 1024.
         ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
         found = [descriptor for descriptor, _ in self._epoll.poll(0)] if ready else []
-        # The front end comes last: what a command marked before its end is heard before its end.
+        # The front end comes last, so that a command's last marks are handled before its end.
         for descriptor in sorted(found, key=self._control_fd.__eq__):
             if descriptor == self._listener.fileno():
                 self._accept()
@@ -90,7 +90,7 @@ class Inbox:
                 yield from self._read(descriptor)
 
     def close(self) -> None:
-        """Close every connection; whoever still marks gets no answer and goes on."""
+        """Close all connections; programs still marking get no answer and carry on."""
         for link in (*self._sockets.values(), self._listener):
             link.close()
         self._epoll.close()
@@ -100,7 +100,7 @@ class Inbox:
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def _listen(self, on: bool) -> None:
-        """Take new connections, or let them wait while there is no room."""
+        """Accept new connections while there is room."""
         if on and not self._listens:
             self._watch(self._listener.fileno())
         elif self._listens and not on:
@@ -149,7 +149,7 @@ class Inbox:
             yield Request({"do": "bye"}, owner, lambda _: None)
 
     def _slow_down(self, descriptor: int, size: int, lines: int) -> None:
-        """Let who sends more than any program marks wait: reading it would take all the time."""
+        """Hold back a sender that floods the recorder, which would take all its time."""
         now_s = time.monotonic()
         since_s, share = self._sent.get(descriptor, (now_s, 0.0))
         if now_s - since_s > REST_S:
@@ -181,8 +181,8 @@ class Inbox:
         if descriptor == self._control_fd:
             self._send(reply)
         elif link := self._sockets.get(descriptor):
-            # The asker may be gone, and its `bye` follows, or read too slowly for every answer:
-            # the next one says how many requests were taken.
+            # The sender may be gone (its `bye` follows) or may read too slowly for every answer; the
+            # next answer says how many requests were taken.
             with contextlib.suppress(OSError):
                 link.sendall(wire.encode({**reply, "of": self._taken[descriptor]}))
 
@@ -198,7 +198,7 @@ class Inbox:
 
 
 def most_links() -> int:
-    """How many programs this process may have connections to; takes what the system permits."""
+    """The maximum number of connections; raises this process's descriptor limit as permitted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""Rows on their way out: stamped with the open phase, into the file and into the summary."""
+"""Stamps rows with the open phase and sends them to the file and the summary."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from recorders.undo import Mark, without
 from recorders.wire import Message
 from recorders.writer import Writer
 
-# Another program has changed the run file, or rows of it are lost.
+# Another program has changed the run file, or rows were lost.
 FILE_NOTE = "run_file "
 
 
 class Journal:
-    """Writes rows; without a file it only reduces them. `send` reaches the front end, which is
-    sent every row with an event where it `follows`."""
+    """Writes rows, or only reduces them if there is no file. `send` reaches the front end, which
+    gets every row with an event if it `follows`."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Journal:
         self._gauges = [n for n, name in enumerate(layout.columns) if unit_of(name) != "J"]
         self._unsent: dict[int, str] = {}
         self.is_watched = False
-        # Where each event row of the reduction is in the file.
+        # Position in the file of each event row of the reduction.
         self._places = array("Q")
         self._lock = Lock()
         if file:
@@ -52,11 +52,11 @@ class Journal:
 
     @property
     def reduction(self) -> Reduction:
-        """What the summary needs."""
+        """The data for the summary."""
         return self._reducer.reduction
 
     def enter(self, phase: Phase | None) -> None:
-        """Rows from now on belong to this phase."""
+        """Set the phase of rows from now on."""
         self._phase = where_of(phase)
         self._where = rows.where_text(*self._phase)
 
@@ -65,7 +65,7 @@ class Journal:
         return rows.Row(time_ns, event, count, self._layout.width)
 
     def write(self, row: rows.Row) -> None:
-        """Write a row as one of the phase that is open."""
+        """Write a row stamped with the open phase."""
         cells = self._layout.finish(row)
         time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
         if row.event:
@@ -86,7 +86,7 @@ class Journal:
             self._send_cells(row, cells)
 
     def _events_again(self, is_lost: Callable[[int], bool]) -> bytes:
-        """Lines of the event rows at some places of the file; their gauges and powers are gone."""
+        """Event rows at some positions of the file, rebuilt without gauges and powers."""
         with self._lock:
             found = list(zip(self._places, self.reduction.events, strict=True))
         utc_text, width = rows.UtcText(), self._layout.width
@@ -107,9 +107,9 @@ class Journal:
         return encoded("".join(lines))
 
     def send_row(self, row: rows.Row) -> None:
-        """Send a row that was written to the front end, with what was read since the last one.
+        """Send a written row to the front end, with everything read since the last one.
 
-        Gauges are read more rarely than rows are written: theirs may be in none that is sent.
+        Gauges are read less often than rows are written, so their values may be in unsent rows.
         """
         unsent, self._unsent = self._unsent, {}
         self._send_cells(row, [text or unsent.get(n, "") for n, text in enumerate(row.cells)])
@@ -130,7 +130,7 @@ class Journal:
         )
 
     def flush(self) -> list[str]:
-        """Hand rows on to the disk, and news of it to the front end; returns what to note."""
+        """Pass rows to the disk, and news about it to the front end; returns notes to write."""
         if self._file is None:
             return []
         self._file.flush()
@@ -147,7 +147,7 @@ class Journal:
         return notes
 
     def disk(self) -> Message:
-        """What has become of what was written: on the disk, not yet, room left, what is wrong."""
+        """Disk status: bytes saved, bytes pending, free space and error."""
         file = self._file
         return {
             "saved_bytes": file.saved_bytes if file else None,
@@ -161,7 +161,7 @@ class Journal:
         return self._file.position if self._file else 0, len(self.reduction.events)
 
     def rename_running_since(self, position: tuple[int, int]) -> None:
-        """Call what was running since then loading; see `RunFile.rename_running_since`."""
+        """Rename running rows since then to loading; see `RunFile.rename_running_since`."""
         if self._file:
             self._file.rename_running_since(position[0])
         if self._follows:
@@ -169,9 +169,9 @@ class Journal:
         self._reducer.rename_running_since(position[1])
 
     def undo(self, mark: Mark) -> None:
-        """Take a mark back; see `recorders.undo`.
+        """Undo a mark; see `recorders.undo`.
 
-        Raises ValueError where there is too much to rewrite; nothing is changed then.
+        Raises ValueError, changing nothing, if there is too much to rewrite.
         """
         first_byte, first_event = mark.position
         if self._file:

@@ -1,18 +1,18 @@
-"""JSON for a person to read and a program to write quickly. Pure."""
+"""Readable JSON that is quick to write. Pure."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-# A list of more items than this has one a line, however much is in each.
+# Longer lists have one item per line.
 LONG = 100
 
 
 def json_text(value: Any, indent: str = "") -> str:
     """The value as JSON, indented as `json.dumps(value, indent=1)` does but for long lists.
 
-    Raises ValueError for what JSON cannot hold.
+    Raises ValueError for values that JSON cannot represent.
     """
     inner = indent + " "
     if isinstance(value, dict) and value:

@@ -1,4 +1,4 @@
-"""What run.json says about the machine: facts that explain a power figure."""
+"""Facts about the machine for run.json, to help explain power figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def host_facts(root: Path = Path("/")) -> dict[str, Any]:
 
 
 def versions(wattui: str | None) -> dict[str, str]:
-    """Python, wattui, and the loaded packages that measure."""
+    """Versions of Python, wattui and the measuring packages that are loaded."""
     found = {"python": sys.version.split()[0]}
     if wattui:
         found["wattui"] = wattui

@@ -1,6 +1,6 @@
-"""Marks: how a command tells the recorder what it does. This is the recorder's end.
+"""The recorder's side of marks, by which a command tells the recorder what it is doing.
 
-`wattui.marks` is the program's end, and says what is in the directory that `WATTUI_RUN` names.
+`wattui.marks` is the program's side, and documents the directory named by `WATTUI_RUN`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 ENVIRONMENT = "WATTUI_RUN"
 SOCKET, PIPE, PAGE_PREFIX = "socket", "mark", "count-"
-# Places in a page: how many are in use, the count of no phase, then one for each open phase.
+# Layout of a page: the number of slots in use, the count outside phases, then one per open phase.
 IN_USE, OUTSIDE, FIRST = 0, 1, 2
 COUNT_BYTES, MOST_COUNTS = 8, 1 << 20
 
@@ -29,9 +29,9 @@ class _Page:
     counts: Sequence[int] = ()
 
     def read(self) -> None:
-        """Read the counts; of a page that was cut short the last ones stay.
+        """Read the counts; if the page was truncated, keep the last ones.
 
-        They are read, not mapped: reading a mapped page that somebody truncated ends a program.
+        The file is read, not mapped: reading a truncated mapping would kill this process.
         """
         data = os.pread(self.descriptor, self.in_use * COUNT_BYTES, 0)
         if len(data) < self.in_use * COUNT_BYTES:
@@ -48,7 +48,7 @@ class _Page:
 
 
 class CountPages:
-    """The counts of every process that counts into one marks directory."""
+    """The counts of all processes that use one marks directory."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -58,9 +58,9 @@ class CountPages:
         self.known = False
 
     def open(self, name: str) -> None:
-        """Read from now on the page that a process has announced.
+        """Start reading the page that a process has announced.
 
-        Raises ValueError for any other name, OSError where it cannot be opened.
+        Raises ValueError for an invalid name, OSError if it cannot be opened.
         """
         if not name.startswith(PAGE_PREFIX) or not name[len(PAGE_PREFIX) :].isdigit():
             raise ValueError(f"{name!r} is not a count page")
@@ -69,13 +69,13 @@ class CountPages:
             self._pages[name] = _Page(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
 
     def close(self, name: str) -> bool:
-        """Keep what a process has counted that is gone; False where its page was damaged."""
+        """Keep the counts of a process that has ended; False if its page was damaged."""
         page = self._pages.pop(name, None)
         if page is None:
             return True
         page.read()
         os.close(page.descriptor)
-        # A later process of the same number begins at zero.
+        # A later process with the same id starts at zero.
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self._directory, name))
         self._gone_everything += page.everything
@@ -83,12 +83,12 @@ class CountPages:
         return not page.is_damaged
 
     def add(self, n: int) -> None:
-        """Count `n` more that came another way (output, shell, --inferences)."""
+        """Add `n` counted another way (output, shell, --inferences)."""
         self._added += n
         self.known = True
 
     def total(self) -> int | None:
-        """Inferences so far, or None while nothing has been counted; it never falls."""
+        """Inferences so far, or None if nothing has been counted; never falls."""
         total = self._added + self._gone_everything
         for page in self._pages.values():
             page.read()
@@ -97,23 +97,23 @@ class CountPages:
         return total if self.known else None
 
     def outside(self) -> int:
-        """Those among them, as last read, that belong to no phase of the process's own."""
+        """Counts, as last read, that belong to none of their process's phases."""
         open_pages = sum(page.outside for page in self._pages.values())
         return self._added + self._gone_outside + open_pages
 
     def inside(self, name: str) -> int:
-        """What the process behind a page has counted in phases of its own, as last read."""
+        """Counts, as last read, inside the phases of a page's process."""
         page = self._pages.get(name)
         return page.everything - page.outside if page else 0
 
     def at(self, name: str, place: int) -> int:
-        """One count of a page, as last read; 0 where there is none at that place."""
+        """One count of a page, as last read; 0 if there is none."""
         page = self._pages.get(name)
         return page.counts[place] if page and OUTSIDE < place < len(page.counts) else 0
 
 
 def parse_pipe_line(line: str) -> dict[str, object]:
-    """One line from a shell as a request: `PHASE [LABEL]`, `end`, `+N` or `note: TEXT`.
+    """Parse a line from a shell into a request: `PHASE [LABEL]`, `end`, `+N` or `note: TEXT`.
 
     Raises ValueError for an empty line.
     """

@@ -1,4 +1,4 @@
-"""A source under way: its channels' counters, when it is due, and its readings in rows."""
+"""A running source: its channels' counters, its schedule, and its readings in rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from recorders.summary.stillness import integrated_note, stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import Result, Worker
 
-# A reading that cannot be true was left out; what a reset lacks at most.
+# An impossible reading was discarded; the most energy that a reset may have lost.
 NOTHING: Sequence[str] = ()
 IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 
 
 class Meter:
-    """Turns one channel's readings into cells."""
+    """Turns the readings of one channel into cells."""
 
     __slots__ = (
         "_doubted",
@@ -54,7 +54,7 @@ class Meter:
             self.counter = Integrator()
 
     def take(self, reading: Reading, row: Row, start_ns: int = 0) -> Sequence[str]:
-        """Fill the row's cells; returns the events to write where something happened.
+        """Fill the row's cells; returns any events to write.
 
         `start_ns` is CLOCK_MONOTONIC at the run file's zero.
         """
@@ -88,7 +88,7 @@ class Meter:
         return NOTHING if event is None else self._told(event)
 
     def _integrate(self, reading: Reading, row: Row, start_ns: int) -> list[str]:
-        """Integrate the power of a device whose counter was found to stand still, from then on."""
+        """Integrate power from now on, as the counter is stuck."""
         told, integrator = [], self.counter
         if not isinstance(integrator, Integrator):
             self._integrates = True
@@ -116,16 +116,16 @@ class Meter:
 
     @property
     def is_held(self) -> bool:
-        """Whether another reading is needed to know what the last one was."""
+        """Whether another reading is needed to explain the last one."""
         return isinstance(self.counter, Counter) and self.counter.is_held and not self.gone
 
     @property
     def may_have_wrapped(self) -> bool:
-        """Whether another reading now would show that the counter has passed its end."""
+        """Whether another read now could confirm a wrap."""
         return isinstance(self.counter, Counter) and self.counter.may_have_wrapped
 
     def _leave_out(self, doubt: str) -> list[str]:
-        """Take no notice of a reading that cannot be true, and say so the first time."""
+        """Discard an impossible reading, and note the first one."""
         told = [] if self._doubted else [f"{IMPLAUSIBLE_NOTE}{self.channel.name}: {doubt}"]
         self._doubted = True
         return told + self._miss()
@@ -135,7 +135,7 @@ class Meter:
         return self._told(event) if event else []
 
     def _told(self, event: Event) -> list[str]:
-        """An event as it stands in the run file."""
+        """An event as written in the run file."""
         name = self.channel.name
         if event == "gap":
             return [f"{GAP}{name}"]
@@ -147,7 +147,7 @@ class Meter:
 
 
 class Feed:
-    """One source with its meters, and a worker where its reads block."""
+    """A source with its meters, and a worker thread if its reads block."""
 
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source = source
@@ -167,7 +167,7 @@ class Feed:
         return True
 
     def read(self, now_ns: int) -> Result:
-        """Read the source here and now; its failure is the result."""
+        """Read the source now; a failure is returned, not raised."""
         try:
             readings = self.source.read()
         except SourceError as error:
@@ -185,20 +185,20 @@ class Feed:
         return periods_s
 
     def readings(self, result: Result, now_ns: int) -> Iterable[Reading]:
-        """A result as readings: a source that failed as a whole failed in every channel."""
+        """A result as readings; if the whole source failed, every channel failed."""
         if isinstance(result, SourceError):
             return [Reading(place, now_ns, result) for place in range(len(self.meters))]
         return result
 
     def forget(self) -> None:
-        """Take the next readings as new beginnings (after the machine slept)."""
+        """Treat the next readings as the first (after the machine was suspended)."""
         self.source.reset()
         for meter in self.meters:
             if meter.counter:
                 meter.counter.forget()
 
     def close(self) -> None:
-        """End the worker, if any, and close the source."""
+        """Stop the worker, if any, and close the source."""
         if self.worker:
             self.worker.stop()
         self.source.close()

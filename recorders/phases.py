@@ -1,7 +1,7 @@
-"""The phases that are open now: they nest where they were opened, the last one owns the row. Pure.
+"""The open phases: they nest within their owner, and the last one begun owns the row. Pure.
 
-A phase of a program lies inside the one that its own thread, task or process had open; one of the
-front end or of a shell around all that begin while it is open.
+A program's phase lies inside the one that its thread, task or process had open; a phase from the
+front end or a shell encloses all that begin while it is open.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from recorders.texts import cut
 
 LOADING = "loading"
 RUNNING = "running"
-# A command that marks one of these has said for itself when it runs.
+# A command that marks one of these has said itself when it is running.
 SPEAKS_FOR_ITSELF = frozenset({"armed", "warmup", "running"})
 AMBIENT = (FRONT_END, SHELL)
 
@@ -25,7 +25,7 @@ AMBIENT = (FRONT_END, SHELL)
 class Phase:
     """An open phase; `label` is the whole path, `owner` the connection that began it.
 
-    `own_id` is the number that the owner knows it by, `around` the phase in which it lies.
+    `own_id` is the owner's number for it, `around` the phase that encloses it.
     """
 
     number: int
@@ -37,17 +37,17 @@ class Phase:
     around: Phase | None = None
 
 
-# An event at a reading of all counters, and the phase of its row.
+# An event at a reading of all counters, with the phase of its row.
 Edge = tuple[str, Phase | None]
 
 
 def where_of(phase: Phase | None) -> Where:
-    """Phase, label and repeat of the rows of a phase."""
+    """The phase, label and repeat written in the rows of a phase."""
     return (phase.name, phase.label, phase.repeat) if phase else ("", "", None)
 
 
 class Phases:
-    """The open phases, in the order in which they began."""
+    """The open phases, in order of their beginning."""
 
     def __init__(self) -> None:
         self._open: dict[int, Phase] = {}
@@ -72,9 +72,9 @@ class Phases:
     ) -> Phase:
         """Open a phase; raises ValueError without a name.
 
-        `own_id` is its owner's number for it (else our own), `inside` that of the owner's phase in
-        which it lies. `repeat` is the phase's own number; that of the whole command goes before
-        it, and without either it is that of the phase around it.
+        `own_id` is its owner's number for it (default: ours), `inside` that of the owner's phase
+        that encloses it. `repeat` is the phase's own number; the whole command's takes precedence,
+        and without either it is that of the enclosing phase.
         """
         if not name:
             raise ValueError("a phase needs a name")
@@ -95,7 +95,7 @@ class Phases:
         return phase
 
     def around(self, owner: int, inside: int | None) -> Phase | None:
-        """The phase in which one of this owner's would lie that began now."""
+        """The phase that would enclose a new phase of this owner."""
         own = self._by_id.get((owner, inside)) if inside else None
         if own:
             return own
@@ -103,7 +103,7 @@ class Phases:
         return next(ambient, None)
 
     def find(self, owner: int, own_id: int) -> Phase | None:
-        """An open phase by its owner's number for it; the front end may name anyone's by ours."""
+        """Find an open phase by its owner's number; the front end may use ours for any phase."""
         return self._by_id.get((owner, own_id))
 
     def end(self, number: int) -> Phase | None:
@@ -114,11 +114,11 @@ class Phases:
         return phase
 
     def place(self, phase: Phase | None) -> int:
-        """How many-th an open phase is among the open ones; 0 for none."""
+        """The position of a phase among the open ones, from 1; 0 for none."""
         return 1 + list(self._open).index(phase.number) if phase else 0
 
     def twins(self, phase: Phase) -> list[Phase]:
-        """The open phases of the same name, label and repeat, in order of their beginning."""
+        """The open phases with the same name, label and repeat, in order of their beginning."""
         same = where_of(phase)
         return [each for each in self._open.values() if where_of(each) == same]
 
@@ -131,7 +131,7 @@ class Phases:
         return list(reversed(self._open.values()))
 
     def restore(self, phases: Sequence[Phase]) -> None:
-        """Let exactly these be open, the last begun first."""
+        """Make exactly these the open phases, the last begun first."""
         self._open.clear()
         self._by_id.clear()
         for phase in reversed(phases):

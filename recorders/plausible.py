@@ -1,7 +1,7 @@
-"""What a reading can be at all: one rule for every channel. Pure.
+"""Plausibility limits for readings, by one rule for every channel. Pure.
 
-A power is believed up to twice the device's own limit, where it has one that it keeps to, else up
-to what no device of its kind draws. A gauge is believed within the range of its unit.
+A power is plausible up to twice the device's own limit, if it keeps to one, else up to the maximum
+for its kind. A gauge is plausible within the range of its unit.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from recorders.channels import kind_of
 LIMIT_TIMES = 2.0
 # Limits below this are placeholders.
 LEAST_LIMIT_W = 10.0
-# Lowest and highest reading of a gauge by its unit; sensors that are not there read below
-# (acpitz: absolute zero in tenths) or far above (all bits set).
+# Lowest and highest plausible reading of a gauge by unit; missing sensors read below (acpitz:
+# absolute zero) or far above (all bits set).
 _RANGES = {"C": (-40.0, 150.0), "pct": (0.0, 110.0), "MHz": (0.0, 20_000.0), "MiB": (0.0, 2.0**24)}
 
 
 def bound_w(channel: str, limit_w: float | None = None) -> float:
-    """The highest mean power that is believed of a channel, watts.
+    """The highest plausible mean power of a channel, watts.
 
-    A package may exceed its limit for seconds, and the usual bound is safe: a limit only widens it.
-    What DRAM and GPUs can draw depends on their size; their limit says that.
+    A package may exceed its limit for seconds, so a limit can only raise the usual bound. How much
+    DRAM and GPUs can draw depends on their size, which their limit reflects.
     """
     kind = kind_of(channel)
     usual_w = kind.most_w
@@ -34,16 +34,16 @@ def bound_w(channel: str, limit_w: float | None = None) -> float:
 
 
 def limits(unit: str, most_w: float = math.inf) -> tuple[float, float]:
-    """The lowest and the highest reading that can be true; `most_w` bounds powers (unit W).
+    """The lowest and highest plausible reading; `most_w` bounds powers (unit W).
 
-    Of a counter (J) any number can: what it may not do is seen from one reading to the next.
+    A counter (J) may show any number; only its steps between readings can be implausible.
     """
     any_number = (-sys.float_info.max, sys.float_info.max)
     return (0.0, min(most_w, any_number[1])) if unit == "W" else _RANGES.get(unit, any_number)
 
 
 def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
-    """Why a reading cannot be true, in words; empty where it can."""
+    """Why a reading is implausible, in words; empty if it is plausible."""
     low, high = limits(unit, most_w)
     if low <= value <= high:
         return ""
@@ -53,7 +53,7 @@ def doubt(unit: str, value: float, most_w: float = math.inf) -> str:
 
 
 def too_much_text(power_w: float, most_w: float) -> str:
-    """What is said of a counter that runs faster than its device can draw."""
+    """The message for a counter that rises faster than its device can draw."""
     about_w = float(f"{power_w:.2g}")
     return (
         f"counter has the wrong unit: it shows {about_w:,.0f} W, above the {most_w:,.0f} W possible"

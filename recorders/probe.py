@@ -1,4 +1,4 @@
-"""Which sources this machine has, and why the others are missing."""
+"""Finds the sources that this machine has, and why others are missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recorders.source import Refusal, Source
 
 @dataclass(slots=True)
 class Wanted:
-    """What to look for; see `wattui --help` for the meaning of the options."""
+    """What to probe for; `wattui --help` explains the options."""
 
     root: Path = Path("/")
     estimate: bool = True
@@ -26,7 +26,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Found:
-    """The sources that answer, and the reason and remedy for each that does not."""
+    """The working sources, and the reason and remedy for each missing one."""
 
     sources: list[Source] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Found:
     root: Path | None = None
 
     def has_measured(self, kind: str = "measured") -> bool:
-        """True where there is a measured energy channel, or one of a kind that is named."""
+        """Whether there is a measured energy channel, optionally of a given kind."""
         return any(
             channel.is_energy
             and channel.origin == "measured"
@@ -44,7 +44,7 @@ class Found:
         )
 
     def appeared(self) -> list[str]:
-        """Packages and DRAM that this machine has by now, and had not when it was probed."""
+        """Packages and DRAM that have appeared since the machine was probed."""
         if self.root is None:
             return []
         from recorders.sources.rapl_zones import parts_there
@@ -55,7 +55,7 @@ class Found:
 
 
 def probe(wanted: Wanted) -> Found:
-    """Try every source; nothing is raised, a source that fails is a refusal."""
+    """Try every source; a failure becomes a refusal and is never raised."""
     found = Found()
     from recorders.sources.nvml import open_nvml
     from recorders.sources.powercap import open_powercap
@@ -67,11 +67,11 @@ def probe(wanted: Wanted) -> Found:
     def find_gpus() -> None:
         try:
             nvml.append(open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root))
-        except Exception as error:  # a driver's library can raise anything; the rest goes on
+        except Exception as error:  # a driver library can raise anything; other sources still work
             reason = f"the NVIDIA driver is not responding ({type(error).__name__}: {error})"
             nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu")]))
 
-    # A driver can take as long to wake up as the look at the RAPL counters does.
+    # A driver can take as long to wake up as probing the RAPL counters.
     gpus = Thread(target=find_gpus)
     gpus.start()
     opened: list[tuple[Source | None, list[Refusal]]] = [open_powercap(wanted.root)]

@@ -1,4 +1,4 @@
-"""The recorder: sources × ticks → rows. One loop, one file, one place where phases change."""
+"""The recorder: the sampling loop that reads sources, writes rows and changes phases."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
 APART_NS = 2_000_000
-# An edge whose readings took longer than this is read again, unless a single read is that slow.
+# An edge is read again if its readings took longer than this, unless a single read is that slow.
 EDGE_NS, SLOW_NS, EDGE_READS = 200_000, 20_000_000, 5
 EDGE_WAIT_S = 0.5
-# And one that went on later than this after the last reading of a worker.
+# It is also read again if this thread resumed later than this after a worker's last reading.
 HANDED_OVER_NS = 600_000
 FLUSH_NS = 500_000_000
 WAKE_S = 0.5
-# So soon after a tick most sources have been read.
+# By this long after a tick, most sources have been read.
 SHOW_NS = 30_000_000
 
 Send = Callable[[Message], None]
@@ -42,7 +42,7 @@ Handler = Callable[[Request], Message]
 
 
 class Recorder:
-    """Samples until it is told to stop. `send` reaches the front end."""
+    """Samples until told to stop. `send` reaches the front end."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Recorder:
     # ------------------------------------------------------------ the loop
 
     def run(self, handle: Handler) -> None:
-        """Sample, and hand requests to `handle`, until `stop`."""
+        """Sample and pass requests to `handle` until `stop`."""
         while not self._stopping:
             due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
             due_ns = min(due_ns, self._show_ns or due_ns)
@@ -100,11 +100,11 @@ class Recorder:
                 self._save(now_ns)
 
     def stop(self) -> None:
-        """End the loop after what is being done now."""
+        """End the loop after the current step."""
         self._stopping = True
 
     def close(self) -> None:
-        """Hand on the last rows and close the sources."""
+        """Write the last rows and close the sources."""
         if any(meter.is_held for feed in self._feeds for meter in feed.meters):
             self.edge([(f"{NOTE}read again", None)], None)
         self._finish_pending()
@@ -125,7 +125,7 @@ class Recorder:
         self._pending = taken[-1]
         self._show_ns = now_ns + SHOW_NS if self._feed_ns else 0
         self._ticker.tick(now_ns)
-        # Asked last, just before this thread sleeps, so that the two do not compete.
+        # Start workers last, just before this thread sleeps, so that they do not compete.
         for feed, worker in self._workers:
             if feed.is_due(now_ns):
                 worker.ask()
@@ -134,20 +134,20 @@ class Recorder:
                 self._note_periods(feed)
 
     def _collect(self) -> None:
-        """Put what workers have read into the row that waits for it, and write it."""
+        """Put the workers' readings into the row waiting for them, and write it."""
         for feed, worker in self._workers:
             for result in worker.results():
                 self._fill(feed, result, self._pending)
         self._finish_pending()
 
     def _show_row(self) -> None:
-        """Write a row that nothing is missing from, for those who watch, before the next tick."""
+        """Write a complete row before the next tick, for live viewers."""
         self._show_ns = 0
         if not any(worker.is_reading for _, worker in self._workers):
             self._collect()
 
     def _save(self, now_ns: int) -> None:
-        """Hand rows to the writer twice a second, however slow the ticks."""
+        """Pass rows to the writer twice a second, however slow the ticks."""
         if self._pending and now_ns - self._pending.time_ns > FLUSH_NS:
             self._collect()
         for note in self._journal.flush():
@@ -164,10 +164,10 @@ class Recorder:
         by_hand: HandReading | None = None,
         count: int | None = None,
     ) -> tuple[int, int]:
-        """Read every counter now, write a row for each (event, phase); `then` owns what follows.
+        """Read every counter now and write a row for each (event, phase); `then` owns later rows.
 
-        `by_hand` goes into the same row; `count` is the number of inferences at the edge, where it
-        was taken already. Returns the position of the first row.
+        A manual reading `by_hand` goes into the same row; `count` is the number of inferences at
+        the edge, if already taken. Returns the position of the first row.
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
@@ -202,9 +202,9 @@ class Recorder:
     def _read_at_once(
         self, energies_only: bool
     ) -> tuple[int, list[tuple[Feed, Result]], list[tuple[Feed, Result]]]:
-        """When a group of readings began, those of direct sources, and those of workers.
+        """Read everything at once; returns the start time, direct readings and workers' readings.
 
-        All are taken again where this thread was late to go on after the workers' last one.
+        Everything is read again if this thread resumed late after the workers' last reading.
         """
         deadline_s = time.monotonic() + EDGE_WAIT_S
         wanted = [each for each in self._workers if each[0].has_energy or not energies_only]
@@ -226,7 +226,7 @@ class Recorder:
         return started_ns, results, fresh
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
-        """The closest of a few groups of readings, and when it began."""
+        """Read the direct sources a few times; returns the tightest group and its start time."""
         groups: list[tuple[int, int, list[tuple[Feed, Result]]]] = []
         for _ in range(EDGE_READS):
             started_ns = self._clock.monotonic_ns()
@@ -239,7 +239,7 @@ class Recorder:
         return started_ns, results
 
     def _read_wrapped(self, taken: list[rows.Row]) -> None:
-        """Read again what seems to have wrapped, so that an edge is known and not bridged."""
+        """Read counters that may have wrapped again, so that the edge is known and not bridged."""
         for feed in self._direct:
             wrapped = {n for n, meter in enumerate(feed.meters) if meter.may_have_wrapped}
             if wrapped:
@@ -248,7 +248,7 @@ class Recorder:
                 self._take(feed, [r for r in again if r.channel in wrapped], taken)
 
     def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:
-        """Put readings into the last row, and begin another for one that was taken later."""
+        """Put readings into the last row, starting another for readings taken later."""
         row = taken[-1]
         for reading in feed.readings(result, row.time_ns):
             if reading.time_ns - row.time_ns > APART_NS:
@@ -257,7 +257,7 @@ class Recorder:
             self._meter(feed, reading, row)
 
     def _fill(self, feed: Feed, result: Result, row: rows.Row | None) -> None:
-        """Put a worker's readings into a row that waits for them."""
+        """Put a worker's readings into a row waiting for them."""
         row = row or self._row(self._clock.monotonic_ns(), "")
         for reading in feed.readings(result, row.time_ns):
             self._meter(feed, reading, row)
@@ -268,7 +268,7 @@ class Recorder:
             self._happened += told
 
     def _notice_pause(self, now_ns: int) -> None:
-        """Gaps where the machine slept or the recorder was stopped."""
+        """Write gaps if the machine was suspended or the recorder stopped."""
         late_ns = now_ns - self._ticker.deadline_ns
         if slept_s := self._clock.slept_s():
             self._wake_up(slept_s)
@@ -330,22 +330,22 @@ class Recorder:
         return self._journal.position()
 
     def rename_running_since(self, position: tuple[int, int]) -> None:
-        """Call what was running since then loading; see `RunFile.rename_running_since`."""
+        """Rename running rows since then to loading; see `RunFile.rename_running_since`."""
         self._finish_pending()
         self._journal.rename_running_since(position)
 
     def undo(self, mark: Mark) -> None:
-        """Take a mark back, as if it had not been; raises ValueError where not."""
+        """Undo a mark, as if it had never been made; raises ValueError if that is impossible."""
         self._journal.undo(mark)
 
     def watch(self, pid: int | None) -> None:
-        """Follow the processor time of the command's processes."""
+        """Track the CPU time of the command's processes."""
         for feed in self._feeds:
             if isinstance(feed.source, WatchesCommand):
                 feed.source.watch(pid)
 
     def send_rows(self, rate_hz: float) -> None:
-        """Send rows to the front end at most this often; 0 for none."""
+        """Send rows to the front end at most this often; 0 sends none."""
         self._feed_ns = int(1e9 / rate_hz) if rate_hz > 0 else 0
         self._journal.is_watched = bool(self._feed_ns)
 
@@ -362,7 +362,7 @@ class Recorder:
         return {k: v for feed in self._feeds for k, v in feed.source.update_periods_s().items()}
 
     def sampling(self) -> dict[str, Any]:
-        """Rate asked and achieved, lateness and intervals, own cost."""
+        """Sampling rate asked and achieved, lateness, intervals, and the recorder's own cost."""
         ticker = self._ticker
         elapsed_s = (self._clock.monotonic_ns() - self._clock.start_ns) * 1e-9
         lateness, interval = ticker.lateness.spread(), ticker.interval.spread()
@@ -385,7 +385,7 @@ class Recorder:
 
     @property
     def reduction(self) -> Reduction:
-        """What the summary needs."""
+        """The data for the summary."""
         return self._journal.reduction
 
 

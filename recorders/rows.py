@@ -1,4 +1,4 @@
-"""Rows of the run file: which columns there are, and how a row becomes a line of text. Pure."""
+"""Rows of the run file: their columns, and their formatting as lines of text. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 
 def is_whole(line: str, before: str, width: int) -> bool:
-    """Whether a line of a run file has its end or, being the last, all of `width` cells, with as
-    many decimals in the last one as the line before: half a number is a wrong number."""
+    """Whether a line of a run file is complete: it has a line end or, if last, all `width` cells,
+    with as many decimals in the last cell as the line before, as half a number is wrong."""
     if line.endswith("\n"):
         return True
     unquoted = _IN_QUOTES.sub("", line)
@@ -28,7 +28,7 @@ def is_whole(line: str, before: str, width: int) -> bool:
 
 
 def whole_lines(lines: Iterable[str], width: int) -> Iterator[str]:
-    """The lines of a run file without a last one that was broken off."""
+    """The lines of a run file, without an incomplete last one."""
     before = ""
     for line in lines:
         if is_whole(line, before, width):
@@ -63,7 +63,7 @@ class Row:
         self.totals_j = self.totals_w = 0
 
     def set_by_hand(self, place: int, power_w: float) -> None:
-        """Fill the `_W` of a pair whose `_J` stays empty: a point is no energy."""
+        """Fill only the `_W` of a pair: a single power reading gives no energy."""
         self.cells[place + 1] = f"{power_w:.6f}"
 
     def set_energy(
@@ -82,9 +82,9 @@ class Row:
 
 
 class Layout:
-    """Where each channel's cells are, and the header line.
+    """The columns of each channel, and the header line.
 
-    Raises ValueError for a channel that would be in the total against its kind.
+    Raises ValueError for a channel in the total whose kind may not be.
     """
 
     def __init__(self, channels: Sequence[Channel]) -> None:
@@ -107,7 +107,7 @@ class Layout:
         return ",".join((*FIXED_COLUMNS, *self.columns)) + "\n"
 
     def finish(self, row: Row) -> list[str]:
-        """All cells, with the total where every one of its parts was read."""
+        """All cells, with the total if all of its parts were read."""
         if self.parts and row.totals_j == self.parts:
             row.cells[-2] = f"{row.total_j:.6f}"
             if row.totals_w == self.parts:
@@ -116,7 +116,7 @@ class Layout:
 
 
 class UtcText:
-    """ISO 8601 text in milliseconds, from nanoseconds since the epoch; one second is kept."""
+    """Formats nanoseconds since the epoch as ISO 8601 with milliseconds; caches one second."""
 
     def __init__(self) -> None:
         self._second = -1
@@ -138,7 +138,7 @@ def time_text(since_start_ns: int) -> str:
 
 
 def where_text(phase: str, label: str, repeat: int | None) -> str:
-    """The cells phase, label and repeat as they stand in a line."""
+    """The cells phase, label and repeat as written in a line."""
     return f"{quote(phase)},{quote(label)},{'' if repeat is None else repeat}"
 
 

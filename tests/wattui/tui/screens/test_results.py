@@ -219,7 +219,7 @@ async def test_exporting_suggests_a_new_name_and_writes_it(kws: Run) -> None:
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert [n.message for n in app._notifications] == [
-            f"written: {kws.csv.parent}/kws-results.md"
+            f"Exported to {kws.csv.parent}/kws-results.md"
         ]
     assert "J per inference" in (kws.csv.parent / "kws-results.md").read_text()
 

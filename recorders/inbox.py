@@ -181,8 +181,8 @@ class Inbox:
         if descriptor == self._control_fd:
             self._send(reply)
         elif link := self._sockets.get(descriptor):
-            # The sender may be gone (its `bye` follows) or read too slowly for every answer; the next
-            # answer says how many requests were taken.
+            # The sender may be gone (its `bye` follows) or read too slowly for every answer; the
+            # next answer says how many requests were taken.
             with contextlib.suppress(OSError):
                 link.sendall(wire.encode({**reply, "of": self._taken[descriptor]}))
 

@@ -1,1 +1,1 @@
-"""Measures wattui's overhead and accuracy: `python -m benchmarks [NAME ...]` prints the tables."""
+"""What wattui costs and how exact it is: `python -m benchmarks [NAME ...]` prints the tables."""

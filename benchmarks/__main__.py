@@ -25,7 +25,7 @@ OPTIONAL = ("peers",)
 
 
 def main() -> int:
-    """Run the benchmarks that were named; by default all but the optional ones."""
+    """Run what is asked for, everything but the optional ones by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
     parser.add_argument("--quick", action="store_true", help="short runs, once each")

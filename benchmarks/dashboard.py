@@ -1,4 +1,4 @@
-"""Cost of the dashboard compared with s-tui, time to the first data, and response time of keys."""
+"""What the dashboard costs beside s-tui, how soon it shows data, how soon a key has its effect."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Large and many run files: `wattui summary` and `compare`, against the same energies in pandas.
+"""Large and many run files: `wattui summary` and `compare` beside the same energies in pandas.
 
-Only this benchmark needs pandas (`pip install pandas`); without it its rows are left out, and a
+pandas is for this benchmark alone (`pip install pandas`); without it its rows are left out, and a
 line says so. It does less: the energy of each running phase, the difference of its edges; no
 baselines, no ±, no flags.
 """
@@ -174,7 +174,7 @@ def _run_json(summary: object) -> str:
 def _figures(
     programs: dict[str, str], given: Path, times: int, target_s: float | None
 ) -> list[Figure]:
-    """Seconds and peak memory of each program, alternating, so that all see the same conditions."""
+    """Seconds and peak memory of each program; they take turns, so that all see one machine."""
     costs: dict[str, list[Cost]] = {name: [] for name in programs}
     for _ in range(times):
         for name, program in programs.items():
@@ -190,7 +190,7 @@ def _figures(
 
 
 def cost(argv: Sequence[str]) -> Cost:
-    """Cost of a program from start to end. Raises RuntimeError if it fails."""
+    """What a program takes from start to end. Raises RuntimeError where it fails."""
     begun = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)

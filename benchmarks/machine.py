@@ -1,4 +1,4 @@
-"""The machine that benchmarks run on: five RAPL zones and a GPU, from the test bench."""
+"""The machine that benchmarks run on: five RAPL zones and a GPU of the test bench."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def one_gpu() -> Nvml:
 
 
 def missing() -> str | None:
-    """The reason that the bench cannot be used here; None if it can."""
+    """Why the bench cannot be used here, None where it can."""
     return sandbox.unavailable_reason() or sandbox.nvml_unavailable_reason()
 
 

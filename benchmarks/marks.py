@@ -1,4 +1,4 @@
-"""Cost of marks to the marked program: a count, and an acknowledged phase edge."""
+"""What marking costs the marked program: a count, and an acknowledged phase edge."""
 
 from __future__ import annotations
 

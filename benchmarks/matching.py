@@ -1,4 +1,4 @@
-"""Cost of `--count-match` to a command that prints as fast as it can."""
+"""What `--count-match` costs a command that prints as fast as it can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ sys.stderr.write(str((time.monotonic() - begun_s) / lines * 1e6))
 
 
 def tables(quick: bool) -> list[Table]:
-    """With and without, alternating, so that both see the same conditions."""
+    """With and without, in turn, so that both see the same machine."""
     lines, repeats = (20_000, 2) if quick else (100_000, 7)
     figures = []
     for flushed, what in (("all", "in blocks"), ("each", "each flushed")):
@@ -45,7 +45,7 @@ MATCH = ("--count-match", r"batch of (\d+)")
 
 
 def _us(lines: int, flushed: str, options: Sequence[str] = ()) -> float:
-    """Microseconds per line of the recorded command."""
+    """Microseconds that a line takes the recorded command."""
     with tempfile.TemporaryDirectory() as folder:
         csv = str(Path(folder, "run.csv"))
         own = ["--headless", "--quiet", "--idle", "0", "--simulate", "--csv", csv, *options]

@@ -1,6 +1,6 @@
 """The recorder's memory over a million rows, its clock running as fast as it can write them.
 
-`python -m benchmarks.memory CSV ROWS PHASE_ROWS` prints the results as JSON.
+`python -m benchmarks.memory CSV ROWS PHASE_ROWS` prints what came of it as JSON.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _run(rows: int, phase_rows: int) -> Mapping[str, float]:
 
 
 class FastClock(Clock):
-    """A clock that is frozen until it is advanced."""
+    """A clock that stands still until it is set on."""
 
     now_ns = 10**12
 
@@ -124,7 +124,7 @@ class Counters:
 
 
 class FastInbox:
-    """Advances the clock instead of waiting; a phase begins every so many ticks."""
+    """In place of waiting, sets the clock on; a phase begins every so many ticks."""
 
     def __init__(self, clock: FastClock, rows: int, phase_rows: int) -> None:
         self._clock = clock
@@ -134,7 +134,7 @@ class FastInbox:
         self.resident_mb: dict[str, float] = {}
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
-        """The requests that a program would have made by the next tick."""
+        """What a program would have asked by the next tick."""
         self._clock.now_ns += max(1, int(timeout_s * 1e9) + 1)
         for share in SHARES:
             if self._tick == int(share * self._rows):
@@ -156,7 +156,7 @@ def _resident_mb() -> float:
 
 
 def main(csv: str, rows: str, phase_rows: str) -> None:
-    """Record this many rows and print resident megabytes along the way."""
+    """Record so many rows and print resident megabytes on the way."""
     clock = FastClock()
     counters = Counters(clock)
     layout = Layout(counters.channels())

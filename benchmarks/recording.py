@@ -1,6 +1,6 @@
-"""A recording by the real recorder, for benchmarks: started, left alone, inspected.
+"""A recording of the real recorder, for benchmarks: started, left alone, looked at.
 
-`python -m benchmarks.recording CSV RATE SECONDS [ROOT]` prints the results as JSON.
+`python -m benchmarks.recording CSV RATE SECONDS [ROOT]` prints what came of it as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting times: importing wattui, its help, and the time it adds to a command."""
+"""How long people wait: importing wattui, its help, and what it adds to a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = Callable[[Sequence[str]], object]
 
 
 def tables(quick: bool) -> list[Table]:
-    """Each figure against a run without wattui, alternating, under the same conditions."""
+    """Each figure beside a run without wattui, in turn, so that both see the same machine."""
     number = 5 if quick else 25
     say("startup: import, help")
     bare = [sys.executable, "-c", "pass"]
@@ -53,9 +53,7 @@ def tables(quick: bool) -> list[Table]:
                 figures += _recording(sandbox.run, csv, "five zones, one GPU", number)
     return [
         of_figures(
-            "Start",
-            figures,
-            ("All files are in the page cache; differences are between alternating runs.",),
+            "Start", figures, ("All files in the page cache; a difference is of two runs in turn.",)
         )
     ]
 

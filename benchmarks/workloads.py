@@ -1,4 +1,4 @@
-"""Overhead of the workloads over a network's own time, their start-up time, and their memory."""
+"""What the workloads add to a network's own time, how long they take to start, and their memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tables(quick: bool) -> list[Table]:
 
 
 def _loop(pairs: int) -> Table:
-    """The runner's loop against a bare loop of the same calls, alternating."""
+    """The runner's loop beside a bare loop of the same calls, in turn."""
     figures = []
     for name in _installed():
         for batch in (1, 64):

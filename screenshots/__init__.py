@@ -1,1 +1,1 @@
-"""Pictures of the real program, and the code that makes them."""
+"""Pictures of the real program, and what makes them."""

@@ -91,7 +91,7 @@ async def take(pilot: Pilot[int], name: str) -> None:
 
 
 def on_the_bench() -> None:
-    """The output of `wattui doctor` and of a headless recording on a server with two GPUs."""
+    """What `wattui doctor` and a headless recording print on a server with two GPUs."""
     machine = topologies.two_sockets()
     for zone, levels_w in POWERS_W.items():
         machine = machine.changed(zone, curve=Constant(levels_w[0]))

@@ -1,4 +1,4 @@
-"""Makes the pictures in docs/results.md: output of the commands for recordings in docs/recordings.
+"""Makes the pictures of docs/results.md: what the commands print of recordings in docs/recordings.
 
 `python -m screenshots.commands`
 """
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def output(folder: Path, arguments: list[str]) -> str:
-    """The output of wattui, in colours."""
+    """What wattui prints, in colours."""
     shown = subprocess.run(
         [sys.executable, "-m", "wattui", *arguments],
         check=False,
@@ -60,7 +60,7 @@ def output(folder: Path, arguments: list[str]) -> str:
 
 
 def printed(name: str, title: str, text: str) -> None:
-    """One picture of the text written to a terminal."""
+    """One picture of what a terminal was written."""
     with open(os.devnull, "w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(f"$ wattui {title}\n{text}"), soft_wrap=True)

@@ -13,7 +13,7 @@ DPI = 96
 
 
 def png(svg: Path) -> None:
-    """Save the same picture as a PNG next to it."""
+    """The same picture as a PNG beside it."""
     data = resvg_py.svg_to_bytes(
         svg_path=str(svg), monospace_family=FONT, width=PIXELS_WIDE, dpi=DPI
     )

@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def curve(levels_w: tuple[float, ...] | list[float], seed: str) -> Steps:
-    """Power levels one after another, each varying a little from step to step."""
+    """Levels in turn, each of which varies a little from step to step."""
     chance = random.Random(seed)
     begins_s = (0.0, *(begin_s for begin_s, *_ in SCHEDULE), 200.0)
     times_s, powers_w = [], []

@@ -128,7 +128,7 @@ class Sine(_Plain):
 
 @dataclass(frozen=True)
 class Steps(_Plain):
-    """levels_w[i] from starts_s[i] on; the last level holds forever."""
+    """levels_w[i] from starts_s[i] on; the last level holds for ever."""
 
     starts_s: tuple[float, ...]
     levels_w: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""A fake libnvidia-ml.so.1: its GPUs, its build, and the answers expected from it."""
+"""A fake libnvidia-ml.so.1: what its GPUs are, how it is built, and what it must answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 
 @dataclass(frozen=True)
 class PowerSensor:
-    """The power that nvmlDeviceGetPowerUsage reports, updated once per refresh_s.
+    """What nvmlDeviceGetPowerUsage reports, renewed once per refresh_s.
 
     instant   the curve's power
     boxcar    its mean over the last window_s
@@ -61,7 +61,7 @@ class Fault:
 class Gpu:
     """One GPU; its energy counter is in whole mJ and moves once per energy_refresh_s.
 
-    `name` may hold undecodable bytes, as surrogate escapes.
+    `name` may hold bytes that are no text, as surrogate escapes.
     """
 
     curve: Curve
@@ -96,7 +96,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Nvml:
-    """Contents of the library; init_error makes every nvmlInit fail with that code."""
+    """What the library holds; init_error makes every nvmlInit fail with that code."""
 
     gpus: tuple[Gpu, ...] = ()
     init_error: int = 0
@@ -191,5 +191,5 @@ def _build() -> tempfile.TemporaryDirectory[str]:
 
 
 def library_directory() -> Path:
-    """Folder of the library, built once per process and removed when it ends."""
+    """Where the library is, built once per process and removed when it ends."""
     return Path(_build().name)

@@ -50,11 +50,11 @@ class Node:
     inode: int = 0
 
     def exists(self, t_s: float) -> bool:
-        """Return whether a look-up finds it at t_s."""
+        """Whether a look-up finds it at t_s."""
         return not any(start_s <= t_s < end_s for start_s, end_s in self.gone)
 
     def vanished(self, since_s: float, t_s: float) -> bool:
-        """Return whether it disappeared after since_s, so that a descriptor from then is dead."""
+        """Whether it went away after since_s, so that a descriptor of then is dead."""
         return any(since_s <= start_s <= t_s for start_s, _ in self.gone)
 
 

@@ -1,4 +1,4 @@
-"""Records with the real program on the bench, and reads its files together with the true joules."""
+"""Records with the real program on the bench, and reads what it wrote beside the true joules."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Recording:
 
     @property
     def said(self) -> str:
-        """The program's message to the user, on one line and without its frame."""
+        """What the program said to the person, in one line and without its frame."""
         assert self.done is not None
         return " ".join(self.done.stderr.replace("│", " ").split())
 
@@ -134,7 +134,7 @@ class Recording:
         return begin, end
 
     def seconds(self, label: str) -> float:
-        """Duration of a phase."""
+        """How long a phase was."""
         begin, end = self.edges(label)
         return float(end["time_s"]) - float(begin["time_s"])
 
@@ -166,7 +166,7 @@ class Recording:
         return {flag["name"] for flag in self.run["summary"]["flags"]}
 
     def source(self, name: str) -> dict[str, Any]:
-        """The entry of one source in run.json."""
+        """What run.json says of one source."""
         (found,) = (source for source in self.run["sources"] if source["name"] == name)
         return dict(found)
 

@@ -1,4 +1,4 @@
-"""Runs unmodified programs on a machine with known joules.
+"""Run unmodified programs on a machine whose joules are known.
 
 with Bench(topologies.plain(), Nvml((Gpu(Constant(200.0)),))) as bench:
     bench.run([sys.executable, "measure.py"])
@@ -32,7 +32,7 @@ CALLS_FILE = "nvml-calls"
 
 
 class UnavailableError(RuntimeError):
-    """This machine cannot run the bench; the text says why."""
+    """This machine cannot hold the bench; the text says why."""
 
 
 class Bench:
@@ -162,7 +162,7 @@ class Bench:
 
     @property
     def timed_s(self) -> list[float]:
-        """Times at which faults begin that are not present from the start, and when power steps."""
+        """When faults begin that are not there from the start, and when power steps."""
         rapl = [fault.start_s for zone in self.topology.zones for fault in zone.faults]
         gpus = self.nvml.gpus if self.nvml else ()
         others = [fault.begin_s for gpu in gpus for fault in gpu.faults]
@@ -250,7 +250,7 @@ def _namespace(pid: int) -> str:
 
 @cache
 def unavailable_reason() -> str | None:
-    """The reason that this machine cannot run the bench; None if it can. Tried once per process."""
+    """Why this machine cannot hold the bench; None where it can. Tried once per process."""
     if os.geteuid() != 0:
         return "the bench needs root"
     if not Path("/dev/fuse").exists():
@@ -265,10 +265,10 @@ def unavailable_reason() -> str | None:
 
 
 def nvml_unavailable_reason() -> str | None:
-    """The reason that the fake NVML cannot be used; None if it can."""
+    """Why the fake NVML cannot be used; None where it can."""
     return None if fakenvml.compiler() else "the fake NVML needs a C compiler"
 
 
 def available() -> bool:
-    """Return whether this machine can run the bench."""
+    """Whether this machine can hold the bench."""
     return unavailable_reason() is None

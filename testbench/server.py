@@ -27,7 +27,7 @@ CPUS = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Order:
-    """Describes what to serve, where to put working files, and the monotonic time of 0 s."""
+    """What to serve, where its working files may lie, and the monotonic time of 0 s."""
 
     topology: Topology
     workspace: str

@@ -1,4 +1,4 @@
-"""Ready-made machines, with RAPL zones laid out as on real ones."""
+"""Ready machines: how RAPL zones are laid out on real ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RAPL zones as the bench serves them: counter, faults, and the result of a read. Pure."""
+"""RAPL zones as the bench serves them: counter, faults, and what a read shows. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Counter:
         return self.shown_uj(self.modulus - 1)
 
     def shown_uj(self, raw: int) -> int:
-        """Value of energy_uj for an unwrapped register value, uJ."""
+        """What energy_uj shows for an unwrapped register value, uJ."""
         return raw % self.modulus * self.unit_nj // 1000
 
     def units(self, energy_j: float) -> int:
@@ -72,10 +72,10 @@ class Fault:
 
     eio      energy_uj reads fail with `errno` (powercap_sys.c: EINVAL for a failed MSR)
     garbage  energy_uj shows `text`;  empty  shows nothing;  stuck  shows its value of start_s
-    gone     the zone has no files; descriptors opened before start_s stay ENODEV forever
-    frozen   like stuck, but counting continues from there: energy used meanwhile is lost
+    gone     the zone has no files; descriptors opened before start_s stay ENODEV for ever
+    frozen   like stuck, but counting goes on from there: what was used meanwhile is lost
     reset    the counter begins again at 0 at start_s;  slow  a read takes delay_s, then counts
-    scaled   counts `factor` times too much;  jumping  shows values that do not continue
+    scaled   counts `factor` times too much;  jumping  shows values that do not go on
     """
 
     kind: FaultKind
@@ -87,7 +87,7 @@ class Fault:
     factor: float = 1000.0
 
     def active(self, t_s: float) -> bool:
-        """Return whether t_s is within the fault's span."""
+        """Whether t_s lies in the fault's span."""
         return self.start_s <= t_s < self.end_s
 
 
@@ -119,7 +119,7 @@ class Zone:
 
 
 def counter_uj(zone: Zone, t_s: float) -> int:
-    """Value of a working energy_uj at t_s, including stuck spans and resets, uJ."""
+    """What a working energy_uj shows at t_s, stuck spans and resets included, uJ."""
     counter = zone.counter
     stuck = zone.fault("stuck", t_s) or zone.fault("frozen", t_s)
     at_s = counter.floor_s(stuck.start_s if stuck else t_s)

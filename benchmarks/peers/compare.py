@@ -1,4 +1,4 @@
-"""Runs every peer through the same window on the bench, without and with a counter wraparound."""
+"""Every peer through the same window on the bench, without and with a counter wrap in it."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def _table(wraps: bool, pythons: dict[str, Path | str], repeats: int) -> Table:
             notes.append(f"{peer.name}: skipped: {reason}.")
     where = "one wrap of each counter inside" if wraps else "no wrap"
     about = (
-        f"Median of {repeats}, largest error; –: not reported. CPU ms: all its processes during "
-        f"the {END_S - BEGIN_S:g} s pulse; CPU s in all: from start to end."
+        f"Median of {repeats}, error the largest; – not reported. CPU ms: all its processes in the "
+        f"{END_S - BEGIN_S:g} s pulse; CPU s in all: from start to end."
     )
     return Table(
         f"Peers on the same pulse of known joules, {where}", HEADINGS, rows, (about, *notes)

@@ -1,4 +1,4 @@
-"""Effects of a room and a microphone on speech: silence around it, level, tone, noise, speed."""
+"""What a room and a microphone do to speech: silence around it, level, tone, noise, speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE_S = (0.12, 0.16)
 
 @dataclass(frozen=True)
 class Room:
-    """Recording conditions of an utterance. `snr_db` and `level_db` are ranges drawn from.
+    """How an utterance is recorded. `snr_db` and `level_db` are ranges drawn from.
 
     `altered` also changes the speaker: speed, and with it pitch and formants, and the tone.
     """

@@ -1,4 +1,4 @@
-"""Rebuilds the keyword spotter and its test set: `python -m tools.kws.build`."""
+"""Makes the keyword spotter and its test set anew: `python -m tools.kws.build`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _lack() -> str | None:
-    """Missing requirements of the build, with how to install them."""
+    """What the build needs and does not find, with how to install it."""
     if which("espeak-ng") is None:
         return "espeak-ng is not installed; on Debian or Ubuntu: apt install espeak-ng"
     if find_spec("torch") is None:

@@ -55,7 +55,7 @@ def speak(take: Take) -> NDArray[np.float32]:
 
 
 def absent(voices: Sequence[str]) -> list[str]:
-    """The voices that this espeak-ng lacks; it would use its default voice for them."""
+    """Those of the voices that this espeak-ng lacks; it would say them in its default voice."""
     command = ["espeak-ng", "--voices=variant"]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [voice for voice in voices if f"!v/{voice} " not in listing]

@@ -1,4 +1,4 @@
-"""The voices of espeak-ng in families, divided into training voices and unseen ones."""
+"""The voices of espeak-ng, in families: who is heard in training and who never is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words to say: the keyword, and other words for training and for the test."""
+"""What is said: the keyword, and other words for training and for the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wattui doctor`: which sensors there are, which are missing, and how to fix that."""
+"""`wattui doctor`: what is there, what is missing, and what mends it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The table of channels: what is known of one by its name. Pure.
+"""The table of channels: the properties of a channel, by its name. Pure.
 
 A channel is named by its kind and a number or name (`package0`, `meter_wall`), a column by its
-channel and unit (`package0_J`). Whatever depends on the kind of a channel asks this table: a new
-kind of sensor is a row of `KINDS`.
+channel and unit (`package0_J`). All code that depends on the kind of a channel uses this table: a
+new kind of sensor is a row of `KINDS`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock"]
 
 @dataclass(frozen=True, slots=True)
 class Plotted:
-    """Where a channel is drawn over time; kinds of the same graph share its axis.
+    """The graph in which a channel is plotted over time; kinds of the same graph share its axis.
 
-    `place` orders the graphs, the most wanted first. `colour` is the place of the first series in
-    the palette's cycle of colours; what is estimated has the palette's colour for that. `parts` is
-    what the series are called together, `top` the fixed upper end of the axis, if any.
+    `place` orders the graphs, most wanted first. `colour` is the first series' index into the
+    palette's colours; estimates have a colour of their own. `parts` is the plural noun for the
+    series, `top` the fixed upper end of the axis, if any.
     """
 
     place: int
@@ -37,15 +37,15 @@ class Plotted:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table: what all channels have in common whose names match `pattern`.
+    """A row of the table: the properties of all channels whose names match `pattern`.
 
     `inside` are the kinds that contain it; one that `is_whole` contains the whole machine. `quoted`
-    orders the channels that can be the headline. `most_w` is mean power that no such device
-    exceeds; its own limit bounds it instead where it is `kept_to_limit`. Every machine has one that
-    `is_processor`. `each_second`: flags are told from one reading a second. `by_hand`: a person may
-    read it, so that a power without an energy beside it is a point. `nouns` are the words for one
-    and for several, `device` the word for those whose energies are added in a figure, if it is
-    another. `short` is a part of its name, and what a graph writes in its place.
+    ranks the channels that can be the headline. `most_w` is a mean power that no such device
+    exceeds; if it is `kept_to_limit`, its own limit bounds it instead. Every machine has one that
+    `is_processor`. `each_second`: flags use one reading a second. `by_hand`: it may be read
+    manually, so a power without an energy is a single point. `nouns` are its singular and plural,
+    `device` the word for those whose energies are summed in a figure, if different. `short` is a
+    part of its name, and its abbreviation in graphs.
     """
 
     name: str
@@ -68,16 +68,16 @@ class Kind:
 
     @property
     def unit(self) -> str:
-        """Unit of the column that is drawn; an energy has a `_J` beside its `_W`."""
+        """Unit of the plotted column; an energy has a `_J` beside its `_W`."""
         return _UNITS[self.quantity]
 
     @property
     def is_numbered(self) -> bool:
-        """Whether a machine can have several alike, which only a number tells apart."""
+        """Whether a machine can have several, told apart by number."""
         return r"\d" in self.pattern
 
 
-# How the names of wall meters begin, and the sum of what is in it.
+# The prefix of wall meter names, and the name of the sum.
 METER, TOTAL = "meter_", "total"
 _UNITS = {
     "energy": "W",
@@ -86,13 +86,13 @@ _UNITS = {
     "temperature": "C",
     "clock": "MHz",
 }
-# A counter of a socket, of one of its dies, or of a second zone of its name.
+# A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
 _CORES = Plotted(13, "CPU cores", 6, "domains")
 _CPU, _USE = Plotted(1, "CPU", 5), Plotted(5, "CPU utilisation", 6, top=100.0)
 
-# In the order of the run file's columns. The first row that fits is the channel's.
+# In the order of the run file's columns. The first row that matches applies.
 KINDS = (
     Kind(
         "package",
@@ -181,18 +181,18 @@ KINDS = (
 
 @lru_cache(maxsize=4096)
 def kind_of(channel: str) -> Kind:
-    """The row of a channel; that of others where it is of no kind known."""
+    """The kind of a channel; a generic one if unknown."""
     return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
 
 
 def named(name: str, unit: str) -> Channel:
-    """A channel of which no more is known than its kind says."""
+    """A channel with only the properties of its kind."""
     kind = kind_of(name)
     return Channel(name, unit, kind.origin, kind.in_total and unit in ("J", "W"))
 
 
 def kinds_in_total() -> list[Kind]:
-    """The kinds that `total` is the sum of."""
+    """The kinds that are summed in `total`."""
     return [kind for kind in KINDS if kind.in_total]
 
 
@@ -203,19 +203,19 @@ def contains(whole: str, part: str) -> bool:
 
 
 def is_counted_again(channel: str) -> bool:
-    """Whether what contains a channel is in the total: the same joules a second time."""
+    """Whether a channel is contained in another that is in the total, so would count twice."""
     around = _around(kind_of(channel))
     return any(kind.name in around for kind in kinds_in_total())
 
 
 def _around(kind: Kind) -> set[str]:
-    """The kinds that contain one, and those that contain them."""
+    """The kinds that contain one, directly or indirectly."""
     inside = {row.name: row for row in KINDS if row.name in kind.inside}
     return set(inside).union(*map(_around, inside.values()))
 
 
 def total_parts(channels: Iterable[str]) -> list[str]:
-    """The channels that `total` is the sum of, where they were measured."""
+    """The measured channels that are summed in `total`."""
     return [channel for channel in channels if kind_of(channel).in_total]
 
 
@@ -230,14 +230,14 @@ def column_order(channel: str) -> tuple[int, int, int, int]:
 
 
 def short_name(channel: str) -> str:
-    """A channel as a graph's border calls it: a gauge by its device."""
+    """A channel's name in a graph's border: for a gauge, its device."""
     kind = kind_of(channel)
     text = channel if kind.quantity == "energy" else device_of(channel)
     return text.replace(*kind.short) if kind.short[0] else text
 
 
 def device_of(gauge: str) -> str:
-    """The device that a gauge is of: gpu0 of gpu0_temp."""
+    """The device of a gauge: gpu0 for gpu0_temp."""
     return gauge.rpartition("_")[0]
 
 
@@ -247,17 +247,17 @@ def channel_of(column: str) -> str:
 
 
 def unit_of(column: str) -> str:
-    """A column's unit; empty where it has none."""
+    """A column's unit; empty if none."""
     channel, _, unit = column.rpartition("_")
     return unit if channel else ""
 
 
 def kind_of_column(column: str) -> Kind:
-    """The row of a column that can be drawn; that of others for any other, energies included."""
+    """The kind of a column that can be plotted; a generic one for any other, even energies."""
     kind = kind_of(channel_of(column))
     return kind if unit_of(column) == kind.unit else KINDS[-1]
 
 
 def with_unit(columns: Iterable[str], unit: str) -> list[str]:
-    """The channels that have a column of this unit, in their order."""
+    """The channels that have a column with this unit, in order."""
     return [channel_of(column) for column in columns if unit_of(column) == unit]

@@ -1,6 +1,6 @@
-"""Parts of JSON, read by the kind that they must be. Pure.
+"""Readers for typed parts of JSON. Pure.
 
-A kind takes what was found and returns it, or raises WrongPartError.
+A kind takes a value and returns it checked, or raises WrongPartError.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-# No figure is larger: 10^15 J, as in the rows themselves.
+# The largest possible figure: 10^15 J, as in the rows.
 MOST = 1e15
 
 T = TypeVar("T")
@@ -16,11 +16,11 @@ Kind = Callable[[Any], T]
 
 
 class WrongPartError(ValueError):
-    """A part is missing or of another kind; the text says which and why."""
+    """A part is missing or has the wrong type; the text says which and why."""
 
 
 def part(found: Any, key: str, kind: Kind[T]) -> T:
-    """A part of an object. Raises WrongPartError, with the key before what is wrong in it."""
+    """Read a required part of an object. Raises WrongPartError, naming the key."""
     there = an_object(found)
     if key not in there:
         raise WrongPartError(f"{key} is missing")
@@ -31,21 +31,21 @@ def part(found: Any, key: str, kind: Kind[T]) -> T:
 
 
 def part_or(found: Any, key: str, kind: Kind[T], otherwise: T) -> T:
-    """A part of an object that need not be there. Raises WrongPartError."""
+    """Read an optional part of an object. Raises WrongPartError."""
     return part(found, key, kind) if key in an_object(found) else otherwise
 
 
 def an_object(found: Any) -> dict[str, Any]:
-    """An object, of whatever parts."""
+    """An object with any parts."""
     if not isinstance(found, dict):
         raise WrongPartError("not an object")
     return found
 
 
 def text(found: Any) -> str:
-    """A text."""
+    """A string."""
     if not isinstance(found, str):
-        raise WrongPartError("not a text")
+        raise WrongPartError("not a string")
     return found
 
 
@@ -64,28 +64,28 @@ def whole(found: Any) -> int:
 
 
 def number(found: Any) -> float:
-    """A figure of the size that figures have."""
+    """A number no larger than a possible figure."""
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise WrongPartError("not a number")
     if not abs(found) <= MOST:
-        raise WrongPartError("no possible figure")
+        raise WrongPartError("out of range")
     return float(found)
 
 
 def size(found: Any) -> float:
-    """A figure that is not below zero."""
+    """A number that is not negative."""
     if (value := number(found)) < 0:
-        raise WrongPartError("below zero")
+        raise WrongPartError("negative")
     return value
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
-    """Null, or something of a kind."""
+    """Null, or a value of a kind."""
     return lambda found: None if found is None else kind(found)
 
 
 def list_of(kind: Kind[T]) -> Kind[list[T]]:
-    """A list of things of a kind."""
+    """A list whose items are all of a kind."""
 
     def read(found: Any) -> list[T]:
         if not isinstance(found, list):
@@ -105,7 +105,7 @@ def dict_of(kind: Kind[T]) -> Kind[dict[str, T]]:
 
 
 def one_of(*words: T) -> Kind[T]:
-    """One of some words."""
+    """One of the given words."""
 
     def read(found: Any) -> T:
         for word in words:

@@ -1,4 +1,4 @@
-"""Ends a command and what it has started."""
+"""Stops a command and its descendants."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from recorders.marks import ENVIRONMENT
 if TYPE_CHECKING:
     import psutil
 
-# A command that is being started is not to be seen yet.
+# Time for a command that is just starting to become visible.
 APPEARS_S = 0.5
-# What cannot be killed, such as a process that waits for a dead disk, is left behind.
+# Processes that cannot be killed, such as one waiting for a dead disk, are left behind.
 KILL_S = 3.0
 
 
 def end_tree(pid: int, grace_s: float) -> None:
-    """Ask a process and its descendants to end, and kill them after the time (0: at once)."""
+    """Ask a process and its descendants to stop; kill them after the grace time (0: at once)."""
     import psutil
 
     processes = _tree(pid)
@@ -35,10 +35,10 @@ def end_tree(pid: int, grace_s: float) -> None:
 
 
 def end_recorded(directories: Sequence[Path], pid: int | None, grace_s: float) -> None:
-    """End every process of a recording's command: ask, and kill after the time.
+    """Stop every process of a recording's command: ask, then kill after the grace time.
 
-    Known are those below `pid`, and those that carry one of the directories in their environment: a
-    command whose start was not told, and children of a parent that has ended.
+    These are the descendants of `pid`, and processes with one of the directories in their
+    environment: an unannounced command, or children of a parent that has ended.
     """
     import psutil
 
@@ -70,7 +70,7 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def _carrying(directories: Sequence[Path]) -> list[psutil.Process]:
-    """Processes that were started with one of these directories of marks."""
+    """Processes started with one of these marks directories in their environment."""
     import psutil
 
     entries = [b"\0" + os.fsencode(f"{ENVIRONMENT}={path}") + b"\0" for path in directories]

@@ -1,4 +1,4 @@
-"""The run file: writing run.csv so that it is always readable, and run.json beside it."""
+"""Writes the run file: run.csv, which is always readable, and run.json beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recorders.drafts import replace_file
 from recorders.json_text import json_text
 from recorders.phases import LOADING, RUNNING
 
-# Rows are renamed and copied in pieces: a longer one would keep the sampling thread waiting.
+# Rows are renamed and copied in pieces, so that the sampling thread does not wait long.
 PIECE_BYTES = 2**15
 TAIL_BYTES = 64
 MOST_NAMES = 99
@@ -26,7 +26,7 @@ Identity = tuple[int, ...]
 
 
 class RunFileExistsError(Exception):
-    """The file is there already and was not to be replaced."""
+    """The file already exists and may not be replaced."""
 
 
 class RunFileBusyError(Exception):
@@ -34,18 +34,18 @@ class RunFileBusyError(Exception):
 
 
 class RunFile:
-    """An open run.csv. Whole lines are kept until they are on disk; `flush` may be called again
-    after an OSError (a full disk), and goes on where it stopped.
+    """An open run.csv. Lines are kept until they are on disk; `flush` may be called again after
+    an OSError (a full disk), and resumes where it stopped.
 
-    Where another program deletes, replaces or truncates the file, `look_after` goes on in a file
-    of its own beside it, or in one of the `refuges`; `path` is where the rows are.
-    Positions are bytes as they were handed in, whatever has become of those before them.
+    If another program deletes, replaces or truncates the file, `look_after` continues in a new file
+    beside it, or in one of the `refuges`; `path` is where the rows are.
+    Positions are in bytes as written, whatever has happened to earlier rows.
     """
 
     def __init__(
         self, path: Path, header: str, force: bool = False, refuges: Sequence[Path] = ()
     ) -> None:
-        """Create the file. Raises RunFileExistsError, RunFileBusyError, or OSError where it
+        """Create the file. Raises RunFileExistsError, RunFileBusyError, or OSError if it
         cannot be written."""
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
             raise RunFileExistsError(str(clash))
@@ -59,16 +59,16 @@ class RunFile:
         self._refuges = refuges
         self._header = encoded(header)
         self._pending = bytearray()
-        # How the file begins and ends, and where the last rows were joined to those before.
+        # The head and tail of the file, and the seam where the last rows were appended.
         self._head = self._tail = b""
         self._seam = (0, b"")
         self._written = self._lines = self._taken = 0
-        # Stretches that have become shorter: their first position, that of their end, bytes less.
+        # Stretches that were shortened: start position, end position, and bytes removed.
         self._shortened: list[tuple[int, int, int]] = []
         self._json: tuple[Path, Identity] | None = None
         self._is_stranded = False
         self.lost_rows = 0
-        # Gives the rows with events again of which the place is one that was lost, as lines.
+        # Returns, as lines, the event rows whose positions were lost.
         self.events_again: Callable[[Callable[[int], bool]], bytes] = lambda _: b""
         self.saved = 0
         self.write(self._header)
@@ -89,21 +89,21 @@ class RunFile:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunFileBusyError(str(path)) from None
-        except OSError:  # a file system without locks
+        except OSError:  # the file system has no locks
             pass
 
     def write(self, lines: bytes) -> None:
-        """Add whole lines."""
+        """Add complete lines."""
         self._pending += lines
         self._taken += len(lines)
 
     @property
     def position(self) -> int:
-        """Where the next line begins."""
+        """The position of the next line."""
         return self._taken
 
     def free_bytes(self) -> int | None:
-        """Bytes that the disk has room for, None where it does not say."""
+        """Free bytes on the disk; None if unknown."""
         with contextlib.suppress(OSError):
             disk = os.fstatvfs(self._descriptor)
             return disk.f_bavail * disk.f_frsize
@@ -111,11 +111,11 @@ class RunFile:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes that are not on the disk yet."""
+        """Bytes not yet on disk."""
         return len(self._pending)
 
     def flush(self) -> None:
-        """Hand all lines to the system. Raises OSError; what was not written is kept."""
+        """Write all lines. Raises OSError, keeping what was not written."""
         before, at = self._tail, self._written - len(self._tail)
         while self._pending:
             done = os.pwrite(self._descriptor, self._pending, self._written)
@@ -130,12 +130,12 @@ class RunFile:
             self.saved = self._taken - len(self._pending)
 
     def rename_running_since(self, position: int) -> None:
-        """Call the rows from `position` on `loading`: the command has begun to mark for itself.
+        """Rename rows from `position` on to `loading`, as the command has begun to mark itself.
 
-        Both words have seven letters, so the rows are renamed where they stand.
+        Both words have seven letters, so rows are renamed in place.
         Raises OSError; it may be called again.
         """
-        with contextlib.suppress(OSError):  # a full disk has room for what is there already
+        with contextlib.suppress(OSError):  # overwriting in place works even on a full disk
             self.flush()
         at = self._place(position)
         while at < self._written:
@@ -146,10 +146,10 @@ class RunFile:
         self._pending = bytearray(_renamed(bytes(self._pending)))
 
     def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
-        """Replace the lines from `position` on by what `change` makes of them.
+        """Replace the lines from `position` on with the result of `change`.
 
-        Raises OSError where they cannot be written, ValueError where `change` does; the file is
-        then as it was.
+        Raises OSError if they cannot be written, and ValueError if `change` does, leaving the file
+        unchanged.
         """
         at = self._place(position)
         if at >= self._written:
@@ -163,7 +163,7 @@ class RunFile:
             try:
                 self._overwrite(at, new)
             except OSError:
-                with contextlib.suppress(OSError):  # its place on the disk is still there
+                with contextlib.suppress(OSError):  # its space on disk is still allocated
                     self._overwrite(at, old)
                 raise
             self._written = at + len(new)
@@ -172,8 +172,8 @@ class RunFile:
         self._shortened.append((position, self._taken, len(old) - len(new)))
 
     def look_after(self) -> str | None:
-        """What another program has done to the file since the last call, and where the rows are
-        now; None where nothing. Raises OSError."""
+        """Detect what another program has done to the file since the last call, and recover;
+        returns a remark, or None. Raises OSError."""
         if not self._is_regular or self._is_stranded or (harm := self._harm()) is None:
             return None
         what, is_elsewhere = harm
@@ -184,9 +184,9 @@ class RunFile:
         return f"{name} was {what} by another program; {self._take_refuge()}"
 
     def write_json(self, content: dict[str, Any]) -> str | None:
-        """Write run.json whole or not at all; a file of someone else's in its place is left alone.
+        """Write run.json atomically; a foreign file in its place is left alone.
 
-        Returns where it is instead, or None. Raises OSError.
+        Returns a remark if it had to go elsewhere, else None. Raises OSError.
         """
         path, remark = json_path(self.path), None
         if self._json is not None:
@@ -203,7 +203,7 @@ class RunFile:
         return remark
 
     def close(self) -> None:
-        """Write what can be written and end the file at a whole row; counts rows that were lost."""
+        """Write what can be written, end the file at a complete row, and count lost rows."""
         try:
             if self._is_stranded:
                 with contextlib.suppress(OSError):
@@ -213,7 +213,7 @@ class RunFile:
             with contextlib.suppress(OSError):
                 written = os.pread(self._descriptor, 2**16, max(0, self._written - 2**16))
                 cut = len(written) - (written.rfind(b"\n") + 1)
-                # Of a disk that can only be read now, the last row stays broken off.
+                # If the disk has become read-only, the last row stays incomplete.
                 os.ftruncate(self._descriptor, self._written - cut)
             self.lost_rows += self._pending.count(b"\n")
             self._pending.clear()
@@ -225,14 +225,14 @@ class RunFile:
     # ------------------------------------------------------------ places in the file
 
     def _place(self, position: int) -> int:
-        """The byte of the file (and what is to be appended) at which a position is now."""
+        """The current offset of a position, in the file plus pending lines."""
         at = position
         for start, end, less in self._shortened:
             at -= less if position >= end else max(0, min(position - start, less))
         return at
 
     def _whole_lines(self, at: int, end: int) -> bytes:
-        """A piece of the file from the beginning of a line to the end of one."""
+        """A piece of the file made of complete lines."""
         size = PIECE_BYTES
         while True:
             data = os.pread(self._descriptor, min(size, end - at), at)
@@ -243,14 +243,14 @@ class RunFile:
             size *= 2
 
     def _overwrite(self, at: int, data: bytes) -> None:
-        """Let the file end with `data` at `at`."""
+        """Overwrite the file from `at` with `data`, and truncate it there."""
         done = 0
         while done < len(data):
             done += os.pwrite(self._descriptor, data[done:], at + done)
         os.ftruncate(self._descriptor, at + len(data))
 
     def _learn_ends(self) -> None:
-        """Remember how the file begins and ends, after rows were changed."""
+        """Record the head and tail of the file after rows were changed."""
         self._head = os.pread(self._descriptor, min(PIECE_BYTES, self._written), 0)
         start = max(0, self._written - TAIL_BYTES)
         self._tail = os.pread(self._descriptor, self._written - start, start)
@@ -259,7 +259,7 @@ class RunFile:
     # ------------------------------------------------------------ other programs
 
     def _harm(self) -> tuple[str, bool] | None:
-        """What another program has done to the file, and whether its name is not the file's."""
+        """What another program has done to the file, and whether the path no longer leads to it."""
         here, there = _identity(self._descriptor), _identity(self.path)
         if here is None or there is None:
             return "deleted", True
@@ -274,7 +274,7 @@ class RunFile:
         return None
 
     def _name_elsewhere(self) -> Path | None:
-        """Where the file is now, if it was only moved."""
+        """The new path of the file, if it was only moved."""
         here = _identity(self._descriptor)
         with contextlib.suppress(OSError):
             name = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
@@ -283,7 +283,7 @@ class RunFile:
         return None
 
     def _take_refuge(self) -> str:
-        """Go on in a new file, with what is left of this one; says where, and what is lost."""
+        """Continue in a new file with what is left of this one; says where, and what was lost."""
         kept = self._kept_bytes()
         for folder in (self.path.parent, *self._refuges):
             for path in _free_names(folder / self.path.stem, ".csv"):
@@ -306,7 +306,7 @@ class RunFile:
         return "there is nowhere else to write it"
 
     def _kept_bytes(self) -> int:
-        """Bytes at the file's beginning that are whole lines of this recording."""
+        """Bytes at the start of the file that are complete lines of this recording."""
         size = min(os.fstat(self._descriptor).st_size, self._written)
         head = os.pread(self._descriptor, min(size, len(self._head)), 0)
         if head != self._head[: len(head)]:
@@ -320,7 +320,7 @@ class RunFile:
         return 0
 
     def _copy(self, descriptor: int, size: int, more: bytes) -> int:
-        """Copy the file's first bytes, or the header alone, and add what of the others is known;
+        """Copy the first bytes of the file, or only the header, and append the recovered rows;
         returns the number of lines."""
         at, lines = 0, 0
         while at < size:
@@ -335,7 +335,7 @@ class RunFile:
         return lines
 
     def _settle(self, path: Path, descriptor: int, kept_lines: int) -> str:
-        """Go on in a file that has so many lines of this recording."""
+        """Continue in a file that has so many lines of this recording."""
         os.close(self._descriptor)
         self._descriptor, self._is_stranded = descriptor, False
         size = os.fstat(descriptor).st_size
@@ -349,7 +349,7 @@ class RunFile:
 
 
 def encoded(text: str) -> bytes:
-    """Text as it stands in a run file, whatever a program has put into a label."""
+    """Text as encoded in a run file, whatever characters a label contains."""
     return text.encode(errors="backslashreplace")
 
 
@@ -359,7 +359,7 @@ def json_path(csv_path: Path) -> Path:
 
 
 def fingerprint(csv_path: Path) -> dict[str, Any]:
-    """What tells this content of a run.csv from any other; it belongs to the summary in run.json.
+    """The length and digest of a run.csv, stored in run.json with its summary.
 
     Raises OSError.
     """
@@ -369,17 +369,17 @@ def fingerprint(csv_path: Path) -> dict[str, Any]:
 
 
 def write_json(csv_path: Path, content: dict[str, Any]) -> None:
-    """Write run.json beside run.csv, whole or not at all. Raises OSError."""
+    """Write run.json beside run.csv atomically. Raises OSError."""
     write_json_at(json_path(csv_path), content)
 
 
 def write_json_at(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of JSON whole or not at all. Raises OSError."""
+    """Write a JSON file atomically. Raises OSError."""
     replace_file(path, (json_text(content) + "\n").encode())
 
 
 def _identity(file: Path | int) -> Identity | None:
-    """Which file this is (device, number), and when it was last written."""
+    """The identity of a file (device, inode) and its modification time."""
     try:
         found = os.stat(file)
     except OSError:
@@ -388,7 +388,7 @@ def _identity(file: Path | int) -> Identity | None:
 
 
 def _free_names(stem: Path, suffix: str) -> Iterator[Path]:
-    """Names like run.recovered.csv that nobody has taken, nor run.recovered.json."""
+    """Names like run.recovered.csv that are free, as is run.recovered.json."""
     for number in count(1):
         more = f"-{number}" if number > 1 else ""
         path = stem.with_name(f"{stem.name}.recovered{more}{suffix}")

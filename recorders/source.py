@@ -1,4 +1,4 @@
-"""What a source is: the channels it offers, the readings it gives, the ways it fails."""
+"""The source interface: channels, readings and failures."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Origin = Literal["measured", "estimated", "simulated", "manual"]
 
 
 class SourceError(Exception):
-    """A reading that did not come; the text is for a person."""
+    """A failed reading; the text is for the user."""
 
 
 class Retry(SourceError):
-    """This reading failed, the next may succeed."""
+    """This reading failed, but the next may succeed."""
 
 
 class Implausible(Retry):
-    """This reading came, and cannot be true or stands for none; the text says why."""
+    """This reading is impossible or means no value; the text says why."""
 
 
 class Gone(SourceError):
-    """The channel will not answer again; the rest of the run goes on."""
+    """The channel is lost for good; the recording continues without it."""
 
 
 class Fatal(SourceError):
-    """The source as a whole cannot go on."""
+    """The whole source has failed for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,10 @@ class Channel:
     """One quantity of one source.
 
     `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated,
-    anything else (pct, MiB, C, MHz) a gauge that is written as it was read. A counter wraps at
-    `range_j`, is not believed above `bound_w`, and is stuck when it `always_moves` and does not.
-    Its power is not drawn over less than `settle_s` between two readings (inf: only where they
-    have an `over_s`). `remarks` (integrated, mig) are noted in
-    the run file.
+    anything else (pct, MiB, C, MHz) a gauge that is written as read. A counter wraps at `range_j`,
+    is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its power is not
+    computed over less than `settle_s` between two readings (inf: only if they have an `over_s`).
+    `remarks` (integrated, mig) are noted in the run file.
     """
 
     name: str
@@ -54,12 +53,12 @@ class Channel:
 
     @property
     def is_energy(self) -> bool:
-        """True where the run file has a `_J` and a `_W` column for this channel."""
+        """Whether the run file has a `_J` and a `_W` column for this channel."""
         return self.unit in ("J", "W")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of this channel's columns in the run file, unit last."""
+        """Names of this channel's columns in the run file, ending with the unit."""
         if self.is_energy:
             return (f"{self.name}_J", f"{self.name}_W")
         return (f"{self.name}_{self.unit}",)
@@ -68,9 +67,9 @@ class Channel:
 class Reading(NamedTuple):
     """One value of channel number `channel` of its source, at its own CLOCK_MONOTONIC time.
 
-    `over_s` is the time in which a counter took its energy since the last reading that has one,
-    where a source knows that better than from the times of the readings (see `recorders.beat`).
-    `power_w` is the device's power, where its counter has not moved for longer than it ever rests.
+    `over_s` is the time over which a counter's energy since the last reading with one was used, if
+    the source knows it better than the readings' times tell (see `recorders.beat`). `power_w` is
+    the device's power, given if its counter has not moved for longer than it ever rests.
     """
 
     channel: int
@@ -82,11 +81,11 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a source (or a part of it) is not there, and what a person can do about it.
+    """Why a source (or a part of it) is missing, and how to fix it.
 
-    `part` is the channel (package1, dram0, gpu1) that this machine has and that is therefore
-    missing from its sums; empty where nothing shows that the machine has one. `flag` names the
-    note and the summary's flag that say so, where that is a doubt about the figures as well.
+    `part` is the channel (package1, dram0, gpu1) that this machine has and its sums therefore lack;
+    empty if nothing shows that the machine has one. `flag` names the note and the summary's flag
+    for it, if it also casts doubt on the figures.
     """
 
     source: str
@@ -99,8 +98,8 @@ class Refusal:
 class Source(Protocol):
     """A device reader.
 
-    `period_s` is the shortest useful time between two reads; `blocking` says that a read can
-    take milliseconds, so that the recorder gives the source a thread of its own.
+    `period_s` is the shortest useful time between reads; `blocking` says that a read can take
+    milliseconds, so the recorder gives the source its own thread.
     """
 
     name: str
@@ -109,30 +108,29 @@ class Source(Protocol):
     blocking: bool
 
     def channels(self) -> Sequence[Channel]:
-        """The channels, in the order that `Reading.channel` counts."""
+        """The channels, in the order of `Reading.channel`."""
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
-        """Read every channel once; a channel's failure is its reading's value.
+        """Read every channel once; a failed channel has the failure as its value.
 
-        `counters_only`: an edge is waiting, so a source whose reads take time may leave its
-        gauges for later.
-        Raises Retry, Gone or Fatal where the source as a whole failed.
+        `counters_only`: an edge is waiting, so a source with slow reads may leave its gauges for
+        later. Raises Retry, Gone or Fatal if the whole source failed.
         """
 
     def calibrate(self) -> bool:
-        """Look once at how often the counters change; True when there is no more to learn."""
+        """Observe once how often the counters change; True when there is nothing more to learn."""
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Update period of each counter as measured so far, by channel name."""
 
     def facts(self) -> Mapping[str, object]:
-        """What run.json should say about the devices behind this source."""
+        """Facts for run.json about the devices behind this source."""
 
     def reset(self) -> None:
-        """Forget what was read before a pause of the machine."""
+        """Discard state from before the machine was suspended."""
 
     def close(self) -> None:
-        """Give descriptors and handles back."""
+        """Close descriptors and handles."""
 
 
 @runtime_checkable

@@ -1,8 +1,8 @@
-"""Whose counts are whose: each is counted once, to the phase of the context that made it. Pure.
+"""Assigns each count once, to the phase of the context that made it. Pure.
 
-A program tells with a phase's end what was counted in it. What was counted outside of any context's
-phase (by threads without one, from a program's output, by a shell) belongs to the phase that the
-rows of that time belong to, the last one that began.
+A program reports what was counted in a phase when it ends. Counts outside any context's phase (by
+threads without one, from a program's output, by a shell) belong to the phase of the rows at that
+time, which is the last one that began.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from recorders.phases import Phase
 
 @dataclass(slots=True)
 class Tally:
-    """What a phase has counted, phases inside it included, and the whole count at its begin."""
+    """The count of a phase, including phases inside it, and the total count at its begin."""
 
     from_total: int
     n: int = 0
 
 
 class Tallies:
-    """The counts of the phases that are open, and of those that the last edge ended."""
+    """The counts of open phases, and of those ended by the last edge."""
 
     def __init__(self) -> None:
         self._tallies: dict[int, Tally] = {}
@@ -29,21 +29,21 @@ class Tallies:
         self._outside = 0
 
     def settle(self, outside: int, current: Phase | None) -> None:
-        """Before an edge: give what was counted outside of contexts to the phase of the rows."""
+        """Before an edge, credit counts outside contexts to the phase of the rows."""
         self._add(current, outside - self._outside)
         self._outside = outside
         self._ended.clear()
 
     def begin(self, phase: Phase, total: int) -> None:
-        """A phase begins."""
+        """Begin a phase."""
         self._tallies[phase.number] = Tally(total)
 
     def add(self, phase: Phase, n: int) -> None:
-        """A program has told what it counted in a phase of its own."""
+        """Credit what a program has counted in its phase."""
         self._add(phase, n)
 
     def end(self, phase: Phase, total: int) -> int | None:
-        """A phase ends; returns its count where the whole count since its begin is another."""
+        """End a phase; returns its count if it differs from the total count since its begin."""
         tally = self._tallies.pop(phase.number, None)
         if tally is None:
             return None
@@ -52,7 +52,7 @@ class Tallies:
         return None if tally.n == total - tally.from_total else tally.n
 
     def take_back(self, begun: Phase | None, current: Phase | None) -> None:
-        """The last edge was taken back: what it ended is open again, what it began never was."""
+        """Undo the last edge: reopen what it ended and forget what it began."""
         for phase, tally in self._ended:
             self._tallies[phase.number] = tally
             self._add(_around(phase, self._tallies), -tally.n)

@@ -1,12 +1,12 @@
-"""What users may write into a run file: labels and notes, bounded, and none like ours. Pure."""
+"""User text in a run file: labels and notes, of bounded length, unlike our own notes. Pure."""
 
 from __future__ import annotations
 
 import re
 
-# So much of a label or a note is kept, in bytes of UTF-8.
+# The most bytes of UTF-8 kept of a label or note.
 MOST_BYTES = 4096
-# How the recorder's own notes begin. Readers take what follows as facts of the recording.
+# The beginnings of the recorder's own notes, which readers take as facts of the recording.
 OWN_NOTES = (
     "broken off",
     "command ended",
@@ -40,7 +40,7 @@ _LIKE_OURS = re.compile(rf"(?:{'|'.join(OWN_NOTES)})\b")
 
 
 def cut(text: str) -> str:
-    """As much of a label or note as is kept; what was cut ends with …"""
+    """A label or note truncated to the maximum length, ending in … if truncated."""
     if len(text) * 4 <= MOST_BYTES:
         return text
     data = text.encode(errors="backslashreplace")
@@ -50,9 +50,9 @@ def cut(text: str) -> str:
 
 
 def users_note(text: str) -> str:
-    """A user's note as it stands in the file: after a space where it begins like one of ours.
+    """A user's note as written in the file, with a leading space if it begins like one of ours.
 
-    No other note begins with a space, so a reader takes none of a user's for the recorder's.
+    No other note begins with a space, so readers never take a user's note for the recorder's.
     """
     text = text.strip()
     return f" {text}" if _LIKE_OURS.match(text) else text

@@ -30,13 +30,13 @@ class Ticker:
 
     @property
     def rate_hz(self) -> float | None:
-        """Ticks a second from the first to the last, or None before the second."""
+        """Ticks per second from the first to the last; None before the second."""
         if self._last_ns is None or self.ticks < 2:
             return None
         return (self.ticks - 1) * 1e9 / (self._last_ns - self._start_ns)
 
     def tick(self, now_ns: int) -> None:
-        """Note that the tick due was served at `now_ns` and go on to the next one ahead."""
+        """Note that the due tick was served at `now_ns`, and advance to the next one ahead."""
         self.lateness.add(now_ns - self.deadline_ns)
         if self._last_ns is not None:
             self.interval.add(now_ns - self._last_ns)
@@ -57,7 +57,7 @@ class Spread:
 
 
 class Histogram:
-    """Durations in 5000 equal bins (of 10 µs); the longest is kept exactly. Flat in memory."""
+    """Durations in 5000 bins of 10 µs, plus the exact maximum; constant memory."""
 
     def __init__(self, bin_ns: int = BIN_NS) -> None:
         self._bin_ns = bin_ns

@@ -1,4 +1,4 @@
-"""Taking back a mark: what becomes of the rows since it, as if it had not been. Pure."""
+"""Undoing a mark: rewrites the rows since it, as if it had never been made. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from recorders.summary.reduction import BEGIN
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A mark as it stands in the recording.
+    """A mark in the recording.
 
-    `position` is that of its first row (byte in the file, number among the event rows), `edges`
-    its rows, `then` the phase of the rows after them; `open_before` (innermost first) and
-    `marked_before` are what was open and marked before it.
+    `position` is that of its first row (byte in the file, number among the event rows), `edges` are
+    its rows, `then` is the phase of the rows after them; `open_before` (innermost first) and
+    `marked_before` are the phases open and marked before it.
     """
 
     position: tuple[int, int]
@@ -27,21 +27,21 @@ class Mark:
 
     @property
     def note(self) -> str:
-        """The event that its first row has once it is taken back."""
+        """The event of its first row once undone."""
         event, phase = self.edges[-1]
         words = ("mark" if event == BEGIN else event, *where_of(phase)[:2])
         return "note:undone " + " ".join(word for word in words if word)
 
     @property
     def phase_before(self) -> Phase | None:
-        """The innermost phase before it, to which its rows belong again."""
+        """The innermost phase before it, to which its rows revert."""
         return self.open_before[0] if self.open_before else None
 
 
 def without(mark: Mark, lines: bytes) -> bytes:
-    """The file's lines from the mark on, once it is taken back.
+    """The file's lines from the mark on, with the mark undone.
 
-    Raises ValueError where they do not begin with its rows, or another phase is among them.
+    Raises ValueError if they do not begin with its rows, or contain another phase.
     """
     before = _text(mark.phase_before)
     kept = []

@@ -1,4 +1,4 @@
-"""JSON lines between processes: whole messages out of a stream of bytes."""
+"""JSON lines between processes: messages from a stream of bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
-# Longer lines are refused: the longest that makes sense is a note that will be cut.
+# Longer lines are refused; the longest sensible one is a note that will be truncated.
 MOST_LINE_BYTES = 2**23
 
 
@@ -17,9 +17,9 @@ def encode(message: Message) -> bytes:
 
 
 class Lines:
-    """Collects bytes and gives back the whole lines among them.
+    """Collects bytes and returns complete lines.
 
-    Of a line that is too long nothing is kept; `too_long` counts them.
+    Lines that are too long are dropped and counted in `too_long`.
     """
 
     def __init__(self, most_bytes: int = MOST_LINE_BYTES) -> None:
@@ -29,7 +29,7 @@ class Lines:
         self.too_long = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Lines that `data` completes, without their ends."""
+        """The lines completed by `data`, without line ends."""
         first, *others = data.split(b"\n")
         self._keep(first)
         lines = []
@@ -51,7 +51,7 @@ class Lines:
 
 
 def decode(line: bytes) -> Message:
-    """The message in a line; raises ValueError where it is not a JSON object."""
+    """The message in a line; raises ValueError if it is not a JSON object."""
     try:
         message = json.loads(line)
     except RecursionError:
@@ -62,6 +62,6 @@ def decode(line: bytes) -> Message:
 
 
 def readings(columns: Sequence[str], message: Message) -> dict[str, float]:
-    """What a row or event message has read, by column."""
+    """The readings in a row or event message, by column."""
     cells = zip(columns, message["cells"], strict=True)
     return {name: float(text) for name, text in cells if text}

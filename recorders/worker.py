@@ -1,4 +1,4 @@
-"""A thread for a source whose reads can take milliseconds, so that no other channel waits."""
+"""A thread for a source with slow reads, so that no other channel waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = Sequence[Reading] | SourceError
 
 
 class Worker:
-    """Reads its source when asked; results are collected by the recorder's thread."""
+    """Reads its source on request; the recorder's thread collects the results."""
 
     def __init__(self, source: Source, read_times: Histogram) -> None:
         self._source = source
@@ -31,18 +31,18 @@ class Worker:
         self._thread.start()
 
     def ask(self) -> None:
-        """Ask for one read, unless one is under way."""
+        """Request a read, unless one is in progress."""
         if not self._outstanding:
             self._outstanding += 1
             self._asked.put("all")
 
     @property
     def is_reading(self) -> bool:
-        """Whether something asked for is still to come."""
+        """Whether a requested read is still in progress."""
         return self._outstanding > self._results.qsize()
 
     def results(self) -> list[Result]:
-        """What has been read since the last call."""
+        """Results since the last call."""
         found = []
         while self._outstanding:
             try:
@@ -53,7 +53,7 @@ class Worker:
         return found
 
     def read_now(self, deadline_s: float) -> tuple[list[Result], Result | None]:
-        """Earlier results, and the counters read from now on (None: not by the deadline)."""
+        """Earlier results, and a read of the counters starting now (None: missed the deadline)."""
         earlier = []
         self._outstanding += 1
         self._asked.put("counters")
@@ -67,7 +67,7 @@ class Worker:
         return earlier[:-1], earlier[-1]
 
     def stop(self) -> None:
-        """End the thread; a read that hangs in a driver is left behind."""
+        """Stop the thread, abandoning a read that hangs in a driver."""
         self._asked.put("stop")
         self._thread.join(timeout=0.2)
 
@@ -90,7 +90,7 @@ class Worker:
     def _guarded_calibration(self) -> bool:
         try:
             return self._source.calibrate()
-        except Exception:  # a driver's library can raise anything; reading will say what is wrong
+        except Exception:  # a driver library can raise anything; the next read will report it
             return True
 
     def _guarded_read(self, counters_only: bool) -> Result:
@@ -98,5 +98,5 @@ class Worker:
             return self._source.read(counters_only)
         except SourceError as error:
             return error
-        except Exception as error:  # a driver's library can raise anything; the run goes on
+        except Exception as error:  # a driver library can raise anything; the recording continues
             return Fatal(f"{type(error).__name__}: {error}")

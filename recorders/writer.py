@@ -1,4 +1,4 @@
-"""Rows on their way to the disk: a thread writes them, the sampling loop never waits for it."""
+"""Writes rows to disk in a thread, so that the sampling loop never waits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 from recorders.runfile import RunFile, encoded, fingerprint
 from recorders.wire import Message
 
-# What a disk that does not answer may owe: over 60 s at 1 kHz with 2 kB a row. Rows with an event
-# are taken a little longer than the others.
+# The most bytes kept for an unresponsive disk: over 60 s at 1 kHz with 2 kB per row. Event rows are
+# accepted a little beyond that.
 LIMIT_BYTES, EVENTS_BYTES = 128 * 2**20, 8 * 2**20
-# More than this is not rewritten: it would have to be in memory at once.
+# More than this is not rewritten, as it must fit in memory.
 REWRITE_LIMIT_BYTES = 32 * 2**20
 CHUNK_BYTES = 2**20
 
@@ -25,11 +25,11 @@ Task = Callable[[], object]
 
 
 class Writer:
-    """Takes rows without waiting and does what is asked of the file in order, in its own thread.
+    """Accepts rows without blocking, and performs file operations in order in its own thread.
 
-    `news` are messages for the front end, `remarks` what has become of the file in words, `error`
-    why the disk takes nothing at the moment, `free_bytes` how much more it would take. A row that
-    there is no memory for is refused.
+    `news` are messages for the front end, `remarks` say what has happened to the file, `error` why
+    the disk currently accepts nothing, `free_bytes` how much space it has. Rows that exceed the
+    memory limit are refused.
     """
 
     def __init__(self, file: RunFile) -> None:
@@ -51,9 +51,9 @@ class Writer:
     # ------------------------------------------------------------ the sampling loop's side
 
     def begin(self, run: dict[str, Any]) -> None:
-        """Write the first run.json, and begin to write rows.
+        """Write the first run.json, and start writing rows.
 
-        Raises OSError where run.json cannot be written; the new run.csv is then removed.
+        Raises OSError if run.json cannot be written, removing the new run.csv.
         """
         try:
             self._file.write_json(run)
@@ -64,7 +64,7 @@ class Writer:
         self._thread.start()
 
     def write(self, line: str, is_event: bool) -> None:
-        """Take one whole line."""
+        """Add one complete line."""
         if self._given > self._full_at and not (
             is_event and self._given < self._full_at + EVENTS_BYTES
         ):
@@ -75,16 +75,16 @@ class Writer:
 
     @property
     def position(self) -> int:
-        """Where the next line begins; see `RunFile.position`."""
+        """The position of the next line; see `RunFile.position`."""
         return self._given
 
     def keep_events(self, again: Callable[[Callable[[int], bool]], bytes]) -> None:
-        """Ask for rows with events again where another program takes them out of the file; see
+        """Set how to recover event rows that another program removes from the file; see
         `RunFile.events_again`."""
         self._file.events_again = again
 
     def flush(self) -> None:
-        """Hand on what was taken; what could not be written is tried again."""
+        """Pass lines to the thread, which retries what could not be written."""
         self._full_at = self._file.saved + LIMIT_BYTES
         lines, self._lines = self._lines, []
         self._tasks.put(partial(self._write, lines))
@@ -95,14 +95,14 @@ class Writer:
         self._tasks.put(partial(self._file.rename_running_since, position))
 
     def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
-        """See `RunFile.rewrite_since`; raises ValueError where there is too much to rewrite."""
+        """See `RunFile.rewrite_since`; raises ValueError if there is too much to rewrite."""
         if self._given - position > REWRITE_LIMIT_BYTES:
             raise ValueError("too much has been recorded since")
         self.flush()
         self._tasks.put(partial(self._rewrite, position, change))
 
     def refused_rows(self) -> int:
-        """Rows refused since the last call, once rows are taken again."""
+        """Rows refused since the last call, once rows are accepted again."""
         refused = self._refused - self._refused_before
         if not refused or self.owed_bytes > LIMIT_BYTES // 2:
             return 0
@@ -112,29 +112,29 @@ class Writer:
     # ------------------------------------------------------------ the end
 
     def finish(self, run: dict[str, Any]) -> None:
-        """Write all that is left, close the file, and write run.json with `account` in it."""
+        """Write the remaining rows, close the file, and write run.json including `account`."""
         self.flush()
         self._run = run
         self._tasks.put(self._file.flush)
 
     def wait(self, timeout_s: float | None) -> bool:
-        """Whether all is written by then."""
+        """Wait for the thread; returns whether everything has been written."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def account(self) -> dict[str, Any]:
-        """What run.json says of the file: rows that are not in it, where it is, and remarks."""
+        """Facts for run.json about the file: lost rows, path and remarks."""
         file = {"csv": str(self._file.path), "remarks": list(self.remarks)}
         return {"lost_rows": self._refused + self._file.lost_rows, "file": file}
 
     @property
     def saved_bytes(self) -> int:
-        """What the disk has taken."""
+        """Bytes written to disk."""
         return self._file.saved
 
     @property
     def owed_bytes(self) -> int:
-        """What the disk has not taken yet."""
+        """Bytes not yet written to disk."""
         return self._given - self._file.saved
 
     # ------------------------------------------------------------ the thread's side
@@ -146,7 +146,7 @@ class Writer:
             self.round()
 
     def round(self) -> None:
-        """Do what has been handed on, as far as the disk lets it be done."""
+        """Perform pending tasks, as far as the disk allows."""
         with contextlib.suppress(Empty):
             while True:
                 self._backlog.append(self._tasks.get_nowait())
@@ -202,7 +202,7 @@ class Writer:
             self._tell(error.strerror)
 
     def _fingerprint(self, account: Mapping[str, Any]) -> dict[str, Any]:
-        """What ties the summary to run.csv; nothing where a row of the summary is not in it."""
+        """The fingerprint that ties the summary to run.csv; empty if rows were lost."""
         with contextlib.suppress(OSError):
             if not (account["lost_rows"] or self.remarks):
                 return {"csv": fingerprint(self._file.path)}
@@ -210,6 +210,6 @@ class Writer:
 
 
 def run_as_others() -> None:
-    """Give up real-time scheduling for this thread: what follows is not about time."""
+    """Give up real-time scheduling for this thread, whose work is not time-critical."""
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -1,8 +1,8 @@
-"""An estimate of processor energy from utilisation, for machines without a power sensor.
+"""An estimate of CPU energy from utilisation, for machines without a power sensor.
 
 P = idle + (max - idle) * utilisation: the linear model of Fan, Weber and Barroso, "Power
-provisioning for a warehouse-sized computer" (ISCA 2007). Its answer is good to a factor of two at
-best; it is always written to `est_` columns and called estimated wherever it is shown.
+provisioning for a warehouse-sized computer" (ISCA 2007). It is good to a factor of two at best,
+is always written to `est_` columns, and is labelled as estimated wherever it is shown.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from recorders.source import Channel, Reading
 Clock = Callable[[], int]
 BusySeconds = Callable[[], float]
 
-# Conventions of this estimate, without a published source.
+# Assumptions of this estimate, without a published source.
 IDLE_SHARE_OF_TDP, CORE_TDP_W = 0.3, 10.0
 # Watts per virtual processor, idle and busy: Cloud Carbon Footprint, "Methodology", averages for
 # AWS (https://www.cloudcarbonfootprint.org/docs/methodology).
 VCPU_IDLE_W, VCPU_MAX_W = 0.74, 3.5
 
-# Thermal design power in watts, as the makers name it; entered by hand and not checked one by
-# one against their data sheets. --tdp is better.
+# Thermal design power in watts, from the vendors; entered by hand and not individually checked
+# against data sheets. --tdp is better.
 TDP_W = (
     ("i3-10100", 65), ("i5-8250U", 15), ("i5-8265U", 15), ("i5-10400", 65), ("i5-1135G7", 28),
     ("i5-1240P", 28), ("i5-12400", 65), ("i5-12600K", 125), ("i5-13400", 65), ("i5-13600K", 125),
@@ -45,7 +45,7 @@ TDP_W = (
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Idle and full power of the whole processor in watts, and where the figures are from."""
+    """Idle and full power of the whole processor in watts, and their source."""
 
     idle_w: float
     max_w: float
@@ -53,7 +53,7 @@ class Model:
 
 
 class Estimate:
-    """A cumulative estimate of processor energy: a counter made of idle time and busy time."""
+    """A cumulative estimate of CPU energy: a counter computed from idle and busy time."""
 
     name = "estimate"
     reader = "utilisation model"
@@ -81,7 +81,7 @@ class Estimate:
         return [Reading(0, now_ns, idle_j + self._w_per_cpu * busy_s)]
 
     def calibrate(self) -> bool:
-        """There is nothing to calibrate."""
+        """Nothing to calibrate."""
         return True
 
     def update_periods_s(self) -> Mapping[str, float]:
@@ -89,7 +89,7 @@ class Estimate:
         return {"est_cpu": 0.01}
 
     def facts(self) -> Mapping[str, object]:
-        """The model's figures and their basis."""
+        """The model's figures and their source."""
         model = self._model
         return {"idle_w": model.idle_w, "max_w": model.max_w, "basis": model.basis}
 
@@ -97,7 +97,7 @@ class Estimate:
         """Nothing is remembered between reads."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
 
 def open_estimate(root: Path = Path("/"), tdp_w: float | None = None) -> Estimate:
@@ -109,7 +109,7 @@ def open_estimate(root: Path = Path("/"), tdp_w: float | None = None) -> Estimat
 
 
 def choose_model(cpuinfo: str, cpus: int, cores: int, tdp_w: float | None) -> Model:
-    """Idle and full power from --tdp, the table, the virtual processors or the core count."""
+    """Idle and full power, from --tdp, the table, the virtual CPUs or the core count."""
     found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     name = found[1].strip() if found else "unknown processor"
     if tdp_w is not None:

@@ -1,8 +1,8 @@
-"""NVIDIA GPUs through NVML (nvidia-ml-py): energy counter where there is one, else power.
+"""NVIDIA GPUs through NVML (nvidia-ml-py): the energy counter if there is one, else power.
 
 Devices are found by UUID. The energy counter counts millijoules since the driver was loaded
-(NVML API reference, nvmlDeviceGetTotalEnergyConsumption); whether it is there is tried, not
-looked up by architecture. A value with all bits set stands for none
+(NVML API reference, nvmlDeviceGetTotalEnergyConsumption); whether it exists is found by
+trying, not by architecture. A value with all bits set means no value
 (NVML_VALUE_NOT_AVAILABLE in nvml.h).
 """
 
@@ -22,16 +22,16 @@ from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry
 from recorders.sources.nvml_devices import Device, tried, visible_devices
 
 LIBRARY = "libnvidia-ml.so.1"
-# Where a driver that is loaded shows, whether or not its library is there.
+# Files that show that the driver is loaded, even if its library is missing.
 FIRST_GPU = "dev/nvidia0"
 DRIVER_PLACES = ("proc/driver/nvidia", FIRST_GPU)
 # Devices of the PCI bus by vendor and class (pci_ids.h of Linux: 0x10de, base class 03).
 PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"
-# A part of the machine of which the number is not known.
+# GPUs whose number is unknown.
 GPU = "gpu"
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 SHORTEST_PERIOD_S = 0.01
-# A counter moves every 20 to 100 ms. Where one rests longer than this, power is read beside it.
+# A counter moves every 20 to 100 ms. If one rests longer than this, power is also read.
 REST_NS = 300_000_000
 
 Clock = Callable[[], int]
@@ -42,7 +42,7 @@ Offer = tuple[str, Channel, Read]
 class Nvml:
     """Reads energy (or power), utilisation, memory, temperature and clock of each device.
 
-    `without_energy` names the devices that tell neither energy nor power.
+    `without_energy` lists the devices that report neither energy nor power.
     """
 
     name = "nvml"
@@ -58,7 +58,7 @@ class Nvml:
         self._clock = clock
         self._channels: list[Channel] = []
         self._reads: list[Read | None] = []
-        # Of each counter the power beside it, its last value, and when that was first seen.
+        # For each counter: how to read power, its last value, and when that was first seen.
         self._powers: dict[int, Read] = {}
         self._moved: dict[int, tuple[float, int]] = {}
         self._rests: set[int] = set()
@@ -82,7 +82,7 @@ class Nvml:
         return self._channels
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
-        """Read every channel of every device that still answers."""
+        """Read every channel of every device that still responds."""
         if self._slept:
             self._slept = False
             for beat in self._beats.values():
@@ -104,7 +104,7 @@ class Nvml:
         return readings
 
     def calibrate(self) -> bool:
-        """Look at the energy readings whose refreshes cannot be predicted; settles `period_s`."""
+        """Observe energy readings whose refreshes cannot be predicted; settles `period_s`."""
         now_ns = self._clock()
         beats = {p: beat for p, beat in self._beats.items() if self._is_followed(p, beat)}
         wanting = [place for place, beat in beats.items() if beat.needs_looks(now_ns)]
@@ -123,7 +123,7 @@ class Nvml:
         return self._learned
 
     def update_periods_s(self) -> Mapping[str, float]:
-        """Update period of each energy or power reading, seconds, as far as it was seen."""
+        """Update period of each energy or power reading, seconds, if observed."""
         return {
             self._channels[place].name: period
             for place, beat in self._beats.items()
@@ -131,7 +131,7 @@ class Nvml:
         }
 
     def facts(self) -> Mapping[str, object]:
-        """Index, UUID, name, power limit and reading of each device; the driver's version."""
+        """Index, UUID, name, power limit and reading of each device; the driver version."""
         nvml = self._library
         devices = {
             device.channel: {
@@ -146,7 +146,7 @@ class Nvml:
         return {"driver": tried(nvml.nvmlSystemGetDriverVersion)[0], **devices}
 
     def reset(self) -> None:
-        """Forget where the counters were in their periods, at the next read."""
+        """Restart the beats of the counters at the next read."""
         self._slept = True
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class Nvml:
         return None if limit_mw in (None, 0, NONE_32) else float(limit_mw) * 1e-3
 
     def _bound_w(self, device: Device) -> float:
-        """The highest mean power that is believed: by the highest limit that can be set."""
+        """The highest plausible mean power, from the highest limit that can be set."""
         nvml = self._library
         limits = tried(partial(nvml.nvmlDeviceGetPowerManagementLimitConstraints, device.handle))[0]
         most_w = self._limit_w(lambda _: limits[1], device) if limits else None
@@ -172,7 +172,7 @@ class Nvml:
         return "none"
 
     def _offer(self, device: Device) -> Refusal | None:
-        """Offer the channels that can be read now; a device without energy is refused as a part."""
+        """Add the channels that can be read; a device without energy or power is refused."""
         gpu = device.channel
         reasons: list[str] = []
         counter, power = self._energy_offers(device)
@@ -190,7 +190,7 @@ class Nvml:
         return Refusal(gpu, reason, f"nvidia-smi -q -d POWER -i {device.index}", part=gpu)
 
     def _add(self, channel: Channel, read: Read) -> str:
-        """Add a channel, or say why it cannot be read."""
+        """Add a channel, or return why it cannot be read."""
         try:
             value, reason = tried(read)
         except Implausible as error:
@@ -243,7 +243,7 @@ class Nvml:
         )
 
     def _power_beside(self, place: int, value: float, time_ns: int) -> float | None:
-        """The power of a device whose counter rested for too long once, if it can be read."""
+        """The power of a device whose counter has rested too long, if readable."""
         before_j, since_ns = self._moved.get(place, (math.nan, 0))
         if value != before_j:
             self._moved[place] = value, time_ns
@@ -257,12 +257,12 @@ class Nvml:
             return None
 
     def _is_followed(self, place: int, beat: Beat) -> bool:
-        """Counters are followed; of power readings only the first update period is noted."""
+        """Whether to follow a reading: counters always, powers until their period is known."""
         is_counter = self._channels[place].unit == "J"
         return self._reads[place] is not None and (is_counter or beat.period_s is None)
 
     def _value(self, place: int, looking: bool = False) -> float | SourceError | None:
-        """The value now; Gone once where the GPU is lost, then None. A look loses no GPU."""
+        """The current value; Gone once if the GPU is lost, then None. A look loses no GPU."""
         read = self._reads[place]
         if read is None:
             return None
@@ -285,7 +285,7 @@ def open_nvml(
     clock: Clock = time.monotonic_ns,
     root: Path = Path("/"),
 ) -> tuple[Nvml | None, list[Refusal]]:
-    """Open the GPUs that CUDA_VISIBLE_DEVICES shows (all of them with `all_gpus`)."""
+    """Open the GPUs visible by CUDA_VISIBLE_DEVICES (all of them with `all_gpus`)."""
     try:
         ctypes.CDLL(LIBRARY)
     except OSError as error:
@@ -318,8 +318,8 @@ def _no_library(error: OSError, root: Path) -> Refusal:
 
 
 def _no_answer(nvml: Any, error: Any, root: Path) -> Refusal:
-    """A driver whose library is there and does not answer has GPUs, nobody knows how many; a
-    library that many machines are given does not show that this one has any."""
+    """The refusal for a driver that does not respond: an unknown number of GPUs is missing, unless
+    only the library is installed, which does not show that there is a GPU."""
     if error.value == nvml.NVML_ERROR_DRIVER_NOT_LOADED and not _may_have_gpu(root):
         return Refusal("nvml", "no NVIDIA GPU on the PCI bus, although its library is installed")
     remedies = {
@@ -335,7 +335,7 @@ def _driver_is_loaded(root: Path) -> bool:
 
 
 def _may_have_gpu(root: Path) -> bool:
-    """Whether there is a GPU of NVIDIA's; where the PCI bus cannot be looked at, it may."""
+    """Whether there may be an NVIDIA GPU; true if the PCI bus cannot be read."""
     devices = root / PCI_DEVICES
     if (root / FIRST_GPU).exists() or not devices.is_dir():
         return True
@@ -343,7 +343,7 @@ def _may_have_gpu(root: Path) -> bool:
 
 
 def _is_gpu(device: Path) -> bool:
-    """Whether a device of the PCI bus is a display or 3D controller of NVIDIA's."""
+    """Whether a PCI device is an NVIDIA display or 3D controller."""
     try:
         vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
     except OSError:
@@ -352,7 +352,7 @@ def _is_gpu(device: Path) -> bool:
 
 
 def _known(value: int, none: int, unit: str) -> int:
-    """A value that is one. Raises Implausible where it stands for none (all its bits are set)."""
+    """The value. Raises Implausible if it means no value (all bits set)."""
     if value == none:
         raise Implausible(f"{value} {unit} means no value")
     return value

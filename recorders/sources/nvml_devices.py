@@ -1,4 +1,4 @@
-"""Which NVIDIA GPUs there are, and which of them the program will use."""
+"""Finds the NVIDIA GPUs, and which of them the program will use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recorders.source import Refusal
 
 UNKNOWN_UUID = "unknown UUID"
 PCI_ORDER = "PCI_BUS_ID"
-# A variable's text in a message is cut here.
+# Longer variables are truncated in messages.
 LONGEST_SETTING = 60
 
 _T = TypeVar("_T")
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode."""
+    """A GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode."""
 
     index: int
     handle: Any
@@ -35,7 +35,7 @@ class Device:
 
 
 def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
-    """The call's result and "", or None and why this device or driver cannot answer it."""
+    """The call's result and "", or None and why the device or driver cannot answer it."""
     from pynvml import NVMLError
 
     try:
@@ -51,9 +51,9 @@ def visible_devices(
 ) -> tuple[list[Device], list[Refusal]]:
     """The GPUs to record, by the rules of CUDA_VISIBLE_DEVICES (index, UUID prefix, MIG).
 
-    As in CUDA the list ends at the first entry that names no device. Where an entry may name
-    several GPUs all of them are recorded, and the refusal with the flag `which_gpu` says so.
-    Raises NVMLError where the driver does not even count its GPUs.
+    As in CUDA, the list ends at the first entry that names no device. If an entry may mean several
+    GPUs, all of them are recorded, and the refusal with the flag `which_gpu` says so.
+    Raises NVMLError if the driver cannot even count its GPUs.
     """
     everything = [_device(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
     setting = environ.get("CUDA_VISIBLE_DEVICES")
@@ -86,7 +86,7 @@ def visible_devices(
 
 
 def _parted(found: Sequence[Device | Refusal]) -> tuple[list[Device], list[Refusal]]:
-    """The GPUs that answer, and what is wrong with them and the others."""
+    """The GPUs that respond, and what is wrong with them and with the others."""
     devices = [each for each in found if isinstance(each, Device)]
     refused = [each for each in found if isinstance(each, Refusal)]
     return devices, refused + [
@@ -105,7 +105,7 @@ def _counted(hidden: int, of: int) -> str:
 def _named(
     nvml: Any, devices: Sequence[Device | Refusal], entry: str, order: str
 ) -> tuple[dict[int, Device | Refusal], str]:
-    """The GPUs that an entry may name, by index, and why that is not certain."""
+    """The GPUs that an entry may mean, by index, and why it is ambiguous."""
     if entry.isascii() and entry.isdigit():
         return _by_index(devices, int(entry), order)
     if entry.startswith("MIG-"):
@@ -123,9 +123,9 @@ def _named(
 def _by_index(
     devices: Sequence[Device | Refusal], index: int, order: str
 ) -> tuple[dict[int, Device | Refusal], str]:
-    """CUDA counts the fastest GPU first unless it is told otherwise; NVML counts in PCI order.
+    """The GPUs that an index may mean: CUDA numbers the fastest first by default, NVML by PCI.
 
-    Both agree where all GPUs are of one model. One that does not answer CUDA may not count.
+    Both agree if all GPUs are the same model. CUDA may skip one that is not responding.
     """
     if index >= len(devices):
         return {}, ""
@@ -174,14 +174,14 @@ def _instances(nvml: Any, device: Device) -> list[Any]:
 
 
 def _ids_of(nvml: Any, part: Any) -> list[str] | None:
-    """The numbers of an instance's GPU and compute instance, None where it does not tell."""
+    """The ids of an instance's GPU and compute instance; None if unknown."""
     calls = (nvml.nvmlDeviceGetGpuInstanceId, nvml.nvmlDeviceGetComputeInstanceId)
     ids = [tried(partial(call, part))[0] for call in calls]
     return None if None in ids else [str(each) for each in ids]
 
 
 def _device(nvml: Any, index: int) -> Device | Refusal:
-    """A GPU, or why it cannot be read; a name or a UUID that is not told is no reason for that."""
+    """A GPU, or why it cannot be read; a missing name or UUID is not a reason."""
     handle, why = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
     if handle is None:
         reason = f"GPU {index} is not responding ({why})"

@@ -1,7 +1,7 @@
 """RAPL counters of Intel and AMD processors, from the kernel's powercap tree.
 
-Zones are found by name, not by index: psys may be zone 0, ids may be sparse, DRAM may exist on
-one socket only. Kernel interface: Documentation/power/powercap/powercap.rst.
+Zones are found by name, not index: psys may be zone 0, ids may be sparse, and only one socket may
+have DRAM. Kernel interface: Documentation/power/powercap/powercap.rst.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from recorders.sources.rapl_zones import (
 )
 
 LOOK_S = 0.015
-# A second look at a counter that is not believed after the first.
+# A second look at a counter that is in doubt after the first.
 LOOK_AGAIN_S = 0.25
 LOOK_CHANGES = 6
-# A read that took so long was interrupted, and is tried again; a slower one is the counter's own.
+# A read this long was interrupted, and is retried; if it stays long, the counter itself is slow.
 INTERRUPTED_NS, SLOW_NS, READS = 1_000_000, 20_000_000, 3
 
-# An idle core or graphics unit may stand still.
+# The counter of an idle core or graphics unit may not move.
 ALWAYS_MOVE = ("package", "dram", "psys")
 
 RawReader = Callable[[], float]
@@ -43,7 +43,7 @@ Clock = Callable[[], int]
 
 @dataclass(slots=True)
 class Look:
-    """What a counter showed in a moment: every value, and when it changed to which; `failed` says
+    """Readings of a counter over a short time: all values, and the times of changes; `failed` says
     why the last reading failed."""
 
     values: list[float] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Look:
     _changes_j: list[float] = field(default_factory=list)
 
     def add(self, value_j: float, time_ns: int) -> None:
-        """Take one reading."""
+        """Add one reading."""
         if self.values and value_j != self.values[-1]:
             self.changes_ns.append(time_ns)
             self._changes_j.append(value_j)
@@ -60,7 +60,7 @@ class Look:
 
     @property
     def power_w(self) -> float:
-        """Mean power from the first to the last change; 0 where there are too few to tell."""
+        """Mean power from the first to the last change; 0 if there are too few."""
         if len(self.changes_ns) < LOOK_CHANGES:
             return 0.0
         since_s = (self.changes_ns[-1] - self.changes_ns[0]) * 1e-9
@@ -99,7 +99,7 @@ class Powercap:
         return [self._read(index) for index in range(len(self._readers))]
 
     def _read(self, index: int) -> Reading:
-        """One counter; again where the processor was lost between its value and its time."""
+        """Read one counter; retry if this thread was interrupted between value and time."""
         clock, read = self._clock, self._readers[index]
         value: float | SourceError
         ended_ns = clock()
@@ -117,7 +117,7 @@ class Powercap:
         return Reading(index, ended_ns, value)
 
     def calibrate(self) -> bool:
-        """Everything was learnt when the source was opened."""
+        """Nothing more to learn after opening."""
         return True
 
     def update_periods_s(self) -> Mapping[str, float]:
@@ -125,7 +125,7 @@ class Powercap:
         return self._periods_s
 
     def facts(self) -> Mapping[str, object]:
-        """Where each channel is read and where it wraps."""
+        """The file and wrap value of each channel."""
         return {
             zone.channel: {"path": str(zone.directory), "range_j": zone.range_j}
             for zone in self._zones
@@ -142,7 +142,7 @@ class Powercap:
 def open_powercap(
     root: Path = Path("/"), clock: Clock = time.monotonic_ns, use_pyrapl: bool = True
 ) -> tuple[Powercap | None, list[Refusal]]:
-    """Open every readable zone below `root`; returns the source, or None, and what was refused."""
+    """Open every readable zone below `root`; returns the source or None, and the refusals."""
     zones, refused = find_zones(root)
     descriptors: dict[Path, int] = {}
     for zone in zones:
@@ -193,7 +193,7 @@ def open_powercap(
 def _look(
     zones: Sequence[Zone], read_at: Callable[[Zone], float], clock: Clock
 ) -> dict[Zone, Look]:
-    """Read all zones in turn for a moment, and those that are in doubt for longer."""
+    """Read all zones in turn for a short time, and doubtful ones for longer."""
     looks = {zone: Look() for zone in zones}
     _look_for(LOOK_S, looks, read_at, clock)
     doubtful = {zone: looks[zone] for zone in zones if _disbelief(zone, looks)}
@@ -220,7 +220,7 @@ def _look_for(
 
 
 def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
-    """Why a zone's counter is not believed, beside those that count; empty where it is."""
+    """Why a zone's counter is rejected, compared with the others; empty if it is not."""
     look = looks[zone]
     counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
@@ -236,10 +236,10 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
 
 
 def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:
-    """Drop what is shown twice: by MMIO beside MSR, or by a die or a zone that mirrors another.
+    """Drop duplicates: an MMIO zone beside its MSR one, and a die or zone that mirrors another.
 
-    A lone die is its package. Zones of one name that run apart are both kept, the later ones with
-    their number in the name.
+    A lone die is its package. Zones with one name and different counters are all kept, the later
+    ones with their number in the name.
     """
     kept: list[Zone] = []
     for zone in zones:

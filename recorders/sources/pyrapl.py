@@ -1,7 +1,7 @@
-"""pyRAPL as the reader of package and DRAM counters on plain topologies.
+"""Reads package and DRAM counters through pyRAPL on plain topologies.
 
-Only its raw `energy()` counters are used: its own measurement interface never reads
-`max_energy_range_uj` and so loses every wrap, and it refuses sparse and multi-die zones.
+Only its raw `energy()` counters are used: its measurement interface never reads
+`max_energy_range_uj`, so it loses every wrap, and it rejects sparse and multi-die zones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RawApi(Protocol):
 
 
 def is_plain(zones: Sequence[Zone]) -> bool:
-    """True where zones intel-rapl:0, :1 … are package-0, -1 … and DRAM is on all or on none."""
+    """Whether zones intel-rapl:0, :1 … are package-0, -1 … and all or none have DRAM."""
     packages = [zone for zone in zones if kind_of(zone.channel).name == "package"]
     drams = [zone for zone in zones if kind_of(zone.channel).name == "dram"]
     in_order = all(
@@ -37,7 +37,7 @@ def is_plain(zones: Sequence[Zone]) -> bool:
 def open_readers(
     zones: Sequence[Zone], read_at: Callable[[Zone], float]
 ) -> tuple[dict[str, Callable[[], float]], str]:
-    """A reader per package and DRAM channel, in joules, or none and the reason."""
+    """A reader in joules per package and DRAM channel, or none and the reason."""
     try:
         package_api, dram_api, refusal = _import_apis()
     except ImportError as error:
@@ -71,7 +71,7 @@ def _agrees(read: Callable[[], float], zone: Zone, read_at: Callable[[Zone], flo
 def _import_apis() -> tuple[
     Callable[[list[int]], RawApi], Callable[[list[int]], RawApi], type[Exception]
 ]:
-    """Import pyRAPL without the handler that its import leaves on the root logger."""
+    """Import pyRAPL, removing the handler that it installs on the root logger."""
     handlers = list(logging.root.handlers)
     logging.disable(logging.CRITICAL)
     try:

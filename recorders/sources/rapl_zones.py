@@ -1,4 +1,4 @@
-"""RAPL zones in sysfs: which there are, what each one counts, and why others cannot be read."""
+"""Finds RAPL zones in sysfs: what each one counts, and why others cannot be read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Zone:
 
     @property
     def is_mmio(self) -> bool:
-        """Whether it is read by MMIO: a twin of the zone that is read by MSR."""
+        """Whether it is read by MMIO, a duplicate of the zone read by MSR."""
         return "mmio" in self.directory.name
 
     @property
@@ -50,9 +50,9 @@ class Zone:
 
 
 def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
-    """Every RAPL zone below `root` in the order of the run file's columns.
+    """Every RAPL zone below `root`, in the order of the run file's columns.
 
-    Zones of one name have one channel here; `_each_once` tells whether they are one counter.
+    Zones with the same name share a channel here; `_each_once` tells if they are one counter.
     """
     base = root / "sys/class/powercap"
     entries = sorted(base.glob("intel-rapl*:*"))
@@ -85,7 +85,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
 
 
 def parts_there(root: Path) -> dict[Path, str]:
-    """The zones that belong into a total, and their channels: to find those that appear later."""
+    """The zones that belong in the total, and their channels, to detect zones that appear later."""
     zones, _ = find_zones(root)
     return {zone.directory: zone.channel for zone in zones if _part(zone.channel)}
 
@@ -102,7 +102,7 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
 
 
 def unreadable(zone: Zone, error: OSError) -> Refusal:
-    """The refusal of a zone that this user, or nobody, may read."""
+    """The refusal for a zone that cannot be read."""
     if isinstance(error, PermissionError):
         reason = f"{zone.energy_path} is readable by root only (kernel default since CVE-2020-8694)"
         return refusal(zone, reason, GROUP_REMEDY)
@@ -110,12 +110,12 @@ def unreadable(zone: Zone, error: OSError) -> Refusal:
 
 
 def refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
-    """A refusal that names the zone, and what the sum lacks by it."""
+    """A refusal for a zone, with the part missing from the sum."""
     return Refusal(zone.channel, reason, remedy, _part(zone.channel))
 
 
 def _part(channel: str) -> str:
-    """The part of the machine that a sum lacks without this channel."""
+    """The part of the machine that a sum lacks without this channel, if any."""
     return channel if kind_of(channel).in_total else ""
 
 

@@ -1,4 +1,4 @@
-"""A known power curve, for trying wattui out, for screenshots and for tests."""
+"""A known power curve, to try out wattui, and for screenshots and tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Simulated:
         return [Reading(0, now_ns, energy_j((now_ns - self._start_ns) * 1e-9))]
 
     def calibrate(self) -> bool:
-        """There is nothing to calibrate."""
+        """Nothing to calibrate."""
         return True
 
     def update_periods_s(self) -> Mapping[str, float]:
@@ -43,14 +43,14 @@ class Simulated:
         return {"sim_cpu": 1e-6}
 
     def facts(self) -> Mapping[str, object]:
-        """The curve in words."""
+        """The formula of the curve."""
         return {"curve": f"{BASE_W:g} W + {SWING_W:g} W sin(2 pi t / {SPAN_S:g} s)"}
 
     def reset(self) -> None:
         """Nothing is remembered between reads."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
 
 def energy_j(time_s: float) -> float:

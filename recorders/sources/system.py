@@ -18,7 +18,7 @@ CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
 
 
 class System:
-    """Gauges of the machine; all percentages are of all logical processors together."""
+    """Gauges of the machine; percentages refer to all logical processors together."""
 
     name = "system"
     reader = f"psutil {psutil.__version__}"
@@ -47,11 +47,11 @@ class System:
         self._tree_s, self._tree_ns = 0.0, self._clock()
 
     def channels(self) -> Sequence[Channel]:
-        """cpu_util, where known cpu_freq and cpu_temp, and command_cpu."""
+        """cpu_util, cpu_freq and cpu_temp if known, and command_cpu."""
         return [channel for channel, _ in self._gauges]
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
-        """Read each gauge; those without a value now are left out."""
+        """Read each gauge, omitting those without a value."""
         return [
             Reading(place, self._clock(), value)
             for place, (_, gauge) in enumerate(self._gauges)
@@ -59,26 +59,26 @@ class System:
         ]
 
     def calibrate(self) -> bool:
-        """There is nothing to calibrate."""
+        """Nothing to calibrate."""
         return True
 
     def update_periods_s(self) -> Mapping[str, float]:
-        """Gauges have no counters."""
+        """None, as gauges have no counters."""
         return {}
 
     def facts(self) -> Mapping[str, object]:
-        """Number of processors that the percentages refer to."""
+        """The number of processors that percentages refer to."""
         return {"logical_cpus": self._cpus, "physical_cores": psutil.cpu_count(logical=False)}
 
     def reset(self) -> None:
-        """Take utilisation from now on."""
+        """Restart utilisation from now."""
         psutil.cpu_percent()
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing to close."""
 
     def _utilisation_pct(self) -> float | None:
-        """Over the time since the last read; the kernel counts too coarsely for short times."""
+        """Utilisation since the last read; the kernel's counts are too coarse for short times."""
         if self._clock() - self._util_ns < SHORTEST_NS:
             return None
         self._util_ns = self._clock()
@@ -97,7 +97,7 @@ class System:
 
 
 class ProcessTree:
-    """Processor seconds of a process and all its descendants, ended ones included."""
+    """CPU seconds of a process and all its descendants, including ended ones."""
 
     def __init__(self, pid: int | None = None) -> None:
         self.pid = pid
@@ -118,7 +118,7 @@ class ProcessTree:
         return sum(self._own_s.values())
 
     def _look_for_children(self) -> None:
-        """Look only at processes that were not there last time: their parents do not change."""
+        """Check only new processes, as parents do not change."""
         pids = set(psutil.pids())
         new = sorted(pids - self._seen)
         self._seen = pids

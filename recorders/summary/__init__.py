@@ -1,1 +1,1 @@
-"""The arithmetic of a recording: event rows become joules per inference, with doubts. Pure."""
+"""The arithmetic of a recording, from event rows to joules per inference and flags. Pure."""

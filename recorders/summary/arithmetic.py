@@ -1,10 +1,10 @@
 """The arithmetic of energies per inference: from windows of time to figures. Pure.
 
-The formulas are those of `recorders.summary.bases`. ± is, for one run, what the instrument and the
-baseline leave open: one counter update of energy at the edges (P * T), and the standard error of
-the baseline power times the running time. For a meter that is read by hand it is the standard error
-of its readings times the time. Over two or more repeats it is the half-width of the 95 % interval
-of the mean (Student's t).
+The formulas are those of `recorders.summary.bases`. For one run, ± is the measurement uncertainty:
+one counter update of energy at the edges (P * T), and the standard error of the baseline power
+times the running time. For a wall meter read manually it is the standard error of its readings
+times the duration. Over two or more repeats it is the half-width of the 95 % interval of the mean
+(Student's t).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from recorders.summary.stillness import still_times
 Item = TypeVar("Item")
 
 UPDATE_NOTE = "note:update_period_s "
-# Assumed where a recording was too short to see a counter change often enough.
+# Assumed if a recording was too short to measure a counter's update period.
 UNKNOWN_UPDATE_S = 0.1
 
 
@@ -51,22 +51,22 @@ def update_periods_s(reduction: Reduction) -> dict[str, float]:
 
 
 def label_of(span: Span) -> str:
-    """What phases of one label have in common."""
+    """The grouping key by label."""
     return span.label
 
 
 def repeat_of(span: Span) -> int | None:
-    """What phases of one repeat have in common."""
+    """The grouping key by repeat."""
     return span.repeat
 
 
 def label_and_repeat_of(span: Span) -> tuple[str, int | None]:
-    """What phases of one label and repeat have in common."""
+    """The grouping key by label and repeat."""
     return span.label, span.repeat
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
-    """Phases, or other items, by what they have in common, in their order."""
+    """Phases, or other items, grouped by a key, in order."""
     found: dict[Any, list[Item]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
@@ -75,7 +75,7 @@ def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list
 
 @dataclass(slots=True)
 class _Base:
-    """A baseline, and what is known of it by channel."""
+    """A baseline, with its figures by channel."""
 
     ran: Stretches
     noises_w: dict[str, float | None] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class _Base:
 
 
 class Arithmetic:
-    """Makes the figures of any phases of one recording."""
+    """Computes the figures of any phases of one recording."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Arithmetic:
     def group(
         self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
     ) -> Group:
-        """All of the phases that have the same key (None: all that ran)."""
+        """The group of the phases with the same key (None: all running phases)."""
         ran = self.overlaps.stretches(running, key)
         seconds = ran.seconds
         n = self._inferences(running, ran)
@@ -142,8 +142,8 @@ class Arithmetic:
         )
 
     def _baseline(self, phase: str) -> list[Span]:
-        """A baseline's windows, without the time in which others ran; what runs inside of a
-        baseline's own phase, or around it, is the marked program's business."""
+        """A baseline's windows, without time in which other phases ran; phases that enclose the
+        baseline's phase, or lie inside it, are the marked program's choice."""
         found: list[Span] = []
         for span in outermost(self._everything, phase):
             own = "running" in span.inside
@@ -155,7 +155,7 @@ class Arithmetic:
         return _Base(Stretches([s for base in own for s in base.ran.windows])) if own else None
 
     def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
-        """What was counted in the phases; while several are open, only their sum is known."""
+        """The inferences counted in the phases; while several are open, only their sum is known."""
         if all(span.finished for span in running) or len(running) == 1:
             return sum(span.inferences or 0 for span in running)
         if ran.shared:
@@ -164,8 +164,8 @@ class Arithmetic:
         return sum((last or 0) - (first or 0) for first, last in ends)
 
     def _counted_beside(self, running: Sequence[Span]) -> int:
-        """What was counted for these phases outside of them: `--inferences` of a command that
-        marks its own phases is known only when it has ended."""
+        """The inferences counted for these phases after they ended: `--inferences` of a command
+        that marks its own phases is only known when the command ends."""
         first_s = running[0].start_s
         last_s = max(span.end_s for span in running)
         place = bisect_right(self._ran_starts_s, last_s)
@@ -190,7 +190,7 @@ class Arithmetic:
         energy_j, seconds = ran.energy_j(channel), ran.seconds
         if energy_j is None or seconds <= 0 or self._stood_still(channel, ran):
             return Domain(self._origins[channel], idle_w, armed_w, None, None, None, None, None)
-        # How much of a shared energy is whose is a convention: no error is known of it.
+        # How shared energy is split is a convention, so its uncertainty is unknown.
         edges_j = None if ran.shared else self._edges_j(channel, ran)
         total = Value(energy_j, edges_j, edges_j)
         own_seconds = ran.own_seconds
@@ -206,13 +206,13 @@ class Arithmetic:
         )
 
     def unmoved(self, running: Sequence[Span], key: Key | None = None) -> list[str]:
-        """Parts of the total, or the channel to quote, whose counter did not move."""
+        """Parts of the total, or the headline channel, whose counter did not move."""
         ran = self.overlaps.stretches(running, key)
         return [channel for channel in self._asked if self._stood_still(channel, ran)]
 
     def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
-        """A baseline's windows of a channel, its power (None where it was too short for the
-        counter to move), and what the edges leave open of its energy."""
+        """A baseline's windows of a channel, its power (None if too short for the counter to
+        move), and the uncertainty of its energy at the edges."""
         if channel not in base.known:
             known = base.ran.known(channel)
             short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
@@ -223,11 +223,11 @@ class Arithmetic:
         return base.known[channel]
 
     def _stood_still(self, channel: str, ran: Stretches) -> bool:
-        """Whether a counter is the same at all edges: the energy is under one update, not 0."""
+        """Whether a counter reads the same at all edges: the energy is under one update, not 0."""
         return channel not in self._by_hand and ran.energy_j(channel) == 0
 
     def _lacks(self, channel: str, ran: Stretches) -> bool:
-        """Whether a counter stood still or restarted in one of these windows."""
+        """Whether a counter was stuck or restarted in one of these windows."""
         stills = self._stills.get(channel, ())
         return ("reset", channel) in ran.happened or any(
             still.overlaps(span.start_s, span.end_s) for still in stills for span in ran.windows
@@ -236,7 +236,7 @@ class Arithmetic:
     def _net(
         self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
     ) -> Value | None:
-        """Energy per inference beyond that of a baseline."""
+        """Energy per inference above a baseline."""
         known, base_w, base_edges_j = self._base(base, channel)
         if base_w is None or not n:
             return None
@@ -253,12 +253,12 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """One counter update of energy (P * T) per window and part, or what the readings around an
-        edge leave open where that is more, added in quadrature; for a meter that is read by hand
-        the errors of its readings.
+        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T)
+        per window and part, or the gap between the readings around an edge if that is larger; for a
+        wall meter read manually, the errors of its readings.
 
-        None for an estimate: its error is that of its model, which is not known; and for energies
-        of whole phases, which no counter's update period is known of.
+        None for an estimate, as the error of its model is unknown; and for energies of whole
+        phases, as no update period is known.
         """
         if self._origins.get(channel) == "estimated" or channel in self._per_phase:
             return None
@@ -280,7 +280,7 @@ class Arithmetic:
     def _noise_w(self, channel: str, base: _Base) -> float | None:
         """Standard error of a baseline's mean power, from its seconds; None for under three.
 
-        By hand it is 0: what its readings leave open is `_edges_j`.
+        It is 0 for manual readings, whose uncertainty is in `_edges_j`.
         """
         if channel in self._by_hand:
             return 0.0
@@ -293,5 +293,5 @@ class Arithmetic:
 
 
 def outermost(everything: Sequence[Span], phase: str) -> list[Span]:
-    """The phases of a name that lie inside no other of it."""
+    """The phases with a name that are not inside another with that name."""
     return [span for span in everything if span.phase == phase and phase not in span.inside]

@@ -1,4 +1,4 @@
-"""The three answers per inference, and how each is made from an energy. Pure.
+"""The three answers per inference, and their formulas. Pure.
 
 total    = E_running / n
 dynamic  = (E_running - P_idle  * t_running) / n
@@ -18,8 +18,8 @@ BasisName = Literal["total", "dynamic", "marginal"]
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """One of the answers: its name, the phase whose power it is less by, what it means and of what
-    it is, and its name among the figures of a channel.
+    """One of the answers: its name, the phase whose power is subtracted, its meaning, its key among
+    the figures of a channel, and what it is per.
     """
 
     name: str
@@ -29,21 +29,19 @@ class Basis:
     per: str = "per inference"
 
     def of(self, figures: Domain | Answers) -> Value | None:
-        """The answer among the figures of a channel; None where it is unknown."""
+        """The answer among a channel's figures; None if unknown."""
         value: Value | None = getattr(figures, self.key)
         return value
 
     def baseline_w(self, domain: Domain) -> float | None:
-        """The power that it is less by, watts: none for the total; None where it is unknown."""
+        """The power that is subtracted, watts: 0 for the total; None if unknown."""
         return {"idle": domain.idle_w, "armed": domain.armed_w}.get(self.baseline, 0.0)
 
 
-TOTAL = Basis("total", "", "all that was used while it ran", "total_j_per_inference")
-DYNAMIC = Basis("dynamic", "idle", "beyond the idle machine", "dynamic_j_per_inference")
-MARGINAL = Basis(
-    "marginal", "armed", "beyond the loaded, waiting model", "marginal_j_per_inference"
-)
-# What stands for them where nothing was counted.
+TOTAL = Basis("total", "", "all energy used while running", "total_j_per_inference")
+DYNAMIC = Basis("dynamic", "idle", "above the idle machine", "dynamic_j_per_inference")
+MARGINAL = Basis("marginal", "armed", "above the loaded, waiting model", "marginal_j_per_inference")
+# Used instead if no inferences were counted.
 ENERGY = Basis("energy", "", TOTAL.meaning, "running_j", "while running")
 BASES = (TOTAL, DYNAMIC, MARGINAL)
 BY_NAME: dict[str, Basis] = {basis.name: basis for basis in BASES}
@@ -51,5 +49,5 @@ PER_INFERENCE = tuple(basis.key for basis in BASES)
 
 
 def per_inference_j(energy_j: float, baseline_w: float, seconds: float, n: int) -> float:
-    """Energy per inference beyond a baseline: (E - P * t) / n, joules."""
+    """Energy per inference above a baseline: (E - P * t) / n, joules."""
     return (energy_j - baseline_w * seconds) / n

@@ -1,7 +1,7 @@
-"""Meters that a person reads: what is asked, what is noted, and the energy it stands for. Pure.
+"""Wall meters read manually: requests, notes, and the energy of their readings. Pure.
 
-A reading by hand is a point, not a counter: it says nothing of another phase. While a phase is the
-innermost one, its power is the mean of the readings taken then.
+A manual reading is a point, not a counter, and says nothing about another phase. While a phase is
+the innermost one, its power is the mean of the readings taken then.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from recorders.summary.reduction import EventRow
 from recorders.summary.stats import stdev
 from recorders.wire import Message
 
-# Volts times amperes are rounded, as are watts: so much more is still the same.
+# Tolerance for rounding between watts and volts times amperes.
 ROUNDING = 0.01
-# How the note of a reading ends that may be apparent power, in VA.
+# The end of a note whose reading may be apparent power, in VA.
 APPARENT = ", power factor not known)"
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raise ValueError for a name of a meter that cannot be a column, or is there twice."""
+    """Raise ValueError for a wall meter name that is invalid or given twice."""
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(f"wall meter name {name!r} is invalid; use letters, digits and _")
@@ -36,25 +36,25 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def unread(names: Sequence[str], read: Sequence[Channel]) -> list[str]:
-    """Those of the meters that no source reads."""
+    """The wall meters that no source reads."""
     known = {channel.name for channel in read}
     return [name for name in names if f"{METER}{name}" not in known]
 
 
 def channels(names: Sequence[str]) -> list[Channel]:
-    """The channels of meters that are read by hand."""
+    """The channels of wall meters read manually."""
     return [named(f"{METER}{name}", "W") for name in names]
 
 
 def as_source(names: Sequence[str]) -> list[dict[str, object]]:
-    """The meters as run.json has them among the sources; empty without one."""
+    """The wall meters as a source in run.json; empty if there are none."""
     found = [asdict(channel) for channel in channels(names)]
     return [{"name": "meter", "reader": "hand", "channels": found, "devices": {}}] if found else []
 
 
 @dataclass(frozen=True, slots=True)
 class HandReading:
-    """What a person read: watts, and the volts and amperes beside them."""
+    """A manual reading: watts, and volts and amperes if given."""
 
     meter: str
     power_w: float
@@ -85,7 +85,7 @@ class HandReading:
 
 
 def hand_reading(message: Message, names: Sequence[str]) -> HandReading:
-    """The reading in a request. Raises ValueError for an unknown meter or an impossible figure."""
+    """The reading in a request. Raises ValueError for an unknown meter or impossible value."""
     name = str(message.get("name"))
     if name not in names:
         known = f"this recording has {', '.join(names) or 'none'}"
@@ -122,7 +122,7 @@ def _figure(message: Mapping[str, object], key: str) -> float | None:
 
 
 class HandReadings:
-    """Readings by hand, by the phase that was the innermost one when they were taken."""
+    """Manual readings, by the innermost phase when they were taken."""
 
     def __init__(self) -> None:
         self.channels: set[str] = set()
@@ -133,7 +133,7 @@ class HandReadings:
         self._since_s = 0.0
 
     def add(self, row: EventRow, innermost: EventRow | None) -> None:
-        """Take an event row; `innermost` began the phase that it lies in."""
+        """Add an event row; `innermost` is the begin row of the phase that it is in."""
         self.channels.update(row.power_w)
         if innermost is not None:
             self._starts_s.append(self._since_s)
@@ -148,8 +148,8 @@ class HandReadings:
     ) -> tuple[float | None, float | None]:
         """Energy between two times in joules, and its standard error.
 
-        The energy is None where a phase in between was not read; the error where one was read
-        once, or always the same.
+        The energy is None if a phase in between has no reading; the error is None if one has a
+        single reading, or identical ones.
         """
         seconds: dict[int, float] = {}
         first = bisect_left(self._ends_s, start_s)
@@ -167,5 +167,5 @@ class HandReadings:
 
 
 def _error_w(powers_w: Sequence[float]) -> float:
-    """Standard error of the mean; 0 where it is not known."""
+    """Standard error of the mean; 0 if unknown."""
     return stdev(powers_w) / math.sqrt(len(powers_w)) if len(powers_w) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Figures of several groups taken together: repeats, differences, sums. Pure."""
+"""Combines figures of several groups: repeats, differences, sums. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ PART_NOTE, OF = "note:part ", " of "
 
 
 def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:
-    """Whether the repeats of some running phases, each given by its repeat and label, are samples
-    of one thing: each phase belongs to one of two repeats or more, and all ran the same labels."""
+    """Whether running phases, each given by repeat and label, are repeats of one measurement:
+    each belongs to one of two or more repeats, and all repeats ran the same labels."""
     labels: dict[int | None, set[str]] = {}
     for repeat, label in windows:
         labels.setdefault(repeat, set()).add(label)
@@ -34,7 +34,7 @@ def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:
 
 
 def labelled(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> Group:
-    """The group of one label, with ± from its repeats where it has several."""
+    """The group of one label, with ± from its repeats if it has several."""
     group = arithmetic.group(running, label, None, label_of)
     if not are_samples((span.repeat, label) for span in running):
         return group
@@ -46,7 +46,7 @@ def labelled(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> Gro
 
 
 def differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
-    """The differences that the recording's notes ask for: `difference LABEL minus LABEL`."""
+    """The differences requested by notes in the recording: `difference LABEL minus LABEL`."""
     by_label = {group.label: group for group in groups}
     return [
         Difference(more, less, _combined([by_label[more], by_label[less]], (1, -1)))
@@ -56,7 +56,7 @@ def differences(reduction: Reduction, groups: Sequence[Group]) -> list[Differenc
 
 
 def sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
-    """The sums that the recording's notes ask for: `part LABEL of LABEL`."""
+    """The sums requested by notes in the recording: `part LABEL of LABEL`."""
     by_label = {group.label: group for group in groups}
     parts: dict[str, list[Group]] = {}
     for part, whole in _noted(reduction, PART_NOTE, OF):
@@ -69,14 +69,14 @@ def sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
 
 
 def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str]]:
-    """Pairs of labels from notes of one kind, each once."""
+    """Pairs of labels from notes of one kind, without duplicates."""
     texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
     pairs = (text.partition(between) for text in texts)
     return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
 
 
 def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, Answers]:
-    """Figures per inference added with their signs, by channel; None where one is unknown."""
+    """Figures per inference, added with signs, by channel; None if one is unknown."""
     return {
         channel: Answers(
             *(_added([basis.of(g.domains[channel]) for g in groups], signs) for basis in BASES)
@@ -100,7 +100,7 @@ def _quadrature(errors: Sequence[float | None]) -> float | None:
 
 
 def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
-    """The group with ± from its repeats, for every channel and figure that each repeat has."""
+    """The group with ± from its repeats, for every channel and figure that all repeats have."""
     domains = {}
     for channel, domain in group.domains.items():
         fields = {name: getattr(domain, name) for name in Domain.__slots__}
@@ -116,7 +116,7 @@ def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
 
 
 def over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Repeated]:
-    """The quotable channel's figures over the repeats, for those that every repeat has."""
+    """The headline channel's figures over the repeats, if all repeats have them."""
     found = {}
     for name in ("running_j", *PER_INFERENCE) if channel and len(repeats) > 1 else ():
         known = [getattr(group.domains[channel], name) for group in repeats if channel]

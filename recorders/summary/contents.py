@@ -1,7 +1,7 @@
-"""What the headline channel contains, and which parts of the machine its sum lacks. Pure.
+"""The headline channel, its contents, and the parts of the machine it lacks. Pure.
 
-A machine has packages, DRAM and GPUs; `total` is the sum of those that could be read. A part that
-could not is noted in the run file as `note:missing PART: REASON`.
+A machine has packages, DRAM and GPUs; `total` is the sum of those that could be read. Any other
+part is noted in the run file as `note:missing PART: REASON`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ MISSING_NOTE = f"{NOTE}missing "
 
 
 def missing_note(part: str, reason: str) -> str:
-    """The text of the note for a part of the machine that cannot be read."""
+    """The note for a part of the machine that cannot be read."""
     return f"{MISSING_NOTE.removeprefix(NOTE)}{part}: {' '.join(reason.split())}"
 
 
 def headline(channels: Sequence[str]) -> str | None:
-    """The channel to quote: a measured sum, else psys, and only then what is not measured.
+    """The headline channel: a measured sum, else psys, else one that is not measured.
 
     psys contains the packages and their DRAM, so it is better than a sum of DRAM alone.
     """
@@ -51,14 +51,14 @@ def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
 
 
 def missing_from(channel: str | None, missing: Mapping[str, str]) -> dict[str, str]:
-    """The missing parts that a channel does not stand for."""
+    """The missing parts that a channel does not cover."""
     return {part: why for part, why in missing.items() if not contains(channel or "", part)}
 
 
 def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str, str]) -> str:
     """The parts of a sum in words, such as "DRAM only" or "1 of 2 packages, 2 DRAM".
 
-    Empty where the channel is no sum, and where the sum is of everything that the machine has.
+    Empty if the channel is not a sum, or if the sum covers the whole machine.
     """
     if channel != TOTAL:
         return ""
@@ -76,7 +76,7 @@ def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str,
 
 
 def incomplete_text(missing: Mapping[str, str]) -> str:
-    """What a sum lacks and why, parts with one reason together."""
+    """The parts that a sum lacks, grouped by reason."""
     by_reason: dict[str, list[str]] = {}
     for part, reason in missing.items():
         by_reason.setdefault(reason, []).append(part)
@@ -90,5 +90,5 @@ def _share(kind: Kind, there: int, absent: int, missing: Mapping[str, str]) -> s
     if not there:
         return f"no {one}"
     if kind.name in missing:
-        return f"{there} of more than {there} {several}"  # their number is not known
+        return f"{there} of more than {there} {several}"  # their number is unknown
     return f"{there} of {there + absent} {several}"

@@ -1,4 +1,4 @@
-"""Commands that failed, by the notes at their ends. Pure."""
+"""Failed commands, from the notes at their ends. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from recorders.summary.spans import Span
 
 ENDED_NOTE = "note:command ended"
 _ENDED = re.compile(rf"{ENDED_NOTE} with exit ([0-9]+)(?: in repeat ([0-9]+))?")
-# Phases between the repeats: they are the machine's, not the command's.
+# Phases between repeats, which belong to the machine, not the command.
 RESTS = ("idle", "cooldown")
-# A shell's exit status of a command that a signal ended is above this.
+# A shell's exit status for a command killed by a signal is above this.
 SIGNALLED = 128
 
 
@@ -32,12 +32,12 @@ class Command:
 
     @property
     def failed(self) -> bool:
-        """Whether it said so itself, or a signal ended it."""
+        """Whether it exited with an error or was killed by a signal."""
         return bool(self.status)
 
 
 def ended_note(status: int | None, repeat: int | None) -> str:
-    """The text of the note at a command's end."""
+    """The note for the end of a command."""
     text = ENDED_NOTE.removeprefix("note:")
     if status is None:
         return text
@@ -47,7 +47,7 @@ def ended_note(status: int | None, repeat: int | None) -> str:
 class Commands:
     """The commands of a recording, and which of them are left out of its figures.
 
-    A repeat that failed is left out where another one ran; where all that ran failed, none is.
+    A failed repeat is left out if another one succeeded; if all failed, none is left out.
     """
 
     def __init__(self, reduction: Reduction) -> None:
@@ -59,20 +59,20 @@ class Commands:
         self._left_out_until_s = [command.until_s for command in self._left_out]
 
     def leave_out(self, span: Span) -> bool:
-        """Whether a phase is of a repeat that is left out."""
+        """Whether a phase belongs to a repeat that is left out."""
         left_out = self._left_out
         return bool(left_out) and span.phase not in RESTS and _is_in(span.start_s, left_out)
 
     def place(self, span: Span) -> int:
-        """After how many of those that are left out a phase began."""
+        """The number of left-out commands before a phase began."""
         return bisect_left(self._left_out_until_s, span.start_s)
 
     def end_s(self, time_s: float) -> float:
-        """When the command ended that ran at a time; infinite where that was not noted."""
+        """The end of the command that was running at a time; infinite if not noted."""
         return next((c.until_s for c in self.ended if c.until_s >= time_s), math.inf)
 
     def flags(self) -> Iterator[Flag]:
-        """What failed, in words."""
+        """Flags for the failures."""
         failed = [command for command in self.ended if command.failed]
         for command in failed:
             if command.repeat is not None:
@@ -91,7 +91,7 @@ class Commands:
 
 
 def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
-    """Whether a time is of one of some commands."""
+    """Whether a time is within one of the commands."""
     return any(command.since_s <= time_s < command.until_s for command in commands)
 
 

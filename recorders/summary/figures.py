@@ -1,4 +1,4 @@
-"""The figures of a recording: what a summary consists of. Pure.
+"""The types of a summary: its figures, groups and flags. Pure.
 
 Energies are in joules, powers in watts, times in seconds.
 """
@@ -30,14 +30,14 @@ from recorders.source import Origin
 from recorders.summary.bases import BASES, PER_INFERENCE
 
 VERSION = 1
-# Times have six decimals: what lasts less, but for rounding, is no time.
+# Times have six decimals: the shortest duration, less rounding.
 LEAST_S = 1e-7
 ORIGINS: tuple[Origin, ...] = ("measured", "estimated", "simulated", "manual")
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A named doubt, the channels or phases it is about, and what it means."""
+    """A named warning, the channels or phases it concerns, and its text."""
 
     name: str
     where: str
@@ -46,9 +46,9 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A figure and what is left open about it (None: unknown).
+    """A figure and its uncertainty (None: unknown).
 
-    What the instrument leaves open, in its parts: `resolution`, the counter updates at the edges,
+    The measurement uncertainty has two parts: `resolution`, from the counter updates at the edges,
     and `baseline_noise`, the standard error of the baseline's power. `plus_minus` is both in
     quadrature, or over repeats the interval of their mean.
     """
@@ -63,11 +63,11 @@ class Value:
         return self._with(self.value * factor, lambda error: error * abs(factor))
 
     def over(self, n: int) -> Value:
-        """The figure of one of n."""
+        """The figure divided by n."""
         return self._with(self.value / n, lambda error: error / n)
 
     def reciprocal(self, factor: float) -> Value:
-        """factor / figure, its errors to first order; the figure is not 0."""
+        """factor / figure, with uncertainty to first order; the figure must not be 0."""
         inverse = self.times(factor / self.value / self.value)
         return replace(inverse, value=factor / self.value)
 
@@ -78,7 +78,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Powers and energies of one channel; joules per inference where inferences were counted."""
+    """Powers and energies of one channel; joules per inference if inferences were counted."""
 
     origin: Origin
     idle_w: float | None
@@ -94,8 +94,8 @@ class Domain:
 class Group:
     """Running phases taken together: all of them, those of one label, or those of one repeat.
 
-    `seconds` is the time in which any of them ran. `shared`: others ran as well in some of it, and
-    the energies are this group's share of the machine's, split by time.
+    `seconds` is the time in which any of them ran. `shared`: others ran at the same time, and the
+    energies are this group's share of the machine's, split by time.
     """
 
     label: str
@@ -118,7 +118,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one label costs per inference beyond another; negative values stay as they are."""
+    """The extra cost of one label per inference over another; may be negative."""
 
     label: str
     minus: str
@@ -127,7 +127,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What the parts of a whole cost per inference together, each of them run alone."""
+    """The summed cost per inference of the parts of a whole, each run alone."""
 
     whole: str
     parts: int
@@ -145,10 +145,10 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFigures:
-    """One phase; its energies are by channel, None where they are unknown.
+    """One phase, with its energy by channel (None: unknown).
 
-    `inside` names the phases that it lies in. `left_out`: it is in none of the figures of all
-    that ran, as its command failed. `overlaps`: other running phases ran in some of its time.
+    `inside` names the phases that enclose it. `left_out`: it is excluded from the overall figures,
+    because its command failed. `overlaps`: other phases were running in some of its time.
     """
 
     phase: str
@@ -165,15 +165,15 @@ class PhaseFigures:
 
     @property
     def seconds(self) -> float:
-        """How long it lasted."""
+        """Its duration."""
         return self.end_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole recording; `headline` is the channel to quote (total, else the best there is).
+    """The summary of a recording; `headline` is the headline channel (total if there is one).
 
-    `contents` says what the headline's sum is of where it is not of everything; else it is empty.
+    `contents` says what the headline's sum covers if that is not everything; else it is empty.
     """
 
     version: int
@@ -190,13 +190,13 @@ class Summary:
 
     @property
     def quoted(self) -> Domain | None:
-        """The channel to quote, of all that ran; None where nothing ran or nothing was read."""
+        """The headline channel over all running phases; None if nothing ran or was read."""
         return self.running.domains.get(self.headline or "") if self.running else None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as in run.json and `wattui summary --json`."""
         with uncollected():
-            # What is inside of a phase is plain already: nothing of it is copied.
+            # The contents of a phase are already plain, so nothing needs to be copied.
             phases = [dict(_fields(phase)) for phase in self.phases]
             others = (name for name in self.__slots__ if name != "phases")
             found = {name: _plain(getattr(self, name)) for name in others}
@@ -204,8 +204,8 @@ class Summary:
 
     @classmethod
     def from_dict(cls, found: Any) -> Summary:
-        """A summary from its JSON form. Raises WrongPartError where it is not whole, contradicts
-        itself, or is of another version.
+        """A summary from its JSON form. Raises WrongPartError if it is incomplete, contradicts
+        itself, or has another version.
         """
         summary = cls(
             part(found, "version", _version),
@@ -226,7 +226,7 @@ class Summary:
 
 
 def _plain(part: Any) -> Any:
-    """Dataclasses as dictionaries; what is plain already is not copied, as `asdict` would."""
+    """Dataclasses as dictionaries; unlike `asdict`, plain values are not copied."""
     if part.__class__ in _PLAIN:
         return part
     if isinstance(part, list):
@@ -295,12 +295,12 @@ def _group(found: Any) -> Group:
         part(found, "shared", flag),
     )
     if not _is_possible(group):
-        raise WrongPartError("its figures cannot have been divided by its time and count")
+        raise WrongPartError("its figures do not match its time and count")
     return group
 
 
 def _is_possible(group: Group) -> bool:
-    """Whether a group has a time and a count that its figures can have been divided by."""
+    """Whether a group's time and count are consistent with its figures."""
     n, seconds = group.inferences, group.seconds
     if n is None:
         answers = (basis.of(domain) for domain in group.domains.values() for basis in BASES)
@@ -351,7 +351,7 @@ def _flag(found: Any) -> Flag:
 
 
 def _contradictions(summary: Summary) -> Iterator[str]:
-    """What cannot be in one summary, in words."""
+    """Contradictions within a summary, in words."""
     running = summary.running
     channels = [
         *(group.domains.keys() for group in (*summary.labels, *summary.repeats)),
@@ -360,9 +360,9 @@ def _contradictions(summary: Summary) -> Iterator[str]:
     ]
     if running is None:
         if channels:
-            yield "nothing ran, and there are figures of it"
+            yield "there are figures, but no running phase"
         return
     if summary.headline is not None and summary.headline not in running.domains:
         yield "headline: not among the domains"
     if any(each != running.domains.keys() for each in channels):
-        yield "domains: not the same of all groups"
+        yield "domains: not the same in all groups"

@@ -1,4 +1,4 @@
-"""What a reader of the figures must know, in words. Pure."""
+"""Flags: warnings about a recording's figures. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from recorders.summary.spans import Span, mean_gauge, per_phase
 from recorders.summary.stillness import INTEGRATED_NOTE, Still, still_times
 
 SHORT_UPDATES = 100
-# Labels that a flag names at the most.
+# The most labels that a flag names.
 MOST_NAMED = 20
 LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
 BROKEN_OFF_NOTE = "note:broken off: "
-# Phases that figures are made of.
+# Phases that figures are computed from.
 CONCERNED = ("idle", "armed", "running")
 DRIFT = 0.05
 FOREIGN_PCT = 10.0
-# Counters are read one after the other: only beyond this is one in contradiction to another.
+# Counters are read one after the other, so they contradict each other only beyond this share.
 CONTAINED = 0.05
 MOST_NAMES = 3
 
@@ -36,7 +36,7 @@ def find_flags(
     headline: str | None,
     periods_s: Mapping[str, float],
 ) -> list[Flag]:
-    """All flags of a recording, the gravest first."""
+    """All flags of a recording, most serious first."""
     return [
         *_sensors(reduction, headline),
         *_missing(everything, running),
@@ -118,7 +118,7 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 
 def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
-    """Channels whose readings failed, and whether a good one bridged that."""
+    """Flags for failed readings, bridged or not."""
     events = [row.event for row in reduction.remarks]
     failed = {event.removeprefix(GAP) for event in events if event.startswith(GAP)}
     failed -= {event.removeprefix(LOST) for event in events if event.startswith(LOST)}
@@ -136,7 +136,7 @@ def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 
 def _befallen(everything: Sequence[Span], kind: str) -> dict[str, None]:
-    """Channels to which something happened in a phase that figures are made of, in order."""
+    """Channels with an event of this kind in a phase that figures are computed from, in order."""
     return dict.fromkeys(
         channel
         for span in everything
@@ -185,7 +185,7 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
 
 
 def _integrated(reduction: Reduction) -> Iterator[Flag]:
-    """Power that was integrated: of devices without a counter, or whose counter stood still."""
+    """Flags for integrated power: devices without a counter, or with a stuck one."""
     found = [text.partition(" since ") for text in _noted(reduction, INTEGRATED_NOTE)]
     if never := [channel for channel, _, since in found if not since]:
         text = "no energy counter; power readings were integrated instead"
@@ -197,13 +197,13 @@ def _integrated(reduction: Reduction) -> Iterator[Flag]:
 
 
 def _noted(reduction: Reduction, note: str) -> list[str]:
-    """What notes of one kind say, each once."""
+    """The texts of notes of one kind, without duplicates."""
     texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
     return list(dict.fromkeys(texts))
 
 
 def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
-    """Counters that stood still, and the phases that this falsifies."""
+    """Flags for stuck counters, with the phases affected."""
     by_channel: dict[str, list[Still]] = {}
     for still in still_times(reduction.remarks):
         by_channel.setdefault(still.channel, []).append(still)
@@ -226,7 +226,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
-    """Counters that say less than what they contain, or more than what contains them."""
+    """Flags for counters below what they contain, or above what contains them."""
     running = [span for span in everything if span.phase == "running"]
     if not running:
         return
@@ -251,7 +251,7 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
 
 
 def _together_j(spans: Sequence[Span], kind: str) -> float | None:
-    """Energy of all channels of a kind in all spans; None where one is unknown."""
+    """Energy of all channels of a kind in all spans; None if one is unknown."""
     channels = [channel for channel in spans[0].energy_j if kind_of(channel).name == kind]
     energies = [span.energy_j[channel] for channel in channels for span in spans]
     known = [energy_j for energy_j in energies if energy_j is not None]
@@ -259,7 +259,7 @@ def _together_j(spans: Sequence[Span], kind: str) -> float | None:
 
 
 def _choices(reduction: Reduction) -> Iterator[Flag]:
-    """Doubts that a note has in words: which GPUs, how old the baseline, what the file lacks."""
+    """Flags whose text is in a note: which GPUs, age of the baseline, lost rows."""
     for name in ("which_gpu", "hidden_gpus", "old_idle", "run_file", "unmatched"):
         for text in _noted(reduction, f"{NOTE}{name} "):
             yield Flag(name, "", text)
@@ -357,7 +357,7 @@ def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[
 
 
 def negative_differences(differences: Sequence[Difference], headline: str | None) -> Iterator[Flag]:
-    """A part that would cost less than nothing: the difference is within what is left open."""
+    """Flags for parts with a negative cost: the difference is within the uncertainty."""
     values = [
         (difference.label, value.value)
         for difference in differences

@@ -1,7 +1,7 @@
-"""What heat does to a measurement: clocks that fall, and a machine that warms up. Pure.
+"""Effects of heat on a measurement: throttling clocks and warming. Pure.
 
-Each label is judged by itself, since other work draws another power: the mean of the last quarter
-of its readings while running against that of the first.
+Each label is judged separately, as different work draws different power: the mean of the last
+quarter of its readings while running is compared with that of the first.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from recorders.channels import Quantity, channel_of, device_of, kind_of_column
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span
 
-# Less than these is left to the governor's whims and to the sensor's steps.
+# Smaller changes may be due to the governor or the sensor's resolution.
 FALLEN, WARMED_C = 0.05, 10.0
-# One a second.
+# One per second.
 FEWEST_READINGS = 8
 
 
 class Course(NamedTuple):
-    """How a gauge went while one label ran: means of the first and of the last quarter."""
+    """The change of a gauge while one label ran: means of the first and last quarter."""
 
     device: str
     label: str
@@ -30,18 +30,18 @@ class Course(NamedTuple):
 
     @property
     def fall(self) -> float:
-        """By what share of its first value it fell."""
+        """The fall as a share of the first value."""
         return 1 - self.last / self.first if self.first > 0 else 0.0
 
 
 def throttled(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
-    """For each device whose clock fell, the label during which it fell furthest."""
+    """For each device whose clock fell, the label with the largest fall."""
     fallen = [c for c in _courses(reduction, everything, "clock") if c.fall > FALLEN]
     return [max(own, key=lambda c: c.fall) for own in _by_device(fallen)]
 
 
 def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
-    """For each device that warmed up, the label during which it did most."""
+    """For each device that warmed up, the label with the largest rise."""
     courses = _courses(reduction, everything, "temperature")
     risen = [c for c in courses if c.last - c.first > WARMED_C]
     return [max(own, key=lambda c: c.last - c.first) for own in _by_device(risen)]

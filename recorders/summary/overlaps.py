@@ -1,7 +1,7 @@
-"""Running phases that overlap: their time and energy are those of their union. Pure.
+"""Overlapping running phases: time and energy are those of their union. Pure.
 
-Ranks, threads and tasks that run at the same time share one machine: its energy is counted once.
-What one label of them has is its share: at every moment an equal part with the others that run.
+Ranks, threads and tasks that run at the same time share one machine, whose energy is counted once.
+Each label gets a share: at every moment, an equal part with the others that are running.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Key = Callable[[Span], Hashable]
 
 
 class Stretches:
-    """The time that some phases took, in windows with their energy; sums are made once.
+    """The time of some phases, as windows with energy; sums are cached.
 
-    `shared`: others ran as well in some of it, and the energies are shares.
+    `shared`: others ran at the same time, and the energies are shares.
     """
 
     def __init__(self, windows: list[Span], shared: bool = False) -> None:
@@ -33,13 +33,13 @@ class Stretches:
 
     @property
     def own_seconds(self) -> float:
-        """The same time, of which what is shared counts by its share."""
+        """The time, with shared time counted by its share."""
         if not self.shared:
             return self.seconds
         return math.fsum(span.seconds * span.share for span in self.windows)
 
     def energy_j(self, channel: str) -> float | None:
-        """Energy of all windows together, None where that of one is unknown."""
+        """Total energy of all windows; None if one is unknown."""
         if channel not in self._energies_j:
             energies = [span.energy_j.get(channel) for span in self.windows]
             known = [energy for energy in energies if energy is not None]
@@ -66,7 +66,7 @@ class Stretches:
 
 
 class Overlaps:
-    """The running phases of a recording in groups that overlap; most are alone in theirs."""
+    """The running phases of a recording in overlapping groups, most of them of one phase."""
 
     def __init__(self, windows: Windows, running: Sequence[Span]) -> None:
         self._windows = windows
@@ -79,7 +79,7 @@ class Overlaps:
 
     @property
     def concurrent(self) -> list[list[Span]]:
-        """The groups of several phases."""
+        """The groups with several phases."""
         return [group for group in self._groups if len(group) > 1]
 
     def overlap(self, span: Span) -> bool:
@@ -88,9 +88,9 @@ class Overlaps:
         return number is not None and len(self._groups[number]) > 1
 
     def stretches(self, running: Sequence[Span], key: Key | None = None) -> Stretches:
-        """The time of some of the phases, none of it twice.
+        """The time of some of the phases, counted once.
 
-        `key` is the same for all of them, and another for the phases that are not among them.
+        `key` must be the same for all of them, and different for all other phases.
         """
         name = (key, key(running[0]) if key and running else len(running))
         if name not in self._stretches:
@@ -137,13 +137,13 @@ class Overlaps:
 
 
 def most_at_once(running: Sequence[Span]) -> int:
-    """How many of these phases were open at the same moment; one that ends then is not."""
+    """The most phases open at the same moment, not counting one that ends then."""
     edges = [(span.start_s, 1) for span in running] + [(span.end_s, -1) for span in running]
     return max(accumulate(step for _, step in sorted(edges)), default=0)
 
 
 def _joined(running: Sequence[Span]) -> list[list[Span]]:
-    """Phases in groups that overlap in time, in order."""
+    """Groups of phases that overlap in time, in order."""
     groups: list[list[Span]] = []
     end_s = -math.inf
     for span in sorted(running, key=lambda span: (span.start_s, span.end_s)):
@@ -164,7 +164,7 @@ def _whole(windows: Windows, group: Sequence[Span]) -> Span:
 
 
 def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable, list[Span]]:
-    """What each key has of a group that overlaps: its stretches, with its part of their energy."""
+    """Each key's share of an overlapping group: its stretches, with its part of their energy."""
     moments = [m for _, m in sorted({m.time_s: m for s in group for m in (s.begin, s.end)}.items())]
     counts, stretches = _runs(moments, group, key)
     sums = _Sums()
@@ -180,7 +180,7 @@ def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable,
 def _runs(
     moments: Sequence[Moment], group: Sequence[Span], key: Key
 ) -> tuple[list[int], list[tuple[Hashable, int, int]]]:
-    """How many keys run after each moment but the last, and from which to which each one runs."""
+    """The number of keys running after each moment but the last, and each key's moments."""
     places = {moment.time_s: place for place, moment in enumerate(moments)}
     changes: list[list[tuple[int, Hashable]]] = [[] for _ in moments]
     for span in group:
@@ -202,7 +202,7 @@ def _runs(
 
 
 class _Sums:
-    """Equal shares of energies and times, added up from the first moment to each later one."""
+    """Cumulative equal shares of energy and time from the first moment to each later one."""
 
     def __init__(self) -> None:
         self._energies_j: dict[str, list[float]] = {}
@@ -211,7 +211,7 @@ class _Sums:
         self._shared = [0]
 
     def add(self, span: Span, sharers: int) -> None:
-        """The stretch to the next moment, in which so many run."""
+        """Add the stretch to the next moment, shared by so many."""
         part = 1 / sharers if sharers else 0.0
         for channel, energy_j in span.energy_j.items():
             sums = self._energies_j.setdefault(channel, [0.0])
@@ -222,7 +222,7 @@ class _Sums:
         self._shared.append(self._shared[-1] + (sharers > 1))
 
     def part(self, whole: Span, first: int, last: int) -> Span:
-        """One sharer's part of the time between two moments."""
+        """One share of the time between two moments."""
         if self._shared[first] == self._shared[last]:
             return whole
         energy_j = {

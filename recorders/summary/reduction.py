@@ -1,7 +1,7 @@
-"""What a summary needs of a recording: its event rows, and one reading a second. Pure.
+"""The part of a recording that a summary needs: event rows, and one reading a second. Pure.
 
-The recorder reduces while it writes; `wattui.analysis` reduces a file that was written. Both
-give the same `Reduction`, made of the values as they stand in the file.
+The recorder reduces while it writes; `wattui.runs.reduce` reduces a finished file. Both give the
+same `Reduction`, made of the values as written in the file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from recorders.channels import kind_of, kind_of_column, with_unit
 
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 EDGES = frozenset({BEGIN, END})
-# Rows just before a begin or an end, where it is not what a reader would take it for:
-# the place among the open phases of the one around it, or of the one that ends; what was counted
-# in the phase that ends; when an edge was made that was delivered late.
+# Rows just before a begin or end that differs from a reader's default: the position among the open
+# phases of the enclosing or ending one; the count of the ending phase; the time of a late edge.
 SPAN, COUNT, LATE = "span:", "count:", "late:"
 Where = tuple[str, str, int | None]
 
 
 @dataclass(slots=True)
 class EventRow:
-    """A row with an event; `energy_j` holds the energy columns that were read, by channel, and
-    `power_w` what was read by hand."""
+    """A row with an event; `energy_j` holds the energy readings by channel, and `power_w` the
+    manual readings."""
 
     time_s: float
     event: str
@@ -39,7 +38,7 @@ class EventRow:
 
 @dataclass(slots=True)
 class Points:
-    """Readings of one column in order of time."""
+    """Readings of one column in time order."""
 
     time_s: array[float] = field(default_factory=lambda: array("d"))
     value: array[float] = field(default_factory=lambda: array("d"))
@@ -50,7 +49,7 @@ class Points:
         self.value.append(value)
 
     def between(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
-        """Readings from `start_s` to `end_s`, both included."""
+        """Readings from `start_s` to `end_s`, inclusive."""
         first = bisect_left(self.time_s, start_s)
         last = bisect_left(self.time_s, end_s)
         if last < len(self.time_s) and self.time_s[last] == end_s:
@@ -69,18 +68,18 @@ class Reduction:
 
     @property
     def energy_channels(self) -> list[str]:
-        """Channels with a `_J` column, in the order of the file; a meter where it was ever read."""
+        """Channels with a `_J` column, in file order; a wall meter only if it was read."""
         names = with_unit(self.channels, "J")
         return [name for name in names if not kind_of(name).by_hand or self._was_read(name)]
 
     @property
     def remarks(self) -> list[EventRow]:
-        """The event rows that are no edges: notes, and what happened to channels."""
+        """The event rows other than edges: notes and channel events."""
         return [row for row in self.events if row.event not in EDGES]
 
     @property
     def by_hand(self) -> list[str]:
-        """Meters that were read by hand, in the order of the file."""
+        """Wall meters that were read manually, in file order."""
         read = {channel for row in self.events for channel in row.power_w}
         return [name for name in self.energy_channels if name in read]
 
@@ -114,7 +113,7 @@ class Reducer:
         where: Where,
         inferences: int | None,
     ) -> None:
-        """Take one row, as text."""
+        """Add one row, as text."""
         second = time_text.partition(".")[0]
         if second != self._second:
             self._second = second
@@ -132,13 +131,13 @@ class Reducer:
             self._add_event(time_text, cells, event, where, inferences)
 
     def rename_running_since(self, first_event: int) -> None:
-        """The same correction as in the file; see `RunFile.rename_running_since`."""
+        """Apply the same correction as in the file; see `RunFile.rename_running_since`."""
         for row in self.reduction.events[first_event:]:
             if row.phase == "running":
                 row.phase = "loading"
 
     def undo(self, first_event: int, rows: int, event: str, where: Where) -> None:
-        """Take back the mark whose so many rows begin there; see `recorders.undo`."""
+        """Undo the mark whose rows begin there; see `recorders.undo`."""
         events = self.reduction.events
         del events[first_event + 1 : first_event + rows]
         events[first_event].event = event
@@ -178,18 +177,18 @@ class Reducer:
 
 
 def gauges(columns: Sequence[str]) -> list[str]:
-    """Columns of which one reading a second is kept, beside the energies."""
+    """Columns kept at one reading a second, besides energies."""
     return [column for column in columns if kind_of_column(column).each_second]
 
 
 def meters(columns: Sequence[str]) -> list[str]:
-    """Wall meters among the columns, which may be read by hand."""
+    """Wall meters among the columns, which may be read manually."""
     powers = with_unit(columns, "W")
     return [name for name in with_unit(columns, "J") if kind_of(name).by_hand and name in powers]
 
 
 class Energies:
-    """What a channel's counter showed at any moment, from the readings around it."""
+    """A channel's counter at any moment, from the readings around it."""
 
     def __init__(self, reduction: Reduction) -> None:
         self._reduction = reduction
@@ -198,11 +197,11 @@ class Energies:
     def at(
         self, channel: str, time_s: float, row: EventRow | None = None
     ) -> tuple[float | None, float | None]:
-        """Energy in joules; and by how much the truth can differ where it was interpolated.
+        """Energy in joules, and the largest possible error if it was interpolated.
 
-        The second is None where it was read at that time, in `row`. A counter that never falls
-        was somewhere between the readings around. Without a reading on either side the energy is
-        None: nothing is extrapolated.
+        The error is None if it was read at that time, in `row`. Since a counter never falls, its
+        value lay between the readings around. Without a reading on both sides, the energy is None:
+        nothing is extrapolated.
         """
         if row is not None and row.time_s == time_s and channel in row.energy_j:
             return row.energy_j[channel], None

@@ -1,4 +1,4 @@
-"""Phases of a recording with their energy: the difference of two event rows. Pure."""
+"""Phases of a recording, with energy as the difference of two event rows. Pure."""
 
 from __future__ import annotations
 
@@ -29,26 +29,25 @@ PER_PHASE_NOTE = "note:per_phase "
 
 
 class Moment(NamedTuple):
-    """An edge: when it was, and its row, which is later where the edge was delivered late."""
+    """An edge: its time, and its row, which is later if the edge was delivered late."""
 
     time_s: float
     row: EventRow
 
     @property
     def is_late(self) -> bool:
-        """Whether the counters were read after the edge, not at it."""
+        """Whether the counters were read after the edge."""
         return self.time_s != self.row.time_s
 
 
 @dataclass(slots=True)
 class Span:
-    """One phase from its begin to its end.
+    """A phase from begin to end.
 
-    `energy_j` has None where an edge was not read and could not be bridged; `bridged_j` has, for
-    channels with an edge between two readings, what these leave open of it; `inside` the phases of
-    its own context that enclose this one. `error_j` is the standard error of energies from readings
-    by hand, None where it is unknown. `share` is the part of the machine's energy in that time that
-    `energy_j` is.
+    `energy_j` is None for channels with an edge that was neither read nor bridged; `bridged_j` is
+    the uncertainty of channels with an edge between two readings; `inside` names the phases of its
+    own context that enclose it. `error_j` is the standard error of energies from manual readings
+    (None: unknown). `share` is the fraction of the machine's energy in that time that `energy_j` is.
     """
 
     phase: str
@@ -67,12 +66,12 @@ class Span:
 
     @property
     def start_s(self) -> float:
-        """When it began."""
+        """Time of its begin."""
         return self.begin.time_s
 
     @property
     def end_s(self) -> float:
-        """When it ended."""
+        """Time of its end."""
         return self.end.time_s
 
     @property
@@ -99,12 +98,12 @@ class Windows:
         ]
 
     def note(self, row: EventRow, innermost: EventRow | None) -> None:
-        """Take an event row in order of time; `innermost` began the phase that it lies in."""
+        """Add an event row in time order; `innermost` is the begin row of the phase it is in."""
         if self._is_by_hand:
             self._by_hand.add(row, innermost)
 
     def between(self, begin: Moment, end: Moment, like: Span | None = None) -> Span:
-        """The time between two edges, as a phase like another (or of no name)."""
+        """The time between two edges, as a phase like a given one, or unnamed."""
         energy_j: dict[str, float | None] = {}
         error_j: dict[str, float | None] = {}
         bridged_j: dict[str, float] = {}
@@ -149,7 +148,7 @@ class Windows:
 
 @dataclass(slots=True, eq=False)
 class _Open:
-    """A phase that has begun, the one around it, and when it ended among the others."""
+    """An open phase, the enclosing one, and its position among the ends."""
 
     begin: Moment
     around: _Open | None
@@ -164,7 +163,7 @@ class _Open:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """Names of the phases that enclose it, the outermost first."""
+        """Names of the enclosing phases, outermost first."""
         found: list[str] = []
         outer = self.around
         while outer is not None:
@@ -177,8 +176,8 @@ class _Open:
 def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
     """Every phase in order of its beginning; one that never ended is closed at the last row.
 
-    A phase lies inside the last one that is open at its begin, and an end is that of the last
-    open phase of its name, label and repeat, unless the rows before them say otherwise.
+    A phase is inside the last one open at its begin, and an end belongs to the last open phase with
+    its name, label and repeat, unless the rows before them say otherwise.
     """
     windows = windows or Windows(reduction)
     every = _paired(reduction.events, windows)
@@ -194,7 +193,7 @@ def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
 
 
 def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
-    """Begin and end rows put together."""
+    """Match begin and end rows."""
     every: list[_Open] = []
     open_now: list[_Open] = []
     told: dict[str, str] = {}
@@ -218,7 +217,7 @@ def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
 
 
 def _moment(row: EventRow, told: dict[str, str]) -> Moment:
-    """When an edge was; a time that is none, or later than its row, is not believed."""
+    """The time of an edge; an invalid time, or one later than its row, is ignored."""
     if LATE not in told:
         return Moment(row.time_s, row)
     try:
@@ -252,13 +251,13 @@ def _counted(begin: Moment, end: Moment) -> int | None:
 
 
 def per_phase(reduction: Reduction) -> frozenset[str]:
-    """Channels whose energies are of whole phases: nothing is known between edges, nor of ±."""
+    """Channels with energies of whole phases: nothing is known between edges or about ±."""
     notes = (row.event for row in reduction.remarks if row.event.startswith(PER_PHASE_NOTE))
     return frozenset(name for note in notes for name in note.removeprefix(PER_PHASE_NOTE).split())
 
 
 def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
-    """Mean power between the per-second readings of a span, its edges included, watts."""
+    """Mean power between the per-second readings of a span, including its edges, watts."""
     points = reduction.seconds.get(channel)
     known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
     for edge in (span.begin, span.end):

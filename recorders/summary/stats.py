@@ -1,4 +1,4 @@
-"""Statistics of a few values. Pure; the standard library's module takes 8 ms to import."""
+"""Statistics of small samples. Pure; the standard library's module takes 8 ms to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When counters stood still that never do, by the notes of a recording. Pure."""
+"""Times when counters were stuck, from the notes of a recording. Pure."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _ENDS = (MOVING_NOTE, INTEGRATED_NOTE, RESET)
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A time in which a counter did not move; `until_s` is infinite where it never did again."""
+    """A time in which a counter was stuck; `until_s` is infinite if it never moved again."""
 
     channel: str
     since_s: float
     until_s: float
 
     def overlaps(self, start_s: float, end_s: float) -> bool:
-        """Whether it falsifies what is known of the time between."""
+        """Whether it affects the time between."""
         return self.since_s < end_s and start_s < self.until_s
 
 
 def stuck_note(channel: str, since_s: float) -> str:
-    """The text of the note where a counter is found to stand still, and since when it does."""
+    """The note that a counter is stuck, and since when."""
     return f"stuck {channel} since {max(0.0, since_s):.6f}"
 
 
 def integrated_note(channel: str, since_s: float) -> str:
-    """The text of the note where power is integrated in place of a counter that stands still."""
+    """The note that power is integrated in place of a stuck counter."""
     return f"integrated {channel} since {since_s:.6f}"
 
 
 def still_times(events: Sequence[EventRow]) -> list[Still]:
-    """Every standstill in order of its beginning."""
+    """Every time a counter was stuck, in order of beginning."""
     begun: dict[str, float] = {}
     found = []
     for row in events:

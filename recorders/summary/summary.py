@@ -1,4 +1,4 @@
-"""The summary of a recording: its figures, and what must be known of them. Pure."""
+"""Computes the summary of a recording: its figures and flags. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNMOVED = "its counter did not move while {} ran: its energy is unknown, less th
 
 
 def summarise(reduction: Reduction) -> Summary:
-    """Summarise a recording; whatever cannot be computed is None, and a flag says why."""
+    """Summarise a recording; figures that cannot be computed are None, and a flag says why."""
     with uncollected():
         return _summarised(reduction)
 
@@ -56,7 +56,7 @@ def _summarised(reduction: Reduction) -> Summary:
         if len(of_repeat) > 1
     ]
     samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
-    if any(sample.shared for sample in samples):  # one energy, however it is divided
+    if any(sample.shared for sample in samples):  # one energy, however it is split
         samples = []
     if group and samples:
         group = with_interval(group, samples)
@@ -90,7 +90,7 @@ def _summarised(reduction: Reduction) -> Summary:
 
 
 def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:
-    """Phases that ran at the same time, and whose energies are shares."""
+    """A flag for phases that ran at the same time, and the labels whose energies are shares."""
     if groups := overlaps.concurrent:
         n = max(map(most_at_once, groups))
         text = f"up to {n} running phases overlapped: their time and energy are counted once"
@@ -106,7 +106,7 @@ def _unmoved(
     of_label: Mapping[str, Sequence[Span]],
     missing: Mapping[str, str],
 ) -> Iterator[Flag]:
-    """Counters that did not move while it ran, or while one label did."""
+    """Flags for counters that did not move while running, or during one label."""
     found: dict[str, list[str]] = {}
     for label, own in of_label.items():
         for channel in arithmetic.unmoved(own, label_of):

@@ -188,7 +188,7 @@ async def test_any_number_of_labels_can_be_shown(
 async def test_differences_below_zero_are_shown_as_they_are(tmp_path: Path) -> None:
     less = Part("running", 4, 5.0, "asleep", 100)
     shown = await text(results(finished(tmp_path / "a.csv", [IDLE, less])), MIDDLE)
-    assert "−200.000 ± 0.064 mJ  beyond the idle machine" in shown
+    assert "−200.000 ± 0.064 mJ  above the idle machine" in shown
 
 
 async def test_a_name_with_brackets_is_shown_as_it_is(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Fla
     if channels := sorted(per_phase(reduction)):
         running = [span for span in everything if span.phase == "running"]
         lacking = [c for c in channels if any(s.energy_j.get(c) is None for s in running)]
-        text = "the imported file gives energy per phase only, so the uncertainty is unknown"
+        text = "the imported file gives energy per phase only, so ± is unknown"
         if lacking:
             text += f"; some running phases have none for {', '.join(lacking)}"
         yield Flag("per_phase", ", ".join(channels), text)
@@ -314,7 +314,7 @@ def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
             yield Flag(
                 "below_resolution",
                 headline,
-                f"the {basis.name} energy is smaller than its uncertainty",
+                f"the {basis.name} energy is smaller than its own ±",
             )
 
 

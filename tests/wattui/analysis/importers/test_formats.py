@@ -316,7 +316,7 @@ def test_energies_of_whole_phases_have_no_update_period(
     flags = {flag["name"]: flag for flag in run["summary"]["flags"]}
     assert "short_window" not in flags
     assert set(channels) <= set(flags["per_phase"]["where"].split(", "))
-    assert "the uncertainty is unknown" in flags["per_phase"]["text"]
+    assert "± is unknown" in flags["per_phase"]["text"]
 
 
 def test_the_power_of_a_phase_is_over_the_phase_alone(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ KEPT_HEADS = ("PYTEST_", "WATTUI_BENCH", "WATTUI_GOLDEN", "WATTUI_TEST", "WATTUI
 LONG_ROOMS = {"bench", "figures", "program"}
 
 PR_SET_CHILD_SUBREAPER = 36
-END_BOUND_S = 5.0
+END_BOUND_S = 15.0
 
 _home = pytest.StashKey[str]()
 

@@ -128,7 +128,7 @@ class Place:
     def end_all(self) -> list[str]:
         """Kill what is left and say what it was."""
         with contextlib.suppress(TimeoutError):
-            until(lambda: not self._others(), "no process left", bound_s=5.0)
+            until(lambda: not self._others(), "no process left", bound_s=BOUND_S)
         left = self._others()
         told = [f"{pid}: {command_line(pid)}" for pid in left]
         for pid in left:
@@ -153,7 +153,7 @@ class Place:
 
 
 def until(
-    found: Callable[[], T | None], what: str, bound_s: float = 10.0, every_s: float = 0.01
+    found: Callable[[], T | None], what: str, bound_s: float = BOUND_S, every_s: float = 0.01
 ) -> T:
     """Wait until `found` gives something true; raises TimeoutError."""
     deadline = time.monotonic() + bound_s
@@ -164,7 +164,7 @@ def until(
     return value
 
 
-def until_exists(path: Path, bound_s: float = 10.0) -> None:
+def until_exists(path: Path, bound_s: float = BOUND_S) -> None:
     """Wait for a file that a command makes."""
     until(path.exists, str(path), bound_s)
 

@@ -74,14 +74,14 @@ class Terminal:
         """Everything shown so far."""
         return bytes(self._read)
 
-    def until_seen(self, text: bytes, bound_s: float = 10.0) -> None:
+    def until_seen(self, text: bytes, bound_s: float = 60.0) -> None:
         try:
             until(lambda: text in self._read, repr(text), bound_s)
         except TimeoutError as error:
             error.add_note(f"seen: {self.seen!r}")
             raise
 
-    def end(self, bound_s: float = 15.0) -> int:
+    def end(self, bound_s: float = 60.0) -> int:
         """Wait for the program; returns its exit status once all it wrote is read."""
         status = self.process.wait(bound_s)
         until(lambda: not self._reader.is_alive() or self._is_quiet(), "a quiet terminal")
@@ -148,7 +148,7 @@ class Tmux:
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p", "-J")
 
-    def until_shown(self, text: str, bound_s: float = 15.0) -> str:
+    def until_shown(self, text: str, bound_s: float = 60.0) -> str:
         """Wait for a text on the screen; returns the whole screen."""
         try:
             until(lambda: text in self.screen(), repr(text), bound_s)
@@ -157,7 +157,7 @@ class Tmux:
             raise
         return self.screen()
 
-    def until_gone(self, text: str, bound_s: float = 15.0) -> None:
+    def until_gone(self, text: str, bound_s: float = 60.0) -> None:
         """Wait until a text is no longer on the screen."""
         until(lambda: text not in self.screen(), f"no {text!r}", bound_s)
 

@@ -238,7 +238,7 @@ def settled(tmux: Tmux) -> list[str]:
             found, since_s = now, time.monotonic()
         return time.monotonic() - since_s > 1.5
 
-    until(stands, "a screen that stands", bound_s=20.0)
+    until(stands, "a screen that stands", bound_s=60.0)
     return found
 
 

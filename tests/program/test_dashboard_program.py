@@ -99,7 +99,7 @@ def test_being_continued_while_it_ends_does_not_hold_it(place: Place) -> None:
             terminal.process.send_signal(signal.SIGCONT)
             return terminal.process.poll() is not None
 
-        until(ended, "its end", bound_s=15)
+        until(ended, "its end")
         assert terminal.process.returncode == 0
 
 

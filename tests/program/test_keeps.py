@@ -169,7 +169,7 @@ def test_a_killed_front_end_ends_the_command_and_finishes_the_file(
     until_exists(ready(place.path))
     started.kill()
     started.wait(5)
-    until(lambda: not place.processes(), "no process left", bound_s=8)
+    until(lambda: not place.processes(), "no process left")
     assert edges(place.rows()) == [("begin", "running", ""), ("end", "running", "")]
     assert place.run_json()["status"] == "broken off"
     assert place.run_json()["summary"]["running"]["seconds"] > 0
@@ -181,7 +181,7 @@ def test_a_front_end_killed_in_the_baseline_leaves_a_finished_file(place: Place)
     until(lambda: place.csv.exists() and ",idle," in place.csv.read_text(), "the baseline")
     started.kill()
     started.wait(5)
-    until(lambda: not place.processes(), "no process left", bound_s=5)
+    until(lambda: not place.processes(), "no process left")
     assert edges(place.rows()) == [("begin", "idle", ""), ("end", "idle", "")]
     assert not (place.path / "started").exists()
 
@@ -224,7 +224,7 @@ def test_recorder_and_front_end_killed_leave_no_command_and_no_directory(
     for pid in pids if first == "recorder" else reversed(pids):
         os.kill(pid, signal.SIGKILL)
     started.wait(5)
-    until(lambda: not place.processes(), "no process left", bound_s=15)
+    until(lambda: not place.processes(), "no process left")
     assert not list(place.temporary.glob("wattui-*"))
     assert place.csv.read_text().startswith("time_s,")
 
@@ -254,7 +254,7 @@ def test_a_command_that_outlived_its_recorder_ends_with_the_front_end(place: Pla
     assert started.poll() is None
     started.kill()
     started.wait(5)
-    until(lambda: not place.processes(), "no process left", bound_s=10)
+    until(lambda: not place.processes(), "no process left")
 
 
 def test_what_a_command_left_behind_on_purpose_stays(place: Place) -> None:

@@ -206,7 +206,7 @@ def test_a_program_that_is_ended_leaves_a_whole_file_and_no_process(
     until_exists(place.path / "begun")
     started.send_signal(number)
     started.wait(5)
-    until(lambda: not place.processes(), "no process left", bound_s=6)
+    until(lambda: not place.processes(), "no process left")
     assert edges(place.rows()) == [("begin", "running", ""), ("end", "running", "")]
     assert place.run_json()["status"] in ("finished", "broken off")
 

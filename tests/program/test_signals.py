@@ -68,7 +68,7 @@ def test_a_second_interrupt_kills_the_command_and_its_children(place: Place) -> 
     started.send_signal(signal.SIGINT)
     assert started.wait(10) == 137
     assert_finished(place, 137)
-    until(lambda: not place.processes(), "no process left", bound_s=2)
+    until(lambda: not place.processes(), "no process left")
 
 
 def test_an_end_by_timeout_leaves_the_command_its_time(place: Place) -> None:

@@ -64,7 +64,7 @@ def test_a_window_that_changes_is_told_and_seen(place: Place, tap: tuple[str, ..
         terminal.until_seen(b"ready")
         for rows in range(30, 40):
             terminal.resize(rows, 132)
-            terminal.until_seen(b"told %d 132" % rows, bound_s=2)
+            terminal.until_seen(b"told %d 132" % rows)
         (place.path / "enough").touch()
         assert terminal.end() == 0
 
@@ -141,7 +141,7 @@ def test_two_interrupts_leave_no_child_of_the_command(place: Place) -> None:
         time.sleep(0.6)
         terminal.press(INTERRUPT)
         assert terminal.end() == 137
-        until(lambda: not place.processes(), "no process left", bound_s=2)
+        until(lambda: not place.processes(), "no process left")
 
 
 def test_quit_from_the_keyboard_reaches_the_command_once(place: Place) -> None:
@@ -258,6 +258,6 @@ def test_in_tmux_a_killed_session_leaves_a_whole_file_and_no_process(
         tmux.type(f"cd {place.path}; . ./line")
         until_exists(place.path / "begun")
         tmux.kill_session()
-        until(lambda: finished(place), "a finished run.json", bound_s=12)
-        until(lambda: not place.processes(), "no process left", bound_s=3)
+        until(lambda: finished(place), "a finished run.json")
+        until(lambda: not place.processes(), "no process left")
     assert edges(place.rows())[-1] == ("end", "running", "")

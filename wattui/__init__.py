@@ -1,4 +1,4 @@
-"""wattui: energy of neural-network inference. The marks, for use inside people's programs.
+"""wattui: energy of neural-network inference. Marks for use inside your own program.
 
     import wattui
     with wattui.phase("running", label="b32"):
@@ -12,7 +12,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 __all__ = ["count", "mark", "note", "phase", "record", "recording"]
 
-TYPE_CHECKING = False  # the name that type checkers know; importing typing costs 4 ms
+TYPE_CHECKING = False  # type checkers know this name; importing typing costs 4 ms
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,7 +1,7 @@
-"""Text from outside as it may be shown: labels, notes, names of files and devices. Pure.
+"""Makes text from outside safe to show: labels, notes, names of files and devices. Pure.
 
-Whatever leaves for a terminal, a page or a picture passes here: nothing in it moves a cursor, turns
-the direction of a line, or cannot be written.
+Everything shown on a terminal, a page or a picture passes through here: nothing in it moves a
+cursor, changes the direction of a line, or cannot be written.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 MOST_NAME = 160
 Data = TypeVar("Data")
-# Characters that turn the direction of a line, so that it reads as what it is not.
+# Characters that change the direction of a line, so that it reads as something else.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Spaces, and ends of lines of every kind.
 _BREAKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 _KEPT = frozenset({"Zs", "Co"})
-# File names that are not UTF-8 have their bytes as these halves of characters.
+# In file names that are not UTF-8, bytes appear as these surrogates.
 _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF
 
-# What is most like a character where nothing but ASCII can be written; as wide.
+# The closest ASCII for a character, of the same width.
 LIKE = {
     **dict.fromkeys("─━═╌┄╴╶╸╺", "-"),
     **dict.fromkeys("│┃║╎┆▏▕❚▎▍┊", "|"),
@@ -52,12 +52,12 @@ LIKE = {
 
 
 def one_line(text: str) -> str:
-    """The text in one line: what would act on a terminal is shown, joiners are left out."""
+    """The text on one line: control characters are made visible, joiners are left out."""
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def lines(text: str) -> str:
-    """The same of a text that keeps its lines and tabs."""
+    """The same for a text that keeps its lines and tabs."""
     return "\n".join(_kept_line(line) for line in text.split("\n"))
 
 
@@ -83,13 +83,13 @@ def texts(data: Data) -> Data:
 
 
 def markdown(text: str) -> str:
-    """A text that Markdown and the HTML in it leave as it stands, on one line."""
+    """A text escaped so that Markdown and its HTML show it literally, on one line."""
     line = _BREAK.sub(" ", text).replace("&", "&amp;").replace("<", "&lt;")
     return _MARKDOWN.sub(r"\\\1", line)
 
 
 def markdown_code(text: str) -> str:
-    """A text as code in Markdown, between more backticks than it has in a row."""
+    """A text as Markdown code, between more backticks than it has in a row."""
     longest = max((len(found) for found in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     space = " " if longest else ""
@@ -101,7 +101,7 @@ _MARKDOWN = re.compile(r"([\\`*\[\]|#~]|\b_|_\b)")
 
 
 def cell(text: str) -> str:
-    """A text for a CSV that a spreadsheet may open: it never runs as a formula."""
+    """A text for a CSV that a spreadsheet may open: it is never run as a formula."""
     return f"'{text}" if text[:1] in _FORMULAS else text
 
 
@@ -129,10 +129,10 @@ def _shown(character: str) -> str:
 
 
 def name_of(text: str) -> str:
-    """A label or another name as a report has it."""
+    """A label or other name as a report shows it."""
     return short(one_line(text), MOST_NAME)
 
 
 def short(text: str, most: int) -> str:
-    """A text that is no longer, shortened with … where it must be."""
+    """A text, shortened with … if it is longer than this."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -54,9 +54,9 @@ examples:
   wattui import gpu.csv --out run.csv --inferences 10000
   wattui doctor
 
-exit codes: that of the command; 1 the recording is incomplete; 2 something given was wrong;
-3 a sensor named by --require is missing; 4 worse than --max-regression allows (2: it does
-not judge one run against one); 127 the command cannot be started.
+exit codes: that of the command; 1 the recording is incomplete; 2 invalid usage; 3 a sensor
+named by --require is missing; 4 worse than --max-regression allows (2: it does not judge one run
+against one); 127 the command cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
 
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run wattui; returns the exit status. Errors become one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     prefer_own()
-    # What a workload prints is its own, as that of any other program is.
+    # A workload's output is left alone, like that of any other program.
     with contextlib.nullcontext() if arguments[:1] == [WORKLOADS] else cleaning():
         return _exit_status(arguments)
 
@@ -81,23 +81,26 @@ def _exit_status(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        return 0  # whoever read our output has left
+        return 0  # the reader of our output has gone away
     except Exception as error:  # a person gets one line, never a traceback
         if isinstance(error, OSError) and working_directory() is None:
             _say("wattui: the working directory is gone: fix: cd to a directory that exists")
             return UsageError.status
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-            _say(f"wattui: {error.strerror}: {str(error.filename)[:40]}…: give a shorter name")
+            _say(f"wattui: {error.strerror}: {str(error.filename)[:40]}…: fix: use a shorter name")
             return UsageError.status
         if isinstance(error, OSError) and error.errno == errno.EMFILE:
             most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            _say(f"wattui: at most {most} files may be open, which is too few: fix: ulimit -n 64")
+            _say(
+                f"wattui: only {most} files may be open at once, which is too few: fix: ulimit "
+                "-n 64"
+            )
             return UsageError.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
         _say(
-            f"wattui: {type(error).__name__}: {error}: this is a fault in wattui: "
-            "set WATTUI_TRACEBACK=1 for its place, and report it"
+            f"wattui: {type(error).__name__}: {error}: this is a bug in wattui: set "
+            "WATTUI_TRACEBACK=1 for a traceback, and please report it"
         )
         return WattuiError.status
     finally:
@@ -118,7 +121,8 @@ def _main(arguments: list[str]) -> int:
         raise UsageError(f"unknown option {' '.join(loose[0].split())}: see `wattui --help`")
     if loose:
         raise UsageError(
-            f"what is {' '.join(loose[0].split())!r}? A command goes after --: see `wattui --help`"
+            f"unexpected argument {' '.join(loose[0].split())!r}: a command goes after --: see "
+            "`wattui --help`"
         )
     if options.completion:
         import shtab
@@ -159,7 +163,7 @@ def split_command(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def main_parser() -> argparse.ArgumentParser:
-    """The parser of the main command."""
+    """Build the parser of the main command."""
     parser = Parser(
         prog="wattui",
         usage="wattui [options]\n"
@@ -182,18 +186,20 @@ def main_parser() -> argparse.ArgumentParser:
         type=_speed,
         default=1.0,
         metavar="X",
-        help="how fast: 10, 0.5, or max (default: 1)",
+        help="playback speed: 10, 0.5, or max (default: 1)",
     )
     shown.add_argument(
         "--theme",
         choices=CHOICES["theme"],
         help="colours (default: dark)",
     )
-    shown.add_argument("--ascii", action="store_true", default=None, help="draw in ASCII alone")
+    shown.add_argument(
+        "--ascii", action="store_true", default=None, help="draw with ASCII characters only"
+    )
     shown.add_argument(
         "--web",
         action="store_true",
-        help="serve the dashboard to a browser on this machine: needs wattui[web]",
+        help="serve the dashboard to a browser on this machine (needs wattui[web])",
     )
     shown.add_argument(
         "--port", type=int, default=8000, metavar="N", help="port for --web (default: 8000)"
@@ -203,7 +209,7 @@ def main_parser() -> argparse.ArgumentParser:
         "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
     )
     out.add_argument("--force", action="store_true", help="replace an existing file")
-    out.add_argument("--quiet", action="store_true", help="print neither progress nor summary")
+    out.add_argument("--quiet", action="store_true", help="print no progress and no summary")
     add_width(out)
     out.add_argument(
         "--rate", type=float, metavar="HZ", help="samples per second, up to 1000 (default: 10)"
@@ -212,7 +218,7 @@ def main_parser() -> argparse.ArgumentParser:
         "--all-gpus",
         action="store_true",
         default=None,
-        help="record GPUs that CUDA_VISIBLE_DEVICES hides as well",
+        help="also record GPUs that CUDA_VISIBLE_DEVICES hides",
     )
     out.add_argument(
         "--require",
@@ -232,38 +238,45 @@ def main_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--simulate",
         action="store_true",
-        help="add a made-up power curve (sim_ columns), to try things out",
+        help="add a simulated power curve (sim_ columns) to try things out",
     )
     when = parser.add_argument_group("phases")
-    when.add_argument("--idle", type=float, metavar="S", help="idle baseline before (default: 10)")
-    when.add_argument("--idle-after", type=float, metavar="S", help="and after (default: 0)")
+    when.add_argument(
+        "--idle",
+        type=float,
+        metavar="S",
+        help="seconds of idle baseline before the command (default: 10)",
+    )
+    when.add_argument(
+        "--idle-after", type=float, metavar="S", help="seconds of idle after it (default: 0)"
+    )
     when.add_argument(
         "--cooldown",
         type=float,
         metavar="S",
-        help="rest between repeats and before --idle-after (default: 10)",
+        help="seconds of rest between repeats and before --idle-after (default: 10)",
     )
     when.add_argument(
         "--repeats",
         type=int,
         default=1,
         metavar="N",
-        help="run the command N times, each as a fresh process",
+        help="run the command N times, each in a fresh process",
     )
     when.add_argument("--label", default="", metavar="TEXT", help="label of the running phases")
     when.add_argument(
         "--phase-match",
         metavar="REGEX",
-        help="begin a phase at each line of output that matches; groups (?P<phase>) "
-        "and (?P<label>) name it",
+        help="start a phase at each output line that matches; groups (?P<phase>) and (?P<label>) "
+        "name it",
     )
     count = parser.add_argument_group("counting inferences")
-    count.add_argument("--inferences", type=int, metavar="N", help="the command makes N inferences")
+    count.add_argument("--inferences", type=int, metavar="N", help="the command runs N inferences")
     count.add_argument(
         "--count-match",
         metavar="REGEX",
-        help="count each line of output that matches: its first group, or one; "
-        "(?P<total>) holds a running total",
+        help="count the number in the first group of each output line that matches, or 1; "
+        "(?P<total>) is a running total",
     )
     parser.add_argument(
         "--completion",
@@ -274,10 +287,10 @@ def main_parser() -> argparse.ArgumentParser:
 
 
 def _speed(text: str) -> float:
-    """A factor above 0; `max` is as fast as it goes."""
+    """Parse a speed above 0; `max` is as fast as possible."""
     speed = math.inf if text == "max" else float(text)
     if not speed > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
     return speed
 
 
@@ -306,7 +319,7 @@ def _let_go_of_streams() -> None:
 
 
 def _say(line: str) -> None:
-    # Where stderr is closed the exit status has to do.
+    # With stderr closed, the exit status is all that can be given.
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(one_line(line), file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
 

@@ -1,4 +1,4 @@
-"""Defaults of a person's own: one TOML file; the command line wins."""
+"""The user's defaults, in one TOML file; the command line overrides them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Theme = Literal["dark", "light", "high-contrast", "colour-blind"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the configuration file may say, with the built-in defaults.
+    """Settings of the configuration file, with their built-in defaults.
 
-    `graphs` are the titles of those shown first; `meter` is the name of the wall meter's channel,
-    empty for none.
+    `graphs` lists the titles of the graphs to show first; `meter` names the wall meter's channel,
+    and is empty if there is none.
     """
 
     rate_hz: float = 10.0
@@ -45,7 +45,7 @@ class Settings:
 
 
 CHOICES: Mapping[str, tuple[str, ...]] = {"units": get_args(Units), "theme": get_args(Theme)}
-# Least and most of each number, and the unit.
+# Minimum, maximum and unit of each number.
 RANGES = {
     "rate_hz": (MIN_RATE_HZ, MAX_RATE_HZ, "Hz"),
     "idle_s": (0.0, DAY_S, "seconds"),
@@ -56,7 +56,7 @@ RANGES = {
 }
 NAMES = tuple(field.name for field in fields(Settings))
 TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.default, bool))
-# The name becomes part of a column's.
+# The name becomes part of a column name.
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
 
 
@@ -70,7 +70,7 @@ def config_path() -> Path:
 
 
 def load(path: Path) -> Settings:
-    """Settings of a file; the defaults where there is none. Raises UsageError."""
+    """Read a file's settings; the defaults if there is no file. Raises UsageError."""
     text = _text(path)
     import tomllib
 
@@ -81,7 +81,7 @@ def load(path: Path) -> Settings:
 
 
 def merged(settings: Settings, given: Mapping[str, Any], where: str) -> Settings:
-    """Settings with the given keys put in; raises UsageError for unknown keys and wrong values."""
+    """Settings with these keys changed; raises UsageError for unknown keys and invalid values."""
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in NAMES:
@@ -93,7 +93,7 @@ def merged(settings: Settings, given: Mapping[str, Any], where: str) -> Settings
 
 
 def checked(settings: Settings, where: str) -> Settings:
-    """The settings, if every value is of its kind and in its range; raises UsageError."""
+    """The settings, if every value has the right type and range; raises UsageError."""
     for name in NAMES:
         value = getattr(settings, name)
         if wrong := refusal(name, value):
@@ -102,24 +102,24 @@ def checked(settings: Settings, where: str) -> Settings:
 
 
 def refusal(name: str, value: object) -> str | None:
-    """What a setting must be, where this value cannot be one; None where it can."""
+    """Say what a setting must be if this value is invalid; None if it is valid."""
     if name in TRUTHS:
-        return None if isinstance(value, bool) else "give true or false"
+        return None if isinstance(value, bool) else "must be true or false"
     if name in CHOICES:
-        return None if value in CHOICES[name] else f"give one of {', '.join(CHOICES[name])}"
+        return None if value in CHOICES[name] else f"must be one of {', '.join(CHOICES[name])}"
     if name == "meter":
         good = isinstance(value, str) and _METER.fullmatch(value) is not None
-        return None if good else "give a name of letters, digits and underscores, or nothing"
+        return None if good else "must be letters, digits and underscores, or empty"
     if name == "graphs":
         good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
-        return None if good else "give a list of titles"
+        return None if good else "must be a list of titles"
     return _number_refusal(name, value)
 
 
 def save(path: Path, changes: Mapping[str, Any]) -> None:
-    """Write changed settings into the file, whose other lines stay; None takes a key out.
+    """Write changed settings to the file and keep its other lines; None removes a key.
 
-    Raises UsageError where the file is not TOML or cannot be written; it is then as it was.
+    Raises UsageError if the file is not TOML or cannot be written; it is then unchanged.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -137,8 +137,8 @@ def save(path: Path, changes: Mapping[str, Any]) -> None:
         _replace(path.resolve(), tomlkit.dumps(document))
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written ({error.strerror}): mend its permissions, or name another "
-            f"file in {ENVIRONMENT}"
+            f"{path} cannot be written ({error.strerror}): fix: correct its permissions, or set "
+            f"{ENVIRONMENT} to another file"
         ) from None
 
 
@@ -148,15 +148,15 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}): mend or remove it") from None
+        raise UsageError(f"{path} cannot be read ({error}): fix: correct or remove it") from None
 
 
 def _not_toml(path: Path, error: Exception) -> UsageError:
-    return UsageError(f"{path} is not TOML ({error}): mend or remove it")
+    return UsageError(f"{path} is not TOML ({error}): fix: correct or remove it")
 
 
 def _called(name: str, value: object) -> str:
-    """A setting and its value, in words where it is a number."""
+    """A setting and its value, in words if it is a number."""
     if name not in RANGES or not _is_number(value):
         return f"{name} = {list(value) if isinstance(value, tuple) else value!r}"
     words = "a rate of" if name == "rate_hz" else f"{name} ="
@@ -171,12 +171,12 @@ def _number_refusal(name: str, value: object) -> str | None:
     if name == "tdp_w" and value is None:
         return None
     if not _is_number(value):
-        return "give a number"
+        return "must be a number"
     least, most, unit = RANGES[name]
-    return None if least <= value <= most else f"give {least:g} to {most:g} {unit}"
+    return None if least <= value <= most else f"must be {least:g} to {most:g} {unit}"
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put the text in the file's place, in one step."""
+    """Replace the file with this text in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text.encode(), like=path, safe=True)

@@ -1,4 +1,4 @@
-"""What can go wrong, as one line for a person and an exit status."""
+"""Errors, each with one line for the user and an exit status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class WattuiError(Exception):
 
 
 class UsageError(WattuiError):
-    """Something given was wrong; nothing was started."""
+    """Invalid usage; nothing was started."""
 
     status = USAGE
 

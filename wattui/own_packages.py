@@ -1,6 +1,6 @@
-"""Finds `recorders` and `workloads` beside `wattui`, whatever else has these names.
+"""Imports `recorders` and `workloads` from beside `wattui`, whatever else has these names.
 
-A program may have a `recorders.py` of its own beside it, or a package `workloads/` in PYTHONPATH.
+A program may have its own `recorders.py` beside it, or a `workloads/` package on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class ShadowedError(ImportError):
-    """A module of the program's has the name of one of wattui's packages."""
+    """One of the program's modules has the same name as one of wattui's packages."""
 
 
 class _Finder:
-    """Answers for wattui's packages alone, before any other finder."""
+    """Finds wattui's packages only, before any other finder."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -28,15 +28,15 @@ class _Finder:
 
 
 def prefer_own() -> None:
-    """Import wattui's packages rather than others of their names, in a process of wattui's own."""
+    """In wattui's own process, import its packages rather than others of the same name."""
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
 
 
 def check_not_shadowed(name: str) -> None:
-    """Raise ShadowedError where `name` would be, or is, another package than wattui's.
+    """Raise ShadowedError if `name` is, or would be, a package other than wattui's.
 
-    For a process that belongs to a person's program, whose own names must keep their meaning.
+    For a process that belongs to the user's program, whose names must keep their meaning.
     """
     loaded = sys.modules.get(name)
     spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
@@ -44,8 +44,8 @@ def check_not_shadowed(name: str) -> None:
     own = os.path.join(ROOT, name, "__init__.py")
     if os.path.realpath(origin) != os.path.realpath(own):
         raise ShadowedError(
-            f"{origin or name} hides wattui's package {name!r}: rename it, "
-            "or record with `wattui --headless --csv run.csv -- COMMAND`"
+            f"{origin or name} hides wattui's package {name!r}: fix: rename it, or record with "
+            "`wattui --headless --csv run.csv -- COMMAND`"
         )
 
 

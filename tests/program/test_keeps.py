@@ -112,7 +112,7 @@ def test_a_directory_of_marks_that_was_removed_is_said(place: Place) -> None:
     script = 'rm -r "$WATTUI_RUN"; sleep 0.3'
     result = place.run(place.argv("--simulate", "--quiet", command=["sh", "-c", script]))
     assert result.status == 1
-    assert b"marks of the program were lost" in result.err
+    assert b"marks from the program were lost" in result.err
     events = [row["event"] for row in place.rows()]
     assert any(event.startswith("note:lost marks: another program removed") for event in events)
 

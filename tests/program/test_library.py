@@ -1,4 +1,4 @@
-"""`wattui.record`: the same recorder without the command line."""
+"""`wattui.record`: the recorder as a library."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ def test_a_recording_says_where_the_module_is_hidden(place: Place) -> None:
     (place.path / "workloads.py").write_text("print('mine')\n")
     ended = place.record("--idle", "0", "--quiet", command=[PYTHON, "-m", "workloads"])
     assert "wattui: `python -m workloads` runs" in ended.lines[0]
-    assert ended.lines[0].endswith("to run those: wattui workloads")
+    assert ended.lines[0].endswith("fix: wattui workloads")
     assert ended.out == b"mine\n"
 
 

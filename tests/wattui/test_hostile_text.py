@@ -94,7 +94,7 @@ def test_no_command_prints_an_escape(
     out, err = capsys.readouterr()
     assert_harmless(out)
     assert_harmless(err)
-    assert "this is a fault in wattui" not in err
+    assert "this is a bug in wattui" not in err
     assert (status == 0) == bool(out)
 
 
@@ -120,7 +120,7 @@ def test_no_argument_or_file_name_reaches_the_terminal_raw(
         out, err = capsys.readouterr()
         assert_harmless(out + err)
         assert err.count("\n") == 1
-        assert "this is a fault in wattui" not in err
+        assert "this is a bug in wattui" not in err
     name = text.replace("/", "").replace("\0", "")[:100].encode(errors="backslashreplace")
     path = run_csv(tmp_path / (os.fsdecode(name) + ".csv"), ["a"])
     assert answer("summary", str(path)) == 0

@@ -1,10 +1,10 @@
-"""Whether two lines describe the points better than one, and where they part. Pure.
+"""Tests whether two lines fit the points better than one, and finds the breakpoint. Pure.
 
 Chosen by AICc = n ln(S / n) + 2p + 2p(p + 1) / (n − p − 1) (Hurvich & Tsai 1989) with S the
-weighted sum of squared residuals; p = 3 for a line and its variance, 6 for two lines, the place
-where they part and one variance. Two lines are taken where their AICc is lower by more than 10
-(Burnham & Anderson 2002: no support for the other): of 1,500 made-up straight lines with noise
-this took 0.3 % (20 points) and 0.5 % (40 points) for two.
+weighted sum of squared residuals; p = 3 for a line and its variance, 6 for two lines, their
+breakpoint and one variance. Two lines are chosen if their AICc is lower by more than 10 (Burnham &
+Anderson 2002: no support for the other): of 1,500 simulated straight lines with noise, 0.3 % (20
+points) and 0.5 % (40 points) were taken for two.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ ROUNDING = 1e-9
 class Comparison:
     """One line beside the best two.
 
-    `at` is where the lines cross, if that is between `last_x` and `first_x` (the points on
-    either side), else the middle between those; `jump` is how much higher the second line is there.
+    `at` is where the lines cross, if that is between `last_x` and `first_x` (the points on either
+    side), else the midpoint of those; `jump` is how much higher the second line is there.
     """
 
     aicc_one: float
@@ -49,14 +49,14 @@ class Comparison:
 
     @property
     def taken(self) -> bool:
-        """Whether one line does not do."""
+        """Whether a single line does not fit."""
         return self.aicc_one - self.aicc_two > EVIDENCE
 
 
 def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Comparison | None:
-    """The best two lines beside one; None for under 8 points, or too few different x.
+    """The best two lines compared with one; None for fewer than 8 points, or too few different x.
 
-    Raises NoLineError where there is no line at all.
+    Raises NoLineError if there is no line at all.
     """
     points = sorted(zip(xs, ys, strict=True))
     one = fit_line(xs, ys, weights)
@@ -84,7 +84,7 @@ def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) ->
 def _split(
     points: list[tuple[float, float]], place: int, weights: Weights
 ) -> tuple[float, int, Line, Line] | None:
-    """Lines through the points before and from a place, and what both leave over."""
+    """Lines through the points before and from an index, and their summed residuals."""
     first, second = points[:place], points[place:]
     if min(len(first), len(second)) < LEAST_SIDE or first[-1][0] == second[0][0]:
         return None

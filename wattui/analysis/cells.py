@@ -1,4 +1,4 @@
-"""The labels of a run as cells of a sweep: figures that are never mixed into one. Pure."""
+"""The labels of a run as cells of a sweep, whose figures are never mixed into one. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recorders.summary.bases import ENERGY, TOTAL, Basis
 from recorders.summary.figures import Group, Summary, Value
 
 T = TypeVar("T")
-# A table for a person to read has no more labels, repeats, or differences of labels than this.
+# A printed table has no more labels, repeats, or differences of labels than this.
 MOST_SHOWN = 200
 # The running phases of a run with one label may begin and end a little beside those of the label.
 SAME_S = 1e-6
@@ -18,7 +18,7 @@ SAME_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The cells of a run whose running phases are not all of one label.
+    """The cells of a run whose running phases do not all have the same label.
 
     `basis` is the figure that ranks them, `ranked` has those of which it is known with its value,
     from the lowest to the highest.
@@ -35,7 +35,7 @@ class Cells:
 
 
 def is_mixed(summary: Summary) -> bool:
-    """Whether running phases are of several labels, or some of one label and some of none."""
+    """Whether running phases have several labels, or only some of them have one."""
     running, labels = summary.running, summary.labels
     if not running or not labels:
         return False
@@ -78,8 +78,8 @@ def costliest(rows: Sequence[T], value: Callable[[T], Value | None]) -> list[T]:
 
 
 def left_out_text(left_out: int, what: str) -> str:
-    """What is said below a table of the costliest; empty where none is left out."""
-    return f"and {left_out:,} more {what}: --json and wattui export have all" if left_out else ""
+    """The line below a table of the costliest; empty if none is left out."""
+    return f"and {left_out:,} more {what}: --json and wattui export list all" if left_out else ""
 
 
 def to_quote(

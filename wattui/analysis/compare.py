@@ -1,10 +1,10 @@
-"""Things that were measured side by side: ratio, difference, its interval, a rank test. Pure.
+"""Compares measurements: ratio, difference with its interval, rank test. Pure.
 
-A side is one run, several runs taken as samples of one thing, or one label of a run. Where both
-sides have two samples or more, the interval of the difference is Welch's and a rank test stands
-beside it; else it is both ± in quadrature, which is the instrument's error alone: how far one run
-is from the next is not known, and there is no verdict. What the idle baseline leaves open is common
-to all repeats of a run, so their scatter does not show it: it is added.
+A side is one run, several runs taken as samples of the same thing, or one label of a run. If both
+sides have two samples or more, the interval of the difference is Welch's, with a rank test beside
+it. Otherwise it is both ± in quadrature, the instrument's error alone: the variation between runs
+is not known, and there is no verdict. The uncertainty of the idle baseline is common to all repeats
+of a run, so their scatter does not show it: it is added.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Verdict = Literal["clear", "within the error", "unclear: one run each", "unknown
 
 
 class Figure(NamedTuple):
-    """A column of the results table, its unit, and whether more of it is better."""
+    """A column of the results table, its unit, and whether higher is better."""
 
     column: str
     unit: str
@@ -40,14 +40,14 @@ FIGURES = {
     "edp": Figure("total_edp_js", "J s"),
     "rate": Figure("inferences_per_s", "/s", more_is_better=True),
 }
-# Of several labels together these are no mixture.
+# Figures that make sense for several labels together.
 SUMS = ("energy",)
 PUBLISHED = "published"
 _NAMES = {figure.column: name for name, figure in FIGURES.items()}
-# Rates of sampling further apart than this see other things.
+# Sampling rates that differ by more than this factor are not comparable.
 SAME_RATE = 0.05
 MOST_TOLD = 12
-# Of the search for the ends of a ratio's interval.
+# Steps of the search for the ends of a ratio's interval.
 DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 
 
@@ -65,7 +65,7 @@ class Sampled:
 
 
 class Key(NamedTuple):
-    """What a figure is of; `label` is empty for all running phases together."""
+    """Key of a figure; `label` is empty for all running phases together."""
 
     label: str
     domain: str
@@ -74,9 +74,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Something to compare: figures and where they come from, by what they are of.
+    """Something to compare: figures by key, and where they come from.
 
-    `is_repeated` tells several runs, or one with repeats, from a single run.
+    `is_repeated`: several runs, or one with repeats, not a single run.
     """
 
     name: str
@@ -86,12 +86,12 @@ class Side:
 
     @property
     def labels(self) -> list[str]:
-        """Labels in their order, the empty one included."""
+        """Labels in order, the empty one included."""
         return list(dict.fromkeys(key.label for key in self.figures))
 
     @property
     def is_mixed(self) -> bool:
-        """Whether all that ran is a mixture of labels."""
+        """Whether the running phases are a mixture of labels."""
         return len(list(filter(None, self.labels))) > 1
 
     @property
@@ -115,7 +115,7 @@ class Comparison:
 
     @property
     def is_unrepeated(self) -> bool:
-        """Whether ± is the instrument's alone, as there is one run of each."""
+        """Whether ± is the instrument's only, as there is one run on each side."""
         is_single = self.of_single_runs or not (self.a.described or self.b.described)
         return is_single and PUBLISHED not in self.origins
 
@@ -131,14 +131,14 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """b / a; None where a is not above zero."""
+        """b / a; None if a is not above zero."""
         return self.b.known.value / self.a.known.value if self.a.known.value > 0 else None
 
     @cached_property
     def ratio_interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the ratio: each r at which b − r · a may be 0 (Fieller, 1954).
 
-        An end is infinite where a is not clear of zero; None where errors are not known.
+        An end is infinite if a is not clearly different from zero; None if errors are not known.
         """
         if self.ratio is None or self._half_width() is None:
             return None
@@ -146,7 +146,7 @@ class Comparison:
 
     @property
     def rank_test(self) -> RankTest | None:
-        """Mann and Whitney's test of the samples; None where they are too few or dependent."""
+        """Mann and Whitney's test of the samples; None if they are too few or dependent."""
         described = (self.a.described, self.b.described)
         if self.of_single_runs or any(d is None or not d.are_independent for d in described):
             return None
@@ -154,7 +154,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the difference is more than its error; of one run each that is not known."""
+        """Whether the difference exceeds its error; not known for one run each."""
         if self.is_unrepeated:
             return "unclear: one run each"
         half = self._half_width()
@@ -165,7 +165,7 @@ class Comparison:
         )
 
     def _ratio_end(self, sign: int) -> float:
-        """Where b − r · a becomes clear of zero, below or above the ratio."""
+        """The r at which b − r · a is clearly different from zero, below or above the ratio."""
         ratio = self.ratio or 0.0
 
         def is_clear(r: float) -> bool:
@@ -185,7 +185,7 @@ class Comparison:
         return far
 
     def _half_width(self, times_a: float = 1.0) -> float | None:
-        """Of the interval of b − times_a · a; what others published leaves open is not known."""
+        """Half-width of the interval of b − times_a · a; unknown for published figures."""
         a, b = self.a, self.b
         if PUBLISHED in self.origins:
             return None
@@ -203,7 +203,7 @@ class Comparison:
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
-    """A side of one run (its headline channel and its rows), or of several as samples."""
+    """A side made of one run (its headline channel and rows), or of several as samples."""
     found: dict[Key, list[tuple[str, Sampled]]] = {}
     for _, rows in runs:
         for row in rows:
@@ -233,11 +233,11 @@ def compare(
     domains: Iterable[tuple[str, str]] | None = None,
     mixed: bool = False,
 ) -> list[Comparison]:
-    """The figures that both sides have: those of all running phases, then label by label.
+    """The figures that both sides have: all running phases, then label by label.
 
     `domains` pairs domains of a and b; without it, every one that both have. A side with a single
-    label is compared with one without labels. Of several labels together the energy is compared,
-    which is a sum, and other figures where a mixture is asked for (`mixed`).
+    label is compared with one without labels. For several labels together, energy, which is a sum,
+    is compared; other figures only if a mixture is asked for (`mixed`).
     """
     pairs = [(d, d) for d in a.domains if d in b.domains] if domains is None else list(domains)
     labels = [(label, label) for label in a.labels if label in b.labels]
@@ -265,7 +265,7 @@ def compare(
 
 
 def only_in_one(a: Side, b: Side) -> Iterator[str]:
-    """What one of the two has and the other has not, in words."""
+    """Remarks on data that only one of the two has."""
     for one, other in ((a, b), (b, a)):
         if labels := [label for label in one.labels if label and label not in other.labels]:
             more = f" and {len(labels) - MOST_TOLD} more" if len(labels) > MOST_TOLD else ""
@@ -280,24 +280,24 @@ def only_in_one(a: Side, b: Side) -> Iterator[str]:
 def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]:
     """What makes it doubtful to compare two runs, in words."""
     for words, key in (
-        ("other machines", "name"),
-        ("other processors", "processor"),
-        ("other governors", "governor"),
+        ("different machines", "name"),
+        ("different processors", "processor"),
+        ("different governors", "governor"),
     ):
         first, second = a.about.host.get(key), b.about.host.get(key)
         if first != second and first is not None and second is not None:
             yield f"{words}: {first}, {second}"
     rates = [run.about.sampling.rate_asked_hz if run.about.sampling else 0.0 for run in (a, b)]
     if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:
-        yield f"other sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
+        yield f"different sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
     readers = _readers(a), _readers(b)
     if readers[0] != readers[1] and all(readers):
-        yield f"other readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
+        yield f"different readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
     quoted = a.summary.quoted, b.summary.quoted
     if quoted[0] and quoted[1] and quoted[0].origin != quoted[1].origin:
         yield (
-            f"{names[0]} is {quoted[0].origin}, {names[1]} is {quoted[1].origin}: "
-            "these are not the same kind of figure"
+            f"{names[0]} is {quoted[0].origin}, {names[1]} is {quoted[1].origin}: these are "
+            "different kinds of figure"
         )
     for name, run in zip(names, (a, b), strict=True):
         if (sampling := run.about.sampling) and sampling.rate_achieved_hz is not None:
@@ -322,7 +322,7 @@ def _sampled(row: Row) -> Sampled:
 
 
 def _single(known: Sampled) -> Sampled:
-    """A run beside repeated ones: however many phases it has, it is one sample."""
+    """A run beside repeated ones: it is one sample, however many phases it has."""
     return replace(known, described=None, samples=())
 
 

@@ -1,4 +1,4 @@
-"""Correlation of several quantities, of values (Pearson) and of ranks (Spearman). Pure."""
+"""Correlations between quantities, by value (Pearson) and by rank (Spearman). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Correlation = Callable[[Sequence[float], Sequence[float]], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Correlations of every two quantities, and how many pairs of values they are from."""
+    """Correlations of all pairs of quantities, and the number of value pairs behind each."""
 
     names: tuple[str, ...]
     pearson: tuple[tuple[float | None, ...], ...]
@@ -21,7 +21,7 @@ class Matrix:
 
 
 def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """−1 … 1; None for fewer than three pairs, or where one of the two does not vary."""
+    """−1 … 1; None for fewer than three pairs, or if one of the two does not vary."""
     if len(xs) < LEAST_PAIRS or min(xs) == max(xs) or min(ys) == max(ys):
         return None
     first, second = _about_the_mean(xs), _about_the_mean(ys)
@@ -53,7 +53,7 @@ def ranks(values: Sequence[float]) -> list[float]:
 
 
 def matrix(columns: Mapping[str, Sequence[float | None]]) -> Matrix:
-    """Correlations of all columns, each pair from the rows where both are known and finite."""
+    """Correlations of all columns, each pair from the rows in which both are known and finite."""
     both = [[_pairs(a, b) for b in columns.values()] for a in columns.values()]
 
     def table(correlation: Correlation) -> tuple[tuple[float | None, ...], ...]:

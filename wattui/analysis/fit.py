@@ -1,8 +1,8 @@
-"""Energy or time per inference against what a label carries, or against MACs. Pure.
+"""Energy or time per inference against a quantity in the label, or against MACs. Pure.
 
 Points come from summaries; each series of points (all of them, and those of each network or layer)
 gets an ordinary and a relative line, and the errors by which to judge them. A network that ran as a
-whole beside its layers is no point beside them.
+whole beside its layers is not a point.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FIGURES: tuple[Figure, ...] = ("total", "dynamic", "marginal", "seconds")
 class Point:
     """Energy (J) or time (s) per inference of one label of one run; `plus_minus` None: unknown.
 
-    `layer` is its name where it is a layer of a network that ran as a whole beside it.
+    `layer` is its name if it is a layer of a network that ran as a whole beside it.
     """
 
     network: str
@@ -54,9 +54,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is fitted: a figure of a domain, against a quantity; by lines through the origin or not.
+    """The fit asked for: a figure of a domain against a quantity, through the origin or not.
 
-    The figure `seconds` is the time by the clock, of no domain.
+    The figure `seconds` is wall time, which has no domain.
     """
 
     against: Against
@@ -70,7 +70,7 @@ class Asked:
         return "s" if self.figure == "seconds" else "J"
 
     def value(self, group: Group) -> tuple[float, float | None] | None:
-        """A group's figure per inference with its ±; None where it is unknown."""
+        """A group's figure per inference with its ±; None if unknown."""
         if self.figure == "seconds":
             count = group.inferences
             return (group.seconds / count, None) if count and group.seconds > 0 else None
@@ -83,8 +83,8 @@ class Asked:
 class Fit:
     """A line with its relative residuals, point by point: (line − measured) / measured.
 
-    `left_out_group` is by networks where there are several, else by layers. `two_lines` is None
-    where there are too few points to tell.
+    `left_out_group` is by networks if there are several, else by layers. `two_lines` is None if
+    there are too few points to tell.
     """
 
     line: Line
@@ -95,7 +95,7 @@ class Fit:
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """One line, or two where one does not do."""
+        """One line, or two if a single line does not fit."""
         if self.two_lines is not None and self.two_lines.taken:
             return self.two_lines.left, self.two_lines.right
         return (self.line,)
@@ -103,7 +103,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points that are fitted together; a fit is None where `remarks` say why."""
+    """Points that are fitted together; if a fit is None, `remarks` say why."""
 
     name: str
     points: tuple[Point, ...]
@@ -124,7 +124,7 @@ def read_points(
     asked: Asked,
     macs: Mapping[str, int] | None = None,
 ) -> tuple[list[Point], list[str]]:
-    """The points of a summary, and what is missing, in words. `macs` has MACs by label."""
+    """The points of a summary, and remarks on missing ones. `macs` has MACs by label."""
     groups = summary.labels or ([summary.running] if summary.running else [])
     if not groups:
         return [], [f"{run}: nothing was marked as running"]
@@ -154,7 +154,7 @@ def read_points(
 
 
 def _shortened(labels: Sequence[str]) -> str:
-    """Labels in words; of many the first and the last, and how many there are."""
+    """Labels in words; if there are many, the first, the last, and their number."""
     names = [label for label in labels if label]
     if len(names) > MOST_NAMED:
         return f"{names[0]} … {names[-1]} ({len(names)} labels)"
@@ -162,7 +162,7 @@ def _shortened(labels: Sequence[str]) -> str:
 
 
 def network_of(given: str, part: Part, wholes: int) -> str:
-    """The network of a layer; what was given names it where its recording has one alone."""
+    """The network of a layer; the name given is used if the recording has only one."""
     words = (given, part.whole if wholes > 1 or not given else "")
     return " ".join(word for word in words if word)
 
@@ -191,14 +191,14 @@ def layers_of(points: Iterable[Point]) -> list[Layer]:
 def fit_networks(
     points: Iterable[Point], through_origin: bool, without: Collection[str] = ()
 ) -> list[NetworkErrors]:
-    """Every network, but those in `without`, as the sum of its layers from those of the others."""
+    """Each network except those in `without`, as the sum of its layers, from the other networks."""
     layers = layers_of(points)
     found = (network_errors(layers, weights, through_origin, without) for weights in WEIGHTS)
     return [errors for errors in found if errors is not None]
 
 
 def fit_series(points: Sequence[Point], through_origin: bool = False) -> list[Series]:
-    """All points together, then each network and layer apart where there are several."""
+    """All points together, then each network and layer separately if there are several."""
     networks = len({point.network for point in points}) > 1
     names = [_name(point, networks) for point in points]
     groups = [point.network if networks else point.family for point in points]
@@ -224,7 +224,7 @@ def series_dict(series: Series, asked: Asked) -> dict[str, Any]:
 
 
 def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
-    """A point as JSON, whose keys tell the unit."""
+    """A point as JSON, with units in the keys."""
     found = asdict(point)
     y, plus_minus = found.pop("y"), found.pop("plus_minus")
     if asked.unit == "s":
@@ -233,7 +233,7 @@ def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
 
 
 def _value(group: Group, asked: Asked) -> tuple[float, float | None] | str:
-    """A label's figure and its ±, or in words why there is none."""
+    """A label's figure and its ±, or the reason why there is none."""
     domain = group.domains.get(asked.domain)
     if domain is None and asked.figure != "seconds":
         return f"{asked.domain} was not recorded"
@@ -254,7 +254,7 @@ def _value(group: Group, asked: Asked) -> tuple[float, float | None] | str:
 
 def _no_number(against: Against, number: float | None) -> str:
     if against == "macs":
-        return "MACs are not known" if number is None else "no MACs are made in it"
+        return "its its MACs are not known" if number is None else "it has no MACs"
     form = {"pixels": "224 or 64x64", "size": "224", "batch": "b32", "tokens": "t128"}[against]
     return f"no {against} in the label, as in {form}"
 
@@ -300,7 +300,7 @@ def _fit(
         tuple(relative_residuals(line, xs, ys)),
         leave_one_out(xs, ys, weights, through_origin),
         left_out(xs, ys, weights, groups, through_origin) if several else None,
-        # A bend would be a second line, with an intercept.
+        # A breakpoint would need a second line with an intercept.
         None if through_origin else compare_lines(xs, ys, weights),
     )
 
@@ -310,11 +310,11 @@ def _remarks(points: Sequence[Point], through_origin: bool) -> Iterator[str]:
         if len(points) == 1:
             yield "one point: a line through the origin always goes through it"
     elif len(points) == 2:
-        yield "two points: a line always goes through both, its error is unknown"
+        yield "two points: a line always goes through both, so its error is unknown"
     elif len(points) < LEAST_POINTS:
-        yield f"{len(points)} points: two lines cannot be told from one with under {LEAST_POINTS}"
+        yield f"{len(points)} points: at least {LEAST_POINTS} are needed to tell two lines from one"
     if negative := _labels(point for point in points if point.y <= 0):
-        yield f"no relative residual where what was measured is not above zero: {negative}"
+        yield f"no relative residual if the measured value is not above zero: {negative}"
 
 
 def _labels(points: Iterable[Point]) -> str:

@@ -1,4 +1,4 @@
-"""What `wattui fit` computes: from run files to lines, networks, shares and correlations."""
+"""The computation of `wattui fit`: lines, networks, shares and correlations from run files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from wattui.runs.recorded import Run, load_run
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A run file, and the name of its network where one was given."""
+    """A run file, and the name of its network if one was given."""
 
     network: str | None
     csv: Path
@@ -39,7 +39,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked for; `layers` (types of layers; None: all) and `without` (networks)."""
+    """The fit asked for; `layers` (types of layers; None: all) and `without` (networks)."""
 
     against: Against
     figure: Figure
@@ -51,7 +51,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A run, its network's name, the MACs of its labels, and what ran beside its phases."""
+    """A run, its network's name, the MACs of its labels, and gauges during its phases."""
 
     name: str
     network: str
@@ -63,7 +63,7 @@ class Loaded:
 class Networks:
     """Networks predicted as the sums of their layers, all and without the `depthwise` ones.
 
-    `wholes` has what each cost as a whole, where that was recorded.
+    `wholes` has the cost of each as a whole, if that was recorded.
     """
 
     every: list[NetworkErrors]
@@ -74,7 +74,7 @@ class Networks:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found out."""
+    """The results."""
 
     asked: Asked
     origin: str
@@ -100,7 +100,7 @@ def load(given: Given, against: Against, network: str | None) -> Loaded:
 
 
 def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
-    """Fit what was loaded. Raises UsageError where nothing can be."""
+    """Fit the loaded runs. Raises UsageError if nothing can be fitted."""
     domain, origin = _domain(runs, wish.domain, wish.figure)
     asked = Asked(wish.against, wish.figure, domain, wish.through_origin)
     points: list[Point] = []
@@ -112,7 +112,7 @@ def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
         remarks += missing
     points = _without(_of_types(points, wish.layers), wish.without)
     if not points:
-        hint = " (--network tells the MACs)" if wish.against == "macs" else ""
+        hint = " (--network sets the MACs)" if wish.against == "macs" else ""
         raise UsageError(f"nothing to fit{hint}: {'; '.join(remarks)}")
     cells = list(_cells(runs, asked))
     divided = shares(cells)
@@ -125,7 +125,7 @@ def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
 
 
 def _of_types(points: Sequence[Point], types: Sequence[str] | None) -> list[Point]:
-    """The points whose layers are of these types; all where none were asked for."""
+    """The points whose layers have these types; all if none were asked for."""
     if types is None:
         return list(points)
     found = [(point, layer_type(point.layer or point.family)) for point in points]
@@ -140,16 +140,16 @@ def _without(points: Sequence[Point], networks: Sequence[str]) -> list[Point]:
 
 
 def _check(option: str, asked: Sequence[str], there: Iterable[str]) -> None:
-    """Raises UsageError for what was asked for and is not there."""
+    """Raises UsageError for networks or layers that are not there."""
     known = dict.fromkeys(each for each in there if each)
     if unknown := [each for each in asked if each not in known]:
         raise UsageError(
-            f"{option} {', '.join(unknown)}: among the points are {', '.join(known) or 'none'}"
+            f"{option} {', '.join(unknown)}: the points have {', '.join(known) or 'none'}"
         )
 
 
 def _networks(runs: Sequence[Loaded], asked: Asked, points: Sequence[Point]) -> Networks | None:
-    """Whole networks from their layers; None where there are no several ones."""
+    """Whole networks from their layers; None if there are fewer than two."""
     every = fit_networks(points, asked.through_origin)
     if not every:
         return None
@@ -162,16 +162,15 @@ def _networks(runs: Sequence[Loaded], asked: Asked, points: Sequence[Point]) -> 
 
 
 def _names(runs: Sequence[Loaded]) -> list[str]:
-    """The stems of the files, or their paths where two have one stem."""
+    """The stems of the files, or their paths if two share a stem."""
     stems = [run.name for run in runs]
     return [run.name if stems.count(run.name) == 1 else str(run.run.csv) for run in runs]
 
 
 def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple[str, str]:
-    """The domain to fit, and where its figures come from; by default the first one to quote.
+    """The domain to fit, and its origin; by default the first headline domain.
 
-    Time is of no domain; the one that is returned for it stands in the correlations, if there is
-    one.
+    Time has no domain; the one returned for it is used in the correlations, if there is one.
     """
     origins: dict[str, str] = {}
     for run in runs:
@@ -184,7 +183,9 @@ def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple
     headlines = [run.run.summary.headline for run in runs]
     domain = wanted or next((name for name in headlines if name in origins), next(iter(origins)))
     if domain not in origins:
-        raise UsageError(f"--domain {domain} was not recorded: there are {', '.join(origins)}")
+        raise UsageError(
+            f"--domain {domain} was not recorded: fix: use one of {', '.join(origins)}"
+        )
     return domain, "measured" if figure == "seconds" else origins[domain]
 
 
@@ -204,7 +205,7 @@ def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
 
 
 def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> Matrix | None:
-    """Of what is known of every label; None where there are under three."""
+    """Correlations of the quantities known for every label; None for fewer than three labels."""
     from wattui.runs.gauges import gauge_means
 
     rows: list[dict[str, float | None]] = []
@@ -214,7 +215,7 @@ def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> 
         summary = run.run.summary
         try:
             means = gauge_means(run.run.csv)
-        except OSError:  # the summary came from run.json alone
+        except OSError:  # the summary came from run.json only
             means = {}
         for group in summary.labels or filter(None, [summary.running]):
             domain = group.domains.get(asked.domain)

@@ -1,8 +1,7 @@
-"""The numbers that labels carry: sizes of images, batches, lengths of sentences. Pure.
+"""Numbers in labels: image sizes, batch sizes, sequence lengths. Pure.
 
-224, 64x64, 64×64    an image of 224×224 or 64×64 pixels; a number alone may be tokens as well
-b32                  a batch
-t128                 tokens
+224, 64x64, 64×64 an image of 224×224 or 64×64 pixels; a plain number may also be tokens b32 a batch
+t128 tokens
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _KINDS = {
     "batch": re.compile(r"b([0-9]{1,9})"),
     "tokens": re.compile(r"t([0-9]{1,9})"),
 }
-# The kinds of word that can carry a quantity, the most telling first.
+# The kinds of word that can carry a quantity, the most specific first.
 _CARRIERS: dict[Against, tuple[str, ...]] = {
     "pixels": ("image", "number"),
     "size": ("image", "tokens", "number"),
@@ -30,16 +29,16 @@ _CARRIERS: dict[Against, tuple[str, ...]] = {
 
 
 class Carried(NamedTuple):
-    """The number of a label, None where it carries none, and the label without it."""
+    """The number in a label, None if there is none, and the label without it."""
 
     number: float | None
     family: str
 
 
 def carried(label: str, against: Against) -> Carried:
-    """What a label carries of a quantity; it has to have one such number, not several.
+    """A label's value of a quantity; there must be exactly one such number.
 
-    The family of a label against MACs, which no label carries, is what has no number at all.
+    Labels carry no MACs; against MACs, a label's family is the part without numbers.
     """
     words = label.split()
     if against == "macs":
@@ -54,7 +53,7 @@ def carried(label: str, against: Against) -> Carried:
 
 
 def numbers_of(label: str) -> str:
-    """The words of a label that are numbers, as they stand."""
+    """The words of a label that are numbers, unchanged."""
     return " ".join(word for word in label.split() if _kind(word) is not None)
 
 

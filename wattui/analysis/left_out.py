@@ -1,4 +1,4 @@
-"""How well a line predicts what it has not seen: one point, or one network, left out. Pure."""
+"""Leave-one-out errors: how well a line predicts a point or a network left out. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LeftOut:
 
     `mean` and `sd` are over the groups, of each group's mean absolute relative error, so that a
     network of many points counts once. `errors` has every point's (predicted − measured) /
-    measured, None where the others gave no line or nothing above zero was measured.
+    measured, None if the others gave no line or the measured value is not above zero.
     """
 
     groups: tuple[str, ...]
@@ -32,7 +32,7 @@ def left_out(
     groups: Sequence[str],
     through_origin: bool = False,
 ) -> LeftOut | None:
-    """Predict every group from the others; None where none can be."""
+    """Predict every group from the others; None if none can be."""
     errors: list[float | None] = [None] * len(xs)
     means: dict[str, float] = {}
     for group in dict.fromkeys(groups):
@@ -58,7 +58,7 @@ def left_out(
 def leave_one_out(
     xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool = False
 ) -> LeftOut | None:
-    """Predict every point from the others; None where too few are left for a line."""
+    """Predict every point from the others; None if too few are left for a line."""
     return left_out(xs, ys, weights, [str(place) for place in range(len(xs))], through_origin)
 
 
@@ -70,7 +70,7 @@ def line_without(
     groups: Sequence[str],
     through_origin: bool = False,
 ) -> Line | None:
-    """The line of all other groups; None where they have none."""
+    """The line of all other groups; None if they have none."""
     kept = [place for place, other in enumerate(groups) if other != group]
     try:
         return fit_line([xs[p] for p in kept], [ys[p] for p in kept], weights, through_origin)
@@ -79,5 +79,5 @@ def line_without(
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean, and standard deviation where there are two values or more."""
+    """Mean, and standard deviation if there are two values or more."""
     return math.fsum(values) / len(values), stdev(values) if len(values) > 1 else None

@@ -13,9 +13,9 @@ Kind = Literal["regression", "unclear", "missing", "one run each"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What speaks against b: `regression` is clearly worse than allowed, `unclear` perhaps.
+    """A finding against b: `regression` is clearly worse than allowed, `unclear` perhaps.
 
-    Of `one run each` nothing can be judged: how far one run is from the next is not known.
+    `one run each` cannot be judged: the variation between runs is not known.
     """
 
     kind: Kind
@@ -27,7 +27,7 @@ class Finding:
 
 
 def worse(row: Comparison) -> float | None:
-    """By what share of a b is worse, below zero where it is better; None without a ratio."""
+    """How much worse b is, as a share of a; below zero if it is better; None without a ratio."""
     ratio = row.ratio
     if ratio is None:
         return None
@@ -37,7 +37,7 @@ def worse(row: Comparison) -> float | None:
 def check(
     a: Side, b: Side, rows: Sequence[Comparison], limit: float, single_runs: bool = False
 ) -> Iterator[Finding]:
-    """What is worse by more than a share, not known to be better, missing, or not to be judged.
+    """Findings: worse by more than the limit, possibly worse, missing, or impossible to judge.
 
     `single_runs` judges one run against one by the instrument's error alone.
     """
@@ -57,7 +57,7 @@ def check(
 
 
 def worse_interval(row: Comparison) -> tuple[float, float] | None:
-    """The 95 % interval of `worse`; None where errors are not known."""
+    """The 95 % interval of `worse`; None if errors are not known."""
     interval = row.ratio_interval
     if interval is None:
         return None
@@ -66,14 +66,14 @@ def worse_interval(row: Comparison) -> tuple[float, float] | None:
 
 
 def _is_clear(row: Comparison, limit: float) -> bool:
-    """Whether all of the interval is beyond the limit."""
+    """Whether the whole interval is beyond the limit."""
     interval = worse_interval(row)
     return interval is not None and interval[0] > limit
 
 
 def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
     if share is None:
-        return f"{_name(b, row)} cannot be judged: what it is compared with is not above zero"
+        return f"{_name(b, row)} cannot be judged: the figure it is compared with is not above zero"
     said, allowed = _said(b, row, share), f"more than {100 * limit:g} %"
     if worse_interval(row) is None:
         return f"{said}, {allowed}, but its error is not known: record with --repeats"

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of labels and models, by the workloads package and without an engine."""
+"""Multiply-accumulates of labels and models, from the workloads package without an engine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from workloads.spec import Network
     from workloads.workload import Values, Workload
 
-# A spec is plain data; to look into any other model would take its library, or run its code.
+# A spec is plain data; looking into any other model would need its library, or run its code.
 SPEC = ".json"
 BUNDLED = networks.BUNDLED
-# The networks whose workload has labels of its own, such as sizes.
+# Networks whose workload has its own labels, such as sizes.
 _WORKLOADS = {
     "kws": "kws",
     "lenet5": "lenet",
@@ -36,9 +36,9 @@ _ALIASES = {"lenet": "lenet5"}
 
 
 def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
-    """The workload that a recorded command ran, and MACs by label; empty where it is no workload.
+    """The workload that a recorded command ran, and MACs by label; empty if it is not a workload.
 
-    A workload that cannot be planned here, such as a spec that is no more, has no MACs.
+    A workload that cannot be planned here, such as a deleted spec, has no MACs.
     """
     arguments = _workload_arguments(argv)
     if not arguments:
@@ -90,18 +90,18 @@ def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
 
 
 def shape_of(option: str) -> Shape:
-    """A shape as it is typed, such as 3,224,224; for argparse."""
+    """Parse a shape such as 3,224,224; for argparse."""
     try:
         shape = tuple(int(side) for side in option.split(","))
     except ValueError:
         shape = ()
     if not shape or min(shape) < 1:
-        raise argparse.ArgumentTypeError(f"{option!r} is no shape, as 3,224,224 is")
+        raise argparse.ArgumentTypeError(f"{option!r} is not a shape (example: 3,224,224)")
     return shape
 
 
 def _workload_arguments(argv: Sequence[str]) -> list[str]:
-    """What follows `wattui workloads`, or `-m workloads`, in a command."""
+    """The part of a command after `wattui workloads` or `-m workloads`."""
     for place, word in enumerate(argv[1:], 1):
         if word == "workloads" and os.path.basename(argv[place - 1]) in ("wattui", "-m"):
             return list(argv[place + 1 :])
@@ -111,13 +111,13 @@ def _workload_arguments(argv: Sequence[str]) -> list[str]:
 def _planned(workload: Workload, values: Values) -> dict[str, int]:
     cells = workload.plan(values).cells
     found = {cell.label: cell.macs for cell in cells if cell.macs is not None}
-    if len(cells) == 1 and found:  # a recording without labels is of this one
+    if len(cells) == 1 and found:  # a recording without labels is a recording of this one
         found[""] = next(iter(found.values()))
     return found
 
 
 def _choices(workload: Workload, labels: Sequence[str]) -> Iterator[dict[str, object]]:
-    """Values of options under which a workload may have made the labels."""
+    """Option values with which a workload may have made the labels."""
     known = {option.name: option for option in workload.options}
     if "bsize" in known:
         batches = {int(b) for label in labels if (b := carried(label, "batch").number)}
@@ -165,7 +165,7 @@ def _of_network(network: Network, labels: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _input_shape(network: Network, label: str) -> Shape | None:
-    """The input that a label tells of; None: the spec's own."""
+    """The input shape in a label; None: the spec's own."""
     side, shape = carried(label, "size").number, network.input_shape
     if side is None or shape is None:
         return None
@@ -179,7 +179,7 @@ def _network(name: str) -> Network:
 
     if not name.endswith(SPEC) and name not in BUNDLED and name not in _ALIASES:
         near = difflib.get_close_matches(name, BUNDLED, 1)
-        hint = f"did you mean {near[0]}?" if near else f"give {', '.join(BUNDLED)}, or a spec{SPEC}"
+        hint = f"did you mean {near[0]}?" if near else f"use {', '.join(BUNDLED)}, or a spec{SPEC}"
         raise UsageError(f"there is no network {name!r}: {hint}")
     try:
         return (

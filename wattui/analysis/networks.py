@@ -16,7 +16,7 @@ from wattui.analysis.regression import Weights, relative_error
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one layer cost per inference."""
+    """The cost of one layer per inference."""
 
     network: str
     x: float
@@ -56,9 +56,9 @@ def network_errors(
     through_origin: bool,
     without: Collection[str] = (),
 ) -> NetworkErrors | None:
-    """Predict each network from the others, those in `without` left out of all of it.
+    """Predict each network from the others, leaving out those in `without` entirely.
 
-    None where there are no two networks, or no line.
+    None if there are fewer than two networks, or no line.
     """
     kept = [layer for layer in layers if layer.network not in without]
     names = [layer.network for layer in kept]

@@ -1,7 +1,7 @@
-"""Which labels of a recording are layers of which network, that ran as a whole beside them. Pure.
+"""Assigns labels that are layers to the network that ran as a whole beside them. Pure.
 
 The recording's notes `part LABEL of WHOLE` made the summary's sums. A label `NETWORK/LAYER` is a
-layer of NETWORK; where a recording has one whole alone, all its other labels are layers of that.
+layer of NETWORK; if a recording has only one whole, all its other labels are its layers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def wholes_of(summary: Summary) -> list[str]:
 
 
 def parts_of(summary: Summary) -> dict[str, Part]:
-    """The labels that are layers; none where no whole was noted."""
+    """The labels that are layers; none if no whole was noted."""
     sums = {each.whole: each.parts for each in summary.sums}
     labels = [group.label for group in summary.labels if group.label not in sums]
     found = {}

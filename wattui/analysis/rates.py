@@ -1,4 +1,4 @@
-"""How many inferences a second each running phase made. Pure."""
+"""Inferences per second of each running phase. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rates:
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median."""
         return median(self.per_s)
 
 

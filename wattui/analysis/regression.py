@@ -1,13 +1,13 @@
-"""Straight lines by least squares, with what they leave open. Pure.
+"""Straight lines by least squares, with their uncertainty. Pure.
 
 ordinary: every point counts the same, so the largest values decide. relative: a point of value y
-has the weight 1 / y², so that relative residuals are made small. Errors are standard errors with
-n - 2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x (Draper & Smith,
-Applied Regression Analysis, ch. 1 and 9).
+has the weight 1 / y², so that relative residuals are minimised. Errors are standard errors with n -
+2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x (Draper & Smith, Applied
+Regression Analysis, ch. 1 and 9).
 
 R² is 1 - Σw(y - line)² / Σw(y - mean)² for both, so that they can be compared: through the origin
-it is below zero where the mean would be closer. (The R² about zero, Σy² in the denominator, that
-many programs print for such a line is near 1 for almost any points.)
+it is below zero if the mean would fit better. (The R² about zero, Σy² in the denominator, that many
+programs print for such a line is near 1 for almost any points.)
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from recorders.summary.stats import t95
 
 Weights = Literal["ordinary", "relative"]
 WEIGHTS: tuple[Weights, ...] = ("ordinary", "relative")
-# A measurement of less than this share of its prediction is zero but for rounding.
+# A measurement below this share of its prediction is zero apart from rounding.
 NOTHING = 1e-12
 
 
 class NoLineError(Exception):
-    """No line can be laid through these points; the text says why."""
+    """No line can be fitted to these points; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """y = intercept + slope · x. Errors are None where the line had to go through all its points.
+    """y = intercept + slope · x. Errors are None if the line had to go through all its points.
 
     `residual_sd` is in units of y (ordinary) or a share of y (relative). `weight`, `mean_x` and
     `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need. Through the
@@ -53,15 +53,15 @@ class Line:
 
     @property
     def parameters(self) -> int:
-        """How many numbers of it were fitted."""
+        """The number of fitted parameters."""
         return 1 if self.through_origin else 2
 
     def at(self, x: float) -> float:
-        """The line's value."""
+        """The value of the line at x."""
         return self.intercept + self.slope * x
 
     def plus_minus(self, x: float) -> float | None:
-        """Half-width of the 95 % interval in which one more measurement at x is expected."""
+        """Half-width of the 95 % prediction interval of one more measurement at x."""
         if self.residual_sd is None:
             return None
         one = 1.0 if self.weights == "ordinary" else self.at(x) ** 2
@@ -76,7 +76,7 @@ def fit_line(
     weights: Weights = "ordinary",
     through_origin: bool = False,
 ) -> Line:
-    """The line of least squares. Raises NoLineError."""
+    """The least-squares line. Raises NoLineError."""
     _check(xs, ys, weights, through_origin)
     try:
         line = (_line_through_origin if through_origin else _line)(xs, ys, weights)
@@ -88,12 +88,12 @@ def fit_line(
 
 
 def relative_residuals(line: Line, xs: Sequence[float], ys: Sequence[float]) -> list[float | None]:
-    """How far the line is above each point, as a share of the point; None for none above zero."""
+    """The line minus each point, as a share of the point; None if that is not above zero."""
     return [relative_error(line.at(x), y) for x, y in zip(xs, ys, strict=True)]
 
 
 def relative_error(predicted: float, measured: float) -> float | None:
-    """(predicted − measured) / measured; None where nothing above zero was measured."""
+    """(predicted − measured) / measured; None if the measured value is not above zero."""
     above_zero = measured > NOTHING * abs(predicted) and measured > 0
     return (predicted - measured) / measured if above_zero else None
 
@@ -115,7 +115,7 @@ def _check(
     xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool
 ) -> None:
     if through_origin and not xs:
-        raise NoLineError("a line through the origin needs a point, there are none")
+        raise NoLineError("a line through the origin needs a point, and there are none")
     if through_origin and not any(xs):
         raise NoLineError("a line through the origin needs an x that is not 0")
     if not through_origin and len(xs) < 2:

@@ -16,9 +16,9 @@ Domains = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """What one inference of a label took in each of its repeats; of one repeat there is one value.
+    """Cost of one inference of a label in each of its repeats, one value per repeat.
 
-    `energy_j` has the channels whose energy is known.
+    `energy_j` has the channels with known energy.
     """
 
     latency_s: tuple[float, ...]
@@ -30,14 +30,14 @@ class Repeats:
         return median(self.latency_s)
 
     def energies_j(self, domains: Domains) -> tuple[float, ...]:
-        """Energy of several channels together, by repeat; empty where one of them is unknown."""
+        """Energy of several channels together, by repeat; empty if any is unknown."""
         known = [self.energy_j[name] for name in domains if name in self.energy_j]
         if len(known) < len(domains) or len(set(map(len, known))) != 1:
             return ()
         return tuple(map(sum, zip(*known, strict=True)))
 
     def median_j(self, domains: Domains) -> float | None:
-        """Their median; None where it is unknown."""
+        """Their median; None if unknown."""
         found = self.energies_j(domains)
         return median(found) if found else None
 
@@ -45,7 +45,7 @@ class Repeats:
 def repeats_of(summary: Summary, figure: Figure = "total") -> dict[str, Repeats]:
     """The repeats of every label in which inferences were counted.
 
-    Where repeats have no number each running phase is one, as in the results table.
+    Without repeat numbers each running phase is a repeat, as in the results table.
     """
     found: dict[str, dict[tuple[str, str], Row]] = {}
     for row in group_rows(summary):
@@ -61,7 +61,7 @@ def repeats_of(summary: Summary, figure: Figure = "total") -> dict[str, Repeats]
 def correlation(labels: Mapping[str, Repeats], domains: Domains) -> float | None:
     """Pearson's r of the medians of latency and energy, over the labels that have both.
 
-    None where it is unknown: it takes three of them.
+    None if unknown: it takes three of them.
     """
     known = [(each.median_s, each.median_j(domains)) for each in labels.values()]
     both = [(latency_s, joules) for latency_s, joules in known if joules is not None]

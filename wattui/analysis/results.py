@@ -1,4 +1,4 @@
-"""One table of what a recording says: a row for each figure of each phase, repeat and label. Pure.
+"""The results table of a recording: a row per figure of each phase, repeat and label. Pure.
 
 Docs: docs/results-table.md. Beside the summary's figures there are, for each basis (total, dynamic,
 marginal) of the energy per inference E:
@@ -38,7 +38,7 @@ UNITS = {
     **{f"{basis.name}_gmac_per_j": "1e9/J" for basis in BASES},
     **{f"{basis.name}_mj_per_pixel": "mJ" for basis in BASES},
 }
-# Of several phases together these are the sum, all others the mean.
+# Over several phases these are summed, all others averaged.
 SUMS = ("running_s", "inferences", "energy_j")
 
 # Domain, name and value of a figure.
@@ -48,10 +48,10 @@ Level = Literal["run", "label", "repeat", "phase"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure; `domain` is empty for what belongs to none, such as inferences per second.
+    """One figure; `domain` is empty for figures without one, such as inferences per second.
 
-    `samples` are the values of its repeats in their order, or of its phases where these have no
-    repeat number; empty where it is not known to have several.
+    `samples` are the values of its repeats in order, or of its phases if these have no repeat
+    number; empty unless there are known to be several.
     """
 
     level: Level
@@ -72,12 +72,12 @@ class Row:
 
     @property
     def described(self) -> Described | None:
-        """The samples taken together."""
+        """Statistics of the samples."""
         return describe(self.samples) if self.samples else None
 
     @property
     def best(self) -> Value:
-        """The figure with the ± to quote: of its samples' mean where there are several."""
+        """The figure with its headline ±: that of the samples' mean if there are several."""
         described = self.described
         if described is None or described.half_width is None:
             return self.known
@@ -94,12 +94,12 @@ def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
 
 
 def group_rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
-    """The part of the table that is about running phases taken together."""
+    """The part of the table about all running phases together."""
     return list(_Table(summary, macs or {}).groups())
 
 
 def row_dict(run: str, row: Row) -> dict[str, Any]:
-    """A row of a run as JSON and CSV have it; what is unknown is None."""
+    """A row of a run as written to JSON and CSV; unknown values are None."""
     known, described = row.best, row.described
     return {
         "run": run,
@@ -143,7 +143,7 @@ class _Table:
             yield from self._group("label", group, windows, is_one_thing=True)
 
     def phases(self) -> Iterator[Row]:
-        """Every phase by itself, idle ones and those inside others too."""
+        """Every single phase, including idle and nested ones."""
         running = self._summary.running
         origins = {n: d.origin for n, d in running.domains.items()} if running else {}
         for phase in self._summary.phases:
@@ -180,7 +180,7 @@ class _Table:
         for domain, figure, known in _group_figures(group, macs, pixels):
             values = [found.get((domain, figure)) for found in repeated]
             whole = tuple(value.value for value in values if value is not None)
-            # A baseline is one for all of them.
+            # All of them share one baseline.
             several = whole if alike and len(whole) == len(values) > 1 else ()
             origin = group.domains[domain].origin if domain else ""
             yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
@@ -194,9 +194,9 @@ class _Table:
     def _samples(
         self, windows: Sequence[PhaseFigures], is_one_thing: bool
     ) -> Iterator[_Sample | _Union]:
-        """The repeats of some phases, or the phases where they are of one thing without repeats.
+        """The repeats of some phases, or the phases themselves if they have no repeat numbers.
 
-        Phases that overlap are no samples: each has the energy of the others as well.
+        Overlapping phases are not samples: each includes the energy of the others.
         """
         if any(window.overlaps for window in windows):
             whole = len(windows) == len(self._outer) and len(self._summary.repeats) > 1
@@ -212,7 +212,7 @@ class _Table:
                 yield _Sample([window], window.inferences)
 
     def _count(self, windows: Sequence[PhaseFigures], repeat: int) -> int | None:
-        """Inferences of a repeat's windows; of all that ran in it where only those were counted."""
+        """Inferences of a repeat's windows, or of the whole repeat if only those were counted."""
         if counted := sum(window.inferences or 0 for window in windows):
             return counted
         ran = [phase for phase in self._outer if phase.repeat == repeat]
@@ -257,19 +257,19 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Union:
-    """A repeat in which phases overlapped, as the summary has it."""
+    """A repeat with overlapping phases, as in the summary."""
 
     found: Group
 
     @property
     def repeat(self) -> int | None:
-        """Which repeat it is."""
+        """The number of the repeat."""
         return self.found.repeat
 
     def figures(
         self, baselines: Mapping[str, Domain], macs: int | None, pixels: float | None
     ) -> Iterator[Named]:
-        """Domain, name and value of what is known."""
+        """Domain, name and value of known figures."""
         for domain, figure, known in _group_figures(self.found, macs, pixels):
             if figure not in ("idle_w", "armed_w"):
                 yield domain, figure, known

@@ -1,6 +1,6 @@
-"""Results tables as JSON documents: of one run or of many, of one's own or published. Pure.
+"""Results tables as JSON documents, for one or many runs, our own or published. Pure.
 
-docs/results-table.md describes the form; `docs/results.schema.json` is the same for programs.
+docs/results-table.md describes the format, `docs/results.schema.json` is its schema.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KIND = "results"
 
 
 class NotResultsError(ValueError):
-    """This is no results document; the text says why."""
+    """This is not a results document; the text says why."""
 
 
 class Doubt(NamedTuple):
@@ -32,7 +32,7 @@ class Doubt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
-    """The results of one run: its name, the channel to quote, its table, and what to know of it."""
+    """The results of one run: its name, headline channel, table, and metadata."""
 
     name: str
     headline: str | None
@@ -48,7 +48,7 @@ class ResultSet:
 
 
 def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, Any]:
-    """The JSON form of results; `source` says where figures that others published are from."""
+    """The JSON form of results; `source` is the source of published figures."""
     sets = list(sets)
     return {
         "version": VERSION,
@@ -75,7 +75,7 @@ def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, 
 def read_document(found: Any) -> list[ResultSet]:
     """The runs of a results document. Raises NotResultsError."""
     if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise NotResultsError("it is no results table")
+        raise NotResultsError("it is not a results table")
     if found.get("version") != VERSION:
         raise NotResultsError(f"its version is {found.get('version')!r}, not {VERSION}")
     try:
@@ -89,7 +89,7 @@ def read_document(found: Any) -> list[ResultSet]:
 def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
     rows: dict[str, list[Row]] = {str(run["name"]): [] for run in found["runs"]}
     if len(rows) < len(found["runs"]):
-        raise ValueError("two runs of one name")
+        raise ValueError("two runs have the same name")
     for row in found["rows"]:
         if row["figure"] in UNITS:
             rows[row["run"]].append(_row(row))

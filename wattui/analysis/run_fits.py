@@ -10,10 +10,10 @@ from wattui.analysis.fit import Asked, Figure, Series, fit_series, read_points
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.regression import WEIGHTS
 
-# What a line is laid through unasked. Energy per inference is no line over the batch: what a call
-# costs by itself is shared by more of them.
+# Quantities fitted by default. Energy per inference is not a line over the batch size: the fixed
+# cost of a call is shared by more inferences.
 CHOSEN: tuple[Against, ...] = ("pixels", "tokens", "size")
-# A line through two points leaves nothing over to show.
+# A line through two points has no residuals to show.
 LEAST_POINTS = 3
 
 
@@ -29,7 +29,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """What was fitted; `series` is empty where `remarks` say why."""
+    """A fit; `series` is empty if there is none, and `remarks` say why."""
 
     asked: Asked
     origin: str
@@ -38,14 +38,14 @@ class Fits:
 
     @property
     def drawn(self) -> tuple[Series, ...]:
-        """The families where there are several, else all points; those with a line."""
+        """The families if there are several, else all points; only those with a line."""
         apart = self.series[1:] or self.series
         fitted = tuple(each for each in apart if any(map(each.fit, WEIGHTS)))
         return fitted or self.series[:1]
 
 
 def choose_against(sources: Sequence[Source]) -> Against | None:
-    """What most of the labels carry, else their MACs; None where too few of them differ."""
+    """The quantity most labels carry, else their MACs; None if too few of them differ."""
     labels = [group.label for source in sources for group in source.summary.labels]
     numbers = {
         against: [n for label in labels if (n := carried(label, against).number) is not None]
@@ -69,7 +69,7 @@ def fits_of(
         points += found
         remarks += missing
     if len(points) < LEAST_POINTS:
-        remarks.append(f"{len(points)} of {LEAST_POINTS} points that a fit would need")
+        remarks.append(f"only {len(points)} of the {LEAST_POINTS} points that a fit needs")
         return Fits(asked, origin, (), tuple(remarks))
     series = fit_series(points)
     about: dict[str, list[str]] = {}

@@ -1,10 +1,10 @@
-"""What repeated measurements of one thing say together: mean, spread, and an honest interval. Pure.
+"""Statistics of repeated measurements: mean, spread, and an honest interval. Pure.
 
-Samples in a row of time are not taken to be independent: where their lag-1 autocorrelation r is
-clearly above zero (one-sided, 5 %), n samples count as n (1 - r) / (1 + r), the equivalent sample
-size of a first-order autoregressive process (Zwiers and von Storch, J. Climate 8, 336, 1995).
-The interval of the mean is Student's t for these and for fewer than 30 samples, and else the
-percentiles of a bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
+Samples in order of time are not assumed independent: if their lag-1 autocorrelation r is clearly
+above zero (one-sided, 5 %), n samples count as n (1 - r) / (1 + r), the equivalent sample size of a
+first-order autoregressive process (Zwiers and von Storch, J. Climate 8, 336, 1995). The interval of
+the mean is Student's t for these and for fewer than 30 samples, and else the percentiles of a
+bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Method = Literal["t", "bootstrap"]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Samples taken together; what takes two of them is None for one.
+    """Statistics of samples; those that need two samples are None for one.
 
-    `effective_samples` is how many independent ones they are worth, `cv` the standard deviation
+    `effective_samples` is the equivalent number of independent ones, `cv` the standard deviation
     over the mean's size, `low95` to `high95` the interval of the mean by `method`.
     """
 
@@ -61,7 +61,7 @@ class Described:
 
     @property
     def are_independent(self) -> bool:
-        """Whether nothing was seen that makes one sample depend on the one before."""
+        """Whether there is no sign that a sample depends on the one before."""
         return self.effective_samples == self.samples
 
 
@@ -85,7 +85,7 @@ def describe(values: Sequence[float]) -> Described:
 
 
 def autocorrelation(values: Sequence[float]) -> float:
-    """Correlation of each value with the one before; 0 where they are all alike."""
+    """Correlation of each value with the one before; 0 if all are equal."""
     mean = math.fsum(values) / len(values)
     squares = math.fsum((value - mean) ** 2 for value in values)
     products = math.fsum((a - mean) * (b - mean) for a, b in pairwise(values))
@@ -93,7 +93,7 @@ def autocorrelation(values: Sequence[float]) -> float:
 
 
 def effective_samples(values: Sequence[float]) -> float:
-    """How many independent samples these are worth, between 2 and their number."""
+    """Equivalent number of independent samples, between 2 and their actual number."""
     n = len(values)
     if n < AUTOCORRELATION_FROM:
         return float(n)
@@ -102,7 +102,7 @@ def effective_samples(values: Sequence[float]) -> float:
 
 
 def bootstrap95(values: Sequence[float]) -> tuple[float, float]:
-    """2.5 and 97.5 % points of the means of resamples, which are the same ones every time."""
+    """2.5 and 97.5 % points of the means of resamples, which are the same every time."""
     n, draw = len(values), random.Random(SEED).choices
     sums = sorted(math.fsum(draw(values, k=n)) for _ in range(RESAMPLES))
     edge = round(0.025 * RESAMPLES)

@@ -1,8 +1,8 @@
-"""Share of the energy by layer and by type of layer, of recordings of single layers. Pure.
+"""Energy shares by layer and by type of layer, from recordings of single layers. Pure.
 
-Either each layer ran alone (labels such as `conv1 64x64`), or the first layers together ran beside
-those before them (the recording's notes `difference LABEL minus LABEL`): then a layer's energy is a
-difference, and may come out below zero.
+Either each layer ran alone (labels such as `conv1 64x64`), or the first n layers ran together for
+each n (the recording's notes `difference LABEL minus LABEL`): then a layer's energy is a
+difference, and may be negative.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a layer, or all layers of a type, cost; `share` is None where the sum is not above 0."""
+    """The cost of a layer or a type of layer; `share` is None if the sum is not above 0."""
 
     name: str
     value: float
@@ -42,7 +42,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The layers of one size; `negative` names those that cost less than nothing."""
+    """The layers at one size; `negative` names those with a negative cost."""
 
     size: str
     layers: tuple[Share, ...]
@@ -51,7 +51,7 @@ class Shares:
 
 
 def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> list[Cell]:
-    """Layers of a recording with a known figure; none where its labels name no layers.
+    """Layers of a recording with a known figure; none if its labels name no layers.
 
     The size of a layer of a network that ran as a whole beside it is the network's name.
     """
@@ -77,7 +77,7 @@ def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> li
 
 
 def shares(cells: Sequence[Cell]) -> list[Shares]:
-    """Shares at every size with two layers or more; a layer that is there twice is averaged."""
+    """Shares at every size with two layers or more; a layer that occurs twice is averaged."""
     found = []
     for size in dict.fromkeys(cell.size for cell in cells):
         of_layer: dict[str, list[float]] = {}
@@ -91,7 +91,7 @@ def shares(cells: Sequence[Cell]) -> list[Shares]:
 
 
 def shares_dict(found: Shares, unit: str) -> dict[str, Any]:
-    """Shares as JSON, whose keys tell the unit."""
+    """Shares as JSON, with units in the keys."""
     key = "seconds" if unit == "s" else "energy_j"
 
     def rows(of: Iterable[Share]) -> list[dict[str, Any]]:
@@ -111,15 +111,15 @@ def layer_type(layer: str) -> str:
 
 
 def negative_cells(found: Iterable[Shares]) -> str | None:
-    """Words about layers that cost less than nothing; None where there are none."""
+    """A remark on layers with a negative cost; None if there are none."""
     every = list(found)
     names = [f"{name} {each.size}".strip() for each in every for name in each.negative]
     if not names:
         return None
     count = sum(len(each.layers) for each in every)
     return (
-        f"{len(names)} of {count} cells are below zero: {', '.join(names)}: "
-        "the totals are not known well enough to tell these layers apart"
+        f"{len(names)} of {count} cells are below zero: {', '.join(names)}: the totals are too "
+        "uncertain to separate these layers"
     )
 
 

@@ -1,4 +1,4 @@
-"""Energy and latency of one inference against the size that labels carry. Pure."""
+"""Energy and latency per inference against the size in the labels. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
 from wattui.analysis.run_fits import Source
 from wattui.clean import name_of
 
-# A line takes two places.
+# A line takes two points.
 LEAST_SIZES = 2
 MOST_NAMED = 4
 CPU = "CPU"
@@ -22,7 +22,7 @@ ORIGINS = {"manual": "read by hand"}
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What one curve is of: channels whose energies are added, and where they are from."""
+    """The device of one curve: channels whose energies are added, and their origin."""
 
     name: str
     origin: str
@@ -30,7 +30,7 @@ class Device:
 
     @property
     def title(self) -> str:
-        """The device with its channels, and in words what is not measured."""
+        """The device with its channels, and its origin in words if it is not measured."""
         if self.origin != "measured":
             return f"{self.name}, {ORIGINS.get(self.origin, self.origin)}"
         if self.domains == (self.name,):
@@ -41,7 +41,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A label at its place: `x` in pixels, tokens, MACs or what else is asked for."""
+    """A label at its x: pixels, tokens, MACs or another requested quantity."""
 
     label: str
     x: float
@@ -50,9 +50,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Sizes of one thing, such as a layer, in their order; a line through them is `joined`.
+    """Sizes of one thing, such as a layer, in order; `joined` if a line goes through them.
 
-    Different things at the MACs that each of them makes are not.
+    Different things, each at its own MACs, are not joined.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Family:
     joined: bool = True
 
     def correlation(self, device: Device) -> float | None:
-        """Pearson's r of the medians of latency and of a device's energy; None where unknown."""
+        """Pearson's r of the medians of latency and of a device's energy; None if unknown."""
         return correlation({size.label: size.repeats for size in self.sizes}, device.domains)
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Families against a quantity; `network` is the workload that was recorded, where known."""
+    """Families against a quantity; `network` is the recorded workload, if known."""
 
     against: Against
     figure: Figure
@@ -76,13 +76,13 @@ class Sizes:
 
     @property
     def repeats(self) -> tuple[int, int]:
-        """Of how few and how many values the medians are."""
+        """The least and the largest number of values behind a median."""
         counts = [len(s.repeats.latency_s) for each in self.families for s in each.sizes]
         return min(counts), max(counts)
 
     @property
     def costliest(self) -> Family:
-        """The family with the largest energy, or where none is known the slowest."""
+        """The family with the largest energy, or the slowest if no energy is known."""
         return max(self.families, key=lambda each: max(map(self._cost, each.sizes)))
 
     def _cost(self, size: Size) -> tuple[float, float]:
@@ -91,9 +91,9 @@ class Sizes:
 
 
 def sizes_of(source: Source, against: Against, figure: Figure, domain: str | None) -> Sizes | None:
-    """What a run says by size; None where there are fewer than two sizes.
+    """A run by size; None if there are fewer than two sizes.
 
-    `domain` is drawn where there is neither a GPU nor a processor.
+    `domain` is drawn if there is neither a GPU nor a processor.
     """
     summary = source.summary
     if summary.running is None:
@@ -122,8 +122,8 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
 def devices_of(
     domains: Iterable[str], sizes: Sequence[Size], quoted: str | None
 ) -> Iterator[Device]:
-    """The devices in the total kind by kind, the processors with their memory last; estimates where
-    no processor is measured, the headline where nothing is."""
+    """The devices in the total by kind, processors with their memory last; estimates if no
+    processor is measured, the headline channel if nothing is."""
     known = [name for name in domains if any(name in size.repeats.energy_j for size in sizes)]
     parts: dict[str, list[str]] = {}
     for name in total_parts(known):

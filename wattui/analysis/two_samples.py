@@ -1,4 +1,4 @@
-"""Two sets of samples side by side: the difference of their means, and a rank test. Pure."""
+"""Compares two sets of samples: difference of their means, rank test. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cache
 from recorders.summary.stats import t95
 from wattui.analysis.samples import Described
 
-# The exact distribution of U takes a table of this many rank sums; beyond it is close to normal.
+# The exact distribution of U is tabulated up to this many rank sums; beyond, it is nearly normal.
 EXACT_TO = 50
 
 
@@ -25,7 +25,7 @@ class RankTest:
 
 
 def welch95(a: Described, b: Described, times_a: float = 1.0) -> float | None:
-    """Half-width of the 95 % interval of b's mean less `times_a` of a's.
+    """Half-width of the 95 % interval of b's mean minus `times_a` times a's.
 
     Welch's t (Biometrika 34, 28, 1947) with the degrees of freedom of Welch and Satterthwaite;
     dependent samples count as their effective number. None for under two samples.
@@ -45,11 +45,11 @@ def welch95(a: Described, b: Described, times_a: float = 1.0) -> float | None:
 
 
 def one_more95(samples: Described, value: float, times: float = 1.0) -> float | None:
-    """Half-width of the 95 % interval of a single value less `times` the mean of the samples.
+    """Half-width of the 95 % interval of a single value minus `times` the mean of the samples.
 
-    The value is taken to scatter as the samples do, in proportion to its size: with 1 for
-    `times` and a value as large as their mean it is t sd √(1 + 1/n), the prediction interval of one
-    more sample. None for one sample.
+    The value is assumed to scatter like the samples, in proportion to its size: with 1 for `times`
+    and a value as large as their mean it is t sd √(1 + 1/n), the prediction interval of one more
+    sample. None for one sample.
     """
     if samples.sd is None or samples.standard_error is None:
         return None
@@ -59,7 +59,7 @@ def one_more95(samples: Described, value: float, times: float = 1.0) -> float | 
 
 
 def mann_whitney(a: Sequence[float], b: Sequence[float]) -> RankTest | None:
-    """Rank test of two sets of independent samples; None where one is empty or all are alike.
+    """Rank test of two sets of independent samples; None if one is empty or all values are equal.
 
     Exact without ties and up to 50 samples together (Mann and Whitney, 1947), else by the normal
     approximation with the corrections for ties and for continuity.
@@ -88,7 +88,7 @@ def mann_whitney(a: Sequence[float], b: Sequence[float]) -> RankTest | None:
 
 @cache
 def _counts(n: int, m: int) -> tuple[int, ...]:
-    """In how many orders of n and m values U is 0, 1, … n m.
+    """The number of orders of n and m values in which U is 0, 1, … n m.
 
     They are the coefficients of the Gaussian binomial: the product of 1 - q^(m+i) over 1 - q^i.
     """

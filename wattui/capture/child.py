@@ -1,6 +1,6 @@
-"""A command without a terminal: what it prints is taken as it comes, its end is told at once.
+"""Runs a command without a terminal: output is read as it comes, its end reported at once.
 
-Both happen in threads, so that a phase edge is not as late as the screen is drawn.
+Both happen in threads, so that drawing the screen does not delay a phase edge.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from recorders.processes import end_tree
 from wattui.capture.process import DRAIN_S
 
 CHUNK_BYTES = 65536
-# Of what is printed faster than it is shown, the last is kept.
+# If output comes faster than it is shown, the last part is kept.
 KEPT_CHUNKS = 64
-# What cannot be killed, such as another user's process, is left behind.
+# A process that cannot be killed, such as another user's, is left behind.
 KILL_S = 2.0
 
 
@@ -53,30 +53,30 @@ class Child:
         self._waiter = threading.Thread(target=self._wait, daemon=True)
 
     def follow(self) -> None:
-        """Begin to read what it prints, and to wait for its end."""
+        """Start reading its output and waiting for its end."""
         self._reader.start()
         self._waiter.start()
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended and its end was told."""
+        """Whether it has ended and its end was reported."""
         return not self._waiter.is_alive()
 
     def printed(self) -> bytes:
-        """What it has printed since the last call."""
+        """Output since the last call."""
         chunks = []
         while self._chunks:
             chunks.append(self._chunks.popleft())
         return b"".join(chunks)
 
     def send(self, number: int) -> None:
-        """Send a signal to it and to what it has started."""
+        """Send a signal to it and to everything it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self._process.poll() is None:
                 os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once with all that it has started, and wait for its end."""
+        """Kill it and everything it started, and wait for its end."""
         if self._process.poll() is None:
             end_tree(self.pid, grace_s=0)
         self._waiter.join(KILL_S)
@@ -96,7 +96,7 @@ class Child:
 
     def _wait(self) -> None:
         status = self._process.wait()
-        # A process that it has left behind, and that still prints, does not hold up its end.
+        # A process that it left behind and that still prints does not delay its end.
         self._reader.join(DRAIN_S)
         self._ending.set()
         self._reader.join()

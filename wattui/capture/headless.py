@@ -34,7 +34,7 @@ STREAMS = (0, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run, and how to record it, with everything checked."""
+    """The command to run and how to record it, with everything checked."""
 
     argv: list[str]
     program: str
@@ -50,7 +50,7 @@ class Job:
 
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
-    """Record as asked; returns the command's exit status. Raises WattuiError."""
+    """Record a command; returns its exit status. Raises WattuiError."""
     closed = _occupy_closed_streams()
     job = plan(options, argv)
     with taken() as signals:
@@ -77,16 +77,18 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
     for name in ("repeats", "inferences"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise UsageError(f"--{name} {value}: give 1 or more")
+            raise UsageError(f"--{name} {value}: must be 1 or more")
     if options.inferences is not None and options.count_match is not None:
-        raise UsageError("--inferences and --count-match both count: give one of them")
+        raise UsageError("--inferences and --count-match both count: fix: use only one of them")
     count = compile_pattern("--count-match", options.count_match)
     phase = compile_pattern("--phase-match", options.phase_match)
     if options.csv == "":
-        raise UsageError("--csv has an empty name: give one, or leave it out")
+        raise UsageError("--csv has an empty name: fix: give a name, or omit --csv")
     csv = Path(options.csv) if options.csv else suggested()
     if csv.suffix == ".json":
-        raise UsageError(f"--csv {csv}: its summary would have the same name: end it in .csv")
+        raise UsageError(
+            f"--csv {csv}: its summary would have the same name: fix: use the extension .csv"
+        )
     return Job(
         argv=argv,
         program=command.find_program(argv[0], os.environ),
@@ -133,8 +135,8 @@ class Headless:
         job = self._job
         if other := _other_workloads(job.argv):
             self._progress.say(
-                f"wattui: `python -m workloads` runs {other} here, not the known networks: "
-                "to run those: wattui workloads"
+                f"wattui: `python -m workloads` runs {other} here, not the known networks: fix: "
+                "wattui workloads"
             )
         self._client = Client(job.config, self._on_message)
         self._progress.prepare()
@@ -171,7 +173,7 @@ class Headless:
                 self._run_command(stage.repeat)
 
     def _rest(self, rest: Rest) -> None:
-        """Let the machine be for a while; a signal to end cuts it short."""
+        """Leave the machine idle for a while; a signal to end cuts this short."""
         client, seconds = self._client, rest.seconds
         number = client.request(do="begin", phase=rest.phase)["id"]
         client.request(do="rows", rate_hz=ROWS_HZ)
@@ -228,7 +230,7 @@ class Headless:
             raise RecorderError("died", self._recorder_lost)
 
     def _end_by(self, number: int) -> None:
-        """A signal asked to end while no command was running."""
+        """A signal to end came while no command was running."""
         self._ended_by = number
         self._status = 128 + number
 
@@ -240,7 +242,7 @@ class Headless:
                 self._recorder_lost = str(error)
 
     def _ask(self, **request: Any) -> None:
-        """Ask the recorder; when it is lost, the command still runs to its end."""
+        """Send a request to the recorder; if it is lost, the command still runs to its end."""
         if self._recorder_lost is None:
             try:
                 self._client.request(**request)
@@ -262,8 +264,8 @@ class Headless:
         missing = shortfalls(done, self._job.csv)
         if self._unmatched:
             missing.append(
-                f"not matched: {'; '.join(self._unmatched)}: counts may be too low: "
-                "fix: a simpler pattern, less output, or wattui.count() in the program"
+                f"not matched: {'; '.join(self._unmatched)}: counts may be too low: fix: use a "
+                "simpler pattern, print less, or call wattui.count() in the program"
             )
         for line in missing:
             self._progress.say(f"wattui: {line}")
@@ -275,20 +277,20 @@ def _ready(client: Client, job: Job) -> Message:
         return client.wait_ready()
     except RecorderError as error:
         if error.code == "exists":
-            raise UsageError(f"{error}: give another --csv, or --force") from None
+            raise UsageError(f"{error}: fix: use another --csv, or add --force") from None
         if error.code == "busy":
-            raise UsageError(f"{error}: give another --csv") from None
+            raise UsageError(f"{error}: fix: use another --csv") from None
         if error.code == "no_place":
             raise UsageError(f"{error}") from None
         if error.code == "unwritable":
-            raise UsageError(f"{job.csv}: {error}: give another --csv") from None
+            raise UsageError(f"{job.csv}: {error}: fix: use another --csv") from None
         if error.code == "require":
             raise UnmetError(f"--require {error.detail}: {error}: see `wattui doctor`") from None
-        raise WattuiError(f"the recorder stopped before it began ({error}): try again") from None
+        raise WattuiError(f"the recorder stopped before it started ({error}): try again") from None
 
 
 def _other_workloads(argv: Sequence[str]) -> str | None:
-    """What `python -m workloads` is going to run, where it is not our package."""
+    """The module that `python -m workloads` will run if it is not our package."""
     if ("-m", "workloads") not in pairwise(argv):
         return None
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)

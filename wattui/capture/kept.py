@@ -1,4 +1,4 @@
-"""The figures of a recording of which rows are lost: they are those of the file, wherever shown."""
+"""Figures of a recording with lost rows: wherever they are shown, they are those of the file."""
 
 from __future__ import annotations
 

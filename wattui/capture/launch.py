@@ -1,4 +1,4 @@
-"""Runs a command as a recording: baseline, repeats, rests between and after; moved on by `poll`."""
+"""Records a command: baseline, repeats, rests between and after; `poll` advances it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from wattui.capture.process import GRACE_S
 from wattui.capture.stages import Rest, Run, Stage, stages, told_repeat
 from wattui.errors import INCOMPLETE, NOT_STARTED
 
-# Our own program, wherever it is installed, and however its name may be hidden.
+# Our own program, wherever it is installed and whatever hides its name.
 OWN = (sys.executable, "-P", "-m", "wattui")
 INTERRUPTED = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to run into which file, how often, how long to rest, and how inferences are counted."""
+    """A recording to make: command, file, repeats, rests, and how inferences are counted."""
 
     argv: tuple[str, ...]
     csv: Path
@@ -51,20 +51,20 @@ def as_typed(argv: Sequence[str]) -> list[str]:
 
 
 class Asked(Protocol):
-    """The recorder process: its directory for marks, and who answers requests."""
+    """The recorder process: its directory for marks, and how to send it requests."""
 
     directory: str
     lost: str | None
 
     def request(self, **message: Any) -> dict[str, Any]:
-        """Ask for something; the answer."""
+        """Send a request and return the answer."""
 
 
 class Launch:
-    """A command on its way; `status` is there when all is done, `output` has its last lines.
+    """A command being recorded; `status` is set when all is done, `output` has its last lines.
 
-    The command has no terminal: what it prints is kept, and it can ask nothing. Requests are
-    those of `wattui --headless`, in the same order, so that the file is the same.
+    The command has no terminal: its output is kept, and it cannot prompt. The requests are those of
+    `wattui --headless`, in the same order, so that the file is the same.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Launch:
 
     @property
     def output(self) -> deque[str]:
-        """The last lines that were printed."""
+        """The last lines of output."""
         return self._printed.lines
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to end."""
+        """Whether it has been asked to end."""
         return self._ended_by is not None
 
     @property
     def about(self) -> dict[str, Any]:
-        """What run.json says of the command."""
+        """The command's entry in run.json."""
         return {
             "argv": list(self.recipe.argv),
             "exit_status": self.status,
@@ -110,31 +110,31 @@ class Launch:
 
     @property
     def title(self) -> str:
-        """What is being done."""
+        """The current step in words."""
         if isinstance(self._stage, Rest):
             return f"{self._stage.title}, {max(self._left_s(self._stage), 0):.0f} s left"
         words = shlex.join(as_typed(self.recipe.argv))
         if self.stopped:
-            words = f"ending, x again ends it harder: {words}"
+            words = f"stopping, press x again to force it: {words}"
         if self._stage.repeat is None:
             return words
         return f"repeat {self._stage.repeat} of {self.recipe.repeats}: {words}"
 
     @property
     def progress(self) -> float | None:
-        """0 to 1: of this rest, or of the repeats; None while a command runs once."""
+        """Progress from 0 to 1, through this rest or the repeats; None for a single run."""
         if isinstance(self._stage, Rest):
             return min(1.0, 1 - self._left_s(self._stage) / self._stage.seconds)
         return len(self._statuses) / self.recipe.repeats if self.recipe.repeats > 1 else None
 
     def poll(self) -> bool:
-        """Move on; True when all is done."""
+        """Advance; True when all is done."""
         if self.status is None and self._is_through():
             self._next_stage()
         return self.status is not None
 
     def stop(self) -> None:
-        """End in an orderly way: a rest at once, a command when it ends; harder the second time."""
+        """Stop cleanly: a rest at once, a command when it ends; forced the second time."""
         if self.status is not None:
             return
         self._ended_by = self._ended_by or signal.SIGINT
@@ -150,7 +150,7 @@ class Launch:
             self._kill_s = min(self._kill_s, self._clock() + GRACE_S)
 
     def kill(self) -> None:
-        """End it at once, with all that it started; phases are ended as well."""
+        """Kill it and everything it started; end the phases as well."""
         if self._child is None:
             self.stop()
             return
@@ -162,7 +162,7 @@ class Launch:
         return rest.seconds - (self._clock() - self._begun_s)
 
     def _is_through(self) -> bool:
-        """Whether the stage under way is over, and what it began is ended."""
+        """Whether the current stage is over; ends what the stage began."""
         if isinstance(self._stage, Rest):
             if self._left_s(self._stage) > 0 and self._session.lost is None:
                 return False
@@ -235,7 +235,7 @@ class Launch:
             self._session.request(do="note", text=f"unmatched {missed}", own=True)
 
     def _is_ended(self, child: Child) -> bool:
-        """Take what the command has printed; whether it has ended."""
+        """Read the command's output; returns whether it has ended."""
         ended = child.ended
         self._printed.feed(child.printed())
         if ended:

@@ -1,4 +1,4 @@
-"""The same recorder without the command line: `with wattui.record("run.csv") as run: …`."""
+"""The recorder as a library: `with wattui.record("run.csv") as run: …`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from recorders.client import Client, Config, RecorderError
 from wattui import marks
 from wattui.capture.kept import of_its_file
 
-# Recordings under way in this process, the innermost last: marks go to that one.
+# Recordings in progress in this process, the innermost last: marks go to that one.
 _nested: list[Recording] = []
 _nesting = threading.Lock()
 
 
 class Recording:
-    """A recording made from Python; see `record`. `summary` is there when it has ended."""
+    """A recording made from Python; see `record`. `summary` is set when it has ended."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -33,8 +33,8 @@ class Recording:
             if _nested and _nested[-1]._thread != self._thread:
                 raise RecorderError(
                     "busy",
-                    "another thread of this program is recording, and marks go to one recording: "
-                    "end it first, or record each in a process of its own",
+                    "another thread of this program is recording, and marks go to one "
+                    "recording: fix: end it first, or record each in its own process",
                 )
             self._client = Client(self._config)
             ready = self._client.wait_ready()
@@ -55,13 +55,13 @@ class Recording:
             done = of_its_file(self._client.finish(argv=sys.argv))
             self.run, self.summary = done["run"], done["run"]["summary"]
         except RecorderError:
-            if error is None:  # else the body's own error is the one to tell
+            if error is None:  # otherwise the body's own error is the one to report
                 raise
         finally:
             self._client.close()
 
     def _leave(self) -> None:
-        """Let marks go to the recording around this one, also where that inside it goes on."""
+        """Send marks to the enclosing recording, even if an inner one is still open."""
         with _nesting:
             place = _nested.index(self)
             if place < len(_nested) - 1:

@@ -1,7 +1,7 @@
-"""The process that matches a command's output: a pattern may take for ever, and can then be ended.
+"""The process that matches a command's output, so that a pattern that never ends can be killed.
 
-Python's matcher lets nothing else of its process go on, so it has one to itself. What was printed
-comes on standard input; for each piece the requests that it makes go out as a line of JSON.
+Python's matcher blocks every other thread, so it gets its own process. Output arrives on standard
+input; the requests from each piece leave as one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def main(count: str, phase: str) -> int:
-    """Match until standard input ends; empty patterns are none."""
+    """Match until standard input ends; an empty pattern matches nothing."""
     for number in DEAF_TO:
         signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

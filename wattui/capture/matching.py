@@ -1,4 +1,4 @@
-"""Counts and phases from the output of programs that nobody may change."""
+"""Counts and phases from the output of programs that cannot be changed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from wattui.own_packages import ROOT
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LONGEST_LINE = 65536
-# Output that waits to be matched; a command that prints faster for longer is not held up.
+# Output waiting to be matched; a command that prints faster for longer is not slowed down.
 LIMIT_BYTES = 256 * 2**20
 BATCH_BYTES = 2**20
-# A piece of output, of 64 KiB at most, takes milliseconds; some patterns never end with theirs.
+# A piece of output, 64 KiB at most, takes milliseconds; some patterns never finish.
 STUCK_S = 10.0
 BOOT = (
     "import sys; sys.path.append(sys.argv[1]); from wattui.capture.match_process import main; "
@@ -35,9 +35,9 @@ BOOT = (
 )
 
 Request = dict[str, object]
-# Stream, what it brought, and CLOCK_MONOTONIC at that moment.
+# Stream, data, and CLOCK_MONOTONIC when it arrived.
 Printed = tuple[int, bytes, int]
-# Before a piece of output: its stream (0: there is no more), its time, its length.
+# Header of a piece of output: stream (0: no more), time, length.
 HEADER = struct.Struct("=BqI")
 END: Printed = (0, b"", 0)
 
@@ -46,9 +46,9 @@ END: Printed = (0, b"", 0)
 class Matcher:
     """Turns the output of one run of a command into requests to the recorder.
 
-    A line that matches `count` counts its group `n` (or its first group) or one; the group
-    `total` holds a running total instead. A line that matches `phase` begins the phase named by
-    its group `phase` (running without one), labelled by its group `label`.
+    A line that matches `count` counts its group `n` (or its first group), or 1; the group `total`
+    is a running total instead. A line that matches `phase` begins the phase named by its group
+    `phase` (running without one), labelled by its group `label`.
     """
 
     count: re.Pattern[str] | None
@@ -65,13 +65,13 @@ class Matcher:
         return self._requests(lines) if end else iter(())
 
     def finish(self) -> Iterator[Request]:
-        """Requests from last lines without an end."""
+        """Requests from unfinished last lines."""
         for rest in self._rest.values():
             yield from self._requests(rest)
         self._rest.clear()
 
     def _requests(self, lines: bytes) -> Iterator[Request]:
-        """Requests from whole lines, what they count added up between the phases."""
+        """Requests from whole lines, with counts added up between phases."""
         text = lines.decode(errors="replace")
         is_plain = "\x1b" not in text
         phase, count = self.phase and self.phase.search, self.count and self.count.search
@@ -104,11 +104,11 @@ class Matcher:
 
 
 class Matching:
-    """Matches the output of a command in a process of its own; nothing here holds up the command.
+    """Matches a command's output in a separate process; nothing here slows the command down.
 
     `ask` sends a request to the recorder; a phase says when its line was printed. `missed` says in
-    words what could not be matched: output for which there was no memory, or for which a pattern
-    took too long. Empty where all was.
+    words what could not be matched: output that came too fast, or for which a pattern took too
+    long. Empty if everything was.
     """
 
     def __init__(self, matcher: Matcher, ask: Callable[[Request], object]) -> None:
@@ -129,14 +129,14 @@ class Matching:
         self._printed.put((stream, data, time.monotonic_ns()))
 
     def finish(self) -> None:
-        """Match all that was printed, the last lines without an end as well."""
+        """Match all output, unfinished last lines included."""
         self._printed.put(None)
         self._thread.join()
         self._matcher.close()
 
     @property
     def missed(self) -> str:
-        """What was not matched, in words."""
+        """Output that was not matched, in words."""
         why = f"a pattern took over {STUCK_S:g} s" if self._is_stuck else "it came too fast"
         return f"{self._missed_bytes} bytes of output: {why}" if self._missed_bytes else ""
 
@@ -149,7 +149,7 @@ class Matching:
                 self._ask(request)
 
     def _batch(self) -> list[Printed | None]:
-        """What has been printed since the last one."""
+        """Output since the last one."""
         batch = [self._printed.get()]
         size = 0
         try:
@@ -160,7 +160,7 @@ class Matching:
         return batch
 
     def _requests(self, batch: Iterable[Printed | None]) -> Iterator[Request]:
-        """What a batch asks for; of what is not matched the bytes are counted."""
+        """Requests from a batch; bytes that are not matched are counted."""
         pieces = [part or END for part in batch]
         found = [] if self._is_stuck else self._matcher.requests(pieces)
         self._is_stuck |= len(found) < len(pieces)
@@ -171,7 +171,7 @@ class Matching:
 
 
 class _Process:
-    """A process that matches; it is started at once, and ended where a piece takes too long."""
+    """A process that matches; started at once, and killed if a piece takes too long."""
 
     def __init__(self, matcher: Matcher) -> None:
         patterns = [each.pattern if each else "" for each in (matcher.count, matcher.phase)]
@@ -189,7 +189,7 @@ class _Process:
             os.set_blocking(_descriptor(pipe), False)
 
     def requests(self, pieces: Sequence[Printed]) -> list[list[Request]]:
-        """What each piece of output asks for, up to one that takes too long."""
+        """Requests from each piece of output, up to one that takes too long."""
         out = memoryview(
             b"".join(HEADER.pack(stream, at, len(data)) + data for stream, data, at in pieces)
         )
@@ -205,7 +205,7 @@ class _Process:
         return found
 
     def close(self) -> None:
-        """End the process, which has nothing left to do."""
+        """End the process, which has no work left."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
@@ -213,9 +213,9 @@ class _Process:
         self._process.wait()
 
     def _exchange(self, out: memoryview) -> memoryview:
-        """Send and receive what can be; returns what is still to be sent.
+        """Send and receive as much as possible; returns what is still to be sent.
 
-        Raises TimeoutError where nothing goes on, OSError where the process has ended.
+        Raises TimeoutError if there is no progress, OSError if the process has ended.
         """
         to, back = _descriptor(self._process.stdin), _descriptor(self._process.stdout)
         poll = select.poll()
@@ -260,20 +260,22 @@ def _count(n: int) -> Iterator[Request]:
 
 
 def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
-    """A pattern from the command line; raises UsageError where it does not compile."""
+    """A pattern from the command line; raises UsageError if it does not compile."""
     if text is None:
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what it may mean in later Pythons
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # warnings about its meaning in later Python versions
             return re.compile(text)
     except re.error as error:
         raise UsageError(
-            f"{option} {text!r} is not a regular expression ({error}): "
-            "put a backslash before characters meant as they are"
+            f"{option} {text!r} is not a regular expression ({error}): fix: put a backslash "
+            "before literal characters"
         ) from None
 
 
 def _whole(text: str | None) -> int | None:
-    """The whole number in a text such as 1,000; None where it is none."""
+    """The whole number in a text such as 1,000; None if it is not one."""
     digits = (text or "").replace(",", "").replace("_", "").strip()
     return int(digits) if _NUMBER.fullmatch(digits) else None

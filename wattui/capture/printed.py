@@ -1,4 +1,4 @@
-"""What a command prints, as lines for a screen: progress bars overwritten, nothing raw. Pure."""
+"""A command's output as lines for a screen: progress bars overwritten, nothing raw. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNSHOWN = frozenset({"Cc", "Cf", "Cs"})
 
 
 class Printed:
-    """Keeps the last lines; the one that is not ended yet is the last of `lines`."""
+    """Keeps the last lines; the last of `lines` may be unfinished."""
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -22,7 +22,7 @@ class Printed:
         self._open = False
 
     def feed(self, data: bytes) -> None:
-        """Take what has been printed."""
+        """Add output."""
         *ended, rest = (self._rest + data).split(b"\n")
         self._rest = rest[-LONGEST_LINE:]
         if self._open:
@@ -33,12 +33,12 @@ class Printed:
             self.lines.append(plain(self._rest))
 
     def end(self) -> None:
-        """What comes next begins a line."""
+        """The next output begins a new line."""
         self._rest, self._open = b"", False
 
 
 def plain(line: bytes) -> str:
-    """A line as it stands on the screen in the end: overwritten by what follows a \\r."""
+    """A line as the screen finally shows it: overwritten by whatever follows a \\r."""
     texts = ESCAPES.sub("", line.decode(errors="replace")).split("\r")
     text = next((part for part in reversed(texts) if part), "")
     text = text[:LONGEST_SHOWN]

@@ -21,7 +21,7 @@ from wattui.capture.signals import ENDING, FROM_KERNEL, Signals
 from wattui.errors import NotStartedError
 
 GRACE_S = 5.0
-# After the command's end: what a pipe can hold at most, and how long to wait for it in all.
+# After the command's end: the most that a pipe can hold, and how long to wait for it.
 DRAIN_S, DRAIN_BYTES = 0.2, 2**21
 
 OnOutput = Callable[[int, bytes], None]
@@ -29,14 +29,14 @@ OnOutput = Callable[[int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the command ended: its exit status as a shell gives it, and the first signal to end."""
+    """How the command ended: its exit status as in a shell, and the first signal to end."""
 
     status: int
     ended_by: int | None
 
 
 def find_program(name: str, environ: Mapping[str, str]) -> str:
-    """The program's path, as a shell would find it; raises NotStartedError."""
+    """The program's path as a shell would find it; raises NotStartedError."""
     places = (
         [name]
         if "/" in name
@@ -49,7 +49,9 @@ def find_program(name: str, environ: Mapping[str, str]) -> str:
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     if any(os.path.isfile(path) for path in places):
-        raise NotStartedError(f"{name} is not executable: chmod +x {name}, or name its interpreter")
+        raise NotStartedError(
+            f"{name} is not executable: fix: chmod +x {name}, or name its interpreter"
+        )
     raise NotStartedError(f"{name}: no such program: check the name, or give its path")
 
 
@@ -82,12 +84,12 @@ def run(
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
         )
     except OSError as error:
-        hint = "give its interpreter" if error.errno == errno.ENOEXEC else "check the path"
+        hint = "name its interpreter" if error.errno == errno.ENOEXEC else "check the path"
         raise NotStartedError(f"{argv[0]}: {error.strerror}: {hint}") from None
     finally:
         if taps:
             taps.begin()
-    # What came before the command was there did not reach it, whoever sent it.
+    # A signal that came before the command existed did not reach it, whoever sent it.
     early = signals.next(0)
     started(pid)
     outcome = _wait(pid, signals, taps, on_wake, early)
@@ -126,7 +128,7 @@ def _wait(
 
 
 def _reached_group(info: signal.struct_siginfo) -> bool:
-    """True where the terminal sent it to its whole foreground group; a hang-up it does not."""
+    """True if the terminal sent it to its whole foreground group; never for a hang-up."""
     return info.si_code == FROM_KERNEL and info.si_signo != signal.SIGHUP
 
 
@@ -161,7 +163,7 @@ class Taps:
                 self._pairs.append((ours, theirs, group, terminal))
 
     def file_actions(self) -> list[tuple[int, int, int]]:
-        """What puts the command's streams on the taps."""
+        """Connects the command's streams to the taps."""
         return [
             (os.POSIX_SPAWN_DUP2, theirs, stream)
             for _, theirs, streams, _ in self._pairs
@@ -169,7 +171,7 @@ class Taps:
         ]
 
     def begin(self) -> None:
-        """Begin to copy."""
+        """Start copying."""
         for ours, theirs, streams, _ in self._pairs:
             os.close(theirs)
             thread = threading.Thread(target=self._copy, args=(ours, streams[0]), daemon=True)
@@ -177,9 +179,9 @@ class Taps:
             self._threads.append(thread)
 
     def end(self, signals: Signals) -> None:
-        """Copy what is still there, however slowly it is read, until a signal asks to end.
+        """Copy what is left, however slowly it is read, until a signal asks to end.
 
-        A process that was left behind and still holds the stream does not hold this up.
+        A process left behind that still holds the stream does not delay this.
         """
         self._ended.set()
         while any(thread.is_alive() for thread in self._threads):
@@ -213,7 +215,7 @@ class Taps:
             try:
                 _write_all(stream, data)
             except OSError:
-                break  # nobody reads our output: the command learns it from its next write
+                break  # nobody reads our output: the command finds out at its next write
             self._on_output(stream, data)
         else:
             _leave_copying(source, stream)
@@ -221,7 +223,7 @@ class Taps:
 
 
 def _leave_copying(source: int, stream: int) -> None:
-    """Let what the command left behind go on printing: a process copies it to its end."""
+    """Let processes the command left behind keep printing: a process copies their output."""
     with contextlib.suppress(OSError):  # without cat such a process loses its output
         os.posix_spawnp(
             "cat",

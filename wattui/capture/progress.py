@@ -1,4 +1,4 @@
-"""What headless says on stderr while it records, and at the end."""
+"""Messages on stderr while headless records, and at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_POWERS = 4
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """A moving sign on a terminal's stderr for as long as this takes."""
+    """A spinner on a terminal's stderr for as long as this takes."""
     if not (sys.stderr and sys.stderr.isatty()):
         yield
         return
@@ -31,29 +31,34 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
-    """What a recording's files lack, a line each, from the recorder's last message."""
+    """A line for each thing a recording's files lack, from the recorder's last message."""
     run, error, found = done["run"], done["write_error"], []
     if "left_to" in done:
         return [
-            f"{csv} is incomplete: {error}: the recorder (process {done['left_to']}) writes the "
-            "rest when it does: wait for its end, or repeat"
+            f"{csv} is incomplete: {error}: the recorder (process {done['left_to']}) will write "
+            "the rest when the disk answers: fix: wait until it ends, or repeat"
         ]
     found += run.get("file", {}).get("remarks", [])
     if lost := run.get("lost_marks"):
-        found.append(f"{csv} is incomplete: marks of the program were lost ({lost}): see its flags")
+        found.append(
+            f"{csv} is incomplete: marks from the program were lost ({lost}): see its flags"
+        )
     if run["lost_rows"] and (error or not found):
         reason = error or "the disk did not answer in time"
         found.append(
-            f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): "
-            "make room, repeat"
+            f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): fix: free "
+            "some disk space and repeat"
         )
     elif error:
-        found.append(f"{csv} is incomplete: run.json could not be written ({error}): make room")
+        found.append(
+            f"{csv} is incomplete: run.json could not be written ({error}): fix: free some disk "
+            "space"
+        )
     return found
 
 
 class Progress:
-    """Talks to the person on stderr; `quiet` leaves only errors, `width` is in columns."""
+    """Prints progress on stderr; `quiet` leaves only errors, `width` is in columns."""
 
     def __init__(self, quiet: bool, width: int | None = None) -> None:
         self._quiet = quiet
@@ -61,7 +66,7 @@ class Progress:
         self._watts = ""
 
     def prepare(self) -> None:
-        """Load what will be shown, while the recorder starts."""
+        """Load the drawing code while the recorder starts."""
         if not self._quiet:
             from rich.progress import BarColumn, TextColumn
 
@@ -118,15 +123,15 @@ class Progress:
                 self._print_run(self._console, self._recorded(csv, done["run"]))
 
     def lost(self, reason: str, csv: Path) -> None:
-        """Say that the recorder ended early."""
+        """Report that the recorder ended early."""
         self.say(
-            f"wattui: the recorder stopped ({reason}): what it measured is in {csv}: "
+            f"wattui: the recorder stopped ({reason}): its measurements so far are in {csv}: see "
             f"wattui summary {csv}"
         )
 
     def say(self, line: str) -> None:
         """One line on stderr, if there is one."""
-        # Where stderr is closed the exit status has to do.
+        # With stderr closed, the exit status is all that can be given.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Names of run files: one to suggest, and why one cannot be."""
+"""Names of run files: suggests one, and says why one cannot be used."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def suggested(stem: str = "wattui") -> Path:
-    """A name with the time of day, which is new."""
+    """A new name with the date and time."""
     return Path(time.strftime(f"{stem}-%Y%m%d-%H%M%S.csv"))
 
 
 def working_directory() -> str | None:
-    """The current directory; None where it was deleted, or cannot be looked up."""
+    """The current directory; None if it was deleted or cannot be looked up."""
     try:
         return os.getcwd()
     except OSError:
@@ -21,7 +21,7 @@ def working_directory() -> str | None:
 
 
 def refusal(text: str) -> str | None:
-    """Why a run file of this name cannot be written; None where it can, or nothing is named."""
+    """Why a run file of this name cannot be written; None if it can, or if no name is given."""
     if not text.strip():
         return None
     try:
@@ -34,14 +34,14 @@ def refusal(text: str) -> str | None:
 
 def _refusal(path: Path) -> str | None:
     if not path.name:
-        return f"{path} is a folder: give the name of a file in it"
+        return f"{path} is a folder: fix: name a file in it"
     if not path.is_absolute() and working_directory() is None:
-        return "the working directory is gone: give an absolute path"
+        return "the working directory is gone: fix: use an absolute path"
     if path.suffix == ".json":
-        return "its summary would have the same name: end it in .csv"
+        return "its summary would have the same name: fix: use the extension .csv"
     for name in (path, path.with_suffix(".json")):
         if name.exists():
-            return f"{name} exists: give another name"
+            return f"{name} exists: fix: use another name"
     if not path.absolute().parent.is_dir():
         return f"there is no folder {path.parent}"
     if not os.access(path.absolute().parent, os.W_OK):

@@ -1,4 +1,4 @@
-"""Signals taken one at a time, with who sent them: the terminal, or another process."""
+"""Signals received one at a time, with their sender: the terminal or another process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FROM_KERNEL = 0x80
 
 
 class Signals:
-    """Signals wait until `next` takes them; `before` is the mask that a command should have."""
+    """Signals wait until `next` returns them; `before` is the mask that a command should have."""
 
     def __init__(self, before: set[signal.Signals], taken: set[signal.Signals]) -> None:
         self.before = before
@@ -32,7 +32,7 @@ class Signals:
         return signal.sigtimedwait(self._taken, max(0.0, timeout_s))
 
     def sleep(self, seconds: float) -> signal.struct_siginfo | None:
-        """Wait; returns early (0: at once) with a signal that asks to end."""
+        """Wait; returns early with a signal that asks to end (0: returns at once)."""
         deadline = time.monotonic() + seconds
         while True:
             left_s = deadline - time.monotonic()
@@ -45,7 +45,7 @@ class Signals:
 
 @contextmanager
 def taken() -> Iterator[Signals]:
-    """Hold signals back for `Signals.next` as long as this lasts; ignored ones stay ignored."""
+    """Hold signals back for `Signals.next` meanwhile; ignored ones stay ignored."""
     mine = {number for number in TAKEN if signal.getsignal(number) != signal.SIG_IGN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, mine)
     try:

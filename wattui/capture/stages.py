@@ -1,17 +1,17 @@
-"""What a recording of a command consists of: rests and runs, in their order. Pure."""
+"""The stages of a command's recording: rests and runs, in order. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Which repeat of a recording a command is: it may add to files that the first one has made.
+# Number of the repeat, for a command: it may append to files that the first one wrote.
 REPEAT_VARIABLE = "WATTUI_REPEAT"
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The machine is let be for `seconds`, in a phase of this name."""
+    """The machine is left idle for `seconds`, in a phase of this name."""
 
     phase: str
     seconds: float
@@ -20,7 +20,7 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The command runs, in a fresh process; `repeat` is None where it runs once."""
+    """The command runs in a fresh process; `repeat` is None if it runs only once."""
 
     repeat: int | None
 
@@ -44,6 +44,6 @@ def stages(idle_s: float, repeats: int, cooldown_s: float, idle_after_s: float) 
 
 
 def told_repeat(environ: Mapping[str, str], repeat: int | None) -> dict[str, str]:
-    """An environment that says which repeat this is, or no longer says one of another recording."""
+    """An environment with the number of this repeat, or without that of another recording."""
     others = {name: value for name, value in environ.items() if name != REPEAT_VARIABLE}
     return others if repeat is None else {**others, REPEAT_VARIABLE: str(repeat)}

@@ -1,1 +1,1 @@
-"""The subcommands: one module each, named like it, imported when it is called."""
+"""The subcommands: one module each, named after it and imported when it is called."""

@@ -34,24 +34,24 @@ from wattui.show.width import add_width
 
 VERSION = 1
 EVERY = "all"
-# Shown of all running phases where no figure was asked for, and there are not too many to read.
+# Figures shown for all running phases if none was asked for and there are few enough to read.
 FEW = 20
 PER_INFERENCE = tuple(basis.name for basis in BASES)
 USUAL = (*PER_INFERENCE, "power", "rate")
 MOST_REMARKS = 12
 UNREPEATED = (
-    "± is what instrument and baseline leave open: how far one run is from the next is not known: "
+    "± covers the uncertainty of instrument and baseline, not the variation between runs: "
     "record with --repeats 5 for a verdict"
 )
 UNJUDGED = (
-    "--max-regression cannot judge one run against one: record with --repeats 5, or give "
+    "--max-regression cannot judge one run against one: record with --repeats 5, or add "
     "--single-runs to judge by the instrument's error alone"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A side beside the first one."""
+    """A side compared with the first one."""
 
     side: Side
     rows: list[Comparison]
@@ -61,11 +61,11 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui compare`."""
     made = Parser(
         prog="wattui compare",
-        description="Put runs side by side: ratio, difference with its interval, rank test. The "
-        "first is what the others are compared with. Several runs under one name are samples of "
-        "one thing; one run alone is compared label by label.",
-        epilog="exit codes: 0; 2 something given was wrong, or --max-regression had one run each "
-        f"to judge; {REGRESSED} more than --max-regression",
+        description="Compare runs: ratio, difference with its confidence interval, rank test. The "
+        "others are compared with the first. Runs under one name are samples of the same "
+        "thing; a single run is compared label by label.",
+        epilog="exit codes: 0; 2 invalid usage, or --max-regression had only one run on each side; "
+        f"{REGRESSED} more than --max-regression",
     )
     made.add_argument(
         "runs",
@@ -76,30 +76,30 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--figure",
         choices=(*FIGURES, EVERY),
-        help="what is compared (default: total, or energy where nothing was counted)",
+        help="figure to compare (default: total, or energy if nothing was counted)",
     )
     made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
-    made.add_argument("--label", metavar="TEXT", help="this label alone")
+    made.add_argument("--label", metavar="TEXT", help="compare this label only")
     made.add_argument(
-        "--published", choices=tuple(RESULTS), help="beside the figures of a publication"
+        "--published", choices=tuple(RESULTS), help="compare with the figures of a publication"
     )
     made.add_argument(
         "--max-regression",
         type=share,
         metavar="PCT",
-        help=f"end with {REGRESSED} where a figure is clearly worse by more: 5%%",
+        help=f"exit with {REGRESSED} if a figure is clearly worse by more than this: 5%%",
     )
     made.add_argument(
-        "--strict", action="store_true", help="also where it is not clear, or a label is missing"
+        "--strict", action="store_true", help="also if it is not clear, or a label is missing"
     )
     made.add_argument(
         "--single-runs",
         action="store_true",
-        help="judge one run against one by the instrument's error alone: differences by chance "
+        help="judge one run against one by the instrument's error alone: chance differences "
         "between runs count as real",
     )
     made.add_argument(
-        "--mixed", action="store_true", help="also all labels of a run taken together"
+        "--mixed", action="store_true", help="also compare all labels of a run taken together"
     )
     made.add_argument(
         "--allow-mixed", action="store_true", help="compare measured and estimated figures"
@@ -117,7 +117,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not percent or rest or not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage, as 5% is")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage (example: 5%)")
     return value
 
 
@@ -163,7 +163,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _sides(given: Sequence[Given], options: argparse.Namespace) -> list[Side]:
-    """What is compared; labels where it is one run alone."""
+    """The samples to compare: labels if there is only one run."""
     sides = [each.side for each in given]
     if options.label is not None:
         sides = [_labelled(each, options.label) for each in sides]
@@ -173,7 +173,9 @@ def _sides(given: Sequence[Given], options: argparse.Namespace) -> list[Side]:
         (only,) = sides
         sides = [of_label(only, label) for label in only.labels if label]
         if len(sides) < 2:
-            raise UsageError(f"{only.name} is one run without labels: give another to compare")
+            raise UsageError(
+                f"{only.name} is one run without labels: fix: name another run to compare it with"
+            )
     return sides
 
 
@@ -194,14 +196,14 @@ def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -
         mixed = row.figure != "rate" and len({*row.origins} - {PUBLISHED}) > 1
         if mixed and not options.allow_mixed:
             raise UsageError(
-                f"{a.name} is {row.origins[0]}, {b.name} is {row.origins[1]}: these are not the "
-                "same kind of figure: --allow-mixed compares them nevertheless"
+                f"{a.name} is {row.origins[0]}, {b.name} is {row.origins[1]}: these are "
+                "different kinds of figure: --allow-mixed compares them anyway"
             )
     return rows
 
 
 def _domain(found: Side, asked: str | None) -> str:
-    """The domain that is compared: the one asked for, or the one to quote."""
+    """The domain to compare: the one asked for, or the headline domain."""
     if asked and asked in found.domains:
         return asked
     if asked and PUBLISHED not in found.domains.values():
@@ -213,18 +215,18 @@ def _domain(found: Side, asked: str | None) -> str:
 def _wanted(
     row: Comparison, rows: Sequence[Comparison], options: argparse.Namespace, usual: Sequence[str]
 ) -> tuple[str, ...]:
-    """The figures that are shown of what a row is of."""
+    """The figures to show for a row."""
     if options.figure:
         return (options.figure,)
     own = {other.figure for other in rows if other.label == row.label}
     if own <= set(SUMS) and any(other.figure in PER_INFERENCE for other in rows):
-        return ()  # all labels together, which are compared one by one
+        return ()  # all labels together; they are compared one by one as well
     leading = next((name for name in ("total", "dynamic", "energy") if name in own), "rate")
     return (leading,) if row.label else (leading, *usual)
 
 
 def _judged(rows: Sequence[Comparison], options: argparse.Namespace) -> list[Comparison]:
-    """The rows that a limit is for: labels where there are any, and one figure of each."""
+    """The rows that a limit applies to: labels if there are any, and one figure of each."""
     figures = (options.figure,) if options.figure else ("total", "energy", "dynamic")
     for figure in figures:
         judged = [row for row in rows if figure in (row.figure, EVERY)]
@@ -240,13 +242,13 @@ def _nothing_shared(first: Side, others: Sequence[Side], options: argparse.Names
         ", ".join(dict.fromkeys(label for o in others for label in o.labels if label)) or "none"
     )
     return (
-        f"{first.name} and the others have no {what}figure in common "
-        f"(labels: {labels}; the others': {theirs}): --label picks one"
+        f"{first.name} and the others have no {what}figure in common (labels: {labels}; the "
+        f"others': {theirs}): fix: pick one with --label"
     )
 
 
 def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
-    """What is missing on one side, and what makes it doubtful to compare."""
+    """Remarks: data missing on one side, and reasons to doubt the comparison."""
     runs = [(each.side.name, run) for each in given for run in each.runs]
     for _, run in runs:
         yield from run.remarks

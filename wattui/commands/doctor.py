@@ -1,4 +1,4 @@
-"""`wattui doctor`: every source with a live reading, or why it is missing and what mends it."""
+"""`wattui doctor`: every source with a live reading, or why it is missing and how to fix it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui doctor`."""
     made = Parser(
         prog="wattui doctor",
-        description="Show every source with a live reading, or why it is missing and what to do.",
+        description="Show each source with a live reading, or why it is missing and how to fix it.",
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
-    made.add_argument("--all-gpus", action="store_true", help="look at hidden GPUs as well")
+    made.add_argument("--all-gpus", action="store_true", help="also look at hidden GPUs")
     return made
 
 
 def main(options: argparse.Namespace) -> int:
     """Look for two seconds, then report on stdout. Raises WattuiError."""
-    with waiting(f"looking at the sensors for {LOOK_S:g} s"):
+    with waiting(f"reading the sensors for {LOOK_S:g} s"):
         report = examine(options.all_gpus)
     if options.json:
         json.dump(report, sys.stdout, indent=1)
@@ -113,7 +113,7 @@ def lines(report: Mapping[str, Any]) -> Iterator[Text]:
             ("\n✗", "bold red"), " ", (refusal["source"], "bold"), f"  {refusal['reason']}"
         )
         if refusal["remedy"]:
-            yield Text("  mend it with:", "dim")
+            yield Text("  fix:", "dim")
             yield Text(f"  {refusal['remedy']}")
     late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
     yield Text(f"\nrecorder   {report['scheduler']} scheduling{late_text}", "dim")
@@ -145,7 +145,7 @@ def _reading_line(reading: dict[str, Any]) -> Text:
     value, unit = reading["value"], reading["unit"]
     shown = "no reading yet" if value is None else f"{value:8.1f} {'%' if unit == 'pct' else unit}"
     if value is None and reading["channel"] == "command_cpu":
-        shown = "while a command runs"
+        shown = "only while a command runs"
     line = Text(f"  {reading['channel']:<14}{shown}")
     if period_s := reading["update_period_s"]:
         line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")

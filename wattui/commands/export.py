@@ -22,11 +22,13 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the subcommand."""
     found = Parser(
         prog="wattui export",
-        description="Write a run's results, or its rows, in the form that the name's end says: "
+        description="Write a run's results or its rows; the extension sets the format: "
         f"{', '.join(FORMATS)} (results), {PARQUET} (rows).",
     )
     found.add_argument("csv", metavar="RUN", help="a run.csv that wattui wrote")
-    found.add_argument("out", metavar="FILE", help="what to write; never an existing file")
+    found.add_argument(
+        "out", metavar="FILE", help="file to write; an existing one is never replaced"
+    )
     return found
 
 
@@ -34,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     """Write the file; returns the exit status. Raises UsageError."""
     path, out = Path(options.csv), Path(options.out)
     if out.suffix not in (*FORMATS, PARQUET):
-        raise UsageError(f"{out}: end the name in {', '.join((*FORMATS, PARQUET))}")
+        raise UsageError(f"{out}: fix: use the extension {', '.join((*FORMATS, PARQUET))}")
     try:
         with waiting(f"reading {path}"):
             remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
@@ -46,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _export(path: Path, out: Path) -> list[str]:
-    """The results; returns remarks. Raises ExportError, UsageError."""
+    """Write the results; returns remarks. Raises ExportError, UsageError."""
     with naming(path):
         run = load_run(path)
     export(run, out)
@@ -54,11 +56,11 @@ def _export(path: Path, out: Path) -> list[str]:
 
 
 def _write_parquet(path: Path, out: Path) -> list[str]:
-    """The rows as Parquet, whole or not at all; returns remarks. Raises ExportError, UsageError."""
+    """Write all rows as Parquet, or nothing; returns remarks. Raises ExportError, UsageError."""
     from wattui.runs.reduce import write_parquet
 
     if os.path.lexists(out):
-        raise ExportError(f"{out} exists: give another name")
+        raise ExportError(f"{out} exists: fix: use another name")
     if not out.absolute().parent.is_dir():
         raise ExportError(f"there is no folder {out.parent}")
     draft = None

@@ -1,4 +1,4 @@
-"""`wattui fit`: energy or time per inference against sizes or MACs, and what a line leaves open."""
+"""`wattui fit`: energy or time per inference against sizes or MACs, with residuals and errors."""
 
 from __future__ import annotations
 
@@ -32,50 +32,50 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui fit`."""
     made = Parser(
         prog="wattui fit",
-        description="Fit energy or time per inference against what the labels of runs carry (224, "
-        "conv1 64x64, b32, t128), or against MACs: ordinary and relative least squares, residuals, "
-        "and errors of what was left out.",
+        description="Fit energy or time per inference against sizes in the labels of runs (224, "
+        "conv1 64x64, b32, t128) or against MACs: ordinary and relative least "
+        "squares, residuals, and leave-one-out errors.",
     )
     made.add_argument(
         "runs",
         nargs="+",
         metavar="[NAME=]RUN.csv",
-        help="run files, also as 'runs/*.csv'; NAME: the network that they are of",
+        help="run files, also as 'runs/*.csv'; NAME is the network they belong to",
     )
-    made.add_argument("--against", required=True, choices=AGAINST, help="what x is")
+    made.add_argument("--against", required=True, choices=AGAINST, help="quantity on the x axis")
     made.add_argument(
         "--figure",
         choices=FIGURES,
         default="total",
-        help="which energy, or seconds: the time by the clock (default: total)",
+        help="which energy to fit, or seconds for wall time (default: total)",
     )
     made.add_argument(
         "--through-origin",
         action="store_true",
-        help="lines without an intercept, such as energy = slope x MACs",
+        help="fit lines without an intercept: energy = slope x MACs",
     )
     made.add_argument(
         "--layers",
         type=_words,
         metavar="TYPE,TYPE",
-        help="fit layers of these types alone, such as conv,depthwise",
+        help="fit only layers of these types, such as conv,depthwise",
     )
     made.add_argument(
         "--without",
         type=_words,
         default=(),
         metavar="NAME,NAME",
-        help="leave these networks out of all of it",
+        help="leave these networks out entirely",
     )
     made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
     made.add_argument(
         "--network",
         metavar="MODEL",
-        help=f"whose MACs the labels have, where the recorded command does not tell: "
+        help="network whose MACs to use, if the recorded command does not say: "
         f"{', '.join(BUNDLED)}, or a spec{SPEC}",
     )
     made.add_argument(
-        "--json", metavar="FIT.json", help="write the fit, for `wattui predict`; - is stdout"
+        "--json", metavar="FIT.json", help="write the fit for `wattui predict`; - is stdout"
     )
     made.add_argument("--force", action="store_true", help="replace an existing FIT.json")
     add_width(made)
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Fit and print; returns 1 where the points gave no line. Raises UsageError."""
+    """Fit and print; returns 1 if no line fits the points. Raises UsageError."""
     given = _given(options.runs)
     target = _target(options, given)
     with waiting("reading runs"):
@@ -117,7 +117,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _given(texts: Sequence[str]) -> list[Given]:
-    """Every run file that was named, each once under a name; a folder or pattern is expanded."""
+    """Every run file named, each once per name; folders and patterns are expanded."""
     once: dict[Given, None] = {}
     for text in texts:
         name, equals, pattern = text.partition("=")
@@ -128,17 +128,17 @@ def _given(texts: Sequence[str]) -> list[Given]:
 
 
 def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
-    """Where the fit is written. Raises UsageError where something is to stay."""
+    """Where the fit is written. Raises UsageError if that would replace a file to keep."""
     if options.json in (None, STDOUT):
         return None
     path = Path(options.json)
     taken = {file.resolve() for each in given for file in (each.csv, json_path(each.csv))}
     if path.resolve() in taken:
-        raise UsageError(f"--json {path} belongs to a recording: give another name")
+        raise UsageError(f"--json {path} belongs to a recording: fix: use another name")
     if path.exists() and not options.force:
-        raise UsageError(f"--json {path} exists: give another name, or --force")
+        raise UsageError(f"--json {path} exists: fix: use another name, or add --force")
     if not path.absolute().parent.is_dir():
-        raise UsageError(f"--json {path}: there is no folder {path.parent}")
+        raise UsageError(f"--json {path}: no such folder: {path.parent}")
     return path
 
 
@@ -164,7 +164,7 @@ def _to_dict(result: Result) -> dict[str, Any]:
 
 
 def _beside(asked: Asked) -> dict[str, Any]:
-    """Published errors of models of the same kind: from MACs."""
+    """Published errors of models of the same kind, which start from MACs."""
     if asked.against != "macs":
         return {}
     synergy = published("synergy")

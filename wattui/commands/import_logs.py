@@ -37,13 +37,13 @@ from wattui.errors import INCOMPLETE, UsageError
 
 FORMAT_VERSION = 1
 FLUSH_LINES = 10_000
-# Folders below the one that is named, in which power files are looked for.
+# How many levels of folders are searched for power files.
 DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run file to be made; `make` raises UnreadableError."""
+    """One run file to write; `make` raises UnreadableError."""
 
     csv: Path
     source: Path
@@ -56,24 +56,33 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui import`."""
     made = Parser(
         prog="wattui import",
-        description="Make run files of other tools' logs: "
+        description="Convert other tools' logs to run files: "
         + ", ".join(reader.name for reader in registry.READERS)
-        + ". A folder may hold runs of the ABR benchmark (logs, and metadata of the same names), "
-        "or AIPowerMeter's runs.",
+        + ". A folder may hold runs of the ABR benchmark (logs with metadata of the same "
+        "name) or of AIPowerMeter.",
     )
-    made.add_argument("source", metavar="LOG", help="a log, or a folder of runs")
-    made.add_argument("--out", required=True, metavar="FILE", help="the run file, or a folder")
-    made.add_argument("--idle", metavar="LOG", help="an idle log, or a folder of them")
-    made.add_argument("--from", dest="start", metavar="TIME", help="running begins at this stamp")
-    made.add_argument("--to", dest="end", metavar="TIME", help="running ends at this stamp")
-    made.add_argument("--phase", default=RUNNING, help="what the log is of (default: running)")
-    made.add_argument("--label", default="", metavar="TEXT", help="what ran")
-    made.add_argument("--inferences", type=int, metavar="N", help="counted in each phase")
+    made.add_argument("source", metavar="LOG", help="log, or folder of runs")
+    made.add_argument("--out", required=True, metavar="FILE", help="run file to write, or a folder")
+    made.add_argument("--idle", metavar="LOG", help="idle log, or a folder of them")
+    made.add_argument("--from", dest="start", metavar="TIME", help="time at which running starts")
+    made.add_argument("--to", dest="end", metavar="TIME", help="time at which running ends")
     made.add_argument(
-        "--meter", default="wall", metavar="NAME", help="whose readings were typed (default: wall)"
+        "--phase", default=RUNNING, help="phase that the log covers (default: running)"
     )
-    made.add_argument("--force", action="store_true", help="replace run files that exist")
-    made.add_argument("--json", action="store_true", help="print what was made as JSON on stdout")
+    made.add_argument("--label", default="", metavar="TEXT", help="label of what ran")
+    made.add_argument(
+        "--inferences", type=int, metavar="N", help="number of inferences in each phase"
+    )
+    made.add_argument(
+        "--meter",
+        default="wall",
+        metavar="NAME",
+        help="meter whose readings were typed in (default: wall)",
+    )
+    made.add_argument("--force", action="store_true", help="replace existing run files")
+    made.add_argument(
+        "--json", action="store_true", help="print the names of the files as JSON on stdout"
+    )
     return made
 
 
@@ -104,10 +113,10 @@ def main(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     if options.inferences is not None and options.inferences < 1:
-        raise UsageError(f"--inferences {options.inferences}: give 1 or more")
+        raise UsageError(f"--inferences {options.inferences}: must be 1 or more")
     for name, text in (("--from", options.start), ("--to", options.end)):
         if text is not None and stamp_ns(text) is None:
-            raise UsageError(f"{name} {text!r} is no time: give it as 2018-09-15_19:48:23")
+            raise UsageError(f"{name} {text!r} is not a time (example: 2018-09-15_19:48:23)")
     try:
         check_names([options.meter])
     except ValueError as error:
@@ -125,7 +134,7 @@ def _jobs(options: argparse.Namespace) -> Iterator[Job]:
 
 
 def _one(out: Path, source: Path) -> Path:
-    """Where the one run file of a source goes."""
+    """Where a source's single run file goes."""
     if out.suffix == ".csv" and not out.is_dir():
         return out
     return out / f"{source.resolve().stem}.csv"
@@ -150,7 +159,7 @@ def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> Job:
 
 
 def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Job]:
-    """A job for each log of the folder that has metadata; of the others it is said."""
+    """A job for each log in the folder that has metadata; the others are reported."""
     logs = sorted(folder.glob("*.csv"))
     found = {log: _metadata(log.with_suffix(".json")) for log in logs}
     if not any(found.values()):
@@ -160,9 +169,9 @@ def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Jo
         )
     if out.suffix == ".csv":
         raise UsageError(f"--out {out}: several runs need a folder")
-    _say(f"{log}: left out, no metadata of its name" for log in logs if not found[log])
+    _say(f"{log}: left out, no metadata file of the same name" for log in logs if not found[log])
     lone = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".csv") not in logs]
-    _say(f"{path}: left out, no log of its name" for path in lone)
+    _say(f"{path}: left out, no log of the same name" for path in lone)
     for log, metadata in found.items():
         if metadata:
             yield _of_run(log, metadata, out / log.name, options)
@@ -207,14 +216,14 @@ def _power_files(folder: Path) -> list[Path]:
 
 
 def _idle(options: argparse.Namespace, stem: str | None) -> Path | None:
-    """The idle log that was given, or that of this stem in the folder that was given."""
+    """The idle log given, or the one with this stem in the folder given."""
     if not options.idle:
         return None
     given = Path(options.idle)
     if not given.is_dir():
         return given
     if stem is None:
-        raise UsageError(f"--idle {given} is a folder: give the idle log of this run")
+        raise UsageError(f"--idle {given} is a folder: fix: name the idle log of this run")
     return next((path for path in sorted(given.glob("*.csv")) if path.stem == stem), None)
 
 
@@ -229,7 +238,7 @@ def _baseline(idle: Path | None, options: argparse.Namespace) -> list[Log]:
 
 def _window(log: Log, options: argparse.Namespace) -> Window:
     if not log.samples:
-        raise UnreadableError("it has no row with a time and a reading")
+        raise UnreadableError("no row has both a time and a reading")
     start_ns = stamp_ns(options.start or "")
     end_ns = stamp_ns(options.end or "")
     window = Window(
@@ -256,7 +265,7 @@ def _metadata(path: Path) -> dict[str, Any] | None:
 
 
 def _text(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16. Raises UsageError where it cannot be read."""
+    """The text of a file in UTF-8 or UTF-16. Raises UsageError if it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -266,17 +275,17 @@ def _text(path: Path) -> str:
 
 
 def _refuse(job: Job, force: bool) -> None:
-    """Raise UsageError where a run file would take the place of something that is to stay."""
+    """Raise UsageError if a run file would replace a file to keep."""
     sources = {path.resolve() for path in job.sources}
     for path in (job.csv, json_path(job.csv)):
         if path.resolve() in sources:
-            raise UsageError(f"{path} is what is imported: give another --out")
+            raise UsageError(f"{path} is the file to import: fix: use another --out")
         if path.exists() and not force:
-            raise UsageError(f"{path} exists: give another --out, or --force")
+            raise UsageError(f"{path} exists: fix: use another --out, or add --force")
 
 
 def _write(job: Job, force: bool) -> dict[str, Any]:
-    """Write one run file and its run.json; what it was made of."""
+    """Write one run file and its run.json; returns a record of both."""
     from wattui.runs.reduce import reduce_csv
 
     recording = job.make()
@@ -298,12 +307,12 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
         run = _run(recording, text, reader, about, summary)
         write_json(job.csv, run | {"csv": fingerprint(job.csv)})
     except RunFileExistsError as error:
-        raise UsageError(f"{error} exists: give another --out, or --force") from None
+        raise UsageError(f"{error} exists: fix: use another --out, or add --force") from None
     except RunFileBusyError as error:
-        raise UsageError(f"{error} is being recorded by wattui: give another --out") from None
+        raise UsageError(f"{error} is being recorded by wattui: fix: use another --out") from None
     except OSError as error:
         raise UsageError(
-            f"{job.csv} cannot be written ({error.strerror}): give another --out"
+            f"{job.csv} cannot be written ({error.strerror}): fix: use another --out"
         ) from None
     return {"csv": str(job.csv), **about}
 
@@ -337,7 +346,7 @@ def _run(
 
 
 def _clock(recording: Recording) -> dict[str, Any]:
-    """Where each log begins on the axis of the run file, and on its own clock."""
+    """Where each log begins, on the run file's axis and on its own clock."""
     first = recording.logs[0]
     begins = [
         {

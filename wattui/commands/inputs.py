@@ -1,4 +1,4 @@
-"""What files, folders and patterns on a command line stand for: run files."""
+"""Expands files, folders and patterns on a command line to run files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
-    """Files as they are, the run files of folders and of patterns (`**` too), each once.
+    """The run files named by files, folders and patterns (`**` too), each once.
 
-    A name that exists is never a pattern, whatever brackets it has. Those of a folder or a pattern
-    are in natural order: run2 before run10. Raises UsageError where one of them stands for nothing.
+    A name that exists is never taken for a pattern, whatever brackets it has. Those of a folder or
+    a pattern are in natural order: run2 before run10. Raises UsageError if one of them matches
+    nothing.
     """
     once: dict[str, Path] = {}
     for pattern in patterns:
@@ -41,23 +42,23 @@ def _expanded(pattern: str) -> list[Path]:
     if os.path.isdir(path):
         found = find_runs(path)
         if not found:
-            raise UsageError(f"{pattern}: no run file is in this folder: check the name")
+            raise UsageError(f"{pattern}: this folder contains no run file: check the name")
     elif os.path.lexists(path):
         return [path]
     elif _MAGIC.search(pattern):
         files = filter(os.path.isfile, _matches(path))
         found = [file for file in files if is_run_file(file)]
         if not found:
-            raise UsageError(f"{pattern}: no run file has such a name: check the pattern")
+            raise UsageError(f"{pattern}: no run file matches: check the pattern")
     else:
-        raise UsageError(f"{pattern}: there is no such file: check the name")
+        raise UsageError(f"{pattern}: no such file: check the name")
     return sorted(found, key=natural)
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
-    """Names that match; hidden ones only where the pattern names them, as in a shell.
+    """Names that match; hidden ones only if the pattern names them, as in a shell.
 
-    Raises UsageError where ** is part of a name.
+    Raises UsageError if ** is part of a name.
     """
     parts = list(pattern.parts)
     root = Path(parts.pop(0)) if pattern.is_absolute() else Path()
@@ -65,9 +66,9 @@ def _matches(pattern: Path) -> Iterator[Path]:
         root /= parts.pop(0)
     if parts[-1] == "**":
         parts.append("*")
-    # Python up to 3.12 refuses such a part, later ones take it for a single *.
+    # Python up to 3.12 refuses such a part; later versions treat it as a single *.
     if any("**" in part and part != "**" for part in parts):
-        raise UsageError(f"{pattern}: ** is a whole folder's name, as in runs/**/*.csv")
+        raise UsageError(f"{pattern}: ** must be a whole path component, as in runs/**/*.csv")
     hidden = any(part.startswith(".") for part in parts)
     for path in root.glob("/".join(parts)):
         if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):

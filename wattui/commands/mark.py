@@ -12,31 +12,31 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui mark`."""
     made = Parser(
         prog="wattui mark",
-        description="From inside a recorded command: end the phase of the last mark and begin "
-        "PHASE. Outside a recording it does nothing. From a shell, quicker: "
+        description="Inside a recorded command: end the phase of the last mark and start PHASE. "
+        "Outside a recording it does nothing. Faster, from a shell: "
         'echo running b32 > "$WATTUI_RUN/mark"',
     )
     made.add_argument(
         "phase",
         nargs="?",
         metavar="PHASE",
-        help="idle, armed, warmup, running, cooldown or a name of your own",
+        help="idle, armed, warmup, running, cooldown or any other name",
     )
-    made.add_argument("--label", default="", metavar="TEXT", help="what runs in it")
-    made.add_argument("--end", action="store_true", help="end the phase, begin none")
+    made.add_argument("--label", default="", metavar="TEXT", help="label of what runs in it")
+    made.add_argument("--end", action="store_true", help="end the phase and start none")
     made.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
     made.add_argument("--note", metavar="TEXT", help="write a note into the recording")
     return made
 
 
 def main(options: argparse.Namespace) -> int:
-    """Ask the recorder for what the options say. Raises UsageError."""
+    """Send the marks in the options to the recorder. Raises UsageError."""
     from wattui import marks
 
     if not (options.phase or options.end or options.count or options.note):
         raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
     if options.count < 0:
-        raise UsageError(f"--count {options.count}: a count cannot fall: give 1 or more")
+        raise UsageError(f"--count {options.count}: must be 1 or more: a count cannot decrease")
     asked: list[dict[str, object]] = []
     if options.count:
         asked.append({"do": "count", "n": options.count})

@@ -22,9 +22,9 @@ MOST_MACS = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The line that predicts, where the fit has points, and its mean relative error.
+    """The line used to predict, the range of its points, and its mean relative error.
 
-    `part` is "before" or "after" where one line did not do.
+    `part` is "before" or "after" if a single line did not fit.
     """
 
     line: Line
@@ -39,20 +39,24 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `wattui predict`."""
     made = Parser(
         prog="wattui predict",
-        description="Predict the energy per inference of a model from its MACs, by a fit that "
-        "`wattui fit --against macs --json FIT.json` wrote.",
+        description="Predict a model's energy per inference from its MACs and a fit written by "
+        "`wattui fit --against macs --json FIT.json`.",
     )
     made.add_argument(
         "model", nargs="?", metavar="MODEL", help=f"{', '.join(BUNDLED)}, or a spec{SPEC}"
     )
-    made.add_argument("--macs", type=_macs, metavar="N", help="MACs of an inference, for MODEL")
-    made.add_argument("--fit", required=True, metavar="FIT.json", help="the fit")
-    made.add_argument("--input", type=shape_of, metavar="SHAPE", help="as in 3,224,224")
-    made.add_argument("--series", default="all", help="which points of the fit (default: all)")
+    made.add_argument(
+        "--macs", type=_macs, metavar="N", help="MACs per inference, in place of MODEL"
+    )
+    made.add_argument("--fit", required=True, metavar="FIT.json", help="fit to predict from")
+    made.add_argument(
+        "--input", type=shape_of, metavar="SHAPE", help="input shape, such as 3,224,224"
+    )
+    made.add_argument("--series", default="all", help="series of the fit to use (default: all)")
     made.add_argument(
         "--weights",
         choices=WEIGHTS,
-        help="which line (default: that of the smaller leave-one-out error)",
+        help="which line to use (default: the one with the smaller leave-one-out error)",
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     return made
@@ -61,9 +65,9 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> int:
     """Print the prediction. Raises UsageError."""
     if (options.model is None) == (options.macs is None):
-        raise UsageError("which model? give MODEL or --macs N, one of the two")
+        raise UsageError("which model? give either MODEL or --macs N")
     if options.macs is not None and options.input is not None:
-        raise UsageError("--macs leaves nothing for --input to say: give one of the two")
+        raise UsageError("--input has no effect with --macs: give one of the two")
     fit = _read(Path(options.fit))
     if options.model is None:
         title, macs = "a model", options.macs
@@ -85,7 +89,9 @@ def predicted(
     try:
         return _prediction(fit, _choose(fit, options, macs), title, macs)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError, ArithmeticError):
-        raise UsageError(f"{options.fit} is not a whole fit: write it anew: wattui fit") from None
+        raise UsageError(
+            f"{options.fit} is an incomplete fit: write it again with wattui fit"
+        ) from None
 
 
 def _macs(text: str) -> int:
@@ -94,7 +100,7 @@ def _macs(text: str) -> int:
     except ValueError:
         value = math.nan
     if not (0 < value < MOST_MACS and value == int(value)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of MACs")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of MACs")
     return int(value)
 
 
@@ -106,17 +112,24 @@ def _read(path: Path) -> dict[str, Any]:
             f"--fit {path} cannot be read ({error.strerror}): check the name"
         ) from None
     except (ValueError, RecursionError):
-        raise UsageError(f"--fit {path} is not JSON: give what wattui fit --json wrote") from None
+        raise UsageError(
+            f"--fit {path} is not JSON: fix: use a file that wattui fit --json wrote"
+        ) from None
     if not isinstance(found, dict) or found.get("kind") != "fit":
-        raise UsageError(f"--fit {path} is not a fit: give what wattui fit --json wrote")
+        raise UsageError(f"--fit {path} is not a fit: fix: use a file that wattui fit --json wrote")
     if found.get("version") != VERSION:
-        raise UsageError(f"--fit {path} is of another version of wattui: write it anew")
+        raise UsageError(
+            f"--fit {path} was written by another version of wattui: fix: write it again"
+        )
     if found.get("against") != "macs":
         raise UsageError(
-            f"--fit {path} is against {found.get('against')}: write one --against macs"
+            f"--fit {path} is a fit against {found.get('against')}: fix: write one with "
+            "--against macs"
         )
     if found.get("figure") == "seconds":
-        raise UsageError(f"--fit {path} is of time, not energy: write one with --figure total")
+        raise UsageError(
+            f"--fit {path} is a fit of time, not energy: fix: write one with --figure total"
+        )
     return found
 
 
@@ -152,7 +165,7 @@ def _left_out_mean(fit: dict[str, Any]) -> float:
 
 
 def _error(series: dict[str, Any], fit: dict[str, Any]) -> dict[str, Any] | None:
-    """What a left-out network, or else a left-out point, was missed by."""
+    """Prediction error for a network left out of the fit, or else for a point left out."""
     found, what = fit["left_out_group"], series["group_kind"]
     if not found:
         found, what = fit["left_out_point"], "point"
@@ -223,22 +236,24 @@ def _lines(found: dict[str, Any]) -> list[str]:
     factor, unit = energy_unit([value])
     origin = found["origin"]
     kind = "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({found['domain']})"
-    part = f", the line {found['part']} the bend" if found["part"] else ""
+    part = f", the line {found['part']} the breakpoint" if found["part"] else ""
     if found["through_origin"]:
         part = ", a line through the origin"
     lines = [
         f"{found['model']}: {found['macs']:,} MACs",
         f"{with_uncertainty(value, half, factor)} {unit} per inference, predicted"
         + (" (95 % prediction interval)" if half is not None else " (± ?: too few points)"),
-        f"{found['figure']} energy, from figures that are {kind}; {found['weights']} least "
-        f"squares, {found['points']} points of series {found['series']}{part}",
+        f"{found['figure']} energy, {kind}; {found['weights']} least squares, {found['points']} "
+        f"points of series {found['series']}{part}",
     ]
     if error := found["left_out"]:
         sd = "" if error["sd"] is None else f" ± {100 * error['sd']:.1f}"
-        lines.append(f"a {error['what']} left out was missed by {100 * error['mean']:.1f}{sd} %")
+        lines.append(
+            f"error for a {error['what']} left out of the fit: {100 * error['mean']:.1f}{sd} %"
+        )
     if found["extrapolated"]:
         low, high = found["fitted_macs"]
-        lines.append(f"! extrapolated: the fit is from {low:,.0f} to {high:,.0f} MACs")
+        lines.append(f"! extrapolated: the fit covers {low:,.0f} to {high:,.0f} MACs")
     if value <= 0:
-        lines.append("! no energy is at or below zero: the fit does not hold here")
+        lines.append("! an energy cannot be zero or negative: the fit does not apply here")
     return lines

@@ -40,9 +40,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the subcommand."""
     made = Parser(
         prog="wattui report",
-        description="Write a report of runs in the form that the name's end says: a page that "
-        "needs nothing else (.html), Markdown with pictures (.md), all figures on one sheet "
-        "(.svg).",
+        description="Write a report of runs; the extension sets the format: a self-contained page "
+        "(.html), Markdown with pictures (.md), all figures on one sheet (.svg).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,28 +49,32 @@ def parser() -> argparse.ArgumentParser:
         "runs", nargs="+", metavar="RUN.csv", help="run files, also as 'runs/**/*.csv' or a folder"
     )
     made.add_argument(
-        "-o", "--out", required=True, metavar="FILE", help="what to write; never an existing file"
+        "-o",
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="file to write; an existing one is never replaced",
     )
     made.add_argument(
         "--figure",
         choices=[basis.name for basis in BASES],
-        help="this energy alone (default: all three, total to quote)",
+        help="show only this energy (default: all three, total as the headline)",
     )
     made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
     made.add_argument(
         "--against",
         choices=AGAINST,
-        help="what lines are fitted against (default: what most labels carry)",
+        help="quantity to fit lines against (default: the one most labels carry)",
     )
     made.add_argument(
         "--latencies",
         action="append",
         default=[],
         metavar="FILE",
-        help="times of calls, as `wattui workloads … --latencies` writes them; one for each "
-        "run, in their order (default: the file that the recorded command names)",
+        help="call times written by `wattui workloads … --latencies`, one file per run, in the "
+        "same order (default: the file that the recorded command names)",
     )
-    made.add_argument("--title", metavar="TEXT", help="of the report")
+    made.add_argument("--title", metavar="TEXT", help="title title of the report")
     return made
 
 
@@ -111,7 +114,7 @@ def _written(blocks: Sequence[Block], out: Path) -> tuple[str, dict[str, str]]:
             headings.append(said)
             svgs.append(block.svg)
     if not svgs:
-        raise UsageError("there is nothing to draw: `wattui report … -o report.html` says why")
+        raise UsageError("nothing to draw: `wattui report … -o report.html` says why")
     return stacked(svgs, headings, title), {}
 
 
@@ -120,7 +123,7 @@ def _title(names: Sequence[str]) -> str:
 
 
 def _names(csvs: Sequence[Path]) -> list[str]:
-    """Stems of the files, or their paths where two have one stem."""
+    """Stems of the files, or their paths if two share a stem."""
     stems = [csv.stem for csv in csvs]
     return [
         stem if stems.count(stem) == 1 else str(csv.with_suffix(""))
@@ -129,12 +132,13 @@ def _names(csvs: Sequence[Path]) -> list[str]:
 
 
 def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
-    """A file for each run; None where none was given."""
+    """A file for each run; None if none was given."""
     if not given:
         return [None] * len(csvs)
     if len(given) != len(csvs):
         raise UsageError(
-            f"{len(given)} --latencies for {len(csvs)} runs: give one for each, in their order"
+            f"{len(given)} --latencies for {len(csvs)} runs: fix: give one per run, in the same "
+            "order"
         )
     return [Path(text) for text in given]
 
@@ -154,7 +158,7 @@ def _loaded(csv: Path, name: str, latencies: Path | None) -> Loaded:
 
 
 def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]:
-    """Times of calls, from the file given or the one that the command wrote beside the run."""
+    """Call times from the file given, or from the one the command wrote beside the run."""
     path = given or _recorded_latencies(run)
     if path is None:
         return (), ""

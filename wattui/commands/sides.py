@@ -1,4 +1,4 @@
-"""What the arguments of `wattui compare` stand for: runs, groups of runs, exported results."""
+"""Turns the arguments of `wattui compare` into sides: runs, groups of runs, exported results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from wattui.show.result_sets import figures_of
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A side, and the recordings that it is made of (none where it was published)."""
+    """A side and the recordings it is made of (none if it was published)."""
 
     side: Side
     runs: tuple[Run, ...] = ()
 
 
 def sides_given(texts: Sequence[str]) -> list[Given]:
-    """What was named on the command line, in its order. Raises UsageError."""
+    """The sides in command-line order. Raises UsageError."""
     found: list[Given] = []
     for text in texts:
         name, equals, pattern = text.partition("=")
@@ -49,13 +49,15 @@ def _load(path: Path) -> Run:
 
 
 def _exported(path: Path, name: str) -> list[Given]:
-    """The runs of a results table that `wattui export` wrote."""
+    """The runs of a results table written by `wattui export`."""
     try:
         sets = _results(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
     except NotResultsError as error:
-        raise UsageError(f"{path}: {error}: give a run.csv, or what wattui export wrote") from None
+        raise UsageError(
+            f"{path}: {error}: fix: use a run.csv, or a file that wattui export wrote"
+        ) from None
     if name and len(sets) == 1:
         sets = [replace(sets[0], name=name)]
     return [Given(each.side) for each in sets]
@@ -67,12 +69,12 @@ def _results(path: Path) -> list[ResultSet]:
     try:
         found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise NotResultsError("it is no JSON") from None
+        raise NotResultsError("it is not JSON") from None
     return read_document(found)
 
 
 def _no_number(name: str) -> float:
-    """JSON knows neither NaN nor Infinity. Raises ValueError."""
+    """Refuse NaN and Infinity, which JSON does not have. Raises ValueError."""
     raise ValueError(name)
 
 
@@ -86,7 +88,7 @@ def _shared_name(pattern: str, runs: Sequence[Run]) -> str:
 
 
 def _distinct(found: Sequence[Given]) -> list[Given]:
-    """Sides with names that tell them apart: the files' where two are called the same."""
+    """Sides with distinct names: file names if two would be called the same."""
     names = [each.side.name for each in found]
     used: dict[str, int] = {}
     renamed = []

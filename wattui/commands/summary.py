@@ -1,4 +1,4 @@
-"""`wattui summary`: summaries recomputed from run files, of one in full or of many as a table."""
+"""`wattui summary`: summaries recomputed from run files: one in full, or many as a table."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ def parser() -> argparse.ArgumentParser:
         "csv",
         nargs="+",
         metavar="FILE",
-        help="a run.csv that wattui wrote; several, folders and 'runs/**/*.csv' make a table",
+        help="a run.csv that wattui wrote; several, a folder or 'runs/**/*.csv' give a table",
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
-    made.add_argument(
-        "--mixed", action="store_true", help="take several labels together as one figure"
-    )
+    made.add_argument("--mixed", action="store_true", help="combine several labels into one figure")
     add_width(made)
     return made
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the summaries that the options ask for; returns the exit status."""
+    """Print the requested summaries; returns the exit status."""
     return show(options.csv, options.json, options.mixed, options.width)
 
 
@@ -49,9 +47,9 @@ def show(
 ) -> int:
     """Print summaries, as JSON or as tables; returns the exit status.
 
-    One file is printed in full; of several, one that cannot be read is named on stderr, the others
-    are printed, and the status is 1. `mixed` takes several labels together. Raises UsageError where
-    the only one cannot be read.
+    One file is printed in full. Of several, any that cannot be read is named on stderr, the others
+    are printed, and the status is 1. `mixed` combines several labels. Raises UsageError if the only
+    file cannot be read.
     """
     if len(patterns) == 1:
         paths = expand(patterns)
@@ -78,7 +76,7 @@ def show(
 
 
 def _read_all(paths: Sequence[Path]) -> tuple[list[Recomputed], int]:
-    """The rows of what can be read, and how many files cannot."""
+    """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
     with waiting(f"reading {len(paths):,} runs"):
         for path in paths:

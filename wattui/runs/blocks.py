@@ -1,4 +1,4 @@
-"""Rows of a run file in blocks, a few megabytes at a time, less what cannot be a reading."""
+"""Reads a run file in blocks of a few megabytes, without cells that cannot be readings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from recorders.json_parts import MOST
 from recorders.rows import FIXED_COLUMNS, is_whole
 from wattui.runs.run_file import NotARunFileError
 
-# Blocks of a size at which the lines and the columns made of them stay in the caches.
+# Block size at which the lines and the columns made from them stay in the caches.
 BLOCK_BYTES = 8 << 20
 LINE_BYTES = 1 << 20
-# A reading that was slow may stand a little late; a time that falls further is another recording's.
+# A slow reading may be a little out of order; a time that falls further is from another recording.
 FALL_S = 1.0
 TEXTS = ("time_utc", "phase", "label", "event")
 WHOLE_NUMBERS = ("repeat", "inferences")
-# What polars raises for lines that are no CSV: a lone quote makes it panic.
+# Raised by polars for lines that are not CSV: a lone quote makes it panic.
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 Item = TypeVar("Item")
 
@@ -34,7 +34,7 @@ def header(path: Path) -> list[str]:
 
 
 def schema(names: Sequence[str]) -> dict[str, type[pl.DataType]]:
-    """What the cells of each column are."""
+    """The type of each column's cells."""
     kinds: dict[str, type[pl.DataType]] = dict.fromkeys(TEXTS, pl.String)
     kinds |= dict.fromkeys(WHOLE_NUMBERS, pl.Int64)
     return {name: kinds.get(name, pl.Float64) for name in names}
@@ -43,8 +43,8 @@ def schema(names: Sequence[str]) -> dict[str, type[pl.DataType]]:
 def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[pl.DataFrame]:
     """The rows with these columns (time_s, phase and event among them), in the order of the file.
 
-    A cell that is no number is null. Left out, with a remark: a last line that was broken off, rows
-    without a time, and all that follows a second header or a time that falls. Raises
+    A cell that is not a number is null. Left out, with a remark: an incomplete last line, rows
+    without a time, and everything after a second header or a time that goes backwards. Raises
     NotARunFileError, or OSError.
     """
     with path.open("rb") as file:
@@ -66,7 +66,7 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
                 latest_s = max(latest_s, last_s)
                 yield block
             if cut:
-                remarks.append(f"{path}: {cut}: it and the rows after it are left out")
+                remarks.append(f"{path}: {cut}: that row and all rows after it are left out")
                 break
     if timeless:
         rows_text = f"{timeless:,} row{'s' * (timeless > 1)}"
@@ -74,7 +74,7 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
 
 
 def is_reading(name: str) -> pl.Expr:
-    """Whether a cell is a figure: neither empty, nor NaN, nor beyond measure."""
+    """Whether a cell is a usable number: not empty, not NaN, not absurdly large."""
     return pl.col(name).abs() <= MOST
 
 
@@ -89,18 +89,18 @@ def _names(file: BinaryIO) -> list[str]:
     names = first.strip().split(",")
     if tuple(names[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
         if not first:
-            raise NotARunFileError("it is empty, without even a line of columns")
+            raise NotARunFileError("it is empty, without even a header line")
         if names[0] == FIXED_COLUMNS[0] and (missing := set(FIXED_COLUMNS).difference(names)):
             there = ", ".join(name for name in FIXED_COLUMNS if name in missing)
             raise NotARunFileError(f"it lacks columns: {there}")
-        raise NotARunFileError("its columns do not begin with " + ",".join(FIXED_COLUMNS))
+        raise NotARunFileError("its columns do not start with " + ",".join(FIXED_COLUMNS))
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise NotARunFileError(f"it has columns twice: {', '.join(map(repr, twice))}")
+        raise NotARunFileError(f"it has duplicate columns: {', '.join(map(repr, twice))}")
     return names
 
 
 def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterator[bytes]:
-    """Whole lines, in blocks: of one that was broken off, half a number is a wrong number."""
+    """Whole lines, in blocks: half a number at the end of a cut line is a wrong number."""
     while True:
         begin = file.tell()
         file.seek(BLOCK_BYTES, os.SEEK_CUR)
@@ -117,16 +117,18 @@ def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterat
             before = lines[lines.rfind(b"\n", 0, max(0, last - 1)) + 1 : last]
             ends = lines[last:].decode(errors="replace"), before.decode(errors="replace")
             if is_whole(*ends, width):
-                remarks.append(f"{path}: the last line has no end: its last cell may be cut short")
+                remarks.append(
+                    f"{path}: the last line has no line end: its last cell may be cut short"
+                )
                 lines += b"\n"
             else:
-                remarks.append(f"{path}: the last line was broken off: left out")
+                remarks.append(f"{path}: the last line was cut off: left out")
                 lines = lines[:last]
         if not _is_closed(lines):
             lines = _CELL.sub(lambda cell: cell[0].replace(b"\n", b" "), lines)
         if not _is_closed(lines):
             lines = _closed(lines)
-            remarks.append(f"{path}: a line with an open quote was left out")
+            remarks.append(f"{path}: a line with an unclosed quote was left out")
         if lines:
             yield lines
 
@@ -136,18 +138,18 @@ _CELL = re.compile(rb'(?<![^,\n])"(?:[^"]|"")*"(?=[,\r\n])')
 
 
 def _is_closed(lines: bytes) -> bool:
-    """Whether no quoted cell goes over the end of its line, as none of a recorder does."""
+    """Whether no quoted cell spans lines; a recorder writes none that does."""
     return lines.count(b'"') == 2 * len(_QUOTED.findall(lines))
 
 
 def _closed(lines: bytes) -> bytes:
-    """The lines in which every quote is closed, as a recorder writes them."""
+    """The lines in which every quote is closed, as the recorder writes them."""
     own = (line for line in lines.split(b"\n") if line and line.count(b'"') % 2 == 0)
     return b"".join(line + b"\n" for line in own)
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, each made while the one before it is worked on."""
+    """The same items, each prepared while the one before it is processed."""
     item = next(items, None)
     if item is None:
         return
@@ -161,14 +163,14 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
 def _parsed(
     lines: bytes, kinds: dict[str, type[pl.DataType]], columns: Sequence[str]
 ) -> pl.DataFrame:
-    """The cells of some columns; null where one is not of its kind."""
+    """The cells of some columns; null if one has the wrong type."""
     names = list(kinds)
     places = [names.index(name) for name in columns]
     try:
         return pl.read_csv(
             lines, has_header=False, schema=kinds, columns=places, ignore_errors=True
         )
-    except UNREADABLE:  # too wide a first line, an open quote, or no UTF-8
+    except UNREADABLE:  # too wide a first line, an unclosed quote, or not UTF-8
         lines = b"".join([",".join(names).encode(), b"\n", _closed(lines)])
     try:
         return pl.read_csv(
@@ -187,7 +189,7 @@ def _parsed(
 def _of_one_recording(
     block: pl.DataFrame, latest_s: float, rows_before: int
 ) -> tuple[pl.DataFrame, str | None]:
-    """The rows up to where another recording begins, and what shows that it does."""
+    """The rows up to the start of another recording, and the evidence for that."""
     rows = block.with_row_index("row").with_columns(
         pl.when(is_reading("time_s")).then("time_s").alias("time_s")
     )
@@ -200,5 +202,9 @@ def _of_one_recording(
         return block, None
     first = min(fallen + headers)
     line = rows_before + first + 2
-    says = f"line {line} is a second header" if first in headers else f"time falls in line {line}"
+    says = (
+        f"line {line} is a second header"
+        if first in headers
+        else f"time goes backwards in line {line}"
+    )
     return block.head(first), says

@@ -1,4 +1,4 @@
-"""Means of utilisation and memory while a label was running, read with polars."""
+"""Mean utilisation and memory while a label was running, read with polars."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from recorders.channels import kind_of_column
 
 
 def gauge_means(csv: Path) -> dict[str, dict[str, float]]:
-    """By label of the running phases, the mean of every utilisation and memory column read.
+    """For each label of the running phases, the mean of every utilisation and memory column.
 
-    Empty where the file cannot be read as a table. Raises OSError.
+    Empty if the file cannot be read as a table. Raises OSError.
     """
     import polars as pl
 

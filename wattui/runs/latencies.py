@@ -1,4 +1,4 @@
-"""Times of calls, as a workload writes them: their distribution, read with polars."""
+"""Call times written by a workload: their distribution, read with polars."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STEPS = 240
 
 
 class NoLatenciesError(Exception):
-    """The file has no times of calls; the text says why."""
+    """The file has no call times; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The times of one label's calls: a curve from (time, share), and percentiles, seconds."""
+    """Call times of one label: a curve of (time, share), and percentiles, seconds."""
 
     label: str
     kind: str
@@ -40,7 +40,7 @@ class Distribution:
 def read_latencies(path: Path) -> list[Distribution]:
     """The distribution of each label, in the order of the file.
 
-    Raises NoLatenciesError, or OSError where the file cannot be read.
+    Raises NoLatenciesError, or OSError if the file cannot be read.
     """
     import polars as pl
 
@@ -78,10 +78,10 @@ def _distribution(label: str, rows: pl.DataFrame) -> Distribution | None:
 
 
 def ecdf(ordered: Sequence[float] | Any, steps: int = STEPS) -> list[tuple[float, float]]:
-    """Points of the empirical distribution: the share of values that are no larger.
+    """Points of the empirical distribution: the share of values that are not larger.
 
-    Of many values only some are kept, the least and the largest 2 % among them one by one as far
-    as steps reach.
+    If there are many values, only some are kept; the smallest and the largest 2 % are kept one by
+    one as far as the steps allow.
     """
     count = len(ordered)
     if count <= steps:

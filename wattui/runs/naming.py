@@ -1,4 +1,4 @@
-"""Names the run file that cannot be read."""
+"""Reports which run file cannot be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from wattui.runs.run_file import NotARunFileError
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn what keeps a run file from being read into a UsageError that names it."""
+    """Turn any error in reading a run file into a UsageError that names the file."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or "it is no plain file"
+        reason = error.strerror or "it is not a regular file"
         raise UsageError(f"{path} cannot be read ({reason}): check the name") from None
     except NotARunFileError as error:
         raise UsageError(f"{path} is not a run file: {error}") from None

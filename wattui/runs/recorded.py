@@ -1,4 +1,4 @@
-"""Finds recordings in folders, and reads what run.json says of one or makes it anew."""
+"""Finds recordings in folders; reads run.json, or recomputes its summary from the CSV."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from wattui.runs.run_json import RunJson, read_run_json
 
 DEPTH = 2
 MOST_FILES = 2000
-CHANGED = "{} has changed since it was recorded: its figures are made from it now"
+CHANGED = "{} has changed since it was recorded: its figures are recomputed"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run file, its summary, and what its run.json says of how it was recorded.
 
-    `remarks` are lines for a person on what could not be read.
+    `remarks` are messages about parts that could not be read.
     """
 
     csv: Path
@@ -51,13 +51,13 @@ class Recomputed:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Run files in a folder and two levels below it, the newest first; 2,000 at most."""
+    """Run files in a folder and two levels below, newest first; 2,000 at most."""
     newest_first = sorted(_csv_files(folder, DEPTH), key=_changed_s, reverse=True)
     return list(islice(filter(is_run_file, newest_first), MOST_FILES))
 
 
 def load_run(csv: Path) -> Run:
-    """A run with its summary, which is made from the CSV where run.json has none that is of it.
+    """A run with its summary, recomputed from the CSV if run.json has none that matches it.
 
     Raises NotARunFileError, or OSError where the file cannot be read.
     """
@@ -73,7 +73,7 @@ def load_run(csv: Path) -> Run:
     if about.csv is not None and not is_of_csv:
         remarks.append(CHANGED.format(csv))
     elif why_not:
-        said = f"its summary is not whole: made anew from {csv.name} ({why_not})"
+        said = f"its summary is incomplete: recomputed from {csv.name} ({why_not})"
         remarks.append(f"{json_path(csv)}: {said}")
     from wattui.runs.reduce import read_csv
 
@@ -92,7 +92,7 @@ def about_run(csv: Path) -> RunJson:
 
 
 def changed(csv: Path, about: RunJson) -> list[str]:
-    """A remark where run.json tells of another file than the one that is there now."""
+    """A remark if run.json describes a different file from the one there now."""
     is_other = about.csv is not None and about.csv != fingerprint(csv)
     return [CHANGED.format(csv)] if is_other else []
 
@@ -124,7 +124,7 @@ def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
 
 
 def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _csv_files(folder: Path, depth: int) -> Iterator[Path]:

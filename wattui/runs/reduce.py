@@ -34,17 +34,17 @@ BASELINES = ("idle", "armed")
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """What a summary needs of a run file, and what had to be left out of it, in words."""
+    """The data a summary needs from a run file, and remarks on what was left out."""
 
     reduction: Reduction
     remarks: list[str]
 
 
 def reduce_csv(path: Path) -> Reduction:
-    """Reduce a run file as the recorder did while it wrote it.
+    """Reduce a run file as the recorder did while writing it.
 
     The readings of each second are kept for idle and armed phases, where the summary needs them.
-    Raises NotARunFileError, or OSError where it cannot be read.
+    Raises NotARunFileError, or OSError if it cannot be read.
     """
     return read_csv(path).reduction
 
@@ -54,7 +54,7 @@ def read_csv(path: Path) -> Reduced:
     names = header(path)
     reducer, remarks = _reduced(path, _Reducer(names))
     reduction = reducer.finished()
-    # An edge that came late lies between readings of phases that were not expected to matter.
+    # An edge that came late lies between readings of phases expected not to matter.
     if any(row.event.startswith(LATE) for row in reduction.events):
         reducer, remarks = _reduced(path, _Reducer(names, every_second=True))
         reduction = reducer.finished()
@@ -69,10 +69,10 @@ def _reduced(path: Path, reducer: _Reducer) -> tuple[_Reducer, list[str]]:
 
 
 def write_parquet(path: Path, out: Path) -> list[str]:
-    """Write the rows of a run file as Parquet: texts, whole numbers, and doubles.
+    """Write the rows of a run file as Parquet: strings, integers and doubles.
 
-    Returns remarks on rows that were left out. Raises NotARunFileError, or OSError where one of the
-    two cannot be opened.
+    Returns remarks on rows left out. Raises NotARunFileError, or OSError if either file cannot be
+    opened.
     """
     remarks: list[str] = []
     names = header(path)
@@ -93,9 +93,9 @@ _SECOND = pl.col("time_s").floor()
 
 
 class _Reducer:
-    """The recorder's reduction, a block of rows at a time.
+    """The recorder's reduction, one block of rows at a time.
 
-    `every_second` keeps the readings of each second, not those of baselines alone.
+    `every_second` keeps the readings of each second, not only those of baselines.
     """
 
     def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
@@ -115,7 +115,7 @@ class _Reducer:
         self.remarks: list[str] = []
 
     def take(self, block: pl.DataFrame) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         baseline = self._every_second or bool(self._baselines)
         for name in self._wanted.copy():
             self._take_wanted(block, name)
@@ -136,7 +136,7 @@ class _Reducer:
         self._last = block.tail(1)
 
     def finished(self) -> Reduction:
-        """The reduction; the last row ends what was never ended."""
+        """The reduction; the last row ends any phase still open."""
         if self._last is not None:
             for row in self._event_rows(self._last.with_columns(event=pl.lit("")), []):
                 self._add_event(row)
@@ -164,17 +164,19 @@ class _Reducer:
             yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w)
 
     def _add_event(self, row: EventRow) -> None:
-        """Keep an event; of a count that falls, which none can, nothing is known."""
+        """Keep an event; a count that decreases, which none can, becomes unknown."""
         if row.inferences is not None:
             if row.inferences < self._count:
-                self.remarks.append(f"the count of inferences falls at {row.time_s:g} s: left out")
+                self.remarks.append(
+                    f"the count of inferences decreases at {row.time_s:g} s: left out"
+                )
                 row.inferences = None
             else:
                 self._count = row.inferences
         self._reduction.events.append(row)
 
     def _enter(self, row: EventRow) -> bool:
-        """Keep account of the open baselines; whether one begins."""
+        """Track the open baselines; returns whether one begins."""
         key = (row.phase, row.label, row.repeat)
         if row.phase in BASELINES and row.event == BEGIN:
             self._baselines.add(key)
@@ -202,7 +204,7 @@ class _Reducer:
             points.value.extend(firsts[name].to_list())
 
     def _add_nearest(self, block: pl.DataFrame, name: str, unread: Sequence[int]) -> None:
-        """The readings on either side of every edge at which a channel was not read."""
+        """The readings on both sides of every edge at which a channel was not read."""
         if not unread:
             return
         known = _known(block.with_row_index("row"), name, "row")
@@ -236,7 +238,7 @@ def _known(block: pl.DataFrame, name: str, *beside: str) -> pl.DataFrame:
 
 
 def _sort(points: Points) -> None:
-    """Put readings in order of time: one that came late stands after later ones."""
+    """Sort readings by time: one that came late is stored after later ones."""
     if not pl.Series(points.time_s).is_sorted():
         pairs = sorted(zip(points.time_s, points.value, strict=True))
         for place, (time_s, value) in enumerate(pairs):

@@ -1,4 +1,4 @@
-"""A run file, told from any other file by its first line."""
+"""Recognises a run file by its first line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NotARunFileError(Exception):
 
 
 def is_run_file(path: Path) -> bool:
-    """By its first line; one that may not be read passes, so that the reason can be told."""
+    """Check the first line; an unreadable file passes, so that the reason can be reported."""
     try:
         with path.open("rb") as file:
             return file.read(len(_HEAD)) == _HEAD

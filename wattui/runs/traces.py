@@ -1,4 +1,4 @@
-"""Power over time, reduced to what a picture can show: read in blocks, binned by polars."""
+"""Power over time at the resolution of a picture: read in blocks, binned by polars."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 # One for each pixel of a figure of 183 mm on a good screen.
 BINS = 900
-# A silence is a gap where it is longer than so many of a channel's usual intervals.
+# A silence longer than this many of a channel's usual intervals is a gap.
 GAP_INTERVALS = 3.5
 TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One column in bins that have readings: their first and last time, and what they span.
+    """One column in bins that have readings: first and last time, and the range of values.
 
-    `by_hand` is a meter that a person reads: its readings are not joined.
+    `by_hand` is a meter read by a person: its readings are not joined.
     """
 
     first_s: tuple[float, ...]
@@ -40,12 +40,12 @@ class Trace:
     by_hand: bool = False
 
     def segments(self) -> list[slice]:
-        """Stretches without a gap."""
+        """Segments without a gap."""
         edges = [0, *self._gaps(), len(self.mean)]
         return [slice(first, last) for first, last in pairwise(edges) if last > first]
 
     def _gaps(self) -> list[int]:
-        """Places of the bins before which there is a gap."""
+        """Indices of the bins that follow a gap."""
         steps = [after - before for before, after in pairwise(self.last_s)]
         if not steps:
             return []
@@ -60,9 +60,9 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """All columns that have readings, by name; the span of the file; its first wall-clock time.
+    """All columns with readings, by name; the span of the file; its first wall-clock time.
 
-    `remarks` say what of the file had to be left out.
+    `remarks` say which parts of the file were left out.
     """
 
     start_s: float
@@ -75,7 +75,7 @@ class Traces:
 def read_traces(path: Path, bins: int = BINS) -> Traces:
     """Bin every power column of a run file. Raises NotARunFileError, or OSError.
 
-    Rows never become Python objects: what is kept is at most `bins` numbers of each column.
+    Rows never become Python objects: at most `bins` numbers are kept per column.
     """
     from wattui.runs.blocks import blocks, header
 
@@ -137,7 +137,7 @@ _TOGETHER = {"first": "min", "last": "max", "low": "min", "high": "max", "sum": 
 def _merged(
     parts: Sequence[pl.DataFrame], powers: Sequence[str], energies: Sequence[str]
 ) -> dict[str, Trace]:
-    """Bins of blocks put together: a bin may lie in two of them."""
+    """Bins merged over blocks: a bin may lie in two of them."""
     import polars as pl
 
     wanted = [
@@ -169,7 +169,7 @@ def _trace(rows: pl.DataFrame, name: str, by_hand: bool) -> Trace:
 
 
 def _last_time(path: Path) -> float:
-    """The time of the last line that has one, seconds."""
+    """The time in the last line that has one, seconds."""
     with path.open("rb") as file:
         width = len(file.readline().split(b","))
         size = file.seek(0, os.SEEK_END)

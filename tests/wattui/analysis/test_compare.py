@@ -168,14 +168,14 @@ def test_a_row_of_two_origins_says_both() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("host", "name"), "other", "other machines: bench, other"),
-        (("host", "processor"), "Slow 1", "other processors: Made-up 9000, Slow 1"),
-        (("sampling", "rate_asked_hz"), 100.0, "other sampling rates: 10 Hz, 100 Hz"),
+        (("host", "name"), "other", "different machines: bench, other"),
+        (("host", "processor"), "Slow 1", "different processors: Made-up 9000, Slow 1"),
+        (("sampling", "rate_asked_hz"), 100.0, "different sampling rates: 10 Hz, 100 Hz"),
         (("sampling", "rate_achieved_hz"), 4.0, "B was sampled at 4 Hz, not the 10 Hz"),
         (
             ("sources", 0, "reader"),
             "pyRAPL",
-            "other readers: powercap by os.pread; powercap by pyRAPL",
+            "different readers: powercap by os.pread; powercap by pyRAPL",
         ),
     ],
 )

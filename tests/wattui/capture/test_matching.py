@@ -1,4 +1,4 @@
-"""Counts and phases from the output of programs that nobody may change."""
+"""Counts and phases from the output of programs that cannot be changed."""
 
 from __future__ import annotations
 

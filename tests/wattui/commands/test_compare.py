@@ -130,7 +130,7 @@ def test_runs_without_repeats_say_that_their_scatter_is_not_known(
 ) -> None:
     assert main(["compare", make("a", [1.0]), make("b", [1.1])]) == 0
     said = capsys.readouterr()
-    assert "is not known: record with --repeats 5" in said.err
+    assert "not the variation between runs: record with --repeats 5" in said.err
     assert "unclear: one run each" in said.out
     assert "clear" not in said.out.replace("unclear", "")
 
@@ -147,7 +147,7 @@ def test_a_limit_does_not_judge_one_run_against_one(
     differ = f"{'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
     told = f"b, b1: total: no verdict from one run each: these two differ by {differ}"
     assert any(told in line for line in said.err.splitlines())
-    assert "record with --repeats 5, or give --single-runs" in said.err
+    assert "record with --repeats 5, or add --single-runs" in said.err
 
 
 @pytest.mark.parametrize(("factor", "status"), [(1.01, 0), (1.5, REGRESSED)])
@@ -299,13 +299,13 @@ def test_damaged_and_foreign_json_is_refused(capsys: pytest.CaptureFixture[str])
     Path("bad.json").write_text("{")
     Path("other.json").write_text('{"kind": "fit", "version": 1}')
     Path("torn.json").write_text('{"kind": "results", "version": 1, "runs": [{}], "rows": []}')
-    assert "bad.json: it is no JSON" in refused(capsys, run, "bad.json")
-    assert "other.json: it is no results table" in refused(capsys, run, "other.json")
+    assert "bad.json: it is not JSON" in refused(capsys, run, "bad.json")
+    assert "other.json: it is not a results table" in refused(capsys, run, "other.json")
     assert "torn.json: it is damaged" in refused(capsys, run, "torn.json")
     twice = [{"name": "a", "headline": None, "command": [], "machine": "", "flags": []}] * 2
     found = {"kind": "results", "version": 1, "runs": twice, "rows": []}
     Path("twice.json").write_text(json.dumps(found))
-    assert "two runs of one name" in refused(capsys, run, "twice.json")
+    assert "two runs have the same name" in refused(capsys, run, "twice.json")
     assert "absent.json cannot be read" in refused(capsys, run, "absent.json")
 
 
@@ -317,12 +317,12 @@ def test_what_is_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "--domain gpu0: a has no such domain" in refused(capsys, a, other, "--domain", "gpu0")
     assert "no total figure in common" in refused(capsys, a, "idle.csv", "--figure", "total")
-    assert "'5' is no percentage" in refused(capsys, a, other, "--max-regression", "5")
-    assert "there is no such file" in refused(capsys, a, "absent.csv")
+    assert "'5' is not a percentage" in refused(capsys, a, other, "--max-regression", "5")
+    assert "no such file" in refused(capsys, a, "absent.csv")
 
 
 def test_doubts_about_other_machines_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     a = make("a")
     b = make("b", host={"name": "elsewhere", "processor": "Other 1", "logical_cpus": 4})
     assert main(["compare", a, b]) == 0
-    assert "other machines: bench, elsewhere" in capsys.readouterr().err
+    assert "different machines: bench, elsewhere" in capsys.readouterr().err

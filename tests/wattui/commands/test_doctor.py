@@ -1,4 +1,4 @@
-"""`wattui doctor`: what is there, what is missing, and what mends it."""
+"""`wattui doctor`: what is there, what is missing, and how to fix it."""
 
 from __future__ import annotations
 

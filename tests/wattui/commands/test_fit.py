@@ -281,7 +281,7 @@ def test_one_point_is_shown_without_a_line_and_the_status_says_so(
         (["{run}", "--against", "batch"], "nothing to fit: .*no batch in the label"),
         (["{run}", "--against", "macs"], r"nothing to fit \(--network"),
         (["{run}", "--against", "macs", "--network", "vgg"], "no network 'vgg'"),
-        (["{run}", "--against", "size", "--layers", "conv"], "--layers conv: among the points are"),
+        (["{run}", "--against", "size", "--layers", "conv"], "--layers conv: the points have"),
         (["{run}", "--against", "size", "--without", "vgg"], "--without vgg: among the points"),
         (["{run}", "--against", "macs", "--network", "{none}.json"], "No such file"),
         (["{run}", "--against", "size", "--json", "{json}"], "belongs to a recording"),
@@ -327,7 +327,7 @@ def test_a_model_beyond_the_fitted_ones_is_an_extrapolation(
     assert "ResNet-50 at 3×224×224: 4,089,184,256 MACs" in shown
     assert "42.89" in shown
     assert "95 % prediction interval" in shown
-    assert "! extrapolated: the fit is from 98,144,960 to 714,188,480 MACs" in shown
+    assert "! extrapolated: the fit covers 98,144,960 to 714,188,480 MACs" in shown
 
 
 @pytest.mark.parametrize("macs", [98_144_960, 300_000_000, 714_188_480])
@@ -409,7 +409,7 @@ def test_a_prediction_that_cannot_be_is_one_line(
 
 @pytest.mark.parametrize("text", ["0", "-3", "nan", "inf", "1.5", "many", "1e30"])
 def test_a_number_of_macs_is_a_whole_number_above_zero(fitted: str, text: str) -> None:
-    with pytest.raises(UsageError, match="no number of MACs"):
+    with pytest.raises(UsageError, match="not a number of MACs"):
         predict(f"--macs={text}", "--fit", fitted)
 
 

@@ -35,7 +35,9 @@ def test_existing_files_stay_without_force(log: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     for name in ("out.csv", "out.json"):
         (tmp_path / name).write_text("mine")
-        with pytest.raises(UsageError, match=f"{name} exists: give another --out, or --force"):
+        with pytest.raises(
+            UsageError, match=f"{name} exists: fix: use another --out, or add --force"
+        ):
             imported(log, "--out", out)
         assert (tmp_path / name).read_text() == "mine"
         assert imported(log, "--out", out, "--force") == 0
@@ -115,7 +117,7 @@ def test_a_window_an_idle_log_and_a_count_give_joules_per_inference(tmp_path: Pa
     assert figures["dynamic_j_per_inference"]["value"] == pytest.approx(6)
     assert run["summary"]["labels"][0]["label"] == "b32"
     assert run["import"]["idle"] == str(idle)
-    assert "idle log: left out, as disturbed by the logger" in remarks(run)
+    assert "idle log: left out, because starting and stopping the logger" in remarks(run)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_an_idle_log_of_another_time_is_a_flag(tmp_path: Path, days: float, said
     run = one_import(tmp_path, nvidia_smi(60, lambda _: 50.0), "--idle", str(idle))
     flags = {flag["name"]: flag["text"] for flag in run["summary"]["flags"]}
     if said:
-        assert flags["old_idle"] == f"the idle log is of {said}: the idle level may have moved"
+        assert flags["old_idle"] == f"the idle log was made {said}: the idle level may have drifted"
         assert flags["old_idle"] in remarks(run)
     else:
         assert "old_idle" not in flags
@@ -138,7 +140,7 @@ def test_an_idle_log_of_another_time_is_a_flag(tmp_path: Path, days: float, said
 def test_a_log_without_phases_is_of_the_phase_that_is_named(tmp_path: Path) -> None:
     run = one_import(tmp_path, nvidia_smi(60, lambda _: 20.0), "--phase", "idle")
     assert [phase["phase"] for phase in run["summary"]["phases"]] == ["idle"]
-    assert "the log tells of no phases: all of it is taken as idle" in remarks(run)
+    assert "the log contains no phases: all of it counts as idle" in remarks(run)
 
 
 def test_metadata_beside_a_single_log_is_used(log: Path, tmp_path: Path) -> None:

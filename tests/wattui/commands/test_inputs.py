@@ -75,5 +75,5 @@ def test_what_stands_for_nothing_is_said_in_a_line(folder: Path, pattern: str) -
 
 @pytest.mark.parametrize("pattern", ["**.csv", "sub/***", "run**/*.csv"])
 def test_two_stars_within_a_name_are_refused_by_every_python(folder: Path, pattern: str) -> None:
-    with pytest.raises(UsageError, match=r"\*\* is a whole folder's name"):
+    with pytest.raises(UsageError, match=r"\*\* must be a whole path component"):
         expand([pattern])

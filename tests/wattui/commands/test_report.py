@@ -416,8 +416,8 @@ def test_what_was_left_out_of_a_file_is_said_once(tmp_path: Path) -> None:
     text = whole(page(tmp_path, csv))
     before, _, after = text.partition("To know before quoting")
     assert after, before
-    assert after.count("the last line was broken off") == 1
-    assert "not as a recorder writes it, left out: sampling" in after
+    assert after.count("the last line was cut off") == 1
+    assert "malformed, left out: sampling" in after
 
 
 def test_a_channel_called_total_is_no_figure_called_total(csv: Path, tmp_path: Path) -> None:

@@ -109,8 +109,8 @@ HEAD = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_
     [
         (b"", "empty"),
         (HEAD.replace("repeat,", "").encode(), "it lacks columns: repeat"),
-        (HEAD.replace("0_W", "0_J").encode(), "it has columns twice: 'package0_J'"),
-        (bytes(range(256)) * 9, "its columns do not begin with"),
+        (HEAD.replace("0_W", "0_J").encode(), "it has duplicate columns: 'package0_J'"),
+        (bytes(range(256)) * 9, "its columns do not start with"),
         (HEAD.encode() + b"x" * (10 << 20), "a line of over 1 MiB"),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_folder_without_runs_is_said_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["summary", str(tmp_path)]) == 2
-    assert "no run file is in this folder" in capsys.readouterr().err
+    assert "this folder contains no run file" in capsys.readouterr().err
 
 
 def test_of_two_recordings_in_one_file_the_first_is_summarised(
@@ -253,7 +253,7 @@ def test_of_very_many_labels_the_costliest_are_shown_and_the_others_counted(
     shown = [int(number) for number in re.findall(r"^│ b(\d+) ", out, re.M)]
     # Each energy is that of two labels: the 100 highest, in the order in which they ran.
     assert shown == [*range(200, 300), *range(500, 600)]
-    assert "and 400 more labels: --json and wattui export have all" in out
+    assert "and 400 more labels: --json and wattui export list all" in out
     assert re.search(r"best +10\.00\d* .*b0\b", out)
     assert "600 labels" in out
     assert main(["summary", "--json", str(tmp_path / "run.csv")]) == 0

@@ -163,7 +163,7 @@ def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Pat
         again = load_run(run.csv)
         assert again.summary == run.summary
         (remark,) = again.remarks
-        assert "its summary is not whole: made anew" in remark
+        assert "its summary is incomplete: recomputed" in remark
         assert again.about.host["name"] == MACHINE["host"]["name"]
 
 
@@ -175,12 +175,12 @@ def test_a_last_line_without_its_end_is_read_where_it_is_whole(tmp_path: Path) -
     found = load_run(run.csv)
     assert found.summary == run.summary
     (remark,) = found.remarks
-    assert "the last line has no end: its last cell may be cut short" in remark
+    assert "the last line has no line end: its last cell may be cut short" in remark
     assert read_traces(run.csv).end_s == float(text.splitlines()[-1].split(",")[0])
     for cut in (text.rpartition(",")[0], text[:-1], text[:-2]):
         run.csv.write_text(cut)
         (remark,) = load_run(run.csv).remarks
-        assert "the last line was broken off: left out" in remark
+        assert "the last line was cut off: left out" in remark
 
 
 ODD_FIGURES = [0, None, -1, True, "5", 1e300, 1e-300, 1 << 70, float("nan"), float("inf")]
@@ -221,7 +221,7 @@ def test_a_figure_that_cannot_be_is_a_word_and_no_fault(
         assert not NOT_A_FIGURE.search(text), NOT_A_FIGURE.search(text)
     if path[-1] == "inferences" and path[0] != "phases" and odd in (0, None, -1):
         again = load_run(run.csv)
-        assert "its summary is not whole: made anew" in again.remarks[0]
+        assert "its summary is incomplete: recomputed" in again.remarks[0]
         assert again.summary.running.inferences == 200
 
 

@@ -113,7 +113,7 @@ def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: 
     assert found.summary.quoted.running_j.value == 200
     assert found.summary.running.inferences == 100
     assert found.remarks == [
-        f"{run.csv} has changed since it was recorded: its figures are made from it now"
+        f"{run.csv} has changed since it was recorded: its figures are recomputed"
     ]
 
 

@@ -206,7 +206,7 @@ async def test_an_existing_file_is_refused_as_it_is_typed(
         await settle(pilot)
         await pilot.press("r", "ctrl+u", *"run.csv")
         await settle(pilot)
-        assert "run.csv exists: give another name" in screen(app)
+        assert "run.csv exists: fix: use another name" in screen(app)
         await pilot.press("enter")
         assert isinstance(app.screen, Ask)
     assert sessions == []

@@ -1,8 +1,8 @@
 """Runs of the ABR keyword-spotter benchmark (2018): a log, and metadata of the same stem.
 
 The metadata has `start_time` and `end_time` of the loop to the second, on the clock of the log;
-`n_seconds` is the time that was asked for. The program pauses with the model loaded before the
-loop. Their analysis leaves out 20 rows at both ends of an idle log.
+`n_seconds` is the requested time. The program pauses with the model loaded before the loop. The
+authors' analysis leaves out 20 rows at both ends of an idle log.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from wattui.analysis.importers.stamps import stamp_ns
 
 NAME = "ABR"
 PAUSE_S = 5
-# So far may two figures for one thing differ that were rounded.
+# Two figures for the same thing may differ by this much after rounding.
 SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a run was running, on the clock of its log; `pause_ns` the pause before it."""
+    """When a run was running, on its log's clock, and the pause before it."""
 
     start_ns: int
     end_ns: int
@@ -34,7 +34,7 @@ class Window:
 
 
 def metadata(text: str) -> dict[str, Any] | None:
-    """The metadata of a run, or None where this is something else."""
+    """The metadata of a run, or None if this is something else."""
     try:
         found = json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
@@ -43,7 +43,7 @@ def metadata(text: str) -> dict[str, Any] | None:
 
 
 def window(found: Mapping[str, Any], stem: str) -> Window:
-    """The running phase that the metadata tells of. Raises UnreadableError."""
+    """The running phase given by the metadata. Raises UnreadableError."""
     start_ns, end_ns = _time_ns(found, "start_time"), _time_ns(found, "end_time")
     if end_ns <= start_ns:
         raise UnreadableError(
@@ -54,22 +54,22 @@ def window(found: Mapping[str, Any], stem: str) -> Window:
     told = found.get("n_inferences")
     n = told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else None
     remarks = [
-        f"running is start_time to end_time, {seconds:g} s, each cut to a whole second"
+        f"running is start_time to end_time, {seconds:g} s, both truncated to whole seconds"
         + (
-            f"; n_seconds {found['n_seconds']} is what was asked for"
+            f"; the requested time, n_seconds, is {found['n_seconds']}"
             if "n_seconds" in found
             else ""
         )
     ]
     if n is None:
-        remarks.append(f"n_inferences {told!r} is no count: there are no joules per inference")
+        remarks.append(f"n_inferences {told!r} is not a count: there are no joules per inference")
     elif rate := _other_rate(found, n / seconds):
         remarks.append(rate)
     return Window(start_ns, end_ns, stem, n, PAUSE_S * SECOND_NS, tuple(remarks))
 
 
 def idle_stem(found: Mapping[str, Any]) -> str:
-    """The name of the idle log of this run's hardware, without its ending."""
+    """The name of the idle log for this run's hardware, without extension."""
     return f"{str(found.get('hardware', '')).lower()}_idle"
 
 
@@ -77,7 +77,7 @@ def _time_ns(found: Mapping[str, Any], key: str) -> int:
     time_ns = stamp_ns(str(found.get(key, "")))
     if time_ns is None:
         raise UnreadableError(
-            f"its metadata has no {key} of the form 2018-09-15_19:48:23: {found.get(key)!r}"
+            f"its metadata has no valid {key} (example: 2018-09-15_19:48:23): {found.get(key)!r}"
         )
     return time_ns
 
@@ -86,4 +86,4 @@ def _other_rate(found: Mapping[str, Any], per_s: float) -> str | None:
     rate = found.get("inf_per_second")
     if not isinstance(rate, (int, float)) or abs(rate - per_s) <= SAME * per_s:
         return None
-    return f"inf_per_second {rate:g} is not n_inferences over the elapsed time, {per_s:.2f}"
+    return f"inf_per_second {rate:g} differs from n_inferences over the elapsed time, {per_s:.2f}"

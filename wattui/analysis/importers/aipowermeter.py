@@ -1,9 +1,9 @@
-"""AIPowerMeter's `power_metrics.json`: one JSON object a line, `{"date": …, "metrics": {…}}`.
+"""AIPowerMeter's `power_metrics.json`: one JSON object per line, `{"date": …, "metrics": {…}}`.
 
-Both of its schemas: GPU power as `nvidia_draw_absolute` (with `per_gpu_power_draw` where there are
-several) or as `nvidia_power`. A missing platform counter is written as −1. Figures are means of
-the seconds before a line, of all packages together. After a line with a text in place of an object,
-`"END OF RECORDING SEGMENT"`, nothing was recorded until the next line.
+Both of its schemas: GPU power as `nvidia_draw_absolute` (with `per_gpu_power_draw` if there are
+several) or as `nvidia_power`. A missing platform counter is written as −1. Figures are means over
+the seconds before a line, for all packages together. After a line with a string in place of an
+object, `"END OF RECORDING SEGMENT"`, nothing was recorded until the next line.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CPU = {
     "total_dram_power": named("dram0", "W"),
     "psys_power": named("psys", "W"),
 }
-# Parts of a package can be at rest; 0 of anything else is not a measurement.
+# Parts of a package can be idle; 0 of anything else is not a measurement.
 _MAY_REST = ("core0", "uncore0")
 _GPU_SUMS = ("nvidia_draw_absolute", "nvidia_power")
 _SEGMENT_END = re.compile(r'\s*"[^"]*"\s*')
@@ -50,7 +50,7 @@ _RUN = re.compile(r"(?:run|repeat|xp)?_?(\d+)")
 
 
 def recognises(first: str) -> bool:
-    """By the object on its first line."""
+    """Recognise it by the object on its first line."""
     found = _object(first)
     return found is not None and {"date", "metrics"} <= found.keys()
 
@@ -107,9 +107,9 @@ def read(text: str) -> Log:
 
 
 def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = None) -> list[Log]:
-    """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the
-    texts of both by the path of their folder. The folder names label and repeat, the lines of
-    latency.csv are the inferences, or `inferences` where it is missing. Raises UnreadableError."""
+    """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the texts
+    of both by the path of their folder. The folder names give label and repeat; the lines of
+    latency.csv are the inferences, or `inferences` if it is missing. Raises UnreadableError."""
     paths = sorted(files, key=_natural)
     labels = {path: _label(path) for path in paths}
     found = []
@@ -132,7 +132,7 @@ def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = N
 
 
 def _begins_ns(samples: Sequence[Sample], ends: Sequence[int]) -> Iterator[int]:
-    """The times at which recording began again after the lines that ended a segment."""
+    """The times at which recording resumed after the lines that ended a segment."""
     for before, after in pairwise(samples):
         if any(before.line < end < after.line for end in ends):
             yield after.time_ns
@@ -184,16 +184,16 @@ def _power(
 
 
 def _inferences(latencies: str | None, seconds: float) -> tuple[int | None, str]:
-    """The inferences that latency.csv tells of, and a remark."""
+    """The number of inferences in latency.csv, and a remark."""
     if latencies is None:
-        return None, f"no {LATENCY_FILE}, which has a line for each inference"
+        return None, f"no {LATENCY_FILE}, which would have one line per inference"
     times_s = [time_s for text in latencies.split() if (time_s := number(text)) is not None]
     if len(times_s) < len(latencies.split()):
-        return None, f"{LATENCY_FILE} has a line that is no number: inferences were not counted"
+        return None, f"{LATENCY_FILE} has a line that is not a number: inferences were not counted"
     return (
         len(times_s) or None,
-        f"{len(times_s)} inferences of {sum(times_s):.1f} s together ({LATENCY_FILE}); the power "
-        f"log lasts {seconds:.1f} s, which is taken as running",
+        f"{len(times_s)} inferences of {sum(times_s):.1f} s in total ({LATENCY_FILE}); the power "
+        f"log lasts {seconds:.1f} s, which all counts as running",
     )
 
 

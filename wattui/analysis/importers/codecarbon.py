@@ -1,8 +1,8 @@
-"""CodeCarbon's `emissions.csv` (2.x and 3.x): one row a run, energies in kWh.
+"""CodeCarbon's `emissions.csv` (2.x and 3.x): one row per run, energies in kWh.
 
-Whether its processor figure was read from RAPL or made from a thermal design power is not in the
-file, and its memory figure is a model: both are kept as estimates. GPU energies are those of NVML,
-all GPUs together.
+The file does not say whether its processor figure was read from RAPL or computed from a thermal
+design power, and its memory figure is a model: both are kept as estimates. GPU energies come from
+NVML, all GPUs together.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MOST_S = 1e9
 
 
 def recognises(first: str) -> bool:
-    """By `project_name` beside `emissions` or `duration`."""
+    """Recognise it by `project_name` beside `emissions` or `duration`."""
     header = {cell.strip() for cell in cells_of(first)}
     return "project_name" in header and bool({"emissions", "duration"} & header)
 
 
 def read(text: str, inferences: int | None = None) -> Log:
-    """Read one running phase a run, of `inferences` each. Raises UnreadableError."""
+    """Read one running phase per run, with `inferences` each. Raises UnreadableError."""
     table = read_table(text)
     for name in ("duration", "cpu_energy"):
         column(table.header, name, f"{NAME} 2")
@@ -53,7 +53,7 @@ def read(text: str, inferences: int | None = None) -> Log:
         rows.append(PhaseRow(line, label, repeat, run["duration"], energies_j))
     samples, stretches = read_phases(channels, rows, inferences)
     remarks = (
-        "processor and memory are kept as estimates: the file does not say how they were made",
+        "processor and memory are kept as estimates: the file does not say how they were obtained",
         REMARK,
         *(["gpu0 is all GPUs together"] if "gpu_energy" in table.header else []),
         *table.left_out.remarks(),
@@ -62,7 +62,7 @@ def read(text: str, inferences: int | None = None) -> Log:
 
 
 def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:
-    """Label, line and figures of each run; of the rows of one run_id the last."""
+    """Label, line and figures of each run; the last row of each run_id."""
     found: dict[str, tuple[tuple[str, int], dict[str, float]]] = {}
     for line, cells in table.lines:
         row = dict(zip(table.header, cells, strict=True))
@@ -82,7 +82,7 @@ def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:
 
 
 def _energies(row: Mapping[str, str], line: int, table: Table) -> dict[str, float]:
-    """Energies above 0, kWh: 0 is what CodeCarbon writes where it measured nothing."""
+    """Energies above 0, kWh: CodeCarbon writes 0 if it measured nothing."""
     found = {}
     for name in _CHANNELS:
         if name in row:

@@ -1,7 +1,7 @@
 """DeepMeter's CSV (2022): a row a layer, mW and mJ of two packages and two DRAMs.
 
-The time of a row is not in the file: it is its energy over its power. A domain that was not found
-is written as 0.
+The file does not contain the time of a row: it is energy over power. A domain that was not found is
+written as 0.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SAME_TIME = 0.01
 
 
 def recognises(first: str) -> bool:
-    """By the names of its domains."""
+    """Recognise it by the names of its domains."""
     return any(cell.strip().startswith(tuple(_DOMAINS)) for cell in cells_of(first))
 
 
 def read(text: str, inferences: int | None = None) -> Log:
-    """Read one running phase a row, of `inferences` each. Raises UnreadableError."""
+    """Read one running phase per row, with `inferences` each. Raises UnreadableError."""
     table = read_table(text)
     places = {
         domain: tuple(
@@ -61,8 +61,8 @@ def read(text: str, inferences: int | None = None) -> Log:
     samples, stretches = read_phases(channels, rows, inferences)
     remarks = (
         REMARK,
-        "the time of a row is its energy over its power: the file has none",
-        "imports and the loading of data are inside each row: DeepMeter measured the whole program",
+        "the time of a row is computed as energy over power: the file does not contain it",
+        "each row includes imports and data loading: DeepMeter measured the whole program",
         *table.left_out.remarks(),
     )
     return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)

@@ -1,6 +1,6 @@
-"""EnergiBridge's CSV (its 0.0.x releases of 2023 and later): cumulative joules or watts a row.
+"""EnergiBridge's CSV (releases 0.0.x of 2023 and later): cumulative joules or watts per row.
 
-`Time` is milliseconds since the epoch, taken as the row was read; `Delta` the milliseconds that
+`Time` is milliseconds since the epoch, taken when the row was read; `Delta` the milliseconds that
 reading took. Intel: `PACKAGE_ENERGY (J)` (early ones spell `PACAKGE`), `PP0`, `PP1`, `DRAM`; AMD:
 `CPU_ENERGY (J)`; Apple: `CPU_POWER (Watts)`, `SYSTEM_POWER (Watts)`; NVIDIA: `GPU0_POWER` in mW.
 """
@@ -49,7 +49,7 @@ class _Kept(NamedTuple):
 
 
 def recognises(first: str) -> bool:
-    """By its first two columns."""
+    """Recognise it by its first two columns."""
     return [cell.strip() for cell in cells_of(first)][:2] == ["Delta", "Time"]
 
 
@@ -115,7 +115,10 @@ def _unkept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
 def _sockets(channels: Sequence[Channel]) -> list[str]:
     if not any(channel.name == "package0" for channel in channels):
         return []
-    said = ["energy of the socket of core 0: what other sockets drew is not in this log"]
+    said = ["energy of the socket of core 0 only: other sockets are not in this log"]
     if any(channel.unit == "J" for channel in channels):
-        said.append("where a counter falls, its range is not in the log: that step is missing")
+        said.append(
+            "the log does not contain the range of its counters: a step in which one wraps is "
+            "missing"
+        )
     return said

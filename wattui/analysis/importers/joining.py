@@ -1,8 +1,8 @@
-"""Logs become a recording: phases are marked, and an idle log is put before that of the run.
+"""Joins logs into a recording: marks phases, and puts an idle log before that of the run.
 
 Phases are energy over time between their edges, as in every run file; power is integrated by the
-trapezoid. The published analysis of the ABR logs averages the rows of a window unweighted, which
-is the same where they are evenly spaced: its table comes out to the printed digits.
+trapezoid. The published analysis of the ABR logs averages the rows of a window unweighted, which is
+the same where they are evenly spaced: its table is reproduced to the printed digits.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from wattui.analysis.importers.stamps import DATED_NS, OTHER_RUN_NS, one_run, st
 
 # Starting and ending a logger disturbs an idle machine.
 TRIM_ROWS = 20
-# Logs of other times follow each other so closely.
+# The gap between logs from different times.
 JOIN_NS = SECOND_NS
-# Phases begin with the log where it begins no later than this: stamps are cut to a second.
+# Phases begin with the log if it begins no later than this: stamps are truncated to seconds.
 LATE_NS = SECOND_NS
 ARMED_ROWS = 3
 IDLE, ARMED = "idle", "armed"
@@ -48,21 +48,21 @@ class Recording:
 
 
 def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
-    """All of a log as one phase; a log with phases of its own stays as it is."""
+    """The whole log as one phase; a log that has phases is unchanged."""
     if log.stretches:
         return log
     log = one_run(log)
     first_ns, last_ns = log.samples[0].time_ns, log.samples[-1].time_ns
     if first_ns == last_ns:
-        raise UnreadableError("all of its rows are of one moment: nothing lasts between them")
+        raise UnreadableError("all of its rows have the same time, so no time passes between them")
     stretches = in_segments(log, Stretch(phase, label, None, first_ns, last_ns, inferences))
-    remark = f"the log tells of no phases: all of it is taken as {phase}" + _pauses(log)
+    remark = f"the log contains no phases: all of it counts as {phase}" + _pauses(log)
     return replace(log, stretches=stretches, remarks=(*log.remarks, remark))
 
 
 def _pauses(log: Log) -> str:
     n = len(log.segments_ns)
-    return f", less {plural(n, 'pause')} between its segments" if n else ""
+    return f", except {plural(n, 'pause')} between its segments" if n else ""
 
 
 def windowed(log: Log, window: Window) -> Log:
@@ -79,14 +79,15 @@ def windowed(log: Log, window: Window) -> Log:
         )
     before = sum(time_ns < start_ns for time_ns in times_ns)
     said.append(
-        f"outside of the window: {plural(before, 'row')} before it and "
-        f"{plural(len(times_ns) - before - inside, 'row')} after it are kept, not as running"
+        f"{plural(before, 'row')} before the window and "
+        f"{plural(len(times_ns) - before - inside, 'row')} after it are kept, but do not count "
+        "as running"
     )
     if not log.by_hand:
         late_ns, early_ns = max(0, times_ns[0] - start_ns), max(0, end_ns - times_ns[-1])
         start_ns, end_ns = start_ns + late_ns, end_ns - early_ns
         if start_ns >= end_ns:
-            raise UnreadableError("the window is empty: it has one row of the log")
+            raise UnreadableError("the window is too short: it contains only one row of the log")
         if late_ns or early_ns:
             said.append(
                 f"the log begins {late_ns / SECOND_NS:g} s after the window and ends "
@@ -94,7 +95,8 @@ def windowed(log: Log, window: Window) -> Log:
             )
         if n is not None and max(late_ns, early_ns) > LATE_NS:
             said.append(
-                f"{n} inferences are of the whole window: joules per inference are left out"
+                f"{n} inferences were counted in the whole window: joules per inference are left "
+                "out"
             )
             n = None
     running = Stretch(RUNNING, window.label, None, start_ns, end_ns, n)
@@ -106,7 +108,7 @@ def windowed(log: Log, window: Window) -> Log:
 
 
 def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
-    """The pause before the loop, where the log has rows from its first second to its last."""
+    """The pause before the loop, if the log has rows from its first second to its last."""
     if not window.pause_ns:
         return None, ""
     start_ns, pause_ns = window.start_ns, window.pause_ns
@@ -118,21 +120,19 @@ def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
         and times_ns[-1] >= start_ns - SECOND_NS
     )
     if log.by_hand or not covered:
-        return None, f"no armed phase: the log has no rows all through {told}"
+        return None, f"no armed phase: the log does not cover all of {told}"
     return (
         Stretch(ARMED, window.label, None, times_ns[0], times_ns[-1]),
         f"armed is {told}, in which the program waited with its model loaded "
-        f"({plural(len(times_ns), 'row')}); start_time is cut to a second, so the first of them "
-        "may be of the loading",
+        f"({plural(len(times_ns), 'row')}); start_time is truncated to seconds, so the first of "
+        "them may still be loading",
     )
 
 
 def baseline(log: Log) -> Log:
     """An idle log as the idle phase, without 20 rows at both ends. Raises UnreadableError."""
     if log.per_phase:
-        raise UnreadableError(
-            "it has a row for each run: to fix this, give a log of readings over time"
-        )
+        raise UnreadableError("it has one row per run: fix: use a log of readings over time")
     log = one_run(log)
     kept = [
         sample for sample in log.samples if TRIM_ROWS + 1 < sample.line <= log.last_line - TRIM_ROWS
@@ -144,8 +144,8 @@ def baseline(log: Log) -> Log:
     first_ns, last_ns = kept[0].time_ns, kept[-1].time_ns
     stretch = Stretch(IDLE, "", None, first_ns, last_ns)
     edges = (
-        f"left out, as disturbed by the logger: the first and last {TRIM_ROWS} rows, "
-        f"{plural(len(log.samples) - len(kept), 'reading')} in them"
+        "left out, because starting and stopping the logger disturbs them: the first and last "
+        f"{TRIM_ROWS} rows, with {plural(len(log.samples) - len(kept), 'reading')}"
     )
     when = (f"begun {stamp_text(first_ns)}",) if first_ns > DATED_NS else ()
     remarks = tuple(f"idle log: {said}" for said in (*when, *log.remarks, edges))
@@ -154,7 +154,7 @@ def baseline(log: Log) -> Log:
 
 
 def joined(logs: Sequence[Log]) -> Recording:
-    """Logs one after the other on one axis of time, a second apart, whenever they were made."""
+    """Logs one after the other on one time axis, a second apart, whenever they were made."""
     channels = {channel.name: channel for log in logs for channel in log.channels}
     starts_ns: list[int] = []
     at_ns = 0
@@ -164,7 +164,7 @@ def joined(logs: Sequence[Log]) -> Recording:
         at_ns += last_ns - first_ns + JOIN_NS
     remarks = [remark for log in logs for remark in log.remarks]
     if len(logs) > 1:
-        remarks.append("logs of other times follow each other, a second apart")
+        remarks.append("logs from different times are placed one after the other, a second apart")
     old_idle = _distant(logs[0], logs[1]) if len(logs) > 1 else ""
     remarks += [old_idle] if old_idle else []
     return Recording(
@@ -177,7 +177,7 @@ def joined(logs: Sequence[Log]) -> Recording:
 
 
 def _distant(idle: Log, run: Log) -> str:
-    """A doubt on an idle log of another time of day: the idle level of a machine moves."""
+    """A remark on an idle log from another time of day: a machine's idle level drifts."""
     before_ns, after_ns = _first_ns(run) - _last_ns(idle), _first_ns(idle) - _last_ns(run)
     apart_ns = max(before_ns, after_ns)
     dated = _first_ns(idle) > DATED_NS and idle.utc == run.utc
@@ -185,7 +185,7 @@ def _distant(idle: Log, run: Log) -> str:
         return ""
     when = "before" if before_ns > after_ns else "after"
     hours = apart_ns / OTHER_RUN_NS
-    return f"the idle log is of {hours:,.1f} h {when} the run: the idle level may have moved"
+    return f"the idle log was made {hours:,.1f} h {when} the run: the idle level may have drifted"
 
 
 def _first_ns(log: Log) -> int:

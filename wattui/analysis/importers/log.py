@@ -1,4 +1,4 @@
-"""What a reader makes of a log: readings with their times, phases, and what was left out."""
+"""The result of reading a log: readings, phases, and what was left out."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Literal, NamedTuple
 from recorders.source import Channel
 
 SECOND_NS = 1_000_000_000
-# Lines named in a remark; of the others only the number is told.
+# Lines named in a remark; the others are only counted.
 SHOWN_LINES = 5
 LONGEST = 1000
-# How readings with equal stamps are placed: as they are, evenly over their second, or evenly up
-# to the next stamp.
+# Placement of readings with equal time stamps: unchanged, evenly over their second, or evenly up to
+# the next stamp.
 Spread = Literal["", "second", "next"]
 
 
 class UnreadableError(Exception):
-    """A log that cannot be imported; the text says what is wrong, where, and what mends it."""
+    """A log that cannot be imported; the text says what is wrong, where, and how to fix it."""
 
 
 class Sample(NamedTuple):
-    """Readings of one moment, by channel name, and the line of the log they are on."""
+    """Readings at one moment by channel name, and their line in the log."""
 
     line: int
     time_ns: int
@@ -63,11 +63,11 @@ class Log:
 
     @property
     def by_hand(self) -> bool:
-        """Whether a person typed the readings."""
+        """Whether the readings were typed by a person."""
         return any(channel.origin == "manual" for channel in self.channels)
 
     def has_pause(self, start_ns: int, end_ns: int) -> bool:
-        """Whether a segment begins after the one time and until the other."""
+        """Whether a segment begins after `start_ns`, and no later than `end_ns`."""
         return any(start_ns < time_ns <= end_ns for time_ns in self.segments_ns)
 
 
@@ -91,7 +91,7 @@ def in_segments(log: Log, stretch: Stretch) -> tuple[Stretch, ...]:
     ]
     whole = [part for part in found if part.start_ns < part.end_ns]
     if not whole:
-        raise UnreadableError("each of its segments has one reading: nothing lasts between them")
+        raise UnreadableError("each of its segments has only one reading, so no time passes in it")
     return *whole[:-1], replace(whole[-1], inferences=stretch.inferences)
 
 
@@ -126,6 +126,6 @@ def places(lines: Sequence[int]) -> str:
 
 
 def printable(text: str) -> str:
-    """Text out of a file, fit for one line on a terminal."""
+    """Text from a file, made safe for one line on a terminal."""
     shown = "".join(sign if sign.isprintable() else "?" for sign in text)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

@@ -1,4 +1,4 @@
-"""A table that a person typed: `Timestamp,Power`, in watts. Its readings are points, no curve."""
+"""A table typed by hand: `Timestamp,Power`, in watts. Its readings are points, not a curve."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ COLUMNS = "Timestamp, Power"
 
 
 def recognises(first: str) -> bool:
-    """By its two columns."""
+    """Recognise it by its two columns."""
     return [cell.strip().lower() for cell in cells_of(first)] == ["timestamp", "power"]
 
 
 def read(text: str, meter: str = "wall") -> Log:
-    """Read a typed table; where no row has a time, the readings count from its first, 1 s apart.
+    """Read a typed table; if no row has a time, the readings are set 1 s apart.
 
     Raises UnreadableError.
     """
@@ -36,12 +36,14 @@ def read(text: str, meter: str = "wall") -> Log:
     timed = [row for row in read_rows if stamp_ns(row[1]) is not None]
     remarks: tuple[str, ...] = ()
     if not timed:
-        remarks = ("no row has a time: the readings are set 1 s apart, and only their mean counts",)
+        remarks = (
+            "no row has a time: the readings are set 1 s apart, and only their mean is meaningful",
+        )
     samples = []
     for place, (line, time_text, value) in enumerate(read_rows):
         time_ns = stamp_ns(time_text) if timed else place * SECOND_NS
         if time_ns is None or (not timed and time_text.strip()):
-            left_out.add(f"{time_text.strip()!r} is no time", line)
+            left_out.add(f"{time_text.strip()!r} is not a time", line)
             continue
         samples.append(Sample(line, time_ns, {channel.name: value}))
     if not samples:

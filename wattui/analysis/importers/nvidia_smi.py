@@ -1,7 +1,7 @@
 """`nvidia-smi --query-gpu=timestamp,power.draw,… --format=csv --loop-ms=…`.
 
-GPUs are told apart by their index or identity; without either by their names, and by the order of
-rows that come a few milliseconds apart, round after round: nvidia-smi goes by index.
+GPUs are distinguished by index or identity; without either, by name and by the order of rows that
+come a few milliseconds apart, round after round: nvidia-smi goes by index.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wattui.analysis.importers.table import (
 NAME = "nvidia-smi"
 COLUMNS = "timestamp, power.draw [W]"
 
-# The columns of a run file, and what nvidia-smi calls them, the best first.
+# The columns of a run file, and nvidia-smi's names for them, the best first.
 _QUERIES = {
     ("", "W"): ("power.draw", "power.draw.instant", "power.draw.average"),
     ("_util", "pct"): ("utilization.gpu",),
@@ -42,11 +42,11 @@ _NAMES = ("name", "gpu_name")
 # a tenth of the time between rounds.
 _SHARED = 0.1
 _ROUND_NS, _ROUND = 20_000_000, 0.1
-_NO_INDEX = "to fix this, log with --query-gpu=index,timestamp,power.draw"
+_NO_INDEX = "fix: log with --query-gpu=index,timestamp,power.draw"
 
 
 def recognises(first: str) -> bool:
-    """By `timestamp` and a column that nvidia-smi gives a name with a dot."""
+    """Recognise it by `timestamp` and a column with a dotted name of nvidia-smi's."""
     names = [_query(cell) for cell in cells_of(first)]
     known = {query for queries in _QUERIES.values() for query in queries}
     return "timestamp" in names and any(name in known for name in names)
@@ -103,7 +103,7 @@ def read(text: str) -> Log:
     in_turn = identity is None and len(channel_of) > 1
     remarks = (
         *(f"{gpu} is {name}" for name, gpu in channel_of.items() if gpu != f"gpu{name}"),
-        *(["no index in the log: GPUs are told apart by the order of their rows"] * in_turn),
+        *(["no index in the log: GPUs are distinguished by the order of their rows"] * in_turn),
         *not_kept(table.header, kept),
         *table.left_out.remarks(),
     )
@@ -117,7 +117,7 @@ def _query(name: str) -> str:
 
 
 def _places(names: Sequence[str], lines: Sequence[Line]) -> dict[tuple[str, str], int]:
-    """The column of each kind: of several the first with a figure, else the first."""
+    """The column of each kind: the first with a figure, else the first."""
     found = {}
     for kind, queries in _QUERIES.items():
         places = [names.index(query) for query in queries if query in names]
@@ -128,12 +128,12 @@ def _places(names: Sequence[str], lines: Sequence[Line]) -> dict[tuple[str, str]
 
 
 def _figure(cell: str, unit: str) -> float | None:
-    """None for `[N/A]`, `[Not Supported]` and what is beyond an instrument."""
+    """A number; None for `[N/A]`, `[Not Supported]` and values no instrument can read."""
     return number(cell, _UNITS[unit], MOST.get(unit, 1e9))
 
 
 def _by_identity(cell: str, column_name: str) -> str | None:
-    """What a row says of its GPU: an index is a number, and no identity is in brackets."""
+    """The identity of a row's GPU: an index is a number, and no identity is in brackets."""
     told = cell.strip()
     if column_name == "index":
         return str(int(told)) if told.isdecimal() else None
@@ -143,8 +143,8 @@ def _by_identity(cell: str, column_name: str) -> str | None:
 def _by_order(
     lines: Sequence[Line], times_ns: Sequence[int], name_place: int | None
 ) -> list[str | None]:
-    """The index of the GPU of each row, by names and by place in its round. Raises
-    UnreadableError where that is not known."""
+    """The index of the GPU of each row, by names and by place in its round. Raises UnreadableError
+    if that is not known."""
     names = [line.cells[name_place].strip() if name_place is not None else "" for line in lines]
     in_round = {
         name: _in_a_round([t for t, own in zip(times_ns, names, strict=True) if own == name])
@@ -161,9 +161,9 @@ def _by_order(
 
 
 def _rounds(samples: Sequence[Sample], gpus: Sequence[str]) -> list[Sample]:
-    """Rows of one round at the time of its first: GPUs that are read in turn are summed as one.
+    """Rows of one round set to the time of its first: GPUs read in turn are summed as one.
 
-    A round ends where a GPU comes again, or after half the usual time between two rows of one.
+    A round ends when a GPU repeats, or after half the usual time between two of its rows.
     """
     own_ns = ([s.time_ns for s in samples if gpu in s.values] for gpu in gpus)
     steps_ns = [after - before for times_ns in own_ns for before, after in pairwise(times_ns)]
@@ -183,16 +183,16 @@ def _rounds(samples: Sequence[Sample], gpus: Sequence[str]) -> list[Sample]:
 
 
 def _in_a_round(times_ns: Sequence[int]) -> int:
-    """How many GPUs wrote these rows in turn. Raises UnreadableError where rows share stamps, or
-    come close to each other without an order that holds all through."""
+    """How many GPUs wrote these rows in turn. Raises UnreadableError if rows share stamps, or come
+    close to each other without a consistent order."""
     steps_ns = [after - before for before, after in pairwise(times_ns)]
     if not steps_ns:
         return 1
     shared = steps_ns.count(0)
     if shared > _SHARED * len(times_ns):
         raise UnreadableError(
-            f"{shared} rows share a time, as those of several GPUs do, and no column tells them "
-            f"apart: {_NO_INDEX}"
+            f"{shared} rows share a time, as those of several GPUs do, and no column "
+            f"distinguishes them: {_NO_INDEX}"
         )
     between_ns = sorted(steps_ns)[int(0.95 * (len(steps_ns) - 1))]
     most_ns = min(_ROUND_NS, _ROUND * between_ns)
@@ -202,7 +202,7 @@ def _in_a_round(times_ns: Sequence[int]) -> int:
     n = is_close.index(False) + 1
     if n < 2 or any(close == (place % n == n - 1) for place, close in enumerate(is_close)):
         raise UnreadableError(
-            f"{sum(is_close)} rows come a few milliseconds after another, as those of several GPUs "
-            f"do, in no order that holds all through: {_NO_INDEX}"
+            f"{sum(is_close)} rows come a few milliseconds after another, as those of several "
+            f"GPUs do, in no consistent order: {_NO_INDEX}"
         )
     return n

@@ -1,4 +1,4 @@
-"""Logs with a row for each phase: its time and its energies, and nothing in between."""
+"""Logs with one row per phase: its time and its energies, and nothing in between."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from recorders.phases import RUNNING
 from recorders.source import Channel
 from wattui.analysis.importers.log import SECOND_NS, Sample, Stretch
 
-# Between two phases, so that the end of one and the beginning of the next are rows of their own.
+# The gap between two phases, so that the end of one and the start of the next are separate rows.
 BETWEEN_NS = SECOND_NS
 REMARK = (
-    "one row a run: power over time and ± are not known, and the runs follow each other, "
-    "a second apart"
+    "one row per run: power over time and ± are not known, and the runs are placed a second apart"
 )
 
 
 class PhaseRow(NamedTuple):
-    """A phase as a line gives it; `energies_j` of the channels that were measured."""
+    """A phase as given by a line; `energies_j` of the measured channels."""
 
     line: int
     label: str
@@ -32,7 +31,7 @@ def read_phases(
 ) -> tuple[tuple[Sample, ...], tuple[Stretch, ...]]:
     """Cumulative energies at both edges of each running phase, and the phases.
 
-    A channel that was not measured in a phase has no reading at its end: its energy is unknown.
+    A channel not measured in a phase has no reading at its end: its energy is unknown.
     """
     sums_j = {channel.name: 0.0 for channel in channels}
     samples: list[Sample] = []

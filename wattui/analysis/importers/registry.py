@@ -1,4 +1,4 @@
-"""Which reader a file is for, by its content."""
+"""Chooses the reader of a file by its content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wattui.analysis.importers.log import Log, UnreadableError
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a person says beside the file: the meter's name, and inferences of each phase."""
+    """User input beside the file: the meter's name, and inferences in each phase."""
 
     meter: str = "wall"
     inferences: int | None = None
@@ -27,7 +27,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A format: its name, the columns to know it by, and how it is recognised and read."""
+    """A format: its name, its typical columns, and how it is recognised and read."""
 
     name: str
     columns: str
@@ -91,4 +91,4 @@ def reader_of(text: str) -> Reader:
         if reader.recognises(first):
             return reader
     known = "; ".join(f"{reader.name} ({reader.columns})" for reader in READERS)
-    raise UnreadableError(f"its first line is of no known format: {known}")
+    raise UnreadableError(f"its first line is in no known format: {known}")

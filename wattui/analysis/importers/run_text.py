@@ -1,4 +1,4 @@
-"""A recording of imported logs as the lines of a run file."""
+"""Writes a recording of imported logs as the lines of a run file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from recorders.texts import cut
 from wattui.analysis.importers.joining import Recording
 from wattui.analysis.importers.log import SECOND_NS, Log, Stretch
 
-# A pause of so many usual intervals, and of a second at least, is a gap.
+# A pause of this many usual intervals, and at least a second, is a gap.
 GAP_INTERVALS = 5
 
 
 @dataclass(slots=True)
 class _Moment:
-    """What happens at one time of a log."""
+    """The events at one time of a log."""
 
     values: dict[str, float] = field(default_factory=dict)
     by_hand: list[HandReading] = field(default_factory=list)
@@ -35,7 +35,7 @@ class _Moment:
 
 
 class RunText:
-    """Makes the text of a run file of a recording."""
+    """Writes the text of a recording's run file."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -69,7 +69,7 @@ class RunText:
             yield from self._log(log, start_ns)
 
     def _forget(self) -> None:
-        """Take the next readings as new beginnings."""
+        """Treat the next readings as new starts."""
         for meter in self._meters.values():
             if meter.counter:
                 meter.counter.forget()
@@ -145,7 +145,7 @@ class RunText:
 
 
 def _moments(log: Log, manual: set[str]) -> dict[int, _Moment]:
-    """What happens in a log, by its time."""
+    """The events of a log, by time."""
     found: dict[int, _Moment] = {}
     for sample in log.samples:
         moment = found.setdefault(sample.time_ns, _Moment())
@@ -161,7 +161,7 @@ def _moments(log: Log, manual: set[str]) -> dict[int, _Moment]:
 
 
 def _per_phase(logs: Sequence[Log]) -> set[str]:
-    """Channels whose energies are of whole phases; the total where it has such a part."""
+    """Channels whose energies cover whole phases; the total if it has such a part."""
     channels = [c for log in logs if log.per_phase for c in log.channels if c.is_energy]
     names = {channel.name for channel in channels}
     return names | {TOTAL} if any(channel.in_total for channel in channels) else names

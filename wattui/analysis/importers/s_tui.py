@@ -28,14 +28,14 @@ _UNITS = {"W": "W", "MHz": "MHz", "pct": "%", "C": "C"}
 
 
 def recognises(first: str) -> bool:
-    """By the names that s-tui gives its columns."""
+    """Recognise it by s-tui's column names."""
     header = [cell.strip() for cell in cells_of(first)]
     old = {"Top Freq", *_OLD} & set(header)
     return header[0] == "Time" and bool(old or [n for n in header if n.startswith(_SOURCES)])
 
 
 def read(text: str) -> Log:
-    """Read s-tui's log. Its power is the mean since the row before, its stamps whole seconds.
+    """Read s-tui's log. Power is the mean since the row before, time stamps are whole seconds.
 
     Raises UnreadableError.
     """
@@ -69,7 +69,7 @@ def read(text: str) -> Log:
 
 
 def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:
-    """The columns that have a place in a run file."""
+    """The columns that a run file has too."""
     found: dict[str, tuple[int, Channel]] = {}
     for place, name in enumerate(header):
         channel = _OLD.get(name) or _channel(name)
@@ -81,7 +81,7 @@ def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:
 
 
 def _channel(name: str) -> Channel | None:
-    """What a column of today's s-tui is in a run file."""
+    """The run file column for a column of a current s-tui."""
     if package := _PACKAGE.fullmatch(name):
         return named(f"package{package[1]}", "W")
     if domain := _DOMAIN.fullmatch(name):
@@ -97,7 +97,7 @@ def _sockets(channels: Sequence[Channel]) -> list[str]:
     kinds = [kind_of(channel.name).name for channel in channels]
     said = []
     if kinds.count("package") == 1:
-        said.append("power of one socket: what other sockets drew is not in this log")
+        said.append("power of one socket only: other sockets are not in this log")
     if "dram" not in kinds:
         said.append("no DRAM power in this log")
     return said

@@ -1,4 +1,4 @@
-"""Times as logs write them: read, put in order, and spread where several rows share one."""
+"""Time stamps of logs: parsed, sorted, and spread if several rows share one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from wattui.analysis.importers.log import (
     plural,
 )
 
-# A log that pauses for longer, or goes back in time, is the log of another run.
+# After a longer pause, or a step back in time, the rows belong to another run.
 OTHER_RUN_NS = 3600 * SECOND_NS
-# Clocks that count from 0 tell no date.
+# Clocks that count from 0 give no date.
 DATED_NS = 366 * 86400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1)
 _STAMP = re.compile(
@@ -75,7 +75,7 @@ def stamp_text(time_ns: int) -> str:
 
 
 def in_order(samples: Sequence[Sample], left_out: LeftOut) -> list[Sample]:
-    """Without single samples that lie between their neighbours and not between their times."""
+    """The samples without single ones whose time is not between those of their neighbours."""
     kept: list[Sample] = []
     for place, sample in enumerate(samples):
         before_ns = kept[-1].time_ns if kept else sample.time_ns
@@ -88,9 +88,9 @@ def in_order(samples: Sequence[Sample], left_out: LeftOut) -> list[Sample]:
 
 
 def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) -> Log:
-    """The log with the rows of one run: that between two times, else the longest.
+    """The log with the rows of one run: the one between two times, else the longest.
 
-    Raises UnreadableError where no row lies between them.
+    Raises UnreadableError if there is no row between them.
     """
     runs = list(_runs(log.samples))
     if not runs:
@@ -101,13 +101,13 @@ def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) ->
         inside = [r for r in runs if r[0].time_ns <= end_ns and r[-1].time_ns >= start_ns]
         if not inside:
             raise UnreadableError(
-                f"it has no row from {stamp_text(start_ns)} to {stamp_text(end_ns)}: its rows are "
-                f"of {stamp_text(runs[0][0].time_ns)} to {stamp_text(runs[-1][-1].time_ns)}: "
-                "give the log of this run"
+                f"it has no row from {stamp_text(start_ns)} to {stamp_text(end_ns)}: its rows "
+                f"are from {stamp_text(runs[0][0].time_ns)} to "
+                f"{stamp_text(runs[-1][-1].time_ns)}: fix: use the log of this run"
             )
         chosen = max(inside, key=len)
     remarks = [
-        f"left out, stamps of another run: {plural(len(run), 'row')} of "
+        f"left out, times of another run: {plural(len(run), 'row')} from "
         f"{stamp_text(run[0].time_ns)} to {stamp_text(run[-1].time_ns)}"
         for run in runs
         if run is not chosen
@@ -127,7 +127,7 @@ def _runs(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
 
 
 def _spread(log: Log) -> Log:
-    """Rows that share a stamp, spread evenly over its second or up to the next stamp."""
+    """Rows that share a stamp, spread evenly over its second or up to the next time stamp."""
     if not log.spread:
         return log
     groups = [list(group) for _, group in groupby(log.samples, key=lambda s: s.time_ns)]
@@ -144,6 +144,6 @@ def _spread(log: Log) -> Log:
         for group, step_ns in zip(groups, steps_ns, strict=True)
         for place, sample in enumerate(group)
     ]
-    over = "over that second" if second else "up to the next stamp"
-    remark = f"up to {most} rows share one stamp: they were spread evenly {over}"
+    over = "over that second" if second else "up to the next time stamp"
+    remark = f"up to {most} rows share one time stamp: they were spread evenly {over}"
     return replace(log, samples=tuple(samples), remarks=(*log.remarks, remark))

@@ -1,4 +1,4 @@
-"""The text of a log as rows and numbers; what cannot be used is told, with its line."""
+"""Parses a log into rows and numbers; unusable parts are reported with their line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from wattui.analysis.importers.log import LeftOut, UnreadableError
 
-# What an instrument for computers can show; beyond it a figure is damaged.
+# The most an instrument for computers can show; a larger figure is corrupt.
 MOST = {"W": 1e6, "J": 1e12}
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
-# 1,234 is one and a bit, or over a thousand.
+# 1,234 may be 1.234 or 1234.
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
 class Line(NamedTuple):
-    """A row of cells and the line of the file it is on."""
+    """A row of cells and its line number in the file."""
 
     line: int
     cells: list[str]
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Table:
-    """A CSV file: rows of the header's width, and what was left out."""
+    """A CSV file: rows as wide as the header, and what was left out."""
 
     header: list[str]
     lines: list[Line]
@@ -40,7 +40,7 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
 
     `whole_lines`: a last line without a line end that lacks cells, or the unit that the cell above
     its last one has, was cut short and is left out: half a number is a wrong number. Raises
-    UnreadableError where there is no row, or where other columns begin.
+    UnreadableError if there is no row, or if different columns begin.
     """
     lines = text.splitlines()
     between = _separator(lines[0]) if lines else ","
@@ -54,10 +54,12 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
         if len(cells) > len(header) and ", " in lines[0]:  # 12:00:00,5, 21,7 W
             cells = cells_of(line, ", ")
         if [cell.strip() for cell in cells] == header:
-            table.left_out.add("the header once more (the log was appended to)", number)
+            table.left_out.add("a repeated header (the log was appended to)", number)
             continue
         if cells[0].strip() == header[0]:
-            raise UnreadableError(f"line {number}: other columns begin here: split the file there")
+            raise UnreadableError(
+                f"line {number}: different columns begin here: fix: split the file at this line"
+            )
         table.last_line = number
         if number == unended and _is_cut(line, cells, table):
             table.left_out.add("the last line is cut short", number)
@@ -71,7 +73,7 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
 
 
 def _is_cut(line: str, cells: Sequence[str], table: Table) -> bool:
-    """Whether a line without an end lacks what the lines before it have."""
+    """Whether a line without a line end lacks something the lines before it have."""
     if line.count('"') % 2 or len(cells) != len(table.header):
         return True
     unit = _unit(table.lines[-1].cells[-1]) if table.lines else None
@@ -96,7 +98,7 @@ def cells_of(line: str, separator: str = "") -> list[str]:
 
 
 def _separator(header: str) -> str:
-    """A semicolon where decimals have a comma; else a comma."""
+    """A semicolon if decimals have a comma; else a comma."""
     return ";" if ";" in header and "," not in header else ","
 
 
@@ -116,13 +118,13 @@ def power_w(text: str) -> float | None:
 
 
 def column(header: Sequence[str], name: str, tool: str) -> int:
-    """The place of a column. Raises UnreadableError where it is missing."""
+    """The index of a column. Raises UnreadableError if it is missing."""
     if name not in header:
         raise UnreadableError(f"line 1: {tool}'s column {name!r} is missing")
     return list(header).index(name)
 
 
 def not_kept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
-    """A remark on the columns that have no place in a run file."""
+    """A remark on the columns that a run file does not have."""
     names = [name for place, name in enumerate(header) if place not in kept]
     return (f"columns not kept: {', '.join(names)}",) if names else ()

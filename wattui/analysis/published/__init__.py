@@ -10,7 +10,7 @@ NAMES = ("kws", "deepmeter", "synergy", "aipowermeter")
 
 
 def published(name: str) -> dict[str, Any]:
-    """The tables of one publication. Raises KeyError for a name that is not in NAMES."""
+    """The tables of one publication. Raises KeyError for a name not in NAMES."""
     if name not in NAMES:
         raise KeyError(name)
     found: dict[str, Any] = json.loads(

@@ -1,4 +1,4 @@
-"""Published figures in the form of one's own results, to stand beside them. Pure."""
+"""Published figures in the form of our own results, for comparison. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wattui.analysis.published import published
 from wattui.analysis.results import Level, Row
 from wattui.analysis.results_file import ResultSet
 
-# The domain of a published figure, whose own name is not always told.
+# The domain of a published figure; its real name is not always given.
 DOMAIN, ORIGIN = "published", "published"
 
 

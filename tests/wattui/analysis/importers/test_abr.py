@@ -95,11 +95,11 @@ def test_origins_flags_and_what_was_left_out(runs: dict[str, dict[str, Any]]) ->
     cpu, jetson = remarks(runs["cpu_bsize_1"]), remarks(runs["jetson_bsize_1"])
     assert "up to 5 rows share one stamp" in cpu
     assert "power of one socket" in cpu
-    assert "79 rows before it and 32 rows after it" in cpu
-    assert "n_seconds 900 is what was asked for" in cpu
-    assert "idle log: left out, '1' is no time: 1 row (line 99)" in jetson
+    assert "79 rows before the window and 32 rows after it" in cpu
+    assert "the requested time, n_seconds, is 900" in cpu
+    assert "idle log: left out, '1' is not a time: 1 row (line 99)" in jetson
     assert "idle log: left out, empty: 35 rows" in jetson
-    assert "the idle log is of 26.4 h before the run" in remarks(runs["gpu_bsize_1"])
+    assert "the idle log was made 26.4 h before the run" in remarks(runs["gpu_bsize_1"])
     assert runs["gpu_scaled_4x"]["import"]["metadata"]["n_copies"] == 4
 
 
@@ -162,7 +162,7 @@ def test_inferences_of_a_window_that_was_not_all_logged_are_not_divided_by(tmp_p
     run = run_of(tmp_path / "out/gpu_b1.csv")
     assert run["summary"]["running"]["inferences"] is None
     assert run["summary"]["running"]["seconds"] == pytest.approx(45)
-    assert "600 inferences are of the whole window" in remarks(run)
+    assert "600 inferences were counted in the whole window" in remarks(run)
 
 
 def test_logs_without_metadata_and_the_reverse_are_told(
@@ -173,8 +173,8 @@ def test_logs_without_metadata_and_the_reverse_are_told(
     (tmp_path / "lone.json").write_text(metadata(15, 75, 600))
     assert imported(tmp_path, "--out", tmp_path / "out") == 0
     said = capsys.readouterr().err
-    assert "lost.csv: left out, no metadata of its name" in said
-    assert "lone.json: left out, no log of its name" in said
+    assert "lost.csv: left out, no metadata file of the same name" in said
+    assert "lone.json: left out, no log of the same name" in said
 
 
 def test_one_bad_run_does_not_stop_the_others(
@@ -197,8 +197,8 @@ def test_rows_of_another_run_are_left_out(tmp_path: Path) -> None:
     assert imported(tmp_path, "--out", tmp_path / "out") == 0
     run = run_of(tmp_path / "out/gpu_b1.csv")
     assert running(run, "gpu0")["running_w"] == pytest.approx(50, rel=2e-3)
-    assert "stamps of another run: 101 rows of 2018-09-14 19:48:00" in remarks(run)
-    assert "the header once more" in remarks(run)
+    assert "times of another run: 101 rows from 2018-09-14 19:48:00" in remarks(run)
+    assert "a repeated header" in remarks(run)
 
 
 def test_metadata_without_a_count_or_with_an_odd_one(tmp_path: Path) -> None:

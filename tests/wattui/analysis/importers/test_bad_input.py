@@ -80,7 +80,7 @@ def test_a_file_of_no_known_format_names_the_formats(tmp_path: Path) -> None:
         ("timestamp, power.draw [W]\n2024/01/01 00:00:00.000, nan\n", "no row with a time"),
         (
             "timestamp, power.draw [W]\n2024/01/01 00:00:00.000, 5 W\n",
-            "all of its rows are of one moment",
+            "all of its rows have the same time",
         ),
         (
             GOOD["nvidia-smi"] + "timestamp, power.draw [W], index\n",
@@ -147,7 +147,7 @@ def test_folders_and_names_that_are_wrong_are_told(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--inferences", "0"), "--inferences 0"),
-        (("--from", "noon"), "--from 'noon' is no time"),
+        (("--from", "noon"), "--from 'noon' is not a time"),
         (("--meter", "a b"), "cannot be a column"),
         (("--speed", "3"), "unrecognized arguments"),
     ],

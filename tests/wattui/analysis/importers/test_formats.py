@@ -153,7 +153,7 @@ def test_a_typed_table_without_times_has_a_mean(tmp_path: Path) -> None:
     run = one_import(tmp_path, typed([("", "2.5"), ("", "2.7"), ("x", "9"), ("", "2.6")]))
     assert running(run, "meter_wall")["running_w"] == pytest.approx(2.6)
     assert "no row has a time" in remarks(run)
-    assert "'x' is no time: 1 row (line 4)" in remarks(run)
+    assert "'x' is not a time: 1 row (line 4)" in remarks(run)
 
 
 def power_lines(watts: float, seconds: int, gpu: dict[str, object], start: int = 0) -> str:
@@ -209,7 +209,7 @@ def test_a_folder_of_aipowermeters_runs_has_labels_repeats_and_counts(tmp_path: 
     assert total["value"] == pytest.approx((80 + 5 + 10 + 11 / 30) / 5)
     assert total["plus_minus"] > 0
     assert len(run["summary"]["repeats"]) == 3
-    assert "input_112/run_0: 100 inferences of 20.0 s together (latency.csv)" in remarks(run)
+    assert "input_112/run_0: 100 inferences of 20.0 s in total (latency.csv)" in remarks(run)
 
 
 DEEPMETER = (
@@ -416,7 +416,9 @@ def test_typed_readings_of_one_stamp_are_spread_up_to_the_next(tmp_path: Path) -
     run = one_import(tmp_path, typed(rows))
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert [float(line.split(",")[0]) for line in lines if "note:meter" in line] == [0, 10, 20, 30]
-    assert "up to 3 rows share one stamp: they were spread evenly up to the next" in remarks(run)
+    assert "up to 3 rows share one time stamp: they were spread evenly up to the next" in remarks(
+        run
+    )
 
 
 def test_nothing_is_integrated_between_two_logs(tmp_path: Path) -> None:
@@ -485,7 +487,7 @@ def test_gpus_in_turn_are_told_apart_without_an_index(tmp_path: Path) -> None:
     assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(5700)
     assert running(run, "gpu1")["running_j"]["value"] == pytest.approx(1900)
     assert running(run, "total")["running_w"] == pytest.approx(400)
-    assert "no index in the log: GPUs are told apart by the order of their rows" in remarks(run)
+    assert "no index in the log: GPUs are distinguished by the order of their rows" in remarks(run)
 
 
 def test_gpus_of_two_names_are_two(tmp_path: Path) -> None:
@@ -499,7 +501,7 @@ def test_gpus_of_two_names_are_two(tmp_path: Path) -> None:
 def test_gpus_that_are_not_always_in_turn_are_refused(lost: int) -> None:
     lines = in_turn(19).splitlines(keepends=True)
     del lines[lost]
-    with pytest.raises(UnreadableError, match="to fix this, log with --query-gpu=index"):
+    with pytest.raises(UnreadableError, match="fix: log with --query-gpu=index"):
         nvidia_reader.read("".join(lines))
 
 
@@ -602,8 +604,9 @@ def test_a_counter_of_energibridge_that_wraps_loses_that_step_and_says_so(tmp_pa
     assert wrapped == 1
     assert running(run, "package0")["running_j"]["value"] == pytest.approx(1980)
     assert "reset" in {flag["name"] for flag in run["summary"]["flags"]}
-    assert "where a counter falls, its range is not in the log: that step is missing" in remarks(
-        run
+    assert (
+        "the log does not contain the range of its counters: a step in which one wraps is missing"
+        in remarks(run)
     )
 
 

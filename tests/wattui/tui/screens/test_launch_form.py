@@ -188,7 +188,7 @@ async def test_an_existing_file_is_refused_as_it_is_typed(folder: Path) -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await fill(pilot, "recipe run file", "run.csv")
-        assert "run.csv exists: give another name" in told_at(pilot, "run file")
+        assert "run.csv exists: fix: use another name" in told_at(pilot, "run file")
         await pilot.press("ctrl+s")
         assert app.answers == []
 
@@ -308,7 +308,7 @@ async def test_a_command_is_split_counted_and_labelled() -> None:
         (
             {"command": "sh", "inferences": "5", "count match": "n"},
             "count match",
-            "both count: give one of them",
+            "both count: fix: use only one of them",
         ),
     ],
 )
@@ -330,7 +330,7 @@ async def test_a_command_that_cannot_run_is_told_at_its_field(
 def test_a_program_is_looked_for_where_a_shell_would(folder: Path) -> None:
     assert wrong_command("sh -c x") is None
     (folder / "tool").write_text("")
-    assert "is not executable: chmod +x ./tool" in str(wrong_command("./tool"))
+    assert "is not executable: fix: chmod +x ./tool" in str(wrong_command("./tool"))
 
 
 # ---------------------------------------------------------------- orders

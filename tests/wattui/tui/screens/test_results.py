@@ -260,7 +260,7 @@ async def test_two_runs_are_named_and_their_labels_compared(pair: Callable[[], S
     assert "0.5000" in b1
     assert "unclear: one run each" in shown
     assert "only in A: b64" in shown
-    assert "other machines: bench, elsewhere" in shown
+    assert "different machines: bench, elsewhere" in shown
 
 
 async def test_swapping_turns_the_ratios_round(pair: Callable[[], Shown]) -> None:

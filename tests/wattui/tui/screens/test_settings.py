@@ -101,7 +101,7 @@ async def test_what_is_changed_is_written_and_nothing_else(path: Path) -> None:
 async def test_a_wrong_value_is_told_at_its_field_and_not_saved(path: Path) -> None:
     app = Page(path, Settings())
     async with app.run_test(size=(120, 40)) as pilot:
-        for typed, told in (("0", "give 0.1 to 1000 Hz"), ("fast", "give a number")):
+        for typed, told in (("0", "must be 0.1 to 1000 Hz"), ("fast", "must be a number")):
             await type_into(pilot, "rate_hz", typed)
             lines = text_of(pilot).splitlines()
             place = next(n for n, line in enumerate(lines) if "sampling rate" in line)
@@ -109,7 +109,7 @@ async def test_a_wrong_value_is_told_at_its_field_and_not_saved(path: Path) -> N
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, SettingsScreen)
         await type_into(pilot, "rate_hz", "50")
-        assert "give a number" not in text_of(pilot)
+        assert "must be a number" not in text_of(pilot)
     assert not path.exists()
 
 

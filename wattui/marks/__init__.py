@@ -1,13 +1,13 @@
-"""Marks: how a program tells the recorder what it does. This is the program's end.
+"""Marks: how a program tells the recorder what it is doing. This is the program's side.
 
 `WATTUI_RUN` names a private directory (0700) with
     count-PID   64-bit counts of one process: how many there are, that of no phase, one a phase
     socket      requests as JSON lines, each answered when its edge has been read
     mark        a pipe for shells: `echo running b32 > "$WATTUI_RUN/mark"`
-`recorders/marks.py` is the recorder's end. Without `WATTUI_RUN` every call is a no-op.
+`recorders/marks.py` is the recorder's side. Without `WATTUI_RUN` every call is a no-op.
 
-This module is imported inside people's inference loops: it loads only what it needs, when it needs
-it, depends on no name that a program may have taken, and raises nothing but what it documents.
+This module is imported in users' inference loops: it loads only what it needs, when it needs it,
+depends on no name that a program may have taken, and raises only what it documents.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from _thread import RLock
 from contextvars import ContextVar
 
-TYPE_CHECKING = False  # the name that type checkers know; importing typing costs 4 ms
+TYPE_CHECKING = False  # type checkers know this name; importing typing costs 4 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
@@ -32,9 +32,9 @@ PAGE_PREFIX = "count-"
 
 
 class _Unattached:
-    """A count until the recording is joined: the first use joins it, and goes to the real one.
+    """A stand-in count: the first use joins the recording and goes to the real count.
 
-    It is 0 for ever, so that what is written is what was added: several threads may do so at once.
+    It stays 0, so that whatever is written to it was added: several threads may do so at once.
     """
 
     def __getitem__(self, _: int) -> int:
@@ -48,7 +48,7 @@ class _Unattached:
 
 
 class _Ended:
-    """The count of a phase that has ended: contexts copied from it count into the one around it."""
+    """The count of an ended phase: contexts copied from it count into the enclosing one."""
 
     def __init__(self, around: _Context) -> None:
         self._around = around
@@ -61,7 +61,7 @@ class _Ended:
 
 
 class _Context:
-    """Where the counts of a thread, a task or a process go, `cell[0]`: its innermost phase."""
+    """Where the counts of a thread, task or process go: `cell[0]`, its innermost phase."""
 
     __slots__ = ("around", "cell", "counted", "link", "number")
 
@@ -80,7 +80,7 @@ _joining = RLock()
 def count(n: int = 1) -> None:
     """Add `n` inferences to the recording and to the phase of this thread or task (about 0.1 µs).
 
-    Raises TypeError where `n` is not a whole number, ValueError where it has over 64 bits.
+    Raises TypeError if `n` is not a whole number, ValueError if it has over 64 bits.
     """
     _here.get().cell[0] += n
 
@@ -88,12 +88,12 @@ def count(n: int = 1) -> None:
 class phase:  # noqa: N801  read as a verb in people's code
     """Mark a phase: `with wattui.phase("running", label="b32"): …`.
 
-    `name` is idle, armed, warmup, running, cooldown or a name of your own. Both edges return only
-    after the counters were read. Phases nest within a thread, a task or a process; those of others
-    are beside them. `sync="auto"` first waits for torch, cupy and jax, where they are already
-    imported and in use on a GPU; a function is called instead; None waits for nothing. `repeat`
-    numbers a program's own repeats, 1…n; those of `wattui --repeats` come first.
-    Raises ValueError for an empty name or a repeat under 1.
+    `name` is idle, armed, warmup, running, cooldown or any other name. Both edges return only after
+    the counters were read. Phases nest within a thread, a task or a process; those of others run in
+    parallel. `sync="auto"` first waits for torch, cupy and jax if they are already imported and in
+    use on a GPU; a function is called instead; None waits for nothing. `repeat` numbers a program's
+    own repeats, 1…n; those of `wattui --repeats` come first. Raises ValueError for an empty name or
+    a repeat under 1.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class phase:  # noqa: N801  read as a verb in people's code
             here.link.request({"do": "end", "id": here.number, "n": counted})
 
     def _leave(self) -> _Context | None:
-        """The phase that ends: this context's, or the last that was begun in another."""
+        """The phase to end: this context's, or the last one begun in another."""
         if not self._entered:
             return None
         here = _here.get()
@@ -179,7 +179,7 @@ def mark(name: str, label: str = "") -> None:
 
 
 def ask(**message: object) -> str:
-    """Ask something of the recorder; what is wrong with it is the answer, else it is empty."""
+    """Send a request to the recorder; returns its objection, or an empty string."""
     link = _joined()
     return str(link.request(message).get("error", "")) if link else ""
 
@@ -192,7 +192,7 @@ def detach() -> None:
 
 
 def take_off() -> tuple[Any, Link | None, _Context]:
-    """Leave the recording as it is, for `put_back`; until then the next one is joined."""
+    """Detach from the recording until `put_back`; until then the next one is joined."""
     attachment = _outside.cell, _outside.link, _here.get()
     _outside.cell, _outside.link = _Unattached(), None
     _here.set(_outside)
@@ -200,14 +200,14 @@ def take_off() -> tuple[Any, Link | None, _Context]:
 
 
 def put_back(attachment: tuple[Any, Link | None, _Context]) -> None:
-    """Join again the recording that `take_off` left."""
+    """Rejoin the recording that `take_off` left."""
     detach()
     _outside.cell, _outside.link, here = attachment
     _here.set(here)
 
 
 def _still_open(context: _Context) -> _Context:
-    """A phase, or the innermost around it that has not ended."""
+    """A phase, or the innermost one around it that has not ended."""
     while context.around is not None and context not in _open:
         context = context.around
     return context
@@ -232,13 +232,13 @@ def _attach() -> None:
 
             link = _outside.link = Link(directory, f"{PAGE_PREFIX}{os.getpid()}")
             cell = link.counts.outside
-        except Exception:  # whatever a program has done to its interpreter, marks do not end it
+        except Exception:  # whatever a program did to its interpreter, marks must not crash it
             cell = None
     _outside.cell = memoryview(bytearray(8)).cast("q") if cell is None else cell
 
 
 def _after_fork() -> None:
-    """A child is a process of its own: it counts and nests for itself."""
+    """A child is a separate process: it counts and nests for itself."""
     global _joining
     _joining = RLock()
     link = _outside.link
@@ -251,7 +251,7 @@ def _after_fork() -> None:
 
 
 def _synchronise(sync: Sync | Callable[[], object]) -> None:
-    """Wait until the work that was handed to accelerators is done."""
+    """Wait until the work given to accelerators is done."""
     if callable(sync):
         sync()
     elif sync == "auto" or sync is True:

@@ -1,4 +1,4 @@
-"""The counts of this process, in a page of memory that the recorder reads too."""
+"""The counts of this process, in a memory page that the recorder reads too."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Places in a page: how many are in use, the count of no phase, then one for each open phase.
+# Slots in a page: the number in use, the count outside phases, then one per open phase.
 IN_USE, OUTSIDE, FIRST = 0, 1, 2
 CHUNK, COUNT_BYTES = 512, 8
 
 
 class Counts:
-    """64-bit counts; `outside` is that of no phase. `shared`: the recorder reads them in `path`.
+    """64-bit counts; `outside` counts outside phases. `shared`: the recorder reads `path`.
 
-    Each count is a view of one number, which only grows, also when another phase takes its place.
-    The page has the name that is asked for, with zeros behind it where another process has that:
-    in another container a process may have the same number.
+    Each count is a view of one number, which only grows, even when another phase takes its slot.
+    The page has the requested name, with zeros appended if another process has that: in another
+    container a process may have the same number.
     """
 
     def __init__(self, path: str) -> None:
@@ -34,7 +34,7 @@ class Counts:
         self.outside = self._cell(OUTSIDE)
 
     def take(self) -> Any:
-        """A count for a phase of its own; that of no phase where there is no room for more."""
+        """A new count for a phase; the one outside phases if there is no room for more."""
         if self._free:
             place = self._free.pop()
         elif self._in_use < CHUNK * len(self._chunks) or (self.shared and self._grow()):
@@ -47,11 +47,11 @@ class Counts:
         return cell
 
     def place(self, cell: Any) -> int:
-        """Where in the page the recorder finds what `take` gave; 0 for no place of its own."""
+        """The slot in which the recorder finds what `take` gave; 0 if it has none."""
         return self._places.get(id(cell), 0) if self.shared else 0
 
     def give_back(self, cell: Any) -> int:
-        """Return what `take` gave, for another phase; returns its value."""
+        """Give back what `take` gave, for another phase; returns its value."""
         if (place := self._places.pop(id(cell), None)) is not None:
             self._free.append(place)
         return int(cell[0])
@@ -64,7 +64,7 @@ class Counts:
         return self._chunks[place // CHUNK][place % CHUNK :]
 
     def _make(self) -> bool:
-        """Make the page, which no other process has; False where that is not possible."""
+        """Create the page, which no other process has; False if that is not possible."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         while True:
             try:
@@ -77,9 +77,9 @@ class Counts:
                 return True
 
     def _grow(self) -> bool:
-        """Map one more chunk of the page; False where there is no room for it.
+        """Map one more chunk of the page; False if there is no room for it.
 
-        Room is taken before it is mapped: to write to a mapped page that does not fit is fatal.
+        Space is reserved before it is mapped: writing to a mapped page that does not fit is fatal.
         """
         try:
             import mmap

@@ -1,7 +1,7 @@
-"""A program's connection to the recorder: requests go out in order, and none is given up.
+"""A program's connection to the recorder: requests go out in order, and none is dropped.
 
-A request waits for its answer, which says that the counters were read. Where none comes in time the
-program goes on: that request and those after it keep the time at which they were made, and are
+A request waits for its answer, which says that the counters were read. If none comes in time the
+program continues: that request and later ones keep the time at which they were made, and are
 delivered when the recorder reads again.
 """
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 SOCKET = "socket"
-# So long a program waits once for a recorder that does not answer.
+# How long a program waits, once, for a recorder that does not answer.
 ANSWER_S = 2.0
-# What is kept of requests that could not be delivered; more are counted and reported as lost.
+# How many undelivered requests are kept; more are counted and reported as lost.
 KEPT_BYTES = 4 << 20
 
 
 class Link:
-    """Asks the recorder in one directory; it never raises. `page` names this process's counts.
+    """Sends requests to one directory's recorder; never raises. `page`: this process's counts.
 
-    Where the recorder cannot read them, they are sent along with the requests.
+    If the recorder cannot read them, they are sent along with the requests.
     """
 
     def __init__(self, directory: str, page: str) -> None:
@@ -53,13 +53,13 @@ class Link:
             self.request({"do": "hello", "page": os.path.basename(self.counts.path)})
 
     def next_number(self) -> int:
-        """A number for a phase, which no other phase of this process has."""
+        """A number for a phase, unique in this process."""
         with self._lock:
             self._numbers += 1
             return self._numbers
 
     def request(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Deliver a request and wait for the answer; empty where none came in time."""
+        """Deliver a request and wait for the answer; empty if none came in time."""
         at_ns = time.monotonic_ns()
         with self._lock:
             try:
@@ -69,7 +69,7 @@ class Link:
                 return {}
 
     def close(self) -> None:
-        """Deliver what is still here, within a time, and leave."""
+        """Deliver pending requests within a time limit, and close."""
         with self._lock:
             try:
                 if self.is_alive:
@@ -122,7 +122,7 @@ class Link:
             self._come_back_at_exit()
 
     def _exchange(self, deadline_s: float, answered: bool = True) -> None:
-        """Send what waits and take what is there, until nothing is open or the time is up."""
+        """Send pending requests and read answers, until nothing is open or the time is up."""
         while self.is_alive and (self._is_behind if answered else self._out):
             if self._socket is None and not self._connect(0.0):
                 left_s = deadline_s - time.monotonic()

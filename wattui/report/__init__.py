@@ -1,6 +1,6 @@
-"""Reports of runs for people and papers: a page, Markdown, or the figures alone.
+"""Reports of runs for people and papers: a page, Markdown, or only the figures.
 
-What a report says is a list of blocks (`document.py`), made from runs by `sections.py` and
-`overview.py`. `page.py`, `markdown.py` and `sheet.py` write them down. Only `drawing.py` and the
-modules named `draw_…` know matplotlib; what they draw comes from pure functions beside them.
+A report is a list of blocks (`document.py`), made from runs by `sections.py` and `overview.py`.
+`page.py`, `markdown.py` and `svg.py` write them. Only `draw/` knows matplotlib; the data it draws
+comes from pure functions beside it.
 """

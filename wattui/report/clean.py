@@ -1,6 +1,6 @@
-"""Text of recordings as a report can carry it: no control or joining characters, no endless names.
+"""Makes text of recordings safe for a report: no control or joining characters, no endless names.
 
-A label or a host's name may hold anything; what is left is escaped where it is written down.
+A label or a host name may contain anything; the rest is escaped when it is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Part = TypeVar("Part")
 
 
 def cleaned(block: Block) -> Block:
-    """The same block, its texts fit to be shown; names are shorter than paragraphs.
+    """The same block with its texts made safe; names are shorter than paragraphs.
 
     Facts, the exact command among them, keep their length and their lines.
     """

@@ -1,4 +1,4 @@
-"""The parts of a report, however it is written down. Pure data."""
+"""The parts of a report in any format. Pure data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The figure to quote, and what it was made from."""
+    """The headline figure, and what it was made from."""
 
     figure: str
     origin: str
@@ -33,7 +33,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to know: its name, what it is about, what it means, and what mends it."""
+    """A note: its name, what it is about, what it means, and how to fix it."""
 
     name: str
     where: str
@@ -51,7 +51,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a head; the first column names each row, the others are numbers."""
+    """Rows under a heading; the first column names each row, the others are numbers."""
 
     caption: str
     head: tuple[str, ...]
@@ -60,7 +60,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Terms and what is known of them; `code` names the terms whose text is typed as it stands."""
+    """Terms with their values; `code` names the terms whose text is shown verbatim."""
 
     facts: tuple[tuple[str, str], ...]
     code: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn figure as SVG: its file's stem, its title, what it shows, and a text in its place."""
+    """A drawn figure as SVG: file stem, title, caption, and alternative text."""
 
     name: str
     svg: str

@@ -1,4 +1,4 @@
-"""What is known of a recording beside its figures: machine, method, versions, command, date."""
+"""Facts about a recording beside its figures: machine, method, versions, command, date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODE = frozenset({"command", "file"})
 
 
 def facts_of(about: RunJson, file: str, first_utc: str | None) -> Facts:
-    """Everything about the recording itself, as far as it is known."""
+    """Everything about the recording itself, as far as known."""
     statuses = ("–" if status is None else str(status) for status in about.exit_statuses)
     found = (
         ("file", file),
@@ -31,7 +31,7 @@ def facts_of(about: RunJson, file: str, first_utc: str | None) -> Facts:
 
 
 def missing_of(about: RunJson) -> tuple[Note, ...]:
-    """Sources that were refused or not there, each with its reason and what mends it."""
+    """Sources that were refused or missing, each with its reason and fix."""
     return tuple(
         Note(refusal.source, "", refusal.reason, refusal.remedy)
         for refusal in texts(missing(about))

@@ -1,4 +1,4 @@
-"""The pictures of a report, each with its title, caption and a text in its place."""
+"""The pictures of a report, each with title, caption and alternative text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORDS = {"manual": "read by hand", "mixed": "of several origins"}
 
 
 def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | None:
-    """Power over time; None where no power was read."""
+    """Power over time; None if no power was read."""
     found = panels(list(shown.traces))
     if not found:
         return None
@@ -42,11 +42,11 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
         "Curves are means between readings; "
     )
     if any(max(trace.count) > 1 for trace in shown.traces.values()):
-        caption += "pale bands go from the least to the largest reading of each step of time. "
-    caption += "Where a curve stops, nothing was read."
+        caption += "pale bands span the smallest to the largest reading in each time step. "
+    caption += "Where a curve stops, there were no readings."
     by_hand = [name for name, trace in shown.traces.items() if trace.by_hand]
     if by_hand:
-        caption += " Readings by hand are points and not joined."
+        caption += " Readings by hand are points and are not joined."
     peaks = ", ".join(
         f"{panel.title} up to {number(_highest(shown, panel.curves), 3)} W" for panel in found
     )
@@ -56,7 +56,7 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
 
 
 def joules_picture(found: Rows | None, per: str) -> Picture | None:
-    """Energy per inference; None where it is unknown."""
+    """Energy per inference; None if unknown."""
     if found is None:
         return None
     svg = drawn(lambda: draw_joules(found))
@@ -64,11 +64,11 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
     caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
     unknown = any(v.plus_minus is None for row in found.rows for v in row.values.values())
     if found.origin == "estimated":
-        caption += "; an estimate has none, its error is that of its model"
+        caption += "; estimates have none: their error is that of the model"
     elif unknown:
-        caption += ", unknown where there are none"
+        caption += "; where there are none, ± is unknown"
     if found.logarithmic:
-        caption += ". The axis is logarithmic, so there are points and no bars"
+        caption += ". The axis is logarithmic, hence points instead of bars"
     instead = "; ".join(
         f"{row.name} "
         + ", ".join(f"{name} {found.words(row, name)} {found.unit}" for name in row.values)
@@ -80,21 +80,23 @@ def joules_picture(found: Rows | None, per: str) -> Picture | None:
 
 
 def fit_picture(found: Fits) -> Picture | None:
-    """Lines and residuals; None where there is nothing to fit."""
+    """Lines and residuals; None if there is nothing to fit."""
     if not found.series or not any(each.ordinary or each.relative for each in found.drawn):
         return None
     svg = drawn(lambda: draw_fit(found))
     asked = found.asked
     caption = (
         f"{asked.figure.capitalize()} energy per inference of channel {asked.domain} against "
-        f"{asked.against}, with lines of least squares (coefficients ± standard error). "
-        "Below: how far the line is above each point, in per cent of the point."
+        f"{asked.against}, with least-squares lines (coefficients ± standard error). Below: the "
+        "line minus each point, in per cent of the point."
     )
     series = shown_series(found)
     if len(series) < len(found.drawn):
         caption += f" The {len(series)} costliest of {len(found.drawn)} series are drawn."
     if any(fit and len(fit.lines) == 2 for each in series for fit in (each.ordinary,)):
-        caption += " Two lines are taken where one does not do (AICc lower by more than 10)."
+        caption += (
+            " Two lines are used where a single line does not fit (AICc lower by more than 10)."
+        )
     lines = [
         f"{name_of(each.name)}: {line_text(fit.line, asked)}"
         for each in series
@@ -105,19 +107,19 @@ def fit_picture(found: Fits) -> Picture | None:
 
 
 def latency_picture(found: Sequence[Distribution]) -> Picture:
-    """Distributions of the times of calls."""
+    """Distributions of call times."""
     every, found = len(found), found[:MOST_ROWS]
     svg = drawn(lambda: draw_latencies(found))
     kinds = {each.kind for each in found}
     caption = (
-        "Share of the calls that took no longer than a time; marks at p50, p90 and p99."
+        "Share of calls that took no longer than a given time, with p50, p90 and p99 marked."
         if len(found) <= MOST_CURVES
-        else "p50, p90 and p99 of the times of calls."
+        else "p50, p90 and p99 of call times."
     )
     if "latency pass" in kinds:
         caption += " Latency pass: single calls, timed one by one after the running phase."
     if "chunk mean" in kinds:
-        caption += " Chunk mean: means of many calls, which hide single slow ones."
+        caption += " Chunk mean: means of many calls, which hide individual slow ones."
     caption += _in_the_table(every - len(found))
     factor, prefix = prefix_for([each.at(99) for each in found])
     instead = "; ".join(
@@ -125,18 +127,18 @@ def latency_picture(found: Sequence[Distribution]) -> Picture:
         f"p90 {number(each.at(90) / factor)}, p99 {number(each.at(99) / factor)} {prefix}s"
         for each in found[:12]
     )
-    return Picture("latencies", svg, "Times of calls", caption, instead + ".")
+    return Picture("latencies", svg, "Call times", caption, instead + ".")
 
 
 def rates_picture(found: Sequence[Rates]) -> Picture | None:
-    """Inferences per second of each running phase; None where nothing was counted."""
+    """Inferences per second of each running phase; None if nothing was counted."""
     if not found:
         return None
     every, found = len(found), found[:MOST_ROWS]
     svg = drawn(lambda: draw_rates(found))
     several = any(len(each.per_s) > 1 for each in found)
     caption = "Inferences per second of each running phase" + (
-        "; the line is their median, which stands at the right." if several else "."
+        "; the line is their median, printed at the right." if several else "."
     )
     caption += _in_the_table(every - len(found))
     instead = "; ".join(f"{each.name} {number(each.median)}" for each in found[:12])
@@ -154,7 +156,7 @@ def drawn(draw: Callable[[], Figure]) -> str:
 
 
 def suffix(origins: set[str]) -> str:
-    """What a title says of where figures are from, where they are not all measured."""
+    """The part of a title that gives the origin of figures that are not all measured."""
     invented = " and ".join(word for word in NOT_MEASURED if word in origins)
     parts = [WORDS[word] for word in WORDS if word in origins]
     if invented:

@@ -21,7 +21,7 @@ Answered = tuple[str, Domain | Answers, Origin]
 
 
 def tables_of(summary: Summary, domain: str | None) -> Iterator[Table]:
-    """Of all domains, then of one domain by label and repeat, then differences and sums."""
+    """Tables of all domains, of one domain by label and repeat, and of differences and sums."""
     running = summary.running
     if not running:
         return
@@ -67,7 +67,7 @@ def group_table(caption: str, what: str, groups: Sequence[tuple[str, Group]], do
 
 
 def latency_table(found: Sequence[Distribution]) -> Table:
-    """Percentiles of the times of calls, ms."""
+    """Percentiles of the call times, ms."""
     head = ("label", "timed as", "calls", *(f"p{p} ms" for p in PERCENTILES), "largest ms")
     rows = tuple(
         (
@@ -79,11 +79,11 @@ def latency_table(found: Sequence[Distribution]) -> Table:
         )
         for each in found
     )
-    return Table("Times of calls", head, rows)
+    return Table("Call times", head, rows)
 
 
 def fit_table(found: Fits) -> Table:
-    """The lines with their standard errors, R², and how far off what was left out is."""
+    """The lines with their standard errors, R², and leave-one-out errors."""
     rows = []
     for series in found.series:
         for fit in filter(None, map(series.fit, WEIGHTS)):
@@ -94,12 +94,18 @@ def fit_table(found: Fits) -> Table:
                 text = line_text(line, found.asked)
                 rows.append((series.name, f"{fit.line.weights}{part}", text, *errors))
                 errors = ("", "")
-    head = ("series", "least squares", "per inference ± standard error", "R²", "one left out %")
+    head = (
+        "series",
+        "least squares",
+        "per inference ± standard error",
+        "R²",
+        "leave-one-out error %",
+    )
     return Table(f"Lines against {found.asked.against}", head, tuple(rows))
 
 
 def _power(domains: Mapping[str, Domain], apart: bool) -> Table:
-    """Watts and joules by channel; of several labels no power that would mix them."""
+    """Watts and joules by channel; no mean power over several labels."""
     titles, powers_w = powers(apart)
     rows = tuple(
         (name + _word(d), *map(number, powers_w(d)), figure_text(d.running_j, d.origin))
@@ -120,9 +126,9 @@ def _per_inference(caption: str, what: str, rows: Iterable[Answered]) -> Table:
 
 
 def _few(shown: Sequence[object], known: Sequence[object]) -> str:
-    """Says of which a table has not all."""
+    """The part of a caption that says which rows a table shows."""
     few = len(shown) < len(known)
-    return f", the {len(shown)} of {len(known):,} that used most" if few else ""
+    return f", the {len(shown)} of {len(known):,} that used the most" if few else ""
 
 
 def _titles(unit: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Writes a report: whole or not at all, and never in the place of a file that is there."""
+"""Writes a report: whole or not at all, and never over an existing file."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class NotWrittenError(Exception):
 
 
 def refusal(out: Path, csvs: list[Path], suffixes: tuple[str, ...]) -> str | None:
-    """Why a report cannot be written there; None where it can."""
+    """Why a report cannot be written there; None if it can."""
     if out.suffix not in suffixes:
-        return f"-o {out}: end the name in {', '.join(suffixes)}"
+        return f"-o {out}: fix: use one of the extensions {', '.join(suffixes)}"
     if out.resolve() in {p.resolve() for csv in csvs for p in (csv, json_path(csv))}:
-        return f"-o {out} is a recording: give another name"
+        return f"-o {out} is a recording: fix: use another name"
     taken = [out, *([figures_folder(out)] if out.suffix == ".md" else [])]
     for path in taken:
         if os.path.lexists(path):
-            return f"{path} exists: give another name"
+            return f"{path} exists: fix: use another name"
     if not out.absolute().parent.is_dir():
-        return f"-o {out}: there is no folder {out.parent}"
+        return f"-o {out}: no such folder: {out.parent}"
     return None
 
 
 def figures_folder(out: Path) -> Path:
-    """Where the pictures of a Markdown report are."""
+    """The folder for the pictures of a Markdown report."""
     return out.with_name(f"{out.stem}-figures")
 
 
@@ -52,7 +52,7 @@ def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
     except OSError as error:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
-        reason = "it exists by now" if isinstance(error, FileExistsError) else error.strerror
+        reason = "it already exists" if isinstance(error, FileExistsError) else error.strerror
         raise NotWrittenError(f"{out} cannot be written ({reason})") from None
     finally:
         if draft:
@@ -61,12 +61,12 @@ def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
 
 
 def _put(draft: Path, out: Path) -> None:
-    """Give a whole file its name, which must be free."""
+    """Rename a complete file; the new name must be free."""
     try:
         os.link(draft, out)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         if os.path.lexists(out):
             raise FileExistsError(f"{out} exists") from None
         draft.rename(out)

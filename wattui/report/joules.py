@@ -13,7 +13,7 @@ from wattui.clean import name_of
 from wattui.show.quantities import energy_unit
 from wattui.show.summary import figure_text
 
-# Values that differ by more stand on a logarithmic axis.
+# Values that differ by more are drawn on a logarithmic axis.
 DECADES = 2
 MOST_ROWS = 72
 
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows with the unit that suits them; `left_out` says how many are not among them."""
+    """Rows with a suitable unit; `left_out` is the number of rows not shown."""
 
     what: str
     origin: str
@@ -41,20 +41,20 @@ class Rows:
 
     @property
     def figures(self) -> list[str]:
-        """The figures that are known of any row."""
+        """The figures known for at least one row."""
         return [basis.name for basis in BASES if any(basis.name in row.values for row in self.rows)]
 
     def words(self, row: Row, figure: str) -> str:
-        """The figure with its ±; `± ?` where that is unknown, without one for an estimate."""
+        """The figure with its ±; `± ?` if that is unknown, without one for an estimate."""
         return figure_text(row.values[figure], row.origin, self.factor)
 
 
 def rows_of(
     groups: Sequence[tuple[str, Group]], domain: str, only: str | None = None
 ) -> Rows | None:
-    """Named groups of a summary as rows, in one domain; None where nothing is known of any.
+    """Named groups of a summary as rows, in one domain; None if nothing is known of any.
 
-    `only` leaves one of total, dynamic and marginal.
+    `only` keeps one of total, dynamic and marginal.
     """
     found = []
     for name, group in groups:
@@ -88,12 +88,12 @@ def rows_of(
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Whether the values above zero span more decades than an even axis can show."""
+    """Whether the values above zero span more decades than a linear axis can show."""
     above = [value for value in values if value > 0]
     return len(above) > 1 and math.log10(max(above) / min(above)) > DECADES
 
 
 def reach(joules: Value) -> tuple[float, float]:
-    """From where to where the error bar goes, joules; the value itself where ± is unknown."""
+    """Both ends of the error bar, joules; the value itself if ± is unknown."""
     half = joules.plus_minus or 0.0
     return joules.value - half, joules.value + half

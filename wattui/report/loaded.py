@@ -1,4 +1,4 @@
-"""Runs as a report needs them, and what a person asked of it."""
+"""Runs as a report needs them, and the user's choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wattui.runs.traces import Traces
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is reported: None leaves the choice to the runs."""
+    """The content of the report: None leaves the choice to the runs."""
 
     figure: BasisName | None = None
     domain: str | None = None
@@ -30,7 +30,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A run with its curves; times of calls where a file has them, or why it could not be read."""
+    """A run with its curves; call times if a file has them, or why it could not be read."""
 
     name: str
     run: Run
@@ -51,7 +51,7 @@ class Loaded:
         return self.run.summary
 
     def domain(self, wish: Wish) -> str | None:
-        """The domain to quote, None where the run does not have it."""
+        """The headline domain, None if the run does not have it."""
         name = wish.domain or self.summary.headline
         return name if name in self.domains else None
 

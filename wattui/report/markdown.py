@@ -13,7 +13,7 @@ from wattui.report.svg import alone
 
 
 def markdown_page(blocks: Sequence[Block], folder: str) -> tuple[str, dict[str, str]]:
-    """The text, and the pictures by their file's name in the folder."""
+    """The text, and the pictures by file name."""
     pictures: dict[str, str] = {}
     parts: list[str] = []
     for block in blocks:

@@ -1,4 +1,4 @@
-"""What a report of several runs says before it goes through them one by one."""
+"""The overview at the start of a report of several runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
     without = [run for run in runs if run.domain(wish) is None]
     if without:
         notes = tuple(Note(run.name, "", _why_without(run, wish), "") for run in without)
-        yield Notes("Runs without a figure to quote", notes)
+        yield Notes("Runs without a headline figure", notes)
     yield from fit_blocks(fits_for(runs, wish), wish.against is not None)
 
 
@@ -57,4 +57,4 @@ def _with_flags(table: Table, runs: Sequence[Loaded]) -> Table:
 def _why_without(run: Loaded, wish: Wish) -> str:
     if run.summary.running is None:
         return "nothing was marked as running"
-    return f"{wish.domain or 'energy'} was not recorded while it ran"
+    return f"{wish.domain or 'energy'} was not recorded while running"

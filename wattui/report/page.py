@@ -11,7 +11,7 @@ from importlib.resources import files
 from wattui.report.document import Block, Facts, Heading, Key, Notes, Picture, Table, Words
 from wattui.report.svg import colours, inline
 
-# A browser that heeds it loads nothing, whatever the page says.
+# A browser that respects it loads nothing, whatever the page contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TEXT = ' class="text"'
 _NUMBER = re.compile(r"[−–-]?[0-9][0-9.,]*(?: ± [0-9.?]+)?|–")
@@ -113,7 +113,7 @@ def _(block: Facts) -> str:
 
 
 def _typed(text: str) -> str:
-    """A text with what stands between backticks as code."""
+    """A text with the parts between backticks as code."""
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 

@@ -1,4 +1,4 @@
-"""What a picture of power over time shows: panels, the ribbon of phases, names that fit. Pure."""
+"""The content of a power-over-time picture: panels, phase ribbon, names that fit. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_PHASE = 40
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A column, and what it is called beside its curve."""
+    """A column, and its name beside the curve."""
 
     column: str
     name: str
@@ -25,7 +25,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The powers of one kind of device, and where they are from."""
+    """The powers of one kind of device, and their origin."""
 
     title: str
     origins: tuple[str, ...]
@@ -34,7 +34,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A phase in the ribbon, seconds; `texts` are what to write in it, the longest first."""
+    """A phase in the ribbon, seconds; `texts` are its possible names, the longest first."""
 
     phase: str
     start_s: float
@@ -43,7 +43,7 @@ class Stretch:
 
 
 def panels(columns: Sequence[str]) -> list[Panel]:
-    """A panel for each kind of device with power, after one of the total where it has parts."""
+    """A panel for each kind of device with power, after one of the total if it has parts."""
     powers = with_unit(columns, "W")
     kinds = graphs([f"{channel}_W" for channel in powers if not is_counted_again(channel)])
     found = [
@@ -60,7 +60,7 @@ def panels(columns: Sequence[str]) -> list[Panel]:
 
 
 def stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
-    """Phases as they are drawn: those that are inside of others come after them."""
+    """Phases in drawing order: nested ones come after those around them."""
     found = []
     for row in sorted(phases, key=lambda row: (row.start_s, -row.end_s)):
         if row.end_s <= row.start_s:
@@ -72,7 +72,7 @@ def stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
 
 
 def label_stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
-    """From the first to the last of the phases that follow each other with one label."""
+    """The span of consecutive phases with one label."""
     labelled = [row for row in phases if row.phase in ("warmup", "running") and row.label]
     labelled.sort(key=lambda row: row.start_s)
     found = []
@@ -86,17 +86,17 @@ def label_stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
 
 
 def phase_names(found: Iterable[Stretch]) -> list[str]:
-    """Names of phases, each once, in the order of their beginning."""
+    """Names of phases, each once, in order of their start."""
     return list(dict.fromkeys(stretch.phase for stretch in found))
 
 
 def fitting(texts: Sequence[str], room: float, width: Callable[[str], float]) -> str:
-    """The first text that is no wider than the room there is; empty where none is."""
+    """The first text that fits the room; empty if none does."""
     return next((text for text in texts if width(text) <= room), "")
 
 
 def spread(wanted: Sequence[float], least: float, low: float, high: float) -> list[float]:
-    """Places near the wanted ones, at least so far apart, from low to high where they have room."""
+    """Positions near the wanted ones, from low to high and apart if there is room."""
     order = sorted(range(len(wanted)), key=lambda place: wanted[place])
     least = min(least, (high - low) / max(1, len(wanted) - 1))
     placed: list[float] = []

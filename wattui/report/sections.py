@@ -1,4 +1,4 @@
-"""What a report says of one run, part by part."""
+"""The sections of a report about one run."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from wattui.show.summary import figure_text
 ORIGINS = {
     "measured": "measured",
     "estimated": "ESTIMATED from utilisation, not measured",
-    "simulated": "SIMULATED: a made-up curve, not a measurement",
+    "simulated": "SIMULATED, not a measurement",
     "manual": "read by hand from a meter",
 }
 
 
 def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
-    """Everything about one run; what is unknown is said and left out."""
+    """Everything about one run; unknown parts are named and left out."""
     yield from key_blocks(loaded, wish)
     yield from _notes(loaded)
     yield from _power(loaded)
@@ -54,24 +54,24 @@ def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
 
 
 def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
-    """The figure to quote, with its ± and origin, or why there is none."""
+    """The headline figure with its ± and origin, or why there is none."""
     running, domain = loaded.summary.running, loaded.domain(wish)
     if running is None:
         yield Words("Nothing was marked as running: there is no energy to report.")
         return
     if domain is None:
         wanted = wish.domain or "energy"
-        yield Words(f"No figure to quote: {wanted} was not recorded while it ran.")
+        yield Words(f"No headline figure: {wanted} was not recorded while running.")
         return
     for words, group in to_quote(loaded.summary, domain, basis=wish.basis):
         if group is None:
-            yield Words(f"No figure to quote: energy is unknown{words}.")
+            yield Words(f"No headline figure: the energy is unknown{words}.")
         else:
             yield _key(loaded, wish, group, words)
 
 
 def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
-    """The figure to quote of all that ran, or of a label."""
+    """The headline figure of all running phases, or of a label."""
     domain = loaded.domain(wish) or ""
     found, origin = group.domains[domain], loaded.domains[domain].origin
     basis = wish.basis or TOTAL
@@ -102,7 +102,7 @@ def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
 
 
 def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
-    """Lines through the points of runs; None where their labels carry nothing."""
+    """Lines through the points of runs; None if their labels carry no quantity."""
     sources = [source_of(run) for run in runs]
     against = wish.against or choose_against(sources)
     domain = next((name for run in runs if (name := run.domain(wish))), None)
@@ -114,12 +114,12 @@ def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
 
 
 def source_of(run: Loaded) -> Source:
-    """What lines and sizes are read from."""
+    """The data for lines and sizes."""
     return Source(run.network, run.name, run.summary, run.macs)
 
 
 def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
-    """The lines with their residuals; why there are none only where they were asked for."""
+    """The lines with their residuals; why there are none only if they were requested."""
     picture = fit_picture(found) if found else None
     if found is None or (picture is None and not asked):
         return
@@ -141,7 +141,7 @@ def _notes(loaded: Loaded) -> Iterator[Block]:
     if loaded.no_latencies:
         flags += (Note("latencies", "", loaded.no_latencies, ""),)
     if flags:
-        yield Notes("To know before quoting", flags)
+        yield Notes("Before you quote these figures", flags)
     if missing := missing_of(loaded.run.about):
         yield Notes("Not recorded", missing)
 
@@ -179,7 +179,7 @@ def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:
     baselines = {
         "": "the energy was not read",
         "idle": "no idle baseline was recorded",
-        "armed": "nothing was armed",
+        "armed": "no armed phase was recorded",
     }
     reasons = [f"{basis.name} ({baselines[basis.baseline]})" for basis in missing]
     return f"Unknown: {', '.join(reasons)}."

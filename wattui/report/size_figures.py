@@ -1,4 +1,4 @@
-"""The pictures and the table of a report's section "Against size", in words and drawn."""
+"""Pictures, captions and table of a report's section "Against size"."""
 
 from __future__ import annotations
 
@@ -49,12 +49,14 @@ def energy_picture(found: Sizes) -> Picture:
 
 
 def latency_picture(found: Sizes) -> Picture:
-    """Latency and energy against size, with what they correlate as."""
+    """Latency and energy against size, with their correlation."""
     family = found.costliest
     caption = f"Latency (left axis) and {found.figure} energy (right axis) against {found.against}"
     caption += f": {_medians(found)}."
     if len(found.families) > 1:
-        caption += f" Of {len(found.families)} layers, {family.name or 'what has no name'} alone."
+        caption += (
+            f" Only {family.name or 'the unnamed one'} of {len(found.families)} layers is drawn."
+        )
     said = correlation_text(found)
     origins = {device.origin for device in found.devices}
     title = f"Latency and energy against size{suffix(origins)}"
@@ -63,16 +65,16 @@ def latency_picture(found: Sizes) -> Picture:
 
 
 def correlation_text(found: Sizes) -> str:
-    """Pearson's r of latency and energy by device, what it is worth, and what was published."""
+    """Pearson's r of latency and energy by device, its value as evidence, and published ones."""
     said = [f"{device.title}: {_r(found, device)}" for device in found.devices]
     text = f"Pearson's r of latency and energy over the sizes: {'; '.join(said)}."
     if any(device.origin == "estimated" for device in found.devices):
         text += (
-            " An estimate is made from utilisation, which is the time that the processor is busy, "
-            "so it has to follow latency: its r is no evidence."
+            " An estimate is computed from utilisation, the time that the processor is busy, so "
+            "it must follow latency: its r is not evidence."
         )
     if any(device.origin == "simulated" for device in found.devices):
-        text += " What is simulated is a made-up curve: its r is no evidence."
+        text += " A simulated curve is not a measurement: its r is not evidence."
     if found.network == PUBLISHED_NETWORK:
         wanted = published("aipowermeter")
         r = wanted[PUBLISHED_NETWORK]["pearson_latency_energy"]
@@ -107,18 +109,18 @@ def _place(x: float, found: Sizes) -> str:
 
 def _r(found: Sizes, device: Device) -> str:
     r = found.costliest.correlation(device)
-    return "unknown, it takes three sizes that differ" if r is None else f"r = {minus(f'{r:.3f}')}"
+    return "unknown (three different sizes are needed)" if r is None else f"r = {minus(f'{r:.3f}')}"
 
 
 def _medians(found: Sizes) -> str:
     few, most = found.repeats
     if most == 1:
-        return "one value of each size"
+        return "one value per size"
     return f"medians over {few if few == most else f'{few} to {most}'} repeats"
 
 
 def _devices(found: Sizes) -> str:
-    """What the curves are of."""
+    """The devices of the curves."""
     return f"{'; '.join(device.title for device in found.devices)}."
 
 

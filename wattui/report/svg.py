@@ -1,4 +1,4 @@
-"""SVG that was drawn: made fit for a page, or put on a sheet with others. Pure text."""
+"""Prepares drawn SVG for a page, or puts it on a sheet with others. Pure text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from wattui.report.draw.style import INK, ON_DARK, PAPER, POINTS_PER_MM, TEXT_PT, WIDE_MM
 
-# A figure of two columns is no narrower on a page, so that its text can be read.
+# The least width of a two-column figure on a page, so that its text can be read.
 LEAST_REM = 40.0
 _SIZE = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 _BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
@@ -36,10 +36,10 @@ class Sheet(NamedTuple):
 
 
 def sheet(svg: str, prefix: str) -> Sheet:
-    """What was drawn; its identifiers, of which only the used ones stay, begin with a prefix."""
+    """The drawing; only used identifiers are kept, and each gets a prefix."""
     size, body = _SIZE.search(svg), _BODY.search(svg)
     if size is None or body is None:
-        raise ValueError("this is no SVG that matplotlib made")
+        raise ValueError("this is not an SVG that matplotlib made")
     text = _STYLE.sub("", _METADATA.sub("", body[1]))
     text = _GEOMETRY.sub(lambda m: _LONG_NUMBER.sub(_rounded, m[0]), text)
     used = set(_USED.findall(text))
@@ -72,9 +72,9 @@ def alone(svg: str, title: str) -> str:
 
 
 def stacked(svgs: Sequence[str], headings: Sequence[str], title: str) -> str:
-    """A file of all figures; narrow ones that follow each other stand side by side in pairs.
+    """A file of all figures; consecutive narrow ones are placed side by side in pairs.
 
-    A figure has a letter, and what its heading says where that is not that of the one before.
+    Each figure has a letter, and its heading if that differs from the one before.
     """
     sheets = [sheet(svg, f"f{number}") for number, svg in enumerate(svgs, 1)]
     width = max((each.width for each in sheets), default=0.0)

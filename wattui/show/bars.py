@@ -1,4 +1,4 @@
-"""Bars and curves of results: labels with a figure each, and labels that carry a number. Pure."""
+"""Bars and curves of results: labels with a figure each, and labels with a number. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POINT, ASCII_POINT = "●", "o"
 # A tick such as -1.5e-06, and the axis.
 GUTTER = 10
 LEAST_BAR, MOST_BAR, MOST_NAME = 8, 60, 30
-# Numbers that span more than this are drawn by their logarithms.
+# Numbers that span more than this are drawn on a logarithmic scale.
 LINEAR_SPAN = 20
 SHORT_FROM = 1e5
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -46,7 +46,7 @@ class Point(NamedTuple):
 
 
 def bar_text(share: float, columns: int, glyphs: plot.Glyphs) -> str:
-    """A bar of a share of `columns`, to an eighth of a column; one eighth at least."""
+    """A bar of a share of `columns`, to an eighth of a column, and at least one eighth."""
     eighths = max(1, round(min(1.0, share) * columns * 8))
     if glyphs.ascii:
         return ASCII_BAR * max(1, eighths // 8)
@@ -56,7 +56,7 @@ def bar_text(share: float, columns: int, glyphs: plot.Glyphs) -> str:
 def bars(
     rows: Sequence[Bar], columns: int, factor: float, glyphs: plot.Glyphs = plot.BRAILLE
 ) -> Table:
-    """A line for each bar: name, bar, figure with ±, in `columns`. Below zero there is no bar."""
+    """A line per bar: name, bar, figure with ±, in `columns`. Negative figures have no bar."""
     figures = [with_uncertainty(row.joules.value, row.joules.plus_minus, factor) for row in rows]
     names = min(MOST_NAME, max((cell_len(row.name) for row in rows), default=0))
     room = columns - names - max(map(cell_len, figures), default=0) - 2
@@ -75,10 +75,10 @@ def bars(
 
 
 def families(labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Labels that differ in one number alone: their common text, and each one's number.
+    """Labels that differ in only one number: their common text, and each one's number.
 
-    `conv1 32x32` and `conv1 64x64` are one family, in which 32 and 64 vary. Families of fewer
-    than three labels are left out: two points are no curve.
+    `conv1 32x32` and `conv1 64x64` are one family, in which 32 and 64 vary. Families of fewer than
+    three labels are left out: two points are not a curve.
     """
     by_text: dict[str, list[str]] = {}
     for label in labels:
@@ -97,7 +97,7 @@ def families(labels: Sequence[str]) -> dict[str, dict[str, float]]:
 
 
 def wide(values: Iterable[float]) -> bool:
-    """Whether values above zero span so much that their logarithms are drawn."""
+    """Whether values above zero span enough for a logarithmic scale."""
     known = list(values)
     return min(known) > 0 and max(known) / min(known) > LINEAR_SPAN
 
@@ -151,7 +151,7 @@ def _upright(
 
 
 def _name_apart(label: str) -> str:
-    """The label without its first word where that is a name: conv1 is not conv2."""
+    """The label without its first word if that is a name: conv1 is not conv2."""
     first, space, rest = label.partition(" ")
     return first.translate(_RAISED) + space + rest if space else label
 
@@ -184,7 +184,7 @@ def _bins(
 
 
 def _short(x: float) -> str:
-    """A number as it is, a large one with its prefix."""
+    """A number, with a prefix if it is large."""
     if abs(x) < SHORT_FROM:
         return f"{x:g}"
     factor, prefix = prefix_for([x])

@@ -20,12 +20,12 @@ from wattui.show.stacking import Fitting
 
 MEANINGS = {
     **{basis.name: f"energy per inference, {basis.meaning}" for basis in BASES},
-    "energy": "energy while running, of one repeat where there are several",
+    "energy": "energy while running, per repeat if there are several",
     "power": "mean power while running",
-    "edp": "energy-delay product of an inference",
+    "edp": "energy-delay product per inference",
     "rate": "inferences per second",
 }
-TOGETHER = "all that ran"
+TOGETHER = "everything"
 KNOWN_ORIGINS = ("measured", "published", "")
 
 Named = tuple[str, Comparison]
@@ -91,7 +91,7 @@ def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
 
 
 def _cells(row: Comparison, factor: float) -> list[Text]:
-    """The other side's value, the difference, the ratio, and how sure they are."""
+    """The other side's value, the difference, the ratio, and the verdict."""
     cells = [Text(_value(known, factor)) for known in (row.b.known, row.difference)]
     ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
     if row.ratio_interval:
@@ -114,7 +114,7 @@ def _value(known: Value, factor: float) -> str:
 
 
 def _colour(row: Comparison) -> str:
-    """Better is green, worse is red, and what is not clear has no colour."""
+    """Better is green, worse is red, and anything unclear has no colour."""
     share = worse(row)
     if row.verdict != "clear" or not share:
         return ""

@@ -1,4 +1,4 @@
-"""Results as files for other programs and for papers: CSV, JSON, Markdown, SVG."""
+"""Writes results as files for other programs and for papers: CSV, JSON, Markdown, SVG."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class ExportError(Exception):
 
 
 def export(run: Run, path: Path) -> None:
-    """Write the results in the form that the name's end says. Raises ExportError."""
+    """Write the results in the format set by the extension. Raises ExportError."""
     if reason := refusal(run, path):
         raise ExportError(reason)
     text = FORMATS[path.suffix](run).encode(errors="backslashreplace")
     try:
         file = path.open("xb")
     except FileExistsError:
-        raise ExportError(f"{path} exists: give another name") from None
+        raise ExportError(f"{path} exists: fix: use another name") from None
     except OSError as error:
         raise ExportError(f"{path} cannot be written ({error.strerror})") from None
     try:
@@ -63,7 +63,7 @@ def export(run: Run, path: Path) -> None:
 
 
 def refusal(run: Run, path: Path) -> str | None:
-    """Why results cannot be written there; None where they can."""
+    """Why results cannot be written there; None if they can."""
     try:
         return _refusal(run, path)
     except OSError as error:
@@ -74,20 +74,23 @@ def refusal(run: Run, path: Path) -> str | None:
 
 def _refusal(run: Run, path: Path) -> str | None:
     if path.suffix not in FORMATS:
-        return f"end the name in {', '.join(FORMATS)}"
+        return f"fix: use one of the extensions {', '.join(FORMATS)}"
     if path.resolve() in (run.csv.resolve(), json_path(run.csv).resolve()):
-        return "that is the recording itself: give another name"
+        return "that is the recording itself: fix: use another name"
     if os.path.lexists(path):
-        return f"{path} exists: give another name"
+        return f"{path} exists: fix: use another name"
     if path.suffix == ".json" and is_run_file(path.with_suffix(".csv")):
-        return f"{path} belongs to the recording {path.with_suffix('.csv').name}: another name"
+        return (
+            f"{path} belongs to the recording {path.with_suffix('.csv').name}: fix: use another "
+            "name"
+        )
     if not path.absolute().parent.is_dir():
         return f"there is no folder {path.parent}"
     return None
 
 
 def as_csv(run: Run) -> str:
-    """The results table: docs/results-table.md; unknown figures are empty."""
+    """The results table (docs/results-table.md); unknown figures are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -180,7 +183,7 @@ def _flags(summary: Summary) -> Iterator[str]:
 
 
 def _rows(what: str, domains: Mapping[str, Domain]) -> Iterator[str]:
-    """Watts, joules and joules per inference, a row for each."""
+    """Watts, joules and joules per inference, one row for each."""
     factor, unit = energy_unit(known_j(domains.values()))
     titles = [what, "idle W", "armed W", "running W", "J"]
     titles += [f"{basis.name} {unit}/inference" for basis in BASES]

@@ -24,26 +24,26 @@ UNITS = {
     "tokens": "token",
     "size": "unit",
 }
-# More points than this are not listed: only those that the line misses most.
+# Beyond this many points, only those with the largest residuals are listed.
 MOST_POINTS, WORST_POINTS = 60, 20
-TIME = "time by the clock, not energy: on one thread of an idle processor it is the CPU time"
+TIME = "wall time, not energy: on one thread of an otherwise idle processor it equals CPU time"
 
 
 def scale(values: Sequence[float | None], unit: str) -> tuple[float, str]:
-    """Factor and name of the unit, J or s, with the prefix that suits the largest value."""
+    """Factor and name of the unit, J or s, with a prefix suited to the largest value."""
     factor, prefix = prefix_for(values)
     return factor, f"{prefix}{unit}"
 
 
 def figure_name(asked: Asked) -> str:
-    """What is fitted."""
+    """The name of the fitted figure."""
     if asked.figure == "seconds":
         return "seconds per inference"
     return f"{asked.figure} energy per inference"
 
 
 def quantity(x: float, against: str) -> str:
-    """A number of MACs with a prefix, any other one as it is."""
+    """A number of MACs with a prefix, any other number unchanged."""
     if against != "macs":
         return f"{x:g}" if x < 1e15 else f"{x:.4g}"
     factor, prefix = prefix_for([x])
@@ -51,7 +51,7 @@ def quantity(x: float, against: str) -> str:
 
 
 def percent(share: float | None, signed: bool = False) -> str:
-    """A share as a percentage; – where it is unknown."""
+    """A share as a percentage; – if unknown."""
     if share is None:
         return "–"
     value = 100 * share
@@ -81,7 +81,7 @@ def line_text(line: Line, asked: Asked) -> str:
 def fit_parts(
     asked: Asked, origin: str, series: Sequence[Series], published: dict[str, Any]
 ) -> Iterator[Table | Text]:
-    """The lines, what was published beside them, two lines where they are better, residuals."""
+    """The lines, published errors, two lines where they fit better, and residuals."""
     runs = len({point.run for point in series[0].points})
     points = _count(len(series[0].points), "point")
     where = "" if asked.figure == "seconds" else f"{asked.domain}, "
@@ -116,7 +116,7 @@ def _lines_table(asked: Asked, series: Sequence[Series]) -> Table:
 
 
 def _errors_table(series: Sequence[Series]) -> Table:
-    """Mean ± sd of the relative errors of what was left out, in per cent."""
+    """Mean ± sd of leave-one-out relative errors, in per cent."""
     kinds = ["point"]
     if any(fit.left_out_group for fit in _fits(series[0])):
         kinds.append(series[0].group_kind)
@@ -132,7 +132,7 @@ def _errors_table(series: Sequence[Series]) -> Table:
 
 
 def _remarks(series: Sequence[Series]) -> Iterator[Text]:
-    """Remarks, each with the names of the series that it is about."""
+    """Remarks, each with the names of its series."""
     about: dict[str, list[str]] = {}
     for each in series:
         for remark in each.remarks:
@@ -142,11 +142,11 @@ def _remarks(series: Sequence[Series]) -> Iterator[Text]:
 
 
 def _beside(series: Series, published: dict[str, Any]) -> Iterator[Text]:
-    """Errors that others published for what was left out."""
+    """Published leave-one-out errors."""
     if not published or not any(fit.left_out_group for fit in _fits(series)):
         return
     if any(point.layer is not None for point in series.points):
-        return  # it stands beside the sums of layers
+        return  # it is shown beside the sums of layers
     errors = "; ".join(
         f"{row['mean_pct']:.2f} ± {row['sd_pct']} % from {row['from']}"
         for row in published["relative_test_errors"]
@@ -160,19 +160,18 @@ def _two_lines(asked: Asked, series: Series, fit: Fit) -> Text | None:
         return None
     factor, unit = scale([two.jump], asked.unit)
     return Text(
-        f"{series.name}, {fit.line.weights}: one line does not do, it bends at "
+        f"{series.name}, {fit.line.weights}: a single line does not fit; the slope changes at "
         f"{quantity(two.at, asked.against)} {asked.against} (between "
         f"{quantity(two.last_x, asked.against)} and {quantity(two.first_x, asked.against)}), "
-        f"with a step of {number(two.jump / factor)} {unit}\n"
-        f"  before: {line_text(two.left, asked)}\n"
-        f"  after:  {line_text(two.right, asked)}\n"
-        f"  AICc {two.aicc_one:.1f} with one line, {two.aicc_two:.1f} with two "
-        f"(taken where lower by more than {EVIDENCE:g})"
+        f"with a step of {number(two.jump / factor)} {unit}\n  before: "
+        f"{line_text(two.left, asked)}\n  after:  {line_text(two.right, asked)}\n  AICc "
+        f"{two.aicc_one:.1f} with one line, {two.aicc_two:.1f} with two (two are used if lower "
+        f"by more than {EVIDENCE:g})"
     )
 
 
 def _points_table(asked: Asked, series: Sequence[Series]) -> Table:
-    """Points with their relative residuals from the line of all and from that of their own."""
+    """Points with their relative residuals from the line of all points and from their own."""
     places = _places(series[0])
     several = len(series) > 1
     runs = len({point.run for point in series[0].points}) > 1
@@ -202,7 +201,7 @@ def _points_table(asked: Asked, series: Sequence[Series]) -> Table:
 
 
 def _places(series: Series) -> list[int]:
-    """The points to list: all, or of many those that lie furthest from the first line."""
+    """The points to list: all, or if there are many, those furthest from the first line."""
     every = list(range(len(series.points)))
     fit = next(iter(_fits(series)), None)
     if len(every) <= MOST_POINTS or fit is None:
@@ -219,7 +218,7 @@ def _residuals(series: Series, place: int) -> list[str]:
 def correlation_parts(found: Matrix) -> Iterator[Table]:
     """Pearson's matrix, and Spearman's."""
     for name, values in (("Pearson", found.pearson), ("Spearman", found.spearman)):
-        # Numbers over the columns: names would not fit beside each other.
+        # Numbers as column headings: names would not fit side by side.
         table = new_table(name, *(str(place) for place in range(1, len(values) + 1)))
         for place, (row_name, row) in enumerate(zip(found.names, values, strict=True), 1):
             cells = ("–" if r is None else minus(f"{r:.2f}") for r in row)
@@ -236,7 +235,7 @@ def _count(count: int, what: str) -> str:
 
 
 def new_table(*titles: str, right: int = 1) -> Table:
-    """A table whose columns from `right` on are of numbers."""
+    """A table whose columns from `right` on are numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for place, title in enumerate(titles):
         justify: Literal["left", "right"] = "right" if place >= right else "left"
@@ -251,5 +250,5 @@ def new_table(*titles: str, right: int = 1) -> Table:
 
 
 def add(table: Table, *cells: str) -> None:
-    """A row of texts as they stand: a label is no markup."""
+    """A row of literal texts: a label is not markup."""
     table.add_row(*(Text(one_line(cell)) for cell in cells))

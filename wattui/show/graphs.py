@@ -1,4 +1,4 @@
-"""Which graphs a set of columns gives, and their series. Pure."""
+"""Groups columns into graphs with their series. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recorders.channels import (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve: its column, and what it is called in the graph's border."""
+    """One curve: its column, and its name in the graph's border."""
 
     column: str
     name: str
@@ -37,7 +37,7 @@ class Series:
 class GraphSpec:
     """A graph: title, unit, series, and the place of its first one in the cycle of colours.
 
-    `parts` is what its series are called together; `top` the fixed upper end of its axis, if any.
+    `parts` is the collective name of its series; `top` the fixed upper end of its axis, if any.
     """
 
     title: str
@@ -48,12 +48,12 @@ class GraphSpec:
     top: float | None = None
 
 
-# Units as a person writes them.
+# Units as people write them.
 _UNITS = {"pct": "%", "C": "°C"}
 
 
 def graphs(columns: Sequence[str]) -> list[GraphSpec]:
-    """Every graph that the columns give, the most wanted first."""
+    """Every graph that the columns give, the most important first."""
     drawn: dict[Plotted, list[str]] = {}
     for column in columns:
         if graph := kind_of_column(column).graph:

@@ -1,8 +1,8 @@
 """Bounded history of time series: extremes, sums and counts in rings of ever coarser bins. Pure.
 
-Each level's bins nest in the next one's, which are given a bin's readings when the next bin
-begins. A query needs only the level whose bins are just fine enough, and old times remain known,
-more coarsely.
+Each level's bins nest in those of the next level, which receive a bin's readings when the next bin
+begins. A query needs only the level whose bins are just fine enough; old times stay available, more
+coarsely.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from typing import TypeAlias, TypeVar
 # Lowest and highest reading of an interval.
 Bin: TypeAlias = tuple[float, float]
 
-# A product with 10 puts a decimal time on its grid, where a quotient by 0.1 may fall short of it.
+# Multiplying by 10 puts a decimal time on its grid; dividing by 0.1 may fall short of it.
 BINS_PER_S = 10
 BIN_S = 1 / BINS_PER_S
 # Each level's bin is 4 of the one before: 0.1 s for 7 minutes, …, 102.4 s for 4.8 days.
 LEVELS = 6
 LEVEL_BITS = 2
 RING_BINS = 4096
-# Widths of bins that hold whole bins of a level, so that an answer is exact and never changes.
+# Bin widths that hold whole bins of a level, so that an answer is exact and never changes.
 BIN_STEPS_S = tuple(2**power / BINS_PER_S for power in range(LEVEL_BITS * LEVELS))
-# An edge this near to the grid lies on it, in bins.
+# An edge this close to the grid lies on it, in bins.
 ON_GRID = 1e-6
 # Empty bins: the extremes of nothing are inf and -inf.
 NO_LOWS, NO_HIGHS = array("f", [math.inf]) * RING_BINS, array("f", [-math.inf]) * RING_BINS
 NO_SUMS, NO_COUNTS = array("d", [0.0]) * RING_BINS, array("I", [0]) * RING_BINS
 
-# Rings grow by so many bins until they are whole.
+# Rings grow by this many bins until they are full.
 GROWTH_BINS = 256
-# So many rows back it is known which times they changed.
+# For this many recent rows it is known which times they changed.
 RECENT_ROWS = 256
 
 Number = TypeVar("Number", int, float)
@@ -55,7 +55,7 @@ class History:
         self.last_s: float | None = None
 
     def add(self, time_s: float, values: Mapping[str, float]) -> None:
-        """Take a row; absent, infinite and NaN values are no readings, other columns are left."""
+        """Add a row; absent, infinite and NaN values, and other columns, are ignored."""
         if self.first_s is None or time_s < self.first_s:
             self.first_s = time_s
         if self.last_s is None or time_s > self.last_s:
@@ -74,22 +74,22 @@ class History:
         return self._latest.get(column)
 
     def earliest_since(self, rows: int) -> float:
-        """The earliest time of the rows after the first so many; -inf where that is forgotten."""
+        """The earliest time of the rows after the first `rows`; -inf if that is forgotten."""
         new = self.rows - rows
         if new > len(self._recent_s):
             return -math.inf
         return min(islice(reversed(self._recent_s), new), default=math.inf)
 
     def exact_since_s(self, column: str, bin_s: float) -> float:
-        """From when on bins of this width are known; before, only wider ones are."""
+        """The time from which bins of this width are available; before it, only wider ones are."""
         return self._settled(column)[_fitting(bin_s)].oldest_s
 
     def bins(self, column: str, start_s: float, bin_s: float, count: int) -> list[Bin | None]:
         """Extremes in each [start_s + i·bin_s, start_s + (i + 1)·bin_s), None without a reading.
 
-        Exact for a `bin_s` of `BIN_STEPS_S` and a `start_s` that is a multiple of it; with others
-        a reading may count to the bin beside its own, by less than a bin. Times that only wider
-        bins still hold have those bins' extremes.
+        Exact for a `bin_s` of `BIN_STEPS_S` and a `start_s` that is a multiple of it; with others a
+        reading may count in a neighbouring bin, off by less than a bin. Times held only in wider
+        bins get those bins' extremes.
         """
         found: list[Bin | None] = []
         for level in self._settled(column)[_fitting(bin_s) :]:
@@ -99,7 +99,7 @@ class History:
         return [None] * count + found
 
     def stats(self, column: str, start_s: float, end_s: float) -> tuple[float, float] | None:
-        """Mean and highest of the readings in [start_s, end_s), to a bin of the finest level left.
+        """Mean and maximum of the readings in [start_s, end_s), to a bin of the finest level left.
 
         The mean is over readings, not over time.
         """
@@ -121,7 +121,7 @@ class History:
 
 
 class _Level:
-    """The newest bins of one width in a ring, and beside it the bin that is being filled."""
+    """The newest bins of one width in a ring, plus the bin being filled."""
 
     def __init__(self, bin_s: float, coarser: _Level | None) -> None:
         self._bin_s = bin_s
@@ -159,7 +159,7 @@ class _Level:
         self._count += count
 
     def settle(self) -> None:
-        """Put the bin that is being filled into the ring and hand it to the coarser level."""
+        """Put the bin being filled into the ring and pass it to the coarser level."""
         if self._count:
             low, high, total, count = self._low, self._high, self._sum, self._count
             self._merge(self._place, low, high, total, count)
@@ -168,7 +168,7 @@ class _Level:
             self._begin(self._place)
 
     def bins(self, start_s: float, bin_s: float, count: int) -> list[Bin | None]:
-        """Extremes in each of `count` intervals, or of the bin around one that is narrower."""
+        """Extremes in each of `count` intervals; for a narrower one, those of the bin around it."""
         edges = [
             math.floor((start_s + number * bin_s) / self._bin_s + ON_GRID) - self._oldest
             for number in range(count + 1)
@@ -200,7 +200,7 @@ class _Level:
     def _part(
         self, values: array[Number], nothing: array[Number], first: int, end: int
     ) -> array[Number]:
-        """Bins of one of the arrays in order, counted from the oldest; no more than it has."""
+        """Bins of one of the arrays in order, counted from the oldest, as far as there are any."""
         first, end = max(0, first), min(RING_BINS, end)
         if first >= end:
             return values[:0]
@@ -211,7 +211,7 @@ class _Level:
         return _cut(values, nothing, slot, RING_BINS) + _cut(values, nothing, 0, over)
 
     def _merge(self, place: int, low: float, high: float, total: float, count: int) -> None:
-        """Add readings to a bin of the ring, unless it is older than all that are held."""
+        """Add readings to a bin of the ring, unless it is older than all that it holds."""
         slot = place % RING_BINS
         if self._newest is None or place >= self._oldest:
             self._grow(slot)
@@ -226,7 +226,7 @@ class _Level:
             self._counts[slot] += count
 
     def _grow(self, slot: int) -> None:
-        """Make room for a slot: a ring is as long as it has to be."""
+        """Make room for a slot: a ring is only as long as it needs to be."""
         if slot >= len(self._lows):
             part = slice(len(self._lows), min(RING_BINS, slot + GROWTH_BINS))
             self._lows += NO_LOWS[part]
@@ -256,13 +256,13 @@ class _Level:
 
 
 def _cut(values: array[Number], nothing: array[Number], first: int, end: int) -> array[Number]:
-    """A part of an array that goes on with nothing."""
+    """A slice of an array, padded with empty bins."""
     found = values[first:end]
     return found + nothing[: end - first - len(found)]
 
 
 def _levels() -> list[_Level]:
-    """From fine to coarse, each of which hands on to the next."""
+    """Levels from fine to coarse, each of which passes its bins to the next."""
     levels: list[_Level] = []
     for number in reversed(range(LEVELS)):
         levels.insert(0, _Level(BIN_S * 2 ** (LEVEL_BITS * number), levels[0] if levels else None))

@@ -1,4 +1,4 @@
-"""Networks predicted as the sums of their layers, beside what others published, as Rich tables."""
+"""Networks predicted as the sums of their layers, beside published errors, as Rich tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def network_parts(
     asked: Asked, origin: str, networks: Networks, published: dict[str, Any]
 ) -> Iterator[Table | Text]:
-    """Every network from the lines of all others, with means, and those of others beside them."""
+    """Each network predicted by the lines of all others, with mean errors and published ones."""
     form = "through the origin" if asked.through_origin else "with an intercept"
     yield Text.assemble(
         ("each network as the sum of its layers, from the other networks", "bold"),

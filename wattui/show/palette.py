@@ -21,11 +21,11 @@ class Palette:
     estimated: str
     phases: Mapping[str, str]
     other_phase: str
-    # Without colours: what differs is told apart by its shape.
+    # Without colours: things are told apart by their shape.
     plain: bool = False
 
     def of_series(self, number: int, estimated: bool) -> str:
-        """The colour of a graph's series; what is estimated has one of its own."""
+        """The colour of a graph's series; estimates have their own."""
         return self.estimated if estimated else self.series[number % len(self.series)]
 
     def of_phase(self, phase: str) -> str:

@@ -1,4 +1,4 @@
-"""The joules of a summary as bars, and as curves over what its labels carry. No Textual."""
+"""The joules of a summary as bars, and as curves over the number in its labels. No Textual."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pictures(
     glyphs: plot.Glyphs,
     columns: int,
 ) -> Iterator[RenderableType]:
-    """Bars and curves that are at most `columns` wide; none where no energy is known.
+    """Bars and curves at most `columns` wide; none if no energy is known.
 
     `macs` are the multiply-accumulates of one inference by label.
     """
@@ -56,7 +56,7 @@ def pictures(
 
 
 def mac_families(labels: Iterable[str], macs: Mapping[str, int]) -> dict[str, dict[str, float]]:
-    """Labels of one network, or that differ in numbers alone, and their MACs: three or more."""
+    """Labels of one network, or that differ only in numbers, and their MACs: three or more."""
     by_name: dict[str, dict[str, float]] = {}
     for label in labels:
         network, slash, _ = label.partition("/")
@@ -104,7 +104,7 @@ def _legend(
 
 
 def _labels(summary: Summary, palette: Palette) -> list[Bar]:
-    """Joules per inference of each label, in the channel to quote."""
+    """Joules per inference of each label, in the headline channel."""
     channel = summary.headline
     return [
         Bar(group.label, joules, _colour(palette, domain))

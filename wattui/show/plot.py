@@ -1,4 +1,4 @@
-"""Numbers to characters: curves of braille dots or plain ASCII. Pure.
+"""Draws numbers as characters: curves of braille dots or plain ASCII. Pure.
 
 A character holds 2 dots side by side and 4 above each other; rows count from the top.
 """
@@ -24,7 +24,7 @@ Extent: TypeAlias = tuple[int, int]
 
 
 class Cell(NamedTuple):
-    """A character and the number of the series that colours it, None where it is blank."""
+    """A character and the number of the series that colours it, None if it is blank."""
 
     character: str
     series: int | None
@@ -39,7 +39,7 @@ class Scale:
 
     def __post_init__(self) -> None:
         if not -math.inf < self.low < self.high < math.inf:
-            raise ValueError(f"a scale goes up: low {self.low}, high {self.high}")
+            raise ValueError(f"a scale must increase: low {self.low}, high {self.high}")
 
     def row(self, value: float, rows: int) -> int:
         """The row of characters in which a curve has this finite value."""
@@ -98,7 +98,7 @@ ASCII = Glyphs(
     total="sum",
 )
 BLANK = Cell(" ", None)
-# Where colours do not tell, each curve has its number once in so many columns of characters.
+# Without colours, each curve shows its number once in this many columns of characters.
 NUMBERED_COLUMNS = 12
 NUMBERS = "123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -142,7 +142,7 @@ def _cell(dots: tuple[int, ...], turn: int, characters: str) -> Cell:
 
 @lru_cache(maxsize=4096)
 def _merged(dots: tuple[int, ...]) -> tuple[int, list[int]]:
-    """The dots of all series in a cell, and the numbers of those that have any."""
+    """The dots of all series in a cell, and the numbers of the series that have any."""
     return reduce(or_, dots), [number for number, each in enumerate(dots) if each]
 
 
@@ -162,7 +162,7 @@ def series_number(place: int) -> str:
 def held(bins: Sequence[Bin | None], most: int) -> list[Bin | None]:
     """Bins in which up to `most` empty ones after a reading keep its last extremes.
 
-    For quantities that are read more rarely than bins are wide; longer gaps stay gaps.
+    For quantities read less often than once per bin; longer gaps stay gaps.
     """
     found: list[Bin | None] = []
     last, empty = None, 0
@@ -173,14 +173,14 @@ def held(bins: Sequence[Bin | None], most: int) -> list[Bin | None]:
 
 
 def heights(bins: Sequence[Bin | None], scale: Scale, rows: int) -> list[int]:
-    """Rows of dots under and on a curve, for each column of characters; 0 where it is not."""
+    """Rows of dots under and on a curve, for each column of characters; 0 where there is none."""
     dots = rows * DOTS_HIGH
     heights = [dots - extent[0] if extent else 0 for extent in _extents(bins, scale, rows)]
     return [max(pair) for pair in zip(heights[::2], heights[1::2], strict=True)]
 
 
 def _extents(bins: Iterable[Bin | None], scale: Scale, rows: int) -> Iterator[Extent | None]:
-    """Dot rows of each bin, None for one that is empty or not finite."""
+    """Dot rows of each bin, None for an empty or non-finite one."""
     lowest_row = rows * DOTS_HIGH - 1
     rows_per_unit = lowest_row / (scale.high - scale.low)
     top = scale.high
@@ -196,7 +196,7 @@ def _extents(bins: Iterable[Bin | None], scale: Scale, rows: int) -> Iterator[Ex
 
 
 def _joined(extents: Iterable[Extent | None]) -> Iterator[Extent | None]:
-    """Extents drawn out until each touches the one before, where there is one."""
+    """Extents extended until each touches the one before, if there is one."""
     before: Extent | None = None
     for extent in extents:
         if extent is None or before is None:

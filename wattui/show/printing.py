@@ -1,6 +1,6 @@
-"""Where text leaves the program: standard output, standard error, and Rich's tables on them.
+"""Writes text to standard output and standard error, and Rich's tables on them.
 
-Nothing but text reaches a terminal: escape sequences are those of a style of ours, or none.
+Only text reaches a terminal: the only escape sequences are those of our own styles.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LIKENESS = "wattui.likeness"
 
 
 class Cleaning:
-    """A text stream that writes text alone; `beneath` is the stream itself."""
+    """A text stream that writes only text; `beneath` is the stream itself."""
 
     def __init__(self, beneath: TextIO) -> None:
         self.beneath = beneath
 
     def write(self, text: str) -> int:
-        """Write the text, with what would act on a terminal made visible."""
+        """Write the text, with control characters made visible."""
         self.beneath.write(lines(text))
         return len(text)
 
@@ -43,9 +43,9 @@ class Cleaning:
 
 @contextmanager
 def cleaning() -> Iterator[None]:
-    """Let standard output and standard error write text alone, in their encoding.
+    """Let standard output and standard error write only text, in their encoding.
 
-    What the encoding lacks is replaced by what is most like it.
+    Characters that the encoding lacks are replaced by the closest ones it has.
     """
     codecs.register_error(LIKENESS, _likeness)
     before = sys.stdout, sys.stderr
@@ -62,7 +62,7 @@ def cleaning() -> Iterator[None]:
 
 
 def console(stderr: bool = False, **settings: Any) -> Console:
-    """Rich's console on standard output or standard error, on which texts carry no escapes.
+    """Rich's console on standard output or standard error, without escapes in texts.
 
     Texts are never read as markup.
     """
@@ -81,7 +81,7 @@ def console(stderr: bool = False, **settings: Any) -> Console:
 
         def on_broken_pipe(self) -> None:
             if stderr:
-                self.quiet = True  # whoever read it has left; the work goes on
+                self.quiet = True  # its reader has gone away; the work continues
             else:
                 super().on_broken_pipe()
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: one SI prefix for a row, ± to two digits. Pure."""
+"""Formats numbers for people: one SI prefix for a row, ± to two digits. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def prefix_for(values: Sequence[float | None]) -> tuple[float, str]:
 
 
 def energy_unit(values_j: Sequence[float | None], units: Units = "auto") -> tuple[float, str]:
-    """Joules of the unit to show energies in, and its name; `auto` suits the largest of them."""
+    """Joules per unit in which to show energies, and its name; `auto` suits the largest of them."""
     if units in _JOULES:
         return _JOULES[units]
     factor, prefix = prefix_for(values_j)
@@ -33,7 +33,7 @@ def energy_unit(values_j: Sequence[float | None], units: Units = "auto") -> tupl
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number to `digits` significant digits without an exponent; – where it is unknown."""
+    """A number to `digits` significant digits without an exponent; – if unknown."""
     if value is None:
         return "–"
     if value == 0:
@@ -43,7 +43,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
-    """`29.67 ± 0.12`: decimals follow the second digit of ±; – where the value is unknown."""
+    """`29.67 ± 0.12`: decimals up to the second digit of ±; – if the value is unknown."""
     if value is None:
         return "–"
     if plus_minus is None or plus_minus == 0:
@@ -55,5 +55,5 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
 
 
 def minus(text: str) -> str:
-    """A number's text with the sign that is as wide as a figure, as in all text for people."""
+    """A number's text with a minus sign as wide as a digit, as in all text for people."""
     return text.replace("-", "−")

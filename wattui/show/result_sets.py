@@ -11,7 +11,7 @@ from wattui.show.summary import machine_line
 
 
 def result_set(run: Run, name: str) -> ResultSet:
-    """All of a recording's results; MACs are those of the workload that it ran, if any."""
+    """All of a recording's results; MACs are those of the workload it ran, if any."""
     return ResultSet(
         name,
         run.summary.headline,
@@ -26,5 +26,5 @@ def result_set(run: Run, name: str) -> ResultSet:
 
 
 def figures_of(run: Run, name: str) -> ResultSet:
-    """What is compared of a recording: its running phases taken together, without MACs."""
+    """A recording's results for comparison: running phases taken together, without MACs."""
     return ResultSet(name, run.summary.headline, group_rows(run.summary))

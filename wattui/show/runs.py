@@ -19,14 +19,14 @@ from wattui.show.stacking import Fitting
 from wattui.show.summary import STYLES, answer_texts, known_j
 
 COMMAND_COLUMNS = 32
-# What is left out first where the terminal is narrow.
+# Columns left out first on a narrow terminal.
 _FIRST_TO_GO = ("begun", "command", "inf/s")
 
 
 def runs_table(rows: Sequence[Recomputed], mixed: bool = False) -> Fitting:
-    """File, beginning, command or labels, quotable channel, figures per inference, flags.
+    """File, start time, command or labels, headline channel, figures per inference, flags.
 
-    A run of several labels has a row for the best and one for the worst, unless they are `mixed`.
+    A run with several labels has a row for the best and one for the worst, unless `mixed`.
     """
     gone = (_FIRST_TO_GO[:n] for n in range(len(_FIRST_TO_GO) + 1))
     return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
@@ -69,7 +69,7 @@ def _domain(summary: Summary, group: Group | None) -> Domain | None:
 
 
 def _short(files: Sequence[str]) -> list[str]:
-    """The names below the folder that all of them are in."""
+    """The names relative to their common folder."""
     folders = {str(Path(file).parent) for file in files}
     absolute = {os.path.isabs(folder) for folder in folders}
     common = os.path.commonpath(folders) if len(absolute) == 1 else ""
@@ -77,7 +77,7 @@ def _short(files: Sequence[str]) -> list[str]:
 
 
 def _command(row: Recomputed) -> str:
-    """The command that was recorded, else the labels of what ran."""
+    """The recorded command, else the labels of the running phases."""
     labels = ", ".join(group.label for group in row.summary.labels)
     text = Text(row.command or labels or "–")
     text.truncate(COMMAND_COLUMNS, overflow="ellipsis")
@@ -92,6 +92,6 @@ def _channel(summary: Summary, domain: Domain | None) -> str:
 
 
 def _flags(flags: Sequence[Flag]) -> str:
-    """The gravest, and how many more there are."""
+    """The most serious flag, and how many more there are."""
     names = list(dict.fromkeys(flag.name for flag in flags))
     return f"{names[0]} +{len(names) - 1}" if len(names) > 1 else "".join(names)

@@ -10,14 +10,14 @@ from wattui.analysis.shares import Share, Shares
 from wattui.show.fit import add, new_table, percent, scale
 from wattui.show.quantities import number
 
-# Layers are listed one by one up to so many.
+# Up to this many layers are listed one by one.
 MOST_LAYERS = 30
 
 
 def shares_parts(found: Sequence[Shares], unit: str) -> Iterator[Table]:
     """Shares by layer and by type of layer, size by size.
 
-    Of several with many layers there are the shares of types alone, beside each other.
+    For several sizes with many layers, only the shares of types are shown, side by side.
     """
     large = [each for each in found if len(each.layers) > MOST_LAYERS]
     if large and len(found) > 1:

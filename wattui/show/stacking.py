@@ -16,10 +16,10 @@ INDENT, BETWEEN = 2, 3
 
 
 class Fitting:
-    """The first of several tables that is whole in the width there is.
+    """The first of several tables that fits the available width.
 
-    Each table may leave out columns of the one before it, but no figure's ± and no verdict. Where
-    none fits, the first is shown row by row, each cell under its row's name.
+    Each table may leave out columns of the one before it, but no ± and no verdict. If none fits,
+    the first is shown row by row, each cell under its row's name.
     """
 
     def __init__(self, *tables: Table) -> None:
@@ -66,7 +66,7 @@ def stacked(table: Table, width: int) -> RenderableType:
 
 
 def _packed(pairs: list[Text], width: int) -> Iterator[Text]:
-    """As many on a line as fit; one that is wider than a line is wrapped."""
+    """As many as fit on a line; one wider than a line is wrapped."""
     line = Text()
     for pair in pairs:
         if line and INDENT + cell_len(line.plain) + BETWEEN + cell_len(pair.plain) > width:

@@ -25,13 +25,13 @@ from wattui.runs.run_json import RunJson
 from wattui.show.quantities import number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting
 
-# The figure to quote is the first of these that is known.
+# The headline figure is the first of these that is known.
 WHOLE_FIGURES = (TOTAL, ENERGY)
-# What is left out first where the terminal is narrow.
+# Columns left out first on a narrow terminal.
 RATES = ("s", "W", "inf/s")
-# Where something is measured, only what is missing beside it is told.
+# If something is measured, only sources missing beside it are listed.
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
-# Of a panel's edge, beside its subtitle.
+# Columns of a panel's edge beside its subtitle.
 FRAME_COLUMNS = 6
 STYLES: dict[Origin, str] = {
     "measured": "",
@@ -61,9 +61,9 @@ def print_summary(console: Console, summary: Summary, csv: Path, mixed: bool = F
 
 
 def summary_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
-    """Headline, table of domains, tables of labels and repeats, and the flags in words.
+    """Headline, table of domains, tables of labels and repeats, and flags in words.
 
-    Figures of several labels taken together are shown where they are asked for (`mixed`).
+    Figures of several labels taken together are shown if requested (`mixed`).
     """
     if summary.running:
         yield headline(summary, mixed)
@@ -74,7 +74,7 @@ def summary_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
 def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     """Tables of domains, of labels and repeats, and of differences and sums.
 
-    Of very many labels the costliest are shown, and the number of the others is said.
+    If there are very many labels, the costliest are shown, and the number of the others.
     """
     whole, summary = summary, _shown(summary)
     running = summary.running
@@ -101,7 +101,7 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
 
 
 def _shown(summary: Summary) -> Summary:
-    """What the tables show of a summary, every text of it in one line."""
+    """The part of a summary that the tables show, with every text on one line."""
     short, channel = replace(summary, phases=[]), summary.headline
     if channel is not None:
         short = replace(
@@ -115,20 +115,20 @@ def _shown(summary: Summary) -> Summary:
 
 
 def _left_out(what: str, whole: Sequence[object], shown: Sequence[object]) -> Iterator[Text]:
-    """What a table of the costliest leaves out, in words."""
+    """A line on what a table of the costliest leaves out."""
     if text := left_out_text(len(whole) - len(shown), what):
         yield Text(text, "dim")
 
 
 def flag_line(flag: Flag) -> Text:
-    """A doubt by name, what it is about, and what it means."""
+    """A flag: its name, what it is about, and what it means."""
     flag = texts(flag)
     where = f" {flag.where}" if flag.where else ""
     return Text.assemble(("! ", "bold yellow"), (f"{flag.name}{where}", "bold"), f"  {flag.text}")
 
 
 def machine_line(about: RunJson) -> Text:
-    """The machine and the versions that made a recording, as far as they are known."""
+    """The machine and the versions behind a recording, as far as known."""
     host, versions = texts(about.host), texts(about.versions)
     words = [host.get("name"), host.get("processor")]
     if "logical_cpus" in host:
@@ -142,7 +142,7 @@ def machine_line(about: RunJson) -> Text:
 
 
 def method_parts(about: RunJson) -> Iterator[Text]:
-    """What is missing and what mends it, and how it was measured, as far as it is known."""
+    """Missing sources with their fixes, and how it was measured, as far as known."""
     yield from map(_missing_line, texts(missing(about)))
     if said := sampling_text(about):
         yield Text(said, "dim")
@@ -179,9 +179,9 @@ def _many(groups: list[figures.Group]) -> list[figures.Group]:
 
 
 def headline(summary: Summary, mixed: bool = False) -> Text:
-    """The figure to quote, with its origin, and what it was made from.
+    """The headline figure, with its origin, and what it was made from.
 
-    Of several labels the best and the worst, unless a mixture of all is asked for.
+    For several labels, the best and the worst, unless a mixture of all is requested.
     """
     running, quoted = summary.running, summary.quoted
     cells = None if mixed else cells_of(summary)
@@ -198,19 +198,19 @@ def headline(summary: Summary, mixed: bool = False) -> Text:
     if running.inferences:
         text.append(f" · {running.inferences:,} inferences", "dim")
         rate = f" · {number(running.inferences_per_s)} inferences/s"
-        text.append(" of all labels" if cells else rate, "dim")
+        text.append(" over all labels" if cells else rate, "dim")
     return text
 
 
 def _whole_headline(summary: Summary, quoted: Domain) -> Text:
-    """The figure of all that ran, of one kind or mixed."""
+    """The figure of all running phases, of one label or mixed."""
     text = Text()
     for basis in WHOLE_FIGURES:
         if value := basis.of(quoted):
             factor, prefix = prefix_for([value.value])
             figure = f"{figure_text(value, quoted.origin, factor)} {prefix}J {basis.per}"
             if is_mixed(summary):
-                figure += ", of all labels mixed"
+                figure += ", all labels mixed"
             text.append(figure, _headline_style(summary))
             break
     else:
@@ -219,7 +219,7 @@ def _whole_headline(summary: Summary, quoted: Domain) -> Text:
 
 
 def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
-    """The best and the worst of several labels, or the one label that there is."""
+    """The best and the worst of several labels, or the only label."""
     text = Text()
     ends = cells.ends
     words = ("best", "worst") if cells.basis is TOTAL else ("least", "most")
@@ -239,12 +239,12 @@ def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
 
 
 def _headline_style(summary: Summary) -> str:
-    """Green is for a figure that nothing is missing from."""
+    """Green for a figure that contains everything."""
     return "bold yellow" if summary.contents else "bold green"
 
 
 def _word(summary: Summary, quoted: Domain) -> tuple[str, str]:
-    """Where the figure to quote comes from and what it contains, and the style of that."""
+    """The origin of the headline figure, what it contains, and its style."""
     channel, contents = one_line(summary.headline or ""), one_line(summary.contents)
     origin = quoted.origin
     if origin == "estimated":
@@ -289,7 +289,7 @@ def _inference_table(running: figures.Group) -> Table | None:
 
 
 def _per_inference(domains: Iterable[Domain | Answers]) -> tuple[float, str, tuple[str, ...]]:
-    """Factor, prefix and titles of the figures per inference; no titles where nothing is known."""
+    """Factor, prefix and titles of the figures per inference; no titles if nothing is known."""
     known = known_j(domains)
     factor, prefix = prefix_for(known)
     return factor, prefix, tuple(basis.name for basis in BASES) if known else ()
@@ -303,7 +303,7 @@ def _name(channel: str, domain: Domain) -> Text:
 def _groups_table(
     groups: Sequence[figures.Group], channel: str, left_out: Sequence[str] = ()
 ) -> Table:
-    """Labels and repeats with their rates, less those that are left out, and their figures."""
+    """Labels and repeats with their rates and figures, without those left out."""
     factor, prefix, titles = _per_inference(group.domains[channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
     are_counted = bool(titles)
@@ -324,7 +324,7 @@ def _groups_table(
 
 
 def _combined_table(summary: Summary, channel: str, origin: Origin) -> Table:
-    """What parts cost by difference, below zero too, and what they cost together."""
+    """The cost of parts by difference, which may be negative, and their sum."""
     rows = combined(summary, channel)
     factor, prefix, titles = _per_inference(answers for _, answers in rows)
     what = "difference" if summary.differences else "sum"
@@ -344,7 +344,7 @@ def combined(summary: Summary, channel: str) -> list[tuple[str, Answers]]:
 
 
 def _repeated_line(summary: Summary, apart: bool) -> Text | None:
-    """Mean, median and interval of the quotable figure over the repeats."""
+    """Mean, median and interval of the headline figure over the repeats."""
     if apart:
         count = len(summary.repeats)
         return Text(f"{count} repeats: ± is their 95 % interval") if count > 1 else None
@@ -388,7 +388,7 @@ def known_j(domains: Iterable[Domain | Answers]) -> list[float]:
 def _missing_line(refusal: Refusal) -> Text:
     text = Text.assemble(("– ", "dim"), (refusal.source, "bold"), f"  {refusal.reason}")
     if refusal.remedy:
-        text.append(f"\n  mend: {refusal.remedy}", "dim")
+        text.append(f"\n  fix: {refusal.remedy}", "dim")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Axes: round values and times to write beside a graph. Pure."""
+"""Axes: round values and times to label a graph with. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 TICK_ROWS = 3
 TICK_COLUMNS = 12
 STEPS = (1, 2, 5, 10)
-# At most five 1-2-5 steps each, so that a tick falls on the top where there is room.
+# At most five 1-2-5 steps each, so that a tick falls on the top if there is room.
 TOPS = (10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 HEADROOM = 1.02
 LEAST_TOP = 1e-6
 TIME_STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200)
 DAY_S = 86400
-# Up to here times are said in seconds, unless whole minutes are counted.
+# Up to here times are given in seconds, unless the step is whole minutes.
 PLAIN_SECONDS = 100
 # Characters that a value's label may take.
 LABEL_CELLS = 5
@@ -49,7 +49,7 @@ def nice_top(highest: float, previous: float | None = None) -> float:
 def time_ticks(start_s: float, end_s: float, columns: int) -> list[tuple[int, str]]:
     """Labels of round times from 0 in [start_s, end_s), each with the column where it begins.
 
-    A label is centred on its time's column; one that does not fit whole is left out.
+    A label is centred on its time's column; one that does not fit is left out.
     """
     span_s = end_s - start_s
     if columns < 1 or not 0 < span_s < math.inf:
@@ -66,7 +66,7 @@ def time_ticks(start_s: float, end_s: float, columns: int) -> list[tuple[int, st
 
 
 def time_label(time_s: float, step_s: int) -> str:
-    """A time as an axis with this step says it: 20s, 1:40, 1:02:00."""
+    """A time as written on an axis with this step: 20s, 1:40, 1:02:00."""
     seconds = math.floor(time_s)
     if seconds < PLAIN_SECONDS and step_s < 60:
         return f"{seconds}s"
@@ -76,7 +76,7 @@ def time_label(time_s: float, step_s: int) -> str:
 
 
 def moment_label(time_s: float, bin_s: float) -> str:
-    """One moment, to tenths where bins are finer than a second: 41.2s, 1:02.4, 1:02:00."""
+    """One moment, to tenths if bins are finer than a second: 41.2s, 1:02.4, 1:02:00."""
     tenths = round(time_s * 10) if bin_s < 1 else 10 * math.floor(time_s)
     seconds, tenth = divmod(tenths, 10)
     label, rest = time_label(seconds, 1), f".{tenth}" if bin_s < 1 else ""

@@ -1,4 +1,4 @@
-"""`--width`: for how many columns tables are printed."""
+"""`--width`: the number of columns that tables are printed for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_width(parser: argparse._ActionsContainer) -> None:
         "--width",
         type=_columns,
         metavar="N",
-        help="print for N columns (default: the terminal's, $COLUMNS, or 80)",
+        help="print N columns wide (default: the terminal's width, $COLUMNS, or 80)",
     )
 
 

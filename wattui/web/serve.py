@@ -1,4 +1,4 @@
-"""Serves the dashboard to a browser on this machine: a process of its own for every visitor."""
+"""Serves the dashboard to a browser on this machine, in a separate process per visitor."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def main(arguments: Sequence[str], port: int) -> int:
     _check_port(port)
     command = shlex.join([sys.executable, "-m", "wattui", *arguments])
     server = LoopbackServer(command, port)
-    sys.stderr.write(f"wattui: {server.link} for you alone; Ctrl-C ends it\n")
+    sys.stderr.write(f"wattui: open {server.link} (for you only); press Ctrl-C to stop\n")
     with contextlib.suppress(KeyboardInterrupt):
         server.serve()
     return 0
 
 
 def _check_port(port: int) -> None:
-    """Raise UsageError where the port cannot be used."""
+    """Raise UsageError if the port cannot be used."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -37,5 +37,5 @@ def _check_port(port: int) -> None:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or "no such port"
             raise UsageError(
-                f"port {port} cannot be used ({reason}): give another with --port"
+                f"port {port} cannot be used ({reason}): fix: use another --port"
             ) from None

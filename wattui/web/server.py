@@ -1,4 +1,4 @@
-"""The web server of textual-serve, for the person alone who was given its link."""
+"""The web server of textual-serve, only for the person who has its link."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from textual_serve.server import Server
 
 HOST = "127.0.0.1"
 TOKEN = "token"
-REFUSAL = "this dashboard is for who started it: open the link that wattui has printed"
+REFUSAL = "this dashboard is only for the user who started it: open the link that wattui printed"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LoopbackServer(Server):
-    """Serves those who know the token in `link`, from pages of its own.
+    """Serves anyone who has the token in `link`, and only to its own pages.
 
-    Whoever speaks to the dashboard may start commands, and every user of this machine reaches its
-    loopback. The token of the link becomes a cookie, which is asked for with every request.
+    Whoever can talk to the dashboard can start commands, and every user of this machine can reach
+    its loopback. The token in the link becomes a cookie, which every request must have.
     """
 
     def __init__(self, command: str, port: int) -> None:
         folder = Path(__file__).parent
         super().__init__(command, host=HOST, port=port, title="wattui", templates_path=folder)
         self._token = secrets.token_urlsafe(32)
-        # Cookies do not tell ports apart.
+        # Cookies do not distinguish ports.
         self._cookie = f"wattui-{port}"
 
     @property
     def link(self) -> str:
-        """What opens the dashboard."""
+        """The link that opens the dashboard."""
         return f"{self.public_url}/?{TOKEN}={self._token}"
 
     def initialize_logging(self) -> None:
-        """Errors of the server go to aiohttp's own log alone."""
+        """Errors of the server go only to aiohttp's own log."""
 
     async def on_startup(self, app: web.Application) -> None:
-        """The address was told before."""
+        """The address has already been printed."""
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -49,9 +49,9 @@ class LoopbackServer(Server):
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let through who has the cookie; give it to who comes with the link."""
+        """Admit requests with the cookie; give it to those that come with the link."""
         if self._knows(request.query.get(TOKEN)):
-            # A page of localhost would not be given the cookie of 127.0.0.1.
+            # A page on localhost would not get the cookie of 127.0.0.1.
             if request.host != f"{HOST}:{self.port}":
                 raise web.HTTPSeeOther(self.link)
             answer = web.HTTPSeeOther(f"{self.public_url}/")
@@ -64,7 +64,7 @@ class LoopbackServer(Server):
         return await handler(request)
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve the program to a page that this server gave."""
+        """Serve the program to a page from this server."""
         own = {f"{host}:{self.port}" for host in (HOST, "localhost")}
         origin = request.headers.get("Origin", "").removeprefix("http://")
         if request.host not in own or origin not in own:

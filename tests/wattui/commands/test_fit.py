@@ -224,7 +224,7 @@ def test_seconds_are_told_to_be_no_energy(three: str, capsys: pytest.CaptureFixt
     assert fit(three, "--against", "macs", "--figure", "seconds") == 0
     shown = capsys.readouterr().out
     assert "seconds per inference against macs" in shown
-    assert "time by the clock, not energy" in shown
+    assert "wall time, not energy" in shown
     assert "time, not energy" in shown
     assert "J/MAC" not in shown
 
@@ -348,7 +348,7 @@ def test_where_one_line_does_not_do_the_side_of_the_bend_predicts(
     argv = [*ALEXNET[:-1], ",".join(map(str, sizes))]
     csv, path = run(tmp_path / "r.csv", joules, argv), str(tmp_path / "fit.json")
     assert fit(csv, "--against", "macs", "--json", path) == 0
-    assert "one line does not do, it bends at" in capsys.readouterr().out
+    assert "a single line does not fit; the slope changes at" in capsys.readouterr().out
     assert predict("--macs", str(min(macs.values())), "--fit", path, "--json") == 0
     below = json.loads(capsys.readouterr().out)
     assert predict("--macs", str(max(macs.values())), "--fit", path, "--json") == 0

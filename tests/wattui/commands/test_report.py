@@ -270,7 +270,7 @@ def test_latencies_of_the_recorded_command_are_found(tmp_path: Path) -> None:
     csv = finished(tmp_path / "r.csv", [IDLE, B1], command={"argv": argv}).csv
     (tmp_path / "lat.csv").write_text("label,repeat,kind,seconds\nb1,,call,0.002\nb1,,call,0.004\n")
     text = whole(page(tmp_path, csv))
-    assert "Times of calls" in text
+    assert "Call times" in text
     assert "b1 p50 3.000" in text
 
 
@@ -414,7 +414,7 @@ def test_what_was_left_out_of_a_file_is_said_once(tmp_path: Path) -> None:
     run = json.loads(json_path(csv).read_text())
     json_path(csv).write_text(json.dumps(run | {"sampling": {"rate_asked_hz": "fast"}}))
     text = whole(page(tmp_path, csv))
-    before, _, after = text.partition("To know before quoting")
+    before, _, after = text.partition("Before you quote these figures")
     assert after, before
     assert after.count("the last line was cut off") == 1
     assert "malformed, left out: sampling" in after

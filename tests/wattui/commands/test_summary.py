@@ -214,7 +214,7 @@ def test_several_labels_are_named_best_and_worst_and_mixed_on_request_alone(
     assert "worst 4.00000 ± 0.00040 J per inference  b8" in said
     assert "3.00000 ± 0.00030" not in said  # 600 J over 200 inferences
     assert main(["summary", run, "--mixed"]) == 0
-    assert "3.00000 ± 0.00030 J per inference, of all labels mixed" in capsys.readouterr().out
+    assert "3.00000 ± 0.00030 J per inference, all labels mixed" in capsys.readouterr().out
     assert main(["summary", run, "--json"]) == 0
     running = json.loads(capsys.readouterr().out)["running"]
     assert running["inferences"] == 200  # as ever: all that ran
@@ -265,4 +265,4 @@ def test_a_report_of_very_many_labels_has_the_costliest_too(tmp_path: Path) -> N
     run = finished(tmp_path / "run.csv", [IDLE, *labels])
     [table] = [t for t in tables_of(run.summary, "total") if t.caption.startswith("By label")]
     assert [row[0] for row in table.rows] == [f"b{n}" for n in range(100, 300)]
-    assert table.caption == "By label, channel total, the 200 of 300 that used most"
+    assert table.caption == "By label, channel total, the 200 of 300 that used the most"

@@ -128,7 +128,7 @@ def test_an_estimate_says_so_and_that_its_r_is_no_evidence(tmp_path: Path) -> No
         assert "CPU, estimated" in picture.svg
         assert "estimated total energy" in picture.svg
         assert "CPU, estimated" in picture.caption
-    assert "its r is no evidence" in latency_picture(found).caption
+    assert "its r is not evidence" in latency_picture(found).caption
     measured = sizes(recorded(tmp_path / "m.csv", ["gpu0"]), domain="gpu0")
     assert "no evidence" not in latency_picture(measured).caption
 
@@ -178,8 +178,8 @@ def test_r_does_not_know_an_absent_energy(pairs: list[tuple[float, float]]) -> N
 def test_under_three_sizes_r_is_unknown(tmp_path: Path) -> None:
     parts = [IDLE, *(Part("running", 4, 50.0, label, 10) for label in ("112", "224"))]
     found = sizes(finished(tmp_path / "r.csv", parts))
-    assert "unknown, it takes three sizes" in latency_picture(found).caption
-    assert "one value of each size" in energy_picture(found).caption
+    assert "unknown (three different sizes are needed)" in latency_picture(found).caption
+    assert "one value per size" in energy_picture(found).caption
 
 
 @pytest.mark.parametrize("labels", [("112", "112 "), ("a", "b"), ("224",)])

@@ -27,7 +27,7 @@ X_NAMES = {"pixels": "pixels", "macs": "multiply-accumulates", "batch": "batch s
 
 
 def draw_fit(found: Fits) -> Figure:
-    """Points with their ±, lines, and below how far the lines are from the points, in per cent."""
+    """Points with their ± and lines; below, the residuals of the lines in per cent."""
     series = shown(found)
     figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BETWEEN_MM + RESIDUAL_MM + BOTTOM_MM)
     width = WIDE_MM - LEFT_MM - RIGHT_MM
@@ -40,7 +40,7 @@ def draw_fit(found: Fits) -> Figure:
     x_factor, x_prefix = prefix_for([p.x for p in points]) if _macs(found) else (1.0, "")
     xs = [point.x for point in points]
     ys = [point.y for point in points]
-    if is_wide(xs) and is_wide(ys) and min(ys) > 0:  # a line over one such axis is bent
+    if is_wide(xs) and is_wide(ys) and min(ys) > 0:  # a line is curved over one such axis
         main.set_xscale("log")
         main.set_yscale("log")
         _half_decades(main, ys, factor)
@@ -108,9 +108,9 @@ def _series(
 
 
 def fits_drawn(series: Series, alone: bool, logarithmic: bool) -> list[Fit]:
-    """Both lines of a series that is alone; else the one that suits the axis.
+    """Both lines if there is only one series; else the one that suits the axis.
 
-    The smallest points of a logarithmic axis, which the ordinary line neglects, are in full view.
+    A logarithmic axis shows the smallest points, which the ordinary line neglects, clearly.
     """
     order = WEIGHTS[::-1] if logarithmic and not alone else WEIGHTS
     known = [fit for weights in order if (fit := series.fit(weights))]
@@ -132,7 +132,7 @@ def _lines(
     x_factor: float,
     alone: bool,
 ) -> None:
-    """One line, or two up to where they part."""
+    """One line, or two up to the breakpoint."""
     ends = [series.points[0].x, series.points[-1].x]
     if len(fit.lines) == 2 and fit.two_lines:
         ends.insert(1, fit.two_lines.at)
@@ -164,12 +164,12 @@ def _band(
         [(line.at(x) + half) / factor for x, half in known],
         color=(colour, 0.12),
         linewidth=0,
-        label="95 % of further measurements",
+        label="95 % prediction interval",
     )
 
 
 def between(low: float, high: float, logarithmic: bool) -> list[float]:
-    """Places at which a line is drawn, both ends among them."""
+    """Values of x at which a line is drawn, both ends included."""
     steps = [number / (SAMPLES - 1) for number in range(SAMPLES)]
     if logarithmic and low > 0:
         return [low * (high / low) ** share for share in steps]

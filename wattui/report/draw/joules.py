@@ -25,7 +25,7 @@ MARKERS = {"total": "o", "dynamic": "s", "marginal": "^"}
 
 
 def draw_joules(found: Rows) -> Figure:
-    """Bars from zero; where the values span decades or are many, points on a row each."""
+    """Bars from zero; if the values span decades or are many, a point per row."""
     bars = not found.logarithmic and sum(len(row.values) for row in found.rows) <= MOST_BARS
     names = max(drawing.text_mm(row.name, drawing.TEXT_PT) for row in found.rows)
     left = min(MOST_NAME_MM, max(10.0, names)) + 4
@@ -72,7 +72,7 @@ def _bars(axes: Axes, found: Rows, row: Row, middle: float) -> None:
 
 
 def _outline(colour: str) -> dict[str, Any]:
-    # A hatch in a pale face would be as pale: it has an empty bar of its own.
+    # A hatch in a pale face would be just as pale, so it gets its own empty bar.
     return {"facecolor": "none", "edgecolor": colour, "linewidth": 0.6}
 
 
@@ -106,7 +106,7 @@ def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, pla
 
 
 def _below_zero(found: Rows, joules: Value) -> str:
-    """What a logarithmic axis cannot show."""
+    """The text for a value that a logarithmic axis cannot show."""
     return f"◂ {number(joules.value / found.factor, 3)}"
 
 
@@ -122,7 +122,7 @@ def _error(axes: Axes, found: Rows, joules: Value, y: float, caps: bool) -> None
 
 
 def _limits(axes: Axes, found: Rows, bars: bool, width_mm: float) -> None:
-    """Room for the figures beside the bars; an even axis begins at zero."""
+    """Leave room for the figures beside the bars; a linear axis starts at zero."""
     known = [value for row in found.rows for value in row.values.values()]
     reached = [joules / found.factor for value in known for joules in reach(value)]
     values = [value.value / found.factor for value in known]

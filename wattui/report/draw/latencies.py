@@ -1,4 +1,4 @@
-"""Draws how long calls took, and how many inferences a second each repeat made."""
+"""Draws the distribution of call times, and the inferences per second of each repeat."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_NAME_MM, RATES_NAME_MM = 40.0, 24.0
 
 
 def draw_latencies(found: Sequence[Distribution]) -> Figure:
-    """Distributions with p50, p90 and p99 marked; of many labels, those percentiles alone."""
+    """Distributions with p50, p90 and p99 marked; for many labels, only those percentiles."""
     return _curves(found) if len(found) <= MOST_CURVES else _percentiles(found)
 
 
@@ -57,8 +57,8 @@ def _curves(found: Sequence[Distribution]) -> Figure:
         axes.axhline(p / 100, color=(INK, 0.25), lw=0.5)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 0.9, 0.99], ["0", "25", "p50", "75", "p90", "p99"])
     axes.set_ylim(0, 1.0)
-    axes.set_ylabel("calls that took no longer (%)")
-    axes.set_xlabel(f"time of a call ({prefix}s)")
+    axes.set_ylabel("calls no longer than this (%)")
+    axes.set_xlabel(f"call time ({prefix}s)")
     drawing.number_axis(axes.xaxis)
     axes.legend(
         loc="upper left",
@@ -109,7 +109,7 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
-    axes.set_xlabel(f"time of a call ({prefix}s)")
+    axes.set_xlabel(f"call time ({prefix}s)")
     drawing.number_axis(axes.xaxis)
     axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderpad=0,

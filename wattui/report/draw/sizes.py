@@ -1,4 +1,4 @@
-"""Draws energy and latency of an inference against size. Knows matplotlib."""
+"""Draws energy and latency per inference against size. Knows matplotlib."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def energy_curves(found: Sizes) -> list[Curve]:
 
 
 def count_curves(found: Sizes) -> int:
-    """How many curves there are, drawn or not."""
+    """The number of curves, drawn or not."""
     return sum(1 for _ in _energy_curves(found))
 
 
@@ -131,7 +131,7 @@ def _latency_curve(family: Family) -> Curve:
 
 
 def _known(found: Sizes, family: Family) -> list[Device]:
-    """The devices whose energy is known at some size."""
+    """The devices whose energy is known for at least one size."""
     return [
         device
         for device in found.devices

@@ -1,4 +1,4 @@
-"""What every figure shares: paper sizes, type, colours, and the way to SVG. Knows matplotlib.
+"""The common style of all figures: paper sizes, type, colours, SVG. Knows matplotlib.
 
 Series have the colours of Okabe and Ito (Color Universal Design, 2008), which people with
 colour-blindness can tell apart; line styles, markers and hatches differ as well, so that a figure
@@ -40,7 +40,7 @@ MARKERS = "os^Dv<>"
 ESTIMATED = "#9a6b00"
 PHASES = LIGHT.phases
 OTHER_PHASE = LIGHT.other_phase
-# What a page takes in place of each colour, where its reader asks for a dark one.
+# The colour that a page uses in place of each one in dark mode.
 ON_DARK = {
     BLUE: "#62b0ec",
     VERMILLION: "#ee7d5c",
@@ -60,7 +60,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wattui",
     "svg.id": None,
-    "text.parse_math": False,  # a label with two $ is no formula
+    "text.parse_math": False,  # a label with two $ is not a formula
     "axes.formatter.use_mathtext": False,
     "font.family": ["DejaVu Sans"],
     "font.size": TEXT_PT,
@@ -103,12 +103,12 @@ _FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Drawing inside of this has the style of reports, whatever a person's matplotlibrc says."""
+    """Draw in the style of reports, whatever the user's matplotlibrc says."""
     import matplotlib as mpl
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with mpl.rc_context(), warnings.catch_warnings():
-        # Text stays text: a character that DejaVu lacks is found by whoever shows it.
+        # Text stays text: a character that DejaVu lacks is drawn by the viewer's font.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -130,7 +130,7 @@ def axes_at(
     height_mm: float,
     share: Axes | None = None,
 ) -> Axes:
-    """Axes at a place that is told from the upper left."""
+    """Axes at a position given from the upper left."""
     whole_w, whole_h = (inches * MM_PER_INCH for inches in figure.get_size_inches())
     return figure.add_axes(
         (
@@ -144,11 +144,11 @@ def axes_at(
 
 
 def text_mm(text: str, size_pt: float = SMALL_PT) -> float:
-    """How wide a text is set."""
+    """The width of a text in this type."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    if len(text) > MOST_CHARACTERS:  # wider than any figure: it need not be set to know that
+    if len(text) > MOST_CHARACTERS:  # wider than any figure, without measuring it
         return text_mm(text[:MOST_CHARACTERS], size_pt) * len(text) / MOST_CHARACTERS
     font = FontProperties(family="DejaVu Sans", size=size_pt)
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
@@ -156,7 +156,7 @@ def text_mm(text: str, size_pt: float = SMALL_PT) -> float:
 
 
 def number_axis(axis: Axis) -> None:
-    """Round numbers at an axis; over few decades of a logarithmic one 2 and 5 as well."""
+    """Round numbers on an axis; 2 and 5 as well on a logarithmic one of few decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     if axis.get_scale() == "log":
@@ -168,7 +168,7 @@ def number_axis(axis: Axis) -> None:
 
 
 def tick_text(value: float) -> str:
-    """A round number at an axis, without an exponent while that is short."""
+    """A round number on an axis, without an exponent if that is short."""
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         return f"{value:,.10g}".replace(",", "\u2009").replace("-", "−")
     digits, _, power = f"{value:.4e}".partition("e")
@@ -181,9 +181,9 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def fold(text: str, width_mm: float, size_pt: float = SMALL_PT) -> str:
-    """A text on one line that is no wider, shortened with … where it must be."""
+    """A text on one line, shortened with … if it is wider than this."""
     text = one_line(text)
-    if text.startswith("_"):  # which would keep it out of legends
+    if text.startswith("_"):  # matplotlib leaves labels that start with _ out of legends
         text = f"\u200b{text}"
     if len(text) > MOST_CHARACTERS:
         text = text[:MOST_CHARACTERS] + "…"
@@ -197,7 +197,7 @@ def svg_of(figure: Figure) -> str:
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", metadata=nothing)
-    # A character that XML does not know, such as a control, would make the file unreadable.
+    # A character that XML does not allow, such as a control, would make the file unreadable.
     text = _UNUSUAL.sub(lambda found: one_line(found[0]), out.getvalue())
     return re.sub(r"'DejaVu Sans'(?:, [^;\"]*)?", _FONTS, text)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEFT_MM, RIGHT_MM, RIBBON_MM, LEGEND_MM, BOTTOM_MM = 17.0, 21.0, 4.6, 4.6, 9.0
 PANEL_MM, BETWEEN_MM, NAME_MM = 20.0, 5.6, 3.1
 MOST_NAMES = 8
-# Lightness, and a pattern, by which phases are told apart in grey.
+# Lightness and a pattern by which phases are told apart in grey.
 SHADES = {"running": 0.16, "warmup": 0.10, "armed": 0.10, "idle": 0.07}
 HATCHES = {"armed": "/////", "warmup": "\\\\\\\\\\", "loading": "-----", "cooldown": "|||||"}
 RIBBON_SHADES = {"running": 0.55, "idle": 0.24}
@@ -29,7 +29,7 @@ OTHER_SHADE, RIBBON_SHADE = 0.07, 0.38
 def draw_traces(
     shown: Traces, panels: Sequence[Panel], phases: Sequence[Stretch], labels: Sequence[Stretch]
 ) -> Figure:
-    """Panels over one axis of time, under a ribbon of phases and, where they fit, of labels."""
+    """Panels over one time axis, under a ribbon of phases and, if they fit, of labels."""
     heights = [max(PANEL_MM, NAME_MM * min(MOST_NAMES, len(p.curves)) + 3) for p in panels]
     rows = 2 if _label_names(labels, shown) else 1
     first = LEGEND_MM if _needs_legend(phases, shown) else 0.4
@@ -50,7 +50,7 @@ def draw_traces(
         top += height + BETWEEN_MM
     if axes is not None:
         axes.tick_params(labelbottom=True)
-        axes.set_xlabel("time since the recording began")
+        axes.set_xlabel("time since the start of the recording")
     figure.align_ylabels()
     return figure
 
@@ -67,7 +67,7 @@ def _label_names(labels: Sequence[Stretch], shown: Traces) -> bool:
 
 
 def _ribbon(axes: Axes, phases: Sequence[Stretch], shown: Traces) -> None:
-    """Phases with their names where they fit; a legend where one of them fits nowhere."""
+    """Phases with their names where they fit; a legend if a name fits nowhere."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.patches import Patch
 
@@ -99,7 +99,7 @@ def _ribbon(axes: Axes, phases: Sequence[Stretch], shown: Traces) -> None:
 
 
 def _name_in(stretch: Stretch, phases: Sequence[Stretch], shown: Traces) -> str:
-    """The name of a phase where it fits into its stretch of the ribbon and is not drawn over."""
+    """The name of a phase if it fits its part of the ribbon and is not drawn over."""
     if _covered(stretch, phases):
         return ""
     return fitting((stretch.phase,), _span_mm(stretch, shown) - 0.8, drawing.text_mm)
@@ -122,7 +122,7 @@ def _dresses(phase: str) -> list[dict[str, Any]]:
 
 
 def _covered(stretch: Stretch, phases: Sequence[Stretch]) -> bool:
-    """Whether phases inside of this one are drawn over it."""
+    """Whether phases inside this one are drawn over it."""
     return any(
         other is not stretch and stretch.start_s <= other.start_s and other.end_s <= stretch.end_s
         for other in phases
@@ -182,7 +182,7 @@ def _panel(
 
 
 def _title(axes: Axes, panel: Panel) -> None:
-    """The kind of device, and in words where its figures are from if they are not measured."""
+    """The kind of device, and the origin of its figures if they are not measured."""
     words = ", ".join(word for word in panel.origins if word != "measured")
     axes.set_title(panel.title, loc="left", pad=2.5, weight="bold")
     if words:
@@ -207,7 +207,7 @@ def _look(panel: Panel, number: int) -> tuple[str, Any]:
 
 
 def _curve(axes: Axes, trace: Trace, colour: str, dash: Any) -> None:
-    """Means as steps, with what a bin spans behind them; a power holds until its reading's time."""
+    """Means as steps over the range of each bin; a power holds until its reading's time."""
     if trace.by_hand:
         axes.plot(trace.last_s, trace.mean, "o", color=colour, ms=3)
         return

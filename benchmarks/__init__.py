@@ -1,1 +1,1 @@
-"""What wattui costs and how exact it is: `python -m benchmarks [NAME ...]` prints the tables."""
+"""Cost and accuracy of wattui: `python -m benchmarks [NAME ...]` prints the tables."""

@@ -25,13 +25,13 @@ OPTIONAL = ("peers",)
 
 
 def main() -> int:
-    """Run what is asked for, everything but the optional ones by default."""
+    """Run the named benchmarks; by default all but the optional ones."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
     parser.add_argument("--quick", action="store_true", help="short runs, once each")
     options = parser.parse_args()
     if unknown := sorted(set(options.names) - set(MODULES)):
-        parser.error(f"no benchmark {', '.join(unknown)}: choose from {', '.join(MODULES)}")
+        parser.error(f"no such benchmark: {', '.join(unknown)}: choose from {', '.join(MODULES)}")
     names = options.names or [name for name in MODULES if name not in OPTIONAL]
     header(["python", "-m", "benchmarks", *sys.argv[1:]])
     for name in names:

@@ -1,4 +1,4 @@
-"""How far a phase's energy is from the known joules, over phases of 1 s and of 0.1 s."""
+"""Error of phase energies against the known joules, for phases of 1 s and of 0.1 s."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASES = ((1.0, 0.1, 30, 5), (0.1, 1.0, 200, 20))
 
 
 def tables(quick: bool) -> list[Table]:
-    """Errors of package and DRAM energy in %, and how many are over what is allowed."""
+    """Errors of package and DRAM energy in %, and how many exceed the limit."""
     if reason := unavailable_reason():
         return [Table("Energy of phases against known joules", ("",), (), (f"Skipped: {reason}",))]
     rows = []

@@ -1,4 +1,4 @@
-"""What the dashboard costs beside s-tui, how soon it shows data, how soon a key has its effect."""
+"""The dashboard's cost beside s-tui, its time to first data, and its key latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from testbench.sandbox import Bench
 # Percent of one core at each rate, and memory of dashboard and recorder together.
 MOST_CPU_PCT = {1.0: 2.0, 5.0: 8.0}
 MOST_MIB, FIRST_FRAME_MS, KEY_MS = 60.0, 350.0, 50.0
-# Until the graphs are full from edge to edge; then so many stretches are measured.
+# Time until the graphs are full from edge to edge; then this many intervals are measured.
 FILL_S, STRETCH_S, STRETCHES = 130.0, 20.0, 5
 WATTUI = [sys.executable, "-m", "wattui"]
 WATTS = rb"\d W"
@@ -41,7 +41,7 @@ def tables(quick: bool) -> list[Table]:
 
 @dataclass
 class Cost:
-    """A program's share of a core over each stretch, and its memory at the end."""
+    """A program's share of a core over each interval, and its memory at the end."""
 
     cpu_pct: list[float]
     pss_mib: float

@@ -30,7 +30,7 @@ def one_gpu() -> Nvml:
 
 
 def missing() -> str | None:
-    """Why the bench cannot be used here, None where it can."""
+    """Why the bench cannot be used here, None if it can."""
     return sandbox.unavailable_reason() or sandbox.nvml_unavailable_reason()
 
 

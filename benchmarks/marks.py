@@ -1,4 +1,4 @@
-"""What marking costs the marked program: a count, and an acknowledged phase edge."""
+"""The cost of marks for the marked program: a count, and an acknowledged phase edge."""
 
 from __future__ import annotations
 

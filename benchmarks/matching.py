@@ -1,4 +1,4 @@
-"""What `--count-match` costs a command that prints as fast as it can."""
+"""The cost of `--count-match` for a command that prints as fast as it can."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.table import Figure, Table, of_figures, say
 
 LINE_US = 3.0
-# Prints so many lines, then says on stderr how many microseconds a line took it.
+# Prints this many lines, then the microseconds per line on stderr.
 PRINTS = """
 import sys, time
 lines, flush = int(sys.argv[1]), sys.argv[2] == "each"
@@ -24,7 +24,7 @@ sys.stderr.write(str((time.monotonic() - begun_s) / lines * 1e6))
 
 
 def tables(quick: bool) -> list[Table]:
-    """With and without, in turn, so that both see the same machine."""
+    """With and without, alternating, so that both see the same machine."""
     lines, repeats = (20_000, 2) if quick else (100_000, 7)
     figures = []
     for flushed, what in (("all", "in blocks"), ("each", "each flushed")):
@@ -45,7 +45,7 @@ MATCH = ("--count-match", r"batch of (\d+)")
 
 
 def _us(lines: int, flushed: str, options: Sequence[str] = ()) -> float:
-    """Microseconds that a line takes the recorded command."""
+    """Microseconds per line for the recorded command."""
     with tempfile.TemporaryDirectory() as folder:
         csv = str(Path(folder, "run.csv"))
         own = ["--headless", "--quiet", "--idle", "0", "--simulate", "--csv", csv, *options]

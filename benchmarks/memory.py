@@ -1,6 +1,6 @@
 """The recorder's memory over a million rows, its clock running as fast as it can write them.
 
-`python -m benchmarks.memory CSV ROWS PHASE_ROWS` prints what came of it as JSON.
+`python -m benchmarks.memory CSV ROWS PHASE_ROWS` prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _run(rows: int, phase_rows: int) -> Mapping[str, float]:
 
 
 class FastClock(Clock):
-    """A clock that stands still until it is set on."""
+    """A clock that stands still until it is advanced."""
 
     now_ns = 10**12
 
@@ -124,7 +124,7 @@ class Counters:
 
 
 class FastInbox:
-    """In place of waiting, sets the clock on; a phase begins every so many ticks."""
+    """Advances the clock instead of waiting; a phase begins every so many ticks."""
 
     def __init__(self, clock: FastClock, rows: int, phase_rows: int) -> None:
         self._clock = clock
@@ -134,7 +134,7 @@ class FastInbox:
         self.resident_mb: dict[str, float] = {}
 
     def wait(self, timeout_s: float) -> Iterator[Request]:
-        """What a program would have asked by the next tick."""
+        """The requests a program would have made by the next tick."""
         self._clock.now_ns += max(1, int(timeout_s * 1e9) + 1)
         for share in SHARES:
             if self._tick == int(share * self._rows):

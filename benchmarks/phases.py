@@ -1,4 +1,4 @@
-"""The summary of a recording of very many phases: from the file, and while it is recorded."""
+"""Summary time for a recording of very many phases: from the file, and while recording."""
 
 from __future__ import annotations
 

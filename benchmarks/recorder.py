@@ -1,4 +1,4 @@
-"""The recorder: five RAPL zones and one GPU, the file written, at 10, 100 and 1000 Hz."""
+"""The recorder with five RAPL zones and one GPU, writing its file, at 10, 100 and 1000 Hz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CPU_TARGETS_PCT = {10: 0.3, 100: 1.5, 1000: 6.0}
 ACHIEVED_PCT = 99.5
 INTERVAL_MS = 1.1
 ENERGY = "nvmlDeviceGetTotalEnergyConsumption"
-# A period seen through a clock is a little off; so much more often than it is no fault.
+# A period measured through a clock is slightly off; this much more often is not a fault.
 SLACK = 1.02
 
 

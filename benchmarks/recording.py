@@ -1,6 +1,6 @@
 """A recording of the real recorder, for benchmarks: started, left alone, looked at.
 
-`python -m benchmarks.recording CSV RATE SECONDS [ROOT]` prints what came of it as JSON.
+`python -m benchmarks.recording CSV RATE SECONDS [ROOT]` prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from recorders.client import Client, Config
 from wattui import marks
 
-# The first seconds go into learning the GPU's update period.
+# The first seconds are spent learning the GPU's update period.
 SETTLE_S = 3.0
 
 
@@ -36,7 +36,7 @@ def cpu_ns(pid: int) -> int:
 
 @contextmanager
 def recording(config: Config) -> Iterator[Client]:
-    """A recorder under way that this process's marks reach."""
+    """A running recorder that receives this process's marks."""
     client = Client(config)
     directory = client.wait_ready()["directory"]
     with environment({marks.ENVIRONMENT: str(directory)}):

@@ -1,4 +1,4 @@
-"""How long people wait: importing wattui, its help, and what it adds to a command."""
+"""Start-up times: importing wattui, its help, and the time it adds to a command."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def tables(quick: bool) -> list[Table]:
                 figures += _recording(sandbox.run, csv, "five zones, one GPU", number)
     return [
         of_figures(
-            "Start", figures, ("All files in the page cache; a difference is of two runs in turn.",)
+            "Start",
+            figures,
+            ("All files in the page cache; differences are between alternating runs.",),
         )
     ]
 

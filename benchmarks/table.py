@@ -1,4 +1,4 @@
-"""Figures with their spread and target, and the one printer of tables."""
+"""Figures with their spread and target, and the printer of tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WIDTH = 120
 
 @dataclass(frozen=True)
 class Figure:
-    """One quantity measured several times; its median is held against the target.
+    """One quantity measured several times; its median is compared with the target.
 
-    `target` is the most it may be, or the least where `at_least`; None where there is none.
+    `target` is the maximum, or the minimum if `at_least`; None if there is none.
     """
 
     what: str
@@ -102,7 +102,7 @@ def show(table: Table) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person waiting what is being measured."""
+    """Report what is being measured."""
     print(text, file=sys.stderr, flush=True)
 
 

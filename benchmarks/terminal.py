@@ -1,4 +1,4 @@
-"""Programs on a terminal of a known size: one to read along, and tmux's."""
+"""Programs on a terminal of a known size: a pseudo-terminal whose output is read, and tmux."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Run = Callable[[Sequence[str]], object]
 
 
 class Screen:
-    """A program on a pseudo-terminal, and when it wrote what."""
+    """A program on a pseudo-terminal, with the times of its output."""
 
     def __init__(self, argv: Sequence[str], cwd: Path) -> None:
         self._ours, theirs = os.openpty()
@@ -59,18 +59,18 @@ class Screen:
         os.close(self._ours)
 
     def press(self, keys: bytes) -> float:
-        """Press keys; returns when."""
+        """Press keys; returns the time."""
         pressed_s = time.perf_counter()
         os.write(self._ours, keys)
         return pressed_s
 
     def read_for(self, seconds: float) -> None:
-        """Take what is written meanwhile, and forget it."""
+        """Read and discard output for a while."""
         with suppress(TimeoutError):
             self.wait_for(NEVER, seconds)
 
     def wait_for(self, pattern: bytes | None, bound_s: float = PATIENCE_S) -> float:
-        """When text that matches was written from now on, or the program's end (None).
+        """The time at which matching text is written from now on, or of the program's end (None).
 
         Raises TimeoutError.
         """
@@ -90,7 +90,7 @@ class Screen:
 
 
 class Tmux:
-    """A tmux server of its own with one program in it; `run` starts tmux where it is wanted."""
+    """A separate tmux server with one program in it; `run` starts tmux where it is needed."""
 
     def __init__(self, argv: Sequence[str], run: Run, environ: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory()

@@ -1,4 +1,4 @@
-"""What the workloads add to a network's own time, how long they take to start, and their memory."""
+"""The overhead of workloads over a network's own time, their start-up time and memory."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ STARTS = {
 
 def tables(quick: bool) -> list[Table]:
     """Loop overhead on the smallest network, throughput by engine, start-up and memory of each."""
-    # First: a child's peak memory is never below that of the process which forked it.
+    # First: a child's peak memory is never below that of the process that forked it.
     starts = _starts(1 if quick else 5)
     return [_loop(5 if quick else 25), starts]
 
 
 def _loop(pairs: int) -> Table:
-    """The runner's loop beside a bare loop of the same calls, in turn."""
+    """The runner's loop beside a bare loop of the same calls, alternating."""
     figures = []
     for name in _installed():
         for batch in (1, 64):
@@ -57,7 +57,7 @@ def _loop(pairs: int) -> Table:
             what = f"{name}, batch {batch}"
             figures.append(Figure(f"{what}: a bare call", [1e6 * s / calls for s in bare_s], "µs"))
             figures.append(Figure(f"{what}: added by the loop", added, "%", target))
-    return of_figures("Keyword spotter, one thread: what the workload's loop adds", figures)
+    return of_figures("Keyword spotter, one thread: overhead of the workload's loop", figures)
 
 
 def _kws(engine: str, batch: int) -> Work:

@@ -43,7 +43,7 @@ def five_zones() -> Iterator[Path]:
 
 
 def move(base: Path) -> None:
-    """Move every counter each millisecond at its own power, for ever."""
+    """Advance every counter each millisecond at its own power, for ever."""
     counters = [
         (os.open(base / directory / "energy_uj", os.O_WRONLY), watts)
         for directory, (_, watts) in ZONES.items()
@@ -57,7 +57,7 @@ def move(base: Path) -> None:
 
 
 def _text(energy_uj: int) -> bytes:
-    """Always as long, so that no read sees a part."""
+    """Always the same length, so that no read sees part of a value."""
     return b"%015d\n" % (1_000_000 + energy_uj)
 
 

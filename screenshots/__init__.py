@@ -1,1 +1,1 @@
-"""Pictures of the real program, and what makes them."""
+"""Pictures of the real program, and the scripts that make them."""

@@ -1,7 +1,7 @@
 """Makes screenshots/*.svg and *.png from the real program, on recordings that are played back.
 
-`python -m screenshots` needs no root; where the test bench can be used, the pictures of
-`wattui doctor` and of a headless recording are made as well.
+`python -m screenshots` needs no root; if the test bench can be used, it also makes the pictures of
+`wattui doctor` and of a headless recording.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def take(pilot: Pilot[int], name: str) -> None:
 
 
 def on_the_bench() -> None:
-    """What `wattui doctor` and a headless recording print on a server with two GPUs."""
+    """Output of `wattui doctor` and a headless recording on a server with two GPUs."""
     machine = topologies.two_sockets()
     for zone, levels_w in POWERS_W.items():
         machine = machine.changed(zone, curve=Constant(levels_w[0]))

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/results.md: what the commands print of recordings in docs/recordings.
+"""Makes the pictures of docs/results.md: command output for the recordings in docs/recordings.
 
 `python -m screenshots.commands`
 """
@@ -33,7 +33,7 @@ REPORT = "alexnet.csv"
 
 
 def main() -> None:
-    """Run each command in a folder with the recordings, and take its picture."""
+    """Run each command in a folder with the recordings, and save its picture."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file in RECORDINGS.iterdir():
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def output(folder: Path, arguments: list[str]) -> str:
-    """What wattui prints, in colours."""
+    """wattui's output, in colour."""
     shown = subprocess.run(
         [sys.executable, "-m", "wattui", *arguments],
         check=False,
@@ -60,7 +60,7 @@ def output(folder: Path, arguments: list[str]) -> str:
 
 
 def printed(name: str, title: str, text: str) -> None:
-    """One picture of what a terminal was written."""
+    """A picture of terminal output."""
     with open(os.devnull, "w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(f"$ wattui {title}\n{text}"), soft_wrap=True)

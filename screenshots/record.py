@@ -1,6 +1,6 @@
 """Records screenshots/runs/*.csv on the test bench, where the power is known: needs root.
 
-`python -m screenshots.record` starts itself again on the bench, once for each recording.
+`python -m screenshots.record` restarts itself on the bench, once for each recording.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from testbench.fakenvml import Gpu, Nvml
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RUNS = HERE / "runs"
-# When each phase begins, its name and label, and how many inferences a second it makes.
+# Start, name, label, and inferences per second of each phase.
 SCHEDULE = (
     (3.0, "idle", "", 0),
     (14.0, "armed", "", 0),
@@ -31,7 +31,7 @@ SCHEDULE = (
     (70.0, "idle", "", 0),
     (78.0, "", "", 0),
 )
-# Watts before, and in each of those phases.
+# Watts before and in each of those phases.
 POWERS_W = {
     "package0": (22, 22, 24, 52, 66, 73, 75, 22, 22),
     "package1": (19, 19, 20, 46, 59, 65, 66, 19, 19),
@@ -40,7 +40,7 @@ POWERS_W = {
 }
 GPU_POWERS_W = ((58, 58, 71, 188, 296, 371, 389, 58, 58), (57, 57, 69, 176, 271, 343, 352, 57, 57))
 STEP_S, SPREAD, COUNT_S = 0.4, 0.06, 0.02
-# The second recording: the same with the GPUs held to a limit, and slower where it matters.
+# The second recording: the same with a power limit on the GPUs, which slows some phases.
 LIMIT_W, SLOWER = 250.0, {"b8": 0.94, "b32": 0.82, "b64": 0.80}
 
 
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def curve(levels_w: tuple[float, ...] | list[float], seed: str) -> Steps:
-    """Levels in turn, each of which varies a little from step to step."""
+    """Consecutive levels, each varying slightly from step to step."""
     chance = random.Random(seed)
     begins_s = (0.0, *(begin_s for begin_s, *_ in SCHEDULE), 200.0)
     times_s, powers_w = [], []

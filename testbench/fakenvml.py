@@ -1,4 +1,4 @@
-"""A fake libnvidia-ml.so.1: what its GPUs are, how it is built, and what it must answer."""
+"""A fake libnvidia-ml.so.1: its GPUs, its build, and the answers it must give."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, VOLTA, AMPERE, HOPPER = 4, 5, 7, 9
 ERROR_NO_PERMISSION, ERROR_NOT_FOUND, ERROR_DRIVER_NOT_LOADED, ERROR_TIMEOUT = 4, 6, 9, 10
 ERROR_GPU_IS_LOST, ERROR_LIB_RM_VERSION_MISMATCH, ERROR_UNKNOWN = 15, 18, 999
-# What stands for no value in answers of 32 and of 64 bits.
+# The markers for "no value" in 32-bit and 64-bit answers.
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 
 
 @dataclass(frozen=True)
 class PowerSensor:
-    """What nvmlDeviceGetPowerUsage reports, renewed once per refresh_s.
+    """The value of nvmlDeviceGetPowerUsage, updated once per refresh_s.
 
     instant   the curve's power
     boxcar    its mean over the last window_s
@@ -61,7 +61,7 @@ class Fault:
 class Gpu:
     """One GPU; its energy counter is in whole mJ and moves once per energy_refresh_s.
 
-    `name` may hold bytes that are no text, as surrogate escapes.
+    `name` may hold bytes that are not text, as surrogate escapes.
     """
 
     curve: Curve
@@ -96,7 +96,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Nvml:
-    """What the library holds; init_error makes every nvmlInit fail with that code."""
+    """The contents of the library; init_error makes every nvmlInit fail with that code."""
 
     gpus: tuple[Gpu, ...] = ()
     init_error: int = 0
@@ -114,7 +114,7 @@ class Nvml:
         return replace(self, gpus=tuple(_up_before(gpu, lead_s) for gpu in self.gpus))
 
     def config(self, t0_ns: int, calls: Path) -> str:
-        """The text the library reads: one `key value` a line, a device from `device` to `end`."""
+        """The text the library reads: one `key value` per line, a device from `device` to `end`."""
         head = [f"t0_ns {t0_ns}", f"calls {calls}", f"init_error {self.init_error}"]
         return "\n".join(head + [self._device(i) for i in range(len(self.gpus))]) + "\n"
 
@@ -191,5 +191,5 @@ def _build() -> tempfile.TemporaryDirectory[str]:
 
 
 def library_directory() -> Path:
-    """Where the library is, built once per process and removed when it ends."""
+    """The path of the library, built once per process and removed when the process ends."""
     return Path(_build().name)

@@ -1,7 +1,7 @@
-"""A read-only file tree over /dev/fuse, each read computed anew.
+"""A read-only file tree over /dev/fuse, with every read computed on demand.
 
 The kernel protocol is spoken directly (include/uapi/linux/fuse.h, 7.31): no library to install, one
-read and one write per request, and a slow read is a late reply that holds up nobody else.
+read and one write per request, and a slow read is a late reply that delays nothing else.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Node:
     inode: int = 0
 
     def exists(self, t_s: float) -> bool:
-        """Whether a look-up finds it at t_s."""
+        """Whether a lookup finds it at t_s."""
         return not any(start_s <= t_s < end_s for start_s, end_s in self.gone)
 
     def vanished(self, since_s: float, t_s: float) -> bool:
-        """Whether it went away after since_s, so that a descriptor of then is dead."""
+        """Whether it went away after since_s, which makes descriptors opened then invalid."""
         return any(since_s <= start_s <= t_s for start_s, _ in self.gone)
 
 

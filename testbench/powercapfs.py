@@ -1,4 +1,4 @@
-"""The powercap tree of a topology, laid out as the kernel lays it out.
+"""The powercap tree of a topology, with the kernel's layout.
 
 `devices/` is shown at /sys/devices/virtual/powercap and `class/` at /sys/class/powercap.
 """
@@ -106,7 +106,7 @@ def _delay(zone: Zone) -> Callable[[float], float] | None:
 
 
 def _gone(zone: Zone, zones: tuple[Zone, ...]) -> tuple[Span, ...]:
-    """When the zone or one it lies in is away."""
+    """When the zone or one that contains it is missing."""
     holders = [
         z for z in zones if z.control == zone.control and f"{zone.path}:".startswith(f"{z.path}:")
     ]

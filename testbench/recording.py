@@ -1,4 +1,4 @@
-"""Records with the real program on the bench, and reads what it wrote beside the true joules."""
+"""Records with the real program on the bench, and compares its files with the true joules."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Recording:
 
     @property
     def said(self) -> str:
-        """What the program said to the person, in one line and without its frame."""
+        """The program's messages, on one line and without the frame."""
         assert self.done is not None
         return " ".join(self.done.stderr.replace("│", " ").split())
 
@@ -134,7 +134,7 @@ class Recording:
         return begin, end
 
     def seconds(self, label: str) -> float:
-        """How long a phase was."""
+        """The duration of a phase."""
         begin, end = self.edges(label)
         return float(end["time_s"]) - float(begin["time_s"])
 
@@ -144,13 +144,13 @@ class Recording:
         return float(end[f"{channel}_J"]) - float(begin[f"{channel}_J"])
 
     def summed_j(self, channel: str, label: str) -> float | None:
-        """The joules of a phase as run.json's summary has them."""
+        """The joules of a phase in run.json's summary."""
         (phase,) = (p for p in self.run["summary"]["phases"] if p["label"] == label)
         energy_j: float | None = phase["energy_j"][channel]
         return energy_j
 
     def true_j(self, channel: str, label: str) -> float:
-        """The joules that a phase took; `total` is that of every counted domain and GPU."""
+        """The true joules of a phase; `total` covers every counted domain and GPU."""
         begin, end = self.edges(label)
         span_ns = self.at_ns(begin), self.at_ns(end)
         if channel == "total":
@@ -158,7 +158,7 @@ class Recording:
         return self.bench.true_j(channel, *span_ns)
 
     def since_start_j(self, channel: str, row: Row) -> float:
-        """The joules that a channel took from time_s 0 to a row."""
+        """The joules a channel used from time_s 0 to a row."""
         return self.bench.true_j(channel, self.start_ns, self.at_ns(row))
 
     def flags(self) -> set[str]:
@@ -166,12 +166,12 @@ class Recording:
         return {flag["name"] for flag in self.run["summary"]["flags"]}
 
     def source(self, name: str) -> dict[str, Any]:
-        """What run.json says of one source."""
+        """The entry of one source in run.json."""
         (found,) = (source for source in self.run["sources"] if source["name"] == name)
         return dict(found)
 
     def longest_read_s(self, source: str) -> float:
-        """The longest that all readings of a source took, by run.json."""
+        """The longest time for all readings of a source, from run.json."""
         return float(self.run["sampling"]["read_ms"][source]["max_ms"]) / 1000
 
     def cells(self, column: str, begin_s: float, end_s: float) -> list[str]:

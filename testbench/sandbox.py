@@ -32,15 +32,15 @@ CALLS_FILE = "nvml-calls"
 
 
 class UnavailableError(RuntimeError):
-    """This machine cannot hold the bench; the text says why."""
+    """This machine cannot run the bench; the text says why."""
 
 
 class Bench:
     """A private mount namespace with the topology's powercap tree, and optionally a fake NVML.
 
-    Curves and faults run on `t0_ns` (CLOCK_MONOTONIC, ns), taken when the server is up and handed
+    Curves and faults run on `t0_ns` (CLOCK_MONOTONIC, ns), taken when the server is up and passed
     to every program as BENCH_T0_NS. On exit all programs still in the namespace are killed, and
-    nothing is left over.
+    nothing is left behind.
     """
 
     def __init__(self, topology: Topology | Iterable[Zone] = (), nvml: Nvml | None = None) -> None:
@@ -125,7 +125,7 @@ class Bench:
     ) -> subprocess.Popen[str]:
         """Start a program on the bench; its pid is the program's own, for tests that send signals.
 
-        What still runs on exit is killed and waited for.
+        If it still runs on exit, it is killed and waited for.
         """
         started = subprocess.Popen(
             self.wrapped(argv, cwd=cwd, uid=uid), env=self.environment(env), text=True, **options
@@ -241,7 +241,7 @@ def _pipes(server: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _namespace(pid: int) -> str:
-    """The identity of a process's mount namespace, empty where it is gone or a zombie."""
+    """The identity of a process's mount namespace, empty if it is gone or a zombie."""
     try:
         return str(Path(f"/proc/{pid}/ns/mnt").readlink())
     except OSError:
@@ -250,7 +250,7 @@ def _namespace(pid: int) -> str:
 
 @cache
 def unavailable_reason() -> str | None:
-    """Why this machine cannot hold the bench; None where it can. Tried once per process."""
+    """Why this machine cannot run the bench; None if it can. Tried once per process."""
     if os.geteuid() != 0:
         return "the bench needs root"
     if not Path("/dev/fuse").exists():
@@ -265,10 +265,10 @@ def unavailable_reason() -> str | None:
 
 
 def nvml_unavailable_reason() -> str | None:
-    """Why the fake NVML cannot be used; None where it can."""
+    """Why the fake NVML cannot be used; None if it can."""
     return None if fakenvml.compiler() else "the fake NVML needs a C compiler"
 
 
 def available() -> bool:
-    """Whether this machine can hold the bench."""
+    """Whether this machine can run the bench."""
     return unavailable_reason() is None

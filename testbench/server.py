@@ -27,7 +27,7 @@ CPUS = Path("/sys/devices/system/cpu")
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve, where its working files may lie, and the monotonic time of 0 s."""
+    """The machine to serve, a folder for working files, and the monotonic time of 0 s."""
 
     topology: Topology
     workspace: str
@@ -99,7 +99,7 @@ def main() -> None:
         print(error, flush=True)
         ending.join()
     threading.Thread(target=_show_tree, args=(served, targets), daemon=True).start()
-    with suppress(OSError):  # a container may forbid it; reads are then a little later
+    with suppress(OSError):  # a container may forbid it; reads are then slightly later
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Ready machines: how RAPL zones are laid out on real ones."""
+"""Ready-made machines with the RAPL zone layouts of real ones."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def package_twice() -> Topology:
 
 
 def package_shown_twice() -> Topology:
-    """One package counter, shown by two zones of one name."""
+    """One package counter, shown by two zones of the same name."""
     zones = (
         Zone("0", "package-0", "package0", PACKAGE),
         Zone("1", "package-0", "package0", PACKAGE),

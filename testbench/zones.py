@@ -1,4 +1,4 @@
-"""RAPL zones as the bench serves them: counter, faults, and what a read shows. Pure."""
+"""RAPL zones served by the bench: counters, faults, and the text of a read. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FaultKind = Literal[
 
 @dataclass(frozen=True)
 class Counter:
-    """A RAPL energy register as Linux shows it.
+    """A RAPL energy register as shown by Linux.
 
     The register counts units of 2**-esu J modulo `modulus` and moves once per refresh_s. Linux
     multiplies by 61035 nJ (esu 14) or 15258 nJ (esu 16), the unit without its fraction
@@ -39,7 +39,7 @@ class Counter:
         return self.shown_uj(self.modulus - 1)
 
     def shown_uj(self, raw: int) -> int:
-        """What energy_uj shows for an unwrapped register value, uJ."""
+        """The energy_uj value for an unwrapped register value, uJ."""
         return raw % self.modulus * self.unit_nj // 1000
 
     def units(self, energy_j: float) -> int:
@@ -58,7 +58,7 @@ class Counter:
         return replace(self, modulus=range_uj * 1000 // self.unit_nj + 1)
 
     def wrapping_at(self, curve: Curve, t_s: float) -> Counter:
-        """The same counter started so that it passes its end at t_s of the curve."""
+        """The same counter started so that it wraps at t_s of the curve."""
         return replace(self, start_raw=-self.units(curve.energy_j(t_s)) % self.modulus)
 
 
@@ -119,7 +119,7 @@ class Zone:
 
 
 def counter_uj(zone: Zone, t_s: float) -> int:
-    """What a working energy_uj shows at t_s, stuck spans and resets included, uJ."""
+    """The value of a working energy_uj at t_s, stuck spans and resets included, uJ."""
     counter = zone.counter
     stuck = zone.fault("stuck", t_s) or zone.fault("frozen", t_s)
     at_s = counter.floor_s(stuck.start_s if stuck else t_s)
@@ -132,7 +132,7 @@ def counter_uj(zone: Zone, t_s: float) -> int:
 
 
 def _counted_j(zone: Zone, t_s: float) -> float:
-    """The energy that the counter has taken by t_s, J: not what froze, and what is scaled."""
+    """The energy counted by t_s, J: without frozen spans, and scaled."""
     energy_j = zone.curve.energy_j
     wrong_j = sum(
         (fault.factor - 1 if fault.kind == "scaled" else -1)
@@ -144,7 +144,7 @@ def _counted_j(zone: Zone, t_s: float) -> float:
 
 
 def energy_text(zone: Zone, t_s: float) -> str:
-    """The text of energy_uj at t_s; raises OSError where a read fails."""
+    """The text of energy_uj at t_s; raises OSError if a read fails."""
     if failing := zone.fault("eio", t_s):
         raise OSError(failing.errno, zone.name)
     if garbage := zone.fault("garbage", t_s):
@@ -165,7 +165,7 @@ class Topology:
 
     @property
     def curves(self) -> dict[str, Curve]:
-        """The curve of each domain; raises ValueError where zones of one domain disagree."""
+        """The curve of each domain; raises ValueError if zones of one domain disagree."""
         curves: dict[str, Curve] = {}
         for zone in self.zones:
             if curves.setdefault(zone.domain, zone.curve) != zone.curve:

@@ -1,1 +1,1 @@
-"""Computes: the place of the bundled workloads."""
+"""The bundled workloads: known networks and commands to measure."""

@@ -15,7 +15,7 @@ AS_REPEAT = "as-repeat"
 
 
 class Part(NamedTuple):
-    """Which repeat a process runs for another, and the descriptor that takes its results."""
+    """The repeat to run for a parent process, and the descriptor for its results."""
 
     repeat: int
     descriptor: int
@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a command line asks for; `given` is what it took from the user, for a fresh process."""
+    """A parsed command line; `given` holds the user's options, for a fresh process."""
 
     workload: Workload
     values: dict[str, Any]
@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
 def parse(
     argv: Sequence[str], catalogue: Mapping[str, Workload], prog: str = "wattui workloads"
 ) -> Asked:
-    """Read a command line; raises UsageError for what is wrong with it."""
+    """Parse a command line; raises UsageError for faults in it."""
     head, dashes, command = _split(argv)
     parser = make_parser(catalogue, prog)
     if not head:
@@ -58,7 +58,7 @@ def parse(
     }
     if dashes:
         if "argv" not in known:
-            raise UsageError(f"{workload.name} runs no command: leave out what follows --")
+            raise UsageError(f"{workload.name} runs no command: fix: omit everything after --")
         given["argv"] = tuple(command)
     return Asked(
         workload, workload.values(given, preset), dry_run, part and Part(*part), tuple(argv)
@@ -66,7 +66,7 @@ def parse(
 
 
 def again(asked: Asked, part: Part) -> list[str]:
-    """The arguments that make a fresh process run one repeat of what was asked."""
+    """The arguments with which a fresh process runs one repeat."""
     head, dashes, command = _split(asked.given)
     return [*head, f"--{AS_REPEAT}", *map(str, part), *dashes, *command]
 
@@ -102,7 +102,9 @@ def make_parser(
             help=presets.replace("%", "%%") or argparse.SUPPRESS,
         )
         own.add_argument(
-            "--dry-run", action="store_true", help="show what would be run, with MACs and memory"
+            "--dry-run",
+            action="store_true",
+            help="show the cells without running them, with MACs and memory",
         )
         own.add_argument(f"--{AS_REPEAT}", type=int, nargs=2, help=argparse.SUPPRESS)
     return parser
@@ -110,7 +112,7 @@ def make_parser(
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.positional:
-        if option.name != "argv":  # what follows -- is taken off before
+        if option.name != "argv":  # everything after -- was removed before
             parser.add_argument(option.name, nargs="?", help=option.help)
     elif option.kind == "truth":
         parser.add_argument(f"--{option.name}", action="store_const", const=True, help=option.help)
@@ -139,7 +141,7 @@ def _typed(option: Option) -> Callable[[str], Any]:
 
 
 def _shown(values: Mapping[str, Any]) -> str:
-    """A preset's values as their options would be typed."""
+    """A preset's values as command-line options."""
     return " ".join(f"--{name} {_text(value)}" for name, value in values.items())
 
 

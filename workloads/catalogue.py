@@ -1,4 +1,4 @@
-"""The workloads there are, and their options as data: for the command line, and for forms.
+"""The available workloads and their options as data, for the command line and for forms.
 
 Imports neither numpy nor an engine. Other packages add workloads by an entry point of the group
 `wattui.workloads` that names a `Workload` (docs/adding-a-workload.md).
@@ -17,7 +17,7 @@ ENTRY_POINTS = "wattui.workloads"
 def catalogue() -> dict[str, Workload]:
     """Every workload by name: the bundled ones, then those of other packages.
 
-    Raises UsageError, naming its package, for an entry point that cannot be used.
+    Raises UsageError, naming the package, for an entry point that cannot be used.
     """
     from workloads.classifiers import NETWORKS
     from workloads.command import COMMAND
@@ -31,10 +31,10 @@ def catalogue() -> dict[str, Workload]:
     for point in entry_points(group=ENTRY_POINTS):
         where = f"workload {point.name} of {point.dist.name if point.dist else point.value}"
         if point.name in found:
-            raise UsageError(f"{where}: there is one of this name already: uninstall one of them")
+            raise UsageError(f"{where}: another workload has this name: fix: uninstall one of them")
         try:
             workload = point.load()
-        except Exception as error:  # another package's code: whatever it raises is its own
+        except Exception as error:  # third-party code may raise anything
             raise UsageError(f"{where}: {type(error).__name__}: {error}") from None
         if not isinstance(workload, Workload):
             raise UsageError(f"{where}: {point.value} is not a Workload")

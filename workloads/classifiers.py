@@ -1,6 +1,6 @@
-"""Convolutional classifiers of images layer by layer, as SyNERGY measured them.
+"""Convolutional image classifiers layer by layer, as measured by SyNERGY.
 
-Labels are `NETWORK` for a whole network and `NETWORK/LAYER` for a layer of it that runs alone.
+Labels are `NETWORK` for a whole network and `NETWORK/LAYER` for a layer run alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from workloads.networks import CLASSIFIERS, bundled
 from workloads.plan import Group, Plan
 from workloads.workload import Option, Values, Workload
 
-# In the quick preset: no second size of a family, and no Inception v3, which has 300 layers.
+# The quick preset: one size per family, and no Inception v3, which has 300 layers.
 QUICK = tuple(n for n in CLASSIFIERS if n not in ("inception-v3", "vgg16", "mobilenet-v2"))
 
 
@@ -33,19 +33,19 @@ def _group(name: str, values: Values) -> Group:
 
 NETWORKS = Workload(
     "networks",
-    "classifiers of images, whole or layer by layer",
+    "image classifiers, whole or layer by layer",
     (
         Option(
             "networks",
             "text",
             ",".join(CLASSIFIERS),
-            f"which, with commas (default: all: {', '.join(CLASSIFIERS)})",
+            f"comma-separated names (default: all: {', '.join(CLASSIFIERS)})",
             metavar="NAME,NAME,…",
         ),
-        Option("layerwise", "truth", False, "each layer alone too, with its own input"),
-        Option("batch", "whole", 1, "inferences of one call (default: 1)"),
-        Option("seconds", "seconds", 1.0, "least time of each cell (default: 1)", metavar="S"),
-        Option("count", "whole", 0, "least inferences of each cell", metavar="N"),
+        Option("layerwise", "truth", False, "also run each layer alone, with its own input"),
+        Option("batch", "whole", 1, "batch size: inferences per call (default: 1)"),
+        Option("seconds", "seconds", 1.0, "minimum time per cell (default: 1)", metavar="S"),
+        Option("count", "whole", 0, "minimum inferences per cell", metavar="N"),
     ),
     _plan,
     {

@@ -1,4 +1,4 @@
-"""`wattui workloads`: asks, plans, runs, reports. Rows on stdout, talk on stderr."""
+"""`wattui workloads`: parses, plans, runs, reports. Rows on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from workloads.stop import Stop, listening
 if TYPE_CHECKING:
     from workloads.engine import Engine
 
-# How the program is called outside of wattui.
+# The program's name outside wattui.
 ALONE = "python -m workloads"
 ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S = 5.0, 1.0, 10.0
 
@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None, prog: str = ALONE) -> int:
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
         _say(
-            f"{name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}: "
-            "WATTUI_TRACEBACK=1 shows its place"
+            f"{name}: {type(error).__name__}: {str(error).partition(chr(10))[0]}: set "
+            "WATTUI_TRACEBACK=1 for a traceback"
         )
         return FAILED
 
@@ -103,7 +103,7 @@ def _settings(asked: Asked) -> Settings:
 
 
 def _recorded_repeat() -> int | None:
-    """Which repeat of `wattui --repeats` this process is."""
+    """The number of this process among the repeats of `wattui --repeats`."""
     text = os.environ.get(files.REPEAT, "")
     return int(text) if text.isdecimal() else None
 
@@ -121,7 +121,7 @@ def _engine(asked: Asked, plan: Plan) -> Engine:
 
 @contextlib.contextmanager
 def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | None]]:
-    """The files that were asked for, made before anything starts."""
+    """The requested files, created before anything starts."""
     result, latencies = asked.values["result"], asked.values["latencies"]
     result_path = files.output_file(result, "--result") if result else None
     if latencies is None:
@@ -138,7 +138,7 @@ def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | No
 def _shown(
     plan: Plan, settings: Settings, repeats: int, title: str, results: Iterator[Result]
 ) -> list[Result]:
-    """Print the plan, every result as it comes, and what they amount to."""
+    """Print the plan, every result as it comes, and a summary."""
     for line in plan_lines(plan, settings, repeats, title):
         _say(line)
     rows = Rows(plan)
@@ -164,7 +164,7 @@ def _in_this_process(
 
 
 def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: Stop) -> int:
-    """One repeat for the process that asked for it: a line of JSON for every result."""
+    """Run one repeat for the parent process: a line of JSON for every result."""
     with contextlib.ExitStack() as stack:
         results = stack.enter_context(open(part.descriptor, "w", encoding="utf-8"))
         latencies = None
@@ -178,7 +178,7 @@ def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: S
 
 
 def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
-    """Every repeat in a fresh process, which rests at its end."""
+    """Run every repeat in a fresh process, which rests at its end."""
     repeats = asked.values["repeats"]
     for repeat in range(1, repeats + 1):
         if stop:
@@ -186,7 +186,7 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
         _say(f"repeat {repeat} of {repeats}")
         reading, writing = os.pipe()
         argv = [*_again(), *again(asked, Part(repeat, writing))]
-        # A process group of its own, so that a Ctrl-C reaches it once, from here.
+        # In its own process group, so that a Ctrl-C reaches it once, from here.
         child = subprocess.Popen(
             argv, pass_fds=[writing], stdin=subprocess.DEVNULL, process_group=0
         )
@@ -201,7 +201,7 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
 
 
 def _again() -> list[str]:
-    """The command that runs this package again, with the current folder in its path or not."""
+    """The command that runs this package again, with or without the current folder in its path."""
     safe = [] if sys.path[0] == os.getcwd() else ["-P"]
     return [sys.executable, *safe, "-m", "wattui", "workloads"]
 

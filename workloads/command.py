@@ -1,4 +1,4 @@
-"""Any command as a workload, as it is: its time is the running phase."""
+"""Any command as a workload, unchanged: its time is the running phase."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workloads.workload import Option, Values, Workload
 def _plan(values: Values) -> Plan:
     argv = values["argv"]
     if not argv:
-        raise UsageError("no command: put it after --, as in `command -- python infer.py`")
+        raise UsageError("no command: fix: put it after --, as in `command -- python infer.py`")
     label = values["label"] or shlex.join(argv)
     cell = Cell(label, values["inferences"], None, None, 0, values["inferences"])
     return Plan(shlex.join(argv), (Group(label, (cell,), partial(_load, argv)),))
@@ -26,7 +26,7 @@ def _load(argv: list[str], engine: Engine) -> Bind:
 
 
 def _run(argv: list[str]) -> None:
-    """Run to its end; raises WorkloadError where it cannot start or fails."""
+    """Run to its end; raises WorkloadError if it cannot start or fails."""
     try:
         status = subprocess.run(argv, check=False).returncode
     except OSError as error:
@@ -40,8 +40,8 @@ COMMAND = Workload(
     "any other command, after --",
     (
         Option("argv", "text", (), "the command", positional=True),
-        Option("inferences", "whole", 0, "inferences that one run makes", metavar="N"),
-        Option("label", "text", None, "what to call it (default: the command)"),
+        Option("inferences", "whole", 0, "inferences per run", metavar="N"),
+        Option("label", "text", None, "label (default: the command)"),
     ),
     _plan,
     settings={"armed": 0.0, "warmup": 0.0},

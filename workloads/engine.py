@@ -1,4 +1,4 @@
-"""An engine evaluates graphs: the interface that every engine keeps."""
+"""The interface of engines, which evaluate graphs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a cell runs. `call` makes one pass, `wait` returns when all passes are done.
+    """The work of a cell. `call` makes one pass, `wait` returns when all passes are done.
 
-    `checksum` is a number that only work that was done gives.
+    `checksum` is a number that only completed work can give.
     """
 
     call: Callable[[], object]
@@ -31,8 +31,8 @@ class Work:
 class Bound:
     """A loaded graph with its input in place.
 
-    `call` makes one pass; `wait` returns when all passes are done (at once where a call is not
-    done before it returns); `output` is the last pass's result, with the batch in front.
+    `call` makes one pass; `wait` returns when all passes are done (at once if calls are
+    synchronous); `output` is the last pass's result, with the batch in front.
     """
 
     call: Callable[[], object]
@@ -40,7 +40,7 @@ class Bound:
     output: Callable[[], Array]
 
     def work(self) -> Work:
-        """What a cell runs: these calls, checked by the sum of the output's magnitudes."""
+        """The work of a cell: these calls, checked by the sum of the output's magnitudes."""
         return Work(self.call, self.wait, lambda: _magnitude(self.output()))
 
     def result(self) -> Array:
@@ -51,26 +51,26 @@ class Bound:
 
 
 class Loaded(Protocol):
-    """A graph with its weights, ready for inputs of any batch and size that its layers take."""
+    """A graph with its weights, ready for inputs of any batch and size its layers accept."""
 
     def bind(self, *inputs: Array) -> Bound:
         """Put inputs (batch in front, in the order of the graph's inputs) in place."""
 
 
 class Engine(Protocol):
-    """What evaluates graphs on one device. `title` has its name, version, device and threads."""
+    """Evaluates graphs on one device. `title` has its name, version, device and threads."""
 
     title: str
     device: str
 
     def load(self, graph: Graph, weights: Weights) -> Loaded:
-        """Make a graph ready; weights by `node.weight` as 32-bit floats."""
+        """Prepare a graph; weights by `node.weight` as 32-bit floats."""
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Every value of the graph for these inputs, by the name of its node."""
 
     def free_bytes(self) -> int:
-        """Memory that is left on the device."""
+        """Free memory on the device."""
 
 
 def _magnitude(output: Array) -> float:

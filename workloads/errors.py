@@ -1,4 +1,4 @@
-"""What can go wrong, as one line for a person and an exit status."""
+"""Errors, each with one line for the user and an exit status."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ class WorkloadError(Exception):
 
 
 class UsageError(WorkloadError):
-    """An option, a file or a model that cannot be; nothing was run."""
+    """An invalid option, file or model; nothing was run."""
 
     status = USAGE

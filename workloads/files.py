@@ -1,4 +1,4 @@
-"""The files that a workload writes on request. An existing file is never replaced."""
+"""The files a workload writes on request. An existing file is never replaced."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from workloads.errors import UsageError, WorkloadError
 from workloads.result import Latency, Result
 
 FORMAT = 1
-# As wattui sets them: the recording's private folder, and which of its repeats this is.
+# Set by wattui: the recording's private folder, and the number of the repeat.
 RECORDING, REPEAT = "WATTUI_RUN", "WATTUI_REPEAT"
 
 
 def new_file(path: str, option: str) -> Path:
-    """Make an empty file; raises UsageError where there is one, or it cannot be."""
+    """Create an empty file; raises UsageError if it exists or cannot be created."""
     try:
         open(path, "x", encoding="utf-8").close()
     except FileExistsError:
-        raise UsageError(f"{option} {path}: exists: give another name, or remove it") from None
+        raise UsageError(f"{option} {path}: exists: fix: use another name, or remove it") from None
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
     return Path(path)
 
 
 def output_file(path: str, option: str) -> Path:
-    """A new file, or the one that an earlier repeat of the same recording made.
+    """A new file, or the one created by an earlier repeat of the same recording.
 
-    Each repeat is a process of its own; the recording's private folder says who made the file.
+    Each repeat is a separate process; the recording's private folder says who created the file.
     Raises UsageError.
     """
     repeat, folder = os.environ.get(REPEAT), os.environ.get(RECORDING)
@@ -52,12 +52,12 @@ def output_file(path: str, option: str) -> Path:
 
 
 def cells_before(path: Path) -> list[dict[str, Any]]:
-    """The cells that earlier repeats wrote; none where there is no such file yet."""
+    """The cells written by earlier repeats; none if there is no such file yet."""
     try:
         found = json.loads(path.read_text(encoding="utf-8") or "{}")
         cells: list[dict[str, Any]] = found.get("cells", [])
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise UsageError(f"--result {path}: is not what the first repeat wrote") from None
+        raise UsageError(f"--result {path}: is not the file that the first repeat wrote") from None
     return cells
 
 
@@ -67,12 +67,14 @@ def write_results(
     results: Sequence[Result],
     before: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Write results as JSON: `format`, what was asked, and one object a cell."""
+    """Write results as JSON: `format`, the options, and one object per cell."""
     data = {"format": FORMAT, **head, "cells": [*before, *map(to_dict, results)]}
     try:
         path.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise WorkloadError(f"--result {path}: {error.strerror}: the table above has it") from None
+        raise WorkloadError(
+            f"--result {path}: {error.strerror}: the table above has the results"
+        ) from None
 
 
 def to_dict(result: Result) -> dict[str, Any]:
@@ -81,14 +83,14 @@ def to_dict(result: Result) -> dict[str, Any]:
 
 
 def from_dict(data: dict[str, Any]) -> Result:
-    """A result as it was before `to_dict`."""
+    """Recreate a result from `to_dict`."""
     fields = {key: value for key, value in data.items() if key != "inferences_per_s"}
     latency = fields["latency"]
     return Result(**{**fields, "latency": Latency(**latency) if latency else None})
 
 
 class LatencyFile:
-    """Times of calls as CSV: label, repeat, kind (call, chunk mean or latency pass), seconds."""
+    """Call times as CSV: label, repeat, kind (call, chunk mean or latency pass), seconds."""
 
     COLUMNS = "label,repeat,kind,seconds\n"
 

@@ -1,6 +1,6 @@
 """A network at one input size: nodes with shapes, MACs, parameters and bytes. Pure.
 
-Shapes are without the batch. Every node makes one value, which has the node's name.
+Shapes exclude the batch. Every node produces one value, which has the node's name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FLOAT_BYTES, TOKEN_BYTES = 4, 8
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A layer, or a join of branches (kind "add" or "concat"), with what it takes and makes."""
+    """A layer, or a join of branches (kind "add" or "concat"), with its inputs and output."""
 
     name: str
     kind: str
@@ -49,7 +49,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes in the order of their evaluation; the last one makes the output.
+    """Nodes in evaluation order; the last one produces the output.
 
     `inputs` has the shape of every value that comes from outside.
     """
@@ -61,7 +61,7 @@ class Graph:
 
     @property
     def output(self) -> str:
-        """Name of the value that the graph makes."""
+        """Name of the graph's output."""
         return self.nodes[-1].name
 
     @property
@@ -86,7 +86,7 @@ class Graph:
 
     @property
     def vocabulary(self) -> int | None:
-        """How many tokens there are to choose an input from; None for numbers."""
+        """The number of tokens to choose an input from; None for numbers."""
         if self.input_kind != "tokens":
             return None
         read = (
@@ -97,7 +97,7 @@ class Graph:
         return min(read, default=1)
 
     def peak_bytes(self, batch: int) -> int:
-        """Most bytes of values alive at one time, where each is freed after its last use."""
+        """Peak bytes of live values, each freed after its last use."""
         last_use = {name: step for step, node in enumerate(self.nodes) for name in node.inputs}
         bytes_of = {name: self._input_bytes(shape) for name, shape in self.inputs.items()}
         alive, peak = dict(bytes_of), 0
@@ -126,17 +126,17 @@ class Graph:
 def lower(network: Network, input_shape: Shape | None = None) -> Graph:
     """The graph of a network for one input shape (without the batch; None: the spec's own).
 
-    Raises UsageError where a shape cannot be, with the layer and both shapes.
+    Raises UsageError for an impossible shape, with the layer and both shapes.
     """
     shape = input_shape or network.input_shape
     if shape is None:
         raise UsageError(
-            f"{network.name}: the spec does not tell its input: give --input, as in 3,224,224"
+            f"{network.name}: the spec does not define its input: fix: --input 3,224,224"
         )
     lowering = _Lowering(network.input_kind)
     lowering.run(network.entries, INPUT, shape)
     if not lowering.nodes:
-        raise UsageError(f"{network.name}: has no layers but empty branches")
+        raise UsageError(f"{network.name}: has only empty branches, no layers")
     return Graph(network.name, {INPUT: shape}, network.input_kind, tuple(lowering.nodes))
 
 
@@ -149,7 +149,7 @@ _TOLD = {False: "numbers", True: 'tokens ("input_kind": "tokens")'}
 
 
 class _Lowering:
-    """Gives every layer its input and its name, front to back."""
+    """Assigns each layer its input and name, front to back."""
 
     def __init__(self, input_kind: InputKind) -> None:
         self.nodes: list[Node] = []
@@ -211,7 +211,7 @@ class _Lowering:
     def _name(self, given: str | None, prefix: str, where: str) -> str:
         if given is not None:
             if given in self._names:
-                raise UsageError(f"{where}: another layer is called {given!r} too")
+                raise UsageError(f"{where}: another layer is also called {given!r}")
             self._names.add(given)
             return given
         while True:

@@ -30,7 +30,7 @@ from workloads.options import (
 
 Shape = tuple[int, ...]
 
-# Values that normalisation keeps beside its parameters; no gradient would reach them.
+# Values that normalisation stores beside its parameters; they are not trained.
 BUFFERS = frozenset({"running_mean", "running_var"})
 
 
@@ -47,7 +47,7 @@ class Kind:
     """A kind of layer.
 
     `options` has, by key, the check and the default (REQUIRED: none). `shape` gives the output
-    shape and raises ValueError, in words, for an input that cannot be.
+    shape and raises ValueError, in words, for an impossible input.
     """
 
     prefix: str
@@ -73,13 +73,13 @@ def _features(given: Shape, count: int, at: int = -1) -> None:
 
 
 def _windows(given: int, kernel: int, stride: int, padding: int, ceil: bool = False) -> int:
-    """How many windows fit into `given` places."""
+    """The number of windows that fit into `given` positions."""
     free = given + 2 * padding - kernel
     windows = (-(-free // stride) if ceil else free // stride) + 1
     if windows < 1:
         raise ValueError(f"a window of {kernel} does not fit into {given + 2 * padding}")
     if ceil and (windows - 1) * stride >= given + padding:
-        windows -= 1  # a window may not begin in the padding at the far end
+        windows -= 1  # a window may not start in the padding at the far end
     return windows
 
 
@@ -292,5 +292,5 @@ KINDS: dict[str, Kind] = {
     "reshape": Kind("reshape", _reshape, {"reshape_dim": (list_of(whole, 4), REQUIRED)}),
 }
 
-# Entries of a spec that are no torch module; "resize" is another name of reshape.
+# Entries of a spec that are not torch modules; "resize" is an alias of reshape.
 PLAIN_TYPES = {"select": "select", "reshape": "reshape", "resize": "reshape", "flatten": "Flatten"}

@@ -1,4 +1,4 @@
-"""A network as a whole, and on request each of its layers alone with the input it has there."""
+"""A network as a whole and, on request, each layer alone with the input it has in the network."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """LeNet-5 layer by layer over the size of its input, by DeepMeter's two methods.
 
-individual: each layer alone. Layers before the flattening get the input that they have in a
-network for images of S×S; those after it get S rows.
-cumulative: the first layers together, each cell beside the one before it; the features are
-averaged to 5×5 before they are flattened (at 32×32 they are 5×5 already).
+individual: each layer alone. Layers before the flattening get their input in a network for S×S
+images; those after it get S rows. cumulative: the first n layers together, for each n; the features
+are averaged to 5×5 before they are flattened (at 32×32 they are 5×5 already).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 MAP = (5, 5)
-# No work of their own: their time goes to the layer after them.
+# They do no work: their time counts for the next layer.
 WITHOUT_WORK = frozenset({"Flatten", "AdaptiveAvgPool2d"})
 
 
@@ -47,9 +46,9 @@ def _plan(values: Values) -> Plan:
         f"LeNet-5, {values['method']} layers",
         (Group("LeNet-5", cells, load),),
         remarks=(
-            f"{values['images']:,} images a cell, in batches of up to {values['memory']} MiB "
+            f"{values['images']:,} images per cell, in batches of up to {values['memory']} MiB "
             f"(--memory): {min(c.batch for c in cells)} to {max(c.batch for c in cells)} images; "
-            f"most is needed by {largest.label}",
+            f"largest: {largest.label}",
         ),
     )
 
@@ -124,18 +123,22 @@ LENET = Workload(
     "lenet",
     "LeNet-5 layer by layer over image sizes",
     (
-        Option("sizes", "wholes", SIZES, "heights and widths, pixels (default: 32, 64 … 1024)"),
-        Option("images", "whole", 10_000, "images of each cell, at least (default: 10000)"),
-        Option("seconds", "seconds", 1.0, "time of each cell, at least (default: 1)", metavar="S"),
+        Option(
+            "sizes", "wholes", SIZES, "image heights and widths in pixels (default: 32, 64 … 1024)"
+        ),
+        Option("images", "whole", 10_000, "minimum images per cell (default: 10000)"),
+        Option("seconds", "seconds", 1.0, "minimum time per cell (default: 1)", metavar="S"),
         Option(
             "method",
             "choice",
             "individual",
-            "individual: each layer alone; cumulative: the first layers together, and the "
-            "difference to those before (default: individual)",
+            "individual: each layer alone; cumulative: the first n layers together, and "
+            "differences (default: individual)",
             choices=("individual", "cumulative"),
         ),
-        Option("batch", "whole", 0, "images at once (default: what --memory allows)", 0),
+        Option(
+            "batch", "whole", 0, "batch size in images (default: as many as --memory allows)", 0
+        ),
         Option("memory", "whole", 64, "MiB for the values of one call (default: 64)"),
     ),
     _plan,

@@ -1,4 +1,4 @@
-"""Memory that this process may still take: the machine's, or its container's where that is less."""
+"""Memory still available to this process: the machine's, or its container's if that is less."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-# Of each version of control groups: limit, usage, and what the kernel gives back when asked.
+# For each version of control groups: limit, usage, and reclaimable memory.
 _V2 = ("memory.max", "memory.current", "inactive_file")
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
@@ -19,7 +19,7 @@ def available_bytes(root: Path = Path("/")) -> int:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """What every group of this process has left; a limit holds for all groups below it."""
+    """Memory left in each group of this process; a limit applies to all groups below it."""
     base = root / "sys/fs/cgroup"
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)

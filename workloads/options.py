@@ -1,4 +1,4 @@
-"""Options of a layer as they stand in a spec: their kinds, defaults and checks. Pure."""
+"""Options of a layer in a spec: their types, defaults and checks. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def size(value: Any) -> int:
 
 
 def dimension(value: Any) -> int:
-    """The number of a dimension, from the back where negative."""
+    """The number of a dimension; negative counts from the back."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{value!r} is not a whole number")
     return value
@@ -63,7 +63,7 @@ def pair_of(check: Check) -> Check:
 
 
 def list_of(check: Check, length: int | None = None) -> Check:
-    """A list, of a given length where one is given."""
+    """A list, of a given length if set."""
 
     def checked(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not value:

@@ -1,4 +1,4 @@
-"""What a workload is going to run: groups of cells that share a loaded model. Plain data."""
+"""The plan of a workload: groups of cells that share a loaded model. Plain data."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from workloads.engine import Engine
     from workloads.graph import Graph
 
-# An engine's own, its copies of weights, and its values beyond those alive at one time. This gives
-# 0.8 (LeNet-5's layers at 1024 px) to 1.6 times (AlexNet at 2240) the peak of onnxruntime 1.31.
+# Covers the engine itself, its weight copies, and values beyond the live ones. It gives 0.8
+# (LeNet-5's layers at 1024 px) to 1.6 times (AlexNet at 2240) the peak of onnxruntime 1.31.
 ENGINE_BYTES = 200 << 20
 WEIGHTS_FACTOR, VALUES_FACTOR = 2.0, 2.0
 
@@ -24,7 +24,7 @@ class Cell:
 
     `batch` inferences are made by each call (0: the cell counts for itself), of `macs`
     multiply-accumulates each. `minus` is the label of the cell that this one contains; `part_of`
-    that of the cell which this one is a part of.
+    that of the cell that contains this one.
     """
 
     label: str
@@ -43,7 +43,7 @@ Bind = Callable[[Cell], Work]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cells of one model, which `load` makes ready on an engine."""
+    """Cells of one model, which `load` prepares on an engine."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -54,9 +54,9 @@ class Group:
 class Plan:
     """Everything that a workload runs.
 
-    `real_time_hz` is the rate that live input needs; `remarks` are told before the start; `check`
-    is run instead of groups, and returns what to print. `engine` is the one that it takes; None:
-    any.
+    `real_time_hz` is the rate that live input needs; `remarks` are printed before the start;
+    `check` is run instead of groups, and returns lines to print. `engine` is the required one;
+    None: any.
     """
 
     title: str
@@ -88,5 +88,5 @@ def cell_of(
 
 
 def needed_bytes(weight_bytes: int, peak_bytes: int) -> int:
-    """Memory that a cell takes, estimated from its weights and its values alive at one time."""
+    """Estimated memory of a cell, from its weights and peak live values."""
     return int(ENGINE_BYTES + WEIGHTS_FACTOR * weight_bytes + VALUES_FACTOR * peak_bytes)

@@ -1,4 +1,4 @@
-"""What a person sees while a workload runs: one line on a terminal's stderr."""
+"""Shows the progress of a workload: one line on a terminal's stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workloads.shown import printable
 
 
 class Progress:
-    """One line on a terminal's stderr that says what is going on; takes the times of calls."""
+    """Shows the current phase on one line of a terminal's stderr; records call times."""
 
     def __init__(self, cells: int, latencies: LatencyFile | None) -> None:
         self._cells = cells
@@ -37,7 +37,7 @@ class Progress:
             sys.stderr.flush()
 
     def took(self, result: Result, kind: str, seconds: array[float]) -> None:
-        """Write the times, where they were asked for."""
+        """Write the times, if requested."""
         if self._latencies is not None:
             self._latencies.add(result, kind, seconds)
 

@@ -1,4 +1,4 @@
-"""What a person sees of a workload: the plan before the start, a row per cell, the end."""
+"""A workload's output: the plan before the start, a row per cell, the closing lines."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ REAL_TIME = ("× real", 8)
 
 
 def plan_lines(plan: Plan, settings: Settings, repeats: int, engine: str) -> Iterator[str]:
-    """The plan in words: what, how many cells, how long at least, and what it needs."""
+    """The plan in words: title, number of cells, estimated time and memory."""
     cells = plan.cells
     yield f"{plan.title} · {engine}"
     if cells:
         largest = max(cells, key=lambda cell: cell.needed_bytes)
         time = duration(repeats * estimated_s(plan, settings))
         runs = f" × {repeats} repeats in fresh processes" if repeats > 1 else ""
-        memory = f" · {largest.label} needs most, about {mebibytes(largest.needed_bytes)}"
+        memory = f" · largest: {largest.label}, about {mebibytes(largest.needed_bytes)}"
         yield (
             f"{len(cells)} cell{'s' * (len(cells) > 1)}{runs} · estimated {time}"
             f"{memory if largest.needed_bytes else ''}"
@@ -58,7 +58,7 @@ def cell_lines(plan: Plan) -> Iterator[str]:
 
 
 def estimated_s(plan: Plan, settings: Settings) -> float:
-    """Time that a plan takes, seconds, if a MAC takes what it takes one thread of a processor."""
+    """Estimated time of a plan, seconds, with the time per MAC of one processor thread."""
     rests = len(plan.groups) * (settings.armed_s + settings.cooldown_s)
     return rests + sum(
         max(cell.seconds, cell.count * (cell.macs or 0) * MAC_S) + settings.warmup_s
@@ -67,7 +67,7 @@ def estimated_s(plan: Plan, settings: Settings) -> float:
 
 
 class Rows:
-    """Results as the rows of a table whose width is known before they are."""
+    """Results as rows of a table whose width is known before the results are."""
 
     def __init__(self, plan: Plan) -> None:
         self._label = _label_width(cell.label for cell in plan.cells)
@@ -75,14 +75,14 @@ class Rows:
 
     @property
     def header(self) -> str:
-        """The line of titles."""
+        """The header line."""
         titles = [f"{t:>{w}}" for t, w in zip(_TITLES, _WIDTHS, strict=True)]
         if self._real_time_hz:
             titles.insert(4, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
         return " ".join((f"{'cell':{self._label}}", *titles))
 
     def row(self, result: Result) -> str:
-        """One result; a cell that was not run has its reason."""
+        """One result, or the reason why the cell was not run."""
         name = f"{result.label:{self._label}}"
         if result.skipped is not None:
             return f"{name} skipped: {result.skipped}"
@@ -106,7 +106,7 @@ class Rows:
 
 
 def end_lines(plan: Plan, results: Sequence[Result]) -> Iterator[str]:
-    """What can be said when all cells are through: exact sizes, differences, sums, medians."""
+    """The closing lines: exact sizes, differences, sums, medians."""
     run = [result for result in results if result.skipped is None and result.call_s is not None]
     yield from _sizes(run)
     last = {result.label: result for result in run}
@@ -116,7 +116,7 @@ def end_lines(plan: Plan, results: Sequence[Result]) -> Iterator[str]:
 
 
 def _sizes(results: Sequence[Result]) -> Iterator[str]:
-    """Exact MACs and parameters, where all cells have the same."""
+    """Exact MACs and parameters, if all cells have the same."""
     sizes = {(result.macs, result.parameters) for result in results}
     if len(sizes) == 1:
         macs, parameters = sizes.pop()
@@ -125,7 +125,7 @@ def _sizes(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
-    """Times of parts told by difference; one below zero stays below zero."""
+    """Times of parts by difference; a negative one stays negative."""
     pairs = [
         (results[cell.label], results[cell.minus])
         for cell in cells
@@ -135,7 +135,7 @@ def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[
         return
     label = _label_width(f"{more.label} − {less.label}" for more, less in pairs)
     yield ""
-    yield f"{'difference':{label}} {'ms/inference':>12}  95 % interval, calls as if independent"
+    yield f"{'difference':{label}} {'ms/inference':>12}  95 % interval, calls assumed independent"
     for more, less in pairs:
         values = [_per_inference_s(each) for each in (more, less)]
         errors = [(each.call_error_s or math.nan) / each.batch for each in (more, less)]
@@ -146,7 +146,7 @@ def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[
 
 
 def _sums(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
-    """The sum of a whole's parts beside the whole."""
+    """The sum of the parts compared with the whole."""
     wholes = dict.fromkeys(cell.part_of for cell in cells if cell.part_of is not None)
     for whole in wholes:
         parts = [results[c.label] for c in cells if c.part_of == whole and c.label in results]
@@ -154,7 +154,7 @@ def _sums(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
             continue
         together, alone = sum(map(_per_inference_s, parts)), _per_inference_s(results[whole])
         yield (
-            f"sum of {len(parts)} layers alone {number(1e3 * together)} ms, {whole} as a whole "
+            f"sum of {len(parts)} single layers {number(1e3 * together)} ms, {whole} as a whole "
             f"{number(1e3 * alone)} ms per inference: {together / alone:.2f} times"
         )
 
@@ -182,7 +182,7 @@ def _per_inference_s(result: Result) -> float:
 
 
 def number(value: float | None) -> str:
-    """A number to four digits without an exponent; – where it is unknown."""
+    """A number to four digits without an exponent; – if unknown."""
     if value is None or value != value:
         return "–"
     if value == 0:

@@ -1,4 +1,4 @@
-"""What came out of a cell, and its latencies' percentiles. Pure."""
+"""The result of a cell, with latency percentiles. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 QUANTILES = (0.5, 0.9, 0.99)
-# How the latencies were taken: every call; or means of chunks, with a pass of single calls after.
+# How latencies were measured: every call, or chunk means followed by a pass of single calls.
 Taken = Literal["every call", "latency pass"]
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Percentiles of the time of one call, seconds, and how many calls they are from."""
+    """Percentiles of the time of one call, seconds, and the number of calls."""
 
     taken: Taken
     calls: int
@@ -25,7 +25,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A cell as it was run; `skipped` has the reason where it was not.
+    """A cell that was run; `skipped` has the reason if it was not.
 
     `call_s` is the mean time of a call, `call_error_s` the half-width of its 95 % interval, from
     the spread of calls or chunks. `checksum` is the sum of the last output's magnitudes.
@@ -47,12 +47,12 @@ class Result:
 
     @property
     def inferences_per_s(self) -> float | None:
-        """Throughput; None where nothing was counted."""
+        """Throughput; None if nothing was counted."""
         return self.inferences / self.seconds if self.inferences and self.seconds > 0 else None
 
 
 def latency_of(taken: Taken, seconds: Sequence[float]) -> Latency | None:
-    """Percentiles of the times of single calls; None without any."""
+    """Percentiles of the times of single calls; None if there are none."""
     if not seconds:
         return None
     ordered = sorted(seconds)
@@ -69,7 +69,7 @@ def percentile(ordered: Sequence[float], quantile: float) -> float:
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Mean and half-width of its 95 % interval; the values are taken as independent."""
+    """Mean and half-width of its 95 % interval; the values are assumed independent."""
     if not values:
         return None, None
     mean = math.fsum(values) / len(values)

@@ -1,7 +1,7 @@
-"""Runs a plan: load → armed → warmup → running → cooldown, every cell with its label and count.
+"""Runs a plan: load → armed → warmup → running → cooldown, each cell with its label and count.
 
-Nothing of Python's own stands between two calls of a short network: a chunk of calls is made per
-clock read and count. Calls of 100 µs and more are timed one by one.
+Python adds nothing between two calls of a short network: a chunk of calls is made per clock read
+and count. Calls of 100 µs and more are timed one by one.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 SINGLE_CALL_S = 100e-6
 CHUNK_S = 0.01
 LATENCY_PASS_S, LATENCY_PASS_CALLS = 0.5, 2000
-# Of the memory that is free, how much a cell may take.
+# The share of free memory that a cell may take.
 FREE_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long to rest and to warm up, seconds, and which repeat this is."""
+    """Rest and warm-up times in seconds, and the number of the repeat."""
 
     armed_s: float
     warmup_s: float
@@ -41,10 +41,10 @@ class Settings:
 
 
 class Observer(Protocol):
-    """Is told what happens, to show it."""
+    """Receives progress, to show it."""
 
     def begins(self, what: str, label: str, seconds: float) -> None:
-        """A phase begins, with the time that it takes at least."""
+        """A phase begins, with its minimum duration."""
 
     def took(self, result: Result, kind: str, seconds: array[float]) -> None:
         """The times of a cell's calls: "call", "chunk mean" or "latency pass"."""
@@ -71,7 +71,7 @@ class Runner:
         self._clock = clock
 
     def run(self, plan: Plan) -> Iterator[Result]:
-        """Run every cell; ends early where a signal has asked for it."""
+        """Run every cell; ends early if a signal asked for it."""
         for group in plan.groups:
             if self._stop:
                 return
@@ -110,7 +110,7 @@ class Runner:
                 if not self._stop:
                     raise
                 return replace(result, interrupted=True)
-            except Exception as error:  # engines have classes of their own for this
+            except Exception as error:  # engines have their own classes for this
                 if not _out_of_memory(error):
                     raise
                 reason = f"ran out of memory: {_first_line(error)}"
@@ -148,7 +148,7 @@ class Runner:
         )
 
     def _latency(self, cell: Cell, work: Work, result: Result) -> Latency | None:
-        """A pass of single calls beside the running phase: its clock reads cost too much there."""
+        """Time single calls after the running phase, in which clock reads would cost too much."""
         if self._stop:
             return None
         pace = Pace(0, 0, LATENCY_PASS_S, 1, most_calls=LATENCY_PASS_CALLS)
@@ -161,7 +161,7 @@ class Runner:
         free = FREE_SHARE * self._engine.free_bytes()
         if cell.needed_bytes <= free:
             return None
-        return f"needs about {mebibytes(cell.needed_bytes)}, {mebibytes(free)} are free"
+        return f"needs about {mebibytes(cell.needed_bytes)}, only {mebibytes(free)} free"
 
     def _rest(self, phase: str, label: str, seconds: float) -> None:
         if seconds > 0 and not self._stop:
@@ -175,7 +175,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When calls end: at `count` inferences and `seconds`, or `most_calls`; `chunk` at a time."""
+    """When calls stop: at `count` inferences and `seconds`, or `most_calls`; `chunk` at a time."""
 
     batch: int
     count: int
@@ -185,7 +185,7 @@ class Pace:
 
 
 def warm_up(work: Work, seconds: float, clock: Callable[[], float], stop: Stop) -> float | None:
-    """Make calls for at least `seconds`; returns the time of one, None where 0 s were asked."""
+    """Make calls for at least `seconds`; returns the time of one, None for 0 s."""
     if seconds <= 0:
         return None
     begun, calls = clock(), 1
@@ -233,7 +233,7 @@ def run_calls(
 
 
 def mebibytes(count: float) -> str:
-    """Bytes for a person."""
+    """Bytes as text for people."""
     return f"{count / 2**20:,.0f} MiB" if count < 2**33 else f"{count / 2**30:,.1f} GiB"
 
 

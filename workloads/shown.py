@@ -1,4 +1,4 @@
-"""Text for a terminal: names of models and layers come from files of others."""
+"""Makes text safe for a terminal: names of models and layers come from other people's files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def printable(text: str) -> str:
-    """The text, with what would act on a terminal written as an escape that can be read."""
+    """The text with control characters written as readable escapes."""
     kept = text.replace("\n", "")
     if kept.isprintable():
         return text
@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def replace_what_cannot_be_encoded() -> None:
-    """Let standard output and error write ? where their encoding lacks a character."""
+    """Let standard output and error write ? for characters their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(OSError, ValueError):  # it is closed

@@ -1,10 +1,10 @@
 """Model specs: a JSON list of layers, read into entries. Standard library only.
 
-The format is DeepMeter's list of `{"type": "layer", "torch_module": "nn.Conv2d", …}` and
-`{"type": "reshape", "reshape_dim": [N, C, H, W]}`, with more kinds of layer, a `name` on any of
-them, and `{"type": "parallel", "join": "add" | "concat", "branches": [[…], […]]}`, in which every
-branch gets the same input (an empty one passes it on). A spec with a head is an object with
-`name`, `input_shape` (without the batch), `input_kind` ("float32" or "tokens") and `layers`.
+The format is DeepMeter's list of `{"type": "layer", "torch_module": "nn.Conv2d", …}` and `{"type":
+"reshape", "reshape_dim": [N, C, H, W]}`, with more kinds of layer, a `name` on any of them, and
+`{"type": "parallel", "join": "add" | "concat", "branches": [[…], […]]}`, in which every branch gets
+the same input (an empty one passes it on). A spec with a head is an object with `name`,
+`input_shape` (without the batch), `input_kind` ("float32" or "tokens") and `layers`.
 `docs/adding-a-workload.md` has the whole table.
 """
 
@@ -26,7 +26,7 @@ InputKind = Literal["float32", "tokens"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: its kind, its options with their defaults, and where it stands in its file."""
+    """One layer: its kind, its options with their defaults, and its place in the file."""
 
     kind: str
     options: Options
@@ -36,7 +36,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Branches that get the same input, and how their outputs are joined."""
+    """Branches with the same input, and how their outputs are joined."""
 
     join: Literal["add", "concat"]
     branches: tuple[tuple[Entry, ...], ...]
@@ -49,7 +49,7 @@ Entry = Layer | Parallel
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A model as data; `input_shape` is None where only its user can tell."""
+    """A model as data; `input_shape` is None if only its user knows it."""
 
     name: str
     entries: tuple[Entry, ...]
@@ -66,7 +66,7 @@ def read_spec(path: Path) -> Network:
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
     except RecursionError:
-        raise UsageError(f"{path}: not JSON that can be read: nested too deeply") from None
+        raise UsageError(f"{path}: JSON nested too deeply") from None
     return parse_spec(data, str(path), path.stem)
 
 
@@ -74,10 +74,10 @@ def parse_spec(data: Any, source: str, name: str) -> Network:
     """Check a spec that was read from `source`; raises UsageError as `read_spec` does."""
     head: dict[str, Any] = {"layers": data} if isinstance(data, list) else data
     if not isinstance(head, dict):
-        raise UsageError(f"{source}: a spec is a list of layers, or an object with 'layers'")
+        raise UsageError(f"{source}: a spec must be a list of layers, or an object with 'layers'")
     _refuse_unknown(head, ("name", "input_shape", "input_kind", "layers"), source)
     if not isinstance(head.get("layers"), list) or not head["layers"]:
-        raise UsageError(f"{source}: 'layers' has to be a list of at least one layer")
+        raise UsageError(f"{source}: 'layers' must be a list of at least one layer")
     try:
         shape = list_of(whole)(head["input_shape"]) if "input_shape" in head else None
         kind = one_of("float32", "tokens")(head.get("input_kind", "float32"))
@@ -88,7 +88,7 @@ def parse_spec(data: Any, source: str, name: str) -> Network:
 
 
 def _told_shape(entries: Sequence[Entry]) -> Shape | None:
-    """The input shape that a spec's first layer implies, where it does."""
+    """The input shape implied by a spec's first layer, if any."""
     first = entries[0]
     if isinstance(first, Layer):
         if first.kind == "reshape":
@@ -134,7 +134,7 @@ def _parallel(item: dict[str, Any], where: str, name: str | None) -> Parallel:
     _refuse_unknown(item, ("type", "name", "join", "branches"), where)
     branches = item.get("branches")
     if not isinstance(branches, list) or len(branches) < 2:
-        raise UsageError(f"{where}: 'branches' has to be a list of at least two lists of layers")
+        raise UsageError(f"{where}: 'branches' must be a list of at least two lists of layers")
     try:
         join = one_of("add", "concat")(item.get("join"))
     except ValueError as error:

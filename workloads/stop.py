@@ -1,4 +1,4 @@
-"""A signal asks the workload to end: what was measured until then is kept."""
+"""Stops a workload on a signal: results up to then are kept."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Whether a signal has asked to end; a second one ends at once.
+    """Whether a signal has asked to stop; a second one stops at once.
 
-    `pass_on` is told of every signal.
+    `pass_on` is called with every signal.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Stop:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Stop]:
-    """Signals that would end the process ask it to stop instead."""
+    """Make signals that would end the process ask it to stop instead."""
     stop = Stop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():

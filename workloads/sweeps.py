@@ -1,6 +1,6 @@
 """Whole networks over the size of their input: AlexNet, ResNet-50 and BERT.
 
-Sizes and counts of the `paper` presets are those of AIPowerMeter's deep-learning benchmark.
+The `paper` presets use the sizes and counts of AIPowerMeter's deep-learning benchmark.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def _options(sizes: tuple[int, ...], what: str) -> tuple[Option, ...]:
     shown = f"{sizes[0]}, {sizes[1]} … {sizes[-1]}"
     return (
         Option("sizes", "wholes", sizes, f"{what} (default: {shown})"),
-        Option("seconds", "seconds", None, "least time of each size (default: 10)", metavar="S"),
-        Option("count", "wholes", (0,), "least inferences: of each size, or one for all", 0),
+        Option("seconds", "seconds", None, "minimum time per size (default: 10)", metavar="S"),
+        Option("count", "wholes", (0,), "minimum inferences: one per size, or one for all", 0),
     )
 
 
 ALEXNET = Workload(
     "alexnet",
     "AlexNet over 20 image sizes, batch 1",
-    _options(ALEXNET_SIZES, "heights and widths, pixels"),
+    _options(ALEXNET_SIZES, "image heights and widths in pixels"),
     partial(_plan, "alexnet", _image),
     {
         "quick": {"seconds": 10.0},
@@ -96,7 +96,7 @@ ALEXNET = Workload(
 RESNET50 = Workload(
     "resnet50",
     "ResNet-50 over image sizes, batch 1",
-    _options(RESNET_SIZES, "heights and widths, pixels"),
+    _options(RESNET_SIZES, "image heights and widths in pixels"),
     partial(_plan, "resnet50", _image),
     {
         "quick": {"sizes": RESNET_SIZES[:7], "seconds": 10.0},
@@ -105,8 +105,8 @@ RESNET50 = Workload(
 )
 BERT = Workload(
     "bert",
-    "BERT-base over sentence lengths, batch 1",
-    _options(BERT_SIZES, "lengths, tokens"),
+    "BERT-base over sequence lengths, batch 1",
+    _options(BERT_SIZES, "sequence lengths in tokens"),
     partial(_plan, "bert", _sentence),
     {"quick": {"seconds": 10.0}, "paper": {"seconds": 0.0, "count": (5000,)}},
 )

@@ -1,7 +1,7 @@
 """Random weights and inputs: the same for one seed on every machine, engine and part of a graph.
 
-Energy hardly depends on what the numbers are, as long as they stay ordinary: weights are scaled
-so that values neither vanish nor grow from layer to layer (He et al. 2015, arXiv 1502.01852).
+Energy hardly depends on the numbers as long as they stay in the normal range: weights are scaled so
+that values neither vanish nor grow from layer to layer (He et al. 2015, arXiv 1502.01852).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def node_weights(node: Node, seed: int = 0) -> dict[str, Array]:
 def make_inputs(graph: Graph, batch: int, seed: int = 0) -> tuple[Array, ...]:
     """One array for each of the graph's inputs: standard normal, or tokens of its vocabulary.
 
-    A smaller batch is the beginning of a larger one.
+    A smaller batch is the start of a larger one.
     """
     vocabulary = graph.vocabulary
     arrays: list[Array] = []

@@ -19,7 +19,7 @@ Kind = Literal["whole", "wholes", "seconds", "text", "choice", "truth"]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `kind` says what its text means; `minimum` is that of whole numbers."""
+    """One option. `kind` is the type of its value; `minimum` applies to whole numbers."""
 
     name: str
     kind: Kind
@@ -31,7 +31,7 @@ class Option:
     positional: bool = False
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for; raises ValueError, in words, where it has none."""
+        """Parse a text to a value; raises ValueError, in words."""
         if self.kind == "whole":
             return self._whole(text)
         if self.kind == "wholes":
@@ -41,7 +41,7 @@ class Option:
         if self.kind == "choice" and text not in self.choices:
             near = difflib.get_close_matches(text, self.choices, 1)
             hint = f": did you mean {near[0]}?" if near else f" ({', '.join(self.choices)})"
-            raise ValueError(f"there is no {text!r}{hint}")
+            raise ValueError(f"invalid choice {text!r}{hint}")
         return text
 
     def _whole(self, text: str) -> int:
@@ -50,7 +50,7 @@ class Option:
         except ValueError:
             raise ValueError(f"{text.strip()!r} is not a whole number") from None
         if value < self.minimum:
-            raise ValueError(f"{value} is under {self.minimum}")
+            raise ValueError(f"{value} is below {self.minimum}")
         return value
 
 
@@ -60,16 +60,16 @@ def _seconds(text: str) -> float:
     except ValueError:
         raise ValueError(f"{text!r} is not a number of seconds") from None
     if not 0 <= value < 1e9:
-        raise ValueError(f"{text} is not a number of seconds from 0 up")
+        raise ValueError(f"{text} is not a number of seconds of 0 or more")
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload: `plan` makes from the options' values what is to be run, without running it.
+    """A workload: `plan` turns option values into a plan, without running it.
 
-    `presets` has values by option. `on_engine` is False for what brings its own work. `settings`
-    overrides the defaults of common options.
+    `presets` has values by option. `on_engine` is False for workloads that bring their own work.
+    `settings` overrides the defaults of common options.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Workload:
         return (*self.options, *common)
 
     def values(self, given: Values, preset: str | None = None) -> dict[str, Any]:
-        """Values of all options: the defaults, over them a preset's, over them those given."""
+        """Values of all options: given values override a preset's, which override the defaults."""
         if preset is not None and preset not in self.presets:
             known = ", ".join(self.presets) or "none"
             raise UsageError(f"{self.name} has no preset {preset!r} (there are: {known})")
@@ -100,12 +100,12 @@ ENGINE = (
         "engine",
         "choice",
         None,
-        "what computes (default: onnxruntime, and torch on a GPU)",
+        "inference engine (default: onnxruntime, and torch on a GPU)",
         choices=tuple(ENGINES),
     ),
-    Option("device", "choice", "cpu", "where (default: cpu)", choices=DEVICES),
-    Option("threads", "whole", 1, "threads of the engine; 0: as many as it likes (default: 1)", 0),
-    Option("channels-last", "truth", False, "torch: values with the channels last"),
+    Option("device", "choice", "cpu", "device to run on (default: cpu)", choices=DEVICES),
+    Option("threads", "whole", 1, "threads of the engine; 0: its own default (default: 1)", 0),
+    Option("channels-last", "truth", False, "torch only: channels-last memory format"),
     Option("seed", "whole", 1, "seed of weights and inputs (default: 1)", 0),
 )
 
@@ -116,22 +116,26 @@ COMMON = (
         "armed",
         "seconds",
         None,
-        "rest with the model loaded (default: 5 while it is recorded, else 0)",
+        "rest with the model loaded (default: 5 when recorded, else 0)",
         metavar="S",
     ),
     Option(
-        "warmup", "seconds", 0.5, "run before every cell, uncounted (default: 0.5)", metavar="S"
+        "warmup",
+        "seconds",
+        0.5,
+        "warm-up before each cell, not counted (default: 0.5)",
+        metavar="S",
     ),
     Option(
         "cooldown",
         "seconds",
         None,
-        "rest after the last cell (default while it is recorded: 1, on a GPU 10; else 0)",
+        "rest after the last cell (default when recorded: 1, on a GPU 10; else 0)",
         metavar="S",
     ),
-    Option("repeats", "whole", 1, "run all of it in so many fresh processes (default: 1)"),
+    Option("repeats", "whole", 1, "run everything N times, each in a fresh process (default: 1)"),
     Option("result", "text", None, "write the results as JSON", metavar="FILE.json"),
-    Option("latencies", "text", None, "write the time of every call or chunk", metavar="FILE.csv"),
+    Option("latencies", "text", None, "write the time of each call or chunk", metavar="FILE.csv"),
 )
 
 

@@ -1,1 +1,1 @@
-"""wattui beside other meters, each in an environment of its own, on the same known joules."""
+"""wattui beside other meters, each in its own environment, on the same known joules."""

@@ -10,7 +10,7 @@ J_PER_KWH = 3.6e6
 
 
 def main() -> None:
-    """Measure the window, after a task that takes the second of looking for the hardware.
+    """Measure the window, after a task that absorbs the one-second hardware detection.
 
     Memory is an estimate from its size, not RAPL.
     """

@@ -1,4 +1,4 @@
-"""Every peer through the same window on the bench, without and with a counter wrap in it."""
+"""Runs every peer through the same window on the bench, with and without a counter wrap."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALL_S, RUN_S = 600, 60
 WRAP_S = 10.5
 LOOK_S = (BEGIN_S, END_S)
-# So little outside the pulse that it does not matter when exactly a peer begins and ends.
+# So little outside the pulse that a peer's exact start and end do not matter.
 PACKAGE_W, DRAM_W = (0.1, 80.0), (0.1, 6.0)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A meter: its requirement as pip takes it (None: this one), and its driver's module."""
+    """A meter: its pip requirement (None: this project), and its driver's module."""
 
     name: str
     requirement: str | None
@@ -56,13 +56,13 @@ PEERS = (
     Peer("powerlog", "powerlog==0.1.2", "powerlog_run"),
 )
 HEADINGS = (
-    "", "package J", "true J", "error %", "DRAM J", "true J", "error %", "CPU ms", "CPU s in all",
+    "", "package J", "true J", "error %", "DRAM J", "true J", "error %", "CPU ms", "CPU s in total",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Joules measured (None: not measured) and true; processor time in the pulse and in all."""
+    """Measured joules (None: not measured) and true ones; CPU time in the pulse and in total."""
 
     package_j: float | None
     true_package_j: float
@@ -111,8 +111,8 @@ def _table(wraps: bool, pythons: dict[str, Path | str], repeats: int) -> Table:
             notes.append(f"{peer.name}: skipped: {reason}.")
     where = "one wrap of each counter inside" if wraps else "no wrap"
     about = (
-        f"Median of {repeats}, error the largest; – not reported. CPU ms: all its processes in the "
-        f"{END_S - BEGIN_S:g} s pulse; CPU s in all: from start to end."
+        f"Median of {repeats}, error the largest; – not reported. CPU ms: all its processes in "
+        f"the {END_S - BEGIN_S:g} s pulse; CPU s in total: from start to end."
     )
     return Table(
         f"Peers on the same pulse of known joules, {where}", HEADINGS, rows, (about, *notes)

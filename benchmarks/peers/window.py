@@ -1,7 +1,8 @@
 """The window that every peer measures: a pulse of three seconds, with a quiet margin around it.
 
 Nothing outside the standard library: it runs in the peers' environments. As a program it is the
-command that command wrappers measure: `python -m benchmarks.peers.window FILE` writes when it ran.
+command that command wrappers measure: `python -m benchmarks.peers.window FILE` writes the times
+between which it ran.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ OPEN_S, BEGIN_S, END_S, CLOSE_S = 8.0, 9.0, 12.0, 12.5
 
 
 def wait_until(bench_s: float) -> None:
-    """Sleep until this time of the bench; raises RuntimeError where it has passed."""
+    """Sleep until this time of the bench; raises RuntimeError if it has passed."""
     left_s = int(os.environ["BENCH_T0_NS"]) * 1e-9 + bench_s - time.monotonic()
     if left_s < 0:
         raise RuntimeError(f"{-left_s:.1f} s late: it was not loaded after {bench_s:g} s")
@@ -41,7 +42,7 @@ def command(file: Path) -> list[str]:
 
 
 def times(file: Path) -> tuple[int, int]:
-    """When the command began and ended, ns."""
+    """The start and end times of the command, ns."""
     begin_ns, end_ns = json.loads(file.read_text())
     return int(begin_ns), int(end_ns)
 
@@ -49,7 +50,7 @@ def times(file: Path) -> tuple[int, int]:
 def report(
     window: tuple[int, int], package_j: Sequence[float], dram_j: Sequence[float], how: str
 ) -> None:
-    """Print what a peer measured, as JSON: joules by socket, empty where it does not measure."""
+    """Print a peer's measurement as JSON: joules by socket, empty if it does not measure them."""
     found = {"window": window, "package": list(package_j), "dram": list(dram_j), "how": how}
     print("\n" + json.dumps(found), flush=True)
 

@@ -119,7 +119,9 @@ def test_results_and_latencies_are_written_and_never_over_another_file(place: Pl
     assert kinds in ({"chunk mean", "latency pass"}, {"call"})
     again = place.run(argv)
     assert again.status == 2
-    assert again.lines[-1] == "workloads: --result r.json: exists: give another name, or remove it"
+    assert (
+        again.lines[-1] == "workloads: --result r.json: exists: fix: use another name, or remove it"
+    )
     assert again.out == b""
     assert json.loads((place.path / "r.json").read_text()) == data
 
@@ -127,8 +129,8 @@ def test_results_and_latencies_are_written_and_never_over_another_file(place: Pl
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["kws", "--bsize", "0"], ["--bsize", "0 is under 1"]),
-        (["kws", "--engine", "jax"], ["there is no 'jax'"]),
+        (["kws", "--bsize", "0"], ["--bsize", "0 is below 1"]),
+        (["kws", "--engine", "jax"], ["invalid choice 'jax'"]),
         (["lenets"], ["invalid choice", "lenets"]),
         (["alexnet", "--sizes", "10"], ["--sizes 10", "pool1", "MaxPool2d"]),
         (["model", "none.json"], ["none.json", "No such file"]),

@@ -143,8 +143,8 @@ def test_lenet_cumulative_cells_grow_to_the_whole_network() -> None:
         ("lenet", {"sizes": (4,)}, r"--sizes 4: .*conv1"),
         ("alexnet", {"count": (1, 2)}, r"--count has 2 values for 20 sizes"),
         ("model", {}, "which model"),
-        ("model", {"path": "net.txt"}, "net.txt: there is no such model"),
-        ("command", {}, "no command: put it after --"),
+        ("model", {"path": "net.txt"}, "net.txt: no such model"),
+        ("command", {}, "no command: fix: put it after --"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_runs(
@@ -176,7 +176,7 @@ def test_a_text_becomes_a_value(option: Option, text: str, value: object) -> Non
 @pytest.mark.parametrize(
     ("option", "text", "words"),
     [
-        (Option("n", "whole", 1, ""), "0", "0 is under 1"),
+        (Option("n", "whole", 1, ""), "0", "0 is below 1"),
         (Option("n", "wholes", (1,), ""), "1,,2", "'' is not a whole number"),
         (Option("n", "seconds", 1.0, ""), "nan", "not a number of seconds"),
         (Option("n", "seconds", 1.0, ""), "soon", "not a number of seconds"),
@@ -211,7 +211,7 @@ def test_another_package_adds_a_workload(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("kws", "other_package:OTHER", "workload kws of .*there is one of this name already"),
+        ("kws", "other_package:OTHER", "workload kws of .*another workload has this name"),
         ("more", "no_such_package:W", "workload more of .*ModuleNotFoundError"),
         ("more", "other_package:HEAVY", "workload more of .*is not a Workload"),
     ],
@@ -237,7 +237,10 @@ def test_a_command_line_becomes_values() -> None:
     [
         (["kw"], r"invalid choice: 'kw'"),
         (["kws", "--bsize", "one"], "argument --bsize: 'one' is not a whole number"),
-        (["kws", "--engine", "toch"], "argument --engine: there is no 'toch': did you mean torch"),
+        (
+            ["kws", "--engine", "toch"],
+            "argument --engine: invalid choice 'toch': did you mean torch",
+        ),
         (["kws", "--sizes", "1"], "unrecognized arguments: --sizes 1"),
         (["kws", "--", "ls"], "kws runs no command"),
     ],

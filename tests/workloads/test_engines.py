@@ -325,13 +325,16 @@ def test_a_missing_engine_names_the_extra_that_installs_it(
     with pytest.raises(UsageError) as error:
         open_engine(EngineOptions(name))
     assert str(error.value) == (
-        f"--engine {name} needs {missing}, which is not installed: pip install 'wattui[{extra}]'"
+        f"--engine {name} needs {missing}, which is not installed: "
+        f"fix: pip install 'wattui[{extra}]'"
     )
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "numpy"])
 def test_an_engine_of_the_processor_refuses_what_torch_alone_has(name: str) -> None:
-    with pytest.raises(UsageError, match=f"--engine {name} runs on the cpu here, not on cuda: use"):
+    with pytest.raises(
+        UsageError, match=f"--engine {name} runs only on the cpu here, not on cuda: fix: use"
+    ):
         open_engine(EngineOptions(name, device="cuda"))
     with pytest.raises(UsageError, match="use --channels-last with --engine torch"):
         open_engine(EngineOptions(name, channels_last=True))
@@ -341,9 +344,9 @@ def test_an_engine_of_the_processor_refuses_what_torch_alone_has(name: str) -> N
 @pytest.mark.parametrize(
     ("device", "built_for", "told"),
     [
-        ("cuda", None, "this build of torch has no CUDA: install one"),
-        ("cuda", "13.0", "torch, built for CUDA 13.0, finds no GPU that it can use: see nvidia"),
-        ("mps", None, "torch finds no Apple GPU here"),
+        ("cuda", None, "this build of torch has no CUDA: fix: install one"),
+        ("cuda", "13.0", "torch, built for CUDA 13.0, finds no usable GPU: fix: check nvidia"),
+        ("mps", None, "torch finds no Apple GPU"),
     ],
 )
 def test_torch_says_why_a_device_is_not_there(

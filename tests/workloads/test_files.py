@@ -20,7 +20,7 @@ RESULT = Result("b1", 2, 1, 3, 4, 5, 0.5, Latency("every call", 5, 1.0, 2.0, 3.0
 def test_an_existing_file_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_text("mine")
-    with pytest.raises(UsageError, match="exists: give another name"):
+    with pytest.raises(UsageError, match="exists: fix: use another name"):
         new_file(str(path), "--result")
     assert path.read_text() == "mine"
 

@@ -123,7 +123,7 @@ def test_names_count_by_kind_and_leave_given_ones_alone() -> None:
 def test_two_layers_of_one_name_are_refused(name: str) -> None:
     with pytest.raises(UsageError) as error:
         graph_of((4,), module("ReLU", name="same"), module("ReLU", name=name))
-    assert str(error.value) == f"small.json: layer 2: another layer is called {name!r} too"
+    assert str(error.value) == f"small.json: layer 2: another layer is also called {name!r}"
 
 
 BAD: dict[str, tuple[Shape, tuple[dict[str, Any], ...], str]] = {
@@ -260,9 +260,7 @@ def test_an_input_that_is_not_told_is_asked_for() -> None:
     network = parse_spec([conv(3, 4, 3)], "small.json", "small")
     with pytest.raises(UsageError) as error:
         lower(network)
-    assert str(error.value) == (
-        "small: the spec does not tell its input: give --input, as in 3,224,224"
-    )
+    assert str(error.value) == ("small: the spec does not define its input: fix: --input 3,224,224")
     assert lower(network, (3, 5, 5)).output_shape == (4, 3, 3)
 
 

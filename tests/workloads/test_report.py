@@ -100,7 +100,7 @@ def test_a_plan_says_how_many_cells_how_long_and_what_needs_most() -> None:
     first, second = plan_lines(told, Settings(5, 0.5, 1), 2, "numpy")
     assert first == "Test · numpy"
     assert second == (
-        "2 cells × 2 repeats in fresh processes · estimated 34 s · b64 needs most, about 300 MiB"
+        "2 cells × 2 repeats in fresh processes · estimated 34 s · largest: b64, about 300 MiB"
     )
 
 
@@ -145,7 +145,7 @@ def test_the_sum_of_the_layers_stands_beside_the_whole() -> None:
     cells = cell("net"), cell("conv", part_of="net"), cell("fc", part_of="net")
     results = [result("net", 4e-3), result("conv", 3e-3), result("fc", 2e-3)]
     (line,) = [line for line in end_lines(plan(*cells), results) if line.startswith("sum")]
-    assert "2 layers alone 5.000 ms" in line
+    assert "2 single layers 5.000 ms" in line
     assert "4.000 ms" in line
     assert "1.25 times" in line
 

@@ -238,10 +238,13 @@ def test_a_cell_that_does_not_fit_is_skipped_with_its_size_and_the_rest_goes_on(
 ) -> None:
     large = cell("4096", needed_bytes=3 << 30)
     skipped, after = run(machine, large, cell("64"), free_bytes=2 << 30)
-    assert skipped.skipped == "needs about 3,072 MiB, 1,843 MiB are free"
+    assert skipped.skipped == "needs about 3,072 MiB, only 1,843 MiB free"
     assert skipped.inferences == 0
     assert after.inferences > 0
-    assert ("note", "skipped 4096: needs about 3,072 MiB, 1,843 MiB are free") in recording.happened
+    assert (
+        "note",
+        "skipped 4096: needs about 3,072 MiB, only 1,843 MiB free",
+    ) in recording.happened
     assert ("running", "4096") not in recording.happened
 
 

@@ -83,9 +83,9 @@ def test_branches_know_their_place() -> None:
 POOL = {"type": "layer", "torch_module": "nn.MaxPool2d"}
 
 BAD: dict[str, tuple[Any, str]] = {
-    "no list": (3, "f.json: a spec is a list of layers, or an object with 'layers'"),
-    "no layers": ([], "f.json: 'layers' has to be a list of at least one layer"),
-    "layers no list": ({"layers": {}}, "f.json: 'layers' has to be a list of at least one layer"),
+    "no list": (3, "f.json: a spec must be a list of layers, or an object with 'layers'"),
+    "no layers": ([], "f.json: 'layers' must be a list of at least one layer"),
+    "layers no list": ({"layers": {}}, "f.json: 'layers' must be a list of at least one layer"),
     "unknown key of the head": (
         head(RELU, input_shpe=[3]),
         "f.json: unknown key 'input_shpe': did you mean 'input_shape'?",
@@ -178,7 +178,7 @@ BAD: dict[str, tuple[Any, str]] = {
     ),
     "one branch": (
         [parallel("add", [RELU])],
-        "f.json: layer 1: 'branches' has to be a list of at least two lists of layers",
+        "f.json: layer 1: 'branches' must be a list of at least two lists of layers",
     ),
     "branch no list": (
         [{"type": "parallel", "join": "add", "branches": [[], RELU]}],

@@ -1,4 +1,4 @@
-"""What a room and a microphone do to speech: silence around it, level, tone, noise, speed."""
+"""Simulates a room and a microphone: surrounding silence, level, tone, noise, speed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE_S = (0.12, 0.16)
 
 @dataclass(frozen=True)
 class Room:
-    """How an utterance is recorded. `snr_db` and `level_db` are ranges drawn from.
+    """The recording conditions of an utterance. `snr_db` and `level_db` are ranges to draw from.
 
     `altered` also changes the speaker: speed, and with it pitch and formants, and the tone.
     """

@@ -1,4 +1,4 @@
-"""Makes the keyword spotter and its test set anew: `python -m tools.kws.build`."""
+"""Rebuilds the keyword spotter and its test set: `python -m tools.kws.build`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRAINING_SEED, HEARD_SEED, NEVER_HEARD_SEED = 1, 3, 5
 
 
 def main() -> int:
-    """Make everything, print the accuracy on both splits, write the files; the exit status."""
+    """Build everything, print both accuracies, write the files; returns the exit status."""
     if lack := _lack():
         print(lack, file=sys.stderr)
         return 1
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _lack() -> str | None:
-    """What the build needs and does not find, with how to install it."""
+    """A missing requirement of the build, and how to install it."""
     if which("espeak-ng") is None:
         return "espeak-ng is not installed; on Debian or Ubuntu: apt install espeak-ng"
     if find_spec("torch") is None:
@@ -64,7 +64,7 @@ def _lack() -> str | None:
 def _train(
     training: Sequence[Utterance], normalised: Sequence[NDArray[np.float32]]
 ) -> dict[str, NDArray[np.float16]]:
-    # Loading torch takes seconds, and it must not be loaded before the speaking forks.
+    # Loading torch takes seconds, and it must not be loaded before the synthesis forks.
     from tools.kws.train import train
 
     texts = [utterance.take.text for utterance in training]

@@ -1,4 +1,4 @@
-"""Which utterances are made, and their features."""
+"""The utterances to synthesise, and their features."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _TEST_TAKES = 96
 
 @dataclass(frozen=True)
 class Utterance:
-    """What was said, and its features (frames, 26)."""
+    """An utterance and its features (frames, 26)."""
 
     take: Take
     frames: Frames
 
 
 def takes_for_training(families: Families, seed: int) -> list[Take]:
-    """What each voice says in training: the keyword often, near words once, some of the others."""
+    """Each voice's words in training: the keyword often, near words once, some others."""
     rng = random.Random(seed)
     takes = []
     for voice in (voice for family in families for voice in family):

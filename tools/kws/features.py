@@ -35,7 +35,7 @@ def mfcc(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def emphasise(samples: Array) -> Array:
-    """Each sample less 0.97 of the one before."""
+    """Each sample minus 0.97 of the one before."""
     return np.append(samples[:1], samples[1:] - _PRE_EMPHASIS * samples[:-1])
 
 

@@ -1,4 +1,4 @@
-"""The files that are shipped. The same arrays make the same bytes."""
+"""Writes the shipped files. The same arrays give the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[2] / "workloads" / "kws" / "data"
 
 
 def write_weights(weights: dict[str, NDArray[np.float16]]) -> None:
-    """Write `weights.npz`: weights and biases by the names that torch gives them."""
+    """Write `weights.npz`: weights and biases under torch's names."""
     np.savez_compressed(DATA / "weights.npz", allow_pickle=False, **weights)
 
 
@@ -23,7 +23,7 @@ def write_utterances(
 ) -> None:
     """Write `utterances.npz`: frames of all utterances, how many each has, which say the keyword.
 
-    `mean` and `deviation` are there for those who bring speech of their own.
+    `mean` and `deviation` are for users who bring their own speech.
     """
     np.savez_compressed(
         DATA / "utterances.npz",

@@ -1,4 +1,4 @@
-"""The trained network in numpy, as the build measures it."""
+"""The trained network in numpy, for measuring its accuracy in the build."""
 
 from __future__ import annotations
 

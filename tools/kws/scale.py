@@ -1,4 +1,4 @@
-"""Features brought to mean 0 and deviation 1, and to the int8 steps in which they are shipped."""
+"""Scales features to mean 0 and deviation 1, and to the int8 steps in which they are shipped."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Scale:
     deviation: NDArray[np.float32]
 
     def normalise(self, frames: Frames) -> Frames:
-        """Frames (f, 26) less the mean, in deviations: what the network takes."""
+        """Frames (f, 26) minus the mean, in deviations: the network's input."""
         return (frames - self.mean) / self.deviation
 
 
 def scale_of(utterances: Sequence[Frames]) -> Scale:
-    """The scale that brings all these frames together to mean 0 and deviation 1."""
+    """The scale that gives all these frames together mean 0 and deviation 1."""
     frames = np.concatenate(utterances).astype(np.float64)
     return Scale(frames.mean(axis=0).astype(np.float32), frames.std(axis=0).astype(np.float32))
 
 
 def quantise(normalised: Frames) -> NDArray[np.int8]:
-    """Normalised frames in whole steps; beyond ±8 deviations they are cut off."""
+    """Normalised frames in whole steps, clipped at ±8 deviations."""
     return np.clip(np.rint(normalised / STEP), -127, 127).astype(np.int8)

@@ -20,7 +20,7 @@ _WORDS_PER_MINUTE = (110, 230)
 
 @dataclass(frozen=True)
 class Take:
-    """One utterance to be said; `pitch` 0…99 and `words_per_minute` as espeak-ng takes them."""
+    """One utterance to synthesise; `pitch` 0…99 and `words_per_minute` as in espeak-ng."""
 
     text: str
     voice: str
@@ -55,7 +55,7 @@ def speak(take: Take) -> NDArray[np.float32]:
 
 
 def absent(voices: Sequence[str]) -> list[str]:
-    """Those of the voices that this espeak-ng lacks; it would say them in its default voice."""
+    """The voices that this espeak-ng lacks; it would use its default voice for them."""
     command = ["espeak-ng", "--voices=variant"]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [voice for voice in voices if f"!v/{voice} " not in listing]

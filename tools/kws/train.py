@@ -78,7 +78,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _batches(utterances: Sequence[NDArray[np.float32]], texts: Sequence[str]) -> list[Batch]:
-    """Utterances of like length together: frames, windows of each, spellings, their lengths."""
+    """Batches of similar length: frames, windows of each, spellings, their lengths."""
     order = sorted(range(len(utterances)), key=lambda place: len(utterances[place]))
     groups = [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
     return [

@@ -1,4 +1,4 @@
-"""The voices of espeak-ng, in families: who is heard in training and who never is."""
+"""The voices of espeak-ng in families, split into training and test."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ zac
 """
 FAMILIES = tuple(tuple(line.split(", ")) for line in _FAMILIES.split("\n") if line)
 
-# Every fourth family is kept for the test, whoever that is.
+# Every fourth family is kept for the test.
 NEVER_HEARD = FAMILIES[3::4]
 HEARD = tuple(family for family in FAMILIES if family not in NEVER_HEARD)

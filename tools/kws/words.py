@@ -1,4 +1,4 @@
-"""What is said: the keyword, and other words for training and for the test."""
+"""The vocabulary: the keyword, and other words for training and for the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines: what evaluates a graph. One interface; each engine is imported when it is opened."""
+"""Engines evaluate graphs. They share one interface; each is imported when it is opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What a user may choose; `threads` 0 leaves the number to the engine."""
+    """The user's choices; `threads` 0 leaves the number to the engine."""
 
     name: str = "onnxruntime"
     device: str = "cpu"
@@ -42,7 +42,7 @@ class EngineOptions:
 def open_engine(options: EngineOptions) -> Engine:
     """Import and set up an engine.
 
-    Raises UsageError, naming the extra to install or the device that is not there.
+    Raises UsageError, naming the extra to install or the missing device.
     """
     module, needs, extra = ENGINES[options.name]
     if options.threads:
@@ -54,7 +54,7 @@ def open_engine(options: EngineOptions) -> Engine:
 
 
 class NoEngine:
-    """Stands where an engine would for workloads that bring their own work."""
+    """Takes the place of an engine for workloads that bring their own work."""
 
     title = "as it is"
     device = "cpu"
@@ -68,14 +68,14 @@ class NoEngine:
         raise UsageError(f"{graph.name}: this workload runs without an engine")
 
     def free_bytes(self) -> int:
-        """Memory that is left on the machine."""
+        """Free memory on the machine."""
         from workloads.memory import available_bytes
 
         return available_bytes()
 
 
 def require(modules: Sequence[str], extra: str, what: str) -> None:
-    """Raise UsageError, with the command that installs them, where a module is missing."""
+    """Raise UsageError, with the command that installs it, if a module is missing."""
     for name in modules:
         try:
             importlib.import_module(name)
@@ -83,5 +83,5 @@ def require(modules: Sequence[str], extra: str, what: str) -> None:
             if error.name != name:
                 raise
             raise UsageError(
-                f"{what} needs {name}, which is not installed: pip install 'wattui[{extra}]'"
+                f"{what} needs {name}, which is not installed: fix: pip install 'wattui[{extra}]'"
             ) from None

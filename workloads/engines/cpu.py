@@ -1,4 +1,4 @@
-"""What the engines that know only the processor say to other wishes."""
+"""Refuses options that CPU-only engines do not support."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from workloads.errors import UsageError
 
 
 def only_cpu(options: EngineOptions) -> None:
-    """Raise UsageError for a device, or an order of values in memory, that torch alone has."""
+    """Raise UsageError for a device or memory format that only torch supports."""
     if options.device != "cpu":
         raise UsageError(
-            f"--engine {options.name} runs on the cpu here, not on {options.device}: "
+            f"--engine {options.name} runs only on the cpu here, not on {options.device}: fix: "
             f"use --engine torch --device {options.device}"
         )
     if options.channels_last:
         raise UsageError(
-            f"--engine {options.name} chooses the order of values in memory itself: "
-            "use --channels-last with --engine torch"
+            f"--engine {options.name} chooses the memory format itself: fix: use --channels-last "
+            "with --engine torch"
         )

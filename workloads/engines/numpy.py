@@ -41,7 +41,7 @@ class NumpyEngine:
     device = "cpu"
 
     def load(self, graph: Graph, weights: Weights) -> LoadedGraph:
-        """Nothing is copied: the weights stay as they are."""
+        """Nothing is copied: the weights are used unchanged."""
         return LoadedGraph(graph, weights)
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
@@ -51,7 +51,7 @@ class NumpyEngine:
         return {node.name: values[node.name] for node in graph.nodes}
 
     def free_bytes(self) -> int:
-        """Memory that is left to this process."""
+        """Memory available to this process."""
         return available_bytes()
 
 
@@ -86,7 +86,7 @@ def _compute(weights: Weights, node: Node) -> Compute:
 
 
 def _conv(options: Options, weights: Weights, x: Array) -> Array:
-    """One image at a time, so that the gathered windows of a batch need not fit into memory."""
+    """One image at a time, so that the windows of a whole batch need not fit in memory."""
     weight, groups = weights["weight"], options["groups"]
     (pad_y, pad_x), (by, bx), (skip_y, skip_x) = (
         options[key] for key in ("padding", "stride", "dilation")
@@ -114,7 +114,7 @@ def _max_pool(options: Options, weights: Weights, x: Array) -> Array:
 
 
 def _average_pool(options: Options, weights: Weights, x: Array) -> Array:
-    """Divides by the places of a window: never those that rounding up added at the far end."""
+    """Divides by the positions of a window, never those that rounding up added at the far end."""
     sums = _windows("AvgPool2d", options, x, 0, 0).sum((-2, -1))
     places = np.ones((1, *x.shape[1:]), np.float32)
     padding = 1 if options["count_include_pad"] else 0
@@ -123,7 +123,7 @@ def _average_pool(options: Options, weights: Weights, x: Array) -> Array:
 
 
 def _windows(kind: str, options: Options, x: Array, padding: float, beyond: float) -> Array:
-    """All windows of a pool, over the image, its padding and what rounding up adds beyond it."""
+    """All windows of a pool, over the image, its padding and the positions rounding up adds."""
     kernel, stride = options["kernel_size"], options["stride"] or options["kernel_size"]
     counts = KINDS[kind].shape(options, x.shape[1:])[1:]
     padded = _pad(x, [(pad, pad) for pad in options["padding"]], padding)
@@ -226,7 +226,7 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _reshape(options: Options, weights: Weights, x: Array) -> Array:
-    """The nearest place at or before each; one channel serves for all."""
+    """The nearest position at or before each; one channel serves for all."""
     _, channels, height, width = options["reshape_dim"]
     rows = np.arange(height) * x.shape[2] // height
     columns = np.arange(width) * x.shape[3] // width

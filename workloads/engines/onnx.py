@@ -1,6 +1,6 @@
-"""The engine of the processor: onnxruntime, with a model that is made in memory.
+"""The CPU engine: onnxruntime, with a model built in memory.
 
-Nothing is downloaded or written, and its threads sleep between calls rather than spin.
+Nothing is downloaded or written, and its threads sleep between calls instead of spinning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workloads.memory import available_bytes
 if TYPE_CHECKING:
     from workloads.engine import Array, Weights
 
-# What fails is raised; onnxruntime would print it as well.
+# Failures are raised; onnxruntime would also print them.
 FATAL_ONLY = 4
 _FOLDER = "session.model_external_initializers_file_folder_path"
 
@@ -34,11 +34,11 @@ class OnnxEngine:
 
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
-        counted = f"{threads} thread{'s' * (threads > 1)}" if threads else "threads of its choice"
+        counted = f"{threads} thread{'s' * (threads > 1)}" if threads else "its default threads"
         self.title = f"onnxruntime {ort.__version__}, cpu, {counted}"
 
     def load(self, graph: Graph, weights: Weights) -> LoadedModel:
-        """Makes a session; it has its own copy of the weights, laid out for the processor."""
+        """Creates a session with its own copy of the weights, laid out for the processor."""
         return self._load(graph, weights, [graph.output])
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
@@ -48,13 +48,13 @@ class OnnxEngine:
         return dict(zip(names, self._load(graph, weights, names).outputs(given), strict=True))
 
     def load_model(self, model: bytes, folder: str) -> LoadedModel:
-        """Makes a session of an ONNX model whose external data, if any, lies in `folder`."""
+        """Creates a session for an ONNX model whose external data, if any, is in `folder`."""
         options = self._options()
         options.add_session_config_entry(_FOLDER, folder)
         return LoadedModel(model, options)
 
     def free_bytes(self) -> int:
-        """Memory that is left to this process."""
+        """Memory available to this process."""
         return available_bytes()
 
     def _load(self, graph: Graph, weights: Weights, kept: Sequence[str]) -> LoadedModel:
@@ -108,7 +108,7 @@ def open_engine(options: EngineOptions) -> OnnxEngine:
 
 
 def _owned(values: Array) -> ort.OrtValue:
-    """A copy in onnxruntime's memory: a binding does not keep an array alive that it reads."""
+    """A copy in onnxruntime's memory: a binding does not keep the array it reads alive."""
     value = ort.OrtValue.ortvalue_from_shape_and_type(values.shape, values.dtype.type, "cpu")
     value.update_inplace(np.ascontiguousarray(values))
     return value

@@ -1,8 +1,8 @@
-"""Writes a graph as an ONNX model whose batch and sizes are left open.
+"""Writes a graph as an ONNX model with open batch and sizes.
 
-What depends on the input's size (averaging matrices, positions, resizing) is computed in the
-model from its shape. The model has no weights in it: each is declared as external data, to be
-handed over when the session is made, so that protobuf neither copies nor limits them (2 GB).
+Everything that depends on the input's size (averaging matrices, positions, resizing) is computed in
+the model from its shape. The model contains no weights: each is declared as external data and
+passed when the session is created, so that protobuf neither copies nor limits them (2 GB).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ MICROSOFT = "com.microsoft"  # onnxruntime's own operators, in every build of it
 
 
 def input_name(name: str) -> str:
-    """What the model calls an input of the graph."""
+    """The model's name for an input of the graph."""
     return f"input {name}"
 
 
 def weight_name(key: str) -> str:
-    """What the model calls the weight `node.weight`."""
+    """The model's name for the weight `node.weight`."""
     return f"weight {key}"
 
 
 def write_model(graph: Graph, kept: Iterable[str]) -> bytes:
-    """The model; its outputs are the values of the `kept` nodes, in their order."""
+    """The model; its outputs are the values of the `kept` nodes, in order."""
     model = Model()
     values = {name: input_name(name) for name in graph.inputs}
     for node in graph.nodes:
@@ -80,13 +80,13 @@ class Model:
         self.constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        """Write an operator; returns what its outputs are called."""
+        """Write an operator; returns the names of its outputs."""
         names = [f"value {len(self.nodes)} {place}" for place in range(outputs)]
         self.nodes.append(helper.make_node(operator, inputs, names, **attributes))
         return names
 
     def one(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Write an operator with one output; returns what that is called."""
+        """Write an operator with one output; returns its name."""
         return self.add(operator, *inputs, **attributes)[0]
 
     def whole(self, values: ArrayLike) -> str:
@@ -98,7 +98,7 @@ class Model:
         return self._constant(np.asarray(value, np.float32))
 
     def size(self, value: str, axis: int) -> str:
-        """How long an axis is, as a number without dimensions."""
+        """The length of an axis, as a scalar."""
         return self.one("Squeeze", self.one("Shape", value, start=axis, end=axis + 1))
 
     def counted(self, end: str) -> str:
@@ -119,7 +119,7 @@ def _weights(node: Node) -> list[str]:
 
 
 def _plain(operator: str, **attributes: Any) -> Write:
-    """An operator that is the same wherever it stands."""
+    """An operator that is the same everywhere."""
     return lambda model, node, x: model.one(operator, x, **attributes)
 
 

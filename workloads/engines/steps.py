@@ -1,4 +1,4 @@
-"""Evaluates a graph node by node and lets go of every value after its last use. Pure."""
+"""Evaluates a graph node by node and frees every value after its last use. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Value]):
-    """One node: what computes it, from which values, and which values nobody needs after it."""
+    """One node: its function, its input values, and the values not needed after it."""
 
     name: str
     compute: Callable[..., Value]
@@ -24,7 +24,7 @@ class Step(Generic[Value]):
 def steps_of(
     graph: Graph, compute: Callable[[Node], Callable[..., Value]], keep: bool = False
 ) -> list[Step[Value]]:
-    """The steps of a graph; with `keep` no value is let go of."""
+    """The steps of a graph; with `keep` no value is freed."""
     last_use = {node.name: step for step, node in enumerate(graph.nodes)}
     last_use |= {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
     last_use.pop(graph.output)
@@ -39,7 +39,7 @@ def steps_of(
 
 
 def run(steps: Sequence[Step[Value]], inputs: Mapping[str, Value]) -> dict[str, Value]:
-    """The values that are left when all steps are done, by name."""
+    """The values left after all steps, by name."""
     values = dict(inputs)
     for step in steps:
         values[step.name] = step.compute(*[values[name] for name in step.inputs])

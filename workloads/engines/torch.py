@@ -1,4 +1,4 @@
-"""The engine for graphics processors, and a second one for the processor: torch, functional.
+"""The torch engine: for GPUs, and a second one for the CPU.
 
 32-bit floats stay 32-bit floats: TF32, which cuts the factors of products to 10 bits of mantissa
 on NVIDIA GPUs and which torch allows in convolutions by default, is switched off, so that all
@@ -55,7 +55,7 @@ class TorchEngine:
         return {node.name: _array(values[node.name]) for node in graph.nodes}
 
     def free_bytes(self) -> int:
-        """Memory that is left on the device, with what torch holds in reserve."""
+        """Free memory on the device, including torch's reserve."""
         if self.device == "cuda":
             reserve = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
             return int(torch.cuda.mem_get_info()[0] + reserve)
@@ -69,7 +69,7 @@ class TorchEngine:
         return module.to(self.device, memory_format=self._format)
 
     def place_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Moves a tensor to the device; the channels of images last, where that was asked for."""
+        """Moves a tensor to the device, with channels last if requested."""
         tensor = tensor.to(self.device)
         return tensor.contiguous(memory_format=self._format) if tensor.ndim == 4 else tensor
 
@@ -103,7 +103,7 @@ class LoadedGraph:
         self._wait = wait
 
     def bind(self, *inputs: Array) -> Bound:
-        """Put inputs on the device; a call hands the work over and need not wait for it."""
+        """Put inputs on the device; a call submits the work and need not wait for it."""
         given = dict(zip(self._names, map(self._put, inputs), strict=True))
         last: Tensors = {}
 
@@ -115,19 +115,19 @@ class LoadedGraph:
 
 
 def open_engine(options: EngineOptions) -> TorchEngine:
-    """Raises UsageError for a device that is not there."""
+    """Raises UsageError for a missing device."""
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(_no_cuda(torch.version.cuda))
     if options.device == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("torch finds no Apple GPU here (mps): use --device cpu or cuda")
+        raise UsageError("torch finds no Apple GPU (mps): fix: use --device cpu or cuda")
     return TorchEngine(options.device, options.threads, options.channels_last)
 
 
 def _no_cuda(built_for: str | None) -> str:
     if built_for is None:
-        return "this build of torch has no CUDA: install one that has, or use --device cpu"
+        return "this build of torch has no CUDA: fix: install one that has, or use --device cpu"
     return (
-        f"torch, built for CUDA {built_for}, finds no GPU that it can use: see nvidia-smi and "
+        f"torch, built for CUDA {built_for}, finds no usable GPU: fix: check nvidia-smi and "
         "CUDA_VISIBLE_DEVICES, or use --device cpu"
     )
 

@@ -1,4 +1,4 @@
-"""How often the keyword spotter is right, with its logits computed by whoever runs it."""
+"""Accuracy of the keyword spotter, from logits computed by the caller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Counts of utterances: a positive was taken for the keyword, a true one rightly so."""
+    """Counts of utterances: a positive was taken for the keyword, a true positive rightly so."""
 
     true_positives: int
     false_positives: int
@@ -30,32 +30,32 @@ class Accuracy:
     false_negatives: int
 
     # Blouw et al., "Benchmarking Keyword Spotting Efficiency on Neuromorphic Hardware",
-    # arXiv 1812.01739: 192 utterances of people, not those shipped here.
+    # arXiv 1812.01739: 192 utterances by people, not the ones shipped here.
     published_true_positive_rate: ClassVar[float] = 0.927
     published_true_negative_rate: ClassVar[float] = 0.979
 
     @property
     def true_positive_rate(self) -> float:
-        """Share 0…1 of the keyword's utterances that were taken for it; nan without any."""
+        """Share 0…1 of keyword utterances taken for the keyword; nan if there are none."""
         return _share(self.true_positives, self.false_negatives)
 
     @property
     def true_negative_rate(self) -> float:
-        """Share 0…1 of the other utterances that were not taken for it; nan without any."""
+        """Share 0…1 of other utterances not taken for the keyword; nan if there are none."""
         return _share(self.true_negatives, self.false_positives)
 
 
 def decode(logits: NDArray[np.float32]) -> str:
     """Text of one utterance from its logits (windows, 29).
 
-    The likeliest letter of each window; repeats merged, blanks dropped, repeats merged again.
+    The most likely letter of each window; repeats merged, blanks dropped, repeats merged again.
     """
     letters = (ALPHABET[place] for place in logits.argmax(axis=1))
     return _merged(letter for letter in _merged(letters) if letter != BLANK)
 
 
 def is_hit(text: str) -> bool:
-    """Whether the text counts as the keyword: "aloha", or that with one of some letters lost."""
+    """Whether the text counts as the keyword: "aloha", or that without one of certain letters."""
     return text in HITS
 
 
@@ -68,7 +68,7 @@ def check(infer: Infer) -> Accuracy:
 
 
 def tally(labels: Iterable[bool], hits: Iterable[bool]) -> Accuracy:
-    """Counts of what each utterance is (`labels`) and what it was taken for (`hits`)."""
+    """Counts from the true class of each utterance (`labels`) and the predicted one (`hits`)."""
     pairs = list(zip(labels, hits, strict=True))
     return Accuracy(
         true_positives=pairs.count((True, True)),

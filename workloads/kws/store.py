@@ -31,7 +31,7 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
 
 
 def load_windows() -> Windows:
-    """Every test utterance, cut into windows that move on by one frame of 10 ms."""
+    """Every test utterance, cut into windows one frame of 10 ms apart."""
     stored = _load("utterances.npz")
     frames = stored["frames"] * stored["scale"]
     utterances = np.split(frames, np.cumsum(stored["lengths"])[:-1])

@@ -60,7 +60,7 @@ def _load(engine: Engine, graph: Graph, trained: bool, seed: int) -> Bind:
 
 
 def _weights(graph: Graph, trained: bool, seed: int) -> Weights:
-    """The trained weights, or seeded ones where the network is of another size."""
+    """The trained weights, or seeded ones if the network has another size."""
     from workloads.kws.store import load_weights
     from workloads.weights import make_weights
 
@@ -68,7 +68,7 @@ def _weights(graph: Graph, trained: bool, seed: int) -> Weights:
 
 
 def _check(engine: Engine) -> list[str]:
-    """Accuracy on the shipped utterances, beside the published one."""
+    """Accuracy on the shipped utterances, beside the published accuracy."""
     from workloads.kws.accuracy import check
 
     graph = lower(kws())
@@ -101,12 +101,12 @@ KWS = Workload(
     "kws",
     "keyword spotter, 390-256-256-29, trained: batch sizes, widths, depths",
     (
-        Option("bsize", "wholes", (1,), "batch sizes, as in 1,8,64 (default: 1)"),
+        Option("bsize", "wholes", (1,), "batch sizes, such as 1,8,64 (default: 1)"),
         Option("neurons", "wholes", (1,), "widths: multiples of 256 (default: 1)"),
-        Option("copies", "wholes", (0,), "branches beside each other (default: 0, none)", 0),
-        Option("layers", "whole", 10, "hidden layers of each branch (default: 10)"),
-        Option("seconds", "seconds", None, "least time of each cell (default: 10)", metavar="S"),
-        Option("count", "whole", 0, "least inferences of each cell", metavar="N"),
+        Option("copies", "wholes", (0,), "parallel branches (default: 0, none)", 0),
+        Option("layers", "whole", 10, "hidden layers per branch (default: 10)"),
+        Option("seconds", "seconds", None, "minimum time per cell (default: 10)", metavar="S"),
+        Option("count", "whole", 0, "minimum inferences per cell", metavar="N"),
         Option("check", "truth", False, "test the accuracy instead"),
     ),
     _plan,

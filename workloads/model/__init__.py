@@ -18,14 +18,14 @@ _OWN = "a .json spec, an .onnx file, or package.module:Name"
 def _plan(values: Values) -> Plan:
     path = values["path"]
     if path is None:
-        raise UsageError(f"which model? give {', '.join(BUNDLED)}, {_OWN}")
+        raise UsageError(f"which model? use {', '.join(BUNDLED)}, {_OWN}")
     kind = _kind(path)
     if kind is None:
         near = difflib.get_close_matches(path, BUNDLED, 1)
-        hint = f"did you mean {near[0]}?" if near else f"give {', '.join(BUNDLED)}, {_OWN}"
-        raise UsageError(f"{path}: there is no such model: {hint}")
+        hint = f"did you mean {near[0]}?" if near else f"use {', '.join(BUNDLED)}, {_OWN}"
+        raise UsageError(f"{path}: no such model: {hint}")
     if kind == "spec_file" and values["tokens"] is not None:
-        raise UsageError(f"{path}: a spec tells its tokens itself: leave out --tokens")
+        raise UsageError(f"{path}: a spec defines its tokens: fix: omit --tokens")
     seconds = values["seconds"]
     if seconds is None:
         seconds = 0.0 if values["count"] else DEFAULT_S
@@ -36,7 +36,7 @@ def _plan(values: Values) -> Plan:
 
 
 def _kind(path: str) -> str | None:
-    """The module that runs such a model."""
+    """The Python module that runs such a model."""
     if path in BUNDLED:
         return "spec_file"
     if path.endswith((".json", ".onnx")):
@@ -46,15 +46,15 @@ def _kind(path: str) -> str | None:
 
 MODEL = Workload(
     "model",
-    "a network by name or a model of your own, whole or layer by layer",
+    "a network by name or your own model, whole or layer by layer",
     (
         Option("path", "text", None, f"{', '.join(BUNDLED)}, {_OWN}", positional=True),
-        Option("layerwise", "truth", False, "each layer alone too, with its own input"),
-        Option("input", "wholes", None, "shape without the batch, as in 3,224,224"),
+        Option("layerwise", "truth", False, "also run each layer alone, with its own input"),
+        Option("input", "wholes", None, "input shape without the batch, such as 3,224,224"),
         Option("tokens", "whole", None, "the input is token numbers below N", metavar="N"),
-        Option("batch", "whole", 1, "inferences of one call (default: 1)"),
-        Option("seconds", "seconds", None, "least time of each cell (default: 10)", metavar="S"),
-        Option("count", "whole", 0, "least inferences of each cell", metavar="N"),
+        Option("batch", "whole", 1, "batch size: inferences per call (default: 1)"),
+        Option("seconds", "seconds", None, "minimum time per cell (default: 10)", metavar="S"),
+        Option("count", "whole", 0, "minimum inferences per cell", metavar="N"),
     ),
     _plan,
     {"quick": {"seconds": 1.0, "warmup": 0.1}},

@@ -1,4 +1,4 @@
-"""Names of layers made into labels of cells. Pure."""
+"""Turns layer names into labels of cells. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def unique(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """The names, where `#2`, `#3` … tells a repeated one from those before it."""
+    """The names, with `#2`, `#3` … appended to repeated ones."""
     seen, labels = set(taken), []
     for name in names:
         label, number = name, 1

@@ -14,7 +14,7 @@ from workloads.model.onnx_read import Model
 Shapes = Mapping[str, Shape]
 Count = Callable[[Shapes, Any], int]
 
-# Computes, but not in a way that is counted here; and so does all that is not ONNX's own.
+# Operators with uncounted arithmetic; so is everything outside ONNX's own operators.
 UNCOUNTED = frozenset(
     {"Attention", "DeformConv", "DFT", "Einsum", "GRU", "If", "Loop", "LSTM", "RNN", "Scan"}
 )
@@ -22,7 +22,7 @@ STANDARD = frozenset({"", "ai.onnx"})
 FLOATS = frozenset(
     {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 )
-# Inputs that are numbers of a layer's description or statistics, not weights of it.
+# Inputs that are parameters or statistics of a layer, not weights.
 _SETTINGS = {
     "BatchNormalization": (3, 4),
     "DequantizeLinear": (1, 2),
@@ -30,7 +30,7 @@ _SETTINGS = {
     "Resize": (1, 2),
     "Upsample": (1,),
 }
-# Inputs that are weights though they are whole numbers.
+# Inputs that are weights although they are whole numbers.
 _QUANTISED = {
     "ConvInteger": (1,),
     "DequantizeLinear": (0,),
@@ -47,14 +47,14 @@ def attribute(node: Any, name: str, default: Any) -> Any:
 
 
 def has_graphs(node: Any) -> bool:
-    """Whether a node is control flow: it has graphs of its own."""
+    """Whether a node is control flow, with subgraphs."""
     return any(
         each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for each in node.attribute
     )
 
 
 def macs_of(model: Model, node: Any) -> int | None:
-    """Multiply-accumulates of a node for the whole batch; None where they are not counted."""
+    """Multiply-accumulates of a node for the whole batch; None if they are not counted."""
     if node.domain not in STANDARD or node.op_type in UNCOUNTED:
         return None
     count = _COUNTS.get(node.op_type)
@@ -83,13 +83,13 @@ def weights_of(model: Model, node: Any) -> set[str]:
 
 
 def parameters_of(model: Model, nodes: Iterable[Any]) -> int:
-    """Weights of nodes; one that several share counts once."""
+    """Weights of nodes; a shared one counts once."""
     names = {name for node in nodes for name in weights_of(model, node)}
     return sum(math.prod(model.shapes[name]) for name in names)
 
 
 def peak_bytes(model: Model) -> int:
-    """Most bytes of values alive at one time, where each is freed after its last use."""
+    """Peak bytes of live values, each freed after its last use."""
     last_use = {name: step for step, node in enumerate(model.nodes) for name in node.input}
     last_use |= dict.fromkeys((*model.outputs, *model.inputs), len(model.nodes))
     alive = {name: model.bytes_of(name) for name in model.inputs}

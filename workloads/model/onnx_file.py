@@ -1,4 +1,4 @@
-"""An ONNX file as a workload, in onnxruntime: the whole model, and on request every node alone."""
+"""An ONNX file as a workload in onnxruntime: the whole model and, on request, each node alone."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from workloads.model.onnx_read import Model
 
 ENGINE = "onnxruntime"
-# Such words of onnxruntime stand for too little memory.
+# onnxruntime's messages for too little memory.
 _TOO_LITTLE = ("allocate memory", "bad_alloc", "bad allocation")
 
 
 def plan(values: Values) -> Plan:
-    """The plan of an ONNX file; raises UsageError for what is wrong with it."""
+    """The plan of an ONNX file; raises UsageError for faults in it."""
     path = Path(values["path"])
     _refuse_others(values)
     require(("numpy", "onnx", "onnxruntime"), "workloads", str(path))
@@ -48,11 +48,12 @@ def plan(values: Values) -> Plan:
 def _refuse_others(values: Values) -> None:
     if values["engine"] not in (None, ENGINE):
         raise UsageError(
-            f"--engine {values['engine']}: an .onnx file runs in {ENGINE} alone: leave it out"
+            f"--engine {values['engine']}: an .onnx file runs only in {ENGINE}: fix: omit --engine"
         )
     if values["device"] != "cpu":
         raise UsageError(
-            f"--device {values['device']}: an .onnx file runs on the cpu here: leave it out"
+            f"--device {values['device']}: an .onnx file runs only on the cpu here: fix: omit "
+            "--device"
         )
 
 
@@ -64,7 +65,7 @@ def _refuse_types(path: Path, model: Model) -> None:
     for name in model.inputs:
         if unsupported(model, name):
             kind = TensorProto.DataType.Name(model.types[name])
-            raise UsageError(f"{path}: input {name} is of type {kind}, of which none can be made")
+            raise UsageError(f"{path}: input {name} has type {kind}, which cannot be generated")
 
 
 def _whole(model: Model, kept_bytes: int, values: Values) -> Cell:
@@ -117,13 +118,13 @@ def _remarks(model: Model, layerwise: bool) -> tuple[str, ...]:
     )
     remarks = []
     if uncounted:
-        remarks.append(f"MACs of these are not counted: {_listed(uncounted)}")
+        remarks.append(f"MACs not counted for: {_listed(uncounted)}")
     if layerwise and inside:
         remarks.append(f"run only as part of the whole: {_listed(inside)}")
     if layerwise and quantised:
         remarks.append(
-            "quantised: alone, a layer computes float32; in the whole, onnxruntime joins it with "
-            "what quantises around it"
+            "quantised: a layer alone computes in float32; in the whole, onnxruntime fuses it "
+            "with the quantisation around it"
         )
     return tuple(remarks)
 
@@ -160,7 +161,7 @@ def _load(
 def _values(
     path: Path, model: Model, parts: list[Part], given: dict[str, Array], engine: OnnxEngine
 ) -> dict[str, Array]:
-    """What the parts take from other nodes, told by one run of the whole."""
+    """The inputs of the parts from other nodes, obtained from one run of the whole."""
     from workloads.model.onnx_parts import model_telling, values_wanted
 
     names = values_wanted(model, parts)
@@ -173,12 +174,12 @@ def _values(
 
 @contextlib.contextmanager
 def _in_words(what: str) -> Iterator[None]:
-    """One line for what onnxruntime refuses; MemoryError where memory is short."""
+    """One line for anything onnxruntime refuses; MemoryError if memory is short."""
     try:
         yield
     except (MemoryError, WorkloadError):
         raise
-    except Exception as error:  # onnxruntime's errors have no class in common
+    except Exception as error:  # onnxruntime's errors have no common base class
         line = next(iter(str(error).splitlines()), type(error).__name__)
         text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", line)
         if any(words in str(error).lower() for words in _TOO_LITTLE):

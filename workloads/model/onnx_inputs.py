@@ -1,4 +1,4 @@
-"""Random inputs of an ONNX model, by the type of each and by what is done with it."""
+"""Random inputs of an ONNX model, chosen by type and use."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from workloads.model.onnx_read import Model, dtype_of
 if TYPE_CHECKING:
     from workloads.engine import Array
 
-# Whole numbers of which nothing is known are 0 or 1, as masks and kinds of token are.
+# Whole numbers of unknown use are 0 or 1, like masks and token types.
 FEW = 2
-# Numbers come through these as they are.
+# These pass numbers on unchanged.
 _PASSING = {"Cast", "Concat", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze"}
 _PASSING |= {"Transpose", "Unsqueeze"}
 
 
 def unsupported(model: Model, name: str) -> bool:
-    """Whether no input of this type can be made."""
+    """Whether an input of this type cannot be generated."""
     return dtype_of(model.types[name]).kind not in "biuf"
 
 
@@ -44,7 +44,7 @@ def _make(model: Model, name: str, seed: int, tokens: int | None) -> Array:
 
 
 def rows_of(model: Model, name: str) -> int | None:
-    """Rows of the smallest table in which a value is looked up; None where it is in none."""
+    """Rows of the smallest table in which a value is looked up; None if there is none."""
     names, rows = {name}, []
     for node in model.nodes:
         if node.op_type == "Gather" and node.input[1] in names and node.input[0] in model.shapes:

@@ -1,4 +1,4 @@
-"""The nodes of an ONNX model that are run alone: which, what they take, and their own models."""
+"""The nodes of an ONNX model that are run alone: their inputs, and a model for each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from workloads.model.onnx_read import Model
 if TYPE_CHECKING:
     from workloads.engine import Array
 
-# Not run alone: they pass their input on, or say something about it.
+# Not run alone: they pass their input on, or describe it.
 WITHOUT_WORK = {"Cast", "CastLike", "Constant", "ConstantOfShape", "Dropout", "Expand", "Flatten"}
 WITHOUT_WORK |= {"Identity", "Range", "Reshape", "Shape", "Size", "Squeeze", "Unsqueeze"}
-# What they give depends on the shape of what they get, not on its values.
+# Their output depends on the shape of their input, not on its values.
 _TELLING = frozenset({"Shape", "Size"})
 _RANDOM = frozenset({"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A node, the values that it takes from others, and those that are always the same.
+    """A node, the values that it takes from others, and its constants.
 
-    `behind` are the nodes that make the latter from the model's weights.
+    `behind` are the nodes that compute these constants from the model's weights.
     """
 
     label: str
@@ -40,9 +40,9 @@ class Part:
 
 
 def parts_of(model: Model) -> list[Part]:
-    """Every node that does work of its own, in order.
+    """Every node that does its own work, in order.
 
-    Not among them: what is the same for every input, and is computed once when a model is loaded.
+    Nodes that are the same for every input are excluded: they are computed once, at load time.
     """
     constants = constants_of(model)
     makers = {name: node for node in model.nodes for name in _named(node.output)}
@@ -77,7 +77,7 @@ def _behind(constants: Iterable[str], makers: Mapping[str, Any]) -> Iterator[Any
 
 
 def _labels(model: Model) -> list[str]:
-    """The nodes' names; one without is called by its operator and which of them it is."""
+    """The nodes' names; an unnamed one is called by its operator and number."""
     numbers: Counter[str] = Counter()
     names = []
     for node in model.nodes:
@@ -87,12 +87,12 @@ def _labels(model: Model) -> list[str]:
 
 
 def _named(names: Iterable[str]) -> list[str]:
-    """Without those that stand for an optional value that is left out."""
+    """The names without those of omitted optional values."""
     return [name for name in names if name]
 
 
 def constants_of(model: Model) -> set[str]:
-    """Values that are the same for every input of these sizes."""
+    """The values that are the same for every input of these sizes."""
     found = set(model.initializers)
     for node in model.nodes:
         given = set(_named(node.input))
@@ -104,14 +104,14 @@ def constants_of(model: Model) -> set[str]:
 
 
 def values_wanted(model: Model, parts: list[Part]) -> list[str]:
-    """The values that a run of the whole has to tell for the parts."""
+    """The values that a run of the whole must provide for the parts."""
     known = {*model.inputs, *model.initializers}
     names = dict.fromkeys(name for part in parts for name in (*part.inputs, *part.constants))
     return [name for name in names if name not in known]
 
 
 def model_telling(model: Model, names: list[str]) -> bytes:
-    """The whole, giving back some of its values."""
+    """The whole model, with some of its values as outputs."""
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
     del proto.graph.output[:]
@@ -120,7 +120,7 @@ def model_telling(model: Model, names: list[str]) -> bytes:
 
 
 def model_of(model: Model, part: Part, values: Mapping[str, Array]) -> bytes:
-    """A model of one node. What is always the same is kept in it."""
+    """A model of one node, with its constants inside."""
     inputs = [
         helper.make_tensor_value_info(
             name, helper.np_dtype_to_tensor_dtype(values[name].dtype), values[name].shape

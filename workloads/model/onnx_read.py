@@ -1,6 +1,6 @@
 """Reads an ONNX file: checked, open sizes set, constants lifted out of nodes, shapes inferred.
 
-Weights in files beside it stay there until they are needed.
+Weights in external files are not read until they are needed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _NUMBERS = {
 class Model:
     """A model at one batch and input size.
 
-    `shapes` and `types` (numbers of TensorProto) hold the values of which they are known;
-    `inputs` those that come from outside. `opaque` values are no tensors.
+    `shapes` and `types` (numbers of TensorProto) hold the values for which they are known;
+    `inputs` those that come from outside. `opaque` values are not tensors.
     """
 
     name: str
@@ -47,17 +47,17 @@ class Model:
 
     @property
     def nodes(self) -> Sequence[Any]:
-        """All nodes in the order of their evaluation."""
+        """All nodes in evaluation order."""
         nodes: Sequence[Any] = self.proto.graph.node
         return nodes
 
     @property
     def outputs(self) -> list[str]:
-        """What the model calls the values that it gives back."""
+        """The names of the model's outputs."""
         return [output.name for output in self.proto.graph.output]
 
     def bytes_of(self, name: str) -> int:
-        """Bytes of a value or a weight; 0 where its shape is unknown."""
+        """Bytes of a value or a weight; 0 if its shape is unknown."""
         if name not in self.shapes or name not in self.types:
             return 0
         return math.prod(self.shapes[name]) * dtype_of(self.types[name]).itemsize
@@ -69,9 +69,9 @@ def dtype_of(kind: int) -> np.dtype[Any]:
 
 
 def read_model(path: Path, shape: Shape | None, batch: int) -> Model:
-    """Read a file for one batch and, where it leaves its inputs' sizes open, for one shape.
+    """Read a file for one batch size and, if it leaves input sizes open, for one shape.
 
-    Raises UsageError with the file and what is wrong with it.
+    Raises UsageError that names the file and the fault.
     """
     proto = _checked(path)
     if proto.functions:
@@ -81,7 +81,7 @@ def read_model(path: Path, shape: Shape | None, batch: int) -> Model:
     inputs = [each for each in proto.graph.input if each.name not in initializers]
     for value in (*inputs, *proto.graph.output):
         if not value.type.HasField("tensor_type"):
-            raise UsageError(f"{path}: {value.name} is not a tensor: such models are not run here")
+            raise UsageError(f"{path}: {value.name} is not a tensor: such models are not supported")
     try:
         shapes, named = resolve({each.name: _sizes(each) for each in inputs}, shape, batch)
     except ValueError as error:
@@ -95,7 +95,7 @@ def read_model(path: Path, shape: Shape | None, batch: int) -> Model:
 
 
 def last_line(error: Exception) -> str:
-    """What onnx says at the end of several lines: the cause."""
+    """The last line of an onnx message, which has the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 
@@ -105,7 +105,7 @@ def _checked(path: Path) -> Any:
         proto = onnx.load(path, load_external_data=False)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except Exception:  # protobuf's own, or what reading a broken message leads to
+    except Exception:  # protobuf's own errors, or those from reading a broken message
         raise UsageError(f"{path}: not an ONNX file") from None
     if not proto.ir_version or not proto.graph.node:
         raise UsageError(f"{path}: not an ONNX file, or one without nodes")
@@ -117,7 +117,7 @@ def _checked(path: Path) -> Any:
 
 
 def _lift_constants(graph: Any) -> None:
-    """Make initializers of Constant nodes, as which their numbers can be counted and kept."""
+    """Turn Constant nodes into initializers, so that their numbers can be counted and kept."""
     kept = []
     for node in graph.node:
         tensor = _constant(node) if node.op_type == "Constant" else None
@@ -142,7 +142,7 @@ def _constant(node: Any) -> Any:
 
 
 def _sizes(value: Any) -> list[Size]:
-    """A size of 0 or less is how some programs write that it is open."""
+    """Some programs write an open size as 0 or less."""
     return [
         size.dim_value if size.dim_value > 0 else size.dim_param or None
         for size in value.type.tensor_type.shape.dim
@@ -176,7 +176,7 @@ def _model(path: Path, proto: Any, inputs: tuple[str, ...]) -> Model:
             size.HasField("dim_value") for size in tensor.shape.dim
         ):
             shapes[value.name] = tuple(size.dim_value for size in tensor.shape.dim)
-    for output in graph.output:  # onnxruntime refuses, at the second call, what proves wrong
+    for output in graph.output:  # if this is wrong, onnxruntime refuses it at the second call
         output.type.tensor_type.ClearField("shape")
     return Model(
         path.stem, path.parent, proto, inputs, initializers, shapes, types, frozenset(opaque)

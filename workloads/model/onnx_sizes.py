@@ -1,4 +1,4 @@
-"""The sizes that an ONNX model leaves open, from a batch and a shape that a user gives. Pure."""
+"""Fills in an ONNX model's open sizes from a batch size and a shape given by the user. Pure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from workloads.graph import text
 from workloads.layers import Shape
 
-# A size as a file has it: a number, a name, or nothing.
+# A size as stored in a file: a number, a name, or nothing.
 Size = int | str | None
 
 
 def resolve(
     inputs: Mapping[str, Sequence[Size]], shape: Shape | None, batch: int
 ) -> tuple[dict[str, Shape], dict[str, int]]:
-    """Shapes of all inputs with the batch in front, and what the names of sizes stand for.
+    """Shapes of all inputs with the batch in front, and the values of named sizes.
 
-    `shape` is that of the first input, and of others that leave sizes open and that it fits.
-    Raises ValueError, in words, where a size stays open or two do not fit together.
+    `shape` is that of the first input, and of others with open sizes that it fits. Raises
+    ValueError, in words, if a size stays open or two conflict.
     """
     named: dict[str, int] = {}
     found: dict[str, Shape] = {}
@@ -29,8 +29,8 @@ def resolve(
         whole = tuple(size for size in told if isinstance(size, int))
         if len(whole) < len(told):
             raise ValueError(
-                f"input {name} is {shown(sizes)}: give the sizes that it leaves open with --input, "
-                "without the batch, as in 3,224,224"
+                f"input {name} is {shown(sizes)}: fix: set its open sizes with --input, without "
+                "the batch (example: 3,224,224)"
             )
         found[name] = whole
         named |= {s: size for s, size in zip(sizes, whole, strict=True) if isinstance(s, str)}
@@ -38,7 +38,7 @@ def resolve(
 
 
 def shown(sizes: Sequence[Size]) -> str:
-    """Sizes as people write them; ? for one without a name."""
+    """Sizes as people write them; ? for an unnamed one."""
     return "×".join("?" if size is None else str(size) for size in sizes) or "a single number"
 
 
@@ -46,11 +46,11 @@ def _refuse_first(name: str, sizes: Sequence[Size], shape: Shape | None, batch: 
     if shape is not None and not _fits(sizes[1:], shape):
         raise ValueError(f"input {name} is {shown(sizes)}, which batch×{text(shape)} does not fit")
     if sizes and isinstance(sizes[0], int) and sizes[0] != batch:
-        raise ValueError(f"input {name} is fixed to a batch of {sizes[0]}: give --batch {sizes[0]}")
+        raise ValueError(f"input {name} is fixed to a batch of {sizes[0]}: fix: --batch {sizes[0]}")
 
 
 def _told(sizes: Sequence[Size], shape: Shape | None, batch: int) -> list[Size]:
-    """Sizes with the open ones filled in where that can be."""
+    """Sizes with open ones filled in as far as possible."""
     if not sizes:
         return []
     rest = sizes[1:] if shape is None or not _fits(sizes[1:], shape) else shape

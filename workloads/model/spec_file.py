@@ -13,7 +13,7 @@ from workloads.workload import Values
 
 
 def plan(values: Values) -> Plan:
-    """The plan of a spec file or a bundled network; raises UsageError for what is wrong with it."""
+    """The plan of a spec file or a bundled network; raises UsageError for faults in it."""
     path = values["path"]
     network = bundled(path) if path in BUNDLED else read_spec(Path(path))
     graph = lower(network, values["input"])

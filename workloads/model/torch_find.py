@@ -1,4 +1,4 @@
-"""Finds a torch module by `package.module:Name`, and makes it ready for inference."""
+"""Finds a torch module by `package.module:Name` and prepares it for inference."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from workloads.errors import UsageError
 
 
 def find(path: str, seed: int) -> nn.Module:
-    """The module that a path names: one, or what a class or a function without arguments makes.
+    """The module at a path: an instance, or the result of calling a class or function.
 
-    Weights are those of the seed, unless the code loads its own. Raises UsageError in words.
+    Weights come from the seed, unless the code loads its own. Raises UsageError.
     """
     torch.manual_seed(seed)
     name = path.partition(":")[2]
@@ -50,9 +50,9 @@ def _imported(path: str) -> ModuleType:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise UsageError(f"{path}: {name} cannot be imported: {reason(error)}") from None
         raise UsageError(
-            f"{path}: there is no module {error.name!r} in the current folder or the environment"
+            f"{path}: no module {error.name!r} in the current folder or the environment"
         ) from None
-    except Exception as error:  # another's code: whatever it raises is its own
+    except Exception as error:  # third-party code may raise anything
         raise UsageError(f"{path}: {name} cannot be imported: {reason(error)}") from None
 
 
@@ -62,5 +62,5 @@ def _called(path: str, found: Any, seed: int) -> Any:
     torch.manual_seed(seed)
     try:
         return found()
-    except Exception as error:  # another's code: whatever it raises is its own
+    except Exception as error:  # third-party code may raise anything
         raise UsageError(f"{path}: calling it raises {reason(error)}") from None

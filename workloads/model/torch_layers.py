@@ -1,4 +1,4 @@
-"""The layers of a torch module: which there are, what each takes and costs in one pass."""
+"""The layers of a torch module, with the inputs and cost of each in one pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from workloads.model.labels import unique
 
-# Layers though they have layers inside, whose weights they use themselves.
+# Layers that contain layers, but use the weights of these themselves.
 AS_ONE = (nn.MultiheadAttention, nn.RNNBase)
 # Not run alone: they pass their input on.
 WITHOUT_WORK = (nn.modules.dropout._DropoutNd, nn.Flatten, nn.Identity, nn.Unflatten)
@@ -26,7 +26,7 @@ Hook = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a layer, or the whole, costs in one pass; bytes of its weights, inputs and outputs."""
+    """The cost of a layer or the whole in one pass; bytes of its weights, inputs and outputs."""
 
     name: str
     macs: int
@@ -38,7 +38,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a layer, with copies of what it was given."""
+    """One call of a layer, with copies of its arguments."""
 
     layer: nn.Module
     args: tuple[Any, ...]
@@ -46,7 +46,7 @@ class Call:
 
 
 def count(module: nn.Module, x: torch.Tensor) -> tuple[Cost, list[Cost]]:
-    """What one pass of the whole costs, and what each of its layers does, in the order of calls.
+    """The cost of one pass of the whole and of each of its layers, in order of calls.
 
     Counted are convolutions, products of matrices and attention.
     """
@@ -73,7 +73,7 @@ def capture(module: nn.Module, x: torch.Tensor) -> list[tuple[str, Call]]:
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
         if not isinstance(layer, WITHOUT_WORK):
-            # Copies, for a later layer may write into the same memory.
+            # Copies, because a later layer may write into the same memory.
             calls.append((name, Call(_not_in_place(layer), *copy.deepcopy((args, kwargs)))))
 
     with _hooked(module, before, None), torch.inference_mode():
@@ -82,12 +82,12 @@ def capture(module: nn.Module, x: torch.Tensor) -> list[tuple[str, Call]]:
 
 
 def labels_of(names: list[str], whole: str) -> list[str]:
-    """Labels of calls: a layer that is called again is told apart by its number."""
+    """Labels of calls: a layer that is called again gets a number."""
     return unique(names, [whole])
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    """All tensors of what a module takes or returns."""
+    """All tensors in the arguments or result of a module."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, dict):
@@ -147,7 +147,7 @@ def _cost(name: str, layer: nn.Module, flops: int, given: Any, output: Any) -> C
 
 
 def _not_in_place(layer: nn.Module) -> nn.Module:
-    """A layer that leaves its input as it is: written over again and again, it would dwindle."""
+    """A layer that leaves its input unchanged; overwritten in every call, it would vanish."""
     if getattr(layer, "inplace", False) is not True:
         return layer
     changed = copy.copy(layer)

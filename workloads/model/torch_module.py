@@ -1,4 +1,4 @@
-"""A torch module as a workload, in torch: the whole, and on request every layer alone."""
+"""A torch module as a workload in torch: the whole and, on request, each layer alone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ENGINE = "torch"
 
 
 def plan(values: Values) -> Plan:
-    """The plan of a torch module; raises UsageError for what is wrong with it."""
+    """The plan of a torch module; raises UsageError for faults in it."""
     path, shape = values["path"], values["input"]
     if values["engine"] not in (None, ENGINE):
         raise UsageError(
-            f"--engine {values['engine']}: a torch module runs in torch alone: leave it out"
+            f"--engine {values['engine']}: a torch module runs only in torch: fix: omit --engine"
         )
     if shape is None:
         raise UsageError(
-            f"{path}: give the shape of its input without the batch: --input 3,224,224"
+            f"{path}: its input shape is needed: fix: --input 3,224,224 (without the batch)"
         )
     require(("numpy", "torch"), "torch", path)
     import torch
@@ -61,7 +61,7 @@ def plan(values: Values) -> Plan:
 
 
 def _counted(module: nn.Module, values: Values) -> tuple[Cost, list[Cost], tuple[str, ...]]:
-    """What one inference costs, its layers', and what there is to say about them."""
+    """The cost of one inference and of its layers, and remarks."""
     from workloads.model.torch_find import reason
     from workloads.model.torch_layers import count
     from workloads.model.torch_run import make_input
@@ -70,16 +70,16 @@ def _counted(module: nn.Module, values: Values) -> tuple[Cost, list[Cost], tuple
     x = make_input(module, shape, 1, seed, tokens)
     try:
         whole, layers = count(module, x)
-    except Exception as error:  # another's code: whatever it raises is its own
+    except Exception as error:  # third-party code may raise anything
         raise UsageError(
             f"{values['path']}: an input of 1×{text(shape)} does not fit: {reason(error)}"
         ) from None
     remarks = []
     if not x.equal(make_input(module, shape, 1, seed, tokens)):
-        remarks.append("it writes into its input: every call finds what the call before it left")
+        remarks.append("it overwrites its input: each call gets the values left by the one before")
     outside = whole.macs - sum(layer.macs for layer in layers)
     if values["layerwise"] and outside:
-        remarks.append(f"{outside:,} of {whole.macs:,} MACs are made outside of its layers")
+        remarks.append(f"{outside:,} of {whole.macs:,} MACs are outside its layers")
     if values["layerwise"] and not layers:
         remarks.append("it calls no layers: only the whole is run")
     return whole, layers, tuple(remarks)

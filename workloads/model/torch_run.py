@@ -24,7 +24,7 @@ def make_input(
 ) -> torch.Tensor:
     """Standard normal values of the weights' type, or token numbers.
 
-    A smaller batch is the beginning of a larger one.
+    A smaller batch is the start of a larger one.
     """
     numbers = np.random.default_rng(seed)
     if tokens is not None:
@@ -70,18 +70,18 @@ def _work(call: Call, engine: TorchEngine) -> Work:
 
 
 def _magnitude(output: Any) -> float:
-    """Sum of the magnitudes of all that a module returns, in 64 bits."""
+    """Sum of the magnitudes of everything a module returns, in 64 bits."""
     return sum(float(each.cpu().double().abs().sum()) for each in tensors_in(output))
 
 
 @contextlib.contextmanager
 def _in_words(path: str, x: torch.Tensor) -> Iterator[None]:
-    """One line for what a module does not take; too little memory is the runner's to tell."""
+    """One line for an input that a module refuses; the runner reports too little memory."""
     try:
         yield
     except (MemoryError, WorkloadError):
         raise
-    except Exception as error:  # another's code: whatever it raises is its own
+    except Exception as error:  # third-party code may raise anything
         if "memory" in str(error).lower():
             raise
         shape = "×".join(map(str, x.shape))

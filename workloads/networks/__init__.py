@@ -1,6 +1,6 @@
 """The bundled networks: spec files, and functions that generate specs.
 
-All weights are random: energy depends on them only where numbers leave the ordinary, which these
+All weights are random: energy depends on them only if numbers leave the normal range, which these
 do not (workloads/weights.py).
 """
 
@@ -40,12 +40,12 @@ _GENERATED: dict[str, Callable[[], Network]] = {
     "bert": bert,
 }
 BUNDLED = (*_FILES, *_GENERATED)
-# Convolutional classifiers of images.
+# Convolutional image classifiers.
 CLASSIFIERS = BUNDLED[: BUNDLED.index("kws")]
 
 
 def bundled(name: str) -> Network:
-    """The bundled network of a name. Raises UsageError where there is none."""
+    """The bundled network of this name. Raises UsageError if there is none."""
     if name in _FILES:
         return read_spec(_FOLDER / f"{name}.json")
     if name in _GENERATED:

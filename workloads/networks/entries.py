@@ -1,4 +1,4 @@
-"""Entries of specs, as the generators of networks write them."""
+"""Builds spec entries for the network generators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entry = dict[str, Any]
 
 
 def network_of(name: str, input_shape: Shape, entries: Sequence[Entry]) -> Network:
-    """The network that a generator wrote, checked as a spec file is."""
+    """The network of a generator, checked like a spec file."""
     head = {"name": name, "input_shape": list(input_shape), "layers": list(entries)}
     return parse_spec(head, name, name)
 
@@ -23,7 +23,7 @@ def module(kind: str, **options: Any) -> Entry:
 
 
 def parallel(join: str, *branches: Sequence[Entry]) -> Entry:
-    """Branches that get the same input, and are added or concatenated."""
+    """Branches with the same input whose outputs are added or concatenated."""
     return {"type": "parallel", "join": join, "branches": [list(branch) for branch in branches]}
 
 
@@ -51,13 +51,13 @@ def conv_relu(
 def conv_norm(
     inputs: int, outputs: int, kernel: Any, stride: int = 1, eps: float = 1e-5, **options: Any
 ) -> list[Entry]:
-    """A convolution without bias, and its normalisation."""
+    """A convolution without bias, with its normalisation."""
     norm = module("BatchNorm2d", num_features=outputs, eps=eps)
     return [conv(inputs, outputs, kernel, stride, bias=False, **options), norm]
 
 
 def max_pool(kernel: int, stride: int, padding: int = 0, ceil: bool = False) -> Entry:
-    """A pooling by the maximum; `ceil`: a window that is not whole counts too."""
+    """Max pooling; `ceil`: an incomplete window counts too."""
     return module("MaxPool2d", kernel_size=kernel, stride=stride, padding=padding, ceil_mode=ceil)
 
 

@@ -1,4 +1,4 @@
-"""GoogLeNet, Inception v1 (Szegedy et al. 2014, arXiv 1409.4842), without what only training uses.
+"""GoogLeNet, Inception v1 (Szegedy et al. 2014, arXiv 1409.4842), for inference only.
 
 Without its two local response normalisations, and without auxiliary classifiers.
 """

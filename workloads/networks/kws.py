@@ -13,7 +13,7 @@ def kws(neurons: int = 1, layers: int = 10, copies: int = 0) -> Network:
     """390 → 256·neurons → 256·neurons → 29 features.
 
     `copies` puts that many branches of `layers` hidden layers each, all fed by the first hidden
-    layer and joined before the second, between the two. 0 copies: the network as it was.
+    layer and joined before the second, between the two. 0 copies: the original network.
     """
     width = WIDTH * neurons
     branch = _hidden(width, width) * layers

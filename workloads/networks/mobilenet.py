@@ -1,6 +1,6 @@
 """MobileNet v1 and v2 (Howard et al. 2017, arXiv 1704.04861; Sandler et al. 2018, 1801.04381).
 
-Their depthwise convolutions are called so: `depthwise1` …
+Their depthwise convolutions are named `depthwise1` …
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ PAIRS = (
     (1024, 2),
     (1024, 1),
 )
-# Expansion, output channels, how many, and the first one's stride, of each bottleneck; table 2 of
-# v2.
+# Expansion, output channels, repeats, and first stride of each bottleneck; table 2 of v2.
 BOTTLENECKS = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),

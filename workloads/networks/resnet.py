@@ -1,6 +1,6 @@
 """ResNet-18 and ResNet-50 (He et al. 2015, arXiv 1512.03385).
 
-ResNet-50 has its strides in the 3×3 convolutions, as torchvision's has.
+ResNet-50 has its strides in the 3×3 convolutions, like torchvision's.
 """
 
 from __future__ import annotations

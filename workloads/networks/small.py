@@ -1,4 +1,4 @@
-"""Two classifiers of images of 32×32 that have convolutions alone: All-CNN-C and NiN.
+"""Two purely convolutional classifiers of 32×32 images: All-CNN-C and NiN.
 
 All-CNN-C: Springenberg et al. 2014, arXiv 1412.6806, tables 1 and 2. NiN: Lin et al. 2013,
 arXiv 1312.4400, as its authors released it for CIFAR-10.
@@ -60,7 +60,7 @@ def nin() -> Network:
 
 
 def _block(inputs: int, kernel: int, first: int, second: int, third: int) -> list[Entry]:
-    """A convolution and the small network of two layers that looks at each of its pixels."""
+    """A convolution followed by a two-layer network applied to each pixel."""
     return [
         *conv_relu(inputs, first, kernel),
         *conv_relu(first, second, 1),

@@ -16,7 +16,7 @@ from workloads.spec import Network
 
 # Channels of the five stages, each of which ends in a pooling; table 1 of the paper.
 CHANNELS = (64, 128, 256, 512, 512)
-SIDE = 7  # of what the last pooling leaves of 224 pixels
+SIDE = 7  # pixels left of 224 after the last pooling
 HIDDEN = 4096
 
 

@@ -214,7 +214,7 @@ def test_attention_is_counted_and_control_flow_only_in_the_whole(
     assert plan.cells[0].macs == 5 * 8 * 8 + 2 * 5 * 5 * 8
     assert plan.cells[0].parameters == 50 * 8 + 8 * 8
     assert plan.remarks == (
-        "MACs of these are not counted: If (1)",
+        "MACs not counted for: If (1)",
         "run only as part of the whole: If (1)",
     )
     names = ["y", "found", "masked", "query", "key", "scores", "shares", "o", "most", "positive"]
@@ -233,7 +233,7 @@ def test_quantised_weights_are_parameters_and_stay_in_their_layer(
         ("DequantizeLinear1", 0, 0),
         ("conv", 36 * 4 * 27, 108),
     ]
-    assert plan.remarks[0].startswith("quantised: alone, a layer computes float32")
+    assert plan.remarks[0].startswith("quantised: a layer alone computes in float32")
     found = checksums(plan, engine)
     assert found["conv"] == pytest.approx(found["net"], rel=0.02)
 
@@ -424,12 +424,12 @@ def test_open_sizes(
             {"x": ["N", 3, "H", None]},
             None,
             1,
-            r"input x is N×3×H×\?: give the sizes that it leaves",
+            r"input x is N×3×H×\?: fix: set its open sizes",
         ),
         ({"x": ["N", 3, "H", "W"]}, (3, 8), 1, "N×3×H×W, which batch×3×8 does not fit"),
         ({"x": ["N", 3, "H", "W"]}, (4, 8, 8), 1, "N×3×H×W, which batch×4×8×8 does not fit"),
-        ({"x": [8, 3]}, None, 1, "input x is fixed to a batch of 8: give --batch 8"),
-        ({"x": ["N", "S"], "m": ["N", "T", 2]}, (7,), 1, "input m is N×T×2: give the sizes"),
+        ({"x": [8, 3]}, None, 1, "input x is fixed to a batch of 8: fix: --batch 8"),
+        ({"x": ["N", "S"], "m": ["N", "T", 2]}, (7,), 1, "input m is N×T×2: fix: set its open"),
     ],
 )
 def test_sizes_that_do_not_fit(
@@ -462,15 +462,15 @@ def test_models_that_cannot_be(tmp_path: Path) -> None:
     assert "not a valid model: " in refusal(unknown)
     cast = node("Cast", ["x"], ["y"], to=FLOAT)
     text = saved(tmp_path, one(cast, kind=TensorProto.STRING))
-    assert refusal(text).endswith("input x is of type STRING, of which none can be made")
+    assert refusal(text).endswith("input x has type STRING, which cannot be generated")
     apart = [node("MatMul", ["x", "w"], ["y"])]
     wrong = saved(tmp_path, one(*apart, weights=[weight("w", 5, 3)]))
     assert "shapes or types do not fit: " in refusal(wrong)
     open_sizes = saved(tmp_path, one(relu, sizes=("N", "C")))
-    assert "input x is N×C: give the sizes that it leaves open" in refusal(open_sizes)
+    assert "input x is N×C: fix: set its open sizes" in refusal(open_sizes)
     fine = saved(tmp_path, one(relu))
-    assert "--engine torch: an .onnx file runs in onnxruntime" in refusal(fine, engine="torch")
-    assert "--device cuda: an .onnx file runs on the cpu" in refusal(fine, device="cuda")
+    assert "--engine torch: an .onnx file runs only in onnxruntime" in refusal(fine, engine="torch")
+    assert "--device cuda: an .onnx file runs only on the cpu" in refusal(fine, device="cuda")
     split = [node("SplitToSequence", ["x"], ["y"])]
     sequence = helper.make_tensor_sequence_value_info("y", FLOAT, None)
     many = saved(tmp_path, model(split, [value("x", ["N", 4])], [sequence], []))
@@ -534,6 +534,6 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert cli.main(["model", str(path), *arguments]) == 0
     shown = capsys.readouterr()
     assert "net · onnxruntime " in shown.err
-    assert "sum of 9 layers alone" in shown.out
+    assert "sum of 9 single layers" in shown.out
     assert cli.main(["model", str(path)]) == 2
     assert capsys.readouterr().err.startswith(f"workloads: {path}: input x is N×3×H×W: give")

@@ -108,10 +108,10 @@ def test_another_input_size_is_another_network() -> None:
 @pytest.mark.parametrize(
     ("path", "given", "message"),
     [
-        (None, {}, "which model? give lenet5, alexnet, "),
-        ("model.txt", {}, "model.txt: there is no such model: give lenet5, alexnet, "),
-        ("squeeznet", {}, "squeeznet: there is no such model: did you mean squeezenet?"),
-        (str(LENET5), {"tokens": 5}, "a spec tells its tokens itself: leave out --tokens"),
+        (None, {}, "which model? use lenet5, alexnet, "),
+        ("model.txt", {}, "model.txt: no such model: use lenet5, alexnet, "),
+        ("squeeznet", {}, "squeeznet: no such model: did you mean squeezenet?"),
+        (str(LENET5), {"tokens": 5}, "a spec defines its tokens: fix: omit --tokens"),
         ("none.json", {}, "none.json: No such file or directory"),
     ],
 )
@@ -133,7 +133,7 @@ def test_the_command_line(branching: Path, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["model", str(branching), *arguments]) == 0
     shown = capsys.readouterr()
     assert "branching · numpy " in shown.err
-    assert "sum of 8 layers alone" in shown.out
+    assert "sum of 8 single layers" in shown.out
 
 
 def test_a_layer_may_be_called_as_its_network_is(tmp_path: Path) -> None:

@@ -329,18 +329,18 @@ def test_functions_modules_and_classes(name: str, engine: TorchEngine) -> None:
 
 def test_what_is_not_in_the_layers_is_told() -> None:
     assert planned(here("Product"), input=(3, 6), layerwise=True).remarks == (
-        "54 of 162 MACs are made outside of its layers",
+        "54 of 162 MACs are outside its layers",
     )
     assert planned(here("Product"), input=(3, 6)).remarks == ()
     assert planned(here("made"), input=(4,), layerwise=True).remarks == (
-        "8 of 8 MACs are made outside of its layers",
+        "8 of 8 MACs are outside its layers",
         "it calls no layers: only the whole is run",
     )
 
 
 def test_a_module_that_writes_into_its_input_is_told() -> None:
     (remark,) = planned(here("Overwriting"), input=(4,)).remarks
-    assert remark.startswith("it writes into its input")
+    assert remark.startswith("it overwrites its input")
 
 
 def test_memory_grows_with_batch_and_layers() -> None:
@@ -355,8 +355,8 @@ def test_memory_grows_with_batch_and_layers() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "message"),
     [
-        ("Residual", {"input": None}, "give the shape of its input without the batch: --input"),
-        ("Residual", {"engine": "numpy"}, "--engine numpy: a torch module runs in torch alone"),
+        ("Residual", {"input": None}, "its input shape is needed: fix: --input"),
+        ("Residual", {"engine": "numpy"}, "--engine numpy: a torch module runs only in torch"),
         ("Residual", {"input": (4, 8, 6)}, "an input of 1×4×8×6 does not fit: RuntimeError: "),
         ("Nothing", {}, "has no 'Nothing'"),
         ("needing", {}, "calling it raises TypeError: needing() missing 1 required"),
@@ -383,7 +383,7 @@ def test_modules_that_cannot_be_imported(
         "import torch\ntorch.rand(3)\n"
         "class Net(torch.nn.Linear):\n    def __init__(self): super().__init__(4, 2)\n"
     )
-    with pytest.raises(UsageError, match="there is no module 'nowhere_nets' in the current folder"):
+    with pytest.raises(UsageError, match="no module 'nowhere_nets' in the current folder"):
         planned("nowhere_nets.deep:Net", input=(4,))
     with pytest.raises(UsageError, match=r"broken_nets cannot be imported: ModuleNotFoundError: "):
         planned("broken_nets:Net", input=(4,))
@@ -410,8 +410,8 @@ def test_the_command_line_takes_torch_by_itself(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr()
     assert "· torch " in shown.err
     assert "relu#2" in shown.out
-    assert "sum of 7 layers alone" in shown.out
+    assert "sum of 7 single layers" in shown.out
     assert cli.main(["model", here("Residual"), *arguments, "--engine", "onnxruntime"]) == 2
     assert capsys.readouterr().err == (
-        "workloads: --engine onnxruntime: a torch module runs in torch alone: leave it out\n"
+        "workloads: --engine onnxruntime: a torch module runs only in torch: fix: omit --engine\n"
     )

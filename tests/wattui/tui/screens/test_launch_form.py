@@ -225,7 +225,7 @@ async def test_an_engine_that_is_not_installed_is_told_with_what_to_install(
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "engine", "torch")
-        assert "not installed: pip install 'wattui[torch]'" in told_at(pilot, "engine")
+        assert "not installed: fix: pip install 'wattui[torch]'" in told_at(pilot, "engine")
         await pilot.press("ctrl+s")
         assert app.answers == []
         await choose(pilot, "engine", "")

@@ -64,7 +64,7 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"),
+    ("text", "fix"),
     [
         ("rate_hz = 'fast'", "a number"),
         ("rate_hz = true", "a number"),
@@ -78,7 +78,7 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None
         ("idle_s = -1", "0 to 86400"),
         ("cooldown_s = inf", "0 to 86400"),
         ("tdp_w = 0", "1 to 10000"),
-        ("rate_hz", "mend or remove"),
+        ("rate_hz", "correct or remove"),
         ("[rate_hz]\nx = 1", "a number"),
         ("theme = 'drak'", "one of dark, light, high-contrast, colour-blind"),
         ("theme = 1", "one of dark"),
@@ -91,8 +91,8 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None
         ("screen_hz = 60", "1 to 10"),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_mend(file: Path, text: str, mend: str) -> None:
-    assert mend in refusal(file, text)
+def test_a_wrong_value_is_refused_with_its_fix(file: Path, text: str, fix: str) -> None:
+    assert fix in refusal(file, text)
 
 
 def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_rate_is_taken_in_its_range_and_refused_outside(rate_hz: float) -> Non
     if 0.1 <= rate_hz <= 1000:
         assert checked(settings, "here") == settings
     else:
-        with pytest.raises(UsageError, match="give"):
+        with pytest.raises(UsageError, match="must be"):
             checked(settings, "here")
 
 
@@ -196,7 +196,7 @@ def test_a_link_to_a_file_stays_a_link(file: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_toml_is_not_written_over(file: Path) -> None:
     file.write_text("rate_hz = = 3\n")
-    with pytest.raises(UsageError, match=r"not TOML.*mend or remove"):
+    with pytest.raises(UsageError, match=r"not TOML.*correct or remove"):
         save(file, {"rate_hz": 50.0})
     assert file.read_text() == "rate_hz = = 3\n"
 

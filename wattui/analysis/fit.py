@@ -254,7 +254,7 @@ def _value(group: Group, asked: Asked) -> tuple[float, float | None] | str:
 
 def _no_number(against: Against, number: float | None) -> str:
     if against == "macs":
-        return "its its MACs are not known" if number is None else "it has no MACs"
+        return "its MACs are not known" if number is None else "it has no MACs"
     form = {"pixels": "224 or 64x64", "size": "224", "batch": "b32", "tokens": "t128"}[against]
     return f"no {against} in the label, as in {form}"
 

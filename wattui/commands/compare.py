@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         choices=(*FIGURES, EVERY),
         help="figure to compare (default: total, or energy if nothing was counted)",
     )
-    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
     made.add_argument("--label", metavar="TEXT", help="compare this label only")
     made.add_argument(
         "--published", choices=tuple(RESULTS), help="compare with the figures of a publication"

@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME,NAME",
         help="leave these networks out entirely",
     )
-    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
     made.add_argument(
         "--network",
         metavar="MODEL",

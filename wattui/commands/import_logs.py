@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--force", action="store_true", help="replace existing run files")
     made.add_argument(
-        "--json", action="store_true", help="print the names of the files as JSON on stdout"
+        "--json", action="store_true", help="print a list of the files written as JSON on stdout"
     )
     return made
 

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         choices=[basis.name for basis in BASES],
         help="show only this energy (default: all three, total as the headline)",
     )
-    made.add_argument("--domain", metavar="NAME", help="such as total, package0, gpu0")
+    made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
     made.add_argument(
         "--against",
         choices=AGAINST,
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         help="call times written by `wattui workloads … --latencies`, one file per run, in the "
         "same order (default: the file that the recorded command names)",
     )
-    made.add_argument("--title", metavar="TEXT", help="title title of the report")
+    made.add_argument("--title", metavar="TEXT", help="title of the report")
     return made
 
 

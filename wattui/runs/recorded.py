@@ -65,7 +65,7 @@ def load_run(csv: Path) -> Run:
     about, wrong = read_run_json(found)
     if wrong:
         names = ", ".join(wrong)
-        remarks.append(f"{json_path(csv)}: not as a recorder writes it, left out: {names}")
+        remarks.append(f"{json_path(csv)}: malformed, left out: {names}")
     summary, why_not = _summary_of(found)
     is_of_csv = about.csv == fingerprint(csv)
     if summary is not None and is_of_csv:

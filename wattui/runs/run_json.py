@@ -86,7 +86,7 @@ class RunJson:
 
 
 def read_run_json(found: Mapping[str, Any]) -> tuple[RunJson, list[str]]:
-    """What is known, and the names of the parts that are not as a recorder writes them."""
+    """The known parts, and the names of malformed ones."""
     run, wrong = RunJson(), []
     for name, reader in _PARTS.items():
         if name in found:

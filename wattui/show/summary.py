@@ -255,7 +255,7 @@ def _word(summary: Summary, quoted: Domain) -> tuple[str, str]:
 
 
 def _power_table(running: figures.Group, apart: bool) -> Table:
-    """Watts and joules by channel; of several labels no power that would mix them."""
+    """Watts and joules by channel; no mean power over several labels."""
     titles, powers_w = powers(apart)
     table = plain_table("domain", *titles, "energy J, all labels" if apart else "energy J")
     for channel, domain in running.domains.items():

@@ -115,7 +115,7 @@ def test_dynamic_points_are_less_by_the_idle_power(tmp_path: Path) -> None:
         ([B1], Asked("batch", "marginal", "total"), "run: b1: there is no armed baseline"),
         ([B1], Asked("batch", "total", "gpu0"), "run: b1: gpu0 was not recorded"),
         ([B1._replace(count=0)], Asked("batch", "total", "total"), "no inferences were counted"),
-        ([B1], Asked("macs", "total", "total"), "run: b1: MACs are not known"),
+        ([B1], Asked("macs", "total", "total"), "run: b1: its MACs are not known"),
         ([B1._replace(label="")], TOTAL, "run: running: no pixels"),
     ],
 )

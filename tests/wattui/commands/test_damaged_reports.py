@@ -190,7 +190,7 @@ def test_results_with_what_is_no_figure_are_refused(
     results["rows"][0][key] = "ODD"
     path = tmp_path / "results.json"
     path.write_text(json.dumps(results).replace('"ODD"', odd))
-    with pytest.raises(UsageError, match=r"results\.json: it is (damaged|no JSON)"):
+    with pytest.raises(UsageError, match=r"results\.json: it is (damaged|not JSON)"):
         compare_command.main(compare_command.parser().parse_args([str(whole.csv), str(path)]))
 
 

@@ -277,16 +277,16 @@ def test_one_point_is_shown_without_a_line_and_the_status_says_so(
     [
         (["{none}.csv", "--against", "size"], "no such file"),
         (["{text}", "--against", "size"], "is not a run file"),
-        (["{run}", "--against", "tokens", "--domain", "gpu7"], "there are package0, total"),
+        (["{run}", "--against", "tokens", "--domain", "gpu7"], "use one of package0, total"),
         (["{run}", "--against", "batch"], "nothing to fit: .*no batch in the label"),
         (["{run}", "--against", "macs"], r"nothing to fit \(--network"),
         (["{run}", "--against", "macs", "--network", "vgg"], "no network 'vgg'"),
         (["{run}", "--against", "size", "--layers", "conv"], "--layers conv: the points have"),
-        (["{run}", "--against", "size", "--without", "vgg"], "--without vgg: among the points"),
+        (["{run}", "--against", "size", "--without", "vgg"], "--without vgg: the points have"),
         (["{run}", "--against", "macs", "--network", "{none}.json"], "No such file"),
         (["{run}", "--against", "size", "--json", "{json}"], "belongs to a recording"),
         (["{run}", "--against", "size", "--json", "{text}"], "exists"),
-        (["{run}", "--against", "size", "--json", "{none}/fit.json"], "no folder"),
+        (["{run}", "--against", "size", "--json", "{none}/fit.json"], "no such folder"),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -379,7 +379,7 @@ def test_the_prediction_interval_holds_19_of_20_measurements() -> None:
     ("arguments", "said"),
     [
         (["--fit", "{fit}"], "which model"),
-        (["alexnet", "--macs", "9", "--fit", "{fit}"], "one of the two"),
+        (["alexnet", "--macs", "9", "--fit", "{fit}"], "either MODEL or --macs"),
         (["--macs", "9", "--input", "3,2,2", "--fit", "{fit}"], "one of the two"),
         (["vgg", "--fit", "{fit}"], "no network 'vgg'"),
         (["alexnet", "--fit", "{time}"], "of time, not energy"),

@@ -59,10 +59,10 @@ def test_of_several_files_none_is_written_where_one_exists(tmp_path: Path) -> No
 
 def test_what_is_imported_is_never_replaced(log: Path, tmp_path: Path) -> None:
     before = log.read_text()
-    with pytest.raises(UsageError, match="is what is imported"):
+    with pytest.raises(UsageError, match="is the file to import"):
         imported(log, "--out", log, "--force")
     log.with_suffix(".json").write_text(metadata(15, 45, 10))
-    with pytest.raises(UsageError, match="is what is imported"):
+    with pytest.raises(UsageError, match="is the file to import"):
         imported(tmp_path, "--out", tmp_path, "--force")
     assert log.read_text() == before
 

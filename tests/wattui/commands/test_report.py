@@ -378,7 +378,7 @@ def bad(tmp_path: Path, what: str) -> Path:
         ("no count", "no inferences were counted"),
         ("header alone", "No power was recorded"),
         ("one row", "Nothing was marked as running"),
-        ("broken off", "broken off"),
+        ("broken off", "cut off"),
         ("no power columns", "No power was recorded"),
         ("no watts", "No power was recorded"),
         ("not numbers", "Energy per inference"),

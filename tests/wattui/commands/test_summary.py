@@ -140,7 +140,10 @@ def test_of_two_recordings_in_one_file_the_first_is_summarised(
     second = written(tmp_path / "second.csv", [IDLE, B8], ["package0", "dram0"]).read_text()
     assert main(["summary", "--json", str(tmp_path / "first.csv")]) == 0
     alone = capsys.readouterr().out
-    for rest, says in ((second, "is a second header"), (first.partition("\n")[2], "time falls")):
+    for rest, says in (
+        (second, "is a second header"),
+        (first.partition("\n")[2], "time goes backwards"),
+    ):
         (tmp_path / "both.csv").write_text(first + rest)
         assert main(["summary", "--json", str(tmp_path / "both.csv")]) == 0
         shown = capsys.readouterr()
@@ -174,7 +177,7 @@ def test_what_is_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["summary", str(path)]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "broken off" in lines[0]
+    assert "cut off" in lines[0]
     assert "1 row without a time" in lines[1]
 
 

@@ -94,7 +94,7 @@ def test_a_broken_last_line_is_not_drawn(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "11.0,,idle,,,,,999,99")
     shown = read_traces(path)
     assert max(shown.traces["package0_W"].high) == 10.0
-    assert "broken off" in shown.remarks[0]
+    assert "cut off" in shown.remarks[0]
 
 
 def test_what_is_no_run_file_is_refused(tmp_path: Path) -> None:
@@ -265,4 +265,4 @@ def test_too_few_points_are_said(tmp_path: Path) -> None:
     found = source(tmp_path, {"32": 1.0, "64": 2.0})
     fits = fits_of([found], "size", "total", "total", "measured")
     assert fits.series == ()
-    assert "2 of 3 points" in fits.remarks[-1]
+    assert "2 of the 3 points" in fits.remarks[-1]

@@ -206,7 +206,7 @@ def test_layers_have_a_curve_each_and_r_is_of_one(tmp_path: Path) -> None:
     for name in ("conv1, GPU", "conv1, CPU", "conv2, GPU", "conv2, CPU"):
         assert f">{name}<" in picture.svg
     assert found.costliest.name == "conv2"
-    assert "Of 2 layers, conv2 alone" in latency_picture(found).caption
+    assert "Only conv2 of 2 layers is drawn" in latency_picture(found).caption
 
 
 def test_of_many_layers_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:

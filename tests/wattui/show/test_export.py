@@ -157,7 +157,11 @@ def test_csv_and_json_may_have_the_same_name(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("results.txt", "end the name"), ("results", "end the name"), ("no/x.md", "no folder")],
+    [
+        ("results.txt", "one of the extensions"),
+        ("results", "one of the extensions"),
+        ("no/x.md", "no folder"),
+    ],
 )
 def test_what_cannot_be_written_is_said_in_a_line(
     run: Run, tmp_path: Path, name: str, reason: str

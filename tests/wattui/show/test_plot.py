@@ -284,7 +284,7 @@ def test_a_graph_without_series_or_room_is_blank() -> None:
     assert raster([[]], SCALE, 0, 2) == []
     with pytest.raises(ValueError, match="3 bins do not fill 2 columns"):
         raster([[None] * 3], SCALE, 2, 2)
-    with pytest.raises(ValueError, match="goes up"):
+    with pytest.raises(ValueError, match="must increase"):
         Scale(1.0, 1.0)
 
 

@@ -210,4 +210,4 @@ def test_metadata_without_a_count_or_with_an_odd_one(tmp_path: Path) -> None:
         assert imported(folder, "--out", folder / "out") == 0
         run = run_of(folder / "out/gpu_b1.csv")
         assert run["summary"]["running"]["inferences"] is None
-        assert f"n_inferences {odd!r} is no count" in remarks(run)
+        assert f"n_inferences {odd!r} is not a count" in remarks(run)

@@ -84,7 +84,7 @@ def test_a_file_of_no_known_format_names_the_formats(tmp_path: Path) -> None:
         ),
         (
             GOOD["nvidia-smi"] + "timestamp, power.draw [W], index\n",
-            "line 48: other columns begin here",
+            "line 48: different columns begin here",
         ),
         ("timestamp,project_name,duration,emissions\n1,a,5,1\n", "column 'cpu_energy' is missing"),
         ("Delta,Time,CPU_USAGE_0\n0,1,2\n", "column of energy or power is missing"),
@@ -113,8 +113,8 @@ def test_an_empty_window_is_told_with_both_times(tmp_path: Path) -> None:
     ("about", "said"),
     [
         (metadata(5, 5, 10), "empty window"),
-        ('{"start_time": "soon", "end_time": "later"}', "no start_time of the form"),
-        ('{"start_time": "2018-09-15_19:48:01"}', "no end_time of the form"),
+        ('{"start_time": "soon", "end_time": "later"}', "no valid start_time"),
+        ('{"start_time": "2018-09-15_19:48:01"}', "no valid end_time"),
     ],
 )
 def test_what_is_wrong_with_metadata_is_one_line(tmp_path: Path, about: str, said: str) -> None:

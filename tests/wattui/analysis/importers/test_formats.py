@@ -111,7 +111,7 @@ def test_s_tui_of_2018_is_one_socket_spread_over_its_seconds(tmp_path: Path) -> 
         float(line.split(",")[0]) for line in (tmp_path / "out.csv").read_text().split("\n")[9:14]
     ]
     assert [round(b - a, 6) for a, b in pairwise(times)] == [0.2] * 4
-    assert "up to 5 rows share one stamp" in remarks(run)
+    assert "up to 5 rows share one time stamp" in remarks(run)
     assert "power of one socket" in remarks(run)
     assert "columns not kept: Top Freq, Perf Lost, Max Temp, Max Power, Fan" in remarks(run)
     assert "cpu_util_pct,cpu_freq_MHz,cpu_temp_C" in (tmp_path / "out.csv").read_text()
@@ -450,7 +450,7 @@ def test_a_pause_between_aipowermeters_segments_is_not_running(tmp_path: Path) -
     assert running(run, "uncore0")["running_j"]["value"] == pytest.approx(0.3)
     assert "dram0" not in run["summary"]["running"]["domains"], "0 throughout: not measured"
     assert "gap" not in {flag["name"] for flag in run["summary"]["flags"]}
-    assert "less 1 pause between its segments" in remarks(run)
+    assert "except 1 pause between its segments" in remarks(run)
     assert "total_dram_power (0 is not a measurement): 14 rows" in remarks(run)
 
 

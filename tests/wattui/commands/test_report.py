@@ -300,7 +300,7 @@ def test_files_are_never_replaced(csv: Path, tmp_path: Path) -> None:
         report(csv, "-o", tmp_path / "r.md")
     with pytest.raises(UsageError, match=r"\.html, \.md, \.svg"):
         report(csv, "-o", tmp_path / "r.pdf")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="no such folder"):
         report(csv, "-o", tmp_path / "none" / "r.html")
 
 

@@ -163,7 +163,7 @@ def test_energy_of_a_phase_that_broke_off_ends_at_the_last_row(tmp_path: Path) -
 def test_a_file_that_is_no_run_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.csv"
     path.write_text(text)
-    with pytest.raises(NotARunFileError, match="columns|header line"):
+    with pytest.raises(NotARunFileError, match=r"columns|header line"):
         reduce_csv(path)
 
 

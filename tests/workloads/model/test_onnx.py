@@ -301,7 +301,7 @@ def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
     )
     plan = planned(saved(tmp_path, proto), layerwise=True)
     assert macs(plan) == {"net": 0, "LSTM1": None, "Einsum1": None, "Gelu1": None}
-    assert plan.remarks == ("MACs of these are not counted: LSTM (1), Einsum (1), Gelu (1)",)
+    assert plan.remarks == ("MACs not counted for: LSTM (1), Einsum (1), Gelu (1)",)
     assert [cell.parameters for cell in plan.cells] == [48, 48, 0, 0]
 
 
@@ -536,4 +536,4 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "net · onnxruntime " in shown.err
     assert "sum of 9 single layers" in shown.out
     assert cli.main(["model", str(path)]) == 2
-    assert capsys.readouterr().err.startswith(f"workloads: {path}: input x is N×3×H×W: give")
+    assert capsys.readouterr().err.startswith(f"workloads: {path}: input x is N×3×H×W: fix")

@@ -44,7 +44,7 @@ def tables(quick: bool) -> list[Table]:
     else:
         figures, readers = _on_the_bench(seconds, repeats)
         title = f"Recorder, five zones on the FUSE bench ({readers}) and one GPU"
-        fuse = "Every read of a FUSE file wakes its server: two switches that a sysfs read spares."
+        fuse = "Each read of a FUSE file wakes its server, which adds two context switches."
         found.append(of_figures(title, figures, (fuse,)))
     return found
 

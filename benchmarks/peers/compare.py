@@ -111,7 +111,7 @@ def _table(wraps: bool, pythons: dict[str, Path | str], repeats: int) -> Table:
             notes.append(f"{peer.name}: skipped: {reason}.")
     where = "one wrap of each counter inside" if wraps else "no wrap"
     about = (
-        f"Median of {repeats}, error the largest; – not reported. CPU ms: all its processes in "
+        f"Median of {repeats}, largest error; –: not reported. CPU ms: all its processes in "
         f"the {END_S - BEGIN_S:g} s pulse; CPU s in total: from start to end."
     )
     return Table(

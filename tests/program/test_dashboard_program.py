@@ -48,12 +48,12 @@ def test_two_phases_marked_by_keys_are_in_the_file(place: Place) -> None:
         terminal.press(b" ")
         terminal.until_seen(b"idle")
         terminal.press(b"q")
-        terminal.until_seen(b"Leave wattui")
+        terminal.until_seen(b"Quit wattui")
         terminal.press(b"y")
         assert terminal.end() == 0
     marked = [(event, phase) for event, phase, _ in edges(read_rows(recorded(place)))]
     assert marked == [("begin", "running"), ("end", "running"), ("begin", "idle"), ("end", "idle")]
-    assert b"wattui: recorded into" in terminal.seen
+    assert b"wattui: recorded to" in terminal.seen
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])

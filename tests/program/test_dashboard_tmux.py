@@ -209,7 +209,7 @@ def test_after_fg_the_screen_is_whole(place: Place) -> None:
     [
         ("l", "what to run"),
         ("r", "Enter starts"),
-        (",", "kept in"),
+        (",", "saved in"),
         ("R", "Runs in"),
         ("C-p", "Search"),
     ],

@@ -33,12 +33,12 @@ SCREENS = {
     "graphs": (b"", b"simulated"),
     "launch": (b"l", b"Launch"),
     "runs": (b"R", b"J/inference"),
-    "doctor": (b"d", b"Look again"),
-    "settings": (b",", b"kept in"),
+    "doctor": (b"d", b"Check again"),
+    "settings": (b",", b"saved in"),
     "palette": (b"\x10", b"Search"),
     "record": (b"r", b"Enter starts"),
-    "phase": (b"p", b"a name, then a label"),
-    "note": (b"m", b"with the time of this moment"),
+    "phase": (b"p", b"name, then an optional label"),
+    "note": (b"m", b"saved with the time"),
     "meter": (b"w", b"Wall meter"),
     "help": (b"?", b"Undo"),
 }
@@ -46,8 +46,8 @@ SCREENS = {
 DEEP = {
     "results": ((b"R", b"Enter opens a run"), (b"\r", b"wattui summary")),
     "compare": ((b"R", b"Enter opens a run"), (b"  c", b"B / A")),
-    "export": ((b"R", b"Enter opens a run"), (b"e", b"the end of the name")),
-    "leave": ((b"r\r", b"REC"), (b"q", b"Leave wattui")),
+    "export": ((b"R", b"Enter opens a run"), (b"e", b"the extension sets")),
+    "leave": ((b"r\r", b"REC"), (b"q", b"Quit wattui")),
 }
 HUNG_UP = 128 + signal.SIGHUP
 
@@ -237,7 +237,7 @@ def test_bytes_of_no_meaning_are_ignored(place: Place) -> None:
             terminal.press(odd)
             time.sleep(0.3)
         terminal.press(b"q")
-        terminal.until_seen(b"Leave wattui")
+        terminal.until_seen(b"Quit wattui")
         terminal.press(b"y")
         assert terminal.end() == 0
     (path,) = place.path.glob("*.csv")
@@ -247,7 +247,7 @@ def test_bytes_of_no_meaning_are_ignored(place: Place) -> None:
 def test_two_enters_at_once_answer_a_dialog_once(place: Place) -> None:
     with open_dashboard(place) as terminal:
         terminal.press(b"p")
-        terminal.until_seen(b"a name, then a label")
+        terminal.until_seen(b"name, then an optional label")
         terminal.press(b"decode\r\r")
         terminal.until_seen("▶".encode())
         terminal.press(b"q")
@@ -369,7 +369,7 @@ def test_q_asks_before_a_recording_ends(place: Place) -> None:
     with open_dashboard(place) as terminal:
         record(terminal)
         terminal.press(b"q")
-        terminal.until_seen(b"Leave wattui")
+        terminal.until_seen(b"Quit wattui")
         terminal.press(b"n")
         time.sleep(1.0)
         assert terminal.process.poll() is None

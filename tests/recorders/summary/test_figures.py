@@ -39,11 +39,11 @@ def total_of(found: Any) -> Any:
         (lambda found: total_of(found).update(origin="made"), "running: domains: origin: not one"),
         (
             lambda found: total_of(found)["running_j"].update(plus_minus=-1),
-            "running: domains: running_j: plus_minus: below zero",
+            "running: domains: running_j: plus_minus: negative",
         ),
         (lambda found: found["phases"][0].pop("end_s"), "phases: end_s is missing"),
-        (lambda found: found["labels"][0].update(inferences=0), "labels: its figures cannot"),
-        (lambda found: found.update(running=None), "nothing ran"),
+        (lambda found: found["labels"][0].update(inferences=0), "labels: its figures do not match"),
+        (lambda found: found.update(running=None), "no running phase"),
     ],
 )
 def test_what_is_wrong_is_named(

@@ -312,7 +312,7 @@ def _no_library(error: OSError, root: Path) -> Refusal:
     install = "install its driver, or start the container with --gpus all"
     if not (_driver_is_loaded(root) and _may_have_gpu(root)):
         reason = f"no NVIDIA driver ({LIBRARY} is not installed)"
-        return Refusal("nvml", reason, f"if this machine has an NVIDIA GPU: {install}")
+        return Refusal("nvml", reason, f"if this machine has an NVIDIA GPU, {install}")
     reason = f"the NVIDIA kernel driver is loaded, but {LIBRARY} cannot be ({error})"
     return Refusal("nvml", reason, install, GPU)
 

@@ -47,7 +47,7 @@ def to_the_command(tmux: Tmux) -> bool:
     """Tab goes there, unless the list before it has not let go of the focus yet."""
     tmux.press("Tab")
     with suppress(TimeoutError):
-        tmux.until_shown("program and arguments, not run in a shell", 1.0)
+        tmux.until_shown("program and arguments; for pipes", 1.0)
         return True
     tmux.press("BTab")
     return False

@@ -269,7 +269,7 @@ class Dashboard(App[int]):
                 self.notify(f"{name} meter: {reading.text}")
                 self._draw_now()
 
-        hint = "reading now, like 103.2 W or 230.1 V 0.45 A; add 0.97 pf if you know it"
+        hint = "103.2 W, or 230.1 V 0.45 A, with 0.97 pf if known"
         self.push_screen(Ask("Wall meter", hint, check=wrong), write)
 
     def action_undo(self) -> None:

@@ -259,7 +259,7 @@ async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert (
-            "No power sensor (press d for details). powercap: root only: wattui doctor"
+            "No power sensor (press d for details). powercap: root only; fix: wattui doctor"
             in screen(app)
         )
 

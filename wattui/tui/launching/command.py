@@ -28,7 +28,7 @@ class CommandSubject:
         return [
             FieldSpec(
                 COMMAND,
-                "program and arguments, not run in a shell; for pipes or variables use sh -c '…'",
+                "program and arguments; for pipes or variables, use sh -c '…'",
                 check=wrong_command,
                 wide=True,
             ),

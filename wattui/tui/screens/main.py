@@ -269,7 +269,7 @@ class MainScreen(SteadyScreen[None]):
             for channel in source.channels
         )
         reasons = [
-            f"{m.source}: {m.reason}" + (f": {m.remedy}" if m.remedy else "")
+            f"{m.source}: {m.reason}" + (f"; fix: {m.remedy}" if m.remedy else "")
             for m in self.stream.missing
             if m.source in ("powercap", "nvml")
         ]

@@ -40,7 +40,7 @@ COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
 # As in `ls`, older runs show the year instead of the time of day.
 RECENT_S = 180 * 86400
 SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
-NONE_YET = "No recordings here yet. Press r to record, l to launch, or use `wattui --headless`."
+NONE_YET = "No recordings here yet. Press r to record, l to launch."
 HINT = "Enter opens a run; press space to tick two, then c to compare"
 TICK, FINISHED = "✓", "finished"
 

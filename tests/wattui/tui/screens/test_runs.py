@@ -342,7 +342,7 @@ async def test_a_run_cut_since_it_was_recorded_has_the_figures_of_what_is_left(
         await pilot.press("enter")
         await pilot.pause()
         assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
-        assert {"changed", "since", "made"} <= set(screen(pilot).split())
+        assert {"changed", "since", "recomputed"} <= set(screen(pilot).split())
 
 
 async def test_a_run_of_several_labels_is_listed_from_the_best_to_the_worst(

@@ -190,7 +190,7 @@ def _figures(
 
 
 def cost(argv: Sequence[str]) -> Cost:
-    """What a program takes from start to end. Raises RuntimeError where it fails."""
+    """Time and memory of a program from start to end. Raises RuntimeError if it fails."""
     begun = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -208,4 +208,4 @@ def _pandas() -> dict[str, str]:
 def _notes() -> list[str]:
     if importlib.util.find_spec("pandas"):
         return []
-    return ["pandas is not installed: nothing stands beside wattui (`pip install pandas`)"]
+    return ["pandas is not installed: nothing to compare with (fix: pip install pandas)"]

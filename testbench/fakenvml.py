@@ -147,7 +147,7 @@ class Nvml:
 
 
 def _up_before(gpu: Gpu, lead_s: float) -> Gpu:
-    """What fails from the beginning fails then too, and no counter was below 0."""
+    """Faults present from the start also apply then, and no counter was below 0."""
     before_mj = math.ceil(-gpu.curve.energy_j(-lead_s) * 1e3)
     faults = (replace(f, begin_s=-lead_s) if f.begin_s <= 0 else f for f in gpu.faults)
     return replace(gpu, start_mj=max(gpu.start_mj, before_mj), faults=tuple(faults))

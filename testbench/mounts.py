@@ -37,6 +37,6 @@ def overlay_read_only(upper: str, lower: str, target: str) -> None:
 
 
 def enter_private_namespace() -> None:
-    """Give the calling thread mounts of its own, seen by nobody else."""
+    """Give the calling thread private mounts that nobody else sees."""
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
     mount("none", "/", "", MS_REC | MS_PRIVATE)

@@ -218,7 +218,7 @@ def record(
 ) -> Recording:
     """Record `python -c source` into run.csv of a folder; it must end with `status`.
 
-    It is repeated where it began too late; see `in_time`.
+    It is repeated if it began too late; see `in_time`.
     """
     path = folder / "run.csv"
     argv = command_line(path, rate_hz, options, [sys.executable, "-c", source])
@@ -249,7 +249,7 @@ def in_time(
         late_s = _late_s(recording, begin_s)
         if late_s < 0 or not left:
             break
-        warnings.warn(f"recorded again: {late_s:.1f} s late for what is timed", stacklevel=3)
+        warnings.warn(f"recorded again: started {late_s:.1f} s too late", stacklevel=3)
         bench.begin_again(bench.lead_s + 3 * late_s + 1.0)
         path.unlink()
         path.with_suffix(".json").unlink()
@@ -257,7 +257,7 @@ def in_time(
 
 
 def _late_s(recording: Recording, begin_s: float) -> float:
-    """How long after what is timed the recording began, or the first phase after begin_s."""
+    """How late the recording began for what is timed, or the first phase after begin_s."""
     begun = [row for row in recording.rows if row["event"] == "begin" and row["label"]]
     before_first_s = min(recording.bench.timed_s, default=math.inf) - BEFORE_S
     late_s = recording.at_s(recording.rows[0]) - before_first_s

@@ -60,7 +60,7 @@ class Bench:
         return self
 
     def begin_again(self, lead_s: float) -> None:
-        """End all programs, and start afresh with time 0 lead_s after the server is up."""
+        """End all programs, and restart with time 0 lead_s after the server is up."""
         self._stop()
         self._begin(lead_s)
 
@@ -162,7 +162,7 @@ class Bench:
 
     @property
     def timed_s(self) -> list[float]:
-        """When faults begin that are not there from the start, and when power steps."""
+        """Times at which later faults begin and at which power steps."""
         rapl = [fault.start_s for zone in self.topology.zones for fault in zone.faults]
         gpus = self.nvml.gpus if self.nvml else ()
         others = [fault.begin_s for gpu in gpus for fault in gpu.faults]

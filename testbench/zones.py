@@ -183,9 +183,9 @@ class Topology:
         return replace(self, zones=tuple(zones))
 
     def up_before(self, lead_s: float) -> Topology:
-        """The same topology that is already there for lead_s before its time 0.
+        """The same topology, already present for lead_s before its time 0.
 
-        What fails from the beginning fails then too, and no counter that runs passes 0 at 0 s.
+        Faults present from the start also apply then, and no running counter wraps at 0 s.
         """
         return replace(self, zones=tuple(_up_before(zone, lead_s) for zone in self.zones))
 

@@ -77,7 +77,7 @@ def test_a_command_without_the_two_dashes(place: Place) -> None:
     ("text", "words"),
     [
         ("rate = 10\n", ["'rate'", "rate_hz"]),
-        ("rate_hz = \n", ["TOML", "mend"]),
+        ("rate_hz = \n", ["TOML", "correct or remove"]),
         ("idle_s = 'long'\n", ["idle_s", "'long'", "number"]),
         ("estimate = 1\n", ["estimate", "true or false"]),
         ("rate_hz = true\n", ["rate_hz", "number"]),
@@ -98,7 +98,7 @@ def test_a_configuration_file_that_cannot_be_read(place: Place, content: bytes |
     path = place.path / "config.toml"
     path.mkdir() if content is None else path.write_bytes(content)
     result = place.run(place.argv(command=COMMAND))
-    assert_refused(place, result, 2, str(path), "mend")
+    assert_refused(place, result, 2, str(path), "fix: ")
 
 
 def test_a_configuration_file_sets_defaults_and_the_command_line_wins(place: Place) -> None:

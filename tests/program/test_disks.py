@@ -235,5 +235,5 @@ def test_in_a_directory_that_is_gone_a_relative_name_is_one_line(
     result = place.run(["sh", "-c", GONE, "sh", *WATTUI, *options])
     assert result.status in (1, 2)
     assert len(result.lines) == 1
-    assert "fault in wattui" not in result.lines[0]
+    assert "bug in wattui" not in result.lines[0]
     until(lambda: not place.processes(), "no process left")

@@ -323,7 +323,7 @@ def test_a_disk_that_fills_up_keeps_whole_rows_and_says_so_in_one_line(
     )
     result = place.run(argv)
     assert result.status == status
-    assert_one_line(result, str(path), "No space left", "make room")
+    assert_one_line(result, str(path), "No space left", "free some disk space")
     rows = read_rows(path)
     assert len(rows) > 50
     assert contiguous(rows, 0.001)

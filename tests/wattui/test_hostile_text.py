@@ -338,7 +338,7 @@ def test_imported_logs_of_hostile_devices_can_be_read(
             answer(*map(str, arguments))
             said = "".join(capsys.readouterr())
             assert_harmless(said)
-            assert "fault in wattui" not in said
+            assert "bug in wattui" not in said
 
 
 def test_a_recorded_label_and_command_are_shown_harmlessly(

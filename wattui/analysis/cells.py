@@ -12,7 +12,7 @@ from recorders.summary.figures import Group, Summary, Value
 T = TypeVar("T")
 # A printed table has no more labels, repeats, or differences of labels than this.
 MOST_SHOWN = 200
-# The running phases of a run with one label may begin and end a little beside those of the label.
+# The running phases of a run with one label may begin and end slightly apart from the label's.
 SAME_S = 1e-6
 
 
@@ -20,8 +20,8 @@ SAME_S = 1e-6
 class Cells:
     """The cells of a run whose running phases do not all have the same label.
 
-    `basis` is the figure that ranks them, `ranked` has those of which it is known with its value,
-    from the lowest to the highest.
+    `basis` is the figure that ranks them, `ranked` has the cells for which it is known, with its
+    value, from lowest to highest.
     """
 
     basis: Basis
@@ -30,7 +30,7 @@ class Cells:
 
     @property
     def ends(self) -> tuple[tuple[Group, Value], ...]:
-        """The lowest and the highest, once where they are the same."""
+        """The lowest and the highest, once if they are the same."""
         return self.ranked if len(self.ranked) < 2 else (self.ranked[0], self.ranked[-1])
 
 
@@ -45,8 +45,10 @@ def is_mixed(summary: Summary) -> bool:
 def cells_of(
     summary: Summary, channel: str | None = None, basis: Basis | None = None
 ) -> Cells | None:
-    """The labels by a figure of a channel: of the one to quote, by energy per inference, or by
-    energy where nothing was counted. None where all that ran is of one kind."""
+    """The labels ranked by a figure of the headline channel; None for a single kind.
+
+    The figure is energy per inference, or energy if nothing was counted.
+    """
     channel, running = channel or summary.headline, summary.running
     if channel is None or running is None or not is_mixed(summary):
         return None
@@ -65,7 +67,7 @@ def cells_of(
 
 
 def costliest(rows: Sequence[T], value: Callable[[T], Value | None]) -> list[T]:
-    """As many rows as a table shows, those of the largest values, in the order that they had."""
+    """As many rows as a table shows: those with the largest values, in their original order."""
     if len(rows) <= MOST_SHOWN:
         return list(rows)
 
@@ -88,8 +90,10 @@ def to_quote(
     mixed: bool = False,
     basis: Basis | None = None,
 ) -> list[tuple[str, Group | None]]:
-    """What stands for a run beside others: all that ran, or of several labels the best and the
-    worst, each with words to put behind the run's name."""
+    """The entries of a run beside others: everything, or its best and worst labels.
+
+    Each comes with words to append to the run's name.
+    """
     cells = None if mixed else cells_of(summary, channel, basis)
     if cells is None:
         return [("", summary.running)]

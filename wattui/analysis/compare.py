@@ -55,8 +55,8 @@ DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 class Sampled:
     """A figure, and the samples that it is the mean of where it has several.
 
-    Its `baseline_noise` is what the baseline leaves open beside the samples' scatter: 0 for what
-    has no baseline.
+    Its `baseline_noise` is the baseline's uncertainty beside the samples' scatter: 0 for what has
+    no baseline.
     """
 
     known: Value
@@ -121,7 +121,7 @@ class Comparison:
 
     @property
     def origin(self) -> str:
-        """Where both figures come from, in words."""
+        """The origins of both figures, in words."""
         return " and ".join(dict.fromkeys(self.origins))
 
     @property
@@ -278,7 +278,7 @@ def only_in_one(a: Side, b: Side) -> Iterator[str]:
 
 
 def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]:
-    """What makes it doubtful to compare two runs, in words."""
+    """Reasons to doubt the comparison of two runs, in words."""
     for words, key in (
         ("different machines", "name"),
         ("different processors", "processor"),

@@ -87,7 +87,7 @@ def _seen(row: Comparison, share: float) -> str:
 
 
 def _said(b: Side, row: Comparison, share: float) -> str:
-    """By how much it is worse or better, with its interval."""
+    """How much worse or better it is, with its interval."""
     interval = worse_interval(row)
     if share < 0:
         share, word = -share, "better"

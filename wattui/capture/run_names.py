@@ -43,7 +43,7 @@ def _refusal(path: Path) -> str | None:
         if name.exists():
             return f"{name} exists: fix: use another name"
     if not path.absolute().parent.is_dir():
-        return f"there is no folder {path.parent}"
+        return f"no such folder: {path.parent}"
     if not os.access(path.absolute().parent, os.W_OK):
         return f"{path.absolute().parent} cannot be written to: name a file in another folder"
     return None

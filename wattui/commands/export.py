@@ -62,7 +62,7 @@ def _write_parquet(path: Path, out: Path) -> list[str]:
     if os.path.lexists(out):
         raise ExportError(f"{out} exists: fix: use another name")
     if not out.absolute().parent.is_dir():
-        raise ExportError(f"there is no folder {out.parent}")
+        raise ExportError(f"no such folder: {out.parent}")
     draft = None
     try:
         draft = write_draft(out, b"")

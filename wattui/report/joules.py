@@ -20,7 +20,7 @@ MOST_ROWS = 72
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one label, run or domain costs: what is known of total, dynamic and marginal."""
+    """The cost of one label, run or domain: its known total, dynamic and marginal energies."""
 
     name: str
     origin: Origin

@@ -23,7 +23,7 @@ CHANGED = "{} has changed since it was recorded: its figures are recomputed"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run file, its summary, and what its run.json says of how it was recorded.
+    """A run file, its summary, and the account of the recording in its run.json.
 
     `remarks` are messages about parts that could not be read.
     """
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """The summary made from a run file alone, with the run's beginning and its command."""
+    """The summary made from a run file only, with the run's start time and command."""
 
     file: str
     begun_utc: str | None
@@ -59,7 +59,7 @@ def find_runs(folder: Path) -> list[Path]:
 def load_run(csv: Path) -> Run:
     """A run with its summary, recomputed from the CSV if run.json has none that matches it.
 
-    Raises NotARunFileError, or OSError where the file cannot be read.
+    Raises NotARunFileError, or OSError if the file cannot be read.
     """
     found, remarks = _json_beside(csv)
     about, wrong = read_run_json(found)
@@ -87,7 +87,7 @@ def recorded(csv: Path, run: Mapping[str, Any]) -> Run:
 
 
 def about_run(csv: Path) -> RunJson:
-    """What run.json says of how a run file was recorded, as far as it can be read."""
+    """The account of a recording in its run.json, as far as it can be read."""
     return read_run_json(_json_beside(csv)[0])[0]
 
 
@@ -98,7 +98,7 @@ def changed(csv: Path, about: RunJson) -> list[str]:
 
 
 def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
-    """The content of a run.json, empty where it has none, and a remark on why."""
+    """The content of a run.json, empty if it has none, and a remark on why."""
     path = json_path(csv)
     try:
         found = json.loads(path.read_bytes(), parse_constant=_no_number)
@@ -114,7 +114,7 @@ def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
-    """The summary in a run.json, or why it is not taken; neither where there is none."""
+    """The summary in a run.json, or why it is not used; neither if there is none."""
     if found.get("summary") is None:
         return None, ""
     try:

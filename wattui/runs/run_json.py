@@ -1,6 +1,6 @@
-"""What run.json says of a recording beside its summary. Pure.
+"""Reads the parts of run.json beside its summary. Pure.
 
-The one reader of it: of what is missing or damaged a person is told by name, and the rest is read.
+The only reader of run.json: missing or damaged parts are named, and the rest is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from recorders.summary.figures import ORIGINS
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
-    """A source that was read: its name, by what, and its channels."""
+    """A source that was read: its name, reader, and channels."""
 
     name: str
     reader: str
@@ -35,13 +35,13 @@ class ReadSource:
 
     @property
     def is_of_energy(self) -> bool:
-        """Whether it has a channel of energy or power, of whatever origin."""
+        """Whether it has a channel of energy or power of any origin."""
         return any(channel.is_energy for channel in self.channels)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How well the recorder kept its rate; None where that is not known."""
+    """How well the recorder kept its rate; None if not known."""
 
     rate_asked_hz: float
     rate_achieved_hz: float | None = None
@@ -52,9 +52,9 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class RunJson:
-    """How a recording was made, as far as that is known; `status` is None without a run.json.
+    """How a recording was made, as far as known; `status` is None without a run.json.
 
-    `host` and `versions` have what is known, as texts. `csv` is the fingerprint of the run file
+    `host` and `versions` have the known values as texts. `csv` is the fingerprint of the run file
     that the summary was made from, if any.
     """
 
@@ -72,7 +72,7 @@ class RunJson:
 
     @property
     def command(self) -> str:
-        """The command's words in one line."""
+        """The command on one line."""
         return " ".join(self.argv)
 
     @property
@@ -98,7 +98,7 @@ def read_run_json(found: Mapping[str, Any]) -> tuple[RunJson, list[str]]:
 
 
 def read_sources(found: Any) -> tuple[ReadSource, ...]:
-    """Sources as run.json and the recorder's first message have them. Raises WrongPartError."""
+    """Sources as in run.json and the recorder's first message. Raises WrongPartError."""
     return tuple(list_of(_source)(found))
 
 
@@ -147,18 +147,18 @@ def _fingerprint(found: Any) -> Mapping[str, object]:
 
 
 def _known(found: Any) -> Mapping[str, str]:
-    """Texts, whole numbers, and what is true."""
+    """The texts, whole numbers, and true flags."""
     items = an_object(found).items()
     return {key: str(value) for key, value in items if isinstance(value, str | int) and value}
 
 
 def _source_of_import(found: Any) -> str:
-    """Where it was imported from; empty where that is not told."""
+    """The file it was imported from; empty if not known."""
     source = found.get("source") if isinstance(found, dict) else None
     return source if isinstance(source, str) else ""
 
 
-# The parts of run.json that are read, and what is made of each.
+# The parts of run.json that are read, and the reader of each.
 _PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "status": lambda found: {"status": text(found)},
     "host": lambda found: {"host": _known(found)},

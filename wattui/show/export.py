@@ -85,7 +85,7 @@ def _refusal(run: Run, path: Path) -> str | None:
             "name"
         )
     if not path.absolute().parent.is_dir():
-        return f"there is no folder {path.parent}"
+        return f"no such folder: {path.parent}"
     return None
 
 

@@ -158,7 +158,7 @@ def missing(about: RunJson) -> list[Refusal]:
 
 
 def sampling_text(about: RunJson) -> str:
-    """How it was measured; empty where that is not known."""
+    """How it was measured; empty if not known."""
     sampling = about.sampling
     if sampling is None:
         return ""

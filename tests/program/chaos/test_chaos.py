@@ -272,7 +272,7 @@ def check_status(found: Round) -> None:
     """The exit status is the command's own; 1 stands for an incomplete recording, with words."""
     status = found.started.returncode
     assert "Traceback" not in found.err.decode(errors="replace")
-    assert "fault in wattui" not in found.err.decode(errors="replace")
+    assert "bug in wattui" not in found.err.decode(errors="replace")
     if "front end" in found.killed and status == -signal.SIGKILL:
         return
     # A recorder that was killed before the command was there leaves nothing to run.

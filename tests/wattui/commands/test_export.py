@@ -45,7 +45,7 @@ def test_results_are_written(csv: Path, tmp_path: Path) -> None:
     [
         ("kws.xlsx", ".parquet"),
         ("kws.csv", "the recording itself"),
-        ("none/kws.parquet", "there is no folder"),
+        ("none/kws.parquet", "no such folder"),
         ("there.parquet", "exists"),
     ],
 )

@@ -130,7 +130,7 @@ def test_an_estimate_says_so_and_that_its_r_is_no_evidence(tmp_path: Path) -> No
         assert "CPU, estimated" in picture.caption
     assert "its r is not evidence" in latency_picture(found).caption
     measured = sizes(recorded(tmp_path / "m.csv", ["gpu0"]), domain="gpu0")
-    assert "no evidence" not in latency_picture(measured).caption
+    assert "not evidence" not in latency_picture(measured).caption
 
 
 def test_beside_a_measured_gpu_the_processor_is_estimated(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def said(*arguments: str) -> str:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(list(arguments))
     assert status in (0, 1, 2), arguments
-    assert "fault in wattui" not in err.getvalue()
+    assert "bug in wattui" not in err.getvalue()
     assert "Traceback" not in err.getvalue()
     assert status == 0 or err.getvalue() or arguments[0] == "fit"
     return out.getvalue() + err.getvalue()

@@ -160,7 +160,7 @@ def test_csv_and_json_may_have_the_same_name(run: Run, tmp_path: Path) -> None:
     [
         ("results.txt", "one of the extensions"),
         ("results", "one of the extensions"),
-        ("no/x.md", "no folder"),
+        ("no/x.md", "no such folder"),
     ],
 )
 def test_what_cannot_be_written_is_said_in_a_line(

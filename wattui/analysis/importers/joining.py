@@ -123,7 +123,7 @@ def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
         return None, f"no armed phase: the log does not cover all of {told}"
     return (
         Stretch(ARMED, window.label, None, times_ns[0], times_ns[-1]),
-        f"armed is {told}, in which the program waited with its model loaded "
+        f"armed is {told}, when the program waited with its model loaded "
         f"({plural(len(times_ns), 'row')}); start_time is truncated to seconds, so the first of "
         "them may still be loading",
     )

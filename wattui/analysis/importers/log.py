@@ -44,11 +44,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One log as it was read. Times are nanoseconds of its own clock, written as if it were UTC;
-    `utc` says that it is. `last_line` is that of its last row, with or without a reading.
-    `segments_ns`: the times of readings with which a new segment begins, after a pause in which
-    nothing was recorded. `per_phase`: its energies are of whole phases, so they have no update
-    period."""
+    """One log as read. Times are nanoseconds of its own clock, written as if it were UTC; `utc`
+    says that it is. `last_line` is that of its last row, with or without a reading. `segments_ns`:
+    the times of readings with which a new segment begins, after a pause in which nothing was
+    recorded. `per_phase`: its energies are of whole phases, so they have no update period."""
 
     reader: str
     channels: tuple[Channel, ...]

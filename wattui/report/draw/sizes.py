@@ -172,7 +172,7 @@ def _draw(axes: Axes, curve: Curve, x_factor: float, factor: float, repeats: boo
 def _scales(
     among: Sequence[Axes], found: Sizes, curves: Sequence[Curve], values: Sequence[list[float]]
 ) -> float:
-    """Name of the sizes, and logarithmic axes where anything is wide; the factor of their unit.
+    """Name the sizes, and make wide axes logarithmic; returns the factor of their unit.
 
     All of them, or the shape of a curve would be that of its axes.
     """

@@ -56,7 +56,7 @@ def test_a_program_that_is_not_there_is_said_so(tmp_path: Path, name: str) -> No
 
 def test_a_file_that_is_not_executable_is_said_so_with_its_mend(tmp_path: Path) -> None:
     path = program(tmp_path / "infer.py", mode=0o644)
-    with pytest.raises(NotStartedError, match=r"not executable: chmod \+x"):
+    with pytest.raises(NotStartedError, match=r"not executable: fix: chmod \+x"):
         find_program(str(path), {})
     with pytest.raises(NotStartedError, match="not executable"):
         find_program("infer.py", {"PATH": str(tmp_path)})

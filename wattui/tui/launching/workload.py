@@ -138,7 +138,8 @@ def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
     if missing is None:
         return None
     return (
-        f"{name} needs {missing}, which is not installed: pip install 'wattui[{ENGINES[name][2]}]'"
+        f"{name} needs {missing}, which is not installed: fix: "
+        f"pip install 'wattui[{ENGINES[name][2]}]'"
     )
 
 

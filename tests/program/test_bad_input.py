@@ -257,7 +257,7 @@ def test_a_recorder_that_cannot_start_is_one_line(place: Place) -> None:
 def test_too_few_files_may_be_open(place: Place, most: int) -> None:
     limited = ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh", *WATTUI]
     result = place.run([*limited, "--headless", "--idle", "0", "--csv", "run.csv", "--", *COMMAND])
-    assert_refused(place, result, 2, f"at most {most} files", "fix: ulimit -n 64")
+    assert_refused(place, result, 2, f"only {most} files", "fix: ulimit -n 64")
 
 
 def test_a_workload_asked_for_by_wattui_answers_as_wattui(place: Place) -> None:

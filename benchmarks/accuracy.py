@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.table import Table, say
 from testbench import topologies
 from testbench.curves import Constant
-from testbench.recording import Stretch, program, record
+from testbench.recording import BenchPhase, program, record
 from testbench.sandbox import Bench, unavailable_reason
 
 POWER_W = {"package0": 80.0, "dram0": 9.0}
@@ -49,7 +49,7 @@ def tables(quick: bool) -> list[Table]:
 def _errors_pct(seconds: float, phases: int) -> list[float]:
     constant = {name: Constant(power_w) for name, power_w in POWER_W.items()}
     machine = topologies.plain(package=constant["package0"], dram=constant["dram0"])
-    stretches = [Stretch(f"n{number}", 0.0, seconds) for number in range(phases)]
+    stretches = [BenchPhase(f"n{number}", 0.0, seconds) for number in range(phases)]
     with Bench(machine) as known, tempfile.TemporaryDirectory() as folder:
         source = program(*stretches)
         made = record(known, Path(folder), source, rate_hz=RATE_HZ)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from testbench import fakenvml, sandbox, topologies
 from testbench.curves import Constant
-from testbench.fakenvml import Gpu, Nvml
-from testbench.zones import Topology, Zone
+from testbench.fakenvml import FakeNvml, Gpu
+from testbench.zones import BenchZone, Topology
 
 ENERGY_REFRESH_S = 0.02
 
@@ -20,13 +20,13 @@ Calls = list[tuple[int, str, str]]
 
 def five_zones() -> Topology:
     """A server: two packages, DRAM on both, psys."""
-    psys = Zone("2", "psys", "psys", topologies.PSYS)
+    psys = BenchZone("2", "psys", "psys", topologies.PSYS)
     return Topology("five_zones", (*topologies.two_sockets().zones, psys), sockets=2)
 
 
-def one_gpu() -> Nvml:
+def one_gpu() -> FakeNvml:
     """A GPU whose energy counter moves every 20 ms."""
-    return Nvml((Gpu(Constant(200.0), energy_refresh_s=ENERGY_REFRESH_S),))
+    return FakeNvml((Gpu(Constant(200.0), energy_refresh_s=ENERGY_REFRESH_S),))
 
 
 def missing() -> str | None:

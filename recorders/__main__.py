@@ -41,7 +41,7 @@ DISK_S, DISK_SILENT_S = 30.0, 1.0
 SWITCH_S = 0.0001
 
 
-class Outlet:
+class FrontEndPipe:
     """Sends messages to the front end, without blocking if the front end does not read."""
 
     def __init__(self, descriptor: int) -> None:
@@ -76,7 +76,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    outlet = Outlet(1)
+    outlet = FrontEndPipe(1)
     config = wire.decode(_first_line(0))
     names = directory.candidates()
     # This comes first, so that something cleans up whichever process is killed.
@@ -93,7 +93,7 @@ def main() -> int:
         directory.remove(marks)
 
 
-def _prepare(config: dict[str, Any], marks: Path, outlet: Outlet, guard: Guard) -> int:
+def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: Guard) -> int:
     """Open the sources and the file, and record."""
     scheduler = _run_on_time()
     wanted = Wanted(
@@ -139,7 +139,7 @@ def _record(
     layout: Layout,
     file: Writer | None,
     marks: Path,
-    outlet: Outlet,
+    outlet: FrontEndPipe,
     guard: Guard,
     scheduler: str,
 ) -> int:
@@ -241,7 +241,7 @@ def _record(
     return 0
 
 
-def _finish_file(file: Writer, run: dict[str, Any], outlet: Outlet) -> None:
+def _finish_file(file: Writer, run: dict[str, Any], outlet: FrontEndPipe) -> None:
     """Write the remaining rows if the disk responds in time, and report the outcome."""
     file.finish(run)
     # Fingerprinting reads the whole file again, which is slow for a long file on any disk.

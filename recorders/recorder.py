@@ -9,11 +9,11 @@ from operator import itemgetter
 from typing import Any
 
 from recorders import rows
+from recorders.channel_state import Feed
 from recorders.clock import Clock
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
-from recorders.meter import Feed
 from recorders.phases import Edge, Phase
 from recorders.source import Reading, Source, SourceError, WatchesCommand
 from recorders.summary.arithmetic import UPDATE_NOTE
@@ -22,7 +22,7 @@ from recorders.summary.reduction import NOTE, Reduction
 from recorders.ticker import Ticker
 from recorders.undo import Mark
 from recorders.wire import Message
-from recorders.worker import Result
+from recorders.worker import ReadResult
 from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
@@ -38,7 +38,7 @@ WAKE_S = 0.5
 SHOW_NS = 30_000_000
 
 Send = Callable[[Message], None]
-Handler = Callable[[Request], Message]
+RequestHandler = Callable[[Request], Message]
 
 
 class Recorder:
@@ -81,7 +81,7 @@ class Recorder:
 
     # ------------------------------------------------------------ the loop
 
-    def run(self, handle: Handler) -> None:
+    def run(self, handle: RequestHandler) -> None:
         """Sample and pass requests to `handle` until `stop`."""
         while not self._stopping:
             due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
@@ -201,15 +201,15 @@ class Recorder:
 
     def _read_at_once(
         self, energies_only: bool
-    ) -> tuple[int, list[tuple[Feed, Result]], list[tuple[Feed, Result]]]:
+    ) -> tuple[int, list[tuple[Feed, ReadResult]], list[tuple[Feed, ReadResult]]]:
         """Read everything at once; returns the start time, direct readings and workers' readings.
 
         Everything is read again if this thread resumed late after the workers' last reading.
         """
         deadline_s = time.monotonic() + EDGE_WAIT_S
         wanted = [each for each in self._workers if each[0].has_energy or not energies_only]
-        earlier: list[tuple[Feed, Result]] = []
-        fresh: list[tuple[Feed, Result]] = []
+        earlier: list[tuple[Feed, ReadResult]] = []
+        fresh: list[tuple[Feed, ReadResult]] = []
         for _ in range(EDGE_READS):
             earlier += fresh
             fresh = []
@@ -225,9 +225,9 @@ class Recorder:
             self._fill(feed, result, self._pending)
         return started_ns, results, fresh
 
-    def _read_direct(self) -> tuple[int, list[tuple[Feed, Result]]]:
+    def _read_direct(self) -> tuple[int, list[tuple[Feed, ReadResult]]]:
         """Read the direct sources a few times; returns the tightest group and its start time."""
-        groups: list[tuple[int, int, list[tuple[Feed, Result]]]] = []
+        groups: list[tuple[int, int, list[tuple[Feed, ReadResult]]]] = []
         for _ in range(EDGE_READS):
             started_ns = self._clock.monotonic_ns()
             results = [(feed, feed.read(started_ns)) for feed in self._direct]
@@ -247,7 +247,7 @@ class Recorder:
                 again = feed.readings(feed.read(now_ns), now_ns)
                 self._take(feed, [r for r in again if r.channel in wrapped], taken)
 
-    def _take(self, feed: Feed, result: Result, taken: list[rows.Row]) -> None:
+    def _take(self, feed: Feed, result: ReadResult, taken: list[rows.Row]) -> None:
         """Put readings into the last row, starting another for readings taken later."""
         row = taken[-1]
         for reading in feed.readings(result, row.time_ns):
@@ -256,7 +256,7 @@ class Recorder:
                 taken.append(row)
             self._meter(feed, reading, row)
 
-    def _fill(self, feed: Feed, result: Result, row: rows.Row | None) -> None:
+    def _fill(self, feed: Feed, result: ReadResult, row: rows.Row | None) -> None:
         """Put a worker's readings into a row waiting for them."""
         row = row or self._row(self._clock.monotonic_ns(), "")
         for reading in feed.readings(result, row.time_ns):
@@ -389,7 +389,7 @@ class Recorder:
         return self._journal.reduction
 
 
-def _newest_ns(results: Sequence[tuple[Feed, Result]], otherwise_ns: int) -> int:
+def _newest_ns(results: Sequence[tuple[Feed, ReadResult]], otherwise_ns: int) -> int:
     """Time of the last reading."""
     read = (result for _, result in results if not isinstance(result, SourceError))
     return max((each.time_ns for result in read for each in result), default=otherwise_ns)

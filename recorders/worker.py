@@ -13,8 +13,8 @@ from recorders.ticker import Histogram
 
 CALIBRATE_S = 0.005
 
-Wish = Literal["all", "counters", "stop"]
-Result = Sequence[Reading] | SourceError
+ReadRequest = Literal["all", "counters", "stop"]
+ReadResult = Sequence[Reading] | SourceError
 
 
 class Worker:
@@ -23,8 +23,8 @@ class Worker:
     def __init__(self, source: Source, read_times: Histogram) -> None:
         self._source = source
         self._read_times = read_times
-        self._asked: SimpleQueue[Wish] = SimpleQueue()
-        self._results: SimpleQueue[Result] = SimpleQueue()
+        self._asked: SimpleQueue[ReadRequest] = SimpleQueue()
+        self._results: SimpleQueue[ReadResult] = SimpleQueue()
         self._outstanding = 0
         self.calibrated = False
         self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
@@ -41,7 +41,7 @@ class Worker:
         """Whether a requested read is still in progress."""
         return self._outstanding > self._results.qsize()
 
-    def results(self) -> list[Result]:
+    def results(self) -> list[ReadResult]:
         """Results since the last call."""
         found = []
         while self._outstanding:
@@ -52,7 +52,7 @@ class Worker:
             self._outstanding -= 1
         return found
 
-    def read_now(self, deadline_s: float) -> tuple[list[Result], Result | None]:
+    def read_now(self, deadline_s: float) -> tuple[list[ReadResult], ReadResult | None]:
         """Earlier results, and a read of the counters starting now (None: missed the deadline)."""
         earlier = []
         self._outstanding += 1
@@ -93,7 +93,7 @@ class Worker:
         except Exception:  # a driver library can raise anything; the next read will report it
             return True
 
-    def _guarded_read(self, counters_only: bool) -> Result:
+    def _guarded_read(self, counters_only: bool) -> ReadResult:
         try:
             return self._source.read(counters_only)
         except SourceError as error:

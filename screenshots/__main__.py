@@ -22,7 +22,7 @@ from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS
 from testbench import sandbox, topologies
 from testbench.curves import Constant
-from testbench.fakenvml import Gpu, Nvml
+from testbench.fakenvml import FakeNvml, Gpu
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.state.options import Start
@@ -102,7 +102,7 @@ def on_the_bench() -> None:
             ("summary", ["--headless", "--csv", "run.csv", "--", "python", "infer.py"]),
             ("doctor", ["doctor"]),
         ):
-            with sandbox.Bench(machine, nvml=Nvml(gpus)) as bench:
+            with sandbox.Bench(machine, nvml=FakeNvml(gpus)) as bench:
                 shown = bench.run(
                     [sys.executable, "-m", "wattui", *arguments],
                     cwd=folder,

@@ -15,7 +15,7 @@ from pathlib import Path
 from recorders.client import Client, Config
 from testbench import sandbox, topologies
 from testbench.curves import Steps
-from testbench.fakenvml import Gpu, Nvml
+from testbench.fakenvml import FakeNvml, Gpu
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -58,7 +58,7 @@ def main() -> int:
             Gpu(curve([min(level_w, limit_w) for level_w in levels_w], str(n)))
             for n, levels_w in enumerate(GPU_POWERS_W)
         ]
-        with sandbox.Bench(machine, nvml=Nvml(tuple(gpus))) as bench:
+        with sandbox.Bench(machine, nvml=FakeNvml(tuple(gpus))) as bench:
             argv = [sys.executable, "-m", "screenshots.record", str(RUNS / f"{name}.csv")]
             done = bench.run(argv, cwd=ROOT, timeout=120, env=dict(os.environ))
             sys.stderr.write(done.stderr)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 
-class Curve(Protocol):
+class PowerCurve(Protocol):
     """A power curve over the bench's time, 0 s at the bench's start."""
 
     kind: ClassVar[str]
@@ -159,10 +159,12 @@ class Steps(_Plain):
         return total_j
 
 
-_KINDS: dict[str, Callable[..., Curve]] = {cls.kind: cls for cls in (Constant, Square, Sine, Steps)}
+_KINDS: dict[str, Callable[..., PowerCurve]] = {
+    cls.kind: cls for cls in (Constant, Square, Sine, Steps)
+}
 
 
-def curve_from_dict(data: dict[str, Any]) -> Curve:
+def curve_from_dict(data: dict[str, Any]) -> PowerCurve:
     """The curve that to_dict() described; raises KeyError for an unknown kind."""
     fields = {
         key: tuple(value) if isinstance(value, list) else value

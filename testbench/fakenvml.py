@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from testbench.curves import Curve
+from testbench.curves import PowerCurve
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, VOLTA, AMPERE, HOPPER = 4, 5, 7, 9
@@ -35,7 +35,7 @@ class PowerSensor:
     refresh_s: float = 0.1
     window_s: float = 1.0
 
-    def power_w(self, curve: Curve, t_s: float) -> float:
+    def power_w(self, curve: PowerCurve, t_s: float) -> float:
         """The reading at t_s, W."""
         if self.kind == "instant":
             return curve.power_w(floor_s(t_s, self.refresh_s))
@@ -47,7 +47,7 @@ class PowerSensor:
 
 
 @dataclass(frozen=True)
-class Fault:
+class NvmlFault:
     """An NVML function that fails with `error`, or answers `value`, from begin_s to end_s."""
 
     call: str
@@ -64,7 +64,7 @@ class Gpu:
     `name` may hold bytes that are not text, as surrogate escapes.
     """
 
-    curve: Curve
+    curve: PowerCurve
     uuid: str = ""
     name: str = "NVIDIA Bench 4000"
     energy: bool = True
@@ -78,7 +78,7 @@ class Gpu:
     arch: int = AMPERE
     power_limit_w: float = 400.0
     memory_mib: int = 40_960
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[NvmlFault, ...] = ()
 
     def shown_mj(self, t_s: float) -> int:
         """The energy counter at t_s, mJ."""
@@ -95,7 +95,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Nvml:
+class FakeNvml:
     """The contents of the library; init_error makes every nvmlInit fail with that code."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -109,7 +109,7 @@ class Nvml:
         """The UUID of a MIG instance."""
         return f"MIG-{_tail(index, instance + 1)}"
 
-    def up_before(self, lead_s: float) -> Nvml:
+    def up_before(self, lead_s: float) -> FakeNvml:
         """The same GPUs, already there for lead_s before their time 0."""
         return replace(self, gpus=tuple(_up_before(gpu, lead_s) for gpu in self.gpus))
 
@@ -163,7 +163,7 @@ def _tail(index: int, instance: int) -> str:
     return f"00000000-0000-4000-8000-{instance:04d}{index:08d}"
 
 
-def _curve_words(curve: Curve) -> str:
+def _curve_words(curve: PowerCurve) -> str:
     """`square 20.0 80.0 0.7 0.4 0.0`; for steps the count, then start and level of each."""
     fields = curve.to_dict()
     kind = fields.pop("kind")

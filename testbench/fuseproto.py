@@ -36,13 +36,13 @@ Span = tuple[float, float]
 
 
 @dataclass(eq=False)
-class Node:
+class Inode:
     """A file, directory or link; `gone` spans (s) are when it does not exist."""
 
     mode: int
     show: Callable[[float], str] | None = None
     target: str = ""
-    children: dict[str, Node] = field(default_factory=dict)
+    children: dict[str, Inode] = field(default_factory=dict)
     uid: int = 0
     gid: int = 0
     gone: tuple[Span, ...] = ()
@@ -60,7 +60,7 @@ class Node:
 
 @dataclass
 class _Opened:
-    node: Node
+    node: Inode
     at_s: float
     data: bytes = b""
 
@@ -68,9 +68,9 @@ class _Opened:
 class FuseServer:
     """Answers the kernel for one mounted tree; clock_s() is the time `show` is called with."""
 
-    def __init__(self, root: Node, clock_s: Callable[[], float]) -> None:
+    def __init__(self, root: Inode, clock_s: Callable[[], float]) -> None:
         self._clock_s = clock_s
-        self._nodes: dict[int, Node] = {}
+        self._nodes: dict[int, Inode] = {}
         self._number(root)
         self._opened: dict[int, _Opened] = {}
         self._next_handle = 1
@@ -152,13 +152,13 @@ class FuseServer:
             opened.data = opened.node.show(t_s).encode()
         return opened.data[offset : offset + size]
 
-    def _number(self, node: Node) -> None:
+    def _number(self, node: Inode) -> None:
         node.inode = len(self._nodes) + 1
         self._nodes[node.inode] = node
         for child in node.children.values():
             self._number(child)
 
-    def _living(self, inode: int) -> Node:
+    def _living(self, inode: int) -> Inode:
         node = self._nodes[inode]
         if not node.exists(self._clock_s()):
             raise OSError(errno.ENOENT, "gone")
@@ -211,7 +211,7 @@ def _refuse(inode: int, body: bytes) -> bytes:
     raise OSError(errno.ENOSYS, "not served")
 
 
-def _attributes(node: Node) -> bytes:
+def _attributes(node: Inode) -> bytes:
     size = PAGE_BYTES if stat.S_ISREG(node.mode) else 0
     links = 2 if stat.S_ISDIR(node.mode) else 1
     return _ATTR.pack(
@@ -234,7 +234,7 @@ def _attributes(node: Node) -> bytes:
     )
 
 
-def _directory_entry(name: str, node: Node, position: int) -> bytes:
+def _directory_entry(name: str, node: Inode, position: int) -> bytes:
     encoded = name.encode()
     head = _DIRENT.pack(node.inode, position, len(encoded), stat.S_IFMT(node.mode) >> 12)
     return head + encoded + b"\0" * (-len(encoded) % 8)

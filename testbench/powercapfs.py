@@ -8,28 +8,28 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 
-from testbench.fuseproto import Node, Span
-from testbench.zones import Topology, Zone, energy_text
+from testbench.fuseproto import Inode, Span
+from testbench.zones import BenchZone, Topology, energy_text
 
 DEVICES = "../../devices/virtual/powercap"
 
 
-def directory(children: dict[str, Node], gone: tuple[Span, ...] = ()) -> Node:
+def directory(children: dict[str, Inode], gone: tuple[Span, ...] = ()) -> Inode:
     """A directory everybody may list."""
-    return Node(stat.S_IFDIR | 0o755, children=children, gone=gone)
+    return Inode(stat.S_IFDIR | 0o755, children=children, gone=gone)
 
 
-def link(target: str, gone: tuple[Span, ...] = ()) -> Node:
+def link(target: str, gone: tuple[Span, ...] = ()) -> Inode:
     """A symbolic link."""
-    return Node(stat.S_IFLNK | 0o777, target=target, gone=gone)
+    return Inode(stat.S_IFLNK | 0o777, target=target, gone=gone)
 
 
-def fixed(text: str, mode: int = 0o444, gone: tuple[Span, ...] = ()) -> Node:
+def fixed(text: str, mode: int = 0o444, gone: tuple[Span, ...] = ()) -> Inode:
     """A file that always shows the same text."""
-    return Node(stat.S_IFREG | mode, show=lambda t_s: text, gone=gone)
+    return Inode(stat.S_IFREG | mode, show=lambda t_s: text, gone=gone)
 
 
-def tree(topology: Topology) -> Node:
+def tree(topology: Topology) -> Inode:
     """The two halves of the file system: class/ and devices/."""
     controls = list(dict.fromkeys(zone.control for zone in topology.zones))
     devices = {name: _control(name, topology.zones) for name in controls}
@@ -41,7 +41,7 @@ def tree(topology: Topology) -> Node:
     return directory({"class": directory(links), "devices": directory(devices)})
 
 
-def _control(name: str, zones: tuple[Zone, ...]) -> Node:
+def _control(name: str, zones: tuple[BenchZone, ...]) -> Inode:
     children = {
         "enabled": fixed("1\n", 0o644),
         "uevent": fixed("", 0o644),
@@ -52,7 +52,7 @@ def _control(name: str, zones: tuple[Zone, ...]) -> Node:
     return directory(children)
 
 
-def _zone(zone: Zone, zones: tuple[Zone, ...]) -> Node:
+def _zone(zone: BenchZone, zones: tuple[BenchZone, ...]) -> Inode:
     gone = _gone(zone, zones)
     depth = zone.path.count(":")
     children = {name: fixed(text, mode, gone) for name, text, mode in _plain_files(zone)}
@@ -65,7 +65,7 @@ def _zone(zone: Zone, zones: tuple[Zone, ...]) -> Node:
     return directory(children, gone)
 
 
-def _plain_files(zone: Zone) -> list[tuple[str, str, int]]:
+def _plain_files(zone: BenchZone) -> list[tuple[str, str, int]]:
     """Name, text and mode of the files that never change."""
     files = [
         ("name", f"{zone.name}\n", 0o444),
@@ -83,8 +83,8 @@ def _plain_files(zone: Zone) -> list[tuple[str, str, int]]:
     return files
 
 
-def _energy(zone: Zone, gone: tuple[Span, ...]) -> Node:
-    return Node(
+def _energy(zone: BenchZone, gone: tuple[Span, ...]) -> Inode:
+    return Inode(
         stat.S_IFREG | zone.mode,
         show=lambda t_s: energy_text(zone, t_s),
         uid=zone.uid,
@@ -94,7 +94,7 @@ def _energy(zone: Zone, gone: tuple[Span, ...]) -> Node:
     )
 
 
-def _delay(zone: Zone) -> Callable[[float], float] | None:
+def _delay(zone: BenchZone) -> Callable[[float], float] | None:
     if not any(fault.kind == "slow" for fault in zone.faults):
         return None
 
@@ -105,7 +105,7 @@ def _delay(zone: Zone) -> Callable[[float], float] | None:
     return delay_s
 
 
-def _gone(zone: Zone, zones: tuple[Zone, ...]) -> tuple[Span, ...]:
+def _gone(zone: BenchZone, zones: tuple[BenchZone, ...]) -> tuple[Span, ...]:
     """When the zone or one that contains it is missing."""
     holders = [
         z for z in zones if z.control == zone.control and f"{zone.path}:".startswith(f"{z.path}:")
@@ -114,11 +114,11 @@ def _gone(zone: Zone, zones: tuple[Zone, ...]) -> tuple[Span, ...]:
     return tuple((f.start_s, f.end_s) for f in faults)
 
 
-def _parent(zone: Zone) -> str:
+def _parent(zone: BenchZone) -> str:
     head, _, _ = zone.path.rpartition(":")
     return f"{zone.control}:{head}" if head else zone.control
 
 
-def _below_control(zone: Zone) -> str:
+def _below_control(zone: BenchZone) -> str:
     ids = zone.path.split(":")
     return "/".join(f"{zone.control}:{':'.join(ids[: n + 1])}" for n in range(len(ids)))

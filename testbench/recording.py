@@ -31,7 +31,7 @@ for label, begin_s, seconds in {timetable!r}:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class BenchPhase:
     """One running phase to mark: it begins at begin_s of the bench's time, or at once if later."""
 
     label: str
@@ -58,14 +58,14 @@ class Program(str):
         return made
 
 
-def program(*stretches: Stretch) -> Program:
+def program(*stretches: BenchPhase) -> Program:
     """Python source that marks these phases one after another."""
     made = Program(_PROGRAM.format(timetable=[(s.label, s.begin_s, s.seconds) for s in stretches]))
     made.begin_s = stretches[0].begin_s
     return made
 
 
-class Recording:
+class BenchRecording:
     """A run file and run.json beside the bench they were recorded on."""
 
     def __init__(
@@ -215,7 +215,7 @@ def record(
     options: Sequence[str] = (),
     env: Mapping[str, str] | Callable[[Bench], Mapping[str, str]] | None = None,
     status: int = 0,
-) -> Recording:
+) -> BenchRecording:
     """Record `python -c source` into run.csv of a folder; it must end with `status`.
 
     It is repeated if it began too late; see `in_time`.
@@ -237,7 +237,7 @@ def in_time(
     path: Path,
     run: Callable[[], subprocess.CompletedProcess[str] | None],
     begin_s: float,
-) -> Recording:
+) -> BenchRecording:
     """The recording that `run` makes, which begins before what is timed: phases at begin_s, faults
     and steps.
 
@@ -245,7 +245,7 @@ def in_time(
     with the bench's time 0 later by as much; a warning says so.
     """
     for left in reversed(range(TRIES)):
-        recording = Recording(bench, path, run())
+        recording = BenchRecording(bench, path, run())
         late_s = _late_s(recording, begin_s)
         if late_s < 0 or not left:
             break
@@ -256,7 +256,7 @@ def in_time(
     return recording
 
 
-def _late_s(recording: Recording, begin_s: float) -> float:
+def _late_s(recording: BenchRecording, begin_s: float) -> float:
     """How late the recording began for what is timed, or the first phase after begin_s."""
     begun = [row for row in recording.rows if row["event"] == "begin" and row["label"]]
     before_first_s = min(recording.bench.timed_s, default=math.inf) - BEFORE_S

@@ -23,10 +23,10 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from testbench import fakenvml
-from testbench.curves import Curve, Steps
-from testbench.fakenvml import Nvml
-from testbench.server import Order
-from testbench.zones import Topology, Zone
+from testbench.curves import PowerCurve, Steps
+from testbench.fakenvml import FakeNvml
+from testbench.server import ServeOptions
+from testbench.zones import BenchZone, Topology
 
 CALLS_FILE = "nvml-calls"
 
@@ -43,7 +43,9 @@ class Bench:
     nothing is left behind.
     """
 
-    def __init__(self, topology: Topology | Iterable[Zone] = (), nvml: Nvml | None = None) -> None:
+    def __init__(
+        self, topology: Topology | Iterable[BenchZone] = (), nvml: FakeNvml | None = None
+    ) -> None:
         self.topology = (
             topology if isinstance(topology, Topology) else Topology("zones", tuple(topology))
         )
@@ -73,7 +75,7 @@ class Bench:
             self._await("awake")
             self.t0_ns = time.monotonic_ns() + int(lead_s * 1e9)
             topology = self.topology.up_before(lead_s) if lead_s else self.topology
-            self._hand_over(Order(topology, str(self.workspace), self.t0_ns))
+            self._hand_over(ServeOptions(topology, str(self.workspace), self.t0_ns))
             if self.nvml:
                 self._write_nvml(self.nvml.up_before(lead_s) if lead_s else self.nvml)
         except BaseException:
@@ -185,7 +187,7 @@ class Bench:
         pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
         return [p for p in pids if own and p != self._server.pid and _namespace(p) == own]
 
-    def _hand_over(self, order: Order) -> None:
+    def _hand_over(self, order: ServeOptions) -> None:
         orders, _ = _pipes(self._server)
         with suppress(BrokenPipeError):
             orders.write(pickle.dumps(order))
@@ -197,7 +199,7 @@ class Bench:
         if answer != word:
             raise UnavailableError(f"the bench did not start: {answer or 'its server died'}")
 
-    def _write_nvml(self, nvml: Nvml) -> None:
+    def _write_nvml(self, nvml: FakeNvml) -> None:
         calls = self.workspace / CALLS_FILE
         calls.touch()
         calls.chmod(0o666)
@@ -219,7 +221,7 @@ class Bench:
         shutil.rmtree(self.workspace, ignore_errors=True)
 
 
-def _curves(topology: Topology, nvml: Nvml | None) -> dict[str, Curve]:
+def _curves(topology: Topology, nvml: FakeNvml | None) -> dict[str, PowerCurve]:
     gpus = {f"gpu{i}": gpu.curve for i, gpu in enumerate(nvml.gpus if nvml else ())}
     return topology.curves | gpus
 

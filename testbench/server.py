@@ -26,7 +26,7 @@ CPUS = Path("/sys/devices/system/cpu")
 
 
 @dataclass(frozen=True)
-class Order:
+class ServeOptions:
     """The machine to serve, a folder for working files, and the monotonic time of 0 s."""
 
     topology: Topology
@@ -82,7 +82,7 @@ def _show_tree(served: Path, targets: list[str]) -> None:
 def main() -> None:
     """Set up, report and serve."""
     print("awake", flush=True)
-    order: Order = pickle.load(sys.stdin.buffer)
+    order: ServeOptions = pickle.load(sys.stdin.buffer)
     # Started before the namespace is entered: it removes the workspace as everybody else sees it.
     ending = threading.Thread(target=_quit_with_stdin, args=(order.workspace,), daemon=True)
     ending.start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from testbench.curves import Constant, Curve, Sine, Square, Steps
-from testbench.zones import AMD, Topology, Zone
+from testbench.curves import Constant, PowerCurve, Sine, Square, Steps
+from testbench.zones import AMD, BenchZone, Topology
 
 PACKAGE = Square(low_w=20.0, high_w=80.0, period_s=0.7, duty=0.4)
 PACKAGE_1 = Sine(mean_w=45.0, amplitude_w=25.0, period_s=1.3)
@@ -16,28 +16,28 @@ UNCORE = Steps(starts_s=(0.0, 2.0, 4.0), levels_w=(2.0, 5.0, 3.0))
 PSYS = Constant(130.0)
 
 
-def _package(path: str, socket: int, curve: Curve) -> Zone:
-    return Zone(path, f"package-{socket}", f"package{socket}", curve)
+def _package(path: str, socket: int, curve: PowerCurve) -> BenchZone:
+    return BenchZone(path, f"package-{socket}", f"package{socket}", curve)
 
 
-def _dram(path: str, socket: int, curve: Curve) -> Zone:
-    return Zone(path, "dram", f"dram{socket}", curve, power_limit_uw=None)
+def _dram(path: str, socket: int, curve: PowerCurve) -> BenchZone:
+    return BenchZone(path, "dram", f"dram{socket}", curve, power_limit_uw=None)
 
 
-def plain(package: Curve = PACKAGE, dram: Curve = DRAM) -> Topology:
+def plain(package: PowerCurve = PACKAGE, dram: PowerCurve = DRAM) -> Topology:
     """One socket: package-0 with dram."""
     return Topology("plain", (_package("0", 0, package), _dram("0:0", 0, dram)))
 
 
 def psys_last() -> Topology:
     """A laptop: psys after the package."""
-    zones = (_package("0", 0, PACKAGE), _dram("0:0", 0, DRAM), Zone("1", "psys", "psys", PSYS))
+    zones = (_package("0", 0, PACKAGE), _dram("0:0", 0, DRAM), BenchZone("1", "psys", "psys", PSYS))
     return Topology("psys_last", zones)
 
 
 def psys_first() -> Topology:
     """A machine whose psys is zone 0 and whose package is zone 1."""
-    zones = (Zone("0", "psys", "psys", PSYS), _package("1", 0, PACKAGE), _dram("1:0", 0, DRAM))
+    zones = (BenchZone("0", "psys", "psys", PSYS), _package("1", 0, PACKAGE), _dram("1:0", 0, DRAM))
     return Topology("psys_first", zones)
 
 
@@ -45,8 +45,8 @@ def core_uncore() -> Topology:
     """A desktop: core, uncore and dram inside the package."""
     zones = (
         _package("0", 0, PACKAGE),
-        Zone("0:0", "core", "core0", CORE, power_limit_uw=None),
-        Zone("0:1", "uncore", "uncore0", UNCORE, power_limit_uw=None),
+        BenchZone("0:0", "core", "core0", CORE, power_limit_uw=None),
+        BenchZone("0:1", "uncore", "uncore0", UNCORE, power_limit_uw=None),
         _dram("0:2", 0, DRAM),
     )
     return Topology("core_uncore", zones)
@@ -85,7 +85,7 @@ def msr_mmio_twins() -> Topology:
     zones = (
         _package("0", 0, PACKAGE),
         _dram("0:0", 0, DRAM),
-        Zone("0", "package-0", "package0", PACKAGE, control="intel-rapl-mmio"),
+        BenchZone("0", "package-0", "package0", PACKAGE, control="intel-rapl-mmio"),
     )
     return Topology("msr_mmio_twins", zones)
 
@@ -93,8 +93,8 @@ def msr_mmio_twins() -> Topology:
 def package_twice() -> Topology:
     """Two packages that are both called package-0."""
     zones = (
-        Zone("0", "package-0", "package0", PACKAGE),
-        Zone("1", "package-0", "package0_zone1", PACKAGE_1),
+        BenchZone("0", "package-0", "package0", PACKAGE),
+        BenchZone("1", "package-0", "package0_zone1", PACKAGE_1),
     )
     return Topology("package_twice", zones)
 
@@ -102,8 +102,8 @@ def package_twice() -> Topology:
 def package_shown_twice() -> Topology:
     """One package counter, shown by two zones of the same name."""
     zones = (
-        Zone("0", "package-0", "package0", PACKAGE),
-        Zone("1", "package-0", "package0", PACKAGE),
+        BenchZone("0", "package-0", "package0", PACKAGE),
+        BenchZone("1", "package-0", "package0", PACKAGE),
     )
     return Topology("package_shown_twice", zones)
 
@@ -111,8 +111,8 @@ def package_shown_twice() -> Topology:
 def mirrored_dies() -> Topology:
     """Two dies of one package that show the same counter."""
     zones = (
-        Zone("0", "package-0-die-0", "package0", PACKAGE),
-        Zone("1", "package-0-die-1", "package0", PACKAGE),
+        BenchZone("0", "package-0-die-0", "package0", PACKAGE),
+        BenchZone("1", "package-0-die-1", "package0", PACKAGE),
     )
     return Topology("mirrored_dies", zones, dies=2)
 
@@ -120,8 +120,8 @@ def mirrored_dies() -> Topology:
 def distinct_dies() -> Topology:
     """Two dies of one package with a counter each."""
     zones = (
-        Zone("0", "package-0-die-0", "package0_die0", PACKAGE),
-        Zone("1", "package-0-die-1", "package0_die1", PACKAGE_1),
+        BenchZone("0", "package-0-die-0", "package0_die0", PACKAGE),
+        BenchZone("1", "package-0-die-1", "package0_die1", PACKAGE_1),
     )
     return Topology("distinct_dies", zones, dies=2)
 
@@ -129,8 +129,8 @@ def distinct_dies() -> Topology:
 def amd() -> Topology:
     """An AMD machine: package and core, no DRAM, no limits, 65.5 kJ range."""
     zones = (
-        Zone("0", "package-0", "package0", PACKAGE, counter=AMD, power_limit_uw=None),
-        Zone("0:0", "core", "core0", CORE, counter=AMD, power_limit_uw=None),
+        BenchZone("0", "package-0", "package0", PACKAGE, counter=AMD, power_limit_uw=None),
+        BenchZone("0:0", "core", "core0", CORE, counter=AMD, power_limit_uw=None),
     )
     return Topology("amd", zones)
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from testbench.curves import Curve
+from testbench.curves import PowerCurve
 
 FaultKind = Literal[
     "eio", "garbage", "empty", "gone", "stuck", "frozen", "reset", "slow", "scaled", "jumping"
@@ -15,7 +15,7 @@ FaultKind = Literal[
 
 
 @dataclass(frozen=True)
-class Counter:
+class Register:
     """A RAPL energy register as shown by Linux.
 
     The register counts units of 2**-esu J modulo `modulus` and moves once per refresh_s. Linux
@@ -53,21 +53,21 @@ class Counter:
         refresh_ns = round(self.refresh_s * 1e9)
         return round(t_s * 1e9) // refresh_ns * refresh_ns / 1e9
 
-    def with_range_uj(self, range_uj: int) -> Counter:
+    def with_range_uj(self, range_uj: int) -> Register:
         """The same counter with a max_energy_range_uj of at most range_uj."""
         return replace(self, modulus=range_uj * 1000 // self.unit_nj + 1)
 
-    def wrapping_at(self, curve: Curve, t_s: float) -> Counter:
+    def wrapping_at(self, curve: PowerCurve, t_s: float) -> Register:
         """The same counter started so that it wraps at t_s of the curve."""
         return replace(self, start_raw=-self.units(curve.energy_j(t_s)) % self.modulus)
 
 
-INTEL = Counter(esu=14)
-AMD = Counter(esu=16)
+INTEL = Register(esu=14)
+AMD = Register(esu=16)
 
 
 @dataclass(frozen=True)
-class Fault:
+class ZoneFault:
     """A fault of one zone in [start_s, end_s) of the bench's time.
 
     eio      energy_uj reads fail with `errno` (powercap_sys.c: EINVAL for a failed MSR)
@@ -92,16 +92,16 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Zone:
+class BenchZone:
     """One powercap zone; zones of one `domain` share one physical counter."""
 
     path: str
     name: str
     domain: str
-    curve: Curve
-    counter: Counter = INTEL
+    curve: PowerCurve
+    counter: Register = INTEL
     control: str = "intel-rapl"
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ZoneFault, ...] = ()
     mode: int = 0o400
     uid: int = 0
     gid: int = 0
@@ -113,12 +113,12 @@ class Zone:
         """The zone's directory name, such as intel-rapl:0:1."""
         return f"{self.control}:{self.path}"
 
-    def fault(self, kind: FaultKind, t_s: float) -> Fault | None:
+    def fault(self, kind: FaultKind, t_s: float) -> ZoneFault | None:
         """The active fault of that kind at t_s."""
         return next((f for f in self.faults if f.kind == kind and f.active(t_s)), None)
 
 
-def counter_uj(zone: Zone, t_s: float) -> int:
+def counter_uj(zone: BenchZone, t_s: float) -> int:
     """The value of a working energy_uj at t_s, stuck spans and resets included, uJ."""
     counter = zone.counter
     stuck = zone.fault("stuck", t_s) or zone.fault("frozen", t_s)
@@ -131,7 +131,7 @@ def counter_uj(zone: Zone, t_s: float) -> int:
     return counter.shown_uj(counter.start_raw + counter.units(_counted_j(zone, at_s)) + jump)
 
 
-def _counted_j(zone: Zone, t_s: float) -> float:
+def _counted_j(zone: BenchZone, t_s: float) -> float:
     """The energy counted by t_s, J: without frozen spans, and scaled."""
     energy_j = zone.curve.energy_j
     wrong_j = sum(
@@ -143,7 +143,7 @@ def _counted_j(zone: Zone, t_s: float) -> float:
     return energy_j(t_s) + wrong_j
 
 
-def energy_text(zone: Zone, t_s: float) -> str:
+def energy_text(zone: BenchZone, t_s: float) -> str:
     """The text of energy_uj at t_s; raises OSError if a read fails."""
     if failing := zone.fault("eio", t_s):
         raise OSError(failing.errno, zone.name)
@@ -159,14 +159,14 @@ class Topology:
     """The zones of one machine and the sockets and dies its CPUs are spread over."""
 
     name: str
-    zones: tuple[Zone, ...] = ()
+    zones: tuple[BenchZone, ...] = ()
     sockets: int = 1
     dies: int = 1
 
     @property
-    def curves(self) -> dict[str, Curve]:
+    def curves(self) -> dict[str, PowerCurve]:
         """The curve of each domain; raises ValueError if zones of one domain disagree."""
-        curves: dict[str, Curve] = {}
+        curves: dict[str, PowerCurve] = {}
         for zone in self.zones:
             if curves.setdefault(zone.domain, zone.curve) != zone.curve:
                 raise ValueError(f"{self.name}: {zone.domain} has two curves")
@@ -189,12 +189,12 @@ class Topology:
         """
         return replace(self, zones=tuple(_up_before(zone, lead_s) for zone in self.zones))
 
-    def with_faults(self, domain: str | None, *faults: Fault) -> Topology:
+    def with_faults(self, domain: str | None, *faults: ZoneFault) -> Topology:
         """The topology with these faults in one domain's zones, or in all of them."""
         return self.changed(domain, faults=faults)
 
 
-def _up_before(zone: Zone, lead_s: float) -> Zone:
+def _up_before(zone: BenchZone, lead_s: float) -> BenchZone:
     counter, runs = zone.counter, zone.curve.energy_j(-lead_s) < 0
     if runs and not counter.start_raw:
         counter = replace(counter, start_raw=counter.modulus // 4)

@@ -142,7 +142,7 @@ def _main(arguments: list[str]) -> int:
     return headless.main(options, command)
 
 
-class _Command(Protocol):
+class _Subcommand(Protocol):
     """The module of a subcommand."""
 
     def parser(self) -> argparse.ArgumentParser: ...
@@ -150,8 +150,8 @@ class _Command(Protocol):
     def main(self, options: argparse.Namespace) -> int: ...
 
 
-def _module(name: str) -> _Command:
-    return cast("_Command", import_module(f"wattui.commands.{SUBCOMMANDS[name]}"))
+def _module(name: str) -> _Subcommand:
+    return cast("_Subcommand", import_module(f"wattui.commands.{SUBCOMMANDS[name]}"))
 
 
 def split_command(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.workload import Option, Workload
 
 AS_REPEAT = "as-repeat"
 
 
-class Part(NamedTuple):
+class RepeatChild(NamedTuple):
     """The repeat to run for a parent process, and the descriptor for its results."""
 
     repeat: int
@@ -22,24 +22,24 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedArguments:
     """A parsed command line; `given` holds the user's options, for a fresh process."""
 
     workload: Workload
     values: dict[str, Any]
     dry_run: bool
-    part: Part | None
+    part: RepeatChild | None
     given: tuple[str, ...]
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}: see `{self.prog} --help`")
+        raise WorkloadUsageError(f"{message}: see `{self.prog} --help`")
 
 
 def parse(
     argv: Sequence[str], catalogue: Mapping[str, Workload], prog: str = "wattui workloads"
-) -> Asked:
+) -> ParsedArguments:
     """Parse a command line; raises UsageError for faults in it."""
     head, dashes, command = _split(argv)
     parser = make_parser(catalogue, prog)
@@ -58,14 +58,16 @@ def parse(
     }
     if dashes:
         if "argv" not in known:
-            raise UsageError(f"{workload.name} runs no command: fix: omit everything after --")
+            raise WorkloadUsageError(
+                f"{workload.name} runs no command: fix: omit everything after --"
+            )
         given["argv"] = tuple(command)
-    return Asked(
-        workload, workload.values(given, preset), dry_run, part and Part(*part), tuple(argv)
+    return ParsedArguments(
+        workload, workload.values(given, preset), dry_run, part and RepeatChild(*part), tuple(argv)
     )
 
 
-def again(asked: Asked, part: Part) -> list[str]:
+def again(asked: ParsedArguments, part: RepeatChild) -> list[str]:
     """The arguments with which a fresh process runs one repeat."""
     head, dashes, command = _split(asked.given)
     return [*head, f"--{AS_REPEAT}", *map(str, part), *dashes, *command]

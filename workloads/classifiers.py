@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.graph import lower
 from workloads.layerwise import group_of
 from workloads.networks import CLASSIFIERS, bundled
-from workloads.plan import Group, Plan
+from workloads.plan import ModelCells, Plan
 from workloads.workload import Option, Values, Workload
 
 # The quick preset: one size per family, and no Inception v3, which has 300 layers.
@@ -22,12 +22,12 @@ def _plan(values: Values) -> Plan:
     names = [name.strip() for name in values["networks"].split(",")]
     for name in names:
         if name not in CLASSIFIERS:
-            raise UsageError(f"--networks {name}: there are {', '.join(CLASSIFIERS)}")
+            raise WorkloadUsageError(f"--networks {name}: there are {', '.join(CLASSIFIERS)}")
     groups = tuple(_group(name, values) for name in dict.fromkeys(names))
     return Plan(f"{len(groups)} networks", groups)
 
 
-def _group(name: str, values: Values) -> Group:
+def _group(name: str, values: Values) -> ModelCells:
     return group_of(lower(bundled(name)), name, partial("{}/{}".format, name), values)
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import wattui
 from workloads import files
-from workloads.arguments import Asked, Part, again, parse
+from workloads.arguments import ParsedArguments, RepeatChild, again, parse
 from workloads.catalogue import catalogue
 from workloads.engines import EngineOptions, NoEngine, open_engine
 from workloads.errors import FAILED, WorkloadError
 from workloads.plan import Plan
-from workloads.progress import Progress
-from workloads.report import Rows, cell_lines, end_lines, plan_lines
-from workloads.result import Result
-from workloads.runner import Runner, Settings
+from workloads.progress import ProgressLine
+from workloads.report import ResultLines, cell_lines, end_lines, plan_lines
+from workloads.result import CellResult
+from workloads.runner import Runner, RunSettings
 from workloads.shown import printable, replace_what_cannot_be_encoded
 from workloads.stop import Stop, listening
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, prog: str = ALONE) -> int:
         return FAILED
 
 
-def _run(asked: Asked, stop: Stop) -> int:
+def _run(asked: ParsedArguments, stop: Stop) -> int:
     plan = asked.workload.plan(asked.values)
     settings = _settings(asked)
     repeats = asked.values["repeats"]
@@ -89,7 +89,7 @@ def _run(asked: Asked, stop: Stop) -> int:
     return 128 + stop.signal if stop.signal else 0
 
 
-def _settings(asked: Asked) -> Settings:
+def _settings(asked: ParsedArguments) -> RunSettings:
     values = asked.values
     recorded = wattui.recording()
     armed_s, cooldown_s = values["armed"], values["cooldown"]
@@ -99,7 +99,7 @@ def _settings(asked: Asked) -> Settings:
         rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
         cooldown_s = rest_s if recorded else 0.0
     repeat = asked.part.repeat if asked.part else _recorded_repeat()
-    return Settings(armed_s, values["warmup"], cooldown_s, repeat)
+    return RunSettings(armed_s, values["warmup"], cooldown_s, repeat)
 
 
 def _recorded_repeat() -> int | None:
@@ -108,19 +108,19 @@ def _recorded_repeat() -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _engine_options(asked: Asked, plan: Plan) -> EngineOptions:
+def _engine_options(asked: ParsedArguments, plan: Plan) -> EngineOptions:
     values = asked.values
     usual = "onnxruntime" if values["device"] == "cpu" else "torch"
     name = plan.engine or values["engine"] or usual
     return EngineOptions(name, values["device"], values["threads"], values["channels-last"])
 
 
-def _engine(asked: Asked, plan: Plan) -> Engine:
+def _engine(asked: ParsedArguments, plan: Plan) -> Engine:
     return open_engine(_engine_options(asked, plan)) if asked.workload.on_engine else NoEngine()
 
 
 @contextlib.contextmanager
-def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | None]]:
+def _outputs(asked: ParsedArguments) -> Iterator[tuple[Path | None, files.LatencyFile | None]]:
     """The requested files, created before anything starts."""
     result, latencies = asked.values["result"], asked.values["latencies"]
     result_path = files.output_file(result, "--result") if result else None
@@ -136,12 +136,12 @@ def _outputs(asked: Asked) -> Iterator[tuple[Path | None, files.LatencyFile | No
 
 
 def _shown(
-    plan: Plan, settings: Settings, repeats: int, title: str, results: Iterator[Result]
-) -> list[Result]:
+    plan: Plan, settings: RunSettings, repeats: int, title: str, results: Iterator[CellResult]
+) -> list[CellResult]:
     """Print the plan, every result as it comes, and a summary."""
     for line in plan_lines(plan, settings, repeats, title):
         _say(line)
-    rows = Rows(plan)
+    rows = ResultLines(plan)
     _print(rows.header)
     done = []
     for result in results:
@@ -154,16 +154,18 @@ def _shown(
 
 def _in_this_process(
     plan: Plan,
-    settings: Settings,
+    settings: RunSettings,
     engine: Engine,
     latencies: files.LatencyFile | None,
     stop: Stop,
-) -> Iterator[Result]:
-    with Progress(len(plan.cells), latencies) as progress:
+) -> Iterator[CellResult]:
+    with ProgressLine(len(plan.cells), latencies) as progress:
         yield from Runner(engine, settings, stop, progress).run(plan)
 
 
-def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: Stop) -> int:
+def _as_repeat(
+    asked: ParsedArguments, part: RepeatChild, plan: Plan, settings: RunSettings, stop: Stop
+) -> int:
     """Run one repeat for the parent process: a line of JSON for every result."""
     with contextlib.ExitStack() as stack:
         results = stack.enter_context(open(part.descriptor, "w", encoding="utf-8"))
@@ -177,7 +179,7 @@ def _as_repeat(asked: Asked, part: Part, plan: Plan, settings: Settings, stop: S
     return 128 + stop.signal if stop.signal else 0
 
 
-def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
+def _in_processes(asked: ParsedArguments, stop: Stop) -> Iterator[CellResult]:
     """Run every repeat in a fresh process, which rests at its end."""
     repeats = asked.values["repeats"]
     for repeat in range(1, repeats + 1):
@@ -185,7 +187,7 @@ def _in_processes(asked: Asked, stop: Stop) -> Iterator[Result]:
             return
         _say(f"repeat {repeat} of {repeats}")
         reading, writing = os.pipe()
-        argv = [*_again(), *again(asked, Part(repeat, writing))]
+        argv = [*_again(), *again(asked, RepeatChild(repeat, writing))]
         # In its own process group, so that a Ctrl-C reaches it once, from here.
         child = subprocess.Popen(
             argv, pass_fds=[writing], stdin=subprocess.DEVNULL, process_group=0

@@ -50,7 +50,7 @@ class Bound:
         return self.output()
 
 
-class Loaded(Protocol):
+class LoadedModel(Protocol):
     """A graph with its weights, ready for inputs of any batch and size its layers accept."""
 
     def bind(self, *inputs: Array) -> Bound:
@@ -63,7 +63,7 @@ class Engine(Protocol):
     title: str
     device: str
 
-    def load(self, graph: Graph, weights: Weights) -> Loaded:
+    def load(self, graph: Graph, weights: Weights) -> LoadedModel:
         """Prepare a graph; weights by `node.weight` as 32-bit floats."""
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:

@@ -11,7 +11,7 @@ class WorkloadError(Exception):
     status = FAILED
 
 
-class UsageError(WorkloadError):
+class WorkloadUsageError(WorkloadError):
     """An invalid option, file or model; nothing was run."""
 
     status = USAGE

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from workloads.errors import UsageError, WorkloadError
-from workloads.result import Latency, Result
+from workloads.errors import WorkloadError, WorkloadUsageError
+from workloads.result import CellResult, Latency
 
 FORMAT = 1
 # Set by wattui: the recording's private folder, and the number of the repeat.
@@ -25,9 +25,11 @@ def new_file(path: str, option: str) -> Path:
     try:
         open(path, "x", encoding="utf-8").close()
     except FileExistsError:
-        raise UsageError(f"{option} {path}: exists: fix: use another name, or remove it") from None
+        raise WorkloadUsageError(
+            f"{option} {path}: exists: fix: use another name, or remove it"
+        ) from None
     except OSError as error:
-        raise UsageError(f"{option} {path}: {error.strerror}") from None
+        raise WorkloadUsageError(f"{option} {path}: {error.strerror}") from None
     return Path(path)
 
 
@@ -57,14 +59,16 @@ def cells_before(path: Path) -> list[dict[str, Any]]:
         found = json.loads(path.read_text(encoding="utf-8") or "{}")
         cells: list[dict[str, Any]] = found.get("cells", [])
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise UsageError(f"--result {path}: is not the file that the first repeat wrote") from None
+        raise WorkloadUsageError(
+            f"--result {path}: is not the file that the first repeat wrote"
+        ) from None
     return cells
 
 
 def write_results(
     path: Path,
     head: dict[str, Any],
-    results: Sequence[Result],
+    results: Sequence[CellResult],
     before: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write results as JSON: `format`, the options, and one object per cell."""
@@ -77,16 +81,16 @@ def write_results(
         ) from None
 
 
-def to_dict(result: Result) -> dict[str, Any]:
+def to_dict(result: CellResult) -> dict[str, Any]:
     """A result as JSON."""
     return {**asdict(result), "inferences_per_s": result.inferences_per_s}
 
 
-def from_dict(data: dict[str, Any]) -> Result:
+def from_dict(data: dict[str, Any]) -> CellResult:
     """Recreate a result from `to_dict`."""
     fields = {key: value for key, value in data.items() if key != "inferences_per_s"}
     latency = fields["latency"]
-    return Result(**{**fields, "latency": Latency(**latency) if latency else None})
+    return CellResult(**{**fields, "latency": Latency(**latency) if latency else None})
 
 
 class LatencyFile:
@@ -97,7 +101,7 @@ class LatencyFile:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def add(self, result: Result, kind: str, seconds: array[float]) -> None:
+    def add(self, result: CellResult, kind: str, seconds: array[float]) -> None:
         """Append the times of one cell."""
         label = '"' + result.label.replace('"', '""') + '"'
         head = f"{label},{result.repeat or ''},{kind},"

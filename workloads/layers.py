@@ -43,7 +43,7 @@ def _no_macs(options: Options, given: Shape, result: Shape) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class LayerKind:
     """A kind of layer.
 
     `options` has, by key, the check and the default (REQUIRED: none). `shape` gives the output
@@ -220,8 +220,8 @@ _POOL: dict[str, tuple[Check, Any]] = {
     "ceil_mode": (truth, False),
 }
 
-KINDS: dict[str, Kind] = {
-    "Conv2d": Kind(
+KINDS: dict[str, LayerKind] = {
+    "Conv2d": LayerKind(
         "conv",
         _conv,
         {
@@ -237,41 +237,43 @@ KINDS: dict[str, Kind] = {
         _conv_weights,
         _conv_macs,
     ),
-    "Linear": Kind(
+    "Linear": LayerKind(
         "linear",
         _linear,
         {"in_features": _WHOLE, "out_features": _WHOLE, "bias": (truth, True)},
         _linear_weights,
         _linear_macs,
     ),
-    "ReLU": Kind("relu", _same),
-    "ReLU6": Kind("relu6_", _same),
-    "Tanh": Kind("tanh", _same),
-    "Sigmoid": Kind("sigmoid", _same),
-    "SiLU": Kind("silu", _same),
-    "GELU": Kind("gelu", _same),
-    "SELU": Kind("selu", _same),
-    "LeakyReLU": Kind("leakyrelu", _same, {"negative_slope": (real, 0.01)}),
-    "Softmax": Kind("softmax", _softmax, {"dim": (dimension, -1)}),
-    "Dropout": Kind("dropout", _same, {"p": (real, 0.5)}),
-    "Identity": Kind("identity", _same),
-    "MaxPool2d": Kind("pool", _pool, _POOL),
-    "AvgPool2d": Kind("pool", _pool, _POOL | {"count_include_pad": (truth, True)}),
-    "AdaptiveAvgPool2d": Kind("pool", _adaptive_pool, {"output_size": (pair_of(whole), REQUIRED)}),
-    "BatchNorm2d": Kind(
+    "ReLU": LayerKind("relu", _same),
+    "ReLU6": LayerKind("relu6_", _same),
+    "Tanh": LayerKind("tanh", _same),
+    "Sigmoid": LayerKind("sigmoid", _same),
+    "SiLU": LayerKind("silu", _same),
+    "GELU": LayerKind("gelu", _same),
+    "SELU": LayerKind("selu", _same),
+    "LeakyReLU": LayerKind("leakyrelu", _same, {"negative_slope": (real, 0.01)}),
+    "Softmax": LayerKind("softmax", _softmax, {"dim": (dimension, -1)}),
+    "Dropout": LayerKind("dropout", _same, {"p": (real, 0.5)}),
+    "Identity": LayerKind("identity", _same),
+    "MaxPool2d": LayerKind("pool", _pool, _POOL),
+    "AvgPool2d": LayerKind("pool", _pool, _POOL | {"count_include_pad": (truth, True)}),
+    "AdaptiveAvgPool2d": LayerKind(
+        "pool", _adaptive_pool, {"output_size": (pair_of(whole), REQUIRED)}
+    ),
+    "BatchNorm2d": LayerKind(
         "norm",
         _batch_norm,
         {"num_features": _WHOLE, "eps": (real, 1e-5)},
         _per_channel("weight", "bias", "running_mean", "running_var"),
     ),
-    "LayerNorm": Kind(
+    "LayerNorm": LayerKind(
         "norm",
         _layer_norm,
         {"normalized_shape": _WHOLE, "eps": (real, 1e-5)},
         lambda options: dict.fromkeys(("weight", "bias"), (options["normalized_shape"],)),
     ),
-    "Flatten": Kind("flatten", _flatten),
-    "Embedding": Kind(
+    "Flatten": LayerKind("flatten", _flatten),
+    "Embedding": LayerKind(
         "embedding",
         _embedding,
         {
@@ -281,15 +283,15 @@ KINDS: dict[str, Kind] = {
         },
         lambda options: {"weight": (options["num_embeddings"], options["embedding_dim"])},
     ),
-    "MultiheadAttention": Kind(
+    "MultiheadAttention": LayerKind(
         "attention",
         _attention,
         {"embed_dim": _WHOLE, "num_heads": _WHOLE},
         _attention_weights,
         _attention_macs,
     ),
-    "select": Kind("select", _select, {"token": (size, 0)}),
-    "reshape": Kind("reshape", _reshape, {"reshape_dim": (list_of(whole, 4), REQUIRED)}),
+    "select": LayerKind("select", _select, {"token": (size, 0)}),
+    "reshape": LayerKind("reshape", _reshape, {"reshape_dim": (list_of(whole, 4), REQUIRED)}),
 }
 
 # Entries of a spec that are not torch modules; "resize" is an alias of reshape.

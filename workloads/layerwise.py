@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workloads.engine import Work
 from workloads.graph import Graph
-from workloads.plan import Bind, Cell, Group, cell_of
+from workloads.plan import Bind, Cell, ModelCells, cell_of
 from workloads.workload import Values
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WITHOUT_WORK = frozenset({"Flatten", "Dropout", "Identity"})
 
 
-def group_of(graph: Graph, whole: str, label: Callable[[str], str], values: Values) -> Group:
+def group_of(graph: Graph, whole: str, label: Callable[[str], str], values: Values) -> ModelCells:
     """The cell of a whole network, and those of its layers, whose labels come from their names.
 
     `values` has layerwise, batch, count, seconds and seed.
@@ -38,7 +38,7 @@ def group_of(graph: Graph, whole: str, label: Callable[[str], str], values: Valu
         for name, each in graphs.items()
     )
     load = partial(_load, graph, graphs, values["seed"], values["batch"])
-    return Group(graph.name, cells, load)
+    return ModelCells(graph.name, cells, load)
 
 
 def _load(whole: Graph, graphs: dict[str, Graph], seed: int, batch: int, engine: Engine) -> Bind:

@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workloads.engine import Work
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.graph import Graph, lower
 from workloads.networks import bundled
-from workloads.plan import VALUES_FACTOR, Bind, Cell, Group, Plan, cell_of
+from workloads.plan import VALUES_FACTOR, Bind, Cell, ModelCells, Plan, cell_of
 from workloads.spec import Entry, Layer, Network
 from workloads.workload import Option, Values, Workload
 
@@ -44,7 +44,7 @@ def _plan(values: Values) -> Plan:
     load = partial(_load, {label: graph for label, (graph, _) in found.items()}, values["seed"])
     return Plan(
         f"LeNet-5, {values['method']} layers",
-        (Group("LeNet-5", cells, load),),
+        (ModelCells("LeNet-5", cells, load),),
         remarks=(
             f"{values['images']:,} images per cell, in batches of up to {values['memory']} MiB "
             f"(--memory): {min(c.batch for c in cells)} to {max(c.batch for c in cells)} images; "
@@ -101,8 +101,8 @@ def _lowered(
 ) -> Graph:
     try:
         return lower(replace(network, entries=entries), shape)
-    except UsageError as error:
-        raise UsageError(f"--sizes {size}: {error}") from None
+    except WorkloadUsageError as error:
+        raise WorkloadUsageError(f"--sizes {size}: {error}") from None
 
 
 def _load(graphs: dict[str, Graph], seed: int, engine: Engine) -> Bind:

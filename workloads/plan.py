@@ -42,7 +42,7 @@ Bind = Callable[[Cell], Work]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ModelCells:
     """Cells of one model, which `load` prepares on an engine."""
 
     name: str
@@ -60,7 +60,7 @@ class Plan:
     """
 
     title: str
-    groups: tuple[Group, ...]
+    groups: tuple[ModelCells, ...]
     real_time_hz: float | None = None
     remarks: tuple[str, ...] = ()
     check: Callable[[Engine], list[str]] | None = None

@@ -8,11 +8,11 @@ from array import array
 
 from workloads.files import LatencyFile
 from workloads.report import duration
-from workloads.result import Result
+from workloads.result import CellResult
 from workloads.shown import printable
 
 
-class Progress:
+class ProgressLine:
     """Shows the current phase on one line of a terminal's stderr; records call times."""
 
     def __init__(self, cells: int, latencies: LatencyFile | None) -> None:
@@ -21,7 +21,7 @@ class Progress:
         self._latencies = latencies
         self._shows = sys.stderr.isatty()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,12 +36,12 @@ class Progress:
             sys.stderr.write(f"\r\x1b[2K{place} {what} {printable(label)}{ends}")
             sys.stderr.flush()
 
-    def took(self, result: Result, kind: str, seconds: array[float]) -> None:
+    def took(self, result: CellResult, kind: str, seconds: array[float]) -> None:
         """Write the times, if requested."""
         if self._latencies is not None:
             self._latencies.add(result, kind, seconds)
 
-    def ended(self, result: Result) -> None:
+    def ended(self, result: CellResult) -> None:
         """Make room for the cell's row."""
         self._done += 1
         self._clear()

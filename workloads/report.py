@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from workloads.plan import Cell, Plan
-from workloads.result import Result
-from workloads.runner import Settings, mebibytes
+from workloads.result import CellResult
+from workloads.runner import RunSettings, mebibytes
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # AlexNet over 20 sizes in onnxruntime, one thread of a shared Xeon: 18.1 ps a MAC.
@@ -29,7 +29,7 @@ _WIDTHS = (5, 10, 7, 8, 7, 7, 7, 7, 7, 10)
 REAL_TIME = ("× real", 8)
 
 
-def plan_lines(plan: Plan, settings: Settings, repeats: int, engine: str) -> Iterator[str]:
+def plan_lines(plan: Plan, settings: RunSettings, repeats: int, engine: str) -> Iterator[str]:
     """The plan in words: title, number of cells, estimated time and memory."""
     cells = plan.cells
     yield f"{plan.title} · {engine}"
@@ -57,7 +57,7 @@ def cell_lines(plan: Plan) -> Iterator[str]:
         yield f"{cell.label:{label}} {cell.batch:7} {macs:>17} {parameters:>12} {memory:>11}"
 
 
-def estimated_s(plan: Plan, settings: Settings) -> float:
+def estimated_s(plan: Plan, settings: RunSettings) -> float:
     """Estimated time of a plan, seconds, with the time per MAC of one processor thread."""
     rests = len(plan.groups) * (settings.armed_s + settings.cooldown_s)
     return rests + sum(
@@ -66,7 +66,7 @@ def estimated_s(plan: Plan, settings: Settings) -> float:
     )
 
 
-class Rows:
+class ResultLines:
     """Results as rows of a table whose width is known before the results are."""
 
     def __init__(self, plan: Plan) -> None:
@@ -81,7 +81,7 @@ class Rows:
             titles.insert(4, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
         return " ".join((f"{'cell':{self._label}}", *titles))
 
-    def row(self, result: Result) -> str:
+    def row(self, result: CellResult) -> str:
         """One result, or the reason why the cell was not run."""
         name = f"{result.label:{self._label}}"
         if result.skipped is not None:
@@ -105,7 +105,7 @@ class Rows:
         return " ".join((name, *cells)) + (" interrupted" if result.interrupted else "")
 
 
-def end_lines(plan: Plan, results: Sequence[Result]) -> Iterator[str]:
+def end_lines(plan: Plan, results: Sequence[CellResult]) -> Iterator[str]:
     """The closing lines: exact sizes, differences, sums, medians."""
     run = [result for result in results if result.skipped is None and result.call_s is not None]
     yield from _sizes(run)
@@ -115,7 +115,7 @@ def end_lines(plan: Plan, results: Sequence[Result]) -> Iterator[str]:
     yield from _medians(run)
 
 
-def _sizes(results: Sequence[Result]) -> Iterator[str]:
+def _sizes(results: Sequence[CellResult]) -> Iterator[str]:
     """Exact MACs and parameters, if all cells have the same."""
     sizes = {(result.macs, result.parameters) for result in results}
     if len(sizes) == 1:
@@ -124,7 +124,7 @@ def _sizes(results: Sequence[Result]) -> Iterator[str]:
             yield f"{macs:,} MACs and {parameters:,} parameters"
 
 
-def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
+def _differences(cells: Sequence[Cell], results: dict[str, CellResult]) -> Iterator[str]:
     """Times of parts by difference; a negative one stays negative."""
     pairs = [
         (results[cell.label], results[cell.minus])
@@ -145,7 +145,7 @@ def _differences(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[
         yield f"{name:{label}} {number(difference):>12} {known}"
 
 
-def _sums(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
+def _sums(cells: Sequence[Cell], results: dict[str, CellResult]) -> Iterator[str]:
     """The sum of the parts compared with the whole."""
     wholes = dict.fromkeys(cell.part_of for cell in cells if cell.part_of is not None)
     for whole in wholes:
@@ -159,7 +159,7 @@ def _sums(cells: Sequence[Cell], results: dict[str, Result]) -> Iterator[str]:
         )
 
 
-def _medians(results: Sequence[Result]) -> Iterator[str]:
+def _medians(results: Sequence[CellResult]) -> Iterator[str]:
     """Medians over the repeats, label by label."""
     repeats = {result.repeat for result in results}
     if len(repeats) < 2:
@@ -177,7 +177,7 @@ def _medians(results: Sequence[Result]) -> Iterator[str]:
             )
 
 
-def _per_inference_s(result: Result) -> float:
+def _per_inference_s(result: CellResult) -> float:
     return (result.call_s or math.nan) / max(result.batch, 1)
 
 

@@ -24,7 +24,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CellResult:
     """A cell that was run; `skipped` has the reason if it was not.
 
     `call_s` is the mean time of a call, `call_error_s` the half-width of its 95 % interval, from

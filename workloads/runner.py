@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import wattui
 from workloads.engine import Work
 from workloads.errors import WorkloadError
-from workloads.plan import Bind, Cell, Group, Plan
-from workloads.result import Latency, Result, latency_of, mean_and_error
+from workloads.plan import Bind, Cell, ModelCells, Plan
+from workloads.result import CellResult, Latency, latency_of, mean_and_error
 from workloads.stop import Stop
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FREE_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RunSettings:
     """Rest and warm-up times in seconds, and the number of the repeat."""
 
     armed_s: float
@@ -46,10 +46,10 @@ class Observer(Protocol):
     def begins(self, what: str, label: str, seconds: float) -> None:
         """A phase begins, with its minimum duration."""
 
-    def took(self, result: Result, kind: str, seconds: array[float]) -> None:
+    def took(self, result: CellResult, kind: str, seconds: array[float]) -> None:
         """The times of a cell's calls: "call", "chunk mean" or "latency pass"."""
 
-    def ended(self, result: Result) -> None:
+    def ended(self, result: CellResult) -> None:
         """A cell has ended."""
 
 
@@ -59,7 +59,7 @@ class Runner:
     def __init__(
         self,
         engine: Engine,
-        settings: Settings,
+        settings: RunSettings,
         stop: Stop,
         observer: Observer,
         clock: Callable[[], float] = time.perf_counter,
@@ -70,14 +70,14 @@ class Runner:
         self._observer = observer
         self._clock = clock
 
-    def run(self, plan: Plan) -> Iterator[Result]:
+    def run(self, plan: Plan) -> Iterator[CellResult]:
         """Run every cell; ends early if a signal asked for it."""
         for group in plan.groups:
             if self._stop:
                 return
             yield from self._group(group)
 
-    def _group(self, group: Group) -> Iterator[Result]:
+    def _group(self, group: ModelCells) -> Iterator[CellResult]:
         fitting = [cell for cell in group.cells if self._too_large(cell) is None]
         bind: Bind | None = None
         reason: str | None = None
@@ -100,8 +100,10 @@ class Runner:
         if bind is not None:
             self._rest("cooldown", group.name, self._settings.cooldown_s)
 
-    def _cell(self, cell: Cell, bind: Bind | None, reason: str | None) -> Result:
-        result = Result(cell.label, self._settings.repeat, cell.batch, cell.macs, cell.parameters)
+    def _cell(self, cell: Cell, bind: Bind | None, reason: str | None) -> CellResult:
+        result = CellResult(
+            cell.label, self._settings.repeat, cell.batch, cell.macs, cell.parameters
+        )
         reason = reason or self._too_large(cell)
         if reason is None and bind is not None:
             try:
@@ -117,7 +119,7 @@ class Runner:
         wattui.note(f"skipped {cell.label}: {reason}")
         return replace(result, skipped=reason)
 
-    def _measure(self, cell: Cell, bind: Bind, result: Result) -> Result:
+    def _measure(self, cell: Cell, bind: Bind, result: CellResult) -> CellResult:
         with self._phase("loading", cell.label, 0):
             work = bind(cell)
         with self._phase("warmup", cell.label, self._settings.warmup_s):
@@ -147,7 +149,7 @@ class Runner:
             interrupted=bool(self._stop),
         )
 
-    def _latency(self, cell: Cell, work: Work, result: Result) -> Latency | None:
+    def _latency(self, cell: Cell, work: Work, result: CellResult) -> Latency | None:
         """Time single calls after the running phase, in which clock reads would cost too much."""
         if self._stop:
             return None

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workloads.engine import Work
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.graph import Graph, lower
 from workloads.layers import Shape
 from workloads.networks import bundled
-from workloads.plan import Bind, Cell, Group, Plan, cell_of
+from workloads.plan import Bind, Cell, ModelCells, Plan, cell_of
 from workloads.spec import Network
 from workloads.workload import Option, Values, Workload, shared_count
 
@@ -48,14 +48,14 @@ def _plan(name: str, shape: Callable[[int], Shape], values: Values) -> Plan:
         for (label, graph), count in zip(graphs.items(), counts, strict=True)
     )
     load = partial(_load, graphs, values["seed"])
-    return Plan(model.name, (Group(model.name, cells, load),))
+    return Plan(model.name, (ModelCells(model.name, cells, load),))
 
 
 def _at(model: Network, size: int, shape: Shape) -> Graph:
     try:
         return lower(model, shape)
-    except UsageError as error:
-        raise UsageError(f"--sizes {size}: {error}") from None
+    except WorkloadUsageError as error:
+        raise WorkloadUsageError(f"--sizes {size}: {error}") from None
 
 
 def _load(graphs: dict[str, Graph], seed: int, engine: Engine) -> Bind:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workloads.engines import DEVICES, ENGINES
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.plan import Plan
 
 Values = Mapping[str, Any]
 
 
-Kind = Literal["whole", "wholes", "seconds", "text", "choice", "truth"]
+OptionKind = Literal["whole", "wholes", "seconds", "text", "choice", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Option:
     """One option. `kind` is the type of its value; `minimum` applies to whole numbers."""
 
     name: str
-    kind: Kind
+    kind: OptionKind
     default: Any
     help: str
     minimum: int = 1
@@ -90,7 +90,7 @@ class Workload:
         """Values of all options: given values override a preset's, which override the defaults."""
         if preset is not None and preset not in self.presets:
             known = ", ".join(self.presets) or "none"
-            raise UsageError(f"{self.name} has no preset {preset!r} (there are: {known})")
+            raise WorkloadUsageError(f"{self.name} has no preset {preset!r} (there are: {known})")
         values = {option.name: option.default for option in self.all_options}
         return {**values, **self.settings, **self.presets.get(preset or "", {}), **given}
 
@@ -144,5 +144,7 @@ def shared_count(sizes: tuple[int, ...], counts: tuple[int, ...], what: str) -> 
     if len(counts) == 1:
         return counts * len(sizes)
     if len(counts) != len(sizes):
-        raise UsageError(f"--count has {len(counts)} values for {len(sizes)} {what}: give 1 or all")
+        raise WorkloadUsageError(
+            f"--count has {len(counts)} values for {len(sizes)} {what}: give 1 or all"
+        )
     return counts

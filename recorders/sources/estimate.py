@@ -44,7 +44,7 @@ TDP_W = (
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class PowerModel:
     """Idle and full power of the whole processor in watts, and their source."""
 
     idle_w: float
@@ -61,7 +61,7 @@ class Estimate:
     blocking = False
 
     def __init__(
-        self, model: Model, cpus: int, busy_s: BusySeconds, clock: Clock = time.monotonic_ns
+        self, model: PowerModel, cpus: int, busy_s: BusySeconds, clock: Clock = time.monotonic_ns
     ) -> None:
         self._model = model
         self._busy_s = busy_s
@@ -108,14 +108,14 @@ def open_estimate(root: Path = Path("/"), tdp_w: float | None = None) -> Estimat
     return Estimate(model, cpus, busy_seconds)
 
 
-def choose_model(cpuinfo: str, cpus: int, cores: int, tdp_w: float | None) -> Model:
+def choose_model(cpuinfo: str, cpus: int, cores: int, tdp_w: float | None) -> PowerModel:
     """Idle and full power, from --tdp, the table, the virtual CPUs or the core count."""
     found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     name = found[1].strip() if found else "unknown processor"
     if tdp_w is not None:
-        return Model(IDLE_SHARE_OF_TDP * tdp_w, tdp_w, f"--tdp {tdp_w:g} W, 30 % idle")
+        return PowerModel(IDLE_SHARE_OF_TDP * tdp_w, tdp_w, f"--tdp {tdp_w:g} W, 30 % idle")
     if "hypervisor" in cpuinfo:
-        return Model(
+        return PowerModel(
             VCPU_IDLE_W * cpus,
             VCPU_MAX_W * cpus,
             f"{cpus} virtual CPUs at {VCPU_IDLE_W}-{VCPU_MAX_W} W (Cloud Carbon Footprint)",
@@ -124,11 +124,11 @@ def choose_model(cpuinfo: str, cpus: int, cores: int, tdp_w: float | None) -> Mo
         if re.search(rf"{re.escape(part)}(?!\w)", name):
             sockets = max(1, len(set(re.findall(r"^physical id\s*:\s*(\d+)", cpuinfo, re.M))))
             total = float(watts * sockets)
-            return Model(
+            return PowerModel(
                 IDLE_SHARE_OF_TDP * total, total, f"{name}: TDP {watts} W x {sockets}, 30 % idle"
             )
     guess_w = CORE_TDP_W * cores
-    return Model(
+    return PowerModel(
         IDLE_SHARE_OF_TDP * guess_w, guess_w, f"{name} not in the table: {cores} cores at 10 W"
     )
 

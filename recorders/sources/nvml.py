@@ -19,7 +19,7 @@ from typing import Any
 from recorders import plausible
 from recorders.beat import Beat
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
-from recorders.sources.nvml_devices import Device, tried, visible_devices
+from recorders.sources.nvml_devices import Gpu, tried, visible_devices
 
 LIBRARY = "libnvidia-ml.so.1"
 # Files that show that the driver is loaded, even if its library is missing.
@@ -50,7 +50,7 @@ class Nvml:
     blocking = True
 
     def __init__(
-        self, library: Any, devices: Sequence[Device], clock: Clock = time.monotonic_ns
+        self, library: Any, devices: Sequence[Gpu], clock: Clock = time.monotonic_ns
     ) -> None:
         self.period_s = 0.1
         self._library = library
@@ -153,11 +153,11 @@ class Nvml:
         """Shut NVML down."""
         tried(self._library.nvmlShutdown)
 
-    def _limit_w(self, ask: Callable[[Any], int], device: Device) -> float | None:
+    def _limit_w(self, ask: Callable[[Any], int], device: Gpu) -> float | None:
         limit_mw = tried(partial(ask, device.handle))[0]
         return None if limit_mw in (None, 0, NONE_32) else float(limit_mw) * 1e-3
 
-    def _bound_w(self, device: Device) -> float:
+    def _bound_w(self, device: Gpu) -> float:
         """The highest plausible mean power, from the highest limit that can be set."""
         nvml = self._library
         limits = tried(partial(nvml.nvmlDeviceGetPowerManagementLimitConstraints, device.handle))[0]
@@ -165,13 +165,13 @@ class Nvml:
         limit_w = most_w or self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device)
         return plausible.bound_w("gpu", limit_w)
 
-    def _reading_of(self, device: Device) -> str:
+    def _reading_of(self, device: Gpu) -> str:
         for channel in self._channels:
             if channel.name == device.channel:
                 return "energy counter" if channel.unit == "J" else "power, integrated"
         return "none"
 
-    def _offer(self, device: Device) -> Refusal | None:
+    def _offer(self, device: Gpu) -> Refusal | None:
         """Add the channels that can be read; a device without energy or power is refused."""
         gpu = device.channel
         reasons: list[str] = []
@@ -200,7 +200,7 @@ class Nvml:
             self._reads.append(read)
         return reason
 
-    def _energy_offers(self, device: Device) -> tuple[Offer, Offer]:
+    def _energy_offers(self, device: Gpu) -> tuple[Offer, Offer]:
         nvml, handle, gpu = self._library, device.handle, device.channel
         bound_w, mig = self._bound_w(device), ("mig",) if device.mig else ()
         counter = Channel(
@@ -219,7 +219,7 @@ class Nvml:
             ("power", power, lambda: _known(power_mw(handle), NONE_32, "mW") * 1e-3),
         )
 
-    def _gauge_offers(self, device: Device) -> Iterator[tuple[Channel, Read]]:
+    def _gauge_offers(self, device: Gpu) -> Iterator[tuple[Channel, Read]]:
         nvml, handle, gpu = self._library, device.handle, device.channel
 
         def number(ask: Callable[..., int], *what: int) -> Read:

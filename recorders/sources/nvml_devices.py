@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class Gpu:
     """A GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode."""
 
     index: int
@@ -48,7 +48,7 @@ def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
 
 def visible_devices(
     nvml: Any, environ: Mapping[str, str], all_gpus: bool
-) -> tuple[list[Device], list[Refusal]]:
+) -> tuple[list[Gpu], list[Refusal]]:
     """The GPUs to record, by the rules of CUDA_VISIBLE_DEVICES (index, UUID prefix, MIG).
 
     As in CUDA, the list ends at the first entry that names no device. If an entry may mean several
@@ -59,7 +59,7 @@ def visible_devices(
     setting = environ.get("CUDA_VISIBLE_DEVICES")
     if all_gpus or setting is None:
         return _parted(everything)
-    chosen: dict[int, Device | Refusal] = {}
+    chosen: dict[int, Gpu | Refusal] = {}
     unsure = ""
     for entry in (part.strip() for part in setting.split(",")):
         found, doubt = _named(nvml, everything, entry, environ.get("CUDA_DEVICE_ORDER", ""))
@@ -85,9 +85,9 @@ def visible_devices(
     return devices, refused
 
 
-def _parted(found: Sequence[Device | Refusal]) -> tuple[list[Device], list[Refusal]]:
+def _parted(found: Sequence[Gpu | Refusal]) -> tuple[list[Gpu], list[Refusal]]:
     """The GPUs that respond, and what is wrong with them and with the others."""
-    devices = [each for each in found if isinstance(each, Device)]
+    devices = [each for each in found if isinstance(each, Gpu)]
     refused = [each for each in found if isinstance(each, Refusal)]
     return devices, refused + [
         Refusal(device.channel, text, f"nvidia-smi -q -i {device.index}")
@@ -103,8 +103,8 @@ def _counted(hidden: int, of: int) -> str:
 
 
 def _named(
-    nvml: Any, devices: Sequence[Device | Refusal], entry: str, order: str
-) -> tuple[dict[int, Device | Refusal], str]:
+    nvml: Any, devices: Sequence[Gpu | Refusal], entry: str, order: str
+) -> tuple[dict[int, Gpu | Refusal], str]:
     """The GPUs that an entry may mean, by index, and why it is ambiguous."""
     if entry.isascii() and entry.isdigit():
         return _by_index(devices, int(entry), order)
@@ -112,7 +112,7 @@ def _named(
         return _parent_of_mig(nvml, devices, entry)
     if not entry.startswith("GPU-"):
         return {}, ""
-    there = {n: d for n, d in enumerate(devices) if isinstance(d, Device)}
+    there = {n: d for n, d in enumerate(devices) if isinstance(d, Gpu)}
     matches = {n: device for n, device in there.items() if device.uuid.startswith(entry)}
     unknown = {n: device for n, device in there.items() if device.uuid == UNKNOWN_UUID}
     if unknown and not matches:
@@ -121,15 +121,15 @@ def _named(
 
 
 def _by_index(
-    devices: Sequence[Device | Refusal], index: int, order: str
-) -> tuple[dict[int, Device | Refusal], str]:
+    devices: Sequence[Gpu | Refusal], index: int, order: str
+) -> tuple[dict[int, Gpu | Refusal], str]:
     """The GPUs that an index may mean: CUDA numbers the fastest first by default, NVML by PCI.
 
     Both agree if all GPUs are the same model. CUDA may skip one that is not responding.
     """
     if index >= len(devices):
         return {}, ""
-    names = {device.name for device in devices if isinstance(device, Device)}
+    names = {device.name for device in devices if isinstance(device, Gpu)}
     everything = dict(enumerate(devices))
     if any(isinstance(device, Refusal) for device in devices):
         return everything, "may mean another GPU, because CUDA may skip one that is not responding"
@@ -142,11 +142,11 @@ def _by_index(
 
 
 def _parent_of_mig(
-    nvml: Any, devices: Sequence[Device | Refusal], entry: str
-) -> tuple[dict[int, Device | Refusal], str]:
+    nvml: Any, devices: Sequence[Gpu | Refusal], entry: str
+) -> tuple[dict[int, Gpu | Refusal], str]:
     """The GPU of a MIG instance, named MIG-UUID or, as before driver 470, MIG-GPU-UUID/GI/CI."""
     uuid, *ids = entry.removeprefix("MIG-").split("/")
-    closed: dict[int, Device | Refusal] = {}
+    closed: dict[int, Gpu | Refusal] = {}
     for device in devices:
         if isinstance(device, Refusal) or (ids and device.uuid != uuid):
             continue
@@ -164,7 +164,7 @@ def _parent_of_mig(
     )
 
 
-def _instances(nvml: Any, device: Device) -> list[Any]:
+def _instances(nvml: Any, device: Gpu) -> list[Any]:
     count = tried(partial(nvml.nvmlDeviceGetMaxMigDeviceCount, device.handle))[0] or 0
     handles = (
         tried(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device.handle, place))[0]
@@ -180,7 +180,7 @@ def _ids_of(nvml: Any, part: Any) -> list[str] | None:
     return None if None in ids else [str(each) for each in ids]
 
 
-def _device(nvml: Any, index: int) -> Device | Refusal:
+def _device(nvml: Any, index: int) -> Gpu | Refusal:
     """A GPU, or why it cannot be read; a missing name or UUID is not a reason."""
     handle, why = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
     if handle is None:
@@ -194,7 +194,7 @@ def _device(nvml: Any, index: int) -> Device | Refusal:
         f"its UUID cannot be read ({no_uuid}), but it is still recorded" if no_uuid else "",
         f"its name cannot be read ({no_name}), but it is still recorded" if no_name else "",
     )
-    return Device(
+    return Gpu(
         index,
         handle,
         uuid or UNKNOWN_UUID,

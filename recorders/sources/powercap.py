@@ -42,7 +42,7 @@ Clock = Callable[[], int]
 
 
 @dataclass(slots=True)
-class Look:
+class CounterTrial:
     """Readings of a counter over a short time: all values, and the times of changes; `failed` says
     why the last reading failed."""
 
@@ -192,9 +192,9 @@ def open_powercap(
 
 def _look(
     zones: Sequence[Zone], read_at: Callable[[Zone], float], clock: Clock
-) -> dict[Zone, Look]:
+) -> dict[Zone, CounterTrial]:
     """Read all zones in turn for a short time, and doubtful ones for longer."""
-    looks = {zone: Look() for zone in zones}
+    looks = {zone: CounterTrial() for zone in zones}
     _look_for(LOOK_S, looks, read_at, clock)
     doubtful = {zone: looks[zone] for zone in zones if _disbelief(zone, looks)}
     if doubtful:
@@ -203,7 +203,10 @@ def _look(
 
 
 def _look_for(
-    seconds: float, looks: Mapping[Zone, Look], read_at: Callable[[Zone], float], clock: Clock
+    seconds: float,
+    looks: Mapping[Zone, CounterTrial],
+    read_at: Callable[[Zone], float],
+    clock: Clock,
 ) -> None:
     end_ns = clock() + int(seconds * 1e9)
     enough = LOOK_CHANGES + max(len(look.changes_ns) for look in looks.values()) if looks else 0
@@ -219,7 +222,7 @@ def _look_for(
             break
 
 
-def _disbelief(zone: Zone, looks: Mapping[Zone, Look]) -> str:
+def _disbelief(zone: Zone, looks: Mapping[Zone, CounterTrial]) -> str:
     """Why a zone's counter is rejected, compared with the others; empty if it is not."""
     look = looks[zone]
     counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]

@@ -23,9 +23,9 @@ from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Domain, Group, Value
 from recorders.summary.flags import SHORT_UPDATES
-from recorders.summary.overlaps import Key, Overlaps, Stretches
+from recorders.summary.overlaps import GroupKey, Overlaps, Stretches
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import Span, Windows, block_powers_w, per_phase
+from recorders.summary.spans import EnergyWindows, Span, block_powers_w, per_phase
 from recorders.summary.stats import stdev
 from recorders.summary.stillness import still_times
 
@@ -90,7 +90,7 @@ class Arithmetic:
         reduction: Reduction,
         everything: Sequence[Span],
         commands: Commands,
-        windows: Windows,
+        windows: EnergyWindows,
     ) -> None:
         self._reduction = reduction
         self._everything = everything
@@ -119,7 +119,7 @@ class Arithmetic:
         self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
 
     def group(
-        self, running: Sequence[Span], label: str, repeat: int | None, key: Key | None = None
+        self, running: Sequence[Span], label: str, repeat: int | None, key: GroupKey | None = None
     ) -> Group:
         """The group of the phases with the same key (None: all running phases)."""
         ran = self.overlaps.stretches(running, key)
@@ -205,7 +205,7 @@ class Arithmetic:
             self._net(channel, total, own_seconds, n, armed),
         )
 
-    def unmoved(self, running: Sequence[Span], key: Key | None = None) -> list[str]:
+    def unmoved(self, running: Sequence[Span], key: GroupKey | None = None) -> list[str]:
         """Parts of the total, or the headline channel, whose counter did not move."""
         ran = self.overlaps.stretches(running, key)
         return [channel for channel in self._asked if self._stood_still(channel, ran)]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from recorders.summary.spans import Moment, Span, Windows
+from recorders.summary.spans import EnergyWindows, Moment, Span
 
-Key = Callable[[Span], Hashable]
+GroupKey = Callable[[Span], Hashable]
 
 
 class Stretches:
@@ -68,12 +68,12 @@ class Stretches:
 class Overlaps:
     """The running phases of a recording in overlapping groups, most of them of one phase."""
 
-    def __init__(self, windows: Windows, running: Sequence[Span]) -> None:
+    def __init__(self, windows: EnergyWindows, running: Sequence[Span]) -> None:
         self._windows = windows
         self._groups = _joined(running)
         self._group_of = {id(s): number for number, group in enumerate(self._groups) for s in group}
-        self._stretches: dict[tuple[Key | None, Hashable], Stretches] = {}
-        self._shares: dict[tuple[int, Key], dict[Hashable, list[Span]]] = {}
+        self._stretches: dict[tuple[GroupKey | None, Hashable], Stretches] = {}
+        self._shares: dict[tuple[int, GroupKey], dict[Hashable, list[Span]]] = {}
         self.busy = [_whole(windows, group) for group in self._groups]
         self._busy_ends_s = [span.end_s for span in self.busy]
 
@@ -87,7 +87,7 @@ class Overlaps:
         number = self._group_of.get(id(span))
         return number is not None and len(self._groups[number]) > 1
 
-    def stretches(self, running: Sequence[Span], key: Key | None = None) -> Stretches:
+    def stretches(self, running: Sequence[Span], key: GroupKey | None = None) -> Stretches:
         """The time of some of the phases, counted once.
 
         `key` must be the same for all of them, and different for all other phases.
@@ -97,7 +97,7 @@ class Overlaps:
             self._stretches[name] = self._stretched(running, key)
         return self._stretches[name]
 
-    def _stretched(self, running: Sequence[Span], key: Key | None) -> Stretches:
+    def _stretched(self, running: Sequence[Span], key: GroupKey | None) -> Stretches:
         found: list[Span] = []
         shared = False
         for number in dict.fromkeys(self._group_of[id(span)] for span in running):
@@ -130,7 +130,7 @@ class Overlaps:
             found.append(self._windows.between(begin, base.end, like=base))
         return found
 
-    def _own_shares(self, number: int, key: Key) -> dict[Hashable, list[Span]]:
+    def _own_shares(self, number: int, key: GroupKey) -> dict[Hashable, list[Span]]:
         if (number, key) not in self._shares:
             self._shares[number, key] = _shares(self._windows, self._groups[number], key)
         return self._shares[number, key]
@@ -155,7 +155,7 @@ def _joined(running: Sequence[Span]) -> list[list[Span]]:
     return groups
 
 
-def _whole(windows: Windows, group: Sequence[Span]) -> Span:
+def _whole(windows: EnergyWindows, group: Sequence[Span]) -> Span:
     """The time from the first begin to the last end of phases that overlap."""
     if len(group) == 1:
         return group[0]
@@ -163,7 +163,9 @@ def _whole(windows: Windows, group: Sequence[Span]) -> Span:
     return windows.between(group[0].begin, end, like=group[0])
 
 
-def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable, list[Span]]:
+def _shares(
+    windows: EnergyWindows, group: Sequence[Span], key: GroupKey
+) -> dict[Hashable, list[Span]]:
     """Each key's share of an overlapping group: its stretches, with its part of their energy."""
     moments = [m for _, m in sorted({m.time_s: m for s in group for m in (s.begin, s.end)}.items())]
     counts, stretches = _runs(moments, group, key)
@@ -178,7 +180,7 @@ def _shares(windows: Windows, group: Sequence[Span], key: Key) -> dict[Hashable,
 
 
 def _runs(
-    moments: Sequence[Moment], group: Sequence[Span], key: Key
+    moments: Sequence[Moment], group: Sequence[Span], key: GroupKey
 ) -> tuple[list[int], list[tuple[Hashable, int, int]]]:
     """The number of keys running after each moment but the last, and each key's moments."""
     places = {moment.time_s: place for place, moment in enumerate(moments)}

@@ -80,7 +80,7 @@ class Span:
         return self.end.time_s - self.begin.time_s
 
 
-class Windows:
+class EnergyWindows:
     """The machine's energy between any two edges of a recording."""
 
     def __init__(self, reduction: Reduction) -> None:
@@ -173,13 +173,13 @@ class _Open:
         return tuple(reversed(found))
 
 
-def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
+def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Span]:
     """Every phase in order of its beginning; one that never ended is closed at the last row.
 
     A phase is inside the last one open at its begin, and an end belongs to the last open phase with
     its name, label and repeat, unless the rows before them say otherwise.
     """
-    windows = windows or Windows(reduction)
+    windows = windows or EnergyWindows(reduction)
     every = _paired(reduction.events, windows)
     found = []
     for each in every:
@@ -192,7 +192,7 @@ def spans(reduction: Reduction, windows: Windows | None = None) -> list[Span]:
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
 
 
-def _paired(events: Sequence[EventRow], windows: Windows) -> list[_Open]:
+def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
     """Match begin and end rows."""
     every: list[_Open] = []
     open_now: list[_Open] = []

@@ -28,7 +28,7 @@ from recorders.summary.figures import VERSION, Flag, Group, PhaseFigures, Summar
 from recorders.summary.flags import MOST_NAMED, find_flags, incomplete, negative_differences
 from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import Span, Windows, spans
+from recorders.summary.spans import EnergyWindows, Span, spans
 
 UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
 
@@ -40,7 +40,7 @@ def summarise(reduction: Reduction) -> Summary:
 
 
 def _summarised(reduction: Reduction) -> Summary:
-    windows = Windows(reduction)
+    windows = EnergyWindows(reduction)
     everything = spans(reduction, windows)
     commands = Commands(reduction)
     kept = [span for span in everything if not commands.leave_out(span)]

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-from testbench.fakenvml import Nvml
+from testbench.fakenvml import FakeNvml
 from testbench.sandbox import Bench, nvml_unavailable_reason, unavailable_reason
 from testbench.zones import Topology
 
@@ -40,7 +40,7 @@ def make_bench() -> Iterator[MakeBench]:
         absent(reason)
     with ExitStack() as stack:
 
-        def make(topology: Topology, nvml: Nvml | None = None) -> Bench:
+        def make(topology: Topology, nvml: FakeNvml | None = None) -> Bench:
             if nvml and (missing := nvml_unavailable_reason()):
                 absent(missing)
             return stack.enter_context(Bench(topology, nvml))

@@ -18,7 +18,7 @@ import pytest
 from testbench import topologies
 from testbench.curves import Constant, Square
 from testbench.sandbox import Bench, UnavailableError
-from testbench.zones import INTEL, Counter, Fault, Topology, Zone, counter_uj
+from testbench.zones import INTEL, BenchZone, Register, Topology, ZoneFault, counter_uj
 
 from .conftest import MakeBench
 
@@ -83,7 +83,7 @@ def sample(bench: Bench, end_s: float, pause_s: float, *zones: str) -> list[Read
     return [Read(z, bench.seconds(a), answer, bench.seconds(b)) for z, a, answer, b in reads]
 
 
-def assert_true(zone: Zone, read: Read) -> None:
+def assert_true(zone: BenchZone, read: Read) -> None:
     """The value is one the counter had between the read's begin and end."""
     low_uj, high_uj = counter_uj(zone, read.begin_s), counter_uj(zone, read.end_s)
     assert low_uj <= int(read.answer) <= high_uj
@@ -116,7 +116,7 @@ def test_every_read_is_computed_anew(make_bench: MakeBench) -> None:
 
 
 def test_values_are_exact_between_refreshes(make_bench: MakeBench) -> None:
-    topology = topologies.plain().changed(counter=Counter(refresh_s=0.1))
+    topology = topologies.plain().changed(counter=Register(refresh_s=0.1))
     zone = topology.zones[0]
     reads = sample(make_bench(topology), 0.5, 0.01, "intel-rapl:0")
     inside = [r for r in reads if zone.counter.floor_s(r.begin_s) == zone.counter.floor_s(r.end_s)]
@@ -156,16 +156,16 @@ def test_pyrapl_reads_fresh_values(make: Callable[[], Topology], make_bench: Mak
 
 
 FAULTS = {
-    "eio": Fault("eio", 0.5, 0.7),
-    "garbage": Fault("garbage", 0.5, 0.7),
-    "empty": Fault("empty", 0.5, 0.7),
-    "gone": Fault("gone", 0.5, 0.7),
-    "stuck": Fault("stuck", 0.5, 0.7),
-    "reset": Fault("reset", 0.5),
-    "slow": Fault("slow", 0.8, 0.81, delay_s=0.15),
+    "eio": ZoneFault("eio", 0.5, 0.7),
+    "garbage": ZoneFault("garbage", 0.5, 0.7),
+    "empty": ZoneFault("empty", 0.5, 0.7),
+    "gone": ZoneFault("gone", 0.5, 0.7),
+    "stuck": ZoneFault("stuck", 0.5, 0.7),
+    "reset": ZoneFault("reset", 0.5),
+    "slow": ZoneFault("slow", 0.8, 0.81, delay_s=0.15),
 }
 FAULTY = tuple(
-    Zone(str(n), f"package-{n}", f"package{n}", Square(10.0, 60.0, 0.2), faults=(fault,))
+    BenchZone(str(n), f"package-{n}", f"package{n}", Square(10.0, 60.0, 0.2), faults=(fault,))
     for n, fault in enumerate(FAULTS.values())
 )
 
@@ -229,7 +229,7 @@ def test_a_slow_read_counts_at_its_end(faulty: dict[str, list[Read]]) -> None:
 
 
 def test_a_gone_zone_has_no_path(make_bench: MakeBench) -> None:
-    bench = make_bench(topologies.plain().with_faults("package0", Fault("gone")))
+    bench = make_bench(topologies.plain().with_faults("package0", ZoneFault("gone")))
     listed = bench.run(["ls", CLASS]).stdout.split()
     opened = bench.run(["cat", "/sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/name"])
     assert listed == ["intel-rapl"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbench.curves import Constant, Curve, Sine, Square, Steps, curve_from_dict
+from testbench.curves import Constant, PowerCurve, Sine, Square, Steps, curve_from_dict
 
 watts = st.floats(0, 300)
 periods_s = st.floats(0.5, 5)
@@ -40,10 +40,10 @@ steps = st.lists(st.tuples(st.floats(0.05, 2), watts), min_size=1, max_size=6).m
         tuple(level_w for _, level_w in pairs),
     )
 )
-curves: st.SearchStrategy[Curve] = st.one_of(constants, squares, sines, steps)
+curves: st.SearchStrategy[PowerCurve] = st.one_of(constants, squares, sines, steps)
 
 
-def edges_s(curve: Curve, begin_s: float, end_s: float) -> list[float]:
+def edges_s(curve: PowerCurve, begin_s: float, end_s: float) -> list[float]:
     """Times between which the curve is smooth."""
     found: list[float] = []
     if isinstance(curve, Steps):
@@ -57,7 +57,7 @@ def edges_s(curve: Curve, begin_s: float, end_s: float) -> list[float]:
     return [begin_s, *sorted(t_s for t_s in found if begin_s < t_s < end_s), end_s]
 
 
-def integral_j(curve: Curve, begin_s: float, end_s: float, panels: int = 200) -> float:
+def integral_j(curve: PowerCurve, begin_s: float, end_s: float, panels: int = 200) -> float:
     """Two-point Gauss quadrature between the edges, J."""
     edges = edges_s(curve, begin_s, end_s)
     total_j = 0.0
@@ -70,25 +70,25 @@ def integral_j(curve: Curve, begin_s: float, end_s: float, panels: int = 200) ->
 
 
 @given(curves, times_s, st.floats(0, 4))
-def test_energy_is_the_integral_of_power(curve: Curve, begin_s: float, span_s: float) -> None:
+def test_energy_is_the_integral_of_power(curve: PowerCurve, begin_s: float, span_s: float) -> None:
     end_s = begin_s + span_s
     closed_j = curve.energy_j(end_s) - curve.energy_j(begin_s)
     assert closed_j == pytest.approx(integral_j(curve, begin_s, end_s), rel=1e-6, abs=1e-4)
 
 
 @given(curves, times_s, times_s)
-def test_energy_never_falls(curve: Curve, one_s: float, other_s: float) -> None:
+def test_energy_never_falls(curve: PowerCurve, one_s: float, other_s: float) -> None:
     early_s, late_s = sorted((one_s, other_s))
     assert curve.energy_j(late_s) >= curve.energy_j(early_s) - 1e-9
 
 
 @given(curves)
-def test_energy_begins_at_nothing(curve: Curve) -> None:
+def test_energy_begins_at_nothing(curve: PowerCurve) -> None:
     assert curve.energy_j(0.0) == pytest.approx(0.0, abs=1e-12)
 
 
 @given(curves)
-def test_json_round_trip(curve: Curve) -> None:
+def test_json_round_trip(curve: PowerCurve) -> None:
     assert curve_from_dict(json.loads(json.dumps(curve.to_dict()))) == curve
 
 
@@ -110,6 +110,6 @@ def test_known_joules() -> None:
         lambda: Steps((0.0, 0.0), (1.0, 2.0)),
     ],
 )
-def test_impossible_curves_are_refused(make: type[Curve]) -> None:
+def test_impossible_curves_are_refused(make: type[PowerCurve]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         make()

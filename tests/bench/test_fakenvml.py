@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from testbench import topologies
-from testbench.curves import Constant, Curve, Sine, Square, Steps
+from testbench.curves import Constant, PowerCurve, Sine, Square, Steps
 from testbench.fakenvml import (
     ERROR_DRIVER_NOT_LOADED,
     ERROR_NO_PERMISSION,
     ERROR_TIMEOUT,
     NONE_32,
     PASCAL,
-    Fault,
+    FakeNvml,
     Gpu,
-    Nvml,
+    NvmlFault,
     PowerSensor,
     floor_s,
 )
@@ -28,7 +28,7 @@ from .conftest import MakeBench
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
 
-CURVES: tuple[Curve, ...] = (
+CURVES: tuple[PowerCurve, ...] = (
     Constant(212.5),
     Square(60.0, 250.0, 0.37, 0.3, 0.1),
     Sine(150.0, 90.0, 0.53, 0.7),
@@ -84,7 +84,7 @@ def test_readings_are_the_closed_forms(make_bench: MakeBench) -> None:
     gpus = tuple(
         Gpu(curve, power=SENSORS[n % len(SENSORS)]) for n, curve in enumerate((*CURVES, *CURVES))
     )
-    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    bench = make_bench(topologies.no_rapl(), FakeNvml(gpus))
     seen = 0
     for index, function, begin_ns, answer, end_ns in python(bench, SAMPLER, 0.9):
         begin_s, end_s, gpu = bench.seconds(begin_ns), bench.seconds(end_ns), gpus[index]
@@ -108,7 +108,7 @@ def test_lost_reset_and_unsupported(make_bench: MakeBench) -> None:
         Gpu(Constant(100.0), energy=False, arch=PASCAL),
         Gpu(Constant(100.0), power=None),
     )
-    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    bench = make_bench(topologies.no_rapl(), FakeNvml(gpus))
     reads = python(bench, SAMPLER, BROKEN_S + 0.3)
 
     def answers(index: int, function: str, after_s: float = 0.0) -> list[Any]:
@@ -172,7 +172,7 @@ json.dump({
 
 
 def test_everything_else_pynvml_asks(make_bench: MakeBench) -> None:
-    nvml = Nvml((Gpu(Constant(100.0), mig=2), Gpu(Constant(50.0), uuid="GPU-mine")))
+    nvml = FakeNvml((Gpu(Constant(100.0), mig=2), Gpu(Constant(50.0), uuid="GPU-mine")))
     seen = python(make_bench(topologies.no_rapl(), nvml), SURVEY, "GPU-mine")
     energy = seen["fields"].pop(0)
     assert energy[0] == 0
@@ -201,7 +201,7 @@ def test_everything_else_pynvml_asks(make_bench: MakeBench) -> None:
 
 
 def test_calls_take_their_time_and_are_listed(make_bench: MakeBench) -> None:
-    nvml = Nvml((Gpu(Constant(100.0), latency_s=0.03),))
+    nvml = FakeNvml((Gpu(Constant(100.0), latency_s=0.03),))
     bench = make_bench(topologies.no_rapl(), nvml)
     reads = python(bench, SAMPLER, 0.4)
     listed = [call for call in bench.nvml_calls() if call[2] == "nvmlDeviceGetPowerUsage"]
@@ -214,17 +214,17 @@ def test_faults_of_one_call_of_one_gpu_at_one_time(make_bench: MakeBench) -> Non
     gpus = (
         Gpu(
             Constant(100.0),
-            faults=(Fault("nvmlDeviceGetPowerUsage", ERROR_TIMEOUT, end_s=BROKEN_S),),
+            faults=(NvmlFault("nvmlDeviceGetPowerUsage", ERROR_TIMEOUT, end_s=BROKEN_S),),
         ),
         Gpu(
             Constant(100.0),
             faults=(
-                Fault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=BROKEN_S),
-                Fault("nvmlDeviceGetTotalEnergyConsumption", value=0),
+                NvmlFault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=BROKEN_S),
+                NvmlFault("nvmlDeviceGetTotalEnergyConsumption", value=0),
             ),
         ),
     )
-    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    bench = make_bench(topologies.no_rapl(), FakeNvml(gpus))
     powers: dict[tuple[int, bool], set[Any]] = {}
     for index, function, begin_ns, answer, end_ns in python(bench, SAMPLER, BROKEN_S + 0.3):
         late = bench.seconds(begin_ns) > BROKEN_S
@@ -242,10 +242,12 @@ def test_faults_of_one_call_of_one_gpu_at_one_time(make_bench: MakeBench) -> Non
 
 def test_a_gpu_without_a_handle_and_one_whose_name_is_not_text(make_bench: MakeBench) -> None:
     gpus = (
-        Gpu(Constant(100.0), faults=(Fault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION),)),
+        Gpu(
+            Constant(100.0), faults=(NvmlFault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION),)
+        ),
         Gpu(Constant(100.0), name="NVIDIA \udce9"),
     )
-    bench = make_bench(topologies.no_rapl(), Nvml(gpus))
+    bench = make_bench(topologies.no_rapl(), FakeNvml(gpus))
     script = """
 import json, sys, pynvml as nv
 nv.nvmlInit()
@@ -261,13 +263,13 @@ json.dump(found, sys.stdout)
 
 
 def test_a_driver_that_does_not_load(make_bench: MakeBench) -> None:
-    bench = make_bench(topologies.no_rapl(), Nvml(init_error=ERROR_DRIVER_NOT_LOADED))
+    bench = make_bench(topologies.no_rapl(), FakeNvml(init_error=ERROR_DRIVER_NOT_LOADED))
     failed = bench.run([sys.executable, "-c", "import pynvml; pynvml.nvmlInit()"])
     assert failed.stderr.strip().endswith("Driver Not Loaded")
 
 
 def test_true_joules_of_gpus(make_bench: MakeBench) -> None:
-    nvml = Nvml((Gpu(Constant(100.0)), Gpu(Constant(30.0))))
+    nvml = FakeNvml((Gpu(Constant(100.0)), Gpu(Constant(30.0))))
     bench = make_bench(topologies.plain(package=Constant(10.0), dram=Constant(1.0)), nvml)
     begin_ns, end_ns = bench.t0_ns, bench.t0_ns + 10**9
     assert bench.true_j("gpu1", begin_ns, end_ns) == 30.0

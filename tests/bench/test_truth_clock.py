@@ -18,8 +18,8 @@ import pytest
 from testbench import fakenvml, topologies
 from testbench.curves import Constant, Steps
 from testbench.recording import (
-    Recording,
-    Stretch,
+    BenchPhase,
+    BenchRecording,
     command_line,
     in_time,
     program,
@@ -27,7 +27,7 @@ from testbench.recording import (
     surroundings,
 )
 from testbench.sandbox import Bench
-from testbench.zones import Fault
+from testbench.zones import ZoneFault
 
 from .conftest import MakeBench
 from .truth import REFRESH_S, assert_exact, assert_never_falls, assert_on_curve
@@ -39,7 +39,7 @@ RATE_HZ = 50.0
 HAPPENS_S = 2.0
 HELD_S, LET_GO_S = 1.5, 3.0
 HOUR_S = 3600
-WHOLE = Stretch("whole", 1.2, 1.8)
+WHOLE = BenchPhase("whole", 1.2, 1.8)
 DRAW_W, DRAM_W = 50.0, 5.0
 CONSTANT = topologies.plain(package=Constant(DRAW_W), dram=Constant(DRAM_W))
 CHANNELS = ("package0", "dram0")
@@ -68,7 +68,7 @@ def shifted(shim: Path, *, real_s: int, boot_s: int = 0) -> Callable[[Bench], di
     }
 
 
-def dates_s(recording: Recording) -> list[float]:
+def dates_s(recording: BenchRecording) -> list[float]:
     """time_utc less time_s of every row, seconds since the epoch."""
     return [
         datetime.fromisoformat(row["time_utc"]).timestamp() - float(row["time_s"])
@@ -95,7 +95,7 @@ def test_setting_the_clock_back_an_hour_has_no_effect(
     assert times_s == sorted(times_s)
 
 
-def assert_gaps(recording: Recording, begin_s: float, end_s: float, rate_hz: float) -> None:
+def assert_gaps(recording: BenchRecording, begin_s: float, end_s: float, rate_hz: float) -> None:
     """Every counter has one gap event, at the time of the silence."""
     ticks_s = 3 / rate_hz
     assert set(recording.happened) - {"gap:total"} == {f"gap:{channel}" for channel in CHANNELS}
@@ -108,7 +108,7 @@ ASLEEP_J = 80.0
 # What the package counter does while the machine sleeps; the sleep is over at HAPPENS_S.
 ASLEEP = {
     "stands_still": CONSTANT,
-    "is_reset": CONSTANT.with_faults("package0", Fault("reset", HAPPENS_S)),
+    "is_reset": CONSTANT.with_faults("package0", ZoneFault("reset", HAPPENS_S)),
     "runs_on": CONSTANT.changed(
         "package0",
         curve=Steps(
@@ -145,7 +145,7 @@ def test_a_phase_that_begins_before_the_first_tick_after_a_sleep(
 ) -> None:
     rate_hz = 0.2  # no tick between the sleep and the end
     bench = make_bench(ASLEEP[counter])
-    stretches = Stretch("before", 1.2, 0.3), Stretch("after", HAPPENS_S + 0.02, 1.2)
+    stretches = BenchPhase("before", 1.2, 0.3), BenchPhase("after", HAPPENS_S + 0.02, 1.2)
     env = shifted(shim, real_s=HOUR_S, boot_s=HOUR_S)
     recording = record(bench, tmp_path, program(*stretches), rate_hz=rate_hz, env=env)
     assert_gaps(recording, HAPPENS_S, HAPPENS_S, rate_hz)
@@ -181,7 +181,7 @@ def held(pid: int) -> Iterator[None]:
 def test_a_recorder_that_was_held_bridges_the_gap(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench(topologies.plain())
     path = tmp_path / "run.csv"
-    source = program(Stretch("whole", 0.8, 3.0))
+    source = program(BenchPhase("whole", 0.8, 3.0))
     argv = command_line(path, RATE_HZ, [], [sys.executable, "-c", source])
 
     def run() -> None:

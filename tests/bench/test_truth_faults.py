@@ -13,9 +13,9 @@ import pytest
 from recorders.summary.summary import summarise
 from testbench import topologies
 from testbench.curves import Constant, Sine
-from testbench.recording import Recording, Stretch, program, record
+from testbench.recording import BenchPhase, BenchRecording, program, record
 from testbench.sandbox import Bench, unavailable_reason
-from testbench.zones import INTEL, Fault, Topology, Zone
+from testbench.zones import INTEL, BenchZone, Topology, ZoneFault
 from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
@@ -29,18 +29,18 @@ TICKS_S = 3 / RATE_HZ
 SOON_S = 0.3
 FAILS_S, WORKS_S = 2.0, 3.7
 HOLDS_S, MOVES_S, FLAGGED_AFTER_S = 1.9, 3.9, 0.05
-WHOLE = Stretch("whole", 1.2, 3.0)
+WHOLE = BenchPhase("whole", 1.2, 3.0)
 DRAW_W = 50.0
 # One row holds readings up to 2 ms apart; the counters move once per ms.
 ROW_S = 0.003
 
 FAULTS = {
-    "eio": Fault("eio", FAILS_S, WORKS_S),
-    "garbage": Fault("garbage", FAILS_S, WORKS_S),
-    "empty": Fault("empty", FAILS_S, WORKS_S),
-    "gone": Fault("gone", FAILS_S),
-    "stuck": Fault("stuck", HOLDS_S, MOVES_S),
-    "reset": Fault("reset", FAILS_S),
+    "eio": ZoneFault("eio", FAILS_S, WORKS_S),
+    "garbage": ZoneFault("garbage", FAILS_S, WORKS_S),
+    "empty": ZoneFault("empty", FAILS_S, WORKS_S),
+    "gone": ZoneFault("gone", FAILS_S),
+    "stuck": ZoneFault("stuck", HOLDS_S, MOVES_S),
+    "reset": ZoneFault("reset", FAILS_S),
 }
 PSYS = Sine(120.0, 30.0, 0.9)
 # Six packages, each with one fault, on a machine that pyRAPL refuses.
@@ -48,10 +48,10 @@ FAULTY = Topology(
     "faulty",
     (
         *(
-            Zone(f"{n}", f"package-{n}", f"package{n}", Constant(DRAW_W), faults=(fault,))
+            BenchZone(f"{n}", f"package-{n}", f"package{n}", Constant(DRAW_W), faults=(fault,))
             for n, fault in enumerate(FAULTS.values(), start=1)
         ),
-        Zone("7", "psys", "psys", PSYS),
+        BenchZone("7", "psys", "psys", PSYS),
     ),
 )
 # pyRAPL keeps its files open in its own way: the same faults on a machine it reads.
@@ -75,7 +75,7 @@ def places(*kinds: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BenchRecording]:
     """The recording of each faulty machine, by the reader it is read with."""
     if reason := unavailable_reason():
         pytest.skip(reason)
@@ -87,26 +87,26 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]
     return found
 
 
-def events_of(recording: Recording, channel: str) -> list[str]:
+def events_of(recording: BenchRecording, channel: str) -> list[str]:
     """What happened to a channel, without the times that notes give."""
     told = (event.partition(" since ")[0] for event in recording.happened)
     return [event for event in told if event.endswith((f":{channel}", f" {channel}"))]
 
 
-def assert_empty(recording: Recording, channel: str, begin_s: float, end_s: float) -> None:
+def assert_empty(recording: BenchRecording, channel: str, begin_s: float, end_s: float) -> None:
     """Neither joules nor watts of a channel, and no total that would lack it."""
     for column in (f"{channel}_J", f"{channel}_W", "total_J", "total_W"):
         assert set(recording.cells(column, begin_s, end_s)) == {""}
 
 
-def test_the_readers_are_the_ones_meant(recordings: dict[str, Recording]) -> None:
+def test_the_readers_are_the_ones_meant(recordings: dict[str, BenchRecording]) -> None:
     for reader, recording in recordings.items():
         assert recording.source("powercap")["reader"].split()[0] == reader
 
 
 @pytest.mark.parametrize(("reader", "channel"), places("eio", "garbage", "empty"))
 def test_failed_reads_are_a_gap_and_bridged(
-    reader: str, channel: str, recordings: dict[str, Recording]
+    reader: str, channel: str, recordings: dict[str, BenchRecording]
 ) -> None:
     recording = recordings[reader]
     assert events_of(recording, channel) == [f"gap:{channel}"]
@@ -121,7 +121,7 @@ def test_failed_reads_are_a_gap_and_bridged(
 
 @pytest.mark.parametrize(("reader", "channel"), places("gone"))
 def test_a_zone_that_goes_is_lost_and_the_rest_goes_on(
-    reader: str, channel: str, recordings: dict[str, Recording]
+    reader: str, channel: str, recordings: dict[str, BenchRecording]
 ) -> None:
     recording = recordings[reader]
     assert events_of(recording, channel) == [f"lost:{channel}"]
@@ -135,7 +135,7 @@ def test_a_zone_that_goes_is_lost_and_the_rest_goes_on(
 
 @pytest.mark.parametrize(("reader", "channel"), places("stuck"))
 def test_a_counter_that_sticks_is_flagged_and_never_zero_watts(
-    reader: str, channel: str, recordings: dict[str, Recording]
+    reader: str, channel: str, recordings: dict[str, BenchRecording]
 ) -> None:
     recording = recordings[reader]
     assert events_of(recording, channel) == [f"note:stuck {channel}", f"note:moving {channel}"]
@@ -152,7 +152,9 @@ def test_a_counter_that_sticks_is_flagged_and_never_zero_watts(
 
 
 @pytest.mark.parametrize(("reader", "channel"), places("reset"))
-def test_a_reset_adds_nothing(reader: str, channel: str, recordings: dict[str, Recording]) -> None:
+def test_a_reset_adds_nothing(
+    reader: str, channel: str, recordings: dict[str, BenchRecording]
+) -> None:
     recording = recordings[reader]
     assert events_of(recording, channel) == [f"reset:{channel}"]
     assert FAILS_S - ROW_S <= recording.event_s(f"reset:{channel}") <= FAILS_S + SOON_S
@@ -161,7 +163,7 @@ def test_a_reset_adds_nothing(reader: str, channel: str, recordings: dict[str, R
     assert "reset" in recording.flags()
 
 
-def test_a_healthy_counter_beside_them(recordings: dict[str, Recording]) -> None:
+def test_a_healthy_counter_beside_them(recordings: dict[str, BenchRecording]) -> None:
     assert events_of(recordings["pread"], "psys") == []
     assert_exact(recordings["pread"], "whole", "psys")
     assert_on_curve(recordings["pread"], "psys", PSYS.mean_w + PSYS.amplitude_w, ROW_S)
@@ -169,7 +171,7 @@ def test_a_healthy_counter_beside_them(recordings: dict[str, Recording]) -> None
 
 @pytest.mark.parametrize("reader", PLACES)
 def test_nothing_falls_and_the_person_is_told(
-    reader: str, recordings: dict[str, Recording]
+    reader: str, recordings: dict[str, BenchRecording]
 ) -> None:
     recording = recordings[reader]
     assert_never_falls(recording)
@@ -184,8 +186,8 @@ def test_an_edge_without_a_reading_is_said_to_be_bridged(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     topology = topologies.plain(package=Constant(DRAW_W), dram=Constant(5.0))
-    bench = make_bench(topology.with_faults("package0", Fault("eio", 1.4, 2.2)))
-    recording = record(bench, tmp_path, program(Stretch("late", 1.8, 1.1)), rate_hz=RATE_HZ)
+    bench = make_bench(topology.with_faults("package0", ZoneFault("eio", 1.4, 2.2)))
+    recording = record(bench, tmp_path, program(BenchPhase("late", 1.8, 1.1)), rate_hz=RATE_HZ)
     begin, _ = recording.edges("late")
     energy_j = recording.summed_j("package0", "late")
     assert begin["package0_J"] == begin["total_J"] == ""
@@ -198,8 +200,8 @@ def test_an_edge_without_a_reading_is_said_to_be_bridged(
 def test_a_slow_read_does_not_shift_the_others(
     make: Callable[[], Topology], make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    topology = make().with_faults("package0", Fault("slow", 1.6, 2.4, delay_s=0.2))
-    stretches = Stretch("whole", 1.2, 2.1), Stretch("after", 0.0, 0.2)
+    topology = make().with_faults("package0", ZoneFault("slow", 1.6, 2.4, delay_s=0.2))
+    stretches = BenchPhase("whole", 1.2, 2.1), BenchPhase("after", 0.0, 0.2)
     recording = record(make_bench(topology), tmp_path, program(*stretches), rate_hz=RATE_HZ)
     for domain, curve in topology.curves.items():
         peak_w = max(curve.power_w(n / 100) for n in range(400))
@@ -212,23 +214,23 @@ def test_a_slow_read_does_not_shift_the_others(
 
 
 def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
-    slow = Fault("slow", 1.3, 1.8, delay_s=0.2)
+    slow = ZoneFault("slow", 1.3, 1.8, delay_s=0.2)
     bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
-    recording = record(bench, tmp_path, program(Stretch("slow", 1.4, 2.1)), rate_hz=RATE_HZ)
+    recording = record(bench, tmp_path, program(BenchPhase("slow", 1.4, 2.1)), rate_hz=RATE_HZ)
     assert_exact(recording, "slow", "package1", "dram0", "dram1")
 
 
-LAST_S = Stretch("whole", 1.2, 2.0)
+LAST_S = BenchPhase("whole", 1.2, 2.0)
 CONSTANT = topologies.plain(package=Constant(DRAW_W), dram=Constant(5.0))
 
 
-def plus_minus(recording: Recording) -> dict[str, float | None]:
+def plus_minus(recording: BenchRecording) -> dict[str, float | None]:
     """Each channel's ± of the energy while running, for those whose energy is known."""
     domains = recording.run["summary"]["running"]["domains"]
     return {n: d["running_j"]["plus_minus"] for n, d in domains.items() if d["running_j"]}
 
 
-def assert_stuck(recording: Recording, *channels: str) -> None:
+def assert_stuck(recording: BenchRecording, *channels: str) -> None:
     """The standstill stands in the flags with the phase that it falsifies, as the file says."""
     flags = recording.run["summary"]["flags"]
     told = {flag["where"]: flag["text"] for flag in flags if flag["name"] == "stuck"}
@@ -242,8 +244,8 @@ def test_a_counter_that_freezes_in_the_last_second_is_told_in_that_phase(
     ends_s: float, make_bench: MakeBench, tmp_path: Path
 ) -> None:
     """Half of the energy would be missing, at a ± of a thousandth."""
-    frozen = Fault("frozen", 2.2, ends_s)
-    stretches = LAST_S, Stretch("after", 4.0, 1.2)
+    frozen = ZoneFault("frozen", 2.2, ends_s)
+    stretches = LAST_S, BenchPhase("after", 4.0, 1.2)
     bench = make_bench(CONSTANT.with_faults("package0", frozen))
     recording = record(bench, tmp_path, program(*stretches), rate_hz=10)
     assert_stuck(recording, "package0")
@@ -257,8 +259,8 @@ def test_a_counter_that_freezes_in_the_last_second_is_told_in_that_phase(
 def test_counters_that_are_all_frozen_are_not_0_joules(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    bench = make_bench(CONSTANT.with_faults(None, Fault("frozen", 2.0)))
-    recording = record(bench, tmp_path, program(Stretch("whole", 2.3, 1.0)), rate_hz=10)
+    bench = make_bench(CONSTANT.with_faults(None, ZoneFault("frozen", 2.0)))
+    recording = record(bench, tmp_path, program(BenchPhase("whole", 2.3, 1.0)), rate_hz=10)
     assert_stuck(recording, "package0", "dram0")
     running = recording.run["summary"]["running"]["domains"]
     assert {name: domain["running_j"] for name, domain in running.items()} == {
@@ -273,17 +275,17 @@ def test_counters_that_are_all_frozen_are_not_0_joules(
 def test_a_package_in_a_wrong_unit_is_refused_from_the_start(
     rate_hz: int, make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    bench = make_bench(CONSTANT.with_faults("package0", Fault("scaled", factor=80.0)))
-    recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=rate_hz)
+    bench = make_bench(CONSTANT.with_faults("package0", ZoneFault("scaled", factor=80.0)))
+    recording = record(bench, tmp_path, program(BenchPhase("whole", 1.2, 1.1)), rate_hz=rate_hz)
     assert recording.energy_columns == {"dram0_J", "total_J", "est_cpu_J"}
     assert "counter has the wrong unit: 4," in recording.said
     assert recording.run["summary"]["contents"] == "DRAM only"
     assert [event.partition(":")[0] for event in recording.happened] == ["note"]
 
 
-@pytest.mark.parametrize("fault", [Fault("scaled", 1.6), Fault("jumping", 1.6)])
+@pytest.mark.parametrize("fault", [ZoneFault("scaled", 1.6), ZoneFault("jumping", 1.6)])
 def test_a_counter_that_goes_wrong_is_refused_in_words(
-    fault: Fault, make_bench: MakeBench, tmp_path: Path
+    fault: ZoneFault, make_bench: MakeBench, tmp_path: Path
 ) -> None:
     bench = make_bench(CONSTANT.with_faults("dram0", fault))
     recording = record(bench, tmp_path, program(WHOLE), rate_hz=RATE_HZ)
@@ -299,8 +301,8 @@ def test_dram_by_four_is_known_by_its_own_limit(make_bench: MakeBench, tmp_path:
     limited = CONSTANT.changed(
         "dram0", curve=Constant(12.0), power_limit_uw=0, max_power_uw=20_000_000
     )
-    bench = make_bench(limited.with_faults("dram0", Fault("scaled", factor=4.0)))
-    recording = record(bench, tmp_path, program(Stretch("whole", 1.2, 1.1)), rate_hz=10)
+    bench = make_bench(limited.with_faults("dram0", ZoneFault("scaled", factor=4.0)))
+    recording = record(bench, tmp_path, program(BenchPhase("whole", 1.2, 1.1)), rate_hz=10)
     assert recording.energy_columns == {"package0_J", "total_J"}
     assert re.search(r"the wrong unit: it shows (4|5)\d W, above the 40 W possible", recording.said)
     assert recording.run["summary"]["contents"] == "1 package, no DRAM"
@@ -308,7 +310,7 @@ def test_dram_by_four_is_known_by_its_own_limit(make_bench: MakeBench, tmp_path:
 
 def test_one_wrong_reading_is_dropped_and_told(make_bench: MakeBench, tmp_path: Path) -> None:
     rate_hz = 4
-    wrong = Fault("garbage", 2.0, 2.0 + 1 / rate_hz, text="0\n")
+    wrong = ZoneFault("garbage", 2.0, 2.0 + 1 / rate_hz, text="0\n")
     bench = make_bench(CONSTANT.with_faults("package0", wrong))
     recording = record(bench, tmp_path, program(WHOLE), rate_hz=rate_hz)
     assert events_of(recording, "package0") == ["note:dropped package0"]
@@ -320,7 +322,7 @@ def test_a_reset_just_before_the_end_of_the_range(make_bench: MakeBench, tmp_pat
     """140 J before its end: what a wrap would add was never used."""
     near = INTEL.wrapping_at(Constant(DRAW_W), 2.0 + 140 / DRAW_W)
     topology = CONSTANT.changed("package0", counter=near)
-    bench = make_bench(topology.with_faults("package0", Fault("reset", 2.0)))
+    bench = make_bench(topology.with_faults("package0", ZoneFault("reset", 2.0)))
     recording = record(bench, tmp_path, program(WHOLE), rate_hz=10)
     assert events_of(recording, "package0") == ["reset:package0"]
     missing_j = recording.true_j("package0", "whole") - recording.energy_j("package0", "whole")
@@ -330,7 +332,7 @@ def test_a_reset_just_before_the_end_of_the_range(make_bench: MakeBench, tmp_pat
 
 
 def test_a_zone_that_appears_later_is_named(make_bench: MakeBench, tmp_path: Path) -> None:
-    topology = topologies.two_sockets().with_faults("package1", Fault("gone", 0.0, 2.0))
+    topology = topologies.two_sockets().with_faults("package1", ZoneFault("gone", 0.0, 2.0))
     recording = record(make_bench(topology), tmp_path, program(WHOLE), rate_hz=10)
     assert recording.run["summary"]["contents"] == "1 of 2 packages, 1 of 2 DRAM"
     (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "incomplete")

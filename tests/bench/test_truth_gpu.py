@@ -19,12 +19,12 @@ from testbench.fakenvml import (
     NONE_32,
     NONE_64,
     PASCAL,
-    Fault,
+    FakeNvml,
     Gpu,
-    Nvml,
+    NvmlFault,
     PowerSensor,
 )
-from testbench.recording import Recording, Stretch, program, record
+from testbench.recording import BenchPhase, BenchRecording, program, record
 
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, assert_on_curve
@@ -35,8 +35,8 @@ RATE_HZ = 50.0
 TICK_S = 1 / RATE_HZ
 # One row holds readings up to 2 ms apart; the counters move once per ms.
 ROW_S = 0.003
-LONG = Stretch("long", 0.0, 2.1)
-SECOND = Stretch("second", 0.0, 1.1)
+LONG = BenchPhase("long", 0.0, 2.1)
+SECOND = BenchPhase("second", 0.0, 1.1)
 FINE_S, COARSE_S = 0.001, 0.1
 ENERGY, POWER = "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage"
 PLAIN = topologies.plain(package=Constant(50.0), dram=Constant(5.0))
@@ -57,7 +57,7 @@ def test_an_energy_counter_is_exact_whatever_the_power_sensor_sees(
         Gpu(Sine(200.0, 80.0, 0.7), energy_refresh_s=FINE_S),
         Gpu(BURSTS, energy_refresh_s=FINE_S, power=PART_TIME),
     )
-    recording = record(make_bench(PLAIN, Nvml(gpus)), tmp_path, program(LONG), rate_hz=RATE_HZ)
+    recording = record(make_bench(PLAIN, FakeNvml(gpus)), tmp_path, program(LONG), rate_hz=RATE_HZ)
     assert gpus[1].shown_mw(1.0) == 400_000
     assert_exact(recording, "long", "gpu0", "gpu1", "package0", "dram0", "total")
     assert_never_falls(recording)
@@ -69,7 +69,9 @@ def test_a_slow_energy_counter_is_within_what_the_summary_leaves_open(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     gpu = Gpu(Constant(300.0), energy_refresh_s=0.02)
-    recording = record(make_bench(PLAIN, Nvml((gpu,))), tmp_path, program(SECOND), rate_hz=RATE_HZ)
+    recording = record(
+        make_bench(PLAIN, FakeNvml((gpu,))), tmp_path, program(SECOND), rate_hz=RATE_HZ
+    )
     figure = recording.run["summary"]["running"]["domains"]["gpu0"]["running_j"]
     true_j = recording.true_j("gpu0", "second")
     assert figure["plus_minus"] == pytest.approx(300.0 * 0.02, rel=0.1)
@@ -83,7 +85,7 @@ def test_power_is_integrated_and_said_so_without_a_counter(
 ) -> None:
     sensor = PowerSensor("instant", 0.02)
     gpu = Gpu(Sine(150.0, 60.0, 0.9), energy=False, arch=PASCAL, power=sensor)
-    bench = make_bench(topologies.no_rapl(), Nvml((gpu,)))
+    bench = make_bench(topologies.no_rapl(), FakeNvml((gpu,)))
     recording = record(bench, tmp_path, program(LONG), rate_hz=RATE_HZ)
     assert recording.energy_j("gpu0", "long") == pytest.approx(
         recording.true_j("gpu0", "long"), rel=0.03
@@ -104,9 +106,9 @@ def test_a_gpu_lost_half_way_ends_its_channels_only(make_bench: MakeBench, tmp_p
         Gpu(Constant(200.0), energy_refresh_s=FINE_S, lost_s=lost_s),
         Gpu(Constant(100.0), energy_refresh_s=FINE_S),
     )
-    stretch = Stretch("long", 1.2, 1.8)
+    stretch = BenchPhase("long", 1.2, 1.8)
     source = program(stretch) + "raise SystemExit(5)\n"
-    bench = make_bench(PLAIN, Nvml(gpus))
+    bench = make_bench(PLAIN, FakeNvml(gpus))
     recording = record(bench, tmp_path, source, rate_hz=RATE_HZ, status=5)
     assert recording.happened == ["lost:gpu0"]
     assert lost_s - TICK_S <= recording.event_s("lost:gpu0") <= lost_s + 0.2
@@ -118,7 +120,7 @@ def test_a_gpu_lost_half_way_ends_its_channels_only(make_bench: MakeBench, tmp_p
     assert recording.run["command"]["exit_statuses"] == [5]
 
 
-TWO = Nvml(
+TWO = FakeNvml(
     (
         Gpu(Constant(300.0), energy_refresh_s=FINE_S),
         Gpu(Constant(120.0), energy_refresh_s=FINE_S, mig=2),
@@ -150,21 +152,21 @@ def test_only_the_gpu_that_the_command_sees(
 
 # Three seconds at 86 W of RAPL and 100 W of each GPU: 258 J and 300 J.
 RAPL_258 = topologies.plain(package=Constant(80.0), dram=Constant(6.0))
-THREE = Stretch("three", 0.0, 3.0)
+THREE = BenchPhase("three", 0.0, 3.0)
 
 
 @pytest.mark.parametrize(
     ("fault", "joules", "missing"),
     [
-        (Fault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION), 558.0, {"gpu0"}),
-        (Fault("nvmlDeviceGetHandleByIndex", ERROR_GPU_IS_LOST), 558.0, {"gpu0"}),
-        (Fault("nvmlDeviceGetUUID", ERROR_NOT_FOUND), 858.0, set()),
-        (Fault("nvmlDeviceGetName", ERROR_UNKNOWN), 858.0, set()),
+        (NvmlFault("nvmlDeviceGetHandleByIndex", ERROR_NO_PERMISSION), 558.0, {"gpu0"}),
+        (NvmlFault("nvmlDeviceGetHandleByIndex", ERROR_GPU_IS_LOST), 558.0, {"gpu0"}),
+        (NvmlFault("nvmlDeviceGetUUID", ERROR_NOT_FOUND), 858.0, set()),
+        (NvmlFault("nvmlDeviceGetName", ERROR_UNKNOWN), 858.0, set()),
         (None, 858.0, set()),
     ],
 )
 def test_one_gpu_that_refuses_a_call_takes_no_other_with_it(
-    fault: Fault | None,
+    fault: NvmlFault | None,
     joules: float,
     missing: set[str],
     make_bench: MakeBench,
@@ -174,7 +176,7 @@ def test_one_gpu_that_refuses_a_call_takes_no_other_with_it(
     name = "NVIDIA Bench 4000" if fault else "NVIDIA \udce9"
     faults = (fault,) if fault else ()
     bad = Gpu(Constant(100.0), name=name, energy_refresh_s=FINE_S, faults=faults)
-    bench = make_bench(RAPL_258, Nvml((bad, Gpu(Constant(100.0), energy_refresh_s=FINE_S))))
+    bench = make_bench(RAPL_258, FakeNvml((bad, Gpu(Constant(100.0), energy_refresh_s=FINE_S))))
     recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
     scale = recording.seconds("three") / THREE.seconds
     assert recording.summed_j("total", "three") == pytest.approx(joules * scale, rel=0.005)
@@ -187,7 +189,7 @@ def test_one_gpu_that_refuses_a_call_takes_no_other_with_it(
 def test_a_driver_that_does_not_answer_is_missing_from_the_sum(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    bench = make_bench(RAPL_258, Nvml(init_error=ERROR_LIB_RM_VERSION_MISMATCH))
+    bench = make_bench(RAPL_258, FakeNvml(init_error=ERROR_LIB_RM_VERSION_MISMATCH))
     recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ)
     assert "incomplete" in recording.flags()
     assert "the NVIDIA driver is not responding" in recording.said
@@ -212,7 +214,7 @@ def test_an_index_among_two_models_records_both_and_says_so(
         Gpu(Constant(20.0), name="NVIDIA GT 1030", energy_refresh_s=FINE_S),
         Gpu(Constant(300.0), name="NVIDIA RTX 4090", energy_refresh_s=FINE_S),
     )
-    bench = make_bench(PLAIN, Nvml(gpus))
+    bench = make_bench(PLAIN, FakeNvml(gpus))
     env = {"CUDA_VISIBLE_DEVICES": "0"}
     recording = record(bench, tmp_path, program(SECOND), rate_hz=RATE_HZ, env=env)
     energy_j, true_j = (of("total", "second") for of in (recording.energy_j, recording.true_j))
@@ -222,9 +224,9 @@ def test_an_index_among_two_models_records_both_and_says_so(
 
 def test_a_power_that_stands_for_none_is_no_power(make_bench: MakeBench, tmp_path: Path) -> None:
     gpu = Gpu(
-        Constant(100.0), energy=False, faults=(Fault("nvmlDeviceGetPowerUsage", value=NONE_32),)
+        Constant(100.0), energy=False, faults=(NvmlFault("nvmlDeviceGetPowerUsage", value=NONE_32),)
     )
-    bench = make_bench(RAPL_258, Nvml((gpu,)))
+    bench = make_bench(RAPL_258, FakeNvml((gpu,)))
     recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
     assert "gpu0_J" not in recording.energy_columns
     energy_j, true_j = (of("total", "three") for of in (recording.energy_j, recording.true_j))
@@ -236,9 +238,9 @@ def test_a_power_that_stands_for_none_is_no_power(make_bench: MakeBench, tmp_pat
 def test_a_power_that_stands_for_none_in_mid_run_adds_nothing(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    none = Fault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=2.0, end_s=2.5)
+    none = NvmlFault("nvmlDeviceGetPowerUsage", value=NONE_32, begin_s=2.0, end_s=2.5)
     gpu = Gpu(Constant(100.0), energy=False, faults=(none,))
-    bench = make_bench(RAPL_258, Nvml((gpu,)))
+    bench = make_bench(RAPL_258, FakeNvml((gpu,)))
     recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
     assert recording.energy_j("gpu0", "three") == pytest.approx(
         recording.true_j("gpu0", "three"), rel=0.02
@@ -251,9 +253,9 @@ def test_a_counter_that_answers_nothing_once_adds_nothing(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     """Its 1,003,294 J since boot were added to the 300 J of the run."""
-    once = Fault("nvmlDeviceGetTotalEnergyConsumption", value=0, begin_s=2.3, end_s=2.34)
+    once = NvmlFault("nvmlDeviceGetTotalEnergyConsumption", value=0, begin_s=2.3, end_s=2.34)
     gpu = Gpu(Constant(100.0), energy_refresh_s=FINE_S, start_mj=1_003_294_000, faults=(once,))
-    bench = make_bench(PLAIN, Nvml((gpu,)))
+    bench = make_bench(PLAIN, FakeNvml((gpu,)))
     recording = record(bench, tmp_path, program(THREE), rate_hz=RATE_HZ)
     true_j = recording.true_j("gpu0", "three")
     assert recording.energy_j("gpu0", "three") == pytest.approx(true_j, rel=0.05)
@@ -264,10 +266,12 @@ def test_a_counter_that_answers_nothing_once_adds_nothing(
 def test_a_counter_that_stands_still_in_a_phase_is_told_there(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    frozen = Fault("nvmlDeviceGetTotalEnergyConsumption", value=10_300_000, begin_s=3.0, end_s=4.5)
+    frozen = NvmlFault(
+        "nvmlDeviceGetTotalEnergyConsumption", value=10_300_000, begin_s=3.0, end_s=4.5
+    )
     gpu = Gpu(Constant(100.0), energy_refresh_s=COARSE_S, start_mj=10_000_000, faults=(frozen,))
-    bench = make_bench(PLAIN, Nvml((gpu,)))
-    stretch = Stretch("long", 1.5, 2.7)
+    bench = make_bench(PLAIN, FakeNvml((gpu,)))
+    stretch = BenchPhase("long", 1.5, 2.7)
     recording = record(bench, tmp_path, program(stretch), rate_hz=RATE_HZ)
     assert "stuck" in recording.flags()
     assert any(event.startswith("note:stuck gpu0") for event in recording.happened)
@@ -276,9 +280,9 @@ def test_a_counter_that_stands_still_in_a_phase_is_told_there(
 def test_power_is_integrated_where_the_counter_never_moves(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    still = Fault("nvmlDeviceGetTotalEnergyConsumption", value=400_000)
-    bench = make_bench(PLAIN, Nvml((Gpu(Constant(150.0), faults=(still,)),)))
-    stretch = Stretch("long", 5.0, 2.0)
+    still = NvmlFault("nvmlDeviceGetTotalEnergyConsumption", value=400_000)
+    bench = make_bench(PLAIN, FakeNvml((Gpu(Constant(150.0), faults=(still,)),)))
+    stretch = BenchPhase("long", 5.0, 2.0)
     recording = record(bench, tmp_path, program(stretch), rate_hz=RATE_HZ)
     energy_j, true_j = (of("gpu0", "long") for of in (recording.energy_j, recording.true_j))
     assert energy_j == pytest.approx(true_j, rel=0.05)
@@ -287,13 +291,15 @@ def test_power_is_integrated_where_the_counter_never_moves(
 
 def test_gauges_that_stand_for_none_are_no_readings(make_bench: MakeBench, tmp_path: Path) -> None:
     faults = (
-        Fault("nvmlDeviceGetUtilizationRates", value=255, begin_s=2.5),
-        Fault("nvmlDeviceGetTemperature", value=255, begin_s=2.5),
-        Fault("nvmlDeviceGetClockInfo", value=NONE_32, begin_s=2.5),
-        Fault("nvmlDeviceGetMemoryInfo", value=NONE_64, begin_s=2.5),
+        NvmlFault("nvmlDeviceGetUtilizationRates", value=255, begin_s=2.5),
+        NvmlFault("nvmlDeviceGetTemperature", value=255, begin_s=2.5),
+        NvmlFault("nvmlDeviceGetClockInfo", value=NONE_32, begin_s=2.5),
+        NvmlFault("nvmlDeviceGetMemoryInfo", value=NONE_64, begin_s=2.5),
     )
     gpu = Gpu(Constant(100.0), energy_refresh_s=FINE_S, faults=faults)
-    recording = record(make_bench(PLAIN, Nvml((gpu,))), tmp_path, program(THREE), rate_hz=RATE_HZ)
+    recording = record(
+        make_bench(PLAIN, FakeNvml((gpu,))), tmp_path, program(THREE), rate_hz=RATE_HZ
+    )
     for gauge in ("util_pct", "temp_C", "clock_MHz", "mem_MiB"):
         column = f"gpu0_{gauge}"
         read = {row[column] for row in recording.rows if row[column]}
@@ -331,8 +337,8 @@ def test_a_gpu_is_asked_as_often_as_it_answers_anew_but_for_a_look_at_its_beat(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     gpu = Gpu(Constant(200.0), energy_refresh_s=COARSE_S)
-    bench = make_bench(PLAIN, Nvml((gpu,)))
-    recording = record(bench, tmp_path, program(Stretch("long", 0.0, 4.2)), rate_hz=200)
+    bench = make_bench(PLAIN, FakeNvml((gpu,)))
+    recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 4.2)), rate_hz=200)
     begin, end = (recording.at_ns(row) for row in recording.edges("long"))
     settled_ns, last_ns = begin + int(1.6e9), end - int(0.05e9)
     asked_ns = [
@@ -356,8 +362,8 @@ def test_watts_are_those_of_the_load_however_the_reads_fall_between_the_refreshe
     low_w, high_w, step_s, off = 90.0, 610.0, 3.5, 0.07
     load = Steps((0.0, step_s), (low_w, high_w))
     gpus = tuple(Gpu(load, energy_refresh_s=COARSE_S * (0.96 + n / 100)) for n in range(8))
-    bench = make_bench(PLAIN, Nvml(gpus))
-    recording = record(bench, tmp_path, program(Stretch("long", 0.0, 6.0)), rate_hz=rate_hz)
+    bench = make_bench(PLAIN, FakeNvml(gpus))
+    recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 6.0)), rate_hz=rate_hz)
     columns = {f"gpu{n}_W": (low_w, high_w) for n in range(8)}
     columns["total_W"] = 8 * low_w + 55.0, 8 * high_w + 55.0
     for column, (least_w, most_w) in columns.items():
@@ -376,8 +382,8 @@ def test_a_driver_that_takes_its_time(make_bench: MakeBench, tmp_path: Path) -> 
     """Each call takes 10 ms, and the GPU draws twice as much at the end as at the beginning."""
     rising = Steps((0.0, 1.7), (200.0, 400.0))
     gpu = Gpu(rising, energy_refresh_s=FINE_S, latency_s=0.01)
-    bench = make_bench(topologies.plain(), Nvml((gpu,)))
-    recording = record(bench, tmp_path, program(Stretch("long", 1.2, 2.1)), rate_hz=RATE_HZ)
+    bench = make_bench(topologies.plain(), FakeNvml((gpu,)))
+    recording = record(bench, tmp_path, program(BenchPhase("long", 1.2, 2.1)), rate_hz=RATE_HZ)
     begin, end = (recording.at_s(row) for row in recording.edges("long"))
     assert begin < rising.starts_s[1] < end
     assert_exact(recording, "long", "package0", "dram0")
@@ -387,7 +393,7 @@ def test_a_driver_that_takes_its_time(make_bench: MakeBench, tmp_path: Path) -> 
     assert_exact(recording, "long", "gpu0", "total")
 
 
-def _pauses_s(recording: Recording, column: str) -> list[float]:
+def _pauses_s(recording: BenchRecording, column: str) -> list[float]:
     """Times between the rows, well inside the phase, that have this cell."""
     begin, end = (recording.at_s(row) for row in recording.edges("long"))
     read_s = [recording.at_s(row) for row in recording.rows if row[column]]
@@ -400,8 +406,8 @@ def test_a_counter_that_does_not_refresh_in_a_short_command_is_unknown_and_not_0
 ) -> None:
     """It moves once in 30 s; the command fails after 40 ms."""
     gpu = Gpu(Constant(300.0), energy_refresh_s=30.0)
-    source = program(Stretch("short", 0.0, 0.04)) + "raise SystemExit(1)\n"
-    bench = make_bench(PLAIN, Nvml((gpu,)))
+    source = program(BenchPhase("short", 0.0, 0.04)) + "raise SystemExit(1)\n"
+    bench = make_bench(PLAIN, FakeNvml((gpu,)))
     recording = record(bench, tmp_path, source, rate_hz=RATE_HZ, status=1)
     domains = recording.run["summary"]["running"]["domains"]
     assert (domains["gpu0"]["running_j"], domains["gpu0"]["running_w"]) == (None, None)

@@ -12,8 +12,15 @@ import pytest
 
 from testbench import topologies
 from testbench.curves import Constant
-from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
-from testbench.zones import AMD, INTEL, Counter
+from testbench.recording import (
+    BenchPhase,
+    BenchRecording,
+    command_line,
+    program,
+    record,
+    surroundings,
+)
+from testbench.zones import AMD, INTEL, Register
 
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, readable_copies
@@ -21,13 +28,13 @@ from .truth import assert_exact, assert_never_falls, readable_copies
 pytestmark = pytest.mark.needs_bench
 
 # Long enough for the steepest curve: its highest power is twice its mean, one refresh is 1 ms.
-LONG = Stretch("long", 0.0, 2.1)
+LONG = BenchPhase("long", 0.0, 2.1)
 # A tenth above 0.1 s: 1 % of 0.1 s is the counter's own refresh and leaves a reader no time.
-SHORT = tuple(Stretch(f"short{n}", 0.0, 0.11) for n in range(5))
+SHORT = tuple(BenchPhase(f"short{n}", 0.0, 0.11) for n in range(5))
 CONSTANT = topologies.plain(package=Constant(50.0), dram=Constant(5.0))
 
 
-def reader(recording: Recording) -> str:
+def reader(recording: BenchRecording) -> str:
     return str(recording.source("powercap")["reader"])
 
 
@@ -57,7 +64,7 @@ def test_without_pyrapl(make_bench: MakeBench, tmp_path: Path) -> None:
     env = {**surroundings(bench, tmp_path), "PYTHONPATH": str(modules)}
     done = bench.run(argv, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
-    recording = Recording(bench, path, done)
+    recording = BenchRecording(bench, path, done)
     for stretch in (LONG, *SHORT):
         assert_exact(recording, stretch.label, "package0", "dram0", "total")
     assert reader(recording) == "pread (pyRAPL: not here)"
@@ -80,7 +87,7 @@ json.dump({"readers": [source.reader for source in sources], "names": names, "re
 
 def test_both_readers_give_the_same_values(make_bench: MakeBench) -> None:
     refresh_s = 0.05
-    bench = make_bench(topologies.two_sockets().changed(counter=Counter(refresh_s=refresh_s)))
+    bench = make_bench(topologies.two_sockets().changed(counter=Register(refresh_s=refresh_s)))
     done = bench.run([sys.executable, "-c", READERS], check=True)
     seen = json.loads(done.stdout)
     quiet = [
@@ -102,7 +109,7 @@ def test_a_wrap_in_mid_run_and_one_inside_half_a_second(
     for domain, at_s in wraps_s.items():
         counter = INTEL.wrapping_at(topology.curves[domain], at_s)
         topology = topology.changed(domain, counter=counter)
-    stretches = Stretch("long", 1.0, 2.1), Stretch("half", 3.3, 0.5)
+    stretches = BenchPhase("long", 1.0, 2.1), BenchPhase("half", 3.3, 0.5)
     recording = record(make_bench(topology), tmp_path, program(*stretches))
     for domain, at_s in wraps_s.items():
         label = "long" if domain.endswith("0") else "half"
@@ -113,7 +120,7 @@ def test_a_wrap_in_mid_run_and_one_inside_half_a_second(
     assert recording.happened == []
 
 
-def assert_wraps_inside(recording: Recording, label: str, wrap_s: float) -> None:
+def assert_wraps_inside(recording: BenchRecording, label: str, wrap_s: float) -> None:
     begin, end = recording.edges(label)
     assert recording.at_s(begin) < wrap_s < recording.at_s(end)
 
@@ -121,7 +128,7 @@ def assert_wraps_inside(recording: Recording, label: str, wrap_s: float) -> None
 def test_the_end_of_an_amd_range(make_bench: MakeBench, tmp_path: Path) -> None:
     draw = Constant(280.0)
     topology = topologies.amd().changed("package0", curve=draw, counter=AMD.wrapping_at(draw, 1.8))
-    recording = record(make_bench(topology), tmp_path, program(Stretch("long", 1.0, 2.1)))
+    recording = record(make_bench(topology), tmp_path, program(BenchPhase("long", 1.0, 2.1)))
     assert_wraps_inside(recording, "long", 1.8)
     assert_exact(recording, "long", "package0", "core0", "total")
     assert recording.happened == []
@@ -154,4 +161,4 @@ def test_a_recording_from_python(make_bench: MakeBench, tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     env = surroundings(bench, tmp_path)
     bench.run([sys.executable, "-c", RECORD, str(path)], cwd=tmp_path, env=env, check=True)
-    assert_exact(Recording(bench, path), "long", "package0", "dram0", "total")
+    assert_exact(BenchRecording(bench, path), "long", "package0", "dram0", "total")

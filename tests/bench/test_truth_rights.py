@@ -11,7 +11,14 @@ import pytest
 
 from recorders.summary.summary import summarise
 from testbench import topologies
-from testbench.recording import Recording, Stretch, command_line, program, record, surroundings
+from testbench.recording import (
+    BenchPhase,
+    BenchRecording,
+    command_line,
+    program,
+    record,
+    surroundings,
+)
 from testbench.sandbox import Bench
 from wattui.runs.reduce import reduce_csv
 
@@ -20,7 +27,7 @@ from .truth import NOBODY, interpreter_for_all, readable_copies
 
 pytestmark = pytest.mark.needs_bench
 
-SHORT = Stretch("short", 0.0, 0.3)
+SHORT = BenchPhase("short", 0.0, 0.3)
 STATUS = 7
 SOURCE = program(SHORT) + f"raise SystemExit({STATUS})\n"
 WORDS = (
@@ -30,7 +37,7 @@ WORDS = (
 )
 
 
-def assert_estimated_and_said_so(recording: Recording) -> None:
+def assert_estimated_and_said_so(recording: BenchRecording) -> None:
     """Only est_ columns have energy, and every number made from them is called estimated."""
     assert recording.energy_columns == {"est_cpu_J"}
     for words in WORDS:
@@ -70,22 +77,22 @@ def test_a_user_without_rights(make_bench: MakeBench) -> None:
     env = {**surroundings(bench, folder), "PYTHONPATH": str(modules)}
     done = bench.run(argv, cwd=folder, env=env, uid=NOBODY)
     assert done.returncode == STATUS, done.stderr
-    recording = Recording(bench, folder / "run.csv", done)
+    recording = BenchRecording(bench, folder / "run.csv", done)
     assert_estimated_and_said_so(recording)
     assert_refused_and_mended(recording, "package0", "dram0")
 
 
-def record_as_root_without_its_power(bench: Bench, folder: Path) -> Recording:
+def record_as_root_without_its_power(bench: Bench, folder: Path) -> BenchRecording:
     """As root that is held to the files' modes, as in a container with few capabilities."""
     path = folder / "run.csv"
     lacking = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
     argv = [*lacking, *command_line(path, 50, [], [sys.executable, "-c", SOURCE])]
     done = bench.run(argv, cwd=folder, env=surroundings(bench, folder))
     assert done.returncode == STATUS, done.stderr
-    return Recording(bench, path, done)
+    return BenchRecording(bench, path, done)
 
 
-def assert_refused_and_mended(recording: Recording, *channels: str) -> None:
+def assert_refused_and_mended(recording: BenchRecording, *channels: str) -> None:
     """Each refusal names the file and the rule for a group, in run.json and to the person."""
     reasons = {r["source"]: r for r in recording.run["missing"] if "root only" in r["reason"]}
     assert tuple(reasons) == channels
@@ -120,7 +127,7 @@ def test_a_counter_for_root_beside_one_for_all(make_bench: MakeBench, tmp_path: 
     assert_refused_and_mended(recording, "dram0")
 
 
-def assert_incomplete(recording: Recording, contents: str, *parts: str) -> None:
+def assert_incomplete(recording: BenchRecording, contents: str, *parts: str) -> None:
     """What the sum is of stands where "measured" stood, and what it lacks is named."""
     summary = recording.run["summary"]
     assert summary["headline"] == "total"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbench import topologies
-from testbench.recording import Stretch, program, record
+from testbench.recording import BenchPhase, program, record
 from testbench.zones import Topology
 
 from .conftest import MakeBench
@@ -40,7 +40,7 @@ def test_nothing_twice_and_nothing_missing(
     topology = make()
     if topology.sockets * topology.dies > len(os.sched_getaffinity(0)):
         pytest.skip("fewer CPUs than dies")
-    stretch = Stretch("long", 0.0, 2.1)
+    stretch = BenchPhase("long", 0.0, 2.1)
     recording = record(make_bench(topology), tmp_path, program(stretch), rate_hz=20)
     assert recording.energy_columns == COLUMNS[make] | {"total_J"}
     assert_exact(recording, "long", *topology.curves, "total")

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from testbench import topologies
 from testbench.curves import Constant
-from testbench.zones import AMD, INTEL, Counter, Fault, Topology, Zone, counter_uj, energy_text
+from testbench.zones import (
+    AMD,
+    INTEL,
+    BenchZone,
+    Register,
+    Topology,
+    ZoneFault,
+    counter_uj,
+    energy_text,
+)
 
 
 def test_ranges_are_the_kernels() -> None:
@@ -33,27 +42,35 @@ def test_a_wrap_comes_when_asked(level_w: float, at_s: float, range_uj: int) -> 
 
 
 def test_a_counter_moves_once_per_refresh() -> None:
-    zone = Zone("0", "package-0", "package0", Constant(100.0), Counter(refresh_s=0.001))
+    zone = BenchZone("0", "package-0", "package0", Constant(100.0), Register(refresh_s=0.001))
     assert counter_uj(zone, 1.0) == counter_uj(zone, 1.000_999)
     assert counter_uj(zone, 1.001) - counter_uj(zone, 1.0) == pytest.approx(100_000, abs=62)
 
 
 def test_stuck_then_true_again() -> None:
-    zone = Zone("0", "package-0", "package0", Constant(10.0), faults=(Fault("stuck", 1.0, 2.0),))
+    zone = BenchZone(
+        "0", "package-0", "package0", Constant(10.0), faults=(ZoneFault("stuck", 1.0, 2.0),)
+    )
     assert counter_uj(zone, 1.9) == counter_uj(zone, 1.0) == pytest.approx(10e6, rel=1e-5)
     assert counter_uj(zone, 2.0) == pytest.approx(20e6, rel=1e-5)
 
 
 def test_a_reset_counts_from_nothing() -> None:
-    zone = Zone("0", "package-0", "package0", Constant(10.0), faults=(Fault("reset", 1.0),))
+    zone = BenchZone(
+        "0", "package-0", "package0", Constant(10.0), faults=(ZoneFault("reset", 1.0),)
+    )
     assert counter_uj(zone, 0.999) == pytest.approx(9.99e6, rel=1e-5)
     assert counter_uj(zone, 1.0) == 0
     assert counter_uj(zone, 3.0) == pytest.approx(20e6, rel=1e-5)
 
 
 def test_texts() -> None:
-    faults = (Fault("empty", 1, 2), Fault("garbage", 2, 3, text="??\n"), Fault("eio", 3, 4))
-    zone = Zone("0", "package-0", "package0", Constant(0.0), faults=faults)
+    faults = (
+        ZoneFault("empty", 1, 2),
+        ZoneFault("garbage", 2, 3, text="??\n"),
+        ZoneFault("eio", 3, 4),
+    )
+    zone = BenchZone("0", "package-0", "package0", Constant(0.0), faults=faults)
     assert [energy_text(zone, t_s) for t_s in (0.5, 1.5, 2.5, 4.5)] == ["0\n", "", "??\n", "0\n"]
     with pytest.raises(OSError, match="package-0"):
         energy_text(zone, 3.5)
@@ -69,8 +86,8 @@ def test_topologies_agree_with_themselves(make: Callable[[], Topology]) -> None:
 
 def test_one_domain_has_one_curve() -> None:
     zones = (
-        Zone("0", "package-0", "package0", Constant(1.0)),
-        Zone("1", "package-0", "package0", Constant(2.0)),
+        BenchZone("0", "package-0", "package0", Constant(1.0)),
+        BenchZone("1", "package-0", "package0", Constant(2.0)),
     )
     with pytest.raises(ValueError, match="two curves"):
         _ = Topology("wrong", zones).curves
@@ -78,8 +95,8 @@ def test_one_domain_has_one_curve() -> None:
 
 def test_a_bench_that_is_up_before_its_time_0_shows_the_same_from_then_on() -> None:
     wraps = INTEL.wrapping_at(Constant(50.0), 2.0)
-    for counter, faults in ((INTEL, ()), (wraps, ()), (INTEL, (Fault("scaled", factor=4.0),))):
-        zone = Zone("0", "package-0", "package0", Constant(50.0), counter, faults=faults)
+    for counter, faults in ((INTEL, ()), (wraps, ()), (INTEL, (ZoneFault("scaled", factor=4.0),))):
+        zone = BenchZone("0", "package-0", "package0", Constant(50.0), counter, faults=faults)
         (early,) = Topology("early", (zone,)).up_before(10.0).zones
         shown = [counter_uj(early, t_s) for t_s in (-9.0, -5.0, 0.0, 1.0)]
         assert shown == sorted(shown)

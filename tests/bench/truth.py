@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recorders.recorder import APART_NS
-from testbench.recording import Recording
+from testbench.recording import BenchRecording
 
 NOBODY = 65534
 OWN = ("recorders", "wattui")
@@ -32,7 +32,7 @@ def allowed_j(true_j: float, seconds: float) -> float:
     return true_j * (EXACT_SHARE if seconds >= 1 else 1.5 * REFRESH_S / seconds)
 
 
-def assert_exact(recording: Recording, label: str, *channels: str) -> None:
+def assert_exact(recording: BenchRecording, label: str, *channels: str) -> None:
     """The rows and the summary hold the true joules of a phase.
 
     A GPU is read by a thread of its own, so that its readings may lie APART_S from their rows.
@@ -47,7 +47,7 @@ def assert_exact(recording: Recording, label: str, *channels: str) -> None:
         assert recording.summed_j(channel, label) == pytest.approx(energy_j, abs=2e-6), channel
 
 
-def assert_on_curve(recording: Recording, channel: str, peak_w: float, apart_s: float) -> None:
+def assert_on_curve(recording: BenchRecording, channel: str, peak_w: float, apart_s: float) -> None:
     """A channel's cells are its true energy within apart_s of the row's time.
 
     The process may lose the processor between a counter's answer and the time that it is given: no
@@ -64,7 +64,7 @@ def assert_on_curve(recording: Recording, channel: str, peak_w: float, apart_s: 
     assert sum(each > apart_s for each in off_s) <= len(off_s) * FEW
 
 
-def assert_never_falls(recording: Recording) -> None:
+def assert_never_falls(recording: BenchRecording) -> None:
     """No energy column ever falls or is negative, and no power is."""
     for column in recording.rows[0]:
         if column.endswith(("_J", "_W")):

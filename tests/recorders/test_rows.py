@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.meter import Meter
+from recorders.channel_state import Meter
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Channel, Reading, Retry
 

@@ -7,8 +7,8 @@ from typing import Any
 from workloads.engine import Engine
 from workloads.model import MODEL
 from workloads.plan import Cell, Plan
-from workloads.result import Result
-from workloads.runner import Runner, Settings
+from workloads.result import CellResult
+from workloads.runner import Runner, RunSettings
 from workloads.stop import Stop
 
 
@@ -24,8 +24,8 @@ def planned(path: object, **given: Any) -> Plan:
     return MODEL.plan(MODEL.values({"path": str(path), "count": 1, **given}))
 
 
-def results(plan: Plan, engine: Engine) -> dict[str, Result]:
-    runner = Runner(engine, Settings(0, 0, 0), Stop(), Nobody())
+def results(plan: Plan, engine: Engine) -> dict[str, CellResult]:
+    runner = Runner(engine, RunSettings(0, 0, 0), Stop(), Nobody())
     return {result.label: result for result in runner.run(plan)}
 
 

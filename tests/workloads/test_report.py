@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.plan import Cell, Group, Plan
+from workloads.plan import Cell, ModelCells, Plan
 from workloads.report import (
-    Rows,
+    ResultLines,
     cell_lines,
     duration,
     end_lines,
@@ -19,8 +19,8 @@ from workloads.report import (
     plan_lines,
     short,
 )
-from workloads.result import Latency, Result
-from workloads.runner import Settings
+from workloads.result import CellResult, Latency
+from workloads.runner import RunSettings
 
 
 def cell(label: str, **changes: object) -> Cell:
@@ -38,11 +38,11 @@ def cell(label: str, **changes: object) -> Cell:
 
 
 def plan(*cells: Cell, real_time_hz: float | None = None) -> Plan:
-    return Plan("Test", (Group("model", cells, lambda _: None),), real_time_hz)  # type: ignore[arg-type,return-value]
+    return Plan("Test", (ModelCells("model", cells, lambda _: None),), real_time_hz)  # type: ignore[arg-type,return-value]
 
 
-def result(label: str, call_s: float = 2e-5, **changes: object) -> Result:
-    return Result(
+def result(label: str, call_s: float = 2e-5, **changes: object) -> CellResult:
+    return CellResult(
         **{  # type: ignore[arg-type]
             "label": label,
             "repeat": None,
@@ -61,7 +61,7 @@ def result(label: str, call_s: float = 2e-5, **changes: object) -> Result:
 
 
 def test_a_row_has_throughput_latency_size_and_checksum_under_its_titles() -> None:
-    rows = Rows(plan(cell("b1")))
+    rows = ResultLines(plan(cell("b1")))
     titles, row = rows.header.split(), rows.row(result("b1")).split()
     assert row == [
         "b1",
@@ -81,23 +81,23 @@ def test_a_row_has_throughput_latency_size_and_checksum_under_its_titles() -> No
 
 
 def test_the_real_time_factor_is_the_rate_over_that_of_live_input() -> None:
-    rows = Rows(plan(cell("b1"), real_time_hz=100.0))
+    rows = ResultLines(plan(cell("b1"), real_time_hz=100.0))
     assert "× real" in rows.header
     assert rows.row(result("b1")).split()[5] == "500.0"
 
 
 def test_a_skipped_cell_has_its_reason_and_no_figures() -> None:
-    row = Rows(plan(cell("4096"))).row(result("4096", skipped="needs about 9 GiB"))
+    row = ResultLines(plan(cell("4096"))).row(result("4096", skipped="needs about 9 GiB"))
     assert row == "4096 skipped: needs about 9 GiB"
 
 
 def test_an_interrupted_cell_says_so() -> None:
-    assert Rows(plan(cell("a"))).row(result("a", interrupted=True)).endswith(" interrupted")
+    assert ResultLines(plan(cell("a"))).row(result("a", interrupted=True)).endswith(" interrupted")
 
 
 def test_a_plan_says_how_many_cells_how_long_and_what_needs_most() -> None:
     told = plan(cell("b1"), cell("b64", needed_bytes=300 << 20))
-    first, second = plan_lines(told, Settings(5, 0.5, 1), 2, "numpy")
+    first, second = plan_lines(told, RunSettings(5, 0.5, 1), 2, "numpy")
     assert first == "Test · numpy"
     assert second == (
         "2 cells × 2 repeats in fresh processes · estimated 34 s · largest: b64, about 300 MiB"
@@ -105,8 +105,8 @@ def test_a_plan_says_how_many_cells_how_long_and_what_needs_most() -> None:
 
 
 def test_the_estimate_of_counted_cells_follows_their_macs() -> None:
-    short_s = estimated_s(plan(cell("a", seconds=0, count=1000)), Settings(0, 0, 0))
-    long_s = estimated_s(plan(cell("a", seconds=0, count=2000)), Settings(0, 0, 0))
+    short_s = estimated_s(plan(cell("a", seconds=0, count=1000)), RunSettings(0, 0, 0))
+    long_s = estimated_s(plan(cell("a", seconds=0, count=2000)), RunSettings(0, 0, 0))
     assert long_s == pytest.approx(2 * short_s)
     assert short_s > 0
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.result import Result, latency_of, mean_and_error, percentile
+from workloads.result import CellResult, latency_of, mean_and_error, percentile
 
 numpy = pytest.importorskip("numpy", reason="compares with numpy's percentiles")
 
@@ -48,5 +48,5 @@ def test_one_value_has_no_interval_and_none_have_no_mean() -> None:
 
 
 def test_throughput_is_unknown_where_nothing_was_counted() -> None:
-    assert Result("a", None, 0, None, None, inferences=0, seconds=2).inferences_per_s is None
-    assert Result("a", None, 1, None, None, inferences=6, seconds=2).inferences_per_s == 3
+    assert CellResult("a", None, 0, None, None, inferences=0, seconds=2).inferences_per_s is None
+    assert CellResult("a", None, 1, None, None, inferences=6, seconds=2).inferences_per_s == 3

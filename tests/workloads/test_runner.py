@@ -17,9 +17,9 @@ from workloads import runner
 from workloads.engine import Work
 from workloads.engines import NoEngine
 from workloads.errors import WorkloadError
-from workloads.plan import Cell, Group, Plan
-from workloads.result import Result
-from workloads.runner import Pace, Runner, Settings, run_calls, warm_up
+from workloads.plan import Cell, ModelCells, Plan
+from workloads.result import CellResult
+from workloads.runner import Pace, Runner, RunSettings, run_calls, warm_up
 from workloads.stop import Stop
 
 
@@ -85,10 +85,10 @@ class Silent:
 
     def begins(self, what: str, label: str, seconds: float) -> None: ...
 
-    def took(self, result: Result, kind: str, seconds: array[float]) -> None:
+    def took(self, result: CellResult, kind: str, seconds: array[float]) -> None:
         self.times.append((result.label, kind, len(seconds)))
 
-    def ended(self, result: Result) -> None: ...
+    def ended(self, result: CellResult) -> None: ...
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ class Roomy(NoEngine):
         return self._free
 
 
-WARM = Settings(0, 0.1, 0)
+WARM = RunSettings(0, 0.1, 0)
 
 
 def cell(label: str = "b4", **changes: Any) -> Cell:
@@ -133,13 +133,13 @@ def cell(label: str = "b4", **changes: Any) -> Cell:
 def run(
     machine: Machine,
     *cells: Cell,
-    settings: Settings = WARM,
+    settings: RunSettings = WARM,
     bind: Callable[[Cell], Work] | None = None,
     free_bytes: int = 1 << 40,
     observer: Silent | None = None,
-) -> list[Result]:
+) -> list[CellResult]:
     bind = bind or (lambda _: machine.work())
-    plan = Plan("test", (Group("model", cells, lambda _: bind),))
+    plan = Plan("test", (ModelCells("model", cells, lambda _: bind),))
     machine.stop.rest = lambda s: setattr(machine, "now_s", machine.now_s + s)  # type: ignore[method-assign]
     told = observer or Silent()
     made = Runner(Roomy(free_bytes), settings, machine.stop, told, machine.clock)
@@ -147,7 +147,7 @@ def run(
 
 
 def test_phases_come_in_order_each_with_its_label(machine: Machine, recording: Recording) -> None:
-    run(machine, cell("b1"), cell("b8"), settings=Settings(5, 0.5, 2, repeat=3))
+    run(machine, cell("b1"), cell("b8"), settings=RunSettings(5, 0.5, 2, repeat=3))
     assert recording.happened == [
         ("loading", "model"),
         ("armed", "model"),
@@ -252,8 +252,8 @@ def test_nothing_is_loaded_where_no_cell_fits(machine: Machine, recording: Recor
     def load(_: object) -> Any:
         raise AssertionError("loaded")
 
-    plan = Plan("test", (Group("model", (cell(needed_bytes=2 << 40),), load),))
-    runs = Runner(Roomy(), Settings(5, 0, 5), machine.stop, Silent(), machine.clock)
+    plan = Plan("test", (ModelCells("model", (cell(needed_bytes=2 << 40),), load),))
+    runs = Runner(Roomy(), RunSettings(5, 0, 5), machine.stop, Silent(), machine.clock)
     assert [result.skipped is not None for result in runs.run(plan)] == [True]
 
 
@@ -290,8 +290,8 @@ def test_memory_that_runs_out_while_loading_skips_all_cells_of_the_model(
     def load(_: object) -> Any:
         raise EngineError("Failed to allocate memory for requested buffer")
 
-    plan = Plan("test", (Group("model", (cell("a"), cell("b")), load),))
-    runs = Runner(Roomy(), Settings(5, 0, 5), machine.stop, Silent(), machine.clock)
+    plan = Plan("test", (ModelCells("model", (cell("a"), cell("b")), load),))
+    runs = Runner(Roomy(), RunSettings(5, 0, 5), machine.stop, Silent(), machine.clock)
     reasons = [result.skipped or "" for result in runs.run(plan)]
     assert ["ran out of memory while loading" in reason for reason in reasons] == [True, True]
     assert ("armed", "model") not in recording.happened
@@ -327,7 +327,7 @@ def test_differences_and_parts_are_noted_for_the_summary(
 def test_work_that_counts_for_itself_is_not_counted_again(
     machine: Machine, recording: Recording
 ) -> None:
-    (result,) = run(machine, cell(batch=0, seconds=0), settings=Settings(0, 0, 0))
+    (result,) = run(machine, cell(batch=0, seconds=0), settings=RunSettings(0, 0, 0))
     assert (machine.calls, recording.counted, result.inferences) == (1, [], 0)
     assert result.call_s == pytest.approx(0.001)
 

@@ -31,7 +31,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LineTest:
     """One line beside the best two.
 
     `at` is where the lines cross, if that is between `last_x` and `first_x` (the points on either
@@ -53,7 +53,7 @@ class Comparison:
         return self.aicc_one - self.aicc_two > EVIDENCE
 
 
-def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Comparison | None:
+def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> LineTest | None:
     """The best two lines compared with one; None for fewer than 8 points, or too few different x.
 
     Raises NoLineError if there is no line at all.
@@ -69,7 +69,7 @@ def compare_lines(xs: Sequence[float], ys: Sequence[float], weights: Weights) ->
     last_x, first_x = points[place - 1][0], points[place][0]
     at = _parting(left, right, last_x, first_x)
     n = len(points)
-    return Comparison(
+    return LineTest(
         _aicc(max(least, squares(one, xs, ys)), n, ONE),
         _aicc(max(least, left_over), n, TWO),
         last_x,

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from recorders.summary.bases import BASES, BY_NAME
 from recorders.summary.figures import Value
-from wattui.analysis.results import Row
+from wattui.analysis.results import ResultRow
 from wattui.analysis.samples import Described, describe
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
 from wattui.runs.recorded import Run
@@ -25,7 +25,7 @@ from wattui.runs.recorded import Run
 Verdict = Literal["clear", "within the error", "unclear: one run each", "unknown"]
 
 
-class Figure(NamedTuple):
+class Measure(NamedTuple):
     """A column of the results table, its unit, and whether higher is better."""
 
     column: str
@@ -34,11 +34,11 @@ class Figure(NamedTuple):
 
 
 FIGURES = {
-    **{basis.name: Figure(basis.key, "J/inference") for basis in BASES},
-    "energy": Figure("energy_j", "J"),
-    "power": Figure("power_w", "W"),
-    "edp": Figure("total_edp_js", "J s"),
-    "rate": Figure("inferences_per_s", "/s", more_is_better=True),
+    **{basis.name: Measure(basis.key, "J/inference") for basis in BASES},
+    "energy": Measure("energy_j", "J"),
+    "power": Measure("power_w", "W"),
+    "edp": Measure("total_edp_js", "J s"),
+    "rate": Measure("inferences_per_s", "/s", more_is_better=True),
 }
 # Figures that make sense for several labels together.
 SUMS = ("energy",)
@@ -64,7 +64,7 @@ class Sampled:
     samples: tuple[float, ...] = ()
 
 
-class Key(NamedTuple):
+class ComparisonKey(NamedTuple):
     """Key of a figure; `label` is empty for all running phases together."""
 
     label: str
@@ -81,7 +81,7 @@ class Side:
 
     name: str
     headline: str | None
-    figures: Mapping[Key, tuple[str, Sampled]]
+    figures: Mapping[ComparisonKey, tuple[str, Sampled]]
     is_repeated: bool = True
 
     @property
@@ -202,13 +202,13 @@ class Comparison:
         return _quadrature([half, *noises])
 
 
-def side(name: str, runs: Sequence[tuple[str | None, Sequence[Row]]]) -> Side:
+def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> Side:
     """A side made of one run (its headline channel and rows), or of several as samples."""
-    found: dict[Key, list[tuple[str, Sampled]]] = {}
+    found: dict[ComparisonKey, list[tuple[str, Sampled]]] = {}
     for _, rows in runs:
         for row in rows:
             if row.figure in _NAMES and row.level in ("run", "label"):
-                key = Key(row.label, row.domain, _NAMES[row.figure])
+                key = ComparisonKey(row.label, row.domain, _NAMES[row.figure])
                 found.setdefault(key, []).append((row.origin, _sampled(row)))
     headlines = {headline for headline, _ in runs}
     repeats = (row.level == "repeat" for _, rows in runs for row in rows)
@@ -259,8 +259,8 @@ def compare(
         for domain_a, domain_b in [*pairs, ("", "")]
         for name, figure in FIGURES.items()
         if name in SUMS or label_a or label_b or not is_mixed
-        for origin_a, known_a in _at_key(a, Key(label_a, domain_a, name))
-        for origin_b, known_b in _at_key(b, Key(label_b, domain_b, name))
+        for origin_a, known_a in _at_key(a, ComparisonKey(label_a, domain_a, name))
+        for origin_b, known_b in _at_key(b, ComparisonKey(label_b, domain_b, name))
     ]
 
 
@@ -311,7 +311,7 @@ def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 
 
-def _sampled(row: Row) -> Sampled:
+def _sampled(row: ResultRow) -> Sampled:
     basis, described = BY_NAME.get(row.figure.partition("_")[0]), row.described
     is_net = basis is not None and bool(basis.baseline)
     known = row.known if is_net else replace(row.known, baseline_noise=0.0)
@@ -337,7 +337,7 @@ def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
     return origin, Sampled(mean, described, samples)
 
 
-def _at_key(found: Side, key: Key) -> list[tuple[str, Sampled]]:
+def _at_key(found: Side, key: ComparisonKey) -> list[tuple[str, Sampled]]:
     known = found.figures.get(key)
     return [] if known is None else [known]
 

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from recorders.summary.bases import BY_NAME
 from recorders.summary.figures import Group, Summary
-from wattui.analysis.breakpoint import LEAST_POINTS, Comparison, compare_lines
+from wattui.analysis.breakpoint import LEAST_POINTS, LineTest, compare_lines
 from wattui.analysis.label_numbers import Against, carried
-from wattui.analysis.left_out import LeftOut, leave_one_out, left_out
-from wattui.analysis.networks import Layer, NetworkErrors, mean_layers, network_errors
-from wattui.analysis.parts import Part, parts_of, wholes_of
+from wattui.analysis.left_out import HeldOut, leave_one_out, left_out
+from wattui.analysis.networks import MeasuredLayer, NetworkErrors, mean_layers, network_errors
+from wattui.analysis.parts import LayerName, parts_of, wholes_of
 from wattui.analysis.regression import (
     WEIGHTS,
     Line,
@@ -31,12 +31,12 @@ from wattui.analysis.regression import (
 VERSION = 1
 ALL = "all"
 MOST_NAMED = 12
-Figure = Literal["total", "dynamic", "marginal", "seconds"]
-FIGURES: tuple[Figure, ...] = ("total", "dynamic", "marginal", "seconds")
+FigureName = Literal["total", "dynamic", "marginal", "seconds"]
+FIGURES: tuple[FigureName, ...] = ("total", "dynamic", "marginal", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class FitPoint:
     """Energy (J) or time (s) per inference of one label of one run; `plus_minus` None: unknown.
 
     `layer` is its name if it is a layer of a network that ran as a whole beside it.
@@ -53,14 +53,14 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FitRequest:
     """The fit asked for: a figure of a domain against a quantity, through the origin or not.
 
     The figure `seconds` is wall time, which has no domain.
     """
 
     against: Against
-    figure: Figure
+    figure: FigureName
     domain: str
     through_origin: bool = False
 
@@ -89,9 +89,9 @@ class Fit:
 
     line: Line
     residuals: tuple[float | None, ...]
-    left_out_point: LeftOut | None
-    left_out_group: LeftOut | None
-    two_lines: Comparison | None
+    left_out_point: HeldOut | None
+    left_out_group: HeldOut | None
+    two_lines: LineTest | None
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -102,11 +102,11 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class FitSeries:
     """Points that are fitted together; if a fit is None, `remarks` say why."""
 
     name: str
-    points: tuple[Point, ...]
+    points: tuple[FitPoint, ...]
     group_kind: str
     ordinary: Fit | None
     relative: Fit | None
@@ -121,9 +121,9 @@ def read_points(
     network: str,
     run: str,
     summary: Summary,
-    asked: Asked,
+    asked: FitRequest,
     macs: Mapping[str, int] | None = None,
-) -> tuple[list[Point], list[str]]:
+) -> tuple[list[FitPoint], list[str]]:
     """The points of a summary, and remarks on missing ones. `macs` has MACs by label."""
     groups = summary.labels or ([summary.running] if summary.running else [])
     if not groups:
@@ -149,7 +149,7 @@ def read_points(
             named = network if part is None else network_of(network, part, len(wholes))
             # The layers of a network are one series, as they have one point each.
             kept, layer = (family, None) if part is None else ("", part.layer)
-            points.append(Point(named, run, label, kept, number, *value, layer))
+            points.append(FitPoint(named, run, label, kept, number, *value, layer))
     return points, [f"{run}: {_shortened(labels)}: {reason}" for reason, labels in missing.items()]
 
 
@@ -161,25 +161,25 @@ def _shortened(labels: Sequence[str]) -> str:
     return ", ".join(names) or "running"
 
 
-def network_of(given: str, part: Part, wholes: int) -> str:
+def network_of(given: str, part: LayerName, wholes: int) -> str:
     """The network of a layer; the name given is used if the recording has only one."""
     words = (given, part.whole if wholes > 1 or not given else "")
     return " ".join(word for word in words if word)
 
 
-def wholes(network: str, summary: Summary, asked: Asked) -> dict[str, float]:
+def wholes(network: str, summary: Summary, asked: FitRequest) -> dict[str, float]:
     """Figures of the networks that ran as a whole beside their layers, by network."""
     names = wholes_of(summary)
     found = {}
     for group in summary.labels:
         value = asked.value(group) if group.label in names else None
         if value is not None and math.isfinite(value[0]):
-            part = Part(group.label, "")
+            part = LayerName(group.label, "")
             found[network_of(network, part, len(names))] = value[0]
     return found
 
 
-def layers_of(points: Iterable[Point]) -> list[Layer]:
+def layers_of(points: Iterable[FitPoint]) -> list[MeasuredLayer]:
     """The layers among the points, those of several runs averaged."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for point in points:
@@ -189,7 +189,7 @@ def layers_of(points: Iterable[Point]) -> list[Layer]:
 
 
 def fit_networks(
-    points: Iterable[Point], through_origin: bool, without: Collection[str] = ()
+    points: Iterable[FitPoint], through_origin: bool, without: Collection[str] = ()
 ) -> list[NetworkErrors]:
     """Each network except those in `without`, as the sum of its layers, from the other networks."""
     layers = layers_of(points)
@@ -197,7 +197,7 @@ def fit_networks(
     return [errors for errors in found if errors is not None]
 
 
-def fit_series(points: Sequence[Point], through_origin: bool = False) -> list[Series]:
+def fit_series(points: Sequence[FitPoint], through_origin: bool = False) -> list[FitSeries]:
     """All points together, then each network and layer separately if there are several."""
     networks = len({point.network for point in points}) > 1
     names = [_name(point, networks) for point in points]
@@ -212,7 +212,7 @@ def fit_series(points: Sequence[Point], through_origin: bool = False) -> list[Se
     return found
 
 
-def series_dict(series: Series, asked: Asked) -> dict[str, Any]:
+def series_dict(series: FitSeries, asked: FitRequest) -> dict[str, Any]:
     """A series as JSON."""
     return {
         "name": series.name,
@@ -223,7 +223,7 @@ def series_dict(series: Series, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
+def _point_dict(point: FitPoint, asked: FitRequest) -> dict[str, Any]:
     """A point as JSON, with units in the keys."""
     found = asdict(point)
     y, plus_minus = found.pop("y"), found.pop("plus_minus")
@@ -232,7 +232,7 @@ def _point_dict(point: Point, asked: Asked) -> dict[str, Any]:
     return {**found, "energy_j": y, "plus_minus_j": plus_minus}
 
 
-def _value(group: Group, asked: Asked) -> tuple[float, float | None] | str:
+def _value(group: Group, asked: FitRequest) -> tuple[float, float | None] | str:
     """A label's figure and its ±, or the reason why there is none."""
     domain = group.domains.get(asked.domain)
     if domain is None and asked.figure != "seconds":
@@ -259,14 +259,14 @@ def _no_number(against: Against, number: float | None) -> str:
     return f"no {against} in the label, as in {form}"
 
 
-def _name(point: Point, networks: bool) -> str:
+def _name(point: FitPoint, networks: bool) -> str:
     words = (point.network if networks else "", point.family)
     return " ".join(word for word in words if word) or ALL
 
 
 def _series(
-    name: str, points: Sequence[Point], groups: Sequence[str], kind: str, through_origin: bool
-) -> Series:
+    name: str, points: Sequence[FitPoint], groups: Sequence[str], kind: str, through_origin: bool
+) -> FitSeries:
     # Sorted, so that the order in which runs are named does not matter.
     order = sorted(range(len(points)), key=lambda place: (points[place].x, points[place].y))
     points, groups = [points[place] for place in order], [groups[place] for place in order]
@@ -279,7 +279,7 @@ def _series(
             remarks.append(str(error))
     if fits["ordinary"] is not None:
         remarks += _remarks(points, through_origin)
-    return Series(
+    return FitSeries(
         name,
         tuple(points),
         kind,
@@ -290,7 +290,7 @@ def _series(
 
 
 def _fit(
-    points: Sequence[Point], groups: Sequence[str], weights: Weights, through_origin: bool
+    points: Sequence[FitPoint], groups: Sequence[str], weights: Weights, through_origin: bool
 ) -> Fit:
     xs, ys = [point.x for point in points], [point.y for point in points]
     line = fit_line(xs, ys, weights, through_origin)
@@ -305,7 +305,7 @@ def _fit(
     )
 
 
-def _remarks(points: Sequence[Point], through_origin: bool) -> Iterator[str]:
+def _remarks(points: Sequence[FitPoint], through_origin: bool) -> Iterator[str]:
     if through_origin:
         if len(points) == 1:
             yield "one point: a line through the origin always goes through it"
@@ -317,7 +317,7 @@ def _remarks(points: Sequence[Point], through_origin: bool) -> Iterator[str]:
         yield f"no relative residual if the measured value is not above zero: {negative}"
 
 
-def _labels(points: Iterable[Point]) -> str:
+def _labels(points: Iterable[FitPoint]) -> str:
     return ", ".join(dict.fromkeys(point.label or point.run for point in points))
 
 

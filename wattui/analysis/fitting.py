@@ -10,10 +10,10 @@ from recorders.summary.bases import BY_NAME
 from recorders.summary.figures import Group
 from wattui.analysis.correlation import Matrix, matrix
 from wattui.analysis.fit import (
-    Asked,
-    Figure,
-    Point,
-    Series,
+    FigureName,
+    FitPoint,
+    FitRequest,
+    FitSeries,
     fit_networks,
     fit_series,
     read_points,
@@ -23,14 +23,21 @@ from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.macs import BUNDLED, command_macs, depthwise, network_macs
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.parts import parts_of
-from wattui.analysis.shares import Cell, Shares, layer_cells, layer_type, negative_cells, shares
+from wattui.analysis.shares import (
+    LayerCost,
+    Shares,
+    layer_cells,
+    layer_type,
+    negative_cells,
+    shares,
+)
 from wattui.errors import UsageError
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class NamedRun:
     """A run file, and the name of its network if one was given."""
 
     network: str | None
@@ -38,11 +45,11 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FitOptions:
     """The fit asked for; `layers` (types of layers; None: all) and `without` (networks)."""
 
     against: Against
-    figure: Figure
+    figure: FigureName
     domain: str | None
     through_origin: bool
     layers: Sequence[str] | None
@@ -50,7 +57,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class FitRun:
     """A run, its network's name, the MACs of its labels, and gauges during its phases."""
 
     name: str
@@ -73,19 +80,19 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class FitResult:
     """The results."""
 
-    asked: Asked
+    asked: FitRequest
     origin: str
-    series: list[Series]
+    series: list[FitSeries]
     networks: Networks | None
     shares: list[Shares]
     correlation: Matrix | None
     remarks: list[str]
 
 
-def load(given: Given, against: Against, network: str | None) -> Loaded:
+def load(given: NamedRun, against: Against, network: str | None) -> FitRun:
     """A run with its network and MACs. Raises UsageError."""
     with naming(given.csv):
         run = load_run(given.csv)
@@ -96,14 +103,14 @@ def load(given: Given, against: Against, network: str | None) -> Loaded:
     if against == "macs" and network:
         macs = network_macs(network, labels)
     named = given.network or ("" if parts_of(run.summary) else workload)
-    return Loaded(given.csv.stem, named, run, macs)
+    return FitRun(given.csv.stem, named, run, macs)
 
 
-def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
+def fitted(runs: Sequence[FitRun], wish: FitOptions) -> FitResult:
     """Fit the loaded runs. Raises UsageError if nothing can be fitted."""
     domain, origin = _domain(runs, wish.domain, wish.figure)
-    asked = Asked(wish.against, wish.figure, domain, wish.through_origin)
-    points: list[Point] = []
+    asked = FitRequest(wish.against, wish.figure, domain, wish.through_origin)
+    points: list[FitPoint] = []
     remarks = [remark for each in runs for remark in each.run.remarks]
     names = _names(runs)
     for name, run in zip(names, runs, strict=True):
@@ -121,10 +128,10 @@ def fitted(runs: Sequence[Loaded], wish: Wish) -> Result:
     series = fit_series(points, asked.through_origin)
     networks = _networks(runs, asked, points)
     correlation = _correlation(names, runs, asked)
-    return Result(asked, origin, series, networks, divided, correlation, remarks)
+    return FitResult(asked, origin, series, networks, divided, correlation, remarks)
 
 
-def _of_types(points: Sequence[Point], types: Sequence[str] | None) -> list[Point]:
+def _of_types(points: Sequence[FitPoint], types: Sequence[str] | None) -> list[FitPoint]:
     """The points whose layers have these types; all if none were asked for."""
     if types is None:
         return list(points)
@@ -133,7 +140,7 @@ def _of_types(points: Sequence[Point], types: Sequence[str] | None) -> list[Poin
     return [point for point, each in found if each in types]
 
 
-def _without(points: Sequence[Point], networks: Sequence[str]) -> list[Point]:
+def _without(points: Sequence[FitPoint], networks: Sequence[str]) -> list[FitPoint]:
     """The points of all other networks."""
     _check("--without", networks, (point.network for point in points))
     return [point for point in points if point.network not in networks]
@@ -148,7 +155,9 @@ def _check(option: str, asked: Sequence[str], there: Iterable[str]) -> None:
         )
 
 
-def _networks(runs: Sequence[Loaded], asked: Asked, points: Sequence[Point]) -> Networks | None:
+def _networks(
+    runs: Sequence[FitRun], asked: FitRequest, points: Sequence[FitPoint]
+) -> Networks | None:
     """Whole networks from their layers; None if there are fewer than two."""
     every = fit_networks(points, asked.through_origin)
     if not every:
@@ -161,13 +170,13 @@ def _networks(runs: Sequence[Loaded], asked: Asked, points: Sequence[Point]) -> 
     return Networks(every, others, grouped, as_a_whole)
 
 
-def _names(runs: Sequence[Loaded]) -> list[str]:
+def _names(runs: Sequence[FitRun]) -> list[str]:
     """The stems of the files, or their paths if two share a stem."""
     stems = [run.name for run in runs]
     return [run.name if stems.count(run.name) == 1 else str(run.run.csv) for run in runs]
 
 
-def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple[str, str]:
+def _domain(runs: Sequence[FitRun], wanted: str | None, figure: FigureName) -> tuple[str, str]:
     """The domain to fit, and its origin; by default the first headline domain.
 
     Time has no domain; the one returned for it is used in the correlations, if there is one.
@@ -189,7 +198,7 @@ def _domain(runs: Sequence[Loaded], wanted: str | None, figure: Figure) -> tuple
     return domain, "measured" if figure == "seconds" else origins[domain]
 
 
-def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
+def _cells(runs: Sequence[FitRun], asked: FitRequest) -> Iterator[LayerCost]:
     """Layers of all runs; those of several networks are kept apart by the name in their size."""
 
     def figure(group: Group) -> float | None:
@@ -201,10 +210,10 @@ def _cells(runs: Sequence[Loaded], asked: Asked) -> Iterator[Cell]:
         layers = parts_of(run.run.summary)
         for cell in layer_cells(run.run.summary, figure):
             name = "" if layers else run.network if several else ""
-            yield Cell(cell.layer, f"{name} {cell.size}".strip(), cell.value)
+            yield LayerCost(cell.layer, f"{name} {cell.size}".strip(), cell.value)
 
 
-def _correlation(names: Sequence[str], runs: Sequence[Loaded], asked: Asked) -> Matrix | None:
+def _correlation(names: Sequence[str], runs: Sequence[FitRun], asked: FitRequest) -> Matrix | None:
     """Correlations of the quantities known for every label; None for fewer than three labels."""
     from wattui.runs.gauges import gauge_means
 

@@ -11,7 +11,7 @@ from wattui.analysis.regression import Line, NoLineError, Weights, fit_line, rel
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class HeldOut:
     """Relative errors of predictions from all other groups.
 
     `mean` and `sd` are over the groups, of each group's mean absolute relative error, so that a
@@ -31,7 +31,7 @@ def left_out(
     weights: Weights,
     groups: Sequence[str],
     through_origin: bool = False,
-) -> LeftOut | None:
+) -> HeldOut | None:
     """Predict every group from the others; None if none can be."""
     errors: list[float | None] = [None] * len(xs)
     means: dict[str, float] = {}
@@ -52,12 +52,12 @@ def left_out(
     if not means:
         return None
     mean, sd = mean_and_sd(list(means.values()))
-    return LeftOut(tuple(means), mean, sd, tuple(errors))
+    return HeldOut(tuple(means), mean, sd, tuple(errors))
 
 
 def leave_one_out(
     xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool = False
-) -> LeftOut | None:
+) -> HeldOut | None:
     """Predict every point from the others; None if too few are left for a line."""
     return left_out(xs, ys, weights, [str(place) for place in range(len(xs))], through_origin)
 

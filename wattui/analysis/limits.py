@@ -8,7 +8,7 @@ from typing import Literal
 
 from wattui.analysis.compare import FIGURES, Comparison, Side
 
-Kind = Literal["regression", "unclear", "missing", "one run each"]
+LimitKind = Literal["regression", "unclear", "missing", "one run each"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Finding:
     `one run each` cannot be judged: the variation between runs is not known.
     """
 
-    kind: Kind
+    kind: LimitKind
     side: str
     label: str
     figure: str
@@ -52,7 +52,7 @@ def check(
             continue
         if share is not None and share <= limit:
             continue
-        kind: Kind = "regression" if _is_clear(row, limit) else "unclear"
+        kind: LimitKind = "regression" if _is_clear(row, limit) else "unclear"
         yield Finding(kind, b.name, row.label, row.figure, share, _text(b, row, share, limit))
 
 

@@ -15,7 +15,7 @@ from wattui.analysis.regression import Weights, relative_error
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class MeasuredLayer:
     """The cost of one layer per inference."""
 
     network: str
@@ -51,7 +51,7 @@ class NetworkErrors:
 
 
 def network_errors(
-    layers: Sequence[Layer],
+    layers: Sequence[MeasuredLayer],
     weights: Weights,
     through_origin: bool,
     without: Collection[str] = (),
@@ -90,9 +90,11 @@ def network_errors(
     return NetworkErrors(weights, tuple(rows), *mean_and_sd(errors))
 
 
-def mean_layers(layers: Mapping[tuple[str, str], Sequence[tuple[float, float]]]) -> list[Layer]:
+def mean_layers(
+    layers: Mapping[tuple[str, str], Sequence[tuple[float, float]]],
+) -> list[MeasuredLayer]:
     """Layers by network and label, those of several recordings averaged."""
     return [
-        Layer(network, points[0][0], math.fsum(y for _, y in points) / len(points))
+        MeasuredLayer(network, points[0][0], math.fsum(y for _, y in points) / len(points))
         for (network, _), points in layers.items()
     ]

@@ -13,7 +13,7 @@ from recorders.summary.figures import Summary
 BETWEEN = "/"
 
 
-class Part(NamedTuple):
+class LayerName(NamedTuple):
     """The network that a label is a layer of, and the layer's name in it."""
 
     whole: str
@@ -25,7 +25,7 @@ def wholes_of(summary: Summary) -> list[str]:
     return [each.whole for each in summary.sums]
 
 
-def parts_of(summary: Summary) -> dict[str, Part]:
+def parts_of(summary: Summary) -> dict[str, LayerName]:
     """The labels that are layers; none if no whole was noted."""
     sums = {each.whole: each.parts for each in summary.sums}
     labels = [group.label for group in summary.labels if group.label not in sums]
@@ -33,8 +33,8 @@ def parts_of(summary: Summary) -> dict[str, Part]:
     for label in labels:
         whole, between, layer = label.partition(BETWEEN)
         if between and whole in sums:
-            found[label] = Part(whole, layer)
+            found[label] = LayerName(whole, layer)
     if not found and list(sums.values()) == [len(labels)]:
         (whole,) = sums
-        return {label: Part(whole, label) for label in labels}
+        return {label: LayerName(whole, label) for label in labels}
     return found

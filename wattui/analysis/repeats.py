@@ -8,8 +8,8 @@ from statistics import median
 
 from recorders.summary.figures import Summary
 from wattui.analysis.correlation import pearson
-from wattui.analysis.fit import Figure
-from wattui.analysis.results import Row, group_rows
+from wattui.analysis.fit import FigureName
+from wattui.analysis.results import ResultRow, group_rows
 
 Domains = tuple[str, ...]
 
@@ -42,12 +42,12 @@ class Repeats:
         return median(found) if found else None
 
 
-def repeats_of(summary: Summary, figure: Figure = "total") -> dict[str, Repeats]:
+def repeats_of(summary: Summary, figure: FigureName = "total") -> dict[str, Repeats]:
     """The repeats of every label in which inferences were counted.
 
     Without repeat numbers each running phase is a repeat, as in the results table.
     """
-    found: dict[str, dict[tuple[str, str], Row]] = {}
+    found: dict[str, dict[tuple[str, str], ResultRow]] = {}
     for row in group_rows(summary):
         if row.level == "label":
             found.setdefault(row.label, {})[row.domain, row.figure] = row
@@ -68,11 +68,13 @@ def correlation(labels: Mapping[str, Repeats], domains: Domains) -> float | None
     return pearson([latency_s for latency_s, _ in both], [joules for _, joules in both])
 
 
-def _energies(rows: Mapping[tuple[str, str], Row], figure: str) -> dict[str, tuple[float, ...]]:
+def _energies(
+    rows: Mapping[tuple[str, str], ResultRow], figure: str
+) -> dict[str, tuple[float, ...]]:
     return {domain: _values(row) for (domain, name), row in rows.items() if name == figure}
 
 
-def _latencies(rows: Mapping[tuple[str, str], Row]) -> tuple[float, ...]:
+def _latencies(rows: Mapping[tuple[str, str], ResultRow]) -> tuple[float, ...]:
     if ("", "inferences") not in rows:
         return ()
     seconds, counts = _values(rows["", "running_s"]), _values(rows["", "inferences"])
@@ -82,5 +84,5 @@ def _latencies(rows: Mapping[tuple[str, str], Row]) -> tuple[float, ...]:
     return tuple(s / n for s, n in zip(seconds, counts, strict=True) if s > 0)
 
 
-def _values(row: Row) -> tuple[float, ...]:
+def _values(row: ResultRow) -> tuple[float, ...]:
     return row.samples or (row.known.value,)

@@ -47,7 +47,7 @@ Level = Literal["run", "label", "repeat", "phase"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One figure; `domain` is empty for figures without one, such as inferences per second.
 
     `samples` are the values of its repeats in order, or of its phases if these have no repeat
@@ -85,7 +85,7 @@ class Row:
         return replace(self.known, plus_minus=described.half_width * many)
 
 
-def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
+def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[ResultRow]:
     """The table of a summary: all running phases, labels, their repeats, then every phase.
 
     `macs` are the multiply-accumulates of one inference by label.
@@ -93,12 +93,12 @@ def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
     return [*group_rows(summary, macs), *_Table(summary, {}).phases()]
 
 
-def group_rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[Row]:
+def group_rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[ResultRow]:
     """The part of the table about all running phases together."""
     return list(_Table(summary, macs or {}).groups())
 
 
-def row_dict(run: str, row: Row) -> dict[str, Any]:
+def row_dict(run: str, row: ResultRow) -> dict[str, Any]:
     """A row of a run as written to JSON and CSV; unknown values are None."""
     known, described = row.best, row.described
     return {
@@ -118,7 +118,7 @@ def row_dict(run: str, row: Row) -> dict[str, Any]:
 
 
 STATISTICS = tuple(Described.__slots__)
-COLUMNS = tuple(row_dict("", Row("run", "", "", None, None, "", "", "energy_j", Value(0.0))))
+COLUMNS = tuple(row_dict("", ResultRow("run", "", "", None, None, "", "", "energy_j", Value(0.0))))
 
 
 class _Table:
@@ -131,7 +131,7 @@ class _Table:
             if phase.phase == "running" and "running" not in phase.inside and not phase.left_out
         ]
 
-    def groups(self) -> Iterator[Row]:
+    def groups(self) -> Iterator[ResultRow]:
         """All running phases, each label, and each repeat of a label."""
         whole = self._summary.running
         if whole is None:
@@ -142,7 +142,7 @@ class _Table:
             windows = [phase for phase in self._outer if phase.label == group.label]
             yield from self._group("label", group, windows, is_one_thing=True)
 
-    def phases(self) -> Iterator[Row]:
+    def phases(self) -> Iterator[ResultRow]:
         """Every single phase, including idle and nested ones."""
         running = self._summary.running
         origins = {n: d.origin for n, d in running.domains.items()} if running else {}
@@ -150,7 +150,7 @@ class _Table:
             sample = _Sample([phase], phase.inferences if phase.phase == "running" else None)
             for domain, figure, known in sample.figures({}, None, None):
                 if figure in ("energy_j", "power_w") or not domain:
-                    yield Row(
+                    yield ResultRow(
                         "phase",
                         phase.phase,
                         phase.label,
@@ -168,7 +168,7 @@ class _Table:
         group: Group,
         windows: Sequence[PhaseFigures],
         is_one_thing: bool,
-    ) -> Iterator[Row]:
+    ) -> Iterator[ResultRow]:
         label = group.label
         macs = self._macs.get(label)
         pixels = carried(label, "pixels").number
@@ -183,13 +183,15 @@ class _Table:
             # All of them share one baseline.
             several = whole if alike and len(whole) == len(values) > 1 else ()
             origin = group.domains[domain].origin if domain else ""
-            yield Row(level, "running", label, None, None, domain, origin, figure, known, several)
+            yield ResultRow(
+                level, "running", label, None, None, domain, origin, figure, known, several
+            )
         if repeats:
             for sample, found in zip(samples, repeated, strict=True):
                 for (domain, figure), known in found.items():
                     origin = group.domains[domain].origin if domain else ""
                     where = (label, sample.repeat, None)
-                    yield Row("repeat", "running", *where, domain, origin, figure, known)
+                    yield ResultRow("repeat", "running", *where, domain, origin, figure, known)
 
     def _samples(
         self, windows: Sequence[PhaseFigures], is_one_thing: bool

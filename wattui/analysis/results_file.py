@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from recorders.json_parts import number, optional, size
 from recorders.summary.figures import Value
 from wattui.analysis.compare import Side, side
-from wattui.analysis.results import UNITS, VERSION, Row, row_dict
+from wattui.analysis.results import UNITS, VERSION, ResultRow, row_dict
 
 KIND = "results"
 
@@ -36,7 +36,7 @@ class ResultSet:
 
     name: str
     headline: str | None
-    rows: Sequence[Row]
+    rows: Sequence[ResultRow]
     command: Sequence[str] = ()
     machine: str = ""
     flags: Sequence[Doubt] = ()
@@ -87,7 +87,7 @@ def read_document(found: Any) -> list[ResultSet]:
 
 
 def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
-    rows: dict[str, list[Row]] = {str(run["name"]): [] for run in found["runs"]}
+    rows: dict[str, list[ResultRow]] = {str(run["name"]): [] for run in found["runs"]}
     if len(rows) < len(found["runs"]):
         raise ValueError("two runs have the same name")
     for row in found["rows"]:
@@ -107,9 +107,9 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
         )
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def _row(row: Mapping[str, Any]) -> ResultRow:
     errors = (row[part] for part in ("plus_minus", "resolution", "baseline_noise"))
-    return Row(
+    return ResultRow(
         row["level"],
         str(row["phase"]),
         str(row["label"]),

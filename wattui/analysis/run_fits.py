@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.summary.figures import Summary
-from wattui.analysis.fit import Asked, Figure, Series, fit_series, read_points
+from wattui.analysis.fit import FigureName, FitRequest, FitSeries, fit_series, read_points
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.regression import WEIGHTS
 
@@ -18,7 +18,7 @@ LEAST_POINTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FitSource:
     """A summary, with the names of its run and network, and the MACs of its labels."""
 
     network: str
@@ -31,20 +31,20 @@ class Source:
 class Fits:
     """A fit; `series` is empty if there is none, and `remarks` say why."""
 
-    asked: Asked
+    asked: FitRequest
     origin: str
-    series: tuple[Series, ...]
+    series: tuple[FitSeries, ...]
     remarks: tuple[str, ...]
 
     @property
-    def drawn(self) -> tuple[Series, ...]:
+    def drawn(self) -> tuple[FitSeries, ...]:
         """The families if there are several, else all points; only those with a line."""
         apart = self.series[1:] or self.series
         fitted = tuple(each for each in apart if any(map(each.fit, WEIGHTS)))
         return fitted or self.series[:1]
 
 
-def choose_against(sources: Sequence[Source]) -> Against | None:
+def choose_against(sources: Sequence[FitSource]) -> Against | None:
     """The quantity most labels carry, else their MACs; None if too few of them differ."""
     labels = [group.label for source in sources for group in source.summary.labels]
     numbers = {
@@ -59,10 +59,10 @@ def choose_against(sources: Sequence[Source]) -> Against | None:
 
 
 def fits_of(
-    sources: Sequence[Source], against: Against, figure: Figure, domain: str, origin: str
+    sources: Sequence[FitSource], against: Against, figure: FigureName, domain: str, origin: str
 ) -> Fits:
     """Fit the points of all sources together, and each network and layer apart."""
-    asked = Asked(against, figure, domain)
+    asked = FitRequest(against, figure, domain)
     points, remarks = [], list[str]()
     for source in sources:
         found, missing = read_points(source.network, source.run, source.summary, asked, source.macs)

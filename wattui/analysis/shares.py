@@ -23,7 +23,7 @@ _TYPE = re.compile(r"_?[0-9]*(?:#[0-9]+)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class LayerCost:
     """Energy or time per inference of one layer at one size."""
 
     layer: str
@@ -50,7 +50,7 @@ class Shares:
     negative: tuple[str, ...]
 
 
-def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> list[Cell]:
+def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> list[LayerCost]:
     """Layers of a recording with a known figure; none if its labels name no layers.
 
     The size of a layer of a network that ran as a whole beside it is the network's name.
@@ -64,19 +64,19 @@ def layer_cells(summary: Summary, figure: Callable[[Group], float | None]) -> li
         return list(_by_difference(summary.differences, totals))
     if parts := parts_of(summary):
         return [
-            Cell(part.layer, part.whole, totals[label])
+            LayerCost(part.layer, part.whole, totals[label])
             for label, part in parts.items()
             if label in totals
         ]
     wholes = wholes_of(summary)
     return [
-        Cell(layer, numbers_of(label), value)
+        LayerCost(layer, numbers_of(label), value)
         for label, value in totals.items()
         if label not in wholes and (layer := _layer(label))
     ]
 
 
-def shares(cells: Sequence[Cell]) -> list[Shares]:
+def shares(cells: Sequence[LayerCost]) -> list[Shares]:
     """Shares at every size with two layers or more; a layer that occurs twice is averaged."""
     found = []
     for size in dict.fromkeys(cell.size for cell in cells):
@@ -125,7 +125,7 @@ def negative_cells(found: Iterable[Shares]) -> str | None:
 
 def _by_difference(
     differences: Sequence[Difference], totals: Mapping[str, float]
-) -> Iterator[Cell]:
+) -> Iterator[LayerCost]:
     more = {each.label for each in differences}
     for each in differences:
         label, minus = each.label, each.minus
@@ -135,9 +135,9 @@ def _by_difference(
             yield _to_cell(label, totals[label] - totals[minus])
 
 
-def _to_cell(label: str, value: float) -> Cell:
+def _to_cell(label: str, value: float) -> LayerCost:
     layer = carried(label.removeprefix(_TO), "macs").family
-    return Cell(layer, numbers_of(label), value)
+    return LayerCost(layer, numbers_of(label), value)
 
 
 def _layer(label: str) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import kind_of, total_parts
-from wattui.analysis.fit import Asked, Figure, read_points
+from wattui.analysis.fit import FigureName, FitRequest, read_points
 from wattui.analysis.label_numbers import Against
 from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
-from wattui.analysis.run_fits import Source
+from wattui.analysis.run_fits import FitSource
 from wattui.clean import name_of
 
 # A line takes two points.
@@ -21,7 +21,7 @@ ORIGINS = {"manual": "read by hand"}
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceSum:
     """The device of one curve: channels whose energies are added, and their origin."""
 
     name: str
@@ -59,7 +59,7 @@ class Family:
     sizes: tuple[Size, ...]
     joined: bool = True
 
-    def correlation(self, device: Device) -> float | None:
+    def correlation(self, device: DeviceSum) -> float | None:
         """Pearson's r of the medians of latency and of a device's energy; None if unknown."""
         return correlation({size.label: size.repeats for size in self.sizes}, device.domains)
 
@@ -69,9 +69,9 @@ class Sizes:
     """Families against a quantity; `network` is the recorded workload, if known."""
 
     against: Against
-    figure: Figure
+    figure: FigureName
     network: str
-    devices: tuple[Device, ...]
+    devices: tuple[DeviceSum, ...]
     families: tuple[Family, ...]
 
     @property
@@ -90,7 +90,9 @@ class Sizes:
         return max(known, default=0.0), size.repeats.median_s
 
 
-def sizes_of(source: Source, against: Against, figure: Figure, domain: str | None) -> Sizes | None:
+def sizes_of(
+    source: FitSource, against: Against, figure: FigureName, domain: str | None
+) -> Sizes | None:
     """A run by size; None if there are fewer than two sizes.
 
     `domain` is drawn if there is neither a GPU nor a processor.
@@ -99,7 +101,7 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
     if summary.running is None:
         return None
     labels = repeats_of(summary, figure)
-    asked = Asked(against, "seconds", "")
+    asked = FitRequest(against, "seconds", "")
     points, _ = read_points(source.network, source.run, summary, asked, source.macs)
     places = [point for point in points if point.label in labels]
     joined = against != "macs" or len({point.family for point in places}) == 1
@@ -121,7 +123,7 @@ def sizes_of(source: Source, against: Against, figure: Figure, domain: str | Non
 
 def devices_of(
     domains: Iterable[str], sizes: Sequence[Size], quoted: str | None
-) -> Iterator[Device]:
+) -> Iterator[DeviceSum]:
     """The devices in the total by kind, processors with their memory last; estimates if no
     processor is measured, the headline channel if nothing is."""
     known = [name for name in domains if any(name in size.repeats.energy_j for size in sizes)]
@@ -132,11 +134,11 @@ def devices_of(
     cpus = parts.pop(CPU, [])
     for device, names in parts.items():
         several = f"{len(names)} {kind_of(names[0]).nouns[1]}"
-        yield Device(device if len(names) == 1 else several, "measured", tuple(names))
+        yield DeviceSum(device if len(names) == 1 else several, "measured", tuple(names))
     origins = {name: kind_of(name).origin for name in known}
     if any(kind_of(name).is_processor for name in cpus):
-        yield Device(CPU, "measured", tuple(cpus))
+        yield DeviceSum(CPU, "measured", tuple(cpus))
     elif estimate := next((name for name in known if origins[name] in UNMEASURED), None):
-        yield Device(CPU, origins[estimate], (estimate,))
+        yield DeviceSum(CPU, origins[estimate], (estimate,))
     elif not parts and quoted in known:
-        yield Device(quoted, origins[quoted], (quoted,))
+        yield DeviceSum(quoted, origins[quoted], (quoted,))

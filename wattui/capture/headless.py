@@ -17,7 +17,7 @@ from recorders import marks
 from recorders.client import Client, Config, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
-from wattui.capture import process as command
+from wattui.capture import process
 from wattui.capture.kept import of_its_file
 from wattui.capture.matching import Matcher, Matching, compile_pattern
 from wattui.capture.progress import Progress, shortfalls
@@ -33,7 +33,7 @@ STREAMS = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RecordJob:
     """The command to run and how to record it, with everything checked."""
 
     argv: list[str]
@@ -57,7 +57,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
         return Headless(job, signals, closed).run()
 
 
-def plan(options: argparse.Namespace, argv: list[str]) -> Job:
+def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
     """Check everything before anything starts. Raises UsageError or NotStartedError."""
     if not argv:
         raise UsageError("no command to record: put it after --, as in `-- python infer.py`")
@@ -89,9 +89,9 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
         raise UsageError(
             f"--csv {csv}: its summary would have the same name: fix: use the extension .csv"
         )
-    return Job(
+    return RecordJob(
         argv=argv,
-        program=command.find_program(argv[0], os.environ),
+        program=process.find_program(argv[0], os.environ),
         csv=csv,
         settings=settings,
         repeats=options.repeats,
@@ -119,7 +119,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> Job:
 class Headless:
     """One recording from its baseline to its summary."""
 
-    def __init__(self, job: Job, signals: Signals, closed: Sequence[int]) -> None:
+    def __init__(self, job: RecordJob, signals: Signals, closed: Sequence[int]) -> None:
         self._job = job
         self._signals = signals
         self._closed = closed
@@ -200,7 +200,7 @@ class Headless:
         if any(job.patterns):
             matching = Matching(Matcher(*job.patterns), lambda request: self._ask(**request))
         try:
-            outcome = command.run(
+            outcome = process.run(
                 job.program,
                 job.argv,
                 environ,
@@ -272,7 +272,7 @@ class Headless:
         return self._status or (INCOMPLETE if missing else 0)
 
 
-def _ready(client: Client, job: Job) -> Message:
+def _ready(client: Client, job: RecordJob) -> Message:
     try:
         return client.wait_ready()
     except RecorderError as error:

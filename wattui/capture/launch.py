@@ -19,7 +19,7 @@ from wattui.capture.headless import environment
 from wattui.capture.matching import Matcher, Matching
 from wattui.capture.printed import Printed
 from wattui.capture.process import GRACE_S
-from wattui.capture.stages import Rest, Run, Stage, stages, told_repeat
+from wattui.capture.stages import CommandStage, Rest, Stage, stages, told_repeat
 from wattui.errors import INCOMPLETE, NOT_STARTED
 
 # Our own program, wherever it is installed and whatever hides its name.
@@ -50,7 +50,7 @@ def as_typed(argv: Sequence[str]) -> list[str]:
     return ["python" if word == sys.executable else word for word in argv]
 
 
-class Asked(Protocol):
+class RecorderLink(Protocol):
     """The recorder process: its directory for marks, and how to send it requests."""
 
     directory: str
@@ -68,7 +68,7 @@ class Launch:
     """
 
     def __init__(
-        self, recipe: Recipe, session: Asked, clock: Callable[[], float] = time.monotonic
+        self, recipe: Recipe, session: RecorderLink, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.recipe = recipe
         self.status: int | None = None
@@ -190,7 +190,7 @@ class Launch:
             self._session.request(do="end", id=self._phase)
             self._phase = None
 
-    def _start(self, run: Run) -> None:
+    def _start(self, run: CommandStage) -> None:
         recipe = self.recipe
         self._session.request(do="command", repeat=run.repeat, label=recipe.label)
         if recipe.count_match or recipe.phase_match:

@@ -19,13 +19,13 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandStage:
     """The command runs in a fresh process; `repeat` is None if it runs only once."""
 
     repeat: int | None
 
 
-Stage = Rest | Run
+Stage = Rest | CommandStage
 
 
 def stages(idle_s: float, repeats: int, cooldown_s: float, idle_after_s: float) -> list[Stage]:
@@ -34,13 +34,13 @@ def stages(idle_s: float, repeats: int, cooldown_s: float, idle_after_s: float) 
     for repeat in range(1, repeats + 1):
         if repeat > 1:
             found.append(Rest("cooldown", cooldown_s, f"cool-down before repeat {repeat}"))
-        found.append(Run(repeat if repeats > 1 else None))
+        found.append(CommandStage(repeat if repeats > 1 else None))
     if idle_after_s > 0:
         found += [
             Rest("cooldown", cooldown_s, "cool-down"),
             Rest("idle", idle_after_s, "idle after"),
         ]
-    return [stage for stage in found if isinstance(stage, Run) or stage.seconds > 0]
+    return [stage for stage in found if isinstance(stage, CommandStage) or stage.seconds > 0]
 
 
 def told_repeat(environ: Mapping[str, str], repeat: int | None) -> dict[str, str]:

@@ -27,7 +27,7 @@ from wattui.analysis.limits import Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
-from wattui.commands.sides import Given, sides_given
+from wattui.commands.sides import SideFiles, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.show.printing import console
 from wattui.show.width import add_width
@@ -162,7 +162,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _sides(given: Sequence[Given], options: argparse.Namespace) -> list[Side]:
+def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side]:
     """The samples to compare: labels if there is only one run."""
     sides = [each.side for each in given]
     if options.label is not None:
@@ -247,7 +247,7 @@ def _nothing_shared(first: Side, others: Sequence[Side], options: argparse.Names
     )
 
 
-def _remarks(given: Sequence[Given], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
+def _remarks(given: Sequence[SideFiles], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
     """Remarks: data missing on one side, and reasons to doubt the comparison."""
     runs = [(each.side.name, run) for each in given for run in each.runs]
     for _, run in runs:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from recorders.runfile import json_path
-from wattui.analysis.fit import FIGURES, VERSION, Asked, series_dict
-from wattui.analysis.fitting import Given, Result, Wish, fitted, load
+from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
+from wattui.analysis.fitting import FitOptions, FitResult, NamedRun, fitted, load
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import BUNDLED, SPEC
 from wattui.analysis.published import published
@@ -101,8 +101,8 @@ def main(options: argparse.Namespace) -> int:
     return 0 if result.series[0].ordinary else INCOMPLETE
 
 
-def _wish(options: argparse.Namespace) -> Wish:
-    return Wish(
+def _wish(options: argparse.Namespace) -> FitOptions:
+    return FitOptions(
         options.against,
         options.figure,
         options.domain,
@@ -116,18 +116,18 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _given(texts: Sequence[str]) -> list[Given]:
+def _given(texts: Sequence[str]) -> list[NamedRun]:
     """Every run file named, each once per name; folders and patterns are expanded."""
-    once: dict[Given, None] = {}
+    once: dict[NamedRun, None] = {}
     for text in texts:
         name, equals, pattern = text.partition("=")
         if not equals or os.path.lexists(text):
             name, pattern = "", text
-        once |= dict.fromkeys(Given(name or None, csv) for csv in expand([pattern]))
+        once |= dict.fromkeys(NamedRun(name or None, csv) for csv in expand([pattern]))
     return list(once)
 
 
-def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
+def _target(options: argparse.Namespace, given: Sequence[NamedRun]) -> Path | None:
     """Where the fit is written. Raises UsageError if that would replace a file to keep."""
     if options.json in (None, STDOUT):
         return None
@@ -142,7 +142,7 @@ def _target(options: argparse.Namespace, given: Sequence[Given]) -> Path | None:
     return path
 
 
-def _to_dict(result: Result) -> dict[str, Any]:
+def _to_dict(result: FitResult) -> dict[str, Any]:
     """The documented JSON (docs/fitting.md)."""
     asked = result.asked
     return {
@@ -163,7 +163,7 @@ def _to_dict(result: Result) -> dict[str, Any]:
     }
 
 
-def _beside(asked: Asked) -> dict[str, Any]:
+def _beside(asked: FitRequest) -> dict[str, Any]:
     """Published errors of models of the same kind, which start from MACs."""
     if asked.against != "macs":
         return {}
@@ -180,7 +180,7 @@ def _write(path: Path, text: str, force: bool) -> None:
         raise UsageError(f"--json {path} cannot be written ({error.strerror})") from None
 
 
-def _print(result: Result, options: argparse.Namespace) -> None:
+def _print(result: FitResult, options: argparse.Namespace) -> None:
     from rich.table import Table
     from rich.text import Text
 

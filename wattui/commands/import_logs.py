@@ -27,7 +27,7 @@ from recorders.summary.summary import summarise
 from wattui import __version__
 from wattui.analysis.importers import abr, aipowermeter, registry
 from wattui.analysis.importers.abr import Window
-from wattui.analysis.importers.joining import Recording, baseline, joined, whole, windowed
+from wattui.analysis.importers.joining import JoinedLogs, baseline, joined, whole, windowed
 from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, printable
 from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
@@ -42,13 +42,13 @@ DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ImportJob:
     """One run file to write; `make` raises UnreadableError."""
 
     csv: Path
     source: Path
     sources: tuple[Path, ...]
-    make: Callable[[], Recording]
+    make: Callable[[], JoinedLogs]
     about: dict[str, Any]
 
 
@@ -123,7 +123,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(f"--meter: {error}") from None
 
 
-def _jobs(options: argparse.Namespace) -> Iterator[Job]:
+def _jobs(options: argparse.Namespace) -> Iterator[ImportJob]:
     source, out = Path(options.source), Path(options.out)
     if not source.is_dir():
         yield _of_log(source, _one(out, source), options)
@@ -140,14 +140,14 @@ def _one(out: Path, source: Path) -> Path:
     return out / f"{source.resolve().stem}.csv"
 
 
-def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> Job:
+def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> ImportJob:
     found = _metadata(source.with_suffix(".json")) if source.suffix == ".csv" else None
     of_run = options.phase == RUNNING and not (options.start or options.end)
     if found is not None and of_run:
         return _of_run(source, found, csv, options)
     idle = _idle(options, None)
 
-    def make() -> Recording:
+    def make() -> JoinedLogs:
         log = registry.read(_text(source), _given(options))
         if options.start or options.end:
             marked = windowed(log, _window(log, options))
@@ -155,10 +155,10 @@ def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> Job:
             marked = whole(log, options.phase, options.label, options.inferences)
         return joined([*_baseline(idle, options), marked])
 
-    return Job(csv, source, (source, *([idle] if idle else [])), make, _about(source, idle))
+    return ImportJob(csv, source, (source, *([idle] if idle else [])), make, _about(source, idle))
 
 
-def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Job]:
+def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[ImportJob]:
     """A job for each log in the folder that has metadata; the others are reported."""
     logs = sorted(folder.glob("*.csv"))
     found = {log: _metadata(log.with_suffix(".json")) for log in logs}
@@ -177,10 +177,10 @@ def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Jo
             yield _of_run(log, metadata, out / log.name, options)
 
 
-def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Namespace) -> Job:
+def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Namespace) -> ImportJob:
     idle = _idle(options, abr.idle_stem(found))
 
-    def make() -> Recording:
+    def make() -> JoinedLogs:
         window = abr.window(found, options.label or printable(log.stem))
         if options.inferences is not None:
             window = replace(window, inferences=options.inferences)
@@ -190,15 +190,15 @@ def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Names
         return joined([*_baseline(idle, options), running])
 
     sources = (log, log.with_suffix(".json"), *([idle] if idle else []))
-    return Job(csv, log, sources, make, {**_about(log, idle), "metadata": found})
+    return ImportJob(csv, log, sources, make, {**_about(log, idle), "metadata": found})
 
 
 def _of_power_files(
     folder: Path, powers: list[Path], csv: Path, options: argparse.Namespace
-) -> Job:
+) -> ImportJob:
     idle = _idle(options, None)
 
-    def make() -> Recording:
+    def make() -> JoinedLogs:
         files = {}
         for power in powers:
             latency = power.with_name(aipowermeter.LATENCY_FILE)
@@ -207,7 +207,7 @@ def _of_power_files(
             files["" if place == Path() else place.as_posix()] = (_text(power), latencies)
         return joined([*_baseline(idle, options), *aipowermeter.runs(files, options.inferences)])
 
-    return Job(csv, folder, tuple(powers), make, _about(folder, idle))
+    return ImportJob(csv, folder, tuple(powers), make, _about(folder, idle))
 
 
 def _power_files(folder: Path) -> list[Path]:
@@ -252,8 +252,8 @@ def _window(log: Log, options: argparse.Namespace) -> Window:
     return window
 
 
-def _given(options: argparse.Namespace) -> registry.Given:
-    return registry.Given(options.meter, options.inferences)
+def _given(options: argparse.Namespace) -> registry.ImportOptions:
+    return registry.ImportOptions(options.meter, options.inferences)
 
 
 def _about(source: Path, idle: Path | None) -> dict[str, Any]:
@@ -274,7 +274,7 @@ def _text(path: Path) -> str:
     return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
-def _refuse(job: Job, force: bool) -> None:
+def _refuse(job: ImportJob, force: bool) -> None:
     """Raise UsageError if a run file would replace a file to keep."""
     sources = {path.resolve() for path in job.sources}
     for path in (job.csv, json_path(job.csv)):
@@ -284,7 +284,7 @@ def _refuse(job: Job, force: bool) -> None:
             raise UsageError(f"{path} exists: fix: use another --out, or add --force")
 
 
-def _write(job: Job, force: bool) -> dict[str, Any]:
+def _write(job: ImportJob, force: bool) -> dict[str, Any]:
     """Write one run file and its run.json; returns a record of both."""
     from wattui.runs.reduce import reduce_csv
 
@@ -318,7 +318,7 @@ def _write(job: Job, force: bool) -> dict[str, Any]:
 
 
 def _run(
-    recording: Recording,
+    recording: JoinedLogs,
     text: RunText,
     reader: str,
     about: dict[str, Any],
@@ -345,7 +345,7 @@ def _run(
     }
 
 
-def _clock(recording: Recording) -> dict[str, Any]:
+def _clock(recording: JoinedLogs) -> dict[str, Any]:
     """Where each log begins, on the run file's axis and on its own clock."""
     first = recording.logs[0]
     begins = [

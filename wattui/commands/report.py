@@ -17,7 +17,7 @@ from wattui.errors import UsageError
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
 from wattui.report.files import NotWrittenError, figures_folder, refusal, write
-from wattui.report.loaded import Loaded, Wish
+from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.markdown import markdown_page
 from wattui.report.overview import report_blocks
 from wattui.report.page import html_page
@@ -86,7 +86,7 @@ def main(options: argparse.Namespace) -> int:
     if reason := refusal(out, csvs, SUFFIXES):
         raise UsageError(reason)
     latencies = _latencies(options.latencies, csvs)
-    wish = Wish(options.figure, options.domain, options.against)
+    wish = ReportOptions(options.figure, options.domain, options.against)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         names = _names(csvs)
         runs = [_loaded(*each) for each in zip(csvs, names, latencies, strict=True)]
@@ -143,7 +143,7 @@ def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
     return [Path(text) for text in given]
 
 
-def _loaded(csv: Path, name: str, latencies: Path | None) -> Loaded:
+def _loaded(csv: Path, name: str, latencies: Path | None) -> ReportRun:
     from wattui.runs.reduce import NotARunFileError
 
     try:
@@ -154,7 +154,7 @@ def _loaded(csv: Path, name: str, latencies: Path | None) -> Loaded:
         raise UsageError(f"{csv} is not a run file: {error}") from None
     network, macs = command_macs(run.about.argv)
     found, why_not = _times(run, latencies)
-    return Loaded(name, run, traces, network, macs, found, why_not)
+    return ReportRun(name, run, traces, network, macs, found, why_not)
 
 
 def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]:
@@ -182,7 +182,7 @@ def _recorded_latencies(run: Run) -> Path | None:
     return None
 
 
-def _check_domain(runs: Sequence[Loaded], wish: Wish) -> None:
+def _check_domain(runs: Sequence[ReportRun], wish: ReportOptions) -> None:
     known = dict.fromkeys(name for run in runs for name in run.domains)
     if wish.domain and wish.domain not in known:
         there = f"there are {', '.join(known)}" if known else "nothing was running"

@@ -18,16 +18,16 @@ from wattui.show.result_sets import figures_of
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SideFiles:
     """A side and the recordings it is made of (none if it was published)."""
 
     side: Side
     runs: tuple[Run, ...] = ()
 
 
-def sides_given(texts: Sequence[str]) -> list[Given]:
+def sides_given(texts: Sequence[str]) -> list[SideFiles]:
     """The sides in command-line order. Raises UsageError."""
-    found: list[Given] = []
+    found: list[SideFiles] = []
     for text in texts:
         name, equals, pattern = text.partition("=")
         if not equals or os.path.lexists(text):
@@ -48,7 +48,7 @@ def _load(path: Path) -> Run:
         return load_run(path)
 
 
-def _exported(path: Path, name: str) -> list[Given]:
+def _exported(path: Path, name: str) -> list[SideFiles]:
     """The runs of a results table written by `wattui export`."""
     try:
         sets = _results(path)
@@ -60,7 +60,7 @@ def _exported(path: Path, name: str) -> list[Given]:
         ) from None
     if name and len(sets) == 1:
         sets = [replace(sets[0], name=name)]
-    return [Given(each.side) for each in sets]
+    return [SideFiles(each.side) for each in sets]
 
 
 def _results(path: Path) -> list[ResultSet]:
@@ -78,16 +78,16 @@ def _no_number(name: str) -> float:
     raise ValueError(name)
 
 
-def _group(name: str, runs: Sequence[Run]) -> Given:
+def _group(name: str, runs: Sequence[Run]) -> SideFiles:
     results = (figures_of(run, name) for run in runs)
-    return Given(side(name, [(each.headline, each.rows) for each in results]), tuple(runs))
+    return SideFiles(side(name, [(each.headline, each.rows) for each in results]), tuple(runs))
 
 
 def _shared_name(pattern: str, runs: Sequence[Run]) -> str:
     return runs[0].csv.stem if len(runs) == 1 else pattern
 
 
-def _distinct(found: Sequence[Given]) -> list[Given]:
+def _distinct(found: Sequence[SideFiles]) -> list[SideFiles]:
     """Sides with distinct names: file names if two would be called the same."""
     names = [each.side.name for each in found]
     used: dict[str, int] = {}

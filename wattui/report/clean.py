@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from wattui.clean import one_line, short
-from wattui.report.document import Block, Facts, Heading, Picture, Table
+from wattui.report.document import Block, Facts, Heading, PageTable, Picture
 
 MOST_TEXT, MOST_NAME = 4000, 160
 Part = TypeVar("Part")
@@ -25,7 +25,7 @@ def cleaned(block: Block) -> Block:
         return replace(block, facts=known)
     if isinstance(block, Picture):
         return replace(_cleaned(replace(block, svg=""), MOST_TEXT), svg=block.svg)
-    return _cleaned(block, MOST_NAME if isinstance(block, Heading | Table) else MOST_TEXT)
+    return _cleaned(block, MOST_NAME if isinstance(block, Heading | PageTable) else MOST_TEXT)
 
 
 def _cleaned(part: Part, most: int) -> Part:

@@ -15,7 +15,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class Headline:
     """The headline figure, and what it was made from."""
 
     figure: str
@@ -50,7 +50,7 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PageTable:
     """Rows under a heading; the first column names each row, the others are numbers."""
 
     caption: str
@@ -77,4 +77,4 @@ class Picture:
     instead: str
 
 
-Block: TypeAlias = Heading | Key | Words | Notes | Table | Facts | Picture
+Block: TypeAlias = Heading | Headline | Words | Notes | PageTable | Facts | Picture

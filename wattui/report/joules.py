@@ -19,7 +19,7 @@ MOST_ROWS = 72
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JouleRow:
     """The cost of one label, run or domain: its known total, dynamic and marginal energies."""
 
     name: str
@@ -28,7 +28,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class JouleRows:
     """Rows with a suitable unit; `left_out` is the number of rows not shown."""
 
     what: str
@@ -36,7 +36,7 @@ class Rows:
     factor: float
     unit: str
     logarithmic: bool
-    rows: tuple[Row, ...]
+    rows: tuple[JouleRow, ...]
     left_out: int
 
     @property
@@ -44,14 +44,14 @@ class Rows:
         """The figures known for at least one row."""
         return [basis.name for basis in BASES if any(basis.name in row.values for row in self.rows)]
 
-    def words(self, row: Row, figure: str) -> str:
+    def words(self, row: JouleRow, figure: str) -> str:
         """The figure with its ±; `± ?` if that is unknown, without one for an estimate."""
         return figure_text(row.values[figure], row.origin, self.factor)
 
 
 def rows_of(
     groups: Sequence[tuple[str, Group]], domain: str, only: str | None = None
-) -> Rows | None:
+) -> JouleRows | None:
     """Named groups of a summary as rows, in one domain; None if nothing is known of any.
 
     `only` keeps one of total, dynamic and marginal.
@@ -69,14 +69,14 @@ def rows_of(
             and math.isfinite(value.value)
         }
         if values:
-            found.append(Row(name_of(name), of_domain.origin, values))
+            found.append(JouleRow(name_of(name), of_domain.origin, values))
     if not found:
         return None
     kept = found[:MOST_ROWS]
     known_j = [value.value for row in kept for value in row.values.values()]
     factor, unit = energy_unit(known_j)
     origins = {row.origin for row in kept}
-    return Rows(
+    return JouleRows(
         name_of(domain),
         origins.pop() if len(origins) == 1 else "mixed",
         factor,

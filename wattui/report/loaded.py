@@ -15,7 +15,7 @@ from wattui.runs.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReportOptions:
     """The content of the report: None leaves the choice to the runs."""
 
     figure: BasisName | None = None
@@ -29,7 +29,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ReportRun:
     """A run with its curves; call times if a file has them, or why it could not be read."""
 
     name: str
@@ -50,7 +50,7 @@ class Loaded:
         """Its summary."""
         return self.run.summary
 
-    def domain(self, wish: Wish) -> str | None:
+    def domain(self, wish: ReportOptions) -> str | None:
         """The headline domain, None if the run does not have it."""
         name = wish.domain or self.summary.headline
         return name if name in self.domains else None

@@ -8,7 +8,7 @@ from functools import singledispatch
 from urllib.parse import quote
 
 from wattui.clean import markdown, markdown_code
-from wattui.report.document import Block, Facts, Heading, Key, Notes, Picture, Table, Words
+from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
 from wattui.report.svg import alone
 
 
@@ -42,7 +42,7 @@ def _(block: Heading) -> str:
 
 
 @_text.register
-def _(block: Key) -> str:
+def _(block: Headline) -> str:
     figure, *rest = map(markdown, (block.figure, block.origin, block.made_from))
     return "  \n".join([f"**{figure}**", *rest])
 
@@ -74,7 +74,7 @@ def _(block: Facts) -> str:
 
 
 @_text.register
-def _(block: Table) -> str:
+def _(block: PageTable) -> str:
     lines = [f"**{markdown(block.caption)}**\n", _row(block.head)]
     lines.append(f"|---|{'---:|' * (len(block.head) - 1)}")
     return "\n".join([*lines, *map(_row, block.rows)])

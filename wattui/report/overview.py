@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wattui.analysis.cells import to_quote
-from wattui.report.document import Block, Heading, Note, Notes, Table
-from wattui.report.figures import joules_picture
-from wattui.report.figures_table import group_table
+from wattui.report.document import Block, Heading, Note, Notes, PageTable
 from wattui.report.joules import rows_of
-from wattui.report.loaded import Loaded, Wish
+from wattui.report.loaded import ReportOptions, ReportRun
+from wattui.report.numbers_table import group_table
+from wattui.report.pictures import joules_picture
 from wattui.report.sections import fit_blocks, fits_for, run_blocks
 
 
-def report_blocks(runs: Sequence[Loaded], wish: Wish, title: str) -> Iterator[Block]:
+def report_blocks(runs: Sequence[ReportRun], wish: ReportOptions, title: str) -> Iterator[Block]:
     """The whole report."""
     yield Heading(1, title)
     if len(runs) > 1:
@@ -24,7 +24,7 @@ def report_blocks(runs: Sequence[Loaded], wish: Wish, title: str) -> Iterator[Bl
         yield from run_blocks(run, wish)
 
 
-def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
+def _overview(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator[Block]:
     yield Heading(2, "Overview")
     domains = list(dict.fromkeys(name for run in runs if (name := run.domain(wish))))
     for domain in domains:
@@ -48,13 +48,13 @@ def _overview(runs: Sequence[Loaded], wish: Wish) -> Iterator[Block]:
     yield from fit_blocks(fits_for(runs, wish), wish.against is not None)
 
 
-def _with_flags(table: Table, runs: Sequence[Loaded]) -> Table:
+def _with_flags(table: PageTable, runs: Sequence[ReportRun]) -> PageTable:
     words = [", ".join(dict.fromkeys(f.name for f in run.summary.flags)) for run in runs]
     rows = tuple((*row, word or "–") for row, word in zip(table.rows, words, strict=True))
-    return Table(table.caption, (*table.head, "flags"), rows)
+    return PageTable(table.caption, (*table.head, "flags"), rows)
 
 
-def _why_without(run: Loaded, wish: Wish) -> str:
+def _why_without(run: ReportRun, wish: ReportOptions) -> str:
     if run.summary.running is None:
         return "nothing was marked as running"
     return f"{wish.domain or 'energy'} was not recorded while running"

@@ -8,7 +8,7 @@ from functools import singledispatch
 from html import escape
 from importlib.resources import files
 
-from wattui.report.document import Block, Facts, Heading, Key, Notes, Picture, Table, Words
+from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
 from wattui.report.svg import colours, inline
 
 # A browser that respects it loads nothing, whatever the page contains.
@@ -44,7 +44,7 @@ def _body(blocks: Sequence[Block]) -> Iterator[str]:
         elif isinstance(block, Picture):
             figure += 1
             yield _figure(block, figure)
-        elif isinstance(block, Table):
+        elif isinstance(block, PageTable):
             table += 1
             yield _table(block, table)
         else:
@@ -72,7 +72,7 @@ def _(block: Heading) -> str:
 
 
 @_html.register
-def _(block: Key) -> str:
+def _(block: Headline) -> str:
     figure, joules, rest = block.figure.partition("J ")
     state = ' class="key doubtful"' if block.estimated else ' class="key"'
     return (
@@ -127,7 +127,7 @@ def _figure(block: Picture, number: int) -> str:
     )
 
 
-def _table(block: Table, number: int) -> str:
+def _table(block: PageTable, number: int) -> str:
     texts = {
         place
         for row in block.rows

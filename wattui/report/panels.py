@@ -16,7 +16,7 @@ MOST_PHASE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class PanelCurve:
     """A column, and its name beside the curve."""
 
     column: str
@@ -29,11 +29,11 @@ class Panel:
 
     title: str
     origins: tuple[str, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[PanelCurve, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class RibbonPhase:
     """A phase in the ribbon, seconds; `texts` are its possible names, the longest first."""
 
     phase: str
@@ -55,11 +55,11 @@ def panels(columns: Sequence[str]) -> list[Panel]:
         for spec in kinds
     ]
     if TOTAL_COLUMNS[1] in columns and len(total_parts(powers)) > 1:
-        found.insert(0, Panel("Total", ("measured",), (Curve(TOTAL_COLUMNS[1], ""),)))
+        found.insert(0, Panel("Total", ("measured",), (PanelCurve(TOTAL_COLUMNS[1], ""),)))
     return found
 
 
-def stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
+def stretches(phases: Iterable[PhaseFigures]) -> list[RibbonPhase]:
     """Phases in drawing order: nested ones come after those around them."""
     found = []
     for row in sorted(phases, key=lambda row: (row.start_s, -row.end_s)):
@@ -67,11 +67,11 @@ def stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
             continue
         phase, label = short(one_line(row.phase), MOST_PHASE), one_line(row.label)
         texts = (f"{phase} {label}", label) if label else ()
-        found.append(Stretch(phase, row.start_s, row.end_s, (*texts, phase)))
+        found.append(RibbonPhase(phase, row.start_s, row.end_s, (*texts, phase)))
     return found
 
 
-def label_stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
+def label_stretches(phases: Iterable[PhaseFigures]) -> list[RibbonPhase]:
     """The span of consecutive phases with one label."""
     labelled = [row for row in phases if row.phase in ("warmup", "running") and row.label]
     labelled.sort(key=lambda row: row.start_s)
@@ -81,11 +81,11 @@ def label_stretches(phases: Iterable[PhaseFigures]) -> list[Stretch]:
         running = [row for row in of_label if row.phase == "running"]
         if running:
             end_s = max(row.end_s for row in running)
-            found.append(Stretch("running", running[0].start_s, end_s, (one_line(label),)))
+            found.append(RibbonPhase("running", running[0].start_s, end_s, (one_line(label),)))
     return found
 
 
-def phase_names(found: Iterable[Stretch]) -> list[str]:
+def phase_names(found: Iterable[RibbonPhase]) -> list[str]:
     """Names of phases, each once, in order of their start."""
     return list(dict.fromkeys(stretch.phase for stretch in found))
 
@@ -112,12 +112,12 @@ def spread(wanted: Sequence[float], least: float, low: float, high: float) -> li
     return found
 
 
-def _curve(column: str, among: int) -> Curve:
+def _curve(column: str, among: int) -> PanelCurve:
     channel = channel_of(column)
     word = kind_of(channel).origin
     if word in ("estimated", "simulated"):
-        return Curve(column, word if among > 1 else "")
-    return Curve(column, channel)
+        return PanelCurve(column, word if among > 1 else "")
+    return PanelCurve(column, channel)
 
 
 def _origins(channels: Iterable[str]) -> tuple[str, ...]:

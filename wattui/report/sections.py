@@ -8,20 +8,20 @@ from recorders.summary.bases import BASES, TOTAL, Basis
 from recorders.summary.figures import Group
 from wattui.analysis.cells import to_quote
 from wattui.analysis.rates import rates_of
-from wattui.analysis.run_fits import Fits, Source, choose_against, fits_of
+from wattui.analysis.run_fits import Fits, FitSource, choose_against, fits_of
 from wattui.analysis.sizes import sizes_of
-from wattui.report.document import Block, Heading, Key, Note, Notes, Words
+from wattui.report.document import Block, Heading, Headline, Note, Notes, Words
 from wattui.report.facts import facts_of, missing_of
-from wattui.report.figures import (
+from wattui.report.joules import rows_of
+from wattui.report.loaded import ReportOptions, ReportRun
+from wattui.report.numbers_table import fit_table, latency_table, tables_of
+from wattui.report.pictures import (
     fit_picture,
     joules_picture,
     latency_picture,
     rates_picture,
     traces_picture,
 )
-from wattui.report.figures_table import fit_table, latency_table, tables_of
-from wattui.report.joules import rows_of
-from wattui.report.loaded import Loaded, Wish
 from wattui.report.size_figures import size_blocks
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
@@ -35,7 +35,7 @@ ORIGINS = {
 }
 
 
-def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     """Everything about one run; unknown parts are named and left out."""
     yield from key_blocks(loaded, wish)
     yield from _notes(loaded)
@@ -53,7 +53,7 @@ def run_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
     yield facts_of(loaded.run.about, loaded.csv.name, loaded.traces.first_utc)
 
 
-def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+def key_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     """The headline figure with its ± and origin, or why there is none."""
     running, domain = loaded.summary.running, loaded.domain(wish)
     if running is None:
@@ -70,7 +70,7 @@ def key_blocks(loaded: Loaded, wish: Wish) -> Iterator[Block]:
             yield _key(loaded, wish, group, words)
 
 
-def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
+def _key(loaded: ReportRun, wish: ReportOptions, group: Group, words: str) -> Block:
     """The headline figure of all running phases, or of a label."""
     domain = loaded.domain(wish) or ""
     found, origin = group.domains[domain], loaded.domains[domain].origin
@@ -93,7 +93,7 @@ def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
     if loaded.summary.repeats:
         made_from.append(f"{len(loaded.summary.repeats)} repeats, ± is a 95 % interval")
     contents = loaded.summary.contents if domain == loaded.summary.headline else ""
-    return Key(
+    return Headline(
         f"{text} {unit} {what}{words}",
         f"channel {domain}, {ORIGINS[origin]}" + (f": {contents}" if contents else ""),
         " · ".join(made_from),
@@ -101,7 +101,7 @@ def _key(loaded: Loaded, wish: Wish, group: Group, words: str) -> Block:
     )
 
 
-def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
+def fits_for(runs: Sequence[ReportRun], wish: ReportOptions) -> Fits | None:
     """Lines through the points of runs; None if their labels carry no quantity."""
     sources = [source_of(run) for run in runs]
     against = wish.against or choose_against(sources)
@@ -113,9 +113,9 @@ def fits_for(runs: Sequence[Loaded], wish: Wish) -> Fits | None:
     return fits_of(sources, against, wish.figure or "total", domain, origin)
 
 
-def source_of(run: Loaded) -> Source:
+def source_of(run: ReportRun) -> FitSource:
     """The data for lines and sizes."""
-    return Source(run.network, run.name, run.summary, run.macs)
+    return FitSource(run.network, run.name, run.summary, run.macs)
 
 
 def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
@@ -131,7 +131,7 @@ def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
         yield Notes("About the lines", tuple(Note("", "", text, "") for text in found.remarks))
 
 
-def _notes(loaded: Loaded) -> Iterator[Block]:
+def _notes(loaded: ReportRun) -> Iterator[Block]:
     flags = tuple(
         Note(flag.name, flag.where, flag.text, REMEDIES.get(flag.name, ""))
         for flag in loaded.summary.flags
@@ -146,13 +146,13 @@ def _notes(loaded: Loaded) -> Iterator[Block]:
         yield Notes("Not recorded", missing)
 
 
-def _power(loaded: Loaded) -> Iterator[Block]:
+def _power(loaded: ReportRun) -> Iterator[Block]:
     yield Heading(3, "Power over time")
     picture = traces_picture(loaded.traces, loaded.summary.phases)
     yield picture or Words("No power was recorded.")
 
 
-def _joules(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+def _joules(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield Heading(3, "Energy per inference")
     running, domain = loaded.summary.running, loaded.domain(wish)
     labels = loaded.summary.labels
@@ -185,11 +185,11 @@ def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:
     return f"Unknown: {', '.join(reasons)}."
 
 
-def _fits(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+def _fits(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
 
 
-def _sizes(loaded: Loaded, wish: Wish) -> Iterator[Block]:
+def _sizes(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     source = source_of(loaded)
     against = wish.against or choose_against([source])
     if against is None:
@@ -200,7 +200,7 @@ def _sizes(loaded: Loaded, wish: Wish) -> Iterator[Block]:
         yield from size_blocks(found)
 
 
-def _times(loaded: Loaded) -> Iterator[Block]:
+def _times(loaded: ReportRun) -> Iterator[Block]:
     rates = rates_of(loaded.summary.phases)
     if not loaded.latencies and not rates:
         return

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wattui.analysis.published import published
-from wattui.analysis.sizes import Device, Sizes
+from wattui.analysis.sizes import DeviceSum, Sizes
 from wattui.clean import name_of
-from wattui.report.document import Block, Picture, Table
+from wattui.report.document import Block, PageTable, Picture
 from wattui.report.draw.sizes import count_curves, draw_energies, draw_latency, energy_curves
-from wattui.report.figures import drawn, suffix
+from wattui.report.pictures import drawn, suffix
 from wattui.show.fit import quantity
 from wattui.show.quantities import energy_unit, minus, number, prefix_for
 
@@ -82,7 +82,7 @@ def correlation_text(found: Sizes) -> str:
     return text
 
 
-def size_table(found: Sizes) -> Table:
+def size_table(found: Sizes) -> PageTable:
     """Medians over the repeats: latency, and energy of each device."""
     sizes = [size for family in found.families for size in family.sizes]
     medians = [[size.repeats.median_j(d.domains) for d in found.devices] for size in sizes]
@@ -100,14 +100,14 @@ def size_table(found: Sizes) -> Table:
         for size, row in zip(sizes, medians, strict=True)
     )
     head = ("label", found.against, "repeats", f"latency {prefix}s", *titles)
-    return Table(f"Medians over repeats, {found.figure} energy per inference", head, rows)
+    return PageTable(f"Medians over repeats, {found.figure} energy per inference", head, rows)
 
 
 def _place(x: float, found: Sizes) -> str:
     return quantity(x, found.against).strip() if found.against == "macs" else f"{x:,.0f}"
 
 
-def _r(found: Sizes, device: Device) -> str:
+def _r(found: Sizes, device: DeviceSum) -> str:
     r = found.costliest.correlation(device)
     return "unknown (three different sizes are needed)" if r is None else f"r = {minus(f'{r:.3f}')}"
 

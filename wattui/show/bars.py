@@ -38,7 +38,7 @@ class Bar(NamedTuple):
     colour: str
 
 
-class Point(NamedTuple):
+class LabelPoint(NamedTuple):
     """A number in a label, and the label's figure."""
 
     x: float
@@ -103,7 +103,7 @@ def wide(values: Iterable[float]) -> bool:
 
 
 def curve(
-    series: Mapping[str, Sequence[Point]],
+    series: Mapping[str, Sequence[LabelPoint]],
     colours: Sequence[str],
     columns: int,
     rows: int,
@@ -121,7 +121,7 @@ def curve(
     for number, points in enumerate(series.values()):
         for point in points:
             column = _place(point.x, numbers, width * plot.DOTS_WIDE) // plot.DOTS_WIDE
-            cells[column][scale.row(height(point.value), rows)] = plot.Cell(mark, number)
+            cells[column][scale.row(height(point.value), rows)] = plot.PlotCell(mark, number)
     lines = []
     for y, line in enumerate(zip(*cells, strict=True)):
         text = Text(
@@ -167,7 +167,7 @@ def _place(x: float, numbers: Sequence[float], width: int) -> int:
 
 
 def _bins(
-    points: Sequence[Point],
+    points: Sequence[LabelPoint],
     numbers: Sequence[float],
     width: int,
     height: Callable[[float], float],

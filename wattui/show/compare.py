@@ -28,7 +28,7 @@ MEANINGS = {
 TOGETHER = "everything"
 KNOWN_ORIGINS = ("measured", "published", "")
 
-Named = tuple[str, Comparison]
+NamedComparison = tuple[str, Comparison]
 
 
 def comparison_tables(
@@ -50,7 +50,7 @@ def comparison_tables(
         yield Text()
 
 
-def _pair(rows: Sequence[Named]) -> Table:
+def _pair(rows: Sequence[NamedComparison]) -> Table:
     """Two sides, a row for each label."""
     table, factor = _table(rows, ("A", "B", "B − A", "B / A"))
     for _, row in rows:
@@ -59,7 +59,7 @@ def _pair(rows: Sequence[Named]) -> Table:
     return table
 
 
-def _list(first: str, rows: Sequence[Named]) -> Table:
+def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
     """Many sides below the first, label by label."""
     table, factor = _table(rows, ("value", "difference", "ratio"))
     for label in dict.fromkeys(row.label for _, row in rows):
@@ -73,7 +73,7 @@ def _list(first: str, rows: Sequence[Named]) -> Table:
     return table
 
 
-def _table(rows: Sequence[Named], titles: Sequence[str]) -> tuple[Table, float]:
+def _table(rows: Sequence[NamedComparison], titles: Sequence[str]) -> tuple[Table, float]:
     """An empty table under the figure's name, and the factor of its unit."""
     _, one = rows[0]
     factor, prefix = prefix_for([each.known.value for _, row in rows for each in (row.a, row.b)])

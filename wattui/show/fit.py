@@ -10,8 +10,8 @@ from rich.text import Text
 
 from wattui.analysis.breakpoint import EVIDENCE
 from wattui.analysis.correlation import Matrix
-from wattui.analysis.fit import Asked, Fit, Series
-from wattui.analysis.left_out import LeftOut
+from wattui.analysis.fit import Fit, FitRequest, FitSeries
+from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.clean import one_line
@@ -35,7 +35,7 @@ def scale(values: Sequence[float | None], unit: str) -> tuple[float, str]:
     return factor, f"{prefix}{unit}"
 
 
-def figure_name(asked: Asked) -> str:
+def figure_name(asked: FitRequest) -> str:
     """The name of the fitted figure."""
     if asked.figure == "seconds":
         return "seconds per inference"
@@ -59,14 +59,14 @@ def percent(share: float | None, signed: bool = False) -> str:
     return minus(text if abs(value) < 1000 else f"{value:{'+' if signed else ''}.0f}")
 
 
-def mean_error(found: LeftOut | NetworkErrors | None) -> str:
+def mean_error(found: HeldOut | NetworkErrors | None) -> str:
     """Mean ± standard deviation of relative errors, in per cent."""
     if found is None:
         return "–"
     return percent(found.mean) + (f" ± {percent(found.sd)}" if found.sd is not None else "")
 
 
-def line_text(line: Line, asked: Asked) -> str:
+def line_text(line: Line, asked: FitRequest) -> str:
     """Intercept and slope with their standard errors."""
     slope_factor, slope_unit = scale([line.slope], asked.unit)
     slope = with_uncertainty(abs(line.slope), line.slope_error, slope_factor)
@@ -79,7 +79,7 @@ def line_text(line: Line, asked: Asked) -> str:
 
 
 def fit_parts(
-    asked: Asked, origin: str, series: Sequence[Series], published: dict[str, Any]
+    asked: FitRequest, origin: str, series: Sequence[FitSeries], published: dict[str, Any]
 ) -> Iterator[Table | Text]:
     """The lines, published errors, two lines where they fit better, and residuals."""
     runs = len({point.run for point in series[0].points})
@@ -104,7 +104,7 @@ def fit_parts(
     yield _points_table(asked, series)
 
 
-def _lines_table(asked: Asked, series: Sequence[Series]) -> Table:
+def _lines_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
     what = "time" if asked.unit == "s" else "energy"
     table = new_table("", "", f"{what} per inference ± standard error", "R²", right=3)
     for each in series:
@@ -115,7 +115,7 @@ def _lines_table(asked: Asked, series: Sequence[Series]) -> Table:
     return table
 
 
-def _errors_table(series: Sequence[Series]) -> Table:
+def _errors_table(series: Sequence[FitSeries]) -> Table:
     """Mean ± sd of leave-one-out relative errors, in per cent."""
     kinds = ["point"]
     if any(fit.left_out_group for fit in _fits(series[0])):
@@ -131,7 +131,7 @@ def _errors_table(series: Sequence[Series]) -> Table:
     return table
 
 
-def _remarks(series: Sequence[Series]) -> Iterator[Text]:
+def _remarks(series: Sequence[FitSeries]) -> Iterator[Text]:
     """Remarks, each with the names of its series."""
     about: dict[str, list[str]] = {}
     for each in series:
@@ -141,7 +141,7 @@ def _remarks(series: Sequence[Series]) -> Iterator[Text]:
         yield Text.assemble(("– ", "dim"), (", ".join(names), "bold"), f"  {remark}")
 
 
-def _beside(series: Series, published: dict[str, Any]) -> Iterator[Text]:
+def _beside(series: FitSeries, published: dict[str, Any]) -> Iterator[Text]:
     """Published leave-one-out errors."""
     if not published or not any(fit.left_out_group for fit in _fits(series)):
         return
@@ -154,7 +154,7 @@ def _beside(series: Series, published: dict[str, Any]) -> Iterator[Text]:
     yield Text(f"published, {published['source']}: mean relative test errors {errors}", "dim")
 
 
-def _two_lines(asked: Asked, series: Series, fit: Fit) -> Text | None:
+def _two_lines(asked: FitRequest, series: FitSeries, fit: Fit) -> Text | None:
     two = fit.two_lines
     if two is None or not two.taken:
         return None
@@ -170,7 +170,7 @@ def _two_lines(asked: Asked, series: Series, fit: Fit) -> Text | None:
     )
 
 
-def _points_table(asked: Asked, series: Sequence[Series]) -> Table:
+def _points_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
     """Points with their relative residuals from the line of all points and from their own."""
     places = _places(series[0])
     several = len(series) > 1
@@ -200,7 +200,7 @@ def _points_table(asked: Asked, series: Sequence[Series]) -> Table:
     return table
 
 
-def _places(series: Series) -> list[int]:
+def _places(series: FitSeries) -> list[int]:
     """The points to list: all, or if there are many, those furthest from the first line."""
     every = list(range(len(series.points)))
     fit = next(iter(_fits(series)), None)
@@ -210,7 +210,7 @@ def _places(series: Series) -> list[int]:
     return sorted(sorted(every, key=residuals.__getitem__)[-WORST_POINTS:])
 
 
-def _residuals(series: Series, place: int) -> list[str]:
+def _residuals(series: FitSeries, place: int) -> list[str]:
     fits = [series.fit(weights) for weights in WEIGHTS]
     return [percent(fit.residuals[place], signed=True) if fit else "–" for fit in fits]
 
@@ -226,7 +226,7 @@ def correlation_parts(found: Matrix) -> Iterator[Table]:
         yield table
 
 
-def _fits(series: Series) -> list[Fit]:
+def _fits(series: FitSeries) -> list[Fit]:
     return [fit for weights in WEIGHTS if (fit := series.fit(weights))]
 
 

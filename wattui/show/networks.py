@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from wattui.analysis.fit import Asked
+from wattui.analysis.fit import FitRequest
 from wattui.analysis.networks import NetworkErrors
 from wattui.show.fit import add, figure_name, mean_error, new_table, percent, quantity, scale
 from wattui.show.quantities import number
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def network_parts(
-    asked: Asked, origin: str, networks: Networks, published: dict[str, Any]
+    asked: FitRequest, origin: str, networks: Networks, published: dict[str, Any]
 ) -> Iterator[Table | Text]:
     """Each network predicted by the lines of all others, with mean errors and published ones."""
     form = "through the origin" if asked.through_origin else "with an intercept"
@@ -30,7 +30,7 @@ def network_parts(
     yield _means_table(asked, origin, networks, published)
 
 
-def _rows_table(asked: Asked, networks: Networks) -> Table:
+def _rows_table(asked: FitRequest, networks: Networks) -> Table:
     errors = networks.every
     titles = [f"{each.weights}\n{what}" for each in errors for what in ("predicted", "error %")]
     table = new_table("network", "layers", asked.against, "measured", *titles, "as a whole")
@@ -47,7 +47,9 @@ def _rows_table(asked: Asked, networks: Networks) -> Table:
     return table
 
 
-def _means_table(asked: Asked, origin: str, networks: Networks, published: dict[str, Any]) -> Table:
+def _means_table(
+    asked: FitRequest, origin: str, networks: Networks, published: dict[str, Any]
+) -> Table:
     """Mean ± sd over networks of absolute relative errors."""
     sets = [(_counted("all", networks.every), networks.every)]
     if networks.others:

@@ -12,7 +12,7 @@ from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Domain, Summary
 from wattui.analysis.label_numbers import carried
 from wattui.show import plot
-from wattui.show.bars import Bar, Point, bars, curve, families, wide
+from wattui.show.bars import Bar, LabelPoint, bars, curve, families, wide
 from wattui.show.palette import Palette
 from wattui.show.quantities import energy_unit
 
@@ -49,7 +49,10 @@ def pictures(
     ):
         title = f"{unit} per inference over {over}"
         found = {
-            name: [Point(x, values[label]) for label, x in sorted(known.items(), key=itemgetter(1))]
+            name: [
+                LabelPoint(x, values[label])
+                for label, x in sorted(known.items(), key=itemgetter(1))
+            ]
             for name, known in numbers.items()
         }
         yield from _curves(found, title, rows[0].colour, palette, glyphs, columns)
@@ -67,7 +70,7 @@ def mac_families(labels: Iterable[str], macs: Mapping[str, int]) -> dict[str, di
 
 
 def _curves(
-    found: Mapping[str, list[Point]],
+    found: Mapping[str, list[LabelPoint]],
     title: str,
     colour: str,
     palette: Palette,
@@ -93,7 +96,7 @@ def _curves(
 
 
 def _legend(
-    series: Mapping[str, list[Point]], colours: tuple[str, ...], known: int
+    series: Mapping[str, list[LabelPoint]], colours: tuple[str, ...], known: int
 ) -> Iterator[Text]:
     if len(series) > 1:
         yield Text("  ").join(

@@ -23,7 +23,7 @@ DOT_BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 Extent: TypeAlias = tuple[int, int]
 
 
-class Cell(NamedTuple):
+class PlotCell(NamedTuple):
     """A character and the number of the series that colours it, None if it is blank."""
 
     character: str
@@ -97,7 +97,7 @@ ASCII = Glyphs(
     degree="deg",
     total="sum",
 )
-BLANK = Cell(" ", None)
+BLANK = PlotCell(" ", None)
 # Without colours, each curve shows its number once in this many columns of characters.
 NUMBERED_COLUMNS = 12
 NUMBERS = "123456789abcdefghijklmnopqrstuvwxyz"
@@ -111,7 +111,7 @@ def raster(
     glyphs: Glyphs = BRAILLE,
     first: int = 0,
     numbered: bool = False,
-) -> list[list[Cell]]:
+) -> list[list[PlotCell]]:
     """Columns of cells, each from the top: each series a curve as thick as its bins' extents.
 
     A series has 2·columns bins, or ValueError. A cell has the dots of all series; those with any
@@ -135,9 +135,9 @@ def raster(
     return found
 
 
-def _cell(dots: tuple[int, ...], turn: int, characters: str) -> Cell:
+def _cell(dots: tuple[int, ...], turn: int, characters: str) -> PlotCell:
     bits, lit = _merged(dots)
-    return Cell(characters[bits], lit[turn % len(lit)]) if lit else BLANK
+    return PlotCell(characters[bits], lit[turn % len(lit)]) if lit else BLANK
 
 
 @lru_cache(maxsize=4096)
@@ -146,12 +146,12 @@ def _merged(dots: tuple[int, ...]) -> tuple[int, list[int]]:
     return reduce(or_, dots), [number for number, each in enumerate(dots) if each]
 
 
-def _number(cells: list[Cell], parts: Sequence[bytes], column: int) -> None:
+def _number(cells: list[PlotCell], parts: Sequence[bytes], column: int) -> None:
     """Put the number of the series whose turn it is on its curve."""
     number = column % max(NUMBERED_COLUMNS, len(parts))
     if number < len(parts) and any(parts[number]):
         row = next(row for row, dots in enumerate(parts[number]) if dots)
-        cells[row] = Cell(series_number(number), number)
+        cells[row] = PlotCell(series_number(number), number)
 
 
 def series_number(place: int) -> str:

@@ -31,7 +31,7 @@ from wattui.show import plot
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
-from wattui.tui.screens.steady import Palette
+from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state.health import SILENT
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
@@ -49,7 +49,7 @@ from wattui.tui.widgets.output import OutputPanel
 
 if TYPE_CHECKING:
     from wattui.capture.launch import Launch, Recipe
-    from wattui.tui.screens.results import Wish
+    from wattui.tui.screens.results import ResultsAction
 
 # Modal screens are imported on first use, so that the graphs appear sooner.
 
@@ -447,7 +447,7 @@ class Dashboard(App[int]):
         """Choose two runs to compare, starting with the latest."""
         self.action_runs(*self._recorded[:1])
 
-    def _wished(self, wish: Wish | None) -> None:
+    def _wished(self, wish: ResultsAction | None) -> None:
         """Compare or play back a run, as asked on another screen."""
         if wish is None:
             return
@@ -505,8 +505,8 @@ class Dashboard(App[int]):
 
     def action_command_palette(self) -> None:
         """Open the palette of all commands."""
-        if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+        if not isinstance(self.screen, SteadyCommandPalette):
+            self.push_screen(SteadyCommandPalette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All keys of the dashboard when on the graphs, and Textual's commands except themes."""

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 TOKEN = "token"
 REFUSAL = "this dashboard is only for the user who started it: open the link that wattui printed"
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LoopbackServer(Server):
@@ -48,7 +48,7 @@ class LoopbackServer(Server):
         return app
 
     @web.middleware
-    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _admit(self, request: web.Request, handler: HttpHandler) -> web.StreamResponse:
         """Admit requests with the cookie; give it to those that come with the link."""
         if self._knows(request.query.get(TOKEN)):
             # A page on localhost would not get the cookie of 127.0.0.1.

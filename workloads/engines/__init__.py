@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workloads.engine import Engine, Loaded
-from workloads.errors import UsageError
+from workloads.engine import Engine, LoadedModel
+from workloads.errors import WorkloadUsageError
 from workloads.graph import Graph
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class NoEngine:
     title = "as it is"
     device = "cpu"
 
-    def load(self, graph: Graph, weights: Weights) -> Loaded:
+    def load(self, graph: Graph, weights: Weights) -> LoadedModel:
         """Raises UsageError: there is nothing to evaluate graphs."""
-        raise UsageError(f"{graph.name}: this workload runs without an engine")
+        raise WorkloadUsageError(f"{graph.name}: this workload runs without an engine")
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Raises UsageError: there is nothing to evaluate graphs."""
-        raise UsageError(f"{graph.name}: this workload runs without an engine")
+        raise WorkloadUsageError(f"{graph.name}: this workload runs without an engine")
 
     def free_bytes(self) -> int:
         """Free memory on the machine."""
@@ -82,6 +82,6 @@ def require(modules: Sequence[str], extra: str, what: str) -> None:
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-            raise UsageError(
+            raise WorkloadUsageError(
                 f"{what} needs {name}, which is not installed: fix: pip install 'wattui[{extra}]'"
             ) from None

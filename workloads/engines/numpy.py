@@ -40,9 +40,9 @@ class NumpyEngine:
     title = f"numpy {np.__version__}, cpu"
     device = "cpu"
 
-    def load(self, graph: Graph, weights: Weights) -> LoadedGraph:
+    def load(self, graph: Graph, weights: Weights) -> NumpyGraph:
         """Nothing is copied: the weights are used unchanged."""
-        return LoadedGraph(graph, weights)
+        return NumpyGraph(graph, weights)
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Every value of the graph for these inputs, by the name of its node."""
@@ -55,7 +55,7 @@ class NumpyEngine:
         return available_bytes()
 
 
-class LoadedGraph:
+class NumpyGraph:
     """A graph and its weights."""
 
     def __init__(self, graph: Graph, weights: Weights) -> None:

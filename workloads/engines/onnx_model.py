@@ -35,7 +35,7 @@ def weight_name(key: str) -> str:
 
 def write_model(graph: Graph, kept: Iterable[str]) -> bytes:
     """The model; its outputs are the values of the `kept` nodes, in order."""
-    model = Model()
+    model = OnnxBuilder()
     values = {name: input_name(name) for name in graph.inputs}
     for node in graph.nodes:
         values[node.name] = _WRITE[node.kind](model, node, *[values[name] for name in node.inputs])
@@ -72,7 +72,7 @@ def _declared(node: Node) -> list[Any]:
     return tensors
 
 
-class Model:
+class OnnxBuilder:
     """Operators and constants in the order in which they were written."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ def _plain(operator: str, **attributes: Any) -> Write:
     return lambda model, node, x: model.one(operator, x, **attributes)
 
 
-def _conv(model: Model, node: Node, x: str) -> str:
+def _conv(model: OnnxBuilder, node: Node, x: str) -> str:
     options = node.options
     return model.one(
         "Conv",
@@ -137,11 +137,11 @@ def _conv(model: Model, node: Node, x: str) -> str:
     )
 
 
-def _linear(model: Model, node: Node, x: str) -> str:
+def _linear(model: OnnxBuilder, node: Node, x: str) -> str:
     return _product(model, x, len(node.input_shapes[0]), *_weights(node))
 
 
-def _product(model: Model, x: str, rank: int, weight: str, *bias: str) -> str:
+def _product(model: OnnxBuilder, x: str, rank: int, weight: str, *bias: str) -> str:
     """x · weightᵀ + bias as one Gemm: any axes but the last become rows of a matrix."""
     if rank == 1:
         return model.one("Gemm", x, weight, *bias, transB=1)
@@ -151,24 +151,24 @@ def _product(model: Model, x: str, rank: int, weight: str, *bias: str) -> str:
     return model.one("Reshape", product, lengths)
 
 
-def _relu6(model: Model, node: Node, x: str) -> str:
+def _relu6(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("Clip", x, model.real(0), model.real(6))
 
 
-def _silu(model: Model, node: Node, x: str) -> str:
+def _silu(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("Mul", x, model.one("Sigmoid", x))
 
 
-def _leaky(model: Model, node: Node, x: str) -> str:
+def _leaky(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("LeakyRelu", x, alpha=node.options["negative_slope"])
 
 
-def _softmax(model: Model, node: Node, x: str) -> str:
+def _softmax(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("Softmax", x, axis=node.options["dim"])
 
 
 def _pool(operator: str) -> Write:
-    def write(model: Model, node: Node, x: str) -> str:
+    def write(model: OnnxBuilder, node: Node, x: str) -> str:
         options = node.options
         own = {key: int(options[key]) for key in ("count_include_pad",) if key in options}
         return model.one(
@@ -184,7 +184,7 @@ def _pool(operator: str) -> Write:
     return write
 
 
-def _adaptive_pool(model: Model, node: Node, x: str) -> str:
+def _adaptive_pool(model: OnnxBuilder, node: Node, x: str) -> str:
     height, width = node.options["output_size"]
     if height == width == 1:
         return model.one("GlobalAveragePool", x)
@@ -193,7 +193,7 @@ def _adaptive_pool(model: Model, node: Node, x: str) -> str:
     return model.one("MatMul", model.one("MatMul", rows, x), columns)
 
 
-def _averages(model: Model, given: str, wanted: int) -> str:
+def _averages(model: OnnxBuilder, given: str, wanted: int) -> str:
     """The matrix that averages `given` places to `wanted`: place i ⌊i·g/w⌋ to ⌈(i+1)·g/w⌉."""
     place, divisor = np.arange(wanted)[:, None], model.whole(wanted)
     begin = model.one("Div", model.one("Mul", model.whole(place), given), divisor)
@@ -206,19 +206,19 @@ def _averages(model: Model, given: str, wanted: int) -> str:
     return model.one("Div", _as_float(model, inside), _as_float(model, count))
 
 
-def _as_float(model: Model, value: str) -> str:
+def _as_float(model: OnnxBuilder, value: str) -> str:
     return model.one("Cast", value, to=TensorProto.FLOAT)
 
 
-def _batch_norm(model: Model, node: Node, x: str) -> str:
+def _batch_norm(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("BatchNormalization", x, *_weights(node), epsilon=node.options["eps"])
 
 
-def _layer_norm(model: Model, node: Node, x: str) -> str:
+def _layer_norm(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("LayerNormalization", x, *_weights(node), epsilon=node.options["eps"])
 
 
-def _embedding(model: Model, node: Node, tokens: str) -> str:
+def _embedding(model: OnnxBuilder, node: Node, tokens: str) -> str:
     index = tokens
     if node.options["index"] == "position":
         places = model.counted(model.size(tokens, 1))
@@ -228,7 +228,7 @@ def _embedding(model: Model, node: Node, tokens: str) -> str:
     return model.one("Gather", *_weights(node), index)
 
 
-def _attention(model: Model, node: Node, x: str) -> str:
+def _attention(model: OnnxBuilder, node: Node, x: str) -> str:
     in_weight, in_bias, out_weight, out_bias = _weights(node)
     projected = _product(model, x, 2, in_weight, in_bias)
     parts = model.add("Split", projected, outputs=3, axis=-1, num_outputs=3)
@@ -237,11 +237,11 @@ def _attention(model: Model, node: Node, x: str) -> str:
     return _product(model, mixed, 2, out_weight, out_bias)
 
 
-def _select(model: Model, node: Node, x: str) -> str:
+def _select(model: OnnxBuilder, node: Node, x: str) -> str:
     return model.one("Gather", x, model.whole(node.options["token"]), axis=1)
 
 
-def _reshape(model: Model, node: Node, x: str) -> str:
+def _reshape(model: OnnxBuilder, node: Node, x: str) -> str:
     """Indices rather than Resize, whose scale is a rounded float."""
     _, channels, height, width = node.options["reshape_dim"]
     for axis, wanted in ((2, height), (3, width)):
@@ -250,13 +250,13 @@ def _reshape(model: Model, node: Node, x: str) -> str:
     return model.one("Expand", x, model.whole([1, channels, 1, 1]))
 
 
-def _add(model: Model, node: Node, first: str, *others: str) -> str:
+def _add(model: OnnxBuilder, node: Node, first: str, *others: str) -> str:
     for other in others:
         first = model.one("Add", first, other)
     return first
 
 
-def _concat(model: Model, node: Node, *parts: str) -> str:
+def _concat(model: OnnxBuilder, node: Node, *parts: str) -> str:
     return model.one("Concat", *parts, axis=1 if len(node.shape) == 3 else -1)
 
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own habit
 from workloads.engine import Bound
 from workloads.engines import EngineOptions
 from workloads.engines.steps import Step, run, steps_of
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.graph import Graph, Node
 from workloads.memory import available_bytes
 from workloads.options import Options
@@ -43,9 +43,9 @@ class TorchEngine:
         torch.backends.cuda.matmul.allow_tf32 = False
         self.title = f"torch {torch.__version__.partition('+')[0]}, {_place(device)}"
 
-    def load(self, graph: Graph, weights: Weights) -> LoadedGraph:
+    def load(self, graph: Graph, weights: Weights) -> TorchGraph:
         """Puts the weights on the device; on the processor they are not copied."""
-        return LoadedGraph(graph, self._steps(graph, weights), self._tensor, self.wait)
+        return TorchGraph(graph, self._steps(graph, weights), self._tensor, self.wait)
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Every value of the graph for these inputs, by the name of its node."""
@@ -86,7 +86,7 @@ class TorchEngine:
         return self.place_tensor(torch.from_numpy(np.require(values, requirements=("C", "W"))))
 
 
-class LoadedGraph:
+class TorchGraph:
     """A graph whose weights are on the device."""
 
     def __init__(
@@ -117,9 +117,9 @@ class LoadedGraph:
 def open_engine(options: EngineOptions) -> TorchEngine:
     """Raises UsageError for a missing device."""
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError(_no_cuda(torch.version.cuda))
+        raise WorkloadUsageError(_no_cuda(torch.version.cuda))
     if options.device == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("torch finds no Apple GPU (mps): fix: use --device cpu or cuda")
+        raise WorkloadUsageError("torch finds no Apple GPU (mps): fix: use --device cpu or cuda")
     return TorchEngine(options.device, options.threads, options.channels_last)
 
 

@@ -13,7 +13,7 @@ WINDOW_FRAMES = 15
 _DATA = files("workloads.kws") / "data"
 
 
-class Windows(NamedTuple):
+class AudioWindows(NamedTuple):
     """Inputs of all utterances, one after the other.
 
     `windows` is (n, 390), `lengths` (utterances,) says how many of them belong to each, and
@@ -30,14 +30,14 @@ def load_weights() -> dict[str, NDArray[np.float32]]:
     return {name: array.astype(np.float32) for name, array in _load("weights.npz").items()}
 
 
-def load_windows() -> Windows:
+def load_windows() -> AudioWindows:
     """Every test utterance, cut into windows one frame of 10 ms apart."""
     stored = _load("utterances.npz")
     frames = stored["frames"] * stored["scale"]
     utterances = np.split(frames, np.cumsum(stored["lengths"])[:-1])
     cut = [slide(utterance) for utterance in utterances]
     lengths = np.array([len(windows) for windows in cut])
-    return Windows(np.concatenate(cut), lengths, stored["labels"])
+    return AudioWindows(np.concatenate(cut), lengths, stored["labels"])
 
 
 def slide(frames: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workloads.engine import Work
 from workloads.graph import Graph, lower
 from workloads.networks.kws import kws
-from workloads.plan import Bind, Cell, Group, Plan, cell_of
+from workloads.plan import Bind, Cell, ModelCells, Plan, cell_of
 from workloads.workload import Option, Values, Workload
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _plan(values: Values) -> Plan:
     return Plan("Keyword spotter", groups, REAL_TIME_HZ)
 
 
-def _group(neurons: int, layers: int, copies: int, values: Values) -> Group:
+def _group(neurons: int, layers: int, copies: int, values: Values) -> ModelCells:
     graph = lower(kws(neurons, layers, copies))
     seconds, count = values["seconds"], values["count"]
     if seconds is None:
@@ -42,7 +42,9 @@ def _group(neurons: int, layers: int, copies: int, values: Values) -> Group:
         cell_of(graph, f"b{batch}{scale}", batch, count, seconds) for batch in values["bsize"]
     )
     trained = neurons == 1 and copies == 0
-    return Group(graph.name, cells, lambda engine: _load(engine, graph, trained, values["seed"]))
+    return ModelCells(
+        graph.name, cells, lambda engine: _load(engine, graph, trained, values["seed"])
+    )
 
 
 def _load(engine: Engine, graph: Graph, trained: bool, seed: int) -> Bind:

@@ -9,7 +9,7 @@ from typing import Any
 from onnx import AttributeProto, TensorProto, helper
 
 from workloads.layers import Shape
-from workloads.model.onnx_read import Model
+from workloads.model.onnx_read import OnnxModel
 
 Shapes = Mapping[str, Shape]
 Count = Callable[[Shapes, Any], int]
@@ -53,7 +53,7 @@ def has_graphs(node: Any) -> bool:
     )
 
 
-def macs_of(model: Model, node: Any) -> int | None:
+def macs_of(model: OnnxModel, node: Any) -> int | None:
     """Multiply-accumulates of a node for the whole batch; None if they are not counted."""
     if node.domain not in STANDARD or node.op_type in UNCOUNTED:
         return None
@@ -66,7 +66,7 @@ def macs_of(model: Model, node: Any) -> int | None:
         return None
 
 
-def weights_of(model: Model, node: Any) -> set[str]:
+def weights_of(model: OnnxModel, node: Any) -> set[str]:
     """The initializers of a node that are weights: floats of one dimension and more, mostly."""
     found = set()
     for place, name in enumerate(node.input):
@@ -82,13 +82,13 @@ def weights_of(model: Model, node: Any) -> set[str]:
     return found
 
 
-def parameters_of(model: Model, nodes: Iterable[Any]) -> int:
+def parameters_of(model: OnnxModel, nodes: Iterable[Any]) -> int:
     """Weights of nodes; a shared one counts once."""
     names = {name for node in nodes for name in weights_of(model, node)}
     return sum(math.prod(model.shapes[name]) for name in names)
 
 
-def peak_bytes(model: Model) -> int:
+def peak_bytes(model: OnnxModel) -> int:
     """Peak bytes of live values, each freed after its last use."""
     last_use = {name: step for step, node in enumerate(model.nodes) for name in node.input}
     last_use |= dict.fromkeys((*model.outputs, *model.inputs), len(model.nodes))

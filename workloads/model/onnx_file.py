@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from workloads.engine import Work
 from workloads.engines import require
-from workloads.errors import UsageError, WorkloadError
-from workloads.plan import Bind, Cell, Group, Plan, needed_bytes
+from workloads.errors import WorkloadError, WorkloadUsageError
+from workloads.plan import Bind, Cell, ModelCells, Plan, needed_bytes
 from workloads.workload import Values
 
 if TYPE_CHECKING:
     from workloads.engine import Array, Engine
     from workloads.engines.onnx import OnnxEngine
-    from workloads.model.onnx_parts import Part
-    from workloads.model.onnx_read import Model
+    from workloads.model.onnx_parts import OnnxNode
+    from workloads.model.onnx_read import OnnxModel
 
 ENGINE = "onnxruntime"
 # onnxruntime's messages for too little memory.
@@ -41,23 +41,23 @@ def plan(values: Values) -> Plan:
     kept_bytes = sum(map(model.bytes_of, values_wanted(model, parts)))
     cells = (_whole(model, kept_bytes, values), *(_alone(model, part, values) for part in parts))
     load = partial(_load, path, model, parts, values["seed"], values["tokens"])
-    group = Group(model.name, cells, load)
+    group = ModelCells(model.name, cells, load)
     return Plan(model.name, (group,), remarks=_remarks(model, bool(parts)), engine=ENGINE)
 
 
 def _refuse_others(values: Values) -> None:
     if values["engine"] not in (None, ENGINE):
-        raise UsageError(
+        raise WorkloadUsageError(
             f"--engine {values['engine']}: an .onnx file runs only in {ENGINE}: fix: omit --engine"
         )
     if values["device"] != "cpu":
-        raise UsageError(
+        raise WorkloadUsageError(
             f"--device {values['device']}: an .onnx file runs only on the cpu here: fix: omit "
             "--device"
         )
 
 
-def _refuse_types(path: Path, model: Model) -> None:
+def _refuse_types(path: Path, model: OnnxModel) -> None:
     from onnx import TensorProto
 
     from workloads.model.onnx_inputs import unsupported
@@ -65,10 +65,12 @@ def _refuse_types(path: Path, model: Model) -> None:
     for name in model.inputs:
         if unsupported(model, name):
             kind = TensorProto.DataType.Name(model.types[name])
-            raise UsageError(f"{path}: input {name} has type {kind}, which cannot be generated")
+            raise WorkloadUsageError(
+                f"{path}: input {name} has type {kind}, which cannot be generated"
+            )
 
 
-def _whole(model: Model, kept_bytes: int, values: Values) -> Cell:
+def _whole(model: OnnxModel, kept_bytes: int, values: Values) -> Cell:
     from workloads.model.onnx_count import macs_of, parameters_of, peak_bytes
 
     return Cell(
@@ -82,7 +84,7 @@ def _whole(model: Model, kept_bytes: int, values: Values) -> Cell:
     )
 
 
-def _alone(model: Model, part: Part, values: Values) -> Cell:
+def _alone(model: OnnxModel, part: OnnxNode, values: Values) -> Cell:
     from workloads.model.onnx_count import macs_of, parameters_of
 
     macs = macs_of(model, part.node)
@@ -99,11 +101,11 @@ def _alone(model: Model, part: Part, values: Values) -> Cell:
     )
 
 
-def _bytes(model: Model, names: Any) -> int:
+def _bytes(model: OnnxModel, names: Any) -> int:
     return sum(map(model.bytes_of, names))
 
 
-def _remarks(model: Model, layerwise: bool) -> tuple[str, ...]:
+def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
     from workloads.model.onnx_count import has_graphs, macs_of
 
     uncounted = Counter(node.op_type for node in model.nodes if macs_of(model, node) is None)
@@ -134,7 +136,12 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def _load(
-    path: Path, model: Model, parts: list[Part], seed: int, tokens: int | None, engine: Engine
+    path: Path,
+    model: OnnxModel,
+    parts: list[OnnxNode],
+    seed: int,
+    tokens: int | None,
+    engine: Engine,
 ) -> Bind:
     from workloads.engines.onnx import OnnxEngine
     from workloads.model.onnx_inputs import make_inputs
@@ -159,7 +166,7 @@ def _load(
 
 
 def _values(
-    path: Path, model: Model, parts: list[Part], given: dict[str, Array], engine: OnnxEngine
+    path: Path, model: OnnxModel, parts: list[OnnxNode], given: dict[str, Array], engine: OnnxEngine
 ) -> dict[str, Array]:
     """The inputs of the parts from other nodes, obtained from one run of the whole."""
     from workloads.model.onnx_parts import model_telling, values_wanted

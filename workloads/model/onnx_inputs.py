@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workloads.model.onnx_count import attribute
-from workloads.model.onnx_read import Model, dtype_of
+from workloads.model.onnx_read import OnnxModel, dtype_of
 
 if TYPE_CHECKING:
     from workloads.engine import Array
@@ -20,17 +20,17 @@ _PASSING = {"Cast", "Concat", "Expand", "Flatten", "Identity", "Reshape", "Slice
 _PASSING |= {"Transpose", "Unsqueeze"}
 
 
-def unsupported(model: Model, name: str) -> bool:
+def unsupported(model: OnnxModel, name: str) -> bool:
     """Whether an input of this type cannot be generated."""
     return dtype_of(model.types[name]).kind not in "biuf"
 
 
-def make_inputs(model: Model, seed: int, tokens: int | None) -> dict[str, Array]:
+def make_inputs(model: OnnxModel, seed: int, tokens: int | None) -> dict[str, Array]:
     """One array for every input: standard normal, tokens below a number, bytes, or 0 and 1."""
     return {name: _make(model, name, seed, tokens) for name in model.inputs}
 
 
-def _make(model: Model, name: str, seed: int, tokens: int | None) -> Array:
+def _make(model: OnnxModel, name: str, seed: int, tokens: int | None) -> Array:
     kind, shape = dtype_of(model.types[name]), model.shapes[name]
     numbers = np.random.default_rng((seed, zlib.crc32(name.encode())))
     if kind.kind == "f":
@@ -43,7 +43,7 @@ def _make(model: Model, name: str, seed: int, tokens: int | None) -> Array:
     return numbers.integers(limit, size=shape).astype(kind)
 
 
-def rows_of(model: Model, name: str) -> int | None:
+def rows_of(model: OnnxModel, name: str) -> int | None:
     """Rows of the smallest table in which a value is looked up; None if there is none."""
     names, rows = {name}, []
     for node in model.nodes:

@@ -12,7 +12,7 @@ from onnx import external_data_helper, helper, numpy_helper
 
 from workloads.model.labels import unique
 from workloads.model.onnx_count import has_graphs
-from workloads.model.onnx_read import Model
+from workloads.model.onnx_read import OnnxModel
 
 if TYPE_CHECKING:
     from workloads.engine import Array
@@ -26,7 +26,7 @@ _RANDOM = frozenset({"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUnif
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OnnxNode:
     """A node, the values that it takes from others, and its constants.
 
     `behind` are the nodes that compute these constants from the model's weights.
@@ -39,7 +39,7 @@ class Part:
     behind: tuple[Any, ...]
 
 
-def parts_of(model: Model) -> list[Part]:
+def parts_of(model: OnnxModel) -> list[OnnxNode]:
     """Every node that does its own work, in order.
 
     Nodes that are the same for every input are excluded: they are computed once, at load time.
@@ -56,10 +56,10 @@ def parts_of(model: Model) -> list[Part]:
     ]
 
 
-def _part(label: str, node: Any, constants: set[str], makers: Mapping[str, Any]) -> Part:
+def _part(label: str, node: Any, constants: set[str], makers: Mapping[str, Any]) -> OnnxNode:
     given = dict.fromkeys(_named(node.input))
     same = tuple(name for name in given if name in constants)
-    return Part(
+    return OnnxNode(
         label,
         node,
         tuple(name for name in given if name not in constants),
@@ -76,7 +76,7 @@ def _behind(constants: Iterable[str], makers: Mapping[str, Any]) -> Iterator[Any
             yield from _behind(_named(node.input), makers)
 
 
-def _labels(model: Model) -> list[str]:
+def _labels(model: OnnxModel) -> list[str]:
     """The nodes' names; an unnamed one is called by its operator and number."""
     numbers: Counter[str] = Counter()
     names = []
@@ -91,7 +91,7 @@ def _named(names: Iterable[str]) -> list[str]:
     return [name for name in names if name]
 
 
-def constants_of(model: Model) -> set[str]:
+def constants_of(model: OnnxModel) -> set[str]:
     """The values that are the same for every input of these sizes."""
     found = set(model.initializers)
     for node in model.nodes:
@@ -103,14 +103,14 @@ def constants_of(model: Model) -> set[str]:
     return found
 
 
-def values_wanted(model: Model, parts: list[Part]) -> list[str]:
+def values_wanted(model: OnnxModel, parts: list[OnnxNode]) -> list[str]:
     """The values that a run of the whole must provide for the parts."""
     known = {*model.inputs, *model.initializers}
     names = dict.fromkeys(name for part in parts for name in (*part.inputs, *part.constants))
     return [name for name in names if name not in known]
 
 
-def model_telling(model: Model, names: list[str]) -> bytes:
+def model_telling(model: OnnxModel, names: list[str]) -> bytes:
     """The whole model, with some of its values as outputs."""
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
@@ -119,7 +119,7 @@ def model_telling(model: Model, names: list[str]) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def model_of(model: Model, part: Part, values: Mapping[str, Array]) -> bytes:
+def model_of(model: OnnxModel, part: OnnxNode, values: Mapping[str, Array]) -> bytes:
     """A model of one node, with its constants inside."""
     inputs = [
         helper.make_tensor_value_info(
@@ -136,7 +136,7 @@ def model_of(model: Model, part: Part, values: Mapping[str, Array]) -> bytes:
     return bytes(proto.SerializeToString())
 
 
-def _constant(model: Model, name: str, values: Mapping[str, Array]) -> Any:
+def _constant(model: OnnxModel, name: str, values: Mapping[str, Array]) -> Any:
     tensor = onnx.TensorProto()
     if name not in model.initializers:
         tensor.CopyFrom(numpy_helper.from_array(values[name], name))

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import checker, helper, inliner, numpy_helper, shape_inference
 
-from workloads.errors import UsageError
+from workloads.errors import WorkloadUsageError
 from workloads.layers import Shape
 from workloads.model.onnx_sizes import Size, resolve
 
@@ -29,7 +29,7 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class OnnxModel:
     """A model at one batch and input size.
 
     `shapes` and `types` (numbers of TensorProto) hold the values for which they are known;
@@ -68,7 +68,7 @@ def dtype_of(kind: int) -> np.dtype[Any]:
     return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
 
 
-def read_model(path: Path, shape: Shape | None, batch: int) -> Model:
+def read_model(path: Path, shape: Shape | None, batch: int) -> OnnxModel:
     """Read a file for one batch size and, if it leaves input sizes open, for one shape.
 
     Raises UsageError that names the file and the fault.
@@ -81,16 +81,20 @@ def read_model(path: Path, shape: Shape | None, batch: int) -> Model:
     inputs = [each for each in proto.graph.input if each.name not in initializers]
     for value in (*inputs, *proto.graph.output):
         if not value.type.HasField("tensor_type"):
-            raise UsageError(f"{path}: {value.name} is not a tensor: such models are not supported")
+            raise WorkloadUsageError(
+                f"{path}: {value.name} is not a tensor: such models are not supported"
+            )
     try:
         shapes, named = resolve({each.name: _sizes(each) for each in inputs}, shape, batch)
     except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise WorkloadUsageError(f"{path}: {error}") from None
     _set_sizes(proto.graph, shapes, named)
     try:
         proto = shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     except shape_inference.InferenceError as error:
-        raise UsageError(f"{path}: shapes or types do not fit: {last_line(error)}") from None
+        raise WorkloadUsageError(
+            f"{path}: shapes or types do not fit: {last_line(error)}"
+        ) from None
     return _model(path, proto, tuple(shapes))
 
 
@@ -104,15 +108,15 @@ def _checked(path: Path) -> Any:
     try:
         proto = onnx.load(path, load_external_data=False)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise WorkloadUsageError(f"{path}: {error.strerror or error}") from None
     except Exception:  # protobuf's own errors, or those from reading a broken message
-        raise UsageError(f"{path}: not an ONNX file") from None
+        raise WorkloadUsageError(f"{path}: not an ONNX file") from None
     if not proto.ir_version or not proto.graph.node:
-        raise UsageError(f"{path}: not an ONNX file, or one without nodes")
+        raise WorkloadUsageError(f"{path}: not an ONNX file, or one without nodes")
     try:
         checker.check_model(str(path))
     except checker.ValidationError as error:
-        raise UsageError(f"{path}: not a valid model: {last_line(error)}") from None
+        raise WorkloadUsageError(f"{path}: not a valid model: {last_line(error)}") from None
     return proto
 
 
@@ -160,7 +164,7 @@ def _set_sizes(graph: Any, inputs: dict[str, Shape], named: dict[str, int]) -> N
                 size.dim_value = named[size.dim_param]
 
 
-def _model(path: Path, proto: Any, inputs: tuple[str, ...]) -> Model:
+def _model(path: Path, proto: Any, inputs: tuple[str, ...]) -> OnnxModel:
     graph = proto.graph
     initializers = {tensor.name: tensor for tensor in graph.initializer}
     shapes = {name: tuple(tensor.dims) for name, tensor in initializers.items()}
@@ -178,6 +182,6 @@ def _model(path: Path, proto: Any, inputs: tuple[str, ...]) -> Model:
             shapes[value.name] = tuple(size.dim_value for size in tensor.shape.dim)
     for output in graph.output:  # if this is wrong, onnxruntime refuses it at the second call
         output.type.tensor_type.ClearField("shape")
-    return Model(
+    return OnnxModel(
         path.stem, path.parent, proto, inputs, initializers, shapes, types, frozenset(opaque)
     )

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.sources.estimate import Estimate, Model, busy_seconds, choose_model, open_estimate
+from recorders.sources.estimate import (
+    Estimate,
+    PowerModel,
+    busy_seconds,
+    choose_model,
+    open_estimate,
+)
 from tests.support.doubles import ManualClock
 
-MODEL = Model(idle_w=20.0, max_w=100.0, basis="a test")
+MODEL = PowerModel(idle_w=20.0, max_w=100.0, basis="a test")
 
 
 class Processor:

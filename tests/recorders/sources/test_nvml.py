@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.source import Gone, Implausible, Refusal, Retry, SourceError
+from recorders.sources import nvml_devices
 from recorders.sources.nvml import Nvml, open_nvml
-from recorders.sources.nvml_devices import Device, visible_devices
+from recorders.sources.nvml_devices import visible_devices
 from tests.support.doubles import ManualClock
 
 
@@ -314,7 +315,7 @@ def test_a_gpu_seen_through_its_mig_instance_is_said_to_be_counted_whole() -> No
 def test_any_setting_of_cuda_visible_devices_gives_known_devices(setting: str) -> None:
     devices, refused = visible_devices(LIBRARY, {"CUDA_VISIBLE_DEVICES": setting}, all_gpus=False)
     assert {device.uuid for device in devices} <= {gpu.uuid for gpu in LIBRARY.gpus}
-    assert all(isinstance(device, Device) for device in devices)
+    assert all(isinstance(device, nvml_devices.Gpu) for device in devices)
     assert bool(refused) == (len(devices) < len(LIBRARY.gpus))
 
 

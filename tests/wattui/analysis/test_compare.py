@@ -16,7 +16,7 @@ from recorders.summary.figures import Value
 from tests.support.made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished, json_of
 from wattui.analysis.compare import (
     Comparison,
-    Key,
+    ComparisonKey,
     Sampled,
     Side,
     compare,
@@ -266,7 +266,7 @@ def test_a_ratio_to_what_may_be_nothing_has_no_upper_end() -> None:
 def test_several_runs_are_samples_of_one_thing(tmp_path: Path) -> None:
     runs = [repeated(tmp_path, f"a{n}", (w, w)) for n, w in enumerate((50, 55, 60))]
     group = as_side("A", *runs)
-    _, mean = group.figures[Key("b1", "total", "total")]
+    _, mean = group.figures[ComparisonKey("b1", "total", "total")]
     assert mean.samples == pytest.approx((2.0, 2.2, 2.4))
     assert mean.known.value == pytest.approx(2.2)
     assert mean.known.plus_minus == pytest.approx(4.303 * 0.2 / math.sqrt(3))

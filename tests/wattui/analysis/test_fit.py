@@ -18,8 +18,8 @@ from recorders.summary.figures import Difference, Group, Sum, Summary, Value
 from tests.support.made_runs import B1, IDLE, Part, finished
 from wattui.analysis.fit import (
     ALL,
-    Asked,
-    Point,
+    FitPoint,
+    FitRequest,
     fit_networks,
     fit_series,
     read_points,
@@ -29,13 +29,13 @@ from wattui.analysis.fit import (
 from wattui.analysis.label_numbers import AGAINST, Against, carried
 from wattui.analysis.parts import parts_of
 from wattui.analysis.published import NAMES, published
-from wattui.analysis.shares import Cell, layer_cells, layer_type, negative_cells, shares
+from wattui.analysis.shares import LayerCost, layer_cells, layer_type, negative_cells, shares
 
-TOTAL = Asked("pixels", "total", "total")
+TOTAL = FitRequest("pixels", "total", "total")
 
 
-def point(x: float, energy_j: float, family: str = "", network: str = "") -> Point:
-    return Point(network, "run", f"{family} {x:g}".strip(), family, x, energy_j, None)
+def point(x: float, energy_j: float, family: str = "", network: str = "") -> FitPoint:
+    return FitPoint(network, "run", f"{family} {x:g}".strip(), family, x, energy_j, None)
 
 
 def joules(group: Group) -> float | None:
@@ -101,7 +101,7 @@ def test_points_are_the_joules_that_were_recorded(tmp_path: Path) -> None:
 
 
 def test_dynamic_points_are_less_by_the_idle_power(tmp_path: Path) -> None:
-    asked = Asked("pixels", "dynamic", "total")
+    asked = FitRequest("pixels", "dynamic", "total")
     points, _ = read_points("net", "run", sizes(tmp_path / "run.csv"), asked)
     assert [p.y for p in points] == [pytest.approx(j) for j in (2, 3, 5)]
 
@@ -111,16 +111,20 @@ def test_dynamic_points_are_less_by_the_idle_power(tmp_path: Path) -> None:
     [
         ([IDLE], TOTAL, "nothing was marked as running"),
         ([B1], TOTAL, "run: b1: no pixels in the label, as in 224 or 64x64"),
-        ([B1], Asked("batch", "dynamic", "total"), "run: b1: there is no idle baseline"),
-        ([B1], Asked("batch", "marginal", "total"), "run: b1: there is no armed baseline"),
-        ([B1], Asked("batch", "total", "gpu0"), "run: b1: gpu0 was not recorded"),
-        ([B1._replace(count=0)], Asked("batch", "total", "total"), "no inferences were counted"),
-        ([B1], Asked("macs", "total", "total"), "run: b1: its MACs are not known"),
+        ([B1], FitRequest("batch", "dynamic", "total"), "run: b1: there is no idle baseline"),
+        ([B1], FitRequest("batch", "marginal", "total"), "run: b1: there is no armed baseline"),
+        ([B1], FitRequest("batch", "total", "gpu0"), "run: b1: gpu0 was not recorded"),
+        (
+            [B1._replace(count=0)],
+            FitRequest("batch", "total", "total"),
+            "no inferences were counted",
+        ),
+        ([B1], FitRequest("macs", "total", "total"), "run: b1: its MACs are not known"),
         ([B1._replace(label="")], TOTAL, "run: running: no pixels"),
     ],
 )
 def test_what_is_missing_is_said(
-    tmp_path: Path, parts: list[Part], asked: Asked, said: str
+    tmp_path: Path, parts: list[Part], asked: FitRequest, said: str
 ) -> None:
     summary = finished(tmp_path / "run.csv", parts).summary
     points, missing = read_points("", "run", summary, asked)
@@ -139,7 +143,7 @@ def test_labels_without_a_number_are_told_together_and_the_others_are_fitted(
 
 def test_layers_without_macs_are_not_layers_of_unknown_macs(tmp_path: Path) -> None:
     summary = finished(tmp_path / "r.csv", [B1._replace(label="relu1")]).summary
-    _, missing = read_points("", "r", summary, Asked("macs", "total", "total"), {"relu1": 0})
+    _, missing = read_points("", "r", summary, FitRequest("macs", "total", "total"), {"relu1": 0})
     assert missing == ["r: relu1: it has no MACs"]
 
 
@@ -198,7 +202,7 @@ def test_one_network_of_one_layer_is_one_series() -> None:
     ],
 )
 def test_what_cannot_be_fitted_is_said_and_the_rest_is_fitted(
-    points: list[Point], ordinary: bool, relative: bool, said: str
+    points: list[FitPoint], ordinary: bool, relative: bool, said: str
 ) -> None:
     (series,) = fit_series(points)
     assert (series.ordinary is not None, series.relative is not None) == (ordinary, relative)
@@ -225,8 +229,12 @@ def test_any_points_give_json_and_their_order_does_not_matter(
 
 
 def test_shares_by_layer_and_by_type() -> None:
-    cells = [Cell("conv1", "32x32", 3.0), Cell("conv2", "32x32", 5.0), Cell("pool1", "32x32", 2.0)]
-    (found,) = shares([*cells, Cell("conv1", "64x64", 1.0)])
+    cells = [
+        LayerCost("conv1", "32x32", 3.0),
+        LayerCost("conv2", "32x32", 5.0),
+        LayerCost("pool1", "32x32", 2.0),
+    ]
+    (found,) = shares([*cells, LayerCost("conv1", "64x64", 1.0)])
     assert [(s.name, s.share) for s in found.layers] == [
         ("conv1", pytest.approx(0.3)),
         ("conv2", pytest.approx(0.5)),
@@ -256,7 +264,7 @@ def test_layers_that_ran_alone_are_cells_and_a_whole_network_is_none(tmp_path: P
     assert [(cell.layer, cell.size) for cell in cells] == [("conv1", ""), ("relu1", "")]
 
 
-def cumulative(path: Path, watts: Sequence[float]) -> list[Cell]:
+def cumulative(path: Path, watts: Sequence[float]) -> list[LayerCost]:
     """A cumulative table: the first layers together, beside those before them."""
     labels = ["to conv1 32x32", "to relu1 32x32", "to conv2 32x32"]
     parts = [Part("running", 10, w, label, 100) for w, label in zip(watts, labels, strict=True)]
@@ -314,7 +322,7 @@ def test_a_cumulative_table_of_48_cells_names_its_13_negative_ones(tmp_path: Pat
 
 
 def test_there_are_no_shares_of_nothing() -> None:
-    (found,) = shares([Cell("a", "", -1.0), Cell("b", "", 0.5)])
+    (found,) = shares([LayerCost("a", "", -1.0), LayerCost("b", "", 0.5)])
     assert [s.share for s in found.layers] == [None, None]
 
 
@@ -369,7 +377,7 @@ def two_networks(path: Path, per_mac: Sequence[float] = (1e-6, 2e-6)) -> Summary
 
 CONVOLUTIONS = {"conv1": 1_000_000, "conv2": 3_000_000}
 MACS = {f"{network}/{layer}": n for network in "ab" for layer, n in CONVOLUTIONS.items()}
-OF_MACS = Asked("macs", "total", "total", through_origin=True)
+OF_MACS = FitRequest("macs", "total", "total", through_origin=True)
 
 
 def test_a_label_of_a_network_and_its_layer_is_a_point_of_that_network(tmp_path: Path) -> None:
@@ -413,7 +421,7 @@ def test_the_shares_of_several_networks_are_kept_apart(tmp_path: Path) -> None:
 def test_seconds_are_those_of_the_clock_and_need_no_energy(tmp_path: Path) -> None:
     summary = sizes(tmp_path / "run.csv")
     summary = replace(summary, labels=[replace(group, domains={}) for group in summary.labels])
-    asked = Asked("pixels", "seconds", "")
+    asked = FitRequest("pixels", "seconds", "")
     points, missing = read_points("", "run", summary, asked)
     assert (missing, [(p.y, p.plus_minus) for p in points]) == ([], [(0.1, None)] * 3)
     (series,) = fit_series(points)

@@ -14,17 +14,17 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.figures import Value
 from recorders.summary.summary import summarise
 from tests.support.made_runs import B1, B8, IDLE, Part, finished
-from wattui.analysis.results import COLUMNS, STATISTICS, Row, row_dict, rows
+from wattui.analysis.results import COLUMNS, STATISTICS, ResultRow, row_dict, rows
 from wattui.runs.reduce import reduce_csv
 
 ARMED = Part("armed", 10, 30.0)
 
 
-def table(tmp_path: Path, parts: list[Part], macs: dict[str, int] | None = None) -> list[Row]:
+def table(tmp_path: Path, parts: list[Part], macs: dict[str, int] | None = None) -> list[ResultRow]:
     return rows(finished(tmp_path / "run.csv", parts).summary, macs)
 
 
-def the(found: list[Row], figure: str, domain: str = "total", **where: object) -> Row:
+def the(found: list[ResultRow], figure: str, domain: str = "total", **where: object) -> ResultRow:
     wanted = {"level": "run", "figure": figure, "domain": domain, **where}
     (row,) = [r for r in found if all(getattr(r, key) == value for key, value in wanted.items())]
     return row

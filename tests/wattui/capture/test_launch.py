@@ -18,7 +18,7 @@ from recorders.client import Config
 from tests.support.fakes import FakeSession
 from wattui.capture.launch import Launch, Recipe
 from wattui.capture.printed import Printed
-from wattui.capture.stages import Rest, Run, stages
+from wattui.capture.stages import CommandStage, Rest, stages
 from wattui.tui.state.session import Session
 
 CSV = Path("run.csv")
@@ -66,7 +66,7 @@ def test_the_stages_of_two_repeats_with_all_rests() -> None:
 
 
 def test_a_command_that_runs_once_without_rests_has_no_repeat() -> None:
-    assert stages(0, 1, 5, 0) == [Run(None)]
+    assert stages(0, 1, 5, 0) == [CommandStage(None)]
 
 
 # ---------------------------------------------------------------- what the recorder is asked

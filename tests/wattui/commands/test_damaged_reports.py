@@ -23,7 +23,8 @@ from wattui.commands import compare as compare_command
 from wattui.commands import export as export_command
 from wattui.commands import report as report_command
 from wattui.errors import INCOMPLETE, REGRESSED, UsageError, WattuiError
-from wattui.report import figures, size_figures
+from wattui.report import pictures as figures
+from wattui.report import size_figures
 from wattui.report.facts import facts_of
 from wattui.runs.run_json import RunJson, read_run_json
 from wattui.runs.traces import read_traces

@@ -11,7 +11,7 @@ import pytest
 from recorders.runfile import fingerprint
 from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
 from wattui.cli import main
-from wattui.report.figures_table import tables_of
+from wattui.report.numbers_table import tables_of
 
 
 @pytest.fixture

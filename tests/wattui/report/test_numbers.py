@@ -12,7 +12,7 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.figures import PhaseFigures, Value
 from tests.support.made_runs import IDLE, Part, finished, written
 from wattui.analysis.rates import rates_of
-from wattui.analysis.run_fits import Source, choose_against, fits_of
+from wattui.analysis.run_fits import FitSource, choose_against, fits_of
 from wattui.report.draw.style import tick_text
 from wattui.report.joules import is_wide, reach, rows_of
 from wattui.report.panels import fitting, label_stretches, panels, spread, stretches
@@ -242,10 +242,10 @@ def test_rates_are_of_running_phases_with_a_count() -> None:
     assert (found.name, found.per_s, found.median) == ("b1", (5.0, 10.0, 30.0), 10.0)
 
 
-def source(tmp_path: Path, joules: dict[str, float]) -> Source:
+def source(tmp_path: Path, joules: dict[str, float]) -> FitSource:
     parts = [Part("running", 10, 10 * j, label, 100) for label, j in joules.items()]
     run = finished(tmp_path / "r.csv", [IDLE, *parts])
-    return Source("", "r", run.summary, {})
+    return FitSource("", "r", run.summary, {})
 
 
 def test_lines_are_fitted_against_what_labels_carry(tmp_path: Path) -> None:

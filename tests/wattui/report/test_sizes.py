@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from recorders.summary.figures import Summary
 from tests.support.made_runs import IDLE, Part, finished
 from wattui.analysis.repeats import Repeats, correlation, repeats_of
-from wattui.analysis.run_fits import Source
+from wattui.analysis.run_fits import FitSource
 from wattui.analysis.sizes import Sizes, devices_of, sizes_of
 from wattui.commands import report as report_command
 from wattui.report.size_figures import (
@@ -49,7 +49,7 @@ def recorded(path: Path, channels: list[str], **about: Any) -> Run:
 
 def sizes(run: Run, network: str = "", **wanted: Any) -> Sizes:
     wanted = {"against": "pixels", "figure": "total", "domain": "total", **wanted}
-    found = sizes_of(Source(network, "run", run.summary, {}), **wanted)
+    found = sizes_of(FitSource(network, "run", run.summary, {}), **wanted)
     assert found is not None
     return found
 
@@ -186,7 +186,7 @@ def test_under_three_sizes_r_is_unknown(tmp_path: Path) -> None:
 def test_one_size_is_no_figure(tmp_path: Path, labels: tuple[str, ...]) -> None:
     parts = [IDLE, *(Part("running", 4, 50.0, label, 10) for label in labels)]
     run = finished(tmp_path / "r.csv", parts)
-    source = Source("", "run", run.summary, {})
+    source = FitSource("", "run", run.summary, {})
     assert sizes_of(source, "pixels", "total", "total") is None
 
 
@@ -222,12 +222,12 @@ def test_of_many_layers_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
 
 def test_different_layers_at_their_macs_are_not_joined(measured: Run) -> None:
     macs = {"112": 1_000, "224": 2_000, "336": 9_000}
-    source = Source("net", "run", measured.summary, macs)
+    source = FitSource("net", "run", measured.summary, macs)
     joined = sizes_of(source, "macs", "total", None)
     assert joined is not None
     assert joined.families[0].joined, "one thing at several sizes"
     layers = renamed(measured.summary)
-    source = Source("net", "run", layers, dict(zip("abc", macs.values(), strict=True)))
+    source = FitSource("net", "run", layers, dict(zip("abc", macs.values(), strict=True)))
     found = sizes_of(source, "macs", "total", None)
     assert found is not None
     assert not found.families[0].joined

@@ -25,11 +25,11 @@ from wattui.report.document import (
     Block,
     Facts,
     Heading,
-    Key,
+    Headline,
     Note,
     Notes,
+    PageTable,
     Picture,
-    Table,
     Words,
 )
 from wattui.report.markdown import markdown_page
@@ -46,10 +46,10 @@ BLOCKS: tuple[Block, ...] = (
     Heading(2, ""),
     Heading(2, ""),
     Heading(3, ""),
-    Key("", "", "", True),
+    Headline("", "", "", True),
     Words(""),
     Notes("", (Note("", "", "", ""),)),
-    Table("", ("", ""), (("", ""),)),
+    PageTable("", ("", ""), (("", ""),)),
     Facts((("", ""), ("command", "")), frozenset({"command"})),
     Picture("power", DRAWN, "", "", ""),
 )
@@ -128,7 +128,7 @@ def test_a_page_shows_every_text_as_it_stands(hostile: tuple[list[Block], set[st
 
 
 def test_what_follows_the_unit_of_a_figure_is_text() -> None:
-    text = html_page([Key("1 J <b>&", "", "", False)])
+    text = html_page([Headline("1 J <b>&", "", "", False)])
     assert "<strong>1 J</strong> &lt;b&gt;&amp;<" in text
 
 
@@ -188,8 +188,8 @@ def test_texts_lose_what_cannot_be_seen_and_are_not_endless() -> None:
         found: Any = cleaned(dirty)
         assert len(found.text) == (MOST_NAME if isinstance(block, Heading) else MOST_TEXT)
         assert not {unicodedata.category(each) for each in found.text} & UNSEEN
-    table = cleaned(Table(ODD, (ODD, "b" * 999), ((ODD, ODD),)))
-    assert isinstance(table, Table)
+    table = cleaned(PageTable(ODD, (ODD, "b" * 999), ((ODD, ODD),)))
+    assert isinstance(table, PageTable)
     assert len(table.head[1]) == MOST_NAME
     whole = "".join((table.caption, *table.head, *table.rows[0]))
     assert not {unicodedata.category(each) for each in whole} & UNSEEN

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from recorders.summary.figures import Value
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.show import plot
-from wattui.show.bars import LEAST_BAR, Bar, Point, bar_text, bars, curve, families
+from wattui.show.bars import LEAST_BAR, Bar, LabelPoint, bar_text, bars, curve, families
 from wattui.show.palette import DARK
 from wattui.show.pictures import MOST_BARS, mac_families, pictures
 from wattui.show.quantities import with_uncertainty
@@ -110,14 +110,16 @@ def where(lines: list[str], mark: str) -> list[tuple[int, int]]:
     return sorted(places)
 
 
-def points_of(series: list[Point], glyphs: plot.Glyphs = plot.BRAILLE) -> list[tuple[int, int]]:
+def points_of(
+    series: list[LabelPoint], glyphs: plot.Glyphs = plot.BRAILLE
+) -> list[tuple[int, int]]:
     lines = [line.plain for line in curve({"n": series}, ["red"], 80, 12, glyphs)]
     return where(lines, "o" if glyphs.ascii else "●")
 
 
 @BOTH
 def test_a_line_of_points_rises_evenly(glyphs: plot.Glyphs) -> None:
-    found = points_of([Point(10, 1.0), Point(20, 2.0), Point(30, 3.0)], glyphs)
+    found = points_of([LabelPoint(10, 1.0), LabelPoint(20, 2.0), LabelPoint(30, 3.0)], glyphs)
     assert len(found) == 3
     assert found[1][0] - found[0][0] == pytest.approx(found[2][0] - found[1][0], abs=1)
     assert found[0][1] - found[1][1] == pytest.approx(found[1][1] - found[2][1], abs=1)
@@ -125,7 +127,7 @@ def test_a_line_of_points_rises_evenly(glyphs: plot.Glyphs) -> None:
 
 
 def test_a_wide_range_is_drawn_by_its_logarithm_across_and_upwards() -> None:
-    series = [Point(1, 0.01), Point(8, 0.08), Point(64, 0.64)]
+    series = [LabelPoint(1, 0.01), LabelPoint(8, 0.08), LabelPoint(64, 0.64)]
     found = points_of(series)
     assert found[1][0] - found[0][0] == pytest.approx(found[2][0] - found[1][0], abs=1)
     assert found[0][1] - found[1][1] == pytest.approx(found[1][1] - found[2][1], abs=1)
@@ -135,7 +137,7 @@ def test_a_wide_range_is_drawn_by_its_logarithm_across_and_upwards() -> None:
 
 
 def test_points_below_zero_are_below_its_tick() -> None:
-    series = [Point(1, -1.0), Point(2, 0.0), Point(3, 1.0)]
+    series = [LabelPoint(1, -1.0), LabelPoint(2, 0.0), LabelPoint(3, 1.0)]
     lines = [line.plain for line in curve({"n": series}, ["red"], 80, 12)]
     ticks = {line.split()[0]: y for y, line in enumerate(lines[:-1]) if "┤" in line}
     below, on, above = (y for _, y in points_of(series))
@@ -144,17 +146,17 @@ def test_points_below_zero_are_below_its_tick() -> None:
 
 
 @BOTH
-@example([Point(0, 0.0), Point(1, 1e-5), Point(2, 0.0)])
-@example([Point(0, -1e-5), Point(1, -1e-5), Point(2, -1e-5)])
+@example([LabelPoint(0, 0.0), LabelPoint(1, 1e-5), LabelPoint(2, 0.0)])
+@example([LabelPoint(0, -1e-5), LabelPoint(1, -1e-5), LabelPoint(2, -1e-5)])
 @given(
     st.lists(
-        st.builds(Point, st.floats(0, 1e6), st.floats(-1e9, 1e9)),
+        st.builds(LabelPoint, st.floats(0, 1e6), st.floats(-1e9, 1e9)),
         min_size=3,
         max_size=20,
         unique_by=lambda point: point.x,
     )
 )
-def test_a_curve_of_anything_has_its_size(glyphs: plot.Glyphs, points: list[Point]) -> None:
+def test_a_curve_of_anything_has_its_size(glyphs: plot.Glyphs, points: list[LabelPoint]) -> None:
     lines = [line.plain for line in curve({"n": points}, ["red"], 70, 10, glyphs)]
     assert len(lines) == 11
     assert {len(line) for line in lines[:-1]} == {70}

@@ -17,8 +17,8 @@ from wattui.show.plot import (
     ASCII,
     BRAILLE,
     DOT_BITS,
-    Cell,
     Glyphs,
+    PlotCell,
     Scale,
     heights,
     raster,
@@ -49,14 +49,14 @@ def rows_of(
     rows: int,
     glyphs: Glyphs = BRAILLE,
     **how: Any,
-) -> list[list[Cell]]:
+) -> list[list[PlotCell]]:
     """The rows of a picture, the top one first."""
     found = raster(series, scale, columns, rows, glyphs, **how)
     assert [len(cells) for cells in found] == [rows] * columns
     return [list(row) for row in zip(*found, strict=True)]
 
 
-def lit(cells: list[list[Cell]]) -> list[set[int]]:
+def lit(cells: list[list[PlotCell]]) -> list[set[int]]:
     """For each column of dots the rows of those that are set, from the bottom."""
     columns: list[set[int]] = [set() for _ in range(2 * len(cells[0]))]
     for row, line in enumerate(cells):
@@ -78,15 +78,15 @@ def flat(*values: float | None) -> list[Bin | None]:
     return [None if value is None else (value, value) for value in values]
 
 
-def picture(cells: list[list[Cell]]) -> list[str]:
+def picture(cells: list[list[PlotCell]]) -> list[str]:
     return ["".join(cell.character for cell in line) for line in cells]
 
 
-def owners(cells: list[list[Cell]]) -> list[str]:
+def owners(cells: list[list[PlotCell]]) -> list[str]:
     return ["".join(" " if c.series is None else str(c.series) for c in line) for line in cells]
 
 
-def drawn(*series: list[Bin | None], glyphs: Glyphs = BRAILLE) -> list[list[Cell]]:
+def drawn(*series: list[Bin | None], glyphs: Glyphs = BRAILLE) -> list[list[PlotCell]]:
     """Four rows of characters, a row of dots for each whole number from 0 to 15."""
     return rows_of(series, Scale(0, 15), len(series[0]) // 2, 4, glyphs)
 

@@ -23,7 +23,7 @@ from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
-from wattui.tui.screens.steady import Palette
+from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
@@ -418,7 +418,7 @@ async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> Non
         await pilot.press("ctrl+p")
         await settle(pilot)
         palette = app.screen
-        assert isinstance(palette, Palette)
+        assert isinstance(palette, SteadyCommandPalette)
         await pilot.resize_terminal(*SMALL)
         await settle(pilot)
         palette.post_message(Click(palette, 143, 5, 0, 0, 1, False, False, False, 143, 5))

@@ -20,10 +20,10 @@ from recorders.channels import kind_of, named
 from recorders.phases import RUNNING
 from wattui.analysis.importers.log import (
     SECOND_NS,
-    LeftOut,
     Log,
+    LogPhase,
+    Omissions,
     Sample,
-    Stretch,
     UnreadableError,
     in_segments,
     printable,
@@ -57,7 +57,7 @@ def recognises(first: str) -> bool:
 
 def read(text: str) -> Log:
     """Read one power file. Raises UnreadableError."""
-    left_out = LeftOut()
+    left_out = Omissions()
     samples: list[Sample] = []
     lines = text.splitlines()
     dates: list[str] = []
@@ -124,7 +124,7 @@ def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = N
         n = inferences if latencies is None else n
         beside = [other for other in paths if labels[other] == labels[path]]
         repeat = beside.index(path) + 1 if len(beside) > 1 else None
-        stretches = in_segments(log, Stretch(RUNNING, labels[path], repeat, start_ns, end_ns, n))
+        stretches = in_segments(log, LogPhase(RUNNING, labels[path], repeat, start_ns, end_ns, n))
         where = f"{path}: " if path else ""
         remarks = tuple(f"{where}{said}" for said in (*log.remarks, remark))
         found.append(replace(log, stretches=stretches, remarks=remarks))
@@ -146,7 +146,7 @@ def _object(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _powers(metrics: Any, left_out: LeftOut, line: int) -> Iterator[tuple[str, float]]:
+def _powers(metrics: Any, left_out: Omissions, line: int) -> Iterator[tuple[str, float]]:
     metrics = metrics if isinstance(metrics, dict) else {}
     cpu, gpu = (
         found if isinstance(found, dict) else {} for found in map(metrics.get, ("cpu", "gpu"))
@@ -166,7 +166,7 @@ def _powers(metrics: Any, left_out: LeftOut, line: int) -> Iterator[tuple[str, f
 
 
 def _power(
-    name: str, key: str, value: Any, left_out: LeftOut, line: int
+    name: str, key: str, value: Any, left_out: Omissions, line: int
 ) -> Iterator[tuple[str, float]]:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]

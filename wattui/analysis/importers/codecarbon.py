@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from recorders.channels import named
 from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
-from wattui.analysis.importers.table import Table, cells_of, column, number, read_table
+from wattui.analysis.importers.table import CsvTable, cells_of, column, number, read_table
 
 NAME = "CodeCarbon"
 COLUMNS = "timestamp, project_name, run_id, duration, cpu_energy, gpu_energy, ram_energy"
@@ -61,7 +61,7 @@ def read(text: str, inferences: int | None = None) -> Log:
     return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)
 
 
-def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:
+def _runs(table: CsvTable) -> list[tuple[tuple[str, int], dict[str, float]]]:
     """Label, line and figures of each run; the last row of each run_id."""
     found: dict[str, tuple[tuple[str, int], dict[str, float]]] = {}
     for line, cells in table.lines:
@@ -81,7 +81,7 @@ def _runs(table: Table) -> list[tuple[tuple[str, int], dict[str, float]]]:
     return list(found.values())
 
 
-def _energies(row: Mapping[str, str], line: int, table: Table) -> dict[str, float]:
+def _energies(row: Mapping[str, str], line: int, table: CsvTable) -> dict[str, float]:
     """Energies above 0, kWh: CodeCarbon writes 0 if it measured nothing."""
     found = {}
     for name in _CHANNELS:

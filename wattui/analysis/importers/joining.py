@@ -16,7 +16,7 @@ from wattui.analysis.importers.abr import Window
 from wattui.analysis.importers.log import (
     SECOND_NS,
     Log,
-    Stretch,
+    LogPhase,
     UnreadableError,
     in_segments,
     plural,
@@ -35,7 +35,7 @@ IDLE, ARMED = "idle", "armed"
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class JoinedLogs:
     """Logs in the order of the run file, each with the time on its clock at which it begins there,
     and the nanoseconds since the recording's start at which that is. `old_idle` says how far an
     idle log of another time is from the run."""
@@ -55,7 +55,7 @@ def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
     first_ns, last_ns = log.samples[0].time_ns, log.samples[-1].time_ns
     if first_ns == last_ns:
         raise UnreadableError("all of its rows have the same time, so no time passes between them")
-    stretches = in_segments(log, Stretch(phase, label, None, first_ns, last_ns, inferences))
+    stretches = in_segments(log, LogPhase(phase, label, None, first_ns, last_ns, inferences))
     remark = f"the log contains no phases: all of it counts as {phase}" + _pauses(log)
     return replace(log, stretches=stretches, remarks=(*log.remarks, remark))
 
@@ -99,7 +99,7 @@ def windowed(log: Log, window: Window) -> Log:
                 "out"
             )
             n = None
-    running = Stretch(RUNNING, window.label, None, start_ns, end_ns, n)
+    running = LogPhase(RUNNING, window.label, None, start_ns, end_ns, n)
     armed, remark = _armed(log, window)
     stretches = (*([armed] if armed else []), *in_segments(log, running))
     return replace(
@@ -107,7 +107,7 @@ def windowed(log: Log, window: Window) -> Log:
     )
 
 
-def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
+def _armed(log: Log, window: Window) -> tuple[LogPhase | None, str]:
     """The pause before the loop, if the log has rows from its first second to its last."""
     if not window.pause_ns:
         return None, ""
@@ -122,7 +122,7 @@ def _armed(log: Log, window: Window) -> tuple[Stretch | None, str]:
     if log.by_hand or not covered:
         return None, f"no armed phase: the log does not cover all of {told}"
     return (
-        Stretch(ARMED, window.label, None, times_ns[0], times_ns[-1]),
+        LogPhase(ARMED, window.label, None, times_ns[0], times_ns[-1]),
         f"armed is {told}, when the program waited with its model loaded "
         f"({plural(len(times_ns), 'row')}); start_time is truncated to seconds, so the first of "
         "them may still be loading",
@@ -142,7 +142,7 @@ def baseline(log: Log) -> Log:
             f"too short for an idle baseline: the first and last {TRIM_ROWS} rows are left out"
         )
     first_ns, last_ns = kept[0].time_ns, kept[-1].time_ns
-    stretch = Stretch(IDLE, "", None, first_ns, last_ns)
+    stretch = LogPhase(IDLE, "", None, first_ns, last_ns)
     edges = (
         "left out, because starting and stopping the logger disturbs them: the first and last "
         f"{TRIM_ROWS} rows, with {plural(len(log.samples) - len(kept), 'reading')}"
@@ -153,7 +153,7 @@ def baseline(log: Log) -> Log:
     return replace(log, stretches=in_segments(log, stretch), remarks=remarks)
 
 
-def joined(logs: Sequence[Log]) -> Recording:
+def joined(logs: Sequence[Log]) -> JoinedLogs:
     """Logs one after the other on one time axis, a second apart, whenever they were made."""
     channels = {channel.name: channel for log in logs for channel in log.channels}
     starts_ns: list[int] = []
@@ -167,7 +167,7 @@ def joined(logs: Sequence[Log]) -> Recording:
         remarks.append("logs from different times are placed one after the other, a second apart")
     old_idle = _distant(logs[0], logs[1]) if len(logs) > 1 else ""
     remarks += [old_idle] if old_idle else []
-    return Recording(
+    return JoinedLogs(
         tuple(channels.values()),
         tuple(logs),
         tuple(starts_ns),

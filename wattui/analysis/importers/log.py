@@ -31,7 +31,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class LogPhase:
     """A phase, on the clock of its log; `inferences` counted in it (None: not known)."""
 
     phase: str
@@ -54,7 +54,7 @@ class Log:
     samples: tuple[Sample, ...]
     last_line: int
     remarks: tuple[str, ...] = ()
-    stretches: tuple[Stretch, ...] = ()
+    stretches: tuple[LogPhase, ...] = ()
     spread: Spread = ""
     utc: bool = False
     per_phase: bool = False
@@ -70,7 +70,7 @@ class Log:
         return any(start_ns < time_ns <= end_ns for time_ns in self.segments_ns)
 
 
-def in_segments(log: Log, stretch: Stretch) -> tuple[Stretch, ...]:
+def in_segments(log: Log, stretch: LogPhase) -> tuple[LogPhase, ...]:
     """A phase without the pauses of its log: a phase for each segment in it, the last of which has
     the inferences. A segment of one reading has no energy and is left out. Raises UnreadableError
     where all have one."""
@@ -95,7 +95,7 @@ def in_segments(log: Log, stretch: Stretch) -> tuple[Stretch, ...]:
 
 
 @dataclass(slots=True)
-class LeftOut:
+class Omissions:
     """Collects what is left out of a log and where, for one remark per reason."""
 
     _lines: dict[str, list[int]] = field(default_factory=dict)

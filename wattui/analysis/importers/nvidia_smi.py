@@ -16,7 +16,7 @@ from wattui.analysis.importers.log import Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import (
     MOST,
-    Line,
+    TableLine,
     cells_of,
     column,
     not_kept,
@@ -116,7 +116,7 @@ def _query(name: str) -> str:
     return name.partition("[")[0].strip()
 
 
-def _places(names: Sequence[str], lines: Sequence[Line]) -> dict[tuple[str, str], int]:
+def _places(names: Sequence[str], lines: Sequence[TableLine]) -> dict[tuple[str, str], int]:
     """The column of each kind: the first with a figure, else the first."""
     found = {}
     for kind, queries in _QUERIES.items():
@@ -141,7 +141,7 @@ def _by_identity(cell: str, column_name: str) -> str | None:
 
 
 def _by_order(
-    lines: Sequence[Line], times_ns: Sequence[int], name_place: int | None
+    lines: Sequence[TableLine], times_ns: Sequence[int], name_place: int | None
 ) -> list[str | None]:
     """The index of the GPU of each row, by names and by place in its round. Raises UnreadableError
     if that is not known."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from recorders.phases import RUNNING
 from recorders.source import Channel
-from wattui.analysis.importers.log import SECOND_NS, Sample, Stretch
+from wattui.analysis.importers.log import SECOND_NS, LogPhase, Sample
 
 # The gap between two phases, so that the end of one and the start of the next are separate rows.
 BETWEEN_NS = SECOND_NS
@@ -28,7 +28,7 @@ class PhaseRow(NamedTuple):
 
 def read_phases(
     channels: Sequence[Channel], rows: Iterable[PhaseRow], inferences: int | None
-) -> tuple[tuple[Sample, ...], tuple[Stretch, ...]]:
+) -> tuple[tuple[Sample, ...], tuple[LogPhase, ...]]:
     """Cumulative energies at both edges of each running phase, and the phases.
 
     A channel not measured in a phase has no reading at its end: its energy is unknown.
@@ -43,5 +43,5 @@ def read_phases(
         for name, energy_j in row.energies_j.items():
             sums_j[name] += energy_j
         samples.append(Sample(row.line, end_ns, {name: sums_j[name] for name in row.energies_j}))
-        stretches.append(Stretch(RUNNING, row.label, row.repeat, start_ns, end_ns, inferences))
+        stretches.append(LogPhase(RUNNING, row.label, row.repeat, start_ns, end_ns, inferences))
     return tuple(samples), tuple(stretches)

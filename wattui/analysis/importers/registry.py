@@ -10,15 +10,15 @@ from wattui.analysis.importers import (
     codecarbon,
     deepmeter,
     energibridge,
-    meter,
     nvidia_smi,
     s_tui,
+    wall_meter,
 )
 from wattui.analysis.importers.log import Log, UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ImportOptions:
     """User input beside the file: the meter's name, and inferences in each phase."""
 
     meter: str = "wall"
@@ -32,7 +32,7 @@ class Reader:
     name: str
     columns: str
     recognises: Callable[[str], bool]
-    read: Callable[[str, Given], Log]
+    read: Callable[[str, ImportOptions], Log]
 
 
 READERS = (
@@ -44,10 +44,10 @@ READERS = (
         lambda text, _: nvidia_smi.read(text),
     ),
     Reader(
-        meter.NAME,
-        meter.COLUMNS,
-        meter.recognises,
-        lambda text, given: meter.read(text, given.meter),
+        wall_meter.NAME,
+        wall_meter.COLUMNS,
+        wall_meter.recognises,
+        lambda text, given: wall_meter.read(text, given.meter),
     ),
     Reader(
         aipowermeter.NAME,
@@ -76,10 +76,10 @@ READERS = (
 )
 
 
-def read(text: str, given: Given | None = None) -> Log:
+def read(text: str, given: ImportOptions | None = None) -> Log:
     """Read a log of any known format. Raises UnreadableError."""
     text = text.lstrip("\r\n")
-    return reader_of(text).read(text, given or Given())
+    return reader_of(text).read(text, given or ImportOptions())
 
 
 def reader_of(text: str) -> Reader:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
+from recorders.channel_state import Meter
 from recorders.channels import METER, TOTAL
-from recorders.meter import Meter
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
 from recorders.summary.arithmetic import UPDATE_NOTE
@@ -17,8 +17,8 @@ from recorders.summary.reduction import BEGIN, END, GAP, NOTE
 from recorders.summary.spans import PER_PHASE_NOTE
 from recorders.summary.stillness import INTEGRATED_NOTE
 from recorders.texts import cut
-from wattui.analysis.importers.joining import Recording
-from wattui.analysis.importers.log import SECOND_NS, Log, Stretch
+from wattui.analysis.importers.joining import JoinedLogs
+from wattui.analysis.importers.log import SECOND_NS, Log, LogPhase
 
 # A pause of this many usual intervals, and at least a second, is a gap.
 GAP_INTERVALS = 5
@@ -30,14 +30,14 @@ class _Moment:
 
     values: dict[str, float] = field(default_factory=dict)
     by_hand: list[HandReading] = field(default_factory=list)
-    begins: list[Stretch] = field(default_factory=list)
-    ends: list[Stretch] = field(default_factory=list)
+    begins: list[LogPhase] = field(default_factory=list)
+    ends: list[LogPhase] = field(default_factory=list)
 
 
 class RunText:
     """Writes the text of a recording's run file."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: JoinedLogs) -> None:
         self._recording = recording
         self._layout = Layout(recording.channels)
         self._meters = {c.name: Meter(c, self._layout, confirms=False) for c in recording.channels}
@@ -129,7 +129,7 @@ class RunText:
             row.set_by_hand(self._layout.place[reading.channel], reading.power_w)
             yield self._line(row, utc)
 
-    def _event(self, row: Row, utc: str, event: str, stretch: Stretch) -> str:
+    def _event(self, row: Row, utc: str, event: str, stretch: LogPhase) -> str:
         known = stretch.inferences is not None
         row.event, row.count = event, self._count if known else None
         return self._line(row, utc)

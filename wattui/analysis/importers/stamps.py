@@ -10,8 +10,8 @@ from itertools import groupby, pairwise
 
 from wattui.analysis.importers.log import (
     SECOND_NS,
-    LeftOut,
     Log,
+    Omissions,
     Sample,
     UnreadableError,
     plural,
@@ -74,7 +74,7 @@ def stamp_text(time_ns: int) -> str:
     return str(_EPOCH + timedelta(seconds=time_ns // SECOND_NS))
 
 
-def in_order(samples: Sequence[Sample], left_out: LeftOut) -> list[Sample]:
+def in_order(samples: Sequence[Sample], left_out: Omissions) -> list[Sample]:
     """The samples without single ones whose time is not between those of their neighbours."""
     kept: list[Sample] = []
     for place, sample in enumerate(samples):

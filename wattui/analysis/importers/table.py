@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from wattui.analysis.importers.log import LeftOut, UnreadableError
+from wattui.analysis.importers.log import Omissions, UnreadableError
 
 # The most an instrument for computers can show; a larger figure is corrupt.
 MOST = {"W": 1e6, "J": 1e12}
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
-class Line(NamedTuple):
+class TableLine(NamedTuple):
     """A row of cells and its line number in the file."""
 
     line: int
@@ -26,16 +26,16 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Table:
+class CsvTable:
     """A CSV file: rows as wide as the header, and what was left out."""
 
     header: list[str]
-    lines: list[Line]
+    lines: list[TableLine]
     last_line: int = 0
-    left_out: LeftOut = field(default_factory=LeftOut)
+    left_out: Omissions = field(default_factory=Omissions)
 
 
-def read_table(text: str, whole_lines: bool = True) -> Table:
+def read_table(text: str, whole_lines: bool = True) -> CsvTable:
     """Read CSV with one header row; rows of another width are left out.
 
     `whole_lines`: a last line without a line end that lacks cells, or the unit that the cell above
@@ -45,7 +45,7 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
     lines = text.splitlines()
     between = _separator(lines[0]) if lines else ","
     header = [cell.strip() for cell in cells_of(lines[0])] if lines else []
-    table = Table(header, [])
+    table = CsvTable(header, [])
     unended = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
     for number, line in enumerate(lines[1:], 2):
         if not line.strip():
@@ -66,13 +66,13 @@ def read_table(text: str, whole_lines: bool = True) -> Table:
         elif len(cells) != len(header):
             table.left_out.add(f"not {len(header)} columns", number)
         else:
-            table.lines.append(Line(number, cells))
+            table.lines.append(TableLine(number, cells))
     if not table.last_line:
         raise UnreadableError("it has a header and no rows")
     return table
 
 
-def _is_cut(line: str, cells: Sequence[str], table: Table) -> bool:
+def _is_cut(line: str, cells: Sequence[str], table: CsvTable) -> bool:
     """Whether a line without a line end lacks something the lines before it have."""
     if line.count('"') % 2 or len(cells) != len(table.header):
         return True

@@ -7,7 +7,7 @@ from typing import Any
 
 from recorders.summary.figures import Value
 from wattui.analysis.published import published
-from wattui.analysis.results import Level, Row
+from wattui.analysis.results import Level, ResultRow
 from wattui.analysis.results_file import ResultSet
 
 # The domain of a published figure; its real name is not always given.
@@ -56,11 +56,11 @@ def _aipowermeter(tables: Mapping[str, Any]) -> Iterator[ResultSet]:
         yield ResultSet(name, DOMAIN, [_row("", "total_j_per_inference", row["j_per_inference"])])
 
 
-def _row(label: str, figure: str, value: float) -> Row:
+def _row(label: str, figure: str, value: float) -> ResultRow:
     domain = "" if figure == "inferences_per_s" else DOMAIN
     level: Level = "label" if label else "run"
     known = Value(float(value))
-    return Row(level, "running", label, None, None, domain, ORIGIN, figure, known)
+    return ResultRow(level, "running", label, None, None, domain, ORIGIN, figure, known)
 
 
 RESULTS: dict[str, Callable[[Mapping[str, Any]], Iterator[ResultSet]]] = {

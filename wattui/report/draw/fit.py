@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wattui.analysis.fit import ALL, Fit, Series
+from wattui.analysis.fit import ALL, Fit, FitSeries
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.analysis.run_fits import Fits
-from wattui.report.draw import style as drawing
+from wattui.report.draw import style
 from wattui.report.draw.style import INK, WIDE_MM
 from wattui.report.joules import is_wide
 from wattui.show.quantities import energy_unit, prefix_for
@@ -29,12 +29,10 @@ X_NAMES = {"pixels": "pixels", "macs": "multiply-accumulates", "batch": "batch s
 def draw_fit(found: Fits) -> Figure:
     """Points with their ± and lines; below, the residuals of the lines in per cent."""
     series = shown(found)
-    figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BETWEEN_MM + RESIDUAL_MM + BOTTOM_MM)
+    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BETWEEN_MM + RESIDUAL_MM + BOTTOM_MM)
     width = WIDE_MM - LEFT_MM - RIGHT_MM
-    main = drawing.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
-    below = drawing.axes_at(
-        figure, LEFT_MM, TOP_MM + PLOT_MM + BETWEEN_MM, width, RESIDUAL_MM, main
-    )
+    main = style.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
+    below = style.axes_at(figure, LEFT_MM, TOP_MM + PLOT_MM + BETWEEN_MM, width, RESIDUAL_MM, main)
     points = [point for each in series for point in each.points]
     factor, unit = energy_unit([point.y for point in points])
     x_factor, x_prefix = prefix_for([p.x for p in points]) if _macs(found) else (1.0, "")
@@ -53,7 +51,7 @@ def draw_fit(found: Fits) -> Figure:
     return figure
 
 
-def shown(found: Fits) -> Sequence[Series]:
+def shown(found: Fits) -> Sequence[FitSeries]:
     """The costliest series, in the order of their names."""
     drawn = found.drawn
     if len(drawn) <= MOST_SERIES:
@@ -74,25 +72,25 @@ def _series(
     main: Axes,
     below: Axes,
     found: Fits,
-    series: Series,
+    series: FitSeries,
     number: int,
     alone: bool,
     factor: float,
     x_factor: float,
 ) -> None:
-    colour = drawing.SERIES[number % len(drawing.SERIES)]
-    marker = drawing.MARKERS[number % len(drawing.MARKERS)]
+    colour = style.SERIES[number % len(style.SERIES)]
+    marker = style.MARKERS[number % len(style.MARKERS)]
     xs = [point.x / x_factor for point in series.points]
     for point, x in zip(series.points, xs, strict=True):
         if point.plus_minus:
             low, high = point.y - point.plus_minus, point.y + point.plus_minus
             main.plot([x, x], [low / factor, high / factor], color=INK, lw=0.8)
     ys = [point.y / factor for point in series.points]
-    label = found.origin if series.name == ALL else drawing.fold(series.name, NAME_MM)
+    label = found.origin if series.name == ALL else style.fold(series.name, NAME_MM)
     main.plot(xs, ys, marker, ls="", ms=4.4, mfc=(colour, 0.35), mec=colour, label=label, zorder=3)
     for fit in fits_drawn(series, alone, main.get_yscale() == "log"):
         weights = fit.line.weights
-        look = _LOOKS[weights] if alone else (colour, drawing.DASHES[number % 4])
+        look = _LOOKS[weights] if alone else (colour, style.DASHES[number % 4])
         _lines(main, fit, series, look, factor, x_factor, alone)
         residuals = [(x, 100 * r) for x, r in zip(xs, fit.residuals, strict=True) if r is not None]
         filled = weights == "ordinary"
@@ -107,7 +105,7 @@ def _series(
         )
 
 
-def fits_drawn(series: Series, alone: bool, logarithmic: bool) -> list[Fit]:
+def fits_drawn(series: FitSeries, alone: bool, logarithmic: bool) -> list[Fit]:
     """Both lines if there is only one series; else the one that suits the axis.
 
     A logarithmic axis shows the smallest points, which the ordinary line neglects, clearly.
@@ -118,15 +116,15 @@ def fits_drawn(series: Series, alone: bool, logarithmic: bool) -> list[Fit]:
 
 
 _LOOKS: dict[str, tuple[str, Any]] = {
-    "ordinary": (drawing.BLUE, "-"),
-    "relative": (drawing.VERMILLION, (0, (4, 1.4))),
+    "ordinary": (style.BLUE, "-"),
+    "relative": (style.VERMILLION, (0, (4, 1.4))),
 }
 
 
 def _lines(
     main: Axes,
     fit: Fit,
-    series: Series,
+    series: FitSeries,
     look: tuple[str, Any],
     factor: float,
     x_factor: float,
@@ -191,7 +189,7 @@ def _dress(main: Axes, below: Axes, found: Fits, unit: str, x_prefix: str) -> No
     below.set_ylim(-largest, largest)
     below.yaxis.set_major_locator(MaxNLocator(nbins=4, symmetric=True))
     for axis in (below.xaxis, main.yaxis):
-        drawing.number_axis(axis)
+        style.number_axis(axis)
     main.legend(
         loc="upper left",
         bbox_to_anchor=(1.02, 1.03),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recorders.summary.figures import Value
-from wattui.report.draw import style as drawing
+from wattui.report.draw import style
 from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
-from wattui.report.joules import Row, Rows, reach
+from wattui.report.joules import JouleRow, JouleRows, reach
 from wattui.show.quantities import number
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ TOP_MM, BOTTOM_MM, RIGHT_MM = 6.5, 9.5, 4.0
 MOST_NAME_MM = 46.0
 MOST_BARS = 36
 FILL = 0.4
-COLOURS = {"total": drawing.BLUE, "dynamic": drawing.VERMILLION, "marginal": drawing.GREEN}
+COLOURS = {"total": style.BLUE, "dynamic": style.VERMILLION, "marginal": style.GREEN}
 HATCHES = {"total": "", "dynamic": "/////", "marginal": "|||||||"}
 MARKERS = {"total": "o", "dynamic": "s", "marginal": "^"}
 
 
-def draw_joules(found: Rows) -> Figure:
+def draw_joules(found: JouleRows) -> Figure:
     """Bars from zero; if the values span decades or are many, a point per row."""
     bars = not found.logarithmic and sum(len(row.values) for row in found.rows) <= MOST_BARS
-    names = max(drawing.text_mm(row.name, drawing.TEXT_PT) for row in found.rows)
+    names = max(style.text_mm(row.name, style.TEXT_PT) for row in found.rows)
     left = min(MOST_NAME_MM, max(10.0, names)) + 4
     row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM if bars else DOT_ROW_MM
     height = row_mm * len(found.rows)
-    figure = drawing.canvas(WIDE_MM, TOP_MM + height + BOTTOM_MM)
-    axes = drawing.axes_at(figure, left, TOP_MM, WIDE_MM - left - RIGHT_MM, height)
+    figure = style.canvas(WIDE_MM, TOP_MM + height + BOTTOM_MM)
+    axes = style.axes_at(figure, left, TOP_MM, WIDE_MM - left - RIGHT_MM, height)
     axes.set_ylim(height, 0)
     if found.logarithmic:
         axes.set_xscale("log")
@@ -45,9 +45,9 @@ def draw_joules(found: Rows) -> Figure:
     _limits(axes, found, bars, WIDE_MM - left - RIGHT_MM)
     axes.set_yticks(
         [(place + 0.5) * row_mm for place in range(len(found.rows))],
-        [drawing.fold(row.name, MOST_NAME_MM, drawing.TEXT_PT) for row in found.rows],
+        [style.fold(row.name, MOST_NAME_MM, style.TEXT_PT) for row in found.rows],
     )
-    axes.tick_params(axis="y", length=0, labelsize=drawing.TEXT_PT)
+    axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT)
     word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
     axes.set_xlabel(f"{word}energy per inference ({found.unit}), channel {found.what}")
     axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
@@ -56,7 +56,7 @@ def draw_joules(found: Rows) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, found: Rows, row: Row, middle: float) -> None:
+def _bars(axes: Axes, found: JouleRows, row: JouleRow, middle: float) -> None:
     first = middle - BAR_MM * len(found.figures) / 2
     for name, joules in row.values.items():
         y = first + BAR_MM * (found.figures.index(name) + 0.5)
@@ -76,7 +76,9 @@ def _outline(colour: str) -> dict[str, Any]:
     return {"facecolor": "none", "edgecolor": colour, "linewidth": 0.6}
 
 
-def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, place: int) -> None:
+def _points(
+    axes: Axes, found: JouleRows, row: JouleRow, middle: float, row_mm: float, place: int
+) -> None:
     if place % 2:
         axes.axhspan(middle - row_mm / 2, middle + row_mm / 2, color=(INK, 0.045), lw=0)
     for name, joules in row.values.items():
@@ -105,12 +107,12 @@ def _points(axes: Axes, found: Rows, row: Row, middle: float, row_mm: float, pla
         )
 
 
-def _below_zero(found: Rows, joules: Value) -> str:
+def _below_zero(found: JouleRows, joules: Value) -> str:
     """The text for a value that a logarithmic axis cannot show."""
     return f"◂ {number(joules.value / found.factor, 3)}"
 
 
-def _error(axes: Axes, found: Rows, joules: Value, y: float, caps: bool) -> None:
+def _error(axes: Axes, found: JouleRows, joules: Value, y: float, caps: bool) -> None:
     if not joules.plus_minus:
         return
     low, high = (value / found.factor for value in reach(joules))
@@ -121,7 +123,7 @@ def _error(axes: Axes, found: Rows, joules: Value, y: float, caps: bool) -> None
         axes.plot([low, high], [y, y], "|", color=INK, ms=3.6, mew=0.8)
 
 
-def _limits(axes: Axes, found: Rows, bars: bool, width_mm: float) -> None:
+def _limits(axes: Axes, found: JouleRows, bars: bool, width_mm: float) -> None:
     """Leave room for the figures beside the bars; a linear axis starts at zero."""
     known = [value for row in found.rows for value in row.values.values()]
     reached = [joules / found.factor for value in known for joules in reach(value)]
@@ -130,22 +132,20 @@ def _limits(axes: Axes, found: Rows, bars: bool, width_mm: float) -> None:
         above = [value for value in values if value > 0]
         low, high = min(above) / 1.5, max(*reached, *above) * 1.5
         negative = [value for value in known if value.value <= 0]
-        texts = [drawing.text_mm(_below_zero(found, joules)) + 3 for joules in negative]
+        texts = [style.text_mm(_below_zero(found, joules)) + 3 for joules in negative]
         share = min(0.5, max(texts, default=0.0) / width_mm)
         axes.set_xlim(low / (high / low) ** (share / (1 - share)), high)
     else:
-        text_mm = max(
-            drawing.text_mm(found.words(r, name)) for r in found.rows for name in r.values
-        )
+        text_mm = max(style.text_mm(found.words(r, name)) for r in found.rows for name in r.values)
         share = min(0.5, (text_mm + 3) / width_mm) if bars else 0.03
         low, high = min(0.0, *reached), max(0.0, *reached) or 1.0
         axes.set_xlim(low * 1.05, low + (high - low) / (1 - share))
         if low < 0:
             axes.axvline(0, color=INK, lw=0.6)
-    drawing.number_axis(axes.xaxis)
+    style.number_axis(axes.xaxis)
 
 
-def _legend(axes: Axes, found: Rows, bars: bool) -> None:
+def _legend(axes: Axes, found: JouleRows, bars: bool) -> None:
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wattui.analysis.rates import Rates
-from wattui.report.draw import style as drawing
+from wattui.report.draw import style
 from wattui.report.draw.style import INK, NARROW_MM, SMALL_PT, WIDE_MM
 from wattui.report.joules import is_wide
 from wattui.runs.latencies import PERCENTILES, Distribution
@@ -28,15 +28,15 @@ def draw_latencies(found: Sequence[Distribution]) -> Figure:
 
 def _curves(found: Sequence[Distribution]) -> Figure:
     names = [f"{_name(each)}, {each.calls:,} {PLURALS[each.kind]}" for each in found]
-    right = max(drawing.text_mm(name) for name in names) + 13
-    figure = drawing.canvas(WIDE_MM, TOP_MM + CURVES_MM + BOTTOM_MM)
-    axes = drawing.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - right, CURVES_MM)
+    right = max(style.text_mm(name) for name in names) + 13
+    figure = style.canvas(WIDE_MM, TOP_MM + CURVES_MM + BOTTOM_MM)
+    axes = style.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - right, CURVES_MM)
     factor, prefix = prefix_for([each.at(99) for each in found])
     if is_wide([each.at(p) for each in found for p in PERCENTILES]) or _long_tail(found):
         axes.set_xscale("log")
     for place, (each, name) in enumerate(zip(found, names, strict=True)):
-        colour = drawing.SERIES[place % len(drawing.SERIES)]
-        dash = drawing.DASHES[place % len(drawing.DASHES)]
+        colour = style.SERIES[place % len(style.SERIES)]
+        dash = style.DASHES[place % len(style.DASHES)]
         times = [time_s / factor for time_s, _ in each.curve]
         shares = [share for _, share in each.curve]
         axes.plot(
@@ -46,7 +46,7 @@ def _curves(found: Sequence[Distribution]) -> Figure:
         axes.plot(
             [each.at(p) / factor for p in PERCENTILES],
             [p / 100 for p in PERCENTILES],
-            drawing.MARKERS[place % len(drawing.MARKERS)],
+            style.MARKERS[place % len(style.MARKERS)],
             color=colour,
             ms=3.4,
             ls="",
@@ -59,7 +59,7 @@ def _curves(found: Sequence[Distribution]) -> Figure:
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("calls no longer than this (%)")
     axes.set_xlabel(f"call time ({prefix}s)")
-    drawing.number_axis(axes.xaxis)
+    style.number_axis(axes.xaxis)
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(1.02, 1.0),
@@ -71,7 +71,7 @@ def _curves(found: Sequence[Distribution]) -> Figure:
 
 
 def _name(found: Distribution) -> str:
-    return drawing.fold(found.label, MOST_NAME_MM) or "all calls"
+    return style.fold(found.label, MOST_NAME_MM) or "all calls"
 
 
 def _long_tail(found: Sequence[Distribution]) -> bool:
@@ -80,10 +80,10 @@ def _long_tail(found: Sequence[Distribution]) -> bool:
 
 def _percentiles(found: Sequence[Distribution]) -> Figure:
     names = list(map(_name, found))
-    left = min(MOST_NAME_MM, max(drawing.text_mm(name) for name in names)) + 4
+    left = min(MOST_NAME_MM, max(style.text_mm(name) for name in names)) + 4
     height = 3.6 * len(found)
-    figure = drawing.canvas(WIDE_MM, 6.5 + height + BOTTOM_MM)
-    axes = drawing.axes_at(figure, left, 6.5, WIDE_MM - left - 4, height)
+    figure = style.canvas(WIDE_MM, 6.5 + height + BOTTOM_MM)
+    axes = style.axes_at(figure, left, 6.5, WIDE_MM - left - 4, height)
     factor, prefix = prefix_for([each.at(99) for each in found])
     if is_wide([each.at(p) for each in found for p in PERCENTILES]):
         axes.set_xscale("log")
@@ -92,7 +92,7 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
             axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
         at = [each.at(p) / factor for p in PERCENTILES]
         axes.plot([at[0], at[-1]], [place, place], color=INK, lw=0.8)
-    for p, marker, colour in zip(PERCENTILES, "os^", drawing.SERIES, strict=False):
+    for p, marker, colour in zip(PERCENTILES, "os^", style.SERIES, strict=False):
         at = [each.at(p) / factor for each in found]
         axes.plot(
             at,
@@ -110,7 +110,7 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
     axes.spines["left"].set_visible(False)
     axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
     axes.set_xlabel(f"call time ({prefix}s)")
-    drawing.number_axis(axes.xaxis)
+    style.number_axis(axes.xaxis)
     axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderpad=0,
         borderaxespad=0.4,
@@ -120,12 +120,12 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
 
 def draw_rates(found: Sequence[Rates]) -> Figure:
     """A point for every running phase, a line at the median, on a row for each label."""
-    names = [drawing.fold(each.name, RATES_NAME_MM) for each in found]
-    left = min(RATES_NAME_MM, max(6.0, *map(drawing.text_mm, names))) + 3
+    names = [style.fold(each.name, RATES_NAME_MM) for each in found]
+    left = min(RATES_NAME_MM, max(6.0, *map(style.text_mm, names))) + 3
     height = ROW_MM * len(found)
-    figure = drawing.canvas(NARROW_MM, TOP_MM + height + BOTTOM_MM)
+    figure = style.canvas(NARROW_MM, TOP_MM + height + BOTTOM_MM)
     right = 14.0
-    axes = drawing.axes_at(figure, left, TOP_MM, NARROW_MM - left - right, height)
+    axes = style.axes_at(figure, left, TOP_MM, NARROW_MM - left - right, height)
     values = [rate for each in found for rate in each.per_s]
     wide = is_wide(values)
     factor, prefix = (1.0, "") if wide else prefix_for([max(1.0, *values)])
@@ -135,9 +135,7 @@ def draw_rates(found: Sequence[Rates]) -> Figure:
         if place % 2:
             axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
         rates = [rate / factor for rate in each.per_s]
-        axes.plot(
-            rates, [place] * len(rates), "o", ms=3.6, mfc=(drawing.BLUE, 0.4), mec=drawing.BLUE
-        )
+        axes.plot(rates, [place] * len(rates), "o", ms=3.6, mfc=(style.BLUE, 0.4), mec=style.BLUE)
         middle = each.median / factor
         if len(rates) > 1:
             axes.plot([middle, middle], [place - 0.36, place + 0.36], color=INK, lw=1.2)
@@ -154,5 +152,5 @@ def draw_rates(found: Sequence[Rates]) -> Figure:
     axes.set_xlabel(f"{thousands}inferences per second")
     if axes.get_xscale() == "linear":
         axes.set_xlim(0, max(values) / factor * 1.05)
-    drawing.number_axis(axes.xaxis)
+    style.number_axis(axes.xaxis)
     return figure

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import kind_of
-from wattui.analysis.sizes import UNMEASURED, Device, Family, Sizes
-from wattui.report.draw import style as drawing
+from wattui.analysis.sizes import UNMEASURED, DeviceSum, Family, Sizes
+from wattui.report.draw import style
 from wattui.report.draw.fit import X_NAMES
 from wattui.report.draw.style import INK, WIDE_MM
 from wattui.report.joules import is_wide
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 PLOT_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 54.0, 17.0, 3.0, 9.5
 RIGHT_MM, NAME_MM, SECOND_AXIS_MM = 54.0, 42.0, 15.0
 MOST_SERIES = 7
-LOOKS = {"gpu": drawing.BLUE, "package": drawing.VERMILLION}
+LOOKS = {"gpu": style.BLUE, "package": style.VERMILLION}
 FAINT = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class SizeCurve:
     """One line of a figure: x, the value of each repeat, and their median, in base units."""
 
     name: str
@@ -44,8 +44,8 @@ class Curve:
 
 def draw_energies(found: Sizes) -> Figure:
     """Energy of each device: repeats as faint points, their medians joined."""
-    figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
-    axes = drawing.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - RIGHT_MM, PLOT_MM)
+    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
+    axes = style.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - RIGHT_MM, PLOT_MM)
     curves = energy_curves(found)
     medians = [value for curve in curves for value in curve.medians]
     factor, unit = energy_unit(medians)
@@ -59,9 +59,9 @@ def draw_energies(found: Sizes) -> Figure:
 
 def draw_latency(found: Sizes) -> Figure:
     """Medians of latency on the left axis and of energy on the right one, of one family."""
-    figure = drawing.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
+    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
     width = WIDE_MM - LEFT_MM - RIGHT_MM - SECOND_AXIS_MM
-    left = drawing.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
+    left = style.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
     right = left.twinx()
     right.spines["right"].set_visible(True)
     family = found.costliest
@@ -82,7 +82,7 @@ def draw_latency(found: Sizes) -> Figure:
     return figure
 
 
-def energy_curves(found: Sizes) -> list[Curve]:
+def energy_curves(found: Sizes) -> list[SizeCurve]:
     """The costliest devices and families, in their order."""
     every = list(_energy_curves(found))
     costliest = sorted(every, key=lambda curve: -max(curve.medians))[:MOST_SERIES]
@@ -94,7 +94,7 @@ def count_curves(found: Sizes) -> int:
     return sum(1 for _ in _energy_curves(found))
 
 
-def _energy_curves(found: Sizes) -> Iterator[Curve]:
+def _energy_curves(found: Sizes) -> Iterator[SizeCurve]:
     alone = len(found.families) == 1
     for number, family in enumerate(found.families):
         for device in _known(found, family):
@@ -103,17 +103,17 @@ def _energy_curves(found: Sizes) -> Iterator[Curve]:
 
 
 def _energy_curve(
-    found: Sizes, family: Family, device: Device, name: str, number: int | None = None
-) -> Curve:
+    found: Sizes, family: Family, device: DeviceSum, name: str, number: int | None = None
+) -> SizeCurve:
     place = found.devices.index(device)
-    others = drawing.SERIES[len(LOOKS) :]
+    others = style.SERIES[len(LOOKS) :]
     colour = LOOKS.get(kind_of(device.domains[0]).name, others[place % len(others)])
     if device.origin in UNMEASURED:
-        colour = drawing.ESTIMATED
-    marker = drawing.MARKERS[place % len(drawing.MARKERS)]
+        colour = style.ESTIMATED
+    marker = style.MARKERS[place % len(style.MARKERS)]
     if number is not None:
-        colour = drawing.SERIES[number % len(drawing.SERIES)]
-        marker = drawing.MARKERS[number % len(drawing.MARKERS)]
+        colour = style.SERIES[number % len(style.SERIES)]
+        marker = style.MARKERS[number % len(style.MARKERS)]
     points = []
     for size in family.sizes:
         middle = size.repeats.median_j(device.domains)
@@ -121,16 +121,16 @@ def _energy_curve(
             points.append((size.x, size.repeats.energies_j(device.domains), middle))
     if device.origin in UNMEASURED and device.origin not in name:
         name += f", {device.origin}"
-    dash = drawing.DASHES[place % len(drawing.DASHES)]
-    return Curve(name, colour, dash, marker, family.joined, tuple(points))
+    dash = style.DASHES[place % len(style.DASHES)]
+    return SizeCurve(name, colour, dash, marker, family.joined, tuple(points))
 
 
-def _latency_curve(family: Family) -> Curve:
+def _latency_curve(family: Family) -> SizeCurve:
     points = tuple((s.x, s.repeats.latency_s, s.repeats.median_s) for s in family.sizes)
-    return Curve("latency (left axis)", INK, drawing.DASHES[2], "D", family.joined, points)
+    return SizeCurve("latency (left axis)", INK, style.DASHES[2], "D", family.joined, points)
 
 
-def _known(found: Sizes, family: Family) -> list[Device]:
+def _known(found: Sizes, family: Family) -> list[DeviceSum]:
     """The devices whose energy is known for at least one size."""
     return [
         device
@@ -139,11 +139,13 @@ def _known(found: Sizes, family: Family) -> list[Device]:
     ]
 
 
-def _values(curves: Sequence[Curve]) -> Iterator[float]:
+def _values(curves: Sequence[SizeCurve]) -> Iterator[float]:
     return (value for curve in curves for _, values, _ in curve.points for value in values)
 
 
-def _draw(axes: Axes, curve: Curve, x_factor: float, factor: float, repeats: bool = True) -> None:
+def _draw(
+    axes: Axes, curve: SizeCurve, x_factor: float, factor: float, repeats: bool = True
+) -> None:
     if repeats:
         single = [(x / x_factor, v / factor) for x, values, _ in curve.points for v in values]
         axes.plot(
@@ -164,13 +166,13 @@ def _draw(axes: Axes, curve: Curve, x_factor: float, factor: float, repeats: boo
         ms=4.4,
         mfc=(curve.colour, FAINT),
         mec=curve.colour,
-        label=drawing.fold(curve.name, NAME_MM),
+        label=style.fold(curve.name, NAME_MM),
         zorder=3,
     )
 
 
 def _scales(
-    among: Sequence[Axes], found: Sizes, curves: Sequence[Curve], values: Sequence[list[float]]
+    among: Sequence[Axes], found: Sizes, curves: Sequence[SizeCurve], values: Sequence[list[float]]
 ) -> float:
     """Name the sizes, and make wide axes logarithmic; returns the factor of their unit.
 
@@ -193,7 +195,7 @@ def _y_axis(axes: Axes, name: str) -> None:
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     for axis in (axes.xaxis, axes.yaxis):
-        drawing.number_axis(axis)
+        style.number_axis(axis)
     if axes.get_xscale() == "linear":
         axes.set_xlim(left=0)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import kind_of_column
-from wattui.report.draw import style as drawing
+from wattui.report.draw import style
 from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
-from wattui.report.panels import Panel, Stretch, fitting, phase_names, spread
+from wattui.report.panels import Panel, RibbonPhase, fitting, phase_names, spread
 from wattui.runs.traces import Trace, Traces
 from wattui.show.ticks import PLAIN_SECONDS, time_label
 
@@ -27,7 +27,10 @@ OTHER_SHADE, RIBBON_SHADE = 0.07, 0.38
 
 
 def draw_traces(
-    shown: Traces, panels: Sequence[Panel], phases: Sequence[Stretch], labels: Sequence[Stretch]
+    shown: Traces,
+    panels: Sequence[Panel],
+    phases: Sequence[RibbonPhase],
+    labels: Sequence[RibbonPhase],
 ) -> Figure:
     """Panels over one time axis, under a ribbon of phases and, if they fit, of labels."""
     heights = [max(PANEL_MM, NAME_MM * min(MOST_NAMES, len(p.curves)) + 3) for p in panels]
@@ -35,16 +38,16 @@ def draw_traces(
     first = LEGEND_MM if _needs_legend(phases, shown) else 0.4
     top = first + rows * (RIBBON_MM + 0.6) + 4.2
     whole = top + sum(heights) + BETWEEN_MM * (len(panels) - 1) + BOTTOM_MM
-    figure = drawing.canvas(WIDE_MM, whole)
+    figure = style.canvas(WIDE_MM, whole)
     width = WIDE_MM - LEFT_MM - RIGHT_MM
-    ribbon = drawing.axes_at(figure, LEFT_MM, first, width, RIBBON_MM)
+    ribbon = style.axes_at(figure, LEFT_MM, first, width, RIBBON_MM)
     _ribbon(ribbon, phases, shown)
     if rows == 2:
-        named = drawing.axes_at(figure, LEFT_MM, first + RIBBON_MM + 0.6, width, RIBBON_MM, ribbon)
+        named = style.axes_at(figure, LEFT_MM, first + RIBBON_MM + 0.6, width, RIBBON_MM, ribbon)
         _labels(named, labels, shown)
     axes = None
     for panel, height in zip(panels, heights, strict=True):
-        axes = drawing.axes_at(figure, LEFT_MM, top, width, height, ribbon)
+        axes = style.axes_at(figure, LEFT_MM, top, width, height, ribbon)
         _panel(axes, panel, shown, phases, height)
         axes.tick_params(labelbottom=False)
         top += height + BETWEEN_MM
@@ -55,18 +58,18 @@ def draw_traces(
     return figure
 
 
-def _span_mm(stretch: Stretch, shown: Traces) -> float:
+def _span_mm(stretch: RibbonPhase, shown: Traces) -> float:
     whole_s = shown.end_s - shown.start_s or 1.0
     return (stretch.end_s - stretch.start_s) / whole_s * (WIDE_MM - LEFT_MM - RIGHT_MM)
 
 
-def _label_names(labels: Sequence[Stretch], shown: Traces) -> bool:
+def _label_names(labels: Sequence[RibbonPhase], shown: Traces) -> bool:
     """Whether half of the labels fit over their time."""
-    fit = [fitting(s.texts, _span_mm(s, shown) - 0.8, drawing.text_mm) for s in labels]
+    fit = [fitting(s.texts, _span_mm(s, shown) - 0.8, style.text_mm) for s in labels]
     return sum(map(bool, fit)) * 2 >= len(labels) > 0
 
 
-def _ribbon(axes: Axes, phases: Sequence[Stretch], shown: Traces) -> None:
+def _ribbon(axes: Axes, phases: Sequence[RibbonPhase], shown: Traces) -> None:
     """Phases with their names where they fit; a legend if a name fits nowhere."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.patches import Patch
@@ -98,14 +101,14 @@ def _ribbon(axes: Axes, phases: Sequence[Stretch], shown: Traces) -> None:
     )
 
 
-def _name_in(stretch: Stretch, phases: Sequence[Stretch], shown: Traces) -> str:
+def _name_in(stretch: RibbonPhase, phases: Sequence[RibbonPhase], shown: Traces) -> str:
     """The name of a phase if it fits its part of the ribbon and is not drawn over."""
     if _covered(stretch, phases):
         return ""
-    return fitting((stretch.phase,), _span_mm(stretch, shown) - 0.8, drawing.text_mm)
+    return fitting((stretch.phase,), _span_mm(stretch, shown) - 0.8, style.text_mm)
 
 
-def _needs_legend(phases: Sequence[Stretch], shown: Traces) -> bool:
+def _needs_legend(phases: Sequence[RibbonPhase], shown: Traces) -> bool:
     """Whether the name of some phase fits nowhere."""
     named = {_name_in(stretch, phases, shown) for stretch in phases}
     return not named.issuperset(phase_names(phases))
@@ -113,7 +116,7 @@ def _needs_legend(phases: Sequence[Stretch], shown: Traces) -> bool:
 
 def _dresses(phase: str) -> list[dict[str, Any]]:
     """A pale face, and over it the phase's hatch, if it has one."""
-    colour = drawing.PHASES.get(phase, drawing.OTHER_PHASE)
+    colour = style.PHASES.get(phase, style.OTHER_PHASE)
     face = {"facecolor": (colour, RIBBON_SHADES.get(phase, RIBBON_SHADE)), "linewidth": 0.0}
     if phase not in HATCHES:
         return [face]
@@ -121,7 +124,7 @@ def _dresses(phase: str) -> list[dict[str, Any]]:
     return [face, {**hatch, "linewidth": 0.0}]
 
 
-def _covered(stretch: Stretch, phases: Sequence[Stretch]) -> bool:
+def _covered(stretch: RibbonPhase, phases: Sequence[RibbonPhase]) -> bool:
     """Whether phases inside this one are drawn over it."""
     return any(
         other is not stretch and stretch.start_s <= other.start_s and other.end_s <= stretch.end_s
@@ -129,12 +132,12 @@ def _covered(stretch: Stretch, phases: Sequence[Stretch]) -> bool:
     )
 
 
-def _labels(axes: Axes, labels: Sequence[Stretch], shown: Traces) -> None:
+def _labels(axes: Axes, labels: Sequence[RibbonPhase], shown: Traces) -> None:
     for stretch in labels:
         inset_s = min(0.3, _span_mm(stretch, shown) / 8) * (shown.end_s - shown.start_s) / WIDE_MM
         ends = [stretch.start_s + inset_s, stretch.end_s - inset_s]
         axes.plot(ends, [0.96, 0.96], color=INK, lw=0.6, solid_capstyle="butt")
-        if text := fitting(stretch.texts, _span_mm(stretch, shown) - 0.4, drawing.text_mm):
+        if text := fitting(stretch.texts, _span_mm(stretch, shown) - 0.4, style.text_mm):
             middle = (stretch.start_s + stretch.end_s) / 2
             axes.text(middle, 0.42, text, ha="center", va="center", size=SMALL_PT)
     axes.set_axis_off()
@@ -142,12 +145,12 @@ def _labels(axes: Axes, labels: Sequence[Stretch], shown: Traces) -> None:
 
 
 def _panel(
-    axes: Axes, panel: Panel, shown: Traces, phases: Sequence[Stretch], height_mm: float
+    axes: Axes, panel: Panel, shown: Traces, phases: Sequence[RibbonPhase], height_mm: float
 ) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     for stretch in phases:
-        colour = drawing.PHASES.get(stretch.phase, drawing.OTHER_PHASE)
+        colour = style.PHASES.get(stretch.phase, style.OTHER_PHASE)
         axes.axvspan(
             stretch.start_s,
             stretch.end_s,
@@ -186,24 +189,24 @@ def _title(axes: Axes, panel: Panel) -> None:
     words = ", ".join(word for word in panel.origins if word != "measured")
     axes.set_title(panel.title, loc="left", pad=2.5, weight="bold")
     if words:
-        left = drawing.text_mm(panel.title, drawing.TEXT_PT) * 1.18 + 1.5
+        left = style.text_mm(panel.title, style.TEXT_PT) * 1.18 + 1.5
         axes.annotate(
             f"{words}, not measured" if "manual" not in words else words,
             (0, 1),
-            (left * drawing.POINTS_PER_MM, 2.5),
+            (left * style.POINTS_PER_MM, 2.5),
             xycoords="axes fraction",
             textcoords="offset points",
-            color=drawing.ESTIMATED,
+            color=style.ESTIMATED,
         )
 
 
 def _look(panel: Panel, number: int) -> tuple[str, Any]:
     if panel.title == "Total":
         return INK, "-"
-    dash = drawing.DASHES[number % len(drawing.DASHES)]
+    dash = style.DASHES[number % len(style.DASHES)]
     if kind_of_column(panel.curves[number].column).origin == "estimated":
-        return drawing.ESTIMATED, dash
-    return drawing.SERIES[number % len(drawing.SERIES)], dash
+        return style.ESTIMATED, dash
+    return style.SERIES[number % len(style.SERIES)], dash
 
 
 def _curve(axes: Axes, trace: Trace, colour: str, dash: Any) -> None:

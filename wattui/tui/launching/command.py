@@ -10,14 +10,14 @@ from rich.text import Text
 from wattui.capture.matching import compile_pattern
 from wattui.capture.process import find_program
 from wattui.errors import WattuiError
-from wattui.tui.launching.order import FieldError, Given, Order, whole
+from wattui.tui.launching.order import FieldError, FormValues, LaunchPlan, whole
 from wattui.tui.widgets.field import FieldSpec
 
 COMMAND, LABEL, INFERENCES = "command", "label", "inferences"
 COUNT, PHASE = "count match", "phase match"
 
 
-class CommandSubject:
+class ProgramSubject:
     """Runs a command directly, without a shell or terminal."""
 
     name = COMMAND
@@ -58,11 +58,11 @@ class CommandSubject:
             ),
         ]
 
-    def suggestions(self, given: Given) -> dict[str, str]:
+    def suggestions(self, given: FormValues) -> dict[str, str]:
         """No suggestions."""
         return {}
 
-    def order(self, given: Given) -> Order:
+    def order(self, given: FormValues) -> LaunchPlan:
         """The command as it was typed."""
         if COMMAND not in given:
             raise ValueError("Enter a command: a program and its arguments, like python infer.py")
@@ -73,7 +73,7 @@ class CommandSubject:
         text.append(f"{find_program(argv[0], os.environ)}\n")
         if not {INFERENCES, COUNT} & set(given):
             text.append("Inferences are counted only if it calls wattui.count().\n")
-        return Order(
+        return LaunchPlan(
             argv,
             text,
             label=given.get(LABEL, ""),

@@ -17,7 +17,7 @@ from wattui.config import Settings, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 
-Given = Mapping[str, str]
+FormValues = Mapping[str, str]
 # Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
 IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
@@ -26,7 +26,7 @@ IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class LaunchPlan:
     """A command to run, its description, and its estimated time in seconds, if known.
 
     `table` gives more detail. `dry_run` is a command that prints the plan, for plans that would
@@ -56,10 +56,10 @@ class Subject(Protocol):
     def folded(self) -> list[FieldSpec]:
         """The fields that are folded away, as they are needed less often."""
 
-    def suggestions(self, given: Given) -> dict[str, str]:
+    def suggestions(self, given: FormValues) -> dict[str, str]:
         """The values of fields that are left empty."""
 
-    def order(self, given: Given) -> Order:
+    def order(self, given: FormValues) -> LaunchPlan:
         """The order for these values; raises FieldError, ValueError, WorkloadError, WattuiError."""
 
 
@@ -112,7 +112,7 @@ def recipe_fields(
     return [found[0], repeats, *found[1:], file]
 
 
-def recipe(order: Order, given: Given, suggestions: Given) -> Recipe:
+def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Recipe:
     """The recipe for an order; all fields must be valid."""
     values = {name: given.get(name) or suggestion for name, suggestion in suggestions.items()}
     return Recipe(

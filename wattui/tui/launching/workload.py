@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wattui.capture.launch import OWN
 from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
-from wattui.tui.launching.order import FieldError, Given, Order
+from wattui.tui.launching.order import FieldError, FormValues, LaunchPlan
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
 from workloads.cli import ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S
 from workloads.engines import ENGINES
@@ -20,7 +20,7 @@ from workloads.errors import WorkloadError
 from workloads.memory import available_bytes
 from workloads.plan import Cell, Plan
 from workloads.report import estimated_s, short
-from workloads.runner import FREE_SHARE, Settings, mebibytes
+from workloads.runner import FREE_SHARE, RunSettings, mebibytes
 from workloads.workload import Option, Workload
 
 PRESET, REPEATS = "preset", "repeats"
@@ -53,20 +53,20 @@ class WorkloadSubject:
         """Rests inside the workload, seed, and result files."""
         return [self._spec(o) for o in self._options.values() if o.name in FOLDED]
 
-    def suggestions(self, given: Given) -> dict[str, str]:
+    def suggestions(self, given: FormValues) -> dict[str, str]:
         """Values of the preset, else the workload's, else the defaults."""
         values = self._workload.values({}, given.get(PRESET))
         found = {name: shown_value(values[name]) for name in self._options}
         return {**found, RECIPE_REPEATS: shown_value(values.get(REPEATS, 1))}
 
-    def order(self, given: Given) -> Order:
+    def order(self, given: FormValues) -> LaunchPlan:
         """The command line and a description of the plan."""
         argv = self._arguments(given)
         path = given.get("path", "")
         if path and not path.endswith(".json"):
             # Loading its libraries or a user's module here could slow or crash the dashboard.
             text = Text.assemble((f"{self.title}\n", "bold"), "Inspecting the model …\n")
-            return Order((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
+            return LaunchPlan((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
         try:
             values = self._workload.values(self._values(given), given.get(PRESET))
             plan = self._workload.plan(values)
@@ -79,21 +79,21 @@ class WorkloadSubject:
             raise FieldError("engine", missing)
         free_bytes = self._free_bytes() if values.get("device", "cpu") == "cpu" else None
         seconds = estimated_s(plan, _rests(values)) if plan.cells else None
-        return Order(
+        return LaunchPlan(
             (*OWN, *argv),
             plan_text(plan, free_bytes),
             cell_table(plan, free_bytes),
             seconds,
         )
 
-    def _values(self, given: Given) -> dict[str, Any]:
+    def _values(self, given: FormValues) -> dict[str, Any]:
         return {
             name: text == TRUE if option.kind == "truth" else _parsed(option, text)
             for name, option in self._options.items()
             if (text := given.get(name))
         }
 
-    def _arguments(self, given: Given) -> list[str]:
+    def _arguments(self, given: FormValues) -> list[str]:
         argv = ["workloads", self.name]
         for name, option in self._options.items():
             text = given.get(name, "")
@@ -198,11 +198,11 @@ def _fits(cell: Cell, free_bytes: int | None) -> bool:
     return free_bytes is None or cell.needed_bytes <= FREE_SHARE * free_bytes
 
 
-def _rests(values: Mapping[str, Any]) -> Settings:
+def _rests(values: Mapping[str, Any]) -> RunSettings:
     """Rests inside the workload when recorded, with defaults for those not given."""
     usual_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
     armed_s, cooldown_s = values["armed"], values["cooldown"]
-    return Settings(
+    return RunSettings(
         ARMED_S if armed_s is None else armed_s,
         values["warmup"],
         usual_s if cooldown_s is None else cooldown_s,

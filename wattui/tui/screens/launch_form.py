@@ -19,11 +19,11 @@ from wattui.capture.launch import Recipe, as_typed
 from wattui.capture.run_names import refusal
 from wattui.config import Settings
 from wattui.errors import WattuiError
-from wattui.tui.launching.command import CommandSubject
+from wattui.tui.launching.command import ProgramSubject
 from wattui.tui.launching.order import (
     FILE,
     FieldError,
-    Order,
+    LaunchPlan,
     Subject,
     recipe,
     recipe_fields,
@@ -89,7 +89,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         known: Known | None = None,
     ) -> None:
         super().__init__()
-        command = CommandSubject()
+        command = ProgramSubject()
         self._subjects: dict[str, Subject] = {
             name: WorkloadSubject(workload) for name, workload in catalogue.items()
         } | {command.name: command}
@@ -260,7 +260,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         panel.set_class(wrong, "is-wrong")
         panel.query_one(Static).update(text)
 
-    def _show_order(self, order: Order, recipe: Recipe) -> None:
+    def _show_order(self, order: LaunchPlan, recipe: Recipe) -> None:
         """Show the plan; if it cannot be made in this process, another one makes it, once."""
         if self._looked is None:
             self.workers.cancel_group(self, "plan")
@@ -273,13 +273,13 @@ class LaunchForm(SteadyModal[Recipe | None]):
         else:
             self._show_plan(Text(said and f"{said}\n\n").append_text(plan_of(order, recipe)))
 
-    async def _look(self, order: Order) -> None:
+    async def _look(self, order: LaunchPlan) -> None:
         await asyncio.sleep(TYPING_S)
         self._looked = await output_of(order.dry_run)
         self._plan_anew()
 
 
-def plan_of(order: Order, recipe: Recipe) -> Text:
+def plan_of(order: LaunchPlan, recipe: Recipe) -> Text:
     """The order in words, its duration, and the equivalent command line."""
     text = order.text.copy()
     text.append(f"{time_line(recipe, order.seconds)}\n\n")

@@ -40,7 +40,7 @@ from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
 
 # What to do next with a run, and which run.
-Wish = tuple[Literal["replay", "compare"], Path]
+ResultsAction = tuple[Literal["replay", "compare"], Path]
 
 SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
 # Border, padding and scroll bar.
@@ -49,7 +49,7 @@ SHARE = 0.96
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
 
-class Results(SteadyModal[Wish | None]):
+class Results(SteadyModal[ResultsAction | None]):
     """Shows the results of one run; `lacks` lists what is missing from its file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -27,7 +27,7 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import energy_unit, number, with_uncertainty
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
-from wattui.tui.screens.results import Results, Wish
+from wattui.tui.screens.results import Results, ResultsAction
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.line import Line
 
@@ -45,7 +45,7 @@ HINT = "Enter opens a run; press space to tick two, then c to compare"
 TICK, FINISHED = "✓", "finished"
 
 
-class Runs(SteadyModal[Wish | None]):
+class Runs(SteadyModal[ResultsAction | None]):
     """Lists the runs in a folder, newest first; summaries are read one by one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -198,7 +198,7 @@ class Runs(SteadyModal[Wish | None]):
         if run := self._read(Path(str(event.row_key.value))):
             self.app.push_screen(Results(run, self._glyphs, self._palette), self._wished)
 
-    def _wished(self, wish: Wish | None) -> None:
+    def _wished(self, wish: ResultsAction | None) -> None:
         if wish is not None and wish[0] == "replay":
             self.dismiss(wish)
         elif wish is not None:

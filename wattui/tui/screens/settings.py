@@ -17,7 +17,7 @@ from textual.widgets import Button, Footer, Label, Static
 from wattui.config import CHOICES, RANGES, TRUTHS, Settings, load, refusal, save
 from wattui.errors import UsageError
 from wattui.tui.screens.steady import SteadyModal
-from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldSpec, Kind, field_of
+from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, field_of
 
 LONGEST_PATH = 60
 # Section, then name, label and hint of each setting.
@@ -147,7 +147,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
         if name in self._overridden:
             now = shown(name, getattr(self._settings, name)) or "nothing"
             hint = f"{now} for now, set on the command line"
-        kind: Kind = "truth" if name in TRUTHS else "choice" if name in CHOICES else "text"
+        kind: FieldKind = "truth" if name in TRUTHS else "choice" if name in CHOICES else "text"
         default = shown(name, getattr(Settings(), name))
         return FieldSpec(
             name,

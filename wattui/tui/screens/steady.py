@@ -110,7 +110,7 @@ class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType])
     """A modal screen."""
 
 
-class Palette(CommandPalette, SteadyScreen[None]):
+class SteadyCommandPalette(CommandPalette, SteadyScreen[None]):
     """The command palette."""
 
     async def _on_click(self, event: Click) -> None:  # type: ignore[override]

@@ -10,29 +10,29 @@ from wattui.show.history import Bin
 from wattui.show.plot import Glyphs
 from wattui.show.quantities import number
 from wattui.tui.state.live import Live
-from wattui.tui.state.titles import Value
+from wattui.tui.state.titles import TitleValue
 
 # For bins wider than this, show the extremes instead of the mean.
 WIDE_BIN_S = 2.0
 
-Stretch: TypeAlias = tuple[float, float]
+TimeSpan: TypeAlias = tuple[float, float]
 
 
-def values_now(live: Live, spec: GraphSpec) -> list[Value | None]:
+def values_now(live: Live, spec: GraphSpec) -> list[TitleValue | None]:
     """The latest reading of each series."""
     latest = [live.history.latest(series.column) for series in spec.series]
-    return [Value(number(each[1], 3), each[1]) if each else None for each in latest]
+    return [TitleValue(number(each[1], 3), each[1]) if each else None for each in latest]
 
 
 def values_at(
     live: Live,
     spec: GraphSpec,
     found: Sequence[Sequence[Bin | None]],
-    stretch_s: Stretch,
+    stretch_s: TimeSpan,
     glyphs: Glyphs,
-) -> list[Value | None]:
+) -> list[TitleValue | None]:
     """Each series' mean or extremes in a column of the picture; `found` are its bins."""
-    values: list[Value | None] = []
+    values: list[TitleValue | None] = []
     wide = (stretch_s[1] - stretch_s[0]) / max(map(len, found), default=1) > WIDE_BIN_S
     for series, bins in zip(spec.series, found, strict=True):
         known = [each for each in bins if each]
@@ -45,12 +45,12 @@ def values_at(
         mean = stats[0] if stats and low <= stats[0] <= high else (low + high) / 2
         texts = [number(low, 3), number(high, 3)]
         one = not wide or texts[0] == texts[1]
-        values.append(Value(number(mean, 3) if one else glyphs.unknown.join(texts), mean))
+        values.append(TitleValue(number(mean, 3) if one else glyphs.unknown.join(texts), mean))
     return values
 
 
 def seen(
-    live: Live, spec: GraphSpec, shown: Sequence[Series], stretch_s: Stretch, glyphs: Glyphs
+    live: Live, spec: GraphSpec, shown: Sequence[Series], stretch_s: TimeSpan, glyphs: Glyphs
 ) -> list[str]:
     """Joules so far; mean (from the counters, if any) and maximum of the visible stretch."""
     series = _counted(shown)
@@ -63,7 +63,7 @@ def seen(
 
 
 def of_span(
-    live: Live, spec: GraphSpec, shown: Sequence[Series], span_s: Stretch, glyphs: Glyphs
+    live: Live, spec: GraphSpec, shown: Sequence[Series], span_s: TimeSpan, glyphs: Glyphs
 ) -> list[str]:
     """Length, joules, mean (from the counters, if any) and maximum of a span."""
     series, long_s = _counted(shown), span_s[1] - span_s[0]
@@ -97,7 +97,7 @@ def _joules(energies: Sequence[float | None], glyphs: Glyphs) -> str:
 
 
 def _mean_and_highest(
-    live: Live, series: Sequence[Series], stretch_s: Stretch, mean: float | None = None
+    live: Live, series: Sequence[Series], stretch_s: TimeSpan, mean: float | None = None
 ) -> Iterator[str]:
     """Mean and maximum over the series, which share one scale."""
     stats = [live.history.stats(each.column, *stretch_s) for each in series]

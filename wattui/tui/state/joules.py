@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 MOST_READINGS = 16384
 
 
-class Joules:
+class CounterHistory:
     """Cumulative energy of a fixed set of columns; rows may be late and cells missing."""
 
     def __init__(self, columns: Iterable[str], most: int = MOST_READINGS) -> None:

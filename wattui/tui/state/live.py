@@ -12,13 +12,13 @@ from recorders.summary.reduction import EventRow, Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message, readings
 from wattui.show.history import History
-from wattui.tui.state.joules import Joules
+from wattui.tui.state.joules import CounterHistory
 
 NOW = "note:now"
 
 
 @dataclass(slots=True)
-class Stretch:
+class LivePhase:
     """A time under one innermost phase; `end_s` is None while it is open."""
 
     phase: str
@@ -44,11 +44,11 @@ class Live:
         self._energies = [name for name in columns if unit_of(name) == "J"]
         self._reducer = Reducer(self._columns)
         self.history = History(name for name in columns if unit_of(name) != "J")
-        self._joules = Joules(self._energies)
+        self._joules = CounterHistory(self._energies)
         self.joules: dict[str, float] = {}
         self._read_s: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
-        self.stretches: list[Stretch] = []
+        self.stretches: list[LivePhase] = []
         self.inferences: int | None = None
         self.rate_per_s: float | None = None
         self.time_s = 0.0
@@ -79,7 +79,7 @@ class Live:
             self._enter(time_s, message["phase"], message["label"])
 
     @property
-    def stretch(self) -> Stretch | None:
+    def stretch(self) -> LivePhase | None:
         """The current phase."""
         last = self.stretches[-1] if self.stretches else None
         return last if last and last.end_s is None else None
@@ -112,7 +112,7 @@ class Live:
         now = EventRow(self.time_s, NOW, "", "", None, self.inferences, energy_j)
         return summarise(replace(reduction, events=[*reduction.events, now]))
 
-    def visible(self, start_s: float, end_s: float) -> Iterator[Stretch]:
+    def visible(self, start_s: float, end_s: float) -> Iterator[LivePhase]:
         """The stretches that overlap an interval."""
         last = bisect_left(self.stretches, end_s, key=lambda stretch: stretch.start_s)
         for stretch in reversed(self.stretches[:last]):
@@ -138,7 +138,7 @@ class Live:
             return
         self._close(time_s)
         if phase:
-            self.stretches.append(Stretch(phase, label, time_s))
+            self.stretches.append(LivePhase(phase, label, time_s))
 
     def _close(self, time_s: float) -> None:
         if current := self.stretch:

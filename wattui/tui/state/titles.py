@@ -16,14 +16,14 @@ from wattui.show.quantities import number
 SUMMED_UNITS = ("W", "MiB")
 
 
-class Value(NamedTuple):
+class TitleValue(NamedTuple):
     """A reading as text, and as a number to sum."""
 
     text: str
     mean: float
 
 
-class Part(NamedTuple):
+class TitlePart(NamedTuple):
     """A piece of a title: `role` is plain, name, value, estimated or hidden."""
 
     text: str
@@ -31,7 +31,7 @@ class Part(NamedTuple):
     series: int | None = None
 
 
-Parts: TypeAlias = list[Part]
+Parts: TypeAlias = list[TitlePart]
 
 
 def unit_text(unit: str, glyphs: Glyphs) -> str:
@@ -41,7 +41,7 @@ def unit_text(unit: str, glyphs: Glyphs) -> str:
 
 def title(
     spec: GraphSpec,
-    values: Sequence[Value | None],
+    values: Sequence[TitleValue | None],
     hidden: frozenset[int],
     width: int,
     glyphs: Glyphs,
@@ -58,17 +58,17 @@ def title(
     def named(place: int, value: str) -> Parts:
         series = spec.series[place]
         if place in hidden:
-            return [Part(series.name, "hidden", place)]
+            return [TitlePart(series.name, "hidden", place)]
         if len(spec.series) > 1:
             role = "estimated" if series.estimated else "name"
             name = f"{series_number(place)}:{series.name} " if numbered else f"{series.name} "
-            return [Part(name, role, place), Part(value, "value", place)]
-        estimated = [Part("estimated ", "estimated", place)] if series.estimated else []
-        return [*estimated, Part(value, "value", place)]
+            return [TitlePart(name, role, place), TitlePart(value, "value", place)]
+        estimated = [TitlePart("estimated ", "estimated", place)] if series.estimated else []
+        return [*estimated, TitlePart(value, "value", place)]
 
     def short(place: int, value: str) -> Parts:
         if place in hidden:
-            return [Part(glyphs.unknown, "hidden", place)]
+            return [TitlePart(glyphs.unknown, "hidden", place)]
         return named(place, value)[-1:] if not spec.series[place].estimated else named(place, value)
 
     def listed(parts: Callable[[int, str], Parts], units: bool) -> Parts:
@@ -76,17 +76,21 @@ def title(
         for place, value in enumerate(values):
             text = value.text if value else glyphs.unknown
             found.append(parts(place, f"{text} {unit}" if units or place == last else text))
-        between = [[Part(" "), *each] for each in found]
-        return [Part(f"{spec.title} "), *chain.from_iterable(between)]
+        between = [[TitlePart(" "), *each] for each in found]
+        return [TitlePart(f"{spec.title} "), *chain.from_iterable(between)]
 
     ways = [listed(named, True)]
     if len(spec.series) > 1:
         together = _together(spec, values, hidden, glyphs)
-        ways += [listed(named, False), listed(short, False), [Part(f"{spec.title}  "), *together]]
+        ways += [
+            listed(named, False),
+            listed(short, False),
+            [TitlePart(f"{spec.title}  "), *together],
+        ]
         ways += [together]
     else:
         ways += [ways[0][2:]]
-    name_alone = [Part(set_cell_size(spec.title, max(0, min(width, cell_len(spec.title)))))]
+    name_alone = [TitlePart(set_cell_size(spec.title, max(0, min(width, cell_len(spec.title)))))]
     return next((way for way in ways if _cells(way) <= width), name_alone)
 
 
@@ -102,7 +106,7 @@ def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
 
 
 def _together(
-    spec: GraphSpec, values: Sequence[Value | None], hidden: frozenset[int], glyphs: Glyphs
+    spec: GraphSpec, values: Sequence[TitleValue | None], hidden: frozenset[int], glyphs: Glyphs
 ) -> Parts:
     """The number of series, and their sum or mean."""
     shown = [place for place in range(len(values)) if place not in hidden]
@@ -112,10 +116,10 @@ def _together(
     count = f"{len(known)} of {len(values)}" if len(known) < len(values) else f"{len(values)}"
     estimated = any(spec.series[place].estimated for place in shown)
     return [
-        *([Part("estimated ", "estimated")] if estimated else []),
-        Part(f"{count} {spec.parts} {glyphs.total if summed else 'mean'} ", "name"),
-        Part(f"{number(whole, 3) if known else glyphs.unknown} ", "value"),
-        Part(unit_text(spec.unit, glyphs), "value"),
+        *([TitlePart("estimated ", "estimated")] if estimated else []),
+        TitlePart(f"{count} {spec.parts} {glyphs.total if summed else 'mean'} ", "name"),
+        TitlePart(f"{number(whole, 3) if known else glyphs.unknown} ", "value"),
+        TitlePart(unit_text(spec.unit, glyphs), "value"),
     ]
 
 

@@ -59,7 +59,7 @@ class Terminal(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         # Textual and Rich disagree on the size of a 0 × 0 terminal, so set it from the start.
         self._size = laid_out(*(size or self._get_terminal_size()))
-        self._file: Any = Outlet(self._file, self._repaint)
+        self._file: Any = TerminalWriter(self._file, self._repaint)
         self._newest: Resize | None = None
         self._told: asyncio.TimerHandle | None = None
 
@@ -181,7 +181,7 @@ def _as_sgr(report: re.Match[bytes]) -> bytes:
     return f"\x1b[<{0 if released else buttons};{x};{y}{'m' if released else 'M'}".encode()
 
 
-class Outlet:
+class TerminalWriter:
     """A file that writes to a terminal without blocking for long or failing if it is gone.
 
     Output it does not accept is dropped; `on_back` is called when it accepts output again.

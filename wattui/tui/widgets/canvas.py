@@ -28,7 +28,7 @@ FILL, PHASE, SPAN, SPAN_FILL, CURSOR = 0.16, 0.07, 0.22, 0.38, 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PlotStyle:
     """Everything a picture depends on besides the recording; sizes are of the plot area."""
 
     view: Viewport
@@ -47,7 +47,7 @@ class Look:
 class Column(NamedTuple):
     """A column of cells from the top, and the number of dot rows filled below the curve."""
 
-    cells: list[plot.Cell]
+    cells: list[plot.PlotCell]
     filled: int
 
 
@@ -81,7 +81,7 @@ class Canvas:
         self._tints: dict[tuple[str, float], str] = {}
         self._lines: dict[int, tuple[Inks, Strip]] = {}
 
-    def draw(self, live: Live, look: Look) -> list[Strip]:
+    def draw(self, live: Live, look: PlotStyle) -> list[Strip]:
         """The current picture; unchanged lines are the same objects."""
         if look.columns < SMALLEST_COLUMNS or look.rows < SMALLEST_ROWS:
             return []
@@ -114,7 +114,7 @@ class Canvas:
 
     # ------------------------------------------------------------ what can be kept
 
-    def _follow(self, live: Live, look: Look) -> None:
+    def _follow(self, live: Live, look: PlotStyle) -> None:
         """Look up new bins, plus one column before them, where their curve starts."""
         if self._live is not live or self._bin_s != look.view.bin_s:
             self._live, self._bin_s = live, look.view.bin_s
@@ -129,7 +129,7 @@ class Canvas:
         self._inked = {n: each for n, each in self._inked.items() if first <= n < last}
 
     def _scale(
-        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
+        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: PlotStyle
     ) -> None:
         """The top of the axis; drops cached columns of other shapes and lines of other colours."""
         highest = max((each[1] for bins in curves for each in bins if each), default=0.0)
@@ -151,7 +151,7 @@ class Canvas:
     # ------------------------------------------------------------ drawing
 
     def _plot(
-        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: Look
+        self, curves: Sequence[Sequence[Bin | None]], hidden: Sequence[bool], look: PlotStyle
     ) -> None:
         """Draw the missing columns of cells."""
         assert self.top is not None
@@ -174,7 +174,7 @@ class Canvas:
             for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
                 self._columns[number] = Column(column, under)
 
-    def _grounds(self, names: Sequence[str | None], look: Look) -> list[Ground]:
+    def _grounds(self, names: Sequence[str | None], look: PlotStyle) -> list[Ground]:
         pointed, (start, end) = None, (0, 0)
         if look.view.cursor_s is not None:
             pointed = look.view.cursor_s // look.column_s
@@ -186,7 +186,7 @@ class Canvas:
             for number, name in enumerate(names, self.first)
         ]
 
-    def _ink(self, number: int, ground: Ground, look: Look) -> list[Inked]:
+    def _ink(self, number: int, ground: Ground, look: PlotStyle) -> list[Inked]:
         """A column of cells with colours."""
         column = self._columns[number]
         known = self._inked.get(number)
@@ -195,7 +195,7 @@ class Canvas:
             self._inked[number] = known = column, ground, inks
         return known[2]
 
-    def _cell(self, y: int, number: int, column: Column, ground: Ground, look: Look) -> Inked:
+    def _cell(self, y: int, number: int, column: Column, ground: Ground, look: PlotStyle) -> Inked:
         palette, (character, series) = look.palette, column.cells[y]
         filled = column.filled > (look.rows - 1 - y) * DOTS_HIGH
         under = self._under(ground, filled, look)
@@ -208,7 +208,7 @@ class Canvas:
         on_grid = y in self._ticks and number % GRID_COLUMNS == GRID_COLUMNS // 2
         return look.glyphs.grid if on_grid else " ", (palette.grid, under)
 
-    def _under(self, ground: Ground, filled: bool, look: Look) -> str | None:
+    def _under(self, ground: Ground, filled: bool, look: PlotStyle) -> str | None:
         palette = look.palette
         if ground.spanned:
             return self._tint(palette, palette.accent, SPAN_FILL if filled else SPAN)
@@ -229,7 +229,7 @@ class Canvas:
             self._tints[key] = palette.tint(colour, share)
         return self._tints[key]
 
-    def _line(self, y: int, inks: Inks, look: Look) -> Strip:
+    def _line(self, y: int, inks: Inks, look: PlotStyle) -> Strip:
         known = self._lines.get(y)
         if known is None or known[0] != inks:
             segments = [

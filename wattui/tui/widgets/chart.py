@@ -19,11 +19,10 @@ from textual.widget import Widget
 from wattui.show.graphs import GraphSpec
 from wattui.show.palette import Palette
 from wattui.show.plot import DOTS_WIDE, Glyphs
-from wattui.tui.state import border as figures
-from wattui.tui.state import titles
+from wattui.tui.state import border, titles
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
-from wattui.tui.widgets.canvas import Canvas, Look
+from wattui.tui.widgets.canvas import Canvas, PlotStyle
 from wattui.tui.widgets.margins import GUTTER
 from wattui.tui.widgets.pointer import Drag
 
@@ -103,7 +102,7 @@ class Chart(Widget, can_focus=True):
         if self._base is None:
             self._base = self.rich_style
         width, height = self.content_size
-        look = Look(view, palette, glyphs, self._base, width - GUTTER, height - OTHER_ROWS)
+        look = PlotStyle(view, palette, glyphs, self._base, width - GUTTER, height - OTHER_ROWS)
         before, self._strips = self._strips, self._canvas.draw(live, look)
         self._shown = (live, view) if self._strips else None
         self._say(live, look, width - TITLE_MARGIN)
@@ -156,7 +155,7 @@ class Chart(Widget, can_focus=True):
 
     # ------------------------------------------------------------ the border
 
-    def _say(self, live: Live, look: Look, width: int) -> None:
+    def _say(self, live: Live, look: PlotStyle, width: int) -> None:
         """Put values in the title and figures in the subtitle."""
         view, spec, glyphs = look.view, self.spec, look.glyphs
         hidden = frozenset(n for n, s in enumerate(spec.series) if s.column in view.hidden)
@@ -166,9 +165,9 @@ class Chart(Widget, can_focus=True):
         start_s = self._canvas.first * look.column_s
         seen_s = start_s, start_s + look.columns * look.column_s
         if view.span_s is None:
-            found = figures.seen(live, spec, shown, seen_s, glyphs)
+            found = border.seen(live, spec, shown, seen_s, glyphs)
         else:
-            found = figures.of_span(live, spec, shown, view.span_s, glyphs)
+            found = border.of_span(live, spec, shown, view.span_s, glyphs)
         below = titles.subtitle(found, titles.unit_text(spec.unit, glyphs), width)
         labels = ((parts, look.palette), below)
         if labels != self._labels:
@@ -180,16 +179,16 @@ class Chart(Widget, can_focus=True):
             self.border_subtitle = Content(below)
             self._edges = ()
 
-    def _values(self, live: Live, look: Look) -> list[titles.Value | None]:
+    def _values(self, live: Live, look: PlotStyle) -> list[titles.TitleValue | None]:
         if look.view.cursor_s is not None and self._strips:
             number = int(look.view.cursor_s // look.column_s)
             if 0 <= number - self._canvas.first < look.columns:
                 stretch_s = number * look.column_s, (number + 1) * look.column_s
                 bins = self._canvas.bins(number)
-                return figures.values_at(live, self.spec, bins, stretch_s, look.glyphs)
-        return figures.values_now(live, self.spec)
+                return border.values_at(live, self.spec, bins, stretch_s, look.glyphs)
+        return border.values_now(live, self.spec)
 
-    def _styled(self, part: titles.Part, palette: Palette) -> tuple[str, Style]:
+    def _styled(self, part: titles.TitlePart, palette: Palette) -> tuple[str, Style]:
         colours = {
             "name": palette.dim,
             "hidden": palette.dim,

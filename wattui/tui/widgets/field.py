@@ -18,7 +18,7 @@ from wattui.tui.widgets.line import Line
 from wattui.tui.widgets.lists import PicksOverlay
 
 TRUE, FALSE = "yes", "no"
-Kind = Literal["text", "truth", "choice"]
+FieldKind = Literal["text", "truth", "choice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FieldSpec:
 
     name: str
     hint: str
-    kind: Kind = "text"
+    kind: FieldKind = "text"
     label: str = ""
     value: str = ""
     placeholder: str = ""

@@ -13,7 +13,7 @@ from wattui.clean import one_line
 from wattui.show import ticks
 from wattui.show.palette import Palette
 from wattui.show.plot import DOTS_WIDE, Glyphs
-from wattui.tui.state.live import Live, Stretch
+from wattui.tui.state.live import Live, LivePhase
 from wattui.tui.state.titles import unit_text
 from wattui.tui.state.viewport import Viewport
 from wattui.tui.terminal.ascii import ascii_text
@@ -27,9 +27,9 @@ Inked: TypeAlias = tuple[str, Ink]
 Tint: TypeAlias = Callable[[Palette, str, float], str]
 
 
-def phases(live: Live, column_s: float, first: int, columns: int) -> list[Stretch | None]:
+def phases(live: Live, column_s: float, first: int, columns: int) -> list[LivePhase | None]:
     """The phase at the middle of each character column; a short phase gets one column."""
-    found: list[Stretch | None] = [None] * columns
+    found: list[LivePhase | None] = [None] * columns
     for stretch in live.visible(first * column_s, (first + columns) * column_s):
         end_s = live.time_s if stretch.end_s is None else stretch.end_s
         start = math.floor(stretch.start_s / column_s + 0.5) - first
@@ -40,7 +40,7 @@ def phases(live: Live, column_s: float, first: int, columns: int) -> list[Stretc
 
 
 def ribbon(
-    stretches: Sequence[Stretch | None], palette: Palette, glyphs: Glyphs, tint: Tint
+    stretches: Sequence[LivePhase | None], palette: Palette, glyphs: Glyphs, tint: Tint
 ) -> tuple[Inked, ...]:
     """A band for each phase with as much of its title as fits."""
     inks: list[Inked] = [(" " * GUTTER, (None, None))]

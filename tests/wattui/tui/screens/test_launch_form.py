@@ -16,8 +16,8 @@ from wattui.capture.launch import Recipe
 from wattui.capture.run_names import refusal
 from wattui.config import Settings
 from wattui.tui.launching import workload as launch_workload
-from wattui.tui.launching.command import CommandSubject, wrong_command
-from wattui.tui.launching.order import Order, same_headless, time_line
+from wattui.tui.launching.command import ProgramSubject, wrong_command
+from wattui.tui.launching.order import LaunchPlan, same_headless, time_line
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.launch_form import Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
@@ -339,7 +339,7 @@ def test_a_program_is_looked_for_where_a_shell_would(folder: Path) -> None:
 def test_the_same_command_line_is_what_headless_takes() -> None:
     from wattui.cli import main_parser
 
-    order = CommandSubject().order(
+    order = ProgramSubject().order(
         {"command": "sh -c 'exit 0'", "count match": r"(\d+) done", "label": "a b"}
     )
     recipe = Recipe(
@@ -367,7 +367,7 @@ def test_the_time_has_all_rests_and_all_repeats() -> None:
     assert time_line(recipe, None) == "Time unknown: 45 s of rests plus 3 × the command"
 
 
-def order_of(name: str, free_bytes: int = 2**40, **given: str) -> Order:
+def order_of(name: str, free_bytes: int = 2**40, **given: str) -> LaunchPlan:
     subject = WorkloadSubject(catalogue()[name], lambda: free_bytes)
     return subject.order({key.replace("_", "-"): value for key, value in given.items()})
 

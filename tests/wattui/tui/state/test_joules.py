@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.state.joules import MOST_READINGS, Joules
+from wattui.tui.state.joules import MOST_READINGS, CounterHistory
 
 # Milliseconds and millijoules are whole, so that the truth is reckoned without rounding.
 Reading = tuple[int, int]
@@ -35,8 +35,8 @@ def counters(draw: st.DrawFn) -> list[Reading]:
     return found
 
 
-def filled(readings: list[Reading], most: int = MOST_READINGS) -> Joules:
-    joules = Joules(["package0_J"], most)
+def filled(readings: list[Reading], most: int = MOST_READINGS) -> CounterHistory:
+    joules = CounterHistory(["package0_J"], most)
     for time_ms, energy_mj in readings:
         joules.add(time_ms / 1000, {"package0_J": energy_mj / 1000, "total_J": 1.0})
     return joules
@@ -104,11 +104,11 @@ def test_outside_what_was_read_nothing_is_known(readings: list[Reading]) -> None
     assert joules.between("package0_J", first_s - 0.001, last_s) is None
     assert joules.between("package0_J", first_s, last_s + 0.001) is None
     assert joules.between("gpu0_J", first_s, last_s) is None
-    assert Joules(["package0_J"]).between("package0_J", 0.0, 0.0) is None
+    assert CounterHistory(["package0_J"]).between("package0_J", 0.0, 0.0) is None
 
 
 def test_absent_cells_leave_the_line_through_the_others() -> None:
-    joules = Joules(["a_J", "b_J"])
+    joules = CounterHistory(["a_J", "b_J"])
     joules.add(0.0, {"a_J": 0.0, "b_J": 0.0})
     joules.add(1.0, {"b_J": 50.0})
     joules.add(2.0, {"a_J": 20.0, "b_J": 60.0})
@@ -117,7 +117,7 @@ def test_absent_cells_leave_the_line_through_the_others() -> None:
 
 
 def test_a_day_of_ten_readings_a_second_takes_no_more_than_a_third_of_a_megabyte() -> None:
-    joules, random, energy_j = Joules(["a_J"]), Random(1), 0.0
+    joules, random, energy_j = CounterHistory(["a_J"]), Random(1), 0.0
     truth = {}
     for number in range(100_000):
         joules.add(number / 10, {"a_J": energy_j})

@@ -12,7 +12,7 @@ from wattui.show import plot
 from wattui.show.graphs import GraphSpec, Series, graphs
 from wattui.tui.state.border import of_span, seen, values_at
 from wattui.tui.state.live import Live
-from wattui.tui.state.titles import Value, subtitle, title
+from wattui.tui.state.titles import TitleValue, subtitle, title
 
 PACKAGES = graphs(["package0_W", "package1_W"])[0]
 GPUS = graphs([f"gpu{number}_W" for number in range(8)])[0]
@@ -21,12 +21,16 @@ PACKAGE = GraphSpec("CPU package", "W", PACKAGES.series[:1])
 ESTIMATE = graphs(["est_cpu_W"])[0]
 
 
-def values(*numbers: float | None) -> list[Value | None]:
-    return [None if each is None else Value(f"{each:g}", each) for each in numbers]
+def values(*numbers: float | None) -> list[TitleValue | None]:
+    return [None if each is None else TitleValue(f"{each:g}", each) for each in numbers]
 
 
 def said(
-    spec: GraphSpec, found: list[Value | None], width: int, *hidden: int, ascii_only: bool = False
+    spec: GraphSpec,
+    found: list[TitleValue | None],
+    width: int,
+    *hidden: int,
+    ascii_only: bool = False,
 ) -> str:
     glyphs = plot.ASCII if ascii_only else plot.BRAILLE
     return "".join(part.text for part in title(spec, found, frozenset(hidden), width, glyphs))
@@ -152,7 +156,7 @@ def test_the_crosshair_tells_the_mean_and_of_wide_bins_the_extremes() -> None:
     narrow = values_at(
         live, PACKAGE, [live.history.bins("package0_W", 9.6, 0.4, 2)], (9.6, 10.4), plot.BRAILLE
     )
-    assert narrow == [Value("60.0", pytest.approx(60.0))]
+    assert narrow == [TitleValue("60.0", pytest.approx(60.0))]
     wide = values_at(
         live, PACKAGE, [live.history.bins("package0_W", 0.0, 12.8, 2)], (0.0, 25.6), plot.BRAILLE
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.tui.terminal.driver import Outlet, TypedBytes, laid_out
+from wattui.tui.terminal.driver import TerminalWriter, TypedBytes, laid_out
 
 
 @given(st.lists(st.binary(max_size=12)))
@@ -50,7 +50,7 @@ def test_a_terminal_that_reads_nothing_is_waited_for_once_and_drawn_whole_later(
     ours, theirs = pty.openpty()
     back = threading.Event()
     with os.fdopen(theirs, "w") as file:
-        outlet = Outlet(file, back.set, patience_s=0.2)
+        outlet = TerminalWriter(file, back.set, patience_s=0.2)
         began_s = time.monotonic()
         for _ in range(50):
             outlet.write("x" * 100_000)
@@ -66,7 +66,7 @@ def test_a_terminal_that_reads_nothing_is_waited_for_once_and_drawn_whole_later(
 def test_a_terminal_that_is_gone_raises_nothing() -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as file:
-        outlet = Outlet(file, lambda: None)
+        outlet = TerminalWriter(file, lambda: None)
         os.close(ours)
         outlet.write("x")
         outlet.write("y")

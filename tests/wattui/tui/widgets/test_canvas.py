@@ -19,12 +19,12 @@ from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
-from wattui.tui.widgets.canvas import Canvas, Look
+from wattui.tui.widgets.canvas import Canvas, PlotStyle
 from wattui.tui.widgets.margins import GUTTER
 
 COLUMNS = ["package0_J", "package0_W", "package1_W", "dram0_W", "gpu0_util_pct"]
 PACKAGES, DRAM, UTILISATION = graphs(COLUMNS)
-LOOK = Look(Viewport(0.4), DARK, plot.BRAILLE, Style(), columns=40, rows=8)
+LOOK = PlotStyle(Viewport(0.4), DARK, plot.BRAILLE, Style(), columns=40, rows=8)
 LABELS = [
     "",
     "conv1 64x64",
@@ -91,7 +91,7 @@ def rows(random: Random) -> Iterator[Message]:
         yield message(max(0.0, time_s - late_s), cells, phase, label)
 
 
-def moved(random: Random, look: Look, live: Live) -> Look:
+def moved(random: Random, look: PlotStyle, live: Live) -> PlotStyle:
     """Something that a person does, or nothing."""
     view, now_s = look.view, live.time_s
     return random.choice(

@@ -12,7 +12,7 @@ from recorders.summary.contents import missing_note
 from recorders.summary.reduction import GAP, LOST, NOTE, RESET
 from recorders.summary.stillness import integrated_note, stuck_note
 from recorders.ticker import Histogram
-from recorders.worker import Result, Worker
+from recorders.worker import ReadResult, Worker
 
 # An impossible reading was discarded; the most energy that a reset may have lost.
 NOTHING: Sequence[str] = ()
@@ -166,7 +166,7 @@ class Feed:
         self._due_ns = max(self._due_ns + period_ns, now_ns + period_ns // 2)
         return True
 
-    def read(self, now_ns: int) -> Result:
+    def read(self, now_ns: int) -> ReadResult:
         """Read the source now; a failure is returned, not raised."""
         try:
             readings = self.source.read()
@@ -184,7 +184,7 @@ class Feed:
                 meter.counter.learn(periods_s[meter.channel.name])
         return periods_s
 
-    def readings(self, result: Result, now_ns: int) -> Iterable[Reading]:
+    def readings(self, result: ReadResult, now_ns: int) -> Iterable[Reading]:
         """A result as readings; if the whole source failed, every channel failed."""
         if isinstance(result, SourceError):
             return [Reading(place, now_ns, result) for place in range(len(self.meters))]

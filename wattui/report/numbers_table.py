@@ -10,7 +10,7 @@ from recorders.summary.figures import Answers, Domain, Group, Summary
 from wattui.analysis.cells import costliest, is_mixed
 from wattui.analysis.regression import WEIGHTS
 from wattui.analysis.run_fits import Fits
-from wattui.report.document import Table
+from wattui.report.document import PageTable
 from wattui.runs.latencies import PERCENTILES, Distribution
 from wattui.show.fit import line_text, mean_error
 from wattui.show.quantities import energy_unit, minus, number
@@ -20,7 +20,7 @@ from wattui.show.summary import answer_texts, combined, figure_text, known_j, po
 Answered = tuple[str, Domain | Answers, Origin]
 
 
-def tables_of(summary: Summary, domain: str | None) -> Iterator[Table]:
+def tables_of(summary: Summary, domain: str | None) -> Iterator[PageTable]:
     """Tables of all domains, of one domain by label and repeat, and of differences and sums."""
     running = summary.running
     if not running:
@@ -45,7 +45,9 @@ def tables_of(summary: Summary, domain: str | None) -> Iterator[Table]:
         yield _per_inference(caption, "labels", rows)
 
 
-def group_table(caption: str, what: str, groups: Sequence[tuple[str, Group]], domain: str) -> Table:
+def group_table(
+    caption: str, what: str, groups: Sequence[tuple[str, Group]], domain: str
+) -> PageTable:
     """Times, rates, power and energies of groups, in one domain."""
     domains = [(name, group.domains[domain]) for name, group in groups]
     factor, unit = energy_unit(known_j(d for _, d in domains))
@@ -63,10 +65,10 @@ def group_table(caption: str, what: str, groups: Sequence[tuple[str, Group]], do
                 *answer_texts(of_domain, of_domain.origin, factor),
             )
         )
-    return Table(caption, head, tuple(rows))
+    return PageTable(caption, head, tuple(rows))
 
 
-def latency_table(found: Sequence[Distribution]) -> Table:
+def latency_table(found: Sequence[Distribution]) -> PageTable:
     """Percentiles of the call times, ms."""
     head = ("label", "timed as", "calls", *(f"p{p} ms" for p in PERCENTILES), "largest ms")
     rows = tuple(
@@ -79,10 +81,10 @@ def latency_table(found: Sequence[Distribution]) -> Table:
         )
         for each in found
     )
-    return Table("Call times", head, rows)
+    return PageTable("Call times", head, rows)
 
 
-def fit_table(found: Fits) -> Table:
+def fit_table(found: Fits) -> PageTable:
     """The lines with their standard errors, R², and leave-one-out errors."""
     rows = []
     for series in found.series:
@@ -101,10 +103,10 @@ def fit_table(found: Fits) -> Table:
         "R²",
         "leave-one-out error %",
     )
-    return Table(f"Lines against {found.asked.against}", head, tuple(rows))
+    return PageTable(f"Lines against {found.asked.against}", head, tuple(rows))
 
 
-def _power(domains: Mapping[str, Domain], apart: bool) -> Table:
+def _power(domains: Mapping[str, Domain], apart: bool) -> PageTable:
     """Watts and joules by channel; no mean power over several labels."""
     titles, powers_w = powers(apart)
     rows = tuple(
@@ -112,13 +114,13 @@ def _power(domains: Mapping[str, Domain], apart: bool) -> Table:
         for name, d in domains.items()
     )
     energy = "energy while running J" + (", all labels" if apart else "")
-    return Table("Power and energy", ("channel", *titles, energy), rows)
+    return PageTable("Power and energy", ("channel", *titles, energy), rows)
 
 
-def _per_inference(caption: str, what: str, rows: Iterable[Answered]) -> Table:
+def _per_inference(caption: str, what: str, rows: Iterable[Answered]) -> PageTable:
     found = list(rows)
     factor, unit = energy_unit(known_j(answers for _, answers, _ in found))
-    return Table(
+    return PageTable(
         f"{caption}, per inference",
         (what, *_titles(unit)),
         tuple((name, *answer_texts(answers, origin, factor)) for name, answers, origin in found),

@@ -10,13 +10,13 @@ from wattui.analysis.rates import Rates
 from wattui.analysis.run_fits import Fits
 from wattui.clean import name_of
 from wattui.report.document import Picture
-from wattui.report.draw import style as drawing
+from wattui.report.draw import style
 from wattui.report.draw.fit import draw_fit
 from wattui.report.draw.fit import shown as shown_series
 from wattui.report.draw.joules import draw_joules
 from wattui.report.draw.latencies import MOST_CURVES, draw_latencies, draw_rates
 from wattui.report.draw.traces import draw_traces
-from wattui.report.joules import MOST_ROWS, Rows
+from wattui.report.joules import MOST_ROWS, JouleRows
 from wattui.report.panels import label_stretches, panels, stretches
 from wattui.runs.latencies import Distribution
 from wattui.runs.traces import Traces
@@ -55,7 +55,7 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
     )
 
 
-def joules_picture(found: Rows | None, per: str) -> Picture | None:
+def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
     """Energy per inference; None if unknown."""
     if found is None:
         return None
@@ -151,8 +151,8 @@ def _in_the_table(left_out: int) -> str:
 
 def drawn(draw: Callable[[], Figure]) -> str:
     """A figure as SVG, in the style of reports."""
-    with drawing.styled():
-        return drawing.svg_of(draw())
+    with style.styled():
+        return style.svg_of(draw())
 
 
 def suffix(origins: set[str]) -> str:

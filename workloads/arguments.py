@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.workload import Option, Workload
 
 AS_REPEAT = "as-repeat"
@@ -34,7 +34,7 @@ class ParsedArguments:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise WorkloadUsageError(f"{message}: see `{self.prog} --help`")
+        raise UsageError(f"{message}: see `{self.prog} --help`")
 
 
 def parse(
@@ -58,9 +58,7 @@ def parse(
     }
     if dashes:
         if "argv" not in known:
-            raise WorkloadUsageError(
-                f"{workload.name} runs no command: fix: omit everything after --"
-            )
+            raise UsageError(f"{workload.name} runs no command: fix: omit everything after --")
         given["argv"] = tuple(command)
     return ParsedArguments(
         workload, workload.values(given, preset), dry_run, part and RepeatChild(*part), tuple(argv)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.workload import Workload
 
 ENTRY_POINTS = "wattui.workloads"
@@ -31,14 +31,12 @@ def catalogue() -> dict[str, Workload]:
     for point in entry_points(group=ENTRY_POINTS):
         where = f"workload {point.name} of {point.dist.name if point.dist else point.value}"
         if point.name in found:
-            raise WorkloadUsageError(
-                f"{where}: another workload has this name: fix: uninstall one of them"
-            )
+            raise UsageError(f"{where}: another workload has this name: fix: uninstall one of them")
         try:
             workload = point.load()
         except Exception as error:  # third-party code may raise anything
-            raise WorkloadUsageError(f"{where}: {type(error).__name__}: {error}") from None
+            raise UsageError(f"{where}: {type(error).__name__}: {error}") from None
         if not isinstance(workload, Workload):
-            raise WorkloadUsageError(f"{where}: {point.value} is not a Workload")
+            raise UsageError(f"{where}: {point.value} is not a Workload")
         found[point.name] = workload
     return found

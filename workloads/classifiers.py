@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import lower
 from workloads.layerwise import group_of
 from workloads.networks import CLASSIFIERS, bundled
@@ -22,7 +22,7 @@ def _plan(values: Values) -> Plan:
     names = [name.strip() for name in values["networks"].split(",")]
     for name in names:
         if name not in CLASSIFIERS:
-            raise WorkloadUsageError(f"--networks {name}: there are {', '.join(CLASSIFIERS)}")
+            raise UsageError(f"--networks {name}: there are {', '.join(CLASSIFIERS)}")
     groups = tuple(_group(name, values) for name in dict.fromkeys(names))
     return Plan(f"{len(groups)} networks", groups)
 

@@ -7,7 +7,7 @@ import subprocess
 from functools import partial
 
 from workloads.engine import Engine, Work
-from workloads.errors import WorkloadError, WorkloadUsageError
+from workloads.errors import UsageError, WorkloadError
 from workloads.plan import Bind, Cell, ModelCells, Plan
 from workloads.workload import Option, Values, Workload
 
@@ -15,9 +15,7 @@ from workloads.workload import Option, Values, Workload
 def _plan(values: Values) -> Plan:
     argv = values["argv"]
     if not argv:
-        raise WorkloadUsageError(
-            "no command: fix: put it after --, as in `command -- python infer.py`"
-        )
+        raise UsageError("no command: fix: put it after --, as in `command -- python infer.py`")
     label = values["label"] or shlex.join(argv)
     cell = Cell(label, values["inferences"], None, None, 0, values["inferences"])
     return Plan(shlex.join(argv), (ModelCells(label, (cell,), partial(_load, argv)),))

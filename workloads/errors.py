@@ -11,7 +11,7 @@ class WorkloadError(Exception):
     status = FAILED
 
 
-class WorkloadUsageError(WorkloadError):
+class UsageError(WorkloadError):
     """An invalid option, file or model; nothing was run."""
 
     status = USAGE

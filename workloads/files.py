@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from workloads.errors import WorkloadError, WorkloadUsageError
+from workloads.errors import UsageError, WorkloadError
 from workloads.result import CellResult, Latency
 
 FORMAT = 1
@@ -25,11 +25,9 @@ def new_file(path: str, option: str) -> Path:
     try:
         open(path, "x", encoding="utf-8").close()
     except FileExistsError:
-        raise WorkloadUsageError(
-            f"{option} {path}: exists: fix: use another name, or remove it"
-        ) from None
+        raise UsageError(f"{option} {path}: exists: fix: use another name, or remove it") from None
     except OSError as error:
-        raise WorkloadUsageError(f"{option} {path}: {error.strerror}") from None
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
     return Path(path)
 
 
@@ -59,9 +57,7 @@ def cells_before(path: Path) -> list[dict[str, Any]]:
         found = json.loads(path.read_text(encoding="utf-8") or "{}")
         cells: list[dict[str, Any]] = found.get("cells", [])
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise WorkloadUsageError(
-            f"--result {path}: is not the file that the first repeat wrote"
-        ) from None
+        raise UsageError(f"--result {path}: is not the file that the first repeat wrote") from None
     return cells
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.layers import BUFFERS, KINDS, Shape
 from workloads.options import Options
 from workloads.spec import Entry, InputKind, Layer, Network
@@ -130,13 +130,13 @@ def lower(network: Network, input_shape: Shape | None = None) -> Graph:
     """
     shape = input_shape or network.input_shape
     if shape is None:
-        raise WorkloadUsageError(
+        raise UsageError(
             f"{network.name}: the spec does not define its input: fix: --input 3,224,224"
         )
     lowering = _Lowering(network.input_kind)
     lowering.run(network.entries, INPUT, shape)
     if not lowering.nodes:
-        raise WorkloadUsageError(f"{network.name}: has only empty branches, no layers")
+        raise UsageError(f"{network.name}: has only empty branches, no layers")
     return Graph(network.name, {INPUT: shape}, network.input_kind, tuple(lowering.nodes))
 
 
@@ -171,14 +171,14 @@ class _Lowering:
         name = self._name(layer.name, kind.prefix, layer.where)
         wants, gets = layer.kind == "Embedding", value == self._tokens
         if wants != gets:
-            raise WorkloadUsageError(
+            raise UsageError(
                 f"{layer.where} ({name}, {layer.kind}): takes {_TOLD[wants]}, "
                 f"but {value} gives {_TOLD[gets]}"
             )
         try:
             result = kind.shape(layer.options, shape)
         except ValueError as error:
-            raise WorkloadUsageError(
+            raise UsageError(
                 f"{layer.where} ({name}, {layer.kind}): {error}, but {value} gives {text(shape)}"
             ) from None
         macs = kind.macs(layer.options, shape, result)
@@ -194,13 +194,11 @@ class _Lowering:
         name = self._name(name, join, where)
         values, shapes = zip(*ends, strict=True)
         if self._tokens in values:
-            raise WorkloadUsageError(
-                f"{where} ({name}): takes numbers, but {self._tokens} gives tokens"
-            )
+            raise UsageError(f"{where} ({name}): takes numbers, but {self._tokens} gives tokens")
         axis = _joined_axis(shapes[0])
         wrong = next((s for s in shapes[1:] if not _joins(join, shapes[0], s, axis)), None)
         if wrong is not None:
-            raise WorkloadUsageError(
+            raise UsageError(
                 f"{where} ({name}): branches of {text(shapes[0])} and {text(wrong)} cannot be "
                 f"{'added' if join == 'add' else 'joined'}"
             )
@@ -213,7 +211,7 @@ class _Lowering:
     def _name(self, given: str | None, prefix: str, where: str) -> str:
         if given is not None:
             if given in self._names:
-                raise WorkloadUsageError(f"{where}: another layer is also called {given!r}")
+                raise UsageError(f"{where}: another layer is also called {given!r}")
             self._names.add(given)
             return given
         while True:

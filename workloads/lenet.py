@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workloads.engine import Work
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.networks import bundled
 from workloads.plan import VALUES_FACTOR, Bind, Cell, ModelCells, Plan, cell_of
@@ -101,8 +101,8 @@ def _lowered(
 ) -> Graph:
     try:
         return lower(replace(network, entries=entries), shape)
-    except WorkloadUsageError as error:
-        raise WorkloadUsageError(f"--sizes {size}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"--sizes {size}: {error}") from None
 
 
 def _load(graphs: dict[str, Graph], seed: int, engine: Engine) -> Bind:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.layers import KINDS, PLAIN_TYPES, Shape
 from workloads.options import REQUIRED, Options, list_of, one_of, whole
 
@@ -62,11 +62,11 @@ def read_spec(path: Path) -> Network:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise WorkloadUsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise WorkloadUsageError(f"{path}: not JSON: {error}") from None
+        raise UsageError(f"{path}: not JSON: {error}") from None
     except RecursionError:
-        raise WorkloadUsageError(f"{path}: JSON nested too deeply") from None
+        raise UsageError(f"{path}: JSON nested too deeply") from None
     return parse_spec(data, str(path), path.stem)
 
 
@@ -74,17 +74,15 @@ def parse_spec(data: Any, source: str, name: str) -> Network:
     """Check a spec that was read from `source`; raises UsageError as `read_spec` does."""
     head: dict[str, Any] = {"layers": data} if isinstance(data, list) else data
     if not isinstance(head, dict):
-        raise WorkloadUsageError(
-            f"{source}: a spec must be a list of layers, or an object with 'layers'"
-        )
+        raise UsageError(f"{source}: a spec must be a list of layers, or an object with 'layers'")
     _refuse_unknown(head, ("name", "input_shape", "input_kind", "layers"), source)
     if not isinstance(head.get("layers"), list) or not head["layers"]:
-        raise WorkloadUsageError(f"{source}: 'layers' must be a list of at least one layer")
+        raise UsageError(f"{source}: 'layers' must be a list of at least one layer")
     try:
         shape = list_of(whole)(head["input_shape"]) if "input_shape" in head else None
         kind = one_of("float32", "tokens")(head.get("input_kind", "float32"))
     except ValueError as error:
-        raise WorkloadUsageError(f"{source}: input: {error}") from None
+        raise UsageError(f"{source}: input: {error}") from None
     entries = _entries(head["layers"], source)
     return Network(str(head.get("name", name)), entries, shape or _told_shape(entries), kind)
 
@@ -108,29 +106,27 @@ def _entries(items: Sequence[Any], source: str, inside: str = "") -> tuple[Entry
 
 def _entry(item: Any, where: str) -> Entry:
     if not isinstance(item, dict):
-        raise WorkloadUsageError(f"{where}: {item!r} is not an object with a 'type'")
+        raise UsageError(f"{where}: {item!r} is not an object with a 'type'")
     name = item.get("name")
     if name is not None and (not isinstance(name, str) or not name):
-        raise WorkloadUsageError(f"{where}: 'name': {name!r} is not a text")
+        raise UsageError(f"{where}: 'name': {name!r} is not a text")
     what = item.get("type", "layer")
     if what == "parallel":
         return _parallel(item, where, name)
     if what == "layer":
         if "torch_module" not in item:
-            raise WorkloadUsageError(f"{where}: 'torch_module' is missing")
+            raise UsageError(f"{where}: 'torch_module' is missing")
         kind = str(item["torch_module"]).removeprefix("torch.").removeprefix("nn.")
         if kind not in KINDS or kind in PLAIN_TYPES:
             modules = {known.lower(): known for known in KINDS if known not in PLAIN_TYPES}
             near = difflib.get_close_matches(kind.lower(), modules, 1, 0.7)
             hint = f": did you mean nn.{modules[near[0]]}?" if near else ""
-            raise WorkloadUsageError(
-                f"{where}: unknown torch_module {item['torch_module']!r}{hint}"
-            )
+            raise UsageError(f"{where}: unknown torch_module {item['torch_module']!r}{hint}")
     elif isinstance(what, str) and what in PLAIN_TYPES:
         kind = PLAIN_TYPES[what]
     else:
         known = ", ".join(("layer", "parallel", *PLAIN_TYPES))
-        raise WorkloadUsageError(f"{where}: unknown type {what!r} (known: {known})")
+        raise UsageError(f"{where}: unknown type {what!r} (known: {known})")
     return Layer(kind, _options(kind, item, where), name, where)
 
 
@@ -138,17 +134,15 @@ def _parallel(item: dict[str, Any], where: str, name: str | None) -> Parallel:
     _refuse_unknown(item, ("type", "name", "join", "branches"), where)
     branches = item.get("branches")
     if not isinstance(branches, list) or len(branches) < 2:
-        raise WorkloadUsageError(
-            f"{where}: 'branches' must be a list of at least two lists of layers"
-        )
+        raise UsageError(f"{where}: 'branches' must be a list of at least two lists of layers")
     try:
         join = one_of("add", "concat")(item.get("join"))
     except ValueError as error:
-        raise WorkloadUsageError(f"{where}: 'join': {error}") from None
+        raise UsageError(f"{where}: 'join': {error}") from None
     found = []
     for place, branch in enumerate(branches, 1):
         if not isinstance(branch, list):
-            raise WorkloadUsageError(f"{where}, branch {place}: {branch!r} is not a list of layers")
+            raise UsageError(f"{where}, branch {place}: {branch!r} is not a list of layers")
         found.append(_entries(branch, where, f"branch {place}, "))
     return Parallel(join, tuple(found), name, where)
 
@@ -160,17 +154,17 @@ def _options(kind: str, item: dict[str, Any], where: str) -> dict[str, Any]:
     for key, (check, default) in known.items():
         if key not in item:
             if default is REQUIRED:
-                raise WorkloadUsageError(f"{where} ({kind}): {key!r} is missing")
+                raise UsageError(f"{where} ({kind}): {key!r} is missing")
             found[key] = default
             continue
         try:
             found[key] = check(item[key])
         except ValueError as error:
-            raise WorkloadUsageError(f"{where} ({kind}): {key!r}: {error}") from None
+            raise UsageError(f"{where} ({kind}): {key!r}: {error}") from None
     try:
         KINDS[kind].weights(found)
     except ValueError as error:
-        raise WorkloadUsageError(f"{where} ({kind}): {error}") from None
+        raise UsageError(f"{where} ({kind}): {error}") from None
     return found
 
 
@@ -179,4 +173,4 @@ def _refuse_unknown(item: dict[str, Any], known: Sequence[str], where: str) -> N
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
             hint = f": did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
-            raise WorkloadUsageError(f"{where}: unknown key {key!r}{hint}")
+            raise UsageError(f"{where}: unknown key {key!r}{hint}")

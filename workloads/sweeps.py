@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workloads.engine import Work
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.layers import Shape
 from workloads.networks import bundled
@@ -54,8 +54,8 @@ def _plan(name: str, shape: Callable[[int], Shape], values: Values) -> Plan:
 def _at(model: Network, size: int, shape: Shape) -> Graph:
     try:
         return lower(model, shape)
-    except WorkloadUsageError as error:
-        raise WorkloadUsageError(f"--sizes {size}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"--sizes {size}: {error}") from None
 
 
 def _load(graphs: dict[str, Graph], seed: int, engine: Engine) -> Bind:

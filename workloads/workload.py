@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from workloads.engines import DEVICES, ENGINES
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.plan import Plan
 
 Values = Mapping[str, Any]
@@ -90,7 +90,7 @@ class Workload:
         """Values of all options: given values override a preset's, which override the defaults."""
         if preset is not None and preset not in self.presets:
             known = ", ".join(self.presets) or "none"
-            raise WorkloadUsageError(f"{self.name} has no preset {preset!r} (there are: {known})")
+            raise UsageError(f"{self.name} has no preset {preset!r} (there are: {known})")
         values = {option.name: option.default for option in self.all_options}
         return {**values, **self.settings, **self.presets.get(preset or "", {}), **given}
 
@@ -144,7 +144,5 @@ def shared_count(sizes: tuple[int, ...], counts: tuple[int, ...], what: str) -> 
     if len(counts) == 1:
         return counts * len(sizes)
     if len(counts) != len(sizes):
-        raise WorkloadUsageError(
-            f"--count has {len(counts)} values for {len(sizes)} {what}: give 1 or all"
-        )
+        raise UsageError(f"--count has {len(counts)} values for {len(sizes)} {what}: give 1 or all")
     return counts

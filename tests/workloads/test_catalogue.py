@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from workloads import catalogue as module
 from workloads.arguments import AS_REPEAT, RepeatChild, again, parse
 from workloads.catalogue import catalogue
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.plan import Plan
 from workloads.workload import Option, Workload, shared_count
 
@@ -58,7 +58,7 @@ def test_presets_lie_over_defaults_and_under_what_is_given() -> None:
     alexnet = catalogue()["alexnet"]
     assert alexnet.values({}, "quick")["seconds"] == 10
     assert alexnet.values({"seconds": 3.0}, "quick")["seconds"] == 3
-    with pytest.raises(WorkloadUsageError, match=r"no preset 'slow'.*quick, paper"):
+    with pytest.raises(UsageError, match=r"no preset 'slow'.*quick, paper"):
         alexnet.values({}, "slow")
 
 
@@ -150,7 +150,7 @@ def test_lenet_cumulative_cells_grow_to_the_whole_network() -> None:
 def test_what_cannot_be_is_told_before_anything_runs(
     name: str, given: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(WorkloadUsageError, match=words):
+    with pytest.raises(UsageError, match=words):
         planned(name, **given)
 
 
@@ -221,7 +221,7 @@ def test_an_entry_point_that_cannot_be_used_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "other_package", sys.modules[__name__])
     entry_point(monkeypatch, name, value)
-    with pytest.raises(WorkloadUsageError, match=words):
+    with pytest.raises(UsageError, match=words):
         catalogue()
 
 
@@ -246,7 +246,7 @@ def test_a_command_line_becomes_values() -> None:
     ],
 )
 def test_a_wrong_command_line_is_refused_in_one_line(argv: list[str], words: str) -> None:
-    with pytest.raises(WorkloadUsageError, match=words) as refused:
+    with pytest.raises(UsageError, match=words) as refused:
         parse(argv, catalogue())
     assert "\n" not in str(refused.value)
 

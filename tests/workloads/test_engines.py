@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.support.layered import KINDS_OF_LAYER, conv, graph_of, module, residual, transformer
 from workloads.engines import ENGINES, EngineOptions, open_engine
 from workloads.engines.steps import run, steps_of
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.layers import KINDS, Shape
 from workloads.networks import bundled
@@ -201,7 +201,7 @@ def test_any_pool_is_computed_as_by_the_reference(
     options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil}
     try:
         graph = graph_of((2, *size), module(kind.split()[0], **options, **more))
-    except WorkloadUsageError:
+    except UsageError:
         return
     inputs = make_inputs(graph, 2)
     assert_near(infer(engine, graph, *inputs), infer(open_engine(NUMPY), graph, *inputs))
@@ -322,7 +322,7 @@ def test_a_missing_engine_names_the_extra_that_installs_it(
     name: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         open_engine(EngineOptions(name))
     assert str(error.value) == (
         f"--engine {name} needs {missing}, which is not installed: "
@@ -333,11 +333,11 @@ def test_a_missing_engine_names_the_extra_that_installs_it(
 @pytest.mark.parametrize("name", ["onnxruntime", "numpy"])
 def test_an_engine_of_the_processor_refuses_what_torch_alone_has(name: str) -> None:
     with pytest.raises(
-        WorkloadUsageError,
+        UsageError,
         match=f"--engine {name} runs only on the cpu here, not on cuda: fix: use",
     ):
         open_engine(EngineOptions(name, device="cuda"))
-    with pytest.raises(WorkloadUsageError, match="use --channels-last with --engine torch"):
+    with pytest.raises(UsageError, match="use --channels-last with --engine torch"):
         open_engine(EngineOptions(name, channels_last=True))
 
 
@@ -358,7 +358,7 @@ def test_torch_says_why_a_device_is_not_there(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", built_for)
-    with pytest.raises(WorkloadUsageError, match=told):
+    with pytest.raises(UsageError, match=told):
         open_engine(EngineOptions("torch", device=device))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.files import LatencyFile, from_dict, new_file, to_dict, write_results
 from workloads.result import CellResult, Latency
 
@@ -22,13 +22,13 @@ RESULT = CellResult(
 def test_an_existing_file_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_text("mine")
-    with pytest.raises(WorkloadUsageError, match="exists: fix: use another name"):
+    with pytest.raises(UsageError, match="exists: fix: use another name"):
         new_file(str(path), "--result")
     assert path.read_text() == "mine"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WorkloadUsageError, match=r"--result .*/none/out\.json: No such file"):
+    with pytest.raises(UsageError, match=r"--result .*/none/out\.json: No such file"):
         new_file(str(tmp_path / "none" / "out.json"), "--result")
 
 

@@ -21,7 +21,7 @@ from tests.support.layered import (
     residual,
     transformer,
 )
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import INPUT, Graph, lower, text
 from workloads.layers import Shape
 from workloads.networks import bundled
@@ -121,7 +121,7 @@ def test_names_count_by_kind_and_leave_given_ones_alone() -> None:
 
 @pytest.mark.parametrize("name", ["same", INPUT])
 def test_two_layers_of_one_name_are_refused(name: str) -> None:
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         graph_of((4,), module("ReLU", name="same"), module("ReLU", name=name))
     assert str(error.value) == f"small.json: layer 2: another layer is also called {name!r}"
 
@@ -222,7 +222,7 @@ BAD: dict[str, tuple[Shape, tuple[dict[str, Any], ...], str]] = {
 @pytest.mark.parametrize("what", BAD)
 def test_shapes_that_cannot_be_are_told_with_layer_and_both_shapes(what: str) -> None:
     shape, layers, told = BAD[what]
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         graph_of(shape, *layers)
     assert str(error.value) == told
 
@@ -251,14 +251,14 @@ def test_shapes_that_cannot_be_are_told_with_layer_and_both_shapes(what: str) ->
     ],
 )
 def test_tokens_go_to_embeddings_alone(layers: list[dict[str, Any]], told: str) -> None:
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         graph_of((10,), *layers, tokens=True)
     assert str(error.value) == told
 
 
 def test_an_input_that_is_not_told_is_asked_for() -> None:
     network = parse_spec([conv(3, 4, 3)], "small.json", "small")
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         lower(network)
     assert str(error.value) == ("small: the spec does not define its input: fix: --input 3,224,224")
     assert lower(network, (3, 5, 5)).output_shape == (4, 3, 3)
@@ -338,7 +338,7 @@ def test_layers_take_and_make_the_shapes_that_they_do_in_torch(
             with torch.inference_mode():
                 value = getattr(torch.nn, layer["torch_module"][3:])(**options)(value)
     except RuntimeError:
-        with pytest.raises(WorkloadUsageError):
+        with pytest.raises(UsageError):
             graph_of(shape, *layers)
     else:
         assert graph_of(shape, *layers).output_shape == tuple(value.shape[1:])

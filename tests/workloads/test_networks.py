@@ -7,7 +7,7 @@ import pytest
 from workloads import networks
 from workloads.catalogue import catalogue
 from workloads.classifiers import QUICK
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph, lower
 from workloads.networks import BUNDLED, CLASSIFIERS, bundled
 from workloads.plan import Plan
@@ -70,11 +70,9 @@ def test_depthwise_convolutions_are_called_so_and_are_in_groups() -> None:
 
 
 def test_a_network_that_is_not_there_is_told_with_one_that_is() -> None:
-    with pytest.raises(
-        WorkloadUsageError, match=r"no network 'squeeznet': did you mean squeezenet\?"
-    ):
+    with pytest.raises(UsageError, match=r"no network 'squeeznet': did you mean squeezenet\?"):
         bundled("squeeznet")
-    with pytest.raises(WorkloadUsageError, match="there are lenet5, alexnet"):
+    with pytest.raises(UsageError, match="there are lenet5, alexnet"):
         bundled("?")
 
 
@@ -108,7 +106,7 @@ def test_the_presets_have_nine_networks_and_more_layer_by_layer() -> None:
 
 
 def test_an_unknown_network_is_refused_before_anything_runs() -> None:
-    with pytest.raises(WorkloadUsageError, match=r"--networks vgg: there are lenet5, alexnet"):
+    with pytest.raises(UsageError, match=r"--networks vgg: there are lenet5, alexnet"):
         planned(networks="alexnet,vgg")
 
 

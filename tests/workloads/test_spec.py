@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.layered import conv, embedding, linear, module, parallel, reshape
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import lower
 from workloads.layers import KINDS
 from workloads.networks import bundled
@@ -202,7 +202,7 @@ BAD: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("what", BAD)
 def test_what_is_wrong_is_told_with_its_place(what: str) -> None:
     data, told = BAD[what]
-    with pytest.raises(WorkloadUsageError) as error:
+    with pytest.raises(UsageError) as error:
         parse_spec(data, "f.json", "f")
     assert str(error.value) == told
 
@@ -214,7 +214,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(WorkloadUsageError, match=r"none\.json: No such file or directory$"):
+    with pytest.raises(UsageError, match=r"none\.json: No such file or directory$"):
         read_spec(tmp_path / "none.json")
 
 
@@ -222,7 +222,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_json_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
-    with pytest.raises(WorkloadUsageError, match=r"bad\.json: not JSON: "):
+    with pytest.raises(UsageError, match=r"bad\.json: not JSON: "):
         read_spec(path)
 
 
@@ -303,7 +303,7 @@ def mutated(draw: st.DrawFn) -> Any:
 def test_no_spec_brings_the_program_down(spec: Any) -> None:
     try:
         graph = lower(parse_spec(spec, "f.json", "f"))
-    except WorkloadUsageError:
+    except UsageError:
         return
     assert graph.macs >= 0
     assert graph.parameters >= 0

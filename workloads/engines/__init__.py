@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workloads.engine import Engine, LoadedModel
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class NoEngine:
 
     def load(self, graph: Graph, weights: Weights) -> LoadedModel:
         """Raises UsageError: there is nothing to evaluate graphs."""
-        raise WorkloadUsageError(f"{graph.name}: this workload runs without an engine")
+        raise UsageError(f"{graph.name}: this workload runs without an engine")
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Raises UsageError: there is nothing to evaluate graphs."""
-        raise WorkloadUsageError(f"{graph.name}: this workload runs without an engine")
+        raise UsageError(f"{graph.name}: this workload runs without an engine")
 
     def free_bytes(self) -> int:
         """Free memory on the machine."""
@@ -82,6 +82,6 @@ def require(modules: Sequence[str], extra: str, what: str) -> None:
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-            raise WorkloadUsageError(
+            raise UsageError(
                 f"{what} needs {name}, which is not installed: fix: pip install 'wattui[{extra}]'"
             ) from None

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own habit
 from workloads.engine import Bound
 from workloads.engines import EngineOptions
 from workloads.engines.steps import Step, run, steps_of
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import Graph, Node
 from workloads.memory import available_bytes
 from workloads.options import Options
@@ -117,9 +117,9 @@ class TorchGraph:
 def open_engine(options: EngineOptions) -> TorchEngine:
     """Raises UsageError for a missing device."""
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise WorkloadUsageError(_no_cuda(torch.version.cuda))
+        raise UsageError(_no_cuda(torch.version.cuda))
     if options.device == "mps" and not torch.backends.mps.is_available():
-        raise WorkloadUsageError("torch finds no Apple GPU (mps): fix: use --device cpu or cuda")
+        raise UsageError("torch finds no Apple GPU (mps): fix: use --device cpu or cuda")
     return TorchEngine(options.device, options.threads, options.channels_last)
 
 

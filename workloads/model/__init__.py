@@ -6,7 +6,7 @@ import difflib
 import importlib
 from pathlib import Path
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.networks import BUNDLED
 from workloads.plan import Plan
 from workloads.workload import Option, Values, Workload
@@ -18,14 +18,14 @@ _OWN = "a .json spec, an .onnx file, or package.module:Name"
 def _plan(values: Values) -> Plan:
     path = values["path"]
     if path is None:
-        raise WorkloadUsageError(f"which model? use {', '.join(BUNDLED)}, {_OWN}")
+        raise UsageError(f"which model? use {', '.join(BUNDLED)}, {_OWN}")
     kind = _kind(path)
     if kind is None:
         near = difflib.get_close_matches(path, BUNDLED, 1)
         hint = f"did you mean {near[0]}?" if near else f"use {', '.join(BUNDLED)}, {_OWN}"
-        raise WorkloadUsageError(f"{path}: no such model: {hint}")
+        raise UsageError(f"{path}: no such model: {hint}")
     if kind == "spec_file" and values["tokens"] is not None:
-        raise WorkloadUsageError(f"{path}: a spec defines its tokens: fix: omit --tokens")
+        raise UsageError(f"{path}: a spec defines its tokens: fix: omit --tokens")
     seconds = values["seconds"]
     if seconds is None:
         seconds = 0.0 if values["count"] else DEFAULT_S

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workloads.engine import Work
 from workloads.engines import require
-from workloads.errors import WorkloadError, WorkloadUsageError
+from workloads.errors import UsageError, WorkloadError
 from workloads.plan import Bind, Cell, ModelCells, Plan, needed_bytes
 from workloads.workload import Values
 
@@ -47,11 +47,11 @@ def plan(values: Values) -> Plan:
 
 def _refuse_others(values: Values) -> None:
     if values["engine"] not in (None, ENGINE):
-        raise WorkloadUsageError(
+        raise UsageError(
             f"--engine {values['engine']}: an .onnx file runs only in {ENGINE}: fix: omit --engine"
         )
     if values["device"] != "cpu":
-        raise WorkloadUsageError(
+        raise UsageError(
             f"--device {values['device']}: an .onnx file runs only on the cpu here: fix: omit "
             "--device"
         )
@@ -65,9 +65,7 @@ def _refuse_types(path: Path, model: OnnxModel) -> None:
     for name in model.inputs:
         if unsupported(model, name):
             kind = TensorProto.DataType.Name(model.types[name])
-            raise WorkloadUsageError(
-                f"{path}: input {name} has type {kind}, which cannot be generated"
-            )
+            raise UsageError(f"{path}: input {name} has type {kind}, which cannot be generated")
 
 
 def _whole(model: OnnxModel, kept_bytes: int, values: Values) -> Cell:

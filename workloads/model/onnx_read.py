@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import checker, helper, inliner, numpy_helper, shape_inference
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.layers import Shape
 from workloads.model.onnx_sizes import Size, resolve
 
@@ -81,20 +81,16 @@ def read_model(path: Path, shape: Shape | None, batch: int) -> OnnxModel:
     inputs = [each for each in proto.graph.input if each.name not in initializers]
     for value in (*inputs, *proto.graph.output):
         if not value.type.HasField("tensor_type"):
-            raise WorkloadUsageError(
-                f"{path}: {value.name} is not a tensor: such models are not supported"
-            )
+            raise UsageError(f"{path}: {value.name} is not a tensor: such models are not supported")
     try:
         shapes, named = resolve({each.name: _sizes(each) for each in inputs}, shape, batch)
     except ValueError as error:
-        raise WorkloadUsageError(f"{path}: {error}") from None
+        raise UsageError(f"{path}: {error}") from None
     _set_sizes(proto.graph, shapes, named)
     try:
         proto = shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     except shape_inference.InferenceError as error:
-        raise WorkloadUsageError(
-            f"{path}: shapes or types do not fit: {last_line(error)}"
-        ) from None
+        raise UsageError(f"{path}: shapes or types do not fit: {last_line(error)}") from None
     return _model(path, proto, tuple(shapes))
 
 
@@ -108,15 +104,15 @@ def _checked(path: Path) -> Any:
     try:
         proto = onnx.load(path, load_external_data=False)
     except OSError as error:
-        raise WorkloadUsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {error.strerror or error}") from None
     except Exception:  # protobuf's own errors, or those from reading a broken message
-        raise WorkloadUsageError(f"{path}: not an ONNX file") from None
+        raise UsageError(f"{path}: not an ONNX file") from None
     if not proto.ir_version or not proto.graph.node:
-        raise WorkloadUsageError(f"{path}: not an ONNX file, or one without nodes")
+        raise UsageError(f"{path}: not an ONNX file, or one without nodes")
     try:
         checker.check_model(str(path))
     except checker.ValidationError as error:
-        raise WorkloadUsageError(f"{path}: not a valid model: {last_line(error)}") from None
+        raise UsageError(f"{path}: not a valid model: {last_line(error)}") from None
     return proto
 
 

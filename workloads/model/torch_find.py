@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 
 
 def find(path: str, seed: int) -> nn.Module:
@@ -26,11 +26,11 @@ def find(path: str, seed: int) -> nn.Module:
     try:
         found: Any = operator.attrgetter(name)(code)
     except AttributeError:
-        raise WorkloadUsageError(f"{path}: {code.__name__} has no {name!r}") from None
+        raise UsageError(f"{path}: {code.__name__} has no {name!r}") from None
     if not isinstance(found, nn.Module):
         found = _called(path, found, seed)
     if not isinstance(found, nn.Module):
-        raise WorkloadUsageError(f"{path}: is {type(found).__name__}, not an nn.Module")
+        raise UsageError(f"{path}: is {type(found).__name__}, not an nn.Module")
     return found.eval()
 
 
@@ -48,14 +48,12 @@ def _imported(path: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise WorkloadUsageError(
-                f"{path}: {name} cannot be imported: {reason(error)}"
-            ) from None
-        raise WorkloadUsageError(
+            raise UsageError(f"{path}: {name} cannot be imported: {reason(error)}") from None
+        raise UsageError(
             f"{path}: no module {error.name!r} in the current folder or the environment"
         ) from None
     except Exception as error:  # third-party code may raise anything
-        raise WorkloadUsageError(f"{path}: {name} cannot be imported: {reason(error)}") from None
+        raise UsageError(f"{path}: {name} cannot be imported: {reason(error)}") from None
 
 
 def _called(path: str, found: Any, seed: int) -> Any:
@@ -65,4 +63,4 @@ def _called(path: str, found: Any, seed: int) -> Any:
     try:
         return found()
     except Exception as error:  # third-party code may raise anything
-        raise WorkloadUsageError(f"{path}: calling it raises {reason(error)}") from None
+        raise UsageError(f"{path}: calling it raises {reason(error)}") from None

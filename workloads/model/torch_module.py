@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from workloads.engines import require
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.graph import text
 from workloads.plan import Bind, Cell, ModelCells, Plan, needed_bytes
 from workloads.workload import Values
@@ -25,11 +25,11 @@ def plan(values: Values) -> Plan:
     """The plan of a torch module; raises UsageError for faults in it."""
     path, shape = values["path"], values["input"]
     if values["engine"] not in (None, ENGINE):
-        raise WorkloadUsageError(
+        raise UsageError(
             f"--engine {values['engine']}: a torch module runs only in torch: fix: omit --engine"
         )
     if shape is None:
-        raise WorkloadUsageError(
+        raise UsageError(
             f"{path}: its input shape is needed: fix: --input 3,224,224 (without the batch)"
         )
     require(("numpy", "torch"), "torch", path)
@@ -71,7 +71,7 @@ def _counted(module: nn.Module, values: Values) -> tuple[Cost, list[Cost], tuple
     try:
         whole, layers = count(module, x)
     except Exception as error:  # third-party code may raise anything
-        raise WorkloadUsageError(
+        raise UsageError(
             f"{values['path']}: an input of 1×{text(shape)} does not fit: {reason(error)}"
         ) from None
     remarks = []

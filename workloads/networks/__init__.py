@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from workloads.errors import WorkloadUsageError
+from workloads.errors import UsageError
 from workloads.networks.bert import bert
 from workloads.networks.googlenet import googlenet
 from workloads.networks.inception import inception_v3
@@ -52,4 +52,4 @@ def bundled(name: str) -> Network:
         return _GENERATED[name]()
     near = difflib.get_close_matches(name, BUNDLED, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BUNDLED)}"
-    raise WorkloadUsageError(f"there is no network {name!r}: {hint}")
+    raise UsageError(f"there is no network {name!r}: {hint}")

@@ -20,7 +20,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 from tests.support.model_runs import checksums, macs, parts, planned, results  # noqa: E402
 from workloads import cli  # noqa: E402
 from workloads.engines.onnx import OnnxEngine  # noqa: E402
-from workloads.errors import WorkloadError, WorkloadUsageError  # noqa: E402
+from workloads.errors import UsageError, WorkloadError  # noqa: E402
 from workloads.model.labels import unique  # noqa: E402
 from workloads.model.onnx_count import attribute, parameters_of  # noqa: E402
 from workloads.model.onnx_inputs import make_inputs, rows_of  # noqa: E402
@@ -440,7 +440,7 @@ def test_sizes_that_do_not_fit(
 
 
 def refusal(path: Path, **given: Any) -> str:
-    with pytest.raises(WorkloadUsageError) as refused:
+    with pytest.raises(UsageError) as refused:
         planned(path, **given)
     assert "\n" not in str(refused.value)
     return str(refused.value)

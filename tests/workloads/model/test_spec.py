@@ -15,7 +15,7 @@ from tests.support.layered import conv, linear, module, parallel  # noqa: E402
 from tests.support.model_runs import checksums, macs, parts, planned, results  # noqa: E402
 from workloads import cli  # noqa: E402
 from workloads.engines.numpy import NumpyEngine  # noqa: E402
-from workloads.errors import WorkloadUsageError  # noqa: E402
+from workloads.errors import UsageError  # noqa: E402
 from workloads.graph import lower  # noqa: E402
 from workloads.model import MODEL  # noqa: E402
 from workloads.spec import read_spec  # noqa: E402
@@ -101,7 +101,7 @@ def test_another_input_size_is_another_network() -> None:
     small, large = (planned(path, input=(3, size, size)).cells[0] for size in (64, 224))
     assert (small.macs or 0) < (large.macs or 0)
     assert small.needed_bytes < large.needed_bytes
-    with pytest.raises(WorkloadUsageError, match=r"alexnet\.json"):
+    with pytest.raises(UsageError, match=r"alexnet\.json"):
         planned(path, input=(1, 64, 64))
 
 
@@ -116,7 +116,7 @@ def test_another_input_size_is_another_network() -> None:
     ],
 )
 def test_what_cannot_be(path: str | None, given: dict[str, Any], message: str) -> None:
-    with pytest.raises(WorkloadUsageError) as refused:
+    with pytest.raises(UsageError) as refused:
         MODEL.plan(MODEL.values({"path": path, **given}))
     assert message in str(refused.value)
 

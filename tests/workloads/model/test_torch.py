@@ -17,7 +17,7 @@ from torch import nn  # noqa: E402
 from tests.support.model_runs import checksums, macs, parts, planned, results  # noqa: E402
 from workloads import cli  # noqa: E402
 from workloads.engines.torch import TorchEngine  # noqa: E402
-from workloads.errors import WorkloadError, WorkloadUsageError  # noqa: E402
+from workloads.errors import UsageError, WorkloadError  # noqa: E402
 from workloads.model.torch_find import find  # noqa: E402
 from workloads.model.torch_layers import capture  # noqa: E402
 from workloads.model.torch_run import make_input  # noqa: E402
@@ -366,7 +366,7 @@ def test_memory_grows_with_batch_and_layers() -> None:
     ],
 )
 def test_what_cannot_be(name: str, given: dict[str, object], message: str) -> None:
-    with pytest.raises(WorkloadUsageError) as refused:
+    with pytest.raises(UsageError) as refused:
         planned(here(name), **{**IMAGE, **given})
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -383,15 +383,11 @@ def test_modules_that_cannot_be_imported(
         "import torch\ntorch.rand(3)\n"
         "class Net(torch.nn.Linear):\n    def __init__(self): super().__init__(4, 2)\n"
     )
-    with pytest.raises(WorkloadUsageError, match="no module 'nowhere_nets' in the current folder"):
+    with pytest.raises(UsageError, match="no module 'nowhere_nets' in the current folder"):
         planned("nowhere_nets.deep:Net", input=(4,))
-    with pytest.raises(
-        WorkloadUsageError, match=r"broken_nets cannot be imported: ModuleNotFoundError: "
-    ):
+    with pytest.raises(UsageError, match=r"broken_nets cannot be imported: ModuleNotFoundError: "):
         planned("broken_nets:Net", input=(4,))
-    with pytest.raises(
-        WorkloadUsageError, match=r"wrong_nets cannot be imported: ZeroDivisionError: "
-    ):
+    with pytest.raises(UsageError, match=r"wrong_nets cannot be imported: ZeroDivisionError: "):
         planned("wrong_nets:Net", input=(4,))
     first = checksums(planned("good_nets:Net", input=(4,)), engine)
     assert first == checksums(planned("good_nets:Net", input=(4,)), engine)

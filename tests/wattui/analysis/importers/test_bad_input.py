@@ -148,7 +148,7 @@ def test_folders_and_names_that_are_wrong_are_told(tmp_path: Path) -> None:
     [
         (("--inferences", "0"), "--inferences 0"),
         (("--from", "noon"), "--from 'noon' is not a time"),
-        (("--meter", "a b"), "cannot be a column"),
+        (("--meter", "a b"), "is invalid"),
         (("--speed", "3"), "unrecognized arguments"),
     ],
 )

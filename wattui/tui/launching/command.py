@@ -67,7 +67,9 @@ class ProgramSubject:
         if COMMAND not in given:
             raise ValueError("Enter a command: a program and its arguments, like python infer.py")
         if INFERENCES in given and COUNT in given:
-            raise FieldError(COUNT, "give either inferences or a count match, not both")
+            raise FieldError(
+                COUNT, "inferences and a count match both count: fix: use only one of them"
+            )
         argv = tuple(shlex.split(given[COMMAND]))
         text = Text.assemble(("Any other command\n", "bold"))
         text.append(f"{find_program(argv[0], os.environ)}\n")

@@ -303,7 +303,7 @@ async def test_a_command_is_split_counted_and_labelled() -> None:
         ({"command": "sh -c 'a"}, "command", "close the quotes"),
         ({"command": "sh", "inferences": "0"}, "inferences", "enter a whole number, 1 or more"),
         ({"command": "sh", "count match": "("}, "count match", "not a regular expression"),
-        ({"command": "sh", "recipe idle before": "-1"}, "idle before", "give 0 to 86400"),
+        ({"command": "sh", "recipe idle before": "-1"}, "idle before", "0 to 86400"),
         ({"command": "sh", "recipe repeats": "two"}, "repeats", "enter a whole number"),
         (
             {"command": "sh", "inferences": "5", "count match": "n"},

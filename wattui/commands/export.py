@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from recorders.drafts import discard, write_draft
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
+from wattui.outputs import OutputError, failure, put, refusal
 from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
-from wattui.show.export import FORMATS, ExportError, export
+from wattui.show.export import FORMATS, export
 
 PARQUET = ".parquet"
 
@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         with waiting(f"reading {path}"):
             remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
-    except ExportError as error:
+    except OutputError as error:
         raise UsageError(str(error)) from None
     for remark in remarks:
         sys.stderr.write(f"wattui: {remark}\n")
@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _export(path: Path, out: Path) -> list[str]:
-    """Write the results; returns remarks. Raises ExportError, UsageError."""
+    """Write the results; returns remarks. Raises OutputError, UsageError."""
     with naming(path):
         run = load_run(path)
     export(run, out)
@@ -56,21 +56,19 @@ def _export(path: Path, out: Path) -> list[str]:
 
 
 def _write_parquet(path: Path, out: Path) -> list[str]:
-    """Write all rows as Parquet, or nothing; returns remarks. Raises ExportError, UsageError."""
+    """Write all rows as Parquet, or nothing; returns remarks. Raises OutputError, UsageError."""
     from wattui.runs.reduce import write_parquet
 
-    if os.path.lexists(out):
-        raise ExportError(f"{out} exists: fix: use another name")
-    if not out.absolute().parent.is_dir():
-        raise ExportError(f"no such folder: {out.parent}")
+    if reason := refusal(out, [path]):
+        raise OutputError(reason)
     draft = None
     try:
         draft = write_draft(out, b"")
         with naming(path):
             remarks = write_parquet(path, draft)
-        draft.rename(out)
+        put(draft, out)
     except OSError as error:
-        raise ExportError(f"{out} cannot be written ({error.strerror})") from None
+        raise OutputError(failure(out, error)) from None
     finally:
         if draft:
             discard(draft)

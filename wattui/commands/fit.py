@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from recorders.runfile import json_path
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
 from wattui.analysis.fitting import FitOptions, FitResult, NamedRun, fitted, load
 from wattui.analysis.label_numbers import AGAINST
@@ -22,6 +21,7 @@ from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
+from wattui.outputs import FIX, OutputError, refusal, write_output
 from wattui.show.printing import console
 from wattui.show.width import add_width
 
@@ -94,7 +94,10 @@ def main(options: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         if target is not None:
-            _write(target, text, options.force)
+            try:
+                write_output(target, text.encode(), options.force)
+            except OutputError as error:
+                raise UsageError(f"--json {error}") from None
         _print(result, options)
     for remark in result.remarks:
         sys.stderr.write(f"wattui: {remark}\n")
@@ -132,13 +135,9 @@ def _target(options: argparse.Namespace, given: Sequence[NamedRun]) -> Path | No
     if options.json in (None, STDOUT):
         return None
     path = Path(options.json)
-    taken = {file.resolve() for each in given for file in (each.csv, json_path(each.csv))}
-    if path.resolve() in taken:
-        raise UsageError(f"--json {path} belongs to a recording: fix: use another name")
-    if path.exists() and not options.force:
-        raise UsageError(f"--json {path} exists: fix: use another name, or add --force")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--json {path}: no such folder: {path.parent}")
+    fix = f"{FIX}, or add --force"
+    if reason := refusal(path, [each.csv for each in given], force=options.force, fix=fix):
+        raise UsageError(f"--json {reason}")
     return path
 
 
@@ -170,14 +169,6 @@ def _beside(asked: FitRequest) -> dict[str, Any]:
     synergy = published("synergy")
     rows = [row for row in synergy["relative_test_errors"] if row["from"].startswith("macs")]
     return {"source": synergy["source"], "relative_test_errors": rows}
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"--json {path} cannot be written ({error.strerror})") from None
 
 
 def _print(result: FitResult, options: argparse.Namespace) -> None:

@@ -14,9 +14,10 @@ from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
+from wattui.outputs import OutputError
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
-from wattui.report.files import NotWrittenError, figures_folder, refusal, write
+from wattui.report.files import figures_folder, refusal, write
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.markdown import markdown_page
 from wattui.report.overview import report_blocks
@@ -96,7 +97,7 @@ def main(options: argparse.Namespace) -> int:
         text, pictures = _written(blocks, out)
     try:
         write(out, text, pictures)
-    except NotWrittenError as error:
+    except OutputError as error:
         raise UsageError(str(error)) from None
     return 0
 

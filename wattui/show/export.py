@@ -9,14 +9,15 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from recorders.runfile import json_path
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, Summary
+from wattui import outputs
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
 from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
+from wattui.outputs import OutputError, write_output
 from wattui.runs.recorded import Run
 from wattui.runs.run_file import is_run_file
 from wattui.show.palette import DARK
@@ -39,53 +40,20 @@ from wattui.show.summary import (
 SVG_COLUMNS = 110
 
 
-class ExportError(Exception):
-    """The results cannot be written; the text says why, in a line."""
-
-
 def export(run: Run, path: Path) -> None:
-    """Write the results in the format set by the extension. Raises ExportError."""
+    """Write the results in the format set by the extension. Raises OutputError."""
     if reason := refusal(run, path):
-        raise ExportError(reason)
-    text = FORMATS[path.suffix](run).encode(errors="backslashreplace")
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        raise ExportError(f"{path} exists: fix: use another name") from None
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written ({error.strerror})") from None
-    try:
-        with file:
-            file.write(text)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise ExportError(f"{path} cannot be written ({error.strerror})") from None
+        raise OutputError(reason)
+    write_output(path, FORMATS[path.suffix](run).encode(errors="backslashreplace"))
 
 
 def refusal(run: Run, path: Path) -> str | None:
     """Why results cannot be written there; None if they can."""
-    try:
-        return _refusal(run, path)
-    except OSError as error:
-        return f"that name cannot be used ({error.strerror})"
-    except ValueError:  # a NUL character
-        return "that name cannot be used"
-
-
-def _refusal(run: Run, path: Path) -> str | None:
-    if path.suffix not in FORMATS:
-        return f"fix: use one of the extensions {', '.join(FORMATS)}"
-    if path.resolve() in (run.csv.resolve(), json_path(run.csv).resolve()):
-        return "that is the recording itself: fix: use another name"
-    if os.path.lexists(path):
-        return f"{path} exists: fix: use another name"
-    if path.suffix == ".json" and is_run_file(path.with_suffix(".csv")):
-        return (
-            f"{path} belongs to the recording {path.with_suffix('.csv').name}: fix: use another "
-            "name"
-        )
-    if not path.absolute().parent.is_dir():
-        return f"no such folder: {path.parent}"
+    if reason := outputs.refusal(path, [run.csv], FORMATS):
+        return reason
+    recording = path.with_suffix(".csv")
+    if path.suffix == ".json" and is_run_file(recording):
+        return f"{path} belongs to the recording {recording.name}: fix: {outputs.FIX}"
     return None
 
 

@@ -16,8 +16,9 @@ from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.analysis.published.results import RESULTS, published_results
 from wattui.analysis.results import COLUMNS, UNITS
 from wattui.analysis.results_file import document, read_document
+from wattui.outputs import OutputError
 from wattui.runs.recorded import Run
-from wattui.show.export import FORMATS, ExportError, export, refusal
+from wattui.show.export import FORMATS, export, refusal
 from wattui.show.remedies import REMEDIES
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -126,7 +127,7 @@ def test_every_form_can_be_made_of_a_run_with_little_in_it(
 def test_a_file_that_exists_stays_as_it_is(run: Run, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mine{suffix}"
     path.write_text("mine")
-    with pytest.raises(ExportError, match="exists"):
+    with pytest.raises(OutputError, match="exists"):
         export(run, path)
     assert path.read_text() == "mine"
 
@@ -137,7 +138,7 @@ def test_the_recording_and_its_json_are_never_taken(run: Run, tmp_path: Path, na
     (tmp_path / "sub").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     before = run.csv.read_bytes()
-    with pytest.raises(ExportError, match="recording itself"):
+    with pytest.raises(OutputError, match="recording itself"):
         export(run, tmp_path / name)
     assert run.csv.read_bytes() == before
     assert not (tmp_path / "kws.json").exists()
@@ -146,7 +147,7 @@ def test_the_recording_and_its_json_are_never_taken(run: Run, tmp_path: Path, na
 def test_the_json_of_another_recording_is_not_taken(run: Run, tmp_path: Path) -> None:
     finished(tmp_path / "other.csv", [IDLE, B1])
     (tmp_path / "other.json").unlink()
-    with pytest.raises(ExportError, match="belongs to the recording"):
+    with pytest.raises(OutputError, match="belongs to the recording"):
         export(run, tmp_path / "other.json")
 
 
@@ -170,32 +171,19 @@ def test_what_cannot_be_written_is_said_in_a_line(
     assert said is not None
     assert reason in said
     assert "\n" not in said
-    with pytest.raises(ExportError, match=reason):
+    with pytest.raises(OutputError, match=reason):
         export(run, tmp_path / name)
 
 
 def test_a_full_disk_leaves_no_half_of_a_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Full:
-        def __enter__(self) -> Full:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            return None
-
-        def write(self, text: str) -> None:
-            raise OSError(28, "No space left on device")
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
 
     path = tmp_path / "results.md"
-    whole = Path.open
-
-    def opened(self: Path, mode: str = "r", **about: object) -> object:
-        found = whole(self, mode, **about)  # type: ignore[call-overload]
-        return Full() if self == path else found
-
-    monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(ExportError, match="No space left"):
+    monkeypatch.setattr("wattui.outputs.write_draft", full)
+    with pytest.raises(OutputError, match="No space left"):
         export(run, path)
     assert not path.exists()
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from textual.screen import Screen
 
+from wattui.outputs import OutputError
 from wattui.runs.recorded import Run
-from wattui.show.export import FORMATS, ExportError, export, refusal
+from wattui.show.export import FORMATS, export, refusal
 from wattui.tui.screens.ask import Ask
 
 
@@ -19,7 +20,7 @@ def ask_export(screen: Screen[Any], run: Run) -> None:
     def write(text: str) -> None:
         try:
             export(run, Path(text))
-        except ExportError as error:
+        except OutputError as error:
             screen.notify(str(error), title="Export failed", severity="error")
         else:
             screen.notify(f"Exported to {text}")

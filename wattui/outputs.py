@@ -1,0 +1,81 @@
+"""Where results may be written: never over a recording or another file, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from recorders.drafts import discard, replace_file, write_draft
+from recorders.runfile import json_path
+
+FIX = "use another name"
+
+
+class OutputError(Exception):
+    """The file cannot be written; the text says why, in a line."""
+
+
+def refusal(
+    path: Path,
+    recordings: Iterable[Path] = (),
+    suffixes: Collection[str] = (),
+    force: bool = False,
+    fix: str = FIX,
+) -> str | None:
+    """Why nothing can be written there, in a line; None if it can.
+
+    `recordings` are the run files that are read; they and the run.json beside them always stay.
+    `suffixes` are the extensions that there are; empty: any. With `force` other files may be
+    replaced, and `fix` is what to do where one exists.
+    """
+    try:
+        if suffixes and path.suffix not in suffixes:
+            return f"fix: use one of the extensions {', '.join(suffixes)}"
+        kept = {file.resolve() for csv in recordings for file in (csv, json_path(csv))}
+        if path.resolve() in kept:
+            return f"{path} belongs to the recording itself: fix: {FIX}"
+        if os.path.lexists(path) and not force:
+            return f"{path} exists: fix: {fix}"
+        if not path.absolute().parent.is_dir():
+            return f"no such folder: {path.parent}"
+    except OSError as error:
+        return f"that name cannot be used ({error.strerror})"
+    except ValueError:  # a NUL character
+        return "that name cannot be used"
+    return None
+
+
+def write_output(path: Path, data: bytes, force: bool = False) -> None:
+    """Write a new file; with `force` an existing one is replaced. Raises OutputError."""
+    draft = None
+    try:
+        if force:
+            replace_file(path, data)
+        else:
+            draft = write_draft(path, data)
+            put(draft, path)
+    except OSError as error:
+        raise OutputError(failure(path, error)) from None
+    finally:
+        if draft:
+            discard(draft)
+
+
+def put(draft: Path, path: Path) -> None:
+    """Give a finished draft its name. Raises OSError; FileExistsError if the name is taken."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(f"{path} exists") from None
+        draft.rename(path)
+
+
+def failure(path: Path, error: OSError) -> str:
+    """Why a file was not written, in a line."""
+    if isinstance(error, FileExistsError):
+        return f"{path} exists: fix: {FIX}"
+    return f"{path} cannot be written ({error.strerror})"

@@ -278,7 +278,7 @@ def test_a_package_in_a_wrong_unit_is_refused_from_the_start(
     bench = make_bench(CONSTANT.with_faults("package0", ZoneFault("scaled", factor=80.0)))
     recording = record(bench, tmp_path, program(BenchPhase("whole", 1.2, 1.1)), rate_hz=rate_hz)
     assert recording.energy_columns == {"dram0_J", "total_J", "est_cpu_J"}
-    assert "counter has the wrong unit: 4," in recording.said
+    assert "counter has the wrong unit: it shows 4," in recording.said
     assert recording.run["summary"]["contents"] == "DRAM only"
     assert [event.partition(":")[0] for event in recording.happened] == ["note"]
 

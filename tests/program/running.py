@@ -125,10 +125,10 @@ class Place:
         """The recorder process of a wattui that is starting or running."""
         return until(lambda: _recorder_child(front_end), "a recorder process")
 
-    def end_all(self) -> list[str]:
-        """Kill what is left and say what it was."""
+    def end_all(self, bound_s: float = BOUND_S) -> list[str]:
+        """Kill what is left after that time, and say what it was."""
         with contextlib.suppress(TimeoutError):
-            until(lambda: not self._others(), "no process left", bound_s=BOUND_S)
+            until(lambda: not self._others(), "no process left", bound_s=bound_s)
         left = self._others()
         told = [f"{pid}: {command_line(pid)}" for pid in left]
         for pid in left:

@@ -295,8 +295,8 @@ CHATTY = DAEMON.replace("time.sleep(60)", "while True: os.write(1, b'.'); time.s
 def test_a_daemon_that_goes_on_writing_does_not_hang_wattui(place: Place) -> None:
     argv = place.argv("--quiet", *TAPPED, command=python(CHATTY))
     started = place.start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert started.wait(8) == 0
-    place.end_all()
+    assert started.wait(30) == 0
+    place.end_all(bound_s=0)
 
 
 def test_a_command_with_bytes_that_are_no_text_is_summarised(place: Place) -> None:

@@ -8,10 +8,9 @@ marginal = (E_running - P_armed * t_running) / n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from recorders.summary.figures import Answers, Domain, Value
+from recorders.summary.figures import PER_INFERENCE, Answers, Domain, Value
 
 BasisName = Literal["total", "dynamic", "marginal"]
 
@@ -38,14 +37,13 @@ class Basis:
         return {"idle": domain.idle_w, "armed": domain.armed_w}.get(self.baseline, 0.0)
 
 
-TOTAL = Basis("total", "", "all energy used while running", "total_j_per_inference")
-DYNAMIC = Basis("dynamic", "idle", "above the idle machine", "dynamic_j_per_inference")
-MARGINAL = Basis("marginal", "armed", "above the loaded, waiting model", "marginal_j_per_inference")
+TOTAL = Basis("total", "", "all energy used while running", PER_INFERENCE[0])
+DYNAMIC = Basis("dynamic", "idle", "above the idle machine", PER_INFERENCE[1])
+MARGINAL = Basis("marginal", "armed", "above the loaded, waiting model", PER_INFERENCE[2])
 # Used instead if no inferences were counted.
 ENERGY = Basis("energy", "", TOTAL.meaning, "running_j", "while running")
 BASES = (TOTAL, DYNAMIC, MARGINAL)
 BY_NAME: dict[str, Basis] = {basis.name: basis for basis in BASES}
-PER_INFERENCE = tuple(basis.key for basis in BASES)
 
 
 def per_inference_j(energy_j: float, baseline_w: float, seconds: float, n: int) -> float:

@@ -13,8 +13,17 @@ from recorders.summary.arithmetic import (
     label_of,
     repeat_of,
 )
-from recorders.summary.bases import BASES, PER_INFERENCE
-from recorders.summary.figures import Answers, Difference, Domain, Group, Repeated, Sum, Value
+from recorders.summary.bases import BASES
+from recorders.summary.figures import (
+    PER_INFERENCE,
+    Answers,
+    Difference,
+    Domain,
+    Group,
+    Repeated,
+    Sum,
+    Value,
+)
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span
 from recorders.summary.stats import interval95

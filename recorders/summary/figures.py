@@ -27,9 +27,14 @@ from recorders.json_parts import (
     whole,
 )
 from recorders.source import Origin
-from recorders.summary.bases import BASES, PER_INFERENCE
 
 VERSION = 1
+# The answers per inference; their meanings are in `bases`.
+PER_INFERENCE = (
+    "total_j_per_inference",
+    "dynamic_j_per_inference",
+    "marginal_j_per_inference",
+)
 # Times have six decimals: the shortest duration, less rounding.
 LEAST_S = 1e-7
 ORIGINS: tuple[Origin, ...] = ("measured", "estimated", "simulated", "manual")
@@ -303,7 +308,9 @@ def _is_possible(group: Group) -> bool:
     """Whether a group's time and count are consistent with its figures."""
     n, seconds = group.inferences, group.seconds
     if n is None:
-        answers = (basis.of(domain) for domain in group.domains.values() for basis in BASES)
+        answers = (
+            getattr(domain, name) for domain in group.domains.values() for name in PER_INFERENCE
+        )
         return group.inferences_per_s is None and all(answer is None for answer in answers)
     return n > 0 and (seconds == 0 or seconds >= LEAST_S)
 

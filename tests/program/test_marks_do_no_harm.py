@@ -57,7 +57,7 @@ def test_recording_from_a_program_that_hides_our_package_is_refused_in_a_line(
     code = "import wattui\ntry:\n    wattui.record('run.csv')\nexcept ImportError as e: print(e)"
     (place.path / "infer.py").write_text(code)
     (line,) = place.run([PYTHON, "infer.py"]).out.decode().splitlines()
-    assert "recorders.py hides wattui's package 'recorders': rename it" in line
+    assert "recorders.py hides wattui's package 'recorders': fix: rename it" in line
 
 
 def test_a_full_directory_of_marks_does_not_end_the_program(

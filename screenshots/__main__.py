@@ -17,6 +17,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from recorders.client import Config
+from screenshots import commands
 from screenshots.commands import COLUMNS, printed
 from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS
@@ -40,6 +41,7 @@ PRINTED = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
 async def main() -> int:
     """Take all pictures."""
     await of_the_dashboard()
+    commands.main()
     if sandbox.available():
         on_the_bench()
     else:

@@ -1,7 +1,4 @@
-"""Makes the pictures of docs/results.md: command output for the recordings in docs/recordings.
-
-`python -m screenshots.commands`
-"""
+"""Makes the pictures of docs/results.md: command output for the recordings in docs/recordings."""
 
 from __future__ import annotations
 
@@ -66,7 +63,3 @@ def printed(name: str, title: str, text: str) -> None:
         console.print(Text.from_ansi(f"$ wattui {title}\n{text}"), soft_wrap=True)
         console.save_svg(str(HERE / f"{name}.svg"), title="wattui")
     png(HERE / f"{name}.svg")
-
-
-if __name__ == "__main__":
-    main()

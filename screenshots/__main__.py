@@ -35,7 +35,12 @@ FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
 SETTLED_S = 1.0
 CONFIG = "~/.config/wattui/config.toml"
-PRINTED = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
+PRINTED = {
+    "FORCE_COLOR": "1",
+    "COLUMNS": str(COLUMNS),
+    # `python` is the one that wattui is installed for.
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+}
 
 
 async def main() -> int:

@@ -34,7 +34,7 @@ def refusal(
             return f"fix: use one of the extensions {', '.join(suffixes)}"
         kept = {file.resolve() for csv in recordings for file in (csv, json_path(csv))}
         if path.resolve() in kept:
-            return f"{path} belongs to the recording itself: fix: {FIX}"
+            return f"that is the recording itself: fix: {FIX}"
         if os.path.lexists(path) and not force:
             return f"{path} exists: fix: {fix}"
         if not path.absolute().parent.is_dir():

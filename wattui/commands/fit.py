@@ -137,7 +137,7 @@ def _target(options: argparse.Namespace, given: Sequence[NamedRun]) -> Path | No
     path = Path(options.json)
     fix = f"{FIX}, or add --force"
     if reason := refusal(path, [each.csv for each in given], force=options.force, fix=fix):
-        raise UsageError(f"--json {reason}")
+        raise UsageError(f"--json {path}: {reason}")
     return path
 
 

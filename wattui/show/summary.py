@@ -234,7 +234,7 @@ def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
     unknown = cells.count - len(cells.ranked)
     said = f"{cells.count} label{'s' * (cells.count > 1)}"
     said += f", {unknown} unknown" if unknown and ends else ""
-    text.append(f"{said}:", "dim")
+    text.append(said, "dim")
     return text.append(*_word(summary, quoted))
 
 

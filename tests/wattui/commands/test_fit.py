@@ -284,7 +284,7 @@ def test_one_point_is_shown_without_a_line_and_the_status_says_so(
         (["{run}", "--against", "size", "--layers", "conv"], "--layers conv: the points have"),
         (["{run}", "--against", "size", "--without", "vgg"], "--without vgg: the points have"),
         (["{run}", "--against", "macs", "--network", "{none}.json"], "No such file"),
-        (["{run}", "--against", "size", "--json", "{json}"], "belongs to the recording"),
+        (["{run}", "--against", "size", "--json", "{json}"], "the recording itself"),
         (["{run}", "--against", "size", "--json", "{text}"], "exists"),
         (["{run}", "--against", "size", "--json", "{none}/fit.json"], "no such folder"),
     ],

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from wattui.clean import markdown, markdown_code
 from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
 from wattui.report.svg import alone
+from wattui.show.markdown import markdown_table
 
 
 def markdown_page(blocks: Sequence[Block], folder: str) -> tuple[str, dict[str, str]]:
@@ -75,10 +76,4 @@ def _(block: Facts) -> str:
 
 @_text.register
 def _(block: PageTable) -> str:
-    lines = [f"**{markdown(block.caption)}**\n", _row(block.head)]
-    lines.append(f"|---|{'---:|' * (len(block.head) - 1)}")
-    return "\n".join([*lines, *map(_row, block.rows)])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(markdown, cells))} |"
+    return f"**{markdown(block.caption)}**\n\n{markdown_table(block.head, block.rows)}"

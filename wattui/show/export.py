@@ -20,6 +20,7 @@ from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
 from wattui.outputs import OutputError, write_output
 from wattui.runs.recorded import Run
 from wattui.runs.run_file import is_run_file
+from wattui.show.markdown import markdown_table
 from wattui.show.palette import DARK
 from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE
@@ -155,12 +156,10 @@ def _rows(what: str, domains: Mapping[str, Domain]) -> Iterator[str]:
     factor, unit = energy_unit(known_j(domains.values()))
     titles = [what, "idle W", "armed W", "running W", "J"]
     titles += [f"{basis.name} {unit}/inference" for basis in BASES]
-    yield f"| {' | '.join(titles)} |"
-    yield f"|---|{'---:|' * (len(titles) - 1)}"
+    rows = []
     for name, domain in domains.items():
         word = "" if domain.origin == "measured" else f" ({domain.origin})"
-        cells = [markdown(name) + word]
-        cells += map(number, (domain.idle_w, domain.armed_w, domain.running_w))
+        cells = [name + word, *map(number, (domain.idle_w, domain.armed_w, domain.running_w))]
         cells += [figure_text(domain.running_j, domain.origin)]
-        cells += answer_texts(domain, domain.origin, factor)
-        yield f"| {' | '.join(cells)} |"
+        rows.append(cells + answer_texts(domain, domain.origin, factor))
+    yield markdown_table(titles, rows)

@@ -175,6 +175,8 @@ class Conductor:
         if n < 0:
             raise ValueError("a count cannot be negative")
         self._pages.add(n)
+        if owner != FRONT_END and (marked := self._phases.owned_by(SHELL)):
+            self._tallies.add_outside(marked[0], n)
         return {}
 
     def _hello(self, message: Message, owner: int) -> Message:

@@ -1,8 +1,9 @@
 """Assigns each count once, to the phase of the context that made it. Pure.
 
-A program reports what was counted in a phase when it ends. Counts outside any context's phase (by
-threads without one, from a program's output, by a shell) belong to the phase of the rows at that
-time, which is the last one that began.
+A program reports what was counted in a phase when it ends. A shell's
+counts belong to its own phase if it has one. Other counts outside any context's phase (by threads
+without one, from a program's output) belong to the phase of the rows at that time, which is the
+last one that began.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ class Tallies:
 
     def add(self, phase: Phase, n: int) -> None:
         """Credit what a program has counted in its phase."""
+        self._add(phase, n)
+
+    def add_outside(self, phase: Phase, n: int) -> None:
+        """Credit what a shell has counted to its own phase, whichever phase the rows have."""
+        self._outside += n
         self._add(phase, n)
 
     def end(self, phase: Phase, total: int) -> int | None:

@@ -124,6 +124,20 @@ def test_a_shells_next_mark_ends_its_last_at_the_same_reading(rig: Rig) -> None:
     assert len(set(energies)) == 1
 
 
+def test_a_shells_count_belongs_to_its_own_phase_beside_that_of_a_program(rig: Rig) -> None:
+    rig.at(1.0, owner=PROGRAM, do="begin", phase="running", label="rank")
+    rig.at(1.5, owner=SHELL, do="mark", phase="running", label="s1")
+    rig.at(1.6, owner=OTHER_PROGRAM, do="begin", phase="running", label="inner")
+    rig.at(2.0, owner=SHELL, do="count", n=3)
+    rig.at(2.5, owner=OTHER_PROGRAM, do="end")
+    rig.at(3.0, owner=SHELL, do="mark", phase="")
+    rig.at(4.0, owner=PROGRAM, do="end")
+    rig.run(5.0)
+    found = {group.label: group.inferences for group in summary(rig).labels}
+    assert found == {"rank": None, "s1/inner": None, "s1": 3}
+    assert summary(rig).running.inferences == 3
+
+
 def test_phases_of_a_program_that_dies_end_with_it_and_no_others(rig: Rig) -> None:
     rig.at(1.0, owner=PROGRAM, do="begin", phase="running", label="a")
     rig.at(1.5, owner=PROGRAM, do="begin", phase="inner")

@@ -288,9 +288,12 @@ def main_parser() -> argparse.ArgumentParser:
 
 def _speed(text: str) -> float:
     """Parse a speed above 0; `max` is as fast as possible."""
-    speed = math.inf if text == "max" else float(text)
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
     if not speed > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, or max: {text!r}")
     return speed
 
 

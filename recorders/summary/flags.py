@@ -16,6 +16,8 @@ from recorders.summary.spans import Span, mean_gauge, per_phase
 from recorders.summary.stillness import INTEGRATED_NOTE, Still, still_times
 
 SHORT_UPDATES = 100
+# Running time without a label, beside labels, that is too little to tell.
+UNLABELLED = 0.01
 # The most labels that a flag names.
 MOST_NAMED = 20
 LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
@@ -60,6 +62,21 @@ def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
     """Parts of the machine that the headline's sum lacks."""
     if missing:
         yield Flag("incomplete", ", ".join(missing), incomplete_text(missing))
+
+
+def unlabelled(running: Group | None, labels: Sequence[Group]) -> Iterator[Flag]:
+    """Running phases without a label beside labelled ones: they are in no label's figure."""
+    if running is None or not labels:
+        return
+    rest_s = running.seconds - sum(group.seconds for group in labels)
+    if rest_s > UNLABELLED * running.seconds:
+        n = (running.inferences or 0) - sum(group.inferences or 0 for group in labels)
+        counted = f" and {n:,} inferences" if n > 0 else ""
+        yield Flag(
+            "unlabelled",
+            "running",
+            f"{rest_s:.3g} s{counted} have no label and are in the figure of none",
+        )
 
 
 def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:

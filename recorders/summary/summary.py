@@ -25,7 +25,13 @@ from recorders.summary.combining import (
 from recorders.summary.contents import contents, headline, missing_from, missing_parts
 from recorders.summary.failures import Commands
 from recorders.summary.figures import VERSION, Flag, Group, PhaseFigures, Summary
-from recorders.summary.flags import MOST_NAMED, find_flags, incomplete, negative_differences
+from recorders.summary.flags import (
+    MOST_NAMED,
+    find_flags,
+    incomplete,
+    negative_differences,
+    unlabelled,
+)
 from recorders.summary.overlaps import Overlaps, most_at_once
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import EnergyWindows, Span, spans
@@ -81,6 +87,7 @@ def _summarised(reduction: Reduction) -> Summary:
         [
             *commands.flags(),
             *incomplete(missing),
+            *unlabelled(group, by_label),
             *_concurrent(arithmetic.overlaps, by_label),
             *_unmoved(arithmetic, running, of_label, missing),
             *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),

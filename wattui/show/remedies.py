@@ -7,6 +7,7 @@ REMEDIES = {
     "failed_command": "check the command's output, then record again",
     "under_one_update": "run longer, or run more inferences per phase",
     "incomplete": "to see what is missing and why, run: wattui doctor",
+    "unlabelled": "give every running phase a label",
     "concurrent": "run the labels one after the other to get an energy for each",
     "late_edge": "record again with less load, and on a faster disk",
     "lost_marks": "record again; mark fewer phases per second, and keep WATTUI_RUN's directory",

@@ -73,6 +73,19 @@ def test_energy_that_was_not_measured_is_said(channel: str, name: str, word: str
     assert word in found[name].text
 
 
+def test_running_time_without_a_label_is_told_beside_labels() -> None:
+    rows = [
+        *phase("idle", 0, 10, 20.0),
+        event(11.0, "begin", "running", {"total": 0.0}, n=0, label="a"),
+        event(11.3, "end", "running", {"total": 15.0}, n=1, label="a"),
+        event(12.0, "begin", "running", {"total": 20.0}, n=1),
+        event(13.2, "end", "running", {"total": 80.0}, n=101),
+    ]
+    flag = flags(rows)["unlabelled"]
+    assert flag.text == "1.2 s and 100 inferences have no label and are in the figure of none"
+    assert "unlabelled" not in flags(rows[:4])
+
+
 def test_a_missing_count_names_the_ways_to_give_one() -> None:
     text = flags([*GOOD[:2], *phase("running", 11, 31, 50.0)])["no_count"].text
     assert all(way in text for way in ("--inferences", "--count-match", "wattui.count()"))

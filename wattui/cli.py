@@ -134,6 +134,10 @@ def _main(arguments: list[str]) -> int:
 
         return serve.main([a for a in own if a != "--web"], options.port)
     if not options.headless:
+        if command:
+            raise UsageError(
+                "a command after -- needs --headless: fix: add it, or press l in the dashboard"
+            )
         from wattui.tui import start
 
         return start.main(options)

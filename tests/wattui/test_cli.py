@@ -82,6 +82,7 @@ BENCH = Path(__file__).parents[1] / "bench"
     [
         ([], ["terminal", "wattui --headless"]),
         (["--headless"], ["no command", "--", "infer.py"]),
+        (["--csv", "run.csv", "--", "true"], ["needs --headless", "fix:"]),
         (["--headless", "--"], ["no command"]),
         (["sumary", "run.csv"], ["sumary"]),
         (["summary"], ["FILE", "wattui summary --help"]),

@@ -56,7 +56,7 @@ examples:
 
 exit codes: that of the command; 1 the recording is incomplete; 2 invalid usage; 3 a sensor
 named by --require is missing; 4 worse than --max-regression allows (2: it does not judge one run
-against one); 127 the command cannot be started.
+against one, or runs without a common label); 127 the command cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
 

@@ -64,8 +64,8 @@ def parser() -> argparse.ArgumentParser:
         description="Compare runs: ratio, difference with its confidence interval, rank test. The "
         "others are compared with the first. Runs under one name are samples of the same "
         "thing; a single run is compared label by label.",
-        epilog="exit codes: 0; 2 invalid usage, or --max-regression had only one run on each side; "
-        f"{REGRESSED} more than --max-regression",
+        epilog="exit codes: 0; 2 invalid usage, or --max-regression had only one run on each side "
+        f"or no label in common; {REGRESSED} more than --max-regression",
     )
     made.add_argument(
         "runs",
@@ -152,6 +152,8 @@ def main(options: argparse.Namespace) -> int:
             sys.stderr.write(f"wattui: {remark}\n")
         if len(remarks) > MOST_REMARKS:
             sys.stderr.write(f"wattui: {len(remarks) - MOST_REMARKS} more: see --json\n")
+    if options.max_regression is not None and not all(_share_labels(first, o) for o in others):
+        raise UsageError(_nothing_shared(first, others, options))
     for finding in findings:
         sys.stderr.write(f"wattui: {finding.text}\n")
     unjudged = any(f.kind == "one run each" for f in findings)
@@ -160,6 +162,12 @@ def main(options: argparse.Namespace) -> int:
     if unjudged:
         raise UsageError(UNJUDGED)
     return 0
+
+
+def _share_labels(a: Side, b: Side) -> bool:
+    """Whether a limit judges like with like: a label of both, or no labels on one side."""
+    labels, theirs = set(filter(None, a.labels)), set(filter(None, b.labels))
+    return not (labels and theirs) or not labels.isdisjoint(theirs)
 
 
 def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side]:

@@ -125,6 +125,17 @@ def test_a_label_that_is_gone_is_told_and_fails_where_it_is_strict(
     assert main(["compare", *arguments, "--strict"]) == REGRESSED
 
 
+@pytest.mark.parametrize("factors", [[0.2, 0.21, 0.19], [9.0, 9.1, 8.9]])
+def test_runs_without_a_common_label_pass_no_limit(
+    factors: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = [part._replace(label=f"new-{part.label}") for part in (B1, B8)]
+    arguments = [make("a"), make("b", factors, labels=renamed), "--max-regression", "5%"]
+    assert main(["compare", *arguments]) == USAGE
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "in common (labels: b1, b8; the others': new-b1, new-b8): fix:" in line
+
+
 def test_runs_without_repeats_say_that_their_scatter_is_not_known(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -184,8 +184,8 @@ def test_no_rec_is_shown_when_the_recorder_was_killed(place: Place, maximised: b
         terminal.until_seen(b"Not recording since")
         seen = len(terminal.seen)
         terminal.resize(40, 160)
-        for words in (b"recorder lost", b"Not recording since"):
-            until(lambda: words in terminal.seen[seen:], f"{words!r} anew")  # noqa: B023
+        until(lambda: b"recorder lost" in terminal.seen[seen:], "the status line, redrawn")
+        until(lambda: b"Not recording since" in terminal.seen[seen:], "the banner, redrawn")
         assert "● REC".encode() not in terminal.seen[seen:]
         terminal.press(b"q")
         assert terminal.end() == 0

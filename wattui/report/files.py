@@ -16,7 +16,9 @@ def refusal(out: Path, csvs: Sequence[Path], suffixes: Collection[str]) -> str |
     reason = outputs.refusal(out, csvs, suffixes)
     if not reason and out.suffix == ".md":
         reason = outputs.refusal(figures_folder(out), csvs)
-    return f"-o {out}: {reason}" if reason else None
+    if not reason:
+        return None
+    return f"-o {reason}" if reason.startswith(str(out)) else f"-o {out}: {reason}"
 
 
 def figures_folder(out: Path) -> Path:

@@ -37,8 +37,8 @@ def _refusal(path: Path) -> str | None:
         return f"{path} is a folder: fix: name a file in it"
     if not path.is_absolute() and working_directory() is None:
         return "the working directory is gone: fix: use an absolute path"
-    if path.suffix == ".json":
-        return "its summary would have the same name: fix: use the extension .csv"
+    if path.suffix != ".csv":  # by which recordings are found again
+        return "a recording's name ends in .csv: fix: use the extension .csv"
     for name in (path, path.with_suffix(".json")):
         if name.exists():
             return f"{name} exists: fix: use another name"

@@ -1,0 +1,17 @@
+"""Names of run files: one to suggest, and why one cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wattui.capture.run_names import refusal
+
+
+@pytest.mark.parametrize("name", ["run.csvr", "run.txt", "run.json", "run"])
+def test_a_name_by_which_the_recording_is_not_found_again_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    assert "fix: use the extension .csv" in str(refusal(str(tmp_path / name)))
+    assert refusal(str(tmp_path / "run.csv")) is None

@@ -93,7 +93,7 @@ class MainScreen(SteadyScreen[None]):
     MainScreen.wide #body { layout: horizontal; }
     MainScreen.wide #side { width: 54; height: 100%; }
     MainScreen.small #side { height: 5; }
-    MainScreen.small #banner { max-height: 1; }
+    MainScreen.small #banner { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     MainScreen #phases { display: none; }
     MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
     MainScreen #energy { height: 1fr; }

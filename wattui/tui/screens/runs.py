@@ -33,7 +33,7 @@ from wattui.tui.widgets.line import Line
 
 # Widths are fixed: measuring thousands of cells after each change takes seconds.
 WIDTHS = {
-    "": 1, "when": 11, "file": 34, "J/inference": 24, "inferences": 11, "time": 9, "flags": 5,
+    "": 1, "when": 11, "file": 34, "J/inference": 30, "inferences": 11, "time": 9, "flags": 5,
     "status": 11, "command": 60,
 }  # fmt: skip
 COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
@@ -137,13 +137,19 @@ class Runs(SteadyModal[ResultsAction | None]):
         if not self.is_there:
             return
         table = self.query_one(DataTable)
-        if self.query_one(Input).value:
+        if all(path in self._runs for path in self._found):
+            self._found.sort(key=self._begun_s, reverse=True)
+            self._fill()
+        elif self.query_one(Input).value:
             self._fill()
         else:
             for path in ready:
                 for column, cell in zip(COLUMNS, self._cells(path), strict=True):
                     table.update_cell(str(path), column, cell)
         self._say()
+
+    def _begun_s(self, path: Path) -> float:
+        return begun_s(path, self._runs.get(path)) or 0.0
 
     def _say(self) -> None:
         """Show progress; then the error of the row under the cursor, or the keys."""
@@ -366,7 +372,10 @@ def _headline(summary: Summary, palette: Palette) -> Text:
         whole = with_uncertainty(figure.value, figure.plus_minus, factor)
         room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
         text = Text(f"{whole if len(whole) <= room else number(figure.value / factor)} {unit}")
-    return text.append(f" {word}", palette.estimated) if word else text
+    if word:
+        text.append(f" {word}", palette.estimated)
+    text.truncate(WIDTHS["J/inference"], overflow="ellipsis")
+    return text
 
 
 def _range(cells: Cells) -> str:

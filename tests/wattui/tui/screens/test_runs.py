@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -140,6 +141,26 @@ async def test_the_start_of_a_recording_is_told_not_when_its_file_was_copied(
     async with Shown(folder).run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert "2023-11-1" in line_of(pilot, "quick.csv")
+
+
+async def test_the_newest_recording_is_first_in_whatever_order_files_were_copied(
+    folder: Path,
+) -> None:
+    clock = {"start_utc_ns": 1_700_000_000_000_000_000 + 60_000_000_000}
+    about = json.loads(json_path(folder / "slow.csv").read_text())
+    json_path(folder / "slow.csv").write_text(json.dumps(about | {"clock": clock}))
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        shown = screen(pilot)
+        assert shown.index("slow.csv") < shown.index("quick.csv") < shown.index("old.csv")
+
+
+async def test_a_range_of_estimates_has_its_unit_and_origin(tmp_path: Path) -> None:
+    labels = [part._replace(label=label) for label, part in (("a", B1), ("b", B8))]
+    finished(tmp_path / "long.csv", [IDLE, *labels], ["est_cpu"])
+    async with Shown(tmp_path).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert " J estimated " in line_of(pilot, "long.csv")
 
 
 async def test_an_empty_folder_says_how_to_record(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
 APART_NS = 2_000_000
-# An edge is read again if its readings took longer than this, unless a single read is that slow.
-EDGE_NS, SLOW_NS, EDGE_READS = 200_000, 20_000_000, 5
+# An edge is read again if its readings took longer than this, until a counter shows itself as slow:
+# twice by the second time, or once by the third.
+EDGE_NS, SLOW_NS, SLOWEST_NS, EDGE_READS = 200_000, 20_000_000, 100_000_000, 5
 EDGE_WAIT_S = 0.5
 # It is also read again if this thread resumed later than this after a worker's last reading.
 HANDED_OVER_NS = 600_000
@@ -228,12 +229,14 @@ class Recorder:
     def _read_direct(self) -> tuple[int, list[tuple[Feed, ReadResult]]]:
         """Read the direct sources a few times; returns the tightest group and its start time."""
         groups: list[tuple[int, int, list[tuple[Feed, ReadResult]]]] = []
+        slow = 0
         for _ in range(EDGE_READS):
             started_ns = self._clock.monotonic_ns()
             results = [(feed, feed.read(started_ns)) for feed in self._direct]
             took_ns = self._clock.monotonic_ns() - started_ns
             groups.append((took_ns, started_ns, results))
-            if took_ns < EDGE_NS or took_ns > SLOW_NS:
+            slow += took_ns > SLOW_NS
+            if took_ns < EDGE_NS or took_ns > SLOWEST_NS or slow == 2:
                 break
         _, started_ns, results = min(groups, key=itemgetter(0))
         return started_ns, results

@@ -36,6 +36,9 @@ settings.load_profile("fixed")
 KEPT = {"PATH", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 KEPT_HEADS = ("PYTEST_", "WATTUI_BENCH", "WATTUI_GOLDEN", "WATTUI_TEST", "WATTUI_TORCH")
 
+# How often a test marked quiet is repeated.
+QUIET_REPEATS = 2
+
 # Rooms of tests whose recordings take their time.
 LONG_ROOMS = {"bench", "figures", "program"}
 
@@ -118,7 +121,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave in the list what --search (the property tests) and --quick ask for."""
+    """Leave in the list what --search (the property tests) and --quick ask for; bound the repeats
+    of tests marked quiet."""
+    for item in items:
+        if item.get_closest_marker("quiet"):
+            item.add_marker(pytest.mark.flaky(reruns=QUIET_REPEATS))
     others = set()
     if config.getoption("search"):
         others |= {item for item in items if not is_hypothesis_test(getattr(item, "obj", None))}

@@ -32,7 +32,7 @@ from testbench.zones import ZoneFault
 from .conftest import MakeBench
 from .truth import REFRESH_S, assert_exact, assert_never_falls, assert_on_curve
 
-pytestmark = pytest.mark.needs_bench
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
 SOURCE = Path(__file__).with_name("clockshift.c")
 RATE_HZ = 50.0

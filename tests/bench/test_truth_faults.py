@@ -21,7 +21,7 @@ from wattui.runs.reduce import reduce_csv
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, assert_on_curve
 
-pytestmark = pytest.mark.needs_bench
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
 RATE_HZ = 50.0
 TICKS_S = 3 / RATE_HZ

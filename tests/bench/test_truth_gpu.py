@@ -29,7 +29,7 @@ from testbench.recording import BenchPhase, BenchRecording, program, record
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, assert_on_curve
 
-pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml]
+pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_nvml, pytest.mark.quiet]
 
 RATE_HZ = 50.0
 TICK_S = 1 / RATE_HZ

@@ -25,7 +25,7 @@ from testbench.zones import AMD, INTEL, Register
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls, readable_copies
 
-pytestmark = pytest.mark.needs_bench
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
 # Long enough for the steepest curve: its highest power is twice its mean, one refresh is 1 ms.
 LONG = BenchPhase("long", 0.0, 2.1)

@@ -25,7 +25,7 @@ from wattui.runs.reduce import reduce_csv
 from .conftest import MakeBench
 from .truth import NOBODY, interpreter_for_all, readable_copies
 
-pytestmark = pytest.mark.needs_bench
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
 SHORT = BenchPhase("short", 0.0, 0.3)
 STATUS = 7

@@ -15,7 +15,7 @@ from testbench.zones import Topology
 from .conftest import MakeBench
 from .truth import assert_exact, assert_never_falls
 
-pytestmark = pytest.mark.needs_bench
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
 COLUMNS = {
     topologies.psys_last: {"package0_J", "dram0_J", "psys_J"},

@@ -253,6 +253,7 @@ def test_after_an_undo_and_readings_by_hand_every_summary_is_the_same(place: Pla
     assert "manual" in [flag["name"] for flag in own["flags"]]
 
 
+@pytest.mark.quiet
 def test_a_flood_of_marks_leaves_time_for_sampling(place: Place) -> None:
     """64 KiB of marks were taken at a time: of 100 readings a second 12 were made."""
     flood = 'yes "running b" | tr -s x > "$WATTUI_RUN/mark"'

@@ -75,16 +75,28 @@ def places(*kinds: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BenchRecording]:
-    """The recording of each faulty machine, by the reader it is read with."""
+def kept() -> dict[str, BenchRecording]:
+    """The recordings that the tests of this module share."""
+    return {}
+
+
+@pytest.fixture
+def recordings(
+    kept: dict[str, BenchRecording],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, BenchRecording]:
+    """The recording of each faulty machine, by the reader it is read with; a repeated test gets
+    new ones."""
     if reason := unavailable_reason():
         pytest.skip(reason)
-    found = {}
+    if kept and request.node.execution_count == 1:
+        return kept
     for reader, topology in (("pread", FAULTY), ("pyRAPL", FAULTY_PLAIN)):
         with Bench(topology) as bench:
             folder = tmp_path_factory.mktemp(reader)
-            found[reader] = record(bench, folder, program(WHOLE), rate_hz=RATE_HZ)
-    return found
+            kept[reader] = record(bench, folder, program(WHOLE), rate_hz=RATE_HZ)
+    return kept
 
 
 def events_of(recording: BenchRecording, channel: str) -> list[str]:

@@ -70,7 +70,7 @@ def main(csv: str, rate_hz: str, seconds: str, root: str = "/") -> None:
     begin_ns, begun_ns = time.monotonic_ns(), cpu_ns(client.process.pid)
     time.sleep(float(seconds))
     end_ns, ended_ns = time.monotonic_ns(), cpu_ns(client.process.pid)
-    run = client.finish()["run"]
+    run = client.finish().run
     outcome = {
         "sampling": run["sampling"],
         "readers": {source["name"]: source["reader"] for source in run["sources"]},

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from recorders import directory, wire
 from recorders.guard import FAREWELL
+from recorders.json_parts import WrongPartError
 from recorders.summary import by_hand
+from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 SITES = ("site-packages", "dist-packages")
@@ -83,6 +85,38 @@ class Config:
                 f"use {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
             )
         by_hand.check_names(self.meters)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of a recording: its summary, and the rest of its run.json.
+
+    `write_error` says why the disk accepts nothing; `left_to` is the recorder process that still
+    has rows to write.
+    """
+
+    summary: Summary
+    run: Mapping[str, Any]
+    write_error: str | None
+    left_to: int | None = None
+
+    @classmethod
+    def from_message(cls, message: wire.Message) -> Finished:
+        """The recorder's last message, read. Raises WrongPartError if its summary is malformed."""
+        run = dict(message["run"])
+        summary = Summary.from_dict(run.pop("summary"))
+        return cls(summary, run, message["write_error"], message.get("left_to"))
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows that are not in the file."""
+        return int(self.run["lost_rows"])
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Remarks on what other programs did to the file."""
+        found: Sequence[str] = self.run.get("file", {}).get("remarks", ())
+        return found
 
 
 def recorder_command() -> list[str]:
@@ -152,13 +186,16 @@ class Client:
             self._receive(timeout_s)
             self._queue.clear()
 
-    def finish(self, **about: Any) -> wire.Message:
-        """End the recording; returns its run.json and any write error."""
+    def finish(self, **about: Any) -> Finished:
+        """End the recording. Raises RecorderError if the recorder stopped."""
         with self._lock:
             self._write({"do": "stop", "command": about})
             message = self._await({"done"}, FINISH_S)
         self.close()
-        return message
+        try:
+            return Finished.from_message(message)
+        except WrongPartError as error:
+            raise RecorderError("died", f"its summary is malformed: {error}") from None
 
     def close(self) -> None:
         """Detach from the recorder, which finishes its file on its own."""

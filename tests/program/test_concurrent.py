@@ -84,8 +84,8 @@ with wattui.phase("running", label="outer"):
         with wattui.phase("running", label="inner"):
             time.sleep(0.2)
             wattui.count(7)
-    assert run.summary["running"]["inferences"] == 7, run.summary
-    assert run.summary["labels"][0]["label"] == "inner", run.summary
+    assert run.summary.running.inferences == 7, run.summary
+    assert run.summary.labels[0].label == "inner", run.summary
     wattui.count(10)
     time.sleep(0.2)
 """

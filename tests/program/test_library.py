@@ -26,7 +26,7 @@ with wattui.record("run.csv", rate_hz=50, simulate=True, estimate=False) as run:
         for _ in range(10):
             time.sleep(0.03)
             wattui.count(4)
-print(run.summary["running"]["inferences"], run.summary["headline"])
+print(run.summary.running.inferences, run.summary.headline)
 print("WATTUI_RUN" in os.environ)
 """
     assert run_python(place, code) == ["40 sim_cpu", "False"]
@@ -51,7 +51,7 @@ import json
 with wattui.record("run.csv", simulate=True) as run:
     with wattui.phase("running"):
         time.sleep(0.2)
-print(json.dumps(run.summary))
+print(json.dumps(run.summary.to_dict()))
 """
     assert json.loads(run_python(place, code)[0]) == place.run_json()["summary"]
 
@@ -62,7 +62,7 @@ for name in ("a", "b"):
     with wattui.record(name + ".csv", simulate=True) as run:
         with wattui.phase("running"):
             wattui.count(3)
-    print(run.summary["running"]["inferences"])
+    print(run.summary.running.inferences)
     wattui.count(100)
 """
     assert run_python(place, code) == ["3", "3"]
@@ -218,7 +218,7 @@ with wattui.record("run.csv", simulate=True) as run:
     with wattui.phase("running"):
         line = "import wattui; wattui.count(6)"
         subprocess.run([sys.executable, "-c", line], check=True)
-print(run.summary["running"]["inferences"])
+print(run.summary.running.inferences)
 """
     assert run_python(place, code) == ["6"]
 
@@ -229,7 +229,7 @@ def test_a_program_that_records_itself_may_be_recorded(place: Place) -> None:
         "wattui.count(1)\n"
         "with wattui.record('inner.csv', simulate=True) as run:\n"
         " with wattui.phase('running'): wattui.count(5)\n"
-        "wattui.count(2); print(run.summary['running']['inferences'])\n"
+        "wattui.count(2); print(run.summary.running.inferences)\n"
     )
     result = place.record("--quiet", command=python(code))
     assert result.out == b"5\n"
@@ -271,6 +271,6 @@ with wattui.phase("running"):
 inner.__exit__(None, None, None)
 with wattui.phase("running"):
     wattui.count(5)
-print(inner.summary["running"]["inferences"], outer.summary["running"], "WATTUI_RUN" in os.environ)
+print(inner.summary.running.inferences, outer.summary.running, "WATTUI_RUN" in os.environ)
 """
     assert run_python(place, code) == ["3 None False"]

@@ -226,7 +226,7 @@ def test_after_an_undo_and_readings_by_hand_every_summary_is_the_same(place: Pla
     ):
         time.sleep(0.06)
         assert "error" not in client.request(**message)
-    own = client.finish()["run"]["summary"]
+    own = client.finish().summary.to_dict()
     for message in messages:
         if message["t"] in ("row", "event", "renamed", "undone"):
             live.take(message)

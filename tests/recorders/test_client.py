@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recorders import client
+from recorders.summary.figures import PhaseFigures, Summary
+from recorders.summary.reduction import Reduction
+from recorders.summary.summary import summarise
 
 SAYS = """
-import json, sys
-def say(**message): print(json.dumps(message), flush=True)
+import sys
+def say(line): print(line, flush=True)
 sys.stdin.readline()
-say(t="ready", directory="/nonexistent/marks")
+say('{"t": "ready", "directory": "/nonexistent/marks"}')
 sys.stdin.readline()
-say(t="done", run={"summary": ["p" * 1000] * int(sys.argv[1])}, write_error=None)
+say(open(sys.argv[1]).read())
 """
+# A label of this length makes the last message longer than any other may be.
+PHASE = PhaseFigures("running", "p" * 1000, None, [], 0.0, 1.0, 1, True, False, False, {})
+
+Ended = Callable[[dict[str, Any]], client.Finished]
+
+
+@pytest.fixture
+def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    def finish(summary: dict[str, Any]) -> client.Finished:
+        run = {"summary": summary, "status": "finished", "lost_rows": 0}
+        said = tmp_path / "said"
+        said.write_text(json.dumps({"t": "done", "run": run, "write_error": None}))
+        command = [sys.executable, "-I", "-c", SAYS, str(said)]
+        monkeypatch.setattr(client, "recorder_command", lambda: command)
+        recording = client.Client(client.Config(csv=None))
+        recording.wait_ready()
+        return recording.finish()
+
+    return finish
 
 
 @pytest.mark.parametrize("phases", [0, 12_000])
-def test_the_last_message_is_taken_however_many_phases_it_has(
-    monkeypatch: pytest.MonkeyPatch, phases: int
+def test_the_summary_arrives_as_it_was_made_however_many_phases_it_has(
+    ended: Ended, phases: int
 ) -> None:
-    command = [sys.executable, "-I", "-c", SAYS, str(phases)]
-    monkeypatch.setattr(client, "recorder_command", lambda: command)
-    recording = client.Client(client.Config(csv=None))
-    recording.wait_ready()
-    done = recording.finish()
-    assert len(done["run"]["summary"]) == phases
+    made = summarise(Reduction([]))
+    made.phases.extend([PHASE] * phases)
+    done = ended(made.to_dict())
+    assert isinstance(done.summary, Summary)
+    assert done.summary == made
+    assert done.run == {"status": "finished", "lost_rows": 0}
+
+
+def test_a_malformed_summary_is_an_error_of_the_recorder(ended: Ended) -> None:
+    with pytest.raises(client.RecorderError, match="its summary is malformed: version is missing"):
+        ended({})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recorders.client import Finished
 from recorders.source import Channel, Refusal
 from recorders.wire import Message
 from wattui.runs.run_json import ReadSource, Sampling
@@ -50,7 +51,7 @@ class FakeSession:
         self.is_silent = False
         self.disk: Disk | None = None
         self.sampling: Sampling | None = None
-        self.done: Message | None = None
+        self.done: Finished | None = None
         self.coming: list[Message] = []
         self.asked: list[dict[str, Any]] = []
         self.finished = False
@@ -63,6 +64,6 @@ class FakeSession:
         self.asked.append(message)
         return {"id": len(self.asked)}
 
-    def finish(self, **about: Any) -> Message | None:
+    def finish(self, **about: Any) -> Finished | None:
         self.finished = True
         return self.done

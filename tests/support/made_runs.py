@@ -83,10 +83,10 @@ def finished(
     path: Path, parts: Sequence[Part], channels: Sequence[str] = ("package0",), **about: Any
 ) -> Run:
     """A run file with its run.json."""
-    summary = summarise(reduce_csv(written(path, parts, channels))).to_dict()
-    run = {**MACHINE, **about, "summary": summary, "csv": fingerprint(path)}
-    json_path(path).write_text(json.dumps(run))
-    return recorded(path, run)
+    summary = summarise(reduce_csv(written(path, parts, channels)))
+    run = {**MACHINE, **about, "csv": fingerprint(path)}
+    json_path(path).write_text(json.dumps(run | {"summary": summary.to_dict()}))
+    return recorded(path, summary, run)
 
 
 def json_of(run: Run) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders import marks
-from recorders.client import Client, Config, RecorderError
+from recorders.client import Client, Config, Finished, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
 from wattui.capture import process
@@ -259,7 +259,7 @@ class Headless:
                 f"{seconds:g} s for it"
             )
 
-    def _report(self, done: Message) -> int:
+    def _report(self, done: Finished) -> int:
         self._progress.summary(done, self._job.csv)
         missing = shortfalls(done, self._job.csv)
         if self._unmatched:

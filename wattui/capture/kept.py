@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from recorders.client import Finished
 from recorders.summary.figures import Flag, Summary
 
 
-def of_its_file(done: Mapping[str, Any]) -> dict[str, Any]:
-    """The recorder's last message, with a summary of the rows that are in the file where others
+def of_its_file(done: Finished) -> Finished:
+    """The end of a recording, with a summary of the rows that are in the file where others
     could not be written; a flag says how many are not."""
-    run = done["run"]
-    if not run["lost_rows"] or "left_to" in done:
-        return dict(done)
-    summary, of = _summary_of(Path(run["file"]["csv"])), "those of the file"
+    if not done.lost_rows or done.left_to is not None:
+        return done
+    summary, of = _summary_of(Path(done.run["file"]["csv"])), "those of the file"
     if summary is None:
-        summary, of = Summary.from_dict(run["summary"]), "of rows that are not in it"
-    reason = f" ({done['write_error']})" if done["write_error"] else ""
-    text = f"{run['lost_rows']} rows are not in the file{reason}: the figures are {of}"
+        summary, of = done.summary, "of rows that are not in it"
+    reason = f" ({done.write_error})" if done.write_error else ""
+    text = f"{done.lost_rows} rows are not in the file{reason}: the figures are {of}"
     flagged = replace(summary, flags=[Flag("run_file", "", text), *summary.flags])
-    return {**done, "run": {**run, "summary": flagged.to_dict()}}
+    return replace(done, summary=flagged)
 
 
 def _summary_of(csv: Path) -> Summary | None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from recorders.client import Client, Config, RecorderError
+from recorders.summary.figures import Summary
 from wattui import marks
 from wattui.capture.kept import of_its_file
 
@@ -19,13 +20,15 @@ _nesting = threading.Lock()
 
 
 class Recording:
-    """A recording made from Python; see `record`. `summary` is set when it has ended."""
+    """A recording made from Python; see `record`.
+
+    `summary` is set when it has ended; `summary.to_dict()` is its plain form, as in run.json.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._thread = 0
-        self.summary: dict[str, Any] | None = None
-        self.run: dict[str, Any] | None = None
+        self.summary: Summary | None = None
 
     def __enter__(self) -> Recording:
         self._thread = threading.get_ident()
@@ -52,8 +55,7 @@ class Recording:
     ) -> None:
         self._leave()
         try:
-            done = of_its_file(self._client.finish(argv=sys.argv))
-            self.run, self.summary = done["run"], done["run"]["summary"]
+            self.summary = of_its_file(self._client.finish(argv=sys.argv)).summary
         except RecorderError:
             if error is None:  # otherwise the body's own error is the one to report
                 raise

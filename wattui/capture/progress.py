@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from recorders.channels import channel_of, unit_of
+from recorders.client import Finished
 from wattui.clean import one_line
 from wattui.show.printing import console
 
@@ -30,23 +30,23 @@ def waiting(text: str) -> Iterator[None]:
         yield
 
 
-def shortfalls(done: Mapping[str, Any], csv: Path) -> list[str]:
-    """A line for each thing a recording's files lack, from the recorder's last message."""
-    run, error, found = done["run"], done["write_error"], []
-    if "left_to" in done:
+def shortfalls(done: Finished, csv: Path) -> list[str]:
+    """A line for each thing a recording's files lack."""
+    error = done.write_error
+    if done.left_to is not None:
         return [
-            f"{csv} is incomplete: {error}: the recorder (process {done['left_to']}) will write "
+            f"{csv} is incomplete: {error}: the recorder (process {done.left_to}) will write "
             "the rest when the disk answers: fix: wait until it ends, or repeat"
         ]
-    found += run.get("file", {}).get("remarks", [])
-    if lost := run.get("lost_marks"):
+    found = list(done.remarks)
+    if lost := done.run.get("lost_marks"):
         found.append(
             f"{csv} is incomplete: marks from the program were lost ({lost}): see its flags"
         )
-    if run["lost_rows"] and (error or not found):
+    if done.lost_rows and (error or not found):
         reason = error or "the disk did not answer in time"
         found.append(
-            f"{csv} is incomplete: {run['lost_rows']} rows are missing ({reason}): fix: free "
+            f"{csv} is incomplete: {done.lost_rows} rows are missing ({reason}): fix: free "
             "some disk space and repeat"
         )
     elif error:
@@ -116,11 +116,11 @@ class Progress:
 
             yield move
 
-    def summary(self, done: Mapping[str, Any], csv: Path) -> None:
-        """Print the table of joules per inference, from the recorder's last message."""
+    def summary(self, done: Finished, csv: Path) -> None:
+        """Print the table of joules per inference."""
         if not self._quiet:
             with contextlib.suppress(OSError):
-                self._print_run(self._console, self._recorded(csv, done["run"]))
+                self._print_run(self._console, self._recorded(csv, done.summary, done.run))
 
     def lost(self, reason: str, csv: Path) -> None:
         """Report that the recorder ended early."""

@@ -66,7 +66,7 @@ def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
         end = time.monotonic() + look_s
         while (left_s := end - time.monotonic()) > 0:
             client.poll(left_s)
-        run = client.finish()["run"]
+        run = client.finish().run
     except RecorderError as error:
         raise WattuiError(f"the recorder cannot start ({error})") from None
     return {

@@ -81,9 +81,9 @@ def load_run(csv: Path) -> Run:
     return Run(csv, summarise(reduced.reduction), about, remarks + reduced.remarks)
 
 
-def recorded(csv: Path, run: Mapping[str, Any]) -> Run:
-    """A recording that has just ended, from the recorder's last message."""
-    return Run(csv, Summary.from_dict(run["summary"]), read_run_json(run)[0])
+def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:
+    """A recording that has just ended; `run` is the rest of its run.json."""
+    return Run(csv, summary, read_run_json(run)[0])
 
 
 def about_run(csv: Path) -> RunJson:

@@ -342,7 +342,8 @@ class Dashboard(App[int]):
         if csv is not None:
             self._recorded.insert(0, csv)
             if done is not None:
-                self._show_results(recorded(csv, done["run"]), shortfalls(done, csv))
+                run = recorded(csv, done.summary, done.run)
+                self._show_results(run, shortfalls(done, csv))
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:

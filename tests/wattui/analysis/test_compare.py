@@ -187,7 +187,9 @@ def test_other_machines_and_methods_are_told(
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    assert any(line.startswith(said) for line in doubts(slow, recorded(slow.csv, other)))
+    assert any(
+        line.startswith(said) for line in doubts(slow, recorded(slow.csv, slow.summary, other))
+    )
 
 
 def test_runs_without_a_run_json_leave_no_doubt_that_they_cannot_know(slow: Run) -> None:

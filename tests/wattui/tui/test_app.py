@@ -12,7 +12,9 @@ from textual.events import Click, MouseDown, MouseMove, MouseUp
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from recorders.client import Config
+from recorders.client import Config, Finished
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
 from wattui.config import Settings
 from wattui.tui import app as module
@@ -213,17 +215,14 @@ async def test_an_existing_file_is_refused_as_it_is_typed(
 
 
 async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
-    from recorders.summary.reduction import Reducer
-    from recorders.summary.summary import summarise
-
     session = FakeSession(Path("run.csv"))
     reducer = Reducer(session.columns)
     edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
     for edge in edges:
         where = (edge["phase"], edge["label"], None)
         reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
-    run = {"summary": summarise(reducer.reduction).to_dict(), "lost_rows": 7}
-    session.done = {"run": run, "write_error": "No space left on device"}
+    summary, run = summarise(reducer.reduction), {"lost_rows": 7}
+    session.done = Finished(summary, run, write_error="No space left on device")
     app, _ = dashboard(session)
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)

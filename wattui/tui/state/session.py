@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from recorders.client import Client, Config, RecorderError
+from recorders.client import Client, Config, Finished, RecorderError
 from recorders.source import Refusal
 from recorders.wire import Message
 from wattui.capture.kept import of_its_file
@@ -66,8 +66,8 @@ class Stream(Protocol):
     def request(self, **message: Any) -> Message:
         """Send a request; an error is in the answer's `error`."""
 
-    def finish(self, **about: Any) -> Message | None:
-        """End the stream; returns a recording's `done` message."""
+    def finish(self, **about: Any) -> Finished | None:
+        """End the stream; returns the end of a recording."""
 
 
 class Session:
@@ -79,7 +79,7 @@ class Session:
     def __init__(self, config: Config) -> None:
         self._config = replace(config, follow=True)
         self.lost: str | None = None
-        self.done: Message | None = None
+        self.done: Finished | None = None
         self._health = Health(time.monotonic_ns())
         self.sampling: Sampling | None = None
         self._messages: list[Message] = []
@@ -163,8 +163,8 @@ class Session:
         else:
             self._messages.append(message)
 
-    def finish(self, **about: Any) -> Message | None:
-        """End the recording; returns its `done` message, or None if the recorder has stopped."""
+    def finish(self, **about: Any) -> Finished | None:
+        """End the recording; returns None if the recorder has stopped."""
         if self.lost is None and self.done is None:
             try:
                 self.done = of_its_file(self._client.finish(**about))

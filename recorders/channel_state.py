@@ -14,8 +14,8 @@ from recorders.summary.stillness import integrated_note, stuck_note
 from recorders.ticker import Histogram
 from recorders.worker import ReadResult, Worker
 
-# An impossible reading was discarded; the most energy that a reset may have lost.
 NOTHING: Sequence[str] = ()
+# An impossible reading was discarded; the most energy that a reset may have lost.
 IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 
 

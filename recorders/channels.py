@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from recorders.source import Channel, Origin
@@ -199,19 +199,20 @@ def kinds_in_total() -> list[Kind]:
 def contains(whole: str, part: str) -> bool:
     """Whether the energy of one channel is part of another's, by their kinds."""
     around, kind = kind_of(whole), kind_of(part)
-    return not kind.is_whole if around.is_whole else around.name in _around(kind)
+    return not kind.is_whole if around.is_whole else around.name in _around(kind.name)
 
 
 def is_counted_again(channel: str) -> bool:
     """Whether a channel is contained in another that is in the total, so would count twice."""
-    around = _around(kind_of(channel))
+    around = _around(kind_of(channel).name)
     return any(kind.name in around for kind in kinds_in_total())
 
 
-def _around(kind: Kind) -> set[str]:
+@cache
+def _around(name: str) -> frozenset[str]:
     """The kinds that contain one, directly or indirectly."""
-    inside = {row.name: row for row in KINDS if row.name in kind.inside}
-    return set(inside).union(*map(_around, inside.values()))
+    inside = next(kind.inside for kind in KINDS if kind.name == name)
+    return frozenset(inside).union(*map(_around, inside))
 
 
 def total_parts(channels: Iterable[str]) -> list[str]:
@@ -219,6 +220,7 @@ def total_parts(channels: Iterable[str]) -> list[str]:
     return [channel for channel in channels if kind_of(channel).in_total]
 
 
+@lru_cache(maxsize=4096)
 def column_order(channel: str) -> tuple[int, int, int, int]:
     """Sort key of the run file's columns: device by device, numbers as numbers."""
     places = {kind.name: place for place, kind in enumerate(KINDS)}

@@ -76,10 +76,8 @@ class Journal:
             self._reducer.add(time_text, cells, row.event, self._phase, row.count)
         if self._file:
             utc = self._utc_text(self._clock.utc_ns(row.time_ns))
-            count = "" if row.count is None else row.count
-            event = rows.quote(row.event)
-            line = f"{time_text},{utc},{self._where},{event},{count},{','.join(cells)}\n"
-            self._file.write(line, bool(event))
+            line = rows.line_text(time_text, utc, self._where, row.event, row.count, cells)
+            self._file.write(line, bool(row.event))
         if self.is_watched:
             self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
@@ -100,10 +98,9 @@ class Journal:
                 cells[columns[f"{channel}_W"]] = f"{value:.6f}"
             since_start_ns = round(row.time_s * 1e6) * 1000
             utc = utc_text(self._clock.utc_ns(self._clock.start_ns + since_start_ns))
+            time_text = rows.time_text(since_start_ns)
             where = rows.where_text(row.phase, row.label, row.repeat)
-            count = "" if row.inferences is None else row.inferences
-            head = f"{rows.time_text(since_start_ns)},{utc},{where},{rows.quote(row.event)},{count}"
-            lines.append(f"{head},{','.join(cells)}\n")
+            lines.append(rows.line_text(time_text, utc, where, row.event, row.inferences, cells))
         return encoded("".join(lines))
 
     def send_row(self, row: rows.Row) -> None:

@@ -137,6 +137,14 @@ def time_text(since_start_ns: int) -> str:
     return f"{second}.{rest_ns // 1000:06d}"
 
 
+def line_text(
+    time_s: str, utc: str, where: str, event: str, count: int | None, cells: Sequence[str]
+) -> str:
+    """A line of the run file; `where` is that of `where_text`."""
+    counted = "" if count is None else count
+    return f"{time_s},{utc},{where},{quote(event) if event else ''},{counted},{','.join(cells)}\n"
+
+
 def where_text(phase: str, label: str, repeat: int | None) -> str:
     """The cells phase, label and repeat as written in a line."""
     return f"{quote(phase)},{quote(label)},{'' if repeat is None else repeat}"

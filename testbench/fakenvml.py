@@ -14,7 +14,7 @@ from typing import Literal
 from testbench.curves import PowerCurve
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
-PASCAL, VOLTA, AMPERE, HOPPER = 4, 5, 7, 9
+PASCAL, AMPERE = 4, 7
 ERROR_NO_PERMISSION, ERROR_NOT_FOUND, ERROR_DRIVER_NOT_LOADED, ERROR_TIMEOUT = 4, 6, 9, 10
 ERROR_GPU_IS_LOST, ERROR_LIB_RM_VERSION_MISMATCH, ERROR_UNKNOWN = 15, 18, 999
 # The markers for "no value" in 32-bit and 64-bit answers.

@@ -66,8 +66,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
     for path in directories:
         name = _text(path / "name")
         if match := _PACKAGE.fullmatch(name):
-            die = match[2] and int(match[2])
-            parents[path.name] = (int(match[1]), None if die is None else int(die))
+            parents[path.name] = (int(match[1]), int(match[2]) if match[2] else None)
             zones.append(_zone(path, "package", *parents[path.name]))
         elif name.startswith("psys"):
             number = sum(1 for zone in zones if kind_of(zone.channel).name == "psys")

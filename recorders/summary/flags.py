@@ -40,7 +40,7 @@ def find_flags(
 ) -> list[Flag]:
     """All flags of a recording, most serious first."""
     return [
-        *_sensors(reduction, headline),
+        *_sensors(headline),
         *_missing(everything, running),
         *_events(reduction, everything),
         *_marks(reduction, everything),
@@ -79,7 +79,7 @@ def unlabelled(running: Group | None, labels: Sequence[Group]) -> Iterator[Flag]
         )
 
 
-def _sensors(reduction: Reduction, headline: str | None) -> Iterator[Flag]:
+def _sensors(headline: str | None) -> Iterator[Flag]:
     if headline is None:
         yield Flag("no_power", "", "no power was recorded; run `wattui doctor` to see why")
     elif kind_of(headline).origin == "estimated":

@@ -45,6 +45,7 @@ ROWS = (
     ),
     Kind("board", "board", graph=SUPPLY),
 )
+CACHED = (channels.kind_of, channels.column_order, channels._around)
 WATTS = {"rail_soc": 6.0, "rail_gpu": 4.0, "board": 12.0}
 
 
@@ -52,9 +53,11 @@ WATTS = {"rail_soc": 6.0, "rail_gpu": 4.0, "board": 12.0}
 def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The table as it would be with these rows."""
     monkeypatch.setattr(channels, "KINDS", (*ROWS, *channels.KINDS))
-    kind_of.cache_clear()
+    for asked in CACHED:
+        asked.cache_clear()
     yield
-    kind_of.cache_clear()
+    for asked in CACHED:
+        asked.cache_clear()
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
@@ -55,6 +56,18 @@ RANGES = {
     "screen_hz": (1.0, 10.0, "Hz"),
 }
 NAMES = tuple(field.name for field in fields(Settings))
+# The options that change a setting for one recording.
+OPTIONS = {
+    "rate_hz": "--rate",
+    "idle_s": "--idle",
+    "idle_after_s": "--idle-after",
+    "cooldown_s": "--cooldown",
+    "estimate": "--estimate",
+    "tdp_w": "--tdp",
+    "all_gpus": "--all-gpus",
+    "theme": "--theme",
+    "ascii": "--ascii",
+}
 TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.default, bool))
 # The name becomes part of a column name.
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
@@ -70,35 +83,40 @@ def config_path() -> Path:
 
 
 def load(path: Path) -> Settings:
-    """Read a file's settings; the defaults if there is no file. Raises UsageError."""
+    """Read a file's settings; the defaults if there is no file.
+
+    Raises UsageError, also for unknown keys and invalid values.
+    """
     text = _text(path)
     import tomllib
 
     try:
-        return merged(Settings(), tomllib.loads(text), str(path))
+        found = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _not_toml(path, error) from None
-
-
-def merged(settings: Settings, given: Mapping[str, Any], where: str) -> Settings:
-    """Settings with these keys changed; raises UsageError for unknown keys and invalid values."""
     values: dict[str, Any] = {}
-    for key, value in given.items():
+    for key, value in found.items():
         if key not in NAMES:
             near = difflib.get_close_matches(key, NAMES, 1, 0.5)
             known = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(NAMES))}"
-            raise UsageError(f"{where}: unknown key {key!r}: {known}")
+            raise UsageError(f"{path}: unknown key {key!r}: {known}")
         values[key] = tuple(value) if isinstance(value, list) else value
-    return checked(replace(settings, **values), where)
+        if wrong := refusal(key, values[key]):
+            raise UsageError(f"{path}: {key} = {value!r}: {wrong}")
+    return Settings(**values)
 
 
-def checked(settings: Settings, where: str) -> Settings:
-    """The settings, if every value has the right type and range; raises UsageError."""
-    for name in NAMES:
-        value = getattr(settings, name)
+def from_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings that the command line changes. Raises UsageError for an invalid value."""
+    found = {}
+    for name, option in OPTIONS.items():
+        value = getattr(options, option.removeprefix("--").replace("-", "_"))
+        if value is None:
+            continue
         if wrong := refusal(name, value):
-            raise UsageError(f"{where}: {_called(name, value)}: {wrong}")
-    return settings
+            raise UsageError(f"{option} {value:g}: {wrong}")
+        found[name] = value
+    return found
 
 
 def refusal(name: str, value: object) -> str | None:
@@ -153,14 +171,6 @@ def _text(path: Path) -> str:
 
 def _not_toml(path: Path, error: Exception) -> UsageError:
     return UsageError(f"{path} is not TOML ({error}): fix: correct or remove it")
-
-
-def _called(name: str, value: object) -> str:
-    """A setting and its value, in words if it is a number."""
-    if name not in RANGES or not _is_number(value):
-        return f"{name} = {list(value) if isinstance(value, tuple) else value!r}"
-    words = "a rate of" if name == "rate_hz" else f"{name} ="
-    return f"{words} {value:g} {RANGES[name][2]}"
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -38,7 +38,7 @@ def refusal(
         if os.path.lexists(path) and not force:
             return f"{path} exists: fix: {fix}"
         if not path.absolute().parent.is_dir():
-            return f"no such folder: {path.parent}"
+            return f"no such folder: {path.parent}: check the name"
     except OSError as error:
         return f"that name cannot be used ({error.strerror})"
     except ValueError:  # a NUL character

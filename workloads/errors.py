@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 FAILED, USAGE = 1, 2
 
 
@@ -15,3 +17,10 @@ class UsageError(WorkloadError):
     """An invalid option, file or model; nothing was run."""
 
     status = USAGE
+
+
+def unreadable(path: Path, error: OSError) -> UsageError:
+    """The error for a model file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"{path}: no such file: check the name")
+    return UsageError(f"{path} cannot be read ({error.strerror or error}): check the name")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from workloads.errors import UsageError
+from workloads.errors import UsageError, unreadable
 from workloads.layers import KINDS, PLAIN_TYPES, Shape
 from workloads.options import REQUIRED, Options, list_of, one_of, whole
 
@@ -62,7 +62,7 @@ def read_spec(path: Path) -> Network:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
     except RecursionError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,13 +48,14 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], status: in
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--rate", "0"], ["a rate of 0 Hz", "0.1 to 1000"]),
-        (["--rate", "1e6"], ["1e+06 Hz", "0.1 to 1000"]),
+        (["--rate", "0"], ["wattui: --rate 0: ", "0.1 to 1000"]),
+        (["--rate", "1e6"], ["--rate 1e+06: ", "0.1 to 1000"]),
         (["--rate", "nan"], ["0.1 to 1000"]),
         (["--rate", "fast"], ["--rate", "'fast'", "--help"]),
-        (["--idle", "-1"], ["idle", "0 to 86400"]),
-        (["--cooldown", "inf"], ["cooldown", "0 to 86400"]),
-        (["--tdp", "0"], ["0 W", "1 to 10000"]),
+        (["--idle", "-1"], ["wattui: --idle -1: ", "0 to 86400"]),
+        (["--idle-after", "nan"], ["wattui: --idle-after nan: ", "0 to 86400"]),
+        (["--cooldown", "inf"], ["wattui: --cooldown inf: ", "0 to 86400"]),
+        (["--tdp", "0"], ["wattui: --tdp 0: ", "1 to 10000"]),
         (["--inferences", "0"], ["--inferences 0", "1 or more"]),
         (["--inferences", "many"], ["--inferences", "'many'"]),
         (["--repeats", "0"], ["--repeats 0", "1 or more"]),
@@ -99,6 +102,41 @@ def test_what_is_missing_is_named_with_its_mend(
 ) -> None:
     line = refused(capsys, arguments)
     assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["summary", "none.csv"],
+        ["compare", "none.csv", "b.csv"],
+        ["compare", "none.json", "b.csv"],
+        ["fit", "none.csv", "--against", "macs"],
+        ["predict", "--macs", "3", "--fit", "none.json"],
+        ["predict", "none.json", "--fit", "fit.json"],
+        ["report", "none.csv", "-o", "a.html"],
+        ["export", "none.csv", "a.md"],
+        ["import", "none.csv", "--out", "b.csv"],
+        ["import", "log.csv", "--idle", "none.csv", "--out", "b.csv"],
+        ["workloads", "model", "none.json"],
+    ],
+)
+def test_every_command_says_the_same_of_a_file_that_is_missing(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], tmp_path: Path
+) -> None:
+    fit = {"version": 1, "kind": "fit", "against": "macs", "figure": "total"}
+    (tmp_path / "fit.json").write_text(json.dumps(fit))
+    rows = [f"2024/01/01 00:00:0{second}.000, 50 W" for second in range(3)]
+    (tmp_path / "log.csv").write_text("\n".join(["timestamp, power.draw [W]", *rows, ""]))
+    line = refused(capsys, arguments)
+    assert re.search(r"none\.(csv|json): no such file: check the name$", line), line
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_recording_into_a_folder_that_is_missing_names_the_folder(
+    capsys: pytest.CaptureFixture[str], force: list[str]
+) -> None:
+    line = refused(capsys, ["--headless", "--csv", "none/run.csv", *force, *COMMAND])
+    assert line == "wattui: --csv none/run.csv: no such folder: none: check the name\n"
 
 
 @pytest.mark.parametrize("text", ["", "name,value\na,1\n", "time_s\n", "\x00\xff", "time_s," * 9])

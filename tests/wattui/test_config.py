@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.config import Settings, checked, config_path, load, merged, save
+from wattui.config import OPTIONS, Settings, config_path, from_options, load, save
 from wattui.errors import UsageError
 
 
@@ -50,9 +51,15 @@ def test_words_and_lists_are_taken(file: Path) -> None:
     assert settings.graphs == ("DRAM", "CPU package")
 
 
+def options(**changed: object) -> Namespace:
+    """A parsed command line that changes these settings."""
+    words = {name: option.strip("-").replace("-", "_") for name, option in OPTIONS.items()}
+    return Namespace(**{word: changed.get(name) for name, word in words.items()})
+
+
 def test_the_command_line_wins_over_the_file(file: Path) -> None:
     file.write_text("rate_hz = 100\nidle_s = 2\n")
-    settings = merged(load(file), {"rate_hz": 50.0}, "command line")
+    settings = replace(load(file), **from_options(options(rate_hz=50.0)))
     assert (settings.rate_hz, settings.idle_s) == (50.0, 2)
 
 
@@ -109,21 +116,20 @@ def test_a_directory_in_place_of_the_file_is_refused(file: Path) -> None:
 
 @given(st.floats())
 def test_a_rate_is_taken_in_its_range_and_refused_outside(rate_hz: float) -> None:
-    settings = replace(Settings(), rate_hz=rate_hz)
     if 0.1 <= rate_hz <= 1000:
-        assert checked(settings, "here") == settings
+        assert from_options(options(rate_hz=rate_hz)) == {"rate_hz": rate_hz}
     else:
-        with pytest.raises(UsageError, match="must be"):
-            checked(settings, "here")
+        with pytest.raises(UsageError, match=r"^--rate .*: must be 0.1 to 1000 Hz$"):
+            from_options(options(rate_hz=rate_hz))
 
 
 @given(st.floats(), st.sampled_from(["idle_s", "idle_after_s", "cooldown_s"]))
 def test_a_time_is_taken_up_to_a_day(seconds: float, name: str) -> None:
     if 0 <= seconds <= 86_400:
-        assert getattr(merged(Settings(), {name: seconds}, "here"), name) == seconds
+        assert from_options(options(**{name: seconds})) == {name: seconds}
     else:
-        with pytest.raises(UsageError, match="0 to 86400"):
-            merged(Settings(), {name: seconds}, "here")
+        with pytest.raises(UsageError, match=f"^{OPTIONS[name]} .* 0 to 86400 seconds$"):
+            from_options(options(**{name: seconds}))
 
 
 @given(st.text(max_size=60))
@@ -226,4 +232,4 @@ def test_what_was_saved_is_loaded(changes: dict[str, object]) -> None:
         path.write_text(COMMENTED)
         before = load(path)
         save(path, changes)
-        assert load(path) == merged(before, changes, "here")
+        assert load(path) == replace(before, **changes)

@@ -214,7 +214,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none\.json: No such file or directory$"):
+    with pytest.raises(UsageError, match=r"none\.json: no such file: check the name$"):
         read_spec(tmp_path / "none.json")
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested, working_directory
 from wattui.capture.signals import Signals, taken
 from wattui.capture.stages import Rest, stages, told_repeat
-from wattui.config import Settings, checked, config_path, load, merged
+from wattui.config import Settings, config_path, from_options, load
 from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
+from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
 
 ROWS_HZ = 4.0
@@ -61,19 +62,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
     """Check everything before anything starts. Raises UsageError or NotStartedError."""
     if not argv:
         raise UsageError("no command to record: put it after --, as in `-- python infer.py`")
-    given = {
-        "rate_hz": options.rate,
-        "idle_s": options.idle,
-        "idle_after_s": options.idle_after,
-        "cooldown_s": options.cooldown,
-        "estimate": options.estimate,
-        "tdp_w": options.tdp,
-        "all_gpus": options.all_gpus,
-    }
-    settings = merged(
-        load(config_path()), {k: v for k, v in given.items() if v is not None}, "command line"
-    )
-    settings = checked(settings, "command line")
+    settings = replace(load(config_path()), **from_options(options))
     for name in ("repeats", "inferences"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -89,6 +78,8 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         raise UsageError(
             f"--csv {csv}: its summary would have the same name: fix: use the extension .csv"
         )
+    if reason := refusal(csv, force=True):
+        raise UsageError(f"--csv {csv}: {reason}")
     return RecordJob(
         argv=argv,
         program=process.find_program(argv[0], os.environ),

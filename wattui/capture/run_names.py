@@ -6,6 +6,9 @@ import os
 import time
 from pathlib import Path
 
+from recorders.runfile import json_path
+from wattui import outputs
+
 
 def suggested(stem: str = "wattui") -> Path:
     """A new name with the date and time."""
@@ -22,28 +25,17 @@ def working_directory() -> str | None:
 
 def refusal(text: str) -> str | None:
     """Why a run file of this name cannot be written; None if it can, or if no name is given."""
+    path = Path(text.strip())
     if not text.strip():
         return None
-    try:
-        return _refusal(Path(text.strip()))
-    except OSError as error:
-        return f"that name cannot be used ({error.strerror})"
-    except ValueError:  # a NUL character
-        return "that name cannot be used"
-
-
-def _refusal(path: Path) -> str | None:
     if not path.name:
         return f"{path} is a folder: fix: name a file in it"
     if not path.is_absolute() and working_directory() is None:
         return "the working directory is gone: fix: use an absolute path"
     if path.suffix != ".csv":  # by which recordings are found again
         return "a recording's name ends in .csv: fix: use the extension .csv"
-    for name in (path, path.with_suffix(".json")):
-        if name.exists():
-            return f"{name} exists: fix: use another name"
-    if not path.absolute().parent.is_dir():
-        return f"no such folder: {path.parent}"
+    if reason := outputs.refusal(path) or outputs.refusal(json_path(path)):
+        return reason
     if not os.access(path.absolute().parent, os.W_OK):
         return f"{path.absolute().parent} cannot be written to: name a file in another folder"
     return None

@@ -33,7 +33,7 @@ from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
-from wattui.errors import INCOMPLETE, UsageError
+from wattui.errors import INCOMPLETE, UsageError, unreadable
 
 FORMAT_VERSION = 1
 FLUSH_LINES = 10_000
@@ -269,7 +269,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+        raise unreadable(path, error) from None
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import find_runs
 from wattui.runs.run_file import is_run_file
 
@@ -51,7 +51,7 @@ def _expanded(pattern: str) -> list[Path]:
         if not found:
             raise UsageError(f"{pattern}: no run file matches: check the pattern")
     else:
-        raise UsageError(f"{pattern}: no such file: check the name")
+        raise unreadable(pattern, FileNotFoundError())
     return sorted(found, key=natural)
 
 

@@ -14,7 +14,7 @@ from wattui.analysis.fit import VERSION
 from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.commands.parser import Parser
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.show.quantities import energy_unit, with_uncertainty
 
 MOST_MACS = 1e18
@@ -108,9 +108,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(
-            f"--fit {path} cannot be read ({error.strerror}): check the name"
-        ) from None
+        raise unreadable(f"--fit {path}", error) from None
     except (ValueError, RecursionError):
         raise UsageError(
             f"--fit {path} is not JSON: fix: use a file that wattui fit --json wrote"

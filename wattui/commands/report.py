@@ -13,7 +13,7 @@ from wattui.analysis.macs import command_macs
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.outputs import OutputError
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
@@ -24,6 +24,7 @@ from wattui.report.overview import report_blocks
 from wattui.report.page import html_page
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
+from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.traces import read_traces
 
@@ -145,14 +146,8 @@ def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
 
 
 def _loaded(csv: Path, name: str, latencies: Path | None) -> ReportRun:
-    from wattui.runs.reduce import NotARunFileError
-
-    try:
+    with naming(csv):
         run, traces = load_run(csv), read_traces(csv)
-    except OSError as error:
-        raise UsageError(f"{csv} cannot be read ({error.strerror}): check the name") from None
-    except NotARunFileError as error:
-        raise UsageError(f"{csv} is not a run file: {error}") from None
     network, macs = command_macs(run.about.argv)
     found, why_not = _times(run, latencies)
     return ReportRun(name, run, traces, network, macs, found, why_not)
@@ -165,11 +160,13 @@ def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]
         return (), ""
     try:
         return tuple(read_latencies(path)), ""
-    except (OSError, NoLatenciesError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        if given is not None:
-            raise UsageError(f"--latencies {path}: {reason}: check the name") from None
-        return (), f"{path.name} was not used: {reason}"
+    except OSError as error:
+        fault, reason = unreadable(f"--latencies {path}", error), str(error.strerror)
+    except NoLatenciesError as error:
+        fault, reason = UsageError(f"--latencies {path}: {error}: check the name"), str(error)
+    if given is not None:
+        raise fault
+    return (), f"{path.name} was not used: {reason}"
 
 
 def _recorded_latencies(run: Run) -> Path | None:

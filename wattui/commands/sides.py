@@ -11,7 +11,7 @@ from pathlib import Path
 from wattui.analysis.compare import Side, side
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
 from wattui.commands.inputs import expand
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 from wattui.show.result_sets import figures_of
@@ -53,7 +53,7 @@ def _exported(path: Path, name: str) -> list[SideFiles]:
     try:
         sets = _results(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+        raise unreadable(path, error) from None
     except NotResultsError as error:
         raise UsageError(
             f"{path}: {error}: fix: use a run.csv, or a file that wattui export wrote"

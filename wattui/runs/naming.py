@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.runs.run_file import NotARunFileError
 
 
@@ -16,7 +16,6 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or "it is not a regular file"
-        raise UsageError(f"{path} cannot be read ({reason}): check the name") from None
+        raise unreadable(path, error) from None
     except NotARunFileError as error:
         raise UsageError(f"{path} is not a run file: {error}") from None

@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.capture.run_names import working_directory
-from wattui.config import checked, config_path, load, merged
+from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
@@ -27,20 +28,9 @@ def main(options: argparse.Namespace) -> int:
     """Show the dashboard; returns the exit status. Raises WattuiError."""
     if DRIVER not in os.environ:
         _check_terminal()
-    given = {
-        "rate_hz": options.rate,
-        "estimate": options.estimate,
-        "tdp_w": options.tdp,
-        "all_gpus": options.all_gpus,
-        "idle_s": options.idle,
-        "idle_after_s": options.idle_after,
-        "cooldown_s": options.cooldown,
-        "theme": options.theme,
-        "ascii": options.ascii,
-    }
-    known = {key: value for key, value in given.items() if value is not None}
+    known = from_options(options)
     path = config_path()
-    settings = checked(merged(load(path), known, "command line"), "command line")
+    settings = replace(load(path), **known)
     config = Config(
         csv=None,
         require=options.require,

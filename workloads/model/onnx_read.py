@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import checker, helper, inliner, numpy_helper, shape_inference
 
-from workloads.errors import UsageError
+from workloads.errors import UsageError, unreadable
 from workloads.layers import Shape
 from workloads.model.onnx_sizes import Size, resolve
 
@@ -104,7 +104,7 @@ def _checked(path: Path) -> Any:
     try:
         proto = onnx.load(path, load_external_data=False)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     except Exception:  # protobuf's own errors, or those from reading a broken message
         raise UsageError(f"{path}: not an ONNX file") from None
     if not proto.ir_version or not proto.graph.node:

@@ -317,7 +317,7 @@ def test_damaged_and_foreign_json_is_refused(capsys: pytest.CaptureFixture[str])
     found = {"kind": "results", "version": 1, "runs": twice, "rows": []}
     Path("twice.json").write_text(json.dumps(found))
     assert "two runs have the same name" in refused(capsys, run, "twice.json")
-    assert "absent.json cannot be read" in refused(capsys, run, "absent.json")
+    assert "absent.json: no such file" in refused(capsys, run, "absent.json")
 
 
 def test_what_is_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -457,7 +457,7 @@ def test_files_that_are_no_models(content: bytes, tmp_path: Path) -> None:
 
 def test_models_that_cannot_be(tmp_path: Path) -> None:
     relu = node("Relu", ["x"], ["y"])
-    assert "No such file" in refusal(tmp_path / "none.onnx")
+    assert "none.onnx: no such file: check the name" in refusal(tmp_path / "none.onnx")
     unknown = saved(tmp_path, one(node("Reluu", ["x"], ["y"])))
     assert "not a valid model: " in refusal(unknown)
     cast = node("Cast", ["x"], ["y"], to=FLOAT)

@@ -112,7 +112,7 @@ def test_another_input_size_is_another_network() -> None:
         ("model.txt", {}, "model.txt: no such model: use lenet5, alexnet, "),
         ("squeeznet", {}, "squeeznet: no such model: did you mean squeezenet?"),
         (str(LENET5), {"tokens": 5}, "a spec defines its tokens: fix: omit --tokens"),
-        ("none.json", {}, "none.json: No such file or directory"),
+        ("none.json", {}, "none.json: no such file: check the name"),
     ],
 )
 def test_what_cannot_be(path: str | None, given: dict[str, Any], message: str) -> None:

@@ -14,7 +14,7 @@ from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, whole_lines
 from recorders.source import Channel, Refusal
 from recorders.wire import Message
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import about_run
 from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
@@ -118,7 +118,7 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
                 )
             times_s = [float(row[0]) for row, _ in zip(lines, range(FIRST_ROWS), strict=False)]
     except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}): check the name") from None
+        raise unreadable(path, error) from None
     except (ValueError, IndexError, csv.Error) as error:
         raise UsageError(f"{path} is damaged: its first rows cannot be read ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)

@@ -137,5 +137,5 @@ def test_what_is_not_a_run_file_is_refused_in_a_line(tmp_path: Path, text: str) 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such file"):
         Playback(tmp_path / "none.csv")

@@ -27,13 +27,12 @@ from recorders.probe import Found, Wanted, probe
 from recorders.processes import end_recorded
 from recorders.recorder import Recorder
 from recorders.rows import Layout
-from recorders.runfile import RunFile, RunFileBusyError, RunFileExistsError
+from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise
 from recorders.writer import Writer, run_as_others
 
-FORMAT_VERSION = 1
 COMMAND_GRACE_S = 2.0
 # At the end, wait this long for an unresponsive disk before saying so.
 DISK_S, DISK_SILENT_S = 30.0, 1.0

@@ -11,12 +11,11 @@ from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source,
 from recorders.summary.contents import missing_note
 from recorders.summary.reduction import GAP, LOST, NOTE, RESET
 from recorders.summary.stillness import integrated_note, stuck_note
+from recorders.texts import OwnNote
 from recorders.ticker import Histogram
 from recorders.worker import ReadResult, Worker
 
 NOTHING: Sequence[str] = ()
-# An impossible reading was discarded; the most energy that a reset may have lost.
-IMPLAUSIBLE_NOTE, LACKS_NOTE = f"{NOTE}implausible ", f"{NOTE}lacks up to "
 
 
 class Meter:
@@ -126,7 +125,9 @@ class Meter:
 
     def _leave_out(self, doubt: str) -> list[str]:
         """Discard an impossible reading, and note the first one."""
-        told = [] if self._doubted else [f"{IMPLAUSIBLE_NOTE}{self.channel.name}: {doubt}"]
+        told = (
+            [] if self._doubted else [f"{NOTE}{OwnNote.IMPLAUSIBLE} {self.channel.name}: {doubt}"]
+        )
         self._doubted = True
         return told + self._miss()
 
@@ -141,8 +142,10 @@ class Meter:
             return [f"{GAP}{name}"]
         if event == "reset":
             lacks_j = self.counter.lacks_j if isinstance(self.counter, Counter) else None
-            lacking = [] if lacks_j is None else [f"{LACKS_NOTE}{lacks_j:.3g} J of {name}"]
-            return [f"{RESET}{name}", *lacking]
+            lacks = (
+                f"{NOTE}{OwnNote.LACKS} {lacks_j:.3g} J of {name}" if lacks_j is not None else ""
+            )
+            return [f"{RESET}{name}", *filter(None, [lacks])]
         return [f"{NOTE}{event} {name}"]
 
 

@@ -44,8 +44,9 @@ class Kind:
     exceeds; if it is `kept_to_limit`, its own limit bounds it instead. Every machine has one that
     `is_processor`. `each_second`: flags use one reading a second. `by_hand`: it may be read
     manually, so a power without an energy is a single point. `nouns` are its singular and plural,
-    `device` the word for those whose energies are summed in a figure, if different. `short` is a
-    part of its name, and its abbreviation in graphs.
+    `device` the word for those whose energies are summed in a figure, if different. `may_rest`: its
+    counter may stand still, as that of an idle core or graphics unit does. `short` is a part of its
+    name, and its abbreviation in graphs.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind:
     by_hand: bool = False
     nouns: tuple[str, str] = ("", "")
     device: str = ""
+    may_rest: bool = False
     short: tuple[str, str] = ("", "")
 
     @property
@@ -106,8 +108,10 @@ KINDS = (
         device="CPU",
         short=("package", "pkg"),
     ),
-    Kind("core", f"core{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W),
-    Kind("uncore", f"uncore{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W),
+    Kind("core", f"core{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W, may_rest=True),
+    Kind(
+        "uncore", f"uncore{_N}", graph=_CORES, inside=("package",), most_w=_PACKAGE_W, may_rest=True
+    ),
     Kind(
         "dram",
         f"dram{_N}",

@@ -11,10 +11,9 @@ from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, P
 from recorders.recorder import Recorder
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
-from recorders.summary.flags import BROKEN_OFF_NOTE, CUT_NOTE, LOST_MARKS_NOTE, REFUSED_NOTE
-from recorders.summary.reduction import BEGIN, COUNT, END, LATE, NOTE, SPAN
+from recorders.summary.reduction import BEGIN, COUNT, END, LATE, SPAN
 from recorders.tallies import Tallies
-from recorders.texts import MOST_BYTES, cut, users_note
+from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 from recorders.undo import Mark
 from recorders.wire import Message
 
@@ -26,9 +25,6 @@ LATE_NS = 1_000_000_000
 # A request that nobody waits for may be this old before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
-LOST_MARKS, REFUSED, CUT, BROKEN_OFF = (
-    note.removeprefix(NOTE) for note in (LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE, BROKEN_OFF_NOTE)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,9 @@ class Conductor:
             self.stop_request = message
             if "command" not in message:
                 who = "the recording program" if "front_end" in message else "the recorder"
-                self._recorder.note(f"{BROKEN_OFF}{who} was stopped before it had finished")
+                self._recorder.note(
+                    f"{OwnNote.BROKEN_OFF}: {who} was stopped before it had finished"
+                )
             self._close(self._phases.all_open())
             self._recorder.stop()
 
@@ -188,14 +186,16 @@ class Conductor:
         """Note that a program dropped requests before they could be delivered."""
         n = int(message["n"])
         self.lost_marks += n
-        self._recorder.note(f"{LOST_MARKS}{n} requests were dropped before they could be delivered")
+        self._recorder.note(
+            f"{OwnNote.LOST_MARKS}: {n} requests were dropped before they could be delivered"
+        )
         return {}
 
     def note_unreachable(self) -> None:
         """Note that marks could no longer be made; how many were lost is unknown."""
         self.lost_marks += 1
         self._recorder.note(
-            f"{LOST_MARKS}another program removed the marks directory ($WATTUI_RUN), "
+            f"{OwnNote.LOST_MARKS}: another program removed the marks directory ($WATTUI_RUN), "
             "so later marks are missing"
         )
 
@@ -203,14 +203,14 @@ class Conductor:
         """Note a refused request in the file, up to a limit."""
         self._refusals += 1
         if self._refusals <= MOST_REFUSALS:
-            self._recorder.note(f"{REFUSED}{cut(text)}")
+            self._recorder.note(f"{OwnNote.REFUSED} {cut(text)}")
 
     def _bye(self, message: Message, owner: int) -> Message:
         owned = self._phases.owned_by(owner)
         self._close(owned)
         if (page := self._page_of.pop(owner, None)) and not self._pages.close(page):
             self._recorder.note(
-                f"{LOST_MARKS}{page} was truncated, and some of its counts were lost"
+                f"{OwnNote.LOST_MARKS}: {page} was truncated, and some of its counts were lost"
             )
             self.lost_marks += 1
         self._told.pop(owner, None)
@@ -355,7 +355,7 @@ class Conductor:
             self._cuts += 1
             if self._cuts <= MOST_REFUSALS:
                 self._recorder.note(
-                    f"{CUT}a {what} of {len(text):,} characters to {MOST_BYTES:,} bytes"
+                    f"{OwnNote.CUT} a {what} of {len(text):,} characters to {MOST_BYTES:,} bytes"
                 )
         return kept
 

@@ -13,12 +13,10 @@ from recorders.clock import Clock
 from recorders.phases import Phase, where_of
 from recorders.runfile import encoded
 from recorders.summary.reduction import Reducer, Reduction
+from recorders.texts import OwnNote
 from recorders.undo import Mark, without
 from recorders.wire import Message
 from recorders.writer import Writer
-
-# Another program has changed the run file, or rows were lost.
-FILE_NOTE = "run_file "
 
 
 class Journal:
@@ -136,11 +134,10 @@ class Journal:
             message = self._file.news.popleft()
             self._send(message)
             if message["t"] == "file":
-                notes.append(f"{FILE_NOTE}{message['text']}")
+                notes.append(f"{OwnNote.RUN_FILE} {message['text']}")
         if refused := self._file.refused_rows():
-            notes.append(
-                f"{FILE_NOTE}{refused} rows were lost because the disk did not respond in time"
-            )
+            why = "because the disk did not respond in time"
+            notes.append(f"{OwnNote.RUN_FILE} {refused} rows were lost {why}")
         return notes
 
     def disk(self) -> Message:

@@ -16,9 +16,9 @@ from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase
 from recorders.source import Reading, Source, SourceError, WatchesCommand
-from recorders.summary.arithmetic import UPDATE_NOTE
 from recorders.summary.by_hand import HandReading
-from recorders.summary.reduction import NOTE, Reduction
+from recorders.summary.reduction import GAP, NOTE, Reduction
+from recorders.texts import OwnNote
 from recorders.ticker import Ticker
 from recorders.undo import Mark
 from recorders.wire import Message
@@ -107,7 +107,7 @@ class Recorder:
     def close(self) -> None:
         """Write the last rows and close the sources."""
         if any(meter.is_held for feed in self._feeds for meter in feed.meters):
-            self.edge([(f"{NOTE}read again", None)], None)
+            self.edge([(f"{NOTE}{OwnNote.READ_AGAIN}", None)], None)
         self._finish_pending()
         self._write_happened(self._clock.monotonic_ns())
         for feed in self._feeds:
@@ -281,12 +281,12 @@ class Recorder:
     def _wake_up(self, slept_s: float) -> None:
         for feed in self._feeds:
             feed.forget()
-        self._happened.append(f"note:the machine was suspended for {slept_s:.1f} s")
+        self._happened.append(f"{NOTE}{OwnNote.SUSPENDED} for {slept_s:.1f} s")
         self._happened += self._gaps()
 
     def _gaps(self) -> list[str]:
         meters = (meter for feed in self._feeds for meter in feed.meters)
-        return [f"gap:{m.channel.name}" for m in meters if m.channel.is_energy and not m.gone]
+        return [f"{GAP}{m.channel.name}" for m in meters if m.channel.is_energy and not m.gone]
 
     # ------------------------------------------------------------ rows
 
@@ -319,11 +319,11 @@ class Recorder:
         periods = feed.learn()
         if periods:
             parts = (f"{name}={period:.6f}" for name, period in periods.items())
-            self.note(UPDATE_NOTE.removeprefix("note:") + " ".join(parts))
+            self.note(" ".join([OwnNote.UPDATE_PERIODS, *parts]))
 
     def note(self, text: str) -> None:
         """Write a note at this moment."""
-        self._happened.append(f"note:{text}")
+        self._happened.append(f"{NOTE}{text}")
         if self._pending is None:
             self._write_happened(self._clock.monotonic_ns())
 

@@ -21,6 +21,8 @@ from recorders.phases import LOADING, RUNNING
 PIECE_BYTES = 2**15
 TAIL_BYTES = 64
 MOST_NAMES = 99
+# The `format` of run.json.
+FORMAT_VERSION = 1
 
 Identity = tuple[int, ...]
 

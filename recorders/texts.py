@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 # The most bytes of UTF-8 kept of a label or note.
 MOST_BYTES = 4096
-# The beginnings of the recorder's own notes, which readers take as facts of the recording.
-OWN_NOTES = (
-    "broken off",
-    "command ended",
-    "cut",
-    "dropped",
-    "hidden_gpus",
-    "implausible",
-    "import",
-    "integrated",
-    "lacks",
-    "lost marks",
-    "meter",
-    "mig",
-    "missing",
-    "moving",
-    "no_range",
-    "now",
-    "old_idle",
-    "per_phase",
-    "read again",
-    "refused",
-    "run_file",
-    "stuck",
-    "the machine was suspended",
-    "undone",
-    "unmatched",
-    "update_period_s",
-    "which_gpu",
-)
-_LIKE_OURS = re.compile(rf"(?:{'|'.join(OWN_NOTES)})\b")
+
+
+class OwnNote(StrEnum):
+    """The beginnings of the recorder's own notes, which readers take as facts of the recording."""
+
+    BROKEN_OFF = "broken off"
+    COMMAND_ENDED = "command ended"
+    CUT = "cut"
+    DROPPED = "dropped"
+    HIDDEN_GPUS = "hidden_gpus"
+    IMPLAUSIBLE = "implausible"
+    IMPORT = "import"
+    INTEGRATED = "integrated"
+    LACKS = "lacks up to"
+    LOST_MARKS = "lost marks"
+    METER = "meter"
+    MIG = "mig"
+    MISSING = "missing"
+    MOVING = "moving"
+    NO_RANGE = "no_range"
+    NOW = "now"
+    OLD_IDLE = "old_idle"
+    PER_PHASE = "per_phase"
+    READ_AGAIN = "read again"
+    REFUSED = "refused"
+    RUN_FILE = "run_file"
+    STUCK = "stuck"
+    SUSPENDED = "the machine was suspended"
+    UNDONE = "undone"
+    UNMATCHED = "unmatched"
+    UPDATE_PERIODS = "update_period_s"
+    WHICH_GPU = "which_gpu"
+
+
+_LIKE_OURS = re.compile(rf"(?:{'|'.join(OwnNote)})\b")
 
 
 def cut(text: str) -> str:

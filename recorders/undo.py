@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from recorders.phases import Edge, Phase, where_of
 from recorders.rows import quote, where_text
-from recorders.summary.reduction import BEGIN
+from recorders.summary.reduction import BEGIN, NOTE
+from recorders.texts import OwnNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Mark:
         """The event of its first row once undone."""
         event, phase = self.edges[-1]
         words = ("mark" if event == BEGIN else event, *where_of(phase)[:2])
-        return "note:undone " + " ".join(word for word in words if word)
+        return " ".join([NOTE + OwnNote.UNDONE, *filter(None, words)])
 
     @property
     def phase_before(self) -> Phase | None:

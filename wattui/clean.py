@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 MOST_NAME = 160
@@ -67,18 +68,19 @@ def _kept_line(line: str) -> str:
     return "".join(each if each == "\t" else _shown(each) for each in line)
 
 
-def texts(data: Data) -> Data:
-    """Data as JSON or dataclasses have it, every text in it, names included, in one line."""
+def texts(data: Data, change: Callable[[str], str] = one_line) -> Data:
+    """Data as JSON or dataclasses have it, every text in it, names included, on one line; or with
+    another change of its texts."""
     found: Any = data
     if dataclasses.is_dataclass(found) and not isinstance(found, type):
         fields = dataclasses.fields(found)
-        found = type(found)(*(texts(getattr(found, field.name)) for field in fields))
+        found = type(found)(*(texts(getattr(found, field.name), change) for field in fields))
     elif isinstance(found, str):
-        found = one_line(found)
+        found = change(found)
     elif isinstance(found, dict):
-        found = {texts(key): texts(value) for key, value in found.items()}
+        found = {texts(key, change): texts(value, change) for key, value in found.items()}
     elif isinstance(found, list | tuple):
-        found = type(found)(map(texts, found))
+        found = type(found)(texts(each, change) for each in found)
     return found  # type: ignore[no-any-return]
 
 

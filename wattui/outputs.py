@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from recorders.drafts import discard, replace_file, write_draft
+from recorders.drafts import discard, write_draft
 from recorders.runfile import json_path
 
 FIX = "use another name"
@@ -48,12 +49,23 @@ def refusal(
 
 def write_output(path: Path, data: bytes, force: bool = False) -> None:
     """Write a new file; with `force` an existing one is replaced. Raises OutputError."""
+    with drafted(path, force) as draft:
+        draft.write_bytes(data)
+
+
+@contextmanager
+def drafted(path: Path, force: bool = False) -> Iterator[Path]:
+    """An empty draft to write, which gets the file's name at the end; nothing stays if that fails.
+
+    Raises OutputError.
+    """
     draft = None
     try:
+        draft = write_draft(path, b"")
+        yield draft
         if force:
-            replace_file(path, data)
+            draft.replace(path)
         else:
-            draft = write_draft(path, data)
             put(draft, path)
     except OSError as error:
         raise OutputError(failure(path, error)) from None

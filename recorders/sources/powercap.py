@@ -34,9 +34,6 @@ LOOK_CHANGES = 6
 # A read this long was interrupted, and is retried; if it stays long, the counter itself is slow.
 INTERRUPTED_NS, SLOW_NS, READS = 1_000_000, 20_000_000, 3
 
-# The counter of an idle core or graphics unit may not move.
-ALWAYS_MOVE = ("package", "dram", "psys")
-
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
 
@@ -280,7 +277,7 @@ def _channel(zone: Zone) -> Channel:
 
 
 def _always_moves(zone: Zone) -> bool:
-    return kind_of(zone.channel).name in ALWAYS_MOVE
+    return not kind_of(zone.channel).may_rest
 
 
 def _as_source_error(zone: Zone, error: OSError) -> SourceError:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -21,17 +22,17 @@ from recorders.channels import TOTAL, kind_of, total_parts
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
-from recorders.summary.figures import Domain, Group, Value
+from recorders.summary.figures import Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import EnergyWindows, Span, block_powers_w, per_phase
 from recorders.summary.stats import stdev
 from recorders.summary.stillness import still_times
+from recorders.texts import OwnNote
 
 Item = TypeVar("Item")
 
-UPDATE_NOTE = "note:update_period_s "
 # Assumed if a recording was too short to measure a counter's update period.
 UNKNOWN_UPDATE_S = 0.1
 
@@ -39,14 +40,11 @@ UNKNOWN_UPDATE_S = 0.1
 def update_periods_s(reduction: Reduction) -> dict[str, float]:
     """Counter update periods as noted in the recording, seconds, by channel."""
     found: dict[str, float] = {}
-    for row in reduction.remarks:
-        if row.event.startswith(UPDATE_NOTE):
-            for part in row.event.removeprefix(UPDATE_NOTE).split():
-                channel, _, text = part.partition("=")
-                try:
-                    found[channel] = float(text)
-                except ValueError:
-                    continue
+    for note in reduction.noted(OwnNote.UPDATE_PERIODS):
+        for part in note.split():
+            channel, _, text = part.partition("=")
+            with suppress(ValueError):
+                found[channel] = float(text)
     return found
 
 
@@ -223,8 +221,7 @@ class Arithmetic:
         return base.known[channel]
 
     def _stood_still(self, channel: str, ran: Stretches) -> bool:
-        """Whether a counter reads the same at all edges: the energy is under one update, not 0."""
-        return channel not in self._by_hand and ran.energy_j(channel) == 0
+        return is_unmoved(ran.energy_j(channel), channel in self._by_hand)
 
     def _lacks(self, channel: str, ran: Stretches) -> bool:
         """Whether a counter was stuck or restarted in one of these windows."""

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 
 from recorders.channels import METER, named
 from recorders.source import Channel
-from recorders.summary.reduction import EventRow
+from recorders.summary.reduction import NOTE, EventRow
 from recorders.summary.stats import stdev
+from recorders.texts import OwnNote
 from recorders.wire import Message
 
 # Tolerance for rounding between watts and volts times amperes.
@@ -70,7 +71,7 @@ class HandReading:
     @property
     def note(self) -> str:
         """The event of its row."""
-        return f"note:meter {self.meter} {self.power_w:.6g} W{self._parts}"
+        return f"{NOTE}{OwnNote.METER} {self.meter} {self.power_w:.6g} W{self._parts}"
 
     @property
     def _parts(self) -> str:

@@ -24,12 +24,12 @@ from recorders.summary.figures import (
     Sum,
     Value,
 )
-from recorders.summary.reduction import Reduction
+from recorders.summary.reduction import NOTE, Reduction
 from recorders.summary.spans import Span
 from recorders.summary.stats import interval95
 
-DIFFERENCE_NOTE, MINUS = "note:difference ", " minus "
-PART_NOTE, OF = "note:part ", " of "
+DIFFERENCE_NOTE, MINUS = f"{NOTE}difference ", " minus "
+PART_NOTE, OF = f"{NOTE}part ", " of "
 
 
 def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:

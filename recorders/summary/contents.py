@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from recorders.channels import TOTAL, Kind, contains, kind_of, kinds_in_total, total_parts
-from recorders.summary.reduction import LOST, NOTE, Reduction
-
-MISSING_NOTE = f"{NOTE}missing "
+from recorders.summary.reduction import LOST, Reduction
+from recorders.texts import OwnNote
 
 
 def missing_note(part: str, reason: str) -> str:
     """The note for a part of the machine that cannot be read."""
-    return f"{MISSING_NOTE.removeprefix(NOTE)}{part}: {' '.join(reason.split())}"
+    return f"{OwnNote.MISSING} {part}: {' '.join(reason.split())}"
 
 
 def headline(channels: Sequence[str]) -> str | None:
@@ -39,8 +38,8 @@ def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
     """Parts that were missing at the start or lost before `until_s`, each with its reason."""
     missing: dict[str, str] = {}
     for row in reduction.remarks:
-        if row.event.startswith(MISSING_NOTE):
-            part, _, reason = row.event.removeprefix(MISSING_NOTE).partition(": ")
+        if note := row.noted(OwnNote.MISSING):
+            part, _, reason = note.partition(": ")
         elif row.event.startswith(LOST) and row.time_s <= until_s:
             part, reason = row.event.removeprefix(LOST), f"lost at {row.time_s:.1f} s"
         else:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from recorders.summary.figures import Flag
 from recorders.summary.reduction import BEGIN, Reduction
 from recorders.summary.spans import Span
+from recorders.texts import OwnNote
 
-ENDED_NOTE = "note:command ended"
-_ENDED = re.compile(rf"{ENDED_NOTE} with exit ([0-9]+)(?: in repeat ([0-9]+))?")
+_ENDED = re.compile(r"with exit ([0-9]+)(?: in repeat ([0-9]+))?")
 # Phases between repeats, which belong to the machine, not the command.
 RESTS = ("idle", "cooldown")
 # A shell's exit status for a command killed by a signal is above this.
@@ -38,10 +38,11 @@ class Command:
 
 def ended_note(status: int | None, repeat: int | None) -> str:
     """The note for the end of a command."""
-    text = ENDED_NOTE.removeprefix("note:")
     if status is None:
-        return text
-    return f"{text} with exit {status}" + (f" in repeat {repeat}" if repeat is not None else "")
+        return OwnNote.COMMAND_ENDED
+    return f"{OwnNote.COMMAND_ENDED} with exit {status}" + (
+        f" in repeat {repeat}" if repeat is not None else ""
+    )
 
 
 class Commands:
@@ -98,8 +99,8 @@ def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
 def _ended(reduction: Reduction) -> Iterator[Command]:
     since_s = 0.0
     for row in reduction.remarks:
-        if row.event.startswith(ENDED_NOTE):
-            found = _ENDED.fullmatch(row.event)
+        if (note := row.noted(OwnNote.COMMAND_ENDED)) is not None:
+            found = _ENDED.fullmatch(note)
             status, repeat = map(_whole, found.groups() if found else (None, None))
             yield Command(since_s, row.time_s, status, repeat)
             since_s = row.time_s

@@ -38,6 +38,8 @@ PER_INFERENCE = (
 # Times have six decimals: the shortest duration, less rounding.
 LEAST_S = 1e-7
 ORIGINS: tuple[Origin, ...] = ("measured", "estimated", "simulated", "manual")
+# The origins of figures that no instrument read.
+INVENTED: tuple[Origin, ...] = ("estimated", "simulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,11 @@ class Summary:
         if wrong := next(_contradictions(summary), None):
             raise WrongPartError(wrong)
         return summary
+
+
+def is_unmoved(energy_j: float | None, by_hand: bool) -> bool:
+    """Whether a counter did not move: its energy is unknown, less than one update, and not 0 J."""
+    return energy_j == 0 and not by_hand
 
 
 def _plain(part: Any) -> Any:

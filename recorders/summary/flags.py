@@ -11,17 +11,16 @@ from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
 from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import throttled, warmed
-from recorders.summary.reduction import GAP, LOST, NOTE, Reduction
+from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.spans import Span, mean_gauge, per_phase
-from recorders.summary.stillness import INTEGRATED_NOTE, Still, still_times
+from recorders.summary.stillness import Still, still_times
+from recorders.texts import OwnNote
 
 SHORT_UPDATES = 100
 # Running time without a label, beside labels, that is too little to tell.
 UNLABELLED = 0.01
 # The most labels that a flag names.
 MOST_NAMED = 20
-LOST_MARKS_NOTE, REFUSED_NOTE, CUT_NOTE = "note:lost marks: ", "note:refused ", "note:cut "
-BROKEN_OFF_NOTE = "note:broken off: "
 # Phases that figures are computed from.
 CONCERNED = ("idle", "armed", "running")
 DRIFT = 0.05
@@ -29,6 +28,14 @@ FOREIGN_PCT = 10.0
 # Counters are read one after the other, so they contradict each other only beyond this share.
 CONTAINED = 0.05
 MOST_NAMES = 3
+# Notes whose text is that of a flag with the same name.
+CHOICES = (
+    OwnNote.WHICH_GPU,
+    OwnNote.HIDDEN_GPUS,
+    OwnNote.OLD_IDLE,
+    OwnNote.RUN_FILE,
+    OwnNote.UNMATCHED,
+)
 
 
 def find_flags(
@@ -120,9 +127,9 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     }
     for kind, text in texts.items():
         if channels := _befallen(everything, kind):
-            lacks = _noted(reduction, f"{NOTE}lacks up to ") if kind == "reset" else []
+            lacks = _noted(reduction, OwnNote.LACKS) if kind == "reset" else []
             at_most = f" (at most {_some(lacks)})" if lacks else ""
-            if kind == "reset" and set(_noted(reduction, f"{NOTE}no_range ")) & channels.keys():
+            if kind == "reset" and set(_noted(reduction, OwnNote.NO_RANGE)) & channels.keys():
                 at_most += "; it may have wrapped instead, but max_energy_range_uj cannot be read"
             yield Flag(kind, ", ".join(channels), text + at_most)
     bridged = sorted({name for span in everything for name in span.bridged_j})
@@ -174,27 +181,25 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
             f"phase{'s' * (len(late) > 1)}; the energy there is interpolated between readings",
         )
     for name, note, text in (
-        ("lost_marks", LOST_MARKS_NOTE, "marks or counts from the program were lost"),
-        ("refused_mark", REFUSED_NOTE, "a mark was refused"),
-        ("cut_text", CUT_NOTE, "a label or note was too long and was truncated"),
-        ("unfinished", BROKEN_OFF_NOTE, "the recording was interrupted"),
+        ("lost_marks", OwnNote.LOST_MARKS, "marks or counts from the program were lost"),
+        ("refused_mark", OwnNote.REFUSED, "a mark was refused"),
+        ("cut_text", OwnNote.CUT, "a label or note was too long and was truncated"),
+        ("unfinished", OwnNote.BROKEN_OFF, "the recording was interrupted"),
     ):
-        said = [r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note)]
-        if said:
+        if said := reduction.noted(note):
             yield Flag(name, "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
 
 
 def _notes(reduction: Reduction) -> Iterator[Flag]:
     texts = {
-        "mig": "the whole GPU is counted, including other MIG instances",
-        "dropped": "a reading was discarded because the next one contradicted it",
+        OwnNote.MIG: "the whole GPU is counted, including other MIG instances",
+        OwnNote.DROPPED: "a reading was discarded because the next one contradicted it",
     }
-    for name, text in texts.items():
-        found = _noted(reduction, f"{NOTE}{name} ")
-        if found:
-            yield Flag(name, ", ".join(found), text)
+    for note, text in texts.items():
+        if found := _noted(reduction, note):
+            yield Flag(note.value, ", ".join(found), text)
     yield from _integrated(reduction)
-    doubts = [text.partition(": ") for text in _noted(reduction, f"{NOTE}implausible ")]
+    doubts = [text.partition(": ") for text in _noted(reduction, OwnNote.IMPLAUSIBLE)]
     if doubts:
         text = "; ".join(dict.fromkeys(doubt for _, _, doubt in doubts))
         where = ", ".join(dict.fromkeys(channel for channel, _, _ in doubts))
@@ -203,7 +208,7 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
 
 def _integrated(reduction: Reduction) -> Iterator[Flag]:
     """Flags for integrated power: devices without a counter, or with a stuck one."""
-    found = [text.partition(" since ") for text in _noted(reduction, INTEGRATED_NOTE)]
+    found = [text.partition(" since ") for text in _noted(reduction, OwnNote.INTEGRATED)]
     if never := [channel for channel, _, since in found if not since]:
         text = "no energy counter; power readings were integrated instead"
         yield Flag("integrated", ", ".join(never), text)
@@ -213,10 +218,9 @@ def _integrated(reduction: Reduction) -> Iterator[Flag]:
             yield Flag("integrated", channel, text)
 
 
-def _noted(reduction: Reduction, note: str) -> list[str]:
+def _noted(reduction: Reduction, note: OwnNote) -> list[str]:
     """The texts of notes of one kind, without duplicates."""
-    texts = (r.event.removeprefix(note) for r in reduction.remarks if r.event.startswith(note))
-    return list(dict.fromkeys(texts))
+    return list(dict.fromkeys(reduction.noted(note)))
 
 
 def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
@@ -277,9 +281,9 @@ def _together_j(spans: Sequence[Span], kind: str) -> float | None:
 
 def _choices(reduction: Reduction) -> Iterator[Flag]:
     """Flags whose text is in a note: which GPUs, age of the baseline, lost rows."""
-    for name in ("which_gpu", "hidden_gpus", "old_idle", "run_file", "unmatched"):
-        for text in _noted(reduction, f"{NOTE}{name} "):
-            yield Flag(name, "", text)
+    for note in CHOICES:
+        for text in _noted(reduction, note):
+            yield Flag(note.value, "", text)
 
 
 def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recorders.channels import kind_of, kind_of_column, with_unit
+from recorders.texts import OwnNote
 
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 EDGES = frozenset({BEGIN, END})
@@ -34,6 +35,14 @@ class EventRow:
     inferences: int | None
     energy_j: dict[str, float]
     power_w: dict[str, float] = field(default_factory=dict)
+
+    def noted(self, kind: OwnNote) -> str | None:
+        """The text of a note of this kind; None if the row is anything else."""
+        begin = NOTE + kind
+        if not self.event.startswith(begin):
+            return None
+        text = self.event[len(begin) :]
+        return text.lstrip(": ") if text[:1] in ("", " ", ":") else None
 
 
 @dataclass(slots=True)
@@ -76,6 +85,10 @@ class Reduction:
     def remarks(self) -> list[EventRow]:
         """The event rows other than edges: notes and channel events."""
         return [row for row in self.events if row.event not in EDGES]
+
+    def noted(self, kind: OwnNote) -> list[str]:
+        """The texts of all notes of this kind, in order."""
+        return [text for row in self.remarks if (text := row.noted(kind)) is not None]
 
     @property
     def by_hand(self) -> list[str]:

@@ -23,9 +23,9 @@ from recorders.summary.reduction import (
     EventRow,
     Reduction,
 )
+from recorders.texts import OwnNote
 
 SHORTEST_BLOCK_S = 0.5
-PER_PHASE_NOTE = "note:per_phase "
 
 
 class Moment(NamedTuple):
@@ -252,8 +252,8 @@ def _counted(begin: Moment, end: Moment) -> int | None:
 
 def per_phase(reduction: Reduction) -> frozenset[str]:
     """Channels with energies of whole phases: nothing is known between edges or about ±."""
-    notes = (row.event for row in reduction.remarks if row.event.startswith(PER_PHASE_NOTE))
-    return frozenset(name for note in notes for name in note.removeprefix(PER_PHASE_NOTE).split())
+    notes = reduction.noted(OwnNote.PER_PHASE)
+    return frozenset(name for note in notes for name in note.split())
 
 
 def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:

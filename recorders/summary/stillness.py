@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.summary.reduction import NOTE, RESET, EventRow
+from recorders.texts import OwnNote
 
-_STUCK = re.compile(rf"{NOTE}stuck (\S+)(?: since ([0-9.]+))?")
-MOVING_NOTE, INTEGRATED_NOTE = f"{NOTE}moving ", f"{NOTE}integrated "
-
-
-_ENDS = (MOVING_NOTE, INTEGRATED_NOTE, RESET)
+_STUCK = re.compile(rf"{NOTE}{OwnNote.STUCK} (\S+)(?: since ([0-9.]+))?")
+_ENDS = (f"{NOTE}{OwnNote.MOVING} ", f"{NOTE}{OwnNote.INTEGRATED} ", RESET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,12 @@ class Still:
 
 def stuck_note(channel: str, since_s: float) -> str:
     """The note that a counter is stuck, and since when."""
-    return f"stuck {channel} since {max(0.0, since_s):.6f}"
+    return f"{OwnNote.STUCK} {channel} since {max(0.0, since_s):.6f}"
 
 
 def integrated_note(channel: str, since_s: float) -> str:
     """The note that power is integrated in place of a stuck counter."""
-    return f"integrated {channel} since {since_s:.6f}"
+    return f"{OwnNote.INTEGRATED} {channel} since {since_s:.6f}"
 
 
 def still_times(events: Sequence[EventRow]) -> list[Still]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recorders
-from recorders.texts import MOST_BYTES, OWN_NOTES, cut, users_note
+from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 
 # Notes that programs are meant to write.
 FOR_PROGRAMS = {"difference", "part"}
@@ -29,7 +29,7 @@ def test_a_text_is_kept_or_is_shorter_and_says_so(text: str, times: int) -> None
         assert len(kept.encode()) > MOST_BYTES - 8
 
 
-@given(st.sampled_from(OWN_NOTES), st.text())
+@given(st.sampled_from(list(OwnNote)), st.text())
 def test_no_users_note_begins_like_one_of_the_recorders(word: str, rest: str) -> None:
     written = users_note(f"{word} {rest}")
     assert written == f" {word} {rest}".rstrip()
@@ -37,13 +37,13 @@ def test_no_users_note_begins_like_one_of_the_recorders(word: str, rest: str) ->
 
 
 def test_every_note_of_the_recorders_own_is_known() -> None:
-    """What the source makes or reads as a note, and what its documentation lists."""
+    """The source names each by its one constant; the documentation lists no other."""
     sources = [*(ROOT / "recorders").rglob("*.py"), *(ROOT / "wattui").rglob("*.py")]
     text = "\n".join(path.read_text() for path in sources)
-    words = set(re.findall(r"\"(?:note:|\{NOTE\})([a-z_]{2,})", text))
+    assert set(re.findall(r"\"(?:note:|\{NOTE\})([a-z_]{2,})", text)) == FOR_PROGRAMS
     listed = (ROOT / "docs" / "run-file.md").read_text()
     listed = listed.partition("Notes the recorder writes itself")[2].partition("A user's note")[0]
-    words |= {each.split()[0] for each in re.findall("`([a-z][^`]*)`", listed)}
+    words = {each.split()[0] for each in re.findall("`([a-z][^`]*)`", listed)}
     words -= {"gpu", "in"}  # no notes, but words about them
     assert len(words) > 15
     unknown = {word for word in words - FOR_PROGRAMS if not _is_known(word)}
@@ -51,4 +51,4 @@ def test_every_note_of_the_recorders_own_is_known() -> None:
 
 
 def _is_known(word: str) -> bool:
-    return any(note.split()[0] == word.rstrip(":") for note in OWN_NOTES)
+    return any(note.split()[0] == word.rstrip(":") for note in OwnNote)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,6 +89,13 @@ def finished(
     run = {**MACHINE, **about, "csv": fingerprint(path)}
     json_path(path).write_text(json.dumps(run | {"summary": summary.to_dict()}))
     return recorded(path, summary, run)
+
+
+def aged(path: Path, age_s: float) -> Path:
+    """A file that was last written so long ago."""
+    then_s = time.time() - age_s
+    os.utime(path, (then_s, then_s))
+    return path
 
 
 def json_of(run: Run) -> dict[str, Any]:

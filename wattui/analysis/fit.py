@@ -212,6 +212,15 @@ def fit_series(points: Sequence[FitPoint], through_origin: bool = False) -> list
     return found
 
 
+def remarks_of(series: Iterable[FitSeries]) -> dict[str, str]:
+    """The remarks on some series, each with the names of those that it is about."""
+    about: dict[str, list[str]] = {}
+    for each in series:
+        for remark in each.remarks:
+            about.setdefault(remark, []).append(each.name)
+    return {remark: ", ".join(names) for remark, names in about.items()}
+
+
 def series_dict(series: FitSeries, asked: FitRequest) -> dict[str, Any]:
     """A series as JSON."""
     return {

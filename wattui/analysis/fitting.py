@@ -34,6 +34,7 @@ from wattui.analysis.shares import (
 from wattui.errors import UsageError
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
+from wattui.runs.run_file import NotARunFileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def _correlation(names: Sequence[str], runs: Sequence[FitRun], asked: FitRequest
         summary = run.run.summary
         try:
             means = gauge_means(run.run.csv)
-        except OSError:  # the summary came from run.json only
+        except (NotARunFileError, OSError):  # the summary came from run.json only
             means = {}
         for group in summary.labels or filter(None, [summary.running]):
             domain = group.domains.get(asked.domain)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from recorders.channels import kind_of
 from recorders.summary.bases import BASES, Basis, per_inference_j
 from recorders.summary.combining import are_samples
-from recorders.summary.figures import Domain, Group, PhaseFigures, Summary, Value
+from recorders.summary.figures import Domain, Group, PhaseFigures, Summary, Value, is_unmoved
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -244,8 +244,8 @@ class _Sample:
             if len(known) < len(energies) or seconds <= 0:
                 continue
             energy_j = math.fsum(known)
-            if energy_j == 0 and not kind_of(domain).by_hand:
-                continue  # the counter did not move: it is under one update, not 0
+            if is_unmoved(energy_j, kind_of(domain).by_hand):
+                continue
             yield domain, "energy_j", Value(energy_j)
             yield domain, "power_w", Value(energy_j / seconds)
             if not n or domain not in baselines:

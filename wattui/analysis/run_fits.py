@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.summary.figures import Summary
-from wattui.analysis.fit import FigureName, FitRequest, FitSeries, fit_series, read_points
+from wattui.analysis.fit import (
+    FigureName,
+    FitRequest,
+    FitSeries,
+    fit_series,
+    read_points,
+    remarks_of,
+)
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.regression import WEIGHTS
 
@@ -72,9 +79,5 @@ def fits_of(
         remarks.append(f"only {len(points)} of the {LEAST_POINTS} points that a fit needs")
         return Fits(asked, origin, (), tuple(remarks))
     series = fit_series(points)
-    about: dict[str, list[str]] = {}
-    for each in series:
-        for remark in each.remarks:
-            about.setdefault(remark, []).append(each.name)
-    remarks += [f"{', '.join(names)}: {remark}" for remark, names in about.items()]
+    remarks += [f"{names}: {remark}" for remark, names in remarks_of(series).items()]
     return Fits(asked, origin, tuple(series), tuple(remarks))

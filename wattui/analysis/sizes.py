@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import kind_of, total_parts
+from recorders.summary.figures import INVENTED
 from wattui.analysis.fit import FigureName, FitRequest, read_points
 from wattui.analysis.label_numbers import Against
 from wattui.analysis.repeats import Domains, Repeats, correlation, repeats_of
@@ -16,8 +17,6 @@ from wattui.clean import name_of
 LEAST_SIZES = 2
 MOST_NAMED = 4
 CPU = "CPU"
-UNMEASURED = ("estimated", "simulated")
-ORIGINS = {"manual": "read by hand"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class DeviceSum:
     def title(self) -> str:
         """The device with its channels, and its origin in words if it is not measured."""
         if self.origin != "measured":
-            return f"{self.name}, {ORIGINS.get(self.origin, self.origin)}"
+            return f"{self.name}, {'read by hand' if self.origin == 'manual' else self.origin}"
         if self.domains == (self.name,):
             return self.name
         more = " …" if len(self.domains) > MOST_NAMED else ""
@@ -138,7 +137,7 @@ def devices_of(
     origins = {name: kind_of(name).origin for name in known}
     if any(kind_of(name).is_processor for name in cpus):
         yield DeviceSum(CPU, "measured", tuple(cpus))
-    elif estimate := next((name for name in known if origins[name] in UNMEASURED), None):
+    elif estimate := next((name for name in known if origins[name] in INVENTED), None):
         yield DeviceSum(CPU, origins[estimate], (estimate,))
     elif not parts and quoted in known:
         yield DeviceSum(quoted, origins[quoted], (quoted,))

@@ -15,6 +15,7 @@ from typing import Any
 
 from recorders import marks
 from recorders.client import Client, Config, Finished, RecorderError
+from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui import __version__
 from wattui.capture import process
@@ -207,7 +208,7 @@ class Headless:
                 matching.finish()
         if matching and matching.missed:
             self._unmatched.append(matching.missed)
-            self._ask(do="note", text=f"unmatched {matching.missed}", own=True)
+            self._ask(do="note", text=f"{OwnNote.UNMATCHED} {matching.missed}", own=True)
         self._ask(
             do="command_end",
             inferences=job.inferences,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recorders.marks import ENVIRONMENT
+from recorders.texts import OwnNote
 from wattui.capture.child import Child
 from wattui.capture.headless import environment
 from wattui.capture.matching import Matcher, Matching
@@ -232,7 +233,7 @@ class Launch:
             return
         self._matching.finish()
         if missed := self._matching.missed:
-            self._session.request(do="note", text=f"unmatched {missed}", own=True)
+            self._session.request(do="note", text=f"{OwnNote.UNMATCHED} {missed}", own=True)
 
     def _is_ended(self, child: Child) -> bool:
         """Read the command's output; returns whether it has ended."""

@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from recorders.drafts import discard, write_draft
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
-from wattui.outputs import OutputError, failure, put, refusal
+from wattui.outputs import OutputError, drafted, refusal
 from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
 from wattui.show.export import FORMATS, export
@@ -61,15 +60,5 @@ def _write_parquet(path: Path, out: Path) -> list[str]:
 
     if reason := refusal(out, [path]):
         raise OutputError(reason)
-    draft = None
-    try:
-        draft = write_draft(out, b"")
-        with naming(path):
-            remarks = write_parquet(path, draft)
-        put(draft, out)
-    except OSError as error:
-        raise OutputError(failure(out, error)) from None
-    finally:
-        if draft:
-            discard(draft)
-    return remarks
+    with drafted(out) as draft, naming(path):
+        return write_parquet(path, draft)

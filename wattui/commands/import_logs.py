@@ -13,6 +13,7 @@ from typing import Any
 
 from recorders.phases import RUNNING
 from recorders.runfile import (
+    FORMAT_VERSION,
     RunFile,
     RunFileBusyError,
     RunFileExistsError,
@@ -35,7 +36,6 @@ from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError, unreadable
 
-FORMAT_VERSION = 1
 FLUSH_LINES = 10_000
 # How many levels of folders are searched for power files.
 DEPTH = 3

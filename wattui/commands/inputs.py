@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wattui.errors import UsageError, unreadable
-from wattui.runs.recorded import find_runs
+from wattui.runs.recorded import find_runs, natural
 from wattui.runs.run_file import is_run_file
 
 _MAGIC = re.compile(r"[*?[]")
-_NUMBER = re.compile(r"(\d+)")
 
 
 def expand(patterns: Sequence[str]) -> list[Path]:
@@ -27,14 +26,6 @@ def expand(patterns: Sequence[str]) -> list[Path]:
         for path in _expanded(pattern):
             once.setdefault(os.path.realpath(path), path)
     return list(once.values())
-
-
-def natural(path: Path) -> tuple[list[list[str | int]], str]:
-    """A key that sorts numbers in names as numbers, folder by folder."""
-    return [
-        [int(part) if place % 2 else part.casefold() for place, part in enumerate(parts)]
-        for parts in map(_NUMBER.split, path.parts)
-    ], str(path)
 
 
 def _expanded(pattern: str) -> list[Path]:

@@ -5,14 +5,12 @@ A label or a host name may contain anything; the rest is escaped when it is writ
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import replace
 
-from wattui.clean import one_line, short
+from wattui.clean import lines, name_of, one_line, short, texts
 from wattui.report.document import Block, Facts, Heading, PageTable, Picture
 
-MOST_TEXT, MOST_NAME = 4000, 160
-Part = TypeVar("Part")
+MOST_TEXT = 4000
 
 
 def cleaned(block: Block) -> Block:
@@ -21,24 +19,11 @@ def cleaned(block: Block) -> Block:
     Facts, the exact command among them, keep their length and their lines.
     """
     if isinstance(block, Facts):
-        known = tuple((term, _lines(text)) for term, text in block.facts)
-        return replace(block, facts=known)
+        return replace(block, facts=tuple((term, lines(text)) for term, text in block.facts))
     if isinstance(block, Picture):
-        return replace(_cleaned(replace(block, svg=""), MOST_TEXT), svg=block.svg)
-    return _cleaned(block, MOST_NAME if isinstance(block, Heading | PageTable) else MOST_TEXT)
+        return replace(texts(replace(block, svg=""), _paragraph), svg=block.svg)
+    return texts(block, name_of if isinstance(block, Heading | PageTable) else _paragraph)
 
 
-def _cleaned(part: Part, most: int) -> Part:
-    found: Any = part
-    if isinstance(found, str):
-        found = short(one_line(found), most)
-    elif isinstance(found, tuple):
-        found = tuple(_cleaned(each, most) for each in found)
-    elif is_dataclass(found) and not isinstance(found, type):
-        texts = {each.name: _cleaned(getattr(found, each.name), most) for each in fields(found)}
-        found = replace(found, **texts)
-    return found  # type: ignore[no-any-return]
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(one_line, text.split("\n")))
+def _paragraph(text: str) -> str:
+    return short(one_line(text), MOST_TEXT)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from recorders.channels import channel_of, is_counted_again, kind_of, total_parts, with_unit
 from recorders.rows import TOTAL_COLUMNS
-from recorders.summary.figures import PhaseFigures
+from recorders.summary.figures import INVENTED, PhaseFigures
 from wattui.clean import one_line, short
 from wattui.show.graphs import graphs
 
@@ -115,7 +115,7 @@ def spread(wanted: Sequence[float], least: float, low: float, high: float) -> li
 def _curve(column: str, among: int) -> PanelCurve:
     channel = channel_of(column)
     word = kind_of(channel).origin
-    if word in ("estimated", "simulated"):
+    if word in INVENTED:
         return PanelCurve(column, word if among > 1 else "")
     return PanelCurve(column, channel)
 

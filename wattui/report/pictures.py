@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recorders.summary.figures import PhaseFigures
+from recorders.summary.figures import INVENTED, PhaseFigures
 from wattui.analysis.rates import Rates
 from wattui.analysis.run_fits import Fits
 from wattui.clean import name_of
@@ -26,7 +26,6 @@ from wattui.show.quantities import number, prefix_for
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NOT_MEASURED = ("estimated", "simulated")
 WORDS = {"manual": "read by hand", "mixed": "of several origins"}
 
 
@@ -157,7 +156,7 @@ def drawn(draw: Callable[[], Figure]) -> str:
 
 def suffix(origins: set[str]) -> str:
     """The part of a title that gives the origin of figures that are not all measured."""
-    invented = " and ".join(word for word in NOT_MEASURED if word in origins)
+    invented = " and ".join(word for word in INVENTED if word in origins)
     parts = [WORDS[word] for word in WORDS if word in origins]
     if invented:
         among = "partly " if "measured" in origins else ""

@@ -27,7 +27,7 @@ from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
 from wattui.show.summary import figure_text
 
-ORIGINS = {
+ORIGIN_WORDS = {
     "measured": "measured",
     "estimated": "ESTIMATED from utilisation, not measured",
     "simulated": "SIMULATED, not a measurement",
@@ -95,7 +95,7 @@ def _key(loaded: ReportRun, wish: ReportOptions, group: Group, words: str) -> Bl
     contents = loaded.summary.contents if domain == loaded.summary.headline else ""
     return Headline(
         f"{text} {unit} {what}{words}",
-        f"channel {domain}, {ORIGINS[origin]}" + (f": {contents}" if contents else ""),
+        f"channel {domain}, {ORIGIN_WORDS[origin]}" + (f": {contents}" if contents else ""),
         " · ".join(made_from),
         origin != "measured" or bool(contents),
     )

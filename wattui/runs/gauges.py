@@ -4,47 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from recorders.channels import kind_of_column
+from wattui.runs.blocks import blocks, header, is_reading
 
 
 def gauge_means(csv: Path) -> dict[str, dict[str, float]]:
     """For each label of the running phases, the mean of every utilisation and memory column.
 
-    Empty if the file cannot be read as a table. Raises OSError.
+    Raises NotARunFileError, or OSError.
     """
-    import polars as pl
-
-    with csv.open(encoding="utf-8", errors="replace") as file:
-        header = file.readline().strip().split(",")
-    names = [n for n in header if kind_of_column(n).quantity in ("utilisation", "memory")]
+    names = [n for n in header(csv) if kind_of_column(n).quantity in ("utilisation", "memory")]
     if not names:
         return {}
-    texts = dict.fromkeys(("phase", "label"), pl.String)
-    frame = pl.scan_csv(
-        csv,
-        schema={
-            name: texts.get(name, pl.Float64 if name in names else pl.String) for name in header
-        },
-        ignore_errors=True,
-        truncate_ragged_lines=True,
-        glob=False,
-    )
-    if not _ends_in_newline(csv):  # half a number is a wrong number
-        rows = frame.with_row_index("row")
-        frame = rows.filter(pl.col("row") < pl.col("row").max())
-    running = frame.filter(pl.col("phase") == "running").with_columns(pl.col("label").fill_null(""))
-    grouped = running.group_by("label").agg(pl.col(names).mean())
-    try:
-        means = grouped.collect(engine="streaming")
-    except pl.exceptions.PolarsError:  # what cannot be read is unknown
-        return {}
+    read = {name: pl.when(is_reading(name)).then(name) for name in names}
+    sums = [cells.sum().alias(f"{name} sum") for name, cells in read.items()]
+    counts = [cells.count().alias(f"{name} n") for name, cells in read.items()]
+    label = pl.col("label").fill_null("")
+    parts = [
+        block.filter(pl.col("phase") == "running").group_by(label).agg(*sums, *counts)
+        for block in blocks(csv, ["time_s", "phase", "label", "event", *names], remarks=[])
+    ]
+    rows = pl.concat(parts).group_by("label").sum().iter_rows(named=True) if parts else ()
     return {
-        row.pop("label"): {name: mean for name, mean in row.items() if mean is not None}
-        for row in means.iter_rows(named=True)
+        row["label"]: {n: row[f"{n} sum"] / row[f"{n} n"] for n in names if row[f"{n} n"]}
+        for row in rows
     }
-
-
-def _ends_in_newline(csv: Path) -> bool:
-    with csv.open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - 1))
-        return file.read(1) == b"\n"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from recorders.json_parts import WrongPartError
@@ -16,6 +17,7 @@ from recorders.summary.summary import summarise
 from wattui.runs.run_file import is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
 
+_NUMBER = re.compile(r"(\d+)")
 DEPTH = 2
 MOST_FILES = 2000
 CHANGED = "{} has changed since it was recorded: its figures are recomputed"
@@ -56,6 +58,14 @@ def find_runs(folder: Path) -> list[Path]:
     return list(islice(filter(is_run_file, newest_first), MOST_FILES))
 
 
+def natural(path: PurePath) -> tuple[list[list[str | int]], str]:
+    """A key that sorts numbers in names as numbers, folder by folder."""
+    return [
+        [int(part) if place % 2 else part.casefold() for place, part in enumerate(parts)]
+        for parts in map(_NUMBER.split, path.parts)
+    ], str(path)
+
+
 def load_run(csv: Path) -> Run:
     """A run with its summary, recomputed from the CSV if run.json has none that matches it.
 
@@ -67,11 +77,11 @@ def load_run(csv: Path) -> Run:
         names = ", ".join(wrong)
         remarks.append(f"{json_path(csv)}: malformed, left out: {names}")
     summary, why_not = _summary_of(found)
-    is_of_csv = about.csv == fingerprint(csv)
-    if summary is not None and is_of_csv:
+    has_changed = changed(csv, about)
+    if summary is not None and about.csv is not None and not has_changed:
         return Run(csv, summary, about, remarks)
-    if about.csv is not None and not is_of_csv:
-        remarks.append(CHANGED.format(csv))
+    if has_changed:
+        remarks += has_changed
     elif why_not:
         said = f"its summary is incomplete: recomputed from {csv.name} ({why_not})"
         remarks.append(f"{json_path(csv)}: {said}")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from wattui.analysis.breakpoint import EVIDENCE
 from wattui.analysis.correlation import Matrix
-from wattui.analysis.fit import Fit, FitRequest, FitSeries
+from wattui.analysis.fit import Fit, FitRequest, FitSeries, remarks_of
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
@@ -100,7 +100,8 @@ def fit_parts(
         for fit in _fits(each):
             if line := _two_lines(asked, each, fit):
                 yield line
-    yield from _remarks(series)
+    for remark, names in remarks_of(series).items():
+        yield Text.assemble(("– ", "dim"), (names, "bold"), f"  {remark}")
     yield _points_table(asked, series)
 
 
@@ -129,16 +130,6 @@ def _errors_table(series: Sequence[FitSeries]) -> Table:
             found += [fit.left_out_group if fit else None for fit in fits]
         add(table, each.name, *map(mean_error, found))
     return table
-
-
-def _remarks(series: Sequence[FitSeries]) -> Iterator[Text]:
-    """Remarks, each with the names of its series."""
-    about: dict[str, list[str]] = {}
-    for each in series:
-        for remark in each.remarks:
-            about.setdefault(remark, []).append(each.name)
-    for remark, names in about.items():
-        yield Text.assemble(("– ", "dim"), (", ".join(names), "bold"), f"  {remark}")
 
 
 def _beside(series: FitSeries, published: dict[str, Any]) -> Iterator[Text]:

@@ -130,7 +130,7 @@ def test_utilisation_and_memory_stand_in_the_matrices_where_they_were_read(
     header, *lines = csv.read_text().splitlines()
     busy = {"32": 10, "64": 30, "128": 20}
     rows = [f"{line},{busy.get(line.split(',')[3], '')}" for line in lines]
-    csv.write_text("\n".join([f"{header},gpu0_util_pct", *rows, rows[-1][:-1]]))
+    csv.write_text("\n".join([f"{header},gpu0_util_pct", *rows, rows[-1].rpartition(",")[0]]))
     assert gauge_means(csv) == {label: {"gpu0_util_pct": pct} for label, pct in busy.items()}
     assert fit(str(csv), "--against", "size", "--json", "-") == 0
     found = json.loads(capsys.readouterr().out)["correlation"]

@@ -18,9 +18,9 @@ import pytest
 
 from recorders.runfile import json_path
 from tests.support.made_runs import IDLE, Part, finished, json_of
-from wattui.clean import name_of, one_line
+from wattui.clean import MOST_NAME, name_of, one_line
 from wattui.commands import report as report_command
-from wattui.report.clean import MOST_NAME, MOST_TEXT, cleaned
+from wattui.report.clean import MOST_TEXT, cleaned
 from wattui.report.document import (
     Block,
     Facts,

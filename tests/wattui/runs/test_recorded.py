@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 
 import pytest
 
 from recorders.runfile import json_path
-from tests.support.made_runs import B1, B8, IDLE, finished, json_of, written
+from tests.support.made_runs import B1, B8, IDLE, aged, finished, json_of, written
 from wattui.runs import recorded
 from wattui.runs.recorded import find_runs, load_run
 from wattui.runs.reduce import NotARunFileError
 from wattui.runs.run_json import RunJson
-
-
-def aged(path: Path, age_s: float) -> Path:
-    then_s = time.time() - age_s
-    os.utime(path, (then_s, then_s))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Three runs, the newest first: quick, slow, and sub/old; other files beside them."""
-    (tmp_path / "sub").mkdir()
-    aged(finished(tmp_path / "quick.csv", [IDLE, B1]).csv, 10)
-    aged(finished(tmp_path / "slow.csv", [IDLE, B8]).csv, 20)
-    old = tmp_path / "sub" / "old.csv"
-    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./bench", "--old"]}).csv, 30)
-    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "empty.csv").touch()
-    (tmp_path / "notes.txt").write_text("time_s")
-    return tmp_path
 
 
 def test_run_files_are_found_by_their_columns_the_newest_first(folder: Path) -> None:
@@ -101,6 +79,15 @@ def test_what_the_recorder_wrote_of_this_csv_is_taken(
     found = load_run(run.csv)
     assert found.summary.to_dict() == json_of(run)["summary"]
     assert found.remarks == []
+
+
+def test_a_csv_without_a_fingerprint_is_not_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    json_path(run.csv).unlink()
+    monkeypatch.setattr(recorded, "fingerprint", None)
+    assert load_run(run.csv).summary == run.summary
 
 
 def test_a_csv_that_has_changed_since_has_its_own_figures_and_says_so(tmp_path: Path) -> None:

@@ -154,6 +154,9 @@ def test_the_json_of_another_recording_is_not_taken(run: Run, tmp_path: Path) ->
 def test_csv_and_json_may_have_the_same_name(run: Run, tmp_path: Path) -> None:
     for suffix in (".csv", ".json"):
         export(run, tmp_path / f"kws-results{suffix}")
+    with (tmp_path / "kws-results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(json.loads((tmp_path / "kws-results.json").read_text())["rows"]) > 0
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from wattui.analysis.importers.log import (
 )
 from wattui.analysis.importers.stamps import are_utc, in_order, one_run, stamp_ns
 from wattui.analysis.importers.table import MOST, number
+from wattui.runs.recorded import natural
 
 NAME = "AIPowerMeter"
 COLUMNS = '{"date": …, "metrics": {"cpu": {"intel_power": …}, "gpu": {…}}} on each line'
@@ -42,8 +43,6 @@ _CPU = {
     "total_dram_power": named("dram0", "W"),
     "psys_power": named("psys", "W"),
 }
-# Parts of a package can be idle; 0 of anything else is not a measurement.
-_MAY_REST = ("core0", "uncore0")
 _GPU_SUMS = ("nvidia_draw_absolute", "nvidia_power")
 _SEGMENT_END = re.compile(r'\s*"[^"]*"\s*')
 _RUN = re.compile(r"(?:run|repeat|xp)?_?(\d+)")
@@ -110,7 +109,7 @@ def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = N
     """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the texts
     of both by the path of their folder. The folder names give label and repeat; the lines of
     latency.csv are the inferences, or `inferences` if it is missing. Raises UnreadableError."""
-    paths = sorted(files, key=_natural)
+    paths = sorted(files, key=lambda path: natural(PurePosixPath(path)))
     labels = {path: _label(path) for path in paths}
     found = []
     for path in paths:
@@ -177,7 +176,7 @@ def _power(
     ):
         missing = " (−1: there is none)" if value == -1 else ""
         left_out.add(f"no figure in {key}{missing}", line)
-    elif value > 0 or name in _MAY_REST:
+    elif value > 0 or kind_of(name).may_rest:
         yield name, float(value)
     else:
         left_out.add(f"no figure in {key} (0 is not a measurement)", line)
@@ -202,8 +201,3 @@ def _label(path: str) -> str:
     parts = PurePosixPath(path).parts
     folders = parts[:-1] if parts and _RUN.fullmatch(parts[-1]) else parts
     return printable("/".join(folders))
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """Sort key: run_10 after run_9."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from recorders.source import Channel
+from wattui.clean import one_line, short
 
 SECOND_NS = 1_000_000_000
 # Lines named in a remark; the others are only counted.
@@ -125,6 +126,5 @@ def places(lines: Sequence[int]) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from a file, made safe for one line on a terminal."""
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    """Text from a file on one line, of limited length."""
+    return short(one_line(text), LONGEST)

@@ -11,12 +11,9 @@ from recorders.channel_state import Meter
 from recorders.channels import METER, TOTAL
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
-from recorders.summary.arithmetic import UPDATE_NOTE
 from recorders.summary.by_hand import HandReading
 from recorders.summary.reduction import BEGIN, END, GAP, NOTE
-from recorders.summary.spans import PER_PHASE_NOTE
-from recorders.summary.stillness import INTEGRATED_NOTE
-from recorders.texts import cut
+from recorders.texts import OwnNote, cut
 from wattui.analysis.importers.joining import JoinedLogs
 from wattui.analysis.importers.log import SECOND_NS, Log, LogPhase
 
@@ -75,14 +72,14 @@ class RunText:
                 meter.counter.forget()
 
     def _notes(self) -> Iterator[str]:
-        texts = [INTEGRATED_NOTE.removeprefix(NOTE) + name for name in self._integrated]
-        if periods := " ".join(f"{k}={v:.6f}" for k, v in self.update_periods_s.items()):
-            texts.append(UPDATE_NOTE.removeprefix(NOTE) + periods)
+        texts = [f"{OwnNote.INTEGRATED} {name}" for name in self._integrated]
+        if periods := [f"{k}={v:.6f}" for k, v in self.update_periods_s.items()]:
+            texts.append(" ".join([OwnNote.UPDATE_PERIODS, *periods]))
         if self._per_phase:
-            texts.append(PER_PHASE_NOTE.removeprefix(NOTE) + " ".join(sorted(self._per_phase)))
+            texts.append(" ".join([OwnNote.PER_PHASE, *sorted(self._per_phase)]))
         if self._recording.old_idle:
-            texts.append(f"old_idle {self._recording.old_idle}")
-        texts += [f"import {remark}" for remark in self._recording.remarks]
+            texts.append(f"{OwnNote.OLD_IDLE} {self._recording.old_idle}")
+        texts += [f"{OwnNote.IMPORT} {remark}" for remark in self._recording.remarks]
         for text in texts:
             yield self._line(Row(0, NOTE + cut(text), None, self._layout.width), "")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import kind_of
-from wattui.analysis.sizes import UNMEASURED, DeviceSum, Family, Sizes
+from recorders.summary.figures import INVENTED
+from wattui.analysis.sizes import DeviceSum, Family, Sizes
 from wattui.report.draw import style
 from wattui.report.draw.fit import X_NAMES
 from wattui.report.draw.style import INK, WIDE_MM
@@ -108,7 +109,7 @@ def _energy_curve(
     place = found.devices.index(device)
     others = style.SERIES[len(LOOKS) :]
     colour = LOOKS.get(kind_of(device.domains[0]).name, others[place % len(others)])
-    if device.origin in UNMEASURED:
+    if device.origin in INVENTED:
         colour = style.ESTIMATED
     marker = style.MARKERS[place % len(style.MARKERS)]
     if number is not None:
@@ -119,7 +120,7 @@ def _energy_curve(
         middle = size.repeats.median_j(device.domains)
         if middle is not None:
             points.append((size.x, size.repeats.energies_j(device.domains), middle))
-    if device.origin in UNMEASURED and device.origin not in name:
+    if device.origin in INVENTED and device.origin not in name:
         name += f", {device.origin}"
     dash = style.DASHES[place % len(style.DASHES)]
     return SizeCurve(name, colour, dash, marker, family.joined, tuple(points))
@@ -202,7 +203,7 @@ def _y_axis(axes: Axes, name: str) -> None:
 
 def _energy_name(found: Sizes, unit: str) -> str:
     origins = {device.origin for device in found.devices}
-    words = [word for word in UNMEASURED if origins == {word}]
+    words = [word for word in INVENTED if origins == {word}]
     return f"{' '.join([*words, found.figure])} energy\nper inference ({unit})"
 
 

@@ -379,10 +379,10 @@ def _headline(summary: Summary, palette: Palette) -> Text:
 
 
 def _range(cells: Cells) -> str:
-    """The figures of the best and the worst label."""
+    """The figures of the best and the worst label, or of the only one that is known."""
     if cells.basis is not TOTAL or not cells.ranked:
         return "–"
-    values = [cells.ranked[n][1].value for n in (0, -1)]
+    values = [value.value for _, value in cells.ends]
     factor, unit = energy_unit(values)
     return f"{' … '.join(number(value / factor) for value in values)} {unit}"
 

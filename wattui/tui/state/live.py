@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 from recorders.channels import channel_of, unit_of
 from recorders.summary.figures import Summary
-from recorders.summary.reduction import EventRow, Reducer
+from recorders.summary.reduction import NOTE, EventRow, Reducer
 from recorders.summary.summary import summarise
+from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui.show.history import History
 from wattui.tui.state.joules import CounterHistory
 
-NOW = "note:now"
+NOW = f"{NOTE}{OwnNote.NOW}"
 
 
 @dataclass(slots=True)

@@ -18,10 +18,9 @@ from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import about_run
 from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
+from wattui.tui.state.session import SCREEN_HZ
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
-# Rows beyond this rate are not shown, as in a live recording.
-SCREEN_HZ = 10.0
 # At full speed, the screen is redrawn after reading rows for this long.
 BATCH_S = 0.1
 FIRST_ROWS = 100

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from recorders.channels import kind_of
-from recorders.summary.figures import PhaseFigures, Summary
+from recorders.summary.figures import PhaseFigures, Summary, is_unmoved
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
 
@@ -75,6 +75,5 @@ def _per_inference(phase: PhaseFigures, channel: str) -> float | None:
 
 
 def _energy_j(phase: PhaseFigures, channel: str) -> float | None:
-    """Joules; None also if a counter did not move, as that means under one update, not 0."""
     energy_j = phase.energy_j.get(channel)
-    return energy_j if energy_j or kind_of(channel).by_hand else None
+    return None if is_unmoved(energy_j, kind_of(channel).by_hand) else energy_j

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -50,26 +49,6 @@ def screen(pilot: Pilot[Any]) -> str:
 
 def line_of(pilot: Pilot[Any], text: str) -> str:
     return next(line for line in screen(pilot).splitlines() if text in line)
-
-
-def aged(path: Path, age_s: float) -> Path:
-    then_s = time.time() - age_s
-    os.utime(path, (then_s, then_s))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Three runs, the newest first: quick, slow, and sub/old; other files beside them."""
-    (tmp_path / "sub").mkdir()
-    aged(finished(tmp_path / "quick.csv", [IDLE, B1]).csv, 10)
-    aged(finished(tmp_path / "slow.csv", [IDLE, B8]).csv, 20)
-    old = tmp_path / "sub" / "old.csv"
-    aged(finished(old, [B8], ["est_cpu"], command={"argv": ["./Bench", "--old"]}).csv, 30)
-    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    (tmp_path / "empty.csv").touch()
-    (tmp_path / "notes.txt").write_text("time_s")
-    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -161,6 +140,16 @@ async def test_a_range_of_estimates_has_its_unit_and_origin(tmp_path: Path) -> N
     async with Shown(tmp_path).run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert " J estimated " in line_of(pilot, "long.csv")
+
+
+async def test_of_one_label_that_is_known_there_is_no_range(tmp_path: Path) -> None:
+    uncounted = B8._replace(count=0)
+    finished(tmp_path / "long.csv", [IDLE, B1, uncounted])
+    async with Shown(tmp_path).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        line = line_of(pilot, "long.csv")
+        assert " 2.000 J " in line
+        assert "…" not in line
 
 
 async def test_an_empty_folder_says_how_to_record(tmp_path: Path) -> None:

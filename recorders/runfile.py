@@ -47,10 +47,13 @@ class RunFile:
     def __init__(
         self, path: Path, header: str, force: bool = False, refuges: Sequence[Path] = ()
     ) -> None:
-        """Create the file. Raises RunFileExistsError, RunFileBusyError, or OSError if it
-        cannot be written."""
+        """Create the file. `force` replaces an existing one; of a link to a file, the link.
+
+        Raises RunFileExistsError, RunFileBusyError, or OSError if it cannot be written."""
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
             raise RunFileExistsError(str(clash))
+        if force and path.is_symlink() and (path.is_file() or not path.exists()):
+            path.unlink()
         was_there = os.path.lexists(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if force else os.O_EXCL)
         try:

@@ -39,8 +39,8 @@ class Simulated:
         return True
 
     def update_periods_s(self) -> Mapping[str, float]:
-        """The curve is continuous."""
-        return {"sim_cpu": 1e-6}
+        """As often as it is read, like a RAPL counter; the curve itself is continuous."""
+        return {"sim_cpu": self.period_s}
 
     def facts(self) -> Mapping[str, object]:
         """The formula of the curve."""

@@ -35,6 +35,8 @@ Item = TypeVar("Item")
 
 # Assumed if a recording was too short to measure a counter's update period.
 UNKNOWN_UPDATE_S = 0.1
+# Run files have joules to six decimals, which is also the unit of the kernel's RAPL counters.
+RESOLUTION_J = 1e-6
 
 
 def update_periods_s(reduction: Reduction) -> dict[str, float]:
@@ -213,12 +215,15 @@ class Arithmetic:
         move), and the uncertainty of its energy at the edges."""
         if channel not in base.known:
             known = base.ran.known(channel)
-            short_s = SHORT_UPDATES * self._periods.get(channel, UNKNOWN_UPDATE_S)
+            short_s = SHORT_UPDATES * self._period_s(channel)
             is_short = self._stood_still(channel, known) and known.seconds < short_s
             power_w = None if is_short else known.power_w(channel)
             edges_j = None if power_w is None else self._edges_j(channel, known)
             base.known[channel] = known, power_w, edges_j
         return base.known[channel]
+
+    def _period_s(self, channel: str) -> float:
+        return self._periods.get(channel, UNKNOWN_UPDATE_S)
 
     def _stood_still(self, channel: str, ran: Stretches) -> bool:
         return is_unmoved(ran.energy_j(channel), channel in self._by_hand)
@@ -250,8 +255,8 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T)
-        per window and part, or the gap between the readings around an edge if that is larger; for a
+        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T, at
+        least RESOLUTION_J) per window and part, or the gap between the readings around an edge if that is larger; for a
         wall meter read manually, the errors of its readings.
 
         None for an estimate, as the error of its model is unknown; and for energies of whole
@@ -267,7 +272,7 @@ class Arithmetic:
         if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
             return None
         steps_j = [
-            (ran.power_w(part) or 0.0) * self._periods.get(part, UNKNOWN_UPDATE_S) for part in parts
+            max((ran.power_w(part) or 0.0) * self._period_s(part), RESOLUTION_J) for part in parts
         ]
         step_j = math.hypot(*steps_j)
         bridged = (span.bridged_j for span in ran.windows if span.bridged_j)

@@ -91,6 +91,25 @@ def test_force_replaces_the_whole_of_an_existing_file(tmp_path: Path) -> None:
     assert path.read_text() == HEADER
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_force_replaces_links_and_not_the_files_they_name(tmp_path: Path, is_there: bool) -> None:
+    path = tmp_path / "run.csv"
+    earlier = [tmp_path / "earlier.csv", tmp_path / "earlier.json"]
+    for link, file in zip((path, json_path(path)), earlier, strict=True):
+        link.symlink_to(file)
+        if is_there:
+            file.write_text("precious")
+    file = RunFile(path, HEADER, force=True)
+    file.write_json({"status": "recording"})
+    file.close()
+    for link in (path, json_path(path)):
+        assert link.is_file()
+        assert not link.is_symlink()
+    assert [each.exists() and each.read_text() for each in earlier] == (
+        ["precious", "precious"] if is_there else [False, False]
+    )
+
+
 def test_a_file_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file or directory"):
         RunFile(tmp_path / "missing" / "run.csv", HEADER)

@@ -68,12 +68,12 @@ def mean_error(found: HeldOut | NetworkErrors | None) -> str:
 
 def line_text(line: Line, asked: FitRequest) -> str:
     """Intercept and slope with their standard errors."""
-    slope_factor, slope_unit = scale([line.slope], asked.unit)
+    slope_factor, slope_unit = scale([line.slope, line.slope_error], asked.unit)
     slope = with_uncertainty(abs(line.slope), line.slope_error, slope_factor)
     each = f"{slope} {slope_unit}/{UNITS[asked.against]}"
     if line.through_origin:
         return f"{'−' if line.slope < 0 else ''}{each}"
-    factor, unit = scale([line.intercept], asked.unit)
+    factor, unit = scale([line.intercept, line.intercept_error], asked.unit)
     intercept = with_uncertainty(line.intercept, line.intercept_error, factor)
     return f"{intercept} {unit} {'−' if line.slope < 0 else '+'} {each}"
 

@@ -43,15 +43,16 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
-    """`29.67 ± 0.12`: decimals up to the second digit of ±; – if the value is unknown."""
+    """`29.67 ± 0.12`, `1230 ± 570`: both rounded to the second digit of ±; – if unknown."""
     if value is None:
         return "–"
     if plus_minus is None or plus_minus == 0:
         return number(value / factor)
     scaled = plus_minus / factor
-    decimals = max(0, min(12, 1 - math.floor(math.log10(scaled))))
-    shown = round(value / factor, decimals) + 0.0
-    return f"{minus(f'{shown:.{decimals}f}')} ± {scaled:.{decimals}f}"
+    digits = min(12, 1 - math.floor(math.log10(scaled)))
+    decimals = max(0, digits)
+    shown = round(value / factor, digits) + 0.0
+    return f"{minus(f'{shown:.{decimals}f}')} ± {round(scaled, digits):.{decimals}f}"
 
 
 def minus(text: str) -> str:

@@ -50,3 +50,7 @@ def test_a_reading_has_the_time_at_which_it_was_taken() -> None:
     (reading,) = source.read()
     assert reading.time_ns == clock.now_ns
     assert reading.value == pytest.approx(energy_j(2.0))
+
+
+def test_its_uncertainty_is_that_of_a_counter_read_as_often() -> None:
+    assert Simulated().update_periods_s() == {"sim_cpu": Simulated.period_s} == {"sim_cpu": 0.001}

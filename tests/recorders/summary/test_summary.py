@@ -223,6 +223,14 @@ def test_the_instrument_leaves_one_counter_update_of_energy_open(
     assert plus_minus(total) == pytest.approx(power_w * update_s / n, rel=0.01)
 
 
+def test_what_is_open_is_never_less_than_what_the_file_can_tell_apart() -> None:
+    recording = Recording()
+    recording.note("update_period_s package0=0.000001")
+    recording.phase("running", 10.0, 0.002, n=10)
+    total = domain_of(recording.summary()).total_j_per_inference
+    assert plus_minus(total) == pytest.approx(1e-6 / 10)  # not 2 nJ
+
+
 def test_what_is_open_grows_with_the_root_of_the_number_of_windows() -> None:
     once, often = Recording(), Recording()
     for recording, windows in ((once, 1), (often, 9)):

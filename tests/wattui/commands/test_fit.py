@@ -15,11 +15,14 @@ import pytest
 
 from recorders.runfile import json_path
 from tests.support.made_runs import IDLE, Part, finished
+from wattui.analysis.fit import FitRequest
 from wattui.analysis.macs import command_macs, depthwise, model_macs, network_macs
+from wattui.analysis.regression import Line
 from wattui.commands import fit as fit_command
 from wattui.commands import predict as predict_command
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.runs.gauges import gauge_means
+from wattui.show.fit import line_text
 
 ALEXNET = ["python", "-m", "workloads", "alexnet", "--sizes", "64,112,224"]
 # MACs of AlexNet at 64, 112 and 224 pixels; the last one is published.
@@ -555,3 +558,9 @@ WHOLE: dict[str, Any] = {
         }
     ],
 }
+
+
+def test_a_coefficient_has_no_more_digits_than_its_error_allows() -> None:
+    line = Line("ordinary", 3, 382e-6, -38.2e-6, 0.0307, 0.00307, 0.1, 1.0, 3.0, 2.0, 1.0)
+    text = line_text(line, FitRequest("pixels", "total", "package0"))
+    assert text == "0 ± 31 mJ − 0.0 ± 3.1 mJ/pixel"

@@ -255,9 +255,10 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T, at
-        least RESOLUTION_J) per window and part, or the gap between the readings around an edge if that is larger; for a
-        wall meter read manually, the errors of its readings.
+        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T,
+        or RESOLUTION_J if that is larger) per window and part, or the gap between the readings
+        around an edge if that is larger; for a wall meter read manually, the errors of its
+        readings.
 
         None for an estimate, as the error of its model is unknown; and for energies of whole
         phases, as no update period is known.

@@ -237,8 +237,8 @@ class Conductor:
         self._close(self._phases.all_open())
         self._forget_mark()
         status = message.get("exit_status")
-        note = ended_note(None if status is None else int(status), self._phases.repeat)
-        self._recorder.note(note)
+        whole = None if status is None else int(status)
+        self._recorder.note(ended_note(whole, self._phases.repeat, bool(message.get("stopped"))))
         self.command_pid = self._implicit = self._marked = None
         self._recorder.watch(None)
         self._phases.repeat, self._phases.base_label = None, ""

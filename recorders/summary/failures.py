@@ -1,4 +1,4 @@
-"""Failed commands, from the notes at their ends. Pure."""
+"""Failed and stopped commands, from the notes at their ends. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recorders.summary.reduction import BEGIN, Reduction
 from recorders.summary.spans import Span
 from recorders.texts import OwnNote
 
-_ENDED = re.compile(r"with exit ([0-9]+)(?: in repeat ([0-9]+))?")
+_ENDED = re.compile(r"with exit ([0-9]+)(?: in repeat ([0-9]+))?(: stopped)?")
 # Phases between repeats, which belong to the machine, not the command.
 RESTS = ("idle", "cooldown")
 # A shell's exit status for a command killed by a signal is above this.
@@ -23,26 +23,41 @@ SIGNALLED = 128
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that ended, its time, and its exit status as a shell gives it (None: not noted)."""
+    """A command that ended, its time, and its exit status as a shell gives it (None: not noted).
+
+    `stopped` if the user asked it to end.
+    """
 
     since_s: float
     until_s: float
     status: int | None
     repeat: int | None
+    stopped: bool = False
 
     @property
     def failed(self) -> bool:
-        """Whether it exited with an error or was killed by a signal."""
+        """Whether it exited with an error or was ended by a signal."""
         return bool(self.status)
 
+    @property
+    def how(self) -> str:
+        """How it failed, in words."""
+        verb = "was stopped" if self.stopped else "failed"
+        status = self.status or 0
+        try:
+            name = f" ({signal.Signals(status - SIGNALLED).name})"
+        except ValueError:
+            name = ""
+        return f"{verb} with exit status {status}{name}"
 
-def ended_note(status: int | None, repeat: int | None) -> str:
+
+def ended_note(status: int | None, repeat: int | None, stopped: bool) -> str:
     """The note for the end of a command."""
     if status is None:
         return OwnNote.COMMAND_ENDED
-    return f"{OwnNote.COMMAND_ENDED} with exit {status}" + (
-        f" in repeat {repeat}" if repeat is not None else ""
-    )
+    where = f" in repeat {repeat}" if repeat is not None else ""
+    how = ": stopped" if stopped else ""
+    return f"{OwnNote.COMMAND_ENDED} with exit {status}{where}{how}"
 
 
 class Commands:
@@ -73,22 +88,23 @@ class Commands:
         return next((c.until_s for c in self.ended if c.until_s >= time_s), math.inf)
 
     def flags(self) -> Iterator[Flag]:
-        """Flags for the failures."""
+        """Flags for the failures; a command that the user stopped did not fail."""
         failed = [command for command in self.ended if command.failed]
         for command in failed:
             if command.repeat is not None:
-                text = f"repeat {command.repeat} failed with {_exit(command)}"
+                text = f"repeat {command.repeat} {command.how}"
                 yield Flag(
                     "failed_repeat", "", text + ("" if self.all_failed else " and was left out")
                 )
         alone = [command for command in failed if command.repeat is None]
-        if alone:
-            who = f"the command failed with {_exit(alone[0])}"
-        elif failed and self.all_failed:
-            who = "every repeat failed"
-        else:
+        if not alone and not (failed and self.all_failed):
             return
-        yield Flag("failed_command", "", f"{who}, so the figures are those of a failed command")
+        who = f"the command {alone[0].how}" if alone else "every repeat failed"
+        if all(command.stopped for command in failed):
+            who = who if alone else "the command was stopped"
+            yield Flag("stopped_command", "", f"{who}, so the figures are those of a part of it")
+        else:
+            yield Flag("failed_command", "", f"{who}, so the figures are those of a failed command")
 
 
 def _is_in(time_s: float, commands: Sequence[Command]) -> bool:
@@ -101,19 +117,10 @@ def _ended(reduction: Reduction) -> Iterator[Command]:
     for row in reduction.remarks:
         if (note := row.noted(OwnNote.COMMAND_ENDED)) is not None:
             found = _ENDED.fullmatch(note)
-            status, repeat = map(_whole, found.groups() if found else (None, None))
-            yield Command(since_s, row.time_s, status, repeat)
+            status, repeat, stopped = found.groups() if found else (None, None, None)
+            yield Command(since_s, row.time_s, _whole(status), _whole(repeat), bool(stopped))
             since_s = row.time_s
 
 
 def _whole(text: str | None) -> int | None:
     return None if text is None else int(text)
-
-
-def _exit(command: Command) -> str:
-    status = command.status or 0
-    try:
-        name = signal.Signals(status - SIGNALLED).name
-    except ValueError:
-        return f"exit status {status}"
-    return f"exit status {status} ({name})"

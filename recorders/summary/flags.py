@@ -78,7 +78,7 @@ def unlabelled(running: Group | None, labels: Sequence[Group]) -> Iterator[Flag]
     rest_s = running.seconds - sum(group.seconds for group in labels)
     if rest_s > UNLABELLED * running.seconds:
         n = (running.inferences or 0) - sum(group.inferences or 0 for group in labels)
-        counted = f" and {n:,} inferences" if n > 0 else ""
+        counted = f" and {n:,} inference{'s' * (n > 1)}" if n > 0 else ""
         yield Flag(
             "unlabelled",
             "running",

@@ -161,6 +161,7 @@ def test_x_stops_what_was_launched_and_keeps_its_recording(place: Place) -> None
         tmux.until_shown("▶ running")
         tmux.press("x")
         tmux.until_shown("while running")
+        tmux.until_shown("of a STOPPED command")
         tmux.press("Escape")
         tmux.until_shown("○ live")
     (path,) = place.path.glob("*-2*.csv")

@@ -185,7 +185,7 @@ class Headless:
         self._ask(do="command", repeat=repeat, label=job.label)
         if info := self._signals.sleep(0):
             self._end_by(info.si_signo)
-            self._ask(do="command_end", exit_status=self._status)
+            self._ask(do="command_end", exit_status=self._status, stopped=True)
             return
         environ = told_repeat(environment(), repeat) | {marks.ENVIRONMENT: self._directory}
         matching = None
@@ -213,6 +213,7 @@ class Headless:
             do="command_end",
             inferences=job.inferences,
             exit_status=outcome.status,
+            stopped=outcome.ended_by is not None,
             at_ns=ended_ns,
         )
         self._statuses.append(outcome.status)

@@ -224,6 +224,7 @@ class Launch:
             do="command_end",
             inferences=self.recipe.inferences,
             exit_status=status,
+            stopped=self.stopped,
             at_ns=ended_ns,
         )
         self._statuses.append(status)

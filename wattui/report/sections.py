@@ -23,7 +23,7 @@ from wattui.report.pictures import (
     traces_picture,
 )
 from wattui.report.size_figures import size_blocks
-from wattui.show.quantities import energy_unit, number
+from wattui.show.quantities import counted, energy_unit, number
 from wattui.show.remedies import REMEDIES
 from wattui.show.summary import figure_text
 
@@ -86,12 +86,12 @@ def _key(loaded: ReportRun, wish: ReportOptions, group: Group, words: str) -> Bl
     text = figure_text(value, found.origin, factor)
     made_from = [f"{number(group.seconds)} s running"]
     if group.inferences:
-        made_from.append(f"{group.inferences:,} inferences")
+        made_from.append(counted(group.inferences, "inference"))
         made_from.append(f"{number(group.inferences_per_s)} inferences/s")
     if found.running_w is not None:
         made_from.append(f"{number(found.running_w)} W")
     if loaded.summary.repeats:
-        made_from.append(f"{len(loaded.summary.repeats)} repeats, ± is a 95 % interval")
+        made_from.append(f"{counted(len(loaded.summary.repeats), 'repeat')}, ± is a 95 % interval")
     contents = loaded.summary.contents if domain == loaded.summary.headline else ""
     return Headline(
         f"{text} {unit} {what}{words}",

@@ -15,7 +15,7 @@ from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.clean import one_line
-from wattui.show.quantities import minus, number, prefix_for, with_uncertainty
+from wattui.show.quantities import counted, minus, number, prefix_for, with_uncertainty
 
 UNITS = {
     "pixels": "pixel",
@@ -83,12 +83,12 @@ def fit_parts(
 ) -> Iterator[Table | Text]:
     """The lines, published errors, two lines where they fit better, and residuals."""
     runs = len({point.run for point in series[0].points})
-    points = _count(len(series[0].points), "point")
+    points = counted(len(series[0].points), "point")
     where = "" if asked.figure == "seconds" else f"{asked.domain}, "
     form = ", through the origin" if asked.through_origin else ""
     yield Text.assemble(
         (f"{figure_name(asked)} against {asked.against}{form}", "bold"),
-        f"  {where}{origin}; {points} of {_count(runs, 'run')}",
+        f"  {where}{origin}; {points} of {counted(runs, 'run')}",
     )
     if asked.figure == "seconds":
         yield Text(TIME, "dim")
@@ -219,10 +219,6 @@ def correlation_parts(found: Matrix) -> Iterator[Table]:
 
 def _fits(series: FitSeries) -> list[Fit]:
     return [fit for weights in WEIGHTS if (fit := series.fit(weights))]
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def new_table(*titles: str, right: int = 1) -> Table:

@@ -55,6 +55,11 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
     return f"{minus(f'{shown:.{decimals}f}')} ± {round(scaled, digits):.{decimals}f}"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things: `1 inference`, `4,000 inferences`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def minus(text: str) -> str:
     """A number's text with a minus sign as wide as a digit, as in all text for people."""
     return text.replace("-", "−")

@@ -5,6 +5,7 @@ from __future__ import annotations
 REMEDIES = {
     "failed_repeat": "check the command's output, then record again",
     "failed_command": "check the command's output, then record again",
+    "stopped_command": "for figures of the whole command, record again and let it end",
     "under_one_update": "run longer, or run more inferences per phase",
     "incomplete": "to see what is missing and why, run: wattui doctor",
     "unlabelled": "give every running phase a label",

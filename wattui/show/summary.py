@@ -22,7 +22,7 @@ from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out
 from wattui.clean import one_line, texts
 from wattui.runs.recorded import Run
 from wattui.runs.run_json import RunJson
-from wattui.show.quantities import number, prefix_for, with_uncertainty
+from wattui.show.quantities import counted, number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting
 
 # The headline figure is the first of these that is known.
@@ -33,6 +33,8 @@ RATES = ("s", "W", "inf/s")
 WHOLE_SOURCES = ("powercap", "nvml", "estimate")
 # Columns of a panel's edge beside its subtitle.
 FRAME_COLUMNS = 6
+# What the headline adds for these flags.
+ENDINGS = {"failed_command": "command that FAILED", "stopped_command": "STOPPED command"}
 STYLES: dict[Origin, str] = {
     "measured": "",
     "estimated": "yellow",
@@ -190,13 +192,14 @@ def headline(summary: Summary, mixed: bool = False) -> Text:
         text = _cells_headline(summary, quoted, cells)
     elif quoted:
         text = _whole_headline(summary, quoted)
-    if any(flag.name == "failed_command" for flag in summary.flags):
-        text.append("  of a command that FAILED", "bold red")
+    for flag in summary.flags:
+        if flag.name in ENDINGS:
+            text.append(f"  of a {ENDINGS[flag.name]}", "bold red")
     if running is None:
         return text
     text.append(f"\n{number(running.seconds)} s running", "dim")
     if running.inferences:
-        text.append(f" · {running.inferences:,} inferences", "dim")
+        text.append(f" · {counted(running.inferences, 'inference')}", "dim")
         rate = f" · {number(running.inferences_per_s)} inferences/s"
         text.append(" over all labels" if cells else rate, "dim")
     return text
@@ -232,7 +235,7 @@ def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
     if not ends:
         text.append("energy unknown\n", "bold yellow")
     unknown = cells.count - len(cells.ranked)
-    said = f"{cells.count} label{'s' * (cells.count > 1)}"
+    said = counted(cells.count, "label")
     said += f", {unknown} unknown" if unknown and ends else ""
     text.append(said, "dim")
     return text.append(*_word(summary, quoted))

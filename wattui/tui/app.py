@@ -218,10 +218,13 @@ class Dashboard(App[int]):
     # ------------------------------------------------------------ keys: marks
 
     def action_toggle_running(self) -> None:
-        """Switch between idle and running; during playback, pause or resume."""
-        if self._playback is not None:
-            self._playback.pause()
-            self._draw_now()
+        """Switch between idle and running; in a playback, pause, resume, or play again."""
+        if playback := self._playback:
+            if playback.ended:
+                self._play(playback.path, playback.speed)
+            else:
+                playback.pause()
+                self._draw_now()
             return
         current = self.main.live.stretch
         running = self._mark == "running" or (current is not None and current.phase == "running")
@@ -456,10 +459,14 @@ class Dashboard(App[int]):
         if what == "compare":
             self.action_runs(csv)
         elif not self._is_busy():
-            try:
-                self._replace_stream(Playback(csv))
-            except UsageError as error:
-                self.notify(str(error), severity="error")
+            self._play(csv)
+
+    def _play(self, csv: Path, speed: float = 1.0) -> None:
+        """Play back a run from its start."""
+        try:
+            self._replace_stream(Playback(csv, speed))
+        except UsageError as error:
+            self.notify(str(error), severity="error")
 
     def action_speed(self, steps: int) -> None:
         """Change the playback speed."""
@@ -504,17 +511,48 @@ class Dashboard(App[int]):
             self.notify("Recording in progress; press r to stop", severity="warning")
         return self.stream.csv is not None
 
+    @property
+    def _useless(self) -> set[str]:
+        """The actions that would do nothing now."""
+        playback, found = self._playback, set(self.main.useless)
+        if self._launched is None:
+            found |= {"app.stop_launch", "app.output"}
+        if playback is None or playback.ended:
+            found |= {"app.speed(-1)", "app.speed(1)"}
+        if playback is not None:
+            found |= {"app.phase", "app.note", "app.meter", "app.undo"}
+        if not (self._driver and self._driver.can_suspend):
+            found.add("app.suspend_process")
+        return found
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Save a picture of the screen in the working directory; a browser downloads it."""
+        if self.is_web:
+            return super().deliver_screenshot(filename, path, time_format)
+        folder = Path(path or working_directory() or ".")
+        try:
+            saved = Path(self.save_screenshot(filename, str(folder), time_format))
+        except OSError as error:
+            said = f"No screenshot: {folder} cannot be written to ({error.strerror})"
+            self.notify(said, severity="error")
+        else:
+            self.notify(f"Screenshot saved as {saved.name} in {folder}")
+        return None
+
     def action_command_palette(self) -> None:
         """Open the palette of all commands."""
         if not isinstance(self.screen, SteadyCommandPalette):
             self.push_screen(SteadyCommandPalette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """All keys of the dashboard when on the graphs, and Textual's commands except themes."""
-        yield from (each for each in super().get_system_commands(screen) if each.title != "Theme")
+        """Textual's commands but for those that a key has, and on the graphs every key of use."""
+        ours = {"Theme", "Maximize", "Minimize", *(("Quit",) if screen is self.main else ())}
+        yield from (each for each in super().get_system_commands(screen) if each.title not in ours)
         # From another screen they would open screens on top of each other.
         for binding in self.main.BINDINGS if screen is self.main else ():
-            if isinstance(binding, Binding):
+            if isinstance(binding, Binding) and binding.action not in self._useless:
                 yield SystemCommand(
                     binding.description,
                     f"key {binding.key_display or binding.key.partition(',')[0]}",

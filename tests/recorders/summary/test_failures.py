@@ -23,9 +23,12 @@ def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path, clock, [ScriptedSource(clock, {package: constant_power(POWER_W)})])
 
 
-def record(rig: Rig, statuses: list[int | None], marks: bool = False) -> Summary:
+def record(
+    rig: Rig, statuses: list[int | None], marks: bool = False, stopped: bool = False
+) -> Summary:
     """Repeats of 2 s, of which a command that marks for itself runs 1 s."""
     for repeat, status in enumerate(statuses, 1):
+        is_last = repeat == len(statuses)
         start_s = 3.0 * repeat
         rig.at(start_s, do="command", repeat=repeat if len(statuses) > 1 else None)
         if marks and not status:
@@ -35,7 +38,7 @@ def record(rig: Rig, statuses: list[int | None], marks: bool = False) -> Summary
             rig.at(start_s + 0.5, owner=PROGRAM, do="begin", phase="armed")
             rig.at(start_s + 1.5, owner=PROGRAM, do="bye")
         told = {} if status is None else {"exit_status": status}
-        rig.at(start_s + 2, do="command_end", inferences=100, **told)
+        rig.at(start_s + 2, do="command_end", inferences=100, stopped=stopped and is_last, **told)
     rig.run(3.0 * len(statuses) + 4)
     return summarise(rig.recorder.reduction)
 
@@ -117,6 +120,38 @@ def test_a_single_command_that_fails_keeps_its_figures_and_is_flagged(rig: Rig) 
     assert energy_j(found) == pytest.approx(POWER_W * 2 / 100)
     assert told(found, "failed_command") == [
         "the command failed with exit status 3, so the figures are those of a failed command"
+    ]
+
+
+def test_a_command_that_the_user_stopped_did_not_fail(rig: Rig) -> None:
+    found = record(rig, [130], stopped=True)
+    assert told(found, "failed_command") == []
+    assert told(found, "stopped_command") == [
+        "the command was stopped with exit status 130 (SIGINT), so the figures are those of a "
+        "part of it"
+    ]
+
+
+def test_a_repeat_that_the_user_stopped_is_left_out_and_told_as_stopped(rig: Rig) -> None:
+    found = record(rig, [0, 130], stopped=True)
+    assert running(found).inferences == 100
+    assert told(found, "failed_repeat") == [
+        "repeat 2 was stopped with exit status 130 (SIGINT) and was left out"
+    ]
+    assert told(found, "stopped_command") == []
+
+
+def test_the_file_alone_tells_that_the_only_repeat_was_stopped() -> None:
+    joules = [{"package0": 10.0 * n} for n in range(2)]
+    rows = [
+        event(1.0, "begin", "running", joules[0], "", 1, 0),
+        event(3.0, "end", "running", joules[1], "", 1, 0),
+        event(3.1, "note:command ended with exit 1 in repeat 1: stopped"),
+    ]
+    found = summarise(reduction(rows, ["package0"]))
+    assert told(found, "failed_repeat") == ["repeat 1 was stopped with exit status 1"]
+    assert told(found, "stopped_command") == [
+        "the command was stopped, so the figures are those of a part of it"
     ]
 
 

@@ -173,6 +173,7 @@ def test_a_stop_in_a_command_ends_it_and_leaves_out_the_rest() -> None:
     launch.stop()
     assert finished(launch) == 0
     assert asked(session) == ["command", "watch", "command_end"]
+    assert session.asked[-1]["stopped"]
     assert launch.about["ended_by_signal"] == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -154,12 +155,37 @@ async def test_without_the_focus_the_screen_is_drawn_once_a_second() -> None:
         assert drawn >= 1
 
 
-async def test_the_palette_offers_every_key() -> None:
+def offered(app: Dashboard) -> list[str]:
+    return [command.title for command in app.get_system_commands(app.main)]
+
+
+OF_NO_USE_LIVE = {
+    "Live",
+    "Pan right",
+    "Stop the launch",
+    "Launch output",
+    "Play slower",
+    "Play faster",
+    "Select from crosshair",
+    "Clear help, crosshair, selection",
+    "Next graph",
+    "Previous graph",
+    "Suspend",
+    *(f"Hide series {n}" for n in range(2, 9)),
+}
+
+
+async def test_the_palette_offers_every_key_that_does_something() -> None:
     app, _ = dashboard()
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
-        offered = {command.title for command in app.get_system_commands(app.main)}
-        assert {binding.description for binding in app.main.BINDINGS} <= offered  # type: ignore[union-attr]
+        keys = {binding.description for binding in app.main.BINDINGS}  # type: ignore[union-attr]
+        assert keys - set(offered(app)) == OF_NO_USE_LIVE
+        assert len(offered(app)) == len(set(offered(app)))
+        await pilot.press("f", "left_square_bracket")
+        await pilot.resize_terminal(*SMALL)
+        await settle(pilot)
+        assert {"Live", "Select from crosshair", "Next graph"} <= set(offered(app))
         await pilot.press("ctrl+p", *"zero", "enter")
         await settle(pilot)
         assert app.main.live.energy_j("package0") == 0
@@ -367,6 +393,70 @@ async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -
         await pilot.press("p", *"x", "enter")
         await settle(pilot)
         assert "nothing can be marked" in screen(app)
+        assert {"Play slower", "Play faster"} <= set(offered(app))
+        assert not {"Phase", "Note", "Meter", "Undo"} & set(offered(app))
+
+
+async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+    path.write_text(header + "".join(f"{n / 10},,,,,,,{n * 2}.0,20.0\n" for n in range(30)))
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(Playback(path, math.inf), start)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "run.csv ended")
+        assert "space to play again, r for live" in screen(app)
+        assert "speed" not in screen(app).splitlines()[0]
+        ended = app.stream
+        await pilot.press("space")
+        await settle(pilot)
+        assert app.stream is not ended
+        assert app.main.live.time_s == pytest.approx(2.9)
+        path.unlink()
+        await until_shown(pilot, "run.csv ended")
+        await pilot.press("space")
+        await settle(pilot)
+        assert "cannot be read" in notified(app)
+
+
+def notified(app: Dashboard) -> str:
+    return " ".join(notification.message for notification in app._notifications)
+
+
+async def test_the_header_of_a_small_screen_is_cut_with_an_ellipsis() -> None:
+    app, _ = dashboard(FakeSession(Path(f"{'long' * 20}.csv")))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert screen(app).splitlines()[0].rstrip().endswith("…")
+
+
+async def test_one_inference_is_counted_as_one() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        session.coming = [row(31, 30.0, "running", "begin", 0), row(33, 30.0, "running", "", 1)]
+        await until_shown(pilot, "1 inference  ")
+        app.main._summary_due_s = 0.0
+        app.main.redraw()
+        await settle(pilot)
+        assert "1 inference" in screen(app)
+        assert "1 inferences" not in screen(app)
+
+
+async def test_a_screenshot_says_where_it_is_or_why_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        app.deliver_screenshot()
+        app.deliver_screenshot(path=str(tmp_path / "none"))
+        await settle(pilot)
+        (saved,) = tmp_path.glob("*.svg")
+        assert f"Screenshot saved as {saved.name} in {tmp_path}" in notified(app)
+        reason = f"{tmp_path / 'none'} cannot be written to (No such file or directory)"
+        assert reason in notified(app)
 
 
 async def test_q_ends_the_program() -> None:

@@ -26,6 +26,7 @@ from wattui.analysis.importers.log import (
     Sample,
     UnreadableError,
     in_segments,
+    plural,
     printable,
 )
 from wattui.analysis.importers.stamps import are_utc, in_order, one_run, stamp_ns
@@ -191,8 +192,8 @@ def _inferences(latencies: str | None, seconds: float) -> tuple[int | None, str]
         return None, f"{LATENCY_FILE} has a line that is not a number: inferences were not counted"
     return (
         len(times_s) or None,
-        f"{len(times_s)} inferences of {sum(times_s):.1f} s in total ({LATENCY_FILE}); the power "
-        f"log lasts {seconds:.1f} s, which all counts as running",
+        f"{plural(len(times_s), 'inference')} of {sum(times_s):.1f} s in total ({LATENCY_FILE}); "
+        f"the power log lasts {seconds:.1f} s, which all counts as running",
     )
 
 

@@ -95,8 +95,8 @@ def windowed(log: Log, window: Window) -> Log:
             )
         if n is not None and max(late_ns, early_ns) > LATE_NS:
             said.append(
-                f"{n} inferences were counted in the whole window: joules per inference are left "
-                "out"
+                f"{plural(n, 'inference')} {'was' if n == 1 else 'were'} counted in the whole "
+                "window: joules per inference are left out"
             )
             n = None
     running = LogPhase(RUNNING, window.label, None, start_ns, end_ns, n)

@@ -26,7 +26,7 @@ class DoctorScreen(SteadyModal[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,d", "dismiss", "Back", key_display="Esc"),
         Binding("r", "look", "Check again"),
-        Binding("y", "copy", "Copy fix"),
+        Binding("y", "copy", "Copy fixes"),
     ]
     DEFAULT_CSS = """
     DoctorScreen { align: center middle; }
@@ -41,7 +41,6 @@ class DoctorScreen(SteadyModal[None]):
         super().__init__()
         self._all_gpus, self._look_at = all_gpus, look
         self._remedies: list[str] = []
-        self._copied = 0
 
     def compose(self) -> ComposeResult:
         """A scrolling page."""
@@ -57,7 +56,7 @@ class DoctorScreen(SteadyModal[None]):
     def action_look(self) -> None:
         """Check the sensors again."""
         self.query_one(Static).update(LOOKING)
-        self._remedies, self._copied = [], 0
+        self._remedies = []
         self.run_worker(
             lambda: self._look_at(self._all_gpus), thread=True, exclusive=True, exit_on_error=False
         )
@@ -77,11 +76,10 @@ class DoctorScreen(SteadyModal[None]):
             page.update(Text(f"{error}; press r to check again"))
 
     def action_copy(self) -> None:
-        """Copy a fix to the clipboard; each press copies the next one."""
+        """Copy the fixes to the clipboard, a line each."""
         if not self._remedies:
             self.notify("Nothing to fix")
             return
-        remedy = self._remedies[self._copied % len(self._remedies)]
-        self._copied += 1
-        self.app.copy_to_clipboard(remedy)
-        self.notify(remedy, title="Copied")
+        count, text = len(self._remedies), "\n".join(self._remedies)
+        self.app.copy_to_clipboard(text)
+        self.notify(text, title=f"Copied {count} fix{'es' * (count > 1)}")

@@ -278,6 +278,29 @@ class MainScreen(SteadyScreen[None]):
 
     # ------------------------------------------------------------ keys
 
+    @property
+    def useless(self) -> set[str]:
+        """The actions that would change nothing now."""
+        view, rate_hz, now_s = self.view, self.stream.rate_hz, self.live.time_s
+        chart = self._chart()
+        series = len(chart.spec.series) if chart else 0
+        can_clear = view.cursor_s is not None or view.span_s is not None or self.query(HelpPanel)
+        uses = {
+            "zoom(1)": view.zoomed(1, rate_hz) != view,
+            "zoom(-1)": view.zoomed(-1, rate_hz) != view,
+            "pan(1)": not view.live,
+            "pan(-1)": view.panned(-1, now_s) != view,
+            "live": not view.live,
+            "span": view.cursor_s is not None,
+            "clear": bool(can_clear),
+            "maximise": chart is not None,
+            **dict.fromkeys(
+                ("next_graph(1)", "next_graph(-1)"), len(self._known) > len(self._charts)
+            ),
+            **{f"hide({n})": n <= series for n in range(1, 9)},
+        }
+        return {action for action, is_of_use in uses.items() if not is_of_use}
+
     def action_freeze(self) -> None:
         """Freeze or unfreeze the graphs."""
         self._look(self.view.frozen(self.live.time_s))
@@ -324,10 +347,14 @@ class MainScreen(SteadyScreen[None]):
 
     def action_hide(self, number: int) -> None:
         """Show or hide a series of the focused graph."""
-        charts = [self.focused, *self._charts]
-        chart = next((each for each in charts if isinstance(each, Chart)), None)
+        chart = self._chart()
         if chart is not None and number <= len(chart.spec.series):
             self._look(self.view.toggled(chart.spec.series[number - 1].column))
+
+    def _chart(self) -> Chart | None:
+        """The focused graph, else the first."""
+        charts = [self.focused, *self._charts]
+        return next((each for each in charts if isinstance(each, Chart)), None)
 
     def action_zero(self) -> None:
         """Count joules from now on."""

@@ -14,7 +14,7 @@ from recorders.summary.bases import BASES, ENERGY, TOTAL, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
 from wattui.analysis.cells import cells_of, is_mixed
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, energy_unit, number
+from wattui.show.quantities import Units, counted, energy_unit, number
 from wattui.show.summary import plain_table
 
 NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
@@ -203,7 +203,7 @@ def _headline(
         text.append(f"  {word}", palette.estimated)
     text.append(f"  {number(running.seconds)} s", palette.dim)
     if running.inferences:
-        text.append(f"  {running.inferences:,} inferences", palette.dim)
+        text.append(f"  {counted(running.inferences, 'inference')}", palette.dim)
     return text
 
 

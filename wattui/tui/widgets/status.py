@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from wattui.runs.run_json import Sampling
 from wattui.show.palette import Palette
-from wattui.show.quantities import number
+from wattui.show.quantities import counted, number
 from wattui.tui.state.health import Disk
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
@@ -21,17 +21,15 @@ LITTLE_BYTES = 500_000_000
 class StatusLine(Static):
     """Shows the current state in one line, most important first."""
 
-    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = """
+    StatusLine {
+        height: 1; background: $panel; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    """
 
-    def show(
-        self,
-        stream: Stream,
-        live: Live,
-        view: Viewport,
-        palette: Palette,
-    ) -> None:
+    def show(self, stream: Stream, live: Live, view: Viewport, palette: Palette) -> None:
         """Rewrite the line."""
-        line = Text.assemble(("wattui", "bold"), "  ", no_wrap=True, overflow="ellipsis")
+        line = Text.assemble(("wattui", "bold"), "  ")
         _append_source(line, stream, palette)
         line.append(f"{clock(live.time_s)}  ", "bold")
         if stretch := live.stretch:
@@ -39,7 +37,7 @@ class StatusLine(Static):
             line.append(stretch.phase, f"bold {palette.of_phase(stretch.phase)}")
             line.append(f" {stretch.label}  " if stretch.label else "  ")
         if live.inferences is not None:
-            line.append(f"{live.inferences:,} inferences  ")
+            line.append(f"{counted(live.inferences, 'inference')}  ")
             if live.rate_per_s is not None:
                 line.append(f"{number(live.rate_per_s)}/s  ")
         if not view.live:
@@ -86,7 +84,8 @@ def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
     elif isinstance(stream, Playback):
         line.append("◀ playback ", f"bold {palette.accent}")
         line.append(f"{stream.title}  ")
-        line.append("space to pause, < > speed, r for live  ", palette.dim)
+        keys = "space to play again" if stream.ended else "space to pause, < > speed"
+        line.append(f"{keys}, r for live  ", palette.dim)
     elif stream.csv is not None:
         if stream.alarm is None:
             line.append("● REC ", f"bold {palette.alarm}")

@@ -12,11 +12,16 @@ from textual.widgets import Static
 class GraphTabs(Static):
     """Shows a graph when its name is clicked, and highlights the visible ones."""
 
-    DEFAULT_CSS = "GraphTabs { height: 1; padding: 0 1; link-style: none; link-color: $text; }"
+    DEFAULT_CSS = """
+    GraphTabs {
+        height: 1; padding: 0 1; link-style: none; link-color: $text;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    """
 
     def show(self, titles: Sequence[str], shown: Collection[int]) -> None:
         """Rewrite the line."""
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = Text()
         for place, title in enumerate(titles):
             style = Style(
                 bold=place in shown,

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 SLEPT_S = 0.5
+BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(slots=True)
@@ -33,7 +34,7 @@ class Clock:
 
     def boot_ns(self) -> int:
         """CLOCK_BOOTTIME: like CLOCK_MONOTONIC, but includes time suspended."""
-        return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+        return time.clock_gettime_ns(BOOTTIME)
 
     def wall_ns(self) -> int:
         """Nanoseconds since the epoch."""

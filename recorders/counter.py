@@ -30,7 +30,9 @@ LAP_NS = int(LAP_S * 1e9)
 # A wrap is accepted if it implies at most this many times the power just before or after it.
 WRAP_TIMES = 3.0
 # The power just before is averaged over up to twice this time.
-PACE_S = 0.5
+PACE_NS = 500_000_000
+# The bound of a counter without one: more than any reading, but finite.
+BOUNDLESS_W = 1e18
 # A counter is rejected after this many readings that follow from neither the previous nor the last
 # good one; they are forgotten after this time without another.
 MOST_ODD, CALM_S = 3, 10.0
@@ -56,27 +58,30 @@ class Counter:
     """
 
     __slots__ = (
+        "_bound_j_per_ns",
         "_bound_w",
-        "_budget_j",
         "_confirms",
         "_held",
-        "_is_bounded",
         "_missed",
         "_must_move",
         "_odd",
         "_odd_ns",
         "_pace_from",
         "_pace_next",
-        "_period_s",
         "_range_j",
         "_raw_j",
         "_settle_s",
+        "_slack_s",
+        "_spare_j",
         "_still_reads",
+        "_stuck_reads",
+        "_stuck_s",
         "_time_ns",
         "_w_from_j",
         "_w_from_ns",
         "_w_is_whole",
         "energy_j",
+        "is_known",
         "lacks_j",
         "moved_ns",
         "power_w",
@@ -94,14 +99,17 @@ class Counter:
     ) -> None:
         self._range_j = range_j
         self._confirms = confirms
-        self._bound_w = bound_w
-        self._is_bounded = math.isfinite(bound_w)
+        self._bound_w = min(bound_w, BOUNDLESS_W)
+        self._bound_j_per_ns = self._bound_w * 1e-9
         self._must_move = must_move
         self._settle_s = settle_s
-        self._period_s: float | None = None
+        # The extra time whose energy may show between two readings.
+        self._slack_s = REFRESH_SLACK_S
+        self._stuck_s, self._stuck_reads = STUCK_S, STUCK_READS
         self._raw_j: float | None = None
         self._time_ns = self.moved_ns = 0
-        self._budget_j = 0.0
+        # How much more than the bound allows since the last move the next step may be.
+        self._spare_j = 0.0
         self._held: _Held | None = None
         self._odd = self._odd_ns = 0
         self._pace_from = self._pace_next = (0, 0.0)
@@ -114,12 +122,8 @@ class Counter:
         self.lacks_j: float | None = None
         self.power_w: float | None = None
         self.stuck = False
+        self.is_known = True
         self.why = ""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the last reading was accepted."""
-        return not self.stuck and self._held is None
 
     @property
     def is_held(self) -> bool:
@@ -136,7 +140,8 @@ class Counter:
 
     def learn(self, period_s: float) -> None:
         """Learn the counter's update period."""
-        self._period_s = period_s
+        self._slack_s = max(2 * period_s, 0.002)
+        self._stuck_s, self._stuck_reads = max(STILL_S, STILL_UPDATES * period_s), 1
 
     def miss(self) -> Event | None:
         """Note that a read failed; the first of several is a gap."""
@@ -148,6 +153,7 @@ class Counter:
         self._raw_j = self._held = None
         self.power_w = None
         self.stuck = False
+        self.is_known = True
 
     def update(self, raw_j: float, time_ns: int, over_s: float | None = None) -> Event | None:
         """Take one reading; returns what happened if it was out of the ordinary.
@@ -163,6 +169,7 @@ class Counter:
             return None
         if self._held:
             event = self._decide(self._held, raw_j, time_ns)
+            self.is_known = self._held is None and not self.stuck
             if over_s is not None:  # this time covers more energy than is known
                 self._w_from_ns, self._w_from_j, self._w_is_whole = time_ns, self.energy_j, True
             return event
@@ -178,37 +185,41 @@ class Counter:
         most_j = self._most_j(time_ns)
         if not 0 < step_j <= most_j:
             self._held = _Held(raw_j, time_ns)
+            self.is_known = not self._confirms
             return None if self._confirms else self._go_on(self._held, 0.0, raw_j, time_ns)
-        return self._add(step_j, raw_j, time_ns, over_s, most_j)
+        return self._add(step_j, raw_j, time_ns, most_j, over_s)
 
     def _begin(self, raw_j: float, time_ns: int) -> None:
         """Start counting from this reading."""
         self._raw_j, self._held = raw_j, None
         self._time_ns = self.moved_ns = time_ns
-        self._budget_j = self._bound_w * REFRESH_SLACK_S
+        self._spare_j = self._bound_w * REFRESH_SLACK_S
         self._pace_from = self._pace_next = (time_ns, self.energy_j)
         self._w_from_ns, self._w_from_j, self._w_is_whole = time_ns, self.energy_j, False
         self._still_reads = 0
-        self.stuck = False
+        self.stuck, self.is_known = False, True
 
     def _add(
         self,
         step_j: float,
         raw_j: float,
         time_ns: int,
+        most_j: float,
         over_s: float | None = None,
-        most_j: float | None = None,
     ) -> Event | None:
-        self._budget_j = (self._most_j(time_ns) if most_j is None else most_j) - step_j
+        """Add a plausible step; `most_j` is the largest that would be."""
+        self._spare_j = min(most_j - step_j, self._bound_w * REFRESH_SLACK_S)
         self.energy_j += step_j
         self._draw(time_ns, over_s)
-        if time_ns - self._pace_next[0] >= PACE_S * 1e9:
+        if time_ns - self._pace_next[0] >= PACE_NS:
             self._pace_from, self._pace_next = self._pace_next, (time_ns, self.energy_j)
         self._raw_j = raw_j
         self._time_ns = self.moved_ns = time_ns
         self._still_reads = 0
-        moving, self.stuck = self.stuck, False
-        return "moving" if moving else None
+        if not self.stuck:
+            return None
+        self.stuck, self.is_known = False, True
+        return "moving"
 
     def _draw(self, time_ns: int, over_s: float | None) -> None:
         """The mean power since it was last given, if all its energy and time are known."""
@@ -221,15 +232,10 @@ class Counter:
         self._w_is_whole = True
 
     def _most_j(self, time_ns: int) -> float:
-        """The largest plausible step now: what the bound allows, less what was taken.
-
-        A counter that was stuck may catch up, so any unused allowance remains.
+        """The largest plausible step now: what the bound allows since the last move, and what was
+        spare then. A counter that was stuck may catch up.
         """
-        if not self._is_bounded:
-            return math.inf
-        most_s = (time_ns - self.moved_ns) * 1e-9 + REFRESH_SLACK_S
-        unread_s = (time_ns - self._time_ns) * 1e-9
-        return min(self._budget_j + self._bound_w * unread_s, self._bound_w * most_s)
+        return self._spare_j + self._bound_j_per_ns * (time_ns - self.moved_ns)
 
     def _decide(self, held: _Held, raw_j: float, time_ns: int) -> Event | None:
         """Decide whether the held reading was bad, or the counter continues from it."""
@@ -239,7 +245,7 @@ class Counter:
         onward_s = (time_ns - held.time_ns) * 1e-9
         if 0 <= step_j <= self._most_j(time_ns):
             self._held = None
-            self._add(step_j, raw_j, time_ns) if step_j else self._pass(time_ns)
+            self._step(step_j, raw_j, time_ns)
             return "dropped"
         rose = held.raw_j > self._raw_j
         if rose or not 0 <= onward_j <= self._bound_w * (onward_s + self._slack_s):
@@ -263,7 +269,7 @@ class Counter:
         after_s = (time_ns - held.time_ns) * 1e-9 + self._slack_s
         before_w, after_w = self._pace_w(), onward_j / after_s
         pace_w = max(before_w or 0.0, after_w)
-        budget_j = self._most_j(held.time_ns)
+        most_j = self._most_j(held.time_ns)
         self.lacks_j = pace_w * unread_s
         wrap_j = self._wrap_j(held)
         if wrap_j is not None:
@@ -272,15 +278,15 @@ class Counter:
                 likely_w = min(likely_w, WRAP_TIMES * pace_w)
             if wrap_j <= likely_w * (unread_s + self._slack_s):
                 self._held = None
-                self._add(wrap_j, held.raw_j, held.time_ns)
-                self._add(onward_j, raw_j, time_ns) if onward_j else self._pass(time_ns)
+                self._add(wrap_j, held.raw_j, held.time_ns, most_j)
+                self._step(onward_j, raw_j, time_ns)
                 return None
             if self.may_have_wrapped:
                 self.lacks_j = max(self.lacks_j, wrap_j)
         if self._confirms and onward_j == 0 and after_s < STUCK_S:
             return None  # a bad value may repeat for a while, but a restarted counter moves
         self._begin(held.raw_j, held.time_ns)
-        self._budget_j = min(budget_j, self._budget_j)
+        self._spare_j = min(most_j, self._spare_j)
         self.energy_j += onward_j
         self._raw_j = raw_j
         self._time_ns = self.moved_ns = time_ns
@@ -298,35 +304,31 @@ class Counter:
         since_ns = self._time_ns - from_ns
         return (self.energy_j - from_j) * 1e9 / since_ns if since_ns > 0 else None
 
-    @property
-    def _slack_s(self) -> float:
-        """The extra time whose energy may show between two readings."""
-        return REFRESH_SLACK_S if self._period_s is None else max(2 * self._period_s, 0.002)
-
     def _may_have_lapped(self, time_ns: int) -> bool:
         """Whether the time since the last read was long enough for more than one wrap."""
         unread_s = (time_ns - self._time_ns) * 1e-9
         return self._range_j is not None and self._bound_w * unread_s >= self._range_j
 
-    def _pass(self, time_ns: int) -> None:
-        """Let time pass without a step."""
-        self._budget_j = self._most_j(time_ns)
-        self._time_ns = time_ns
+    def _step(self, step_j: float, raw_j: float, time_ns: int) -> None:
+        """Add a step that may be none."""
+        if step_j:
+            self._add(step_j, raw_j, time_ns, self._most_j(time_ns))
+        else:
+            self._time_ns = time_ns
 
     def _stand_still(self, time_ns: int) -> Event | None:
-        self._pass(time_ns)
+        """Let time pass without a step; the counter is stuck if its last move is too long ago."""
+        self._time_ns = time_ns
         self._still_reads += 1
-        if self._must_move and not self.stuck and self._is_still(time_ns):
-            self.stuck = True
+        if (
+            self._must_move
+            and (time_ns - self.moved_ns) * 1e-9 >= self._stuck_s
+            and self._still_reads >= self._stuck_reads
+            and not self.stuck
+        ):
+            self.stuck, self.is_known = True, False
             return "stuck"
         return None
-
-    def _is_still(self, time_ns: int) -> bool:
-        """Whether the counter is stuck: its last move is too long ago."""
-        still_s = (time_ns - self.moved_ns) * 1e-9
-        if self._period_s is None:
-            return still_s >= STUCK_S and self._still_reads >= STUCK_READS
-        return still_s >= max(STILL_S, STILL_UPDATES * self._period_s)
 
 
 class Integrator:

@@ -8,7 +8,7 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,8 @@ class Inbox:
         self._send = send
         self._lines: dict[int, wire.Lines] = {}
         self._taken: dict[int, int] = {}
-        # What the caller of the last `wait` left unread.
-        self._left: Iterator[Request] = iter(())
+        # What has arrived; a caller of `wait` may leave some of it.
+        self._arriving: Iterator[Request] | None = None
         # Per sender: start of interval, share of the limit used, and until when it is held back.
         self._sent: dict[int, tuple[float, float]] = {}
         self._resting: dict[int, float] = {}
@@ -60,34 +60,36 @@ class Inbox:
         # Also opened for writing, so that the pipe does not close after one shell's line.
         self._pipe_fd = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll = select.epoll()
+        # epoll only waits for whole milliseconds; select only takes descriptors below 1024.
+        self._waits_for = [self._epoll.fileno()]
         self._listens = False
         self._watch(control_fd)
         self._watch(self._pipe_fd)
         self._listen(True)
 
-    def wait(self, timeout_s: float) -> Iterator[Request]:
-        """Yield requests that arrive within the time, once complete.
+    def wait(self, timeout_s: float) -> Iterable[Request]:
+        """Wait for requests, which come once complete.
 
-        A caller may stop early; the next call continues with the rest.
+        A caller may take only the first; the next call gives the rest, without waiting.
         """
-        for request in self._left:
-            yield request
-            timeout_s = 0.0
-        self._left = self._arrived(timeout_s)
-        for request in self._left:
-            yield request
+        if self._arriving is None:
+            if self._resting:
+                self._end_rests()
+            ready, _, _ = select.select(self._waits_for, (), (), max(0.0, timeout_s))
+            if not ready:
+                return ()
+            self._arriving = self._arrived()
+        return self._arriving
 
-    def _arrived(self, timeout_s: float) -> Iterator[Request]:
-        self._end_rests()
-        # epoll only waits for whole milliseconds; select only takes descriptors below 1024.
-        ready, _, _ = select.select([self._epoll], [], [], max(0.0, timeout_s))
-        found = [descriptor for descriptor, _ in self._epoll.poll(0)] if ready else []
+    def _arrived(self) -> Iterator[Request]:
+        found = [descriptor for descriptor, _ in self._epoll.poll(0)]
         # The front end comes last, so that a command's last marks are handled before its end.
         for descriptor in sorted(found, key=self._control_fd.__eq__):
             if descriptor == self._listener.fileno():
                 self._accept()
             else:
                 yield from self._read(descriptor)
+        self._arriving = None
 
     def close(self) -> None:
         """Close all connections; programs still marking get no answer and carry on."""

@@ -58,10 +58,6 @@ class Journal:
         self._phase = where_of(phase)
         self._where = rows.where_text(*self._phase)
 
-    def row(self, time_ns: int, event: str, count: int | None) -> rows.Row:
-        """An empty row."""
-        return rows.Row(time_ns, event, count, self._layout.width)
-
     def write(self, row: rows.Row) -> None:
         """Write a row stamped with the open phase."""
         cells = self._layout.finish(row)

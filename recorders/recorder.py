@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase
-from recorders.source import Reading, Source, SourceError, WatchesCommand
+from recorders.source import Source, SourceError, WatchesCommand
 from recorders.summary.by_hand import HandReading
 from recorders.summary.reduction import GAP, NOTE, Reduction
 from recorders.texts import OwnNote
@@ -250,25 +251,26 @@ class Recorder:
                 again = feed.readings(feed.read(now_ns), now_ns)
                 self._take(feed, [r for r in again if r.channel in wrapped], taken)
 
-    def _take(self, feed: Feed, result: ReadResult, taken: list[rows.Row]) -> None:
+    def _take(
+        self,
+        feed: Feed,
+        result: ReadResult,
+        taken: list[rows.Row],
+        apart_ns: int = APART_NS,
+    ) -> None:
         """Put readings into the last row, starting another for readings taken later."""
-        row = taken[-1]
+        row, meters, start_ns = taken[-1], feed.meters, self._clock.start_ns
         for reading in feed.readings(result, row.time_ns):
-            if reading.time_ns - row.time_ns > APART_NS:
+            if reading.time_ns - row.time_ns > apart_ns:
                 row = self._row(reading.time_ns, "")
                 taken.append(row)
-            self._meter(feed, reading, row)
+            if told := meters[reading.channel].take(reading, row, start_ns):
+                self._happened += told
 
     def _fill(self, feed: Feed, result: ReadResult, row: rows.Row | None) -> None:
         """Put a worker's readings into a row waiting for them."""
         row = row or self._row(self._clock.monotonic_ns(), "")
-        for reading in feed.readings(result, row.time_ns):
-            self._meter(feed, reading, row)
-
-    def _meter(self, feed: Feed, reading: Reading, row: rows.Row) -> None:
-        told = feed.meters[reading.channel].take(reading, row, self._clock.start_ns)
-        if told:
-            self._happened += told
+        self._take(feed, result, [row], apart_ns=sys.maxsize)
 
     def _notice_pause(self, now_ns: int) -> None:
         """Write gaps if the machine was suspended or the recorder stopped."""
@@ -291,7 +293,7 @@ class Recorder:
     # ------------------------------------------------------------ rows
 
     def _row(self, time_ns: int, event: str) -> rows.Row:
-        return self._journal.row(time_ns, event, self._pages.total())
+        return rows.Row(time_ns, event, self._pages.total(), self._layout.width)
 
     def _finish_pending(self) -> None:
         row, self._pending = self._pending, None

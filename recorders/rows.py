@@ -133,8 +133,7 @@ class UtcText:
 
 def time_text(since_start_ns: int) -> str:
     """Seconds with 6 decimals."""
-    second, rest_ns = divmod(since_start_ns, 1_000_000_000)
-    return f"{second}.{rest_ns // 1000:06d}"
+    return f"{since_start_ns // 1000 / 1e6:.6f}"
 
 
 def line_text(

@@ -11,22 +11,20 @@ BINS = 5000
 
 
 class Ticker:
-    """Deadlines at whole multiples of the period since `start_ns`; missed ones are skipped."""
+    """Deadlines at whole multiples of the period since `start_ns`; missed ones are skipped.
+
+    `deadline_ns` is CLOCK_MONOTONIC of the next one.
+    """
 
     def __init__(self, rate_hz: float, start_ns: int) -> None:
         self.period_ns = round(1e9 / rate_hz)
         self._start_ns = start_ns
-        self._number = 0
+        self.deadline_ns = start_ns
         self.missed = 0
         self.ticks = 0
         self.lateness = Histogram()
         self.interval = Histogram(max(BIN_NS, 10 * self.period_ns // BINS))
         self._last_ns: int | None = None
-
-    @property
-    def deadline_ns(self) -> int:
-        """CLOCK_MONOTONIC of the next tick."""
-        return self._start_ns + self._number * self.period_ns
 
     @property
     def rate_hz(self) -> float | None:
@@ -42,9 +40,9 @@ class Ticker:
             self.interval.add(now_ns - self._last_ns)
         self._last_ns = now_ns
         self.ticks += 1
-        reached = (now_ns - self._start_ns) // self.period_ns + 1
-        self.missed += reached - self._number - 1
-        self._number = reached
+        missed = (now_ns - self.deadline_ns) // self.period_ns
+        self.missed += missed
+        self.deadline_ns += (missed + 1) * self.period_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Histogram:
 
     def add(self, duration_ns: int) -> None:
         """Count one duration."""
-        place = max(0, duration_ns) // self._bin_ns
+        place = duration_ns // self._bin_ns if duration_ns > 0 else 0
         self._bins[place if place < BINS else BINS] += 1
         if duration_ns > self._max_ns:
             self._max_ns = duration_ns

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from recorders.cut_short import cut_short
 from recorders.drafts import replace_file
 from recorders.json_text import json_text
 from recorders.phases import LOADING, RUNNING
@@ -20,6 +21,8 @@ from recorders.phases import LOADING, RUNNING
 # Rows are renamed and copied in pieces, so that the sampling thread does not wait long.
 PIECE_BYTES = 2**15
 TAIL_BYTES = 64
+# The end of the file in which room is made for a note about rows that do not fit.
+WINDOW_BYTES = 2**16
 MOST_NAMES = 99
 # The `format` of run.json.
 FORMAT_VERSION = 1
@@ -214,18 +217,30 @@ class RunFile:
                 with contextlib.suppress(OSError):
                     self._take_refuge()
             self.flush()
-        except OSError:
+        except OSError as error:
+            # If the disk has become read-only, the last row stays incomplete.
             with contextlib.suppress(OSError):
-                written = os.pread(self._descriptor, 2**16, max(0, self._written - 2**16))
-                cut = len(written) - (written.rfind(b"\n") + 1)
-                # If the disk has become read-only, the last row stays incomplete.
-                os.ftruncate(self._descriptor, self._written - cut)
+                self._cut_short(str(error.strerror))
             self.lost_rows += self._pending.count(b"\n")
             self._pending.clear()
         finally:
             if self._is_stranded:
                 self.lost_rows += self._lines - 1
             os.close(self._descriptor)
+
+    def _cut_short(self, reason: str) -> None:
+        """End the file at a complete row, the last of which says what is missing."""
+        start = max(0, self._written - WINDOW_BYTES)
+        written = os.pread(self._descriptor, self._written - start, start)
+        end = written.rfind(b"\n") + 1
+        lost = written[end:] + self._pending
+        stay, note, given_up = cut_short(written[:end], lost, len(written), reason)
+        try:
+            self._overwrite(start + stay, note)
+            self.lost_rows += given_up
+        except OSError:
+            os.ftruncate(self._descriptor, start + end)
+            raise
 
     # ------------------------------------------------------------ places in the file
 

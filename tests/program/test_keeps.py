@@ -347,6 +347,10 @@ def test_what_is_shown_of_a_full_disk_is_what_its_file_holds(
     words = re.search(r"run_file (\d+) rows are not in the file \(No space left on device\)", flat)
     assert words
     assert f"{words[1]} rows are missing (No space left" in flat
+    again = " ".join(shown.out.decode().replace("│", " ").split())
+    for text in (flat, again):
+        assert f"{words[1]} rows are not in the file" in text
+        assert "among them edges of running:" in text
 
 
 def test_a_disk_that_gets_room_again_in_mid_run_loses_nothing(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorders.client import Finished
 from recorders.summary.figures import Flag, Summary
+from recorders.texts import OwnNote
 
 
 def of_its_file(done: Finished) -> Finished:
@@ -14,13 +15,15 @@ def of_its_file(done: Finished) -> Finished:
     could not be written; a flag says how many are not."""
     if not done.lost_rows or done.left_to is not None:
         return done
-    summary, of = _summary_of(Path(done.run["file"]["csv"])), "those of the file"
-    if summary is None:
-        summary, of = done.summary, "of rows that are not in it"
+    summary = _summary_of(Path(done.run["file"]["csv"]))
+    if summary is not None and any(flag.name == OwnNote.RUN_FILE for flag in summary.flags):
+        return replace(done, summary=summary)
+    of = "those of the file" if summary else "of rows that are not in it"
     reason = f" ({done.write_error})" if done.write_error else ""
     text = f"{done.lost_rows} rows are not in the file{reason}: the figures are {of}"
-    flagged = replace(summary, flags=[Flag("run_file", "", text), *summary.flags])
-    return replace(done, summary=flagged)
+    flagged = summary or done.summary
+    flags = [Flag(OwnNote.RUN_FILE, "", text), *flagged.flags]
+    return replace(done, summary=replace(flagged, flags=flags))
 
 
 def _summary_of(csv: Path) -> Summary | None:

@@ -35,6 +35,11 @@ def part_or(found: Any, key: str, kind: Kind[T], otherwise: T) -> T:
     return part(found, key, kind) if key in an_object(found) else otherwise
 
 
+def record(make: Callable[..., T], **parts: Kind[Any]) -> Kind[T]:
+    """What a class or function makes of these parts of an object, all of them required."""
+    return lambda found: make(**{name: part(found, name, kind) for name, kind in parts.items()})
+
+
 def an_object(found: Any) -> dict[str, Any]:
     """An object with any parts."""
     if not isinstance(found, dict):
@@ -93,6 +98,12 @@ def list_of(kind: Kind[T]) -> Kind[list[T]]:
         return [kind(each) for each in found]
 
     return read
+
+
+def tuple_of(kind: Kind[T]) -> Kind[tuple[T, ...]]:
+    """The same as a tuple."""
+    read = list_of(kind)
+    return lambda found: tuple(read(found))
 
 
 def dict_of(kind: Kind[T]) -> Kind[dict[str, T]]:

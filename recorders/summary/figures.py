@@ -14,14 +14,14 @@ from typing import Any
 from recorders.garbage import uncollected
 from recorders.json_parts import (
     WrongPartError,
+    an_object,
     dict_of,
     flag,
     list_of,
     number,
     one_of,
     optional,
-    part,
-    part_or,
+    record,
     size,
     text,
     whole,
@@ -214,19 +214,7 @@ class Summary:
         """A summary from its JSON form. Raises WrongPartError if it is incomplete, contradicts
         itself, or has another version.
         """
-        summary = cls(
-            part(found, "version", _version),
-            part(found, "headline", optional(text)),
-            part(found, "contents", text),
-            part(found, "running", optional(_group)),
-            part(found, "labels", list_of(_group)),
-            part(found, "repeats", list_of(_group)),
-            part(found, "over_repeats", dict_of(_repeated)),
-            part(found, "differences", list_of(_difference)),
-            part(found, "sums", list_of(_sum)),
-            part(found, "phases", list_of(_phase)),
-            part(found, "flags", list_of(_flag)),
-        )
+        summary = _SUMMARY(found)
         if wrong := next(_contradictions(summary), None):
             raise WrongPartError(wrong)
         return summary
@@ -266,102 +254,80 @@ def _version(found: Any) -> int:
     return version
 
 
-_ERROR, _COUNT, _POWER = optional(size), optional(whole), optional(number)
-
-
-def _value(found: Any) -> Value:
-    return Value(
-        part(found, "value", number),
-        part(found, "plus_minus", _ERROR),
-        part(found, "resolution", _ERROR),
-        part(found, "baseline_noise", _ERROR),
-    )
-
-
-_VALUE = optional(_value)
-
-
-def _domain(found: Any) -> Domain:
-    return Domain(
-        part(found, "origin", one_of(*ORIGINS)),
-        part(found, "idle_w", _POWER),
-        part(found, "armed_w", _POWER),
-        part(found, "running_w", _POWER),
-        part(found, "running_j", _VALUE),
-        *(part(found, name, _VALUE) for name in PER_INFERENCE),
-    )
-
-
-def _answers(found: Any) -> Answers:
-    return Answers(*(part(found, name, _VALUE) for name in PER_INFERENCE))
-
-
 def _group(found: Any) -> Group:
-    group = Group(
-        part(found, "label", text),
-        part(found, "repeat", _COUNT),
-        part(found, "seconds", size),
-        part(found, "inferences", _COUNT),
-        part(found, "inferences_per_s", optional(number)),
-        part(found, "domains", dict_of(_domain)),
-        part(found, "shared", flag),
-    )
-    if not _is_possible(group):
-        raise WrongPartError("its figures do not match its time and count")
-    return group
-
-
-def _is_possible(group: Group) -> bool:
-    """Whether a group's time and count are consistent with its figures."""
+    """A group, unless its time and count contradict its figures."""
+    group = _GROUP(found)
     n, seconds = group.inferences, group.seconds
     if n is None:
         answers = (
             getattr(domain, name) for domain in group.domains.values() for name in PER_INFERENCE
         )
-        return group.inferences_per_s is None and all(answer is None for answer in answers)
-    return n > 0 and (seconds == 0 or seconds >= LEAST_S)
-
-
-def _repeated(found: Any) -> Repeated:
-    return Repeated(
-        part(found, "mean", number), part(found, "median", number), part(found, "interval95", size)
-    )
-
-
-def _difference(found: Any) -> Difference:
-    return Difference(
-        part(found, "label", text),
-        part(found, "minus", text),
-        part(found, "domains", dict_of(_answers)),
-    )
-
-
-def _sum(found: Any) -> Sum:
-    return Sum(
-        part(found, "whole", text),
-        part(found, "parts", whole),
-        part(found, "domains", dict_of(_answers)),
-    )
+        is_possible = group.inferences_per_s is None and all(answer is None for answer in answers)
+    else:
+        is_possible = n > 0 and (seconds == 0 or seconds >= LEAST_S)
+    if not is_possible:
+        raise WrongPartError("its figures do not match its time and count")
+    return group
 
 
 def _phase(found: Any) -> PhaseFigures:
-    return PhaseFigures(
-        part(found, "phase", text),
-        part(found, "label", text),
-        part(found, "repeat", _COUNT),
-        part(found, "inside", list_of(text)),
-        part(found, "start_s", number),
-        part(found, "end_s", number),
-        part(found, "inferences", _COUNT),
-        part(found, "finished", flag),
-        part_or(found, "left_out", flag, False),
-        part_or(found, "overlaps", flag, False),
-        part(found, "energy_j", dict_of(_POWER)),
-    )
+    """A phase; these two were left out where they are false by earlier versions."""
+    return _PHASE({"left_out": False, "overlaps": False} | an_object(found))
 
 
-def _flag(found: Any) -> Flag:
-    return Flag(part(found, "name", text), part(found, "where", text), part(found, "text", text))
+_ERROR, _COUNT, _POWER = optional(size), optional(whole), optional(number)
+_VALUE = optional(
+    record(Value, value=number, plus_minus=_ERROR, resolution=_ERROR, baseline_noise=_ERROR)
+)
+_PER_INFERENCE = dict.fromkeys(PER_INFERENCE, _VALUE)
+_DOMAIN = record(
+    Domain,
+    origin=one_of(*ORIGINS),
+    idle_w=_POWER,
+    armed_w=_POWER,
+    running_w=_POWER,
+    running_j=_VALUE,
+    **_PER_INFERENCE,
+)
+_GROUP = record(
+    Group,
+    label=text,
+    repeat=_COUNT,
+    seconds=size,
+    inferences=_COUNT,
+    inferences_per_s=optional(number),
+    domains=dict_of(_DOMAIN),
+    shared=flag,
+)
+_ANSWERS = dict_of(record(Answers, **_PER_INFERENCE))
+_PHASE = record(
+    PhaseFigures,
+    phase=text,
+    label=text,
+    repeat=_COUNT,
+    inside=list_of(text),
+    start_s=number,
+    end_s=number,
+    inferences=_COUNT,
+    finished=flag,
+    left_out=flag,
+    overlaps=flag,
+    energy_j=dict_of(_POWER),
+)
+_SUMMARY = record(
+    Summary,
+    version=_version,
+    headline=optional(text),
+    contents=text,
+    running=optional(_group),
+    labels=list_of(_group),
+    repeats=list_of(_group),
+    over_repeats=dict_of(record(Repeated, mean=number, median=number, interval95=size)),
+    differences=list_of(record(Difference, label=text, minus=text, domains=_ANSWERS)),
+    sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
+    phases=list_of(_phase),
+    flags=list_of(record(Flag, name=text, where=text, text=text)),
+)
 
 
 def _contradictions(summary: Summary) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
+from wattui.analysis.fit_json import KIND
 from wattui.analysis.fitting import FitOptions, FitResult, NamedRun, fitted, load
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import BUNDLED, SPEC
@@ -146,7 +147,7 @@ def _to_dict(result: FitResult) -> dict[str, Any]:
     asked = result.asked
     return {
         "version": VERSION,
-        "kind": "fit",
+        "kind": KIND,
         "against": asked.against,
         "figure": asked.figure,
         "domain": None if asked.figure == "seconds" else asked.domain,

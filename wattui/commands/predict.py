@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wattui.analysis.fit import VERSION
+from wattui.analysis.fit import VERSION, Fit
+from wattui.analysis.fit_json import WRITTEN_BY, NoFitError, SavedFit, read_fit
+from wattui.analysis.left_out import HeldOut
 from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.commands.parser import Parser
@@ -24,7 +26,8 @@ MOST_MACS = 1e18
 class Chosen:
     """The line used to predict, the range of its points, and its mean relative error.
 
-    `part` is "before" or "after" if a single line did not fit.
+    `part` is "before" or "after" if a single line did not fit; `error` is that of predictions of
+    a `left_out` point or network.
     """
 
     line: Line
@@ -32,7 +35,8 @@ class Chosen:
     least_x: float
     most_x: float
     series: str
-    error: dict[str, Any] | None
+    left_out: str
+    error: HeldOut | None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,25 +77,13 @@ def main(options: argparse.Namespace) -> int:
         title, macs = "a model", options.macs
     else:
         title, macs = model_macs(options.model, options.input)
-    found = predicted(fit, options, title, macs)
+    found = _prediction(fit, _choose(fit, options, macs), title, macs)
     if options.json:
         json.dump(found, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
     return 0
-
-
-def predicted(
-    fit: dict[str, Any], options: argparse.Namespace, title: str, macs: int
-) -> dict[str, Any]:
-    """The prediction as JSON (docs/fitting.md). Raises UsageError for a fit that is damaged."""
-    try:
-        return _prediction(fit, _choose(fit, options, macs), title, macs)
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError, ArithmeticError):
-        raise UsageError(
-            f"{options.fit} is an incomplete fit: write it again with wattui fit"
-        ) from None
 
 
 def _macs(text: str) -> int:
@@ -104,127 +96,74 @@ def _macs(text: str) -> int:
     return int(value)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> SavedFit:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return read_fit(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise unreadable(f"--fit {path}", error) from None
+    except NoFitError as error:
+        raise UsageError(f"--fit {path} {error}") from None
     except (ValueError, RecursionError):
-        raise UsageError(
-            f"--fit {path} is not JSON: fix: use a file that wattui fit --json wrote"
-        ) from None
-    if not isinstance(found, dict) or found.get("kind") != "fit":
-        raise UsageError(f"--fit {path} is not a fit: fix: use a file that wattui fit --json wrote")
-    if found.get("version") != VERSION:
-        raise UsageError(
-            f"--fit {path} was written by another version of wattui: fix: write it again"
-        )
-    if found.get("against") != "macs":
-        raise UsageError(
-            f"--fit {path} is a fit against {found.get('against')}: fix: write one with "
-            "--against macs"
-        )
-    if found.get("figure") == "seconds":
-        raise UsageError(
-            f"--fit {path} is a fit of time, not energy: fix: write one with --figure total"
-        )
-    return found
+        raise UsageError(f"--fit {path} is not JSON: {WRITTEN_BY}") from None
 
 
-def _choose(fit: dict[str, Any], options: argparse.Namespace, macs: int) -> Chosen:
-    by_name = {series["name"]: series for series in fit["series"]}
+def _choose(fit: SavedFit, options: argparse.Namespace, macs: int) -> Chosen:
+    by_name = {series.name: series for series in fit.series}
     if options.series not in by_name:
         raise UsageError(f"--series {options.series}: there are {', '.join(by_name)}")
     series = by_name[options.series]
-    fits = {weights: series[weights] for weights in WEIGHTS if series[weights]}
+    fits = {weights: found for weights in WEIGHTS if (found := series.fit(weights))}
     if options.weights and options.weights not in fits:
-        raise UsageError(f"there is no {options.weights} line: {'; '.join(series['remarks'])}")
+        raise UsageError(f"there is no {options.weights} line: {'; '.join(series.remarks)}")
     if not fits:
-        raise UsageError(f"the fit has no line: {'; '.join(series['remarks'])}")
-    weights = options.weights or min(fits, key=lambda name: _left_out_mean(fits[name]))
-    found = fits[weights]
-    xs = [_real(point["x"]) for point in series["points"]]
-    line, part = _part(found, macs)
-    return Chosen(line, part, min(xs), max(xs), options.series, _error(series, found))
+        raise UsageError(f"the fit has no line: {'; '.join(series.remarks)}")
+    found = fits[options.weights or min(fits, key=lambda weights: _left_out_mean(fits[weights]))]
+    xs = [point.x for point in series.points]
+    left_out = series.group_kind if found.left_out_group else "point"
+    error = found.left_out_group or found.left_out_point
+    return Chosen(*_part(found, macs), min(xs), max(xs), series.name, left_out, error)
 
 
-def _part(fit: dict[str, Any], macs: int) -> tuple[Line, str | None]:
+def _part(fit: Fit, macs: int) -> tuple[Line, str | None]:
     """The line, or that of its two sides on which the model lies."""
-    two = fit["two_lines"]
-    if not two or not two["taken"]:
-        return _line(fit["line"]), None
-    before = macs <= two["at"]
-    return _line(two["left" if before else "right"]), "before" if before else "after"
+    if fit.two_lines is None or len(fit.lines) == 1:
+        return fit.line, None
+    left, right = fit.lines
+    return (left, "before") if macs <= fit.two_lines.at else (right, "after")
 
 
-def _left_out_mean(fit: dict[str, Any]) -> float:
-    left_out = fit["left_out_point"]
-    return _real(left_out["mean"], 0) if left_out else math.inf
+def _left_out_mean(fit: Fit) -> float:
+    return fit.left_out_point.mean if fit.left_out_point else math.inf
 
 
-def _error(series: dict[str, Any], fit: dict[str, Any]) -> dict[str, Any] | None:
-    """Prediction error for a network left out of the fit, or else for a point left out."""
-    found, what = fit["left_out_group"], series["group_kind"]
-    if not found:
-        found, what = fit["left_out_point"], "point"
-    if not found:
-        return None
-    sd = None if found["sd"] is None else _real(found["sd"], 0)
-    return {"what": str(what), "mean": _real(found["mean"], 0), "sd": sd}
-
-
-def _line(data: dict[str, Any]) -> Line:
-    if data["weights"] not in WEIGHTS:
-        raise ValueError
-    sd = data["residual_sd"]
-    through_origin = data.get("through_origin") is True
-    return Line(
-        data["weights"],
-        int(_real(data["points"], 1 if through_origin else 2)),
-        _real(data["intercept"]),
-        _real(data["slope"]),
-        data["intercept_error"],
-        data["slope_error"],
-        data["r2"],
-        None if sd is None else _real(sd, 0),
-        _real(data["weight"], 0),
-        _real(data["mean_x"]),
-        _real(data["spread_x"], 0),
-        through_origin,
-    )
-
-
-def _real(value: Any, least: float = -math.inf) -> float:
-    """A finite number of at least so much. Raises ValueError or TypeError."""
-    number = float(value)
-    if not (math.isfinite(number) and number >= least):
-        raise ValueError
-    return number
-
-
-def _prediction(fit: dict[str, Any], chosen: Chosen, title: str, macs: int) -> dict[str, Any]:
-    value, half = _real(chosen.line.at(macs)), chosen.line.plus_minus(macs)
-    if half is not None:
-        _real(half, 0)
+def _prediction(fit: SavedFit, chosen: Chosen, title: str, macs: int) -> dict[str, Any]:
+    """The prediction as JSON (docs/fitting.md). Raises UsageError if it is beyond any number."""
+    line, error = chosen.line, chosen.error
+    try:
+        value, half = line.at(macs), line.plus_minus(macs)
+    except ArithmeticError:
+        value, half = math.inf, None
+    if not math.isfinite(value) or not math.isfinite(half or 0.0):
+        raise UsageError(f"the line of series {chosen.series} has no finite value at {macs:,} MACs")
     return {
         "version": VERSION,
         "kind": "prediction",
         "model": title,
         "macs": macs,
-        "figure": str(fit["figure"]),
-        "domain": str(fit["domain"]),
-        "origin": str(fit["origin"]),
+        "figure": fit.figure,
+        "domain": fit.domain,
+        "origin": fit.origin,
         "series": chosen.series,
-        "weights": chosen.line.weights,
+        "weights": line.weights,
         "part": chosen.part,
-        "points": chosen.line.points,
-        "through_origin": chosen.line.through_origin,
+        "points": line.points,
+        "through_origin": line.through_origin,
         "j_per_inference": value,
         "plus_minus_j": half,
         "interval_pct": 95,
         "fitted_macs": [chosen.least_x, chosen.most_x],
         "extrapolated": not chosen.least_x <= macs <= chosen.most_x,
-        "left_out": chosen.error,
+        "left_out": error and {"what": chosen.left_out, "mean": error.mean, "sd": error.sd},
     }
 
 

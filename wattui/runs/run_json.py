@@ -12,13 +12,14 @@ from typing import Any
 from recorders.json_parts import (
     WrongPartError,
     an_object,
-    list_of,
     number,
     one_of,
     optional,
     part,
     part_or,
+    record,
     text,
+    tuple_of,
     whole,
 )
 from recorders.source import Channel, Refusal
@@ -99,12 +100,12 @@ def read_run_json(found: Mapping[str, Any]) -> tuple[RunJson, list[str]]:
 
 def read_sources(found: Any) -> tuple[ReadSource, ...]:
     """Sources as in run.json and the recorder's first message. Raises WrongPartError."""
-    return tuple(list_of(_source)(found))
+    return _SOURCES(found)
 
 
 def read_refusals(found: Any) -> tuple[Refusal, ...]:
     """Sources that are missing, and why. Raises WrongPartError."""
-    return tuple(list_of(_refusal)(found))
+    return tuple_of(_refusal)(found)
 
 
 def read_sampling(found: Any) -> Sampling:
@@ -116,22 +117,6 @@ def read_sampling(found: Any) -> Sampling:
         part(late, "p99_ms", number) if late is not None else None,
         part(found, "own_cpu_pct_of_core", optional(number)),
         part_or(found, "missed", whole, 0),
-    )
-
-
-def _source(found: Any) -> ReadSource:
-    return ReadSource(
-        part(found, "name", text),
-        part(found, "reader", text),
-        tuple(part(found, "channels", list_of(_channel))),
-    )
-
-
-def _channel(found: Any) -> Channel:
-    return Channel(
-        part(found, "name", text),
-        part(found, "unit", text),
-        part(found, "origin", one_of(*ORIGINS)),
     )
 
 
@@ -158,6 +143,8 @@ def _source_of_import(found: Any) -> str:
     return source if isinstance(source, str) else ""
 
 
+_CHANNEL = record(Channel, name=text, unit=text, origin=one_of(*ORIGINS))
+_SOURCES = tuple_of(record(ReadSource, name=text, reader=text, channels=tuple_of(_CHANNEL)))
 # The parts of run.json that are read, and the reader of each.
 _PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "status": lambda found: {"status": text(found)},
@@ -165,8 +152,10 @@ _PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "versions": lambda found: {"versions": _known(found)},
     "clock": lambda found: {"start_utc_ns": part_or(found, "start_utc_ns", whole, None)},
     "command": lambda found: {
-        "argv": tuple(part_or(found, "argv", list_of(text), [])),
-        "exit_statuses": tuple(part_or(found, "exit_statuses", list_of(optional(whole)), [])),
+        "argv": part_or(found, "argv", tuple_of(text), tuple[str, ...]()),
+        "exit_statuses": part_or(
+            found, "exit_statuses", tuple_of(optional(whole)), tuple[int | None, ...]()
+        ),
     },
     "sampling": lambda found: {"sampling": optional(read_sampling)(found)},
     "sources": lambda found: {"sources": read_sources(found)},

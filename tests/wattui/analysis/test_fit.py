@@ -26,12 +26,21 @@ from wattui.analysis.fit import (
     series_dict,
     wholes,
 )
+from wattui.analysis.fit_json import read_fit
 from wattui.analysis.label_numbers import AGAINST, Against, carried
 from wattui.analysis.parts import parts_of
 from wattui.analysis.published import NAMES, published
 from wattui.analysis.shares import LayerCost, layer_cells, layer_type, negative_cells, shares
 
 TOTAL = FitRequest("pixels", "total", "total")
+DOCUMENT = {
+    "version": 1,
+    "kind": "fit",
+    "against": "macs",
+    "figure": "total",
+    "domain": "total",
+    "origin": "measured",
+}
 
 
 def point(x: float, energy_j: float, family: str = "", network: str = "") -> FitPoint:
@@ -217,7 +226,8 @@ def test_any_points_give_json_and_their_order_does_not_matter(
 ) -> None:
     points = [point(x, y, "a" if x % 2 else "b") for x, y in values]
     found = {series.name: series_dict(series, TOTAL) for series in fit_series(points)}
-    json.dumps(found, allow_nan=False)
+    text = json.dumps({**DOCUMENT, "series": list(found.values())}, allow_nan=False)
+    assert read_fit(json.loads(text)).series == tuple(fit_series(points))
     shuffled = fit_series(data.draw(st.permutations(points)))
     assert {
         series.name: series_dict(series, TOTAL)["ordinary"] for series in shuffled

@@ -15,7 +15,7 @@ import pytest
 
 from recorders.runfile import json_path
 from tests.support.made_runs import IDLE, Part, finished
-from wattui.analysis.fit import FitRequest
+from wattui.analysis.fit import FitPoint, FitRequest, fit_series, series_dict
 from wattui.analysis.macs import command_macs, depthwise, model_macs, network_macs
 from wattui.analysis.regression import Line
 from wattui.commands import fit as fit_command
@@ -430,6 +430,21 @@ def paths(inside: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+MACS = FitRequest("macs", "total", "total")
+POINTS = [
+    FitPoint(network, "run", f"{network} {x:g}", "", x, 1 + 2 * x + 0.1 * (-1) ** x, 0.1)
+    for network, xs in (("a", (1, 2, 3, 4, 5)), ("b", (6, 7, 8, 9, 10)))
+    for x in map(float, xs)
+]
+WHOLE: dict[str, Any] = {
+    "version": 1,
+    "kind": "fit",
+    "against": "macs",
+    "figure": "total",
+    "domain": "total",
+    "origin": "measured",
+    "series": [series_dict(fit_series(POINTS)[0], MACS)],
+}
 DAMAGE = (None, True, -1, 0.0, 1e308, float("nan"), float("inf"), "x", [], {}, [3])
 
 
@@ -441,9 +456,11 @@ def test_no_damage_to_a_fit_breaks_a_prediction(
         assert predict(*arguments) == 0
         return capsys.readouterr().out
 
-    path, predictions = tmp_path / "fit.json", 0
-    for *above, last in paths(WHOLE):
-        damaged = copy.deepcopy(WHOLE)
+    whole, path = json.loads(json.dumps(WHOLE)), tmp_path / "fit.json"
+    path.write_text(json.dumps(whole))
+    assert "15.0" in shown_by("--macs", "7", "--fit", str(path))
+    for *above, last in paths(whole):
+        damaged = copy.deepcopy(whole)
         inside: Any = damaged
         for key in above:
             inside = inside[key]
@@ -455,8 +472,24 @@ def test_no_damage_to_a_fit_breaks_a_prediction(
             continue
         found = json.loads(shown[1], parse_constant=pytest.fail)
         assert math.isfinite(found["j_per_inference"])
-        predictions += 1
-    assert predictions
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        (7, "series: not a list"),
+        ([{}], "series: name is missing"),
+        ([WHOLE["series"][0] | {"points": []}], "series: points: there are none"),
+        ([WHOLE["series"][0] | {"ordinary": {"line": {}}}], "ordinary: line: weights is missing"),
+    ],
+)
+def test_of_a_damaged_fit_it_is_said_what_is_missing(
+    tmp_path: Path, series: Any, said: str
+) -> None:
+    path = tmp_path / "fit.json"
+    path.write_text(json.dumps({**WHOLE, "series": series}))
+    with pytest.raises(UsageError, match=said):
+        predict("--macs", "5", "--fit", str(path))
 
 
 def test_macs_come_from_the_recorded_command() -> None:
@@ -521,46 +554,3 @@ def test_neither_a_fit_nor_a_prediction_loads_an_engine(alexnet: str, tmp_path: 
     loaded = set(ended.stderr.split())
     assert "workloads.graph" in loaded
     assert not loaded & {"numpy", "onnx", "onnxruntime", "torch", "textual"}
-
-
-WHOLE: dict[str, Any] = {
-    "version": 1,
-    "kind": "fit",
-    "against": "macs",
-    "figure": "total",
-    "domain": "total",
-    "origin": "measured",
-    "series": [
-        {
-            "name": "all",
-            "points": [{"x": 1.0}, {"x": 10.0}],
-            "group_kind": "network",
-            "ordinary": {
-                "line": {
-                    "weights": "ordinary",
-                    "points": 10,
-                    "intercept": 1.0,
-                    "slope": 2.0,
-                    "intercept_error": 0.1,
-                    "slope_error": 0.1,
-                    "r2": 0.9,
-                    "residual_sd": 0.1,
-                    "weight": 10.0,
-                    "mean_x": 5.0,
-                    "spread_x": 82.5,
-                },
-                "left_out_point": {"mean": 0.1, "sd": 0.1},
-                "left_out_group": {"mean": 0.2, "sd": None},
-                "two_lines": None,
-            },
-            "relative": None,
-            "remarks": [],
-        }
-    ],
-}
-
-
-def test_a_coefficient_has_no_more_digits_than_its_error_allows() -> None:
-    line = Line("ordinary", 3, 382e-6, -38.2e-6, 0.0307, 0.00307, 0.1, 1.0, 3.0, 2.0, 1.0)
-    text = line_text(line, FitRequest("pixels", "total", "package0"))
-    assert text == "0 ± 31 mJ − 0.0 ± 3.1 mJ/pixel"

@@ -1,0 +1,149 @@
+"""Reads the JSON of a fit, as `wattui fit --json` writes it (docs/fitting.md). Pure.
+
+The only reader of it: what is missing or malformed is named.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from recorders.json_parts import (
+    WrongPartError,
+    flag,
+    one_of,
+    optional,
+    part,
+    record,
+    text,
+    tuple_of,
+    whole,
+)
+from wattui.analysis.breakpoint import LineTest
+from wattui.analysis.fit import VERSION, Fit, FitPoint, FitSeries
+from wattui.analysis.left_out import HeldOut
+from wattui.analysis.regression import WEIGHTS, Line
+
+KIND = "fit"
+WRITTEN_BY = "fix: use a file that wattui fit --json wrote"
+
+
+class NoFitError(ValueError):
+    """This is not a fit of energy against MACs; the text says why, and how to fix it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFit:
+    """A fit of energy against MACs: what was fitted, and its series."""
+
+    figure: str
+    domain: str
+    origin: str
+    series: tuple[FitSeries, ...]
+
+
+def read_fit(found: Any) -> SavedFit:
+    """The fit in a document. Raises NoFitError."""
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        raise NoFitError(f"is not a fit: {WRITTEN_BY}")
+    if found.get("version") != VERSION:
+        raise NoFitError("was written by another version of wattui: fix: write it again")
+    if (against := found.get("against")) != "macs":
+        raise NoFitError(f"is a fit against {against}: fix: write one with --against macs")
+    if found.get("figure") == "seconds":
+        raise NoFitError("is a fit of time, not energy: fix: write one with --figure total")
+    try:
+        return _FIT_FILE(found)
+    except WrongPartError as error:
+        raise NoFitError(f"is damaged ({error}): {WRITTEN_BY}") from None
+
+
+def _real(found: Any) -> float:
+    """A number of any size: weights and squares of MACs are beyond that of a figure."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise WrongPartError("not a number")
+    if not math.isfinite(found):
+        raise WrongPartError("not finite")
+    return float(found)
+
+
+def _size(found: Any) -> float:
+    if (value := _real(found)) < 0:
+        raise WrongPartError("negative")
+    return value
+
+
+def _above_zero(found: Any) -> float:
+    if (value := _real(found)) <= 0:
+        raise WrongPartError("not above zero")
+    return value
+
+
+def _point(found: Any) -> FitPoint:
+    return FitPoint(
+        part(found, "network", text),
+        part(found, "run", text),
+        part(found, "label", text),
+        part(found, "family", text),
+        part(found, "x", _real),
+        part(found, "energy_j", _real),
+        part(found, "plus_minus_j", _ERROR),
+        part(found, "layer", optional(text)),
+    )
+
+
+def _points(found: Any) -> tuple[FitPoint, ...]:
+    if not (points := tuple_of(_point)(found)):
+        raise WrongPartError("there are none")
+    return points
+
+
+_ERROR = optional(_size)
+_LINE = record(
+    Line,
+    weights=one_of(*WEIGHTS),
+    points=whole,
+    intercept=_real,
+    slope=_real,
+    intercept_error=_ERROR,
+    slope_error=_ERROR,
+    r2=optional(_real),
+    residual_sd=_ERROR,
+    weight=_above_zero,
+    mean_x=_real,
+    spread_x=_above_zero,
+    through_origin=flag,
+)
+_HELD_OUT = record(
+    HeldOut, groups=tuple_of(text), mean=_size, sd=_ERROR, errors=tuple_of(optional(_real))
+)
+_TWO_LINES = record(
+    LineTest,
+    aicc_one=_real,
+    aicc_two=_real,
+    last_x=_real,
+    first_x=_real,
+    at=_real,
+    jump=_real,
+    left=_LINE,
+    right=_LINE,
+)
+_FIT = record(
+    Fit,
+    line=_LINE,
+    residuals=tuple_of(optional(_real)),
+    left_out_point=optional(_HELD_OUT),
+    left_out_group=optional(_HELD_OUT),
+    two_lines=optional(_TWO_LINES),
+)
+_SERIES = record(
+    FitSeries,
+    name=text,
+    points=_points,
+    group_kind=text,
+    ordinary=optional(_FIT),
+    relative=optional(_FIT),
+    remarks=tuple_of(text),
+)
+_FIT_FILE = record(SavedFit, figure=text, domain=text, origin=text, series=tuple_of(_SERIES))

@@ -27,7 +27,7 @@ from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import EnergyWindows, Span, block_powers_w, per_phase
-from recorders.summary.stats import stdev
+from recorders.summary.stats import quadrature, standard_error
 from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
 
@@ -266,9 +266,7 @@ class Arithmetic:
         if self._origins.get(channel) == "estimated" or channel in self._per_phase:
             return None
         if channel in self._by_hand:
-            errors_j = [span.error_j.get(channel) for span in ran.windows]
-            known = [error_j for error_j in errors_j if error_j is not None]
-            return math.hypot(*known) if len(known) == len(errors_j) else None
+            return quadrature(span.error_j.get(channel) for span in ran.windows)
         parts = self._parts if channel == TOTAL else [channel]
         if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
             return None
@@ -290,7 +288,7 @@ class Arithmetic:
         if channel not in base.noises_w:
             spans = self._base(base, channel)[0].windows
             powers = [p for span in spans for p in block_powers_w(self._reduction, channel, span)]
-            noise_w = stdev(powers) / math.sqrt(len(powers)) if len(powers) >= 3 else None
+            noise_w = standard_error(powers) if len(powers) >= 3 else None
             base.noises_w[channel] = noise_w
         return base.noises_w[channel]
 

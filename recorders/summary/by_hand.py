@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from recorders.channels import METER, named
 from recorders.source import Channel
 from recorders.summary.reduction import NOTE, EventRow
-from recorders.summary.stats import stdev
+from recorders.summary.stats import standard_error
 from recorders.texts import OwnNote
 from recorders.wire import Message
 
@@ -169,4 +169,4 @@ class HandReadings:
 
 def _error_w(powers_w: Sequence[float]) -> float:
     """Standard error of the mean; 0 if unknown."""
-    return stdev(powers_w) / math.sqrt(len(powers_w)) if len(powers_w) > 1 else 0.0
+    return standard_error(powers_w) if len(powers_w) > 1 else 0.0

@@ -26,7 +26,7 @@ from recorders.summary.figures import (
 )
 from recorders.summary.reduction import NOTE, Reduction
 from recorders.summary.spans import Span
-from recorders.summary.stats import interval95
+from recorders.summary.stats import interval95, quadrature
 
 DIFFERENCE_NOTE, MINUS = f"{NOTE}difference ", " minus "
 PART_NOTE, OF = f"{NOTE}part ", " of "
@@ -100,12 +100,7 @@ def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None
         return None
     value = math.fsum(sign * each.value for sign, each in zip(signs, known, strict=True))
     parts = ("plus_minus", "resolution", "baseline_noise")
-    return Value(value, *(_quadrature([getattr(each, part) for each in known]) for part in parts))
-
-
-def _quadrature(errors: Sequence[float | None]) -> float | None:
-    known = [error for error in errors if error is not None]
-    return math.hypot(*known) if len(known) == len(errors) else None
+    return Value(value, *(quadrature(getattr(each, part) for each in known) for part in parts))
 
 
 def with_interval(group: Group, repeats: Sequence[Group]) -> Group:

@@ -13,6 +13,7 @@ from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.spans import Span, mean_gauge, per_phase
+from recorders.summary.stats import total
 from recorders.summary.stillness import Still, still_times
 from recorders.texts import OwnNote
 
@@ -274,9 +275,7 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
 def _together_j(spans: Sequence[Span], kind: str) -> float | None:
     """Energy of all channels of a kind in all spans; None if one is unknown."""
     channels = [channel for channel in spans[0].energy_j if kind_of(channel).name == kind]
-    energies = [span.energy_j[channel] for channel in channels for span in spans]
-    known = [energy_j for energy_j in energies if energy_j is not None]
-    return math.fsum(known) if known and len(known) == len(energies) else None
+    return total(span.energy_j[channel] for channel in channels for span in spans)
 
 
 def _choices(reduction: Reduction) -> Iterator[Flag]:

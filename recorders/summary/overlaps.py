@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from recorders.summary.spans import EnergyWindows, Moment, Span
+from recorders.summary.stats import total
 
 GroupKey = Callable[[Span], Hashable]
 
@@ -41,21 +42,15 @@ class Stretches:
     def energy_j(self, channel: str) -> float | None:
         """Total energy of all windows; None if one is unknown."""
         if channel not in self._energies_j:
-            energies = [span.energy_j.get(channel) for span in self.windows]
-            known = [energy for energy in energies if energy is not None]
-            whole = known and len(known) == len(energies)
-            self._energies_j[channel] = math.fsum(known) if whole else None
+            self._energies_j[channel] = total(span.energy_j.get(channel) for span in self.windows)
         return self._energies_j[channel]
 
     def power_w(self, channel: str) -> float | None:
         """Mean power over the windows whose energy is known, watts."""
         if channel not in self._powers_w:
-            energy_j, seconds = self.energy_j(channel), self.seconds
-            if energy_j is None:
-                known = [s for s in self.windows if s.energy_j.get(channel) is not None]
-                seconds = math.fsum(span.seconds for span in known)
-                energy_j = math.fsum(span.energy_j[channel] or 0.0 for span in known)
-            self._powers_w[channel] = energy_j / seconds if seconds > 0 else None
+            known = self.known(channel)
+            energy_j, seconds = known.energy_j(channel), known.seconds
+            self._powers_w[channel] = (energy_j or 0.0) / seconds if seconds > 0 else None
         return self._powers_w[channel]
 
     def known(self, channel: str) -> Stretches:

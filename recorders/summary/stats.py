@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Two-sided 95 % quantiles of Student's t for 1…30 degrees of freedom.
 _T95 = (
@@ -26,6 +26,25 @@ def t95(degrees: float) -> float:
         return first + (last - first) * (1 / degrees - 1 / below) / (1 / (below + 1) - 1 / below)
     z = 1.959964
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """The sum; None if there is no value, or if one is unknown."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return math.fsum(known) if known and len(known) == len(found) else None
+
+
+def quadrature(errors: Iterable[float | None]) -> float | None:
+    """Independent errors together; None if one is unknown."""
+    found = list(errors)
+    known = [error for error in found if error is not None]
+    return math.hypot(*known) if len(known) == len(found) else None
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean of two or more values."""
+    return stdev(values) / math.sqrt(len(values))
 
 
 def stdev(values: Sequence[float]) -> float:

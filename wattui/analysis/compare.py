@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from recorders.summary.bases import BASES, BY_NAME
 from recorders.summary.figures import Value
+from recorders.summary.stats import quadrature
 from wattui.analysis.results import ResultRow
 from wattui.analysis.samples import Described, describe
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
@@ -190,7 +191,7 @@ class Comparison:
         if PUBLISHED in self.origins:
             return None
         if not (a.described or b.described):
-            return _quadrature([a.known.times(times_a).plus_minus, b.known.plus_minus])
+            return quadrature([a.known.times(times_a).plus_minus, b.known.plus_minus])
         if a.described and b.described:
             half = welch95(a.described, b.described, times_a)
         elif a.described:
@@ -199,7 +200,7 @@ class Comparison:
             assert b.described
             half = one_more95(b.described, times_a * a.known.value)
         noises = (a.known.times(times_a).baseline_noise, b.known.baseline_noise)
-        return _quadrature([half, *noises])
+        return quadrature([half, *noises])
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> Side:
@@ -290,7 +291,7 @@ def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]
     rates = [run.about.sampling.rate_asked_hz if run.about.sampling else 0.0 for run in (a, b)]
     if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:
         yield f"different sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
-    readers = _readers(a), _readers(b)
+    readers = a.about.energy_readers, b.about.energy_readers
     if readers[0] != readers[1] and all(readers):
         yield f"different readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
     quoted = a.summary.quoted, b.summary.quoted
@@ -340,15 +341,3 @@ def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
 def _at_key(found: Side, key: ComparisonKey) -> list[tuple[str, Sampled]]:
     known = found.figures.get(key)
     return [] if known is None else [known]
-
-
-def _quadrature(errors: Sequence[float | None]) -> float | None:
-    known = [error for error in errors if error is not None]
-    return math.hypot(*known) if len(known) == len(errors) else None
-
-
-def _readers(run: Run) -> list[str]:
-    """Sources of energy, and how each was read."""
-    return [
-        f"{source.name} by {source.reader}" for source in run.about.sources if source.is_of_energy
-    ]

@@ -79,7 +79,7 @@ def fit_line(
     """The least-squares line. Raises NoLineError."""
     _check(xs, ys, weights, through_origin)
     try:
-        line = (_line_through_origin if through_origin else _line)(xs, ys, weights)
+        line = _line(xs, ys, weights, through_origin)
     except (ArithmeticError, ValueError):  # ValueError: a sum of infinities
         line = None
     if line is None or not all(map(math.isfinite, _numbers(line))):
@@ -135,55 +135,32 @@ def _numbers(line: Line) -> list[float]:
     return [value for value in found if isinstance(value, float)]
 
 
-def _line(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Line:
+def _line(xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool) -> Line:
     ws = weights_of(ys, weights)
     points = list(zip(xs, ys, ws, strict=True))
     total = math.fsum(ws)
     mean_x = math.fsum(w * x for x, _, w in points) / total
     mean_y = math.fsum(w * y for _, y, w in points) / total
-    spread_x = math.fsum(w * (x - mean_x) ** 2 for x, _, w in points)
     spread_y = math.fsum(w * (y - mean_y) ** 2 for _, y, w in points)
-    slope = math.fsum(w * (x - mean_x) * (y - mean_y) for x, y, w in points) / spread_x
-    left = math.fsum(w * (y - mean_y - slope * (x - mean_x)) ** 2 for x, y, w in points)
-    free = len(points) - 2
+    # The point that the line goes through.
+    x_0, y_0 = (0.0, 0.0) if through_origin else (mean_x, mean_y)
+    spread_x = math.fsum(w * (x - x_0) ** 2 for x, _, w in points)
+    slope = math.fsum(w * (x - x_0) * (y - y_0) for x, y, w in points) / spread_x
+    left = math.fsum(w * (y - y_0 - slope * (x - x_0)) ** 2 for x, y, w in points)
+    free = len(points) - (1 if through_origin else 2)
     sd = math.sqrt(left / free) if free else None
+    intercept_error = None if sd is None else sd * math.sqrt(1 / total + x_0**2 / spread_x)
     return Line(
         weights,
         len(points),
-        mean_y - slope * mean_x,
+        y_0 - slope * x_0,
         slope,
-        None if sd is None else sd * math.sqrt(1 / total + mean_x**2 / spread_x),
+        0.0 if through_origin else intercept_error,
         None if sd is None else sd / math.sqrt(spread_x),
         1 - left / spread_y if free and spread_y > 0 else None,
         sd,
         total,
-        mean_x,
+        x_0,
         spread_x,
-    )
-
-
-def _line_through_origin(xs: Sequence[float], ys: Sequence[float], weights: Weights) -> Line:
-    ws = weights_of(ys, weights)
-    points = list(zip(xs, ys, ws, strict=True))
-    total = math.fsum(ws)
-    mean_y = math.fsum(w * y for _, y, w in points) / total
-    spread_x = math.fsum(w * x**2 for x, _, w in points)
-    spread_y = math.fsum(w * (y - mean_y) ** 2 for _, y, w in points)
-    slope = math.fsum(w * x * y for x, y, w in points) / spread_x
-    left = math.fsum(w * (y - slope * x) ** 2 for x, y, w in points)
-    free = len(points) - 1
-    sd = math.sqrt(left / free) if free else None
-    return Line(
-        weights,
-        len(points),
-        0.0,
-        slope,
-        0.0,
-        None if sd is None else sd / math.sqrt(spread_x),
-        1 - left / spread_y if free and spread_y > 0 else None,
-        sd,
-        total,
-        0.0,
-        spread_x,
-        through_origin=True,
+        through_origin,
     )

@@ -20,6 +20,7 @@ from recorders.channels import kind_of
 from recorders.summary.bases import BASES, Basis, per_inference_j
 from recorders.summary.combining import are_samples
 from recorders.summary.figures import Domain, Group, PhaseFigures, Summary, Value, is_unmoved
+from recorders.summary.stats import total
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -239,12 +240,9 @@ class _Sample:
         n = self.inferences
         yield from _counted(seconds, n)
         for domain in self.windows[0].energy_j:
-            energies = [window.energy_j.get(domain) for window in self.windows]
-            known = [energy for energy in energies if energy is not None]
-            if len(known) < len(energies) or seconds <= 0:
-                continue
-            energy_j = math.fsum(known)
-            if is_unmoved(energy_j, kind_of(domain).by_hand):
+            energy_j = total(window.energy_j.get(domain) for window in self.windows)
+            unmoved = is_unmoved(energy_j, kind_of(domain).by_hand)
+            if energy_j is None or seconds <= 0 or unmoved:
                 continue
             yield domain, "energy_j", Value(energy_j)
             yield domain, "power_w", Value(energy_j / seconds)

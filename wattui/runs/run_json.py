@@ -77,6 +77,11 @@ class RunJson:
         return " ".join(self.argv)
 
     @property
+    def energy_readers(self) -> list[str]:
+        """Sources of energy, and how each was read."""
+        return [f"{s.name} by {s.reader}" for s in self.sources if s.is_of_energy]
+
+    @property
     def is_measured(self) -> bool:
         """Whether energy or power was measured."""
         return any(

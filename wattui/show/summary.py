@@ -165,9 +165,7 @@ def sampling_text(about: RunJson) -> str:
     if sampling is None:
         return ""
     late_ms, own_pct = sampling.late_p99_ms, sampling.own_cpu_pct_of_core
-    readers = ", ".join(
-        f"{source.name} by {source.reader}" for source in about.sources if source.is_of_energy
-    )
+    readers = ", ".join(about.energy_readers)
     return (
         f"{number(sampling.rate_achieved_hz, 3)} of {sampling.rate_asked_hz:g} Hz"
         + (f" · late {late_ms:.1f} ms p99" if late_ms is not None else "")

@@ -6,8 +6,8 @@ docs/results-table.md describes the format, `docs/results.schema.json` is its sc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from recorders.json_parts import number, optional, size
 from recorders.summary.figures import Value
@@ -21,8 +21,9 @@ class NotResultsError(ValueError):
     """This is not a results document; the text says why."""
 
 
-class Doubt(NamedTuple):
-    """A flag and what to do about it."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note: its name, what it is about, what it means, and how to fix it."""
 
     name: str
     where: str
@@ -39,7 +40,7 @@ class ResultSet:
     rows: Sequence[ResultRow]
     command: Sequence[str] = ()
     machine: str = ""
-    flags: Sequence[Doubt] = ()
+    flags: Sequence[Note] = ()
 
     @property
     def side(self) -> Side:
@@ -60,7 +61,7 @@ def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, 
                 "headline": each.headline,
                 "command": list(each.command),
                 "machine": each.machine,
-                "flags": [flag._asdict() for flag in each.flags],
+                "flags": [asdict(flag) for flag in each.flags],
             }
             for each in sets
         ],
@@ -102,7 +103,7 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
             tuple(str(word) for word in run["command"]),
             str(run["machine"]),
             tuple(
-                Doubt(*(str(flag.get(key, "")) for key in Doubt._fields)) for flag in run["flags"]
+                Note(*(str(flag.get(key, "")) for key in Note.__slots__)) for flag in run["flags"]
             ),
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from wattui.analysis.results_file import Note
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -29,16 +31,6 @@ class Words:
     """A paragraph."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A note: its name, what it is about, what it means, and how to fix it."""
-
-    name: str
-    where: str
-    text: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

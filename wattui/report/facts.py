@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 
+from wattui.analysis.results_file import Note
 from wattui.clean import texts
-from wattui.report.document import Facts, Note
+from wattui.report.document import Facts
 from wattui.runs.run_json import RunJson
 from wattui.show.summary import machine_line, missing, sampling_text
 

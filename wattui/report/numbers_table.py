@@ -14,7 +14,7 @@ from wattui.report.document import PageTable
 from wattui.runs.latencies import PERCENTILES, Distribution
 from wattui.show.fit import line_text, mean_error
 from wattui.show.quantities import energy_unit, minus, number
-from wattui.show.summary import answer_texts, combined, figure_text, known_j, powers
+from wattui.show.summary import answer_texts, combined, figure_text, known_j, origin_word, powers
 
 # A name, its figures, and where they come from.
 Answered = tuple[str, Domain | Answers, Origin]
@@ -28,7 +28,9 @@ def tables_of(summary: Summary, domain: str | None) -> Iterator[PageTable]:
     apart = is_mixed(summary)
     yield _power(running.domains, apart)
     if not apart and known_j(running.domains.values()):
-        of_all = ((name + _word(d), d, d.origin) for name, d in running.domains.items())
+        of_all = (
+            (name + origin_word(d.origin), d, d.origin) for name, d in running.domains.items()
+        )
         yield _per_inference("By channel", "channel", of_all)
     if domain is None:
         return
@@ -41,7 +43,9 @@ def tables_of(summary: Summary, domain: str | None) -> Iterator[PageTable]:
     every, quoted = combined(summary, domain), running.domains[domain]
     if found := costliest(every, lambda row: TOTAL.of(row[1])):
         caption = f"Differences and sums of labels, channel {domain}{_few(found, every)}"
-        rows = ((name + _word(quoted), answers, quoted.origin) for name, answers in found)
+        rows = (
+            (name + origin_word(quoted.origin), answers, quoted.origin) for name, answers in found
+        )
         yield _per_inference(caption, "labels", rows)
 
 
@@ -57,7 +61,7 @@ def group_table(
         count = group.inferences
         rows.append(
             (
-                name + _word(of_domain),
+                name + origin_word(of_domain.origin),
                 number(group.seconds),
                 "–" if count is None else f"{count:,}",
                 number(group.inferences_per_s),
@@ -110,7 +114,11 @@ def _power(domains: Mapping[str, Domain], apart: bool) -> PageTable:
     """Watts and joules by channel; no mean power over several labels."""
     titles, powers_w = powers(apart)
     rows = tuple(
-        (name + _word(d), *map(number, powers_w(d)), figure_text(d.running_j, d.origin))
+        (
+            name + origin_word(d.origin),
+            *map(number, powers_w(d)),
+            figure_text(d.running_j, d.origin),
+        )
         for name, d in domains.items()
     )
     energy = "energy while running J" + (", all labels" if apart else "")
@@ -135,7 +143,3 @@ def _few(shown: Sequence[object], known: Sequence[object]) -> str:
 
 def _titles(unit: str) -> tuple[str, ...]:
     return tuple(f"{basis.name} {unit}" for basis in BASES)
-
-
-def _word(domain: Domain) -> str:
-    return "" if domain.origin == "measured" else f" ({domain.origin})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from wattui.analysis.cells import to_quote
-from wattui.report.document import Block, Heading, Note, Notes, PageTable
+from wattui.analysis.results_file import Note
+from wattui.report.document import Block, Heading, Notes, PageTable
 from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.numbers_table import group_table

@@ -8,9 +8,10 @@ from recorders.summary.bases import BASES, TOTAL, Basis
 from recorders.summary.figures import Group
 from wattui.analysis.cells import to_quote
 from wattui.analysis.rates import rates_of
+from wattui.analysis.results_file import Note
 from wattui.analysis.run_fits import Fits, FitSource, choose_against, fits_of
 from wattui.analysis.sizes import sizes_of
-from wattui.report.document import Block, Heading, Headline, Note, Notes, Words
+from wattui.report.document import Block, Heading, Headline, Notes, Words
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
@@ -24,7 +25,7 @@ from wattui.report.pictures import (
 )
 from wattui.report.size_figures import size_blocks
 from wattui.show.quantities import counted, energy_unit, number
-from wattui.show.remedies import REMEDIES
+from wattui.show.remedies import notes_of
 from wattui.show.summary import figure_text
 
 ORIGIN_WORDS = {
@@ -132,10 +133,7 @@ def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
 
 
 def _notes(loaded: ReportRun) -> Iterator[Block]:
-    flags = tuple(
-        Note(flag.name, flag.where, flag.text, REMEDIES.get(flag.name, ""))
-        for flag in loaded.summary.flags
-    )
+    flags = notes_of(loaded.summary.flags)
     remarks = dict.fromkeys([*loaded.run.remarks, *loaded.traces.remarks])
     flags += tuple(Note("file", "", text, "") for text in remarks)
     if loaded.no_latencies:

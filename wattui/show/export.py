@@ -26,7 +26,7 @@ from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE
 from wattui.show.printing import console
 from wattui.show.quantities import energy_unit, number
-from wattui.show.remedies import REMEDIES
+from wattui.show.remedies import notes_of
 from wattui.show.result_sets import result_set
 from wattui.show.summary import (
     answer_texts,
@@ -35,6 +35,7 @@ from wattui.show.summary import (
     known_j,
     machine_line,
     method_parts,
+    origin_word,
     summary_parts,
 )
 
@@ -145,9 +146,9 @@ def _markdown(run: Run) -> Iterator[str]:
 def _flags(summary: Summary) -> Iterator[str]:
     if summary.flags:
         yield "\n## Flags\n"
-    for flag in summary.flags:
+    for flag in notes_of(summary.flags):
         where = f" {markdown(flag.where)}" if flag.where else ""
-        remedy = f" ({REMEDIES[flag.name]})" if flag.name in REMEDIES else ""
+        remedy = f" ({flag.remedy})" if flag.remedy else ""
         yield f"- **{markdown(flag.name)}**{where}: {markdown(flag.text)}{remedy}"
 
 
@@ -158,8 +159,10 @@ def _rows(what: str, domains: Mapping[str, Domain]) -> Iterator[str]:
     titles += [f"{basis.name} {unit}/inference" for basis in BASES]
     rows = []
     for name, domain in domains.items():
-        word = "" if domain.origin == "measured" else f" ({domain.origin})"
-        cells = [name + word, *map(number, (domain.idle_w, domain.armed_w, domain.running_w))]
+        cells = [
+            name + origin_word(domain.origin),
+            *map(number, (domain.idle_w, domain.armed_w, domain.running_w)),
+        ]
         cells += [figure_text(domain.running_j, domain.origin)]
         rows.append(cells + answer_texts(domain, domain.origin, factor))
     yield markdown_table(titles, rows)

@@ -15,6 +15,7 @@ from wattui.show import plot
 from wattui.show.bars import Bar, LabelPoint, bars, curve, families, wide
 from wattui.show.palette import Palette
 from wattui.show.quantities import energy_unit
+from wattui.show.summary import origin_word
 
 MOST_BARS, CURVE_ROWS = 40, 12
 LEAST_COLUMNS, MOST_CURVE_COLUMNS = 8, 90
@@ -120,17 +121,13 @@ def _domains(summary: Summary, palette: Palette) -> tuple[list[Bar], str]:
     """The domains of all running phases by joules per inference, or else by joules."""
     for basis in (TOTAL, ENERGY):
         rows = [
-            Bar(_named(name, domain), joules, _colour(palette, domain))
+            Bar(name + origin_word(domain.origin), joules, _colour(palette, domain))
             for name, domain in (summary.running.domains if summary.running else {}).items()
             if (joules := basis.of(domain))
         ]
         if rows:
             return rows, f"{basis.per} by domain"
     return [], ""
-
-
-def _named(name: str, domain: Domain) -> str:
-    return name if domain.origin == "measured" else f"{name} ({domain.origin})"
 
 
 def _colour(palette: Palette, domain: Domain) -> str:

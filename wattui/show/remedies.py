@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from recorders.summary.figures import Flag
+from wattui.analysis.results_file import Note
+
 REMEDIES = {
     "failed_repeat": "check the command's output, then record again",
     "failed_command": "check the command's output, then record again",
@@ -42,3 +47,8 @@ REMEDIES = {
     "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",
 }
+
+
+def notes_of(flags: Iterable[Flag]) -> tuple[Note, ...]:
+    """The flags with their remedies; empty where the text gives one, or there is none."""
+    return tuple(Note(f.name, f.where, f.text, REMEDIES.get(f.name, "")) for f in flags)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from wattui.analysis.macs import command_macs
 from wattui.analysis.results import group_rows, rows
-from wattui.analysis.results_file import Doubt, ResultSet
+from wattui.analysis.results_file import ResultSet
 from wattui.runs.recorded import Run
-from wattui.show.remedies import REMEDIES
+from wattui.show.remedies import notes_of
 from wattui.show.summary import machine_line
 
 
@@ -18,10 +18,7 @@ def result_set(run: Run, name: str) -> ResultSet:
         rows(run.summary, command_macs(run.about.argv)[1]),
         run.about.argv,
         machine_line(run.about).plain,
-        [
-            Doubt(flag.name, flag.where, flag.text, REMEDIES.get(flag.name, ""))
-            for flag in run.summary.flags
-        ],
+        notes_of(run.summary.flags),
     )
 
 

@@ -298,7 +298,12 @@ def _per_inference(domains: Iterable[Domain | Answers]) -> tuple[float, str, tup
 
 def _name(channel: str, domain: Domain) -> Text:
     name = Text(channel, "bold" if channel == channels.TOTAL else "")
-    return name if domain.origin == "measured" else name.append(f" ({domain.origin})")
+    return name.append(origin_word(domain.origin))
+
+
+def origin_word(origin: Origin) -> str:
+    """The words after the name of a channel that is not measured."""
+    return "" if origin == "measured" else f" ({origin})"
 
 
 def _groups_table(

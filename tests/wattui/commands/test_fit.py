@@ -554,3 +554,9 @@ def test_neither_a_fit_nor_a_prediction_loads_an_engine(alexnet: str, tmp_path: 
     loaded = set(ended.stderr.split())
     assert "workloads.graph" in loaded
     assert not loaded & {"numpy", "onnx", "onnxruntime", "torch", "textual"}
+
+
+def test_a_coefficient_has_no_more_digits_than_its_error_allows() -> None:
+    line = Line("ordinary", 3, 382e-6, -38.2e-6, 0.0307, 0.00307, 0.1, 1.0, 3.0, 2.0, 1.0)
+    text = line_text(line, FitRequest("pixels", "total", "package0"))
+    assert text == "0 ± 31 mJ − 0.0 ± 3.1 mJ/pixel"

@@ -190,12 +190,5 @@ def _dress(main: Axes, below: Axes, found: Fits, unit: str, x_prefix: str) -> No
     below.yaxis.set_major_locator(MaxNLocator(nbins=4, symmetric=True))
     for axis in (below.xaxis, main.yaxis):
         style.number_axis(axis)
-    main.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1.03),
-        frameon=False,
-        borderaxespad=0,
-        labelspacing=0.6,
-        handlelength=2.6,
-    )
+    style.legend_beside(main, labelspacing=0.6, handlelength=2.6)
     main.figure.align_ylabels([main, below])

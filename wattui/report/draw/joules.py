@@ -160,15 +160,5 @@ def _legend(axes: Axes, found: JouleRows, bars: bool) -> None:
             handles.append(
                 Line2D([], [], ls="", marker=MARKERS[name], ms=4.4, mfc=(colour, FILL), mec=colour)
             )
-    axes.legend(
-        handles,
-        found.figures,
-        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
-        ncols=3,
-        frameon=False,
-        borderpad=0,
-        borderaxespad=0.4,
-        columnspacing=1.6,
-    )
+    as_one = {tuple: HandlerTuple(ndivide=1, pad=0)}
+    style.legend_above(axes, handles, found.figures, handler_map=as_one, columnspacing=1.6)

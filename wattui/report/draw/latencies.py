@@ -60,13 +60,7 @@ def _curves(found: Sequence[Distribution]) -> Figure:
     axes.set_ylabel("calls no longer than this (%)")
     axes.set_xlabel(f"call time ({prefix}s)")
     style.number_axis(axes.xaxis)
-    axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
-        frameon=False,
-        borderaxespad=0,
-        handlelength=2.4,
-    )
+    style.legend_beside(axes, handlelength=2.4)
     return figure
 
 
@@ -88,8 +82,6 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
     if is_wide([each.at(p) for each in found for p in PERCENTILES]):
         axes.set_xscale("log")
     for place, each in enumerate(found):
-        if place % 2:
-            axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
         at = [each.at(p) / factor for p in PERCENTILES]
         axes.plot([at[0], at[-1]], [place, place], color=INK, lw=0.8)
     for p, marker, colour in zip(PERCENTILES, "os^", style.SERIES, strict=False):
@@ -104,17 +96,10 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
             mec=colour,
             label=f"p{p}",
         )
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.set_yticks(range(len(found)), names)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
+    style.name_rows(axes, names)
     axes.set_xlabel(f"call time ({prefix}s)")
     style.number_axis(axes.xaxis)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderpad=0,
-        borderaxespad=0.4,
-    )  # fmt: skip
+    style.legend_above(axes)
     return figure
 
 
@@ -132,8 +117,6 @@ def draw_rates(found: Sequence[Rates]) -> Figure:
     if wide:
         axes.set_xscale("log")
     for place, each in enumerate(found):
-        if place % 2:
-            axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
         rates = [rate / factor for rate in each.per_s]
         axes.plot(rates, [place] * len(rates), "o", ms=3.6, mfc=(style.BLUE, 0.4), mec=style.BLUE)
         middle = each.median / factor
@@ -143,11 +126,7 @@ def draw_rates(found: Sequence[Rates]) -> Figure:
             1.01, place, f"{number(middle)}", transform=axes.get_yaxis_transform(), va="center",
             size=SMALL_PT,
         )  # fmt: skip
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.set_yticks(range(len(found)), names)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
+    style.name_rows(axes, names)
     thousands = {"": "", "k": "thousand ", "M": "million "}.get(prefix, prefix)
     axes.set_xlabel(f"{thousands}inferences per second")
     if axes.get_xscale() == "linear":

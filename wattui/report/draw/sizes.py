@@ -209,13 +209,6 @@ def _energy_name(found: Sizes, unit: str) -> str:
 
 def _legend(at: Axes, among: Sequence[Axes], left: float) -> None:
     pairs = [axes.get_legend_handles_labels() for axes in among]
-    at.legend(
-        [handle for handles, _ in pairs for handle in handles],
-        [label for _, labels in pairs for label in labels],
-        loc="upper left",
-        bbox_to_anchor=(left, 1.03),
-        frameon=False,
-        borderaxespad=0,
-        labelspacing=0.6,
-        handlelength=3.0,
-    )
+    handles = [handle for own, _ in pairs for handle in own]
+    labels = [label for _, own in pairs for label in own]
+    style.legend_beside(at, handles, labels, left=left, labelspacing=0.6, handlelength=3.0)

@@ -13,7 +13,7 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.labelsize": SMALL_PT,
     "ytick.labelsize": SMALL_PT,
     "legend.fontsize": SMALL_PT,
+    "legend.frameon": False,
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -141,6 +142,31 @@ def axes_at(
         ),
         sharex=share,
     )
+
+
+def legend_beside(axes: Axes, *named: Any, left: float = 1.02, **look: float) -> None:
+    """A legend at the right of the axes, from their top down; `named` are handles and labels."""
+    at = (left, 1.03)
+    axes.legend(*named, loc="upper left", bbox_to_anchor=at, borderaxespad=0, **look)
+
+
+def legend_above(axes: Axes, *named: Any, **look: Any) -> None:
+    """A legend on one line over the axes; `named` are handles and labels."""
+    at = (0, 1)
+    axes.legend(
+        *named, loc="lower left", bbox_to_anchor=at, ncols=3, borderpad=0, borderaxespad=0.4, **look
+    )
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Rows at 0, 1, 2 … from the top down, named at the left; every other one is shaded."""
+    for place in range(1, len(names), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color=(INK, 0.045), lw=0)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
 
 
 def text_mm(text: str, size_pt: float = SMALL_PT) -> float:

@@ -92,7 +92,6 @@ def _ribbon(axes: Axes, phases: Sequence[RibbonPhase], shown: Traces) -> None:
         loc="lower right",
         bbox_to_anchor=(1.0, 0.92),
         ncols=min(9, len(names)),
-        frameon=False,
         borderpad=0.3,
         handlelength=1.5,
         handleheight=0.9,

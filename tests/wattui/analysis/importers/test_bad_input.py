@@ -129,7 +129,7 @@ def test_an_idle_log_that_is_too_short_or_missing_is_told(tmp_path: Path) -> Non
     assert "too short for an idle baseline" in said
     assert str(short) in said
     said = of_text(tmp_path, GOOD["nvidia-smi"], "--idle", str(tmp_path / "none.csv"))
-    assert "none.csv cannot be read" in said
+    assert "none.csv: no such file" in said
 
 
 def test_folders_and_names_that_are_wrong_are_told(tmp_path: Path) -> None:

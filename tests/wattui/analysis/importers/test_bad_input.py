@@ -134,7 +134,7 @@ def test_an_idle_log_that_is_too_short_or_missing_is_told(tmp_path: Path) -> Non
 
 def test_folders_and_names_that_are_wrong_are_told(tmp_path: Path) -> None:
     assert "holds no runs" in outcome(tmp_path, tmp_path)
-    assert "cannot be read" in outcome(tmp_path, tmp_path / "none.csv")
+    assert "no such file" in outcome(tmp_path, tmp_path / "none.csv")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/gpu_b1.csv").write_text(nvidia_smi(90, lambda _: 5.0))
     (tmp_path / "runs/gpu_b1.json").write_text(metadata(15, 75, 600))

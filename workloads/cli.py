@@ -7,15 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import wattui
 from workloads import files
 from workloads.arguments import ParsedArguments, RepeatChild, again, parse
 from workloads.catalogue import catalogue
-from workloads.engines import EngineOptions, NoEngine, open_engine
+from workloads.engines import EngineOptions, NoEngine, engine_name, open_engine
 from workloads.errors import FAILED, WorkloadError
 from workloads.plan import Plan
 from workloads.progress import ProgressLine
@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None, prog: str = ALONE) -> int:
 
 def _run(asked: ParsedArguments, stop: Stop) -> int:
     plan = asked.workload.plan(asked.values)
-    settings = _settings(asked)
+    repeat = asked.part.repeat if asked.part else _recorded_repeat()
+    settings = run_settings(asked.values, wattui.recording(), repeat)
     repeats = asked.values["repeats"]
     if asked.dry_run:
         for line in (*plan_lines(plan, settings, repeats, "not run"), "", *cell_lines(plan)):
@@ -89,16 +90,16 @@ def _run(asked: ParsedArguments, stop: Stop) -> int:
     return 128 + stop.signal if stop.signal else 0
 
 
-def _settings(asked: ParsedArguments) -> RunSettings:
-    values = asked.values
-    recorded = wattui.recording()
-    armed_s, cooldown_s = values["armed"], values["cooldown"]
-    if armed_s is None:
-        armed_s = ARMED_S if recorded else 0.0
-    if cooldown_s is None:
-        rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
-        cooldown_s = rest_s if recorded else 0.0
-    repeat = asked.part.repeat if asked.part else _recorded_repeat()
+def run_settings(
+    values: Mapping[str, Any], recorded: bool, repeat: int | None = None
+) -> RunSettings:
+    """The rests and the warm-up; rests that are not given are left out unless recorded."""
+    rest_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
+    usual_s = (ARMED_S, rest_s) if recorded else (0.0, 0.0)
+    given_s = values["armed"], values["cooldown"]
+    armed_s, cooldown_s = (
+        usual if given is None else given for given, usual in zip(given_s, usual_s, strict=True)
+    )
     return RunSettings(armed_s, values["warmup"], cooldown_s, repeat)
 
 
@@ -110,8 +111,7 @@ def _recorded_repeat() -> int | None:
 
 def _engine_options(asked: ParsedArguments, plan: Plan) -> EngineOptions:
     values = asked.values
-    usual = "onnxruntime" if values["device"] == "cpu" else "torch"
-    name = plan.engine or values["engine"] or usual
+    name = engine_name(plan.engine or values["engine"], values["device"])
     return EngineOptions(name, values["device"], values["threads"], values["channels-last"])
 
 

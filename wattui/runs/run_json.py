@@ -35,6 +35,11 @@ class ReadSource:
     channels: tuple[Channel, ...]
 
     @property
+    def is_measured(self) -> bool:
+        """Whether it measures energy or power."""
+        return any(each.is_energy and each.origin == "measured" for each in self.channels)
+
+    @property
     def is_of_energy(self) -> bool:
         """Whether it has a channel of energy or power of any origin."""
         return any(channel.is_energy for channel in self.channels)
@@ -84,11 +89,7 @@ class RunJson:
     @property
     def is_measured(self) -> bool:
         """Whether energy or power was measured."""
-        return any(
-            channel.is_energy and channel.origin == "measured"
-            for source in self.sources
-            for channel in source.channels
-        )
+        return any(source.is_measured for source in self.sources)
 
 
 def read_run_json(found: Mapping[str, Any]) -> tuple[RunJson, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Literal
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -16,7 +17,7 @@ from wattui.analysis.compare import FIGURES, Comparison
 from wattui.analysis.limits import worse
 from wattui.clean import one_line
 from wattui.show.quantities import number, prefix_for, with_uncertainty
-from wattui.show.stacking import Fitting
+from wattui.show.stacking import Fitting, plain_table
 
 MEANINGS = {
     **{basis.name: f"energy per inference, {basis.meaning}" for basis in BASES},
@@ -26,6 +27,8 @@ MEANINGS = {
     "rate": "inferences per second",
 }
 TOGETHER = "everything"
+Trend = Literal["better", "worse", "unclear"]
+COLOURS: dict[Trend, str] = {"better": "green", "worse": "red", "unclear": ""}
 KNOWN_ORIGINS = ("measured", "published", "")
 
 NamedComparison = tuple[str, Comparison]
@@ -55,7 +58,7 @@ def _pair(rows: Sequence[NamedComparison]) -> Table:
     table, factor = _table(rows, ("A", "B", "B − A", "B / A"))
     for _, row in rows:
         name = _name(row.label or TOGETHER, row.origin)
-        table.add_row(name, _value(row.a.known, factor), *_cells(row, factor))
+        table.add_row(name, value_text(row.a.known, factor), *_cells(row, factor))
     return table
 
 
@@ -67,7 +70,7 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
         if label:
             table.add_row(Text(one_line(label), "bold"))
         reference = own[0][1]
-        table.add_row(_name(first, reference.origins[0]), _value(reference.a.known, factor))
+        table.add_row(_name(first, reference.origins[0]), value_text(reference.a.known, factor))
         for name, row in own:
             table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
     return table
@@ -78,29 +81,25 @@ def _table(rows: Sequence[NamedComparison], titles: Sequence[str]) -> tuple[Tabl
     _, one = rows[0]
     factor, prefix = prefix_for([each.known.value for _, row in rows for each in (row.a, row.b)])
     domains = "; ".join(dict.fromkeys(row.domain for _, row in rows if row.domain))
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = plain_table("", *titles, "p", "", left=(0, len(titles) + 2))
     heading = Text(f"{one.figure}, {prefix}{one.unit}", "bold")
     table.title = heading.append(f"  channel {domains}" if domains else "", "not bold dim")
     table.caption = MEANINGS[one.figure]
     table.title_justify = table.caption_justify = "left"
-    for place, title in enumerate(["", *titles]):
-        table.add_column(title, justify="right" if place else "left", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
     return table, factor
 
 
 def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and the verdict."""
-    cells = [Text(_value(known, factor)) for known in (row.b.known, row.difference)]
-    ratio = Text(number(row.ratio), f"bold {_colour(row)}".strip())
+    cells = [Text(value_text(known, factor)) for known in (row.b.known, row.difference)]
+    ratio = Text(number(row.ratio), f"bold {COLOURS[trend(row)]}".strip())
     if row.ratio_interval:
         low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
         ratio.append(f" ({low} … {high})", "not bold")
     cells.append(ratio)
     test = row.rank_test
     cells.append(Text("–" if test is None else number(test.p, 2)))
-    cells.append(Text("± unknown" if row.verdict == "unknown" else row.verdict, "dim"))
+    cells.append(Text(verdict_text(row), "dim"))
     return cells
 
 
@@ -109,13 +108,19 @@ def _name(name: str, origin: str) -> Text:
     return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
 
 
-def _value(known: Value, factor: float) -> str:
+def value_text(known: Value, factor: float) -> str:
+    """A figure with its ±."""
     return with_uncertainty(known.value, known.plus_minus, factor)
 
 
-def _colour(row: Comparison) -> str:
-    """Better is green, worse is red, and anything unclear has no colour."""
+def verdict_text(row: Comparison) -> str:
+    """Whether the difference exceeds its uncertainty."""
+    return "± unknown" if row.verdict == "unknown" else row.verdict
+
+
+def trend(row: Comparison) -> Trend:
+    """Whether b is clearly better or worse."""
     share = worse(row)
     if row.verdict != "clear" or not share:
-        return ""
-    return "red" if share > 0 else "green"
+        return "unclear"
+    return "worse" if share > 0 else "better"

@@ -16,6 +16,7 @@ from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.clean import one_line
 from wattui.show.quantities import counted, minus, number, prefix_for, with_uncertainty
+from wattui.show.stacking import plain_table
 
 UNITS = {
     "pixels": "pixel",
@@ -223,7 +224,7 @@ def _fits(series: FitSeries) -> list[Fit]:
 
 def new_table(*titles: str, right: int = 1) -> Table:
     """A table whose columns from `right` on are numbers."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = plain_table()
     for place, title in enumerate(titles):
         justify: Literal["left", "right"] = "right" if place >= right else "left"
         table.add_column(

@@ -15,7 +15,7 @@ from wattui.analysis.cells import to_quote
 from wattui.clean import texts
 from wattui.runs.recorded import Recomputed
 from wattui.show.quantities import number, prefix_for
-from wattui.show.stacking import Fitting
+from wattui.show.stacking import Fitting, plain_table
 from wattui.show.summary import STYLES, answer_texts, known_j
 
 COMMAND_COLUMNS = 32
@@ -41,13 +41,11 @@ def _table(rows: Sequence[Recomputed], left_out: Sequence[str], mixed: bool) -> 
         for place, (words, group) in enumerate(to_quote(row.summary, mixed=mixed))
     ]
     factor, prefix = prefix_for(known_j(domain for *_, domain, _ in found if domain))
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    titles = ["run", "begun", "command", "channel"]
     figures = [f"{basis.name} {prefix}J/inf" for basis in BASES]
-    for title in [*titles, *figures, "inf/s", "flags"]:
-        if title not in left_out:
-            right = title in figures or title == "inf/s"
-            table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    titles = ["run", "begun", "command", "channel", *figures, "inf/s", "flags"]
+    titles = [title for title in titles if title not in left_out]
+    texts_at = {titles.index(title) for title in titles if title not in (*figures, "inf/s")}
+    table = plain_table(*titles, left=texts_at)
     for row, name, group, domain, place in found:
         cells = {
             "run": name,
@@ -59,7 +57,7 @@ def _table(rows: Sequence[Recomputed], left_out: Sequence[str], mixed: bool) -> 
         cells |= zip(figures, known, strict=True)
         cells["inf/s"] = number(group.inferences_per_s if group else None)
         cells["flags"] = _flags(row.summary.flags) if place == 0 else ""
-        shown = [Text(text) for title, text in cells.items() if title not in left_out]
+        shown = [Text(cells[title]) for title in titles]
         table.add_row(*shown, style=STYLES[domain.origin] if domain else "")
     return table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -13,6 +13,14 @@ from rich.text import Text
 from wattui.show.width import FEWEST_COLUMNS, MOST_COLUMNS
 
 INDENT, BETWEEN = 2, 3
+
+
+def plain_table(*titles: str, left: Collection[int] = (0,)) -> Table:
+    """A table without lines; columns at the places `left` are texts, all others are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for place, title in enumerate(titles):
+        table.add_column(Text(title), justify="left" if place in left else "right", no_wrap=True)
+    return table
 
 
 class Fitting:

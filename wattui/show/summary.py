@@ -23,7 +23,7 @@ from wattui.clean import one_line, texts
 from wattui.runs.recorded import Run
 from wattui.runs.run_json import RunJson
 from wattui.show.quantities import counted, number, prefix_for, with_uncertainty
-from wattui.show.stacking import Fitting
+from wattui.show.stacking import Fitting, plain_table
 
 # The headline figure is the first of these that is known.
 WHOLE_FIGURES = (TOTAL, ENERGY)
@@ -363,14 +363,6 @@ def _repeated_line(summary: Summary, apart: bool) -> Text | None:
                 f"(95 % interval), median {number(figure.median / factor)} {prefix}J"
             )
     return None
-
-
-def plain_table(*titles: str) -> Table:
-    """A table without lines, its first column to the left and all others to the right."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for place, title in enumerate(titles):
-        table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
-    return table
 
 
 def figure_text(value: Value | None, origin: Origin, factor: float = 1.0) -> str:

@@ -6,7 +6,8 @@ import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
 
 from workloads.engine import Engine, LoadedModel
 from workloads.errors import UsageError
@@ -15,11 +16,26 @@ from workloads.graph import Graph
 if TYPE_CHECKING:
     from workloads.engine import Array, Weights
 
-# Engine by name: its module, what it imports, and the extra that installs that.
+
+class EngineEntry(NamedTuple):
+    """The module of an engine, what it imports, and the extra that installs that."""
+
+    module: str
+    needs: tuple[str, ...]
+    extra: str
+
+    @property
+    def missing(self) -> str | None:
+        """The first of its needs that is not installed."""
+        return next((name for name in self.needs if find_spec(name) is None), None)
+
+
 ENGINES = {
-    "onnxruntime": ("workloads.engines.onnx", ("numpy", "onnx", "onnxruntime"), "workloads"),
-    "torch": ("workloads.engines.torch", ("numpy", "torch"), "torch"),
-    "numpy": ("workloads.engines.numpy", ("numpy",), "workloads"),
+    "onnxruntime": EngineEntry(
+        "workloads.engines.onnx", ("numpy", "onnx", "onnxruntime"), "workloads"
+    ),
+    "torch": EngineEntry("workloads.engines.torch", ("numpy", "torch"), "torch"),
+    "numpy": EngineEntry("workloads.engines.numpy", ("numpy",), "workloads"),
 }
 # Read by the libraries under numpy and torch when they are first imported.
 THREADS_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -37,6 +53,16 @@ class EngineOptions:
     device: str = "cpu"
     threads: int = 1
     channels_last: bool = False
+
+
+def engine_name(wanted: str | None, device: str) -> str:
+    """The engine asked for, else the usual one of the device."""
+    return wanted or ("onnxruntime" if device == "cpu" else "torch")
+
+
+def missing_text(what: str, missing: str, extra: str) -> str:
+    """The error message for a module that is not installed, with the command that installs it."""
+    return f"{what} needs {missing}, which is not installed: fix: pip install 'wattui[{extra}]'"
 
 
 def open_engine(options: EngineOptions) -> Engine:
@@ -82,6 +108,4 @@ def require(modules: Sequence[str], extra: str, what: str) -> None:
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-            raise UsageError(
-                f"{what} needs {name}, which is not installed: fix: pip install 'wattui[{extra}]'"
-            ) from None
+            raise UsageError(missing_text(what, name, extra)) from None

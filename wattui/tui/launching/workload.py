@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from rich.text import Text
 
 from wattui.capture.launch import OWN
+from wattui.show.quantities import counted
 from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
 from wattui.tui.launching.order import FieldError, FormValues, LaunchPlan
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
-from workloads.cli import ARMED_S, COOLDOWN_S, GPU_COOLDOWN_S
-from workloads.engines import ENGINES
+from workloads.cli import run_settings
+from workloads.engines import ENGINES, engine_name, missing_text
 from workloads.errors import WorkloadError
 from workloads.memory import available_bytes
 from workloads.plan import Cell, Plan
 from workloads.report import estimated_s, short
-from workloads.runner import FREE_SHARE, RunSettings, mebibytes
+from workloads.runner import FREE_SHARE, mebibytes
 from workloads.workload import Option, Workload
 
 PRESET, REPEATS = "preset", "repeats"
@@ -78,7 +78,7 @@ class WorkloadSubject:
         if self._workload.on_engine and (missing := missing_engine(plan, values)):
             raise FieldError("engine", missing)
         free_bytes = self._free_bytes() if values.get("device", "cpu") == "cpu" else None
-        seconds = estimated_s(plan, _rests(values)) if plan.cells else None
+        seconds = estimated_s(plan, run_settings(values, recorded=True)) if plan.cells else None
         return LaunchPlan(
             (*OWN, *argv),
             plan_text(plan, free_bytes),
@@ -132,15 +132,9 @@ class WorkloadSubject:
 
 def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
     """An error message if the engine that would be used is not installed, else None."""
-    usual = "onnxruntime" if values["device"] == "cpu" else "torch"
-    name = plan.engine or values["engine"] or usual
-    missing = _missing(name)
-    if missing is None:
-        return None
-    return (
-        f"{name} needs {missing}, which is not installed: fix: "
-        f"pip install 'wattui[{ENGINES[name][2]}]'"
-    )
+    name = engine_name(plan.engine or values["engine"], values["device"])
+    engine = ENGINES[name]
+    return missing_text(name, engine.missing, engine.extra) if engine.missing else None
 
 
 def plan_text(plan: Plan, free_bytes: int | None) -> Text:
@@ -184,7 +178,7 @@ def shown_value(value: Any) -> str:
 
 def _memory(cells: list[Cell], free_bytes: int | None) -> Text:
     largest = max(cells, key=lambda cell: cell.needed_bytes)
-    count = f"{len(cells)} cell{'s' * (len(cells) > 1)}"
+    count = counted(len(cells), "cell")
     free = "–" if free_bytes is None else mebibytes(free_bytes)
     needed = mebibytes(largest.needed_bytes)
     text = Text(f"{count}; memory: {largest.label} needs about {needed} (estimated), {free} free\n")
@@ -196,17 +190,6 @@ def _memory(cells: list[Cell], free_bytes: int | None) -> Text:
 
 def _fits(cell: Cell, free_bytes: int | None) -> bool:
     return free_bytes is None or cell.needed_bytes <= FREE_SHARE * free_bytes
-
-
-def _rests(values: Mapping[str, Any]) -> RunSettings:
-    """Rests inside the workload when recorded, with defaults for those not given."""
-    usual_s = COOLDOWN_S if values.get("device", "cpu") == "cpu" else GPU_COOLDOWN_S
-    armed_s, cooldown_s = values["armed"], values["cooldown"]
-    return RunSettings(
-        ARMED_S if armed_s is None else armed_s,
-        values["warmup"],
-        usual_s if cooldown_s is None else cooldown_s,
-    )
 
 
 def _parsed(option: Option, text: str) -> Any:
@@ -226,12 +209,8 @@ def _wrong(option: Option, text: str) -> str | None:
     return None
 
 
-def _missing(engine: str) -> str | None:
-    return next((name for name in ENGINES[engine][1] if find_spec(name) is None), None)
-
-
 def _choice_line(choice: str) -> str:
-    missing = choice in ENGINES and _missing(choice) is not None
+    missing = choice in ENGINES and ENGINES[choice].missing
     return f"{choice} (not installed)" if missing else choice
 
 

@@ -14,15 +14,15 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from recorders.summary.bases import BASES
-from recorders.summary.figures import Value
 from wattui.analysis.compare import Comparison, Side, compare, doubts, only_in_one, side
 from wattui.analysis.results import group_rows
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.bars import bar_text
+from wattui.show.compare import trend, value_text, verdict_text
 from wattui.show.palette import Palette
-from wattui.show.quantities import number, prefix_for, with_uncertainty
-from wattui.show.stacking import Fitting
+from wattui.show.quantities import number, prefix_for
+from wattui.show.stacking import Fitting, plain_table
 from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
 
@@ -129,9 +129,7 @@ def _table(
 ) -> Table:
     """All figures with uncertainty and verdict, optionally with bars of the ratios."""
     titles = (*TITLES, "") if bars else TITLES
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for place, text in enumerate(titles):
-        table.add_column(text, justify="right" if 0 < place < 5 else "left", no_wrap=True)
+    table = plain_table(*titles, left=(0, 5, 6))
     for place, (title, rows) in enumerate(parts):
         if place:
             table.add_row()
@@ -140,7 +138,8 @@ def _table(
         longest = max((row.ratio or 0.0 for row in rows), default=1.0)
         for row in rows:
             drawn = [_bar(row, max(1.0, longest), palette, glyphs)] if bars else []
-            table.add_row(*_cells(row, factor, palette), *drawn, _verdict(row, palette))
+            verdict = Text(verdict_text(row), palette.dim)
+            table.add_row(*_cells(row, factor, palette), *drawn, verdict)
     return table
 
 
@@ -151,9 +150,9 @@ def _cells(row: Comparison, factor: float, palette: Palette) -> list[Text]:
         name.append(f" {row.origin}", palette.estimated)
     return [
         name,
-        Text(_figure(row.a.known, factor)),
-        Text(_figure(row.b.known, factor)),
-        Text(_figure(row.difference, factor), colour),
+        Text(value_text(row.a.known, factor)),
+        Text(value_text(row.b.known, factor)),
+        Text(value_text(row.difference, factor), colour),
         Text(number(row.ratio, 4), f"bold {colour}"),
     ]
 
@@ -165,17 +164,6 @@ def _bar(row: Comparison, longest: float, palette: Palette, glyphs: plot.Glyphs)
     return Text(bar, _colour(row, palette))
 
 
-def _verdict(row: Comparison, palette: Palette) -> Text:
-    """Whether the difference exceeds its uncertainty."""
-    return Text("± unknown" if row.verdict == "unknown" else row.verdict, palette.dim)
-
-
-def _figure(known: Value, factor: float) -> str:
-    return with_uncertainty(known.value, known.plus_minus, factor)
-
-
 def _colour(row: Comparison, palette: Palette) -> str:
-    """Green if B uses less energy, red if more, dim if the difference is not clear."""
-    if row.verdict != "clear":
-        return palette.dim
-    return palette.phases["running"] if row.difference.value < 0 else palette.alarm
+    colours = {"better": palette.phases["running"], "worse": palette.alarm, "unclear": palette.dim}
+    return colours[trend(row)]

@@ -263,11 +263,7 @@ class MainScreen(SteadyScreen[None]):
     def _show_banner(self) -> None:
         """Show why there is no measured power, and how to fix it."""
         banner = self.query_one("#banner", Static)
-        measured = any(
-            channel.is_energy and channel.origin == "measured"
-            for source in self.stream.sources
-            for channel in source.channels
-        )
+        measured = any(source.is_measured for source in self.stream.sources)
         reasons = [
             f"{m.source}: {m.reason}" + (f"; fix: {m.remedy}" if m.remedy else "")
             for m in self.stream.missing

@@ -20,6 +20,7 @@ from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
 from wattui.tui.state.session import SCREEN_HZ
 
+EVENT = FIXED_COLUMNS.index("event")
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
 # At full speed, the screen is redrawn after reading rows for this long.
 BATCH_S = 0.1
@@ -53,8 +54,8 @@ class Playback:
         self.sources: Sequence[ReadSource] = about.sources or [_source(self.columns)]
         self.missing: Sequence[Refusal] = about.missing
         self._file = path.open(encoding="utf-8", newline="", errors="replace")
-        self._rows = _messages(self._file, len(header))
-        self._next: Message | None = next(self._rows, None)
+        self._rows = _rows(self._file, len(header))
+        self._next = next(self._rows, None)
         self._row_due_s = 0.0
 
     @property
@@ -71,11 +72,13 @@ class Playback:
             self._at_s += (now_s - self._asked_s) * self.speed if now_s > self._asked_s else 0.0
         self._asked_s = now_s
         found: list[Message] = []
-        while self._next is not None and float(self._next["time"]) <= self._at_s:
-            if self._next["event"] or float(self._next["time"]) >= self._row_due_s:
-                found.append(self._next)
-                if not self._next["event"]:
-                    self._row_due_s = float(self._next["time"]) + 0.99 / SCREEN_HZ
+        while self._next is not None and self._next[0] <= self._at_s:
+            time_s, cells = self._next
+            is_due = cells[EVENT] or time_s >= self._row_due_s
+            if is_due and (message := _message(cells)):
+                found.append(message)
+                if not cells[EVENT]:
+                    self._row_due_s = time_s + 0.99 / SCREEN_HZ
             self._next = next(self._rows, None)
             if self._clock() - now_s > BATCH_S:
                 break
@@ -93,7 +96,7 @@ class Playback:
         here = max((n for n, speed in enumerate(SPEEDS) if speed <= self.speed), default=0)
         self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, here + steps))]
         if self._next is not None and math.isinf(self._at_s):
-            self._at_s = float(self._next["time"])
+            self._at_s = self._next[0]
 
     def pause(self) -> None:
         """Pause or resume."""
@@ -133,32 +136,39 @@ def _source(columns: Sequence[str]) -> ReadSource:
     return ReadSource("file", "", tuple(channels))
 
 
-def _messages(file: IO[str], width: int) -> Iterator[Message]:
-    """Each complete row as the recorder would have sent it; damaged rows are skipped."""
+def _rows(file: IO[str], width: int) -> Iterator[tuple[float, list[str]]]:
+    """The time and the cells of each complete row."""
     file.readline()
-    lines = csv.reader(whole_lines(file, width))
-    for cells in _readable(lines):
-        if len(cells) != width:
-            continue
-        time_s, _, phase, label, repeat, event, inferences = cells[: len(FIXED_COLUMNS)]
-        readings = cells[len(FIXED_COLUMNS) :]
-        try:
-            float(time_s)
-            for text in readings:
-                if text:
-                    float(text)
-            yield {
-                "t": "event" if event else "row",
-                "time": time_s,
-                "event": event,
-                "phase": phase,
-                "label": label,
-                "repeat": int(repeat) if repeat else None,
-                "inferences": int(inferences) if inferences else None,
-                "cells": readings,
-            }
-        except ValueError:
-            continue
+    for cells in _readable(csv.reader(whole_lines(file, width))):
+        if len(cells) == width and (time_s := _number(cells[0])) is not None:
+            yield time_s, cells
+
+
+def _message(cells: Sequence[str]) -> Message | None:
+    """A row as the recorder would have sent it; None if it is damaged."""
+    time_s, _, phase, label, repeat, event, inferences, *readings = cells
+    try:
+        for text in filter(None, readings):
+            float(text)
+        return {
+            "t": "event" if event else "row",
+            "time": time_s,
+            "event": event,
+            "phase": phase,
+            "label": label,
+            "repeat": int(repeat) if repeat else None,
+            "inferences": int(inferences) if inferences else None,
+            "cells": readings,
+        }
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _readable(lines: Iterator[list[str]]) -> Iterator[list[str]]:

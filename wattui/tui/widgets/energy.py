@@ -15,7 +15,7 @@ from recorders.summary.figures import Domain, Group, Summary, Value
 from wattui.analysis.cells import cells_of, is_mixed
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, counted, energy_unit, number
-from wattui.show.summary import plain_table
+from wattui.show.stacking import plain_table
 
 NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
 ROWS_OF_TABLES = 8

@@ -13,8 +13,8 @@ from recorders.channels import kind_of
 from recorders.summary.figures import PhaseFigures, Summary, is_unmoved
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
+from wattui.show.stacking import plain_table
 
-HEADER_ROWS = 1
 MOST_ROWS = 40
 NOTHING_YET = Text("No phases yet. Press space to mark running and idle.", "dim")
 
@@ -44,12 +44,10 @@ def phase_table(
     phases: Sequence[PhaseFigures], channel: str, palette: Palette, units: Units
 ) -> Table:
     """Phases from the newest back, with the energy of one channel."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     per_inference = [_per_inference(phase, channel) for phase in phases]
     factor, unit = energy_unit(per_inference, units)
     whole, whole_unit = energy_unit([], units)
-    for place, title in enumerate(("phase", "s", whole_unit, "inf.", f"{unit}/inf.")):
-        table.add_column(Text(title), justify="right" if place else "left", no_wrap=True)
+    table = plain_table("phase", "s", whole_unit, "inf.", f"{unit}/inf.")
     for phase, each in reversed(list(zip(phases, per_inference, strict=True))):
         name = Text(no_wrap=True, overflow="ellipsis")
         name.append("■ ", palette.of_phase(phase.phase))

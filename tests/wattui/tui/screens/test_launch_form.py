@@ -21,6 +21,7 @@ from wattui.tui.launching.order import LaunchPlan, same_headless, time_line
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.launch_form import Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
+from workloads import engines
 from workloads.arguments import parse
 from workloads.catalogue import catalogue
 
@@ -218,10 +219,8 @@ async def test_what_was_filled_in_is_there_the_next_time_but_not_the_file() -> N
 async def test_an_engine_that_is_not_installed_is_told_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = launch_workload.find_spec
-    monkeypatch.setattr(
-        launch_workload, "find_spec", lambda name: None if name == "torch" else known(name)
-    )
+    known = engines.find_spec
+    monkeypatch.setattr(engines, "find_spec", lambda name: None if name == "torch" else known(name))
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "engine", "torch")

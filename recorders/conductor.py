@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
+from recorders.processes import Process, parent_of, process_of, run_in_parallel
 from recorders.recorder import Recorder
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
@@ -56,6 +57,10 @@ class Conductor:
         self._late = ""
         self._implicit: Implicit | None = None
         self._marked: Phase | None = None
+        # Who made the last mark, with the number of its phase; and phases that others have ended.
+        self._marked_by: tuple[int, Process] | None = None
+        self._mixed: set[str] = set()
+        self._sender_pid = 0
         self._last_mark: Mark | str = NO_MARK
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
@@ -90,6 +95,7 @@ class Conductor:
             if what not in known:
                 raise ValueError("unknown request")
             self._late = self._late_event(request.message)
+            self._sender_pid = request.pid
             return {"t": "ack", **known[what](request.message, request.owner)}
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             text = f"{what}: {error}"
@@ -140,7 +146,19 @@ class Conductor:
             return {}
         same = self._implicit is implicit
         self._last_mark = Mark(*self._last_edge, *before) if same else ENDED_LOADING
+        self._note_marker(ended, parent_of if message.get("shell") else process_of)
         return {}
+
+    def _note_marker(self, ended: Phase | None, find: Callable[[int], Process | None]) -> None:
+        """Remember who made a mark, and note if it ended that of a process running beside it."""
+        last, marker = self._marked_by, find(self._sender_pid)
+        if ended and last and marker and last[0] == ended.number:
+            text = " ".join(filter(None, (ended.name, ended.label)))
+            is_new = text not in self._mixed and len(self._mixed) < MOST_REFUSALS
+            if is_new and run_in_parallel(last[1], marker):
+                self._mixed.add(text)
+                self._recorder.note(f"{OwnNote.MIXED_MARKS} {text}")
+        self._marked_by = (self._marked.number, marker) if self._marked and marker else None
 
     def _undo(self, message: Message, owner: int) -> Message:
         """Undo the last mark, as if it had never been made."""

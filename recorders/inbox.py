@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,15 +27,21 @@ SPARE_DESCRIPTORS = 64
 MOST_BYTES, REST_S = 2**20, 0.1
 MOST_PIPE_BYTES, MOST_PIPE_LINES = 2**16, 200
 READ_BYTES, PIPE_READ_BYTES = 2**16, 2**10
+# struct ucred of unix(7): process, user, group.
+_CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message, its sender, and how to answer; `bye` means that the sender is gone."""
+    """A message, its sender, and how to answer; `bye` means that the sender is gone.
+
+    `pid` is the sender's process, 0 if unknown: from a shell's pipe, or in another PID namespace.
+    """
 
     message: wire.Message
     owner: int
     answer: Callable[[wire.Message], None]
+    pid: int = 0
 
 
 class Inbox:
@@ -144,7 +151,8 @@ class Inbox:
             except ValueError as error:
                 self._answer(descriptor, {"error": f"cannot parse the request: {error}"})
                 continue
-            yield Request(message, owner, lambda reply: self._answer(descriptor, reply))
+            pid = self._pid(descriptor)
+            yield Request(message, owner, lambda reply: self._answer(descriptor, reply), pid)
         self._slow_down(descriptor, len(data), len(found))
         if not data:
             self._drop(descriptor)
@@ -173,6 +181,12 @@ class Inbox:
 
     def _owner(self, descriptor: int) -> int:
         return {self._control_fd: FRONT_END, self._pipe_fd: SHELL}.get(descriptor, descriptor + 2)
+
+    def _pid(self, descriptor: int) -> int:
+        if (link := self._sockets.get(descriptor)) is None:
+            return 0
+        found = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        return int(_CREDENTIALS.unpack(found)[0])
 
     def _message(self, descriptor: int, line: bytes) -> wire.Message:
         if descriptor == self._pipe_fd:

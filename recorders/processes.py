@@ -1,13 +1,13 @@
-"""Stops a command and its descendants."""
+"""Looks up processes, and stops a command and its descendants."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from recorders.marks import ENVIRONMENT
 
@@ -18,6 +18,49 @@ if TYPE_CHECKING:
 APPEARS_S = 0.5
 # Processes that cannot be killed, such as one waiting for a dead disk, are left behind.
 KILL_S = 3.0
+
+
+class Process(NamedTuple):
+    """A process; `started` tells it from a later one with the same number."""
+
+    pid: int
+    started: int
+
+
+def process_of(pid: int) -> Process | None:
+    """A running process; None if there is none, or it cannot be seen."""
+    fields = _stat(pid)
+    return Process(pid, int(fields[19])) if fields else None
+
+
+def parent_of(pid: int) -> Process | None:
+    """The running parent of a process."""
+    fields = _stat(pid)
+    return process_of(int(fields[1])) if fields else None
+
+
+def run_in_parallel(one: Process, other: Process) -> bool:
+    """Whether two processes are both running, and neither is an ancestor of the other."""
+    both = (one, other)
+    if one == other or any(process_of(each.pid) != each for each in both):
+        return False
+    return other not in _ancestors(one.pid) and one not in _ancestors(other.pid)
+
+
+def _ancestors(pid: int) -> Iterator[Process]:
+    while process := parent_of(pid):
+        yield process
+        pid = process.pid
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after its name (proc(5)); none if it is not running."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    fields = text.rpartition(")")[2].split()
+    return [] if fields[:1] in (["Z"], ["X"]) else fields
 
 
 def end_tree(pid: int, grace_s: float) -> None:

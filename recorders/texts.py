@@ -25,6 +25,7 @@ class OwnNote(StrEnum):
     METER = "meter"
     MIG = "mig"
     MISSING = "missing"
+    MIXED_MARKS = "mixed_marks"
     MOVING = "moving"
     NO_RANGE = "no_range"
     NOW = "now"

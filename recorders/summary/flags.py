@@ -194,6 +194,8 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 def _notes(reduction: Reduction) -> Iterator[Flag]:
     texts = {
         OwnNote.MIG: "the whole GPU is counted, including other MIG instances",
+        OwnNote.MIXED_MARKS: "ended by the mark of another shell or program while the one that had "
+        "marked it was still running: marks share one phase, so its time and energy are incomplete",
         OwnNote.DROPPED: "a reading was discarded because the next one contradicted it",
     }
     for note, text in texts.items():

@@ -131,6 +131,42 @@ def test_marks_from_the_command_line(place: Place) -> None:
     assert place.run_json()["summary"]["running"]["inferences"] == 5
 
 
+PARALLEL = (
+    f"( {MARK} running --label a; touch a; until [ -e b ]; do sleep 0.05; done ) & "
+    f"( until [ -e a ]; do sleep 0.05; done; {MARK} running --label b; touch b; {MARK} --end ) & "
+    "wait"
+)
+
+
+def test_shells_that_end_each_others_marks_are_flagged(place: Place) -> None:
+    place.record(*SIMULATED, command=shell(PARALLEL))
+    summary = place.run_json()["summary"]
+    (flag,) = (flag for flag in summary["flags"] if flag["name"] == "mixed_marks")
+    assert flag["where"] == "running a"
+    assert events(place.rows(), "note:mixed_marks ") == ["running a"]
+    shown = place.run([*WATTUI, "summary", "--json", str(place.csv)])
+    assert json.loads(shown.out) == summary
+    place.csv.with_suffix(".json").unlink()
+    alone = place.run([*WATTUI, "summary", "--json", str(place.csv)])
+    assert flag in json.loads(alone.out)["flags"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"( {MARK} running --label a; true ); {MARK} running --label b; {MARK} --end",
+        f"{MARK} running --label a; sh -c {shlex.quote(f'{MARK} running --label b; true')}; true",
+        f"{MARK} running --label a; echo running b > $WATTUI_RUN/mark; sleep 0.2; {MARK} --end",
+    ],
+    ids=["an ended subshell", "a child", "the pipe"],
+)
+def test_marks_made_one_after_another_are_not_flagged(place: Place, script: str) -> None:
+    place.record(*SIMULATED, command=shell(script))
+    summary = place.run_json()["summary"]
+    assert [group["label"] for group in summary["labels"]] == ["a", "b"]
+    assert "mixed_marks" not in [flag["name"] for flag in summary["flags"]]
+
+
 def test_marks_from_one_line_of_shell(place: Place) -> None:
     script = (
         'echo running b32 > "$WATTUI_RUN/mark"; sleep 0.2; echo +7 > "$WATTUI_RUN/mark";'

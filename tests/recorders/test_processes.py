@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from recorders.processes import end_recorded
+from recorders.processes import end_recorded, parent_of, process_of, run_in_parallel
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); {ready}; time.sleep(60)"
 
@@ -54,3 +54,26 @@ def test_children_without_the_environment_are_known_by_their_parent(tmp_path: Pa
     time.sleep(0.3)
     end_recorded([tmp_path], parent.pid, grace_s=5)
     assert parent.wait(5) in (-signal.SIGTERM, 0)  # 0: its child ended first
+
+
+def test_siblings_run_in_parallel_as_long_as_both_run() -> None:
+    with subprocess.Popen(["sleep", "60"]) as first, subprocess.Popen(["sleep", "60"]) as second:
+        one, other, parent = process_of(first.pid), process_of(second.pid), process_of(os.getpid())
+        assert one
+        assert other
+        assert parent
+        assert parent_of(first.pid) == parent
+        assert run_in_parallel(one, other)
+        assert not run_in_parallel(one, one)
+        assert not run_in_parallel(one, parent)
+        assert not run_in_parallel(parent, one)
+        assert not run_in_parallel(one._replace(started=one.started - 1), other)
+        second.kill()
+        second.wait()
+        assert not run_in_parallel(one, other)
+        first.kill()
+
+
+def test_a_process_that_is_not_there_has_no_parent() -> None:
+    assert process_of(0) is None
+    assert parent_of(0) is None

@@ -13,6 +13,8 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="wattui mark",
         description="Inside a recorded command: end the phase of the last mark and start PHASE. "
+        "Each mark ends the last one, whoever made it: shells that run in parallel need "
+        "wattui.phase() in Python, or a recording each. "
         "Outside a recording it does nothing. Faster, from a shell: "
         'echo running b32 > "$WATTUI_RUN/mark"',
     )
@@ -43,9 +45,10 @@ def main(options: argparse.Namespace) -> int:
     if options.note:
         asked.append({"do": "note", "text": options.note})
     if options.end:
-        asked.append({"do": "mark", "phase": ""})
+        asked.append({"do": "mark", "phase": "", "shell": True})
     if options.phase:
-        asked.append({"do": "mark", "phase": options.phase, "label": options.label})
+        mark = {"do": "mark", "phase": options.phase, "label": options.label, "shell": True}
+        asked.append(mark)
     for message in asked:
         if error := marks.ask(**message):
             raise UsageError(f"{error}: see `wattui mark --help`")

@@ -174,7 +174,10 @@ def note(text: str) -> None:
 
 
 def mark(name: str, label: str = "") -> None:
-    """End the phase that the last `mark` began, if any, and begin this one."""
+    """End the phase that the last `mark` began, if any, and begin this one.
+
+    All processes share the last mark; for work in parallel, use `phase`.
+    """
     ask(do="mark", phase=str(name), label=str(label))
 
 

@@ -17,6 +17,7 @@ REMEDIES = {
     "concurrent": "run the labels one after the other to get an energy for each",
     "late_edge": "record again with less load, and on a faster disk",
     "lost_marks": "record again; mark fewer phases per second, and keep WATTUI_RUN's directory",
+    "mixed_marks": "mark parallel work with wattui.phase(), or record each shell separately",
     "refused_mark": "correct the mark named in the flag",
     "cut_text": "use labels and notes of at most 4096 bytes",
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from recorders.processes import end_tree
-from wattui.capture.process import DRAIN_S
+from wattui.capture.process import DRAIN_S, OnOutput, cannot_start, find_program, shell_status
 
 CHUNK_BYTES = 65536
 # If output comes faster than it is shown, the last part is kept.
@@ -24,29 +24,34 @@ KILL_S = 2.0
 
 
 class Child:
-    """A running command; raises OSError where it cannot start.
+    """A running command; raises NotStartedError.
 
-    `on_output` and `on_end` (given its status, as a shell has it) are called in threads of their
-    own; nothing is printed after the end.
+    `on_output` (if given) and `on_end`, which takes its status, are called in threads of their own;
+    nothing is printed after the end.
     """
 
     def __init__(
         self,
         argv: Sequence[str],
         environ: Mapping[str, str],
-        on_output: Callable[[bytes], None],
+        on_output: OnOutput | None,
         on_end: Callable[[int], None],
     ) -> None:
         self._on_output, self._on_end = on_output, on_end
         self._chunks: deque[bytes] = deque(maxlen=KEPT_CHUNKS)
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=environ,
-        )
+        program = find_program(argv[0], environ)
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                executable=program,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=environ,
+            )
+        except OSError as error:
+            raise cannot_start(argv[0], error) from None
         self.pid = self._process.pid
         self._ending = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -92,7 +97,8 @@ class Child:
                 if not data:
                     break
                 self._chunks.append(data)
-                self._on_output(data)
+                if self._on_output:
+                    self._on_output(1, data)
 
     def _wait(self) -> None:
         status = self._process.wait()
@@ -100,4 +106,4 @@ class Child:
         self._reader.join(DRAIN_S)
         self._ending.set()
         self._reader.join()
-        self._on_end(status if status >= 0 else 128 - status)
+        self._on_end(shell_status(status))

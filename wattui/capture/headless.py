@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,20 +11,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from recorders import marks
 from recorders.client import Client, Config, Finished, RecorderError
-from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui import __version__
 from wattui.capture import process
+from wattui.capture.command import RecordedCommand
 from wattui.capture.kept import of_its_file
-from wattui.capture.matching import Matcher, Matching, compile_pattern
+from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested, working_directory
 from wattui.capture.signals import Signals, taken
-from wattui.capture.stages import Rest, stages, told_repeat
-from wattui.config import Settings, config_path, from_options, load
-from wattui.errors import INCOMPLETE, UnmetError, UsageError, WattuiError
+from wattui.capture.stages import Recipe, Rest, stages
+from wattui.config import config_path, from_options, load
+from wattui.errors import INCOMPLETE, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
 
@@ -36,16 +33,10 @@ STREAMS = (0, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class RecordJob:
-    """The command to run and how to record it, with everything checked."""
+    """The recording to make and how to show it, with everything checked."""
 
-    argv: list[str]
+    recipe: Recipe
     program: str
-    csv: Path
-    settings: Settings
-    repeats: int
-    label: str
-    inferences: int | None
-    patterns: tuple[re.Pattern[str] | None, re.Pattern[str] | None]
     config: Config
     quiet: bool
     width: int | None = None
@@ -81,15 +72,21 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         )
     if reason := refusal(csv, force=True):
         raise UsageError(f"--csv {csv}: {reason}")
+    recipe = Recipe(
+        argv,
+        csv,
+        settings.idle_s,
+        options.repeats,
+        settings.cooldown_s,
+        settings.idle_after_s,
+        options.label,
+        options.inferences,
+        count,
+        phase,
+    )
     return RecordJob(
-        argv=argv,
+        recipe=recipe,
         program=process.find_program(argv[0], os.environ),
-        csv=csv,
-        settings=settings,
-        repeats=options.repeats,
-        label=options.label,
-        inferences=options.inferences,
-        patterns=(count, phase),
         config=Config(
             csv=csv,
             rate_hz=settings.rate_hz,
@@ -112,7 +109,7 @@ class Headless:
     """One recording from its baseline to its summary."""
 
     def __init__(self, job: RecordJob, signals: Signals, closed: Sequence[int]) -> None:
-        self._job = job
+        self._job, self._recipe = job, job.recipe
         self._signals = signals
         self._closed = closed
         self._status: int | None = None
@@ -124,8 +121,8 @@ class Headless:
 
     def run(self) -> int:
         """Record; returns the exit status."""
-        job = self._job
-        if other := _other_workloads(job.argv):
+        job, recipe = self._job, self._recipe
+        if other := _other_workloads(recipe.argv):
             self._progress.say(
                 f"wattui: `python -m workloads` runs {other} here, not the known networks: fix: "
                 "wattui workloads"
@@ -139,24 +136,21 @@ class Headless:
                 self._record()
             finally:
                 done = self._client.finish(
-                    argv=job.argv,
+                    argv=recipe.argv,
                     exit_status=self._status,
                     exit_statuses=self._statuses,
                     ended_by_signal=self._ended_by,
-                    repeats=job.repeats,
+                    repeats=recipe.repeats,
                 )
         except RecorderError as error:
-            self._progress.lost(str(error), job.csv)
+            self._progress.lost(str(error), recipe.csv)
             return self._status or INCOMPLETE
         finally:
             self._client.close()
         return self._report(of_its_file(done))
 
     def _record(self) -> None:
-        settings = self._job.settings
-        for stage in stages(
-            settings.idle_s, self._job.repeats, settings.cooldown_s, settings.idle_after_s
-        ):
+        for stage in stages(self._recipe):
             if self._ended_by is not None:
                 return
             if isinstance(stage, Rest):
@@ -181,51 +175,37 @@ class Headless:
         client.request(do="end", id=number)
 
     def _run_command(self, repeat: int | None) -> None:
-        job = self._job
-        self._ask(do="command", repeat=repeat, label=job.label)
+        run = RecordedCommand(self._recipe, repeat, self._directory, self._ask)
         if info := self._signals.sleep(0):
-            self._end_by(info.si_signo)
-            self._ask(do="command_end", exit_status=self._status, stopped=True)
+            run.not_started(self._end_by(info.si_signo), stopped=True)
             return
-        environ = told_repeat(environment(), repeat) | {marks.ENVIRONMENT: self._directory}
-        matching = None
-        if any(job.patterns):
-            matching = Matching(Matcher(*job.patterns), lambda request: self._ask(**request))
         try:
             outcome = process.run(
-                job.program,
-                job.argv,
-                environ,
+                self._job.program,
+                self._recipe.argv,
+                run.environ,
                 self._signals,
-                lambda pid: self._ask(do="watch", pid=pid),
-                matching.put if matching else None,
+                run.started,
+                run.on_output,
                 self._closed,
                 self._look_after_recorder,
             )
-            ended_ns = time.monotonic_ns()
-        finally:
-            if matching:
-                matching.finish()
-        if matching and matching.missed:
-            self._unmatched.append(matching.missed)
-            self._ask(do="note", text=f"{OwnNote.UNMATCHED} {matching.missed}", own=True)
-        self._ask(
-            do="command_end",
-            inferences=job.inferences,
-            exit_status=outcome.status,
-            stopped=outcome.ended_by is not None,
-            at_ns=ended_ns,
-        )
+        except NotStartedError as error:
+            run.not_started(error.status, stopped=False)
+            raise
+        if missed := run.ended(outcome.status, outcome.ended_by is not None):
+            self._unmatched.append(missed)
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
         self._ended_by = outcome.ended_by
         if self._recorder_lost is not None:
             raise RecorderError("died", self._recorder_lost)
 
-    def _end_by(self, number: int) -> None:
-        """A signal to end came while no command was running."""
+    def _end_by(self, number: int) -> int:
+        """A signal to end came while no command was running; returns the exit status."""
         self._ended_by = number
         self._status = 128 + number
+        return self._status
 
     def _look_after_recorder(self) -> None:
         if self._recorder_lost is None:
@@ -248,13 +228,13 @@ class Headless:
         elif message["t"] == "waiting":
             seconds = message["seconds"]
             self._progress.say(
-                f"wattui: the disk under {self._job.csv} does not answer: waiting up to "
+                f"wattui: the disk under {self._recipe.csv} does not answer: waiting up to "
                 f"{seconds:g} s for it"
             )
 
     def _report(self, done: Finished) -> int:
-        self._progress.summary(done, self._job.csv)
-        missing = shortfalls(done, self._job.csv)
+        self._progress.summary(done, self._recipe.csv)
+        missing = shortfalls(done, self._recipe.csv)
         if self._unmatched:
             missing.append(
                 f"not matched: {'; '.join(self._unmatched)}: counts may be too low: fix: use a "
@@ -276,7 +256,7 @@ def _ready(client: Client, job: RecordJob) -> Message:
         if error.code == "no_place":
             raise UsageError(f"{error}") from None
         if error.code == "unwritable":
-            raise UsageError(f"{job.csv}: {error}: fix: use another --csv") from None
+            raise UsageError(f"{job.recipe.csv}: {error}: fix: use another --csv") from None
         if error.code == "require":
             raise UnmetError(f"--require {error.detail}: {error}: see `wattui doctor`") from None
         raise WattuiError(f"the recorder stopped before it started ({error}): try again") from None
@@ -288,16 +268,6 @@ def _other_workloads(argv: Sequence[str]) -> str | None:
         return None
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return hidden_by("workloads", [working_directory() or "", *filter(None, given)])
-
-
-def environment() -> dict[str, str]:
-    """The environment as wattui was given it: Python adds LC_CTYPE in the C locale (PEP 538)."""
-    environ = dict(os.environ)
-    with contextlib.suppress(OSError):
-        given = Path("/proc/self/environ").read_bytes().split(b"\0")
-        if not any(entry.startswith(b"LC_CTYPE=") for entry in given):
-            environ.pop("LC_CTYPE", None)
-    return environ
 
 
 def _occupy_closed_streams() -> list[int]:

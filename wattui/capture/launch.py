@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
-from recorders.marks import ENVIRONMENT
-from recorders.texts import OwnNote
 from wattui.capture.child import Child
-from wattui.capture.headless import environment
-from wattui.capture.matching import Matcher, Matching
+from wattui.capture.command import RecordedCommand
 from wattui.capture.printed import Printed
 from wattui.capture.process import GRACE_S
-from wattui.capture.stages import CommandStage, Rest, Stage, stages, told_repeat
-from wattui.errors import INCOMPLETE, NOT_STARTED
+from wattui.capture.stages import CommandStage, Recipe, Rest, Stage, stages
+from wattui.errors import INCOMPLETE, NotStartedError
 
 # Our own program, wherever it is installed and whatever hides its name.
 OWN = (sys.executable, "-P", "-m", "wattui")
 INTERRUPTED = 128 + signal.SIGINT
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A recording to make: command, file, repeats, rests, and how inferences are counted."""
-
-    argv: tuple[str, ...]
-    csv: Path
-    idle_s: float
-    repeats: int = 1
-    cooldown_s: float = 10.0
-    idle_after_s: float = 0.0
-    label: str = ""
-    inferences: int | None = None
-    count_match: re.Pattern[str] | None = None
-    phase_match: re.Pattern[str] | None = None
 
 
 def as_typed(argv: Sequence[str]) -> list[str]:
@@ -75,13 +53,10 @@ class Launch:
         self.status: int | None = None
         self._session, self._clock = session, clock
         self._printed = Printed()
-        self._stages = deque(
-            stages(recipe.idle_s, recipe.repeats, recipe.cooldown_s, recipe.idle_after_s)
-        )
+        self._stages = deque(stages(recipe))
         self._stage: Stage = self._stages[0]
         self._phase: int | None = None
         self._child: Child | None = None
-        self._matching: Matching | None = None
         self._statuses: list[int] = []
         self._ended_by: int | None = None
         self._signals = 0
@@ -192,49 +167,24 @@ class Launch:
             self._phase = None
 
     def _start(self, run: CommandStage) -> None:
-        recipe = self.recipe
-        self._session.request(do="command", repeat=run.repeat, label=recipe.label)
-        if recipe.count_match or recipe.phase_match:
-            self._matching = Matching(
-                Matcher(recipe.count_match, recipe.phase_match),
-                lambda request: self._session.request(**request),
-            )
-        marks = {ENVIRONMENT: self._session.directory, "PYTHONUNBUFFERED": "1"}
-        environ = told_repeat(environment(), run.repeat) | marks
+        self._run = RecordedCommand(
+            self.recipe, run.repeat, self._session.directory, self._session.request
+        )
+        environ = self._run.environ | {"PYTHONUNBUFFERED": "1"}
         try:
-            child = Child(recipe.argv, environ, self._on_output, self._on_end)
-        except OSError as error:
-            self._printed.feed(f"{recipe.argv[0]}: {error.strerror}\n".encode())
-            self._finish_matching()
-            self._session.request(do="command_end", exit_status=NOT_STARTED)
-            self.status = NOT_STARTED
+            child = Child(self.recipe.argv, environ, self._run.on_output, self._on_end)
+        except NotStartedError as error:
+            self._printed.feed(f"{error}\n".encode())
+            self._run.not_started(error.status, self.stopped)
+            self.status = error.status
             return
-        self._session.request(do="watch", pid=child.pid)
+        self._run.started(child.pid)
         self._child = child
         child.follow()
 
-    def _on_output(self, data: bytes) -> None:
-        if self._matching is not None:
-            self._matching.put(1, data)
-
     def _on_end(self, status: int) -> None:
-        ended_ns = time.monotonic_ns()
-        self._finish_matching()
-        self._session.request(
-            do="command_end",
-            inferences=self.recipe.inferences,
-            exit_status=status,
-            stopped=self.stopped,
-            at_ns=ended_ns,
-        )
+        self._run.ended(status, self.stopped)
         self._statuses.append(status)
-
-    def _finish_matching(self) -> None:
-        if self._matching is None:
-            return
-        self._matching.finish()
-        if missed := self._matching.missed:
-            self._session.request(do="note", text=f"{OwnNote.UNMATCHED} {missed}", own=True)
 
     def _is_ended(self, child: Child) -> bool:
         """Read the command's output; returns whether it has ended."""
@@ -242,7 +192,7 @@ class Launch:
         self._printed.feed(child.printed())
         if ended:
             self._printed.end()
-            self._child = self._matching = None
+            self._child = None
         elif self._clock() >= self._kill_s:
             child.kill()
         return ended

@@ -55,6 +55,17 @@ def find_program(name: str, environ: Mapping[str, str]) -> str:
     raise NotStartedError(f"{name}: no such program: check the name, or give its path")
 
 
+def cannot_start(name: str, error: OSError) -> NotStartedError:
+    """The error for a program that the system refuses to start."""
+    hint = "name its interpreter" if error.errno == errno.ENOEXEC else "check the path"
+    return NotStartedError(f"{name}: {error.strerror}: {hint}")
+
+
+def shell_status(code: int) -> int:
+    """An exit status as a shell gives it; `code` is negative for a signal."""
+    return code if code >= 0 else 128 - code
+
+
 def run(
     program: str,
     argv: Sequence[str],
@@ -84,8 +95,7 @@ def run(
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
         )
     except OSError as error:
-        hint = "name its interpreter" if error.errno == errno.ENOEXEC else "check the path"
-        raise NotStartedError(f"{argv[0]}: {error.strerror}: {hint}") from None
+        raise cannot_start(argv[0], error) from None
     finally:
         if taps:
             taps.begin()
@@ -133,12 +143,9 @@ def _reached_group(info: signal.struct_siginfo) -> bool:
 
 
 def _reap(pid: int) -> int | None:
-    """The command's exit status, as a shell gives it, if it has ended."""
+    """The command's exit status if it has ended."""
     done, state = os.waitpid(pid, os.WNOHANG)
-    if not done:
-        return None
-    code = os.waitstatus_to_exitcode(state)
-    return code if code >= 0 else 128 - code
+    return shell_status(os.waitstatus_to_exitcode(state)) if done else None
 
 
 def _send(pid: int, number: int) -> None:

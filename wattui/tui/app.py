@@ -48,7 +48,8 @@ from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
 
 if TYPE_CHECKING:
-    from wattui.capture.launch import Launch, Recipe
+    from wattui.capture.launch import Launch
+    from wattui.capture.stages import Recipe
     from wattui.tui.screens.results import ResultsAction
 
 # Modal screens are imported on first use, so that the graphs appear sooner.

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from recorders.client import Config
 from tests.support.fakes import FakeSession
-from wattui.capture.launch import Launch, Recipe
+from wattui.capture.launch import Launch
 from wattui.capture.printed import Printed
-from wattui.capture.stages import CommandStage, Rest, stages
+from wattui.capture.stages import CommandStage, Recipe, Rest, stages
 from wattui.tui.state.session import Session
 
 CSV = Path("run.csv")
@@ -61,12 +61,13 @@ def asked(session: FakeSession) -> list[str]:
 
 
 def test_the_stages_of_two_repeats_with_all_rests() -> None:
-    rest = [(s.phase, s.seconds) if isinstance(s, Rest) else s.repeat for s in stages(9, 2, 5, 7)]
+    recipe = Recipe(["x"], CSV, 9, repeats=2, cooldown_s=5, idle_after_s=7)
+    rest = [(s.phase, s.seconds) if isinstance(s, Rest) else s.repeat for s in stages(recipe)]
     assert rest == [("idle", 9), 1, ("cooldown", 5), 2, ("cooldown", 5), ("idle", 7)]
 
 
 def test_a_command_that_runs_once_without_rests_has_no_repeat() -> None:
-    assert stages(0, 1, 5, 0) == [CommandStage(None)]
+    assert stages(Recipe(["x"], CSV, 0, cooldown_s=5)) == [CommandStage(None)]
 
 
 # ---------------------------------------------------------------- what the recorder is asked
@@ -137,7 +138,7 @@ def test_a_command_that_cannot_start_says_so_and_is_not_repeated() -> None:
     session = FakeSession()
     launch = Launch(Recipe(("./none",), CSV, 0, repeats=3, cooldown_s=0), session, Clock())
     assert finished(launch) == 127
-    assert list(launch.output) == ["./none: No such file or directory"]
+    assert list(launch.output) == ["./none: no such program: check the name, or give its path"]
     assert asked(session) == ["command", "command_end"]
 
 

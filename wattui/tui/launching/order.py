@@ -10,9 +10,8 @@ from typing import Protocol
 
 from rich.text import Text
 
-from wattui.capture.launch import Recipe
 from wattui.capture.run_names import suggested
-from wattui.capture.stages import Rest, stages
+from wattui.capture.stages import Recipe, Rest, stages
 from wattui.config import Settings, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
@@ -131,12 +130,7 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
 
 def time_line(recipe: Recipe, command_s: float | None) -> str:
     """The estimated total time, and what it consists of."""
-    rests = [
-        stage
-        for stage in stages(recipe.idle_s, recipe.repeats, recipe.cooldown_s, recipe.idle_after_s)
-        if isinstance(stage, Rest)
-    ]
-    rest_s = sum(rest.seconds for rest in rests)
+    rest_s = sum(stage.seconds for stage in stages(recipe) if isinstance(stage, Rest))
     times = f"{recipe.repeats} × " if recipe.repeats > 1 else ""
     if command_s is None:
         return f"Time unknown: {duration(rest_s)} of rests plus {times}the command"

@@ -15,8 +15,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
 from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
 
-from wattui.capture.launch import Recipe, as_typed
+from wattui.capture.launch import as_typed
 from wattui.capture.run_names import refusal
+from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.errors import WattuiError
 from wattui.tui.launching.command import ProgramSubject

@@ -12,8 +12,8 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
-from wattui.capture.launch import Recipe
 from wattui.capture.run_names import refusal
+from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import ProgramSubject, wrong_command

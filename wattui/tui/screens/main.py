@@ -113,7 +113,6 @@ class MainScreen(SteadyScreen[None]):
         self._shown = 0
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
-        self._small = False
         self._summary_due_s = 0.0
         self.palette: Palette = DARK
         self.follow(stream)
@@ -235,14 +234,13 @@ class MainScreen(SteadyScreen[None]):
     def _fit(self, size: Size) -> None:
         """Set the classes wide, small and too-small from the size."""
         width, height = size
-        self._small = width < SMALL_COLUMNS or height < SMALL_ROWS
         self.set_class(width >= WIDE_COLUMNS, "wide")
-        self.set_class(self._small, "small")
+        self.set_class(width < SMALL_COLUMNS or height < SMALL_ROWS, "small")
         self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")
 
     def _places(self) -> list[int]:
         """The places of the graphs that are shown."""
-        count = min(1 if self._small else SHOWN_GRAPHS, len(self._known))
+        count = min(1 if self.has_class("small") else SHOWN_GRAPHS, len(self._known))
         return [(self._shown + n) % len(self._known) for n in range(count)]
 
     def _arrange(self) -> None:
@@ -277,15 +275,14 @@ class MainScreen(SteadyScreen[None]):
     @property
     def useless(self) -> set[str]:
         """The actions that would change nothing now."""
-        view, rate_hz, now_s = self.view, self.stream.rate_hz, self.live.time_s
-        chart = self._chart()
+        view, chart = self.view, self._chart()
         series = len(chart.spec.series) if chart else 0
         can_clear = view.cursor_s is not None or view.span_s is not None or self.query(HelpPanel)
         uses = {
-            "zoom(1)": view.zoomed(1, rate_hz) != view,
-            "zoom(-1)": view.zoomed(-1, rate_hz) != view,
+            "zoom(1)": view.zoomed(1) != view,
+            "zoom(-1)": view.zoomed(-1) != view,
             "pan(1)": not view.live,
-            "pan(-1)": view.panned(-1, now_s) != view,
+            "pan(-1)": view.panned(-1, self.live.time_s) != view,
             "live": not view.live,
             "span": view.cursor_s is not None,
             "clear": bool(can_clear),
@@ -307,11 +304,11 @@ class MainScreen(SteadyScreen[None]):
 
     def action_zoom(self, steps: int) -> None:
         """Zoom in, or out for negative steps."""
-        self._look(self.view.zoomed(steps, self.stream.rate_hz))
+        self._look(self.view.zoomed(steps))
 
     def action_pan(self, direction: int) -> None:
         """Pan by a quarter of a graph."""
-        self._pan(direction * self._bins() // 4)
+        self._look(self.view.panned(direction * self._bins() // 4, self.live.time_s))
 
     def action_point(self, direction: int) -> None:
         """Move the crosshair by a column, starting from the right edge."""
@@ -377,30 +374,9 @@ class MainScreen(SteadyScreen[None]):
             self.maximize(self.focused)
         self.call_after_refresh(self.redraw)
 
-    # ------------------------------------------------------------ mouse
-
-    def on_chart_pointed(self, event: Chart.Pointed) -> None:
-        """Move the crosshair of all graphs with the mouse."""
-        self._look(self.view.pointed(event.time_s))
-
-    def on_chart_spanned(self, event: Chart.Spanned) -> None:
-        """Select a span of time on all graphs."""
-        self._look(self.view.spanned(event.start_s, event.end_s))
-
-    def on_chart_toggled(self, event: Chart.Toggled) -> None:
-        """Show or hide a series."""
-        self._look(self.view.toggled(event.column))
-
-    def on_chart_zoomed(self, event: Chart.Zoomed) -> None:
-        """Zoom with the wheel."""
-        self.action_zoom(event.steps)
-
-    def on_chart_panned(self, event: Chart.Panned) -> None:
-        """Pan with shift and the wheel."""
-        self._pan(event.bins)
-
-    def _pan(self, bins: int) -> None:
-        self._look(self.view.panned(bins, self.live.time_s))
+    def on_chart_looked(self, event: Chart.Looked) -> None:
+        """Change the view of all graphs with the mouse."""
+        self._look(event.change(self.view))
 
     def _bins(self) -> int:
         return self._charts[0].bins if self._charts else plot.DOTS_WIDE

@@ -12,13 +12,12 @@ from typing import IO, Any
 
 from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, whole_lines
-from recorders.source import Channel, Refusal
+from recorders.source import Channel
 from recorders.wire import Message
 from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import about_run
-from wattui.runs.run_json import ReadSource, Sampling
-from wattui.tui.state.health import Disk
-from wattui.tui.state.session import SCREEN_HZ
+from wattui.runs.run_json import ReadSource
+from wattui.tui.state.session import SCREEN_HZ, Stream
 
 EVENT = FIXED_COLUMNS.index("event")
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
@@ -28,16 +27,8 @@ FIRST_ROWS = 100
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
 
 
-class Playback:
+class Playback(Stream):
     """Delivers the rows of a run file when due. Raises UsageError if it is not a run file."""
-
-    csv: Path | None = None
-    lost: str | None = None
-    is_silent = False
-    alarm: str | None = None
-    disk: Disk | None = None
-    sampling: Sampling | None = None
-    directory = ""
 
     def __init__(
         self, path: Path, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
@@ -51,8 +42,8 @@ class Playback:
         header, self.rate_hz = _header_and_rate(path)
         self.columns = header[len(FIXED_COLUMNS) :]
         about = about_run(path)
-        self.sources: Sequence[ReadSource] = about.sources or [_source(self.columns)]
-        self.missing: Sequence[Refusal] = about.missing
+        self.sources = about.sources or [_source(self.columns)]
+        self.missing = about.missing
         self._file = path.open(encoding="utf-8", newline="", errors="replace")
         self._rows = _rows(self._file, len(header))
         self._next = next(self._rows, None)

@@ -30,35 +30,32 @@ class Stream(Protocol):
     """A stream of rows, from a recorder or from a file that is played back.
 
     `csv` is the run file being written; `lost` says why no more rows will come; `sampling` says
-    how well the recorder keeps its rate, if known.
+    how well the recorder keeps its rate, if known; `directory` is the recorder's, for marks.
     """
 
     columns: list[str]
     sources: Sequence[ReadSource]
     missing: Sequence[Refusal]
-    directory: str
-    lost: str | None
-    sampling: Sampling | None
+    rate_hz: float
+    directory: str = ""
+    csv: Path | None = None
+    lost: str | None = None
+    sampling: Sampling | None = None
 
     @property
     def disk(self) -> Disk | None:
         """What is on the disk of the run file that is being written."""
+        return None
 
     @property
     def alarm(self) -> str | None:
         """Why nothing is being recorded, and since when, in words; None while all is well."""
+        return None
 
     @property
     def is_silent(self) -> bool:
         """Whether requests would block for long."""
-
-    @property
-    def csv(self) -> Path | None:
-        """The run file being written."""
-
-    @property
-    def rate_hz(self) -> float:
-        """Samples per second."""
+        return False
 
     def poll(self) -> list[Message]:
         """Rows and events that have come since the last call."""
@@ -70,41 +67,29 @@ class Stream(Protocol):
         """End the stream; returns the end of a recording."""
 
 
-class Session:
+class Session(Stream):
     """One recorder process, with a run file or without.
 
     Raises RecorderError if it cannot start; `lost` says why it stopped after starting.
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = replace(config, follow=True)
-        self.lost: str | None = None
+        self.csv, self.rate_hz = config.csv, config.rate_hz
         self.done: Finished | None = None
         self._health = Health(time.monotonic_ns())
-        self.sampling: Sampling | None = None
         self._messages: list[Message] = []
-        self._client = Client(self._config, self._take)
+        self._client = Client(replace(config, follow=True), self._take)
 
     def wait_ready(self) -> Session:
         """Wait until the sources are open."""
         ready = self._client.wait_ready()
-        self.columns: list[str] = ready["columns"]
-        self.sources: Sequence[ReadSource] = read_sources(ready["sources"])
-        self.missing: Sequence[Refusal] = read_refusals(ready["missing"])
+        self.columns = ready["columns"]
+        self.sources = read_sources(ready["sources"])
+        self.missing = read_refusals(ready["missing"])
         self.directory = str(ready["directory"])
         self._health = Health(time.monotonic_ns())
-        self.request(do="rows", rate_hz=min(SCREEN_HZ, self._config.rate_hz))
+        self.request(do="rows", rate_hz=min(SCREEN_HZ, self.rate_hz))
         return self
-
-    @property
-    def csv(self) -> Path | None:
-        """The run file being written."""
-        return self._config.csv
-
-    @property
-    def rate_hz(self) -> float:
-        """Samples per second asked for."""
-        return self._config.rate_hz
 
     def poll(self) -> list[Message]:
         """Rows and events that have come since the last call."""

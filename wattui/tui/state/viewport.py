@@ -14,12 +14,13 @@ SAMPLES_A_BIN = 2
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """Seconds per column of dots, the end of the time shown (None: now), and more.
+    """Seconds per column of dots, the sampling rate, the end of the time shown (None: now).
 
     Also the crosshair's time, the selected span (start, end), and the hidden columns.
     """
 
     bin_s: float
+    rate_hz: float
     end_s: float | None = None
     cursor_s: float | None = None
     span_s: tuple[float, float] | None = None
@@ -38,9 +39,9 @@ class Viewport:
         """Number, counted from time 0, of the leftmost character column."""
         return self._end_character(now_s) - characters
 
-    def zoomed(self, steps: int, rate_hz: float) -> Viewport:
+    def zoomed(self, steps: int) -> Viewport:
         """Zoomed in by so many steps (out if negative), to no less than two samples per bin."""
-        fit = _steps_s(rate_hz)
+        fit = [step for step in BIN_STEPS_S if step * self.rate_hz >= SAMPLES_A_BIN * 0.999]
         place = min(range(len(fit)), key=lambda each: abs(fit[each] - self.bin_s))
         return replace(self, bin_s=fit[max(0, min(len(fit) - 1, place - steps))])
 
@@ -64,11 +65,6 @@ class Viewport:
         """With this series hidden if shown, and shown if hidden."""
         return replace(self, hidden=self.hidden ^ {column})
 
-    def fitted(self, start_s: float, end_s: float, bins: int, rate_hz: float) -> Viewport:
-        """Frozen on this stretch of time, in the finest bins that show all of it."""
-        fit = [replace(self, bin_s=step, end_s=end_s) for step in _steps_s(rate_hz)]
-        return next((view for view in fit if view.start_s(end_s, bins) <= start_s), fit[-1])
-
     def frozen(self, now_s: float) -> Viewport:
         """Frozen if live, and live if frozen."""
         return replace(self, end_s=now_s if self.live else None)
@@ -78,11 +74,6 @@ class Viewport:
         return math.floor(last / (DOTS_WIDE * self.bin_s)) + 1
 
 
-def _steps_s(rate_hz: float) -> list[float]:
-    """The bin widths that are never empty at this sampling rate."""
-    return [step for step in BIN_STEPS_S if step * rate_hz >= SAMPLES_A_BIN * 0.999]
-
-
 def first(rate_hz: float) -> Viewport:
     """The initial view: 48 seconds on a graph of 60 columns."""
-    return Viewport(0.4).zoomed(0, rate_hz)
+    return Viewport(0.4, rate_hz).zoomed(0)

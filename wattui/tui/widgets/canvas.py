@@ -70,6 +70,7 @@ class Canvas:
         self.top = top
         self.first = 0
         self._live: Live | None = None
+        self._filled = 0
         self._bin_s = 0.0
         self._curves = Curves((), 1.0)
         self._shape: object = None
@@ -170,6 +171,7 @@ class Canvas:
             )
             filled = [0] * len(cells)
             if len(shown) == 1:
+                (self._filled,) = shown
                 filled = plot.heights(parts[shown[0]], scale, look.rows)
             for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
                 self._columns[number] = Column(column, under)
@@ -213,8 +215,7 @@ class Canvas:
         if ground.spanned:
             return self._tint(palette, palette.accent, SPAN_FILL if filled else SPAN)
         if filled:
-            shown = [n for n, s in enumerate(self.spec.series) if s.column not in look.view.hidden]
-            return self._tint(palette, self.colour(palette, shown[0]), FILL)
+            return self._tint(palette, self.colour(palette, self._filled), FILL)
         if ground.phase is not None:
             return self._tint(palette, palette.of_phase(ground.phase), PHASE)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,35 +47,10 @@ class Chart(Widget, can_focus=True):
     """
 
     @dataclass
-    class Pointed(Message):
-        """The mouse points at a time; None if it left the plot."""
+    class Looked(Message):
+        """The mouse changes the view of all graphs."""
 
-        time_s: float | None
-
-    @dataclass
-    class Spanned(Message):
-        """A span of time was selected; None for both if cleared."""
-
-        start_s: float | None
-        end_s: float | None
-
-    @dataclass
-    class Toggled(Message):
-        """The name of a series was clicked."""
-
-        column: str
-
-    @dataclass
-    class Zoomed(Message):
-        """Zoom in by so many steps, or out if negative."""
-
-        steps: int
-
-    @dataclass
-    class Panned(Message):
-        """Pan later by so many dot columns, or earlier if negative."""
-
-        bins: int
+        change: Callable[[Viewport], Viewport]
 
     def __init__(self, spec: GraphSpec) -> None:
         super().__init__()
@@ -83,7 +58,6 @@ class Chart(Widget, can_focus=True):
         self._canvas = Canvas(spec)
         self._strips: list[Strip] = []
         self._labels: tuple[object, object] = (None, None)
-        self._shown: tuple[Live, Viewport] | None = None
         self._wanted: tuple[Live, Viewport, Palette, Glyphs] | None = None
         self._base: RichStyle | None = None
         self._edges: tuple[Region, ...] = ()
@@ -104,7 +78,6 @@ class Chart(Widget, can_focus=True):
         width, height = self.content_size
         look = PlotStyle(view, palette, glyphs, self._base, width - GUTTER, height - OTHER_ROWS)
         before, self._strips = self._strips, self._canvas.draw(live, look)
-        self._shown = (live, view) if self._strips else None
         self._say(live, look, width - TITLE_MARGIN)
         self._refresh_lines(before)
 
@@ -213,7 +186,7 @@ class Chart(Widget, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Move the crosshair, and the end of the selection while the button is held."""
         number = self._column_at(event)
-        if self._drag is not None and self._shown is not None:
+        if self._drag is not None and self._strips:
             self._drag = self._drag.to(self._nearest_column(event))
             self._select()
         self._point(number)
@@ -242,7 +215,7 @@ class Chart(Widget, can_focus=True):
         """Show or hide the series whose name was clicked."""
         column = event.style.meta.get("column")
         if column is not None:
-            self.post_message(self.Toggled(column))
+            self._look(lambda view: view.toggled(column))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Zoom in, or pan earlier with shift."""
@@ -265,18 +238,19 @@ class Chart(Widget, can_focus=True):
             self._pan(event, -steps)
         elif self._column_at(event) is not None:
             event.stop()
-            self.post_message(self.Zoomed(steps))
+            self._look(lambda view: view.zoomed(steps))
 
     def _pan(self, event: events.MouseEvent, direction: int) -> None:
-        if self._column_at(event) is not None:
+        if self._wanted is not None and self._column_at(event) is not None:
             event.stop()
             columns = max(1, round(self.bins // DOTS_WIDE * WHEEL_SHARE))
-            self.post_message(self.Panned(direction * columns * DOTS_WIDE))
+            bins, live = direction * columns * DOTS_WIDE, self._wanted[0]
+            self._look(lambda view: view.panned(bins, live.time_s))
 
     def _column_at(self, event: events.MouseEvent) -> int | None:
         """The number of the column under the mouse; None outside the plot."""
         at = event.get_content_offset(self)
-        if at is None or at.x < GUTTER or self._shown is None:
+        if at is None or at.x < GUTTER or not self._strips:
             return None
         return self._canvas.first + at.x - GUTTER
 
@@ -287,15 +261,18 @@ class Chart(Widget, can_focus=True):
 
     def _point(self, number: int | None) -> None:
         time_s = None
-        if number is not None and self._shown is not None:
-            time_s = (number + 0.5) * self._shown[1].bin_s * DOTS_WIDE
+        if number is not None and self._wanted is not None:
+            time_s = (number + 0.5) * self._wanted[1].bin_s * DOTS_WIDE
         if time_s != self._pointed_s:
             self._pointed_s = time_s
-            self.post_message(self.Pointed(time_s))
+            self._look(lambda view: view.pointed(time_s))
 
     def _select(self) -> None:
-        """Post the selected span of whole columns, limited to the readings."""
-        if self._drag is None or self._shown is None:
-            return
-        live, view = self._shown
-        self.post_message(self.Spanned(*self._drag.span_s(view.bin_s * DOTS_WIDE, live.history)))
+        """Select a span of whole columns, limited to the readings."""
+        if self._drag is not None and self._wanted is not None and self._strips:
+            live, view, *_ = self._wanted
+            start_s, end_s = self._drag.span_s(view.bin_s * DOTS_WIDE, live.history)
+            self._look(lambda view: view.spanned(start_s, end_s))
+
+    def _look(self, change: Callable[[Viewport], Viewport]) -> None:
+        self.post_message(self.Looked(change))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -149,28 +150,20 @@ class Field(Vertical):
         """Remove the highlight."""
         self.remove_class("is-focused")
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Take the typed text."""
-        event.stop()
-        self._take(event.value)
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Move to the next field on Enter."""
         event.stop()
         self.screen.focus_next()
 
-    def on_select_changed(self, event: Select.Changed) -> None:
-        """Take the chosen value."""
+    @on(Input.Changed)
+    @on(Select.Changed)
+    @on(Switch.Changed)
+    def take(self, event: Input.Changed | Select.Changed | Switch.Changed) -> None:
+        """Take the typed text, the chosen value, or the switch's state."""
         event.stop()
-        self._take(str(event.value))
-
-    def on_switch_changed(self, event: Switch.Changed) -> None:
-        """Take the switch's state."""
-        event.stop()
-        self._take(TRUE if event.value else FALSE)
-        self.query_one(".truth", Label).update(self._value)
-
-    def _take(self, value: str) -> None:
+        value = (FALSE, TRUE)[event.value] if isinstance(event.value, bool) else str(event.value)
+        for truth in self.query(".truth").results(Label):
+            truth.update(value)
         if value != self._value:
             self._value = value
             self.say(None)

@@ -114,7 +114,7 @@ def test_inferences_per_second_are_over_two_seconds() -> None:
 def test_zooming_keeps_to_the_steps_and_to_two_samples(
     bin_s: float, rate_hz: float, steps: int
 ) -> None:
-    view = Viewport(bin_s).zoomed(steps, rate_hz)
+    view = Viewport(bin_s, rate_hz).zoomed(steps)
     assert view.bin_s in BIN_STEPS_S
     assert view.bin_s * rate_hz >= 1.99
 

@@ -24,7 +24,7 @@ from wattui.tui.widgets.margins import GUTTER
 
 COLUMNS = ["package0_J", "package0_W", "package1_W", "dram0_W", "gpu0_util_pct"]
 PACKAGES, DRAM, UTILISATION = graphs(COLUMNS)
-LOOK = PlotStyle(Viewport(0.4), DARK, plot.BRAILLE, Style(), columns=40, rows=8)
+LOOK = PlotStyle(Viewport(0.4, 10.0), DARK, plot.BRAILLE, Style(), columns=40, rows=8)
 LABELS = [
     "",
     "conv1 64x64",
@@ -99,7 +99,7 @@ def moved(random: Random, look: PlotStyle, live: Live) -> PlotStyle:
             look,
             look,
             look,
-            replace(look, view=view.zoomed(random.choice([-1, 1]), 10.0)),
+            replace(look, view=view.zoomed(random.choice([-1, 1]))),
             replace(look, view=view.panned(random.randint(-60, 60), now_s)),
             replace(look, view=view.frozen(now_s)),
             replace(look, view=view.pointed(random.uniform(0, now_s))),

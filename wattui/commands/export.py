@@ -10,9 +10,9 @@ from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.outputs import OutputError, drafted, refusal
+from wattui.report.export import FORMATS, export
 from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
-from wattui.show.export import FORMATS, export
 
 PARQUET = ".parquet"
 

@@ -10,7 +10,6 @@ from urllib.parse import quote
 from wattui.clean import markdown, markdown_code
 from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
 from wattui.report.svg import alone
-from wattui.show.markdown import markdown_table
 
 
 def markdown_page(blocks: Sequence[Block], folder: str) -> tuple[str, dict[str, str]]:
@@ -45,7 +44,7 @@ def _(block: Heading) -> str:
 @_text.register
 def _(block: Headline) -> str:
     figure, *rest = map(markdown, (block.figure, block.origin, block.made_from))
-    return "  \n".join([f"**{figure}**", *rest])
+    return "  \n".join([f"**{figure}**", *filter(None, rest)])
 
 
 @_text.register
@@ -76,4 +75,10 @@ def _(block: Facts) -> str:
 
 @_text.register
 def _(block: PageTable) -> str:
-    return f"**{markdown(block.caption)}**\n\n{markdown_table(block.head, block.rows)}"
+    line = f"|---|{'---:|' * (len(block.head) - 1)}"
+    table = "\n".join([_row(block.head), line, *map(_row, block.rows)])
+    return f"**{markdown(block.caption)}**\n\n{table}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(markdown, cells))} |"

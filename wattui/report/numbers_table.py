@@ -10,12 +10,13 @@ from recorders.summary.figures import Answers, Domain, Group, Summary
 from wattui.analysis.cells import costliest, is_mixed
 from wattui.analysis.regression import WEIGHTS
 from wattui.analysis.run_fits import Fits
-from wattui.report.document import PageTable
+from wattui.report.document import PageTable, Words
 from wattui.runs.latencies import PERCENTILES, Distribution
 from wattui.show.fit import line_text, mean_error
 from wattui.show.quantities import energy_unit, minus, number
 from wattui.show.summary import answer_texts, combined, figure_text, known_j, origin_word, powers
 
+MEANINGS = Words(" ".join(f"{basis.name}: {basis.meaning}." for basis in BASES))
 # A name, its figures, and where they come from.
 Answered = tuple[str, Domain | Answers, Origin]
 

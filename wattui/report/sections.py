@@ -15,7 +15,7 @@ from wattui.report.document import Block, Heading, Headline, Notes, Words
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
-from wattui.report.numbers_table import fit_table, latency_table, tables_of
+from wattui.report.numbers_table import MEANINGS, fit_table, latency_table, tables_of
 from wattui.report.pictures import (
     fit_picture,
     joules_picture,
@@ -49,7 +49,7 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from tables_of(loaded.summary, loaded.domain(wish))
     if loaded.latencies:
         yield latency_table(loaded.latencies)
-    yield Words(" ".join(f"{basis.name}: {basis.meaning}." for basis in BASES))
+    yield MEANINGS
     yield Heading(3, "Recording")
     yield facts_of(loaded.run.about, loaded.csv.name, loaded.traces.first_utc)
 

@@ -9,8 +9,8 @@ from typing import Any
 from textual.screen import Screen
 
 from wattui.outputs import OutputError
+from wattui.report.export import FORMATS, export, refusal
 from wattui.runs.recorded import Run
-from wattui.show.export import FORMATS, export, refusal
 from wattui.tui.screens.ask import Ask
 
 

@@ -17,8 +17,8 @@ from wattui.analysis.published.results import RESULTS, published_results
 from wattui.analysis.results import COLUMNS, UNITS
 from wattui.analysis.results_file import document, read_document
 from wattui.outputs import OutputError
+from wattui.report.export import FORMATS, export, refusal
 from wattui.runs.recorded import Run
-from wattui.show.export import FORMATS, export, refusal
 from wattui.show.remedies import REMEDIES
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -205,5 +205,5 @@ def test_flags_in_the_documentation_have_a_remedy_here_or_in_their_own_text() ->
 
 
 def test_exporting_loads_no_screen() -> None:
-    code = "import sys, wattui.show.export; sys.exit('textual' in sys.modules)"
+    code = "import sys, wattui.report.export; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from recorders.summary.bases import BASES
-from recorders.summary.figures import Domain, Summary
+from recorders.summary.figures import Domain
 from wattui import outputs
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
 from wattui.analysis.results import COLUMNS, row_dict
 from wattui.analysis.results_file import document
-from wattui.clean import cell, lines, markdown, markdown_code, one_line, texts
+from wattui.clean import cell, one_line
 from wattui.outputs import OutputError, write_output
+from wattui.report.clean import cleaned
+from wattui.report.document import Block, Heading, Headline, Notes, PageTable, Words
+from wattui.report.facts import facts_of, missing_of
+from wattui.report.markdown import markdown_page
+from wattui.report.numbers_table import MEANINGS
 from wattui.runs.recorded import Run
 from wattui.runs.run_file import is_run_file
-from wattui.show.markdown import markdown_table
 from wattui.show.palette import DARK
 from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE
@@ -79,7 +83,7 @@ def as_json(run: Run) -> str:
 
 def as_markdown(run: Run) -> str:
     """Tables of domains and labels, flags, machine and method."""
-    return lines("\n".join(_markdown(run)))
+    return markdown_page(list(map(cleaned, _blocks(run))), "")[0]
 
 
 def as_svg(run: Run) -> str:
@@ -113,56 +117,42 @@ FORMATS: dict[str, Callable[[Run], str]] = {
 }
 
 
-def _markdown(run: Run) -> Iterator[str]:
-    summary = texts(run.summary)
+def _blocks(run: Run) -> Iterator[Block]:
+    summary = run.summary
     running, channel = summary.running, summary.headline
-    yield f"# {markdown(run.csv.name)}\n"
-    if command := run.about.command:
-        yield f"{markdown_code(command)}\n"
+    yield Heading(1, run.csv.name)
     if running is None:
-        yield "Nothing was marked as running.\n"
+        yield Words("Nothing was marked as running.")
     else:
         *quoted, made_from = headline(summary).plain.splitlines()
-        yield "".join(f"**{markdown(line)}**\n\n" for line in quoted if line)
-        yield f"{made_from}\n"
+        yield from (Headline(line, "", "", False) for line in quoted if line)
+        yield Words(made_from)
         apart = is_mixed(summary)
         if not apart:
-            yield from _rows("domain", running.domains)
+            yield _table("By domain", "domain", running.domains)
         repeats = [] if apart else summary.repeats
-        for title, groups in (("label", summary.labels), ("repeat", repeats)):
+        for what, groups in (("label", summary.labels), ("repeat", repeats)):
             if channel and groups:
-                yield f"\n## By {title}, channel {channel}\n"
-                named = {str(getattr(group, title)): group.domains[channel] for group in groups}
-                yield from _rows(title, named)
-        for basis in BASES:
-            yield f"\n{basis.name}: {basis.meaning}"
-    yield from _flags(summary)
-    for part in (*method_parts(run.about), machine_line(run.about)):
-        if part:
-            yield "\n" + "  \n".join(markdown(line) for line in part.plain.splitlines())
-    yield ""
+                named = {str(getattr(group, what)): group.domains[channel] for group in groups}
+                yield _table(f"By {what}, channel {channel}", what, named)
+        yield MEANINGS
+    for title, notes in (("Flags", notes_of(summary.flags)), ("Missing", missing_of(run.about))):
+        if notes:
+            yield Notes(title, notes)
+    yield facts_of(run.about, run.csv.name, None)
 
 
-def _flags(summary: Summary) -> Iterator[str]:
-    if summary.flags:
-        yield "\n## Flags\n"
-    for flag in notes_of(summary.flags):
-        where = f" {markdown(flag.where)}" if flag.where else ""
-        remedy = f" ({flag.remedy})" if flag.remedy else ""
-        yield f"- **{markdown(flag.name)}**{where}: {markdown(flag.text)}{remedy}"
-
-
-def _rows(what: str, domains: Mapping[str, Domain]) -> Iterator[str]:
+def _table(caption: str, what: str, domains: Mapping[str, Domain]) -> PageTable:
     """Watts, joules and joules per inference, one row for each."""
     factor, unit = energy_unit(known_j(domains.values()))
-    titles = [what, "idle W", "armed W", "running W", "J"]
-    titles += [f"{basis.name} {unit}/inference" for basis in BASES]
-    rows = []
-    for name, domain in domains.items():
-        cells = [
+    titles = (f"{basis.name} {unit}/inference" for basis in BASES)
+    rows = (
+        (
             name + origin_word(domain.origin),
             *map(number, (domain.idle_w, domain.armed_w, domain.running_w)),
-        ]
-        cells += [figure_text(domain.running_j, domain.origin)]
-        rows.append(cells + answer_texts(domain, domain.origin, factor))
-    yield markdown_table(titles, rows)
+            figure_text(domain.running_j, domain.origin),
+            *answer_texts(domain, domain.origin, factor),
+        )
+        for name, domain in domains.items()
+    )
+    return PageTable(caption, (what, "idle W", "armed W", "running W", "J", *titles), tuple(rows))

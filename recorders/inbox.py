@@ -93,7 +93,7 @@ class Inbox:
         # The front end comes last, so that a command's last marks are handled before its end.
         for descriptor in sorted(found, key=self._control_fd.__eq__):
             if descriptor == self._listener.fileno():
-                self._accept()
+                yield from self._accept()
             else:
                 yield from self._read(descriptor)
         self._arriving = None
@@ -116,7 +116,8 @@ class Inbox:
             self._epoll.unregister(self._listener.fileno())
         self._listens = on
 
-    def _accept(self) -> None:
+    def _accept(self) -> Iterator[Request]:
+        """Accept a connection; what its program has already sent is read at once."""
         try:
             link, _ = self._listener.accept()
         except BlockingIOError:
@@ -128,6 +129,7 @@ class Inbox:
         self._sockets[link.fileno()] = link
         self._watch(link.fileno())
         self._listen(len(self._sockets) < self._most_links)
+        yield from self._read(link.fileno())
 
     def _read(self, descriptor: int) -> Iterator[Request]:
         owner = self._owner(descriptor)

@@ -35,6 +35,8 @@ EDGE_WAIT_S = 0.5
 # It is also read again if this thread resumed later than this after a worker's last reading.
 HANDED_OVER_NS = 600_000
 FLUSH_NS = 500_000_000
+# Requests get this much time between ticks even if the reads of a tick take longer than its period.
+REQUESTS_NS = 500_000
 WAKE_S = 0.5
 # By this long after a tick, most sources have been read.
 SHOW_NS = 30_000_000
@@ -88,10 +90,11 @@ class Recorder:
         while not self._stopping:
             due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
             due_ns = min(due_ns, self._show_ns or due_ns)
-            left_s = (due_ns - self._clock.monotonic_ns()) * 1e-9
-            for request in self._inbox.wait(min(left_s, WAKE_S)):
+            now_ns = self._clock.monotonic_ns()
+            until_ns = max(due_ns, now_ns + REQUESTS_NS)
+            for request in self._inbox.wait(min((due_ns - now_ns) * 1e-9, WAKE_S)):
                 request.answer(handle(request))
-                if self._clock.monotonic_ns() >= due_ns:
+                if self._clock.monotonic_ns() >= until_ns:
                     break
             now_ns = self._clock.monotonic_ns()
             if now_ns >= self._ticker.deadline_ns:

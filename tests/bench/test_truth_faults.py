@@ -226,9 +226,9 @@ def test_a_slow_read_does_not_shift_the_others(
 
 
 def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
-    slow = ZoneFault("slow", 1.3, 1.8, delay_s=0.2)
+    slow = ZoneFault("slow", 2.0, 2.5, delay_s=0.12)
     bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
-    recording = record(bench, tmp_path, program(BenchPhase("slow", 1.4, 2.1)), rate_hz=RATE_HZ)
+    recording = record(bench, tmp_path, program(BenchPhase("slow", 2.1, 2.1)), rate_hz=RATE_HZ)
     assert_exact(recording, "slow", "package1", "dram0", "dram1")
 
 

@@ -76,6 +76,13 @@ def test_nothing_arrives_where_nothing_was_sent(post: Post) -> None:
     assert list(post.inbox.wait(0)) == []
 
 
+def test_what_a_program_sends_as_it_connects_arrives_with_the_connection(post: Post) -> None:
+    with post.connect() as link:
+        link.sendall(wire.encode({"do": "hello"}) + wire.encode({"do": "begin"}))
+        arrived = [request.message["do"] for request in post.inbox.wait(WAIT_S)]
+    assert arrived == ["hello", "begin"]
+
+
 def test_a_negative_time_left_is_no_wait(post: Post) -> None:
     assert list(post.inbox.wait(-1)) == []
 

@@ -153,6 +153,16 @@ def test_a_slow_read_gets_a_row_at_its_own_time(tmp_path: Path, clock: ManualClo
     assert [at(row) for row in rows if row["dram0_J"]]
 
 
+def test_requests_do_not_wait_for_one_slow_tick_each(tmp_path: Path, clock: ManualClock) -> None:
+    source = ScriptedSource(clock, {PACKAGE: constant_power(50)}, read_s=[0.15])
+    rig = Rig(tmp_path, clock, [source], rate_hz=10.0)
+    for text in ("one", "two", "three"):
+        rig.at(1.0, do="note", text=text)
+    rig.at(1.0, do="begin", phase="idle")
+    begin = next(row for row in rig.run(2.95) if row["event"] == "begin")
+    assert at(begin) < 1.4
+
+
 def test_a_slow_channel_does_not_shift_the_times_of_the_others(
     tmp_path: Path, clock: ManualClock
 ) -> None:

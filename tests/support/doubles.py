@@ -135,12 +135,14 @@ class ScheduledInbox(Inbox):
         self._agenda.sort(key=lambda item: item[0])
         if self.happenings and self.happenings[0][0] <= until_ns:
             self.happenings.pop(0)[1]()
-        if self._agenda and self._agenda[0][0] <= until_ns:
+        arrives = bool(self._agenda) and self._agenda[0][0] <= until_ns
+        while arrives:
             time_ns, owner, message = self._agenda.pop(0)
             self._clock.now_ns = max(self._clock.now_ns, time_ns)
             yield Request(message, owner, self.answers.append)
-        else:
-            self._clock.now_ns = max(self._clock.now_ns, until_ns)
+            until_ns = self._clock.now_ns
+            arrives = bool(self._agenda) and self._agenda[0][0] <= until_ns
+        self._clock.now_ns = max(self._clock.now_ns, until_ns)
 
     def close(self) -> None:
         pass

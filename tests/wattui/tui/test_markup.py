@@ -84,7 +84,8 @@ async def test_every_field_takes_brackets() -> None:
             for text in WORST:
                 for control in app.screen.query(Input):
                     control.value = text
-                await pilot.pause()
+                await pilot.pause(0)
+            await pilot.pause()
 
 
 async def test_notifications_say_what_they_are_given() -> None:

@@ -115,7 +115,7 @@ def moved(random: Random, look: PlotStyle, live: Live) -> PlotStyle:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([PACKAGES, DRAM, UTILISATION]))
 def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: GraphSpec) -> None:
     random = Random(seed)

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wattui import __version__
-from wattui.cli import main, main_parser, split_command
+from wattui.cli import main, split_command
+from wattui.commands.main_options import main_parser
 from wattui.errors import NOT_STARTED, USAGE
 
 HEADLESS = ["--headless", "--quiet"]

@@ -336,7 +336,7 @@ def test_a_program_is_looked_for_where_a_shell_would(folder: Path) -> None:
 
 
 def test_the_same_command_line_is_what_headless_takes() -> None:
-    from wattui.cli import main_parser
+    from wattui.commands.main_options import main_parser
 
     order = ProgramSubject().order(
         {"command": "sh -c 'exit 0'", "count match": r"(\d+) done", "label": "a b"}

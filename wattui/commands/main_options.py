@@ -1,0 +1,168 @@
+"""The options of the main command."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from wattui import __version__
+from wattui.commands.parser import Parser
+from wattui.config import CHOICES
+from wattui.show.width import add_width
+
+DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
+
+EPILOG = """\
+examples:
+  wattui
+  wattui --replay run.csv --speed 10
+  wattui --headless --csv run.csv -- python infer.py
+  wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
+  wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
+  wattui --headless --csv kws.csv -- wattui workloads kws --bsize 1,8,64
+  wattui summary run.csv
+  wattui compare before.csv after.csv --max-regression 5%
+  wattui fit kws.csv lenet.csv alexnet.csv --against macs --json fit.json
+  wattui predict resnet50 --fit fit.json
+  wattui report run.csv -o report.html
+  wattui import gpu.csv --out run.csv --inferences 10000
+  wattui doctor
+
+exit codes: that of the command; 1 the recording is incomplete; 2 invalid usage; 3 a sensor
+named by --require is missing; 4 worse than --max-regression allows (2: it does not judge one run
+against one, or runs without a common label); 127 the command cannot be started.
+Defaults may be set in a configuration file: `wattui doctor` says where.
+"""
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """Build the parser of the main command."""
+    parser = Parser(
+        prog="wattui",
+        usage="wattui [options]\n"
+        "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
+        "       wattui summary | compare | fit | predict | report\n"
+        "       wattui import | export | doctor | mark | workloads",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"wattui {__version__}")
+    parser.add_argument("--headless", action="store_true", help="record without the dashboard")
+    shown = parser.add_argument_group("dashboard")
+    shown.add_argument("--replay", metavar="FILE", help="play a run file back")
+    shown.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help="playback speed: 10, 0.5, or max (default: 1)",
+    )
+    shown.add_argument(
+        "--theme",
+        choices=CHOICES["theme"],
+        help="colours (default: dark)",
+    )
+    shown.add_argument(
+        "--ascii", action="store_true", default=None, help="draw with ASCII characters only"
+    )
+    shown.add_argument(
+        "--web",
+        action="store_true",
+        help="serve the dashboard to a browser on this machine (needs wattui[web])",
+    )
+    shown.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="port for --web (default: 8000)"
+    )
+    out = parser.add_argument_group("recording")
+    out.add_argument(
+        "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
+    )
+    out.add_argument("--force", action="store_true", help="replace an existing file")
+    out.add_argument("--quiet", action="store_true", help="print no progress and no summary")
+    add_width(out)
+    out.add_argument(
+        "--rate", type=float, metavar="HZ", help="samples per second, up to 1000 (default: 10)"
+    )
+    out.add_argument(
+        "--all-gpus",
+        action="store_true",
+        default=None,
+        help="also record GPUs that CUDA_VISIBLE_DEVICES hides",
+    )
+    out.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        choices=("measured", "gpu", "dram"),
+        help="refuse to start without: measured, gpu or dram energy",
+    )
+    out.add_argument(
+        "--estimate",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="estimate processor power where none is measured (default: on)",
+    )
+    out.add_argument("--tdp", type=float, metavar="W", help="thermal design power to estimate from")
+    out.add_argument(
+        "--simulate",
+        action="store_true",
+        help="add a simulated power curve (sim_ columns) to try things out",
+    )
+    when = parser.add_argument_group("phases")
+    when.add_argument(
+        "--idle",
+        type=float,
+        metavar="S",
+        help="seconds of idle baseline before the command (default: 10)",
+    )
+    when.add_argument(
+        "--idle-after", type=float, metavar="S", help="seconds of idle after it (default: 0)"
+    )
+    when.add_argument(
+        "--cooldown",
+        type=float,
+        metavar="S",
+        help="seconds of rest between repeats and before --idle-after (default: 10)",
+    )
+    when.add_argument(
+        "--repeats",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run the command N times, each in a fresh process",
+    )
+    when.add_argument("--label", default="", metavar="TEXT", help="label of the running phases")
+    when.add_argument(
+        "--phase-match",
+        metavar="REGEX",
+        help="start a phase at each output line that matches; groups (?P<phase>) and (?P<label>) "
+        "name it",
+    )
+    count = parser.add_argument_group("counting inferences")
+    count.add_argument("--inferences", type=int, metavar="N", help="the command runs N inferences")
+    count.add_argument(
+        "--count-match",
+        metavar="REGEX",
+        help="count the number in the first group of each output line that matches, or 1; "
+        "(?P<total>) is a running total",
+    )
+    parser.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "tcsh"),
+        help="print a completion script for this shell",
+    )
+    return parser
+
+
+def _speed(text: str) -> float:
+    """Parse a speed above 0; `max` is as fast as possible."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, or max: {text!r}")
+    return speed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -113,7 +112,6 @@ def test_what_is_missing_is_named_with_its_mend(
         ["compare", "none.json", "b.csv"],
         ["fit", "none.csv", "--against", "macs"],
         ["predict", "--macs", "3", "--fit", "none.json"],
-        ["predict", "none.json", "--fit", "fit.json"],
         ["report", "none.csv", "-o", "a.html"],
         ["export", "none.csv", "a.md"],
         ["import", "none.csv", "--out", "b.csv"],
@@ -124,8 +122,6 @@ def test_what_is_missing_is_named_with_its_mend(
 def test_every_command_says_the_same_of_a_file_that_is_missing(
     capsys: pytest.CaptureFixture[str], arguments: list[str], tmp_path: Path
 ) -> None:
-    fit = {"version": 1, "kind": "fit", "against": "macs", "figure": "total"}
-    (tmp_path / "fit.json").write_text(json.dumps(fit))
     rows = [f"2024/01/01 00:00:0{second}.000, 50 W" for second in range(3)]
     (tmp_path / "log.csv").write_text("\n".join(["timestamp, power.draw [W]", *rows, ""]))
     line = refused(capsys, arguments)

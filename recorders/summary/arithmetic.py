@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, TypeVar
 
 from recorders.channels import TOTAL, kind_of, total_parts
 from recorders.summary.bases import per_inference_j
@@ -24,14 +23,12 @@ from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
-from recorders.summary.overlaps import GroupKey, Overlaps, Stretches
+from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import EnergyWindows, Span, block_powers_w, per_phase
-from recorders.summary.stats import quadrature, standard_error
+from recorders.summary.spans import EnergyWindows, Span, block_powers_w, outermost, per_phase
+from recorders.summary.stats import grouped, quadrature, standard_error
 from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
-
-Item = TypeVar("Item")
 
 # Assumed if a recording was too short to measure a counter's update period.
 UNKNOWN_UPDATE_S = 0.1
@@ -47,29 +44,6 @@ def update_periods_s(reduction: Reduction) -> dict[str, float]:
             channel, _, text = part.partition("=")
             with suppress(ValueError):
                 found[channel] = float(text)
-    return found
-
-
-def label_of(span: Span) -> str:
-    """The grouping key by label."""
-    return span.label
-
-
-def repeat_of(span: Span) -> int | None:
-    """The grouping key by repeat."""
-    return span.repeat
-
-
-def label_and_repeat_of(span: Span) -> tuple[str, int | None]:
-    """The grouping key by label and repeat."""
-    return span.label, span.repeat
-
-
-def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
-    """Phases, or other items, grouped by a key, in order."""
-    found: dict[Any, list[Item]] = {}
-    for item in items:
-        found.setdefault(key(item), []).append(item)
     return found
 
 
@@ -291,8 +265,3 @@ class Arithmetic:
             noise_w = standard_error(powers) if len(powers) >= 3 else None
             base.noises_w[channel] = noise_w
         return base.noises_w[channel]
-
-
-def outermost(everything: Sequence[Span], phase: str) -> list[Span]:
-    """The phases with a name that are not inside another with that name."""
-    return [span for span in everything if span.phase == phase and phase not in span.inside]

@@ -6,13 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from recorders.summary.arithmetic import (
-    Arithmetic,
-    grouped,
-    label_and_repeat_of,
-    label_of,
-    repeat_of,
-)
+from recorders.summary.arithmetic import Arithmetic
 from recorders.summary.bases import BASES
 from recorders.summary.figures import (
     PER_INFERENCE,
@@ -24,9 +18,10 @@ from recorders.summary.figures import (
     Sum,
     Value,
 )
+from recorders.summary.overlaps import label_and_repeat_of, label_of, repeat_of
 from recorders.summary.reduction import NOTE, Reduction
 from recorders.summary.spans import Span
-from recorders.summary.stats import interval95, quadrature
+from recorders.summary.stats import grouped, interval95, quadrature
 
 DIFFERENCE_NOTE, MINUS = f"{NOTE}difference ", " minus "
 PART_NOTE, OF = f"{NOTE}part ", " of "

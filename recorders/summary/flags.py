@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from recorders.channels import kind_of
 from recorders.summary.bases import DYNAMIC, MARGINAL
@@ -13,8 +14,8 @@ from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.spans import Span, mean_gauge, per_phase
-from recorders.summary.stats import total
-from recorders.summary.stillness import Still, still_times
+from recorders.summary.stats import grouped, total
+from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
 
 SHORT_UPDATES = 100
@@ -151,8 +152,7 @@ def _gaps(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for span in everything if failed else ():
         for channel, energy_j in span.energy_j.items():
             if span.phase in CONCERNED and channel in failed and energy_j is None:
-                name = " ".join(filter(None, (span.phase, span.label)))
-                unread.setdefault(channel, []).append(name)
+                unread.setdefault(channel, []).append(span.name)
     for channel, names in unread.items():
         text = f"no reading at an edge of {_some(list(dict.fromkeys(names)))}"
         yield Flag("gap", channel, f"{text}: its energy there is unknown, and so is the total")
@@ -228,14 +228,12 @@ def _noted(reduction: Reduction, note: OwnNote) -> list[str]:
 
 def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     """Flags for stuck counters, with the phases affected."""
-    by_channel: dict[str, list[Still]] = {}
-    for still in still_times(reduction.remarks):
-        by_channel.setdefault(still.channel, []).append(still)
     last_s = reduction.events[-1].time_s if reduction.events else 0.0
+    by_channel = grouped(still_times(reduction.remarks), attrgetter("channel"))
     for channel, stills in by_channel.items():
         seconds = math.fsum(min(s.until_s, last_s) - s.since_s for s in stills)
         names = dict.fromkeys(
-            " ".join(filter(None, (span.phase, span.label)))
+            span.name
             for span in everything
             if any(still.overlaps(span.start_s, span.end_s) for still in stills)
         )

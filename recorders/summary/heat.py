@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from recorders.channels import Quantity, channel_of, device_of, kind_of_column
+from recorders.summary.overlaps import label_of
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import Span
+from recorders.summary.spans import Span, outermost
+from recorders.summary.stats import grouped
 
 # Smaller changes may be due to the governor or the sensor's resolution.
 FALLEN, WARMED_C = 0.05, 10.0
@@ -37,23 +40,25 @@ class Course(NamedTuple):
 def throttled(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device whose clock fell, the label with the largest fall."""
     fallen = [c for c in _courses(reduction, everything, "clock") if c.fall > FALLEN]
-    return [max(own, key=lambda c: c.fall) for own in _by_device(fallen)]
+    return [
+        max(own, key=lambda c: c.fall) for own in grouped(fallen, attrgetter("device")).values()
+    ]
 
 
 def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device that warmed up, the label with the largest rise."""
     courses = _courses(reduction, everything, "temperature")
     risen = [c for c in courses if c.last - c.first > WARMED_C]
-    return [max(own, key=lambda c: c.last - c.first) for own in _by_device(risen)]
+    return [
+        max(own, key=lambda c: c.last - c.first)
+        for own in grouped(risen, attrgetter("device")).values()
+    ]
 
 
 def _courses(
     reduction: Reduction, everything: Sequence[Span], quantity: Quantity
 ) -> Iterator[Course]:
-    of_label: dict[str, list[Span]] = {}
-    for span in everything:
-        if span.phase == "running" and "running" not in span.inside:
-            of_label.setdefault(span.label, []).append(span)
+    of_label = grouped(outermost(everything, "running"), label_of)
     for column, points in reduction.seconds.items():
         if kind_of_column(column).quantity != quantity:
             continue
@@ -64,8 +69,3 @@ def _courses(
                 first, last = values[:quarter], values[-quarter:]
                 means = math.fsum(first) / quarter, math.fsum(last) / quarter
                 yield Course(device_of(channel_of(column)), label, *means)
-
-
-def _by_device(courses: Sequence[Course]) -> Iterator[list[Course]]:
-    for device in dict.fromkeys(course.device for course in courses):
-        yield [course for course in courses if course.device == device]

@@ -11,11 +11,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
+from operator import attrgetter
 
 from recorders.summary.spans import EnergyWindows, Moment, Span
 from recorders.summary.stats import total
 
 GroupKey = Callable[[Span], Hashable]
+# The keys by which phases are grouped.
+label_of: GroupKey = attrgetter("label")
+repeat_of: GroupKey = attrgetter("repeat")
+label_and_repeat_of: GroupKey = attrgetter("label", "repeat")
 
 
 class Stretches:

@@ -140,8 +140,17 @@ class Reducer:
             for channel in [c for p, c in self._energy if c in self._wanted and cells[p]]:
                 self._keep_nearest(channel)
                 self._wanted.discard(channel)
-        if event:
-            self._add_event(time_text, cells, event, where, inferences)
+        if not event:
+            return
+        energy_j = {channel: float(cells[p]) for p, channel in self._energy if cells[p]}
+        power_w = {m: float(cells[w]) for j, w, m in self._meters if cells[w] and not cells[j]}
+        row = EventRow(float(time_text), event, *where, inferences, energy_j, power_w)
+        self.reduction.events.append(row)
+        if event in EDGES:
+            for _, channel in self._energy:
+                if channel not in energy_j:
+                    self._keep_nearest(channel)
+                    self._wanted.add(channel)
 
     def rename_running_since(self, first_event: int) -> None:
         """Apply the same correction as in the file; see `RunFile.rename_running_since`."""
@@ -164,24 +173,6 @@ class Reducer:
         points = self.reduction.seconds.setdefault(name, Points())
         points.add(float(time_text), float(cells[place]))
         return True
-
-    def _add_event(
-        self,
-        time_text: str,
-        cells: Sequence[str],
-        event: str,
-        where: Where,
-        inferences: int | None,
-    ) -> None:
-        energy_j = {channel: float(cells[p]) for p, channel in self._energy if cells[p]}
-        power_w = {m: float(cells[w]) for j, w, m in self._meters if cells[w] and not cells[j]}
-        row = EventRow(float(time_text), event, *where, inferences, energy_j, power_w)
-        self.reduction.events.append(row)
-        if event in (BEGIN, END):
-            for _, channel in self._energy:
-                if channel not in energy_j:
-                    self._keep_nearest(channel)
-                    self._wanted.add(channel)
 
     def _keep_nearest(self, channel: str) -> None:
         if channel in self._last:

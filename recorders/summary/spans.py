@@ -65,6 +65,11 @@ class Span:
     share: float = 1.0
 
     @property
+    def name(self) -> str:
+        """Its phase and label."""
+        return f"{self.phase} {self.label}".rstrip()
+
+    @property
     def start_s(self) -> float:
         """Time of its begin."""
         return self.begin.time_s
@@ -190,6 +195,11 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
         span.inferences = each.count if each.count is not None else _counted(each.begin, end)
         found.append(span)
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+
+
+def outermost(everything: Sequence[Span], phase: str) -> list[Span]:
+    """The phases with a name that are not inside another with that name."""
+    return [span for span in everything if span.phase == phase and phase not in span.inside]
 
 
 def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:

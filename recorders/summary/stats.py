@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 # Two-sided 95 % quantiles of Student's t for 1…30 degrees of freedom.
 _T95 = (
@@ -26,6 +29,14 @@ def t95(degrees: float) -> float:
         return first + (last - first) * (1 / degrees - 1 / below) / (1 / (below + 1) - 1 / below)
     z = 1.959964
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
+    """Items by a key, in order."""
+    found: dict[Any, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
 
 
 def total(values: Iterable[float | None]) -> float | None:

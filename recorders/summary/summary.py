@@ -6,14 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from recorders.garbage import uncollected
-from recorders.summary.arithmetic import (
-    Arithmetic,
-    grouped,
-    label_of,
-    outermost,
-    repeat_of,
-    update_periods_s,
-)
+from recorders.summary.arithmetic import Arithmetic, update_periods_s
 from recorders.summary.combining import (
     are_samples,
     differences,
@@ -32,9 +25,10 @@ from recorders.summary.flags import (
     negative_differences,
     unlabelled,
 )
-from recorders.summary.overlaps import Overlaps, most_at_once
+from recorders.summary.overlaps import Overlaps, label_of, most_at_once, repeat_of
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import EnergyWindows, Span, spans
+from recorders.summary.spans import EnergyWindows, Span, outermost, spans
+from recorders.summary.stats import grouped
 
 UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
 

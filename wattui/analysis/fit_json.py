@@ -14,7 +14,6 @@ from recorders.json_parts import (
     flag,
     one_of,
     optional,
-    part,
     record,
     text,
     tuple_of,
@@ -80,26 +79,28 @@ def _above_zero(found: Any) -> float:
     return value
 
 
-def _point(found: Any) -> FitPoint:
-    return FitPoint(
-        part(found, "network", text),
-        part(found, "run", text),
-        part(found, "label", text),
-        part(found, "family", text),
-        part(found, "x", _real),
-        part(found, "energy_j", _real),
-        part(found, "plus_minus_j", _ERROR),
-        part(found, "layer", optional(text)),
-    )
+def _point(energy_j: float, plus_minus_j: float | None, **others: Any) -> FitPoint:
+    return FitPoint(y=energy_j, plus_minus=plus_minus_j, **others)
 
 
 def _points(found: Any) -> tuple[FitPoint, ...]:
-    if not (points := tuple_of(_point)(found)):
+    if not (points := tuple_of(_POINT)(found)):
         raise WrongPartError("there are none")
     return points
 
 
 _ERROR = optional(_size)
+_POINT = record(
+    _point,
+    network=text,
+    run=text,
+    label=text,
+    family=text,
+    x=_real,
+    energy_j=_real,
+    plus_minus_j=_ERROR,
+    layer=optional(text),
+)
 _LINE = record(
     Line,
     weights=one_of(*WEIGHTS),

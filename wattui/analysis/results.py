@@ -148,20 +148,10 @@ class _Table:
         running = self._summary.running
         origins = {n: d.origin for n, d in running.domains.items()} if running else {}
         for phase in self._summary.phases:
-            sample = _Sample([phase], phase.inferences if phase.phase == "running" else None)
-            for domain, figure, known in sample.figures({}, None, None):
-                if figure in ("energy_j", "power_w") or not domain:
-                    yield ResultRow(
-                        "phase",
-                        phase.phase,
-                        phase.label,
-                        phase.repeat,
-                        phase.start_s,
-                        domain,
-                        origins.get(domain, ""),
-                        figure,
-                        known,
-                    )
+            sample = _sample([phase], phase.inferences if phase.phase == "running" else None, {})
+            where = (phase.phase, phase.label, phase.repeat, phase.start_s)
+            for domain, figure, known in _group_figures(sample, None, None):
+                yield ResultRow("phase", *where, domain, origins.get(domain, ""), figure, known)
 
     def _group(
         self,
@@ -173,11 +163,16 @@ class _Table:
         label = group.label
         macs = self._macs.get(label)
         pixels = carried(label, "pixels").number
-        samples = list(self._samples(windows, is_one_thing))
+        samples = list(self._samples(windows, group.domains, is_one_thing))
         repeats = any(sample.repeat is not None for sample in samples)
         alike = not repeats or are_samples((w.repeat, w.label) for w in windows)
-        found_in = [list(sample.figures(group.domains, macs, pixels)) for sample in samples]
-        repeated = [{(domain, figure): known for domain, figure, known in f} for f in found_in]
+        repeated = [
+            {
+                (domain, figure): known
+                for domain, figure, known in _group_figures(each, macs, pixels)
+            }
+            for each in samples
+        ]
         for domain, figure, known in _group_figures(group, macs, pixels):
             values = [found.get((domain, figure)) for found in repeated]
             whole = tuple(value.value for value in values if value is not None)
@@ -195,24 +190,26 @@ class _Table:
                     yield ResultRow("repeat", "running", *where, domain, origin, figure, known)
 
     def _samples(
-        self, windows: Sequence[PhaseFigures], is_one_thing: bool
-    ) -> Iterator[_Sample | _Union]:
+        self, windows: Sequence[PhaseFigures], baselines: Mapping[str, Domain], is_one_thing: bool
+    ) -> Iterator[Group]:
         """The repeats of some phases, or the phases themselves if they have no repeat numbers.
 
         Overlapping phases are not samples: each includes the energy of the others.
         """
         if any(window.overlaps for window in windows):
             whole = len(windows) == len(self._outer) and len(self._summary.repeats) > 1
-            yield from map(_Union, self._summary.repeats if whole else ())
+            for found in self._summary.repeats if whole else ():
+                known = {n: replace(d, idle_w=None, armed_w=None) for n, d in found.domains.items()}
+                yield replace(found, domains=known)
             return
         repeats = sorted({w.repeat for w in windows if w.repeat is not None})
         if len(repeats) > 1:
             for repeat in repeats:
                 own = [window for window in windows if window.repeat == repeat]
-                yield _Sample(own, self._count(own, repeat), repeat)
+                yield _sample(own, self._count(own, repeat), baselines, repeat)
         elif is_one_thing and len(windows) > 1:
             for window in windows:
-                yield _Sample([window], window.inferences)
+                yield _sample([window], window.inferences, baselines)
 
     def _count(self, windows: Sequence[PhaseFigures], repeat: int) -> int | None:
         """Inferences of a repeat's windows, or of the whole repeat if only those were counted."""
@@ -224,55 +221,27 @@ class _Table:
         return beside if beside and len(ran) == len(windows) else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """Some phases taken together."""
-
-    windows: Sequence[PhaseFigures]
-    inferences: int | None
-    repeat: int | None = None
-
-    def figures(
-        self, baselines: Mapping[str, Domain], macs: int | None, pixels: float | None
-    ) -> Iterator[Named]:
-        """Domain, name and value of what is known, with the baselines of a group by domain."""
-        seconds = math.fsum(window.seconds for window in self.windows)
-        n = self.inferences
-        yield from _counted(seconds, n)
-        for domain in self.windows[0].energy_j:
-            energy_j = total(window.energy_j.get(domain) for window in self.windows)
-            unmoved = is_unmoved(energy_j, kind_of(domain).by_hand)
-            if energy_j is None or seconds <= 0 or unmoved:
-                continue
-            yield domain, "energy_j", Value(energy_j)
-            yield domain, "power_w", Value(energy_j / seconds)
-            if not n or domain not in baselines:
-                continue
-            for basis in BASES:
-                if (power_w := basis.baseline_w(baselines[domain])) is not None:
-                    net = Value(per_inference_j(energy_j, power_w, seconds, n))
-                    for figure, value in _derived(basis, net, seconds / n, macs, pixels):
-                        yield domain, figure, value
-
-
-@dataclass(frozen=True, slots=True)
-class _Union:
-    """A repeat with overlapping phases, as in the summary."""
-
-    found: Group
-
-    @property
-    def repeat(self) -> int | None:
-        """The number of the repeat."""
-        return self.found.repeat
-
-    def figures(
-        self, baselines: Mapping[str, Domain], macs: int | None, pixels: float | None
-    ) -> Iterator[Named]:
-        """Domain, name and value of known figures."""
-        for domain, figure, known in _group_figures(self.found, macs, pixels):
-            if figure not in ("idle_w", "armed_w"):
-                yield domain, figure, known
+def _sample(
+    windows: Sequence[PhaseFigures],
+    n: int | None,
+    baselines: Mapping[str, Domain],
+    repeat: int | None = None,
+) -> Group:
+    """Some phases taken together: what is known of them, with the baselines of a group."""
+    seconds = math.fsum(window.seconds for window in windows)
+    domains = {}
+    for name in windows[0].energy_j:
+        energy_j = total(window.energy_j.get(name) for window in windows)
+        kind, base = kind_of(name), baselines.get(name)
+        if energy_j is None or seconds <= 0 or is_unmoved(energy_j, kind.by_hand):
+            continue
+        powers_w = [basis.baseline_w(base) if base and n else None for basis in BASES]
+        nets = [
+            None if w is None or not n else Value(per_inference_j(energy_j, w, seconds, n))
+            for w in powers_w
+        ]
+        domains[name] = Domain(kind.origin, None, None, None, Value(energy_j), *nets)
+    return Group("", repeat, seconds, n, None, domains)
 
 
 def _group_figures(group: Group, macs: int | None, pixels: float | None) -> Iterator[Named]:

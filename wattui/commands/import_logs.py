@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="wattui import",
         description="Convert other tools' logs to run files: "
-        + ", ".join(reader.name for reader in registry.READERS)
+        + ", ".join(form.NAME for form in registry.FORMATS)
         + ". A folder may hold runs of the ABR benchmark (logs with metadata of the same "
         "name) or of AIPowerMeter.",
     )

@@ -10,17 +10,9 @@ from recorders.channels import channel_of, is_counted_again, kind_of, total_part
 from recorders.rows import TOTAL_COLUMNS
 from recorders.summary.figures import INVENTED, PhaseFigures
 from wattui.clean import one_line, short
-from wattui.show.graphs import graphs
+from wattui.show.graphs import Series, graphs
 
 MOST_PHASE = 40
-
-
-@dataclass(frozen=True, slots=True)
-class PanelCurve:
-    """A column, and its name beside the curve."""
-
-    column: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +21,7 @@ class Panel:
 
     title: str
     origins: tuple[str, ...]
-    curves: tuple[PanelCurve, ...]
+    curves: tuple[Series, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ def panels(columns: Sequence[str]) -> list[Panel]:
         for spec in kinds
     ]
     if TOTAL_COLUMNS[1] in columns and len(total_parts(powers)) > 1:
-        found.insert(0, Panel("Total", ("measured",), (PanelCurve(TOTAL_COLUMNS[1], ""),)))
+        found.insert(0, Panel("Total", ("measured",), (Series(TOTAL_COLUMNS[1], ""),)))
     return found
 
 
@@ -112,12 +104,12 @@ def spread(wanted: Sequence[float], least: float, low: float, high: float) -> li
     return found
 
 
-def _curve(column: str, among: int) -> PanelCurve:
+def _curve(column: str, among: int) -> Series:
     channel = channel_of(column)
     word = kind_of(channel).origin
     if word in INVENTED:
-        return PanelCurve(column, word if among > 1 else "")
-    return PanelCurve(column, channel)
+        return Series(column, word if among > 1 else "")
+    return Series(column, channel)
 
 
 def _origins(channels: Iterable[str]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from _notes(loaded)
     yield from _power(loaded)
     yield from _joules(loaded, wish)
-    yield from _fits(loaded, wish)
+    yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
     yield from _sizes(loaded, wish)
     yield from _times(loaded)
     yield Heading(3, "Tables")
@@ -181,10 +181,6 @@ def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:
     }
     reasons = [f"{basis.name} ({baselines[basis.baseline]})" for basis in missing]
     return f"Unknown: {', '.join(reasons)}."
-
-
-def _fits(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
-    yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
 
 
 def _sizes(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:

@@ -90,9 +90,10 @@ def read_traces(path: Path, bins: int = BINS) -> Traces:
     for block in blocks(path, wanted, remarks):
         times = block["time_s"]
         if not parts:
-            start_s, first_utc = _least(times), block["time_utc"][0]
+            start_s = float(times.min())  # type: ignore[arg-type]
+            first_utc = block["time_utc"][0]
             width_s = max(_last_time(path) - start_s, 0.0) / bins or 1.0
-        end_s = max(end_s, _largest(times))
+        end_s = max(end_s, float(times.max()))  # type: ignore[arg-type]
         parts.append(_partly_binned(block, powers, energies, start_s, width_s, bins))
     found = _merged(parts, powers, energies) if parts else {}
     return Traces(start_s, max(start_s, end_s), first_utc, found, tuple(remarks))
@@ -183,14 +184,6 @@ def _last_time(path: Path) -> float:
         if abs(time_s) <= MOST:
             return time_s
     return 0.0
-
-
-def _least(times: pl.Series) -> float:
-    return float(times.min())  # type: ignore[arg-type]
-
-
-def _largest(times: pl.Series) -> float:
-    return float(times.max())  # type: ignore[arg-type]
 
 
 def _energy(power: str) -> str:

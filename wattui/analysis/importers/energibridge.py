@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 from recorders.channels import named
 from recorders.source import Channel
-from wattui.analysis.importers.log import Log, Sample, UnreadableError
+from wattui.analysis.importers.log import Log, Sample
 from wattui.analysis.importers.stamps import in_order
-from wattui.analysis.importers.table import MOST, cells_of, column, not_kept, number, read_table
+from wattui.analysis.importers.table import (
+    KeptColumn,
+    cells_of,
+    column,
+    keep_columns,
+    not_kept,
+    number,
+    read_cells,
+    read_table,
+)
 
 NAME = "EnergiBridge"
 COLUMNS = "Delta, Time, PACKAGE_ENERGY (J) or CPU_ENERGY (J) or GPU0_POWER"
@@ -42,12 +50,6 @@ _GPU_KINDS = {
 _USAGE = re.compile(r"CPU_USAGE_\d+")
 
 
-class _Kept(NamedTuple):
-    place: int
-    channel: Channel
-    factor: float
-
-
 def recognises(first: str) -> bool:
     """Recognise it by its first two columns."""
     return [cell.strip() for cell in cells_of(first)][:2] == ["Delta", "Time"]
@@ -57,21 +59,16 @@ def read(text: str) -> Log:
     """Read EnergiBridge's log. Raises UnreadableError."""
     table = read_table(text)
     time = column(table.header, "Time", NAME)
-    kept = _kept(table.header)
+    kept = keep_columns(_kept(table.header), COLUMNS)
     usage = [place for place, name in enumerate(table.header) if _USAGE.fullmatch(name)]
     samples = []
-    for line, cells in table.lines:
+    for row in table.lines:
+        line, cells = row
         time_ms = number(cells[time])
         if time_ms is None:
             table.left_out.add("no time", line)
             continue
-        values = {}
-        for place, channel, factor in kept:
-            value = number(cells[place], most=MOST.get(channel.unit, 1e9) / factor)
-            if value is not None:
-                values[channel.name] = value * factor
-            elif channel.is_energy:
-                table.left_out.add(f"no figure in {table.header[place]!r}", line)
+        values = read_cells(table, row, kept)
         shares = [share for p in usage if (share := number(cells[p])) is not None]
         if shares and len(shares) == len(usage):
             values["cpu_util"] = math.fsum(shares) / len(shares)
@@ -87,8 +84,7 @@ def read(text: str) -> Log:
     return Log(NAME, tuple(channels), tuple(ordered), table.last_line, remarks, utc=True)
 
 
-def _kept(header: Sequence[str]) -> list[_Kept]:
-    found: dict[str, _Kept] = {}
+def _kept(header: Sequence[str]) -> Iterator[KeptColumn]:
     for place, name in enumerate(header):
         factor = 1.0
         channel = _COLUMNS.get(name)
@@ -96,11 +92,8 @@ def _kept(header: Sequence[str]) -> list[_Kept]:
             suffix, unit = _GPU_KINDS[gpu[2]]
             channel = named(f"gpu{int(gpu[1])}{suffix}", unit)
             factor = 1e-3 if unit == "W" else 1.0
-        if channel and channel.name not in found:
-            found[channel.name] = _Kept(place, channel, factor)
-    if not any(each.channel.is_energy for each in found.values()):
-        raise UnreadableError(f"line 1: a column of energy or power is missing ({COLUMNS})")
-    return list(found.values())
+        if channel:
+            yield KeptColumn(place, channel, factor)
 
 
 def _unkept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from wattui.analysis.importers import (
     aipowermeter,
@@ -25,70 +26,41 @@ class ImportOptions:
     inferences: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A format: its name, its typical columns, and how it is recognised and read."""
+class Format(Protocol):
+    """A module that reads a format: its name, its typical columns, and how it is recognised."""
 
-    name: str
-    columns: str
-    recognises: Callable[[str], bool]
-    read: Callable[[str, ImportOptions], Log]
+    NAME: str
+    COLUMNS: str
+
+    def recognises(self, first: str) -> bool:
+        """Whether a first line is of this format."""
 
 
-READERS = (
-    Reader(s_tui.NAME, s_tui.COLUMNS, s_tui.recognises, lambda text, _: s_tui.read(text)),
-    Reader(
-        nvidia_smi.NAME,
-        nvidia_smi.COLUMNS,
-        nvidia_smi.recognises,
-        lambda text, _: nvidia_smi.read(text),
-    ),
-    Reader(
-        wall_meter.NAME,
-        wall_meter.COLUMNS,
-        wall_meter.recognises,
-        lambda text, given: wall_meter.read(text, given.meter),
-    ),
-    Reader(
-        aipowermeter.NAME,
-        aipowermeter.COLUMNS,
-        aipowermeter.recognises,
-        lambda text, _: aipowermeter.read(text),
-    ),
-    Reader(
-        deepmeter.NAME,
-        deepmeter.COLUMNS,
-        deepmeter.recognises,
-        lambda text, given: deepmeter.read(text, given.inferences),
-    ),
-    Reader(
-        codecarbon.NAME,
-        codecarbon.COLUMNS,
-        codecarbon.recognises,
-        lambda text, given: codecarbon.read(text, given.inferences),
-    ),
-    Reader(
-        energibridge.NAME,
-        energibridge.COLUMNS,
-        energibridge.recognises,
-        lambda text, _: energibridge.read(text),
-    ),
+READERS: tuple[tuple[Format, Callable[[str, ImportOptions], Log]], ...] = (
+    (s_tui, lambda text, _: s_tui.read(text)),
+    (nvidia_smi, lambda text, _: nvidia_smi.read(text)),
+    (wall_meter, lambda text, given: wall_meter.read(text, given.meter)),
+    (aipowermeter, lambda text, _: aipowermeter.read(text)),
+    (deepmeter, lambda text, given: deepmeter.read(text, given.inferences)),
+    (codecarbon, lambda text, given: codecarbon.read(text, given.inferences)),
+    (energibridge, lambda text, _: energibridge.read(text)),
 )
+FORMATS = tuple(form for form, _ in READERS)
 
 
 def read(text: str, given: ImportOptions | None = None) -> Log:
     """Read a log of any known format. Raises UnreadableError."""
     text = text.lstrip("\r\n")
-    return reader_of(text).read(text, given or ImportOptions())
+    return dict(READERS)[format_of(text)](text, given or ImportOptions())
 
 
-def reader_of(text: str) -> Reader:
-    """The reader of a file's content. Raises UnreadableError, which names the known formats."""
-    first = text[: text.find("\n")] if "\n" in text else text
+def format_of(text: str) -> Format:
+    """The format of a file's content. Raises UnreadableError, which names the known ones."""
+    first = text.partition("\n")[0]
     if not first.strip():
         raise UnreadableError("it is empty")
-    for reader in READERS:
-        if reader.recognises(first):
-            return reader
-    known = "; ".join(f"{reader.name} ({reader.columns})" for reader in READERS)
+    for form in FORMATS:
+        if form.recognises(first):
+            return form
+    known = "; ".join(f"{form.NAME} ({form.COLUMNS})" for form in FORMATS)
     raise UnreadableError(f"its first line is in no known format: {known}")

@@ -4,13 +4,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from recorders.channels import column_order, kind_of, named
 from recorders.source import Channel
-from wattui.analysis.importers.log import Log, Sample, UnreadableError
+from wattui.analysis.importers.log import Log, Sample
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
-from wattui.analysis.importers.table import MOST, cells_of, column, not_kept, number, read_table
+from wattui.analysis.importers.table import (
+    KeptColumn,
+    cells_of,
+    column,
+    keep_columns,
+    not_kept,
+    read_cells,
+    read_table,
+)
 
 NAME = "s-tui"
 COLUMNS = "Time, Cur Power, or Time, Power:package-0"
@@ -40,44 +48,32 @@ def read(text: str) -> Log:
     Raises UnreadableError.
     """
     table = read_table(text)
-    kept = _kept(table.header)
+    kept = keep_columns(_kept(table.header), COLUMNS)
+    kept.sort(key=lambda each: column_order(each.channel.name))
     time = column(table.header, "Time", NAME)
     samples = []
     utc = are_utc(cells[time] for _, cells in table.lines)
-    for line, cells in table.lines:
-        time_ns = stamp_ns(cells[time])
+    for row in table.lines:
+        time_ns = stamp_ns(row.cells[time])
         if time_ns is None:
-            table.left_out.add("no time", line)
+            table.left_out.add("no time", row.line)
             continue
-        values = {}
-        for place, channel in kept:
-            value = number(cells[place], _UNITS[channel.unit], MOST.get(channel.unit, 1e6))
-            if value is not None:
-                values[channel.name] = value
-            elif channel.is_energy:
-                table.left_out.add(f"no figure in {table.header[place]!r}", line)
-        if values:
-            samples.append(Sample(line, time_ns, values))
+        if values := read_cells(table, row, kept):
+            samples.append(Sample(row.line, time_ns, values))
     ordered = in_order(samples, table.left_out)
-    channels = tuple(channel for _, channel in kept)
+    channels = tuple(each.channel for each in kept)
     remarks = (
         *_sockets(channels),
-        *not_kept(table.header, [time, *(place for place, _ in kept)]),
+        *not_kept(table.header, [time, *(each.place for each in kept)]),
         *table.left_out.remarks(),
     )
     return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread="second", utc=utc)
 
 
-def _kept(header: Sequence[str]) -> list[tuple[int, Channel]]:
-    """The columns that a run file has too."""
-    found: dict[str, tuple[int, Channel]] = {}
+def _kept(header: Sequence[str]) -> Iterator[KeptColumn]:
     for place, name in enumerate(header):
-        channel = _OLD.get(name) or _channel(name)
-        if channel and channel.name not in found:
-            found[channel.name] = (place, channel)
-    if not any(channel.is_energy for _, channel in found.values()):
-        raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
-    return sorted(found.values(), key=lambda kept: column_order(kept[1].name))
+        if channel := _OLD.get(name) or _channel(name):
+            yield KeptColumn(place, channel, unit=_UNITS[channel.unit])
 
 
 def _channel(name: str) -> Channel | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from recorders.source import Channel
 from wattui.analysis.importers.log import Omissions, UnreadableError
 
 # The most an instrument for computers can show; a larger figure is corrupt.
@@ -110,6 +111,38 @@ def number(text: str, unit: str = "", most: float = 1e15) -> float | None:
         return None
     value = float(found[1].replace(",", "."))
     return value if math.isfinite(value) and 0 <= value <= most else None
+
+
+class KeptColumn(NamedTuple):
+    """A column that a run file has too: its place, its channel, the factor to the channel's unit,
+    and the unit that may stand in its cells."""
+
+    place: int
+    channel: Channel
+    factor: float = 1.0
+    unit: str = ""
+
+
+def read_cells(table: CsvTable, row: TableLine, kept: Iterable[KeptColumn]) -> dict[str, float]:
+    """The figures of a row by channel; a missing one of power or energy is noted as left out."""
+    values = {}
+    for place, channel, factor, unit in kept:
+        value = number(row.cells[place], unit, MOST.get(channel.unit, 1e9) / factor)
+        if value is not None:
+            values[channel.name] = value * factor
+        elif channel.is_energy:
+            table.left_out.add(f"no figure in {table.header[place]!r}", row.line)
+    return values
+
+
+def keep_columns(found: Iterable[KeptColumn], columns: str) -> list[KeptColumn]:
+    """The first column of each channel. Raises UnreadableError if none is of energy or power."""
+    kept: dict[str, KeptColumn] = {}
+    for each in found:
+        kept.setdefault(each.channel.name, each)
+    if not any(each.channel.is_energy for each in kept.values()):
+        raise UnreadableError(f"line 1: a column of energy or power is missing ({columns})")
+    return list(kept.values())
 
 
 def power_w(text: str) -> float | None:

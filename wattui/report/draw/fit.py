@@ -41,7 +41,7 @@ def draw_fit(found: Fits) -> Figure:
     if is_wide(xs) and is_wide(ys) and min(ys) > 0:  # a line is curved over one such axis
         main.set_xscale("log")
         main.set_yscale("log")
-        _half_decades(main, ys, factor)
+        main.set_ylim(min(ys) / factor / 1.8, max(ys) / factor * 1.8)
     alone = len(series) == 1
     for number, each in enumerate(series):
         _series(main, below, found, each, number, alone, factor, x_factor)
@@ -62,10 +62,6 @@ def shown(found: Fits) -> Sequence[FitSeries]:
 
 def _macs(found: Fits) -> bool:
     return found.asked.against == "macs"
-
-
-def _half_decades(axes: Axes, ys: Sequence[float], factor: float) -> None:
-    axes.set_ylim(min(ys) / factor / 1.8, max(ys) / factor * 1.8)
 
 
 def _series(

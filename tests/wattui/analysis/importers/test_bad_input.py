@@ -20,7 +20,7 @@ from tests.wattui.analysis.importers.test_formats import (
     power_lines,
 )
 from wattui.analysis.importers.log import UnreadableError
-from wattui.analysis.importers.registry import READERS, read, reader_of
+from wattui.analysis.importers.registry import FORMATS, format_of, read
 from wattui.errors import UsageError
 
 GOOD: dict[str, str] = {
@@ -53,15 +53,14 @@ def of_text(folder: Path, text: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_format_is_recognised_by_its_content(name: str) -> None:
-    assert reader_of(GOOD[name]).name == name
-    assert [reader.name for reader in READERS if reader.recognises(GOOD[name].split("\n")[0])] == [
-        name
-    ]
+    assert name == format_of(GOOD[name]).NAME
+    first = GOOD[name].split("\n")[0]
+    assert [form.NAME for form in FORMATS if form.recognises(first)] == [name]
 
 
 def test_a_file_of_no_known_format_names_the_formats(tmp_path: Path) -> None:
     said = of_text(tmp_path, "a,b\n1,2\n")
-    assert all(reader.name in said for reader in READERS)
+    assert all(form.NAME in said for form in FORMATS)
     assert str(tmp_path / "log.csv") in said
 
 
@@ -73,9 +72,9 @@ def test_a_file_of_no_known_format_names_the_formats(tmp_path: Path) -> None:
         ("timestamp, power.draw [W]\n", "a header and no rows"),
         (
             "timestamp, utilization.gpu [%]\n2024/01/01 00:00:00, 5 %\n",
-            "column of power is missing",
+            "power is missing",
         ),
-        ("Time,Util:Avg\n2024-01-01_00:00:00,5\n", "column of power is missing"),
+        ("Time,Util:Avg\n2024-01-01_00:00:00,5\n", "power is missing"),
         ("timestamp, power.draw [W]\nnever, 5 W\n", "no row with a time and a reading"),
         ("timestamp, power.draw [W]\n2024/01/01 00:00:00.000, nan\n", "no row with a time"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from operator import itemgetter
 from typing import Any
@@ -207,7 +207,8 @@ class Recorder:
     def _read_at_once(
         self, energies_only: bool
     ) -> tuple[int, list[tuple[Feed, ReadResult]], list[tuple[Feed, ReadResult]]]:
-        """Read everything at once; returns the start time, direct readings and workers' readings.
+        """Read everything at once; returns the time of the first direct reading, direct readings
+        and workers' readings.
 
         Everything is read again if this thread resumed late after the workers' last reading.
         """
@@ -228,7 +229,7 @@ class Recorder:
                 break
         for feed, result in earlier:
             self._fill(feed, result, self._pending)
-        return started_ns, results, fresh
+        return _oldest_ns(results, started_ns), results, fresh
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, ReadResult]]]:
         """Read the direct sources a few times; returns the tightest group and its start time."""
@@ -399,5 +400,15 @@ class Recorder:
 
 def _newest_ns(results: Sequence[tuple[Feed, ReadResult]], otherwise_ns: int) -> int:
     """Time of the last reading."""
-    read = (result for _, result in results if not isinstance(result, SourceError))
-    return max((each.time_ns for result in read for each in result), default=otherwise_ns)
+    return max(_times_ns(results), default=otherwise_ns)
+
+
+def _oldest_ns(results: Sequence[tuple[Feed, ReadResult]], otherwise_ns: int) -> int:
+    """Time of the first reading."""
+    return min(_times_ns(results), default=otherwise_ns)
+
+
+def _times_ns(results: Sequence[tuple[Feed, ReadResult]]) -> Iterator[int]:
+    for _, result in results:
+        if not isinstance(result, SourceError):
+            yield from (each.time_ns for each in result)

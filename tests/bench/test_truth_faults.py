@@ -226,7 +226,7 @@ def test_a_slow_read_does_not_shift_the_others(
 
 
 def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
-    slow = ZoneFault("slow", 2.0, 2.5, delay_s=0.12)
+    slow = ZoneFault("slow", 2.0, 2.5, delay_s=0.06)
     bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
     recording = record(bench, tmp_path, program(BenchPhase("slow", 2.1, 2.1)), rate_hz=RATE_HZ)
     assert_exact(recording, "slow", "package1", "dram0", "dram1")

@@ -153,6 +153,18 @@ def test_a_slow_read_gets_a_row_at_its_own_time(tmp_path: Path, clock: ManualClo
     assert [at(row) for row in rows if row["dram0_J"]]
 
 
+def test_an_edge_is_dated_at_its_readings_even_if_the_first_is_slow(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    channels = {PACKAGE: constant_power(50), DRAM: constant_power(5)}
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, channels, read_s=[0.15, 0.0])], rate_hz=2.0)
+    rig.at(0.7, do="begin", phase="idle")
+    begin = next(row for row in rig.run(0.95) if row["event"] == "begin")
+    assert at(begin) == pytest.approx(0.85)
+    assert float(begin["package0_J"]) == pytest.approx(50 * at(begin))
+    assert float(begin["total_J"]) == pytest.approx(55 * at(begin))
+
+
 def test_requests_do_not_wait_for_one_slow_tick_each(tmp_path: Path, clock: ManualClock) -> None:
     source = ScriptedSource(clock, {PACKAGE: constant_power(50)}, read_s=[0.15])
     rig = Rig(tmp_path, clock, [source], rate_hz=10.0)

@@ -152,7 +152,7 @@ import sys, time, wattui
 with wattui.record(sys.argv[1], rate_hz=20) as run:
     with wattui.phase("running", label="long"):
         time.sleep(1.1)
-assert run.summary["running"]["seconds"] > 1.1
+assert run.summary.running.seconds > 1.1
 """
 
 

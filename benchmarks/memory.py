@@ -104,9 +104,8 @@ class Counters:
             for place, watts in enumerate(COUNTERS_W.values())
         ]
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> None:
         """There is nothing to calibrate."""
-        return True
 
     def update_periods_s(self) -> Mapping[str, float]:
         """The counters are continuous."""

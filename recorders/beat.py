@@ -66,6 +66,9 @@ class Beat:
         self._era = 0
         self._shown: Beats | None = None
         self._between = False
+        # The last reading, and how long after the one before.
+        self._read_ns: int | None = None
+        self._every_ns = 0
         self._drawn: Drawn | None = None
 
     @property
@@ -75,7 +78,7 @@ class Beat:
 
     def restart(self) -> None:
         """Treat the next reading as the first, after the machine was suspended."""
-        self._value = self._drawn = None
+        self._value = self._drawn = self._read_ns = None
         given_up = self._given_up
         self._lose()
         self._given_up = given_up
@@ -91,18 +94,32 @@ class Beat:
             self._learn()
         return not self._given_up and not self._steady
 
-    def needs_looks(self, now_ns: int) -> bool:
-        """Whether further readings would improve the beat."""
-        return self.is_learning(now_ns) or (
-            self._steady and (self._between or self._is_unsure(now_ns))
-        )
+    def look_at_ns(self, now_ns: int) -> float | None:
+        """When another look would improve the beat at the earliest; None if none would.
+
+        If readings fall on refreshes, a look between the last two refreshes before a reading tells
+        which of them it shows.
+        """
+        if self.is_learning(now_ns) or (self._steady and self._is_unsure(now_ns)):
+            return now_ns
+        if not (self._steady and self._between):
+            return None
+        period_ns, read_ns = self._known_ns, self._read_ns or now_ns
+        before_next_ns = read_ns + self._every_ns - period_ns
+        if self._shown is None:
+            return before_next_ns
+        refresh_ns = self._start_ns + (self._shown.first + 1) * period_ns
+        return max(before_next_ns, refresh_ns + self._open_ns(now_ns))
 
     def look_is_due(self, now_ns: int) -> bool:
-        """Whether a reading now would: one between refreshes tells which comes next."""
+        """Whether a look now would improve the beat."""
+        at_ns = self.look_at_ns(now_ns)
+        if at_ns is None or now_ns < at_ns:
+            return False
         if not self._steady or self._is_unsure(now_ns):
             return True
         first, last = self._at(now_ns, now_ns)
-        return first == last and (self._shown is None or self._shown.first < first)
+        return first == last
 
     def look(self, value: float, begun_ns: int, time_ns: int) -> None:
         """Take a reading for the beat only."""
@@ -119,6 +136,8 @@ class Beat:
     def over_s(self, value: float, begun_ns: int, time_ns: int) -> float | None:
         """Take a reading; returns the time, if known, of the energy since the last timed one."""
         self.look(value, begun_ns, time_ns)
+        self._every_ns = 0 if self._read_ns is None else begun_ns - self._read_ns
+        self._read_ns = begun_ns
         if self._steady:
             first, last = self._at(begun_ns, time_ns)
             self._between = first < last
@@ -146,6 +165,11 @@ class Beat:
     def _known_ns(self) -> float:
         return self._period_ns or SLOWEST_NS
 
+    @property
+    def _start_ns(self) -> float:
+        """When refresh 0 came."""
+        return self._latest.at_ns - self._followed * self._known_ns
+
     def _open_ns(self, at_ns: float) -> float:
         """The uncertainty of a refresh's predicted time."""
         period_ns = self._known_ns
@@ -160,8 +184,7 @@ class Beat:
 
     def _at(self, begun_ns: int, time_ns: int) -> tuple[int, int]:
         """The first and last refresh that a reading may show, judging by its time alone."""
-        open_ns, period_ns = self._open_ns(time_ns), self._known_ns
-        start_ns = self._latest.at_ns - self._followed * period_ns
+        open_ns, period_ns, start_ns = self._open_ns(time_ns), self._known_ns, self._start_ns
         first = math.floor((begun_ns - start_ns - open_ns) / period_ns)
         return first, math.floor((time_ns - start_ns + open_ns) / period_ns)
 

@@ -117,8 +117,9 @@ class Source(Protocol):
         later. Raises Retry, Gone or Fatal if the whole source failed.
         """
 
-    def calibrate(self) -> bool:
-        """Observe once how often the counters change; True when there is nothing more to learn."""
+    def calibrate(self) -> float | None:
+        """Observe once how often the counters change; returns in how many seconds to observe again,
+        None if there is nothing more to learn before the next read."""
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Update period of each counter as measured so far, by channel name."""

@@ -72,26 +72,28 @@ class Worker:
         self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
-        looking = True
+        wait_s: float | None = CALIBRATE_S
         while True:
             try:
-                wanted = self._asked.get(timeout=CALIBRATE_S if looking else None)
+                wanted = self._asked.get(timeout=wait_s)
             except Empty:
-                looking = not self._guarded_calibration()
-                self.calibrated = self.calibrated or not looking
+                wait_s = self._calibrate()
                 continue
             if wanted == "stop":
                 return
             begun_ns = time.monotonic_ns()
             self._results.put(self._guarded_read(wanted == "counters"))
             self._read_times.add(time.monotonic_ns() - begun_ns)
-            looking = looking or not self._guarded_calibration()
+            wait_s = self._calibrate()
 
-    def _guarded_calibration(self) -> bool:
+    def _calibrate(self) -> float | None:
+        """Observe once; returns how long to wait for a request before the next time."""
         try:
-            return self._source.calibrate()
+            wait_s = self._source.calibrate()
         except Exception:  # a driver library can raise anything; the next read will report it
-            return True
+            wait_s = None
+        self.calibrated = self.calibrated or wait_s is None
+        return None if wait_s is None else max(CALIBRATE_S, wait_s)
 
     def _guarded_read(self, counters_only: bool) -> ReadResult:
         try:

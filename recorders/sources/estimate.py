@@ -80,9 +80,8 @@ class Estimate:
         idle_j = self._model.idle_w * (now_ns - self._start_ns) * 1e-9
         return [Reading(0, now_ns, idle_j + self._w_per_cpu * busy_s)]
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> None:
         """Nothing to calibrate."""
-        return True
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Processor times are counted in kernel ticks of 10 ms."""

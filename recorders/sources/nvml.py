@@ -103,24 +103,23 @@ class Nvml:
             readings.append(Reading(place, time_ns, value, over_s, power_w))
         return readings
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> float | None:
         """Observe energy readings whose refreshes cannot be predicted; settles `period_s`."""
         now_ns = self._clock()
         beats = {p: beat for p, beat in self._beats.items() if self._is_followed(p, beat)}
-        wanting = [place for place, beat in beats.items() if beat.needs_looks(now_ns)]
-        for place in wanting:
-            if not self._beats[place].look_is_due(now_ns):
-                continue
-            begun_ns = self._clock()
-            value = self._value(place, looking=True)
-            if isinstance(value, float):
-                self._beats[place].look(value, begun_ns, self._clock())
+        for place, beat in beats.items():
+            if beat.look_is_due(now_ns):
+                begun_ns = self._clock()
+                value = self._value(place, looking=True)
+                if isinstance(value, float):
+                    beat.look(value, begun_ns, self._clock())
         if self._learned:
-            return not wanting
+            times_ns = [at for b in beats.values() if (at := b.look_at_ns(now_ns)) is not None]
+            return max(0.0, (min(times_ns) - now_ns) * 1e-9) if times_ns else None
         self._learned = not any(beat.is_learning(now_ns) for beat in beats.values())
         if periods := self.update_periods_s().values():
             self.period_s = max(SHORTEST_PERIOD_S, min(periods))
-        return self._learned
+        return None if self._learned else 0.0
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Update period of each energy or power reading, seconds, if observed."""

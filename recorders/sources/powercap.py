@@ -113,9 +113,8 @@ class Powercap:
                 break
         return Reading(index, ended_ns, value)
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> None:
         """Nothing more to learn after opening."""
-        return True
 
     def update_periods_s(self) -> Mapping[str, float]:
         """Update period of each counter, seconds."""

@@ -34,9 +34,8 @@ class Simulated:
         now_ns = self._clock()
         return [Reading(0, now_ns, energy_j((now_ns - self._start_ns) * 1e-9))]
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> None:
         """Nothing to calibrate."""
-        return True
 
     def update_periods_s(self) -> Mapping[str, float]:
         """As often as it is read, like a RAPL counter; the curve itself is continuous."""

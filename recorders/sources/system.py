@@ -58,9 +58,8 @@ class System:
             if (value := gauge()) is not None
         ]
 
-    def calibrate(self) -> bool:
+    def calibrate(self) -> None:
         """Nothing to calibrate."""
-        return True
 
     def update_periods_s(self) -> Mapping[str, float]:
         """None, as gauges have no counters."""

@@ -283,3 +283,11 @@ def test_what_a_caller_leaves_comes_with_the_next_call(post: Post) -> None:
     flooded(post)
     numbers = [next(iter(post.inbox.wait(0))).message["n"] for _ in range(50)]
     assert numbers == list(range(1, 51))
+
+
+def test_what_a_caller_leaves_comes_next_without_waiting(post: Post) -> None:
+    post.tell(b'{"do":"note"}\n{"do":"count"}\n{"do":"stop"}\n')
+    first = next(iter(post.inbox.wait(WAIT_S)))
+    rest = list(post.inbox.wait(60))
+    assert [request.message["do"] for request in (first, *rest)] == ["note", "count", "stop"]
+    assert list(post.inbox.wait(0)) == []

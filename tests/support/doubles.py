@@ -87,8 +87,8 @@ class ScriptedSource:
             readings.append(Reading(place, now_ns, script((now_ns - self._start_ns) * 1e-9)))
         return readings
 
-    def calibrate(self) -> bool:
-        return True
+    def calibrate(self) -> None:
+        pass
 
     def update_periods_s(self) -> Mapping[str, float]:
         return self._periods_s

@@ -195,7 +195,7 @@ def test_a_gpu_that_is_lost_while_its_counter_is_looked_at_is_told_at_the_next_r
     clock, library = ManualClock(), FakeNvml(Gpu(ONE))
     source = source_of(library, clock)
     library.gpus[0].failure = pynvml.NVML_ERROR_GPU_IS_LOST
-    while not source.calibrate():
+    while source.calibrate() is not None:
         clock.advance(0.005)
     assert isinstance(values(source)["gpu0"], Gone)
 
@@ -222,7 +222,7 @@ def test_the_period_is_that_of_the_counters_changes(period_ms: int) -> None:
     library = FakeNvml(Gpu(ONE, energy_mj=0))
     source = source_of(library, clock)
     start_ns = clock.now_ns
-    while not source.calibrate():
+    while source.calibrate() is not None:
         clock.advance(0.005)
         library.gpus[0].energy_mj = (clock.now_ns - start_ns) // (period_ms * 10**6)
     assert source.update_periods_s()["gpu0"] == pytest.approx(period_ms / 1000)
@@ -233,7 +233,7 @@ def test_a_counter_that_never_moves_does_not_hold_up_the_calibration() -> None:
     clock = ManualClock()
     source = source_of(FakeNvml(Gpu(ONE)), clock)
     looks = 0
-    while not source.calibrate():
+    while source.calibrate() is not None:
         clock.advance(0.005)
         looks += 1
     assert looks < 1000

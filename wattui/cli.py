@@ -13,10 +13,9 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from wattui.capture.run_names import working_directory
-from wattui.clean import one_line
 from wattui.errors import UsageError, WattuiError
 from wattui.own_packages import prefer_own
-from wattui.show.printing import cleaning
+from wattui.show.printing import cleaning, say
 
 # A subcommand's module is imported when it is called.
 SUBCOMMANDS = {
@@ -48,7 +47,7 @@ def _exit_status(arguments: list[str]) -> int:
     except SystemExit as request:  # --help and --version
         return int(request.code or 0)
     except WattuiError as error:
-        _say(f"wattui: {error}")
+        say(str(error))
         return error.status
     except KeyboardInterrupt:
         return 130
@@ -56,13 +55,13 @@ def _exit_status(arguments: list[str]) -> int:
         return 0  # the reader of our output has gone away
     except Exception as error:  # a person gets one line, never a traceback
         if isinstance(error, OSError) and (fault := _system_fault(error)):
-            _say(f"wattui: {fault}")
+            say(fault)
             return UsageError.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
-        _say(
-            f"wattui: {type(error).__name__}: {error}: this is a bug in wattui: set "
-            "WATTUI_TRACEBACK=1 for a traceback, and please report it"
+        say(
+            f"{type(error).__name__}: {error}: this is a bug in wattui: set WATTUI_TRACEBACK=1 for "
+            "a traceback, and please report it"
         )
         return WattuiError.status
     finally:
@@ -165,12 +164,6 @@ def _let_go_of_streams() -> None:
         except (OSError, ValueError):
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _say(line: str) -> None:
-    # With stderr closed, the exit status is all that can be given.
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(one_line(line), file=sys.stderr, flush=True)  # noqa: T201  the one place for errors
 
 
 if __name__ == "__main__":

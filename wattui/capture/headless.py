@@ -26,6 +26,7 @@ from wattui.config import config_path, from_options, load
 from wattui.errors import INCOMPLETE, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
+from wattui.show.printing import say
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)
@@ -123,8 +124,8 @@ class Headless:
         """Record; returns the exit status."""
         job, recipe = self._job, self._recipe
         if other := _other_workloads(recipe.argv):
-            self._progress.say(
-                f"wattui: `python -m workloads` runs {other} here, not the known networks: fix: "
+            say(
+                f"`python -m workloads` runs {other} here, not the known networks: fix: "
                 "wattui workloads"
             )
         self._client = Client(job.config, self._on_message)
@@ -227,8 +228,8 @@ class Headless:
             self._progress.row(readings(self._columns, message))
         elif message["t"] == "waiting":
             seconds = message["seconds"]
-            self._progress.say(
-                f"wattui: the disk under {self._recipe.csv} does not answer: waiting up to "
+            say(
+                f"the disk under {self._recipe.csv} does not answer: waiting up to "
                 f"{seconds:g} s for it"
             )
 
@@ -240,8 +241,7 @@ class Headless:
                 f"not matched: {'; '.join(self._unmatched)}: counts may be too low: fix: use a "
                 "simpler pattern, print less, or call wattui.count() in the program"
             )
-        for line in missing:
-            self._progress.say(f"wattui: {line}")
+        say(*missing)
         return self._status or (INCOMPLETE if missing else 0)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from recorders.channels import channel_of, unit_of
 from recorders.client import Finished
 from wattui.clean import one_line
-from wattui.show.printing import console
+from wattui.show.printing import console, say
 
 SHOWN_POWERS = 4
 
@@ -101,7 +101,7 @@ class Progress:
             yield lambda _: None
             return
         if not self._console.is_terminal:
-            self.say(f"wattui: {title}, {seconds:g} s")
+            say(f"{title}, {seconds:g} s")
             yield lambda _: None
             return
         from rich.progress import Progress as Bars
@@ -124,14 +124,7 @@ class Progress:
 
     def lost(self, reason: str, csv: Path) -> None:
         """Report that the recorder ended early."""
-        self.say(
-            f"wattui: the recorder stopped ({reason}): its measurements so far are in {csv}: see "
+        say(
+            f"the recorder stopped ({reason}): its measurements so far are in {csv}: see "
             f"wattui summary {csv}"
         )
-
-    def say(self, line: str) -> None:
-        """One line on stderr, if there is one."""
-        # With stderr closed, the exit status is all that can be given.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()

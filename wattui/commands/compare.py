@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -29,7 +27,7 @@ from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.commands.sides import SideFiles, sides_given
 from wattui.errors import REGRESSED, UsageError
-from wattui.show.printing import console
+from wattui.show.printing import console, print_json, say
 from wattui.show.width import add_width
 
 VERSION = 1
@@ -144,18 +142,15 @@ def main(options: argparse.Namespace) -> int:
         )
     ]
     if options.json:
-        json.dump(_to_dict(first, pairs, findings, remarks, options), sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        print_json(_to_dict(first, pairs, findings, remarks, options))
     else:
         _print(first, pairs, options)
-        for remark in remarks[:MOST_REMARKS]:
-            sys.stderr.write(f"wattui: {remark}\n")
+        say(*remarks[:MOST_REMARKS])
         if len(remarks) > MOST_REMARKS:
-            sys.stderr.write(f"wattui: {len(remarks) - MOST_REMARKS} more: see --json\n")
+            say(f"{len(remarks) - MOST_REMARKS} more: see --json")
     if options.max_regression is not None and not all(_share_labels(first, o) for o in others):
         raise UsageError(_nothing_shared(first, others, options))
-    for finding in findings:
-        sys.stderr.write(f"wattui: {finding.text}\n")
+    say(*(finding.text for finding in findings))
     unjudged = any(f.kind == "one run each" for f in findings)
     if any(f.kind == "regression" or (options.strict and not unjudged) for f in findings):
         return REGRESSED

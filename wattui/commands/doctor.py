@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +16,7 @@ from wattui.clean import texts
 from wattui.commands.parser import Parser
 from wattui.config import config_path
 from wattui.errors import WattuiError
-from wattui.show.printing import console
+from wattui.show.printing import console, print_json
 
 LOOK_S = 2.0
 RATE_HZ = 50.0
@@ -40,8 +38,7 @@ def main(options: argparse.Namespace) -> int:
     with waiting(f"reading the sensors for {LOOK_S:g} s"):
         report = examine(options.all_gpus)
     if options.json:
-        json.dump(report, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        print_json(report)
     else:
         _print(report)
     return 0

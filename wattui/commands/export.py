@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from wattui.capture.progress import waiting
@@ -13,6 +12,7 @@ from wattui.outputs import OutputError, drafted, refusal
 from wattui.report.export import FORMATS, export
 from wattui.runs.naming import naming
 from wattui.runs.recorded import load_run
+from wattui.show.printing import say
 
 PARQUET = ".parquet"
 
@@ -41,8 +41,7 @@ def main(options: argparse.Namespace) -> int:
             remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
     except OutputError as error:
         raise UsageError(str(error)) from None
-    for remark in remarks:
-        sys.stderr.write(f"wattui: {remark}\n")
+    say(*remarks)
     return 0
 
 

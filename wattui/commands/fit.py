@@ -23,7 +23,7 @@ from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.outputs import FIX, OutputError, refusal, write_output
-from wattui.show.printing import console
+from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
 STDOUT = "-"
@@ -100,8 +100,7 @@ def main(options: argparse.Namespace) -> int:
             except OutputError as error:
                 raise UsageError(f"--json {error}") from None
         _print(result, options)
-    for remark in result.remarks:
-        sys.stderr.write(f"wattui: {remark}\n")
+    say(*result.remarks)
     return 0 if result.series[0].ordinary else INCOMPLETE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import codecs
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError, unreadable
+from wattui.show.printing import print_json, say
 
 FLUSH_LINES = 10_000
 # How many levels of folders are searched for power files.
@@ -101,11 +101,9 @@ def main(options: argparse.Namespace) -> int:
             failed.append(f"{job.source} cannot be imported: {printable(str(error))}")
     if failed and not made:
         raise UsageError("; ".join(failed))
-    _say(line for line in failed)
-    _say(f"{run['csv']}: {said}" for run in made for said in run["remarks"])
+    say(*failed, *(f"{run['csv']}: {said}" for run in made for said in run["remarks"]))
     if options.json:
-        json.dump(made, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        print_json(made)
     else:
         sys.stdout.writelines(f"{run['csv']}\n" for run in made)
     return INCOMPLETE if failed else 0
@@ -169,9 +167,9 @@ def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Im
         )
     if out.suffix == ".csv":
         raise UsageError(f"--out {out}: several runs need a folder")
-    _say(f"{log}: left out, no metadata file of the same name" for log in logs if not found[log])
+    say(*(f"{log}: left out, no metadata file of the same name" for log in logs if not found[log]))
     lone = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".csv") not in logs]
-    _say(f"{path}: left out, no log of the same name" for path in lone)
+    say(*(f"{path}: left out, no log of the same name" for path in lone))
     for log, metadata in found.items():
         if metadata:
             yield _of_run(log, metadata, out / log.name, options)
@@ -358,8 +356,3 @@ def _clock(recording: JoinedLogs) -> dict[str, Any]:
     ]
     known = {"start_utc_ns": first.samples[0].time_ns} if first.utc else {}
     return {"name": "clock of the log", "logs": begins, **known}
-
-
-def _say(lines: Iterator[str]) -> None:
-    for line in lines:
-        sys.stderr.write(f"wattui: {line}\n")

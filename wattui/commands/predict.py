@@ -17,6 +17,7 @@ from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError, unreadable
+from wattui.show.printing import print_json
 from wattui.show.quantities import energy_unit, with_uncertainty
 
 MOST_MACS = 1e18
@@ -79,8 +80,7 @@ def main(options: argparse.Namespace) -> int:
         title, macs = model_macs(options.model, options.input)
     found = _prediction(fit, _choose(fit, options, macs), title, macs)
     if options.json:
-        json.dump(found, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        print_json(found)
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
     return 0

@@ -18,7 +18,7 @@ from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Recomputed, about_run, changed
-from wattui.show.printing import console
+from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
 
@@ -68,7 +68,7 @@ def show(
                 found |= dict.fromkeys(expand([pattern]))
             except UsageError as error:
                 failures += 1
-                _say(str(error))
+                say(str(error))
         rows, unread = _read_all(list(found))
         failures += unread
     _print(rows, as_json, False, mixed, width)
@@ -84,8 +84,7 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[Recomputed], int]:
                 rows.append(_read(path))
             except UsageError as error:
                 complaints.append(str(error))
-    for complaint in complaints:
-        _say(complaint)
+    say(*complaints)
     return rows, len(complaints)
 
 
@@ -114,8 +113,7 @@ def _print(
     rows: Sequence[Recomputed], as_json: bool, alone: bool, mixed: bool, width: int | None
 ) -> None:
     for row in rows:
-        for remark in row.remarks:
-            _say(remark)
+        say(*row.remarks)
     if as_json:
         dicts = [row.to_dict() for row in rows]
         sys.stdout.write(json_text(dicts[0]["summary"] if alone else dicts))
@@ -132,7 +130,3 @@ def _print(
             if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
                 width = MOST_COLUMNS
             console(width=width).print(runs_table(rows, mixed))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"wattui: {line}\n")

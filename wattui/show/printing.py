@@ -8,12 +8,14 @@ from __future__ import annotations
 import codecs
 import contextlib
 import io
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from wattui.clean import LIKE, lines
+from wattui.clean import LIKE, one_line
+from wattui.clean import lines as clean_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +31,7 @@ class Cleaning:
 
     def write(self, text: str) -> int:
         """Write the text, with control characters made visible."""
-        self.beneath.write(lines(text))
+        self.beneath.write(clean_lines(text))
         return len(text)
 
     def writelines(self, texts: Iterable[str]) -> None:
@@ -61,6 +63,18 @@ def cleaning() -> Iterator[None]:
             sys.stdout, sys.stderr = before
 
 
+def say(*lines: str) -> None:
+    """Messages on standard error, if it is open, each on one line."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.writelines(f"wattui: {one_line(line)}\n" for line in lines)
+        sys.stderr.flush()
+
+
+def print_json(data: object) -> None:
+    """Data on standard output."""
+    sys.stdout.write(json.dumps(data, indent=1) + "\n")
+
+
 def console(stderr: bool = False, **settings: Any) -> Console:
     """Rich's console on standard output or standard error, without escapes in texts.
 
@@ -77,7 +91,7 @@ def console(stderr: bool = False, **settings: Any) -> Console:
                 if segment.control:
                     yield segment
                 else:
-                    yield Segment(lines(segment.text), segment.style)
+                    yield Segment(clean_lines(segment.text), segment.style)
 
         def on_broken_pipe(self) -> None:
             if stderr:

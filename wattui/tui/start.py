@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -14,6 +13,7 @@ from wattui import __version__
 from wattui.capture.run_names import working_directory
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
+from wattui.show.printing import say
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
 
@@ -65,17 +65,10 @@ def main(options: argparse.Namespace) -> int:
     finally:
         csv = app.close_session()
     if app.error is not None:
-        _say(error_line(app.error, log))
+        say(error_line(app.error, log))
     if csv is not None:
-        _say(f"recorded to {csv}; for the summary, run: wattui summary {csv}")
+        say(f"recorded to {csv}; for the summary, run: wattui summary {csv}")
     return app.return_code or 0
-
-
-def _say(line: str) -> None:
-    """Print a line to the terminal, if it still exists."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"wattui: {line}\n")
-        sys.stderr.flush()
 
 
 def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from recorders.drafts import discard, write_draft
 from recorders.runfile import json_path
+from wattui.errors import UsageError
 
 FIX = "use another name"
 
 
-class OutputError(Exception):
+class OutputError(UsageError):
     """The file cannot be written; the text says why, in a line."""
 
 

@@ -30,6 +30,12 @@ from wattui.show.printing import say
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)
+# The fix for each reason why the recorder refuses to start.
+FIXES = {
+    "exists": ": fix: use another --csv, or add --force",
+    "busy": ": fix: use another --csv",
+    "no_place": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +255,8 @@ def _ready(client: Client, job: RecordJob) -> Message:
     try:
         return client.wait_ready()
     except RecorderError as error:
-        if error.code == "exists":
-            raise UsageError(f"{error}: fix: use another --csv, or add --force") from None
-        if error.code == "busy":
-            raise UsageError(f"{error}: fix: use another --csv") from None
-        if error.code == "no_place":
-            raise UsageError(f"{error}") from None
+        if error.code in FIXES:
+            raise UsageError(f"{error}{FIXES[error.code]}") from None
         if error.code == "unwritable":
             raise UsageError(f"{job.recipe.csv}: {error}: fix: use another --csv") from None
         if error.code == "require":

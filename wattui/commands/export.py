@@ -36,17 +36,13 @@ def main(options: argparse.Namespace) -> int:
     path, out = Path(options.csv), Path(options.out)
     if out.suffix not in (*FORMATS, PARQUET):
         raise UsageError(f"{out}: fix: use the extension {', '.join((*FORMATS, PARQUET))}")
-    try:
-        with waiting(f"reading {path}"):
-            remarks = _write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)
-    except OutputError as error:
-        raise UsageError(str(error)) from None
-    say(*remarks)
+    with waiting(f"reading {path}"):
+        say(*(_write_parquet(path, out) if out.suffix == PARQUET else _export(path, out)))
     return 0
 
 
 def _export(path: Path, out: Path) -> list[str]:
-    """Write the results; returns remarks. Raises OutputError, UsageError."""
+    """Write the results; returns remarks. Raises UsageError."""
     with naming(path):
         run = load_run(path)
     export(run, out)
@@ -54,7 +50,7 @@ def _export(path: Path, out: Path) -> list[str]:
 
 
 def _write_parquet(path: Path, out: Path) -> list[str]:
-    """Write all rows as Parquet, or nothing; returns remarks. Raises OutputError, UsageError."""
+    """Write all rows as Parquet, or nothing; returns remarks. Raises UsageError."""
     from wattui.runs.reduce import write_parquet
 
     if reason := refusal(out, [path]):

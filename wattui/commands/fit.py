@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,10 +18,10 @@ from wattui.analysis.macs import BUNDLED, SPEC
 from wattui.analysis.published import published
 from wattui.analysis.shares import shares_dict
 from wattui.capture.progress import waiting
-from wattui.commands.inputs import expand
+from wattui.commands.inputs import expand, named
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError
-from wattui.outputs import FIX, OutputError, refusal, write_output
+from wattui.outputs import FIX, refusal, write_output
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
@@ -95,10 +94,7 @@ def main(options: argparse.Namespace) -> int:
         sys.stdout.write(text)
     else:
         if target is not None:
-            try:
-                write_output(target, text.encode(), options.force)
-            except OutputError as error:
-                raise UsageError(f"--json {error}") from None
+            write_output(target, text.encode(), options.force)
         _print(result, options)
     say(*result.remarks)
     return 0 if result.series[0].ordinary else INCOMPLETE
@@ -123,9 +119,7 @@ def _given(texts: Sequence[str]) -> list[NamedRun]:
     """Every run file named, each once per name; folders and patterns are expanded."""
     once: dict[NamedRun, None] = {}
     for text in texts:
-        name, equals, pattern = text.partition("=")
-        if not equals or os.path.lexists(text):
-            name, pattern = "", text
+        name, pattern = named(text)
         once |= dict.fromkeys(NamedRun(name or None, csv) for csv in expand([pattern]))
     return list(once)
 

@@ -28,6 +28,12 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     return list(once.values())
 
 
+def named(text: str) -> tuple[str, str]:
+    """The parts of NAME=PATTERN; the name is empty if there is none, or if a file is called so."""
+    name, equals, pattern = text.partition("=")
+    return (name, pattern) if equals and not os.path.lexists(text) else ("", text)
+
+
 def _expanded(pattern: str) -> list[Path]:
     path = Path(pattern)
     if os.path.isdir(path):

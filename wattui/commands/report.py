@@ -14,7 +14,6 @@ from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError, unreadable
-from wattui.outputs import OutputError
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
 from wattui.report.files import figures_folder, refusal, write
@@ -96,10 +95,7 @@ def main(options: argparse.Namespace) -> int:
     with waiting("drawing"):
         blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
         text, pictures = _written(blocks, out)
-    try:
-        write(out, text, pictures)
-    except OutputError as error:
-        raise UsageError(str(error)) from None
+    write(out, text, pictures)
     return 0
 
 

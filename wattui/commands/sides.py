@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wattui.analysis.compare import Side, side
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
-from wattui.commands.inputs import expand
+from wattui.commands.inputs import expand, named
 from wattui.errors import UsageError, unreadable
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
@@ -29,9 +28,7 @@ def sides_given(texts: Sequence[str]) -> list[SideFiles]:
     """The sides in command-line order. Raises UsageError."""
     found: list[SideFiles] = []
     for text in texts:
-        name, equals, pattern = text.partition("=")
-        if not equals or os.path.lexists(text):
-            name, pattern = "", text
+        name, pattern = named(text)
         if pattern.endswith(".json"):
             found += _exported(Path(pattern), name)
             continue

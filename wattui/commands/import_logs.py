@@ -11,32 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from recorders.phases import RUNNING
-from recorders.runfile import (
-    FORMAT_VERSION,
-    RunFile,
-    RunFileBusyError,
-    RunFileExistsError,
-    encoded,
-    fingerprint,
-    json_path,
-    write_json,
-)
+from recorders.runfile import json_path
 from recorders.summary.by_hand import check_names
-from recorders.summary.figures import Summary
-from recorders.summary.summary import summarise
-from wattui import __version__
 from wattui.analysis.importers import abr, aipowermeter, registry
 from wattui.analysis.importers.abr import Window
 from wattui.analysis.importers.joining import JoinedLogs, baseline, joined, whole, windowed
-from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, printable
-from wattui.analysis.importers.run_text import RunText
-from wattui.analysis.importers.stamps import DATED_NS, stamp_ns, stamp_text
+from wattui.analysis.importers.log import Log, UnreadableError, printable
+from wattui.analysis.importers.stamps import stamp_ns
 from wattui.capture.progress import waiting
+from wattui.commands.imported_run import write_run
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError, unreadable
 from wattui.show.printing import print_json, say
 
-FLUSH_LINES = 10_000
 # How many levels of folders are searched for power files.
 DEPTH = 3
 
@@ -96,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
     for job in jobs:
         try:
             with waiting(f"importing {job.source}"):
-                made.append(_write(job, options.force))
+                made.append(write_run(job.csv, job.make(), job.about, options.force))
         except UnreadableError as error:
             failed.append(f"{job.source} cannot be imported: {printable(str(error))}")
     if failed and not made:
@@ -280,79 +267,3 @@ def _refuse(job: ImportJob, force: bool) -> None:
             raise UsageError(f"{path} is the file to import: fix: use another --out")
         if path.exists() and not force:
             raise UsageError(f"{path} exists: fix: use another --out, or add --force")
-
-
-def _write(job: ImportJob, force: bool) -> dict[str, Any]:
-    """Write one run file and its run.json; returns a record of both."""
-    from wattui.runs.reduce import reduce_csv
-
-    recording = job.make()
-    text = RunText(recording)
-    reader = " and ".join(dict.fromkeys(log.reader for log in recording.logs))
-    about = {**job.about, "reader": reader, "remarks": list(recording.remarks)}
-    try:
-        job.csv.parent.mkdir(parents=True, exist_ok=True)
-        file = RunFile(job.csv, text.header, force)
-        try:
-            for number, line in enumerate(text.lines(), 1):
-                file.write(encoded(line))
-                if number % FLUSH_LINES == 0:
-                    file.flush()
-            file.flush()
-        finally:
-            file.close()
-        summary = summarise(reduce_csv(job.csv))
-        run = _run(recording, text, reader, about, summary)
-        write_json(job.csv, run | {"csv": fingerprint(job.csv)})
-    except RunFileExistsError as error:
-        raise UsageError(f"{error} exists: fix: use another --out, or add --force") from None
-    except RunFileBusyError as error:
-        raise UsageError(f"{error} is being recorded by wattui: fix: use another --out") from None
-    except OSError as error:
-        raise UsageError(
-            f"{job.csv} cannot be written ({error.strerror}): fix: use another --out"
-        ) from None
-    return {"csv": str(job.csv), **about}
-
-
-def _run(
-    recording: JoinedLogs,
-    text: RunText,
-    reader: str,
-    about: dict[str, Any],
-    summary: Summary,
-) -> dict[str, Any]:
-    """The content of run.json. The machine that was measured is not known."""
-    channels = [
-        {"name": c.name, "unit": c.unit, "origin": c.origin, "in_total": c.in_total}
-        for c in recording.channels
-    ]
-    return {
-        "format": FORMAT_VERSION,
-        "status": "finished",
-        "versions": {"wattui": __version__},
-        "host": {},
-        "clock": _clock(recording),
-        "sources": [{"name": reader, "reader": "import", "channels": channels, "devices": {}}],
-        "missing": [],
-        "command": {},
-        "import": about,
-        "update_periods_s": text.update_periods_s,
-        "lost_rows": 0,
-        "summary": summary.to_dict(),
-    }
-
-
-def _clock(recording: JoinedLogs) -> dict[str, Any]:
-    """Where each log begins, on the run file's axis and on its own clock."""
-    first = recording.logs[0]
-    begins = [
-        {
-            "time_s": start_ns / SECOND_NS,
-            "utc" if log.utc else "local": stamp_text(log.samples[0].time_ns),
-        }
-        for log, start_ns in zip(recording.logs, recording.starts_ns, strict=True)
-        if log.samples[0].time_ns > DATED_NS
-    ]
-    known = {"start_utc_ns": first.samples[0].time_ns} if first.utc else {}
-    return {"name": "clock of the log", "logs": begins, **known}

@@ -352,12 +352,10 @@ def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
 
 def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for found in throttled(reduction, everything):
-        ran = f"{found.label} ran" if found.label else "running"
-        text = f"the clock fell from {found.first:.0f} to {found.last:.0f} MHz while {ran}"
+        text = f"the clock fell from {found.first:.0f} to {found.last:.0f} MHz while {found.ran}"
         yield Flag("throttling", found.device, text)
     for found in warmed(reduction, everything):
-        ran = f"{found.label} ran" if found.label else "running"
-        text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {ran}"
+        text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {found.ran}"
         yield Flag("thermal_drift", found.device, f"{text}; a warmer chip draws more power")
 
 

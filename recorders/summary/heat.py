@@ -7,7 +7,7 @@ quarter of its readings while running is compared with that of the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -32,6 +32,11 @@ class Course(NamedTuple):
     last: float
 
     @property
+    def ran(self) -> str:
+        """What ran meanwhile, in words."""
+        return f"{self.label} ran" if self.label else "running"
+
+    @property
     def fall(self) -> float:
         """The fall as a share of the first value."""
         return 1 - self.last / self.first if self.first > 0 else 0.0
@@ -39,20 +44,21 @@ class Course(NamedTuple):
 
 def throttled(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device whose clock fell, the label with the largest fall."""
-    fallen = [c for c in _courses(reduction, everything, "clock") if c.fall > FALLEN]
-    return [
-        max(own, key=lambda c: c.fall) for own in grouped(fallen, attrgetter("device")).values()
-    ]
+    return _worst(_courses(reduction, everything, "clock"), lambda c: c.fall, FALLEN)
 
 
 def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device that warmed up, the label with the largest rise."""
     courses = _courses(reduction, everything, "temperature")
-    risen = [c for c in courses if c.last - c.first > WARMED_C]
-    return [
-        max(own, key=lambda c: c.last - c.first)
-        for own in grouped(risen, attrgetter("device")).values()
-    ]
+    return _worst(courses, lambda c: c.last - c.first, WARMED_C)
+
+
+def _worst(
+    courses: Iterable[Course], change: Callable[[Course], float], least: float
+) -> list[Course]:
+    """For each device with a larger change than this, the label with the largest one."""
+    changed = [course for course in courses if change(course) > least]
+    return [max(own, key=change) for own in grouped(changed, attrgetter("device")).values()]
 
 
 def _courses(

@@ -22,14 +22,15 @@ def of_its_file(done: Finished) -> Finished:
     reason = f" ({done.write_error})" if done.write_error else ""
     text = f"{done.lost_rows} rows are not in the file{reason}: the figures are {of}"
     flagged = summary or done.summary
-    flags = [Flag(OwnNote.RUN_FILE, "", text), *flagged.flags]
+    flags = [Flag(OwnNote.RUN_FILE.value, "", text), *flagged.flags]
     return replace(done, summary=replace(flagged, flags=flags))
 
 
 def _summary_of(csv: Path) -> Summary | None:
     """The summary of what is in a file; None where it cannot be read."""
     from recorders.summary.summary import summarise
-    from wattui.runs.reduce import NotARunFileError, reduce_csv
+    from wattui.runs.reduce import reduce_csv
+    from wattui.runs.run_file import NotARunFileError
 
     try:
         return summarise(reduce_csv(csv))

@@ -25,9 +25,6 @@ from recorders.summary.reduction import (
     meters,
 )
 from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, schema
-from wattui.runs.run_file import NotARunFileError
-
-__all__ = ["NotARunFileError", "Reduced", "read_csv", "reduce_csv", "write_parquet"]
 
 BASELINES = ("idle", "armed")
 

@@ -16,8 +16,8 @@ from wattui.analysis.run_fits import FitSource, choose_against, fits_of
 from wattui.report.draw.style import tick_text
 from wattui.report.joules import is_wide, reach, rows_of
 from wattui.report.panels import fitting, label_stretches, panels, spread, stretches
-from wattui.runs.blocks import NotARunFileError
 from wattui.runs.latencies import NoLatenciesError, ecdf, percentile, read_latencies
+from wattui.runs.run_file import NotARunFileError
 from wattui.runs.traces import Trace, read_traces
 from workloads.result import percentile as printed_percentile
 

@@ -11,7 +11,7 @@ from recorders.runfile import json_path
 from tests.support.made_runs import B1, B8, IDLE, aged, finished, json_of, written
 from wattui.runs import recorded
 from wattui.runs.recorded import find_runs, load_run
-from wattui.runs.reduce import NotARunFileError
+from wattui.runs.run_file import NotARunFileError
 from wattui.runs.run_json import RunJson
 
 

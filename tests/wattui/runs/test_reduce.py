@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from recorders.source import Channel, Gone, Retry, SourceError
 from recorders.summary.summary import summarise
 from tests.support.doubles import ManualClock, Rig, ScriptedSource
-from wattui.runs.reduce import NotARunFileError, reduce_csv
+from wattui.runs.reduce import reduce_csv
+from wattui.runs.run_file import NotARunFileError
 from wattui.tui.state.live import Live
 
 PACKAGE = Channel("package0", "J", in_total=True)

@@ -22,6 +22,7 @@ from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import Cells, cells_of
 from wattui.runs.recorded import Run, find_runs, load_run
+from wattui.runs.run_file import NotARunFileError
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import energy_unit, number, with_uncertainty
@@ -297,8 +298,6 @@ class Runs(SteadyModal[ResultsAction | None]):
 
 def read(path: Path) -> Run | str:
     """A run, or a message saying why it cannot be read."""
-    from wattui.runs.reduce import NotARunFileError
-
     try:
         return load_run(path)
     except OSError as error:

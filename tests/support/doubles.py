@@ -133,7 +133,7 @@ class ScheduledInbox(Inbox):
     def wait(self, timeout_s: float) -> Iterator[Request]:
         until_ns = self._clock.now_ns + max(0, round(timeout_s * 1e9))
         self._agenda.sort(key=lambda item: item[0])
-        if self.happenings and self.happenings[0][0] <= until_ns:
+        while self.happenings and self.happenings[0][0] <= until_ns:
             self.happenings.pop(0)[1]()
         arrives = bool(self._agenda) and self._agenda[0][0] <= until_ns
         while arrives:

@@ -9,13 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
-from textual.driver import Driver
-from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Event
-from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
@@ -32,17 +27,10 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
-from wattui.tui.state.health import SILENT
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Session, Stream
-from wattui.tui.state.wall_meter import MeterReading, parse_reading
-from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter
-from wattui.tui.terminal.crash import log_error
-from wattui.tui.terminal.driver import Terminal
-from wattui.tui.terminal.ending import Ending
-from wattui.tui.terminal.suspend import Suspension
-from wattui.tui.terminal.type_ahead import TypeAhead
+from wattui.tui.terminal.app import TerminalApp
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
 from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
@@ -57,10 +45,9 @@ if TYPE_CHECKING:
 # While the terminal has no focus, the screen is redrawn only this often; recording is unaffected.
 UNFOCUSED_HZ = 1.0
 FIRST_ROWS, HURRY_S = 2, 0.01
-PHASES = ("idle", "armed", "warmup", "running", "cooldown")
 
 
-class Dashboard(App[int]):
+class Dashboard(TerminalApp):
     """The dashboard app. It reads no device: all data come from the recorder process."""
 
     TITLE = "wattui"
@@ -69,54 +56,25 @@ class Dashboard(App[int]):
     def __init__(self, stream: Stream, start: Start) -> None:
         self._start = start
         super().__init__()
-        self._names: list[str] = []
         self._drawn_s = 0.0
         self._dirty = True
         self._launched: Launch | None = None
         self._recorded: list[Path] = []
         self._asked: dict[str, dict[str, str]] = {}
-        self._mark: str | None = None
         self._alarm: str | None = None
         self._beat: Timer | None = None
-        self._type_ahead = TypeAhead(self, super().on_event)
-        self.error: Exception | None = None
         self.main = MainScreen(stream)
 
     def get_default_screen(self) -> Screen[Any]:
         """The graphs."""
         return self.main
 
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Show a notification; never as markup, as its text may contain file names and labels."""
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
-
-    def get_driver_class(self) -> type[Driver]:
-        """wattui's driver on a terminal; the browser's own when served."""
-        found = super().get_driver_class()
-        return Terminal if found is LinuxDriver else found
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """Filters that keep control characters off the screen, and non-ASCII on ASCII terminals."""
-        known = [*super().get_line_filters(), CleanFilter()]
-        return [*known, AsciiFilter()] if self._ascii else known
-
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Start listening to the recorder."""
         for theme in themes():
             self.register_theme(theme)
         self.theme_changed_signal.subscribe(self, self._on_theme)
         self._apply()
-        self.app_resume_signal.subscribe(self, lambda _: self._repaint())
-        Ending(self)
-        Suspension(self)
         self.call_after_refresh(self._hurry)
 
     @property
@@ -133,37 +91,17 @@ class Dashboard(App[int]):
         return self._start.settings
 
     @property
-    def _ascii(self) -> bool:
+    def is_ascii(self) -> bool:
+        """Whether to show only ASCII, by the terminal or the settings."""
         return self._start.ascii_only or self._settings.ascii
-
-    async def on_event(self, event: Event) -> None:
-        """Pass events on; keys and clicks one at a time."""
-        await self._type_ahead.take(event)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Log the error and exit; one line about it is printed once the screen is gone."""
-        if self.error is None:
-            self.error = error
-            log_error(error)
-        super()._handle_exception(error)
-
-    def _fatal_error(self) -> None:
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        """Print nothing: see `_handle_exception`."""
-        self._exit_renderables.clear()
-
-    def _repaint(self) -> None:
-        """Redraw every cell, as the terminal's contents are unknown."""
-        self.screen.refresh(layout=True)
 
     def _apply(self) -> None:
         """Apply the settings to the screen."""
         self.theme = NAME + self._settings.theme
-        self.main.glyphs = plot.ASCII if self._ascii else plot.BRAILLE
+        self.main.glyphs = plot.ASCII if self.is_ascii else plot.BRAILLE
         self.main.units = self._settings.units
         self.main.first_graphs = self._settings.graphs
+        self.main.meter = self._settings.meter
         if self._beat is not None:
             self._beat.stop()
         self._beat = self.set_interval(1 / self._settings.screen_hz, self._tick)
@@ -212,90 +150,31 @@ class Dashboard(App[int]):
         self._drawn_s = now_s
         return True
 
-    def _draw_now(self) -> None:
-        self._tick()
-        self.main.redraw()
-
-    # ------------------------------------------------------------ keys: marks
+    # ------------------------------------------------------------ keys: playback
 
     def action_toggle_running(self) -> None:
         """Switch between idle and running; in a playback, pause, resume, or play again."""
         if playback := self._playback:
             if playback.ended:
-                self._play(playback.path, playback.speed)
+                self._play(playback.path)
             else:
                 playback.pause()
-                self._draw_now()
-            return
-        current = self.main.live.stretch
-        running = self._mark == "running" or (current is not None and current.phase == "running")
-        self._begin("idle" if running else "running")
+                self.main.catch_up()
+        else:
+            self.main.toggle_running()
 
-    def action_phase(self) -> None:
-        """Ask for a phase name and begin that phase."""
+    def action_speed(self, steps: int) -> None:
+        """Change the playback speed."""
+        if self._playback is not None:
+            self._playback.faster(steps)
+            self.main.catch_up()
 
-        def begin(text: str | None) -> None:
-            if text:
-                name, _, label = text.partition(" ")
-                self._names = [text, *(n for n in self._names if n != text)]
-                self._begin(name, label.strip())
-
-        known = [*self._names, *(name for name in PHASES if name not in self._names)]
-        hint = "name, then an optional label; ↓ to pick one"
-        self.push_screen(Ask("Phase", hint, known=known), begin)
-
-    def action_note(self) -> None:
-        """Write a note stamped with the time of the key press."""
-        pressed_s = self.main.live.time_s
-
-        def write(text: str | None) -> None:
-            if text and self._request(do="note", text=f"{text} (at {pressed_s:.1f} s)"):
-                self.notify(f"Note saved: {text}")
-
-        self.push_screen(Ask("Note", "saved with the time at which you pressed the key"), write)
-
-    def action_meter(self) -> None:
-        """Ask for a wall-meter reading and record it."""
-        name = self._settings.meter
-        if not name:
-            self.notify("No wall meter configured; press , for settings", severity="warning")
-            return
-
-        def wrong(text: str) -> str | None:
-            found = parse_reading(text) if text.strip() else None
-            return found if isinstance(found, str) else None
-
-        def write(text: str | None) -> None:
-            reading = parse_reading(text or "")
-            if isinstance(reading, MeterReading) and self._request(
-                do="meter", name=name, **reading.fields
-            ):
-                self.notify(f"{name} meter: {reading.text}")
-                self._draw_now()
-
-        hint = "103.2 W, or 230.1 V 0.45 A, with 0.97 pf if known"
-        self.push_screen(Ask("Wall meter", hint, check=wrong), write)
-
-    def action_undo(self) -> None:
-        """Undo the last mark."""
-        if self._request(do="undo"):
-            self._draw_now()
-            stretch = self.main.live.stretch
-            self._mark = stretch.phase if stretch else None
-            self.notify("Last mark undone")
-
-    def _begin(self, name: str, label: str = "") -> None:
-        """Begin a phase now, ending that of the last mark."""
-        if self._request(do="mark", phase=name, label=label):
-            self._mark = name
-            self._draw_now()
-
-    def _request(self, **message: Any) -> bool:
-        """Send a request to the recorder and show its error; returns whether it succeeded."""
-        answer = {"error": SILENT} if self.stream.is_silent else self.stream.request(**message)
-        if "error" in answer:
-            self.notify(str(answer["error"]), severity="error")
-        return bool(answer) and "error" not in answer
+    def _play(self, csv: Path) -> None:
+        """Play back a run from its start."""
+        try:
+            self._replace_stream(Playback(csv))
+        except UsageError as error:
+            self.notify(str(error), severity="error")
 
     # ------------------------------------------------------------ keys: recording
 
@@ -304,24 +183,18 @@ class Dashboard(App[int]):
         if self.stream.lost is not None or self._playback is not None:
             self._restart(replace(self._start.config, csv=None))
         elif self.stream.csv is None:
-            self.push_screen(
-                Ask(
-                    "Record",
-                    "run file to write; Enter starts recording",
-                    str(suggested()),
-                    check=refusal,
-                ),
-                self._start_recording,
-            )
+            hint = "run file to write; Enter starts recording"
+            ask = Ask("Record", hint, str(suggested()), check=refusal)
+            self.push_screen(ask, self._start_recording)
         elif self._launched is not None:
             self._launched.stop()
         else:
             self._finish()
 
     def _start_recording(self, text: str | None) -> None:
-        mark = self._mark
+        mark = self.main.mark
         if text and self._restart(replace(self._start.config, csv=Path(text))) and mark:
-            self._begin(mark)
+            self.main.begin(mark)
 
     def _restart(self, config: Config) -> bool:
         """Start a new recorder process; the old one is stopped once the new one is ready."""
@@ -335,7 +208,6 @@ class Dashboard(App[int]):
 
     def _replace_stream(self, stream: Stream) -> None:
         self.stream.finish()
-        self._mark = None
         self.main.follow(stream)
         self.call_later(self.main.relay)
         self.call_later(self._hurry)
@@ -381,14 +253,10 @@ class Dashboard(App[int]):
 
     def action_show_help_panel(self) -> None:
         """Show or hide the list of keys beside the graphs."""
-        if not self.hide_help():
+        if panels := self.screen.query(HelpPanel):
+            panels.remove()
+        else:
             super().action_show_help_panel()
-
-    def hide_help(self) -> bool:
-        """Hide the list of keys; False if it was not shown."""
-        panels = self.screen.query(HelpPanel)
-        panels.remove()
-        return bool(panels)
 
     async def action_quit(self) -> None:
         """Quit, asking first if that would stop a recording."""
@@ -422,12 +290,8 @@ class Dashboard(App[int]):
         self._show_output()
         if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")
-            self.notify(
-                last,
-                title=f"The command exited with status {launched.status}",
-                severity="error",
-                timeout=15,
-            )
+            title = f"The command exited with status {launched.status}"
+            self.notify(last, title=title, severity="error", timeout=15)
         self._finish(**launched.about)
 
     # ------------------------------------------------------------ keys: what else there is
@@ -461,19 +325,6 @@ class Dashboard(App[int]):
             self.action_runs(csv)
         elif not self._is_busy():
             self._play(csv)
-
-    def _play(self, csv: Path, speed: float = 1.0) -> None:
-        """Play back a run from its start."""
-        try:
-            self._replace_stream(Playback(csv, speed))
-        except UsageError as error:
-            self.notify(str(error), severity="error")
-
-    def action_speed(self, steps: int) -> None:
-        """Change the playback speed."""
-        if self._playback is not None:
-            self._playback.faster(steps)
-            self._draw_now()
 
     def action_doctor(self) -> None:
         """Show every sensor with a live reading, or why it has none."""
@@ -521,26 +372,10 @@ class Dashboard(App[int]):
         if playback is None or playback.ended:
             found |= {"app.speed(-1)", "app.speed(1)"}
         if playback is not None:
-            found |= {"app.phase", "app.note", "app.meter", "app.undo"}
+            found |= {"phase", "note", "meter", "undo"}
         if not (self._driver and self._driver.can_suspend):
             found.add("app.suspend_process")
         return found
-
-    def deliver_screenshot(
-        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
-    ) -> str | None:
-        """Save a picture of the screen in the working directory; a browser downloads it."""
-        if self.is_web:
-            return super().deliver_screenshot(filename, path, time_format)
-        folder = Path(path or working_directory() or ".")
-        try:
-            saved = Path(self.save_screenshot(filename, str(folder), time_format))
-        except OSError as error:
-            said = f"No screenshot: {folder} cannot be written to ({error.strerror})"
-            self.notify(said, severity="error")
-        else:
-            self.notify(f"Screenshot saved as {saved.name} in {folder}")
-        return None
 
     def action_command_palette(self) -> None:
         """Open the palette of all commands."""
@@ -549,7 +384,9 @@ class Dashboard(App[int]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Textual's commands but for those that a key has, and on the graphs every key of use."""
-        ours = {"Theme", "Maximize", "Minimize", *(("Quit",) if screen is self.main else ())}
+        ours = {"Theme", "Maximize", "Minimize"}
+        if screen is self.main:
+            ours |= {"Keys", "Quit"}
         yield from (each for each in super().get_system_commands(screen) if each.title not in ours)
         # From another screen they would open screens on top of each other.
         for binding in self.main.BINDINGS if screen is self.main else ():

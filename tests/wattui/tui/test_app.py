@@ -409,14 +409,14 @@ async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path
         assert "speed" not in screen(app).splitlines()[0]
         ended = app.stream
         await pilot.press("space")
-        await settle(pilot)
+        await until_shown(pilot, "run.csv × 1  space to pause, < > speed")
         assert app.stream is not ended
+        await until_shown(pilot, "run.csv ended")
         assert app.main.live.time_s == pytest.approx(2.9)
         path.unlink()
-        await until_shown(pilot, "run.csv ended")
         await pilot.press("space")
         await settle(pilot)
-        assert "cannot be read" in notified(app)
+        assert "run.csv: no such file" in notified(app)
 
 
 def notified(app: Dashboard) -> str:

@@ -25,11 +25,7 @@ class Ask(SteadyModal[str | None]):
         Binding("down", "pick", "Pick", show=False),
     ]
     DEFAULT_CSS = """
-    Ask { align: center middle; }
-    Ask > Vertical {
-        width: 70; max-width: 90%; height: auto; padding: 1 2;
-        background: $surface; border: round $accent; border-title-color: $text;
-    }
+    Ask > Vertical { width: 70; max-width: 90%; height: auto; padding: 1 2; }
     Ask Input { border: tall $border; }
     Ask .wrong { color: $error; height: auto; }
     Ask .hint { color: $text-muted; }

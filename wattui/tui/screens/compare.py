@@ -44,12 +44,8 @@ class Compare(SteadyModal[None]):
         Binding("s", "swap", "Swap A and B"),
     ]
     DEFAULT_CSS = """
-    Compare { align: center middle; }
-    Compare #box {
-        width: 150; max-width: 100%; height: 1fr; background: $surface;
-        border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
-    }
-    Compare Static { padding: 1 2 0 2; height: auto; }
+    Compare > Vertical { width: 150; }
+    Compare Static { padding: 1 2 0 2; }
     """
 
     def __init__(self, a: Run, b: Run, glyphs: plot.Glyphs, palette: Palette) -> None:
@@ -59,7 +55,7 @@ class Compare(SteadyModal[None]):
 
     def compose(self) -> ComposeResult:
         """A table of all running phases, one of the labels, and the flags."""
-        with Vertical(id="box") as box:
+        with Vertical() as box:
             box.border_title = "Compare"
             with VerticalScroll():
                 yield Static(id="tables", markup=False)

@@ -21,12 +21,7 @@ class Confirm(SteadyModal[bool]):
         Binding("n,escape", "dismiss(False)", "No", key_display="n"),
     ]
     DEFAULT_CSS = """
-    Confirm { align: center middle; }
-    Confirm > Vertical {
-        width: 70; max-width: 90%; height: auto; padding: 1 2;
-        background: $surface; border: round $accent; border-title-color: $text;
-    }
-    Confirm Static { height: auto; }
+    Confirm > Vertical { width: 70; max-width: 90%; height: auto; padding: 1 2; }
     """
 
     def __init__(self, title: str, question: str) -> None:

@@ -29,12 +29,7 @@ class DoctorScreen(SteadyModal[None]):
         Binding("y", "copy", "Copy fixes"),
     ]
     DEFAULT_CSS = """
-    DoctorScreen { align: center middle; }
-    DoctorScreen VerticalScroll {
-        width: 110; max-width: 100%; height: auto; max-height: 100%; padding: 1 2;
-        background: $surface; border: round $accent; border-title-color: $text;
-    }
-    DoctorScreen Static { height: auto; }
+    DoctorScreen > VerticalScroll { width: 110; height: auto; padding: 1 2; }
     """
 
     def __init__(self, all_gpus: bool = False, look: Callable[[bool], Report] = examine) -> None:

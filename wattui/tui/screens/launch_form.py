@@ -57,11 +57,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         Binding("ctrl+o", "fold", "More", priority=True),
     ]
     DEFAULT_CSS = """
-    LaunchForm { align: center middle; }
-    LaunchForm > Vertical {
-        width: 150; max-width: 100%; height: 1fr; max-height: 46; background: $surface;
-        border: round $accent; border-title-color: $text;
-    }
+    LaunchForm > Vertical { width: 150; max-height: 46; }
     LaunchForm #columns { height: 1fr; layout: vertical; }
     LaunchForm #form { width: 1fr; height: 1fr; padding: 0 1; }
     LaunchForm #fields { height: auto; }
@@ -71,7 +67,6 @@ class LaunchForm(SteadyModal[Recipe | None]):
     LaunchForm.wide #plan {
         width: 50; height: 1fr; border-top: none; border-left: solid $border;
     }
-    LaunchForm #plan Static { height: auto; }
     LaunchForm Field Input, LaunchForm Field Choice { width: 20; }
     LaunchForm Field .truth { width: 16; }
     LaunchForm .section { text-style: bold; }
@@ -110,15 +105,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
             box.border_title = "Launch"
             with Horizontal(id="columns"):
                 with VerticalScroll(id="form", can_focus=False):
+                    hint, name = "what to run and record", self._subject.name
                     yield Field(
-                        FieldSpec(
-                            WORKLOAD,
-                            "what to run and record",
-                            "choice",
-                            value=self._subject.name,
-                            choices=names,
-                            wide=True,
-                        )
+                        FieldSpec(WORKLOAD, hint, "choice", value=name, choices=names, wide=True)
                     )
                     yield Vertical(id="fields")
                 with VerticalScroll(id="plan"):
@@ -180,23 +169,18 @@ class LaunchForm(SteadyModal[Recipe | None]):
     async def _show_fields(self) -> None:
         subject, known = self._subject, self._known.get(self._subject.name, {})
 
-        def fields(specs: list[FieldSpec]) -> list[Field]:
-            return [Field(spec) for spec in specs]
-
-        shown, folded = fields(subject.fields()), fields(subject.folded())
-        recording = fields(recipe_fields(self._settings, subject.name, self._check_file))
+        recording = recipe_fields(self._settings, subject.name, self._check_file)
+        shown = [
+            *map(Field, subject.fields()),
+            Collapsible(*map(Field, subject.folded()), title="more"),
+            Label("Recording", classes="section", markup=False),
+            *map(Field, recording),
+        ]
         box = self.query_one("#fields", Vertical)
         with self.app.batch_update():
             await box.remove_children()
-            await box.mount_all(
-                [
-                    *shown,
-                    Collapsible(*folded, title="more"),
-                    Label("Recording", classes="section", markup=False),
-                    *recording,
-                ]
-            )
-            for field in (*shown, *folded, *recording):
+            await box.mount_all(shown)
+            for field in self._fields:
                 if field.spec.name in known:
                     field.value = known[field.spec.name]
         self._looked = None

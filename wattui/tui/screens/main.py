@@ -20,6 +20,7 @@ from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import Units
+from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
 from wattui.tui.state.live import Live
@@ -41,14 +42,14 @@ LEAST_COLUMNS, LEAST_ROWS = 60, 16
 KEYS_S = 0.15
 
 
-class MainScreen(SteadyScreen[None]):
+class MainScreen(MarkingScreen):
     """Shows one stream of rows; `live` is its state, `view` the part that is visible."""
 
     ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, #keys"
     # The footer shows these in order, as many as fit.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.toggle_running", "Idle/Run"),
-        Binding("p", "app.phase", "Phase"),
+        Binding("p", "phase", "Phase"),
         Binding("r", "app.record", "Record"),
         Binding("l", "app.launch", "Launch"),
         Binding("R", "app.runs", "Runs"),
@@ -61,9 +62,9 @@ class MainScreen(SteadyScreen[None]):
         Binding("end", "live", "Live"),
         Binding("f", "freeze", "Freeze"),
         Binding("z", "zero", "Zero J"),
-        Binding("u", "app.undo", "Undo"),
-        Binding("m", "app.note", "Note"),
-        Binding("w", "app.meter", "Meter"),
+        Binding("u", "undo", "Undo"),
+        Binding("m", "note", "Note"),
+        Binding("w", "meter", "Meter"),
         Binding("c", "app.compare", "Compare"),
         Binding("d", "app.doctor", "Doctor"),
         Binding("comma", "app.settings", "Settings", key_display=","),
@@ -158,6 +159,7 @@ class MainScreen(SteadyScreen[None]):
         self.live = Live(stream.columns)
         self.view = viewport.first(stream.rate_hz)
         self._span_from_s: float | None = None
+        self.mark = None
         self._summary_due_s = 0.0
         self._is_laid_out = False
 
@@ -170,6 +172,11 @@ class MainScreen(SteadyScreen[None]):
         """Take new messages from the stream."""
         for message in messages:
             self.live.take(message)
+
+    def catch_up(self) -> None:
+        """Take and show what the stream has now."""
+        self.take(self.stream.poll())
+        self.redraw()
 
     def redraw(self) -> None:
         """Redraw, unless the graphs still belong to another stream."""

@@ -59,12 +59,8 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("p", "wish('replay')", "Play back"),
     ]
     DEFAULT_CSS = """
-    Results { align: center middle; }
-    Results #box {
-        width: 104; max-width: 100%; height: 96%; background: $surface;
-        border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
-    }
-    Results.wide #box { width: 96%; }
+    Results > Vertical { width: 104; height: 96%; }
+    Results.wide > Vertical { width: 96%; }
     Results .lack {
         background: $error; color: $text; text-style: bold; padding: 0 2; height: auto;
     }
@@ -89,7 +85,7 @@ class Results(SteadyModal[ResultsAction | None]):
 
     def compose(self) -> ComposeResult:
         """Figures on the left; bars, curves and method on the right or below."""
-        with Vertical(id="box") as box:
+        with Vertical() as box:
             box.border_title = Content(self._run.csv.name)
             box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
             for line in self._lacks:

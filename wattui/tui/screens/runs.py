@@ -58,11 +58,6 @@ class Runs(SteadyModal[ResultsAction | None]):
         Binding("slash", "filter", "Filter", key_display="/"),
     ]
     DEFAULT_CSS = """
-    Runs { align: center middle; }
-    Runs #box {
-        width: 100%; height: 1fr; background: $surface; border: round $accent;
-        border-title-color: $text; border-subtitle-color: $text-muted;
-    }
     Runs DataTable { height: 1fr; background: $surface; }
     Runs #hint { padding: 0 1; color: $text-muted; height: auto; }
     Runs Input { display: none; border: none; height: 1; background: $panel; }
@@ -89,7 +84,7 @@ class Runs(SteadyModal[ResultsAction | None]):
 
     def compose(self) -> ComposeResult:
         """A table and a status line."""
-        with Vertical(id="box") as box:
+        with Vertical() as box:
             box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
             yield Line(placeholder="text in the file name or command", id="filter")
             yield DataTable(cursor_type="row", zebra_stripes=True)

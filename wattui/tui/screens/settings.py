@@ -65,11 +65,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
         Binding("ctrl+d", "defaults", "Defaults", priority=True),
     ]
     DEFAULT_CSS = """
-    SettingsScreen { align: center middle; }
-    SettingsScreen > Vertical {
-        width: 100; max-width: 100%; height: auto; max-height: 100%; background: $surface;
-        border: round $accent; border-title-color: $text; border-subtitle-color: $text-muted;
-    }
+    SettingsScreen > Vertical { width: 100; height: auto; }
     SettingsScreen VerticalScroll { height: auto; padding: 0 1; }
     SettingsScreen .section { text-style: bold; padding: 0 1; }
     SettingsScreen #help { color: $text-muted; padding: 0 2; height: 1; }

@@ -107,7 +107,15 @@ class SteadyScreen(Screen[ScreenResultType]):
 
 # Textual takes styles only from the first base.
 class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType]):
-    """A modal screen."""
+    """A modal screen: a box in the middle."""
+
+    DEFAULT_CSS = """
+    SteadyModal { align: center middle; }
+    SteadyModal > Vertical, SteadyModal > VerticalScroll {
+        max-width: 100%; max-height: 100%; background: $surface; border: round $accent;
+        border-title-color: $text; border-subtitle-color: $text-muted;
+    }
+    """
 
 
 class SteadyCommandPalette(CommandPalette, SteadyScreen[None]):

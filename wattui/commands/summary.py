@@ -90,14 +90,13 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[Recomputed], int]:
 
 def _read(path: Path) -> Recomputed:
     """File, beginning, command and summary of a run. Raises UsageError."""
-    from wattui.runs.reduce import read_csv
+    from wattui.runs.reduce import reduce_csv
 
     with naming(path):
-        reduced = read_csv(path)
         begun, about = _first_utc(path), about_run(path)
-        remarks = [*changed(path, about), *reduced.remarks]
-    summary = summarise(reduced.reduction)
-    return Recomputed(str(path), begun, about.command or None, summary, remarks)
+        remarks = changed(path, about)
+        reduction = reduce_csv(path, remarks)
+    return Recomputed(str(path), begun, about.command or None, summarise(reduction), remarks)
 
 
 def _first_utc(path: Path) -> str | None:

@@ -85,10 +85,9 @@ def load_run(csv: Path) -> Run:
     elif why_not:
         said = f"its summary is incomplete: recomputed from {csv.name} ({why_not})"
         remarks.append(f"{json_path(csv)}: {said}")
-    from wattui.runs.reduce import read_csv
+    from wattui.runs.reduce import reduce_csv
 
-    reduced = read_csv(csv)
-    return Run(csv, summarise(reduced.reduction), about, remarks + reduced.remarks)
+    return Run(csv, summarise(reduce_csv(csv, remarks)), about, remarks)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

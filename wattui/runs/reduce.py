@@ -6,7 +6,6 @@ import contextlib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,40 +28,29 @@ from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, schema
 BASELINES = ("idle", "armed")
 
 
-@dataclass(frozen=True, slots=True)
-class Reduced:
-    """The data a summary needs from a run file, and remarks on what was left out."""
-
-    reduction: Reduction
-    remarks: list[str]
-
-
-def reduce_csv(path: Path) -> Reduction:
+def reduce_csv(path: Path, remarks: list[str] | None = None) -> Reduction:
     """Reduce a run file as the recorder did while writing it.
 
     The readings of each second are kept for idle and armed phases, where the summary needs them.
-    Raises NotARunFileError, or OSError if it cannot be read.
+    `remarks` gets what could not be read. Raises NotARunFileError, or OSError if the file cannot be
+    read.
     """
-    return read_csv(path).reduction
-
-
-def read_csv(path: Path) -> Reduced:
-    """The same, with remarks on what could not be read. Raises NotARunFileError, or OSError."""
     names = header(path)
-    reducer, remarks = _reduced(path, _Reducer(names))
+    reducer = _reduced(path, _Reducer(names))
     reduction = reducer.finished()
     # An edge that came late lies between readings of phases expected not to matter.
     if any(row.event.startswith(LATE) for row in reduction.events):
-        reducer, remarks = _reduced(path, _Reducer(names, every_second=True))
+        reducer = _reduced(path, _Reducer(names, every_second=True))
         reduction = reducer.finished()
-    return Reduced(reduction, [*remarks, *(f"{path}: {remark}" for remark in reducer.remarks[:1])])
+    if remarks is not None:
+        remarks += [*reducer.unread, *(f"{path}: {remark}" for remark in reducer.remarks[:1])]
+    return reduction
 
 
-def _reduced(path: Path, reducer: _Reducer) -> tuple[_Reducer, list[str]]:
-    remarks: list[str] = []
-    for block in blocks(path, reducer.columns, remarks):
+def _reduced(path: Path, reducer: _Reducer) -> _Reducer:
+    for block in blocks(path, reducer.columns, reducer.unread):
         reducer.take(block)
-    return reducer, remarks
+    return reducer
 
 
 def write_parquet(path: Path, out: Path) -> list[str]:
@@ -109,6 +97,7 @@ class _Reducer:
         self._wanted: set[str] = set()
         self._last: pl.DataFrame | None = None
         self._count = 0
+        self.unread: list[str] = []
         self.remarks: list[str] = []
 
     def take(self, block: pl.DataFrame) -> None:

@@ -61,6 +61,8 @@ class Nvml:
         # For each counter: how to read power, its last value, and when that was first seen.
         self._powers: dict[int, Read] = {}
         self._moved: dict[int, tuple[float, int]] = {}
+        # Counters that once rested too long: their power may be integrated from then on, so it is
+        # read until the end (see `recorders.channel_state`).
         self._rests: set[int] = set()
         self.without_energy = [
             refusal for device in devices if (refusal := self._offer(device)) is not None

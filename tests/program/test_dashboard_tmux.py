@@ -59,7 +59,7 @@ def launch(tmux: Tmux, command: str) -> None:
     tmux.until_shown("workload kws")
     tmux.press("Enter")
     tmux.until_shown("alexnet")
-    tmux.write("comm")
+    tmux.press("End")
     tmux.press("Enter")
     tmux.until_shown("Enter a command")
     until(lambda: to_the_command(tmux), "the focus on the command")

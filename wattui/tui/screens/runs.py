@@ -117,7 +117,7 @@ class Runs(SteadyModal[ResultsAction | None]):
             if worker.is_cancelled:
                 return
             if place == len(found) or time.monotonic() - shown_s > SHOWN_EVERY_S:
-                self.app.call_from_thread(self._show, ready, len(found))
+                self.app.call_from_thread(self._show, ready)
                 ready, shown_s = {}, time.monotonic()
 
     def _list(self, found: list[Path]) -> None:
@@ -128,7 +128,7 @@ class Runs(SteadyModal[ResultsAction | None]):
             column.width = min(WIDTHS["file"], max([len("file"), *names]))
             self._fill()
 
-    def _show(self, ready: dict[Path, Run | str], of: int) -> None:
+    def _show(self, ready: dict[Path, Run | str]) -> None:
         self._runs |= ready
         if not self.is_there:
             return

@@ -100,25 +100,19 @@ def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[A
         table.add_row(Text(name), *cells, style=_style(domain, palette))
     yield table
     counted = bool(running.inferences)
-    figures = {name: figures_j(domain, running, counted) for name, domain in domains.items()}
-    factor, unit = energy_unit([value for row in figures.values() for value in row], units)
-    names = [basis.name for basis in BASES]
-    if not apart:
-        table = plain_table(f"{unit}{_per(running)}", *names)
-        for name, domain in domains.items():
-            table.add_row(Text(name), *_cells(figures[name], factor), style=_style(domain, palette))
-        yield table
-    else:
+    values_j = [each for domain in domains.values() for each in figures_j(domain, running, counted)]
+    factor, unit = energy_unit(values_j, units)
+    title = f"{unit}{_per(running)}"
+    rows = [(Text(name), domain, running) for name, domain in domains.items()]
+    if apart:
         channel = summary.headline or ""
-        title = f"{channel}, {unit}{_per(running).replace('erence', '.')}"
-        table = plain_table(title, *names)
-        for group in summary.labels:
-            domain = group.domains[channel]
-            label = Text(group.label)
-            label.truncate(LABEL_COLUMNS, overflow="ellipsis")
-            cells = _cells(figures_j(domain, group, counted), factor)
-            table.add_row(label, *cells, style=_style(domain, palette))
-        yield table
+        title = f"{channel}, {title.replace('erence', '.')}"
+        rows = [(_label(group), group.domains[channel], group) for group in summary.labels]
+    table = plain_table(title, *(basis.name for basis in BASES))
+    for label, domain, group in rows:
+        cells = _cells(figures_j(domain, group, counted), factor)
+        table.add_row(label, *cells, style=_style(domain, palette))
+    yield table
 
 
 def figures_j(domain: Domain, group: Group, counted: bool) -> list[float | None]:
@@ -184,19 +178,17 @@ def _headline(
     values: list[float | None]
     if cells:
         basis, ends = cells.basis, cells.ends
-        values, names = [value.value for _, value in ends], [group.label for group, _ in ends]
+        values, names = [value.value for _, value in ends], [_label(group) for group, _ in ends]
     else:
         basis = TOTAL if TOTAL.of(domain) else ENERGY
         value = basis.of(domain)
-        values, names = [value.value if value else None], [""]
+        values, names = [value.value if value else None], [Text()]
     factor, unit = energy_unit(values, units)
     text = Text()
     for place, (value_j, name) in enumerate(zip(values, names, strict=True)):
         text.append(" … " if place else "")
         text.append(number(None if value_j is None else value_j / factor), "bold")
-        label = Text(f" {name}" if name else "")
-        label.truncate(LABEL_COLUMNS, overflow="ellipsis")
-        text.append_text(label)
+        text.append(" " if name else "").append_text(name)
     text.append(f" {unit}" if values else "–", "bold")
     text.append("/inference" if basis is TOTAL else " while running", "bold")
     if word := summary.contents or (domain.origin if domain.origin != "measured" else ""):
@@ -205,6 +197,12 @@ def _headline(
     if running.inferences:
         text.append(f"  {counted(running.inferences, 'inference')}", palette.dim)
     return text
+
+
+def _label(group: Group) -> Text:
+    label = Text(group.label)
+    label.truncate(LABEL_COLUMNS, overflow="ellipsis")
+    return label
 
 
 def _scaled(energy: Value | None, factor: float) -> str:

@@ -167,7 +167,7 @@ async def test_a_broken_run_gives_its_reason_and_opens_nothing(tmp_path: Path) -
     app = Shown(tmp_path)
     async with app.run_test(size=MIDDLE) as pilot:
         await settle(pilot)
-        app.runs._show({path.absolute(): "run.csv is damaged: half of it"}, 1)
+        app.runs._show({path.absolute(): "run.csv is damaged: half of it"})
         await pilot.press("enter", "e", "p")
         await pilot.pause()
         assert app.screen is app.runs

@@ -10,6 +10,7 @@ from benchmarks.table import header, show
 
 MODULES = {
     "accuracy": "benchmarks.accuracy",
+    "statistics": "benchmarks.statistics",
     "recorder": "benchmarks.recorder",
     "marks": "benchmarks.marks",
     "matching": "benchmarks.matching",

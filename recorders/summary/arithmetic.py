@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -25,8 +25,9 @@ from recorders.summary.figures import Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import EnergyWindows, Span, block_powers_w, outermost, per_phase
-from recorders.summary.stats import grouped, quadrature, standard_error
+from recorders.summary.scatter import Drift, Scatter, drift, scatter
+from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase
+from recorders.summary.stats import grouped, quadrature
 from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
 
@@ -52,7 +53,7 @@ class _Base:
     """A baseline, with its figures by channel."""
 
     ran: Stretches
-    noises_w: dict[str, float | None] = field(default_factory=dict)
+    scatters: dict[str, Scatter | None] = field(default_factory=dict)
     known: dict[str, tuple[Stretches, float | None, float | None]] = field(default_factory=dict)
 
 
@@ -166,8 +167,7 @@ class Arithmetic:
             return Domain(self._origins[channel], idle_w, armed_w, None, None, None, None, None)
         # How shared energy is split is a convention, so its uncertainty is unknown.
         edges_j = None if ran.shared else self._edges_j(channel, ran)
-        total = Value(energy_j, edges_j, edges_j)
-        own_seconds = ran.own_seconds
+        total = Value(energy_j, edges_j, edges_j, baseline_noise=0.0)
         return Domain(
             self._origins[channel],
             idle_w,
@@ -175,14 +175,33 @@ class Arithmetic:
             energy_j / seconds,
             total,
             total.over(n) if n else None,
-            self._net(channel, total, own_seconds, n, self._idle),
-            self._net(channel, total, own_seconds, n, armed),
+            self._net(channel, total, ran, n, self._idle),
+            self._net(channel, total, ran, n, armed),
         )
 
     def unmoved(self, running: Sequence[Span], key: GroupKey | None = None) -> list[str]:
         """Parts of the total, or the headline channel, whose counter did not move."""
         ran = self.overlaps.stretches(running, key)
         return [channel for channel in self._asked if self._stood_still(channel, ran)]
+
+    def drifts(self, running: Sequence[Span], channel: str) -> Iterator[tuple[Drift, float]]:
+        """How the power of the baselines changed, each with the power above that baseline while
+        the phases it is subtracted from ran, watts."""
+        bases = [("idle", self._idle, self.overlaps.stretches(running))]
+        for label, own in grouped(running, label_of).items():
+            if label in self._armed_of:
+                ran = self.overlaps.stretches(own, label_of)
+                bases.append(("armed", self._armed_of[label], ran))
+        for phase, base, ran in bases:
+            windows, base_w, _ = self._base(base, channel)
+            power_w = ran.power_w(channel)
+            if base_w is None or power_w is None:
+                continue
+            found = drift(
+                phase, channel, windows.windows, self._scatter(channel, base), ran.middle_s
+            )
+            if found:
+                yield found, power_w - base_w
 
     def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
         """A baseline's windows of a channel, its power (None if too short for the counter to
@@ -210,13 +229,14 @@ class Arithmetic:
         )
 
     def _net(
-        self, channel: str, total: Value, seconds: float, n: int | None, base: _Base
+        self, channel: str, total: Value, ran: Stretches, n: int | None, base: _Base
     ) -> Value | None:
         """Energy per inference above a baseline."""
+        seconds = ran.own_seconds
         known, base_w, base_edges_j = self._base(base, channel)
         if base_w is None or not n:
             return None
-        noise_w = self._noise_w(channel, base)
+        noise_w = self._noise_w(channel, base, ran.middle_s)
         resolution_j = noise_j = plus_minus_j = None
         if total.plus_minus is not None and base_edges_j is not None:
             base_j = base_edges_j * seconds / known.seconds
@@ -252,16 +272,17 @@ class Arithmetic:
         wider_j = [open_j for each in bridged if (open_j := each.get(channel, 0.0)) > step_j]
         return math.hypot(step_j * math.sqrt(len(ran.windows) - len(wider_j)), *wider_j)
 
-    def _noise_w(self, channel: str, base: _Base) -> float | None:
-        """Standard error of a baseline's mean power, from its seconds; None for under three.
+    def _scatter(self, channel: str, base: _Base) -> Scatter | None:
+        """How well a baseline's power is known; None if it is too short to tell."""
+        if channel not in base.scatters:
+            windows = self._base(base, channel)[0].windows
+            base.scatters[channel] = scatter(self._reduction, channel, windows)
+        return base.scatters[channel]
 
-        It is 0 for manual readings, whose uncertainty is in `_edges_j`.
-        """
+    def _noise_w(self, channel: str, base: _Base, at_s: float) -> float | None:
+        """± of a baseline's power at another time; 0 for manual readings, whose uncertainty is in
+        `_edges_j`."""
         if channel in self._by_hand:
             return 0.0
-        if channel not in base.noises_w:
-            spans = self._base(base, channel)[0].windows
-            powers = [p for span in spans for p in block_powers_w(self._reduction, channel, span)]
-            noise_w = standard_error(powers) if len(powers) >= 3 else None
-            base.noises_w[channel] = noise_w
-        return base.noises_w[channel]
+        found = self._scatter(channel, base)
+        return found.plus_minus_w(at_s) if found else None

@@ -99,7 +99,8 @@ def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None
 
 
 def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
-    """The group with ± from its repeats, for every channel and figure that all repeats have."""
+    """The group with the scatter of its repeats in ±, for every channel and figure that all repeats
+    have."""
     domains = {}
     for channel, domain in group.domains.items():
         fields = {name: getattr(domain, name) for name in Domain.__slots__}
@@ -109,19 +110,28 @@ def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
                 continue
             half = interval95([value.value for value in values])
             half = half * len(repeats) if name == "running_j" else half
-            fields[name] = replace(fields[name], plus_minus=half)
+            fields[name] = fields[name].over_samples(half)
         domains[channel] = Domain(**fields)
     return replace(group, domains=domains)
 
 
-def over_repeats(repeats: Sequence[Group], channel: str | None) -> dict[str, Repeated]:
-    """The headline channel's figures over the repeats, if all repeats have them."""
-    found = {}
-    for name in ("running_j", *PER_INFERENCE) if channel and len(repeats) > 1 else ():
-        known = [getattr(group.domains[channel], name) for group in repeats if channel]
-        values = sorted(value.value for value in known if value is not None)
-        if len(values) == len(repeats):
-            middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
-            mean = math.fsum(values) / len(values)
-            found[name] = Repeated(mean, middle, interval95(values))
+def over_repeats(
+    together: Group | None, repeats: Sequence[Group], channel: str | None
+) -> dict[str, Repeated]:
+    """The headline channel's figures over the repeats, if all repeats have them; `together` is the
+    group of all of them."""
+    found: dict[str, Repeated] = {}
+    if together is None or channel is None or not repeats:
+        return found
+    for name in ("running_j", *PER_INFERENCE):
+        whole = getattr(together.domains[channel], name)
+        known = [getattr(group.domains[channel], name) for group in repeats]
+        values = [value.value for value in known if value is not None]
+        if whole is None or len(values) < len(repeats):
+            continue
+        ranked, n = sorted(values), len(values)
+        middle = (ranked[(n - 1) // 2] + ranked[n // 2]) / 2
+        of_one = whole.over(n) if name == "running_j" else whole
+        error = of_one.over_samples(interval95(values)).plus_minus
+        found[name] = Repeated(math.fsum(values) / n, middle, error)
     return found

@@ -5,6 +5,7 @@ Energies are in joules, powers in watts, times in seconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -37,6 +38,8 @@ PER_INFERENCE = (
 )
 # Times have six decimals: the shortest duration, less rounding.
 LEAST_S = 1e-7
+# A spread below this share of a value is rounding.
+ROUNDING = 1e-9
 ORIGINS: tuple[Origin, ...] = ("measured", "estimated", "simulated", "manual")
 # The origins of figures that no instrument read.
 INVENTED: tuple[Origin, ...] = ("estimated", "simulated")
@@ -55,9 +58,10 @@ class Flag:
 class Value:
     """A figure and its uncertainty (None: unknown).
 
-    The measurement uncertainty has two parts: `resolution`, from the counter updates at the edges,
-    and `baseline_noise`, the standard error of the baseline's power. `plus_minus` is both in
-    quadrature, or over repeats the interval of their mean.
+    `plus_minus` covers 95 %. It is the instrument's uncertainty, in quadrature: `resolution`, from
+    the counter updates at the edges, and `baseline_noise`, from the power of the baseline (0 for
+    what has none). Over repeats, the half-width of their mean's interval is added, in which neither
+    needs to show.
     """
 
     value: float
@@ -77,6 +81,13 @@ class Value:
         """factor / figure, with uncertainty to first order; the figure must not be 0."""
         inverse = self.times(factor / self.value / self.value)
         return replace(inverse, value=factor / self.value)
+
+    def over_samples(self, half_width: float) -> Value:
+        """The figure with the scatter of its samples; it is unknown if that of its baseline is, or
+        if there is none but rounding."""
+        error = math.hypot(half_width, self.resolution or 0.0, self.baseline_noise or 0.0)
+        is_known = self.baseline_noise is not None and error > ROUNDING * abs(self.value)
+        return replace(self, plus_minus=error if is_known else None)
 
     def _with(self, value: float, change: Callable[[float], float]) -> Value:
         errors = (self.plus_minus, self.resolution, self.baseline_noise)
@@ -143,11 +154,12 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A figure over repeats: mean, median, and half-width of the mean's 95 % interval."""
+    """A figure over repeats: mean, median, and half-width of the mean's 95 % interval (None:
+    unknown)."""
 
     mean: float
     median: float
-    interval95: float
+    interval95: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +334,7 @@ _SUMMARY = record(
     running=optional(_group),
     labels=list_of(_group),
     repeats=list_of(_group),
-    over_repeats=dict_of(record(Repeated, mean=number, median=number, interval95=size)),
+    over_repeats=dict_of(record(Repeated, mean=number, median=number, interval95=_ERROR)),
     differences=list_of(record(Difference, label=text, minus=text, domains=_ANSWERS)),
     sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
     phases=list_of(_phase),

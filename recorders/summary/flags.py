@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from recorders.channels import kind_of
@@ -13,6 +13,7 @@ from recorders.summary.contents import incomplete_text
 from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
+from recorders.summary.scatter import Drift
 from recorders.summary.spans import Span, mean_gauge, per_phase
 from recorders.summary.stats import grouped, total
 from recorders.summary.stillness import still_times
@@ -46,6 +47,7 @@ def find_flags(
     running: Group | None,
     headline: str | None,
     periods_s: Mapping[str, float],
+    drifts: Iterable[tuple[Drift, float]] = (),
 ) -> list[Flag]:
     """All flags of a recording, most serious first."""
     return [
@@ -61,7 +63,7 @@ def find_flags(
         *_per_phase(reduction, everything),
         *_windows(everything, periods_s),
         *_resolution(running, headline),
-        *_drift(everything, headline),
+        *_drift(drifts, headline),
         *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
     ]
@@ -338,16 +340,19 @@ def _resolution(running: Group | None, headline: str | None) -> Iterator[Flag]:
             )
 
 
-def _drift(everything: Sequence[Span], headline: str | None) -> Iterator[Flag]:
-    baselines: dict[tuple[str, str], list[float]] = {}
-    for span in everything:
-        energy_j = span.energy_j.get(headline) if headline else None
-        if span.phase in ("idle", "armed") and span.seconds > 0 and energy_j is not None:
-            baselines.setdefault((span.phase, span.label), []).append(energy_j / span.seconds)
-    for (phase, _), powers_w in baselines.items():
-        if max(powers_w) > (1 + DRIFT) * min(powers_w):
-            text = f"{phase} power drifted from {powers_w[0]:.3g} to {powers_w[-1]:.3g} W"
-            yield Flag("idle_drift", headline or "", text)
+def _drift(drifts: Iterable[tuple[Drift, float]], headline: str | None) -> Iterator[Flag]:
+    for found, above_w in drifts:
+        change_w = found.after_w - found.before_w
+        if abs(change_w) <= DRIFT * abs(above_w):
+            continue
+        share = f", {_percent(100 * abs(change_w / above_w))} % of the power above it"
+        if found.between:
+            text = f"drifted from {found.before_w:.3g} to {found.after_w:.3g} W"
+        else:
+            text = f"was drifting, perhaps by {abs(change_w):.2g} W until it ran"
+        yield Flag(
+            "idle_drift", headline or "", f"{found.phase} power {text}{share if above_w else ''}"
+        )
 
 
 def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

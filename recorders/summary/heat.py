@@ -1,7 +1,9 @@
 """Effects of heat on a measurement: throttling clocks and warming. Pure.
 
 Each label is judged separately, as different work draws different power: the mean of the last
-quarter of its readings while running is compared with that of the first.
+quarter of its readings while running is compared with that of the first. A change is one that the
+scatter of these readings does not explain (Welch's test, two-sided, 5 %), and large enough to
+matter.
 """
 
 from __future__ import annotations
@@ -15,21 +17,28 @@ from recorders.channels import Quantity, channel_of, device_of, kind_of_column
 from recorders.summary.overlaps import label_of
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span, outermost
-from recorders.summary.stats import grouped
+from recorders.summary.stats import Uncertainty, combined, grouped, standard_error, t95
 
-# Smaller changes may be due to the governor or the sensor's resolution.
-FALLEN, WARMED_C = 0.05, 10.0
+# Smaller changes matter to no figure.
+FALLEN, WARMED_C = 0.03, 10.0
 # One per second.
 FEWEST_READINGS = 8
 
 
 class Course(NamedTuple):
-    """The change of a gauge while one label ran: means of the first and last quarter."""
+    """The change of a gauge while one label ran: means of the first and last quarter, and the
+    half-width of their difference."""
 
     device: str
     label: str
     first: float
     last: float
+    plus_minus: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the change is not due to chance."""
+        return abs(self.last - self.first) > self.plus_minus
 
     @property
     def ran(self) -> str:
@@ -56,8 +65,8 @@ def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
 def _worst(
     courses: Iterable[Course], change: Callable[[Course], float], least: float
 ) -> list[Course]:
-    """For each device with a larger change than this, the label with the largest one."""
-    changed = [course for course in courses if change(course) > least]
+    """For each device with a clear and larger change than this, the label with the largest one."""
+    changed = [course for course in courses if course.is_clear and change(course) > least]
     return [max(own, key=change) for own in grouped(changed, attrgetter("device")).values()]
 
 
@@ -74,4 +83,7 @@ def _courses(
             if len(values) >= FEWEST_READINGS:
                 first, last = values[:quarter], values[-quarter:]
                 means = math.fsum(first) / quarter, math.fsum(last) / quarter
-                yield Course(device_of(channel_of(column)), label, *means)
+                errors = [standard_error(each) for each in (first, last)]
+                error = combined([Uncertainty(each, quarter - 1) for each in errors])
+                half = t95(error.degrees) * error.standard
+                yield Course(device_of(channel_of(column)), label, *means, half)

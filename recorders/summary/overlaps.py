@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import accumulate, pairwise
 from operator import attrgetter
 
@@ -43,6 +44,11 @@ class Stretches:
         if not self.shared:
             return self.seconds
         return math.fsum(span.seconds * span.share for span in self.windows)
+
+    @cached_property
+    def middle_s(self) -> float:
+        """The mean of its times."""
+        return math.fsum(s.seconds * (s.start_s + s.end_s) / 2 for s in self.windows) / self.seconds
 
     def energy_j(self, channel: str) -> float | None:
         """Total energy of all windows; None if one is unknown."""

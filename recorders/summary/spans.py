@@ -266,15 +266,16 @@ def per_phase(reduction: Reduction) -> frozenset[str]:
     return frozenset(name for note in notes for name in note.split())
 
 
-def block_powers_w(reduction: Reduction, channel: str, span: Span) -> list[float]:
-    """Mean power between the per-second readings of a span, including its edges, watts."""
+def blocks_w(reduction: Reduction, channel: str, span: Span) -> list[tuple[float, float]]:
+    """Mean power between the per-second readings of a span, including its edges: the middle of the
+    time between, and watts."""
     points = reduction.seconds.get(channel)
     known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
     for edge in (span.begin, span.end):
         if not edge.is_late and channel in edge.row.energy_j:
             known.add((edge.time_s, edge.row.energy_j[channel]))
     return [
-        (after[1] - before[1]) / (after[0] - before[0])
+        ((before[0] + after[0]) / 2, (after[1] - before[1]) / (after[0] - before[0]))
         for before, after in pairwise(sorted(known))
         if after[0] - before[0] >= SHORTEST_BLOCK_S
     ]

@@ -4,31 +4,71 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 
-# Two-sided 95 % quantiles of Student's t for 1…30 degrees of freedom.
-_T95 = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
+Series = Sequence[float]
+# Of fewer values it cannot be told whether one depends on another.
+LEAST_DEPENDENT = 5
+# From here on Student's distribution is the normal one.
+_MOST_DEGREES = 1e6
+_STEPS, _EXACT = 200, 1e-14
 
 
 def t95(degrees: float) -> float:
-    """Two-sided 95 % quantile of Student's t for 1 degree of freedom or more.
+    """Two-sided 95 % quantile of Student's t, for any number of degrees of freedom above 0."""
+    return t_quantile(0.05, degrees)
 
-    Between whole numbers up to 30 it is linear in 1 / degrees; beyond, Abramowitz & Stegun 26.7.5.
+
+@lru_cache(maxsize=4096)
+def t_quantile(p: float, degrees: float) -> float:
+    """The t that Student's t exceeds with probability `p`, on either side.
+
+    Newton's method on log p over log t, in which the tail of the distribution is nearly straight.
     """
-    below = math.floor(degrees)
-    if below == degrees <= len(_T95):
-        return _T95[below - 1]
-    if below < len(_T95):
-        first, last = _T95[below - 1 : below + 1]
-        return first + (last - first) * (1 / degrees - 1 / below) / (1 / (below + 1) - 1 / below)
-    z = 1.959964
-    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+    t, degrees = 2.0, min(degrees, _MOST_DEGREES)
+    scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)
+    scale -= math.log(degrees * math.pi) / 2 - math.log(2)
+    for _ in range(_STEPS):
+        tail = t_tails(t, degrees)
+        density = math.exp(scale - (degrees + 1) / 2 * math.log1p(t * t / degrees))
+        step = math.log(tail / p) * tail / (density * t)
+        t *= math.exp(max(-2.0, min(2.0, step)))
+        if abs(step) < 1e-12:
+            break
+    return t
+
+
+def t_tails(t: float, degrees: float) -> float:
+    """The probability that Student's t is beyond ± t."""
+    if degrees >= _MOST_DEGREES:
+        return math.erfc(t / math.sqrt(2))
+    return _beta(degrees / 2, 0.5, degrees / (degrees + t * t))
+
+
+def _beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function, by its continued fraction (Lentz's method)."""
+    if not 0 < x < 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - _beta(b, a, 1 - x)
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    front += a * math.log(x) + b * math.log1p(-x)
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
+    found = d
+    for n in range(1, _STEPS):
+        for term in (
+            n * (b - n) * x / ((a + 2 * n - 1) * (a + 2 * n)),
+            -(a + n) * (a + b + n) * x / ((a + 2 * n) * (a + 2 * n + 1)),
+        ):
+            d, c = 1 / (1 + term * d), 1 + term / c
+            found *= c * d
+        if abs(c * d - 1) < _EXACT:
+            break
+    return math.exp(front) * found / a
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Any]) -> dict[Any, list[Item]]:
@@ -58,12 +98,110 @@ def standard_error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values))
 
 
-def stdev(values: Sequence[float]) -> float:
+def stdev(values: Series) -> float:
     """Standard deviation of a sample of two or more."""
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def interval95(values: Sequence[float]) -> float:
-    """Half-width of the 95 % interval of the mean of two or more values."""
-    return t95(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+def interval95(values: Series) -> float:
+    """Half-width of the 95 % interval of the mean of two or more values, in order of time."""
+    worth = effective_number(values)
+    return t95(degrees_of(len(values), worth)) * stdev(values) / math.sqrt(worth)
+
+
+class Uncertainty(NamedTuple):
+    """A standard uncertainty, and its degrees of freedom."""
+
+    standard: float
+    degrees: float = math.inf
+
+
+def combined(parts: Sequence[Uncertainty]) -> Uncertainty:
+    """Independent uncertainties in quadrature, with the degrees of freedom of Welch and
+    Satterthwaite (GUM, G.4)."""
+    # Scaled by the largest: the square of a small number is 0 in a double.
+    largest = max((part.standard for part in parts), default=0.0)
+    if largest == 0:
+        return Uncertainty(0.0)
+    variances = [(part.standard / largest) ** 2 for part in parts]
+    total = math.fsum(variances)
+    weights = math.fsum(v * v / part.degrees for v, part in zip(variances, parts, strict=True))
+    return Uncertainty(largest * math.sqrt(total), total**2 / weights if weights else math.inf)
+
+
+def dependence(values: Series) -> float:
+    """How far the lag-1 correlation of values is above that of independent ones, in standard
+    deviations (Wald and Wolfowitz 1943); 0 for fewer than five, of which nothing can be said."""
+    n = len(values)
+    if n < LEAST_DEPENDENT:
+        return 0.0
+    return (_lag_1([values]) + 1 / n) * n * math.sqrt(n - 1) / (n - 2)
+
+
+def effective_number(values: Series) -> float:
+    """How many independent values repeated measurements are worth, from 1 to their number: fewer
+    if each depends on the one before, by more than a standard deviation of chance."""
+    return independent([values]) if dependence(values) > 1 else float(len(values))
+
+
+def degrees_of(n: int, worth: float) -> float:
+    """Degrees of freedom of the standard deviation of n values that are worth so many independent
+    ones (Bayley and Hammersley, J. R. Statist. Soc. Suppl. 8, 184, 1946)."""
+    return max(1.0, (n - 1) * 2 * n * worth / (n * n + worth * worth))
+
+
+def independent(series: Sequence[Series], parameters: int = 1) -> float:
+    """How many independent values some series are worth together, from 1 to their number.
+
+    It is n (1 - r) / (1 + r) for a first-order autoregressive process (Zwiers and von Storch, J.
+    Climate 8, 336, 1995), with the bias of r in short series removed (Kendall, Biometrika 41, 403,
+    1954). The series are taken about their means, or with two `parameters` are residuals of a line.
+    """
+    n = sum(map(len, series))
+    length = n / len(series)
+    if length < LEAST_DEPENDENT - 2 + parameters:
+        return float(n)
+    r = (length * _lag_1(series) + parameters) / (length - 2 - parameters)
+    r = max(0.0, min(1 - 1 / n, r))
+    return max(1.0, n * (1 - r) / (1 + r))
+
+
+class Trend(NamedTuple):
+    """The slope of a line through series of points, and its 95 % half-width."""
+
+    slope: float
+    plus_minus: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is not due to chance."""
+        return abs(self.slope) > self.plus_minus
+
+
+def trend(series: Sequence[Sequence[tuple[float, float]]]) -> Trend | None:
+    """The least-squares slope of all points (x, y), whose scatter may be autocorrelated within a
+    series; None for too few."""
+    points = [point for each in series for point in each]
+    n = len(points)
+    mean_x, mean_y = (math.fsum(values) / n for values in zip(*points, strict=True))
+    spread = math.fsum((x - mean_x) ** 2 for x, _ in points)
+    if n < LEAST_DEPENDENT or spread == 0:
+        return None
+    slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    left = [[y - mean_y - slope * (x - mean_x) for x, y in each] for each in series]
+    worth = independent(left, parameters=2)
+    squares = math.fsum(value**2 for each in left for value in each)
+    error = math.sqrt(squares / (n - 2) / spread * n / worth)
+    return Trend(slope, t95(max(1.0, worth - 2)) * error)
+
+
+def _lag_1(series: Sequence[Series]) -> float:
+    """Correlation of each value with the one before it in its series; 0 if all are equal."""
+    squares = products = 0.0
+    for values in series:
+        mean = math.fsum(values) / len(values)
+        away = [value - mean for value in values]
+        squares += math.fsum(value**2 for value in away)
+        products += math.fsum(a * b for a, b in pairwise(away))
+    return products / squares if squares else 0.0

@@ -66,6 +66,7 @@ def _summarised(reduction: Reduction) -> Summary:
     quoted = headline(channels)
     ran_until_s = max((span.end_s for span in running), default=-math.inf)
     unmoved = {part: UNMOVED.format("it") for part in arithmetic.unmoved(running) if part != quoted}
+    drifts = arithmetic.drifts(running, quoted) if running and quoted else ()
     missing = missing_from(quoted, unmoved | missing_parts(reduction, ran_until_s))
     return Summary(
         VERSION,
@@ -74,7 +75,7 @@ def _summarised(reduction: Reduction) -> Summary:
         group,
         by_label,
         by_repeat,
-        over_repeats(samples, quoted),
+        over_repeats(group, samples, quoted),
         differing,
         sums(reduction, by_label),
         [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
@@ -84,7 +85,7 @@ def _summarised(reduction: Reduction) -> Summary:
             *unlabelled(group, by_label),
             *_concurrent(arithmetic.overlaps, by_label),
             *_unmoved(arithmetic, running, of_label, missing),
-            *find_flags(reduction, kept, group, quoted, update_periods_s(reduction)),
+            *find_flags(reduction, kept, group, quoted, update_periods_s(reduction), drifts),
             *negative_differences(differing, quoted),
         ],
     )

@@ -1,10 +1,11 @@
 """Compares measurements: ratio, difference with its interval, rank test. Pure.
 
 A side is one run, several runs taken as samples of the same thing, or one label of a run. If both
-sides have two samples or more, the interval of the difference is Welch's, with a rank test beside
-it. Otherwise it is both ± in quadrature, the instrument's error alone: the variation between runs
-is not known, and there is no verdict. The uncertainty of the idle baseline is common to all repeats
-of a run, so their scatter does not show it: it is added.
+sides have two samples or more, the difference has Welch's interval, with a rank test beside it.
+What all repeats of a run share, their scatter does not show: the uncertainties of the baseline and
+of the counter are added. Without samples on either side these are all there is: the variation
+between runs is not known, and there is no verdict. One of many labels differs by chance sooner than
+one alone: the verdicts are Holm's (Scand. J. Statist. 6, 65, 1979).
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from recorders.summary.bases import BASES, BY_NAME
+from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from recorders.summary.stats import quadrature
+from recorders.summary.stats import Uncertainty, combined, t_quantile, t_tails
+from wattui.analysis.results import SUMS as SUMMED
 from wattui.analysis.results import ResultRow
-from wattui.analysis.samples import Described, describe
-from wattui.analysis.two_samples import RankTest, mann_whitney, one_more95, welch95
+from wattui.analysis.samples import Described, depend, describe, outlier
+from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, samples_to_see
 from wattui.runs.recorded import Run
 
-Verdict = Literal["clear", "within the error", "unclear: one run each", "unknown"]
+Verdict = Literal["clear", "clear alone", "within the error", "unclear: one run each", "unknown"]
 
 
 class Measure(NamedTuple):
@@ -48,21 +50,29 @@ _NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # Sampling rates that differ by more than this factor are not comparable.
 SAME_RATE = 0.05
 MOST_TOLD = 12
+ALPHA = 0.05
+# A 95 % half-width over its standard uncertainty.
+NORMAL_95 = t_quantile(0.05, math.inf)
+# The difference for which the number of repeats is told.
+SEEN = 0.05
 # Steps of the search for the ends of a ratio's interval.
 DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A figure, and the samples that it is the mean of where it has several.
-
-    Its `baseline_noise` is the baseline's uncertainty beside the samples' scatter: 0 for what has
-    no baseline.
-    """
+    """A figure, and the samples that it is the mean of where it has several."""
 
     known: Value
     described: Described | None = None
     samples: tuple[float, ...] = ()
+
+    def beside_scatter(self) -> list[Uncertainty] | None:
+        """What its scatter does not show: the counter's uncertainty and the baseline's (last)."""
+        noise = self.known.baseline_noise
+        if noise is None:
+            return None
+        return [Uncertainty(part / NORMAL_95) for part in (self.known.resolution or 0.0, noise)]
 
 
 class ComparisonKey(NamedTuple):
@@ -103,7 +113,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of one domain on both sides."""
+    """One figure of one domain on both sides; intervals are those of 1 - `alpha`.
+
+    `p_of_all` is `p` with Holm's correction for all labels compared.
+    """
 
     label: str
     domain: str
@@ -113,6 +126,8 @@ class Comparison:
     a: Sampled
     b: Sampled
     of_single_runs: bool = False
+    alpha: float = ALPHA
+    p_of_all: float | None = None
 
     @property
     def is_unrepeated(self) -> bool:
@@ -137,7 +152,7 @@ class Comparison:
 
     @cached_property
     def ratio_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the ratio: each r at which b − r · a may be 0 (Fieller, 1954).
+        """The interval of the ratio: each r at which b − r · a may be 0 (Fieller, 1954).
 
         An end is infinite if a is not clearly different from zero; None if errors are not known.
         """
@@ -148,22 +163,38 @@ class Comparison:
     @property
     def rank_test(self) -> RankTest | None:
         """Mann and Whitney's test of the samples; None if they are too few or dependent."""
-        described = (self.a.described, self.b.described)
-        if self.of_single_runs or any(d is None or not d.are_independent for d in described):
+        described = self.a.described, self.b.described
+        if (
+            self.of_single_runs
+            or None in described
+            or depend(self.a.samples)
+            or depend(self.b.samples)
+        ):
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
     @property
+    def p(self) -> float | None:
+        """The probability of such a difference by chance; None if errors are not known."""
+        error = self._error()
+        if error is None or self.is_unrepeated:
+            return None
+        away = abs(self.b.known.value - self.a.known.value)
+        if error.standard == 0:
+            return float(away == 0)
+        return t_tails(away / error.standard, error.degrees)
+
+    @property
     def verdict(self) -> Verdict:
-        """Whether the difference exceeds its error; not known for one run each."""
+        """Whether the difference exceeds its error, also as one of several labels; not known for
+        one run each."""
         if self.is_unrepeated:
             return "unclear: one run each"
-        half = self._half_width()
-        if half is None:
+        if self.p is None:
             return "unknown"
-        return (
-            "clear" if abs(self.b.known.value - self.a.known.value) > half else "within the error"
-        )
+        if self.p >= self.alpha:
+            return "within the error"
+        return "clear" if (self.p_of_all or self.p) < self.alpha else "clear alone"
 
     def _ratio_end(self, sign: int) -> float:
         """The r at which b − r · a is clearly different from zero, below or above the ratio."""
@@ -186,21 +217,106 @@ class Comparison:
         return far
 
     def _half_width(self, times_a: float = 1.0) -> float | None:
-        """Half-width of the interval of b − times_a · a; unknown for published figures."""
+        """Half-width of the interval of b - times_a · a; None if errors are not known."""
+        error = self._error(times_a)
+        return error and t_quantile(self.alpha, error.degrees) * error.standard
+
+    def _error(self, times_a: float = 1.0) -> Uncertainty | None:
+        """The uncertainty of b - times_a · a; unknown for published figures."""
         a, b = self.a, self.b
         if PUBLISHED in self.origins:
             return None
-        if not (a.described or b.described):
-            return quadrature([a.known.times(times_a).plus_minus, b.known.plus_minus])
         if a.described and b.described:
-            half = welch95(a.described, b.described, times_a)
+            scatter = [_times(a.described.error, times_a), b.described.error]
         elif a.described:
-            half = one_more95(a.described, b.known.value, times_a)
+            scatter = [one_more(a.described, b.known.value, times_a)]
+        elif b.described:
+            scatter = [one_more(b.described, times_a * a.known.value)]
         else:
-            assert b.described
-            half = one_more95(b.described, times_a * a.known.value)
-        noises = (a.known.times(times_a).baseline_noise, b.known.baseline_noise)
-        return quadrature([half, *noises])
+            errors = a.known.times(times_a).plus_minus, b.known.plus_minus
+            known = [Uncertainty(e / NORMAL_95) for e in errors if e is not None]
+            return combined(known) if len(known) == 2 else None
+        shared = replace(a, known=a.known.times(times_a)).beside_scatter(), b.beside_scatter()
+        if None in scatter or None in shared:
+            return None
+        beside = (part for each in shared for part in each or ())
+        return combined([*filter(None, scatter), *beside])
+
+
+@dataclass(frozen=True, slots=True)
+class GeometricMean:
+    """The geometric mean of the ratios of several labels, and its interval (None: unknown)."""
+
+    figure: str
+    domain: str
+    labels: int
+    ratio: float
+    interval: tuple[float, float] | None
+
+
+def geometric_means(rows: Sequence[Comparison]) -> list[GeometricMean]:
+    """The mean of each figure and domain that two labels or more have."""
+    kinds = dict.fromkeys((row.figure, row.domain) for row in rows)
+    found = (_geometric_mean([r for r in rows if (r.figure, r.domain) == kind]) for kind in kinds)
+    return [mean for mean in found if mean is not None]
+
+
+def _geometric_mean(rows: Sequence[Comparison]) -> GeometricMean | None:
+    """The mean of one figure over its labels; None for fewer than two with a ratio above zero.
+
+    Its interval is that of the labels' mean logarithms, sample by sample, as what is the same for
+    all labels of a sample does not average out; nor does the baseline of a run.
+    """
+    rows = [row for row in rows if row.label and row.ratio is not None and row.ratio > 0]
+    if len(rows) < 2:
+        return None
+    first = rows[0]
+    log = math.fsum(math.log(row.ratio or 1.0) for row in rows) / len(rows)
+    errors = [_of_logs([row.a for row in rows]), _of_logs([row.b for row in rows])]
+    interval = None
+    if not any(row.is_unrepeated or PUBLISHED in row.origins for row in rows) and all(errors):
+        error = combined([part for each in errors for part in each or ()])
+        half = t_quantile(first.alpha, error.degrees) * error.standard
+        interval = math.exp(log - half), math.exp(log + half)
+    return GeometricMean(first.figure, first.domain, len(rows), math.exp(log), interval)
+
+
+def _of_logs(labels: Sequence[Sampled]) -> list[Uncertainty] | None:
+    """The uncertainties of the mean logarithm of one side's labels; None if unknown."""
+    counts = {len(each.samples) for each in labels}
+    if len(counts) > 1 or counts <= {0, 1} or any(min(each.samples) <= 0 for each in labels):
+        return None
+    logs = [[math.log(value) for value in each.samples] for each in labels]
+    error = describe([math.fsum(each) / len(each) for each in zip(*logs, strict=True)]).error
+    shared = [each.beside_scatter() for each in labels]
+    if error is None or None in shared:
+        return None
+    relative = [
+        [part.standard / each.known.value / len(labels) for part in parts or ()]
+        for each, parts in zip(labels, shared, strict=True)
+    ]
+    counters, baselines = zip(*relative, strict=True)
+    return [error, Uncertainty(math.hypot(*counters)), Uncertainty(math.fsum(baselines))]
+
+
+def by_holm(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The rows with the p that each has as one of all labels of its figure and domain."""
+    found: dict[int, float] = {}
+    for kind in dict.fromkeys((row.figure, row.domain) for row in rows):
+        family = [
+            (p, place)
+            for place, row in enumerate(rows)
+            if row.label and (row.figure, row.domain) == kind and (p := row.p) is not None
+        ]
+        largest = 0.0
+        for rank, (p, place) in enumerate(sorted(family)):
+            largest = max(largest, min(1.0, (len(family) - rank) * p))
+            found[place] = largest
+    return [replace(row, p_of_all=found.get(n, row.p)) for n, row in enumerate(rows)]
+
+
+def _times(error: Uncertainty | None, factor: float) -> Uncertainty | None:
+    return error and error._replace(standard=abs(factor) * error.standard)
 
 
 def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> Side:
@@ -233,6 +349,7 @@ def compare(
     b: Side,
     domains: Iterable[tuple[str, str]] | None = None,
     mixed: bool = False,
+    alpha: float = ALPHA,
 ) -> list[Comparison]:
     """The figures that both sides have: all running phases, then label by label.
 
@@ -245,7 +362,7 @@ def compare(
     if not labels and len(a.labels) == len(b.labels) == 1 and "" in (*a.labels, *b.labels):
         labels = [(a.labels[0], b.labels[0])]
     is_mixed = not mixed and (a.is_mixed or b.is_mixed)
-    return [
+    rows = [
         Comparison(
             label_a or label_b,
             domain_a if domain_a == domain_b else f"{domain_a}, {domain_b}",
@@ -255,6 +372,7 @@ def compare(
             known_a if a.is_repeated or not b.is_repeated else _single(known_a),
             known_b if b.is_repeated or not a.is_repeated else _single(known_b),
             not (a.is_repeated or b.is_repeated),
+            alpha,
         )
         for label_a, label_b in labels
         for domain_a, domain_b in [*pairs, ("", "")]
@@ -263,6 +381,7 @@ def compare(
         for origin_a, known_a in _at_key(a, ComparisonKey(label_a, domain_a, name))
         for origin_b, known_b in _at_key(b, ComparisonKey(label_b, domain_b, name))
     ]
+    return by_holm(rows)
 
 
 def only_in_one(a: Side, b: Side) -> Iterator[str]:
@@ -312,13 +431,56 @@ def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 
 
+def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Iterator[str]:
+    """Signs that the samples of a side are not samples of one thing, in words."""
+    for row in rows:
+        for name, sampled in zip(names, (row.a, row.b), strict=True):
+            what = f"{name}, {row.label}: {row.figure}" if row.label else f"{name}: {row.figure}"
+            described, samples = sampled.described, sampled.samples
+            if described is None:
+                continue
+            if depend(samples):
+                yield (
+                    f"{what}: each repeat depends on the one before: {len(samples)} of them count "
+                    f"as {described.effective_samples:.1f}: fix: --cooldown 60"
+                )
+            elif (place := outlier(samples)) is not None:
+                yield (
+                    f"{what}: repeat {place + 1} of {len(samples)} is an outlier: "
+                    f"{samples[place]:.4g} {row.unit}, the median is {described.median:.4g}"
+                )
+
+
+def repeats_needed(rows: Sequence[Comparison]) -> Iterator[str]:
+    """How many repeats show a difference of 5 % in what is not clear, in words."""
+    needed: list[tuple[float, str]] = []
+    for row in rows:
+        both = row.a.described, row.b.described
+        cvs = [each.cv for each in both if each is not None and each.cv is not None]
+        if row.verdict not in ("within the error", "clear alone") or len(cvs) < 2:
+            continue
+        beside = [each.known.baseline_noise or 0.0 for each in (row.a, row.b)]
+        name = f"{row.label}: {row.figure}" if row.label else row.figure
+        if math.hypot(*beside) > SEEN * abs(row.a.known.value):
+            yield (
+                f"{name}: no number of repeats shows a difference of {100 * SEEN:g} %, as the "
+                "baseline is not known well enough: fix: --idle 60 --idle-after 60"
+            )
+            continue
+        n = samples_to_see(SEEN, cvs, row.alpha)
+        needed.append((math.inf if n is None else n, name))
+    if needed:
+        most, name = max(needed)
+        many = f"{most:.0f}" if math.isfinite(most) else "over 1000"
+        yield f"{name}: {many} repeats on each side show a difference of {100 * SEEN:g} %"
+
+
 def _sampled(row: ResultRow) -> Sampled:
-    basis, described = BY_NAME.get(row.figure.partition("_")[0]), row.described
-    is_net = basis is not None and bool(basis.baseline)
-    known = row.known if is_net else replace(row.known, baseline_noise=0.0)
+    described = row.described
     if described is None or described.half_width is None:
-        return Sampled(known)
-    mean = replace(known, value=described.mean, plus_minus=described.half_width)
+        return Sampled(row.known)
+    known = row.known.over(described.samples) if row.figure in SUMMED else row.known
+    mean = replace(known, value=described.mean).over_samples(described.half_width)
     return Sampled(mean, described, row.samples)
 
 
@@ -328,13 +490,14 @@ def _single(known: Sampled) -> Sampled:
 
 
 def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
-    """The figures of several runs as samples of one; baselines differ from run to run."""
+    """The figures of several runs as samples of one; their baselines differ, and so scatter."""
     if len(each) == 1:
         return each[0]
     origin = " and ".join(dict.fromkeys(origin for origin, _ in each))
     samples = tuple(sampled.known.value for _, sampled in each)
     described = describe(samples)
-    mean = Value(described.mean, described.half_width, baseline_noise=0.0)
+    ticks = math.hypot(*(sampled.known.resolution or 0.0 for _, sampled in each)) / len(each)
+    mean = Value(described.mean, None, ticks, 0.0).over_samples(described.half_width or 0.0)
     return origin, Sampled(mean, described, samples)
 
 

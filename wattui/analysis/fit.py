@@ -23,14 +23,17 @@ from wattui.analysis.regression import (
     WEIGHTS,
     Line,
     NoLineError,
+    RobustLine,
     Weights,
     fit_line,
+    outliers,
     relative_residuals,
+    robust_line,
 )
 
 VERSION = 1
 ALL = "all"
-MOST_NAMED = 12
+MOST_NAMED, MOST_OUTLIERS = 12, 5
 FigureName = Literal["total", "dynamic", "marginal", "seconds"]
 FIGURES: tuple[FigureName, ...] = ("total", "dynamic", "marginal", "seconds")
 
@@ -103,7 +106,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class FitSeries:
-    """Points that are fitted together; if a fit is None, `remarks` say why."""
+    """Points that are fitted together; if a fit is None, `remarks` say why.
+
+    `outliers` are the indices of points far from the robust line.
+    """
 
     name: str
     points: tuple[FitPoint, ...]
@@ -111,6 +117,8 @@ class FitSeries:
     ordinary: Fit | None
     relative: Fit | None
     remarks: tuple[str, ...]
+    robust: RobustLine | None = None
+    outliers: tuple[int, ...] = ()
 
     def fit(self, weights: Weights) -> Fit | None:
         """The fit of these weights."""
@@ -228,6 +236,8 @@ def series_dict(series: FitSeries, asked: FitRequest) -> dict[str, Any]:
         "points": [_point_dict(point, asked) for point in series.points],
         "group_kind": series.group_kind,
         **{weights: _fit_dict(series.fit(weights)) for weights in WEIGHTS},
+        "robust": asdict(series.robust) if series.robust else None,
+        "outliers": list(series.outliers),
         "remarks": list(series.remarks),
     }
 
@@ -286,8 +296,13 @@ def _series(
         except NoLineError as error:
             fits[weights] = None
             remarks.append(str(error))
+    xs, ys = [point.x for point in points], [point.y for point in points]
+    robust = robust_line(xs, ys, through_origin) if fits["ordinary"] else None
+    far = outliers(robust, xs, ys) if robust else []
     if fits["ordinary"] is not None:
         remarks += _remarks(points, through_origin)
+    if robust and far:
+        remarks.append(_far(robust, [points[place] for place in far]))
     return FitSeries(
         name,
         tuple(points),
@@ -295,6 +310,8 @@ def _series(
         fits["ordinary"],
         fits["relative"],
         tuple(dict.fromkeys(remarks)),
+        robust,
+        tuple(far),
     )
 
 
@@ -312,6 +329,17 @@ def _fit(
         # A breakpoint would need a second line with an intercept.
         None if through_origin else compare_lines(xs, ys, weights),
     )
+
+
+def _far(line: RobustLine, points: Sequence[FitPoint]) -> str:
+    """The outliers in words, the furthest first."""
+    ranked = sorted(points, key=lambda point: abs(point.y / line.at(point.x) - 1), reverse=True)
+    named = [
+        f"{point.label or point.run} ({point.y / line.at(point.x):.3g} times the robust line)"
+        for point in ranked[:MOST_OUTLIERS]
+    ]
+    more = f" and {len(ranked) - MOST_OUTLIERS} more" if len(ranked) > MOST_OUTLIERS else ""
+    return f"far from all others: {', '.join(named)}{more}"
 
 
 def _remarks(points: Sequence[FitPoint], through_origin: bool) -> Iterator[str]:

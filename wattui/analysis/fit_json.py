@@ -14,6 +14,7 @@ from recorders.json_parts import (
     flag,
     one_of,
     optional,
+    part,
     record,
     text,
     tuple_of,
@@ -22,6 +23,7 @@ from recorders.json_parts import (
 from wattui.analysis.breakpoint import LineTest
 from wattui.analysis.fit import VERSION, Fit, FitPoint, FitSeries
 from wattui.analysis.left_out import HeldOut
+from wattui.analysis.networks import NetworkError, NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
 
 KIND = "fit"
@@ -34,12 +36,14 @@ class NoFitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SavedFit:
-    """A fit of energy against MACs: what was fitted, and its series."""
+    """A fit of energy against MACs: what was fitted, its series, and its networks as the sums of
+    their layers."""
 
     figure: str
     domain: str
     origin: str
     series: tuple[FitSeries, ...]
+    networks: tuple[NetworkErrors, ...]
 
 
 def read_fit(found: Any) -> SavedFit:
@@ -147,4 +151,30 @@ _SERIES = record(
     relative=optional(_FIT),
     remarks=tuple_of(text),
 )
-_FIT_FILE = record(SavedFit, figure=text, domain=text, origin=text, series=tuple_of(_SERIES))
+_NETWORK = record(
+    NetworkError,
+    network=text,
+    layers=whole,
+    x=_real,
+    measured=_real,
+    predicted=_real,
+    error=optional(_real),
+    layer_error=_ERROR,
+)
+_NETWORK_ERRORS = record(
+    NetworkErrors, weights=one_of(*WEIGHTS), rows=tuple_of(_NETWORK), mean=_size, sd=_ERROR
+)
+
+
+def _networks(found: Any) -> tuple[NetworkErrors, ...]:
+    return () if found is None else part(found, "every", tuple_of(_NETWORK_ERRORS))
+
+
+_FIT_FILE = record(
+    SavedFit,
+    figure=text,
+    domain=text,
+    origin=text,
+    series=tuple_of(_SERIES),
+    networks=_networks,
+)

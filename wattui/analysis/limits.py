@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wattui.analysis.compare import FIGURES, Comparison, Side
@@ -39,8 +39,11 @@ def check(
 ) -> Iterator[Finding]:
     """Findings: worse by more than the limit, possibly worse, missing, or impossible to judge.
 
-    `single_runs` judges one run against one by the instrument's error alone.
+    `single_runs` judges one run against one by the instrument's error alone. Several labels share
+    the level of significance equally (Bonferroni).
     """
+    labels = sum(bool(row.label) for row in rows)
+    rows = [replace(row, alpha=row.alpha / labels) if row.label else row for row in rows]
     for label in a.labels:
         if label and label not in b.labels and any(b.labels):
             yield Finding("missing", b.name, label, "", None, f"{b.name} has no label {label}")
@@ -57,7 +60,7 @@ def check(
 
 
 def worse_interval(row: Comparison) -> tuple[float, float] | None:
-    """The 95 % interval of `worse`; None if errors are not known."""
+    """The interval of `worse`; None if errors are not known."""
     interval = row.ratio_interval
     if interval is None:
         return None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from recorders.summary.stats import t95
 from wattui.analysis.left_out import line_without, mean_and_sd
 from wattui.analysis.regression import Weights, relative_error
 
@@ -28,7 +29,9 @@ class NetworkError:
     """A network beside its prediction from the others.
 
     `x`, `measured` and `predicted` are sums over its layers; `error` is (predicted − measured) /
-    measured; `layer_error` the mean of its layers' absolute relative errors.
+    measured; `layer_error` the mean of its layers' absolute relative errors. `plus_minus` is the
+    half-width of the prediction's 95 % interval, from how far off the other networks are (None:
+    fewer than two).
     """
 
     network: str
@@ -38,6 +41,7 @@ class NetworkError:
     predicted: float
     error: float | None
     layer_error: float | None
+    plus_minus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,32 @@ def network_errors(
     errors = [abs(row.error) for row in rows if row.error is not None]
     if not errors:
         return None
-    return NetworkErrors(weights, tuple(rows), *mean_and_sd(errors))
+    beside = [
+        network_interval(
+            row.predicted,
+            [
+                other.measured / other.predicted
+                for other in rows
+                if other is not row and other.predicted > 0
+            ],
+        )
+        for row in rows
+    ]
+    found = tuple(replace(row, plus_minus=half) for row, half in zip(rows, beside, strict=True))
+    return NetworkErrors(weights, found, *mean_and_sd(errors))
+
+
+def network_interval(predicted: float, ratios: Sequence[float]) -> float | None:
+    """Half-width of the 95 % interval of a network's prediction, from the ratios of measured to
+    predicted of other networks, each of which was left out.
+
+    Layers of a network are off together, so that the scatter of layers about a line says little
+    about a network. None for fewer than two ratios.
+    """
+    if len(ratios) < 2:
+        return None
+    rms = math.sqrt(math.fsum((ratio - 1) ** 2 for ratio in ratios) / len(ratios))
+    return t95(len(ratios)) * rms * abs(predicted)
 
 
 def mean_layers(

@@ -1,9 +1,11 @@
-"""Straight lines by least squares, with their uncertainty. Pure.
+"""Straight lines by least squares, with their uncertainty, and a robust line beside them. Pure.
 
-ordinary: every point counts the same, so the largest values decide. relative: a point of value y
-has the weight 1 / y², so that relative residuals are minimised. Errors are standard errors with n -
-2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x (Draper & Smith, Applied
-Regression Analysis, ch. 1 and 9).
+ordinary: every point counts the same, so the largest values decide. relative: a point has the
+weight 1 / line(x)², so that residuals as shares of the line are minimised; it is found by iteration
+(McCullagh and Nelder, Generalized Linear Models, ch. 8 and 9). Weights of 1 / y² would favour the
+points that happen to be low, and pull the line down by about the square of the noise. Errors are
+standard errors with n - 2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x
+(Draper & Smith, Applied Regression Analysis, ch. 1 and 9).
 
 R² is 1 - Σw(y - line)² / Σw(y - mean)² for both, so that they can be compared: through the origin
 it is below zero if the mean would fit better. (The R² about zero, Σy² in the denominator, that many
@@ -15,6 +17,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import combinations
+from statistics import median
 from typing import Literal
 
 from recorders.summary.stats import t95
@@ -23,6 +27,12 @@ Weights = Literal["ordinary", "relative"]
 WEIGHTS: tuple[Weights, ...] = ("ordinary", "relative")
 # A measurement below this share of its prediction is zero apart from rounding.
 NOTHING = 1e-12
+# The most steps of the iteration, and the largest change of a value in the last one.
+STEPS, SETTLED = 500, 1e-9
+# An outlier is further away than so many standard deviations, estimated from the median absolute
+# deviation of as many points or more.
+FAR, LEAST_OUTLIER, NORMAL_MAD = 8.0, 5, 1.4826
+MOST_PAIRED = 400
 
 
 class NoLineError(Exception):
@@ -33,9 +43,9 @@ class NoLineError(Exception):
 class Line:
     """y = intercept + slope · x. Errors are None if the line had to go through all its points.
 
-    `residual_sd` is in units of y (ordinary) or a share of y (relative). `weight`, `mean_x` and
-    `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need. Through the
-    origin, intercept, its error and `mean_x` are 0.
+    `residual_sd` is in units of y (ordinary) or a share of the line (relative). `weight`, `mean_x`
+    and `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need. Through
+    the origin, intercept, its error and `mean_x` are 0.
     """
 
     weights: Weights
@@ -78,8 +88,12 @@ def fit_line(
 ) -> Line:
     """The least-squares line. Raises NoLineError."""
     _check(xs, ys, weights, through_origin)
+    line: Line | None
     try:
-        line = _line(xs, ys, weights, through_origin)
+        if weights == "ordinary":
+            line = _line(xs, ys, weights, [1.0] * len(xs), through_origin)
+        else:
+            line = _reweighted(xs, ys, through_origin)
     except (ArithmeticError, ValueError):  # ValueError: a sum of infinities
         line = None
     if line is None or not all(map(math.isfinite, _numbers(line))):
@@ -101,14 +115,100 @@ def relative_error(predicted: float, measured: float) -> float | None:
 def squares(line: Line, xs: Sequence[float], ys: Sequence[float]) -> float:
     """Weighted sum of squared residuals."""
     return math.fsum(
-        w * (y - line.at(x)) ** 2
-        for x, y, w in zip(xs, ys, weights_of(ys, line.weights), strict=True)
+        ((y - line.at(x)) / scale) ** 2
+        for x, y, scale in zip(xs, ys, scales(line, xs), strict=True)
     )
 
 
-def weights_of(ys: Sequence[float], weights: Weights) -> list[float]:
-    """The weight of every point."""
-    return [1.0 if weights == "ordinary" else 1 / y**2 for y in ys]
+def scales(line: Line, xs: Sequence[float]) -> list[float]:
+    """What residuals are in proportion to: the line's values, or 1 for ordinary weights."""
+    return [1.0 if line.weights == "ordinary" else line.at(x) for x in xs]
+
+
+@dataclass(frozen=True, slots=True)
+class RobustLine:
+    """The line of the median slope, which no minority of points can pull away (Theil 1950, Sen
+    1968): y = intercept + slope · x. It has no standard errors."""
+
+    intercept: float
+    slope: float
+    through_origin: bool = False
+    intercept_error: None = None
+    slope_error: None = None
+
+    def at(self, x: float) -> float:
+        """The value of the line at x."""
+        return self.intercept + self.slope * x
+
+
+def robust_line(
+    xs: Sequence[float], ys: Sequence[float], through_origin: bool = False
+) -> RobustLine | None:
+    """The median of the slopes through every two points, or through the origin and every point;
+    None without two different x (one that is not 0)."""
+    points = list(zip(xs, ys, strict=True))
+    if through_origin:
+        slopes = [y / x for x, y in points if x]
+        return RobustLine(0.0, median(slopes), True) if slopes else None
+    pairs = combinations(_thinned(points), 2)
+    slopes = [(d - b) / (c - a) for (a, b), (c, d) in pairs if a != c]
+    if not slopes:
+        return None
+    slope = median(slopes)
+    return RobustLine(median(y - slope * x for x, y in points), slope)
+
+
+def outliers(line: RobustLine, xs: Sequence[float], ys: Sequence[float]) -> list[int]:
+    """The indices of points far from a robust line, as a share of it and beside the scatter of the
+    others."""
+    values = [
+        (place, y / line.at(x))
+        for place, (x, y) in enumerate(zip(xs, ys, strict=True))
+        if line.at(x) > 0
+    ]
+    if len(values) < LEAST_OUTLIER:
+        return []
+    middle = median(value for _, value in values)
+    spread = max(NORMAL_MAD * median(abs(value - middle) for _, value in values), NOTHING)
+    return [place for place, value in values if abs(value - middle) > FAR * spread]
+
+
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """At most MOST_PAIRED points, evenly chosen: the pairs grow with the square of their number."""
+    return points[:: math.ceil(len(points) / MOST_PAIRED)]
+
+
+def _reweighted(xs: Sequence[float], ys: Sequence[float], through_origin: bool) -> Line | None:
+    """The line whose weights come from its own values; None if it is not found.
+
+    It is the most likely line of a gamma distribution, for which Σ ln(value) + y / value is least;
+    that sum is infinite at a value of 0, and steps are cut until it falls.
+    """
+    if through_origin:
+        slope = math.fsum(y / x for x, y in zip(xs, ys, strict=True)) / len(xs)
+        values = [slope * x for x in xs]
+    else:
+        values = [math.fsum(ys) / len(ys)] * len(xs)
+    for _ in range(STEPS):
+        line = _line(xs, ys, "relative", [1 / value**2 for value in values], through_origin)
+        steps = [line.at(x) - value for x, value in zip(xs, values, strict=True)]
+        if all(abs(step) <= SETTLED * value for step, value in zip(steps, values, strict=True)):
+            return line
+        before, cut = _gamma(values, ys), 1.0
+        before += NOTHING * (1 + abs(before))  # rounding
+        while cut > SETTLED:
+            found = [value + cut * step for value, step in zip(values, steps, strict=True)]
+            if min(found) > 0 and _gamma(found, ys) <= before:
+                break
+            cut /= 2
+        else:
+            return None
+        values = found
+    return None
+
+
+def _gamma(values: Sequence[float], ys: Sequence[float]) -> float:
+    return math.fsum(math.log(value) + y / value for value, y in zip(values, ys, strict=True))
 
 
 def _check(
@@ -135,8 +235,13 @@ def _numbers(line: Line) -> list[float]:
     return [value for value in found if isinstance(value, float)]
 
 
-def _line(xs: Sequence[float], ys: Sequence[float], weights: Weights, through_origin: bool) -> Line:
-    ws = weights_of(ys, weights)
+def _line(
+    xs: Sequence[float],
+    ys: Sequence[float],
+    weights: Weights,
+    ws: Sequence[float],
+    through_origin: bool,
+) -> Line:
     points = list(zip(xs, ys, ws, strict=True))
     total = math.fsum(ws)
     mean_x = math.fsum(w * x for x, _, w in points) / total

@@ -78,12 +78,12 @@ class ResultRow:
 
     @property
     def best(self) -> Value:
-        """The figure with its headline ±: that of the samples' mean if there are several."""
+        """The figure with its headline ±, the scatter of its samples included."""
         described = self.described
         if described is None or described.half_width is None:
             return self.known
         many = len(self.samples) if self.figure in SUMS else 1
-        return replace(self.known, plus_minus=described.half_width * many)
+        return self.known.over_samples(described.half_width * many)
 
 
 def rows(summary: Summary, macs: Mapping[str, int] | None = None) -> list[ResultRow]:
@@ -261,11 +261,11 @@ def _group_figures(group: Group, macs: int | None, pixels: float | None) -> Iter
 
 
 def _counted(seconds: float, n: int | None) -> Iterator[Named]:
-    yield "", "running_s", Value(seconds)
+    yield "", "running_s", Value(seconds, baseline_noise=0.0)
     if n:
-        yield "", "inferences", Value(float(n))
+        yield "", "inferences", Value(float(n), baseline_noise=0.0)
         if seconds > 0:
-            yield "", "inferences_per_s", Value(n / seconds)
+            yield "", "inferences_per_s", Value(n / seconds, baseline_noise=0.0)
 
 
 def _derived(

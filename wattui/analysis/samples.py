@@ -1,9 +1,7 @@
 """Statistics of repeated measurements: mean, spread, and an honest interval. Pure.
 
-Samples in order of time are not assumed independent: if their lag-1 autocorrelation r is clearly
-above zero (one-sided, 5 %), n samples count as n (1 - r) / (1 + r), the equivalent sample size of a
-first-order autoregressive process (Zwiers and von Storch, J. Climate 8, 336, 1995). The interval of
-the mean is Student's t for these and for fewer than 30 samples, and else the percentiles of a
+Samples in order of time are not assumed independent: see `recorders.summary.stats`. The interval of
+the mean is Student's t for those that are not and for fewer than 30, and else the percentiles of a
 bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
 """
 
@@ -13,18 +11,27 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from recorders.summary.stats import stdev, t95
+from recorders.summary.stats import (
+    LEAST_DEPENDENT,
+    Uncertainty,
+    degrees_of,
+    dependence,
+    effective_number,
+    interval95,
+    stdev,
+    t_quantile,
+)
 
 BOOTSTRAP_FROM = 30
 RESAMPLES = 2000
 SEED = 1
-# With fewer samples their autocorrelation is too uncertain to act upon.
-AUTOCORRELATION_FROM = 10
+# Quantile at which samples are said to depend on one another: one-sided, 5 %.
 ONE_SIDED_95 = 1.645
+# An outlier is one in a hundred sets of samples without any.
+OUTLIER_P = 0.01
 
 Method = Literal["t", "bootstrap"]
 
@@ -48,9 +55,16 @@ class Described:
     method: Method | None
 
     @property
-    def standard_error(self) -> float | None:
+    def degrees(self) -> float:
+        """Degrees of freedom of its standard deviation."""
+        return degrees_of(self.samples, self.effective_samples)
+
+    @property
+    def error(self) -> Uncertainty | None:
         """Standard error of the mean."""
-        return None if self.sd is None else self.sd / math.sqrt(self.effective_samples)
+        if self.sd is None:
+            return None
+        return Uncertainty(self.sd / math.sqrt(self.effective_samples), self.degrees)
 
     @property
     def half_width(self) -> float | None:
@@ -58,11 +72,6 @@ class Described:
         if self.low95 is None or self.high95 is None:
             return None
         return (self.high95 - self.low95) / 2
-
-    @property
-    def are_independent(self) -> bool:
-        """Whether there is no sign that a sample depends on the one before."""
-        return self.effective_samples == self.samples
 
 
 def describe(values: Sequence[float]) -> Described:
@@ -73,32 +82,33 @@ def describe(values: Sequence[float]) -> Described:
     if len(values) == 1:
         return Described(1, 1.0, mean, mean, None, None, None, None, None)
     sd = stdev(values)
-    effective = effective_samples(values)
+    effective = effective_number(values)
     method: Method = "bootstrap" if BOOTSTRAP_FROM <= len(values) == effective else "t"
     if method == "bootstrap":
         low, high = bootstrap95(values)
     else:
-        half = t95(max(1.0, effective - 1)) * sd / math.sqrt(effective)
+        half = interval95(values)
         low, high = mean - half, mean + half
     cv = sd / abs(mean) if mean else None
     return Described(len(values), effective, mean, median(values), sd, cv, low, high, method)
 
 
-def autocorrelation(values: Sequence[float]) -> float:
-    """Correlation of each value with the one before; 0 if all are equal."""
-    mean = math.fsum(values) / len(values)
-    squares = math.fsum((value - mean) ** 2 for value in values)
-    products = math.fsum((a - mean) * (b - mean) for a, b in pairwise(values))
-    return products / squares if squares else 0.0
+def depend(values: Sequence[float]) -> bool:
+    """Whether samples in order of time clearly depend on one another."""
+    return dependence(values) > ONE_SIDED_95
 
 
-def effective_samples(values: Sequence[float]) -> float:
-    """Equivalent number of independent samples, between 2 and their actual number."""
+def outlier(values: Sequence[float]) -> int | None:
+    """The index of a sample that does not belong to the others (Grubbs, Technometrics 11, 1, 1969);
+    None if there is none, or for fewer than five."""
     n = len(values)
-    if n < AUTOCORRELATION_FROM:
-        return float(n)
-    r = autocorrelation(values)
-    return max(2.0, n * (1 - r) / (1 + r)) if r > ONE_SIDED_95 / math.sqrt(n) else float(n)
+    if n < LEAST_DEPENDENT or (sd := stdev(values)) == 0:
+        return None
+    mean = math.fsum(values) / n
+    place = max(range(n), key=lambda each: abs(values[each] - mean))
+    t = t_quantile(OUTLIER_P / n, n - 2)
+    critical = (n - 1) / math.sqrt(n) * t / math.sqrt(n - 2 + t * t)
+    return place if abs(values[place] - mean) / sd > critical else None
 
 
 def bootstrap95(values: Sequence[float]) -> tuple[float, float]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from recorders.summary.stats import t95
+from recorders.summary.stats import Uncertainty, t_quantile
 from wattui.analysis.samples import Described
 
 # The exact distribution of U is tabulated up to this many rank sums; beyond, it is nearly normal.
 EXACT_TO = 50
+# How often a difference of the size asked for is to be seen, and the most samples to ask for.
+POWER, MOST_ASKED = 0.8, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +26,31 @@ class RankTest:
     is_exact: bool
 
 
-def welch95(a: Described, b: Described, times_a: float = 1.0) -> float | None:
-    """Half-width of the 95 % interval of b's mean minus `times_a` times a's.
-
-    Welch's t (Biometrika 34, 28, 1947) with the degrees of freedom of Welch and Satterthwaite;
-    dependent samples count as their effective number. None for under two samples.
-    """
-    if a.standard_error is None or b.standard_error is None:
-        return None
-    errors = abs(times_a) * a.standard_error, b.standard_error
-    # Scaled by the larger: the square of a small error is 0 in a double.
-    largest = max(errors[0], errors[1])
-    if largest == 0:
-        return 0.0
-    variances = [(error / largest) ** 2 for error in errors]
-    freedoms = [max(1.0, each.effective_samples - 1) for each in (a, b)]
-    weights = math.fsum(v * v / f for v, f in zip(variances, freedoms, strict=True))
-    degrees = math.fsum(variances) ** 2 / weights
-    return t95(max(1.0, degrees)) * largest * math.sqrt(math.fsum(variances))
-
-
-def one_more95(samples: Described, value: float, times: float = 1.0) -> float | None:
-    """Half-width of the 95 % interval of a single value minus `times` the mean of the samples.
+def one_more(samples: Described, value: float, times: float = 1.0) -> Uncertainty | None:
+    """The uncertainty of a single value minus `times` the mean of the samples.
 
     The value is assumed to scatter like the samples, in proportion to its size: with 1 for `times`
-    and a value as large as their mean it is t sd √(1 + 1/n), the prediction interval of one more
-    sample. None for one sample.
+    and a value as large as their mean it is sd √(1 + 1/n), as in the prediction interval of one
+    more sample. None for one sample.
     """
-    if samples.sd is None or samples.standard_error is None:
+    if samples.sd is None or samples.error is None:
         return None
     sd = samples.cv * abs(value) if samples.cv is not None else samples.sd
-    t = t95(max(1.0, samples.effective_samples - 1))
-    return t * math.hypot(sd, times * samples.standard_error)
+    return Uncertainty(math.hypot(sd, times * samples.error.standard), samples.degrees)
+
+
+def samples_to_see(share: float, cvs: Sequence[float], alpha: float) -> int | None:
+    """How many samples on each side show a difference of this share four times in five, if they
+    scatter by these coefficients of variation; None if more than MOST_ASKED."""
+    relative = math.sqrt(math.fsum(cv**2 for cv in cvs)) / share
+    return next((n for n in range(2, MOST_ASKED + 1) if _reach(n, alpha) * relative <= 1), None)
+
+
+@cache
+def _reach(n: int, alpha: float) -> float:
+    """The difference that n samples on each side show, over the root of their summed variances."""
+    degrees = 2.0 * (n - 1)
+    return (t_quantile(alpha, degrees) + t_quantile(2 * (1 - POWER), degrees)) / math.sqrt(n)
 
 
 def mann_whitney(a: Sequence[float], b: Sequence[float]) -> RankTest | None:

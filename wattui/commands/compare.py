@@ -10,16 +10,21 @@ from typing import Any
 
 from recorders.summary.bases import BASES
 from wattui.analysis.compare import (
+    ALPHA,
     FIGURES,
     PUBLISHED,
     SUMS,
     Comparison,
+    GeometricMean,
     Sampled,
     Side,
     compare,
     doubts,
+    doubts_of_samples,
+    geometric_means,
     of_label,
     only_in_one,
+    repeats_needed,
 )
 from wattui.analysis.limits import Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
@@ -37,6 +42,7 @@ FEW = 20
 PER_INFERENCE = tuple(basis.name for basis in BASES)
 USUAL = (*PER_INFERENCE, "power", "rate")
 MOST_REMARKS = 12
+LEAST_ALPHA = 1e-6
 UNREPEATED = (
     "± covers the uncertainty of instrument and baseline, not the variation between runs: "
     "record with --repeats 5 for a verdict"
@@ -97,6 +103,14 @@ def parser() -> argparse.ArgumentParser:
         "between runs count as real",
     )
     made.add_argument(
+        "--alpha",
+        type=level,
+        default=ALPHA,
+        metavar="P",
+        help="how often chance may be taken for a difference, over all labels of a figure together "
+        f"(default: {ALPHA:g})",
+    )
+    made.add_argument(
         "--mixed", action="store_true", help="also compare all labels of a run taken together"
     )
     made.add_argument(
@@ -116,6 +130,19 @@ def share(text: str) -> float:
         value = -1.0
     if not percent or rest or not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage (example: 5%)")
+    return value
+
+
+def level(text: str) -> float:
+    """0.01 as a level of significance; for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not LEAST_ALPHA <= value <= 0.5:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a level of {LEAST_ALPHA:g} to 0.5 (example: 0.01)"
+        )
     return value
 
 
@@ -191,7 +218,7 @@ def _labelled(found: Side, label: str) -> Side:
 
 def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
-    rows = compare(a, b, [domains] if all(domains) else [], options.mixed)
+    rows = compare(a, b, [domains] if all(domains) else [], options.mixed, options.alpha)
     is_published = PUBLISHED in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
         rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
@@ -263,6 +290,9 @@ def _remarks(given: Sequence[SideFiles], first: Side, pairs: Sequence[Pair]) -> 
         yield from only_in_one(first, pair.side)
         if pair.rows and all(row.is_unrepeated for row in pair.rows):
             yield UNREPEATED
+        shown = [row for row in pair.rows if row.label] or pair.rows
+        yield from doubts_of_samples(shown, (first.name, pair.side.name))
+        yield from repeats_needed(shown)
 
 
 def _to_dict(
@@ -279,6 +309,12 @@ def _to_dict(
         "comparisons": [
             {"b": pair.side.name, **_row_dict(row)} for pair in pairs for row in pair.rows
         ],
+        "geometric_means": [
+            {"b": pair.side.name, **_mean_dict(mean)}
+            for pair in pairs
+            for mean in geometric_means(pair.rows)
+        ],
+        "alpha": options.alpha,
         "max_regression": options.max_regression,
         "findings": [asdict(finding) for finding in findings],
         "remarks": list(remarks),
@@ -301,9 +337,23 @@ def _row_dict(row: Comparison) -> dict[str, Any]:
         "ratio": row.ratio,
         "ratio_low95": _finite(low),
         "ratio_high95": _finite(high),
+        "p": row.p,
+        "p_of_all_labels": row.p_of_all,
         "verdict": row.verdict,
         "mann_whitney_u": test.u if test else None,
         "mann_whitney_p": test.p if test else None,
+    }
+
+
+def _mean_dict(mean: GeometricMean) -> dict[str, Any]:
+    low, high = mean.interval or (None, None)
+    return {
+        "figure": mean.figure,
+        "domain": mean.domain,
+        "labels": mean.labels,
+        "ratio": mean.ratio,
+        "ratio_low95": low,
+        "ratio_high95": high,
     }
 
 

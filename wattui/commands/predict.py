@@ -7,13 +7,16 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from wattui.analysis.fit import VERSION, Fit
+from recorders.summary.stats import grouped
+from wattui.analysis.fit import ALL, VERSION, Fit, FitSeries
 from wattui.analysis.fit_json import WRITTEN_BY, NoFitError, SavedFit, read_fit
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
+from wattui.analysis.networks import network_interval
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError, unreadable
@@ -25,7 +28,8 @@ MOST_MACS = 1e18
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The line used to predict, the range of its points, and its mean relative error.
+    """The line used to predict, the range of its points, its mean relative error, and the ratios of
+    measured to predicted of the networks that were left out.
 
     `part` is "before" or "after" if a single line did not fit; `error` is that of predictions of
     a `left_out` point or network.
@@ -38,6 +42,7 @@ class Chosen:
     series: str
     left_out: str
     error: HeldOut | None
+    ratios: tuple[float, ...]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -121,7 +126,24 @@ def _choose(fit: SavedFit, options: argparse.Namespace, macs: int) -> Chosen:
     xs = [point.x for point in series.points]
     left_out = series.group_kind if found.left_out_group else "point"
     error = found.left_out_group or found.left_out_point
-    return Chosen(*_part(found, macs), min(xs), max(xs), series.name, left_out, error)
+    ratios = _ratios(fit, series, found)
+    return Chosen(*_part(found, macs), min(xs), max(xs), series.name, left_out, error, ratios)
+
+
+def _ratios(fit: SavedFit, series: FitSeries, found: Fit) -> tuple[float, ...]:
+    """Measured over predicted of each network left out, as the sum of its layers or by the mean of
+    its points; empty for a series of one network."""
+    if series.name != ALL:
+        return ()
+    rows = [r for e in fit.networks if e.weights == found.line.weights for r in e.rows]
+    if rows:
+        return tuple(row.measured / row.predicted for row in rows if row.predicted > 0)
+    if series.group_kind != "network" or found.left_out_group is None:
+        return ()
+    errors = zip(series.points, found.left_out_group.errors, strict=True)
+    known = [(point.network, error) for point, error in errors if error is not None and error > -1]
+    of_network = grouped(known, itemgetter(0)).values()
+    return tuple(math.fsum(1 / (1 + e) for _, e in own) / len(own) for own in of_network)
 
 
 def _part(fit: Fit, macs: int) -> tuple[Line, str | None]:
@@ -143,6 +165,8 @@ def _prediction(fit: SavedFit, chosen: Chosen, title: str, macs: int) -> dict[st
         value, half = line.at(macs), line.plus_minus(macs)
     except ArithmeticError:
         value, half = math.inf, None
+    of_networks = network_interval(value, chosen.ratios)
+    half = half if of_networks is None else of_networks
     if not math.isfinite(value) or not math.isfinite(half or 0.0):
         raise UsageError(f"the line of series {chosen.series} has no finite value at {macs:,} MACs")
     return {
@@ -161,6 +185,7 @@ def _prediction(fit: SavedFit, chosen: Chosen, title: str, macs: int) -> dict[st
         "j_per_inference": value,
         "plus_minus_j": half,
         "interval_pct": 95,
+        "interval_from": "points" if of_networks is None else "networks",
         "fitted_macs": [chosen.least_x, chosen.most_x],
         "extrapolated": not chosen.least_x <= macs <= chosen.most_x,
         "left_out": error and {"what": chosen.left_out, "mean": error.mean, "sd": error.sd},
@@ -179,7 +204,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['model']}: {found['macs']:,} MACs",
         f"{with_uncertainty(value, half, factor)} {unit} per inference, predicted"
-        + (" (95 % prediction interval)" if half is not None else " (± ?: too few points)"),
+        + (
+            f" (95 % prediction interval, from {found['interval_from']} left out)"
+            if half is not None and found["interval_from"] == "networks"
+            else " (95 % prediction interval)"
+            if half is not None
+            else " (± ?: too few points)"
+        ),
         f"{found['figure']} energy, {kind}; {found['weights']} least squares, {found['points']} "
         f"points of series {found['series']}{part}",
     ]

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from wattui.analysis.compare import FIGURES, Comparison
+from wattui.analysis.compare import FIGURES, Comparison, geometric_means
 from wattui.analysis.limits import worse
 from wattui.clean import one_line
 from wattui.show.quantities import number, prefix_for, with_uncertainty
@@ -26,9 +26,11 @@ MEANINGS = {
     "edp": "energy-delay product per inference",
     "rate": "inferences per second",
 }
-TOGETHER = "everything"
+TOGETHER, MEAN = "everything", "geometric mean"
 Trend = Literal["better", "worse", "unclear"]
 COLOURS: dict[Trend, str] = {"better": "green", "worse": "red", "unclear": ""}
+# Smaller probabilities depend on more than the samples can tell.
+LEAST_P = 1e-4
 KNOWN_ORIGINS = ("measured", "published", "")
 
 NamedComparison = tuple[str, Comparison]
@@ -59,6 +61,8 @@ def _pair(rows: Sequence[NamedComparison]) -> Table:
     for _, row in rows:
         name = _name(row.label or TOGETHER, row.origin)
         table.add_row(name, value_text(row.a.known, factor), *_cells(row, factor))
+    for mean in geometric_means([row for _, row in rows]):
+        table.add_row(MEAN, "", "", "", _ratio(mean.ratio, mean.interval), "", "", style="bold")
     return table
 
 
@@ -73,6 +77,15 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
         table.add_row(_name(first, reference.origins[0]), value_text(reference.a.known, factor))
         for name, row in own:
             table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
+    means = [
+        (name, mean)
+        for name in dict.fromkeys(name for name, _ in rows)
+        for mean in geometric_means([row for other, row in rows if other == name])
+    ]
+    if means:
+        table.add_row(Text(MEAN, "bold"))
+    for name, mean in means:
+        table.add_row(one_line(name), "", "", _ratio(mean.ratio, mean.interval), "", "")
     return table
 
 
@@ -92,15 +105,22 @@ def _table(rows: Sequence[NamedComparison], titles: Sequence[str]) -> tuple[Tabl
 def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and the verdict."""
     cells = [Text(value_text(known, factor)) for known in (row.b.known, row.difference)]
-    ratio = Text(number(row.ratio), f"bold {COLOURS[trend(row)]}".strip())
-    if row.ratio_interval:
-        low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in row.ratio_interval)
-        ratio.append(f" ({low} … {high})", "not bold")
-    cells.append(ratio)
-    test = row.rank_test
-    cells.append(Text("–" if test is None else number(test.p, 2)))
+    cells.append(_ratio(row.ratio, row.ratio_interval, COLOURS[trend(row)]))
+    cells.append(Text("–" if row.p_of_all is None else _p(row.p_of_all)))
     cells.append(Text(verdict_text(row), "dim"))
     return cells
+
+
+def _ratio(ratio: float | None, interval: tuple[float, float] | None, colour: str = "") -> Text:
+    text = Text(number(ratio), f"bold {colour}".strip())
+    if interval:
+        low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in interval)
+        text.append(f" ({low} … {high})", "not bold")
+    return text
+
+
+def _p(p: float) -> str:
+    return number(p, 2) if p >= LEAST_P else f"< {LEAST_P:g}"
 
 
 def _name(name: str, origin: str) -> Text:

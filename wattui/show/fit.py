@@ -13,7 +13,7 @@ from wattui.analysis.correlation import Matrix
 from wattui.analysis.fit import Fit, FitRequest, FitSeries, remarks_of
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
-from wattui.analysis.regression import WEIGHTS, Line
+from wattui.analysis.regression import WEIGHTS, Line, RobustLine
 from wattui.clean import one_line
 from wattui.show.quantities import counted, minus, number, prefix_for, with_uncertainty
 from wattui.show.stacking import plain_table
@@ -67,7 +67,7 @@ def mean_error(found: HeldOut | NetworkErrors | None) -> str:
     return percent(found.mean) + (f" ± {percent(found.sd)}" if found.sd is not None else "")
 
 
-def line_text(line: Line, asked: FitRequest) -> str:
+def line_text(line: Line | RobustLine, asked: FitRequest) -> str:
     """Intercept and slope with their standard errors."""
     slope_factor, slope_unit = scale([line.slope, line.slope_error], asked.unit)
     slope = with_uncertainty(abs(line.slope), line.slope_error, slope_factor)
@@ -114,6 +114,8 @@ def _lines_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
             r2 = "–" if fit.line.r2 is None else minus(f"{fit.line.r2:.4f}")
             line = line_text(fit.line, asked)
             add(table, each.name, fit.line.weights, line, r2)
+        if each.robust and each.outliers:
+            add(table, each.name, "robust", line_text(each.robust, asked), "–")
     return table
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from wattui.analysis.fit import FitRequest
 from wattui.analysis.networks import NetworkErrors
 from wattui.show.fit import add, figure_name, mean_error, new_table, percent, quantity, scale
-from wattui.show.quantities import number
+from wattui.show.quantities import number, with_uncertainty
 
 if TYPE_CHECKING:
     from wattui.analysis.fitting import Networks
@@ -41,7 +41,8 @@ def _rows_table(asked: FitRequest, networks: Networks) -> Table:
         cells = [str(row.layers), quantity(row.x, asked.against)]
         cells.append(f"{number(row.measured / factor)} {unit}")
         for each in rows:
-            cells += [number(each.predicted / factor), percent(each.error, signed=True)]
+            predicted = with_uncertainty(each.predicted, each.plus_minus, factor)
+            cells += [predicted, percent(each.error, signed=True)]
         cells.append("–" if whole is None else number(whole / factor))
         add(table, row.network, *cells)
     return table

@@ -163,11 +163,16 @@ def test_the_uncertainty_of_a_short_window_is_one_update_in_percent(update_s: fl
     assert float(found[1]) == pytest.approx(100 * update_s / 20, rel=0.34)
 
 
-@pytest.mark.parametrize(("later_w", "flagged"), [(20.9, False), (21.1, True), (18.0, True)])
-def test_idle_power_that_moved_by_more_than_5_percent_is_drift(
-    later_w: float, flagged: bool
+@pytest.mark.parametrize(
+    ("running_w", "later_w", "flagged"),
+    [(50.0, 21.4, False), (50.0, 21.6, True), (50.0, 18.0, True), (22.0, 20.5, True)],
+)
+def test_idle_power_that_moved_by_more_than_5_percent_of_the_dynamic_power_is_drift(
+    running_w: float, later_w: float, flagged: bool
 ) -> None:
-    rows = [*GOOD, *phase("idle", 40, 50, later_w)]
+    """Half a watt is nothing to a run at 50 W, and a quarter of what one at 22 W drew."""
+    run = phase("running", 11, 31, running_w, n=1000)
+    rows = [*phase("idle", 0, 10, 20.0), *run, *phase("idle", 40, 50, later_w)]
     assert ("idle_drift" in flags(rows)) is flagged
 
 
@@ -233,7 +238,7 @@ def test_a_fallen_clock_is_told_in_mhz() -> None:
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        ("gpu0_clock_MHz", [1980] * 10 + [1900] * 10),
+        ("gpu0_clock_MHz", [1980] * 10 + [1930] * 10),
         ("gpu0_clock_MHz", [1755] * 10 + [1980] * 10),
         ("gpu0_clock_MHz", [1980, 1500, 1200, 900]),
         ("gpu0_temp_C", [70] * 10 + [79] * 10),

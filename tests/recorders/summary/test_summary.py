@@ -253,7 +253,7 @@ def test_an_edge_that_no_reading_is_near_leaves_open_what_lies_between_them() ->
     assert plus_minus(energy) == pytest.approx(math.hypot(4 / 7 * 210, 3.5 / 7 * 210))
 
 
-def test_a_restless_baseline_widens_the_dynamic_energy_by_its_standard_error() -> None:
+def test_a_restless_baseline_widens_the_dynamic_energy_by_the_interval_of_its_mean() -> None:
     idle_w = [20.0, 24.0, 18.0, 22.0, 26.0]
     recording = Recording()
     recording.note("update_period_s package0=0.000001")
@@ -262,7 +262,8 @@ def test_a_restless_baseline_widens_the_dynamic_energy_by_its_standard_error() -
     energies = [(float(second), sum(idle_w[:second])) for second in range(6)]
     recording.readings["package0"] = energies
     dynamic = domain_of(recording.summary()).dynamic_j_per_inference
-    assert plus_minus(dynamic) == pytest.approx(stdev(idle_w) / math.sqrt(5) * 10 / 100, rel=1e-3)
+    standard_error_w = stdev(idle_w) / math.sqrt(5)
+    assert plus_minus(dynamic) == pytest.approx(2.776445 * standard_error_w * 10 / 100, rel=1e-3)
 
 
 def test_an_estimate_claims_no_precision() -> None:
@@ -277,9 +278,11 @@ def test_an_estimate_claims_no_precision() -> None:
     assert "estimated" in {flag.name for flag in summary.flags}
 
 
-def repeated(powers_w: list[float]) -> Summary:
+def repeated(powers_w: list[float], update_s: float = 1e-6) -> Summary:
     recording = Recording()
+    recording.note(f"update_period_s package0={update_s:f}")
     recording.phase("idle", 10.0, 20.0)
+    recording.readings["package0"] = [(float(second), 20.0 * second) for second in range(11)]
     for repeat, power_w in enumerate(powers_w, 1):
         recording.phase("running", 10.0, power_w, n=100, repeat=repeat)
     return recording.summary()
@@ -296,16 +299,37 @@ def test_over_repeats_the_interval_is_students() -> None:
     powers_w = [50.0, 60.0, 40.0, 55.0]
     domain = domain_of(repeated(powers_w))
     values = [power_w * 10 / 100 for power_w in powers_w]
-    half = 3.182 * stdev(values) / math.sqrt(4)
+    half = 3.182446 * stdev(values) / math.sqrt(4)
     assert value_of(domain.total_j_per_inference) == pytest.approx(fmean(values))
-    assert plus_minus(domain.total_j_per_inference) == pytest.approx(half)
-    assert plus_minus(domain.dynamic_j_per_inference) == pytest.approx(half)
+    assert plus_minus(domain.total_j_per_inference) == pytest.approx(half, rel=1e-3)
+    assert plus_minus(domain.dynamic_j_per_inference) == pytest.approx(half, rel=1e-3)
+
+
+def test_repeats_with_equal_ticks_keep_the_uncertainty_of_the_counter() -> None:
+    """Five equal readings said ± 0 of a counter that moves in steps of 5 J."""
+    domain = domain_of(repeated([50.0] * 5, update_s=0.1))
+    energy, total = domain.running_j, domain.total_j_per_inference
+    assert plus_minus(energy) == pytest.approx(math.sqrt(5) * 50 * 0.1)
+    assert plus_minus(total) == pytest.approx(math.sqrt(5) * 50 * 0.1 / 500)
+    assert plus_minus(domain.dynamic_j_per_inference) > plus_minus(total)
+
+
+def test_repeats_whose_spread_is_rounding_have_no_known_uncertainty() -> None:
+    """Of an estimate nothing but the scatter is known, and there is none."""
+    recording = Recording("est_cpu")
+    for repeat in range(1, 4):
+        recording.phase("running", 10.0, 0.1 + 0.2, n=100, repeat=repeat)
+    total = domain_of(recording.summary(), "est_cpu").total_j_per_inference
+    assert total is not None
+    assert total.plus_minus is None
 
 
 def test_mean_and_median_over_repeats() -> None:
     found = repeated([50.0, 70.0, 54.0]).over_repeats["total_j_per_inference"]
     assert (found.mean, found.median) == pytest.approx((5.8, 5.4))
-    assert found.interval95 == pytest.approx(4.303 * stdev([5.0, 7.0, 5.4]) / math.sqrt(3))
+    assert found.interval95 == pytest.approx(
+        4.302653 * stdev([5.0, 7.0, 5.4]) / math.sqrt(3), rel=1e-3
+    )
 
 
 def test_the_median_of_an_even_number_of_repeats_is_between_the_middle_two() -> None:
@@ -355,9 +379,11 @@ def test_a_label_that_ran_several_times_has_the_interval_of_its_own_repeats() ->
             power_w = watts[repeat - 1]
             recording.phase("running", 10.0, power_w, n=100, label=label, repeat=repeat)
     groups = {group.label: group.domains["package0"] for group in recording.summary().labels}
-    half = 4.303 * stdev([5.0, 6.0, 4.0]) / math.sqrt(3)
-    assert plus_minus(groups["b1"].total_j_per_inference) == pytest.approx(half)
-    assert plus_minus(groups["b8"].total_j_per_inference) == pytest.approx(0, abs=1e-9)
+    half = 4.302653 * stdev([5.0, 6.0, 4.0]) / math.sqrt(3)
+    assert plus_minus(groups["b1"].total_j_per_inference) == pytest.approx(half, rel=1e-3)
+    # Without any spread, what is left is an update (0.1 s, as it is not known) of each repeat.
+    update = math.sqrt(3) * 80 * 0.1 / 300
+    assert plus_minus(groups["b8"].total_j_per_inference) == pytest.approx(update)
 
 
 def test_repeats_that_did_not_run_the_same_are_no_samples_of_all_that_ran() -> None:
@@ -371,7 +397,8 @@ def test_repeats_that_did_not_run_the_same_are_no_samples_of_all_that_ran() -> N
     assert whole.running_j.plus_minus == whole.running_j.resolution, "of the instrument"
     assert summary.over_repeats == {}
     b, a = (summary.labels[n].domains["package0"].total_j_per_inference for n in (1, 0))
-    assert plus_minus(a) == pytest.approx(12.706 * stdev([1.0, 1.1]) / math.sqrt(2))
+    half = 12.706205 * stdev([1.0, 1.1]) / math.sqrt(2)
+    assert plus_minus(a) == pytest.approx(half, rel=1e-3)
     assert b is not None
     assert b.plus_minus == b.resolution
 

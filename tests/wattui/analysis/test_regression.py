@@ -18,7 +18,9 @@ from wattui.analysis.regression import (
     NoLineError,
     Weights,
     fit_line,
+    outliers,
     relative_residuals,
+    robust_line,
 )
 
 PIXELS = published("deepmeter")["individual"][0]["pixels"]
@@ -27,6 +29,7 @@ ELEMENTS = published("deepmeter")["individual"][1]["elements"]
 LINEAR1 = published("deepmeter")["individual"][1]["mj_per_image"]
 PUBLISHED = {row["layer"]: row for row in published("deepmeter")["fits"]}
 
+Points = tuple[tuple[float, ...], tuple[float, ...]]
 XS = st.lists(st.integers(1, 10_000).map(float), min_size=3, max_size=12, unique=True)
 FACTOR = st.floats(1e-3, 1e3)
 POINTS = st.lists(
@@ -73,16 +76,49 @@ def test_errors_of_a_line_worked_out_by_hand() -> None:
     assert line.slope_error == pytest.approx((0.9 / 5) ** 0.5)
     assert line.intercept_error == pytest.approx((0.9 * (1 / 4 + 2.5**2 / 5)) ** 0.5)
     # t with 2 degrees of freedom is 4.303; at x = 5: 1 + 1/4 + 2.5²/5 = 2.5.
-    assert line.plus_minus(5) == pytest.approx(4.303 * (0.9 * 2.5) ** 0.5)
+    assert line.plus_minus(5) == pytest.approx(4.302653 * (0.9 * 2.5) ** 0.5)
 
 
 def test_a_relative_line_worked_out_by_hand() -> None:
-    # Weights 1, 1/4, 1/16 at x 0, 1, 2 with y 1, 2, 4: the normal equations are
-    # 21/16 a + 6/16 b = 7/4 and 6/16 a + 8/16 b = 1.
+    # The residuals, as shares of the line's values z, add up to nothing once over z and once times
+    # x / z: with z = a, a + b, a + 2b at x = 0, 1, 2 and y = 1, 2, 4, b is 1.4 a.
     line = fit_line([0, 1, 2], [1, 2, 4], "relative")
-    determinant = 21 * 8 - 6 * 6
-    assert line.intercept == pytest.approx((28 * 8 - 6 * 16) / determinant)
-    assert line.slope == pytest.approx((21 * 16 - 6 * 28) / determinant)
+    values = [line.at(x) for x in (0, 1, 2)]
+    shares = [(y - z) / z for y, z in zip((1, 2, 4), values, strict=True)]
+    assert sum(s / z for s, z in zip(shares, values, strict=True)) == pytest.approx(0, abs=1e-8)
+    assert sum(x * s / z for x, s, z in zip((0, 1, 2), shares, values, strict=True)) == (
+        pytest.approx(0, abs=1e-8)
+    )
+    assert line.residual_sd == pytest.approx(math.sqrt(sum(s * s for s in shares)))
+
+
+@pytest.mark.parametrize("through_origin", [False, True])
+@pytest.mark.parametrize("noise", [0.2, 0.3])
+def test_noise_in_proportion_does_not_pull_a_relative_line_down(
+    noise: float, through_origin: bool
+) -> None:
+    """With weights of 1 / y², the slope was 8 % too low at 20 % noise, and 26 % at 40 %."""
+    draw = random.Random(5)
+    xs = [float(x) for x in range(1, 31)]
+    slopes = []
+    for _ in range(60):
+        true = [2 * x if through_origin else 10 + 2 * x for x in xs]
+        ys = [max(0.05 * y, y * (1 + noise * draw.gauss(0, 1))) for y in true]
+        slopes.append(fit_line(xs, ys, "relative", through_origin).slope)
+    assert sum(slopes) / len(slopes) == pytest.approx(2, rel=0.02)
+
+
+def test_a_layer_18_times_off_is_named_and_does_not_move_the_robust_line() -> None:
+    xs = [float(x) for x in range(1, 21)]
+    ys = [(1 + 2 * x) * (1.02 if n % 2 else 0.98) for n, x in enumerate(xs)]
+    ys[12] *= 18
+    found = robust_line(xs, ys)
+    assert found is not None
+    assert (found.intercept, found.slope) == pytest.approx((1, 2), rel=0.2)
+    assert outliers(found, xs, ys) == [12]
+    assert fit_line(xs, ys).slope > 3
+    assert robust_line(xs, ys, through_origin=True).slope == pytest.approx(2.1, rel=0.1)
+    assert robust_line([1.0, 1.0], [2.0, 3.0]) is None
 
 
 @given(XS, st.floats(-100, 100), st.floats(0.01, 10), KIND)
@@ -99,11 +135,19 @@ def test_exact_lines_are_recovered(
     assert errors is None or min(ys) < 1e-3 * size or errors.mean < 1e-4
 
 
+def fitting(points: list[tuple[float, float]], weights: Weights) -> Points:
+    """The points, for relative weights within 30 % of a line that is above zero."""
+    xs, ys = zip(*points, strict=True)
+    if weights == "relative":
+        ys = tuple((10 + x) * (0.7 + 0.6 * y / max(ys)) for x, y in points)
+    return xs, ys
+
+
 @given(POINTS, FACTOR, FACTOR, KIND)
 def test_other_units_of_x_and_y_scale_the_line_and_change_no_relative_error(
     points: list[tuple[float, float]], a: float, b: float, weights: Weights
 ) -> None:
-    xs, ys = zip(*points, strict=True)
+    xs, ys = fitting(points, weights)
     scaled_xs, scaled_ys = [a * x for x in xs], [b * y for y in ys]
     line, scaled = fit_line(xs, ys, weights), fit_line(scaled_xs, scaled_ys, weights)
     size = max(ys)
@@ -122,22 +166,22 @@ def test_other_units_of_x_and_y_scale_the_line_and_change_no_relative_error(
 def test_the_order_of_the_points_does_not_matter(
     points: list[tuple[float, float]], shuffler: random.Random, weights: Weights
 ) -> None:
-    xs, ys = zip(*points, strict=True)
-    shuffled = list(points)
+    xs, ys = fitting(points, weights)
+    shuffled = list(zip(xs, ys, strict=True))
     shuffler.shuffle(shuffled)
     other_xs, other_ys = zip(*shuffled, strict=True)
     assert fit_line(xs, ys, weights) == fit_line(other_xs, other_ys, weights)
 
 
 @given(POINTS, KIND)
-def test_no_other_line_leaves_less_over(
+def test_no_other_line_leaves_less_over_with_the_same_weights(
     points: list[tuple[float, float]], weights: Weights
 ) -> None:
-    xs, ys = zip(*points, strict=True)
+    xs, ys = fitting(points, weights)
     line = fit_line(xs, ys, weights)
+    ws = [1.0 if weights == "ordinary" else 1 / line.at(x) ** 2 for x in xs]
 
     def left(intercept: float, slope: float) -> float:
-        ws = [1.0 if weights == "ordinary" else 1 / y**2 for y in ys]
         return sum(w * (y - intercept - slope * x) ** 2 for x, y, w in zip(xs, ys, ws, strict=True))
 
     best = left(line.intercept, line.slope)
@@ -181,18 +225,15 @@ def test_two_points_have_a_line_and_no_error() -> None:
     assert leave_one_out([1, 3], [2, 6], "ordinary") is None
 
 
-@given(POINTS, KIND)
-def test_leaving_one_out_is_fitting_the_others(
-    points: list[tuple[float, float]], weights: Weights
-) -> None:
+@given(POINTS)
+def test_leaving_one_out_is_fitting_the_others(points: list[tuple[float, float]]) -> None:
     xs, ys = zip(*points, strict=True)
-    found = leave_one_out(xs, ys, weights)
+    found = leave_one_out(xs, ys, "ordinary")
     assert found is not None
     # The closed form: the residual over one less the point's leverage.
-    line = fit_line(xs, ys, weights)
+    line = fit_line(xs, ys)
     for x, y, error in zip(xs, ys, found.errors, strict=True):
-        w = 1.0 if weights == "ordinary" else 1 / y**2
-        leverage = w * (1 / line.weight + (x - line.mean_x) ** 2 / line.spread_x)
+        leverage = 1 / line.weight + (x - line.mean_x) ** 2 / line.spread_x
         assume(leverage < 0.999)
         residual = (line.at(x) - y) / (1 - leverage)
         assert error == pytest.approx(residual / y, rel=1e-4, abs=1e-6 * max(ys) / y)
@@ -297,12 +338,10 @@ def test_a_line_through_the_origin_is_that_of_the_textbook() -> None:
     assert line.r2 == pytest.approx(1 - left / (53 - 11**2 / 3))
 
 
-def test_relative_through_the_origin_is_the_mean_of_the_ratios_by_weight() -> None:
-    # Weights 1 / y²: Σ(x / y) / Σ(x / y)².
+def test_relative_through_the_origin_is_the_mean_of_the_ratios() -> None:
     xs, ys = [1.0, 2.0, 4.0], [2.0, 3.0, 9.0]
-    ratios = [x / y for x, y in zip(xs, ys, strict=True)]
     line = fit_line(xs, ys, "relative", through_origin=True)
-    assert line.slope == pytest.approx(sum(ratios) / sum(r**2 for r in ratios))
+    assert line.slope == pytest.approx((2 / 1 + 3 / 2 + 9 / 4) / 3)
 
 
 def test_r2_through_the_origin_is_below_zero_where_the_mean_is_closer() -> None:
@@ -345,4 +384,4 @@ def test_the_interval_through_the_origin_is_that_of_the_textbook() -> None:
     # ± t s √(1 + x² / Σx²) with n - 1 = 2 degrees of freedom, for which t is 4.303.
     line = fit_line([1, 2, 3], [1, 4, 6], through_origin=True)
     s = math.sqrt((53 - 27**2 / 14) / 2)
-    assert line.plus_minus(5) == pytest.approx(4.303 * s * math.sqrt(1 + 25 / 14), rel=1e-3)
+    assert line.plus_minus(5) == pytest.approx(4.302653 * s * math.sqrt(1 + 25 / 14), rel=1e-3)

@@ -85,7 +85,7 @@ def test_repeats_are_samples(tmp_path: Path) -> None:
     described = row.described
     assert described is not None
     assert (described.mean, described.median, described.sd) == pytest.approx((2.2, 2.2, 0.2))
-    assert row.best.plus_minus == pytest.approx(4.303 * 0.2 / math.sqrt(3))
+    assert row.best.plus_minus == pytest.approx(4.302653 * 0.2 / math.sqrt(3))
     each = [r.known.value for r in found if r.level == "repeat" and r.figure == row.figure]
     assert each == pytest.approx([2.0, 2.0, 2.2, 2.2, 2.4, 2.4] * 2)
     assert the(found, "dynamic_j_per_inference").samples == pytest.approx((1.6, 1.8, 2.0))
@@ -132,7 +132,7 @@ def test_the_parts_of_the_error_are_apart(tmp_path: Path) -> None:
     dynamic = the(found, "dynamic_j_per_inference", domain="package0").known
     # One update of 1 ms at 50 W over 100 inferences; the idle power was the same every second.
     assert total.resolution == total.plus_minus == pytest.approx(50 * 1e-3 / 100)
-    assert total.baseline_noise is None
+    assert total.baseline_noise == 0
     assert dynamic.baseline_noise == pytest.approx(0.0, abs=1e-9)
     assert dynamic.resolution is not None
     assert dynamic.resolution > total.resolution

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wattui.analysis.samples import autocorrelation, describe, effective_samples
-from wattui.analysis.two_samples import mann_whitney, one_more95, welch95
+from recorders.summary.stats import Uncertainty, combined, effective_number, t95
+from wattui.analysis.samples import Described, depend, describe, outlier
+from wattui.analysis.two_samples import mann_whitney, one_more, samples_to_see
 
 VALUE = st.floats(-1e6, 1e6, allow_subnormal=False)
 SAMPLES = st.lists(VALUE, min_size=2, max_size=40)
-# Student's sleep data ("The probable error of a mean", 1908): extra hours with two drugs.
-DRUG_1 = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)
-DRUG_2 = (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4)
+# Student's sleep data ("The probable error of a mean", 1908): extra hours with two drugs. Patients
+# 3 and 7 have changed places: next to each other, those who slept long would look like a trend.
+DRUG_1 = (0.7, -1.6, 3.7, -1.2, -0.1, 3.4, -0.2, 0.8, 0.0, 2.0)
+DRUG_2 = (1.9, 0.8, 5.5, 0.1, -0.1, 4.4, 1.1, 1.6, 4.6, 3.4)
 
 
 def dependent(n: int, r: float, seed: int) -> list[float]:
@@ -30,11 +32,22 @@ def dependent(n: int, r: float, seed: int) -> list[float]:
     return values
 
 
+def half95(error: Uncertainty | None) -> float:
+    assert error is not None
+    return t95(error.degrees) * error.standard
+
+
+def welch95(a: Described, b: Described) -> float:
+    assert a.error is not None
+    assert b.error is not None
+    return half95(combined([a.error, b.error]))
+
+
 def test_a_few_samples_by_students_t() -> None:
     found = describe([10.0, 12.0, 11.0])
     assert (found.samples, found.mean, found.median, found.sd) == (3, 11.0, 11.0, 1.0)
     assert found.cv == pytest.approx(1 / 11)
-    assert found.half_width == pytest.approx(4.303 / math.sqrt(3))
+    assert found.half_width == pytest.approx(4.302653 / math.sqrt(3))
     assert found.method == "t"
 
 
@@ -70,12 +83,34 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says(n: int, r: f
 
 def test_dependent_samples_count_as_fewer() -> None:
     values = dependent(400, 0.6, 1)
-    assert autocorrelation(values) == pytest.approx(0.6, abs=0.1)
-    assert effective_samples(values) == pytest.approx(400 * 0.4 / 1.6, rel=0.3)
-    assert not describe(values).are_independent
+    assert effective_number(values) == pytest.approx(400 * 0.4 / 1.6, rel=0.3)
+    assert depend(values)
     # Too few to know, samples that alternate, and samples that are all alike.
     for independent in ([1.0, 2.0, 3.0, 4.0], [1.0, -1.0] * 30, [5.0] * 50):
-        assert effective_samples(independent) == len(independent)
+        assert effective_number(independent) == len(independent)
+        assert not depend(independent)
+
+
+def test_five_samples_that_rise_depend_on_one_another() -> None:
+    """It took ten until they were looked at."""
+    assert depend([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert effective_number([1.0, 2.0, 3.0, 4.0, 5.0]) < 2
+
+
+def test_one_sample_far_from_the_others_is_an_outlier() -> None:
+    """Grubbs' own example of 1969: of ten strengths of wire, 596 is not one (5 %) but 610 is."""
+    wire = [568, 570, 570, 570, 572, 572, 572, 578, 584, 596]
+    assert outlier(wire) is None
+    assert outlier([*wire[:9], 640]) == 9
+    assert outlier([1.0, 1.0, 1.0, 9.0]) is None, "too few to tell"
+    assert outlier([1.0] * 6) is None
+
+
+def test_how_many_samples_show_a_difference() -> None:
+    """With 5 % scatter on both sides 17 of each show 5 % four times in five (Cohen 1988, d = 1)."""
+    assert samples_to_see(0.05, (0.05, 0.05), 0.05) == 17
+    assert samples_to_see(0.05, (0.0, 0.0), 0.05) == 2
+    assert samples_to_see(0.0001, (0.5, 0.5), 0.05) is None
 
 
 @given(SAMPLES, st.floats(0.5, 1000), st.floats(-1e6, 1e6))
@@ -94,7 +129,6 @@ def test_welch_with_students_data() -> None:
     """Taken as two groups: t = 1.8608 with 17.776 degrees, 95 % interval -0.205 to 3.365."""
     a, b = describe(DRUG_1), describe(DRUG_2)
     half = welch95(a, b)
-    assert half is not None
     assert (b.mean - a.mean - half, b.mean - a.mean + half) == pytest.approx(
         (-0.2054, 3.3654), abs=5e-4
     )
@@ -102,19 +136,19 @@ def test_welch_with_students_data() -> None:
 
 def test_one_more_value_scatters_as_the_samples_did() -> None:
     """2.262 · 1.789 · √1.1 for a value as large as the mean of the first drug, 0.75 hours."""
-    half = one_more95(describe(DRUG_1), 0.75)
+    half = half95(one_more(describe(DRUG_1), 0.75))
     assert half == pytest.approx(2.262 * 1.78901 * math.sqrt(1.1), rel=1e-4)
-    assert one_more95(describe([1.0]), 1.0) is None
+    assert one_more(describe([1.0]), 1.0) is None
     within = 0
     for seed in range(400):
         *past, new = (100 + value for value in dependent(6, 0.0, seed))
         found = describe(past)
-        within += abs(new - found.mean) <= (one_more95(found, new) or 0.0)
+        within += abs(new - found.mean) <= half95(one_more(found, new))
     assert 0.91 <= within / 400 <= 0.98
 
 
-def test_welch_takes_two_of_each_and_equal_samples_leave_nothing_open() -> None:
-    assert welch95(describe([1.0]), describe([1.0, 2.0])) is None
+def test_one_sample_has_no_error_and_equal_samples_leave_nothing_open() -> None:
+    assert describe([1.0]).error is None
     assert welch95(describe([1.0, 1.0]), describe([2.0, 2.0])) == 0.0
 
 

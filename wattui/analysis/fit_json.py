@@ -11,6 +11,7 @@ from typing import Any
 
 from recorders.json_parts import (
     WrongPartError,
+    an_object,
     flag,
     one_of,
     optional,
@@ -24,7 +25,7 @@ from wattui.analysis.breakpoint import LineTest
 from wattui.analysis.fit import VERSION, Fit, FitPoint, FitSeries
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkError, NetworkErrors
-from wattui.analysis.regression import WEIGHTS, Line
+from wattui.analysis.regression import WEIGHTS, Line, RobustLine
 
 KIND = "fit"
 WRITTEN_BY = "fix: use a file that wattui fit --json wrote"
@@ -57,7 +58,7 @@ def read_fit(found: Any) -> SavedFit:
     if found.get("figure") == "seconds":
         raise NoFitError("is a fit of time, not energy: fix: write one with --figure total")
     try:
-        return _FIT_FILE(found)
+        return _FIT_FILE({"networks": None, **found})
     except WrongPartError as error:
         raise NoFitError(f"is damaged ({error}): {WRITTEN_BY}") from None
 
@@ -142,6 +143,7 @@ _FIT = record(
     left_out_group=optional(_HELD_OUT),
     two_lines=optional(_TWO_LINES),
 )
+_ROBUST = record(RobustLine, intercept=_real, slope=_real, through_origin=flag)
 _SERIES = record(
     FitSeries,
     name=text,
@@ -150,6 +152,8 @@ _SERIES = record(
     ordinary=optional(_FIT),
     relative=optional(_FIT),
     remarks=tuple_of(text),
+    robust=optional(_ROBUST),
+    outliers=tuple_of(whole),
 )
 _NETWORK = record(
     NetworkError,
@@ -166,6 +170,11 @@ _NETWORK_ERRORS = record(
 )
 
 
+def _series(found: Any) -> FitSeries:
+    """Earlier versions had no robust line."""
+    return _SERIES({"robust": None, "outliers": [], **an_object(found)})
+
+
 def _networks(found: Any) -> tuple[NetworkErrors, ...]:
     return () if found is None else part(found, "every", tuple_of(_NETWORK_ERRORS))
 
@@ -175,6 +184,6 @@ _FIT_FILE = record(
     figure=text,
     domain=text,
     origin=text,
-    series=tuple_of(_SERIES),
+    series=tuple_of(_series),
     networks=_networks,
 )

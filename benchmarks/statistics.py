@@ -14,6 +14,8 @@ from recorders.summary.figures import Domain, Summary, Value
 from recorders.summary.reduction import BEGIN, END, EventRow, Points, Reduction
 from recorders.summary.summary import summarise
 from wattui.analysis.compare import Comparison, Sampled, Side, by_holm, compare, side
+from wattui.analysis.networks import MeasuredLayer, network_errors
+from wattui.analysis.regression import fit_line
 from wattui.analysis.results import group_rows
 from wattui.analysis.samples import describe
 
@@ -231,6 +233,33 @@ def throttles(seconds: int, noise_share: float, fall: float) -> Trial:
     return flagged
 
 
+def network_predicted(draw: random.Random) -> bool:
+    """A network of ten layers is inside the interval of its prediction from seven others, whose
+    layers are off together by 20 %, and each by 10 % more."""
+    layers = [
+        MeasuredLayer(str(network), macs, macs * cost * (1 + 0.1 * draw.gauss(0, 1)))
+        for network in range(8)
+        for cost in [math.exp(0.2 * draw.gauss(0, 1))]
+        for macs in [draw.uniform(1, 10) for _ in range(10)]
+    ]
+    errors = network_errors(layers, "relative", through_origin=True)
+    assert errors is not None
+    row = errors.rows[0]
+    return row.plus_minus is not None and abs(row.predicted - row.measured) <= row.plus_minus
+
+
+def slope_bias(noise_share: float, trials: int) -> float:
+    """By how much the slope of a relative line through 30 points is off on average, as a share."""
+    draw = random.Random(SEED)
+    xs = [float(x) for x in range(1, 31)]
+    total = 0.0
+    for _ in range(trials):
+        true = [10 + 2 * x for x in xs]
+        ys = [max(0.05 * y, y * (1 + noise_share * draw.gauss(0, 1))) for y in true]
+        total += fit_line(xs, ys, "relative").slope / 2 - 1
+    return total / trials
+
+
 def verdicts() -> list[Case]:
     """Every case that is a share of trials."""
     return [
@@ -255,6 +284,7 @@ def verdicts() -> list[Case]:
         Case("throttling, 10 s with 7 % noise of the clock", 0, throttles(10, 0.07, 0.0)),
         Case("… 60 s", 0, throttles(60, 0.07, 0.0)),
         Case("… a real fall of 6 %, 60 s with 1 % noise", 100, throttles(60, 0.01, 0.06)),
+        Case("a network predicted from seven others' layers", COVERAGE, network_predicted),
     ]
 
 
@@ -266,6 +296,9 @@ def tables(quick: bool) -> list[Table]:
         say(f"statistics: {case.what}")
         measured = 100 * share(case.trial, trials)
         rows.append((case.what, str(case.nominal), f"{measured:.1f}"))
+    for noise_share in (0.2, 0.4):
+        bias = 100 * slope_bias(noise_share, trials // 2)
+        rows.append((f"bias of a relative slope, {noise_share:.0%} noise", "0", f"{bias:+.1f}"))
     notes = (
         f"{trials} trials each, seeded; a standard error of {100 * math.sqrt(0.0475 / trials):.1g}",
         "Idle of 20 W with 1 % noise, second by second; running 50 W.",

@@ -77,8 +77,10 @@ def depthwise(names: Iterable[str]) -> list[str]:
     ]
 
 
-def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
-    """Title and MACs of one inference of a bundled network or a spec file. Raises UsageError."""
+def model_macs(model: str, input_shape: Shape | None) -> tuple[str, tuple[int, ...]]:
+    """Title of a bundled network or a spec file, and the MACs of each layer of one inference that
+    has some. Raises UsageError.
+    """
     from workloads.errors import WorkloadError
     from workloads.graph import text
 
@@ -86,7 +88,9 @@ def model_macs(model: str, input_shape: Shape | None) -> tuple[str, int]:
         graph = _lowered(_network(model), input_shape)
     except WorkloadError as error:
         raise UsageError(str(error)) from None
-    return f"{graph.name} at {text(next(iter(graph.inputs.values())))}", graph.macs
+    return f"{graph.name} at {text(next(iter(graph.inputs.values())))}", tuple(
+        node.macs for node in graph.nodes if node.macs
+    )
 
 
 def shape_of(option: str) -> Shape:

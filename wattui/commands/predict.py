@@ -31,11 +31,13 @@ class Chosen:
     """The line used to predict, the range of its points, its mean relative error, and the ratios of
     measured to predicted of the networks that were left out.
 
-    `part` is "before" or "after" if a single line did not fit; `error` is that of predictions of
-    a `left_out` point or network.
+    `xs` are what is predicted and summed: the MACs of a model, or of each of its layers by the line
+    of layers. `part` is "before" or "after" if a single line did not fit; `error` is that of
+    predictions of a `left_out` point or network.
     """
 
     line: Line
+    xs: tuple[int, ...]
     part: str | None
     least_x: float
     most_x: float
@@ -80,10 +82,10 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--input has no effect with --macs: give one of the two")
     fit = _read(Path(options.fit))
     if options.model is None:
-        title, macs = "a model", options.macs
+        title, layers = "a model", tuple[int, ...]([options.macs])
     else:
-        title, macs = model_macs(options.model, options.input)
-    found = _prediction(fit, _choose(fit, options, macs), title, macs)
+        title, layers = model_macs(options.model, options.input)
+    found = _prediction(fit, _choose(fit, options, layers), title, layers)
     if options.json:
         print_json(found)
     else:
@@ -112,7 +114,7 @@ def _read(path: Path) -> SavedFit:
         raise UsageError(f"--fit {path} is not JSON: {WRITTEN_BY}") from None
 
 
-def _choose(fit: SavedFit, options: argparse.Namespace, macs: int) -> Chosen:
+def _choose(fit: SavedFit, options: argparse.Namespace, layers: tuple[int, ...]) -> Chosen:
     by_name = {series.name: series for series in fit.series}
     if options.series not in by_name:
         raise UsageError(f"--series {options.series}: there are {', '.join(by_name)}")
@@ -126,8 +128,13 @@ def _choose(fit: SavedFit, options: argparse.Namespace, macs: int) -> Chosen:
     xs = [point.x for point in series.points]
     left_out = series.group_kind if found.left_out_group else "point"
     error = found.left_out_group or found.left_out_point
-    ratios = _ratios(fit, series, found)
-    return Chosen(*_part(found, macs), min(xs), max(xs), series.name, left_out, error, ratios)
+    ratios, macs = _ratios(fit, series, found), sum(layers)
+    if fit.networks and series.name == ALL and (options.model or found.line.through_origin):
+        return Chosen(found.line, layers, None, min(xs), max(xs), ALL, left_out, error, ratios)
+    line, part = _part(found, macs)
+    if fit.networks:
+        ratios = ()
+    return Chosen(line, (macs,), part, min(xs), max(xs), series.name, left_out, error, ratios)
 
 
 def _ratios(fit: SavedFit, series: FitSeries, found: Fit) -> tuple[float, ...]:
@@ -140,7 +147,7 @@ def _ratios(fit: SavedFit, series: FitSeries, found: Fit) -> tuple[float, ...]:
         return tuple(row.measured / row.predicted for row in rows if row.predicted > 0)
     if series.group_kind != "network" or found.left_out_group is None:
         return ()
-    errors = zip(series.points, found.left_out_group.errors, strict=True)
+    errors = zip(series.points, found.left_out_group.errors, strict=False)
     known = [(point.network, error) for point, error in errors if error is not None and error > -1]
     of_network = grouped(known, itemgetter(0)).values()
     return tuple(math.fsum(1 / (1 + e) for _, e in own) / len(own) for own in of_network)
@@ -158,12 +165,15 @@ def _left_out_mean(fit: Fit) -> float:
     return fit.left_out_point.mean if fit.left_out_point else math.inf
 
 
-def _prediction(fit: SavedFit, chosen: Chosen, title: str, macs: int) -> dict[str, Any]:
+def _prediction(
+    fit: SavedFit, chosen: Chosen, title: str, layers: tuple[int, ...]
+) -> dict[str, Any]:
     """The prediction as JSON (docs/fitting.md). Raises UsageError if it is beyond any number."""
-    line, error = chosen.line, chosen.error
+    line, error, macs = chosen.line, chosen.error, sum(layers)
     try:
-        value, half = line.at(macs), line.plus_minus(macs)
-    except ArithmeticError:
+        value = math.fsum(map(line.at, chosen.xs))
+        half = line.plus_minus(macs) if len(chosen.xs) == 1 else None
+    except (ArithmeticError, ValueError):  # ValueError: fewer points than parameters
         value, half = math.inf, None
     of_networks = network_interval(value, chosen.ratios)
     half = half if of_networks is None else of_networks
@@ -187,7 +197,8 @@ def _prediction(fit: SavedFit, chosen: Chosen, title: str, macs: int) -> dict[st
         "interval_pct": 95,
         "interval_from": "points" if of_networks is None else "networks",
         "fitted_macs": [chosen.least_x, chosen.most_x],
-        "extrapolated": not chosen.least_x <= macs <= chosen.most_x,
+        "layers": len(chosen.xs) if fit.networks else None,
+        "extrapolated": not chosen.least_x <= min(chosen.xs) <= max(chosen.xs) <= chosen.most_x,
         "left_out": error and {"what": chosen.left_out, "mean": error.mean, "sd": error.sd},
     }
 
@@ -201,16 +212,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
     part = f", the line {found['part']} the breakpoint" if found["part"] else ""
     if found["through_origin"]:
         part = ", a line through the origin"
+    apart = ", from networks left out" if found["interval_from"] == "networks" else ""
     lines = [
         f"{found['model']}: {found['macs']:,} MACs",
         f"{with_uncertainty(value, half, factor)} {unit} per inference, predicted"
-        + (
-            f" (95 % prediction interval, from {found['interval_from']} left out)"
-            if half is not None and found["interval_from"] == "networks"
-            else " (95 % prediction interval)"
-            if half is not None
-            else " (± ?: too few points)"
-        ),
+        + (f" (95 % prediction interval{apart})" if half is not None else " (± ?: too few points)"),
         f"{found['figure']} energy, {kind}; {found['weights']} least squares, {found['points']} "
         f"points of series {found['series']}{part}",
     ]

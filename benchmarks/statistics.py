@@ -270,7 +270,11 @@ def verdicts() -> list[Case]:
         Case("… idle of 30 s, correlated over 10 s", COVERAGE, dynamic_of_one_run(30, 10.0)),
         Case("… idle of 60 s, correlated over 10 s", COVERAGE, dynamic_of_one_run(60, 10.0)),
         Case("… a step of idle power while running", COVERAGE, dynamic_beside_a_step),
-        Case("… drift of 2 mW/s, idle before only", COVERAGE, dynamic_with_drift),
+        Case(
+            "… drift of 2 mW/s, idle of 30 s with 0.1 % noise before only",
+            COVERAGE,
+            dynamic_with_drift,
+        ),
         Case("dynamic over 5 repeats without spread", COVERAGE, dynamic_over_repeats),
         Case("true dynamic 0: flagged below_resolution", COVERAGE, flagged_at_zero),
         Case("compare of dynamic, 5 against 5: clear", ALARMS, compared_dynamic(5)),

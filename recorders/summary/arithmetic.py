@@ -187,11 +187,12 @@ class Arithmetic:
     def drifts(self, running: Sequence[Span], channel: str) -> Iterator[tuple[Drift, float]]:
         """How the power of the baselines changed, each with the power above that baseline while
         the phases it is subtracted from ran, watts."""
-        bases = [("idle", self._idle, self.overlaps.stretches(running))]
-        for label, own in grouped(running, label_of).items():
-            if label in self._armed_of:
-                ran = self.overlaps.stretches(own, label_of)
-                bases.append(("armed", self._armed_of[label], ran))
+        everything, of_label = self.overlaps.stretches(running), grouped(running, label_of)
+        bases = [("idle", self._idle, everything)]
+        for label, base in self._armed_of.items():
+            own = of_label.get(label)
+            ran = self.overlaps.stretches(own, label_of) if own else everything
+            bases.append(("armed", base, ran))
         for phase, base, ran in bases:
             windows, base_w, _ = self._base(base, channel)
             power_w = ran.power_w(channel)

@@ -18,6 +18,7 @@ from recorders.summary.stats import Trend, Uncertainty, independent, t95, trend
 
 # Half-width of the middle 95 % of a rectangular distribution, over its full width.
 RECTANGULAR = 0.475
+FEWEST_BLOCKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def drift(
 def _within(blocks: Sequence[Sequence[tuple[float, float]]]) -> Uncertainty | None:
     """The standard error of the mean power, from the blocks of each window."""
     n, windows = sum(map(len, blocks)), len(blocks)
-    if n < windows + 2:
+    if n < max(FEWEST_BLOCKS, windows + 1):
         return None
     powers_w = [[power_w for _, power_w in each] for each in blocks]
     means_w = [math.fsum(each) / len(each) for each in powers_w]

@@ -13,6 +13,7 @@ Item = TypeVar("Item")
 Series = Sequence[float]
 # Of fewer values it cannot be told whether one depends on another.
 LEAST_DEPENDENT = 5
+ONE_SIDED_95 = 1.645
 # From here on Student's distribution is the normal one.
 _MOST_DEGREES = 1e6
 _STEPS, _EXACT = 200, 1e-14
@@ -130,19 +131,22 @@ def combined(parts: Sequence[Uncertainty]) -> Uncertainty:
     return Uncertainty(largest * math.sqrt(total), total**2 / weights if weights else math.inf)
 
 
-def dependence(values: Series) -> float:
-    """How far the lag-1 correlation of values is above that of independent ones, in standard
-    deviations (Wald and Wolfowitz 1943); 0 for fewer than five, of which nothing can be said."""
-    n = len(values)
-    if n < LEAST_DEPENDENT:
-        return 0.0
-    return (_lag_1([values]) + 1 / n) * n * math.sqrt(n - 1) / (n - 2)
-
-
 def effective_number(values: Series) -> float:
     """How many independent values repeated measurements are worth, from 1 to their number: fewer
-    if each depends on the one before, by more than a standard deviation of chance."""
-    return independent([values]) if dependence(values) > 1 else float(len(values))
+    if each clearly depends on the one before."""
+    return independent([values]) if depend(values) else float(len(values))
+
+
+def depend(values: Series) -> bool:
+    """Whether values in order of time clearly depend on one another (one-sided, 5 %).
+
+    Their lag-1 correlation is further above that of independent ones than chance explains (Wald and
+    Wolfowitz, Ann. Math. Statist. 14, 378, 1943); of fewer than five, nothing can be said.
+    """
+    n = len(values)
+    if n < LEAST_DEPENDENT:
+        return False
+    return (_lag_1([values]) + 1 / n) * n * math.sqrt(n - 1) / (n - 2) > ONE_SIDED_95
 
 
 def degrees_of(n: int, worth: float) -> float:

@@ -18,10 +18,10 @@ from typing import Literal, NamedTuple
 
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from recorders.summary.stats import Uncertainty, combined, t_quantile, t_tails
+from recorders.summary.stats import Uncertainty, combined, depend, t_quantile, t_tails
 from wattui.analysis.results import SUMS as SUMMED
 from wattui.analysis.results import ResultRow
-from wattui.analysis.samples import Described, depend, describe, outlier
+from wattui.analysis.samples import Described, describe, outlier
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, samples_to_see
 from wattui.runs.recorded import Run
 

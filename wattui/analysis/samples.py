@@ -18,7 +18,6 @@ from recorders.summary.stats import (
     LEAST_DEPENDENT,
     Uncertainty,
     degrees_of,
-    dependence,
     effective_number,
     interval95,
     stdev,
@@ -28,8 +27,6 @@ from recorders.summary.stats import (
 BOOTSTRAP_FROM = 30
 RESAMPLES = 2000
 SEED = 1
-# Quantile at which samples are said to depend on one another: one-sided, 5 %.
-ONE_SIDED_95 = 1.645
 # An outlier is one in a hundred sets of samples without any.
 OUTLIER_P = 0.01
 
@@ -91,11 +88,6 @@ def describe(values: Sequence[float]) -> Described:
         low, high = mean - half, mean + half
     cv = sd / abs(mean) if mean else None
     return Described(len(values), effective, mean, median(values), sd, cv, low, high, method)
-
-
-def depend(values: Sequence[float]) -> bool:
-    """Whether samples in order of time clearly depend on one another."""
-    return dependence(values) > ONE_SIDED_95
 
 
 def outlier(values: Sequence[float]) -> int | None:

@@ -176,6 +176,16 @@ def test_idle_power_that_moved_by_more_than_5_percent_of_the_dynamic_power_is_dr
     assert ("idle_drift" in flags(rows)) is flagged
 
 
+def test_armed_power_that_moved_is_drift_though_only_what_ran_has_a_label() -> None:
+    rows = [*phase("idle", 0, 10, 20.0)]
+    for repeat, armed_w in ((1, 25.0), (2, 60.0)):
+        start_s = 30.0 * repeat
+        rows += phase("armed", start_s, start_s + 5, armed_w)
+        run = phase("running", start_s + 5, start_s + 15, 90.0, n=100 * repeat)
+        rows += [replace(row, label="b1", repeat=repeat) for row in run]
+    assert "from 25 to 60 W" in flags(rows)["idle_drift"].text
+
+
 def test_two_models_that_draw_different_power_when_loaded_are_no_drift() -> None:
     rows = [*GOOD]
     for start_s, label, power_w in ((40.0, "small", 30.0), (50.0, "large", 60.0)):

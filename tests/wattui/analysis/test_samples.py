@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recorders.summary.stats import Uncertainty, combined, effective_number, t95
-from wattui.analysis.samples import Described, depend, describe, outlier
+from recorders.summary.stats import Uncertainty, combined, depend, effective_number, t95
+from wattui.analysis.samples import Described, describe, outlier
 from wattui.analysis.two_samples import mann_whitney, one_more, samples_to_see
 
 VALUE = st.floats(-1e6, 1e6, allow_subnormal=False)

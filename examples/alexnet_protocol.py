@@ -18,7 +18,8 @@ from recorders.channels import kind_of
 from recorders.summary.summary import summarise
 from wattui.analysis.published import published
 from wattui.analysis.repeats import Repeats, correlation, repeats_of
-from wattui.runs.reduce import NotARunFileError, reduce_csv
+from wattui.runs.reduce import reduce_csv
+from wattui.runs.run_file import NotARunFileError
 from wattui.show.quantities import minus
 
 

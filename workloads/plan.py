@@ -23,8 +23,8 @@ class Cell:
     """One measured point: runs until both `count` inferences and `seconds` are reached.
 
     `batch` inferences are made by each call (0: the cell counts for itself), of `macs`
-    multiply-accumulates each. `minus` is the label of the cell that this one contains; `part_of`
-    that of the cell that contains this one.
+    multiply-accumulates each, or of more if `macs_at_least`, as not all could be counted. `minus`
+    is the label of the cell that this one contains; `part_of` that of the cell that contains it.
     """
 
     label: str
@@ -36,6 +36,7 @@ class Cell:
     seconds: float = 0.0
     minus: str | None = None
     part_of: str | None = None
+    macs_at_least: bool = False
 
 
 Bind = Callable[[Cell], Work]

@@ -50,9 +50,8 @@ def cell_lines(plan: Plan) -> Iterator[str]:
     label = _label_width(cell.label for cell in plan.cells)
     yield f"{'cell':{label}} {'batch':>7} {'MACs':>17} {'parameters':>12} {'memory':>11}"
     for cell in plan.cells:
-        macs, parameters = (
-            "–" if count is None else f"{count:,}" for count in (cell.macs, cell.parameters)
-        )
+        macs = "–" if cell.macs is None else f"{at_least(cell)}{cell.macs:,}"
+        parameters = "–" if cell.parameters is None else f"{cell.parameters:,}"
         memory = mebibytes(cell.needed_bytes)
         yield f"{cell.label:{label}} {cell.batch:7} {macs:>17} {parameters:>12} {memory:>11}"
 
@@ -94,7 +93,7 @@ class ResultLines:
             number(result.seconds),
             number(rate),
             *(number(None if time is None else 1e3 * time) for time in times),
-            short(result.macs),
+            at_least(result) + short(result.macs),
             short(result.parameters),
             "–" if result.checksum is None else f"{result.checksum:.4e}",
         ]
@@ -117,11 +116,11 @@ def end_lines(plan: Plan, results: Sequence[CellResult]) -> Iterator[str]:
 
 def _sizes(results: Sequence[CellResult]) -> Iterator[str]:
     """Exact MACs and parameters, if all cells have the same."""
-    sizes = {(result.macs, result.parameters) for result in results}
+    sizes = {(result.macs, result.parameters, result.macs_at_least) for result in results}
     if len(sizes) == 1:
-        macs, parameters = sizes.pop()
+        macs, parameters, is_part = sizes.pop()
         if macs is not None and parameters is not None:
-            yield f"{macs:,} MACs and {parameters:,} parameters"
+            yield f"{'at least ' * is_part}{macs:,} MACs and {parameters:,} parameters"
 
 
 def _differences(cells: Sequence[Cell], results: dict[str, CellResult]) -> Iterator[str]:
@@ -189,6 +188,11 @@ def number(value: float | None) -> str:
         return "0"
     digits = 3 - math.floor(math.log10(abs(value)))
     return f"{value:.{min(max(digits, 0), 9)}f}".replace("-", "−")
+
+
+def at_least(sized: Cell | CellResult) -> str:
+    """What stands before a number of MACs of which some could not be counted."""
+    return "≥" if sized.macs_at_least and sized.macs is not None else ""
 
 
 def short(value: int | None) -> str:

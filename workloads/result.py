@@ -28,7 +28,8 @@ class CellResult:
     """A cell that was run; `skipped` has the reason if it was not.
 
     `call_s` is the mean time of a call, `call_error_s` the half-width of its 95 % interval, from
-    the spread of calls or chunks. `checksum` is the sum of the last output's magnitudes.
+    the spread of calls or chunks. `checksum` is the sum of the last output's magnitudes. Not all
+    MACs could be counted if `macs_at_least`.
     """
 
     label: str
@@ -44,6 +45,7 @@ class CellResult:
     checksum: float | None = None
     interrupted: bool = False
     skipped: str | None = None
+    macs_at_least: bool = False
 
     @property
     def inferences_per_s(self) -> float | None:

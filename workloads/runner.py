@@ -102,7 +102,12 @@ class Runner:
 
     def _cell(self, cell: Cell, bind: Bind | None, reason: str | None) -> CellResult:
         result = CellResult(
-            cell.label, self._settings.repeat, cell.batch, cell.macs, cell.parameters
+            cell.label,
+            self._settings.repeat,
+            cell.batch,
+            cell.macs,
+            cell.parameters,
+            macs_at_least=cell.macs_at_least,
         )
         reason = reason or self._too_large(cell)
         if reason is None and bind is not None:

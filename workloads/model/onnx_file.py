@@ -71,14 +71,16 @@ def _refuse_types(path: Path, model: OnnxModel) -> None:
 def _whole(model: OnnxModel, kept_bytes: int, values: Values) -> Cell:
     from workloads.model.onnx_count import macs_of, parameters_of, peak_bytes
 
+    macs = [macs_of(model, node) for node in model.nodes]
     return Cell(
         model.name,
         values["batch"],
-        sum(macs_of(model, node) or 0 for node in model.nodes) // values["batch"],
+        sum(each or 0 for each in macs) // values["batch"],
         parameters_of(model, model.nodes),
         kept_bytes + needed_bytes(_bytes(model, model.initializers), peak_bytes(model)),
         values["count"],
         values["seconds"],
+        macs_at_least=None in macs,
     )
 
 

@@ -337,3 +337,74 @@ def test_doubts_about_other_machines_are_told(capsys: pytest.CaptureFixture[str]
     b = make("b", host={"name": "elsewhere", "processor": "Other 1", "logical_cpus": 4})
     assert main(["compare", a, b]) == 0
     assert "different machines: bench, elsewhere" in capsys.readouterr().err
+
+
+def test_a_difference_of_one_of_many_labels_is_clear_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By itself 2 % more has p = 0.03; as one of four labels, one of which differs that much by
+    chance one time in ten, it is nothing to report."""
+    labels = [B1._replace(label=f"b{n}") for n in range(4)]
+    parts = [IDLE]
+    for repeat, factor in enumerate((0.99, 1.0, 1.01), 1):
+        for label in labels:
+            more = 0.025 if label.label == "b2" else 0.0
+            watts = label.watts * (factor + more)
+            parts.append(label._replace(watts=watts, repeat=repeat))
+    finished(Path("b.csv"), parts, ("package0",))
+    a = make("a", labels=labels)
+    b2 = row(compared(capsys, a, "b.csv"), label="b2", figure="total")
+    assert b2["p"] < 0.05 < b2["p_of_all_labels"] == pytest.approx(4 * b2["p"])
+    assert b2["verdict"] == "clear alone"
+    assert main(["compare", a, "b.csv"]) == 0
+    assert "clear alone" in capsys.readouterr().out
+    at_a_tenth = compared(capsys, a, "b.csv", "--alpha", "0.2")
+    assert at_a_tenth["alpha"] == 0.2
+    assert row(at_a_tenth, label="b2", figure="total")["verdict"] == "clear"
+    alone = compared(capsys, a, "b.csv", "--label", "b2")
+    assert row(alone, figure="total")["verdict"] == "clear"
+
+
+@pytest.mark.parametrize("alpha", ["0", "1", "5%", "nan", "x"])
+def test_a_level_is_a_probability(alpha: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "example: 0.01" in refused(capsys, make("a"), make("b"), "--alpha", alpha)
+
+
+def test_labels_have_a_geometric_mean_whose_interval_counts_a_slow_repeat_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A repeat that is slow is slow for both labels: two of them know no more than one."""
+    found = compared(capsys, make("a"), make("b", (1.09, 1.1, 1.11)))
+    (mean,) = [each for each in found["geometric_means"] if each["figure"] == "total"]
+    assert (mean["labels"], mean["ratio"]) == (2, pytest.approx(1.1, rel=1e-3))
+    # t of 4 degrees times √(2/3) of the relative scatter, 1 % and 0.91 %.
+    half = 2.776 * (0.01**2 / 3 + (0.01 / 1.1) ** 2 / 3) ** 0.5
+    assert mean["ratio_high95"] / mean["ratio"] == pytest.approx(1 + half, rel=1e-3)
+    assert main(["compare", make("a"), make("b", (1.09, 1.1, 1.11))]) == 0
+    assert "geometric mean" in capsys.readouterr().out
+    single = compared(capsys, make("one", (1.0,)), make("other", (1.1,)))
+    assert {each["ratio_low95"] for each in single["geometric_means"]} == {None}
+
+
+def test_what_is_not_clear_says_how_many_repeats_show_5_percent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    factors = (0.95, 1.0, 1.05)
+    assert main(["compare", make("a", factors, [B1]), make("b", factors[::-1], [B1])]) == 0
+    said = capsys.readouterr().err
+    assert "b1: total: 17 repeats on each side show a difference of 5 %" in said
+    assert main(["compare", make("a", labels=[B1]), make("b", (1.2, 1.21), [B1])]) == 0
+    assert "repeats on each side" not in capsys.readouterr().err
+
+
+def test_repeats_that_are_not_of_one_thing_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    steady = (1.0, 1.001, 0.999, 1.0, 1.002, 0.998)
+    heating = (1.0, 1.01, 1.02, 1.03, 1.04, 1.05)
+    assert main(["compare", make("a", (*steady[:5], 1.4), [B1]), make("b", heating, [B1])]) == 0
+    said = capsys.readouterr().err
+    assert "a, b1: total: repeat 6 of 6 is an outlier: 2.8 J/inference, the median is 2" in said
+    assert "b, b1: total: each repeat depends on the one before: 6 of them count as 1.0" in said
+    assert main(["compare", make("a", steady, [B1]), make("b", steady[::-1], [B1])]) == 0
+    said = capsys.readouterr().err
+    assert "outlier" not in said
+    assert "depends" not in said

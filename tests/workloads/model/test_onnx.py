@@ -27,6 +27,7 @@ from workloads.model.onnx_inputs import make_inputs, rows_of  # noqa: E402
 from workloads.model.onnx_parts import parts_of  # noqa: E402
 from workloads.model.onnx_read import read_model  # noqa: E402
 from workloads.model.onnx_sizes import resolve  # noqa: E402
+from workloads.report import cell_lines  # noqa: E402
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Sizes = Sequence[int | str | None]
@@ -303,6 +304,9 @@ def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
     assert macs(plan) == {"net": 0, "LSTM1": None, "Einsum1": None, "Gelu1": None}
     assert plan.remarks == ("MACs not counted for: LSTM (1), Einsum (1), Gelu (1)",)
     assert [cell.parameters for cell in plan.cells] == [48, 48, 0, 0]
+    lines = list(cell_lines(plan))
+    assert " ≥0 " in lines[1]
+    assert all("≥" not in line for line in lines[2:])
 
 
 def test_shared_weights_count_once_in_the_whole(tmp_path: Path) -> None:

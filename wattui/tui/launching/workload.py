@@ -19,7 +19,7 @@ from workloads.engines import ENGINES, engine_name, missing_text
 from workloads.errors import WorkloadError
 from workloads.memory import available_bytes
 from workloads.plan import Cell, Plan
-from workloads.report import estimated_s, short
+from workloads.report import at_least, estimated_s, short
 from workloads.runner import FREE_SHARE, mebibytes
 from workloads.workload import Option, Workload
 
@@ -157,7 +157,7 @@ def cell_table(plan: Plan, free_bytes: int | None) -> Text:
     header = f"{'cell':{width}} {'MACs':>7} {'params':>7} {'memory':>10}\n"
     text = Text.assemble((header, "dim"))
     for cell in plan.cells[:SHOWN_CELLS]:
-        sizes = f"{short(cell.macs):>7} {short(cell.parameters):>7}"
+        sizes = f"{at_least(cell) + short(cell.macs):>7} {short(cell.parameters):>7}"
         line = f"{cell.label[:width]:{width}} {sizes} {mebibytes(cell.needed_bytes):>10}"
         fits = _fits(cell, free_bytes)
         text.append(f"{line}{'' if fits else ' !'}\n", "" if fits else "bold")

@@ -1,10 +1,9 @@
 """The arithmetic of energies per inference: from windows of time to figures. Pure.
 
-The formulas are those of `recorders.summary.bases`. For one run, ± is the measurement uncertainty:
-one counter update of energy at the edges (P * T), and the standard error of the baseline power
-times the running time. For a wall meter read manually it is the standard error of its readings
-times the duration. Over two or more repeats it is the half-width of the 95 % interval of the mean
-(Student's t).
+The formulas are those of `recorders.summary.bases`, and those of ± are in docs/uncertainty.md: one
+counter update of energy at the edges (P * T), the uncertainty of the baseline power
+(`recorders.summary.scatter`) times the running time, and over two or more repeats, their scatter.
+For a wall meter read manually it is that of its readings.
 """
 
 from __future__ import annotations

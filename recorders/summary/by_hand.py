@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from recorders.channels import METER, named
 from recorders.source import Channel
 from recorders.summary.reduction import NOTE, EventRow
-from recorders.summary.stats import standard_error
+from recorders.summary.stats import interval95
 from recorders.texts import OwnNote
 from recorders.wire import Message
 
@@ -147,10 +147,10 @@ class HandReadings:
     def energy_j(
         self, channel: str, start_s: float, end_s: float
     ) -> tuple[float | None, float | None]:
-        """Energy between two times in joules, and its standard error.
+        """Energy between two times in joules, and its ± (95 %, from the readings).
 
-        The energy is None if a phase in between has no reading; the error is None if one has a
-        single reading, or identical ones.
+        The energy is None if a phase in between has no reading; ± is None if one has a single
+        reading, or identical ones.
         """
         seconds: dict[int, float] = {}
         first = bisect_left(self._ends_s, start_s)
@@ -168,5 +168,5 @@ class HandReadings:
 
 
 def _error_w(powers_w: Sequence[float]) -> float:
-    """Standard error of the mean; 0 if unknown."""
-    return standard_error(powers_w) if len(powers_w) > 1 else 0.0
+    """± of the mean; 0 if unknown."""
+    return interval95(powers_w) if len(powers_w) > 1 else 0.0

@@ -46,7 +46,7 @@ class Span:
 
     `energy_j` is None for channels with an edge that was neither read nor bridged; `bridged_j` is
     the uncertainty of channels with an edge between two readings; `inside` names the phases of its
-    own context that enclose it. `error_j` is the standard error of energies from manual readings
+    own context that enclose it. `error_j` is the ± of energies from manual readings
     (None: unknown). `share` is the part of the machine's energy in that time that `energy_j` is.
     """
 

@@ -15,7 +15,7 @@ from recorders.summary.by_hand import check_names, hand_reading, unread
 from recorders.summary.figures import Domain, Summary
 from recorders.summary.reduction import EventRow
 from recorders.summary.spans import spans
-from recorders.summary.stats import stdev
+from recorders.summary.stats import interval95
 from recorders.summary.summary import summarise
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 
@@ -133,7 +133,7 @@ def test_the_energy_of_a_phase_is_the_mean_of_its_readings_times_its_time(
     span = spans(reduction([begin, *map(read, times_s, powers_w), end], CHANNELS))[0]
     mean_w = math.fsum(powers_w) / len(powers_w)
     assert span.energy_j[WALL] == pytest.approx(mean_w * seconds, rel=1e-9, abs=1e-9)
-    error_w = stdev(powers_w) / math.sqrt(len(powers_w)) if len(powers_w) > 1 else 0.0
+    error_w = interval95(powers_w) if len(powers_w) > 1 else 0.0
     if error_w:
         assert span.error_j[WALL] == pytest.approx(error_w * seconds, rel=1e-6)
     else:
@@ -182,7 +182,7 @@ def test_the_error_is_that_of_the_readings_in_both_phases() -> None:
     )
     value = wall(found).dynamic_j_per_inference
     assert value is not None
-    errors_w = [stdev(w) / math.sqrt(len(w)) for w in (idle, running)]
+    errors_w = [interval95(w) for w in (idle, running)]
     assert value.plus_minus == pytest.approx(math.hypot(*errors_w) * 20 / 10)
 
 

@@ -1,4 +1,5 @@
-"""Error of phase energies against the known joules, for phases of 1 s and of 0.1 s."""
+"""Error of phase energies against the known joules: of the readings at their edges, and of the
+energies found between a counter's moves; and how often the truth lies inside ±."""
 
 from __future__ import annotations
 
@@ -6,7 +7,16 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from benchmarks.short_phases import (
+    LONGEST_S,
+    SHORTEST_S,
+    Score,
+    cases,
+    recorded,
+    schedule,
+)
 from benchmarks.table import Table, say
+from recorders.channels import TOTAL
 from testbench import topologies
 from testbench.curves import Constant
 from testbench.recording import BenchPhase, program, record
@@ -14,11 +24,44 @@ from testbench.sandbox import Bench, unavailable_reason
 
 POWER_W = {"package0": 80.0, "dram0": 9.0}
 RATE_HZ = 10.0
+SEED = 7
 # Length of a phase in seconds, the error allowed in %, phases, phases of a quick run.
 CASES = ((1.0, 0.1, 30, 5), (0.1, 1.0, 200, 20))
 
 
 def tables(quick: bool) -> list[Table]:
+    """Phases on the bench, and short phases in simulated time."""
+    return [*_on_the_bench(quick), _short_phases(60 if quick else 400)]
+
+
+def _short_phases(n: int) -> Table:
+    rows = []
+    for what, counters, seconds in cases():
+        say(f"accuracy: {n} short phases, {what}")
+        refresh_s = max(counter.refresh_s for counter in counters)
+        phases = recorded(counters, schedule(n, refresh_s, SEED, seconds), SEED)
+        whole = [p for p in phases if p.channel == (TOTAL if len(counters) > 1 else p.channel)]
+        score = Score(whole)
+        rows.append(
+            (
+                what,
+                f"{score.read_pct:.3g}",
+                f"{score.found_pct:.3g}",
+                f"{score.read_pct / score.found_pct:.3g}",
+                f"{score.inside_pct:.1f}",
+                f"{score.widths:.3g}",
+            )
+        )
+    headings = ("", "read, RMS %", "found, RMS %", "times", "inside ±, %", "± / error")
+    notes = (
+        f"{n} phases of {SHORTEST_S:g} to {LONGEST_S:g} s a row in simulated time, {RATE_HZ:g} Hz.",
+        "Read: the difference of the readings at the edges. Found: from the moves around them.",
+        "± / error: of the medians; 3 is that of a normal error.",
+    )
+    return Table("Short phases: readings against what is found between them", headings, rows, notes)
+
+
+def _on_the_bench(quick: bool) -> list[Table]:
     """Errors of package and DRAM energy in %, and how many exceed the limit."""
     if reason := unavailable_reason():
         return [Table("Energy of phases against known joules", ("",), (), (f"Skipped: {reason}",))]

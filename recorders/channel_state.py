@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from recorders import plausible
 from recorders.counter import Counter, Event, Integrator
+from recorders.edges import EdgeFinder, Located
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
 from recorders.summary.contents import missing_note
@@ -30,7 +32,9 @@ class Meter:
         "_place",
         "channel",
         "counter",
+        "edges",
         "gone",
+        "located",
     )
 
     def __init__(self, channel: Channel, layout: Layout, confirms: bool = True) -> None:
@@ -40,6 +44,9 @@ class Meter:
         self._low, self._high = plausible.limits(channel.unit, channel.bound_w)
         self._doubted = self._integrates = False
         self.gone = False
+        self.edges = EdgeFinder(channel.step_j)
+        # Edges whose energy was found since it was last emptied.
+        self.located: list[Located] = []
         self.counter: Counter | Integrator | None = None
         if channel.unit == "J":
             self.counter = Counter(
@@ -57,7 +64,7 @@ class Meter:
 
         `start_ns` is CLOCK_MONOTONIC at the run file's zero.
         """
-        _, time_ns, value, over_s, power_w = reading
+        _, time_ns, value, over_s, power_w, begun_ns = reading
         counter = self.counter
         if self.gone:
             return NOTHING
@@ -82,8 +89,12 @@ class Meter:
             if event == "stuck":
                 since_s = (counter.moved_ns - start_ns) * 1e-9
                 return [f"{NOTE}{stuck_note(self.channel.name, since_s)}"]
+        if event == "reset":
+            self.edges.restart()
         if counter.is_known:
             row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
+            if found := self.edges.see(counter.energy_j, begun_ns or time_ns, time_ns):
+                self.located += found
         return NOTHING if event is None else self._told(event)
 
     def _integrate(self, reading: Reading, row: Row, start_ns: int) -> list[str]:
@@ -91,6 +102,7 @@ class Meter:
         told, integrator = [], self.counter
         if not isinstance(integrator, Integrator):
             self._integrates = True
+            self.edges.restart()
             self.counter = integrator = Integrator(integrator.energy_j if integrator else 0.0)
             self._low, self._high = plausible.limits("W", self.channel.bound_w)
             since_s = (reading.time_ns - start_ns) * 1e-9
@@ -103,6 +115,11 @@ class Meter:
         integrator.update(power_w, reading.time_ns)
         row.set_energy(self._place, integrator.energy_j, power_w, self._in_total)
         return told
+
+    def mark(self, row: Row) -> None:
+        """Note that a row is an edge: the counter's energy then is found from its next moves."""
+        if isinstance(self.counter, Counter) and row.cells[self._place]:
+            self.located += self.edges.mark(row.time_ns, self.counter.energy_j)
 
     def fail(self, error: SourceError) -> list[str]:
         """Note a failed read."""
@@ -155,7 +172,8 @@ class Feed:
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source = source
         self.meters = [Meter(channel, layout) for channel in source.channels()]
-        self.has_energy = any(meter.channel.is_energy for meter in self.meters)
+        self.energies = [meter for meter in self.meters if meter.channel.is_energy]
+        self.has_energy = bool(self.energies)
         self.read_times = Histogram()
         self.worker = Worker(source, self.read_times) if source.blocking else None
         self._due_ns = 0
@@ -179,12 +197,23 @@ class Feed:
             self.read_times.add(readings[-1].time_ns - now_ns)
         return readings
 
+    @property
+    def waits(self) -> bool:
+        """Whether an edge waits for a counter to move."""
+        return any(meter.edges.waits for meter in self.meters)
+
+    @property
+    def look_due_ns(self) -> float:
+        """When to look at the counters next for the sake of an edge; infinite if none waits."""
+        return min((meter.edges.due_ns() for meter in self.meters), default=math.inf)
+
     def learn(self) -> Mapping[str, float]:
         """Tell the counters how often they are updated; the periods in seconds, by channel."""
         periods_s = self.source.update_periods_s()
         for meter in self.meters:
             if isinstance(meter.counter, Counter) and meter.channel.name in periods_s:
                 meter.counter.learn(periods_s[meter.channel.name])
+                meter.edges.learn(periods_s[meter.channel.name])
         return periods_s
 
     def readings(self, result: ReadResult, now_ns: int) -> Iterable[Reading]:
@@ -197,6 +226,7 @@ class Feed:
         """Treat the next readings as the first (after the machine was suspended)."""
         self.source.reset()
         for meter in self.meters:
+            meter.edges.restart()
             if meter.counter:
                 meter.counter.forget()
 

@@ -36,6 +36,9 @@ BOUNDLESS_W = 1e18
 # A counter is rejected after this many readings that follow from neither the previous nor the last
 # good one; they are forgotten after this time without another.
 MOST_ODD, CALM_S = 3, 10.0
+# An update period is found from this many steps or more, each between changes that were seen within
+# this share of it; steps that differ by less than a share are alike.
+FEWEST_STEPS, SEEN, ALIKE = 3, 0.5, 0.1
 
 
 class _Held(NamedTuple):
@@ -380,7 +383,32 @@ def mirrored(first: Sequence[float], second: Sequence[float]) -> bool:
     return all(a <= b <= after for a, b, after in between)
 
 
-def update_period_s(changes_ns: Sequence[int]) -> float | None:
-    """Median time between observed changes of a counter, or None."""
-    steps = sorted(b - a for a, b in pairwise(changes_ns))
-    return steps[len(steps) // 2] * 1e-9 if steps else None
+class Change(NamedTuple):
+    """A change of a counter, seen at a time, and the time of the last read that did not show it."""
+
+    seen_ns: int
+    unseen_ns: int
+
+    @property
+    def within_ns(self) -> int:
+        """How well its time is known."""
+        return self.seen_ns - self.unseen_ns
+
+
+def update_period_s(changes: Sequence[Change]) -> float | None:
+    """The most frequent time between two changes that were seen as they happened, or None.
+
+    On a busy machine, reads come late: changes are missed, and others seen long after. Only steps
+    between closely seen changes are used, and of those the most frequent (the shorter of two that
+    are equally so), which is neither a missed change nor a late one.
+    """
+    steps = [
+        late.seen_ns - early.seen_ns
+        for early, late in pairwise(changes)
+        if max(early.within_ns, late.within_ns) <= SEEN * (late.seen_ns - early.seen_ns)
+    ]
+    if len(steps) < FEWEST_STEPS:
+        return None
+    alike = ([other for other in steps if abs(other - step) <= ALIKE * step] for step in steps)
+    mode = max(alike, key=lambda found: (len(found), -min(found)))
+    return sorted(mode)[len(mode) // 2] * 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,14 +17,15 @@ from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase
-from recorders.source import Source, SourceError, WatchesCommand
+from recorders.source import Retry, Source, SourceError, WatchesCommand
 from recorders.summary.by_hand import HandReading
-from recorders.summary.reduction import GAP, NOTE, Reduction
+from recorders.summary.located import LOCATED, located_text
+from recorders.summary.reduction import EDGES, GAP, NOTE, Reduction
 from recorders.texts import OwnNote
 from recorders.ticker import Ticker
 from recorders.undo import Mark
 from recorders.wire import Message
-from recorders.worker import ReadResult
+from recorders.worker import Answer, ReadResult
 from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
@@ -38,6 +40,8 @@ FLUSH_NS = 500_000_000
 # Requests get this much time between ticks even if the reads of a tick take longer than its period.
 REQUESTS_NS = 500_000
 WAKE_S = 0.5
+# How long the end of a recording may wait for counters to move after the last edges.
+LAST_EDGES_NS = 500_000_000
 # By this long after a tick, most sources have been read.
 SHOW_NS = 30_000_000
 
@@ -69,6 +73,7 @@ class Recorder:
         self._feeds = [Feed(source, layout) for source in sources]
         self._direct = [feed for feed in self._feeds if feed.worker is None]
         self._workers = [(feed, feed.worker) for feed in self._feeds if feed.worker is not None]
+        self._meters = [meter for feed in self._feeds for meter in feed.meters]
         self._pending: rows.Row | None = None
         self._happened: list[str] = []
         self._rate_hz = rate_hz
@@ -76,7 +81,9 @@ class Recorder:
         self._feed_due_ns = 0
         self._show_ns = 0
         self._flush_due_ns = 0
-        self._stopping = False
+        self._stopping = self._waits = False
+        self._end_ns = 0
+        self._looked: list[rows.Row] = []
         self.edge([], None)
         self._start_cpu_s = time.process_time()
         self._ticker = Ticker(rate_hz, clock.start_ns)
@@ -87,9 +94,11 @@ class Recorder:
 
     def run(self, handle: RequestHandler) -> None:
         """Sample and pass requests to `handle` until `stop`."""
-        while not self._stopping:
+        while not self._stopping or (self._waits and self._clock.monotonic_ns() < self._end_ns):
             due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
             due_ns = min(due_ns, self._show_ns or due_ns)
+            if self._waits:
+                due_ns = math.ceil(min(due_ns, *(feed.look_due_ns for feed in self._feeds)))
             now_ns = self._clock.monotonic_ns()
             until_ns = max(due_ns, now_ns + REQUESTS_NS)
             for request in self._inbox.wait(min((due_ns - now_ns) * 1e-9, WAKE_S)):
@@ -101,17 +110,23 @@ class Recorder:
                 self._tick(now_ns)
             elif self._show_ns and now_ns >= self._show_ns:
                 self._show_row()
+            if self._waits:
+                self._look(now_ns)
             if now_ns >= self._flush_due_ns:
                 self._save(now_ns)
 
     def stop(self) -> None:
-        """End the loop after the current step."""
+        """End the loop, once the energies at the last edges are known."""
         self._stopping = True
+        self._end_ns = self._clock.monotonic_ns() + LAST_EDGES_NS
 
     def close(self) -> None:
         """Write the last rows and close the sources."""
-        if any(meter.is_held for feed in self._feeds for meter in feed.meters):
+        if any(meter.is_held for meter in self._meters):
             self.edge([(f"{NOTE}{OwnNote.READ_AGAIN}", None)], None)
+        for meter in self._meters:
+            meter.located += meter.edges.give_up()
+        self._tell_edges(self._feeds)
         self._finish_pending()
         self._write_happened(self._clock.monotonic_ns())
         for feed in self._feeds:
@@ -120,6 +135,7 @@ class Recorder:
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
+        self._tell_edges(self._feeds)
         self._collect()
         taken = [self._row(now_ns, "")]
         for feed in self._direct:
@@ -141,9 +157,52 @@ class Recorder:
     def _collect(self) -> None:
         """Put the workers' readings into the row waiting for them, and write it."""
         for feed, worker in self._workers:
-            for result in worker.results():
-                self._fill(feed, result, self._pending)
+            self._take_answers(feed, worker.results())
         self._finish_pending()
+
+    def _take_answers(self, feed: Feed, answers: Sequence[Answer]) -> None:
+        """Put a worker's readings into the row waiting for them, but not those of looks."""
+        for asked, result in answers:
+            if asked == "look":
+                self._see(feed, result)
+            else:
+                self._fill(feed, result, self._pending)
+
+    def _look(self, now_ns: int) -> None:
+        """Look whether the counters have moved for whose moves an edge waits."""
+        for feed in self._direct:
+            if feed.look_due_ns <= now_ns:
+                self._see(feed, feed.read(now_ns))
+        for feed, worker in self._workers:
+            if feed.waits:
+                self._take_answers(feed, worker.results())
+                if feed.look_due_ns <= now_ns:
+                    worker.look()
+        self._waits = any(feed.waits for feed in self._feeds)
+        self._tell_edges([feed for feed in self._feeds if not feed.waits])
+        if self._pending is None:
+            self._write_happened(now_ns)
+
+    def _see(self, feed: Feed, result: ReadResult) -> None:
+        """Take a look's readings; one that failed is left to the next tick, unless for good."""
+        row = self._row(self._clock.monotonic_ns(), "")
+        readings = feed.readings(result, row.time_ns)
+        self._fill(feed, [each for each in readings if not isinstance(each.value, Retry)], row)
+        # A power is given only once, so it needs a row.
+        if any(row.cells[self._layout.place[m.channel.name] + 1] for m in feed.energies):
+            self._looked.append(row)
+
+    def _tell_edges(self, feeds: Sequence[Feed]) -> None:
+        """Note the energies at edges that were found since the last time."""
+        found: dict[int, list[str]] = {}
+        for meter in (meter for feed in feeds for meter in feed.meters if meter.located):
+            for at in meter.located:
+                text = located_text(meter.channel.name, at.energy_j, at.plus_minus_j)
+                found.setdefault(at.time_ns, []).append(text)
+            meter.located.clear()
+        for time_ns in sorted(found):
+            time_text = rows.time_text(time_ns - self._clock.start_ns)
+            self._happened.append(f"{LOCATED}{time_text} {' '.join(found[time_ns])}")
 
     def _show_row(self) -> None:
         """Write a complete row before the next tick, for live viewers."""
@@ -191,6 +250,10 @@ class Recorder:
         self._read_wrapped(taken)
         if by_hand:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
+        if any(event in EDGES for event, _ in edges):
+            for meter in self._meters:
+                meter.mark(row)
+                self._waits = self._waits or meter.edges.waits
         position = self._journal.position()
         for event, phase in edges:
             row.event = event
@@ -214,21 +277,21 @@ class Recorder:
         """
         deadline_s = time.monotonic() + EDGE_WAIT_S
         wanted = [each for each in self._workers if each[0].has_energy or not energies_only]
-        earlier: list[tuple[Feed, ReadResult]] = []
+        earlier: list[tuple[Feed, Answer]] = []
         fresh: list[tuple[Feed, ReadResult]] = []
         for _ in range(EDGE_READS):
-            earlier += fresh
+            earlier += [(feed, ("counters", result)) for feed, result in fresh]
             fresh = []
             for feed, worker in wanted:
                 before, now = worker.read_now(deadline_s)
-                earlier += [(feed, result) for result in before]
+                earlier += [(feed, answer) for answer in before]
                 if now is not None:
                     fresh.append((feed, now))
             started_ns, results = self._read_direct()
             if started_ns - _newest_ns(fresh, started_ns) < HANDED_OVER_NS:
                 break
-        for feed, result in earlier:
-            self._fill(feed, result, self._pending)
+        for feed, answer in earlier:
+            self._take_answers(feed, [answer])
         return _oldest_ns(results, started_ns), results, fresh
 
     def _read_direct(self) -> tuple[int, list[tuple[Feed, ReadResult]]]:
@@ -291,8 +354,8 @@ class Recorder:
         self._happened += self._gaps()
 
     def _gaps(self) -> list[str]:
-        meters = (meter for feed in self._feeds for meter in feed.meters)
-        return [f"{GAP}{m.channel.name}" for m in meters if m.channel.is_energy and not m.gone]
+        found = (m for m in self._meters if m.channel.is_energy and not m.gone)
+        return [f"{GAP}{meter.channel.name}" for meter in found]
 
     # ------------------------------------------------------------ rows
 
@@ -307,6 +370,9 @@ class Recorder:
             if self._feed_ns and row.time_ns >= self._feed_due_ns:
                 self._feed_due_ns = row.time_ns + self._feed_ns
                 self._journal.send_row(row)
+        looked, self._looked = self._looked, []
+        for row in looked:
+            self._journal.write(row)
 
     def _write_happened(self, time_ns: int) -> None:
         happened, self._happened = self._happened, []

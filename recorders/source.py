@@ -38,6 +38,7 @@ class Channel:
     anything else (pct, MiB, C, MHz) a gauge that is written as read. A counter wraps at `range_j`,
     is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its power is not
     computed over less than `settle_s` between two readings (inf: only if they have an `over_s`).
+    `step_j` is the counter's resolution.
     `remarks` (integrated, mig) are noted in the run file.
     """
 
@@ -49,6 +50,7 @@ class Channel:
     bound_w: float = math.inf
     always_moves: bool = False
     settle_s: float = 0.005
+    step_j: float = 0.0
     remarks: tuple[str, ...] = ()
 
     @property
@@ -69,7 +71,8 @@ class Reading(NamedTuple):
 
     `over_s` is the time over which a counter's energy since the last reading with one was used, if
     the source knows it better than the readings' times tell (see `recorders.beat`). `power_w` is
-    the device's power, given if its counter has not moved for longer than it ever rests.
+    the device's power, given if its counter has not moved for longer than it ever rests. The value
+    was read from `begun_ns` to `time_ns` (0: at that moment).
     """
 
     channel: int
@@ -77,6 +80,7 @@ class Reading(NamedTuple):
     value: float | SourceError
     over_s: float | None = None
     power_w: float | None = None
+    begun_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

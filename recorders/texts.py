@@ -12,6 +12,7 @@ MOST_BYTES = 4096
 class OwnNote(StrEnum):
     """The beginnings of the recorder's own notes, which readers take as facts of the recording."""
 
+    ASSUMED_PERIOD = "assumed_period"
     BROKEN_OFF = "broken off"
     COMMAND_ENDED = "command ended"
     CUT = "cut"

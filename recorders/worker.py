@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -13,8 +14,11 @@ from recorders.ticker import Histogram
 
 CALIBRATE_S = 0.005
 
-ReadRequest = Literal["all", "counters", "stop"]
+# A look only tells when counters move; its readings belong to no tick.
+ReadRequest = Literal["all", "counters", "look", "stop"]
 ReadResult = Sequence[Reading] | SourceError
+# What was asked for, and what came of it.
+Answer = tuple[ReadRequest, ReadResult]
 
 
 class Worker:
@@ -25,46 +29,53 @@ class Worker:
         self._read_times = read_times
         self._asked: SimpleQueue[ReadRequest] = SimpleQueue()
         self._results: SimpleQueue[ReadResult] = SimpleQueue()
-        self._outstanding = 0
+        self._outstanding: deque[ReadRequest] = deque()
         self.calibrated = False
         self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
         self._thread.start()
 
     def ask(self) -> None:
         """Request a read, unless one is in progress."""
+        if "all" not in self._outstanding:
+            self._ask("all")
+
+    def look(self) -> None:
+        """Request a look at the counters, unless a read is in progress."""
         if not self._outstanding:
-            self._outstanding += 1
-            self._asked.put("all")
+            self._ask("look")
+
+    def _ask(self, what: ReadRequest) -> None:
+        self._outstanding.append(what)
+        self._asked.put(what)
 
     @property
     def is_reading(self) -> bool:
         """Whether a requested read is still in progress."""
-        return self._outstanding > self._results.qsize()
+        return len(self._outstanding) > self._results.qsize()
 
-    def results(self) -> list[ReadResult]:
+    def results(self) -> list[Answer]:
         """Results since the last call."""
         found = []
         while self._outstanding:
             try:
-                found.append(self._results.get_nowait())
+                result = self._results.get_nowait()
             except Empty:
                 break
-            self._outstanding -= 1
+            found.append((self._outstanding.popleft(), result))
         return found
 
-    def read_now(self, deadline_s: float) -> tuple[list[ReadResult], ReadResult | None]:
+    def read_now(self, deadline_s: float) -> tuple[list[Answer], ReadResult | None]:
         """Earlier results, and a read of the counters starting now (None: missed the deadline)."""
-        earlier = []
-        self._outstanding += 1
-        self._asked.put("counters")
+        earlier: list[Answer] = []
+        self._ask("counters")
         while self._outstanding:
             try:
                 left_s = max(0.0, deadline_s - time.monotonic())
-                earlier.append(self._results.get(timeout=left_s))
+                result = self._results.get(timeout=left_s)
             except Empty:
                 return earlier, None
-            self._outstanding -= 1
-        return earlier[:-1], earlier[-1]
+            earlier.append((self._outstanding.popleft(), result))
+        return earlier[:-1], earlier[-1][1]
 
     def stop(self) -> None:
         """Stop the thread, abandoning a read that hangs in a driver."""
@@ -82,7 +93,7 @@ class Worker:
             if wanted == "stop":
                 return
             begun_ns = time.monotonic_ns()
-            self._results.put(self._guarded_read(wanted == "counters"))
+            self._results.put(self._guarded_read(wanted != "all"))
             self._read_times.add(time.monotonic_ns() - begun_ns)
             wait_s = self._calibrate()
 

@@ -102,7 +102,7 @@ class Nvml:
             if channel.unit == "J" and isinstance(value, float):
                 over_s = self._beats[place].over_s(value, begun_ns, time_ns)
                 power_w = self._power_beside(place, value, time_ns)
-            readings.append(Reading(place, time_ns, value, over_s, power_w))
+            readings.append(Reading(place, time_ns, value, over_s, power_w, begun_ns))
         return readings
 
     def calibrate(self) -> float | None:
@@ -211,6 +211,7 @@ class Nvml:
             bound_w=bound_w,
             always_moves=True,
             settle_s=math.inf,
+            step_j=1e-3,
             remarks=mig,
         )
         power = Channel(gpu, "W", in_total=True, bound_w=bound_w, remarks=("integrated", *mig))

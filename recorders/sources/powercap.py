@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from recorders.channels import kind_of
-from recorders.counter import mirrored, update_period_s
+from recorders.counter import Change, mirrored, update_period_s
 from recorders.plausible import too_much_text
 from recorders.source import Channel, Gone, Reading, Refusal, Retry, SourceError
 from recorders.sources import pyrapl
@@ -26,6 +26,7 @@ from recorders.sources.rapl_zones import (
     refusal,
     unreadable,
 )
+from recorders.texts import OwnNote
 
 LOOK_S = 0.015
 # A second look at a counter that is in doubt after the first.
@@ -33,6 +34,14 @@ LOOK_AGAIN_S = 0.25
 LOOK_CHANGES = 6
 # A read this long was interrupted, and is retried; if it stays long, the counter itself is slow.
 INTERRUPTED_NS, SLOW_NS, READS = 1_000_000, 20_000_000, 3
+
+# RAPL counters are updated every millisecond (Intel SDM 15.10.3), which is also assumed for a
+# counter whose updates could not be seen; a period found to be as close as this is that.
+PERIOD_S, CLOSE = 1e-3, 0.1
+# A counter that changed more often than this, each time unseen, is fast and the machine busy.
+BUSY_CHANGES = 10
+# Energy units are this coarse or finer, except for the DRAM of a few servers.
+COARSEST_J = 2**-14
 
 RawReader = Callable[[], float]
 Clock = Callable[[], int]
@@ -45,22 +54,29 @@ class CounterTrial:
 
     values: list[float] = field(default_factory=list)
     failed: str = ""
-    changes_ns: list[int] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     _changes_j: list[float] = field(default_factory=list)
+    _read_ns: int = 0
 
     def add(self, value_j: float, time_ns: int) -> None:
         """Add one reading."""
         if self.values and value_j != self.values[-1]:
-            self.changes_ns.append(time_ns)
+            self.changes.append(Change(time_ns, self._read_ns))
             self._changes_j.append(value_j)
         self.values.append(value_j)
+        self._read_ns = time_ns
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it changes, but its update period could not be seen."""
+        return bool(self.changes) and update_period_s(self.changes) is None
 
     @property
     def power_w(self) -> float:
         """Mean power from the first to the last change; 0 if there are too few."""
-        if len(self.changes_ns) < LOOK_CHANGES:
+        if len(self.changes) < LOOK_CHANGES:
             return 0.0
-        since_s = (self.changes_ns[-1] - self.changes_ns[0]) * 1e-9
+        since_s = (self.changes[-1].seen_ns - self.changes[0].seen_ns) * 1e-9
         return (self._changes_j[-1] - self._changes_j[0]) / since_s
 
 
@@ -111,7 +127,7 @@ class Powercap:
             ended_ns = clock()
             if not INTERRUPTED_NS < ended_ns - began_ns < SLOW_NS:
                 break
-        return Reading(index, ended_ns, value)
+        return Reading(index, ended_ns, value, begun_ns=began_ns)
 
     def calibrate(self) -> None:
         """Nothing more to learn after opening."""
@@ -169,11 +185,14 @@ def open_powercap(
         close()
         return None, refused
     by_directory = {zone.directory: look for zone, look in looks.items()}
-    periods_s = {
-        zone.channel: period
-        for zone in kept
-        if (period := update_period_s(by_directory[zone.directory].changes_ns)) is not None
-    }
+    periods_s = {}
+    for place, zone in enumerate(kept):
+        changes = by_directory[zone.directory].changes
+        if period_s := update_period_s(changes):
+            periods_s[zone.channel] = _nominal_s(period_s)
+        elif len(changes) > BUSY_CHANGES:
+            periods_s[zone.channel] = PERIOD_S
+            kept[place] = replace(zone, assumed_period=True)
     readers: list[RawReader] = [partial(read_at, zone) for zone in kept]
     reader = "pread"
     if use_pyrapl and root == Path("/") and pyrapl.is_plain(kept):
@@ -193,6 +212,7 @@ def _look(
     looks = {zone: CounterTrial() for zone in zones}
     _look_for(LOOK_S, looks, read_at, clock)
     doubtful = {zone: looks[zone] for zone in zones if _disbelief(zone, looks)}
+    doubtful |= {zone: look for zone, look in looks.items() if look.wants_more}
     if doubtful:
         _look_for(LOOK_AGAIN_S, doubtful, read_at, clock)
     return looks
@@ -205,7 +225,7 @@ def _look_for(
     clock: Clock,
 ) -> None:
     end_ns = clock() + int(seconds * 1e9)
-    enough = LOOK_CHANGES + max(len(look.changes_ns) for look in looks.values()) if looks else 0
+    enough = LOOK_CHANGES + max(len(look.changes) for look in looks.values()) if looks else 0
     while clock() < end_ns:
         for zone, look in looks.items():
             try:
@@ -214,17 +234,18 @@ def _look_for(
                 look.failed = str(error.strerror)
             except ValueError as error:
                 look.failed = f"not a number ({error})"
-        if all(len(look.changes_ns) > enough for look in looks.values()):
+        seen = (len(look.changes) > enough and not look.wants_more for look in looks.values())
+        if all(seen):
             break
 
 
 def _disbelief(zone: Zone, looks: Mapping[Zone, CounterTrial]) -> str:
     """Why a zone's counter is rejected, compared with the others; empty if it is not."""
     look = looks[zone]
-    counting = [z.channel for z, other in looks.items() if len(other.changes_ns) >= LOOK_CHANGES]
+    counting = [z.channel for z, other in looks.items() if len(other.changes) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
         return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
-    if look.changes_ns or not counting:
+    if look.changes or not counting:
         return ""
     if not look.values:
         return f"{zone.energy_path}: {look.failed}"
@@ -263,7 +284,14 @@ def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) ->
     return found
 
 
+def _nominal_s(period_s: float) -> float:
+    """A measured update period; RAPL's own where it is that to within the error of the reads."""
+    return PERIOD_S if abs(period_s - PERIOD_S) <= CLOSE * PERIOD_S else period_s
+
+
 def _channel(zone: Zone) -> Channel:
+    remarks = [] if zone.range_j else [OwnNote.NO_RANGE]
+    remarks += [OwnNote.ASSUMED_PERIOD] if zone.assumed_period else []
     return Channel(
         zone.channel,
         "J",
@@ -271,7 +299,8 @@ def _channel(zone: Zone) -> Channel:
         range_j=zone.range_j,
         bound_w=zone.bound_w,
         always_moves=_always_moves(zone),
-        remarks=() if zone.range_j else ("no_range",),
+        step_j=COARSEST_J,
+        remarks=tuple(remarks),
     )
 
 

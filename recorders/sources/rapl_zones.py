@@ -37,6 +37,7 @@ class Zone:
     directory: Path
     range_j: float | None
     bound_w: float
+    assumed_period: bool = False
 
     @property
     def is_mmio(self) -> bool:

@@ -24,6 +24,7 @@ from recorders.summary.figures import Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
+from recorders.summary.resolution import edges_j
 from recorders.summary.scatter import Drift, Scatter, drift, scatter
 from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase
 from recorders.summary.stats import grouped, quadrature
@@ -34,6 +35,9 @@ from recorders.texts import OwnNote
 UNKNOWN_UPDATE_S = 0.1
 # Run files have joules to six decimals, which is also the unit of the kernel's RAPL counters.
 RESOLUTION_J = 1e-6
+# The longest time over which power readings are known to be averaged (NVML API reference,
+# nvmlDeviceGetPowerUsage).
+AVERAGED_S = 1.0
 
 
 def update_periods_s(reduction: Reduction) -> dict[str, float]:
@@ -74,6 +78,8 @@ class Arithmetic:
         self.overlaps = Overlaps(windows, self._ran)
         self._periods = update_periods_s(reduction)
         self._per_phase = per_phase(reduction)
+        notes = reduction.noted(OwnNote.INTEGRATED)
+        self._integrated = {note.partition(" ")[0] for note in notes}
         self._idle = _Base(Stretches(self._baseline("idle")))
         armed = self._baseline("armed")
         self._armed = _Base(Stretches(armed))
@@ -203,6 +209,20 @@ class Arithmetic:
             if found:
                 yield found, power_w - base_w
 
+    def in_one_update(
+        self, running: Sequence[Span], key: GroupKey | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """The least and most energy of parts whose counter did not move, but moved soon after."""
+        ran = self.overlaps.stretches(running, key)
+        found = {}
+        for channel in self._asked:
+            energy_j, error_j = ran.energy_j(channel), None
+            if energy_j and all(span.is_in_one_update(channel) for span in ran.windows):
+                error_j = self._edges_j(channel, ran)
+            if energy_j and error_j is not None:
+                found[channel] = max(0.0, energy_j - error_j), energy_j + error_j
+        return found
+
     def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
         """A baseline's windows of a channel, its power (None if too short for the counter to
         move), and the uncertainty of its energy at the edges."""
@@ -249,10 +269,8 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """The uncertainty at the edges, added in quadrature: one counter update of energy (P * T,
-        or RESOLUTION_J if that is larger) per window and part, or the gap between the readings
-        around an edge if that is larger; for a wall meter read manually, the errors of its
-        readings.
+        """What the edges leave open (see `resolution`); one counter update of energy is P * T, or
+        RESOLUTION_J if that is larger. For a wall meter read manually, the errors of its readings.
 
         None for an estimate, as the error of its model is unknown; and for energies of whole
         phases, as no update period is known.
@@ -264,13 +282,16 @@ class Arithmetic:
         parts = self._parts if channel == TOTAL else [channel]
         if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
             return None
-        steps_j = [
-            max((ran.power_w(part) or 0.0) * self._period_s(part), RESOLUTION_J) for part in parts
-        ]
-        step_j = math.hypot(*steps_j)
-        bridged = (span.bridged_j for span in ran.windows if span.bridged_j)
-        wider_j = [open_j for each in bridged if (open_j := each.get(channel, 0.0)) > step_j]
-        return math.hypot(step_j * math.sqrt(len(ran.windows) - len(wider_j)), *wider_j)
+        return math.fsum(edges_j(part, ran.windows, self._update_j(part, ran)) for part in parts)
+
+    def _update_j(self, channel: str, ran: Stretches) -> float:
+        """The energy that a reading may be behind: that of an update period, and for integrated
+        power of half the time it is averaged over."""
+        power_w, behind_s = ran.power_w(channel) or 0.0, self._period_s(channel)
+        if channel in self._integrated:
+            behind_s += AVERAGED_S / 2
+            power_w = max(power_w, *(span.power_w(channel) for span in self._everything))
+        return max(power_w * behind_s, RESOLUTION_J)
 
     def _scatter(self, channel: str, base: _Base) -> Scatter | None:
         """How well a baseline's power is known; None if it is too short to tell."""

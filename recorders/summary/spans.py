@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from recorders.channels import TOTAL, total_parts
 from recorders.summary.by_hand import HandReadings
+from recorders.summary.located import AtEdge, located
 from recorders.summary.reduction import (
     BEGIN,
     COUNT,
@@ -46,8 +48,9 @@ class Span:
 
     `energy_j` is None for channels with an edge that was neither read nor bridged; `bridged_j` is
     the uncertainty of channels with an edge between two readings; `inside` names the phases of its
-    own context that enclose it. `error_j` is the ± of energies from manual readings
-    (None: unknown). `share` is the part of the machine's energy in that time that `energy_j` is.
+    own context that enclose it. `error_j` is the ± of energies from manual readings (None:
+    unknown). `located` has the energies of channels that were found at both edges, and not only
+    read there. `share` is the part of the machine's energy in that time that `energy_j` is.
     """
 
     phase: str
@@ -62,6 +65,7 @@ class Span:
     finished: bool = True
     happened: list[tuple[str, str]] = field(default_factory=list)
     error_j: dict[str, float | None] = field(default_factory=dict)
+    located: dict[str, tuple[AtEdge, AtEdge]] = field(default_factory=dict)
     share: float = 1.0
 
     @property
@@ -84,6 +88,16 @@ class Span:
         """Duration."""
         return self.end.time_s - self.begin.time_s
 
+    def power_w(self, channel: str) -> float:
+        """Mean power of a channel; 0 if it is unknown or too short a time to tell."""
+        energy_j = self.energy_j.get(channel)
+        return energy_j / self.seconds if energy_j and self.seconds >= SHORTEST_BLOCK_S else 0.0
+
+    def is_in_one_update(self, channel: str) -> bool:
+        """Whether a counter showed the same at both edges, but its energies there were found."""
+        begin_j, end_j = self.begin.row.energy_j, self.end.row.energy_j
+        return channel in self.located and begin_j[channel] == end_j[channel]
+
 
 class EnergyWindows:
     """The machine's energy between any two edges of a recording."""
@@ -92,6 +106,8 @@ class EnergyWindows:
         self._channels = reduction.energy_channels
         self._unbridged = per_phase(reduction)
         self._energies = Energies(reduction)
+        self._located = located(reduction.remarks)
+        self._parts = total_parts(self._channels)
         self._is_by_hand = bool(reduction.by_hand)
         self._by_hand = HandReadings()
         kinds = (GAP, RESET, LOST)
@@ -131,6 +147,15 @@ class EnergyWindows:
             energy_j[channel] = last - first
             if not both_read:
                 bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
+        found = self._located_between(begin, end) if on_time and self._located else {}
+        behind_j = 0.0
+        for channel, (first_at, last_at) in found.items():
+            whole_j = last_at.energy_j - first_at.energy_j
+            if channel in self._parts:
+                behind_j += whole_j - (end_j[channel] - begin_j[channel])
+            energy_j[channel] = whole_j
+        if behind_j and TOTAL in begin_j and TOTAL in end_j:
+            energy_j[TOTAL] = end_j[TOTAL] - begin_j[TOTAL] + behind_j
         happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
         named = (like.phase, like.label, like.repeat) if like else ("", "", None)
         return Span(
@@ -143,7 +168,20 @@ class EnergyWindows:
             like.inside if like else (),
             happened=happened,
             error_j=error_j,
+            located=found,
         )
+
+    def _located_between(self, begin: Moment, end: Moment) -> dict[str, tuple[AtEdge, AtEdge]]:
+        """The channels whose energies were found at both edges, and these energies."""
+        first, last = (self._located.get(edge.time_s, {}) for edge in (begin, end))
+        return {
+            channel: (first[channel], last[channel])
+            for channel in self._channels
+            if channel in first
+            and channel in last
+            and channel in begin.row.energy_j
+            and channel in end.row.energy_j
+        }
 
     def _happened_between(self, start_s: float, end_s: float) -> list[tuple[str, str]]:
         first = bisect_left(self._happened, (start_s,))

@@ -85,6 +85,7 @@ def _summarised(reduction: Reduction) -> Summary:
             *unlabelled(group, by_label),
             *_concurrent(arithmetic.overlaps, by_label),
             *_unmoved(arithmetic, running, of_label, missing),
+            *_in_one_update(arithmetic, of_label or {"": running}),
             *find_flags(reduction, kept, group, quoted, update_periods_s(reduction), drifts),
             *negative_differences(differing, quoted),
         ],
@@ -117,6 +118,21 @@ def _unmoved(
     for channel, ran in found.items():
         if channel not in missing:
             yield Flag("under_one_update", channel, UNMOVED.format(", ".join(ran[:MOST_NAMED])))
+
+
+def _in_one_update(
+    arithmetic: Arithmetic, of_label: Mapping[str, Sequence[Span]]
+) -> Iterator[Flag]:
+    """Flags for counters that did not move while a label ran, but whose moves around it tell."""
+    found: dict[str, list[str]] = {}
+    for label, own in of_label.items():
+        key = label_of if label else None
+        for channel, (least_j, most_j) in arithmetic.in_one_update(own, key).items() if own else ():
+            used = f"{label or 'running'} used {least_j:.2g} to {most_j:.2g} J"
+            found.setdefault(channel, []).append(used)
+    for channel, texts in found.items():
+        text = f"under one refresh of its counter: {'; '.join(texts[:MOST_NAMED])}"
+        yield Flag("under_one_update", channel, text)
 
 
 def _phase_figures(span: Span, left_out: bool, overlaps: Overlaps) -> PhaseFigures:

@@ -44,7 +44,8 @@ def assert_exact(recording: BenchRecording, label: str, *channels: str) -> None:
             most_j += true_j / recording.seconds(label) * APART_S
         energy_j = recording.energy_j(channel, label)
         assert energy_j == pytest.approx(true_j, rel=0, abs=most_j), channel
-        assert recording.summed_j(channel, label) == pytest.approx(energy_j, abs=2e-6), channel
+        summed_j = recording.summed_j(channel, label)
+        assert summed_j == pytest.approx(true_j, rel=0, abs=most_j), channel
 
 
 def assert_on_curve(recording: BenchRecording, channel: str, peak_w: float, apart_s: float) -> None:

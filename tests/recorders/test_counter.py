@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.counter import Counter, Integrator, mirrored, update_period_s
+from recorders.counter import Change, Counter, Integrator, mirrored, update_period_s
 
 S = 1_000_000_000
 INTEL_RANGE_J = 262_143.32885
@@ -318,13 +318,30 @@ def test_counters_that_say_nothing_count_as_two() -> None:
     assert not mirrored([], [])
 
 
-def test_the_update_period_is_the_median_step() -> None:
-    assert update_period_s([0, 1_000_000, 2_000_000, 9_000_000]) == pytest.approx(0.001)
+def seen_ms(*times_ms: tuple[float, float]) -> list[Change]:
+    """Changes at times, each with the time of the read before."""
+    return [Change(round(seen * 1e6), round(unseen * 1e6)) for seen, unseen in times_ms]
 
 
-@pytest.mark.parametrize("changes_ns", [[], [5]])
-def test_fewer_than_two_changes_give_no_update_period(changes_ns: list[int]) -> None:
-    assert update_period_s(changes_ns) is None
+def closely(*times_ms: float) -> list[Change]:
+    return seen_ms(*((time_ms, time_ms - 0.05) for time_ms in times_ms))
+
+
+def test_the_update_period_is_the_most_frequent_step() -> None:
+    changes = closely(0, 1, 2, 3, 9, 10.02, 11, 17, 23, 24, 25)
+    assert update_period_s(changes) == pytest.approx(0.001, rel=0.02)
+
+
+def test_a_busy_machine_that_sees_changes_late_does_not_make_an_update_period() -> None:
+    every_4_ms = seen_ms(*((4 * n, 4 * n - 3.9) for n in range(20)))
+    assert update_period_s(every_4_ms) is None
+    then_seen = closely(*(81 + n for n in range(4)))
+    assert update_period_s(every_4_ms + then_seen) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize("times_ms", [[], [5.0], [5.0, 6.0, 7.0]])
+def test_few_changes_give_no_update_period(times_ms: list[float]) -> None:
+    assert update_period_s(closely(*times_ms)) is None
 
 
 def test_power_is_over_the_time_between_moves_where_that_is_known() -> None:

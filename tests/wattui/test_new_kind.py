@@ -129,7 +129,7 @@ def test_it_is_in_the_tables(rig: Rig, capsys: pytest.CaptureFixture[str]) -> No
     assert cli.main(["summary", str(rig.path), "--width", "120"]) == 0
     shown = capsys.readouterr().out
     assert "measured: rails only (channel total)" in shown
-    for name, joules in (("rail_soc", "30.00"), ("board", "60.0"), ("total", "50.00")):
+    for name, joules in (("rail_soc", "30.00"), ("board", "60.0"), ("total", "50.0")):
         assert re.search(rf"{name} .* {joules} ±", shown)
 
 

@@ -1,0 +1,146 @@
+"""Energies at edges, from the recorder's looks after them to the summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recorders.source import Channel, Retry
+from recorders.summary.located import LOCATED, located
+from recorders.summary.summary import summarise
+from testbench.counters import RAPL_J, SlowCounter
+from testbench.curves import Constant, Steps
+from tests.support.doubles import ManualClock, Rig, ScriptedSource, Value, read_rows
+from wattui.runs.reduce import reduce_csv
+
+PACKAGE = Channel("package0", "J", in_total=True, bound_w=1000.0, step_j=RAPL_J)
+DRAM = Channel("dram0", "J", in_total=True, bound_w=1000.0, step_j=RAPL_J)
+PERIODS_S = {"package0": 0.001, "dram0": 0.001}
+READ_S = 5e-6
+BEGIN_S, END_S = 0.5234, 0.5297
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, clock: ManualClock) -> Rig:
+    curves = {PACKAGE: Constant(50.0), DRAM: Constant(5.0)}
+    counters = {c: SlowCounter(c.name, curve).shown_j for c, curve in curves.items()}
+    source = ScriptedSource(clock, counters, [READ_S, READ_S], PERIODS_S)
+    rig = Rig(tmp_path, clock, [source])
+    rig.at(BEGIN_S, do="begin", phase="running")
+    rig.at(END_S, do="end", id=1)
+    return rig
+
+
+def test_an_edge_keeps_what_was_read_and_a_later_row_has_what_was_found(rig: Rig) -> None:
+    rows = rig.run(0.95)
+    edges = [row for row in rows if row["event"] in ("begin", "end")]
+    times_s = [float(row["time_s"]) for row in edges]
+    assert times_s == pytest.approx([BEGIN_S, END_S], abs=1e-4)
+    assert float(edges[0]["package0_J"]) == pytest.approx(50 * 0.523, abs=RAPL_J)
+    texts = [row["event"] for row in rows if row["event"].startswith(LOCATED)]
+    found = located(rig.recorder.reduction.events)
+    assert len(texts) == 2
+    for time_s in times_s:
+        for channel, power_w in (("package0", 50.0), ("dram0", 5.0)):
+            at = found[time_s][channel]
+            assert at.energy_j == pytest.approx(power_w * time_s, abs=at.plus_minus_j)
+            assert 0 < at.plus_minus_j < 0.2 * power_w * 0.001
+
+
+def test_the_program_does_not_wait_for_the_counter(rig: Rig, clock: ManualClock) -> None:
+    answered: list[int] = []
+    rig.inbox.answers = _Times(clock, answered)  # type: ignore[assignment]
+    rig.run(0.95)
+    begun_s = (answered[0] - clock.start_ns) * 1e-9
+    assert begun_s == pytest.approx(BEGIN_S, abs=0.0002)
+
+
+def test_the_file_alone_gives_the_same_summary(rig: Rig) -> None:
+    rig.run(0.95)
+    live = summarise(rig.recorder.reduction)
+    assert live.running
+    figure = live.running.domains["total"].running_j
+    assert summarise(reduce_csv(rig.path)).to_dict() == live.to_dict()
+    assert figure
+    assert figure.plus_minus
+    assert abs(figure.value - 55 * (END_S - BEGIN_S)) <= figure.plus_minus < 0.2 * 55 * 0.001
+
+
+def test_the_last_edge_of_a_recording_is_found(rig: Rig) -> None:
+    rows = rig.run(END_S)
+    assert sum(row["event"].startswith(LOCATED) for row in rows) == 2
+
+
+def test_a_file_without_what_was_found_is_read_as_before(rig: Rig) -> None:
+    rows = rig.run(0.95)
+    lines = rig.path.read_text().splitlines(keepends=True)
+    rig.path.write_text("".join(line for line in lines if LOCATED not in line))
+    summary = summarise(reduce_csv(rig.path))
+    assert summary.running
+    figure = summary.running.domains["package0"].running_j
+    edges = [row for row in rows if row["event"] in ("begin", "end")]
+    read_j = float(edges[1]["package0_J"]) - float(edges[0]["package0_J"])
+    assert figure
+    assert figure.value == pytest.approx(read_j)
+    assert figure.plus_minus == pytest.approx(read_j / (END_S - BEGIN_S) * 0.001)
+
+
+def test_a_phase_within_one_refresh_says_between_what_its_energy_lies(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    counter = SlowCounter("package0", Constant(300.0), 0.1)
+    source = ScriptedSource(clock, {PACKAGE: counter.shown_j}, [READ_S], {"package0": 0.1})
+    rig = Rig(tmp_path, clock, [source])
+    rig.at(0.72, do="begin", phase="running", label="short")
+    rig.at(0.73, do="end", id=1)
+    rows = rig.run(1.95)
+    edges = [row for row in rows if row["event"] in ("begin", "end")]
+    assert edges[0]["package0_J"] == edges[1]["package0_J"]
+    summary = summarise(rig.recorder.reduction)
+    (flag,) = (flag for flag in summary.flags if flag.name == "under_one_update")
+    assert flag.text.startswith("under one refresh of its counter: short used ")
+    least_j, most_j = (float(word) for word in flag.text.split() if word[0].isdigit())
+    assert least_j <= 3.0 <= most_j < 30.0
+
+
+def test_a_look_that_fails_leaves_no_gap(tmp_path: Path, clock: ManualClock) -> None:
+    counter = SlowCounter("package0", Constant(50.0))
+    fails = iter([False, False, True])
+
+    def shown_j(time_s: float) -> Value:
+        if BEGIN_S < time_s < BEGIN_S + 0.001 and next(fails, False):
+            return Retry("busy")
+        return counter.shown_j(time_s)
+
+    source = ScriptedSource(clock, {PACKAGE: shown_j}, [READ_S], PERIODS_S)
+    rig = Rig(tmp_path, clock, [source])
+    rig.at(BEGIN_S, do="begin", phase="running")
+    assert not [row for row in rig.run(0.95) if row["event"].startswith("gap")]
+
+
+def test_a_counter_that_stops_at_the_edge_keeps_its_reading(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    counter = SlowCounter("package0", Steps((0.0, 0.5), (50.0, 0.0)))
+    source = ScriptedSource(clock, {PACKAGE: counter.shown_j}, [READ_S], PERIODS_S)
+    rig = Rig(tmp_path, clock, [source])
+    rig.at(0.6, do="begin", phase="running")
+    rig.run(0.95)
+    assert not [row for row in read_rows(rig.path) if row["event"].startswith(LOCATED)]
+
+
+class _Times(list[object]):
+    """Notes when each answer was given."""
+
+    def __init__(self, clock: ManualClock, times: list[int]) -> None:
+        super().__init__()
+        self._clock, self._times = clock, times
+
+    def append(self, answer: object) -> None:
+        self._times.append(self._clock.now_ns)

@@ -23,12 +23,10 @@ from wattui.analysis.regression import (
     WEIGHTS,
     Line,
     NoLineError,
-    RobustLine,
     Weights,
     fit_line,
     outliers,
     relative_residuals,
-    robust_line,
 )
 
 VERSION = 1
@@ -117,12 +115,13 @@ class FitSeries:
     ordinary: Fit | None
     relative: Fit | None
     remarks: tuple[str, ...]
-    robust: RobustLine | None = None
+    robust: Fit | None = None
     outliers: tuple[int, ...] = ()
 
     def fit(self, weights: Weights) -> Fit | None:
         """The fit of these weights."""
-        return self.ordinary if weights == "ordinary" else self.relative
+        found: Fit | None = getattr(self, weights)
+        return found
 
 
 def read_points(
@@ -236,7 +235,6 @@ def series_dict(series: FitSeries, asked: FitRequest) -> dict[str, Any]:
         "points": [_point_dict(point, asked) for point in series.points],
         "group_kind": series.group_kind,
         **{weights: _fit_dict(series.fit(weights)) for weights in WEIGHTS},
-        "robust": asdict(series.robust) if series.robust else None,
         "outliers": list(series.outliers),
         "remarks": list(series.remarks),
     }
@@ -297,12 +295,12 @@ def _series(
             fits[weights] = None
             remarks.append(str(error))
     xs, ys = [point.x for point in points], [point.y for point in points]
-    robust = robust_line(xs, ys, through_origin) if fits["ordinary"] else None
-    far = outliers(robust, xs, ys) if robust else []
+    robust = fits["robust"]
+    far = outliers(robust.line, xs, ys) if robust else []
     if fits["ordinary"] is not None:
         remarks += _remarks(points, through_origin)
     if robust and far:
-        remarks.append(_far(robust, [points[place] for place in far]))
+        remarks.append(_far(robust.line, [points[place] for place in far]))
     return FitSeries(
         name,
         tuple(points),
@@ -326,12 +324,12 @@ def _fit(
         tuple(relative_residuals(line, xs, ys)),
         leave_one_out(xs, ys, weights, through_origin),
         left_out(xs, ys, weights, groups, through_origin) if several else None,
-        # A breakpoint would need a second line with an intercept.
-        None if through_origin else compare_lines(xs, ys, weights),
+        # A breakpoint would need a second line with an intercept, and a likelihood.
+        None if through_origin or weights == "robust" else compare_lines(xs, ys, weights),
     )
 
 
-def _far(line: RobustLine, points: Sequence[FitPoint]) -> str:
+def _far(line: Line, points: Sequence[FitPoint]) -> str:
     """The outliers in words, the furthest first."""
     ranked = sorted(points, key=lambda point: abs(point.y / line.at(point.x) - 1), reverse=True)
     named = [

@@ -25,7 +25,7 @@ from wattui.analysis.breakpoint import LineTest
 from wattui.analysis.fit import VERSION, Fit, FitPoint, FitSeries
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkError, NetworkErrors
-from wattui.analysis.regression import WEIGHTS, Line, RobustLine
+from wattui.analysis.regression import WEIGHTS, Line
 
 KIND = "fit"
 WRITTEN_BY = "fix: use a file that wattui fit --json wrote"
@@ -143,7 +143,6 @@ _FIT = record(
     left_out_group=optional(_HELD_OUT),
     two_lines=optional(_TWO_LINES),
 )
-_ROBUST = record(RobustLine, intercept=_real, slope=_real, through_origin=flag)
 _SERIES = record(
     FitSeries,
     name=text,
@@ -152,7 +151,7 @@ _SERIES = record(
     ordinary=optional(_FIT),
     relative=optional(_FIT),
     remarks=tuple_of(text),
-    robust=optional(_ROBUST),
+    robust=optional(_FIT),
     outliers=tuple_of(whole),
 )
 _NETWORK = record(

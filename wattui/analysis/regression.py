@@ -7,6 +7,10 @@ points that happen to be low, and pull the line down by about the square of the 
 standard errors with n - 2 degrees of freedom, or n - 1 for a line through the origin, y = slope · x
 (Draper & Smith, Applied Regression Analysis, ch. 1 and 9).
 
+robust: the line of the median slope, which no minority of points can pull away (Theil 1950, Sen
+1968). It has no standard errors; its residuals are shares of the line, and their standard deviation
+is that of a normal distribution with their median absolute deviation.
+
 R² is 1 - Σw(y - line)² / Σw(y - mean)² for both, so that they can be compared: through the origin
 it is below zero if the mean would fit better. (The R² about zero, Σy² in the denominator, that many
 programs print for such a line is near 1 for almost any points.)
@@ -16,15 +20,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from statistics import median
 from typing import Literal
 
 from recorders.summary.stats import t95
 
-Weights = Literal["ordinary", "relative"]
-WEIGHTS: tuple[Weights, ...] = ("ordinary", "relative")
+Weights = Literal["ordinary", "relative", "robust"]
+LEAST_SQUARES: tuple[Weights, ...] = ("ordinary", "relative")
+WEIGHTS: tuple[Weights, ...] = (*LEAST_SQUARES, "robust")
 # A measurement below this share of its prediction is zero apart from rounding.
 NOTHING = 1e-12
 # The most steps of the iteration, and the largest change of a value in the last one.
@@ -32,7 +37,7 @@ STEPS, SETTLED = 500, 1e-9
 # An outlier is further away than so many standard deviations, estimated from the median absolute
 # deviation of as many points or more.
 FAR, LEAST_OUTLIER, NORMAL_MAD = 8.0, 5, 1.4826
-MOST_PAIRED = 400
+MOST_PAIRED = 40
 
 
 class NoLineError(Exception):
@@ -41,9 +46,9 @@ class NoLineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """y = intercept + slope · x. Errors are None if the line had to go through all its points.
+    """y = intercept + slope · x. Errors are None if it is robust, or had to go through all points.
 
-    `residual_sd` is in units of y (ordinary) or a share of the line (relative). `weight`, `mean_x`
+    `residual_sd` is in units of y (ordinary) or a share of the line. `weight`, `mean_x`
     and `spread_x` are Σw, the weighted mean of x and Σw(x − mean_x)², which intervals need. Through
     the origin, intercept, its error and `mean_x` are 0.
     """
@@ -86,12 +91,14 @@ def fit_line(
     weights: Weights = "ordinary",
     through_origin: bool = False,
 ) -> Line:
-    """The least-squares line. Raises NoLineError."""
+    """The line. Raises NoLineError."""
     _check(xs, ys, weights, through_origin)
     line: Line | None
     try:
         if weights == "ordinary":
             line = _line(xs, ys, weights, [1.0] * len(xs), through_origin)
+        elif weights == "robust":
+            line = _robust(xs, ys, through_origin)
         else:
             line = _reweighted(xs, ys, through_origin)
     except (ArithmeticError, ValueError):  # ValueError: a sum of infinities
@@ -125,40 +132,7 @@ def scales(line: Line, xs: Sequence[float]) -> list[float]:
     return [1.0 if line.weights == "ordinary" else line.at(x) for x in xs]
 
 
-@dataclass(frozen=True, slots=True)
-class RobustLine:
-    """The line of the median slope, which no minority of points can pull away (Theil 1950, Sen
-    1968): y = intercept + slope · x. It has no standard errors."""
-
-    intercept: float
-    slope: float
-    through_origin: bool = False
-    intercept_error: None = None
-    slope_error: None = None
-
-    def at(self, x: float) -> float:
-        """The value of the line at x."""
-        return self.intercept + self.slope * x
-
-
-def robust_line(
-    xs: Sequence[float], ys: Sequence[float], through_origin: bool = False
-) -> RobustLine | None:
-    """The median of the slopes through every two points, or through the origin and every point;
-    None without two different x (one that is not 0)."""
-    points = list(zip(xs, ys, strict=True))
-    if through_origin:
-        slopes = [y / x for x, y in points if x]
-        return RobustLine(0.0, median(slopes), True) if slopes else None
-    pairs = combinations(_thinned(points), 2)
-    slopes = [(d - b) / (c - a) for (a, b), (c, d) in pairs if a != c]
-    if not slopes:
-        return None
-    slope = median(slopes)
-    return RobustLine(median(y - slope * x for x, y in points), slope)
-
-
-def outliers(line: RobustLine, xs: Sequence[float], ys: Sequence[float]) -> list[int]:
+def outliers(line: Line, xs: Sequence[float], ys: Sequence[float]) -> list[int]:
     """The indices of points far from a robust line, as a share of it and beside the scatter of the
     others."""
     values = [
@@ -173,9 +147,35 @@ def outliers(line: RobustLine, xs: Sequence[float], ys: Sequence[float]) -> list
     return [place for place, value in values if abs(value - middle) > FAR * spread]
 
 
-def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """At most MOST_PAIRED points, evenly chosen: the pairs grow with the square of their number."""
-    return points[:: math.ceil(len(points) / MOST_PAIRED)]
+def _robust(xs: Sequence[float], ys: Sequence[float], through_origin: bool) -> Line:
+    """The line of the median slope: of those through every two points (of many points, through
+    pairs half of them apart), or through the origin and every point."""
+    points = sorted(zip(xs, ys, strict=True))
+    half = (len(points) + 1) // 2
+    apart = zip(points, points[half:], strict=False)
+    pairs = combinations(points, 2) if len(points) <= MOST_PAIRED else apart
+    slopes = [(d - b) / (c - a) for (a, b), (c, d) in pairs if a != c]
+    if through_origin:
+        slopes = [y / x for x, y in points if x]
+    if not slopes:
+        raise NoLineError("points that are far apart have the same x")
+    slope = median(slopes)
+    intercept = 0.0 if through_origin else median(y - slope * x for x, y in points)
+    values = [intercept + slope * x for x in xs]
+    is_share = min(values) > 0
+    ws = [1 / value**2 if is_share else 1.0 for value in values]
+    line = _line(xs, ys, "robust", ws, through_origin)
+    shares = [abs(y / value - 1) for y, value in zip(ys, values, strict=True)] if is_share else [0]
+    sd = NORMAL_MAD * median(shares) if is_share and line.residual_sd is not None else None
+    return replace(
+        line,
+        intercept=intercept,
+        slope=slope,
+        intercept_error=None,
+        slope_error=None,
+        r2=None,
+        residual_sd=sd,
+    )
 
 
 def _reweighted(xs: Sequence[float], ys: Sequence[float], through_origin: bool) -> Line | None:

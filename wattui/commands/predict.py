@@ -212,12 +212,13 @@ def _lines(found: dict[str, Any]) -> list[str]:
     part = f", the line {found['part']} the breakpoint" if found["part"] else ""
     if found["through_origin"]:
         part = ", a line through the origin"
+    line = "robust line" if found["weights"] == "robust" else f"{found['weights']} least squares"
     apart = ", from networks left out" if found["interval_from"] == "networks" else ""
     lines = [
         f"{found['model']}: {found['macs']:,} MACs",
         f"{with_uncertainty(value, half, factor)} {unit} per inference, predicted"
         + (f" (95 % prediction interval{apart})" if half is not None else " (± ?: too few points)"),
-        f"{found['figure']} energy, {kind}; {found['weights']} least squares, {found['points']} "
+        f"{found['figure']} energy, {kind}; {line}, {found['points']} "
         f"points of series {found['series']}{part}",
     ]
     if error := found["left_out"]:

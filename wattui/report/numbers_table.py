@@ -103,7 +103,7 @@ def fit_table(found: Fits) -> PageTable:
                 errors = ("", "")
     head = (
         "series",
-        "least squares",
+        "line",
         "per inference ± standard error",
         "R²",
         "leave-one-out error %",

@@ -13,7 +13,7 @@ from wattui.analysis.correlation import Matrix
 from wattui.analysis.fit import Fit, FitRequest, FitSeries, remarks_of
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
-from wattui.analysis.regression import WEIGHTS, Line, RobustLine
+from wattui.analysis.regression import LEAST_SQUARES, WEIGHTS, Line
 from wattui.clean import one_line
 from wattui.show.quantities import counted, minus, number, prefix_for, with_uncertainty
 from wattui.show.stacking import plain_table
@@ -67,7 +67,7 @@ def mean_error(found: HeldOut | NetworkErrors | None) -> str:
     return percent(found.mean) + (f" ± {percent(found.sd)}" if found.sd is not None else "")
 
 
-def line_text(line: Line | RobustLine, asked: FitRequest) -> str:
+def line_text(line: Line, asked: FitRequest) -> str:
     """Intercept and slope with their standard errors."""
     slope_factor, slope_unit = scale([line.slope, line.slope_error], asked.unit)
     slope = with_uncertainty(abs(line.slope), line.slope_error, slope_factor)
@@ -114,8 +114,6 @@ def _lines_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
             r2 = "–" if fit.line.r2 is None else minus(f"{fit.line.r2:.4f}")
             line = line_text(fit.line, asked)
             add(table, each.name, fit.line.weights, line, r2)
-        if each.robust and each.outliers:
-            add(table, each.name, "robust", line_text(each.robust, asked), "–")
     return table
 
 
@@ -170,8 +168,8 @@ def _points_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
     several = len(series) > 1
     runs = len({point.run for point in series[0].points}) > 1
     head = "all,\n" if several else ""
-    titles = [f"{head}{weights} %" for weights in WEIGHTS]
-    titles += [f"own,\n{weights} %" for weights in WEIGHTS] if several else []
+    titles = [f"{head}{weights} %" for weights in LEAST_SQUARES]
+    titles += [f"own,\n{weights} %" for weights in LEAST_SQUARES] if several else []
     left = len(series[0].points) - len(places)
     head = f"label ({left} more have smaller residuals)" if left else "label"
     table = new_table(head, asked.against, "measured", *titles)
@@ -205,7 +203,7 @@ def _places(series: FitSeries) -> list[int]:
 
 
 def _residuals(series: FitSeries, place: int) -> list[str]:
-    fits = [series.fit(weights) for weights in WEIGHTS]
+    fits = [series.fit(weights) for weights in LEAST_SQUARES]
     return [percent(fit.residuals[place], signed=True) if fit else "–" for fit in fits]
 
 

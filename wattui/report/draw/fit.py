@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wattui.analysis.fit import ALL, Fit, FitSeries
-from wattui.analysis.regression import WEIGHTS, Line
+from wattui.analysis.regression import LEAST_SQUARES, Line
 from wattui.analysis.run_fits import Fits
 from wattui.report.draw import style
 from wattui.report.draw.style import INK, WIDE_MM
@@ -106,7 +106,7 @@ def fits_drawn(series: FitSeries, alone: bool, logarithmic: bool) -> list[Fit]:
 
     A logarithmic axis shows the smallest points, which the ordinary line neglects, clearly.
     """
-    order = WEIGHTS[::-1] if logarithmic and not alone else WEIGHTS
+    order = LEAST_SQUARES[::-1] if logarithmic and not alone else LEAST_SQUARES
     known = [fit for weights in order if (fit := series.fit(weights))]
     return known if alone else known[:1]
 

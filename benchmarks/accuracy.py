@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.short_phases import (
     LONGEST_S,
     SHORTEST_S,
     Score,
+    at_edges,
     cases,
     recorded,
     schedule,
@@ -18,6 +20,7 @@ from benchmarks.short_phases import (
 from benchmarks.table import Table, say
 from recorders.channels import TOTAL
 from testbench import topologies
+from testbench.counters import SlowCounter
 from testbench.curves import Constant
 from testbench.recording import BenchPhase, program, record
 from testbench.sandbox import Bench, unavailable_reason
@@ -25,6 +28,12 @@ from testbench.sandbox import Bench, unavailable_reason
 POWER_W = {"package0": 80.0, "dram0": 9.0}
 RATE_HZ = 10.0
 SEED = 7
+# Loads that are there during the phases only: a counter's refresh and the phases' length, seconds.
+STEPS = (
+    ("RAPL: steps at the edges of 3 ms", 0.001, 0.003),
+    ("RAPL: steps at the edges of 10 ms", 0.001, 0.01),
+    ("GPU, 100 ms: steps at the edges of 0.3 s", 0.1, 0.3),
+)
 # Length of a phase in seconds, the error allowed in %, phases, phases of a quick run.
 CASES = ((1.0, 0.1, 30, 5), (0.1, 1.0, 200, 20))
 
@@ -37,28 +46,35 @@ def tables(quick: bool) -> list[Table]:
 def _short_phases(n: int) -> Table:
     rows = []
     for what, counters, seconds in cases():
-        say(f"accuracy: {n} short phases, {what}")
         refresh_s = max(counter.refresh_s for counter in counters)
-        phases = recorded(counters, schedule(n, refresh_s, SEED, seconds), SEED)
-        whole = [p for p in phases if p.channel == (TOTAL if len(counters) > 1 else p.channel)]
-        score = Score(whole)
-        rows.append(
-            (
-                what,
-                f"{score.read_pct:.3g}",
-                f"{score.found_pct:.3g}",
-                f"{score.read_pct / score.found_pct:.3g}",
-                f"{score.inside_pct:.1f}",
-                f"{score.widths:.3g}",
-            )
-        )
+        rows.append(_scored(what, counters, schedule(n, refresh_s, SEED, seconds)))
+    for what, refresh_s, long_s in STEPS:
+        rows.append(_scored(what, *at_edges(n // 4, refresh_s, long_s, SEED)))
     headings = ("", "read, RMS %", "found, RMS %", "times", "inside ±, %", "± / error")
     notes = (
-        f"{n} phases of {SHORTEST_S:g} to {LONGEST_S:g} s a row in simulated time, {RATE_HZ:g} Hz.",
+        f"{n} phases of {SHORTEST_S:g} to {LONGEST_S:g} s a row, {n // 4} with steps at the "
+        f"edges, in simulated time at {RATE_HZ:g} Hz.",
         "Read: the difference of the readings at the edges. Found: from the moves around them.",
         "± / error: of the medians; 3 is that of a normal error.",
     )
     return Table("Short phases: readings against what is found between them", headings, rows, notes)
+
+
+def _scored(
+    what: str, counters: Sequence[SlowCounter], phases: Sequence[tuple[float, float]]
+) -> Sequence[str]:
+    say(f"accuracy: {len(phases)} short phases, {what}")
+    channel = TOTAL if len(counters) > 1 else counters[0].name
+    found = recorded(counters, phases, SEED)
+    score = Score([phase for phase in found if phase.channel == channel])
+    return (
+        what,
+        f"{score.read_pct:.3g}",
+        f"{score.found_pct:.3g}",
+        f"{score.read_pct / score.found_pct:.3g}",
+        f"{score.inside_pct:.1f}",
+        f"{score.widths:.3g}",
+    )
 
 
 def _on_the_bench(quick: bool) -> list[Table]:

@@ -23,7 +23,7 @@ from recorders.summary.reduction import BEGIN, END, EventRow
 from recorders.summary.summary import summarise
 from recorders.wire import Message
 from testbench.counters import NVML_J, RAPL_J, SlowCounter
-from testbench.curves import Constant, PowerCurve, Sine, Square
+from testbench.curves import Constant, PowerCurve, Sine, Square, Steps
 
 # How long a simulated read takes, and by which share it varies.
 READ_NS, READ_VARIES = 8_000, 0.5
@@ -33,6 +33,8 @@ SHORTEST_S, LONGEST_S = 0.005, 5.0
 RATE_HZ = 10.0
 # Time between phases, in refreshes of the counter.
 GAPS = (3.0, 12.0)
+# Counters of GPUs are refreshed this seldom or more seldom.
+SLOW_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,21 @@ def cases() -> Iterator[Case]:
     client = [SlowCounter("package0", square), SlowCounter("gpu0", square, 0.1, NVML_J)]
     yield "total of a package and a GPU of 100 ms", client, ()
     yield "the same, phases under 20 ms", client, (0.006, 0.017)
+
+
+def at_edges(
+    n: int, refresh_s: float, seconds: float, seed: int
+) -> tuple[list[SlowCounter], list[tuple[float, float]]]:
+    """A counter whose load is there during the phases only, and these phases."""
+    phases = schedule(n, refresh_s, seed, (seconds,))
+    starts_s, levels_w = [0.0], [20.0]
+    for begin_s, end_s in phases:
+        starts_s += [begin_s, end_s]
+        levels_w += [80.0, 20.0]
+    load = Steps(tuple(starts_s), tuple(levels_w))
+    is_gpu = refresh_s >= SLOW_S
+    name, step_j = ("gpu0", NVML_J) if is_gpu else ("package0", RAPL_J)
+    return [SlowCounter(name, load, refresh_s, step_j, 0.0, 0.37 * refresh_s)], phases
 
 
 def schedule(

@@ -30,8 +30,8 @@ EDGES, QUANTILE, TIMES = 16, 0.4, 3.0
 SLOW_NS, SLOW_TIMES = 10_000_000, 4.0
 # The error of a straight line through a power that changes, in units of the change.
 CURVED = 1.2
-# Where refreshes are uneven, this share of a difference of powers is taken for a real one.
-HIDDEN = 1.0
+# Where refreshes are uneven, a difference of powers may hide another: so many times what is seen.
+HIDDEN = 1.6
 POINTS = 64
 # Looks for a move are this far apart, in periods, and no closer than this.
 LOOK_SHARE, LEAST_LOOK_NS = 0.04, 20_000.0
@@ -235,7 +235,7 @@ class EdgeFinder:
             stepped_j = abs(late[1] - even_j)
             if stepped_j > 2 * late[0] and apart_j <= max(allowed_j, AT_EDGE * stepped_j):
                 open_j, energy_j = min(late, early)
-                return energy_j, math.hypot(open_j, max(0.0, apart_j - allowed_j))
+                return energy_j, math.hypot(open_j, apart_j / 2)
         far_ns = gap.after_ns if after else gap.before_ns
         open_j, energy_j = late or early or (0.0, even_j)
         differs = abs(side.value - mean)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.short_phases import Case, Score, cases, recorded, schedule
+from benchmarks.short_phases import Case, Score, at_edges, cases, recorded, schedule
 from recorders.channels import TOTAL
 from recorders.source import Channel
 from recorders.summary.summary import summarise
@@ -33,6 +33,13 @@ def test_the_truth_lies_inside_the_bar(case: Case) -> None:
     assert score.inside_pct >= INSIDE_PCT
     assert score.read_pct >= TIMES[begin] * score.found_pct
     assert all(phase.plus_minus_j for phase in phases)
+
+
+@pytest.mark.parametrize(("refresh_s", "seconds"), [(0.001, 0.003), (0.001, 0.01), (0.1, 0.3)])
+def test_a_load_that_steps_at_the_edges_is_found_exactly(refresh_s: float, seconds: float) -> None:
+    score = Score(recorded(*at_edges(40, refresh_s, seconds, SEED), SEED))
+    assert score.inside_pct >= INSIDE_PCT
+    assert score.read_pct >= 10 * score.found_pct
 
 
 @pytest.mark.parametrize(

@@ -174,8 +174,11 @@ def left_behind() -> Iterator[None]:
 
 def _children() -> set[int]:
     """This process's children, orphans that it adopted included."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for path in lists for pid in path.read_text().split()}
+    found: set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # that thread has just ended
+            found |= {int(pid) for pid in path.read_text().split()}
+    return found
 
 
 def _running(pids: set[int]) -> list[int]:

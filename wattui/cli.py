@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from wattui.capture.run_names import working_directory
 from wattui.errors import UsageError, WattuiError
+from wattui.folders import working_directory
 from wattui.own_packages import prefer_own
 from wattui.show.printing import cleaning, say
 

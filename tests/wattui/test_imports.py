@@ -44,6 +44,10 @@ def test_importing_wattui_loads_little_even_of_the_standard_library() -> None:
     assert len(loaded_by("import wattui") - loaded_by()) <= 3
 
 
+def test_the_command_line_loads_no_name_that_a_user_may_have_before_it_prefers_its_own() -> None:
+    assert foreign(loaded_by("import wattui.cli")) == {"wattui"}
+
+
 def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
     modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
     assert foreign(modules) == {"wattui"}

@@ -19,11 +19,12 @@ from wattui.capture.command import RecordedCommand
 from wattui.capture.kept import of_its_file
 from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
-from wattui.capture.run_names import suggested, working_directory
+from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
 from wattui.capture.stages import Recipe, Rest, stages
 from wattui.config import config_path, from_options, load
 from wattui.errors import INCOMPLETE, NotStartedError, UnmetError, UsageError, WattuiError
+from wattui.folders import working_directory
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
 from wattui.show.printing import say

@@ -8,19 +8,12 @@ from pathlib import Path
 
 from recorders.runfile import json_path
 from wattui import outputs
+from wattui.folders import working_directory
 
 
 def suggested(stem: str = "wattui") -> Path:
     """A new name with the date and time."""
     return Path(time.strftime(f"{stem}-%Y%m%d-%H%M%S.csv"))
-
-
-def working_directory() -> str | None:
-    """The current directory; None if it was deleted or cannot be looked up."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
 
 
 def refusal(text: str) -> str | None:

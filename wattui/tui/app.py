@@ -18,9 +18,10 @@ from textual.widgets import HelpPanel
 
 from recorders.client import Config, RecorderError
 from wattui.capture.progress import shortfalls
-from wattui.capture.run_names import refusal, suggested, working_directory
+from wattui.capture.run_names import refusal, suggested
 from wattui.config import Settings
 from wattui.errors import UsageError
+from wattui.folders import working_directory
 from wattui.runs.recorded import Run, recorded
 from wattui.show import plot
 from wattui.tui.screens.ask import Ask

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from recorders.client import Config, RecorderError
 from wattui import __version__
-from wattui.capture.run_names import working_directory
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
+from wattui.folders import working_directory
 from wattui.show.printing import say
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream

@@ -20,7 +20,7 @@ from recorders.summary.bases import BASES, TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import is_mixed
 from wattui.analysis.macs import command_macs
-from wattui.capture.run_names import working_directory
+from wattui.folders import working_directory
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette

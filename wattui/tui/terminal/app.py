@@ -12,7 +12,7 @@ from textual.events import Event
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 
-from wattui.capture.run_names import working_directory
+from wattui.folders import working_directory
 from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter
 from wattui.tui.terminal.crash import log_error
 from wattui.tui.terminal.driver import Terminal

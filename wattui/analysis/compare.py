@@ -433,22 +433,29 @@ def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]
 
 def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Iterator[str]:
     """Signs that the samples of a side are not samples of one thing, in words."""
-    for row in rows:
-        for name, sampled in zip(names, (row.a, row.b), strict=True):
-            what = f"{name}, {row.label}: {row.figure}" if row.label else f"{name}: {row.figure}"
+    for place, name in enumerate(names):
+        dependent: dict[str, None] = {}
+        for row in rows:
+            sampled = (row.a, row.b)[place]
             described, samples = sampled.described, sampled.samples
+            what = row.label or row.figure
             if described is None:
                 continue
             if depend(samples):
-                yield (
-                    f"{what}: each repeat depends on the one before: {len(samples)} of them count "
-                    f"as {described.effective_samples:.1f}: fix: --cooldown 60"
+                dependent[f"{what} ({len(samples)} count as {described.effective_samples:.1f})"] = (
+                    None
                 )
-            elif (place := outlier(samples)) is not None:
+            elif (odd := outlier(samples)) is not None:
                 yield (
-                    f"{what}: repeat {place + 1} of {len(samples)} is an outlier: "
-                    f"{samples[place]:.4g} {row.unit}, the median is {described.median:.4g}"
+                    f"{name}, {what}: repeat {odd + 1} of {len(samples)} is an outlier: "
+                    f"{samples[odd]:.4g} {row.unit}, the median is {described.median:.4g}"
                 )
+        if dependent:
+            more = f" and {len(dependent) - MOST_TOLD} more" if len(dependent) > MOST_TOLD else ""
+            yield (
+                f"{name}: each repeat depends on the one before: fix: --cooldown 60: "
+                f"{', '.join([*dependent][:MOST_TOLD])}{more}"
+            )
 
 
 def repeats_needed(rows: Sequence[Comparison]) -> Iterator[str]:

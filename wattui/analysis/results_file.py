@@ -10,10 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recorders.json_parts import number, optional, size
+from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
 from wattui.analysis.compare import Side, side
 from wattui.analysis.results import UNITS, VERSION, ResultRow, row_dict
 
+ERRORS = ("plus_minus", "resolution", "baseline_noise")
+WITH_BASELINE = tuple(f"{basis.name}_" for basis in BASES if basis.baseline)
 KIND = "results"
 
 
@@ -109,7 +112,9 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
 
 
 def _row(row: Mapping[str, Any]) -> ResultRow:
-    errors = (row[part] for part in ("plus_minus", "resolution", "baseline_noise"))
+    errors = {part: optional(size)(row[part]) for part in ERRORS}
+    if not str(row["figure"]).startswith(WITH_BASELINE):
+        errors["baseline_noise"] = errors["baseline_noise"] or 0.0  # null in earlier versions
     return ResultRow(
         row["level"],
         str(row["phase"]),
@@ -119,6 +124,6 @@ def _row(row: Mapping[str, Any]) -> ResultRow:
         str(row["domain"]),
         str(row["origin"]),
         str(row["figure"]),
-        Value(number(row["value"]), *map(optional(size), errors)),
+        Value(number(row["value"]), **errors),
         tuple(map(number, row["values"])),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from recorders.json_parts import WrongPartError
 from recorders.runfile import fingerprint, json_path
-from recorders.summary.figures import Summary
+from recorders.summary.figures import VERSION, Summary
 from recorders.summary.summary import summarise
 from wattui.runs.run_file import is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
@@ -20,6 +20,7 @@ from wattui.runs.run_json import RunJson, read_run_json
 _NUMBER = re.compile(r"(\d+)")
 DEPTH = 2
 MOST_FILES = 2000
+EARLIER = range(1, VERSION)
 CHANGED = "{} has changed since it was recorded: its figures are recomputed"
 
 
@@ -123,11 +124,13 @@ def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
-    """The summary in a run.json, or why it is not used; neither if there is none."""
-    if found.get("summary") is None:
+    """The summary in a run.json, or why it is not used; neither if there is none, or one of an
+    earlier version, which is made anew."""
+    summary = found.get("summary")
+    if summary is None or (isinstance(summary, dict) and summary.get("version") in EARLIER):
         return None, ""
     try:
-        return Summary.from_dict(found["summary"]), ""
+        return Summary.from_dict(summary), ""
     except WrongPartError as error:
         return None, str(error)
 

@@ -55,6 +55,7 @@ def test_a_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:
         '{"summary": null}',
         '{"summary": {}}',
         '{"summary": {"version": 0}}',
+        '{"summary": {"version": 1, "headline": null}}',
         '{"command": 7, "host": [], "status": {}, "sampling": "x", "summary": 1}',
         "[" * 100_000,
     ],
@@ -69,6 +70,19 @@ def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
     again = load_run(whole.csv)
     assert again.summary == whole.summary
     assert again.about == RunJson()
+
+
+def test_figures_of_an_earlier_version_are_made_anew_without_a_word(tmp_path: Path) -> None:
+    """Their ± was a standard error, or left the baseline out."""
+    whole = finished(tmp_path / "run.csv", [IDLE, B1])
+    path = json_path(whole.csv)
+    found = json.loads(path.read_text())
+    found["summary"]["version"] = 1
+    found["summary"]["running"]["domains"]["total"]["total_j_per_inference"]["plus_minus"] = 9.0
+    path.write_text(json.dumps(found))
+    again = load_run(whole.csv)
+    assert again.summary == whole.summary
+    assert again.remarks == []
 
 
 def test_what_the_recorder_wrote_of_this_csv_is_taken(

@@ -32,7 +32,7 @@ SLOW_NS, SLOW_TIMES = 10_000_000, 4.0
 CURVED = 1.2
 # Where refreshes are uneven, a difference of powers may hide another: so many times what is seen.
 HIDDEN = 1.6
-POINTS = 64
+MOVES = 64
 # Looks for a move are this far apart, in periods, and no closer than this.
 LOOK_SHARE, LEAST_LOOK_NS = 0.04, 20_000.0
 # After a move, the next one is not looked for before this share of the period.
@@ -54,6 +54,10 @@ class Point(NamedTuple):
     alone: bool
 
 
+# The last read before a move, when the move was seen, and the energy since.
+_Move = tuple[int, int, float]
+
+
 class Located(NamedTuple):
     """A counter's energy at an edge, and its ± (k = 2), joules."""
 
@@ -63,12 +67,13 @@ class Located(NamedTuple):
 
 
 class _Edge(NamedTuple):
-    """An edge whose energy is not known yet, the energy read at it, and the points around it."""
+    """An edge whose energy is not known yet, the energy read at it, the move before it, the time of
+    the edge before it, and the points after it."""
 
     time_ns: int
     energy_j: float
-    before: Point | None
-    base: Point | None
+    before: _Move | None
+    since_ns: float
     after: tuple[Point, ...] = ()
 
 
@@ -102,7 +107,7 @@ class EdgeFinder:
         self._uneven = UNEVEN
         self._shown: float | None = None
         self._seen_ns = 0
-        self._points: deque[Point] = deque(maxlen=POINTS)
+        self._moves: deque[_Move] = deque(maxlen=MOVES)
         self._open: list[_Edge] = []
         self._edge_ns = -math.inf
         self._varied: deque[float] = deque(maxlen=EDGES)
@@ -122,25 +127,25 @@ class EdgeFinder:
             return math.inf
         due_ns = self._seen_ns + max(LOOK_SHARE * self._period_ns, LEAST_LOOK_NS)
         if self._open[-1].after:
-            due_ns = max(due_ns, self._points[-1].at_ns + NEXT_SHARE * self._period_ns)
+            due_ns = max(due_ns, self._open[-1].after[-1].at_ns + NEXT_SHARE * self._period_ns)
         return due_ns
 
     def restart(self) -> None:
         """Take the next reading as the first; edges that wait stay unknown."""
         self._shown = None
-        self._points.clear()
+        self._moves.clear()
         self._open.clear()
 
     def see(self, energy_j: float, begun_ns: int, ended_ns: int) -> list[Located]:
         """Take a reading, begun and ended then; returns the edges that are known now."""
         shown, seen_ns = self._shown, self._seen_ns
         self._shown, self._seen_ns = energy_j, begun_ns
-        if shown is None or energy_j == shown or not self._period_ns:
+        if shown is None or energy_j == shown:
             return self._given_up(ended_ns) if self._open else []
-        low_ns = max(seen_ns, ended_ns - (1 + self._uneven) * self._period_ns)
-        alone = ended_ns - seen_ns <= (1 - self._uneven) * self._period_ns
-        point = Point((low_ns + ended_ns) / 2, (ended_ns - low_ns) / 2, energy_j, alone)
-        self._points.append(point)
+        self._moves.append((seen_ns, ended_ns, energy_j))
+        if not self._open:
+            return []
+        point = self._point(*self._moves[-1])
         moved = [edge._replace(after=(*edge.after, point)) for edge in self._open]
         self._open = [edge for edge in moved if len(edge.after) < 2]
         return [self._located(edge) for edge in moved if len(edge.after) == 2]
@@ -154,8 +159,8 @@ class EdgeFinder:
             return []
         ended = [edge for edge in self._open if edge.after]
         self._open = [edge for edge in self._open if not edge.after]
-        before = self._points[-1] if self._points else None
-        self._open.append(_Edge(time_ns, energy_j, before, self._base(time_ns)))
+        move = self._moves[-1] if self._moves else None
+        self._open.append(_Edge(time_ns, energy_j, move, self._edge_ns))
         self._edge_ns = time_ns
         return [self._located(edge) for edge in ended]
 
@@ -163,6 +168,12 @@ class EdgeFinder:
         """Wait no longer; returns the edges that have moved once."""
         ended, self._open = self._open, []
         return [self._located(edge) for edge in ended if edge.after]
+
+    def _point(self, seen_ns: int, ended_ns: int, energy_j: float) -> Point:
+        """The refresh shown by a reading that ended then, and was not shown by one begun before."""
+        low_ns = max(seen_ns, ended_ns - (1 + self._uneven) * self._period_ns)
+        alone = ended_ns - seen_ns <= (1 - self._uneven) * self._period_ns
+        return Point((low_ns + ended_ns) / 2, (ended_ns - low_ns) / 2, energy_j, alone)
 
     def _given_up(self, now_ns: int) -> list[Located]:
         """The edges that waited too long and have moved once; the others stay unknown."""
@@ -173,13 +184,14 @@ class EdgeFinder:
         self._open = self._open[len(old) :]
         return [self._located(edge) for edge in old if edge.after]
 
-    def _base(self, time_ns: int) -> Point | None:
-        """The latest point since the last edge from which the power until now is known well."""
+    def _base(self, edge: _Edge) -> Point | None:
+        """The latest point since the edge before from which the power until then is known well."""
         open_ns = LOOK_SHARE * self._period_ns
-        for point in reversed(self._points):
-            if point.at_ns < self._edge_ns:
+        for move in reversed(self._moves):
+            point = self._point(*move)
+            if point.at_ns < edge.since_ns:
                 break
-            since_ns = time_ns - self._period_ns / 2 - point.at_ns
+            since_ns = edge.time_ns - self._period_ns / 2 - point.at_ns
             if point.within_ns + open_ns <= BASE_SHARE * since_ns:
                 return point
         return None
@@ -271,13 +283,14 @@ class EdgeFinder:
 
     def _before(self, edge: _Edge, start: Point) -> _Power | None:
         """The power before the refresh shown at an edge; None if its time is too short to tell."""
-        if edge.base is None:
+        base = self._base(edge)
+        if base is None:
             return None
-        since_ns = start.at_ns - edge.base.at_ns
-        open_ns = edge.base.within_ns + start.within_ns
+        since_ns = start.at_ns - base.at_ns
+        open_ns = base.within_ns + start.within_ns
         if since_ns <= 0 or open_ns > MOST_UNEVEN * since_ns:
             return None
-        return _Power((edge.energy_j - edge.base.energy_j) / since_ns, open_ns / since_ns)
+        return _Power((edge.energy_j - base.energy_j) / since_ns, open_ns / since_ns)
 
     def _slope(self, first: Point, second: Point) -> _Power:
         """The power between two refreshes; learns how uneven they are."""
@@ -296,7 +309,9 @@ class EdgeFinder:
     def _start(self, edge: _Edge, first: Point) -> Point:
         """The refresh shown at the edge: as it was seen, or a period before the next."""
         within_ns = first.within_ns + self._uneven * self._period_ns
-        seen = edge.before if edge.before and edge.before.energy_j == edge.energy_j else None
+        seen = self._point(*edge.before) if edge.before else None
+        if seen and seen.energy_j != edge.energy_j:
+            seen = None
         if first.alone and not (seen and seen.within_ns < within_ns):
             return Point(first.at_ns - self._period_ns, within_ns, edge.energy_j, True)
         half_ns = self._period_ns / 2

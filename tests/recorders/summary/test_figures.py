@@ -34,7 +34,7 @@ def total_of(found: Any) -> Any:
     ("damage", "said"),
     [
         (lambda found: found.pop("flags"), "flags is missing"),
-        (lambda found: found.update(version=0), "version: not 1"),
+        (lambda found: found.update(version=0), "version: not 2"),
         (lambda found: found["running"].update(seconds="10"), "running: seconds: not a number"),
         (lambda found: total_of(found).update(origin="made"), "running: domains: origin: not one"),
         (

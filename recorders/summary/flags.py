@@ -311,14 +311,14 @@ def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Fla
 
 
 def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:
-    short: dict[str, float] = {}
+    short: dict[str, tuple[float, bool]] = {}
     for span in everything:
         for channel, period_s in periods_s.items():
             if span.phase == "running" and span.seconds < SHORT_UPDATES * period_s:
-                worst = min(short.get(channel, math.inf), span.seconds / period_s)
-                short[channel] = worst
-    for channel, updates in short.items():
-        share = f": ±{_percent(100 / updates)} %" if updates > 0 else ""
+                window = span.seconds / period_s, channel in span.located
+                short[channel] = min(short.get(channel, window), window)
+    for channel, (updates, is_located) in short.items():
+        share = f": ±{_percent(100 / updates)} %" if updates > 0 and not is_located else ""
         text = f"a running phase lasts only {updates:.0f} counter updates{share}"
         yield Flag("short_window", channel, text)
 

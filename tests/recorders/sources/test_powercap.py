@@ -459,6 +459,22 @@ def test_a_counter_is_seen_to_change_at_its_period(tree: Tree) -> None:
     assert source.update_periods_s()["package0"] == pytest.approx(0.002, rel=0.3)
 
 
+def test_a_machine_too_busy_to_see_updates_assumes_those_of_rapl_and_says_so(tree: Tree) -> None:
+    tree.zone("0", "package-0")
+    energy = tree.energies["intel-rapl:0"]
+    now_ns = [0]
+
+    def clock() -> int:
+        now_ns[0] += 2_000_000
+        energy.write_text(f"{now_ns[0] // 1_000_000 * 10_000 + 1}\n")
+        return now_ns[0]
+
+    source, _ = open_powercap(tree.root, clock=clock)
+    assert source is not None
+    assert source.update_periods_s() == {"package0": 0.001}
+    assert "assumed_period" in source.channels()[0].remarks
+
+
 @pytest.mark.parametrize(
     ("took_ms", "reads"),
     [([0.05], 1), ([8.0, 0.05], 2), ([8.0, 8.0, 8.0], 3), ([200.0], 1)],

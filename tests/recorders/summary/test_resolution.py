@@ -76,3 +76,12 @@ def test_a_text_that_cannot_be_read_is_left_out() -> None:
     broken = [event(1.5, "located:1.000000 package0=ten±1"), event(1.5, "located:soon x=1±1")]
     value = figure([edge(1.0, "begin", 10.0), *broken, edge(2.0, "end", 60.0)], "package0")
     assert value.value == pytest.approx(50.0)
+
+
+def test_a_short_window_whose_edges_were_found_claims_no_error_of_an_update() -> None:
+    short = [edge(1.0, "begin", 10.0), edge(1.01, "end", 10.5)]
+    ends = [found(row.time_s, ("package0", row.energy_j["package0"], 0.001)) for row in short]
+    for events, has_share in ((short, True), ([short[0], ends[0], short[1], ends[1]], False)):
+        summary = summarise(reduction([PERIODS, *events], ("package0", "total")))
+        texts = {flag.where: flag.text for flag in summary.flags if flag.name == "short_window"}
+        assert ("±" in texts["package0"]) == has_share

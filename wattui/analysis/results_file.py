@@ -113,7 +113,8 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
 
 def _row(row: Mapping[str, Any]) -> ResultRow:
     errors = {part: optional(size)(row[part]) for part in ERRORS}
-    if not str(row["figure"]).startswith(WITH_BASELINE):
+    has_baseline = str(row["figure"]).startswith(WITH_BASELINE)
+    if errors["plus_minus"] is not None and not has_baseline:
         errors["baseline_noise"] = errors["baseline_noise"] or 0.0  # null in earlier versions
     return ResultRow(
         row["level"],

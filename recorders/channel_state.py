@@ -118,8 +118,9 @@ class Meter:
 
     def mark(self, row: Row) -> None:
         """Note that a row is an edge: the counter's energy then is found from its next moves."""
-        if isinstance(self.counter, Counter) and row.cells[self._place]:
-            self.located += self.edges.mark(row.time_ns, self.counter.energy_j)
+        counter, is_refreshed = self.counter, self.channel.step_j > 0
+        if is_refreshed and isinstance(counter, Counter) and row.cells[self._place]:
+            self.located += self.edges.mark(row.time_ns, counter.energy_j)
 
     def fail(self, error: SourceError) -> list[str]:
         """Note a failed read."""

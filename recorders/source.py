@@ -38,7 +38,8 @@ class Channel:
     anything else (pct, MiB, C, MHz) a gauge that is written as read. A counter wraps at `range_j`,
     is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its power is not
     computed over less than `settle_s` between two readings (inf: only if they have an `over_s`).
-    `step_j` is the counter's resolution.
+    `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
+    what is read at an edge is its energy there).
     `remarks` (integrated, mig) are noted in the run file.
     """
 

@@ -135,6 +135,14 @@ def test_a_counter_that_stops_at_the_edge_keeps_its_reading(
     assert not [row for row in read_rows(rig.path) if row["event"].startswith(LOCATED)]
 
 
+def test_a_continuous_counter_is_known_at_its_edges(tmp_path: Path, clock: ManualClock) -> None:
+    continuous = Channel("package0", "J", in_total=True)
+    script = {continuous: lambda time_s: 50 * time_s}
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, script, periods_s=PERIODS_S)])
+    rig.at(BEGIN_S, do="begin", phase="running")
+    assert not [row for row in rig.run(0.95) if row["event"].startswith(LOCATED)]
+
+
 class _Times(list[object]):
     """Notes when each answer was given."""
 

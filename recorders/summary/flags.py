@@ -323,6 +323,10 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
         yield Flag("short_window", channel, text)
 
 
+def _watts(power_w: float) -> str:
+    return f"{power_w:,.0f}" if power_w >= 99.5 else f"{power_w:.3g}"
+
+
 def _percent(value: float) -> str:
     return f"{value:.0f}" if value >= 9.5 else f"{value:.1g}"
 
@@ -347,9 +351,9 @@ def _drift(drifts: Iterable[tuple[Drift, float]], headline: str | None) -> Itera
             continue
         share = f", {_percent(100 * abs(change_w / above_w))} % of the power above it"
         if found.between:
-            text = f"drifted from {found.before_w:.3g} to {found.after_w:.3g} W"
+            text = f"drifted from {_watts(found.before_w)} to {_watts(found.after_w)} W"
         else:
-            text = f"was drifting, perhaps by {abs(change_w):.2g} W until it ran"
+            text = f"was drifting, perhaps by {_watts(abs(change_w))} W until it ran"
         yield Flag(
             "idle_drift", headline or "", f"{found.phase} power {text}{share if above_w else ''}"
         )

@@ -19,15 +19,19 @@ from recorders.summary.stats import Trend, Uncertainty, independent, t95, trend
 # Half-width of the middle 95 % of a rectangular distribution, over its full width.
 RECTANGULAR = 0.475
 FEWEST_BLOCKS = 3
+# A drift is not believed to go on in a straight line for longer than this many times the baseline.
+REACH = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The half-width of a baseline's power, the middle of its time, and what only its blocks tell:
-    the standard error of their mean, and their trend in W/s."""
+    """The half-width of a baseline's power, the middle of its time, how far from it a trend is
+    believed, and what only its blocks tell: the standard error of their mean, and their trend in
+    W/s."""
 
     noise_w: float
     middle_s: float
+    reach_s: float
     within: Uncertainty | None
     trend: Trend | None
 
@@ -36,7 +40,8 @@ class Scatter:
         may be due to chance."""
         if self.trend is None or not self.trend.is_clear:
             return 0.0
-        return (abs(self.trend.slope) + self.trend.plus_minus) * abs(at_s - self.middle_s)
+        away_s = min(abs(at_s - self.middle_s), self.reach_s)
+        return (abs(self.trend.slope) + self.trend.plus_minus) * away_s
 
     def plus_minus_w(self, at_s: float) -> float:
         """The half-width of the power that the machine would have drawn idle at another time."""
@@ -58,7 +63,9 @@ def scatter(reduction: Reduction, channel: str, windows: Sequence[Span]) -> Scat
     noise_w = math.hypot(*known) if len(windows) == 2 else max(known)
     seconds = math.fsum(span.seconds for span in windows)
     middle_s = math.fsum(span.seconds * (span.start_s + span.end_s) / 2 for span in windows)
-    return Scatter(noise_w, middle_s / seconds, within, trend(blocks) if blocks else None)
+    reach_s = REACH * (max(span.end_s for span in windows) - min(s.start_s for s in windows))
+    slope = trend(blocks) if blocks else None
+    return Scatter(noise_w, middle_s / seconds, reach_s, within, slope)
 
 
 class Drift(NamedTuple):

@@ -46,6 +46,16 @@ def test_dynamic_energy_is_covered_where_idle_power_drifts_or_steps() -> None:
     assert_between(statistics.dynamic_beside_a_step, 0.92, 0.97)
 
 
+def test_a_drift_seen_by_chance_does_not_go_on_through_a_long_run() -> None:
+    """A slope of ten seconds, drawn out over a quarter of an hour, made ± 227 %."""
+    for trial in range(TRIALS):
+        draw = random.Random(trial)
+        parts = [statistics.idle(draw, 10), statistics.ran(statistics.RUNNING_W, 900)]
+        found = statistics.dynamic(parts)
+        assert found.plus_minus is not None
+        assert found.plus_minus < 0.2 * found.value
+
+
 def test_repeats_without_spread_still_share_the_baselines_error() -> None:
     """The scatter of repeats alone said ± 0."""
     assert_between(statistics.dynamic_over_repeats, 0.93, 0.97)

@@ -215,7 +215,10 @@ def _integrated(reduction: Reduction) -> Iterator[Flag]:
     """Flags for integrated power: devices without a counter, or with a stuck one."""
     found = [text.partition(" since ") for text in _noted(reduction, OwnNote.INTEGRATED)]
     if never := [channel for channel, _, since in found if not since]:
-        text = "no energy counter; power readings were integrated instead"
+        text = (
+            "no energy counter; power readings were integrated instead, and a sensor that looks "
+            "only part of the time can be off by more than ±"
+        )
         yield Flag("integrated", ", ".join(never), text)
     for channel, _, since in found:
         if since:

@@ -94,12 +94,9 @@ def _sensors(headline: str | None) -> Iterator[Flag]:
     if headline is None:
         yield Flag("no_power", "", "no power was recorded; run `wattui doctor` to see why")
     elif kind_of(headline).origin == "estimated":
-        yield Flag(
-            "estimated",
-            headline,
-            "no power sensor: energy is estimated from processor utilisation, "
-            "good to a factor of two at best",
-        )
+        how = "from processor utilisation" if kind_of(headline).name == "est_cpu" else "by a model"
+        text = f"no power sensor: energy is estimated {how}, good to a factor of two at best"
+        yield Flag("estimated", headline, text)
     elif kind_of(headline).origin == "simulated":
         yield Flag("simulated", headline, "the power is a made-up curve, not a measurement")
 
@@ -118,7 +115,8 @@ def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag
             "or call wattui.count() in the program",
         )
     if not any(span.phase == "idle" for span in everything):
-        yield Flag("no_idle", "", "no idle baseline, so dynamic energy is unknown; use --idle 10")
+        text = "no idle baseline, so dynamic energy is unknown; record with --idle 10"
+        yield Flag("no_idle", "", f"{text}, or import with --idle LOG")
     for phase in dict.fromkeys(span.phase for span in everything if not span.finished):
         yield Flag("unfinished", phase, "the recording was interrupted during this phase")
 
@@ -322,7 +320,8 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
                 short[channel] = min(short.get(channel, window), window)
     for channel, (updates, is_located) in short.items():
         share = f": ±{_percent(100 / updates)} %" if updates > 0 and not is_located else ""
-        text = f"a running phase lasts only {updates:.0f} counter updates{share}"
+        least = f"only {updates:.0f} updates" if updates >= 1.5 else "hardly one update"
+        text = f"a running phase lasts {least} of the sensor{share}"
         yield Flag("short_window", channel, text)
 
 

@@ -38,11 +38,11 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
     origins = {word for panel in found for word in panel.origins}
     caption = (
         f"Power over {number(shown.end_s - shown.start_s, 3)} s, shaded by phase. "
-        "Curves are means between readings; "
+        "Curves are means between readings"
     )
     if any(max(trace.count) > 1 for trace in shown.traces.values()):
-        caption += "pale bands span the smallest to the largest reading in each time step. "
-    caption += "Where a curve stops, there were no readings."
+        caption += "; pale bands span the smallest to the largest reading in each time step"
+    caption += ". Where a curve stops, there were no readings."
     by_hand = [name for name, trace in shown.traces.items() if trace.by_hand]
     if by_hand:
         caption += " Readings by hand are points and are not joined."
@@ -63,7 +63,7 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
     caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
     unknown = any(v.plus_minus is None for row in found.rows for v in row.values.values())
     if found.origin == "estimated":
-        caption += "; estimates have none: their error is that of the model"
+        caption += "; they leave out the error of the model that estimates are made with"
     elif unknown:
         caption += "; where there are none, ± is unknown"
     if found.logarithmic:

@@ -157,7 +157,8 @@ def _two_lines(asked: FitRequest, series: FitSeries, fit: Fit) -> Text | None:
         f"{quantity(two.last_x, asked.against)} and {quantity(two.first_x, asked.against)}), "
         f"with a step of {number(two.jump / factor)} {unit}\n  before: "
         f"{line_text(two.left, asked)}\n  after:  {line_text(two.right, asked)}\n  AICc "
-        f"{two.aicc_one:.1f} with one line, {two.aicc_two:.1f} with two (two are used if lower "
+        f"{minus(f'{two.aicc_one:.1f}')} with one line, {minus(f'{two.aicc_two:.1f}')} with two "
+        f"(two are used if lower "
         f"by more than {EVIDENCE:g})"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ LATE_NS = 1_000_000_000
 # A request that nobody waits for may be this old before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
+# The name of a mark that was meant to be a count.
+_LIKE_A_COUNT = re.compile(r"\+|-[\d.]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,10 @@ class Conductor:
 
     def _mark(self, message: Message, owner: int) -> Message:
         name, label = self._names(message)
+        if owner != FRONT_END and _LIKE_A_COUNT.match(name):
+            raise ValueError(
+                f"{name!r} is not a phase; a count is +N in the pipe, or --count N, with a whole N"
+            )
         before, implicit = (self._phases.all_open(), self._marked), self._implicit
         ended, self._marked = self._marked, None
         if ended and self._phases.find(ended.owner, ended.own_id) is None:

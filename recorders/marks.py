@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ SOCKET, PIPE, PAGE_PREFIX = "socket", "mark", "count-"
 # Layout of a page: the number of slots in use, the count outside phases, then one per open phase.
 IN_USE, OUTSIDE, FIRST = 0, 1, 2
 COUNT_BYTES, MOST_COUNTS = 8, 1 << 20
+_COUNT = re.compile(r"\+[0-9]{1,18}")
 
 
 @dataclass(slots=True)
@@ -118,8 +120,8 @@ def parse_pipe_line(line: str) -> dict[str, object]:
     Raises ValueError for an empty line.
     """
     text = line.strip()
-    if text.startswith("+") and text[1:].isdigit():
-        return {"do": "count", "n": int(text[1:])}
+    if _COUNT.fullmatch(text):
+        return {"do": "count", "n": int(text)}
     if text.startswith("note:"):
         return {"do": "note", "text": text[5:].strip()}
     if text == "end":

@@ -11,10 +11,10 @@ program reads it where it would read real hardware:
 
     from testbench import topologies
     from testbench.curves import Constant
-    from testbench.fakenvml import Gpu, Nvml
+    from testbench.fakenvml import FakeNvml, Gpu
     from testbench.sandbox import Bench
 
-    with Bench(topologies.plain(), Nvml((Gpu(Constant(200.0)),))) as bench:
+    with Bench(topologies.plain(), FakeNvml((Gpu(Constant(200.0)),))) as bench:
         bench.run(["wattui", "--headless", "--csv", "run.csv", "--", "sleep", "5"])
         bench.true_j("gpu0", begin_ns, end_ns)  # CLOCK_MONOTONIC
 

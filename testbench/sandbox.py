@@ -1,6 +1,6 @@
 """Run unmodified programs on a machine whose joules are known.
 
-with Bench(topologies.plain(), Nvml((Gpu(Constant(200.0)),))) as bench:
+with Bench(topologies.plain(), FakeNvml((Gpu(Constant(200.0)),))) as bench:
     bench.run([sys.executable, "measure.py"])
     bench.true_j("package0", begin_ns, end_ns)
 """

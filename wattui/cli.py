@@ -30,6 +30,8 @@ SUBCOMMANDS = {
     "export": "export",
 }
 WORKLOADS = "workloads"
+# Errors of writes. Those to files are reported with the file's name, so these are of the output.
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,9 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _exit_status(arguments: list[str]) -> int:
     try:
-        return _main(arguments)
-    except SystemExit as request:  # --help and --version
-        return int(request.code or 0)
+        return _written(arguments)
     except WattuiError as error:
         say(str(error))
         return error.status
@@ -55,8 +55,8 @@ def _exit_status(arguments: list[str]) -> int:
         return 0  # the reader of our output has gone away
     except Exception as error:  # a person gets one line, never a traceback
         if isinstance(error, OSError) and (fault := _system_fault(error)):
-            say(fault)
-            return UsageError.status
+            say(str(fault))
+            return fault.status
         if os.environ.get("WATTUI_TRACEBACK"):
             raise
         say(
@@ -68,15 +68,31 @@ def _exit_status(arguments: list[str]) -> int:
         _let_go_of_streams()
 
 
-def _system_fault(error: OSError) -> str | None:
-    """An error that has to do with the system and not with wattui, in a line."""
+def _written(arguments: list[str]) -> int:
+    """Do what is asked for; its output is written. Raises OSError if that fails."""
+    try:
+        status = _main(arguments)
+    except SystemExit as request:  # --help and --version
+        status = int(request.code or 0)
+    if not status and sys.stdout:
+        sys.stdout.flush()
+    return status
+
+
+def _system_fault(error: OSError) -> WattuiError | None:
+    """An error that has to do with the system and not with wattui."""
+    if error.filename is None and error.errno in UNWRITTEN:
+        return WattuiError(f"standard output: {error.strerror}")
     if working_directory() is None:
-        return "the working directory is gone: fix: cd to a directory that exists"
+        return UsageError("the working directory is gone: fix: cd to a directory that exists")
     if error.errno == errno.ENAMETOOLONG:
-        return f"{error.strerror}: {str(error.filename)[:40]}…: fix: use a shorter name"
+        name = str(error.filename)[:40]
+        return UsageError(f"{error.strerror}: {name}…: fix: use a shorter name")
     if error.errno == errno.EMFILE:
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return f"only {most} files may be open at once, which is too few: fix: ulimit -n 64"
+        return UsageError(
+            f"only {most} files may be open at once, which is too few: fix: ulimit -n 64"
+        )
     return None
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.inbox import FRONT_END, SHELL, Request
+from recorders.marks import parse_pipe_line
 from recorders.source import Channel
 from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
@@ -247,6 +248,28 @@ def test_a_refused_mark_ends_nothing(rig: Rig) -> None:
     rig.at(2.0, owner=PROGRAM, do="begin", phase="")
     rig.at(3.0, do="command_end")
     assert edges(rig.run(4.0)) == [(1.0, "begin", "running", ""), (3.0, "end", "running", "")]
+
+
+@pytest.mark.parametrize("owner", [SHELL, PROGRAM])
+@pytest.mark.parametrize(
+    "line", ["+", "+1.5", "+-5", "+ 32", "+abc", "-5", "-1.5", "+²", "+" + "9" * 5000]
+)
+def test_a_malformed_count_is_a_refused_mark(rig: Rig, line: str, owner: int) -> None:
+    rig.at(1.0, owner=owner, **parse_pipe_line("running b1"))
+    rig.at(2.0, owner=owner, **parse_pipe_line(line))
+    rig.at(3.0, owner=owner, **parse_pipe_line("+32"))
+    rig.at(4.0, owner=owner, **parse_pipe_line("end"))
+    assert edges(rig.run(5.0)) == [(1.0, "begin", "running", "b1"), (4.0, "end", "running", "b1")]
+    assert "not a phase; a count is +N" in rig.inbox.answers[1]["error"]
+    assert "refused_mark" in {flag.name for flag in summary(rig).flags}
+    assert summary(rig).running.inferences == 32
+
+
+@pytest.mark.parametrize("name", ["5", "-", "-O2", "b+1", "1.5"])
+def test_a_phase_may_have_any_other_name(rig: Rig, name: str) -> None:
+    rig.at(1.0, owner=SHELL, **parse_pipe_line(name))
+    rig.at(2.0, owner=SHELL, **parse_pipe_line("end"))
+    assert edges(rig.run(3.0)) == [(1.0, "begin", name, ""), (2.0, "end", name, "")]
 
 
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -244,3 +245,26 @@ def test_a_mark_outside_a_recording_does_nothing(
 ) -> None:
     assert status_of(["mark", *arguments]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["doctor", "--help"], ["--completion", "bash"]]
+)
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")],
+)
+def test_output_that_cannot_be_written_is_one_line(
+    arguments: list[str], output: str, reason: str
+) -> None:
+    argv = [sys.executable, "-m", "wattui", *arguments]
+    environ = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    script = ["sh", "-c", f'"$@" {output}', "sh", *argv]
+    done = subprocess.run(script, check=False, stderr=subprocess.PIPE, env=environ, text=True)
+    assert (done.returncode, done.stderr) == (1, f"wattui: standard output: {reason}\n")
+
+
+def test_a_mark_needs_no_output() -> None:
+    argv = [sys.executable, "-m", "wattui", "mark", "running"]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *argv], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

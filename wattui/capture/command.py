@@ -25,13 +25,13 @@ class RecordedCommand:
         self, recipe: Recipe, repeat: int | None, directory: str, ask: Callable[..., object]
     ) -> None:
         self._inferences, self._ask = recipe.inferences, ask
-        ask(do="command", repeat=repeat, label=recipe.label)
         self.environ = told_repeat(environment(), repeat) | {ENVIRONMENT: directory}
         self._matching = None
         if recipe.count_match or recipe.phase_match:
             matcher = Matcher(recipe.count_match, recipe.phase_match)
             self._matching = Matching(matcher, lambda request: ask(**request))
         self.on_output = self._matching.put if self._matching else None
+        ask(do="command", repeat=repeat, label=recipe.label)
 
     def started(self, pid: int) -> None:
         """Report its process."""

@@ -40,6 +40,7 @@ Printed = tuple[int, bytes, int]
 # Header of a piece of output: stream (0: no more), time, length.
 HEADER = struct.Struct("=BqI")
 END: Printed = (0, b"", 0)
+NOTHING: Printed = (1, b"", 0)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Matcher:
 class Matching:
     """Matches a command's output in a separate process; nothing here slows the command down.
 
+    Making one waits until the process is ready, so that a command's first line is matched at once.
     `ask` sends a request to the recorder; a phase says when its line was printed. `missed` says in
     words what could not be matched: output that came too fast, or for which a pattern took too
     long. Empty if everything was.
@@ -115,8 +117,8 @@ class Matching:
         self._ask = ask
         self._printed: SimpleQueue[Printed | None] = SimpleQueue()
         self._given = self._done = self._missed_bytes = 0
-        self._is_stuck = False
         self._matcher = _Process(matcher)
+        self._is_stuck = not self._matcher.requests([NOTHING])
         self._thread = threading.Thread(target=self._work, name="matching", daemon=True)
         self._thread.start()
 

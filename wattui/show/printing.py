@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -56,7 +58,8 @@ def cleaning() -> Iterator[None]:
             if isinstance(stream, io.TextIOWrapper):
                 after.callback(_reconfigure, stream, stream.errors)
                 _reconfigure(stream, LIKENESS)
-        sys.stdout, sys.stderr = map(_cleaned, before)
+        out = before[0] or after.enter_context(_closed())
+        sys.stdout, sys.stderr = map(_cleaned, (out, before[1]))
         try:
             yield
         finally:
@@ -102,6 +105,15 @@ def console(stderr: bool = False, **settings: Any) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     settings.setdefault("file", getattr(stream, "beneath", stream))
     return CleanConsole(stderr=stderr, markup=False, emoji=False, highlight=False, **settings)
+
+
+def _closed() -> TextIO:
+    """A stand-in for a closed standard output, to which writing is an error as well."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:  # the standard streams' own numbers stay free, as a command inherits them closed
+        return os.fdopen(fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 3), "w", encoding="utf-8")
+    finally:
+        os.close(null)
 
 
 def _cleaned(stream: TextIO | None) -> Cleaning | None:

@@ -390,6 +390,7 @@ async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -
         assert playback.speed == 2.0
         await pilot.press("space")
         assert playback.paused
+        await until_shown(pilot, "run.csv paused  space to continue, < > speed")
         await pilot.press("p", *"x", "enter")
         await settle(pilot)
         assert "nothing can be marked" in screen(app)

@@ -84,8 +84,9 @@ def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
     elif isinstance(stream, Playback):
         line.append("◀ playback ", f"bold {palette.accent}")
         line.append(f"{stream.title}  ")
-        keys = "space to play again" if stream.ended else "space to pause, < > speed"
-        line.append(f"{keys}, r for live  ", palette.dim)
+        does = "play again" if stream.ended else "continue" if stream.paused else "pause"
+        speed = "" if stream.ended else ", < > speed"
+        line.append(f"space to {does}{speed}, r for live  ", palette.dim)
     elif stream.csv is not None:
         if stream.alarm is None:
             line.append("● REC ", f"bold {palette.alarm}")

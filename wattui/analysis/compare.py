@@ -3,9 +3,9 @@
 A side is one run, several runs taken as samples of the same thing, or one label of a run. If both
 sides have two samples or more, the difference has Welch's interval, with a rank test beside it.
 What all repeats of a run share, their scatter does not show: the uncertainties of the baseline and
-of the counter are added. Without samples on either side these are all there is: the variation
-between runs is not known, and there is no verdict. One of many labels differs by chance sooner than
-one alone: the verdicts are Holm's (Scand. J. Statist. 6, 65, 1979).
+of the counter are added. A side without samples has only these: the variation between runs is not
+known, and there is no verdict. One of many labels differs by chance sooner than one alone: the
+verdicts are Holm's (Scand. J. Statist. 6, 65, 1979).
 """
 
 from __future__ import annotations
@@ -25,7 +25,20 @@ from wattui.analysis.samples import Described, describe, outlier
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, samples_to_see
 from wattui.runs.recorded import Run
 
-Verdict = Literal["clear", "clear alone", "within the error", "unclear: one run each", "unknown"]
+Unrepeated = Literal["one run each", "one run"]
+Verdict = Literal[
+    "clear",
+    "clear alone",
+    "within the error",
+    "unclear: one run each",
+    "unclear: one run",
+    "unknown",
+]
+
+UNREPEATED: dict[Unrepeated, Verdict] = {
+    "one run each": "unclear: one run each",
+    "one run": "unclear: one run",
+}
 
 
 class Measure(NamedTuple):
@@ -61,11 +74,20 @@ DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A figure, and the samples that it is the mean of where it has several."""
+    """A figure, and the samples that it is the mean of where it has several.
+
+    `whole` is the figure of the whole run if its samples are phases, which are no repeats.
+    """
 
     known: Value
     described: Described | None = None
     samples: tuple[float, ...] = ()
+    whole: Value | None = None
+
+    @property
+    def of_run(self) -> Sampled:
+        """The figure as that of a run, which its phases are no samples of."""
+        return self if self.whole is None else Sampled(self.whole)
 
     def beside_scatter(self) -> list[Uncertainty] | None:
         """What its scatter does not show: the counter's uncertainty and the baseline's (last)."""
@@ -85,15 +107,11 @@ class ComparisonKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Something to compare: figures by key, and where they come from.
-
-    `is_repeated`: several runs, or one with repeats, not a single run.
-    """
+    """Something to compare: figures by key, and where they come from."""
 
     name: str
     headline: str | None
     figures: Mapping[ComparisonKey, tuple[str, Sampled]]
-    is_repeated: bool = True
 
     @property
     def labels(self) -> list[str]:
@@ -125,15 +143,15 @@ class Comparison:
     origins: tuple[str, str]
     a: Sampled
     b: Sampled
-    of_single_runs: bool = False
     alpha: float = ALPHA
     p_of_all: float | None = None
 
     @property
-    def is_unrepeated(self) -> bool:
-        """Whether ± is the instrument's only, as there is one run on each side."""
-        is_single = self.of_single_runs or not (self.a.described or self.b.described)
-        return is_single and PUBLISHED not in self.origins
+    def unrepeated(self) -> Unrepeated | None:
+        """Why there is no verdict: one run on each side or on one; None if there are repeats."""
+        if PUBLISHED in self.origins or (self.a.described and self.b.described):
+            return None
+        return "one run" if self.a.described or self.b.described else "one run each"
 
     @property
     def origin(self) -> str:
@@ -164,12 +182,7 @@ class Comparison:
     def rank_test(self) -> RankTest | None:
         """Mann and Whitney's test of the samples; None if they are too few or dependent."""
         described = self.a.described, self.b.described
-        if (
-            self.of_single_runs
-            or None in described
-            or depend(self.a.samples)
-            or depend(self.b.samples)
-        ):
+        if None in described or depend(self.a.samples) or depend(self.b.samples):
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
@@ -177,7 +190,7 @@ class Comparison:
     def p(self) -> float | None:
         """The probability of such a difference by chance; None if errors are not known."""
         error = self._error()
-        if error is None or self.is_unrepeated:
+        if error is None or self.unrepeated:
             return None
         away = abs(self.b.known.value - self.a.known.value)
         if error.standard == 0:
@@ -186,10 +199,10 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the difference exceeds its error, also as one of several labels; not known for
-        one run each."""
-        if self.is_unrepeated:
-            return "unclear: one run each"
+        """Whether the difference exceeds its error, also as one of several labels; not known if a
+        side is one run."""
+        if self.unrepeated:
+            return UNREPEATED[self.unrepeated]
         if self.p is None:
             return "unknown"
         if self.p >= self.alpha:
@@ -274,7 +287,7 @@ def _geometric_mean(rows: Sequence[Comparison]) -> GeometricMean | None:
     log = math.fsum(math.log(row.ratio or 1.0) for row in rows) / len(rows)
     errors = [_of_logs([row.a for row in rows]), _of_logs([row.b for row in rows])]
     interval = None
-    if not any(row.is_unrepeated or PUBLISHED in row.origins for row in rows) and all(errors):
+    if not any(row.unrepeated or PUBLISHED in row.origins for row in rows) and all(errors):
         error = combined([part for each in errors for part in each or ()])
         half = t_quantile(first.alpha, error.degrees) * error.standard
         interval = math.exp(log - half), math.exp(log + half)
@@ -323,17 +336,16 @@ def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> S
     """A side made of one run (its headline channel and rows), or of several as samples."""
     found: dict[ComparisonKey, list[tuple[str, Sampled]]] = {}
     for _, rows in runs:
+        repeated = {row.label for row in rows if row.level == "repeat"}
         for row in rows:
             if row.figure in _NAMES and row.level in ("run", "label"):
                 key = ComparisonKey(row.label, row.domain, _NAMES[row.figure])
-                found.setdefault(key, []).append((row.origin, _sampled(row)))
+                found.setdefault(key, []).append((row.origin, _sampled(row, row.label in repeated)))
     headlines = {headline for headline, _ in runs}
-    repeats = (row.level == "repeat" for _, rows in runs for row in rows)
     return Side(
         name,
         headlines.pop() if len(headlines) == 1 else None,
         {key: _together(each) for key, each in found.items()},
-        len(runs) > 1 or any(repeats),
     )
 
 
@@ -342,6 +354,12 @@ def of_label(found: Side, label: str) -> Side:
     own = {key: known for key, known in found.figures.items() if key.label == label}
     figures = {key._replace(label=""): known for key, known in own.items()}
     return Side(label, found.headline, figures)
+
+
+def labels_of(found: Side) -> list[Side]:
+    """The labels of one run, to compare with each other: the phases of each are its samples."""
+    figures = {key: (origin, replace(s, whole=None)) for key, (origin, s) in found.figures.items()}
+    return [of_label(replace(found, figures=figures), label) for label in found.labels if label]
 
 
 def compare(
@@ -369,9 +387,8 @@ def compare(
             name,
             figure.unit,
             (origin_a, origin_b),
-            known_a if a.is_repeated or not b.is_repeated else _single(known_a),
-            known_b if b.is_repeated or not a.is_repeated else _single(known_b),
-            not (a.is_repeated or b.is_repeated),
+            known_a.of_run,
+            known_b.of_run,
             alpha,
         )
         for label_a, label_b in labels
@@ -384,12 +401,17 @@ def compare(
     return by_holm(rows)
 
 
+def first_of(names: Sequence[str]) -> str:
+    """The first of many names, in words."""
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return ", ".join(names[:MOST_TOLD]) + more
+
+
 def only_in_one(a: Side, b: Side) -> Iterator[str]:
     """Remarks on data that only one of the two has."""
     for one, other in ((a, b), (b, a)):
         if labels := [label for label in one.labels if label and label not in other.labels]:
-            more = f" and {len(labels) - MOST_TOLD} more" if len(labels) > MOST_TOLD else ""
-            yield f"only in {one.name}: {', '.join(labels[:MOST_TOLD])}{more}"
+            yield f"only in {one.name}: {first_of(labels)}"
         if one.figures and not other.figures:
             yield f"only {one.name} has a running phase"
         elif domains := [d for d in one.domains if d not in other.domains]:
@@ -451,10 +473,9 @@ def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Ite
                     f"{samples[odd]:.4g} {row.unit}, the median is {described.median:.4g}"
                 )
         if dependent:
-            more = f" and {len(dependent) - MOST_TOLD} more" if len(dependent) > MOST_TOLD else ""
             yield (
                 f"{name}: each repeat depends on the one before: fix: --cooldown 60: "
-                f"{', '.join([*dependent][:MOST_TOLD])}{more}"
+                f"{first_of([*dependent])}"
             )
 
 
@@ -482,18 +503,15 @@ def repeats_needed(rows: Sequence[Comparison]) -> Iterator[str]:
         yield f"{name}: {many} repeats on each side show a difference of {100 * SEEN:g} %"
 
 
-def _sampled(row: ResultRow) -> Sampled:
+def _sampled(row: ResultRow, is_repeated: bool) -> Sampled:
+    """A figure and its samples; energy is that of one repeat, and never that of one phase."""
     described = row.described
-    if described is None or described.half_width is None:
+    is_phase = row.figure in SUMMED and not is_repeated
+    if described is None or described.half_width is None or is_phase:
         return Sampled(row.known)
     known = row.known.over(described.samples) if row.figure in SUMMED else row.known
     mean = replace(known, value=described.mean).over_samples(described.half_width)
-    return Sampled(mean, described, row.samples)
-
-
-def _single(known: Sampled) -> Sampled:
-    """A run beside repeated ones: it is one sample, however many phases it has."""
-    return replace(known, described=None, samples=())
+    return Sampled(mean, described, row.samples, None if is_repeated else row.known)
 
 
 def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
@@ -501,9 +519,10 @@ def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
     if len(each) == 1:
         return each[0]
     origin = " and ".join(dict.fromkeys(origin for origin, _ in each))
-    samples = tuple(sampled.known.value for _, sampled in each)
+    runs = [sampled.of_run.known for _, sampled in each]
+    samples = tuple(run.value for run in runs)
     described = describe(samples)
-    ticks = math.hypot(*(sampled.known.resolution or 0.0 for _, sampled in each)) / len(each)
+    ticks = math.hypot(*(run.resolution or 0.0 for run in runs)) / len(runs)
     mean = Value(described.mean, None, ticks, 0.0).over_samples(described.half_width or 0.0)
     return origin, Sampled(mean, described, samples)
 

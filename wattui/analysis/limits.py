@@ -6,16 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wattui.analysis.compare import FIGURES, Comparison, Side
+from wattui.analysis.compare import FIGURES, Comparison, Side, Unrepeated
 
-LimitKind = Literal["regression", "unclear", "missing", "one run each"]
+LimitKind = Literal["regression", "unclear", "missing"] | Unrepeated
+# How a side of one run is judged where that is asked for.
+JUDGED_BY: dict[Unrepeated, str] = {
+    "one run each": "by the instrument's error alone",
+    "one run": "by the scatter of the other side's repeats",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A finding against b: `regression` is clearly worse than allowed, `unclear` perhaps.
 
-    `one run each` cannot be judged: the variation between runs is not known.
+    `one run each` and `one run` (on one side) cannot be judged: the variation between runs is not
+    known.
     """
 
     kind: LimitKind
@@ -39,8 +45,8 @@ def check(
 ) -> Iterator[Finding]:
     """Findings: worse by more than the limit, possibly worse, missing, or impossible to judge.
 
-    `single_runs` judges one run against one by the instrument's error alone. Several labels share
-    the level of significance equally (Bonferroni).
+    `single_runs` judges one run too. Several labels share the level of significance equally
+    (Bonferroni).
     """
     labels = sum(bool(row.label) for row in rows)
     rows = [replace(row, alpha=row.alpha / labels) if row.label else row for row in rows]
@@ -49,9 +55,9 @@ def check(
             yield Finding("missing", b.name, label, "", None, f"{b.name} has no label {label}")
     for row in rows:
         share = worse(row)
-        if row.is_unrepeated and not single_runs and share is not None:
-            text = f"{_name(b, row)}: no verdict from one run each: {_seen(row, share)}"
-            yield Finding("one run each", b.name, row.label, row.figure, share, text)
+        if row.unrepeated and not single_runs and share is not None:
+            text = f"{_name(b, row)}: no verdict from {row.unrepeated}: {_seen(row, share)}"
+            yield Finding(row.unrepeated, b.name, row.label, row.figure, share, text)
             continue
         if share is not None and share <= limit:
             continue
@@ -81,7 +87,7 @@ def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
     if worse_interval(row) is None:
         return f"{said}, {allowed}, but its error is not known: record with --repeats"
     judged = f"{said}, {allowed}" if _is_clear(row, limit) else f"{said}, not clearly {allowed}"
-    return f"{judged}, by the instrument's error alone" if row.is_unrepeated else judged
+    return f"{judged}, {JUDGED_BY[row.unrepeated]}" if row.unrepeated else judged
 
 
 def _seen(row: Comparison, share: float) -> str:

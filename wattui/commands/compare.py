@@ -21,16 +21,18 @@ from wattui.analysis.compare import (
     compare,
     doubts,
     doubts_of_samples,
+    first_of,
     geometric_means,
+    labels_of,
     of_label,
     only_in_one,
     repeats_needed,
 )
-from wattui.analysis.limits import Finding, check
+from wattui.analysis.limits import JUDGED_BY, Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
-from wattui.commands.sides import SideFiles, sides_given
+from wattui.commands.sides import SideFiles, given_twice, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.show.printing import console, print_json, say
 from wattui.show.width import add_width
@@ -44,12 +46,12 @@ USUAL = (*PER_INFERENCE, "power", "rate")
 MOST_REMARKS = 12
 LEAST_ALPHA = 1e-6
 UNREPEATED = (
-    "± covers the uncertainty of instrument and baseline, not the variation between runs: "
-    "record with --repeats 5 for a verdict"
+    "± of one run covers the uncertainty of instrument and baseline, not the variation between "
+    "runs: record with --repeats 5 for a verdict"
 )
 UNJUDGED = (
-    "--max-regression cannot judge one run against one: record with --repeats 5, or add "
-    "--single-runs to judge by the instrument's error alone"
+    "--max-regression has no verdict from {kind}: record both sides with --repeats 5, or add "
+    "--single-runs to judge {how}"
 )
 
 
@@ -68,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         description="Compare runs: ratio, difference with its confidence interval, rank test. The "
         "others are compared with the first. Runs under one name are samples of the same "
         "thing; a single run is compared label by label.",
-        epilog="exit codes: 0; 2 invalid usage, or --max-regression had only one run on each side "
+        epilog="exit codes: 0; 2 invalid usage, or --max-regression had only one run on a side "
         f"or no label in common; {REGRESSED} more than --max-regression",
     )
     made.add_argument(
@@ -99,8 +101,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--single-runs",
         action="store_true",
-        help="judge one run against one by the instrument's error alone: chance differences "
-        "between runs count as real",
+        help="judge one run too: against repeats by their scatter, against one run by the "
+        "instrument's error alone: chance differences between runs count as real",
     )
     made.add_argument(
         "--alpha",
@@ -154,8 +156,8 @@ def main(options: argparse.Namespace) -> int:
         usual = USUAL if len(others) <= FEW else ()
         pairs = [Pair(other, _rows(first, other, options, usual)) for other in others]
     if not any(pair.rows for pair in pairs):
-        raise UsageError(_nothing_shared(first, others, options))
-    remarks = list(dict.fromkeys(_remarks(given, first, pairs)))
+        raise UsageError(_no_figure(first, others, options))
+    remarks = list(dict.fromkeys([*given_twice(options.runs), *_remarks(given, first, pairs)]))
     findings = [
         finding
         for pair in pairs
@@ -175,14 +177,15 @@ def main(options: argparse.Namespace) -> int:
         say(*remarks[:MOST_REMARKS])
         if len(remarks) > MOST_REMARKS:
             say(f"{len(remarks) - MOST_REMARKS} more: see --json")
-    if options.max_regression is not None and not all(_share_labels(first, o) for o in others):
-        raise UsageError(_nothing_shared(first, others, options))
+    is_limited = options.max_regression is not None and not options.mixed
+    if is_limited and not all(_share_labels(first, other) for other in others):
+        raise UsageError(_no_label(first, others))
     say(*(finding.text for finding in findings))
-    unjudged = any(f.kind == "one run each" for f in findings)
+    unjudged = [kind for kind in JUDGED_BY for f in findings if f.kind == kind]
     if any(f.kind == "regression" or (options.strict and not unjudged) for f in findings):
         return REGRESSED
     if unjudged:
-        raise UsageError(UNJUDGED)
+        raise UsageError(UNJUDGED.format(kind=unjudged[0], how=JUDGED_BY[unjudged[0]]))
     return 0
 
 
@@ -201,7 +204,7 @@ def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side
         sides += [each.side for each in published_results(options.published)[1]]
     if len(sides) == 1:
         (only,) = sides
-        sides = [of_label(only, label) for label in only.labels if label]
+        sides = labels_of(only)
         if len(sides) < 2:
             raise UsageError(
                 f"{only.name} is one run without labels: fix: name another run to compare it with"
@@ -213,7 +216,7 @@ def _labelled(found: Side, label: str) -> Side:
     if label not in found.labels:
         known = ", ".join(filter(None, found.labels)) or "none"
         raise UsageError(f"--label {label}: {found.name} has no such label: it has {known}")
-    return replace(of_label(found, label), name=found.name, is_repeated=found.is_repeated)
+    return replace(of_label(found, label), name=found.name)
 
 
 def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
@@ -265,16 +268,23 @@ def _judged(rows: Sequence[Comparison], options: argparse.Namespace) -> list[Com
     return []
 
 
-def _nothing_shared(first: Side, others: Sequence[Side], options: argparse.Namespace) -> str:
+def _no_figure(first: Side, others: Sequence[Side], options: argparse.Namespace) -> str:
+    rows = [row for other in others for row in compare(first, other, mixed=True)]
+    known = list(dict.fromkeys(row.figure for row in rows))
+    if options.figure in known:
+        return _no_label(first, others)
     what = f"{options.figure} " if options.figure not in (None, EVERY) else ""
-    labels = ", ".join(filter(None, first.labels)) or "none"
-    theirs = (
-        ", ".join(dict.fromkeys(label for o in others for label in o.labels if label)) or "none"
-    )
-    return (
-        f"{first.name} and the others have no {what}figure in common (labels: {labels}; the "
-        f"others': {theirs}): fix: pick one with --label"
-    )
+    fix = f"--figure {known[0]}, which both have" if known else "record a running phase in both"
+    return f"no {what}figure in common: fix: {fix}"
+
+
+def _no_label(first: Side, others: Sequence[Side]) -> str:
+    labels = [
+        f"{each.name} has {first_of([label for label in each.labels if label]) or 'none'}"
+        for each in (first, *others)
+    ]
+    fix = "--mixed takes the labels of each side together"
+    return f"no label in common: {'; '.join(labels)}: fix: {fix}"
 
 
 def _remarks(given: Sequence[SideFiles], first: Side, pairs: Sequence[Pair]) -> Iterator[str]:
@@ -288,7 +298,7 @@ def _remarks(given: Sequence[SideFiles], first: Side, pairs: Sequence[Pair]) -> 
         if PUBLISHED in pair.side.domains.values():
             continue
         yield from only_in_one(first, pair.side)
-        if pair.rows and all(row.is_unrepeated for row in pair.rows):
+        if pair.rows and all(row.unrepeated for row in pair.rows):
             yield UNREPEATED
         shown = [row for row in pair.rows if row.label] or pair.rows
         yield from doubts_of_samples(shown, (first.name, pair.side.name))

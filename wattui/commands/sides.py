@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +40,15 @@ def sides_given(texts: Sequence[str]) -> list[SideFiles]:
         else:
             found += [_group(str(run.csv), [run]) for run in runs]
     return _distinct(found)
+
+
+def given_twice(texts: Sequence[str]) -> Iterator[str]:
+    """Remarks on files given more than once, under whatever names. Raises UsageError."""
+    files = [path for text in texts for path in expand([named(text)[1]])]
+    known = Counter(map(os.path.realpath, files))
+    for path in files:
+        if known.pop(os.path.realpath(path), 0) > 1:
+            yield f"{path} is given more than once: it is compared with itself"
 
 
 def _load(path: Path) -> Run:

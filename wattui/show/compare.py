@@ -114,9 +114,15 @@ def _cells(row: Comparison, factor: float) -> list[Text]:
 def _ratio(ratio: float | None, interval: tuple[float, float] | None, colour: str = "") -> Text:
     text = Text(number(ratio), f"bold {colour}".strip())
     if interval:
-        low, high = (number(end, 3) if math.isfinite(end) else "∞" for end in interval)
-        text.append(f" ({low} … {high})", "not bold")
+        text.append(f" ({_end(interval[0])} … {_end(interval[1])})", "not bold")
     return text
+
+
+def _end(value: float) -> str:
+    """An end of an interval."""
+    if math.isfinite(value):
+        return number(value, 3)
+    return "∞" if value > 0 else "−∞"
 
 
 def _p(p: float) -> str:

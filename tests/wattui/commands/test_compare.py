@@ -133,7 +133,27 @@ def test_runs_without_a_common_label_pass_no_limit(
     arguments = [make("a"), make("b", factors, labels=renamed), "--max-regression", "5%"]
     assert main(["compare", *arguments]) == USAGE
     line = capsys.readouterr().err.splitlines()[-1]
-    assert "in common (labels: b1, b8; the others': new-b1, new-b8): fix:" in line
+    assert "no label in common: a has b1, b8; b has new-b1, new-b8: fix: --mixed" in line
+
+
+def test_labels_of_different_names_are_judged_together_where_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The remedy of the refusal works, with one label on each side or several."""
+    x, ddp = make("x", labels=[B1]), make("ddp", labels=[B1._replace(label="b1-ddp")])
+    dear = make("dear", labels=[B1._replace(label="dear", watts=100.0)])
+    assert main(["compare", x, ddp, "--max-regression", "5%"]) == USAGE
+    said = capsys.readouterr().err
+    assert "no label in common: x has b1; ddp has b1-ddp: fix: --mixed takes" in said
+    for b, status in ((ddp, 0), (dear, REGRESSED)):
+        assert main(["compare", x, b, "--max-regression", "5%", "--mixed"]) == status
+    others = make("others", labels=[B1._replace(label="y"), B8._replace(label="z")])
+    two = make("two")
+    capsys.readouterr()
+    assert "two has b1, b8; others has y, z: fix: --mixed" in refused(
+        capsys, two, others, "--figure", "total"
+    )
+    assert main(["compare", two, others, "--figure", "total", "--mixed"]) == 0
 
 
 def test_runs_without_repeats_say_that_their_scatter_is_not_known(
@@ -158,7 +178,7 @@ def test_a_limit_does_not_judge_one_run_against_one(
     differ = f"{'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
     told = f"b, b1: total: no verdict from one run each: these two differ by {differ}"
     assert any(told in line for line in said.err.splitlines())
-    assert "record with --repeats 5, or add --single-runs" in said.err
+    assert "record both sides with --repeats 5, or add --single-runs" in said.err
 
 
 @pytest.mark.parametrize(("factor", "status"), [(1.01, 0), (1.5, REGRESSED)])
@@ -172,10 +192,89 @@ def test_on_request_single_runs_are_judged_by_the_instrument_alone(
     assert bool(told) == bool(status)
 
 
-def test_one_side_with_repeats_has_a_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [make("a"), make("b", [1.5]), "--max-regression", "5%"]
-    assert main(["compare", *arguments]) == REGRESSED
-    assert "no verdict" not in capsys.readouterr().err
+def test_a_limit_does_not_judge_one_run_beside_repeats(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b = make("a"), make("b", [1.5])
+    for sides in ([a, b], [b, a]):
+        assert main(["compare", *sides, "--max-regression", "5%", "--strict"]) == USAGE
+        said = capsys.readouterr()
+        assert "unclear: one run" in said.out
+        assert "no verdict from one run: these two differ by" in said.err
+        assert "± of one run covers the uncertainty of instrument and baseline" in said.err
+        assert said.err.splitlines()[-1].endswith("by the scatter of the other side's repeats")
+    assert main(["compare", a, b, "--max-regression", "5%", "--single-runs"]) == REGRESSED
+    assert "by the scatter of the other side's repeats" in capsys.readouterr().err
+    # 2 % more than repeats that scatter by 1 % may be by chance.
+    arguments = [a, make("c", [1.02]), "--max-regression", "0%", "--single-runs"]
+    assert main(["compare", *arguments]) == 0
+
+
+def test_a_run_of_two_phases_is_its_own_total_beside_repeats(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """200 J a repeat; 20 + 2000 J of one run in phases that differ, which are not its scatter."""
+    short, long = B1._replace(seconds=1, watts=20.0, count=10), B1._replace(seconds=40)
+    b = make("b", [1.0], [short, long])
+    energy = row(compared(capsys, make("a", labels=[B1]), b, "--figure", "energy"), label="b1")
+    assert energy["value_a"]["value"] == pytest.approx(200.0)
+    value = energy["value_b"]
+    assert (value["value"], value["samples"]) == (pytest.approx(2020.0), [])
+    # Four edges with at most an update of 1 ms each: far below a joule.
+    assert 0 < value["plus_minus"] < 0.5
+    assert (energy["verdict"], energy["p"]) == ("unclear: one run", None)
+    assert main(["compare", "a.csv", b, "--max-regression", "5%"]) == USAGE
+    capsys.readouterr()
+    again = make("c", [1.0], [short, long])
+    for figure, expected in (("energy", 2020.0), ("total", 2020.0 / 110)):
+        both = row(compared(capsys, b, again, "--figure", figure), label="b1")
+        for each in (both["value_a"], both["value_b"]):
+            assert each["value"] == pytest.approx(expected)
+            assert each["plus_minus"] < 1e-3 * expected
+        assert both["difference_plus_minus"] < 1e-3 * expected
+        assert both["verdict"] == "unclear: one run each"
+
+
+def test_phases_of_a_label_without_repeats_are_none_beside_a_label_with_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run has repeats of one label only: those of the other are still its phases."""
+    for name in "ab":
+        warm = [Part("running", 5, watts, "warm", 10) for watts in (20.0, 30.0)]
+        tests = [B1._replace(watts=50.0 + n, repeat=n) for n in (1, 2)]
+        finished(Path(f"{name}.csv"), [IDLE, *warm, *tests])
+    found = compared(capsys, "a.csv", "b.csv", "--figure", "energy")
+    warm_j = row(found, label="warm")
+    assert warm_j["value_a"]["value"] == pytest.approx(250.0)
+    assert warm_j["verdict"] == "unclear: one run each"
+    assert row(found, label="b1")["value_a"]["samples"] == pytest.approx([204.0, 208.0])
+
+
+def test_labels_of_one_run_have_their_phases_as_samples(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parts = [p._replace(watts=p.watts + n) for p in (B1, B8) for n in range(3)]
+    run = make("a", [1.0], parts)
+    total = row(compared(capsys, run), figure="total")
+    assert total["value_a"]["samples"] == pytest.approx([2.0, 2.04, 2.08])
+    assert total["verdict"] == "clear"
+    energy = row(compared(capsys, run, "--figure", "energy"))
+    assert energy["value_a"]["value"] == pytest.approx(4 * (50 + 51 + 52))
+    assert energy["value_a"]["samples"] == []
+
+
+def test_a_file_given_twice_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    a = make("a")
+    assert main(["export", a, "there.json"]) == 0
+    Path("link.csv").symlink_to(a)
+    told = "a.csv is given more than once: it is compared with itself"
+    for given in ([a, a], ["x=a.csv", "y=a.csv"], [a, "link.csv"], ["*.csv", "a.csv"]):
+        assert main(["compare", *given]) == 0
+        assert told in capsys.readouterr().err
+    assert main(["compare", "there.json", "there.json"]) == 0
+    assert "there.json is given more than once" in capsys.readouterr().err
+    assert main(["compare", a, make("b")]) == 0
+    assert "more than once" not in capsys.readouterr().err
 
 
 def test_phases_of_one_run_are_no_repeats_of_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,10 +283,10 @@ def test_phases_of_one_run_are_no_repeats_of_it(capsys: pytest.CaptureFixture[st
     a, b = make("a", [1.0], parts), make("b", [1.5], parts)
     b1 = row(compared(capsys, a, b), label="b1", figure="total")
     assert (b1["verdict"], b1["mann_whitney_p"]) == ("unclear: one run each", None)
-    # Beside three repeats it is one more sample, which 1.03 of their mean may be by chance.
+    # Nor do they beside three repeats.
     one_more = row(compared(capsys, make("c"), a), label="b1", figure="total")
     assert one_more["value_b"]["samples"] == []
-    assert one_more["verdict"] == "within the error"
+    assert one_more["verdict"] == "unclear: one run"
 
 
 @pytest.mark.parametrize("columns", [60, 80])
@@ -327,7 +426,12 @@ def test_what_is_wrong_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         capsys, a, other, "--label", "b9"
     )
     assert "--domain gpu0: a has no such domain" in refused(capsys, a, other, "--domain", "gpu0")
-    assert "no total figure in common" in refused(capsys, a, "idle.csv", "--figure", "total")
+    assert "no total figure in common: fix: record a running phase in both" in refused(
+        capsys, a, "idle.csv", "--figure", "total"
+    )
+    assert "no marginal figure in common: fix: --figure total, which both have" in refused(
+        capsys, a, make("c"), "--figure", "marginal"
+    )
     assert "'5' is not a percentage" in refused(capsys, a, other, "--max-regression", "5")
     assert "no such file" in refused(capsys, a, "absent.csv")
 

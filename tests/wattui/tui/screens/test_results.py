@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from recorders.summary.bases import BASES
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.runs.recorded import Run
 from wattui.show import plot
+from wattui.show.compare import value_text
 from wattui.show.palette import DARK
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
@@ -282,6 +284,21 @@ async def test_a_comparison_has_its_figures_whole_at_any_size(
     assert "4.00000 ± 0.00040" in words
     assert "1.000" in words
     assert "unclear: one run each" in words
+
+
+async def test_a_run_marked_twice_is_compared_as_its_own_summary_has_it(tmp_path: Path) -> None:
+    """4 and 49 s at 8 and 40 W: 32 + 1960 J, not their mean with the scatter of two phases."""
+    marked = [Part("running", 4, 8.0), Part("running", 49, 40.0)]
+    runs = [finished(tmp_path / f"{n}.csv", [IDLE, *marked]) for n in "ab"]
+    running = runs[0].summary.running
+    assert running is not None
+    own_j = running.domains["package0"].running_j
+    assert own_j is not None
+    assert own_j.value == pytest.approx(1992.0)
+    shown = await text(compared(*runs), TALL)
+    (energy,) = re.findall(r"energy, .*\n.*(package0 .*)", shown)
+    assert energy.count(f" {value_text(own_j, 1e3)} ") == 2
+    assert "unclear: one run each" in energy
 
 
 async def test_estimates_are_called_so_in_a_comparison(tmp_path: Path) -> None:

@@ -512,3 +512,11 @@ def test_repeats_that_are_not_of_one_thing_are_named(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "outlier" not in said
     assert "depends" not in said
+
+
+def test_a_ratio_that_may_be_anything_is_unbounded_on_both_sides(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Repeats of 1 and 3 W: neither mean is clearly different from zero."""
+    assert main(["compare", make("a", (0.02, 0.06)), make("b", (0.06, 0.02)), "--label", "b1"]) == 0
+    assert "1.000 (−∞ … ∞)" in capsys.readouterr().out

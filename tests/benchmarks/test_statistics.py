@@ -15,6 +15,8 @@ from benchmarks import statistics
 from benchmarks.statistics import Trial, share
 from recorders.summary.stats import t95
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 300
 
 

@@ -228,6 +228,7 @@ def is_gone(stat: Path) -> bool:
 # ---------------------------------------------------------------- the file
 
 
+@pytest.mark.slow
 def test_the_file_has_the_phases_of_a_headless_recording(tmp_path: Path) -> None:
     csv = tmp_path / "run.csv"
     session = Session(Config(csv=csv, rate_hz=50, simulate=True, estimate=False)).wait_ready()

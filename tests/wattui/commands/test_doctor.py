@@ -87,6 +87,7 @@ def test_a_missing_source_has_its_reason_and_what_mends_it(shown: str) -> None:
     assert "install [it]" in shown
 
 
+@pytest.mark.slow
 def test_the_real_machine_is_examined_without_a_file() -> None:
     report = doctor.examine(all_gpus=False, look_s=2.4)
     readings = {r["channel"]: r["value"] for s in report["sources"] for r in s["readings"]}

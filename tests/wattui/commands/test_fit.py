@@ -245,6 +245,7 @@ def test_a_fit_through_the_origin_predicts_in_proportion(
     assert found["j_per_inference"] == pytest.approx(5, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [["--through-origin"], []])
 def test_a_network_has_the_interval_of_the_networks_left_out(
     form: list[str], three: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -468,6 +469,7 @@ WHOLE: dict[str, Any] = {
 DAMAGE = (None, True, -1, 0.0, 1e308, float("nan"), float("inf"), "x", [], {}, [3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", DAMAGE, ids=repr)
 def test_no_damage_to_a_fit_breaks_a_prediction(
     tmp_path: Path, value: Any, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.made_runs import IDLE, Part, finished
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "alexnet_protocol.py"
 SECONDS = {"112": 2, "224": 4, "336": 9}
 

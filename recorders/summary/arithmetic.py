@@ -269,7 +269,7 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """What the edges leave open (see `resolution`); one counter update of energy is P * T, or
+        """Uncertainty from the edges (see `resolution`); one counter update of energy is P * T, or
         RESOLUTION_J if that is larger. For a wall meter read manually, the errors of its readings.
 
         None for an estimate, as the error of its model is unknown; and for energies of whole

@@ -1,4 +1,4 @@
-"""What the readings at phase edges leave open of an energy. Pure.
+"""Uncertainty of an energy due to the counter's resolution at phase edges. Pure.
 
 An edge that was located has a ± of its own (k = 2); at one that was not, the counter may be up to
 one update (P * T) behind. Edges are independent, except where they lie in the same refresh of the

@@ -125,7 +125,7 @@ def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
 
 def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
     """The summary in a run.json, or why it is not used; neither if there is none, or one of an
-    earlier version, which is made anew."""
+    earlier version, which is recomputed."""
     summary = found.get("summary")
     if summary is None or (isinstance(summary, dict) and summary.get("version") in EARLIER):
         return None, ""

@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options and paths for pytest: `make test TESTS="tests/wattui/tui -x"`.
 TESTS ?=
-# A worker takes a whole file at a time, which may share recordings: `make test WORKERS=0` for none.
-WORKERS ?= 2
+# A worker takes a whole file at a time, which may share recordings: `make test WORKERS=0` for none. More
+# than cores, because the tests of the bench and of the program mostly wait.
+WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 

@@ -13,11 +13,12 @@ from benchmarks.table import Table, say
 from recorders.summary.figures import Domain, Summary, Value
 from recorders.summary.reduction import BEGIN, END, EventRow, Points, Reduction
 from recorders.summary.summary import summarise
-from wattui.analysis.compare import Comparison, Sampled, Side, by_holm, compare, side
+from wattui.analysis.compare import Comparison, by_holm, compare
 from wattui.analysis.networks import MeasuredLayer, network_errors
 from wattui.analysis.regression import fit_line
 from wattui.analysis.results import group_rows
 from wattui.analysis.samples import describe
+from wattui.analysis.sides import Sampled, Side, side
 
 CHANNEL = "package0"
 IDLE_W, RUNNING_W, NOISE_W = 20.0, 50.0, 0.2

@@ -1,29 +1,33 @@
 """Compares measurements: ratio, difference with its interval, rank test. Pure.
 
-A side is one run, several runs taken as samples of the same thing, or one label of a run. If both
-sides have two samples or more, the difference has Welch's interval, with a rank test beside it.
-What all repeats of a run share, their scatter does not show: the uncertainties of the baseline and
-of the counter are added. A side without samples has only these: the variation between runs is not
-known, and there is no verdict. One of many labels differs by chance sooner than one alone: the
+If both sides have two samples or more, the difference has Welch's interval, with a rank test beside
+it. What all repeats of a run share, their scatter does not show: the uncertainties of the baseline
+and of the counter are added. A side without samples has only these: the variation between runs is
+not known, and there is no verdict. One of many labels differs by chance sooner than one alone: the
 verdicts are Holm's (Scand. J. Statist. 6, 65, 1979).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
 from recorders.summary.stats import Uncertainty, combined, depend, t_quantile, t_tails
-from wattui.analysis.results import SUMS as SUMMED
-from wattui.analysis.results import ResultRow
-from wattui.analysis.samples import Described, describe, outlier
-from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, samples_to_see
-from wattui.runs.recorded import Run
+from wattui.analysis.samples import describe
+from wattui.analysis.sides import (
+    FIGURES,
+    NORMAL_95,
+    PUBLISHED,
+    SUMS,
+    ComparisonKey,
+    Sampled,
+    Side,
+)
+from wattui.analysis.two_samples import RankTest, mann_whitney, one_more
 
 Unrepeated = Literal["one run each", "one run"]
 Verdict = Literal[
@@ -39,94 +43,9 @@ UNREPEATED: dict[Unrepeated, Verdict] = {
     "one run each": "unclear: one run each",
     "one run": "unclear: one run",
 }
-
-
-class Measure(NamedTuple):
-    """A column of the results table, its unit, and whether higher is better."""
-
-    column: str
-    unit: str
-    more_is_better: bool = False
-
-
-FIGURES = {
-    **{basis.name: Measure(basis.key, "J/inference") for basis in BASES},
-    "energy": Measure("energy_j", "J"),
-    "power": Measure("power_w", "W"),
-    "edp": Measure("total_edp_js", "J s"),
-    "rate": Measure("inferences_per_s", "/s", more_is_better=True),
-}
-# Figures that make sense for several labels together.
-SUMS = ("energy",)
-PUBLISHED = "published"
-_NAMES = {figure.column: name for name, figure in FIGURES.items()}
-# Sampling rates that differ by more than this factor are not comparable.
-SAME_RATE = 0.05
-MOST_TOLD = 12
 ALPHA = 0.05
-# A 95 % half-width over its standard uncertainty.
-NORMAL_95 = t_quantile(0.05, math.inf)
-# The difference for which the number of repeats is told.
-SEEN = 0.05
 # Steps of the search for the ends of a ratio's interval.
 DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """A figure, and the samples that it is the mean of where it has several.
-
-    `whole` is the figure of the whole run if its samples are phases, which are no repeats.
-    """
-
-    known: Value
-    described: Described | None = None
-    samples: tuple[float, ...] = ()
-    whole: Value | None = None
-
-    @property
-    def of_run(self) -> Sampled:
-        """The figure as that of a run, which its phases are no samples of."""
-        return self if self.whole is None else Sampled(self.whole)
-
-    def beside_scatter(self) -> list[Uncertainty] | None:
-        """What its scatter does not show: the counter's uncertainty and the baseline's (last)."""
-        noise = self.known.baseline_noise
-        if noise is None:
-            return None
-        return [Uncertainty(part / NORMAL_95) for part in (self.known.resolution or 0.0, noise)]
-
-
-class ComparisonKey(NamedTuple):
-    """Key of a figure; `label` is empty for all running phases together."""
-
-    label: str
-    domain: str
-    figure: str
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Something to compare: figures by key, and where they come from."""
-
-    name: str
-    headline: str | None
-    figures: Mapping[ComparisonKey, tuple[str, Sampled]]
-
-    @property
-    def labels(self) -> list[str]:
-        """Labels in order, the empty one included."""
-        return list(dict.fromkeys(key.label for key in self.figures))
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether the running phases are a mixture of labels."""
-        return len(list(filter(None, self.labels))) > 1
-
-    @property
-    def domains(self) -> dict[str, str]:
-        """Domains and their origins."""
-        return {key.domain: origin for key, (origin, _) in self.figures.items() if key.domain}
 
 
 @dataclass(frozen=True)
@@ -332,36 +251,6 @@ def _times(error: Uncertainty | None, factor: float) -> Uncertainty | None:
     return error and error._replace(standard=abs(factor) * error.standard)
 
 
-def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> Side:
-    """A side made of one run (its headline channel and rows), or of several as samples."""
-    found: dict[ComparisonKey, list[tuple[str, Sampled]]] = {}
-    for _, rows in runs:
-        repeated = {row.label for row in rows if row.level == "repeat"}
-        for row in rows:
-            if row.figure in _NAMES and row.level in ("run", "label"):
-                key = ComparisonKey(row.label, row.domain, _NAMES[row.figure])
-                found.setdefault(key, []).append((row.origin, _sampled(row, row.label in repeated)))
-    headlines = {headline for headline, _ in runs}
-    return Side(
-        name,
-        headlines.pop() if len(headlines) == 1 else None,
-        {key: _together(each) for key, each in found.items()},
-    )
-
-
-def of_label(found: Side, label: str) -> Side:
-    """One label of a side, as something that ran alone."""
-    own = {key: known for key, known in found.figures.items() if key.label == label}
-    figures = {key._replace(label=""): known for key, known in own.items()}
-    return Side(label, found.headline, figures)
-
-
-def labels_of(found: Side) -> list[Side]:
-    """The labels of one run, to compare with each other: the phases of each are its samples."""
-    figures = {key: (origin, replace(s, whole=None)) for key, (origin, s) in found.figures.items()}
-    return [of_label(replace(found, figures=figures), label) for label in found.labels if label]
-
-
 def compare(
     a: Side,
     b: Side,
@@ -399,132 +288,6 @@ def compare(
         for origin_b, known_b in _at_key(b, ComparisonKey(label_b, domain_b, name))
     ]
     return by_holm(rows)
-
-
-def first_of(names: Sequence[str]) -> str:
-    """The first of many names, in words."""
-    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
-    return ", ".join(names[:MOST_TOLD]) + more
-
-
-def only_in_one(a: Side, b: Side) -> Iterator[str]:
-    """Remarks on data that only one of the two has."""
-    for one, other in ((a, b), (b, a)):
-        if labels := [label for label in one.labels if label and label not in other.labels]:
-            yield f"only in {one.name}: {first_of(labels)}"
-        if one.figures and not other.figures:
-            yield f"only {one.name} has a running phase"
-        elif domains := [d for d in one.domains if d not in other.domains]:
-            said = ", ".join(f"{domain} ({one.domains[domain]})" for domain in domains)
-            yield f"only in {one.name}: {said}"
-
-
-def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]:
-    """Reasons to doubt the comparison of two runs, in words."""
-    for words, key in (
-        ("different machines", "name"),
-        ("different processors", "processor"),
-        ("different governors", "governor"),
-    ):
-        first, second = a.about.host.get(key), b.about.host.get(key)
-        if first != second and first is not None and second is not None:
-            yield f"{words}: {first}, {second}"
-    rates = [run.about.sampling.rate_asked_hz if run.about.sampling else 0.0 for run in (a, b)]
-    if all(rates) and abs(rates[0] / rates[1] - 1) > SAME_RATE:
-        yield f"different sampling rates: {rates[0]:g} Hz, {rates[1]:g} Hz"
-    readers = a.about.energy_readers, b.about.energy_readers
-    if readers[0] != readers[1] and all(readers):
-        yield f"different readers: {', '.join(readers[0])}; {', '.join(readers[1])}"
-    quoted = a.summary.quoted, b.summary.quoted
-    if quoted[0] and quoted[1] and quoted[0].origin != quoted[1].origin:
-        yield (
-            f"{names[0]} is {quoted[0].origin}, {names[1]} is {quoted[1].origin}: these are "
-            "different kinds of figure"
-        )
-    for name, run in zip(names, (a, b), strict=True):
-        if (sampling := run.about.sampling) and sampling.rate_achieved_hz is not None:
-            asked, achieved = sampling.rate_asked_hz, sampling.rate_achieved_hz
-            if achieved < (1 - SAME_RATE) * asked:
-                said = f"{achieved:.3g} Hz, not the {asked:g} Hz that were asked"
-                yield f"{name} was sampled at {said}"
-        if contents := run.summary.contents:
-            yield f"{name} has {contents} in its {run.summary.headline}"
-        if flags := [flag.name for flag in run.summary.flags]:
-            yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
-
-
-def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Iterator[str]:
-    """Signs that the samples of a side are not samples of one thing, in words."""
-    for place, name in enumerate(names):
-        dependent: dict[str, None] = {}
-        for row in rows:
-            sampled = (row.a, row.b)[place]
-            described, samples = sampled.described, sampled.samples
-            what = row.label or row.figure
-            if described is None:
-                continue
-            if depend(samples):
-                dependent[f"{what} ({len(samples)} count as {described.effective_samples:.1f})"] = (
-                    None
-                )
-            elif (odd := outlier(samples)) is not None:
-                yield (
-                    f"{name}, {what}: repeat {odd + 1} of {len(samples)} is an outlier: "
-                    f"{samples[odd]:.4g} {row.unit}, the median is {described.median:.4g}"
-                )
-        if dependent:
-            yield (
-                f"{name}: each repeat depends on the one before: fix: --cooldown 60: "
-                f"{first_of([*dependent])}"
-            )
-
-
-def repeats_needed(rows: Sequence[Comparison]) -> Iterator[str]:
-    """How many repeats show a difference of 5 % in what is not clear, in words."""
-    needed: list[tuple[float, str]] = []
-    for row in rows:
-        both = row.a.described, row.b.described
-        cvs = [each.cv for each in both if each is not None and each.cv is not None]
-        if row.verdict not in ("within the error", "clear alone") or len(cvs) < 2:
-            continue
-        beside = [each.known.baseline_noise or 0.0 for each in (row.a, row.b)]
-        name = f"{row.label}: {row.figure}" if row.label else row.figure
-        if math.hypot(*beside) > SEEN * abs(row.a.known.value):
-            yield (
-                f"{name}: no number of repeats shows a difference of {100 * SEEN:g} %, as the "
-                "baseline is not known well enough: fix: --idle 60 --idle-after 60"
-            )
-            continue
-        n = samples_to_see(SEEN, cvs, row.alpha)
-        needed.append((math.inf if n is None else n, name))
-    if needed:
-        most, name = max(needed)
-        many = f"{most:.0f}" if math.isfinite(most) else "over 1000"
-        yield f"{name}: {many} repeats on each side show a difference of {100 * SEEN:g} %"
-
-
-def _sampled(row: ResultRow, is_repeated: bool) -> Sampled:
-    """A figure and its samples; energy is that of one repeat, and never that of one phase."""
-    described = row.described
-    is_phase = row.figure in SUMMED and not is_repeated
-    if described is None or described.half_width is None or is_phase:
-        return Sampled(row.known)
-    known = row.known.over(described.samples) if row.figure in SUMMED else row.known
-    mean = replace(known, value=described.mean).over_samples(described.half_width)
-    return Sampled(mean, described, row.samples, None if is_repeated else row.known)
-
-
-def _together(each: Sequence[tuple[str, Sampled]]) -> tuple[str, Sampled]:
-    """The figures of several runs as samples of one; their baselines differ, and so scatter."""
-    if len(each) == 1:
-        return each[0]
-    origin = " and ".join(dict.fromkeys(origin for origin, _ in each))
-    runs = [sampled.of_run.known for _, sampled in each]
-    samples = tuple(run.value for run in runs)
-    described = describe(samples)
-    ticks = math.hypot(*(run.resolution or 0.0 for run in runs)) / len(runs)
-    mean = Value(described.mean, None, ticks, 0.0).over_samples(described.half_width or 0.0)
-    return origin, Sampled(mean, described, samples)
 
 
 def _at_key(found: Side, key: ComparisonKey) -> list[tuple[str, Sampled]]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wattui.analysis.compare import FIGURES, Comparison, Side, Unrepeated
+from wattui.analysis.compare import Comparison, Unrepeated
+from wattui.analysis.sides import FIGURES, Side
 
 LimitKind = Literal["regression", "unclear", "missing"] | Unrepeated
 # How a side of one run is judged where that is asked for.

@@ -12,8 +12,8 @@ from typing import Any
 from recorders.json_parts import number, optional, size
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from wattui.analysis.compare import Side, side
 from wattui.analysis.results import UNITS, VERSION, ResultRow, row_dict
+from wattui.analysis.sides import Side, side
 
 ERRORS = ("plus_minus", "resolution", "baseline_noise")
 WITH_BASELINE = tuple(f"{basis.name}_" for basis in BASES if basis.baseline)

@@ -9,27 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recorders.summary.bases import BASES
-from wattui.analysis.compare import (
-    ALPHA,
-    FIGURES,
-    PUBLISHED,
-    SUMS,
-    Comparison,
-    GeometricMean,
-    Sampled,
-    Side,
-    compare,
-    doubts,
-    doubts_of_samples,
-    first_of,
-    geometric_means,
-    labels_of,
-    of_label,
-    only_in_one,
-    repeats_needed,
-)
+from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
+from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
 from wattui.analysis.published.results import RESULTS, published_results
+from wattui.analysis.sides import FIGURES, PUBLISHED, SUMS, Sampled, Side, labels_of, of_label
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.commands.sides import SideFiles, given_twice, sides_given

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wattui.analysis.compare import Side, side
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
+from wattui.analysis.sides import Side, side
 from wattui.commands.inputs import expand, named
 from wattui.errors import UsageError, unreadable
 from wattui.runs.naming import naming

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from wattui.analysis.compare import FIGURES, Comparison, geometric_means
+from wattui.analysis.compare import Comparison, geometric_means
 from wattui.analysis.limits import worse
+from wattui.analysis.sides import FIGURES
 from wattui.clean import one_line
 from wattui.show.quantities import number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting, plain_table

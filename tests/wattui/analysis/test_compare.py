@@ -14,18 +14,10 @@ from hypothesis import strategies as st
 
 from recorders.summary.figures import Value
 from tests.support.made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished, json_of
-from wattui.analysis.compare import (
-    Comparison,
-    ComparisonKey,
-    Sampled,
-    Side,
-    compare,
-    doubts,
-    of_label,
-    only_in_one,
-    side,
-)
+from wattui.analysis.compare import Comparison, compare
+from wattui.analysis.doubts import doubts, only_in_one
 from wattui.analysis.results import group_rows
+from wattui.analysis.sides import ComparisonKey, Sampled, Side, of_label, side
 from wattui.runs.recorded import Run, recorded
 from wattui.runs.run_json import RunJson
 

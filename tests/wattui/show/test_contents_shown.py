@@ -12,7 +12,7 @@ from rich.console import Console
 from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
-from wattui.analysis.compare import doubts
+from wattui.analysis.doubts import doubts
 from wattui.runs.recorded import Recomputed, Run
 from wattui.runs.run_json import RunJson
 from wattui.show.palette import DARK

@@ -14,8 +14,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from recorders.summary.bases import BASES
-from wattui.analysis.compare import Comparison, Side, compare, doubts, only_in_one, side
+from wattui.analysis.compare import Comparison, compare
+from wattui.analysis.doubts import doubts, only_in_one
 from wattui.analysis.results import group_rows
+from wattui.analysis.sides import Side, side
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.bars import bar_text

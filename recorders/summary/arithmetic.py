@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Literal, NamedTuple
 
 from recorders.channels import TOTAL, kind_of, total_parts
 from recorders.summary.bases import per_inference_j
@@ -26,8 +27,9 @@ from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
 from recorders.summary.resolution import edges_j
 from recorders.summary.scatter import Drift, Scatter, drift, scatter
-from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase
+from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase, spans
 from recorders.summary.stats import grouped, quadrature
+from recorders.summary.stats import total as total_of
 from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
 
@@ -51,8 +53,28 @@ def update_periods_s(reduction: Reduction) -> dict[str, float]:
     return found
 
 
+# Why the uncertainty at the edges is unknown. How shared energy is split is a convention.
+SHARED = "the energy of phases that overlap is split by convention"
+OF_MODEL = "it is an estimate, and the error of its model is unknown"
+PER_PHASE = "the imported file has energies of whole phases only"
+FEW_READINGS = "a phase has fewer than two different readings"
+
+EdgeKind = Literal["resolution", "integration", "readings"]
+
+
+class EdgeError(NamedTuple):
+    """± of a channel's energy at the edges of some windows, joules, and what it comes from; None
+    if unknown, for this reason. `behind_s` is how far a reading may be behind."""
+
+    channel: str
+    kind: EdgeKind
+    plus_minus_j: float | None
+    why: str = ""
+    behind_s: float = 0.0
+
+
 @dataclass(slots=True)
-class _Base:
+class Baseline:
     """A baseline, with its figures by channel."""
 
     ran: Stretches
@@ -63,28 +85,23 @@ class _Base:
 class Arithmetic:
     """Computes the figures of any phases of one recording."""
 
-    def __init__(
-        self,
-        reduction: Reduction,
-        everything: Sequence[Span],
-        commands: Commands,
-        windows: EnergyWindows,
-    ) -> None:
+    def __init__(self, reduction: Reduction) -> None:
+        windows = EnergyWindows(reduction)
         self._reduction = reduction
-        self._everything = everything
-        self._commands = commands
+        self.everything = everything = spans(reduction, windows)
+        self.commands = commands = Commands(reduction)
         self._ran = outermost(everything, "running")
-        self._running = [span for span in self._ran if not commands.leave_out(span)]
+        self.running = [span for span in self._ran if not commands.leave_out(span)]
         self.overlaps = Overlaps(windows, self._ran)
         self._periods = update_periods_s(reduction)
         self._per_phase = per_phase(reduction)
         notes = reduction.noted(OwnNote.INTEGRATED)
         self._integrated = {note.partition(" ")[0] for note in notes}
-        self._idle = _Base(Stretches(self._baseline("idle")))
+        self._idle = Baseline(Stretches(self._baseline("idle")))
         armed = self._baseline("armed")
-        self._armed = _Base(Stretches(armed))
+        self._armed = Baseline(Stretches(armed))
         self._armed_of = {
-            label: _Base(Stretches(own)) for label, own in grouped(armed, label_of).items()
+            label: Baseline(Stretches(own)) for label, own in grouped(armed, label_of).items()
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = total_parts(self._channels)
@@ -105,12 +122,10 @@ class Arithmetic:
         ran = self.overlaps.stretches(running, key)
         seconds = ran.seconds
         n = self._inferences(running, ran)
-        if not n and (repeat is not None or len(running) == len(self._running)):
-            parts = groupby(running, self._commands.place)
+        if not n and (repeat is not None or len(running) == len(self.running)):
+            parts = groupby(running, self.commands.place)
             n = sum(self._counted_beside(list(part)) for _, part in parts)
-        labels = {span.label for span in running}
-        armed = self._armed_of.get(labels.pop()) if len(labels) == 1 else self._armed_among(labels)
-        base = armed or self._armed
+        base = self._armed_for(running)
         return Group(
             label,
             repeat,
@@ -125,14 +140,21 @@ class Arithmetic:
         """A baseline's windows, without time in which other phases ran; phases that enclose the
         baseline's phase, or lie inside it, are the marked program's choice."""
         found: list[Span] = []
-        for span in outermost(self._everything, phase):
+        for span in outermost(self.everything, phase):
             own = "running" in span.inside
             found += [span] if own else self.overlaps.idle_parts(span)
         return found
 
-    def _armed_among(self, labels: Iterable[str]) -> _Base | None:
+    def baseline(self, phase: str, running: Sequence[Span]) -> Baseline:
+        """The baseline that is subtracted while these phases ran: `idle` or `armed`."""
+        return self._idle if phase == "idle" else self._armed_for(running)
+
+    def _armed_for(self, running: Sequence[Span]) -> Baseline:
+        labels = {span.label for span in running}
         own = [self._armed_of[label] for label in labels if label in self._armed_of]
-        return _Base(Stretches([s for base in own for s in base.ran.windows])) if own else None
+        if len(own) < 2:
+            return own[0] if own else self._armed
+        return Baseline(Stretches([s for base in own for s in base.ran.windows]))
 
     def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
         """The inferences counted in the phases; while several are open, only their sum is known."""
@@ -150,13 +172,13 @@ class Arithmetic:
         last_s = max(span.end_s for span in running)
         place = bisect_right(self._ran_starts_s, last_s)
         next_s = self._ran_starts_s[place] if place < len(self._ran_starts_s) else math.inf
-        end_s = self._commands.end_s(last_s)
+        end_s = self.commands.end_s(last_s)
         counted = self._count(end_s) if end_s < next_s else self._count(next_s, before=True)
         next_s = min(next_s, end_s)
         first, last = (bisect_left(self._starts_s, time_s) for time_s in (first_s, next_s))
         elsewhere = sum(
             span.inferences or 0
-            for span in self._everything[first:last]
+            for span in self.everything[first:last]
             if span.phase != "running" and not span.inside
         )
         return counted - self._count(first_s) - elsewhere
@@ -165,13 +187,12 @@ class Arithmetic:
         place = (bisect_left if before else bisect_right)(self._count_times_s, time_s)
         return self._counts[place - 1] if place else 0
 
-    def _domain(self, channel: str, ran: Stretches, n: int | None, armed: _Base) -> Domain:
-        idle_w, armed_w = self._base(self._idle, channel)[1], self._base(armed, channel)[1]
+    def _domain(self, channel: str, ran: Stretches, n: int | None, armed: Baseline) -> Domain:
+        idle_w, armed_w = self.known(self._idle, channel)[1], self.known(armed, channel)[1]
         energy_j, seconds = ran.energy_j(channel), ran.seconds
         if energy_j is None or seconds <= 0 or self._stood_still(channel, ran):
             return Domain(self._origins[channel], idle_w, armed_w, None, None, None, None, None)
-        # How shared energy is split is a convention, so its uncertainty is unknown.
-        edges_j = None if ran.shared else self._edges_j(channel, ran)
+        edges_j = self._edges_j(channel, ran)
         total = Value(energy_j, edges_j, edges_j, baseline_noise=0.0)
         return Domain(
             self._origins[channel],
@@ -199,12 +220,12 @@ class Arithmetic:
             ran = self.overlaps.stretches(own, label_of) if own else everything
             bases.append(("armed", base, ran))
         for phase, base, ran in bases:
-            windows, base_w, _ = self._base(base, channel)
+            windows, base_w, _ = self.known(base, channel)
             power_w = ran.power_w(channel)
             if base_w is None or power_w is None:
                 continue
             found = drift(
-                phase, channel, windows.windows, self._scatter(channel, base), ran.middle_s
+                phase, channel, windows.windows, self.scatter(channel, base), ran.middle_s
             )
             if found:
                 yield found, power_w - base_w
@@ -223,7 +244,7 @@ class Arithmetic:
                 found[channel] = max(0.0, energy_j - error_j), energy_j + error_j
         return found
 
-    def _base(self, base: _Base, channel: str) -> tuple[Stretches, float | None, float | None]:
+    def known(self, base: Baseline, channel: str) -> tuple[Stretches, float | None, float | None]:
         """A baseline's windows of a channel, its power (None if too short for the counter to
         move), and the uncertainty of its energy at the edges."""
         if channel not in base.known:
@@ -249,11 +270,11 @@ class Arithmetic:
         )
 
     def _net(
-        self, channel: str, total: Value, ran: Stretches, n: int | None, base: _Base
+        self, channel: str, total: Value, ran: Stretches, n: int | None, base: Baseline
     ) -> Value | None:
         """Energy per inference above a baseline."""
         seconds = ran.own_seconds
-        known, base_w, base_edges_j = self._base(base, channel)
+        known, base_w, base_edges_j = self.known(base, channel)
         if base_w is None or not n:
             return None
         noise_w = self._noise_w(channel, base, ran.middle_s)
@@ -269,41 +290,62 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """Uncertainty from the edges (see `resolution`); one counter update of energy is P * T, or
-        RESOLUTION_J if that is larger. For a wall meter read manually, the errors of its readings.
+        """Uncertainty from the edges: that of its parts added, as they are refreshed together."""
+        return total_of(error.plus_minus_j for error in self.edge_errors(channel, ran))
 
-        None for an estimate, as the error of its model is unknown; and for energies of whole
-        phases, as no update period is known.
+    def edge_errors(self, channel: str, ran: Stretches) -> list[EdgeError]:
+        """Uncertainty from the edges, for each part of a sum (see `resolution`); one counter update
+        of energy is P * T, or RESOLUTION_J if that is larger. For a wall meter read manually, the
+        errors of its readings.
+
+        Unknown for an estimate, as the error of its model is; and for energies of whole phases, as
+        no update period is known.
         """
-        if self._origins.get(channel) == "estimated" or channel in self._per_phase:
-            return None
+        if ran.shared:
+            return [EdgeError(channel, "resolution", None, SHARED)]
+        if self._origins.get(channel) == "estimated":
+            return [EdgeError(channel, "resolution", None, OF_MODEL)]
+        if channel in self._per_phase:
+            return [EdgeError(channel, "resolution", None, PER_PHASE)]
         if channel in self._by_hand:
-            return quadrature(span.error_j.get(channel) for span in ran.windows)
-        parts = self._parts if channel == TOTAL else [channel]
-        if any(self._stood_still(part, ran) or self._lacks(part, ran) for part in parts):
-            return None
-        return math.fsum(edges_j(part, ran.windows, self._update_j(part, ran)) for part in parts)
+            error_j = quadrature(span.error_j.get(channel) for span in ran.windows)
+            why = "" if error_j is not None else FEW_READINGS
+            return [EdgeError(channel, "readings", error_j, why)]
+        parts = (self._parts if channel == TOTAL else ()) or [channel]
+        return [self._edge_error(part, ran) for part in parts]
+
+    def _edge_error(self, channel: str, ran: Stretches) -> EdgeError:
+        kind: EdgeKind = "integration" if channel in self._integrated else "resolution"
+        if self._stood_still(channel, ran):
+            return EdgeError(channel, kind, None, "its counter did not move")
+        if self._lacks(channel, ran):
+            return EdgeError(channel, kind, None, "its counter was stuck or restarted")
+        error_j = edges_j(channel, ran.windows, self._update_j(channel, ran))
+        return EdgeError(channel, kind, error_j, behind_s=self._behind_s(channel))
 
     def _update_j(self, channel: str, ran: Stretches) -> float:
-        """The energy that a reading may be behind: that of an update period, and for integrated
-        power of half the time it is averaged over."""
-        power_w, behind_s = ran.power_w(channel) or 0.0, self._period_s(channel)
+        """The energy that a reading may be behind."""
+        power_w = ran.power_w(channel) or 0.0
         if channel in self._integrated:
-            behind_s += AVERAGED_S / 2
-            power_w = max(power_w, *(span.power_w(channel) for span in self._everything))
-        return max(power_w * behind_s, RESOLUTION_J)
+            power_w = max(power_w, *(span.power_w(channel) for span in self.everything))
+        return max(power_w * self._behind_s(channel), RESOLUTION_J)
 
-    def _scatter(self, channel: str, base: _Base) -> Scatter | None:
+    def _behind_s(self, channel: str) -> float:
+        """How far a reading may be behind: an update period, and for integrated power half the time
+        that it is averaged over."""
+        return self._period_s(channel) + AVERAGED_S / 2 * (channel in self._integrated)
+
+    def scatter(self, channel: str, base: Baseline) -> Scatter | None:
         """How well a baseline's power is known; None if it is too short to tell."""
         if channel not in base.scatters:
-            windows = self._base(base, channel)[0].windows
+            windows = self.known(base, channel)[0].windows
             base.scatters[channel] = scatter(self._reduction, channel, windows)
         return base.scatters[channel]
 
-    def _noise_w(self, channel: str, base: _Base, at_s: float) -> float | None:
+    def _noise_w(self, channel: str, base: Baseline, at_s: float) -> float | None:
         """± of a baseline's power at another time; 0 for manual readings, whose uncertainty is in
         `_edges_j`."""
         if channel in self._by_hand:
             return 0.0
-        found = self._scatter(channel, base)
+        found = self.scatter(channel, base)
         return found.plus_minus_w(at_s) if found else None

@@ -37,16 +37,37 @@ def are_samples(windows: Iterable[tuple[int | None, str]]) -> bool:
     return len(labels) > 1 and None not in labels and all(ran == first for ran in labels.values())
 
 
+def repeats(arithmetic: Arithmetic, running: Sequence[Span]) -> list[Group]:
+    """The groups of two or more repeats, in order."""
+    of_repeat = grouped(running, repeat_of)
+    of_repeat.pop(None, None)
+    if len(of_repeat) < 2:
+        return []
+    return [arithmetic.group(of_repeat[n], "", n, repeat_of) for n in sorted(of_repeat)]
+
+
+def samples_among(groups: Sequence[Group], running: Sequence[Span]) -> Sequence[Group]:
+    """The groups of the repeats if they are repeats of one measurement; else none.
+
+    Of repeats that overlap there is only one energy, however it is split.
+    """
+    is_one = are_samples((span.repeat, span.label) for span in running)
+    return groups if is_one and not any(group.shared for group in groups) else ()
+
+
+def samples_of(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> list[Group]:
+    """The groups of the repeats of one label, whose phases these are; none if it has only one."""
+    if not are_samples((span.repeat, label) for span in running):
+        return []
+    of_repeat = grouped(running, repeat_of)
+    key = label_and_repeat_of
+    return [arithmetic.group(of_repeat[n], label, n, key) for n in sorted(of_repeat)]
+
+
 def labelled(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> Group:
     """The group of one label, with ± from its repeats if it has several."""
     group = arithmetic.group(running, label, None, label_of)
-    if not are_samples((span.repeat, label) for span in running):
-        return group
-    of_repeat = grouped(running, repeat_of)
-    key = label_and_repeat_of
-    return with_interval(
-        group, [arithmetic.group(of_repeat[n], label, n, key) for n in sorted(of_repeat)]
-    )
+    return with_interval(group, samples_of(arithmetic, label, running))
 
 
 def differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
@@ -101,18 +122,24 @@ def _added(values: Sequence[Value | None], signs: Sequence[int]) -> Value | None
 def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
     """The group with the scatter of its repeats in ±, for every channel and figure that all repeats
     have."""
+    if not repeats:
+        return group
     domains = {}
     for channel, domain in group.domains.items():
         fields = {name: getattr(domain, name) for name in Domain.__slots__}
         for name in ("running_j", *PER_INFERENCE):
-            values = [getattr(r.domains[channel], name) for r in repeats]
-            if fields[name] is None or any(value is None for value in values):
-                continue
-            half = interval95([value.value for value in values])
-            half = half * len(repeats) if name == "running_j" else half
-            fields[name] = fields[name].over_samples(half)
+            if fields[name] is not None and (values := sampled(repeats, channel, name)):
+                fields[name] = fields[name].over_samples(interval95(values))
         domains[channel] = Domain(**fields)
     return replace(group, domains=domains)
+
+
+def sampled(repeats: Sequence[Group], channel: str, name: str) -> list[float]:
+    """A figure of each repeat, or for energy what that of all would be; none if one is unknown."""
+    known = [getattr(group.domains[channel], name) for group in repeats]
+    times = len(repeats) if name == "running_j" else 1
+    values = [value.value * times for value in known if value is not None]
+    return values if len(values) == len(repeats) else []
 
 
 def over_repeats(

@@ -25,15 +25,27 @@ REACH = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The half-width of a baseline's power, the middle of its time, how far from it a trend is
-    believed, and what only its blocks tell: the standard error of their mean, and their trend in
-    W/s."""
+    """What the half-width of a baseline's power is made of: the standard error of the mean of its
+    blocks, the half-width from the powers of its windows (None: too few to tell), and the trend of
+    its blocks in W/s, which is believed so far from the middle of its time."""
 
-    noise_w: float
+    windows: int
+    within: Uncertainty | None
+    between_w: float | None
     middle_s: float
     reach_s: float
-    within: Uncertainty | None
     trend: Trend | None
+
+    @property
+    def within_w(self) -> float | None:
+        """The half-width from its blocks."""
+        return t95(self.within.degrees) * self.within.standard if self.within else None
+
+    @property
+    def noise_w(self) -> float:
+        """The half-width of the mean power over its own time."""
+        known = [each for each in (self.within_w, self.between_w) if each is not None]
+        return math.hypot(*known) if self.windows == 2 else max(known)
 
     def drift_w(self, at_s: float) -> float:
         """The largest change since the baseline's middle that its trend leads to; 0 if the trend
@@ -58,14 +70,11 @@ def scatter(reduction: Reduction, channel: str, windows: Sequence[Span]) -> Scat
     within, between_w = _within(blocks), _between_w(channel, windows)
     if within is None and (between_w is None or len(windows) == 2):
         return None
-    within_w = t95(within.degrees) * within.standard if within else None
-    known = [each for each in (within_w, between_w) if each is not None]
-    noise_w = math.hypot(*known) if len(windows) == 2 else max(known)
     seconds = math.fsum(span.seconds for span in windows)
     middle_s = math.fsum(span.seconds * (span.start_s + span.end_s) / 2 for span in windows)
     reach_s = REACH * (max(span.end_s for span in windows) - min(s.start_s for s in windows))
     slope = trend(blocks) if blocks else None
-    return Scatter(noise_w, middle_s / seconds, reach_s, within, slope)
+    return Scatter(len(windows), within, between_w, middle_s / seconds, reach_s, slope)
 
 
 class Drift(NamedTuple):

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from recorders.garbage import uncollected
 from recorders.summary.arithmetic import Arithmetic, update_periods_s
 from recorders.summary.combining import (
-    are_samples,
     differences,
     labelled,
     over_repeats,
+    repeats,
+    samples_among,
     sums,
     with_interval,
 )
 from recorders.summary.contents import contents, headline, missing_from, missing_parts
-from recorders.summary.failures import Commands
 from recorders.summary.figures import VERSION, Flag, Group, PhaseFigures, Summary
 from recorders.summary.flags import (
     MOST_NAMED,
@@ -25,9 +25,9 @@ from recorders.summary.flags import (
     negative_differences,
     unlabelled,
 )
-from recorders.summary.overlaps import Overlaps, label_of, most_at_once, repeat_of
+from recorders.summary.overlaps import Overlaps, label_of, most_at_once
 from recorders.summary.reduction import Reduction
-from recorders.summary.spans import EnergyWindows, Span, outermost, spans
+from recorders.summary.spans import Span
 from recorders.summary.stats import grouped
 
 UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
@@ -40,24 +40,14 @@ def summarise(reduction: Reduction) -> Summary:
 
 
 def _summarised(reduction: Reduction) -> Summary:
-    windows = EnergyWindows(reduction)
-    everything = spans(reduction, windows)
-    commands = Commands(reduction)
+    arithmetic = Arithmetic(reduction)
+    everything, commands, running = arithmetic.everything, arithmetic.commands, arithmetic.running
     kept = [span for span in everything if not commands.leave_out(span)]
-    running = outermost(kept, "running")
-    arithmetic = Arithmetic(reduction, everything, commands, windows)
     group = arithmetic.group(running, "", None) if running else None
-    of_label, of_repeat = grouped(running, label_of), grouped(running, repeat_of)
+    of_label = grouped(running, label_of)
     of_label.pop("", None)
-    of_repeat.pop(None, None)
-    by_repeat = [
-        arithmetic.group(of_repeat[repeat], "", repeat, repeat_of)
-        for repeat in sorted(of_repeat)
-        if len(of_repeat) > 1
-    ]
-    samples = by_repeat if are_samples((span.repeat, span.label) for span in running) else []
-    if any(sample.shared for sample in samples):  # one energy, however it is split
-        samples = []
+    by_repeat = repeats(arithmetic, running)
+    samples = samples_among(by_repeat, running)
     if group and samples:
         group = with_interval(group, samples)
     by_label = [labelled(arithmetic, label, own) for label, own in of_label.items()]

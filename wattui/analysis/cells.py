@@ -84,6 +84,12 @@ def left_out_text(left_out: int, what: str) -> str:
     return f"and {left_out:,} more {what}: --json and wattui export list all" if left_out else ""
 
 
+def quoted_labels(summary: Summary, mixed: bool = False) -> list[str]:
+    """The labels whose figures are the headline: the best and the worst; "" for everything."""
+    quoted = to_quote(summary, mixed=mixed)
+    return [group.label for _, group in quoted if group is not None]
+
+
 def to_quote(
     summary: Summary,
     channel: str | None = None,

@@ -8,10 +8,15 @@ import csv
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.json_text import json_text
+from recorders.summary.budget import Budget, budgets
+from recorders.summary.figures import Summary
+from recorders.summary.reduction import Reduction
 from recorders.summary.summary import summarise
+from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
@@ -33,33 +38,49 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     made.add_argument("--mixed", action="store_true", help="combine several labels into one figure")
+    made.add_argument(
+        "--explain",
+        action="store_true",
+        help="show what the ± of the headline is made of, and what would halve it",
+    )
+    made.add_argument("--label", metavar="TEXT", help="explain this label's figure")
     add_width(made)
     return made
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the requested summaries; returns the exit status."""
-    return show(options.csv, options.json, options.mixed, options.width)
+    asked = Asked(options.json, options.mixed, options.width, options.explain, options.label)
+    if asked.label is not None and not asked.explain:
+        raise UsageError("--label chooses what --explain is about: fix: add --explain")
+    return show(options.csv, asked)
 
 
-def show(
-    patterns: Sequence[str], as_json: bool, mixed: bool = False, width: int | None = None
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How summaries are printed."""
+
+    as_json: bool = False
+    mixed: bool = False
+    width: int | None = None
+    explain: bool = False
+    label: str | None = None
+
+
+def show(patterns: Sequence[str], asked: Asked) -> int:
     """Print summaries, as JSON or as tables; returns the exit status.
 
     One file is printed in full. Of several, any that cannot be read is named on stderr, the others
-    are printed, and the status is 1. `mixed` combines several labels. Raises UsageError if the only
-    file cannot be read.
+    are printed, and the status is 1. Raises UsageError if the only file cannot be read.
     """
     if len(patterns) == 1:
         paths = expand(patterns)
         if len(paths) == 1:
             with waiting(f"reading {paths[0]}"):
-                row = _read(paths[0])
-            alone = not as_json or os.path.isfile(patterns[0])
-            _print([row], as_json, alone, mixed, width)
+                row = _read(paths[0], asked)
+            _print([row], asked, not asked.as_json or os.path.isfile(patterns[0]))
             return 0
-        rows, failures = _read_all(paths)
+        rows, failures = _read_all(paths, asked)
     else:
         found: dict[Path, None] = {}
         failures = 0
@@ -69,26 +90,26 @@ def show(
             except UsageError as error:
                 failures += 1
                 say(str(error))
-        rows, unread = _read_all(list(found))
+        rows, unread = _read_all(list(found), asked)
         failures += unread
-    _print(rows, as_json, False, mixed, width)
+    _print(rows, asked, False)
     return INCOMPLETE if failures else 0
 
 
-def _read_all(paths: Sequence[Path]) -> tuple[list[Recomputed], int]:
+def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[Recomputed], int]:
     """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
     with waiting(f"reading {len(paths):,} runs"):
         for path in paths:
             try:
-                rows.append(_read(path))
+                rows.append(_read(path, asked))
             except UsageError as error:
                 complaints.append(str(error))
     say(*complaints)
     return rows, len(complaints)
 
 
-def _read(path: Path) -> Recomputed:
+def _read(path: Path, asked: Asked) -> Recomputed:
     """File, beginning, command and summary of a run. Raises UsageError."""
     from wattui.runs.reduce import reduce_csv
 
@@ -96,7 +117,20 @@ def _read(path: Path) -> Recomputed:
         begun, about = _first_utc(path), about_run(path)
         remarks = changed(path, about)
         reduction = reduce_csv(path, remarks)
-    return Recomputed(str(path), begun, about.command or None, summarise(reduction), remarks)
+    summary = summarise(reduction)
+    explained = _explained(path, reduction, summary, asked) if asked.explain else None
+    return Recomputed(str(path), begun, about.command or None, summary, remarks, explained)
+
+
+def _explained(path: Path, reduction: Reduction, summary: Summary, asked: Asked) -> list[Budget]:
+    """What the ± of the headline, or of a label, is made of. Raises UsageError."""
+    known = [group.label for group in summary.labels]
+    if asked.label is None:
+        return budgets(reduction, quoted_labels(summary, asked.mixed))
+    if asked.label not in known:
+        there = f"it has {', '.join(known)}" if known else "it has none"
+        raise UsageError(f"--label {asked.label}: {path} has no such label: {there}")
+    return budgets(reduction, [asked.label])
 
 
 def _first_utc(path: Path) -> str | None:
@@ -108,24 +142,27 @@ def _first_utc(path: Path) -> str | None:
     return None
 
 
-def _print(
-    rows: Sequence[Recomputed], as_json: bool, alone: bool, mixed: bool, width: int | None
-) -> None:
+def _print(rows: Sequence[Recomputed], asked: Asked, alone: bool) -> None:
     for row in rows:
         say(*row.remarks)
-    if as_json:
+    if asked.as_json:
         dicts = [row.to_dict() for row in rows]
-        sys.stdout.write(json_text(dicts[0]["summary"] if alone else dicts))
+        sys.stdout.write(json_text(rows[0].alone() if alone else dicts))
         sys.stdout.write("\n")
     elif rows:
         if len(rows) == 1:
             from wattui.show.summary import print_summary
 
-            print_summary(console(width=width), rows[0].summary, Path(rows[0].file), mixed)
+            row = rows[0]
+            out = console(width=asked.width)
+            print_summary(out, row.summary, Path(row.file), asked.mixed, row.budgets or ())
         else:
+            if asked.explain:
+                say("--explain is about one run: add --json, or name one file")
             from wattui.show.runs import runs_table
             from wattui.show.width import MOST_COLUMNS
 
+            width = asked.width
             if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
                 width = MOST_COLUMNS
-            console(width=width).print(runs_table(rows, mixed))
+            console(width=width).print(runs_table(rows, asked.mixed))

@@ -12,6 +12,7 @@ from typing import Any
 
 from recorders.json_parts import WrongPartError
 from recorders.runfile import fingerprint, json_path
+from recorders.summary.budget import Budget
 from recorders.summary.figures import VERSION, Summary
 from recorders.summary.summary import summarise
 from wattui.runs.run_file import is_run_file
@@ -39,18 +40,29 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """The summary made from a run file only, with the run's start time and command."""
+    """The summary made from a run file only, with the run's start time and command, and what its ±
+    are made of if that was asked for."""
 
     file: str
     begun_utc: str | None
     command: str | None
     summary: Summary
     remarks: list[str]
+    budgets: list[Budget] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, one of the rows of `wattui summary --json`."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return fields | {"summary": self.summary.to_dict()}
+        names = ("file", "begun_utc", "command", "remarks")
+        fields = {name: getattr(self, name) for name in names}
+        return fields | {"summary": self.summary.to_dict()} | self._explained()
+
+    def alone(self) -> dict[str, Any]:
+        """The JSON form of a single run: its summary."""
+        return self.summary.to_dict() | self._explained()
+
+    def _explained(self) -> dict[str, Any]:
+        found = self.budgets
+        return {} if found is None else {"budgets": [budget.to_dict() for budget in found]}
 
 
 def find_runs(folder: Path) -> list[Path]:

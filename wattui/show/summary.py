@@ -17,11 +17,13 @@ from recorders import channels
 from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
+from recorders.summary.budget import Budget
 from recorders.summary.figures import Answers, Domain, Flag, Summary, Value
 from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out_text
 from wattui.clean import one_line, texts
 from wattui.runs.recorded import Run
 from wattui.runs.run_json import RunJson
+from wattui.show.budget import budgets_parts
 from wattui.show.quantities import counted, number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting, plain_table
 
@@ -57,9 +59,16 @@ def print_run(console: Console, run: Run) -> None:
     _print(console, run.about.command, subtitle, parts)
 
 
-def print_summary(console: Console, summary: Summary, csv: Path, mixed: bool = False) -> None:
-    """Print a recomputed summary."""
-    _print(console, str(csv), "", list(summary_parts(summary, mixed)))
+def print_summary(
+    console: Console,
+    summary: Summary,
+    csv: Path,
+    mixed: bool = False,
+    budgets: Sequence[Budget] = (),
+) -> None:
+    """Print a recomputed summary, with what its ± are made of under the headline."""
+    parts = list(summary_parts(summary, mixed))
+    _print(console, str(csv), "", [*parts[:1], *budgets_parts(budgets), *parts[1:]])
 
 
 def summary_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:

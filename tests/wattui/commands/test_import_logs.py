@@ -161,6 +161,6 @@ def test_what_was_made_is_a_run_like_any_other(
     assert run.about.status == "finished"
     assert "gpu0_J" in Playback(folder / "log.csv").columns
     capsys.readouterr()
-    assert show.show([str(folder / "log.csv")], True) == 0
+    assert show.show([str(folder / "log.csv")], show.Asked(as_json=True)) == 0
     assert json.loads(capsys.readouterr().out) == run.summary.to_dict()
-    assert show.show([str(folder / "log.csv")], False) == 0
+    assert show.show([str(folder / "log.csv")], show.Asked()) == 0

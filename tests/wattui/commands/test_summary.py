@@ -269,3 +269,70 @@ def test_a_report_of_very_many_labels_has_the_costliest_too(tmp_path: Path) -> N
     [table] = [t for t in tables_of(run.summary, "total") if t.caption.startswith("By label")]
     assert [row[0] for row in table.rows] == [f"b{n}" for n in range(100, 300)]
     assert table.caption == "By label, channel total, the 200 of 300 that used the most"
+
+
+def test_explain_shows_the_parts_of_the_headlines_uncertainty_under_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    assert main(["summary", "run1.csv"]) == 0
+    _, *plain, _ = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    assert main(["summary", "--explain", "run1.csv"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert max(map(len, told)) <= 80
+    lines = [line.strip("│ ") for line in told]
+    assert [*lines[1:3], *lines[-len(plain) + 1 : -1]] == plain, "nothing else changes"
+    text = "\n".join(lines)
+    # 50 W for 1 ms over 100 inferences; and 10 W, for 4 of the 10 s that it was idle.
+    assert "total 2.00000 ± 0.00050 J per inference (0.025 %)" in text
+    assert "dynamic 1.60000 ± 0.00050 J per inference (0.031 %)" in text
+    assert re.search(r"^resolution package0, idle +0\.00004\d +0\.0025 +quadrature +█$", text, re.M)
+    assert "mostly resolution package0; to halve it: run 3× longer (± 0.011 %)" in text
+
+
+def test_explain_in_json_has_the_same_parts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "--explain", "--json", "run1.csv"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    total, dynamic = one["budgets"]
+    (part,) = total["parts"]
+    assert (part["name"], part["of"], part["joins"]) == ("resolution", "package0", "in quadrature")
+    of_summary = one["running"]["domains"]["total"]["total_j_per_inference"]
+    assert part["plus_minus"] == total["plus_minus"] == of_summary["plus_minus"]
+    assert total["cures"] == [{"text": "run 2× longer", "plus_minus": pytest.approx(0.00025)}]
+    assert dynamic["figure"] == "dynamic"
+    assert main(["summary", "--explain", "--json", "."]) == 0
+    many = json.loads(capsys.readouterr().out)
+    assert many[0]["budgets"] == one["budgets"]
+    assert main(["summary", "--json", "run1.csv"]) == 0
+    assert "budgets" not in json.loads(capsys.readouterr().out)
+
+
+def test_explain_is_about_the_best_and_the_worst_or_the_label_that_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(folder / "labels.csv", [IDLE, B1, B8])
+    assert main(["summary", "--explain", "labels.csv"]) == 0
+    out = capsys.readouterr().out
+    assert out.index("(0.025 %), b1") < out.index("(0.010 %), b8")
+    assert main(["summary", "--explain", "--label", "b8", "labels.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "(0.010 %), b8" in out
+    assert "%), b1" not in out
+    assert main(["summary", "--explain", "--label", "b9", "labels.csv"]) == 2
+    assert "no such label: it has b1, b8" in capsys.readouterr().err
+    assert main(["summary", "--label", "b8", "labels.csv"]) == 2
+    assert "fix: add --explain" in capsys.readouterr().err
+    assert main(["summary", "--explain", "labels.csv", "run1.csv"]) == 0
+    assert "name one file" in capsys.readouterr().err
+
+
+def test_explain_says_which_part_is_unknown_and_why(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(folder / "short.csv", [Part("idle", 2, 10.0), B1])
+    assert main(["summary", "--explain", "short.csv", "--width", "100"]) == 0
+    out = capsys.readouterr().out
+    assert "baseline scatter, idle: the baseline is too short" in out
+    assert "± is unknown; to know it: idle 10 s" in out

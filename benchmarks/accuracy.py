@@ -6,12 +6,16 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.short_phases import (
+    BUSY_W,
     LONGEST_S,
+    QUIET_W,
     SHORTEST_S,
     Score,
+    aligned,
     at_edges,
     cases,
     recorded,
@@ -49,24 +53,42 @@ def _short_phases(n: int) -> Table:
         refresh_s = max(counter.refresh_s for counter in counters)
         rows.append(_scored(what, counters, schedule(n, refresh_s, SEED, seconds)))
     for what, refresh_s, long_s in STEPS:
-        rows.append(_scored(what, *at_edges(n // 4, refresh_s, long_s, SEED)))
-    headings = ("", "read, RMS %", "found, RMS %", "times", "inside ±, %", "± / error")
+        counters, phases = at_edges(n // 4, refresh_s, long_s, SEED)
+        busy = [replace(each, curve=Constant(BUSY_W)) for each in counters]
+        rows.append(_scored(what, counters, phases, busy))
+    headings = (
+        "",
+        "read, RMS %",
+        "found, RMS %",
+        "times",
+        "inside ±, %",
+        "± / error",
+        "aligned, RMS %",
+        "inside ±, %",
+    )
     notes = (
         f"{n} phases of {SHORTEST_S:g} to {LONGEST_S:g} s a row, {n // 4} with steps at the "
         f"edges, in simulated time at {RATE_HZ:g} Hz.",
         "Read: the difference of the readings at the edges. Found: from the moves around them.",
         "± / error: of the medians; 3 is that of a normal error.",
+        f"Aligned: phases of the same lengths with align=True; between them the machine draws "
+        f"{QUIET_W:g} W.",
     )
     return Table("Short phases: readings against what is found between them", headings, rows, notes)
 
 
 def _scored(
-    what: str, counters: Sequence[SlowCounter], phases: Sequence[tuple[float, float]]
+    what: str,
+    counters: Sequence[SlowCounter],
+    phases: Sequence[tuple[float, float]],
+    while_working: Sequence[SlowCounter] = (),
 ) -> Sequence[str]:
     say(f"accuracy: {len(phases)} short phases, {what}")
     channel = TOTAL if len(counters) > 1 else counters[0].name
     found = recorded(counters, phases, SEED)
     score = Score([phase for phase in found if phase.channel == channel])
+    quiet = aligned(while_working or counters, phases, SEED)
+    quiet_score = Score([phase for phase in quiet if phase.channel == channel])
     return (
         what,
         f"{score.read_pct:.3g}",
@@ -74,6 +96,8 @@ def _scored(
         f"{score.read_pct / score.found_pct:.3g}",
         f"{score.inside_pct:.1f}",
         f"{score.widths:.3g}",
+        f"{quiet_score.found_pct:.3g}",
+        f"{quiet_score.inside_pct:.1f}",
     )
 
 

@@ -7,9 +7,11 @@ import math
 import random
 import statistics
 import tempfile
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from recorders.channels import TOTAL
 from recorders.clock import Clock
@@ -33,6 +35,10 @@ SHORTEST_S, LONGEST_S = 0.005, 5.0
 RATE_HZ = 10.0
 # Time between phases, in refreshes of the counter.
 GAPS = (3.0, 12.0)
+# Powers of a machine on which nothing runs, and one with a load.
+QUIET_W, BUSY_W = 20.0, 80.0
+# The time that a request or an answer takes.
+SENT_S = 5e-5
 # Counters of GPUs are refreshed this seldom or more seldom.
 SLOW_S = 0.01
 
@@ -113,10 +119,10 @@ def at_edges(
 ) -> tuple[list[SlowCounter], list[tuple[float, float]]]:
     """A counter whose load is there during the phases only, and these phases."""
     phases = schedule(n, refresh_s, seed, (seconds,))
-    starts_s, levels_w = [0.0], [20.0]
+    starts_s, levels_w = [0.0], [QUIET_W]
     for begin_s, end_s in phases:
         starts_s += [begin_s, end_s]
-        levels_w += [80.0, 20.0]
+        levels_w += [BUSY_W, QUIET_W]
     load = Steps(tuple(starts_s), tuple(levels_w))
     is_gpu = refresh_s >= SLOW_S
     name, step_j = ("gpu0", NVML_J) if is_gpu else ("package0", RAPL_J)
@@ -142,16 +148,33 @@ def recorded(
 ) -> list[ShortPhase]:
     """Record the phases, one label each; the total comes last if there are several counters."""
     clock = _Clock()
-    source, inbox = _Counters(clock, counters, seed), _Agenda(clock)
+    inbox = _Agenda(clock)
+    for number, (begin_s, end_s) in enumerate(phases, 1):
+        inbox.at(begin_s, do="begin", phase="running", label=str(number))
+        inbox.at(end_s, do="end", id=number)
+    inbox.at(phases[-1][1] + REST_S, do="stop", command={})
+    return _recorded(counters, clock, inbox, seed)
+
+
+def aligned(
+    counters: Sequence[SlowCounter], phases: Sequence[tuple[float, float]], seed: int = 0
+) -> list[ShortPhase]:
+    """Record phases of the same lengths, aligned, of a program that does nothing between them."""
+    clock, worked = _Clock(), _Worked()
+    inbox = _Program(clock, worked, [end_s - begin_s for begin_s, end_s in phases])
+    loads = [replace(each, curve=_Load(each.curve, worked)) for each in counters]
+    return _recorded(loads, clock, inbox, seed)
+
+
+def _recorded(
+    counters: Sequence[SlowCounter], clock: _Clock, inbox: Inbox, seed: int
+) -> list[ShortPhase]:
+    source = _Counters(clock, counters, seed)
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(source.channels())
         pages = CountPages(folder)
         recorder = Recorder([source], layout, None, pages, inbox, clock, RATE_HZ, _ignore)
         conductor = Conductor(recorder, pages)
-        for number, (begin_s, end_s) in enumerate(phases, 1):
-            inbox.at(begin_s, do="begin", phase="running", label=str(number))
-            inbox.at(end_s, do="end", id=number)
-        inbox.at(phases[-1][1] + REST_S, do="stop", command={})
         recorder.run(conductor.handle)
         recorder.close()
     return list(_compared(recorder, counters, clock.start_ns))
@@ -268,6 +291,102 @@ class _Agenda(Inbox):
             until_ns = time_ns
             self._clock.now_ns = max(self._clock.now_ns, until_ns)
             yield Request(message, FRONT_END, _ignore)
+        self._clock.now_ns = max(self._clock.now_ns, until_ns)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class _Worked:
+    """When a program worked, in order; the last time may have no end yet."""
+
+    times_s: list[tuple[float, float]] = field(default_factory=list)
+
+    def begin(self, now_s: float) -> None:
+        self.times_s.append((now_s, math.inf))
+
+    def end(self, now_s: float) -> None:
+        self.times_s[-1] = self.times_s[-1][0], now_s
+
+
+class _Load(PowerCurve):
+    """A curve while a program works, and else the power of a quiet machine."""
+
+    kind = "load"
+
+    def __init__(self, curve: PowerCurve, worked: _Worked) -> None:
+        self._curve, self._worked = curve, worked
+        self._until: list[float] = [0.0]
+
+    def power_w(self, t_s: float) -> float:
+        place = bisect_left(self._worked.times_s, (t_s,))
+        works = place > 0 and t_s < self._worked.times_s[place - 1][1]
+        return self._curve.power_w(t_s) if works else QUIET_W
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind}
+
+    def energy_j(self, t_s: float) -> float:
+        times_s = self._worked.times_s
+        place = bisect_left(times_s, (t_s,))
+        while len(self._until) < place:
+            self._until.append(self._until[-1] + self._above_j(*times_s[len(self._until) - 1]))
+        above_j = self._until[place - 1] if place else 0.0
+        if place:
+            begin_s, end_s = times_s[place - 1]
+            above_j += self._above_j(begin_s, min(end_s, t_s))
+        return QUIET_W * t_s + above_j
+
+    def _above_j(self, begin_s: float, end_s: float) -> float:
+        used_j = self._curve.energy_j(end_s) - self._curve.energy_j(begin_s)
+        return used_j - QUIET_W * (end_s - begin_s)
+
+
+# The time since the answer before, and what is done then.
+_Action = tuple[float, Message | Callable[[float], None]]
+
+
+class _Program(Inbox):
+    """A program with aligned phases: each request follows the answer to the one before."""
+
+    def __init__(self, clock: _Clock, worked: _Worked, seconds: Sequence[float]) -> None:
+        self._clock = clock
+        self._actions = self._script(worked, seconds)
+        self._next: _Action | None = None
+        self._due_ns: float = 0.0
+        self._answered({})
+
+    @staticmethod
+    def _script(worked: _Worked, seconds: Sequence[float]) -> Iterator[_Action]:
+        for number, long_s in enumerate(seconds, 1):
+            label = str(number)
+            yield REST_S if number > 1 else FIRST_S, {"do": "quiet"}
+            begin = {"do": "begin", "phase": "running", "label": label, "id": number}
+            yield 2 * SENT_S, {**begin, "quiet": True}
+            yield SENT_S, worked.begin
+            yield long_s, worked.end
+            yield SENT_S, {"do": "end", "id": number, "quiet": True}
+            yield 2 * SENT_S, {"do": "quiet"}
+        yield REST_S, {"do": "stop", "command": {}}
+
+    def _answered(self, message: Message) -> None:
+        if "error" in message:
+            raise ValueError(message["error"])
+        self._next = next(self._actions, None)
+        if self._next:
+            self._due_ns = self._clock.now_ns + self._next[0] * 1e9
+
+    def wait(self, timeout_s: float) -> Iterator[Request]:
+        until_ns = self._clock.now_ns + max(0, round(timeout_s * 1e9))
+        if self._next and self._due_ns <= until_ns:
+            until_ns = self._clock.now_ns = max(self._clock.now_ns, round(self._due_ns))
+            (_, what), self._next = self._next, None
+            if callable(what):
+                what(self._clock.now_ns * 1e-9)
+                self._answered({})
+            else:
+                yield Request(what, FRONT_END, self._answered)
         self._clock.now_ns = max(self._clock.now_ns, until_ns)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from recorders import plausible
 from recorders.counter import Counter, Event, Integrator
-from recorders.edges import EdgeFinder, Located
+from recorders.edges import EdgeFinder, Located, Quiet
 from recorders.rows import Layout, Row
 from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
 from recorders.summary.contents import missing_note
@@ -116,11 +116,18 @@ class Meter:
         row.set_energy(self._place, integrator.energy_j, power_w, self._in_total)
         return told
 
-    def mark(self, row: Row) -> None:
+    def mark(self, row: Row, quiet: Quiet = "") -> None:
         """Note that a row is an edge: the counter's energy then is found from its next moves."""
-        counter, is_refreshed = self.counter, self.channel.step_j > 0
-        if is_refreshed and isinstance(counter, Counter) and row.cells[self._place]:
-            self.located += self.edges.mark(row.time_ns, counter.energy_j)
+        if self._is_refreshed and self.counter and row.cells[self._place]:
+            self.located += self.edges.mark(row.time_ns, self.counter.energy_j, quiet)
+
+    def watch(self, now_ns: int) -> bool:
+        """Watch a counter while the machine is quiet; False if it is not refreshed in steps."""
+        return self._is_refreshed and not self.gone and self.edges.watch(now_ns)
+
+    @property
+    def _is_refreshed(self) -> bool:
+        return self.channel.step_j > 0 and isinstance(self.counter, Counter)
 
     def fail(self, error: SourceError) -> list[str]:
         """Note a failed read."""

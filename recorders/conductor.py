@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from recorders.edges import Quiet
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
 from recorders.phases import LOADING, RUNNING, SPEAKS_FOR_ITSELF, Edge, Phase, Phases
 from recorders.processes import Process, parent_of, process_of, run_in_parallel
-from recorders.recorder import Recorder
+from recorders.recorder import Recorder, Send
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
-from recorders.summary.reduction import BEGIN, COUNT, END, LATE, SPAN
+from recorders.summary.reduction import BEGIN, COUNT, END, LATE, QUIET, SPAN
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 from recorders.undo import Mark
@@ -58,6 +59,9 @@ class Conductor:
         self._refusals = self._cuts = 0
         self._total = 0
         self._late = ""
+        self._quiet: Quiet = ""
+        self._answer: Send | None = None
+        self._unaligned: set[str] = set()
         self._implicit: Implicit | None = None
         self._marked: Phase | None = None
         # Who made the last mark, with the number of its phase; and phases that others have ended.
@@ -68,7 +72,7 @@ class Conductor:
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
         self.lost_marks = 0
-        anyone: dict[str, Callable[[Message, int], Message]] = {
+        anyone: dict[str, Callable[[Message, int], Message | None]] = {
             "begin": self._begin,
             "end": self._end,
             "mark": self._mark,
@@ -78,6 +82,7 @@ class Conductor:
             "count": self._count,
             "hello": self._hello,
             "lost": self._lost,
+            "quiet": self._watch_quiet,
             "bye": self._bye,
             "unreadable": self._unreadable,
         }
@@ -90,19 +95,20 @@ class Conductor:
             "stop": self._stop,
         }
 
-    def handle(self, request: Request) -> Message:
-        """Handle a request; an error is reported in its answer."""
+    def handle(self, request: Request) -> Message | None:
+        """Handle a request; an error is reported in its answer. None: it is answered later."""
         known = self._front_end if request.owner == FRONT_END else self._anyone
         what = str(request.message.get("do"))
         try:
             if what not in known:
                 raise ValueError("unknown request")
-            self._late = self._late_event(request.message)
-            self._sender_pid = request.pid
-            return {"t": "ack", **known[what](request.message, request.owner)}
+            self._late, self._quiet = self._late_event(request.message), ""
+            self._sender_pid, self._answer = request.pid, request.answer
+            found = known[what](request.message, request.owner)
+            return None if found is None else {"t": "ack", **found}
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             text = f"{what}: {error}"
-            if request.owner != FRONT_END:
+            if request.owner != FRONT_END and what != "quiet":
                 self._note_refusal(text)
             return {"t": "ack", "error": text}
 
@@ -121,7 +127,10 @@ class Conductor:
     def _begin(self, message: Message, owner: int) -> Message:
         own_id, repeat, inside = (_whole(message, key) for key in ("id", "repeat", "in"))
         name, label = self._names(message)
+        self._quiet = "before" if message.get("quiet") else ""
         phase = self._open(name, label, owner, None, repeat, own_id, inside)
+        if why := message.get("unaligned"):
+            self._note_unaligned(phase, str(why))
         if place := _whole(message, "place"):
             self._places[phase.number] = place, self._pages.at(self._page_of.get(owner, ""), place)
         return {"id": phase.own_id}
@@ -131,8 +140,21 @@ class Conductor:
             self._settle()
             self._places.pop(phase.number, None)
             self._tell(phase, _whole(message, "n") or 0)
+            self._quiet = "after" if message.get("quiet") else ""
             self._edge(self._ended(phase), self._phases.current)
         return {}
+
+    def _watch_quiet(self, message: Message, owner: int) -> None:
+        """Answer once the counters have moved; until then the program is quiet."""
+        if self._answer:
+            self._recorder.watch_quiet(owner, self._answer)
+
+    def _note_unaligned(self, phase: Phase, why: str) -> None:
+        """Note why a phase was not aligned, once for each reason."""
+        if why not in self._unaligned and len(self._unaligned) < MOST_REFUSALS:
+            self._unaligned.add(why)
+            named = " ".join(filter(None, (phase.name, phase.label)))
+            self._recorder.note(f"{OwnNote.UNALIGNED} {named}: {cut(why)}")
 
     def _mark(self, message: Message, owner: int) -> Message:
         name, label = self._names(message)
@@ -231,6 +253,7 @@ class Conductor:
             self._recorder.note(f"{OwnNote.REFUSED} {cut(text)}")
 
     def _bye(self, message: Message, owner: int) -> Message:
+        self._recorder.forget_quiet(owner)
         owned = self._phases.owned_by(owner)
         self._close(owned)
         if (page := self._page_of.pop(owner, None)) and not self._pages.close(page):
@@ -300,7 +323,7 @@ class Conductor:
         current = self._phases.current
         phase = self._phases.begin(name, label, owner, repeat, own_id, inside)
         self._tallies.begin(phase, self._total)
-        edges += self._late_row(phase)
+        edges += self._how_rows(phase, "before")
         if phase.around is not current:
             edges.append((f"{SPAN}{self._phases.place(phase.around)}", phase))
         self._edge([*edges, (BEGIN, phase)], phase)
@@ -325,7 +348,7 @@ class Conductor:
         self._phases.end(phase.number)
         n = self._tallies.end(phase, self._total)
         shown = phase if name is None else replace(phase, name=name)
-        edges = self._late_row(shown)
+        edges = self._how_rows(shown, "after")
         if place:
             edges.append((f"{SPAN}{place}", shown))
         if n is not None:
@@ -361,11 +384,15 @@ class Conductor:
         time_text = self._recorder.past_text(at_ns, least_ns) if isinstance(at_ns, int) else ""
         return f"{LATE}{time_text}" if time_text else ""
 
-    def _late_row(self, phase: Phase) -> list[Edge]:
-        return [(self._late, phase)] if self._late else []
+    def _how_rows(self, phase: Phase, side: Quiet) -> list[Edge]:
+        """How an edge was made, if not as usual: late, or with the program quiet on one side."""
+        if self._late:
+            return [(self._late, phase)]
+        return [(f"{QUIET}{side}", phase)] if self._quiet == side else []
 
     def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
-        position = self._recorder.edge(edges, then, count=self._total)
+        quiet: Quiet = "" if self._late else self._quiet
+        position = self._recorder.edge(edges, then, count=self._total, quiet=quiet)
         self._last_edge = position, edges, then
         self._forget_mark()
 

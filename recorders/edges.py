@@ -7,13 +7,16 @@ steady in between (Haehnel and others, "Measuring Energy Consumption for Short C
 RAPL", 2012). Where the load steps at the edge itself, the powers before and after it agree on
 another energy, which is then the better one. How far those powers differ is also what tells how
 wrong the energy may be; it is between E0 and E1 in any case.
+
+A program may wait, quiet, before and after a phase until the counter has moved twice. Then the
+power on the quiet side is known, and so is the energy at the edge, whatever the phase used.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # A counter that has not moved this many periods after an edge is not read for it any longer.
 GIVE_UP_PERIODS = 4.0
@@ -33,6 +36,8 @@ CURVED = 1.2
 # Where refreshes are uneven, a difference of powers may hide another: so many times what is seen.
 HIDDEN = 1.6
 MOVES = 64
+# Moves after which the power of a quiet time is known.
+WATCHED = 2
 # Looks for a move are this far apart, in periods, and no closer than this.
 LOOK_SHARE, LEAST_LOOK_NS = 0.04, 20_000.0
 # After a move, the next one is not looked for before this share of the period.
@@ -40,6 +45,10 @@ NEXT_SHARE = 0.8
 # 95 % half-width of an error that is anywhere within a bound: k = 2 standard uncertainties (GUM
 # 4.3.7 and 6.2.1).
 OF_BOUND = 2 / math.sqrt(3)
+
+
+# The side of an edge on which the program waited for the counter.
+Quiet = Literal["", "before", "after"]
 
 
 class Point(NamedTuple):
@@ -74,6 +83,7 @@ class _Edge(NamedTuple):
     energy_j: float
     before: _Move | None
     since_ns: float
+    quiet: Quiet = ""
     after: tuple[Point, ...] = ()
 
 
@@ -111,23 +121,52 @@ class EdgeFinder:
         self._open: list[_Edge] = []
         self._edge_ns = -math.inf
         self._varied: deque[float] = deque(maxlen=EDGES)
+        self._watched: list[Point] = []
+        self._watch_since_ns, self._watch_until_ns = 0, 0.0
+        self._quiet: deque[_Power] = deque(maxlen=EDGES)
 
     @property
     def waits(self) -> bool:
-        """Whether an edge waits for a move."""
-        return bool(self._open)
+        """Whether an edge waits for a move, or the counter is watched."""
+        return bool(self._open) or self.is_watched
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a quiet time waits for moves."""
+        return self._watch_until_ns > 0
+
+    @property
+    def is_known_quiet(self) -> bool:
+        """Whether the counter moved often enough when it was watched last."""
+        return len(self._watched) == WATCHED
+
+    def is_stale(self, now_ns: int) -> bool:
+        """Whether a counter that was watched has been refreshed since then, unseen."""
+        since_ns = now_ns - self._moves[-1][1] if self._moves else 0
+        return self.is_known_quiet and since_ns > (1 + self._uneven) * self._period_ns
+
+    def watch(self, now_ns: int) -> bool:
+        """Watch the counter of a machine that is quiet from now on, until its power is known or it
+        has not moved for too long; False if its period is unknown."""
+        self._watched, self._watch_since_ns = [], now_ns
+        if self._period_ns:
+            self._watch_until_ns = now_ns + GIVE_UP_PERIODS * self._period_ns
+        return self.is_watched
 
     def learn(self, period_s: float) -> None:
         """Learn the counter's update period."""
         self._period_ns = period_s * 1e9
 
     def due_ns(self) -> float:
-        """When to look next for the move that an edge waits for; infinite if none does."""
-        if not self._open:
+        """When to look next for a move that is waited for; infinite if none is."""
+        if not self.waits:
             return math.inf
         due_ns = self._seen_ns + max(LOOK_SHARE * self._period_ns, LEAST_LOOK_NS)
-        if self._open[-1].after:
-            due_ns = max(due_ns, self._open[-1].after[-1].at_ns + NEXT_SHARE * self._period_ns)
+        waiting = [self._open[-1].after] if self._open else []
+        waiting += [tuple(self._watched)] if self.is_watched else []
+        if all(waiting):
+            last_ns = min(points[-1].at_ns for points in waiting)
+            due_ns = max(due_ns, last_ns + NEXT_SHARE * self._period_ns)
         return due_ns
 
     def restart(self) -> None:
@@ -135,39 +174,88 @@ class EdgeFinder:
         self._shown = None
         self._moves.clear()
         self._open.clear()
+        self._watched, self._watch_until_ns = [], 0.0
 
     def see(self, energy_j: float, begun_ns: int, ended_ns: int) -> list[Located]:
         """Take a reading, begun and ended then; returns the edges that are known now."""
         shown, seen_ns = self._shown, self._seen_ns
         self._shown, self._seen_ns = energy_j, begun_ns
         if shown is None or energy_j == shown:
+            if ended_ns > self._watch_until_ns:
+                self._watch_until_ns = 0.0
             return self._given_up(ended_ns) if self._open else []
         self._moves.append((seen_ns, ended_ns, energy_j))
-        if not self._open:
+        if not self.waits:
             return []
         point = self._point(*self._moves[-1])
+        if self.is_watched and seen_ns >= self._watch_since_ns:
+            self._watch(point)
         moved = [edge._replace(after=(*edge.after, point)) for edge in self._open]
         self._open = [edge for edge in moved if len(edge.after) < 2]
         return [self._located(edge) for edge in moved if len(edge.after) == 2]
 
-    def mark(self, time_ns: int, energy_j: float) -> list[Located]:
-        """Open an edge at which `energy_j` was read.
+    def mark(self, time_ns: int, energy_j: float, quiet: Quiet = "") -> list[Located]:
+        """Open an edge at which `energy_j` was read, with a side on which the machine is quiet.
 
-        Returns the earlier edges that have moved once: the power after them is no longer theirs.
+        Returns the earlier edges that have moved once: the power after them is no longer theirs;
+        and this edge, if it is known already.
         """
         if not self._period_ns:
             return []
-        ended = [edge for edge in self._open if edge.after]
+        ended = [self._located(edge) for edge in self._open if edge.after]
         self._open = [edge for edge in self._open if not edge.after]
+        if quiet == "before" and (found := self._after_quiet(time_ns)):
+            self._edge_ns = time_ns
+            return [*ended, found]
         move = self._moves[-1] if self._moves else None
-        self._open.append(_Edge(time_ns, energy_j, move, self._edge_ns))
+        self._open.append(_Edge(time_ns, energy_j, move, self._edge_ns, quiet))
         self._edge_ns = time_ns
-        return [self._located(edge) for edge in ended]
+        return ended
 
     def give_up(self) -> list[Located]:
         """Wait no longer; returns the edges that have moved once."""
         ended, self._open = self._open, []
         return [self._located(edge) for edge in ended if edge.after]
+
+    def _watch(self, point: Point) -> None:
+        """Take a move of a watched counter."""
+        self._watched.append(point)
+        self._watch_until_ns = point.at_ns + GIVE_UP_PERIODS * self._period_ns
+        if self.is_known_quiet:
+            self._watch_until_ns = 0.0
+            self._quiet.append(self._slope(*self._watched))
+
+    def _after_quiet(self, time_ns: int) -> Located | None:
+        """The energy at an edge right after a quiet time: the last refresh, and the quiet power
+        since; None if that time was too short, or is long ago."""
+        if not self.is_known_quiet:
+            return None
+        last = self._point(*self._moves[-1])
+        away_ns = max(0.0, time_ns - last.at_ns)
+        if away_ns > (1 + self._uneven) * self._period_ns:
+            return None
+        power = self._quiet[-1]
+        bound_j = self._quiet_bound_j(power, away_ns, last.within_ns)
+        return Located(time_ns, last.energy_j + power.value * away_ns, bound_j * OF_BOUND)
+
+    def _before_quiet(self, edge: _Edge) -> Located:
+        """The energy at an edge right before a quiet time: the next refresh, less the quiet power
+        until then."""
+        first, power = edge.after[0], self._slope(*edge.after)
+        self._quiet.append(power)
+        away_ns = max(0.0, first.at_ns - edge.time_ns)
+        bound_j = self._quiet_bound_j(power, away_ns, first.within_ns)
+        return Located(edge.time_ns, first.energy_j - power.value * away_ns, bound_j * OF_BOUND)
+
+    def _quiet_bound_j(self, power: _Power, away_ns: float, within_ns: float) -> float:
+        """Bound of the energy between a refresh and an edge, between which the machine is quiet.
+
+        Its power may differ from the one measured as much as the quiet powers before differed.
+        """
+        values = [each.value for each in self._quiet]
+        differs = max(values) - min(values)
+        open_ns = math.hypot(within_ns, power.share * away_ns)
+        return math.hypot(power.value * open_ns, 2 * self._step_j, CURVED * differs * away_ns)
 
     def _point(self, seen_ns: int, ended_ns: int, energy_j: float) -> Point:
         """The refresh shown by a reading that ended then, and was not shown by one begun before."""
@@ -199,6 +287,8 @@ class EdgeFinder:
     def _located(self, edge: _Edge) -> Located:
         """The energy of an edge, from one or two moves after it. Powers are in J/ns."""
         first = edge.after[0]
+        if edge.quiet == "after" and len(edge.after) == WATCHED and first.alone:
+            return self._before_quiet(edge)
         start = self._start(edge, first)
         between_ns = max(1.0, first.at_ns - start.at_ns)
         before_ns = min(edge.time_ns - start.at_ns, between_ns)

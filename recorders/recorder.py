@@ -13,6 +13,7 @@ from typing import Any
 from recorders import rows
 from recorders.channel_state import Feed
 from recorders.clock import Clock
+from recorders.edges import Quiet
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
@@ -46,7 +47,7 @@ LAST_EDGES_NS = 500_000_000
 SHOW_NS = 30_000_000
 
 Send = Callable[[Message], None]
-RequestHandler = Callable[[Request], Message]
+RequestHandler = Callable[[Request], Message | None]
 
 
 class Recorder:
@@ -84,6 +85,7 @@ class Recorder:
         self._stopping = self._waits = False
         self._end_ns = 0
         self._looked: list[rows.Row] = []
+        self._quiet: dict[int, Send] = {}
         self.edge([], None)
         self._start_cpu_s = time.process_time()
         self._ticker = Ticker(rate_hz, clock.start_ns)
@@ -93,7 +95,7 @@ class Recorder:
     # ------------------------------------------------------------ the loop
 
     def run(self, handle: RequestHandler) -> None:
-        """Sample and pass requests to `handle` until `stop`."""
+        """Sample and pass requests to `handle` until `stop`; None is answered later."""
         while not self._stopping or (self._waits and self._clock.monotonic_ns() < self._end_ns):
             due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
             due_ns = min(due_ns, self._show_ns or due_ns)
@@ -102,7 +104,8 @@ class Recorder:
             now_ns = self._clock.monotonic_ns()
             until_ns = max(due_ns, now_ns + REQUESTS_NS)
             for request in self._inbox.wait(min((due_ns - now_ns) * 1e-9, WAKE_S)):
-                request.answer(handle(request))
+                if (reply := handle(request)) is not None:
+                    request.answer(reply)
                 if self._clock.monotonic_ns() >= until_ns:
                     break
             now_ns = self._clock.monotonic_ns()
@@ -180,8 +183,40 @@ class Recorder:
                     worker.look()
         self._waits = any(feed.waits for feed in self._feeds)
         self._tell_edges([feed for feed in self._feeds if not feed.waits])
+        if self._quiet and not any(meter.edges.is_watched for meter in self._meters):
+            self._answer_quiet(now_ns)
         if self._pending is None:
             self._write_happened(now_ns)
+
+    def watch_quiet(self, owner: int, answer: Send) -> None:
+        """Watch the counters while a program is quiet, and answer once their powers are known.
+
+        Raises ValueError if there is no counter that is refreshed in steps.
+        """
+        now_ns = self._clock.monotonic_ns()
+        watched = [meter for meter in self._meters if meter.watch(now_ns)]
+        if not watched:
+            raise ValueError("no energy counter here is refreshed at known times")
+        self._quiet[owner] = answer
+        self._waits = True
+
+    def forget_quiet(self, owner: int) -> None:
+        """A program that was quiet is gone."""
+        self._quiet.pop(owner, None)
+
+    def _answer_quiet(self, now_ns: int) -> None:
+        """Tell the programs that are quiet that the counters were watched, the slowest until now.
+
+        The others may have been refreshed meanwhile: they are watched once more.
+        """
+        if any([meter.watch(now_ns) for meter in self._meters if meter.edges.is_stale(now_ns)]):
+            self._waits = True
+            return
+        quiet, self._quiet = self._quiet, {}
+        moved = any(meter.edges.is_known_quiet for meter in self._meters)
+        error = {} if moved else {"error": "no counter moved while the program waited"}
+        for answer in quiet.values():
+            answer({"t": "ack", **error})
 
     def _see(self, feed: Feed, result: ReadResult) -> None:
         """Take a look's readings; one that failed is left to the next tick, unless for good."""
@@ -227,11 +262,13 @@ class Recorder:
         then: Phase | None,
         by_hand: HandReading | None = None,
         count: int | None = None,
+        quiet: Quiet = "",
     ) -> tuple[int, int]:
         """Read every counter now and write a row for each (event, phase); `then` owns later rows.
 
         A manual reading `by_hand` goes into the same row; `count` is the number of inferences at
-        the edge, if already taken. Returns the position of the first row.
+        the edge, if already taken; the machine is `quiet` before or after it. Returns the position
+        of the first row.
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
@@ -252,7 +289,7 @@ class Recorder:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
         if any(event in EDGES for event, _ in edges):
             for meter in self._meters:
-                meter.mark(row)
+                meter.mark(row, quiet)
                 self._waits = self._waits or meter.edges.waits
         position = self._journal.position()
         for event, phase in edges:

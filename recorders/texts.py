@@ -37,6 +37,7 @@ class OwnNote(StrEnum):
     RUN_FILE = "run_file"
     STUCK = "stuck"
     SUSPENDED = "the machine was suspended"
+    UNALIGNED = "unaligned"
     UNDONE = "undone"
     UNMATCHED = "unmatched"
     UPDATE_PERIODS = "update_period_s"

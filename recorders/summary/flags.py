@@ -181,10 +181,19 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
             f"the recorder responded late at an edge of {len(late)} "
             f"phase{'s' * (len(late) > 1)}; the energy there is interpolated between readings",
         )
+    if aligned := [span for span in everything if span.aligned]:
+        texts = dict.fromkeys(span.label or span.phase for span in aligned)
+        yield Flag(
+            "aligned",
+            ", ".join(list(texts)[:MOST_NAMED]),
+            f"the program waited, quiet, before and after {len(aligned)} "
+            f"phase{'s' * (len(aligned) > 1)}; the power of that time is not in the energy",
+        )
     for name, note, text in (
         ("lost_marks", OwnNote.LOST_MARKS, "marks or counts from the program were lost"),
         ("refused_mark", OwnNote.REFUSED, "a mark was refused"),
         ("cut_text", OwnNote.CUT, "a label or note was too long and was truncated"),
+        ("unaligned", OwnNote.UNALIGNED, "a phase could not be aligned and was marked as usual"),
         ("unfinished", OwnNote.BROKEN_OFF, "the recording was interrupted"),
     ):
         if said := reduction.noted(note):

@@ -17,8 +17,9 @@ from recorders.texts import OwnNote
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 EDGES = frozenset({BEGIN, END})
 # Rows just before a begin or end that differs from a reader's default: the position among the open
-# phases of the enclosing or ending one; the count of the ending phase; the time of a late edge.
-SPAN, COUNT, LATE = "span:", "count:", "late:"
+# phases of the enclosing or ending one; the count of the ending phase; the time of a late edge; the
+# side of an aligned edge on which the machine was quiet.
+SPAN, COUNT, LATE, QUIET = "span:", "count:", "late:", "quiet:"
 Where = tuple[str, str, int | None]
 
 

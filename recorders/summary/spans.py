@@ -19,6 +19,7 @@ from recorders.summary.reduction import (
     GAP,
     LATE,
     LOST,
+    QUIET,
     RESET,
     SPAN,
     Energies,
@@ -51,6 +52,7 @@ class Span:
     own context that enclose it. `error_j` is the ± of energies from manual readings (None:
     unknown). `located` has the energies of channels that were found at both edges, and not only
     read there. `share` is the part of the machine's energy in that time that `energy_j` is.
+    `aligned`: the program was quiet before and after it.
     """
 
     phase: str
@@ -67,6 +69,7 @@ class Span:
     error_j: dict[str, float | None] = field(default_factory=dict)
     located: dict[str, tuple[AtEdge, AtEdge]] = field(default_factory=dict)
     share: float = 1.0
+    aligned: bool = False
 
     @property
     def name(self) -> str:
@@ -198,6 +201,7 @@ class _Open:
     ended: float = math.inf
     end: Moment | None = None
     count: int | None = None
+    quiet: bool = False
 
     @property
     def key(self) -> tuple[str, str, int | None]:
@@ -230,6 +234,7 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
         span = windows.between(each.begin, end)
         span.phase, span.label, span.repeat = each.key
         span.inside, span.finished = each.inside, each.end is not None
+        span.aligned = each.quiet
         span.inferences = each.count if each.count is not None else _counted(each.begin, end)
         found.append(span)
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
@@ -249,15 +254,17 @@ def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
         windows.note(row, open_now[-1].begin.row if open_now else None)
         if row.event == BEGIN:
             begun = _Open(_moment(row, told), _around(open_now, told.get(SPAN)))
+            begun.quiet = QUIET in told
             every.append(begun)
             open_now.append(begun)
         elif row.event == END and (match := _ending(open_now, row, told.get(SPAN))):
             open_now.remove(match)
             match.end, match.ended = _moment(row, told), number
             match.count = _whole(told.get(COUNT))
+            match.quiet = match.quiet and QUIET in told
         else:
             kind, colon, text = row.event.partition(":")
-            if kind + colon in (SPAN, COUNT, LATE):
+            if kind + colon in (SPAN, COUNT, LATE, QUIET):
                 told[kind + colon] = text
                 continue
         told.clear()

@@ -63,12 +63,13 @@ class _Ended:
 class _Context:
     """Where the counts of a thread, task or process go: `cell[0]`, its innermost phase."""
 
-    __slots__ = ("around", "cell", "counted", "link", "number")
+    __slots__ = ("aligned", "around", "cell", "counted", "link", "number")
 
     def __init__(self, cell: Any, link: Link | None, number: int, around: _Context | None) -> None:
         self.cell, self.link = cell, link
         self.number, self.around = number, around
         self.counted = 0
+        self.aligned = False
 
 
 _outside = _Context(_Unattached(), None, 0, None)
@@ -92,8 +93,10 @@ class phase:  # noqa: N801  read as a verb in people's code
     the counters were read. Phases nest within a thread, a task or a process; those of others run in
     parallel. `sync="auto"` first waits for torch, cupy and jax if they are already imported and in
     use on a GPU; a function is called instead; None waits for nothing. `repeat` numbers a program's
-    own repeats, 1…n; those of `wattui --repeats` come first. Raises ValueError for an empty name or
-    a repeat under 1.
+    own repeats, 1…n; those of `wattui --repeats` come first. `align` is for very short work: the
+    program waits before and after it, at most two seconds, while the counters move twice, and the
+    power of that quiet time is not in the energy. Raises ValueError for an empty name or a repeat
+    under 1.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         label: str = "",
         sync: Sync | Callable[[], object] = "auto",
         repeat: int | None = None,
+        align: bool = False,
     ) -> None:
         if not name:
             raise ValueError("a phase needs a name")
@@ -111,6 +115,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         if repeat is not None:
             self._asked["repeat"] = int(repeat)
         self._sync = sync
+        self._align = align
         self._entered: list[_Context] = []
 
     def __enter__(self) -> phase:
@@ -125,7 +130,12 @@ class phase:  # noqa: N801  read as a verb in people's code
         here = _Context(link.counts.take(), link, number, around)
         here.counted = here.cell[0]
         place = link.counts.place(here.cell)
-        link.request({**self._asked, "id": number, "in": around.number, "place": place})
+        asked = {**self._asked, "id": number, "in": around.number, "place": place}
+        if self._align:
+            why = link.be_quiet()
+            here.aligned = not why
+            asked |= {"unaligned": why} if why else {"quiet": True}
+        link.request(asked)
         _open.add(here)
         _here.set(here)
         self._entered.append(here)
@@ -146,7 +156,12 @@ class phase:  # noqa: N801  read as a verb in people's code
         finally:
             cell, here.cell = here.cell, _Ended(here.around or _outside)
             counted = here.link.counts.give_back(cell) - here.counted
-            here.link.request({"do": "end", "id": here.number, "n": counted})
+            ended = {"do": "end", "id": here.number, "n": counted}
+            if here.aligned and error is None:
+                here.link.request({**ended, "quiet": True})
+                here.link.be_quiet()
+            else:
+                here.link.request(ended)
 
     def _leave(self) -> _Context | None:
         """The phase to end: this context's, or the last one begun in another."""

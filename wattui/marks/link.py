@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SOCKET = "socket"
 # How long a program waits, once, for a recorder that does not answer.
 ANSWER_S = 2.0
+GONE = "the recorder did not answer in time"
 # How many undelivered requests are kept; more are counted and reported as lost.
 KEPT_BYTES = 4 << 20
 
@@ -67,6 +68,27 @@ class Link:
             except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError):
                 self._end()
                 return {}
+
+    def be_quiet(self) -> str:
+        """Wait until the counters' power of a quiet machine is known; returns why it is not.
+
+        It has a connection of its own: other threads go on marking.
+        """
+        if not self.is_alive:
+            return GONE
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waits:
+                waits.settimeout(ANSWER_S)
+                waits.connect(self._path)
+                waits.sendall(b'{"do": "quiet"}\n')
+                answer = b""
+                while not answer.endswith(b"\n"):
+                    if not (data := waits.recv(4096)):
+                        return GONE
+                    answer += data
+            return str(json.loads(answer).get("error", ""))
+        except (OSError, ValueError, AttributeError, MemoryError):
+            return GONE
 
     def close(self) -> None:
         """Deliver pending requests within a time limit, and close."""

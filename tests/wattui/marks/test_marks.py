@@ -32,6 +32,10 @@ class Recorder:
         self.directory = directory
         self.pages = CountPages(str(directory))
         self.asked: list[Message] = []
+        self.objects_to_quiet = ""
+        self.quiet_asked = threading.Event()
+        self.may_answer_quiet = threading.Event()
+        self.may_answer_quiet.set()
         self._control, self._end = os.pipe()
         self._inbox = Inbox(directory, self._control, lambda _: None)
         self._thread = threading.Thread(target=self._serve)
@@ -57,13 +61,18 @@ class Recorder:
             for request in self._inbox.wait(1.0):
                 if request.owner == 0:
                     return
-                request.answer(self._answer(request))
+                reply = self._answer(request)
+                if self.may_answer_quiet.is_set() or request.message["do"] != "quiet":
+                    request.answer(reply)
 
     def _answer(self, request: Request) -> Message:
         message = request.message
         self.asked.append(message)
         if message["do"] == "hello":
             self.pages.open(message["page"])
+        if message["do"] == "quiet":
+            self.quiet_asked.set()
+            return {"t": "ack", "error": self.objects_to_quiet}
         if message["do"] == "begin" and not message["phase"]:
             return {"t": "ack", "error": "a phase needs a name"}
         return {"t": "ack", "id": len(self.asked)}
@@ -185,6 +194,64 @@ def test_outside_a_recording_nothing_is_waited_for() -> None:
     with wattui.phase("running", sync=lambda: waited.append(True)):
         pass
     assert waited == []
+
+
+def test_an_aligned_phase_waits_for_the_counters_on_both_sides(recorder: Recorder) -> None:
+    with wattui.phase("running", align=True):
+        assert [message["do"] for message in recorder.requests()] == ["quiet", "begin"]
+    asked = recorder.requests()
+    assert [message["do"] for message in asked] == ["quiet", "begin", "end", "quiet"]
+    assert [message.get("quiet") for message in asked] == [None, True, True, None]
+
+
+def test_a_phase_that_cannot_be_aligned_is_one_as_usual_and_says_why(recorder: Recorder) -> None:
+    recorder.objects_to_quiet = "no counter"
+    with wattui.phase("running", align=True):
+        pass
+    quiet, begin, end = recorder.requests()
+    assert quiet == {"do": "quiet"}
+    assert begin["unaligned"] == "no counter"
+    assert "quiet" not in begin | end
+
+
+def test_an_aligned_phase_that_fails_ends_at_once(recorder: Recorder) -> None:
+    with pytest.raises(ZeroDivisionError), wattui.phase("running", align=True):
+        raise ZeroDivisionError
+    assert recorder.requests()[-1] == {"do": "end", "id": 1, "n": 0}
+
+
+def test_an_aligned_phase_waits_only_so_long(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with wattui.phase("armed"):
+        pass
+    monkeypatch.setattr("wattui.marks.link.ANSWER_S", 0.05)
+    recorder.may_answer_quiet.clear()
+    with wattui.phase("running", align=True):
+        pass
+    assert recorder.requests()[-2]["unaligned"] == "the recorder did not answer in time"
+
+
+def test_while_one_thread_waits_to_be_aligned_others_mark(recorder: Recorder) -> None:
+    recorder.may_answer_quiet.clear()
+
+    def aligned() -> None:
+        with wattui.phase("running", align=True):
+            pass
+
+    thread = threading.Thread(target=aligned)
+    thread.start()
+    assert recorder.quiet_asked.wait(10)
+    with wattui.phase("armed"):
+        pass
+    assert [message["do"] for message in recorder.requests()] == ["quiet", "begin", "end"]
+    recorder.close()
+    thread.join()
+
+
+def test_outside_a_recording_an_aligned_phase_is_a_no_op() -> None:
+    with wattui.phase("running", align=True):
+        pass
 
 
 def test_after_an_exception_nothing_is_waited_for(recorder: Recorder) -> None:

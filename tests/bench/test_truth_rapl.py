@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -162,3 +163,18 @@ def test_a_recording_from_python(make_bench: MakeBench, tmp_path: Path) -> None:
     env = surroundings(bench, tmp_path)
     bench.run([sys.executable, "-c", RECORD, str(path)], cwd=tmp_path, env=env, check=True)
     assert_exact(BenchRecording(bench, path), "long", "package0", "dram0", "total")
+
+
+def test_aligned_phases_of_3_ms(make_bench: MakeBench, tmp_path: Path) -> None:
+    stretches = tuple(BenchPhase(f"short{n}", 0.0, 0.003) for n in range(10))
+    source = program(*stretches).replace("label=label)", "label=label, align=True)")
+    recording = record(make_bench(CONSTANT), tmp_path, source, rate_hz=10)
+    groups = {group["label"]: group for group in recording.run["summary"]["labels"]}
+    off = [
+        abs(groups[each.label]["domains"]["package0"]["running_j"]["value"] / true_j - 1)
+        for each in stretches
+        if (true_j := recording.true_j("package0", each.label))
+    ]
+    assert statistics.median(off) < 0.05
+    (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "aligned")
+    assert "10 phases" in flag["text"]

@@ -19,6 +19,7 @@ REMEDIES = {
     "lost_marks": "record again; mark fewer phases per second, and keep WATTUI_RUN's directory",
     "mixed_marks": "mark parallel work with wattui.phase(), or record each shell separately",
     "refused_mark": "correct the mark named in the flag",
+    "aligned": "let nothing else run meanwhile, as its power would be taken for quiet",
     "unaligned": "use longer phases, or run the work many times in one",
     "cut_text": "use labels and notes of at most 4096 bytes",
     "estimated": "measure instead: `wattui doctor` says what each sensor needs",

@@ -209,7 +209,9 @@ class Recorder:
 
         The others may have been refreshed meanwhile: they are watched once more.
         """
-        if any([meter.watch(now_ns) for meter in self._meters if meter.edges.is_stale(now_ns)]):
+        if stale := [meter for meter in self._meters if meter.edges.is_stale(now_ns)]:
+            for meter in stale:
+                meter.watch(now_ns)
             self._waits = True
             return
         quiet, self._quiet = self._quiet, {}

@@ -185,7 +185,7 @@ class Counter:
             self.lacks_j = None
             self._begin(raw_j, time_ns)
             return "reset"
-        most_j = self._most_j(time_ns)
+        most_j = self._spare_j + self._bound_j_per_ns * (time_ns - self.moved_ns)
         if not 0 < step_j <= most_j:
             self._held = _Held(raw_j, time_ns)
             self.is_known = not self._confirms

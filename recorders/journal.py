@@ -19,6 +19,11 @@ from recorders.wire import Message
 from recorders.writer import Writer
 
 
+# Rows without an event are formatted so many at a time: the first of a batch, after a sleep, takes
+# several times as long as the others, as its code and data have left the processor's caches.
+BATCH = 16
+
+
 class Journal:
     """Writes rows, or only reduces them if there is no file. `send` reaches the front end, which
     gets every row with an event if it `follows`."""
@@ -39,6 +44,8 @@ class Journal:
         self._utc_text = rows.UtcText()
         self._gauges = [n for n, name in enumerate(layout.columns) if unit_of(name) != "J"]
         self._unsent: dict[int, str] = {}
+        # Rows not formatted yet, and the date of each.
+        self._waiting: list[tuple[rows.Row, int]] = []
         self.is_watched = False
         # Position in the file of each event row of the reduction.
         self._places = array("Q")
@@ -51,15 +58,33 @@ class Journal:
     @property
     def reduction(self) -> Reduction:
         """The data for the summary."""
+        self._format()
         return self._reducer.reduction
 
     def enter(self, phase: Phase | None) -> None:
         """Set the phase of rows from now on."""
+        self._format()
         self._phase = where_of(phase)
         self._where = rows.where_text(*self._phase)
 
     def write(self, row: rows.Row) -> None:
-        """Write a row stamped with the open phase."""
+        """Write a row stamped with the open phase; without an event, it may wait for others."""
+        self._waiting.append((row, self._clock.utc_ns(row.time_ns)))
+        if row.event:
+            self._format()
+
+    def rest(self) -> None:
+        """Format a batch of rows, while there is time."""
+        if len(self._waiting) >= BATCH:
+            self._format()
+
+    def _format(self) -> None:
+        """Format all rows that wait, and reduce them."""
+        waiting, self._waiting = self._waiting, []
+        for row, utc_ns in waiting:
+            self._format_row(row, utc_ns)
+
+    def _format_row(self, row: rows.Row, utc_ns: int) -> None:
         cells = self._layout.finish(row)
         time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
         if row.event:
@@ -69,7 +94,7 @@ class Journal:
         else:
             self._reducer.add(time_text, cells, row.event, self._phase, row.count)
         if self._file:
-            utc = self._utc_text(self._clock.utc_ns(row.time_ns))
+            utc = self._utc_text(utc_ns)
             line = rows.line_text(time_text, utc, self._where, row.event, row.count, cells)
             self._file.write(line, bool(row.event))
         if self.is_watched:
@@ -80,7 +105,7 @@ class Journal:
     def _events_again(self, is_lost: Callable[[int], bool]) -> bytes:
         """Event rows at some positions of the file, rebuilt without gauges and powers."""
         with self._lock:
-            found = list(zip(self._places, self.reduction.events, strict=True))
+            found = list(zip(self._places, self._reducer.reduction.events, strict=True))
         utc_text, width = rows.UtcText(), self._layout.width
         columns = {name: place for place, name in enumerate(self._layout.columns)}
         lines = []
@@ -102,6 +127,7 @@ class Journal:
 
         Gauges are read less often than rows are written, so their values may be in unsent rows.
         """
+        self._format()
         unsent, self._unsent = self._unsent, {}
         self._send_cells(row, [text or unsent.get(n, "") for n, text in enumerate(row.cells)])
 
@@ -122,6 +148,7 @@ class Journal:
 
     def flush(self) -> list[str]:
         """Pass rows to the disk, and news about it to the front end; returns notes to write."""
+        self._format()
         if self._file is None:
             return []
         self._file.flush()
@@ -148,10 +175,12 @@ class Journal:
 
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
-        return self._file.position if self._file else 0, len(self.reduction.events)
+        events = len(self.reduction.events)
+        return self._file.position if self._file else 0, events
 
     def rename_running_since(self, position: tuple[int, int]) -> None:
         """Rename running rows since then to loading; see `RunFile.rename_running_since`."""
+        self._format()
         if self._file:
             self._file.rename_running_since(position[0])
         if self._follows:
@@ -163,6 +192,7 @@ class Journal:
 
         Raises ValueError, changing nothing, if there is too much to rewrite.
         """
+        self._format()
         first_byte, first_event = mark.position
         if self._file:
             self._file.rewrite_since(first_byte, partial(without, mark))

@@ -138,7 +138,8 @@ class Recorder:
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
-        self._tell_edges(self._feeds)
+        if self._waits:
+            self._tell_edges(self._feeds)
         self._collect()
         taken = [self._row(now_ns, "")]
         for feed in self._direct:
@@ -156,6 +157,7 @@ class Recorder:
             if worker.calibrated and not feed.calibrated:
                 feed.calibrated = True
                 self._note_periods(feed)
+        self._journal.rest()
 
     def _collect(self) -> None:
         """Put the workers' readings into the row waiting for them, and write it."""
@@ -409,14 +411,16 @@ class Recorder:
             if self._feed_ns and row.time_ns >= self._feed_due_ns:
                 self._feed_due_ns = row.time_ns + self._feed_ns
                 self._journal.send_row(row)
-        looked, self._looked = self._looked, []
-        for row in looked:
-            self._journal.write(row)
+        if self._looked:
+            looked, self._looked = self._looked, []
+            for row in looked:
+                self._journal.write(row)
 
     def _write_happened(self, time_ns: int) -> None:
-        happened, self._happened = self._happened, []
-        for event in happened:
-            self._journal.write(self._row(time_ns, event))
+        if self._happened:
+            happened, self._happened = self._happened, []
+            for event in happened:
+                self._journal.write(self._row(time_ns, event))
 
     def _first_notes(self) -> None:
         for feed in self._feeds:

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from recorders.channels import kind_of
@@ -43,7 +42,9 @@ BUSY_CHANGES = 10
 # Energy units are this coarse or finer, except for the DRAM of a few servers.
 COARSEST_J = 2**-14
 
-RawReader = Callable[[], float]
+READ_BYTES = 32
+
+Pread = Callable[[int, int, int], bytes]
 Clock = Callable[[], int]
 
 
@@ -81,7 +82,7 @@ class CounterTrial:
 
 
 class Powercap:
-    """Reads every distinct RAPL domain; see `open_powercap`."""
+    """Reads every distinct RAPL domain from its open counter; see `open_powercap`."""
 
     name = "powercap"
     period_s = 0.0005
@@ -90,18 +91,20 @@ class Powercap:
     def __init__(
         self,
         zones: Sequence[Zone],
-        readers: Sequence[RawReader],
+        descriptors: Sequence[int],
         reader: str,
         periods_s: Mapping[str, float],
         close: Callable[[], None],
         clock: Clock = time.monotonic_ns,
+        pread: Pread = os.pread,
     ) -> None:
         self.reader = reader
         self._zones = list(zones)
-        self._readers = list(readers)
+        self._descriptors = list(descriptors)
         self._periods_s = dict(periods_s)
         self._close = close
         self._clock = clock
+        self._pread = pread
 
     def channels(self) -> Sequence[Channel]:
         """package, core, uncore, dram and psys channels; packages and DRAM make the total."""
@@ -109,25 +112,22 @@ class Powercap:
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each counter; values in joules, times taken right after each read."""
-        return [self._read(index) for index in range(len(self._readers))]
-
-    def _read(self, index: int) -> Reading:
-        """Read one counter; retry if this thread was interrupted between value and time."""
-        clock, read = self._clock, self._readers[index]
-        value: float | SourceError
+        clock, pread = self._clock, self._pread
+        readings = []
         ended_ns = clock()
-        for _ in range(READS):
-            began_ns = ended_ns
-            try:
-                value = read()
-            except OSError as error:
-                value = _as_source_error(self._zones[index], error)
-            except ValueError as error:
-                value = Retry(f"{self._zones[index].energy_path}: not a number ({error})")
-            ended_ns = clock()
-            if not INTERRUPTED_NS < ended_ns - began_ns < SLOW_NS:
-                break
-        return Reading(index, ended_ns, value, begun_ns=began_ns)
+        for place, descriptor in enumerate(self._descriptors):
+            # A read is retried if this thread was interrupted between value and time.
+            for _ in range(READS):
+                began_ns = ended_ns
+                try:
+                    value: float | SourceError = int(pread(descriptor, READ_BYTES, 0)) * 1e-6
+                except (OSError, ValueError) as error:
+                    value = _as_source_error(self._zones[place], error)
+                ended_ns = clock()
+                if not INTERRUPTED_NS < ended_ns - began_ns < SLOW_NS:
+                    break
+            readings.append(Reading(place, ended_ns, value, None, None, began_ns))
+        return readings
 
     def calibrate(self) -> None:
         """Nothing more to learn after opening."""
@@ -164,7 +164,7 @@ def open_powercap(
             refused.append(unreadable(zone, error))
 
     def read_at(zone: Zone) -> float:
-        return int(os.pread(descriptors[zone.directory], 32, 0)) * 1e-6
+        return int(os.pread(descriptors[zone.directory], READ_BYTES, 0)) * 1e-6
 
     def close() -> None:
         for descriptor in descriptors.values():
@@ -193,16 +193,16 @@ def open_powercap(
         elif len(changes) > BUSY_CHANGES:
             periods_s[zone.channel] = PERIOD_S
             kept[place] = replace(zone, assumed_period=True)
-    readers: list[RawReader] = [partial(read_at, zone) for zone in kept]
     reader = "pread"
     if use_pyrapl and root == Path("/") and pyrapl.is_plain(kept):
-        api, why_not = pyrapl.open_readers(kept, read_at)
-        if api:
-            readers = [api.get(zone.channel, own) for zone, own in zip(kept, readers, strict=True)]
-            reader = "pyRAPL"
-        else:
-            reader = f"pread (pyRAPL: {why_not})"
-    return Powercap(kept, readers, reader, periods_s, close, clock), refused
+        opened, why_not = pyrapl.open_counters(kept, read_at)
+        reader = f"pread (pyRAPL: {why_not})" if why_not else "pyRAPL"
+        for zone in kept:
+            if (descriptor := opened.get(zone.channel)) is not None:
+                os.close(descriptors[zone.directory])
+                descriptors[zone.directory] = descriptor
+    counters = [descriptors[zone.directory] for zone in kept]
+    return Powercap(kept, counters, reader, periods_s, close, clock), refused
 
 
 def _look(
@@ -308,6 +308,8 @@ def _always_moves(zone: Zone) -> bool:
     return not kind_of(zone.channel).may_rest
 
 
-def _as_source_error(zone: Zone, error: OSError) -> SourceError:
+def _as_source_error(zone: Zone, error: OSError | ValueError) -> SourceError:
+    if isinstance(error, ValueError):
+        return Retry(f"{zone.energy_path}: not a number ({error})")
     text = f"{zone.energy_path}: {error.strerror}"
     return Gone(text) if error.errno in GONE else Retry(text)

@@ -1,14 +1,16 @@
-"""Reads package and DRAM counters through pyRAPL on plain topologies.
+"""Finds and opens package and DRAM counters with pyRAPL on plain topologies.
 
-Only its raw `energy()` counters are used: its measurement interface never reads
-`max_energy_range_uj`, so it loses every wrap, and it rejects sparse and multi-die zones.
+Its raw `energy()` counters are compared once with the zones' own; then the files that it opened are
+read without it, as each of its reads takes several system calls. Its measurement interface never
+reads `max_energy_range_uj`, so it loses every wrap, and it rejects sparse and multi-die zones.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Protocol
 
 from recorders.channels import kind_of
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 class RawApi(Protocol):
     """The part of pyRAPL's device interface that is used."""
+
+    _sys_files: Sequence[IO[str]]
 
     def energy(self) -> Sequence[float]:
         """Raw counters in microjoules, by socket number."""
@@ -34,37 +38,30 @@ def is_plain(zones: Sequence[Zone]) -> bool:
     return bool(packages) and in_order and len(drams) in (0, len(packages))
 
 
-def open_readers(
+def open_counters(
     zones: Sequence[Zone], read_at: Callable[[Zone], float]
-) -> tuple[dict[str, Callable[[], float]], str]:
-    """A reader in joules per package and DRAM channel, or none and the reason."""
+) -> tuple[Mapping[str, int], str]:
+    """A descriptor of the counter of each package and DRAM channel, or none and the reason."""
     try:
         package_api, dram_api, refusal = _import_apis()
     except ImportError as error:
         return {}, str(error)
     makers = {"package": package_api, "dram": dram_api}
-    readers: dict[str, Callable[[], float]] = {}
+    files: dict[str, IO[str]] = {}
     try:
         for zone in zones:
             if make := makers.get(kind_of(zone.channel).name):
-                readers[zone.channel] = _reader(make([zone.package]), zone.package)
-        for zone in zones:
-            if zone.channel in readers and not _agrees(readers[zone.channel], zone, read_at):
-                return {}, f"disagrees with {zone.energy_path}"
-    except (refusal, OSError, ValueError, IndexError) as error:
+                api = make([zone.package])
+                if not _agrees(api, zone, read_at):
+                    return {}, f"disagrees with {zone.energy_path}"
+                (files[zone.channel],) = api._sys_files
+        return {channel: os.dup(file.fileno()) for channel, file in files.items()}, ""
+    except (refusal, OSError, ValueError, IndexError, AttributeError) as error:
         return {}, f"{type(error).__name__} {error}".strip()
-    return readers, ""
 
 
-def _reader(api: RawApi, socket: int) -> Callable[[], float]:
-    def read() -> float:
-        return api.energy()[socket] * 1e-6
-
-    return read
-
-
-def _agrees(read: Callable[[], float], zone: Zone, read_at: Callable[[Zone], float]) -> bool:
-    before, value, after = read_at(zone), read(), read_at(zone)
+def _agrees(api: RawApi, zone: Zone, read_at: Callable[[Zone], float]) -> bool:
+    before, value, after = read_at(zone), api.energy()[zone.package] * 1e-6, read_at(zone)
     return before <= value <= after or after < before
 
 

@@ -132,8 +132,9 @@ class Reducer:
         if second != self._second:
             self._second = second
             self._due = self._energy + self._gauges
-        if self._due:
-            self._due = [item for item in self._due if not self._take(item, time_text, cells)]
+        for item in [due for due in self._due if cells[due[0]]]:
+            self._take(item, time_text, cells)
+            self._due.remove(item)
         for place, channel in self._energy:
             if cells[place]:
                 self._last[channel] = (time_text, cells[place])
@@ -167,13 +168,10 @@ class Reducer:
         for row in events[first_event:]:
             row.phase, row.label, row.repeat = where
 
-    def _take(self, item: tuple[int, str], time_text: str, cells: Sequence[str]) -> bool:
+    def _take(self, item: tuple[int, str], time_text: str, cells: Sequence[str]) -> None:
         place, name = item
-        if not cells[place]:
-            return False
         points = self.reduction.seconds.setdefault(name, Points())
         points.add(float(time_text), float(cells[place]))
-        return True
 
     def _keep_nearest(self, channel: str) -> None:
         if channel in self._last:

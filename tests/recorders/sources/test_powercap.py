@@ -486,13 +486,13 @@ def test_a_read_that_was_interrupted_is_tried_again(
     directory = tree.zone("0", "package-0")
     now_ns, values = [0], iter(range(1, 10))
 
-    def read() -> float:
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
         value = next(values)
         now_ns[0] += int(took_ms[value - 1] * 1e6)
-        return value
+        return b"%d\n" % (value * 1_000_000)
 
     zone = Zone("package0", 0, None, directory, None, math.inf)
-    source = Powercap([zone], [read], "pread", {}, lambda: None, lambda: now_ns[0])
+    source = Powercap([zone], [0], "pread", {}, lambda: None, lambda: now_ns[0], pread)
     (reading,) = source.read()
     assert reading.value == reads
     assert reading.time_ns == now_ns[0] == int(sum(took_ms) * 1e6)

@@ -18,7 +18,6 @@ from recorders.undo import Mark, without
 from recorders.wire import Message
 from recorders.writer import Writer
 
-
 # Rows without an event are formatted so many at a time: the first of a batch, after a sleep, takes
 # several times as long as the others, as its code and data have left the processor's caches.
 BATCH = 16

@@ -66,4 +66,5 @@ def test_another_version_without_such_files_is_not_used(
     api = Api(zone.energy_path)
     api._sys_files.append(zone.energy_path.open())
     found, why_not = opened(api, zone, monkeypatch)
-    assert found == {} and why_not.startswith("ValueError")
+    assert found == {}
+    assert why_not.startswith("ValueError")

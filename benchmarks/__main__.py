@@ -11,6 +11,7 @@ from benchmarks.table import header, show
 MODULES = {
     "accuracy": "benchmarks.accuracy",
     "statistics": "benchmarks.statistics",
+    "periods": "benchmarks.periods",
     "recorder": "benchmarks.recorder",
     "marks": "benchmarks.marks",
     "matching": "benchmarks.matching",
@@ -21,8 +22,9 @@ MODULES = {
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
     "peers": "benchmarks.peers.compare",
+    "gpu": "benchmarks.gpu.report",
 }
-OPTIONAL = ("peers",)
+OPTIONAL = ("peers", "gpu")
 
 
 def main() -> int:

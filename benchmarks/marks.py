@@ -30,7 +30,7 @@ def tables(quick: bool) -> list[Table]:
         stack.enter_context(environment({"LD_LIBRARY_PATH": ""}))
         stack.enter_context(recording(RootedConfig(None, RATE_HZ, root=str(root))))
         inside = _count_ns(counts, repeats)
-        plain = [_edges_us(edges) for _ in range(repeats)]
+        plain = [edges_us(edges) for _ in range(repeats)]
     figures = [
         Figure("wattui.count(), outside a recording", outside, "ns", COUNT_NS),
         Figure("wattui.count(), inside", inside, "ns", COUNT_NS),
@@ -44,7 +44,7 @@ def tables(quick: bool) -> list[Table]:
             stack.enter_context(environment(variables))
             stack.enter_context(recording(RootedConfig(None, RATE_HZ, root=str(root))))
             time.sleep(3)
-            with_gpu = [_edges_us(edges) for _ in range(repeats)]
+            with_gpu = [edges_us(edges) for _ in range(repeats)]
         figures += _edge_figures("five zones and one GPU", with_gpu, None)
     notes = (
         f"Each of n values: {counts} counts, loop included; the median or p99 of {edges} edges, "
@@ -59,7 +59,7 @@ def _count_ns(calls: int, repeats: int) -> list[float]:
     return [seconds * 1e9 / calls for seconds in timer.repeat(repeats, calls)]
 
 
-def _edges_us(number: int) -> dict[str, list[float]]:
+def edges_us(number: int) -> dict[str, list[float]]:
     """Microseconds of each begin and each end."""
     found: dict[str, list[float]] = {"begin": [], "end": []}
     for _ in range(number):

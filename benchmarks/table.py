@@ -10,10 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
+from textwrap import fill
 
 from recorders.machine import host_facts
 
@@ -66,39 +63,51 @@ def number(value: float) -> str:
     return f"{value:.{max(0, min(4, decimals))}f}"
 
 
-def header(command: Sequence[str]) -> None:
-    """Print machine, processor, kernel, Python, date and command."""
-    facts = host_facts()
-    machine = f"{os.uname().machine}, {facts['logical_cpus']} logical processors"
-    if facts["virtual_machine"]:
+def facts(command: Sequence[str]) -> dict[str, str]:
+    """Machine, processor, kernel, Python, date, load and command."""
+    host = host_facts()
+    machine = f"{os.uname().machine}, {host['logical_cpus']} logical processors"
+    if host["virtual_machine"]:
         machine += ", virtual machine"
-    lines = {
+    return {
         "machine": machine,
-        "processor": facts["processor"] or "unknown",
-        "kernel": facts["system"],
+        "processor": host["processor"] or "unknown",
+        "kernel": host["system"],
         "Python": sys.version.split()[0],
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "command": shlex.join(command),
     }
-    for name, text in lines.items():
-        print(f"- {name}: {text}")
-    sys.stdout.flush()
+
+
+def header(command: Sequence[str]) -> None:
+    """Print the facts of `facts`."""
+    print("\n".join(f"- {name}: {text}" for name, text in facts(command).items()), flush=True)
+
+
+def markdown(table: Table) -> str:
+    """The title, the table in aligned columns (none without rows) and the notes."""
+    parts = [f"## {table.title}"]
+    if table.rows:
+        lines = [table.headings, *table.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        drawn = ["| " + " | ".join(_padded(line, widths)) + " |" for line in lines]
+        rule = "|" + "|".join("-" * (w + 1) + ("-:"[place > 0]) for place, w in enumerate(widths))
+        parts.append("\n".join((drawn[0], f"{rule}|", *drawn[1:])))
+    if table.notes:
+        parts.append("\n".join(fill(note, WIDTH) for note in table.notes))
+    return "\n\n".join(parts)
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The first cell to the left, the others to the right."""
+    cells = [cell.rjust(width) for cell, width in zip(line, widths, strict=True)]
+    return [line[0].ljust(widths[0]), *cells[1:]]
 
 
 def show(table: Table) -> None:
     """Print one table."""
-    rich = RichTable(box=box.MARKDOWN)
-    for place, heading in enumerate(table.headings):
-        rich.add_column(heading, justify="right" if place else "left", overflow="fold")
-    for row in table.rows:
-        rich.add_row(*row)
-    console = Console(width=WIDTH, highlight=False, markup=False)
-    console.print(f"\n## {table.title}")
-    console.print(rich)
-    for note in table.notes:
-        console.print(note)
-    sys.stdout.flush()
+    print(f"\n{markdown(table)}", flush=True)
 
 
 def say(text: str) -> None:

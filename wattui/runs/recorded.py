@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
@@ -12,7 +12,7 @@ from typing import Any
 
 from recorders.json_parts import WrongPartError
 from recorders.runfile import fingerprint, json_path
-from recorders.summary.budget import Budget
+from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
 from recorders.summary.summary import summarise
 from wattui.runs.run_file import is_run_file
@@ -101,6 +101,16 @@ def load_run(csv: Path) -> Run:
     from wattui.runs.reduce import reduce_csv
 
     return Run(csv, summarise(reduce_csv(csv, remarks)), about, remarks)
+
+
+def read_budgets(csv: Path, labels: Sequence[str]) -> list[Budget]:
+    """What the ± of labels are made of ("": of everything), from the CSV.
+
+    Raises NotARunFileError, or OSError if the file cannot be read.
+    """
+    from wattui.runs.reduce import reduce_csv
+
+    return budgets(reduce_csv(csv), labels)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

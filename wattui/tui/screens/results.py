@@ -18,11 +18,14 @@ from textual.widgets import Digits, Footer, Static
 
 from recorders.summary.bases import BASES, TOTAL
 from recorders.summary.figures import Summary
-from wattui.analysis.cells import is_mixed
+from wattui.analysis.cells import is_mixed, quoted_labels
 from wattui.analysis.macs import command_macs
+from wattui.errors import UsageError
 from wattui.folders import working_directory
-from wattui.runs.recorded import Run
+from wattui.runs.naming import naming
+from wattui.runs.recorded import Run, read_budgets
 from wattui.show import plot
+from wattui.show.budget import budgets_parts
 from wattui.show.palette import DARK, Palette
 from wattui.show.pictures import pictures
 from wattui.show.quantities import energy_unit, number
@@ -46,6 +49,7 @@ SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
 # Border, padding and scroll bar.
 MARGINS = 8
 SHARE = 0.96
+READING, NO_FIGURE = "reading the file …", "There is no figure to explain."
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
 
@@ -57,6 +61,7 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("e", "export", "Export"),
         Binding("c", "wish('compare')", "Compare"),
         Binding("p", "wish('replay')", "Play back"),
+        Binding("u", "explain", "Uncertainty"),
     ]
     DEFAULT_CSS = """
     Results > Vertical { width: 104; height: 96%; }
@@ -69,6 +74,8 @@ class Results(SteadyModal[ResultsAction | None]):
     Results #columns > * { width: 1fr; height: auto; padding: 1 2 0 2; }
     Results Digits { display: none; width: auto; color: $success; text-style: bold; }
     Results.tall Digits { display: block; }
+    Results #budget { display: none; height: auto; padding: 0 2; border: round $secondary; }
+    Results.explained #budget { display: block; }
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class Results(SteadyModal[ResultsAction | None]):
         self._run = run
         self._macs = command_macs(run.about.argv)[1]
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
+        self._is_explained = False
 
     def compose(self) -> ComposeResult:
         """Figures on the left; bars, curves and method on the right or below."""
@@ -90,16 +98,23 @@ class Results(SteadyModal[ResultsAction | None]):
             box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
             for line in self._lacks:
                 yield Static(Text(line), classes="lack", markup=False)
-            with VerticalScroll(), Horizontal(id="columns"):
-                with Vertical():
-                    digits = Digits(big_number(self._run.summary))
-                    if (domain := self._run.summary.quoted) and domain.origin != "measured":
-                        digits.styles.color = self._palette.estimated
-                    yield digits
-                    told = map(remark_line, self._run.remarks)
-                    yield Static(Group(*spaced([*figures(self._run.summary), *told])), markup=False)
-                yield Static(id="pictures", markup=False)
+            with VerticalScroll():
+                budget = Static(READING, id="budget", markup=False)
+                budget.border_title = Content("Uncertainty")
+                yield budget
+                with Horizontal(id="columns"):
+                    yield from self._columns()
         yield Footer()
+
+    def _columns(self) -> ComposeResult:
+        with Vertical():
+            digits = Digits(big_number(self._run.summary))
+            if (domain := self._run.summary.quoted) and domain.origin != "measured":
+                digits.styles.color = self._palette.estimated
+            yield digits
+            told = map(remark_line, self._run.remarks)
+            yield Static(Group(*spaced([*figures(self._run.summary), *told])), markup=False)
+        yield Static(id="pictures", markup=False)
 
     def on_mount(self) -> None:
         """Focus the scroll area so that the keys scroll."""
@@ -117,6 +132,31 @@ class Results(SteadyModal[ResultsAction | None]):
     def action_wish(self, what: Literal["replay", "compare"]) -> None:
         """Close, and compare or play back this run."""
         self.dismiss((what, self._run.csv))
+
+    def action_explain(self) -> None:
+        """Show or hide what the ± is made of, and what would halve it."""
+        self.toggle_class("explained")
+        if not self.has_class("explained"):
+            return
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+        if not self._is_explained:
+            self._is_explained = True
+            self.run_worker(self._explain, thread=True)
+
+    def _explain(self) -> None:
+        """Read the file once more, and show what the ± is made of."""
+        parts: list[RenderableType]
+        try:
+            with naming(self._run.csv):
+                found = read_budgets(self._run.csv, quoted_labels(self._run.summary))
+            parts = list(budgets_parts(found, self._glyphs)) or [Text(NO_FIGURE)]
+        except UsageError as error:
+            parts = [Text(str(error))]
+        self.app.call_from_thread(self._show_budget, Group(*parts))
+
+    def _show_budget(self, parts: Group) -> None:
+        if self.is_there:
+            self.query_one("#budget", Static).update(parts)
 
     def _fit(self, size: Size) -> None:
         side_by_side = size.width >= SIDE_COLUMNS

@@ -210,6 +210,41 @@ async def test_keys_say_what_is_wished(kws: Run, key: str, answer: str | None) -
     assert app.answers == [(answer, kws.csv) if answer else None]
 
 
+@SIZES
+@pytest.mark.parametrize("glyphs", [plot.BRAILLE, plot.ASCII], ids=["unicode", "ascii"])
+async def test_a_key_shows_and_hides_what_the_uncertainty_is_made_of(
+    b64: Run, size: tuple[int, int], glyphs: plot.Glyphs
+) -> None:
+    app = results(b64, glyphs)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        before = screen(pilot)
+        assert "u Uncertainty" in before
+        await pilot.press("u")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        shown = screen(pilot)
+        words = " ".join(shown.replace("│", " ").split())
+        # 100 W for 1 ms, over 1000 inferences.
+        assert "total 1.00000 ± 0.00010 J per inference (0.010 %)" in words
+        assert "resolution package0 0.00010 0.010 quadrature" in words
+        assert "to halve it: run 2× longer (± 0.0050 %)" in words
+        assert ("████" in shown) is not glyphs.ascii
+        await pilot.press("u")
+        await pilot.pause()
+        assert screen(pilot) == before
+
+
+async def test_a_recording_that_has_gone_cannot_be_explained(b64: Run) -> None:
+    b64.csv.unlink()
+    app = results(b64)
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.press("u")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert re.search(r"b64\.csv.*(no such file|not found|cannot)", screen(pilot), re.I)
+
+
 async def test_exporting_suggests_a_new_name_and_writes_it(kws: Run) -> None:
     app = results(kws)
     async with app.run_test(size=MIDDLE) as pilot:

@@ -91,8 +91,8 @@ _UNITS = {
 # A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
-_CORES = Plotted(13, "CPU cores", 6, "domains")
-_CPU, _USE = Plotted(1, "CPU", 5), Plotted(5, "CPU utilisation", 6, top=100.0)
+_CORES = Plotted(130, "CPU cores", 6, "domains")
+_CPU, _USE = Plotted(10, "CPU", 5), Plotted(50, "CPU utilisation", 6, top=100.0)
 
 # In the order of the run file's columns. The first row that matches applies.
 KINDS = (
@@ -101,7 +101,7 @@ KINDS = (
         f"package{_N}",
         graph=Plotted(0, "CPU package", 0, "packages"),
         in_total=True,
-        inside=("psys", "est_cpu", "est"),
+        inside=("psys", "board", "est_cpu", "est"),
         most_w=_PACKAGE_W,
         nouns=("package", "packages"),
         is_processor=True,
@@ -115,41 +115,60 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Plotted(3, "DRAM", 2, "sockets"),
+        graph=Plotted(30, "DRAM", 2, "sockets"),
         in_total=True,
-        inside=("psys", "est_cpu", "est"),
+        inside=("psys", "board", "est_cpu", "est"),
         most_w=300.0,
         kept_to_limit=True,
         nouns=("DRAM", "DRAM"),
         device="CPU",
     ),
-    Kind("psys", f"psys{_N}", graph=Plotted(6, "Platform", 4), quoted=1, most_w=20_000.0),
+    Kind("psys", f"psys{_N}", graph=Plotted(60, "Platform", 4), quoted=1, most_w=20_000.0),
+    # All that a computer module or single-board computer draws.
+    Kind("board", "board", graph=Plotted(5, "Board", 0), quoted=1, most_w=20_000.0),
+    Kind(
+        "rail",
+        r"rail_\w+",
+        graph=Plotted(35, "Board rails", 1, "rails"),
+        inside=("board",),
+        most_w=3000.0,
+        nouns=("rail", "rails"),
+        short=("rail_", ""),
+    ),
+    Kind("battery", "battery", graph=Plotted(75, "Battery", 4), most_w=1000.0, may_rest=True),
     Kind(
         "gpu",
         r"gpu\d*",
-        graph=Plotted(2, "GPU board", 1, "GPUs"),
+        graph=Plotted(20, "GPU board", 1, "GPUs"),
         in_total=True,
+        inside=("board",),
         most_w=3000.0,
         kept_to_limit=True,
         nouns=("GPU", "GPUs"),
     ),
     Kind(
-        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(4, "GPU utilisation", 3, "GPUs", 100.0)
+        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 3, "GPUs", 100.0)
     ),
-    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(12, "GPU memory", 3, "GPUs")),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(120, "GPU memory", 3, "GPUs")),
     Kind(
         "gpu_temp",
         r"gpu\d+_temp",
         "temperature",
-        Plotted(8, "GPU temperature", 1, "GPUs"),
+        Plotted(80, "GPU temperature", 1, "GPUs"),
         each_second=True,
     ),
     Kind(
-        "gpu_clock", r"gpu\d+_clock", "clock", Plotted(11, "GPU clock", 2, "GPUs"), each_second=True
+        "gpu_clock",
+        r"gpu\d+_clock",
+        "clock",
+        Plotted(110, "GPU clock", 2, "GPUs"),
+        each_second=True,
     ),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
-    Kind("cpu_freq", "cpu_freq", "clock", Plotted(10, "CPU frequency", 5), each_second=True),
-    Kind("cpu_temp", "cpu_temp", "temperature", Plotted(9, "CPU temperature", 0), each_second=True),
+    Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 5), each_second=True),
+    Kind(
+        "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 0), each_second=True
+    ),
     Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
     Kind(
         "est_cpu",
@@ -163,7 +182,7 @@ KINDS = (
     Kind(
         "meter",
         f"{METER}.*",
-        graph=Plotted(7, "Wall meter", 7, "meters"),
+        graph=Plotted(70, "Wall meter", 7, "meters"),
         origin="manual",
         is_whole=True,
         quoted=4,

@@ -54,9 +54,14 @@ class Found:
         return [part for path, part in found if path not in self.zones and part not in known]
 
 
+# Kinds of channels with the whole processor's energy, beside which there is no estimate.
+CONTAIN_PROCESSOR = ("package", "psys", "board")
+
+
 def probe(wanted: Wanted) -> Found:
     """Try every source; a failure becomes a refusal and is never raised."""
     found = Found()
+    from recorders.sources.families import open_families
     from recorders.sources.nvml import open_nvml
     from recorders.sources.powercap import open_powercap
     from recorders.sources.rapl_zones import parts_there
@@ -75,12 +80,15 @@ def probe(wanted: Wanted) -> Found:
     gpus = Thread(target=find_gpus)
     gpus.start()
     opened: list[tuple[Source | None, list[Refusal]]] = [open_powercap(wanted.root)]
+    chips = open_families(wanted.root)
     gpus.join()
     for source, refused in opened + nvml:
         found.refused += refused
         if source is not None:
             found.sources.append(source)
-    if not (found.has_measured("package") or found.has_measured("psys")):
+    found.refused += chips.refused
+    found.sources += chips.sources
+    if not any(map(found.has_measured, CONTAIN_PROCESSOR)):
         if wanted.estimate:
             from recorders.sources.estimate import open_estimate
 

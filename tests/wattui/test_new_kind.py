@@ -1,6 +1,6 @@
 """A new kind of sensor is a source and a row of the table of channels: the rest follows.
 
-A board with two rails that are in the total, and a supply that contains them and is not.
+A board with two lanes that are in the total, and a supply that contains them and is not.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from wattui.tui.app import Dashboard
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 
-RAILS, SUPPLY = Plotted(20, "Board rails", 3, "rails"), Plotted(21, "Board supply", 4)
+LANES, SUPPLY = Plotted(20, "Board lanes", 3, "lanes"), Plotted(21, "Lane feed", 4)
 ROWS = (
     Kind(
-        "rail",
-        r"rail_\w+",
-        graph=RAILS,
+        "lane",
+        r"lane_\w+",
+        graph=LANES,
         in_total=True,
-        inside=("board",),
-        nouns=("rail", "rails"),
-        short=("rail_", ""),
+        inside=("feed",),
+        nouns=("lane", "lanes"),
+        short=("lane_", ""),
     ),
-    Kind("board", "board", graph=SUPPLY),
+    Kind("feed", "feed", graph=SUPPLY),
 )
 CACHED = (channels.kind_of, channels.column_order, channels._around)
-WATTS = {"rail_soc": 6.0, "rail_gpu": 4.0, "board": 12.0}
+WATTS = {"lane_soc": 6.0, "lane_gpu": 4.0, "feed": 12.0}
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_it_has_columns_and_its_place_in_the_total(rig: Rig) -> None:
         f"{name}_{unit}" for name in (*WATTS, "total") for unit in "JW"
     ]
     last = dict(zip(lines[0].split(","), lines[-1].split(","), strict=True))
-    parts_j = float(last["rail_soc_J"]) + float(last["rail_gpu_J"])
+    parts_j = float(last["lane_soc_J"]) + float(last["lane_gpu_J"])
     assert float(last["total_J"]) == pytest.approx(parts_j)
 
 
@@ -97,39 +97,39 @@ def test_it_is_in_the_summary_live_and_from_the_file(rig: Rig) -> None:
         for name, domain in live.running.domains.items()
         if domain.total_j_per_inference
     }
-    assert found == pytest.approx({"rail_soc": 0.3, "rail_gpu": 0.2, "board": 0.6, "total": 0.5})
+    assert found == pytest.approx({"lane_soc": 0.3, "lane_gpu": 0.2, "feed": 0.6, "total": 0.5})
     assert summarise(reduce_csv(rig.path)).running == live.running
 
 
 def test_a_part_that_is_missing_is_named() -> None:
     rows = [
-        event(0, "note:missing rail_ddr: it is readable by root only"),
-        event(0, "begin", "running", {"rail_soc": 0.0, "total": 0.0}, n=0),
-        event(10, "end", "running", {"rail_soc": 60.0, "total": 60.0}, n=100),
+        event(0, "note:missing lane_ddr: it is readable by root only"),
+        event(0, "begin", "running", {"lane_soc": 0.0, "total": 0.0}, n=0),
+        event(10, "end", "running", {"lane_soc": 60.0, "total": 60.0}, n=100),
     ]
-    summary = summarise(reduction(rows, ["rail_soc", "total"]))
-    assert summary.contents == "1 of 2 rails"
+    summary = summarise(reduction(rows, ["lane_soc", "total"]))
+    assert summary.contents == "1 of 2 lanes"
     assert "incomplete" in [flag.name for flag in summary.flags]
-    assert contains("board", "rail_ddr")
-    assert contains("meter_wall", "board")
+    assert contains("feed", "lane_ddr")
+    assert contains("meter_wall", "feed")
 
 
 def test_it_has_graphs_with_colours(rig: Rig) -> None:
     columns = rig.layout.columns
     found = {spec.title: spec for spec in graphs(columns)}
-    assert list(found) == ["Board rails", "Board supply"]
-    rails = found["Board rails"]
-    assert [series.name for series in rails.series] == ["soc", "gpu"]
-    colours = [DARK.of_series(rails.colour + n, s.estimated) for n, s in enumerate(rails.series)]
+    assert list(found) == ["Board lanes", "Lane feed"]
+    lanes = found["Board lanes"]
+    assert [series.name for series in lanes.series] == ["soc", "gpu"]
+    colours = [DARK.of_series(lanes.colour + n, s.estimated) for n, s in enumerate(lanes.series)]
     assert colours == [DARK.series[3], DARK.series[4]]
-    assert [panel.title for panel in panels(columns)] == ["Total", "Board rails", "Board supply"]
+    assert [panel.title for panel in panels(columns)] == ["Total", "Board lanes", "Lane feed"]
 
 
 def test_it_is_in_the_tables(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["summary", str(rig.path), "--width", "120"]) == 0
     shown = capsys.readouterr().out
-    assert "measured: rails only (channel total)" in shown
-    for name, joules in (("rail_soc", "30.00"), ("board", "60.0"), ("total", "50.0")):
+    assert "measured: lanes only (channel total)" in shown
+    for name, joules in (("lane_soc", "30.00"), ("feed", "60.0"), ("total", "50.0")):
         assert re.search(rf"{name} .* {joules} ±", shown)
 
 
@@ -143,19 +143,19 @@ async def test_the_dashboard_shows_it(rig: Rig) -> None:
             shown = "\n".join("".join(part.text for part in strip) for strip in lines)
             if "12.0 W" in shown:
                 break
-    assert "Board rails  soc 6.00 W gpu 4.00 W" in shown
-    assert "Board supply  12.0 W" in shown
+    assert "Board lanes  soc 6.00 W gpu 4.00 W" in shown
+    assert "Lane feed  12.0 W" in shown
 
 
 @pytest.mark.needs_report
 def test_it_is_a_device_of_its_own_where_energy_is_drawn_by_size() -> None:
     from wattui.report.draw.sizes import energy_curves
 
-    energies_j = dict.fromkeys(["rail_soc", "rail_gpu", "package0", "gpu0"], (2.0,))
+    energies_j = dict.fromkeys(["lane_soc", "lane_gpu", "package0", "gpu0"], (2.0,))
     found = tuple(Size(f"b{n}", n, Repeats((1.0,), energies_j)) for n in (1, 8))
     devices = tuple(devices_of(energies_j, found, "total"))
     assert [device.title for device in devices] == [
-        "2 rails (rail_soc + rail_gpu)",
+        "2 lanes (lane_soc + lane_gpu)",
         "GPU (gpu0)",
         "CPU (package0)",
     ]
@@ -170,5 +170,5 @@ def test_the_report_draws_it(rig: Rig, tmp_path: Path) -> None:
     asked = report_command.parser().parse_args([str(rig.path), "-o", str(out)])
     assert report_command.main(asked) == 0
     page = out.read_text()
-    assert "Board rails" in page
-    assert "Board supply" in page
+    assert "Board lanes" in page
+    assert "Lane feed" in page

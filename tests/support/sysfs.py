@@ -1,0 +1,49 @@
+"""A sysfs tree of plain files under a directory, for sources that are given their root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Sysfs:
+    """Writes files and links as the kernel would show them."""
+
+    root: Path
+
+    def write(self, path: str, **files: object) -> Path:
+        """A directory below the root with these files, each with a line end."""
+        directory = self.root / path
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, value in files.items():
+            (directory / name).write_text(f"{value}\n")
+        return directory
+
+    def chip(self, number: int, name: str, device: str = "", **files: object) -> Path:
+        """The hwmon chip of that number on a device; returns its directory."""
+        directory = self.write(f"sys/class/hwmon/hwmon{number}", name=name, **files)
+        if device:
+            real = self.write(f"sys/devices/platform/{device}")
+            (directory / "device").symlink_to(real)
+        return directory
+
+    def ina3221(self, number: int, device: str, *rails: tuple[str, int, int]) -> Path:
+        """An INA3221 with up to three (label, mV, mA), and what its driver shows beside them."""
+        files: dict[str, object] = {"update_interval": 20, "in7_label": "sum of shunt voltages"}
+        files |= {"in7_input": 12, "curr4_input": 4000}
+        for n, (label, millivolts, milliamperes) in enumerate(rails, 1):
+            files |= {f"in{n}_label": label, f"in{n}_enable": 1, f"in{n}_input": millivolts}
+            files |= {f"in{n + 3}_input": 4, f"curr{n}_input": milliamperes}
+        return self.chip(number, "ina3221", device, **files)
+
+    def acpi_meter(self, number: int, device: str, microwatts: int, oem_info: str = "") -> Path:
+        """An ACPI power meter, whose files are on its device."""
+        directory = self.chip(number, "power_meter", device)
+        self.write(
+            f"sys/devices/platform/{device}",
+            power1_average=microwatts,
+            power1_average_interval=50,
+            power1_oem_info=oem_info,
+        )
+        return directory

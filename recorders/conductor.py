@@ -83,6 +83,7 @@ class Conductor:
             "hello": self._hello,
             "lost": self._lost,
             "quiet": self._watch_quiet,
+            "target": self._target,
             "bye": self._bye,
             "unreadable": self._unreadable,
         }
@@ -148,6 +149,31 @@ class Conductor:
         """Answer once the counters have moved; until then the program is quiet."""
         if self._answer:
             self._recorder.watch_quiet(owner, self._answer)
+
+    def _target(self, message: Message, owner: int) -> Message:
+        """Tell how well the energy of an open phase is known, for a program that runs on until it
+        is known well enough; and note it."""
+        phase = self._phases.find(owner, int(message["id"]))
+        target = float(message["share"])
+        if phase is None or not 0 < target < 1:
+            return {}
+        found = self._recorder.so_far(phase)
+        named = " ".join(filter(None, (phase.name, phase.label)))
+        asked = f"{100 * target:.3g} %"
+        if found is None:
+            self._recorder.note(f"{OwnNote.TARGET_MISSED} {named}: ± is unknown, not {asked}")
+            return {}
+        reached = found.reaches(target)
+        known = f"{named}: ± {100 * found.share:.2g} %"
+        if reached:
+            self._recorder.note(f"{OwnNote.UNTIL_TARGET} {known} after {found.seconds:.3g} s")
+        elif message.get("last"):
+            after = f"after {found.seconds:.3g} s, not {asked}"
+            self._recorder.note(f"{OwnNote.TARGET_MISSED} {known} {after}")
+        else:
+            left = f"about {found.left_s(target):.2g} s more for {asked}"
+            self._recorder.note(f"{OwnNote.UNTIL_TARGET} {known}, {left}")
+        return {"reached": reached, "wait_s": found.wait_s(target)}
 
     def _note_unaligned(self, phase: Phase, why: str) -> None:
         """Note why a phase was not aligned, once for each reason."""

@@ -60,6 +60,11 @@ class Journal:
         self._format()
         return self._reducer.reduction
 
+    @property
+    def last(self) -> dict[str, tuple[float, float]]:
+        """The last reading of each energy: seconds and joules."""
+        return self._reducer.last
+
     def enter(self, phase: Phase | None) -> None:
         """Set the phase of rows from now on."""
         self._format()

@@ -17,11 +17,12 @@ from recorders.edges import Quiet
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
-from recorders.phases import Edge, Phase
+from recorders.phases import Edge, Phase, where_of
 from recorders.source import Retry, Source, SourceError, WatchesCommand
 from recorders.summary.by_hand import HandReading
 from recorders.summary.located import LOCATED, located_text
 from recorders.summary.reduction import EDGES, GAP, NOTE, Reduction
+from recorders.summary.target import SoFar, so_far
 from recorders.texts import OwnNote
 from recorders.ticker import Ticker
 from recorders.undo import Mark
@@ -500,6 +501,11 @@ class Recorder:
             "own_cpu_s": own_s,
             "own_cpu_pct_of_core": 100 * own_s / elapsed_s if elapsed_s > 0 else None,
         }
+
+    def so_far(self, phase: Phase) -> SoFar | None:
+        """How well the energy of an open phase is known; None if that is unknown."""
+        self._finish_pending()
+        return so_far(self.reduction, where_of(phase), self._journal.last)
 
     @property
     def reduction(self) -> Reduction:

@@ -37,9 +37,11 @@ class OwnNote(StrEnum):
     RUN_FILE = "run_file"
     STUCK = "stuck"
     SUSPENDED = "the machine was suspended"
+    TARGET_MISSED = "target_missed"
     UNALIGNED = "unaligned"
     UNDONE = "undone"
     UNMATCHED = "unmatched"
+    UNTIL_TARGET = "until_target"
     UPDATE_PERIODS = "update_period_s"
     WHICH_GPU = "which_gpu"
 

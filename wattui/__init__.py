@@ -10,7 +10,7 @@ All calls are no-ops outside a recording. Nothing is imported until it is used.
 from __future__ import annotations
 
 __version__ = "0.1.0"
-__all__ = ["count", "mark", "note", "phase", "record", "recording"]
+__all__ = ["count", "mark", "note", "phase", "record", "recording", "repeat"]
 
 TYPE_CHECKING = False  # type checkers know this name; importing typing costs 4 ms
 if TYPE_CHECKING:
@@ -18,16 +18,24 @@ if TYPE_CHECKING:
 
     from wattui.capture.library import record
     from wattui.marks import count, mark, note, phase, recording
+    from wattui.marks.repeating import repeat
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'wattui' has no attribute {name!r}")
+    found: Any
     if name == "record":
         from wattui.own_packages import check_not_shadowed
 
         check_not_shadowed("recorders")
-        from wattui.capture.library import record as found
+        from wattui.capture.library import record
+
+        found = record
+    elif name == "repeat":
+        from wattui.marks.repeating import repeat
+
+        found = repeat
     else:
         import wattui.marks
 

@@ -193,6 +193,7 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         ("lost_marks", OwnNote.LOST_MARKS, "marks or counts from the program were lost"),
         ("refused_mark", OwnNote.REFUSED, "a mark was refused"),
         ("cut_text", OwnNote.CUT, "a label or note was too long and was truncated"),
+        ("target_missed", OwnNote.TARGET_MISSED, "the target of a repeated phase was not reached"),
         ("unaligned", OwnNote.UNALIGNED, "a phase could not be aligned and was marked as usual"),
         ("unfinished", OwnNote.BROKEN_OFF, "the recording was interrupted"),
     ):

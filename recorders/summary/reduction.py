@@ -119,6 +119,11 @@ class Reducer:
         self._last: dict[str, tuple[str, str]] = {}
         self._wanted: set[str] = set()
 
+    @property
+    def last(self) -> dict[str, tuple[float, float]]:
+        """The last reading of each energy: seconds and joules."""
+        return {name: (float(at), float(value)) for name, (at, value) in self._last.items()}
+
     def add(
         self,
         time_text: str,

@@ -178,3 +178,15 @@ def test_aligned_phases_of_3_ms(make_bench: MakeBench, tmp_path: Path) -> None:
     assert statistics.median(off) < 0.05
     (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "aligned")
     assert "10 phases" in flag["text"]
+
+
+def test_a_phase_is_repeated_until_it_is_known_well(make_bench: MakeBench, tmp_path: Path) -> None:
+    source = "import time, wattui\nfor _ in wattui.repeat(target='1%'): time.sleep(0.001)\n"
+    recording = record(make_bench(CONSTANT), tmp_path, source, rate_hz=10)
+    (note,) = (r["event"] for r in recording.rows if "± " in r["event"] and "note:" in r["event"])
+    assert note.startswith("note:until_target running: ± 0.")
+    running = recording.run["summary"]["running"]
+    figure = running["domains"]["total"]["total_j_per_inference"]
+    assert figure["plus_minus"] <= 0.01 * figure["value"]
+    assert running["inferences"] > 20
+    assert running["seconds"] < 10

@@ -163,6 +163,16 @@ class phase:  # noqa: N801  read as a verb in people's code
             else:
                 here.link.request(ended)
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is open in a recording."""
+        return bool(self._entered)
+
+    def ask(self, **message: object) -> dict[str, Any]:
+        """Ask the recorder about this open phase; empty if there is no answer in time."""
+        here = self._entered[-1] if self._entered else None
+        return here.link.request({**message, "id": here.number}) if here and here.link else {}
+
     def _leave(self) -> _Context | None:
         """The phase to end: this context's, or the last one begun in another."""
         if not self._entered:

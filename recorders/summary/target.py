@@ -14,6 +14,8 @@ from recorders.texts import OwnNote
 
 # A target is not reached in fewer updates of the slowest counter.
 FEWEST_UPDATES = 5
+# The notes that ± depends on.
+TOLD = (NOTE + OwnNote.UPDATE_PERIODS, NOTE + OwnNote.INTEGRATED)
 # A program asks again after half the time that it has run so far, but no sooner than this.
 LEAST_WAIT_S = 0.3
 
@@ -60,8 +62,7 @@ def so_far(
     energy_j = {channel: value for channel, (_, value) in last.items()}
     end = replace(begin, time_s=end_s, event=END, energy_j=energy_j)
     since = [row for row in events[place + 1 :] if row.event.startswith(LOCATED)]
-    notes = [row for row in events if row.event.startswith(NOTE + OwnNote.UPDATE_PERIODS)]
-    notes += [row for row in events if row.event.startswith(NOTE + OwnNote.INTEGRATED)]
+    notes = [row for row in events if row.event.startswith(TOLD)]
     found = [*notes, begin, end, *since, _at_end(begin, end, since)]
     seconds = end_s - begin.time_s
     made = Reduction(reduction.channels, found)

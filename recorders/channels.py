@@ -16,7 +16,7 @@ from typing import Literal
 
 from recorders.source import Channel, Origin
 
-Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock"]
+Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock", "reasons"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ _UNITS = {
     "memory": "MiB",
     "temperature": "C",
     "clock": "MHz",
+    "reasons": "bits",
 }
 # A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
@@ -164,6 +165,7 @@ KINDS = (
         Plotted(110, "GPU clock", 2, "GPUs"),
         each_second=True,
     ),
+    Kind("gpu_held", r"gpu\d+_held", "reasons", each_second=True),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
     Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 5), each_second=True),
     Kind(

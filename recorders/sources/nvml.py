@@ -18,6 +18,7 @@ from typing import Any
 
 from recorders import plausible
 from recorders.beat import Beat
+from recorders.held_back import of_nvml
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
 from recorders.sources.nvml_devices import Gpu, tried, visible_devices
 
@@ -243,6 +244,10 @@ class Nvml:
             Channel(f"{gpu}_clock", "MHz"),
             number(nvml.nvmlDeviceGetClockInfo, nvml.NVML_CLOCK_SM),
         )
+        yield (
+            Channel(f"{gpu}_held", "bits"),
+            partial(_held_bits, nvml, handle),
+        )
 
     def _power_beside(self, place: int, value: float, time_ns: int) -> float | None:
         """The power of a device whose counter has rested too long, if readable."""
@@ -351,6 +356,17 @@ def _is_gpu(device: Path) -> bool:
     except OSError:
         return False
     return vendor == NVIDIA and kind.startswith(DISPLAY_CLASS)
+
+
+def _held_bits(nvml: Any, handle: Any) -> float:
+    """Why the clocks are held back; drivers before 535 know the call by its older name."""
+    try:
+        reasons = nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
+    except nvml.NVMLError as error:
+        if error.value != nvml.NVML_ERROR_FUNCTION_NOT_FOUND:
+            raise
+        reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    return float(of_nvml(_known(reasons, NONE_64, "here")))
 
 
 def _known(value: int, none: int, unit: str) -> int:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from recorders.channels import kind_of
+from recorders.held_back import IN_WORDS
 from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
 from recorders.summary.figures import Difference, Flag, Group
-from recorders.summary.heat import throttled, warmed
+from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.scatter import Drift
 from recorders.summary.spans import Span, mean_gauge, per_phase
@@ -375,6 +376,10 @@ def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     for found in throttled(reduction, everything):
         text = f"the clock fell from {found.first:.0f} to {found.last:.0f} MHz while {found.ran}"
         yield Flag("throttling", found.device, text)
+    for device, shares in held_back(reduction, everything):
+        whys = sorted(shares, key=shares.__getitem__, reverse=True)
+        parts = ", ".join(f"{_percent(100 * shares[why])} % {IN_WORDS[why]}" for why in whys)
+        yield Flag("held_back", device, f"its clocks were held back while running: {parts}")
     for found in warmed(reduction, everything):
         text = f"warmed from {found.first:.0f} to {found.last:.0f} °C while {found.ran}"
         yield Flag("thermal_drift", found.device, f"{text}; a warmer chip draws more power")

@@ -1,4 +1,4 @@
-"""Effects of heat on a measurement: throttling clocks and warming. Pure.
+"""Effects of heat and limits on a measurement: throttled or held-back clocks, and warming. Pure.
 
 Each label is judged separately, as different work draws different power: the mean of the last
 quarter of its readings while running is compared with that of the first. A change is one that the
@@ -9,11 +9,12 @@ matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from recorders.channels import Quantity, channel_of, device_of, kind_of_column
+from recorders.held_back import HeldBack
 from recorders.summary.overlaps import label_of
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span, outermost
@@ -23,6 +24,15 @@ from recorders.summary.stats import Uncertainty, combined, grouped, standard_err
 FALLEN, WARMED_C = 0.03, 10.0
 # One per second.
 FEWEST_READINGS = 8
+# The clocks were held back for less than this share of the time: not worth a flag.
+HELD_LEAST = 0.01
+
+
+class HeldShares(NamedTuple):
+    """The shares of the running time's readings at which each reason held a device's clocks."""
+
+    device: str
+    shares: Mapping[HeldBack, float]
 
 
 class Course(NamedTuple):
@@ -60,6 +70,21 @@ def warmed(reduction: Reduction, everything: Sequence[Span]) -> list[Course]:
     """For each device that warmed up, the label with the largest rise."""
     courses = _courses(reduction, everything, "temperature")
     return _worst(courses, lambda c: c.last - c.first, WARMED_C)
+
+
+def held_back(reduction: Reduction, everything: Sequence[Span]) -> Iterator[HeldShares]:
+    """For each device whose clocks were held back while running, the reasons."""
+    running = outermost(everything, "running")
+    for column, points in reduction.seconds.items():
+        if kind_of_column(column).quantity != "reasons":
+            continue
+        values = [int(v) for s in running for _, v in points.between(s.start_s, s.end_s)]
+        shares = {
+            reason: sum(bool(value & reason) for value in values) / len(values)
+            for reason in (HeldBack if values else ())
+        }
+        if found := {reason: share for reason, share in shares.items() if share >= HELD_LEAST}:
+            yield HeldShares(device_of(channel_of(column)), found)
 
 
 def _worst(

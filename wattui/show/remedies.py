@@ -42,6 +42,7 @@ REMEDIES = {
     "below_resolution": "run longer, use a longer --idle baseline, or use --repeats",
     "idle_drift": "let the machine rest longer: --cooldown 60, and --idle-after to see the drift",
     "throttling": "cool the machine, or lock the clock at a frequency that it can sustain",
+    "held_back": "compare only runs that were held back alike, or lower the load or the clocks",
     "thermal_drift": "warm the machine up before measuring, and trust the later repeats",
     "foreign_load": "close other programs, then record again",
     "unfinished": "the recording is valid up to that point; record again for the rest",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.held_back import HeldBack, of_nvml
 from recorders.source import Gone, Implausible, Refusal, Retry, SourceError
 from recorders.sources import nvml_devices
 from recorders.sources.nvml import Nvml, open_nvml
@@ -31,6 +32,7 @@ class Gpu:
     mig_mode: bool = False
     limit_mw: int = 350_000
     gauge: int | None = None
+    reasons: int | None = 0
     failing: dict[str, int | Exception] = field(default_factory=dict)
 
     def fail(self, call: str) -> None:
@@ -103,6 +105,13 @@ class FakeNvml:
     def nvmlDeviceGetClockInfo(self, handle: Gpu, clock: int) -> int:  # noqa: N802
         return self._answer(handle, handle.gauge or 1410 if clock == self.NVML_CLOCK_SM else None)
 
+    def nvmlDeviceGetCurrentClocksEventReasons(self, handle: Gpu) -> int:  # noqa: N802
+        handle.fail("event reasons")
+        return self._answer(handle, handle.reasons)
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle: Gpu) -> int:  # noqa: N802
+        return self._answer(handle, handle.reasons)
+
     def nvmlDeviceGetEnforcedPowerLimit(self, handle: Gpu) -> int:  # noqa: N802
         return self._answer(handle, handle.limit_mw)
 
@@ -167,6 +176,46 @@ def test_gauges_have_their_units() -> None:
     found = values(source_of(FakeNvml(Gpu(ONE))))
     assert (found["gpu0_util"], found["gpu0_mem"]) == (37.0, 3072.0)
     assert (found["gpu0_temp"], found["gpu0_clock"]) == (64.0, 1410.0)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "held"),
+    [
+        (0, HeldBack(0)),
+        (pynvml.nvmlClocksEventReasonGpuIdle, HeldBack(0)),
+        (pynvml.nvmlClocksEventReasonSwPowerCap, HeldBack.POWER_CAP),
+        (
+            pynvml.nvmlClocksThrottleReasonHwSlowdown
+            | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown,
+            HeldBack.THERMAL,
+        ),
+        (pynvml.nvmlClocksThrottleReasonHwSlowdown, HeldBack.HARDWARE),
+        (
+            pynvml.nvmlClocksEventReasonSwPowerCap | pynvml.nvmlClocksEventReasonSyncBoost,
+            HeldBack.POWER_CAP | HeldBack.SYNC_BOOST,
+        ),
+    ],
+)
+def test_what_holds_the_clocks_back_is_a_gauge(reasons: int, held: HeldBack) -> None:
+    assert values(source_of(FakeNvml(Gpu(ONE, reasons=reasons))))["gpu0_held"] == held
+
+
+def test_a_driver_that_knows_the_older_name_of_the_reasons_is_asked_by_it() -> None:
+    failing: dict[str, int | Exception] = {"event reasons": pynvml.NVML_ERROR_FUNCTION_NOT_FOUND}
+    found = values(source_of(FakeNvml(Gpu(ONE, reasons=0x40, failing=failing))))
+    assert found["gpu0_held"] == HeldBack.THERMAL
+
+
+def test_a_gpu_without_reasons_or_with_all_bits_set_has_no_such_gauge() -> None:
+    for reasons in (None, 2**64 - 1):
+        assert "gpu0_held" not in values(source_of(FakeNvml(Gpu(ONE, reasons=reasons))))
+
+
+@given(st.integers(0, 2**64 - 2))
+def test_no_bits_of_a_driver_are_taken_for_what_they_are_not(reasons: int) -> None:
+    held = of_nvml(reasons)
+    assert held in HeldBack(sum(HeldBack))
+    assert bool(held & HeldBack.POWER_CAP) == bool(reasons & 4)
 
 
 def test_a_gpu_that_reports_neither_energy_nor_power_has_gauges_only() -> None:

@@ -260,6 +260,20 @@ def test_what_is_no_heat_is_not_said(column: str, values: list[float]) -> None:
     assert flags(GOOD, seconds=while_running(column, *values)) == {}
 
 
+def test_what_held_the_clocks_back_is_said_with_its_share_of_the_time() -> None:
+    values = [1.0] * 5 + [3.0] * 2 + [0.0] * 3
+    found = flags(GOOD, seconds=while_running("gpu0_held_bits", *values))
+    assert list(found) == ["held_back"]
+    assert found["held_back"].where == "gpu0"
+    assert found["held_back"].text.endswith("70 % by its power limit, 20 % by heat")
+
+
+def test_clocks_that_nothing_held_back_are_not_said() -> None:
+    before = {"gpu0_held_bits": [(t, 1.0) for t in range(10)]}
+    assert flags(GOOD, seconds=before | while_running("gpu0_held_bits", *[0.0] * 10)) == {}
+    assert flags(GOOD, seconds=before) == {}
+
+
 def test_labels_at_other_clocks_are_no_throttling() -> None:
     """What ran last draws more and so runs slower: each label keeps its own clock."""
     rows = [

@@ -1,0 +1,59 @@
+"""The reasons for which a GPU's clocks are held back, in one set of bits for all vendors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntFlag
+
+
+class HeldBack(IntFlag):
+    """The bits of a `gpuN_held_bits` column; 0: nothing holds the clocks back."""
+
+    POWER_CAP = 1
+    THERMAL = 2
+    POWER_BRAKE = 4
+    SYNC_BOOST = 8
+    CLOCK_SETTING = 16
+    HARDWARE = 32
+    BOARD_LIMIT = 64
+    RELIABILITY = 128
+
+
+IN_WORDS: Mapping[HeldBack, str] = {
+    HeldBack.POWER_CAP: "by its power limit",
+    HeldBack.THERMAL: "by heat",
+    HeldBack.POWER_BRAKE: "by the power supply (power brake)",
+    HeldBack.SYNC_BOOST: "by a slower GPU of its group (sync boost)",
+    HeldBack.CLOCK_SETTING: "by clocks that were set",
+    HeldBack.HARDWARE: "by its hardware, for power or heat",
+    HeldBack.BOARD_LIMIT: "by a limit of its board",
+    HeldBack.RELIABILITY: "by its voltage limit",
+}
+
+# nvmlClocksEventReasons of nvml.h. Idle (1) is no reason of this kind: there is nothing to do.
+_OF_NVML: Mapping[int, HeldBack] = {
+    0x2: HeldBack.CLOCK_SETTING,
+    0x4: HeldBack.POWER_CAP,
+    0x8: HeldBack.HARDWARE,
+    0x10: HeldBack.SYNC_BOOST,
+    0x20: HeldBack.THERMAL,
+    0x40: HeldBack.THERMAL,
+    0x80: HeldBack.POWER_BRAKE,
+    0x100: HeldBack.CLOCK_SETTING,
+    0x200: HeldBack.BOARD_LIMIT,
+    0x400: HeldBack.RELIABILITY,
+}
+
+
+def of_nvml(reasons: int) -> HeldBack:
+    """NVML's clock event reasons as our bits.
+
+    A hardware slowdown (8) is also set beside its cause, heat or power brake, which then stands
+    alone.
+    """
+    found = HeldBack(0)
+    for bit, reason in _OF_NVML.items():
+        if reasons & bit:
+            found |= reason
+    causes = HeldBack.THERMAL | HeldBack.POWER_BRAKE
+    return found & ~HeldBack.HARDWARE if found & causes else found

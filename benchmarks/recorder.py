@@ -19,20 +19,22 @@ from testbench.sandbox import Bench, nvml_unavailable_reason
 CPU_TARGETS_PCT = {10: 0.3, 100: 1.5, 1000: 6.0}
 ACHIEVED_PCT = 99.5
 INTERVAL_MS = 1.1
+BARE_TIMES = 2.0
 ENERGY = "nvmlDeviceGetTotalEnergyConsumption"
 # A period measured through a clock is slightly off; this much more often is not a fault.
 SLACK = 1.02
 
 
 def tables(quick: bool) -> list[Table]:
-    """On plain files in memory, then on the bench with pyRAPL as reader."""
+    """Beside a bare loop, then with a GPU: on plain files in memory, and on the bench with pyRAPL
+    as reader."""
     seconds, repeats = (5.0, 1) if quick else (20.0, 3)
     notes = (
         f"Each run {seconds:g} s after 3 s of settling; `own` is run.json's figure over the whole "
         "run, `steady` the process's kernel clock over those seconds.",
         f"NVML's energy counter moves every {machine.ENERGY_REFRESH_S * 1e3:g} ms.",
     )
-    found = []
+    found = [_beside_a_bare_loop(seconds, 2 * repeats)]
     if reason := nvml_unavailable_reason():
         say(f"recorder on plain files: skipped: {reason}")
     else:
@@ -47,6 +49,53 @@ def tables(quick: bool) -> list[Table]:
         fuse = "Each read of a FUSE file wakes its server, which adds two context switches."
         found.append(of_figures(title, figures, (fuse,)))
     return found
+
+
+def _beside_a_bare_loop(seconds: float, repeats: int) -> Table:
+    """The recorder and the bare loop in turn, each pair beside the same counters."""
+    figures = []
+    with tempfile.TemporaryDirectory() as folder, five_zones() as root:
+        for rate_hz, cpu_pct in CPU_TARGETS_PCT.items():
+            runs, bare_pct = [], []
+            for repeat in range(repeats):
+                say(f"recorder: {rate_hz} Hz beside a bare loop, pair {repeat + 1} of {repeats}")
+                bare_pct.append(_run(_bare_argv(rate_hz, seconds, str(root)))["cpu_pct"])
+                runs.append(_run(_argv(folder, rate_hz, seconds, str(root))))
+            figures += _beside(rate_hz, cpu_pct, runs, bare_pct)
+    notes = (
+        f"Pairs of runs of {seconds:g} s in turn; the recorder writes its file and reads gauges "
+        "each second. The bare loop: one pread a zone and tick, unwrapped, no file.",
+    )
+    return of_figures("Recorder beside a bare loop, five zones in memory (pread)", figures, notes)
+
+
+def _beside(
+    rate_hz: int, cpu_pct: float, runs: Sequence[dict[str, Any]], bare_pct: Sequence[float]
+) -> list[Figure]:
+    sampling = [outcome["sampling"] for outcome in runs]
+    steady = [outcome["steady_cpu_pct"] for outcome in runs]
+    intervals = [s["interval_ms"] for s in sampling]
+    achieved = [100 * s["rate_achieved_hz"] / rate_hz for s in sampling]
+    longest_ms = INTERVAL_MS if rate_hz == 1000 else None
+    at_rate = f"{rate_hz} Hz:"
+    return [
+        Figure(f"{at_rate} rate achieved", achieved, "%", ACHIEVED_PCT, at_least=True),
+        Figure(f"{at_rate} interval p50", [each["p50_ms"] for each in intervals], "ms"),
+        Figure(f"{at_rate} interval p99", [each["p99_ms"] for each in intervals], "ms", longest_ms),
+        Figure(f"{at_rate} interval max", [each["max_ms"] for each in intervals], "ms"),
+        Figure(f"{at_rate} bare loop", bare_pct, "% of a core"),
+        Figure(f"{at_rate} recorder, steady", steady, "% of a core", cpu_pct),
+        Figure(
+            f"{at_rate} recorder / bare loop",
+            [own / bare for own, bare in zip(steady, bare_pct, strict=True)],
+            "",
+            BARE_TIMES,
+        ),
+    ]
+
+
+def _run(argv: Sequence[str]) -> dict[str, Any]:
+    return _outcome(subprocess.run(argv, check=False, capture_output=True, text=True))
 
 
 def _on_plain_files(seconds: float, repeats: int) -> tuple[list[Figure], str]:
@@ -77,6 +126,10 @@ def _on_the_bench(seconds: float, repeats: int) -> tuple[list[Figure], str]:
 def _argv(folder: str, rate_hz: int, seconds: float, root: str) -> list[str]:
     csv = str(Path(folder, "run.csv"))
     return [sys.executable, "-m", "benchmarks.recording", csv, str(rate_hz), str(seconds), root]
+
+
+def _bare_argv(rate_hz: int, seconds: float, root: str) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.bare", str(rate_hz), str(seconds), root]
 
 
 def _outcome(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

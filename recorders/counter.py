@@ -73,7 +73,7 @@ class Counter:
         "_pace_next",
         "_range_j",
         "_raw_j",
-        "_settle_s",
+        "_settle_ns",
         "_slack_s",
         "_spare_j",
         "_still_reads",
@@ -105,7 +105,7 @@ class Counter:
         self._bound_w = min(bound_w, BOUNDLESS_W)
         self._bound_j_per_ns = self._bound_w * 1e-9
         self._must_move = must_move
-        self._settle_s = settle_s
+        self._settle_ns = settle_s * 1e9
         # The extra time whose energy may show between two readings.
         self._slack_s = REFRESH_SLACK_S
         self._stuck_s, self._stuck_reads = STUCK_S, STUCK_READS
@@ -213,7 +213,8 @@ class Counter:
         """Add a plausible step; `most_j` is the largest that would be."""
         self._spare_j = min(most_j - step_j, self._bound_w * REFRESH_SLACK_S)
         self.energy_j += step_j
-        self._draw(time_ns, over_s)
+        if over_s is not None or time_ns - self._w_from_ns > self._settle_ns:
+            self._draw(time_ns, over_s)
         if time_ns - self._pace_next[0] >= PACE_NS:
             self._pace_from, self._pace_next = self._pace_next, (time_ns, self.energy_j)
         self._raw_j = raw_j
@@ -227,8 +228,6 @@ class Counter:
     def _draw(self, time_ns: int, over_s: float | None) -> None:
         """The mean power since it was last given, if all its energy and time are known."""
         since_s = (time_ns - self._w_from_ns) * 1e-9
-        if over_s is None and since_s <= self._settle_s:
-            return
         if over_s is None or self._w_is_whole:
             self.power_w = (self.energy_j - self._w_from_j) / (over_s or since_s)
         self._w_from_ns, self._w_from_j = time_ns, self.energy_j

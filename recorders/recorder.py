@@ -39,6 +39,8 @@ EDGE_WAIT_S = 0.5
 # It is also read again if this thread resumed later than this after a worker's last reading.
 HANDED_OVER_NS = 600_000
 FLUSH_NS = 500_000_000
+# Ticks this close need no wakeup of their own between them for passing on rows.
+OFTEN_NS = 125_000_000
 # Requests get this much time between ticks even if the reads of a tick take longer than its period.
 REQUESTS_NS = 500_000
 WAKE_S = 0.5
@@ -98,8 +100,9 @@ class Recorder:
     def run(self, handle: RequestHandler) -> None:
         """Sample and pass requests to `handle` until `stop`; None is answered later."""
         while not self._stopping or (self._waits and self._clock.monotonic_ns() < self._end_ns):
-            due_ns = min(self._ticker.deadline_ns, self._flush_due_ns)
-            due_ns = min(due_ns, self._show_ns or due_ns)
+            due_ns = min(self._ticker.deadline_ns, self._show_ns or sys.maxsize)
+            if self._ticker.period_ns > OFTEN_NS:
+                due_ns = min(due_ns, self._flush_due_ns)
             if self._waits:
                 due_ns = math.ceil(min(due_ns, *(feed.look_due_ns for feed in self._feeds)))
             now_ns = self._clock.monotonic_ns()

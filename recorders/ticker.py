@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 
 MIN_RATE_HZ, MAX_RATE_HZ = 0.1, 1000.0
 BIN_NS = 10_000
@@ -71,10 +72,8 @@ class Histogram:
 
     def spread(self) -> Spread | None:
         """Median, 99th percentile (upper edge of its bin) and maximum, or None when empty."""
-        sums, total = [], 0
-        for number in self._bins:
-            total += number
-            sums.append(total)
+        sums = list(accumulate(self._bins))
+        total = sums[-1]
         if not total:
             return None
 

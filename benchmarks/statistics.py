@@ -15,10 +15,11 @@ from recorders.summary.reduction import BEGIN, END, EventRow, Points, Reduction
 from recorders.summary.summary import summarise
 from wattui.analysis.compare import Comparison, by_holm, compare
 from wattui.analysis.networks import MeasuredLayer, network_errors
+from wattui.analysis.pairs import judged, pairs_of
 from wattui.analysis.regression import fit_line
 from wattui.analysis.results import group_rows
 from wattui.analysis.samples import describe
-from wattui.analysis.sides import Sampled, Side, side
+from wattui.analysis.sides import Sampled, Side, labels_of, side
 
 CHANNEL = "package0"
 IDLE_W, RUNNING_W, NOISE_W = 20.0, 50.0, 0.2
@@ -191,6 +192,53 @@ def made(label: str, a: Sequence[float], b: Sequence[float]) -> Comparison:
     return Comparison(label, CHANNEL, "total", "J/inference", origins, sampled(a), sampled(b))
 
 
+# Of a recording of two commands in turn: how long each runs and rests, and how long noise lasts.
+RUN_S, REST_S, CORRELATED_S = 10, 5, 2.0
+
+
+def in_turn(draw: random.Random, pairs: int, more: float, drift_w_per_s: float) -> Summary:
+    """Two commands recorded in turn, the second of which takes a share more, while the power drifts
+    and has noise correlated over two seconds."""
+    seconds = 10 + 2 * pairs * (RUN_S + REST_S)
+    noisy = [NOISE_W * x for x in noise(draw, seconds, CORRELATED_S)]
+    powers_w = iter([w + drift_w_per_s * (s + 0.5) for s, w in enumerate(noisy)])
+
+    def taken(level_w: float, n: int) -> list[float]:
+        return [level_w + next(powers_w) for _ in range(n)]
+
+    parts = [Part("idle", taken(IDLE_W, 10))]
+    for repeat in range(1, pairs + 1):
+        for label in "AB" if repeat % 2 else "BA":
+            level_w = RUNNING_W * (1 + more * (label == "B"))
+            parts.append(Part("running", taken(level_w, RUN_S), label, repeat, 100))
+            parts.append(Part("cooldown", taken(IDLE_W, REST_S)))
+    return summarise(recorded(parts))
+
+
+def paired_verdict(pairs: int, more: float, drift_w_per_s: float = DRIFT_W_PER_S) -> Trial:
+    """Two commands recorded in turn differ clearly in their total energy."""
+
+    def differ(draw: random.Random) -> bool:
+        found = pairs_of(in_turn(draw, pairs, more, drift_w_per_s))
+        assert found is not None
+        (row,) = judged(found)
+        return row.verdict == "clear"
+
+    return differ
+
+
+def unpaired_verdict(pairs: int, more: float, drift_w_per_s: float = DRIFT_W_PER_S) -> Trial:
+    """The same, from the same recordings, without looking at which belong together."""
+
+    def differ(draw: random.Random) -> bool:
+        summary = in_turn(draw, pairs, more, drift_w_per_s)
+        a, b = labels_of(side("run", [(summary.headline, group_rows(summary))]))
+        row = next(row for row in compare(a, b) if row.figure == "total")
+        return row.verdict == "clear"
+
+    return differ
+
+
 def any_of_labels(labels: int) -> Trial:
     """Of labels with five repeats and no difference, any is called clear."""
 
@@ -280,6 +328,12 @@ def verdicts() -> list[Case]:
         Case("true dynamic 0: flagged below_resolution", COVERAGE, flagged_at_zero),
         Case("compare of dynamic, 5 against 5: clear", ALARMS, compared_dynamic(5)),
         Case("… 10 against 10", ALARMS, compared_dynamic(10)),
+        Case("6 pairs in turn, drift of 2 mW/s: clear", ALARMS, paired_verdict(6, 0.0)),
+        Case("10 pairs in turn: clear", ALARMS, paired_verdict(10, 0.0)),
+        Case("… 0.5 % more: clear", 100, paired_verdict(10, 0.005)),
+        Case("… compared as if unpaired", 100, unpaired_verdict(10, 0.005)),
+        Case("… 5 % more, drift of 200 mW/s: clear", 100, paired_verdict(10, 0.05, 0.2)),
+        Case("… compared as if unpaired", 100, unpaired_verdict(10, 0.05, 0.2)),
         Case("20 labels compared, 5 against 5: any clear", ALARMS, any_of_labels(20)),
         Case("5 repeats, autocorrelation 0: clear", ALARMS, dependent_repeats(5, 0.0)),
         Case("… autocorrelation 0.3", ALARMS, dependent_repeats(5, 0.3)),

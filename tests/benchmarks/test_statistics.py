@@ -74,6 +74,20 @@ def test_two_runs_with_their_own_baselines_rarely_differ_by_chance(repeats: int)
     assert_between(statistics.compared_dynamic(repeats), 0.02, 0.06, trials=200)
 
 
+@pytest.mark.parametrize("pairs", [6, 10])
+def test_two_commands_in_turn_rarely_differ_by_chance_while_the_power_drifts(pairs: int) -> None:
+    assert_between(statistics.paired_verdict(pairs, 0.0), 0.03, 0.06)
+
+
+@pytest.mark.parametrize(("more", "drift_w_per_s"), [(0.005, 0.002), (0.05, 0.2)])
+def test_pairs_show_under_drift_what_the_same_runs_do_not_show_unpaired(
+    more: float, drift_w_per_s: float
+) -> None:
+    """Unpaired, the drift is taken for scatter: 3 % were found, or none."""
+    assert share(statistics.paired_verdict(10, more, drift_w_per_s), 100) > 0.85
+    assert share(statistics.unpaired_verdict(10, more, drift_w_per_s), 100) < 0.15
+
+
 def test_of_20_labels_any_differs_by_chance_as_rarely_as_one() -> None:
     """It was 55 to 63 %."""
     assert_between(statistics.any_of_labels(20), 0.02, 0.06)

@@ -43,6 +43,27 @@ def test_counts_of_several_processes_add_up(place: Place) -> None:
     assert place.run_json()["summary"]["running"]["inferences"] == 400312
 
 
+def test_two_commands_in_turn_end_with_the_verdict_that_their_file_gives(place: Place) -> None:
+    """B fails in its third repeat: the pairs are the other three."""
+    fails = "import os, sys; sys.exit(4 * (os.environ['WATTUI_REPEAT'] == '3'))"
+    own = ["--headless", "--csv", str(place.csv), "--idle", "0.2", "--cooldown", "0"]
+    options = ["--simulate", "--no-estimate", "--inferences", "10", "--repeats", "4"]
+    commands = ["sleep 0.1", shlex.join(python(f"import time; time.sleep(0.1); {fails}"))]
+    result = place.run([*WATTUI, *own, *options, "--ab", *commands, "--ab-labels", "old", "new"])
+    assert result.status == 4
+    assert "wattui: new, repeat 3: failed with exit status 4" in result.lines
+    assert "wattui: only old succeeded in repeat 3, which the paired figures leave out" in (
+        result.lines
+    )
+    runs = [row for row in place.rows() if (row["event"], row["phase"]) == ("begin", "running")]
+    assert [row["label"] for row in runs] == ["old", "new", "new", "old"] * 2
+    assert [row["repeat"] for row in runs] == list("11223344")
+    (verdict,) = [line for line in result.lines if line.startswith("new against old, total: ")]
+    assert ", 3 pairs: " in " ".join(result.err.decode().split())
+    place.csv.with_suffix(".json").unlink()
+    assert verdict in place.run([*WATTUI, "compare", str(place.csv)]).out.decode()
+
+
 def test_the_number_of_inferences_may_be_told(place: Place) -> None:
     place.record(*SIMULATED, "--inferences", "250", "--repeats", "2", "--cooldown", "0")
     summary = place.run_json()["summary"]

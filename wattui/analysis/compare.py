@@ -52,7 +52,8 @@ DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
 class Comparison:
     """One figure of one domain on both sides; intervals are those of 1 - `alpha`.
 
-    `p_of_all` is `p` with Holm's correction for all labels compared.
+    `p_of_all` is `p` with Holm's correction for all labels compared. `paired`: each sample of a
+    belongs to one of b, taken right before or after it.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Comparison:
     b: Sampled
     alpha: float = ALPHA
     p_of_all: float | None = None
+    paired: bool = False
 
     @property
     def unrepeated(self) -> Unrepeated | None:
@@ -82,6 +84,10 @@ class Comparison:
         """b − a with the half-width of its interval."""
         return Value(self.b.known.value - self.a.known.value, self._half_width())
 
+    def differences(self, times_a: float = 1.0) -> list[float]:
+        """The differences b - times_a · a of the pairs, in order."""
+        return [b - times_a * a for a, b in zip(self.a.samples, self.b.samples, strict=True)]
+
     @property
     def ratio(self) -> float | None:
         """b / a; None if a is not above zero."""
@@ -99,9 +105,10 @@ class Comparison:
 
     @property
     def rank_test(self) -> RankTest | None:
-        """Mann and Whitney's test of the samples; None if they are too few or dependent."""
+        """Mann and Whitney's test of the samples; None if they are too few, dependent or
+        paired."""
         described = self.a.described, self.b.described
-        if None in described or depend(self.a.samples) or depend(self.b.samples):
+        if self.paired or None in described or depend(self.a.samples) or depend(self.b.samples):
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
@@ -158,7 +165,9 @@ class Comparison:
         a, b = self.a, self.b
         if PUBLISHED in self.origins:
             return None
-        if a.described and b.described:
+        if self.paired:
+            scatter = [describe(self.differences(times_a)).error]
+        elif a.described and b.described:
             scatter = [_times(a.described.error, times_a), b.described.error]
         elif a.described:
             scatter = [one_more(a.described, b.known.value, times_a)]
@@ -204,31 +213,45 @@ def _geometric_mean(rows: Sequence[Comparison]) -> GeometricMean | None:
         return None
     first = rows[0]
     log = math.fsum(math.log(row.ratio or 1.0) for row in rows) / len(rows)
-    errors = [_of_logs([row.a for row in rows]), _of_logs([row.b for row in rows])]
+    sides = [row.a for row in rows], [row.b for row in rows]
+    logs = [_mean_logs(labels) for labels in sides]
+    errors = [_shared_of_logs(labels) for labels in sides]
     interval = None
-    if not any(row.unrepeated or PUBLISHED in row.origins for row in rows) and all(errors):
-        error = combined([part for each in errors for part in each or ()])
+    if (
+        not any(row.unrepeated or PUBLISHED in row.origins for row in rows)
+        and all(errors)
+        and all(logs)
+    ):
+        a, b = (each or [] for each in logs)
+        pairs = [y - x for x, y in zip(a, b, strict=False)]
+        scatter = [describe(each).error for each in ([pairs] if first.paired else [a, b])]
+        beside = (part for each in errors for part in each or ())
+        error = combined([*filter(None, scatter), *beside])
         half = t_quantile(first.alpha, error.degrees) * error.standard
         interval = math.exp(log - half), math.exp(log + half)
     return GeometricMean(first.figure, first.domain, len(rows), math.exp(log), interval)
 
 
-def _of_logs(labels: Sequence[Sampled]) -> list[Uncertainty] | None:
-    """The uncertainties of the mean logarithm of one side's labels; None if unknown."""
+def _mean_logs(labels: Sequence[Sampled]) -> list[float] | None:
+    """The mean logarithm of one side's labels in each sample; None if unknown."""
     counts = {len(each.samples) for each in labels}
     if len(counts) > 1 or counts <= {0, 1} or any(min(each.samples) <= 0 for each in labels):
         return None
     logs = [[math.log(value) for value in each.samples] for each in labels]
-    error = describe([math.fsum(each) / len(each) for each in zip(*logs, strict=True)]).error
+    return [math.fsum(each) / len(each) for each in zip(*logs, strict=True)]
+
+
+def _shared_of_logs(labels: Sequence[Sampled]) -> list[Uncertainty] | None:
+    """What the scatter of one side's mean logarithms does not show; None if unknown."""
     shared = [each.beside_scatter() for each in labels]
-    if error is None or None in shared:
+    if None in shared:
         return None
     relative = [
         [part.standard / each.known.value / len(labels) for part in parts or ()]
         for each, parts in zip(labels, shared, strict=True)
     ]
     counters, baselines = zip(*relative, strict=True)
-    return [error, Uncertainty(math.hypot(*counters)), Uncertainty(math.fsum(baselines))]
+    return [Uncertainty(math.hypot(*counters)), Uncertainty(math.fsum(baselines))]
 
 
 def by_holm(rows: Sequence[Comparison]) -> list[Comparison]:
@@ -257,12 +280,14 @@ def compare(
     domains: Iterable[tuple[str, str]] | None = None,
     mixed: bool = False,
     alpha: float = ALPHA,
+    paired: bool = False,
 ) -> list[Comparison]:
     """The figures that both sides have: all running phases, then label by label.
 
     `domains` pairs domains of a and b; without it, every one that both have. A side with a single
     label is compared with one without labels. For several labels together, energy, which is a sum,
-    is compared; other figures only if a mixture is asked for (`mixed`).
+    is compared; other figures only if a mixture is asked for (`mixed`). `paired`: their samples are
+    pairs.
     """
     pairs = [(d, d) for d in a.domains if d in b.domains] if domains is None else list(domains)
     labels = [(label, label) for label in a.labels if label in b.labels]
@@ -279,6 +304,7 @@ def compare(
             known_a.of_run,
             known_b.of_run,
             alpha,
+            paired=paired,
         )
         for label_a, label_b in labels
         for domain_a, domain_b in [*pairs, ("", "")]

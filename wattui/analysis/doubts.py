@@ -79,7 +79,7 @@ def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Ite
             sampled = (row.a, row.b)[place]
             described, samples = sampled.described, sampled.samples
             what = row.label or row.figure
-            if described is None:
+            if described is None or row.paired:
                 continue
             if depend(samples):
                 dependent[f"{what} ({len(samples)} count as {described.effective_samples:.1f})"] = (
@@ -103,7 +103,7 @@ def repeats_needed(rows: Sequence[Comparison]) -> Iterator[str]:
     for row in rows:
         both = row.a.described, row.b.described
         cvs = [each.cv for each in both if each is not None and each.cv is not None]
-        if row.verdict not in ("within the error", "clear alone") or len(cvs) < 2:
+        if row.paired or row.verdict not in ("within the error", "clear alone") or len(cvs) < 2:
             continue
         beside = [each.known.baseline_noise or 0.0 for each in (row.a, row.b)]
         name = f"{row.label}: {row.figure}" if row.label else row.figure

@@ -36,7 +36,7 @@ FIGURES = {
 # Figures that make sense for several labels together.
 SUMS = ("energy",)
 PUBLISHED = "published"
-_NAMES = {figure.column: name for name, figure in FIGURES.items()}
+NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # A 95 % half-width over its standard uncertainty.
 NORMAL_95 = t_quantile(0.05, math.inf)
 
@@ -104,8 +104,8 @@ def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> S
     for _, rows in runs:
         repeated = {row.label for row in rows if row.level == "repeat"}
         for row in rows:
-            if row.figure in _NAMES and row.level in ("run", "label"):
-                key = ComparisonKey(row.label, row.domain, _NAMES[row.figure])
+            if row.figure in NAMES and row.level in ("run", "label"):
+                key = ComparisonKey(row.label, row.domain, NAMES[row.figure])
                 found.setdefault(key, []).append((row.origin, _sampled(row, row.label in repeated)))
     headlines = {headline for headline, _ in runs}
     return Side(

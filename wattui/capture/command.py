@@ -11,7 +11,7 @@ from pathlib import Path
 from recorders.marks import ENVIRONMENT
 from recorders.texts import OwnNote
 from wattui.capture.matching import Matcher, Matching
-from wattui.capture.stages import Recipe, told_repeat
+from wattui.capture.stages import CommandStage, Recipe, told_repeat
 
 
 class RecordedCommand:
@@ -22,16 +22,16 @@ class RecordedCommand:
     """
 
     def __init__(
-        self, recipe: Recipe, repeat: int | None, directory: str, ask: Callable[..., object]
+        self, recipe: Recipe, run: CommandStage, directory: str, ask: Callable[..., object]
     ) -> None:
         self._inferences, self._ask = recipe.inferences, ask
-        self.environ = told_repeat(environment(), repeat) | {ENVIRONMENT: directory}
+        self.environ = told_repeat(environment(), run.repeat) | {ENVIRONMENT: directory}
         self._matching = None
         if recipe.count_match or recipe.phase_match:
             matcher = Matcher(recipe.count_match, recipe.phase_match)
             self._matching = Matching(matcher, lambda request: ask(**request))
         self.on_output = self._matching.put if self._matching else None
-        ask(do="command", repeat=repeat, label=recipe.label)
+        ask(do="command", repeat=run.repeat, label=recipe.commands[run.which].label)
 
     def started(self, pid: int) -> None:
         """Report its process."""

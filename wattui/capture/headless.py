@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
-from wattui.capture.stages import Recipe, Rest, stages
+from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
 from wattui.config import config_path, from_options, load
 from wattui.errors import INCOMPLETE, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.folders import working_directory
@@ -31,6 +32,8 @@ from wattui.show.printing import say
 
 ROWS_HZ = 4.0
 STREAMS = (0, 1, 2)
+# An even number of pairs, so that a steady drift cancels.
+AB_LABELS, AB_REPEATS = ("A", "B"), 6
 # The fix for each reason why the recorder refuses to start.
 FIXES = {
     "exists": ": fix: use another --csv, or add --force",
@@ -44,7 +47,7 @@ class RecordJob:
     """The recording to make and how to show it, with everything checked."""
 
     recipe: Recipe
-    program: str
+    programs: Sequence[str]
     config: Config
     quiet: bool
     width: int | None = None
@@ -60,8 +63,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
 
 def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
     """Check everything before anything starts. Raises UsageError or NotStartedError."""
-    if not argv:
-        raise UsageError("no command to record: put it after --, as in `-- python infer.py`")
+    commands = _commands(options, argv)
     settings = replace(load(config_path()), **from_options(options))
     for name in ("repeats", "inferences"):
         value = getattr(options, name)
@@ -80,21 +82,23 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         )
     if reason := refusal(csv, force=True):
         raise UsageError(f"--csv {csv}: {reason}")
+    first, *others = commands
     recipe = Recipe(
-        argv,
+        first.argv,
         csv,
         settings.idle_s,
-        options.repeats,
+        options.repeats or (AB_REPEATS if others else 1),
         settings.cooldown_s,
         settings.idle_after_s,
-        options.label,
+        first.label,
         options.inferences,
         count,
         phase,
+        others[0] if others else None,
     )
     return RecordJob(
         recipe=recipe,
-        program=process.find_program(argv[0], os.environ),
+        programs=[process.find_program(each.argv[0], os.environ) for each in commands],
         config=Config(
             csv=csv,
             rate_hz=settings.rate_hz,
@@ -106,7 +110,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             simulate=options.simulate,
             has_command=True,
             version=__version__,
-            about={"argv": argv, "cwd": working_directory()},
+            about={"argv": _as_given(recipe), "cwd": working_directory()},
         ),
         quiet=options.quiet,
         width=options.width,
@@ -130,7 +134,7 @@ class Headless:
     def run(self) -> int:
         """Record; returns the exit status."""
         job, recipe = self._job, self._recipe
-        if other := _other_workloads(recipe.argv):
+        for other in filter(None, (_other_workloads(each.argv) for each in recipe.commands)):
             say(
                 f"`python -m workloads` runs {other} here, not the known networks: fix: "
                 "wattui workloads"
@@ -144,7 +148,7 @@ class Headless:
                 self._record()
             finally:
                 done = self._client.finish(
-                    argv=recipe.argv,
+                    argv=_as_given(recipe),
                     exit_status=self._status,
                     exit_statuses=self._statuses,
                     ended_by_signal=self._ended_by,
@@ -164,7 +168,7 @@ class Headless:
             if isinstance(stage, Rest):
                 self._rest(stage)
             else:
-                self._run_command(stage.repeat)
+                self._run_command(stage)
 
     def _rest(self, rest: Rest) -> None:
         """Leave the machine idle for a while; a signal to end cuts this short."""
@@ -182,15 +186,16 @@ class Headless:
         client.request(do="rows", rate_hz=0)
         client.request(do="end", id=number)
 
-    def _run_command(self, repeat: int | None) -> None:
-        run = RecordedCommand(self._recipe, repeat, self._directory, self._ask)
+    def _run_command(self, stage: CommandStage) -> None:
+        command = self._recipe.commands[stage.which]
+        run = RecordedCommand(self._recipe, stage, self._directory, self._ask)
         if info := self._signals.sleep(0):
             run.not_started(self._end_by(info.si_signo), stopped=True)
             return
         try:
             outcome = process.run(
-                self._job.program,
-                self._recipe.argv,
+                self._job.programs[stage.which],
+                command.argv,
                 run.environ,
                 self._signals,
                 run.started,
@@ -203,6 +208,8 @@ class Headless:
             raise
         if missed := run.ended(outcome.status, outcome.ended_by is not None):
             self._unmatched.append(missed)
+        if self._recipe.other and outcome.status and outcome.ended_by is None:
+            say(f"{command.label}, repeat {stage.repeat}: failed with exit status {outcome.status}")
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
         self._ended_by = outcome.ended_by
@@ -242,6 +249,8 @@ class Headless:
 
     def _report(self, done: Finished) -> int:
         self._progress.summary(done, self._recipe.csv)
+        if self._recipe.other:
+            self._progress.verdict(done)
         missing = shortfalls(done, self._recipe.csv)
         if self._unmatched:
             missing.append(
@@ -250,6 +259,46 @@ class Headless:
             )
         say(*missing)
         return self._status or (INCOMPLETE if missing else 0)
+
+
+def _commands(options: argparse.Namespace, argv: list[str]) -> list[Command]:
+    """The command after --, or the two of --ab. Raises UsageError."""
+    if options.ab is None:
+        if options.ab_labels:
+            raise UsageError("--ab-labels names the two commands of --ab: fix: add --ab")
+        if not argv:
+            raise UsageError("no command to record: put it after --, as in `-- python infer.py`")
+        return [Command(argv, options.label)]
+    if argv:
+        raise UsageError("--ab has both commands: fix: leave out the one after --")
+    if options.label:
+        raise UsageError("--ab labels its commands itself: fix: --ab-labels A B instead of --label")
+    if options.repeats == 1:
+        raise UsageError("--ab has no verdict from one pair: fix: --repeats 6")
+    labels = options.ab_labels or AB_LABELS
+    if labels[0] == labels[1] or any(not each.strip() or "/" in each for each in labels):
+        raise UsageError(
+            f"--ab-labels {shlex.join(labels)}: fix: use two different names without a slash"
+        )
+    return [Command(_words(t), label) for t, label in zip(options.ab, labels, strict=True)]
+
+
+def _words(text: str) -> list[str]:
+    """A command of --ab, split as a shell would. Raises UsageError."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--ab {text!r}: {str(error).lower()}: fix: close the quotes") from None
+    if not words:
+        raise UsageError("--ab has an empty command: fix: give two, as in --ab 'python a.py' './b'")
+    return words
+
+
+def _as_given(recipe: Recipe) -> list[str]:
+    """The recorded command as written to run.json; of two, the option that named them."""
+    if recipe.other is None:
+        return list(recipe.argv)
+    return ["--ab", *(shlex.join(each.argv) for each in recipe.commands)]
 
 
 def _ready(client: Client, job: RecordJob) -> Message:

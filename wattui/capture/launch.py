@@ -168,7 +168,7 @@ class Launch:
 
     def _start(self, run: CommandStage) -> None:
         self._run = RecordedCommand(
-            self.recipe, run.repeat, self._session.directory, self._session.request
+            self.recipe, run, self._session.directory, self._session.request
         )
         environ = self._run.environ | {"PYTHONUNBUFFERED": "1"}
         try:

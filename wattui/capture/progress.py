@@ -14,6 +14,9 @@ from wattui.clean import one_line
 from wattui.show.printing import console, say
 
 SHOWN_POWERS = 4
+NO_PAIRS = (
+    "no paired verdict: both commands succeeded in fewer than two repeats: fix: record more of them"
+)
 
 
 @contextmanager
@@ -121,6 +124,25 @@ class Progress:
         if not self._quiet:
             with contextlib.suppress(OSError):
                 self._print_run(self._console, self._recorded(csv, done.summary, done.run))
+
+    def verdict(self, done: Finished) -> None:
+        """Print how the two commands of a paired recording differ, or why that is not known."""
+        from wattui.analysis.pairs import judged, pairs_of
+
+        pairs = pairs_of(done.summary)
+        if pairs is None:
+            say(NO_PAIRS)
+            return
+        say(*pairs.remarks)
+        if not self._quiet:
+            from wattui.show.compare import comparison_tables, paired_lines
+
+            rows = judged(pairs)
+            with contextlib.suppress(OSError):
+                for part in comparison_tables(pairs.a.name, [(pairs.b.name, rows)]):
+                    self._console.print(part)
+                for line in paired_lines(pairs.a.name, pairs.b.name, rows):
+                    self._console.print(line)
 
     def lost(self, reason: str, csv: Path) -> None:
         """Report that the recorder ended early."""

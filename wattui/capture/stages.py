@@ -12,8 +12,19 @@ REPEAT_VARIABLE = "WATTUI_REPEAT"
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command and the label of its running phases."""
+
+    argv: Sequence[str]
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recording to make: command, file, repeats, rests, and how inferences are counted."""
+    """A recording to make: command, file, repeats, rests, and how inferences are counted.
+
+    `other` is a second command, recorded in turn with the first: A B B A A B …
+    """
 
     argv: Sequence[str]
     csv: Path
@@ -25,6 +36,12 @@ class Recipe:
     inferences: int | None = None
     count_match: re.Pattern[str] | None = None
     phase_match: re.Pattern[str] | None = None
+    other: Command | None = None
+
+    @property
+    def commands(self) -> list[Command]:
+        """The command, or both of them."""
+        return [Command(self.argv, self.label), *([self.other] if self.other else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +55,34 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class CommandStage:
-    """The command runs in a fresh process; `repeat` is None if it runs only once."""
+    """A command runs in a fresh process.
+
+    `repeat` is None if it runs only once, `which` is its place among the recipe's commands.
+    """
 
     repeat: int | None
+    which: int = 0
 
 
 Stage = Rest | CommandStage
 
 
 def stages(recipe: Recipe) -> list[Stage]:
-    """Idle baseline, repeats with a cool-down between, cool-down and idle after; no empty rests."""
+    """Idle baseline, repeats with a cool-down between, cool-down and idle after; no empty rests.
+
+    Of two commands, the first comes first in odd repeats and second in even ones, so that each is
+    as often early as late, and a steady drift raises both alike.
+    """
     found: list[Stage] = [Rest("idle", recipe.idle_s, "idle baseline")]
+    commands = recipe.commands
     for repeat in range(1, recipe.repeats + 1):
-        if repeat > 1:
-            found.append(Rest("cooldown", recipe.cooldown_s, f"cool-down before repeat {repeat}"))
-        found.append(CommandStage(repeat if recipe.repeats > 1 else None))
+        for which in range(len(commands))[:: 1 if repeat % 2 else -1]:
+            if len(found) > 1:
+                before = f"{commands[which].label}, " if recipe.other else ""
+                title = f"cool-down before {before}repeat {repeat}"
+                found.append(Rest("cooldown", recipe.cooldown_s, title))
+            is_numbered = recipe.repeats > 1 or recipe.other is not None
+            found.append(CommandStage(repeat if is_numbered else None, which))
     if recipe.idle_after_s > 0:
         found += [
             Rest("cooldown", recipe.cooldown_s, "cool-down"),

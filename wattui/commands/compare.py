@@ -12,6 +12,7 @@ from recorders.summary.bases import BASES
 from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
+from wattui.analysis.pairs import LEADING, Pairs, pairs_of
 from wattui.analysis.published.results import RESULTS, published_results
 from wattui.analysis.sides import FIGURES, PUBLISHED, SUMS, Sampled, Side, labels_of, of_label
 from wattui.capture.progress import waiting
@@ -45,6 +46,13 @@ class Pair:
 
     side: Side
     rows: list[Comparison]
+
+    @property
+    def paired(self) -> list[Comparison]:
+        """The rows of its leading figure, if the two were recorded in turn."""
+        rows = [row for row in self.rows if row.paired]
+        figure = next((f for f in (*LEADING, *FIGURES) if any(r.figure == f for r in rows)), "")
+        return [row for row in rows if row.figure == figure]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -136,12 +144,17 @@ def main(options: argparse.Namespace) -> int:
     """Compare and print; returns the exit status. Raises UsageError."""
     with waiting("reading runs"):
         given = sides_given(options.runs)
-        first, *others = _sides(given, options)
+        in_turn = _in_turn(given, options)
+        first, *others = [in_turn.a, in_turn.b] if in_turn else _sides(given, options)
         usual = USUAL if len(others) <= FEW else ()
-        pairs = [Pair(other, _rows(first, other, options, usual)) for other in others]
+        pairs = [
+            Pair(other, _rows(first, other, options, usual, in_turn is not None))
+            for other in others
+        ]
     if not any(pair.rows for pair in pairs):
         raise UsageError(_no_figure(first, others, options))
     remarks = list(dict.fromkeys([*given_twice(options.runs), *_remarks(given, first, pairs)]))
+    remarks += in_turn.remarks if in_turn else []
     findings = [
         finding
         for pair in pairs
@@ -171,6 +184,14 @@ def main(options: argparse.Namespace) -> int:
     if unjudged:
         raise UsageError(UNJUDGED.format(kind=unjudged[0], how=JUDGED_BY[unjudged[0]]))
     return 0
+
+
+def _in_turn(given: Sequence[SideFiles], options: argparse.Namespace) -> Pairs | None:
+    """The two commands of the only run, if it is a paired recording and nothing else is asked."""
+    runs = [run for each in given for run in each.runs]
+    if len(given) > 1 or len(runs) != 1 or options.published or options.label is not None:
+        return None
+    return pairs_of(runs[0].summary)
 
 
 def _share_labels(a: Side, b: Side) -> bool:
@@ -203,9 +224,11 @@ def _labelled(found: Side, label: str) -> Side:
     return replace(of_label(found, label), name=found.name)
 
 
-def _rows(a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str]) -> list[Comparison]:
+def _rows(
+    a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str], paired: bool
+) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
-    rows = compare(a, b, [domains] if all(domains) else [], options.mixed, options.alpha)
+    rows = compare(a, b, [domains] if all(domains) else [], options.mixed, options.alpha, paired)
     is_published = PUBLISHED in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
         rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
@@ -334,6 +357,7 @@ def _row_dict(row: Comparison) -> dict[str, Any]:
         "p": row.p,
         "p_of_all_labels": row.p_of_all,
         "verdict": row.verdict,
+        "pairs": len(row.a.samples) if row.paired else None,
         "mann_whitney_u": test.u if test else None,
         "mann_whitney_p": test.p if test else None,
     }
@@ -364,11 +388,14 @@ def _sampled_dict(sampled: Sampled) -> dict[str, Any]:
 
 
 def _print(first: Side, pairs: Sequence[Pair], options: argparse.Namespace) -> None:
-    from wattui.show.compare import comparison_tables
+    from wattui.show.compare import comparison_tables, paired_lines
 
     out = console(width=options.width)
     for part in comparison_tables(first.name, [(p.side.name, p.rows) for p in pairs]):
         out.print(part)
+    for pair in pairs:
+        for line in paired_lines(first.name, pair.side.name, pair.paired):
+            out.print(line)
     if options.published:
         source = published_results(options.published)[0]
         out.print(f"published: {source}", style="dim")

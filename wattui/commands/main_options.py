@@ -18,6 +18,7 @@ examples:
   wattui --replay run.csv --speed 10
   wattui --headless --csv run.csv -- python infer.py
   wattui --headless --csv run.csv --inferences 10000 --repeats 5 -- ./infer
+  wattui --headless --csv ab.csv --ab 'python infer.py' 'python infer.py --int8' --repeats 10
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
   wattui --headless --csv kws.csv -- wattui workloads kws --bsize 1,8,64
   wattui summary run.csv
@@ -41,6 +42,7 @@ def main_parser() -> argparse.ArgumentParser:
         prog="wattui",
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
+        "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
         "       wattui summary | compare | fit | predict | report\n"
         "       wattui import | export | doctor | mark | workloads",
         description=DESCRIPTION,
@@ -130,9 +132,18 @@ def main_parser() -> argparse.ArgumentParser:
     when.add_argument(
         "--repeats",
         type=int,
-        default=1,
         metavar="N",
-        help="run the command N times, each in a fresh process",
+        help="run the command N times, each in a fresh process (default: 1; with --ab: 6 each)",
+    )
+    when.add_argument(
+        "--ab",
+        nargs=2,
+        metavar=("A", "B"),
+        help="record two commands in turn (A B B A A B …) and compare them pair by pair, so that "
+        "drift cancels; each is one quoted command line, and no shell runs it",
+    )
+    when.add_argument(
+        "--ab-labels", nargs=2, metavar=("A", "B"), help="their labels (default: A B)"
     )
     when.add_argument("--label", default="", metavar="TEXT", help="label of the running phases")
     when.add_argument(

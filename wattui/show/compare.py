@@ -14,7 +14,7 @@ from rich.text import Text
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
 from wattui.analysis.compare import Comparison, geometric_means
-from wattui.analysis.limits import worse
+from wattui.analysis.limits import worse, worse_interval
 from wattui.analysis.sides import FIGURES
 from wattui.clean import one_line
 from wattui.show.quantities import number, prefix_for, with_uncertainty
@@ -143,6 +143,26 @@ def value_text(known: Value, factor: float) -> str:
 def verdict_text(row: Comparison) -> str:
     """Whether the difference exceeds its uncertainty."""
     return "± unknown" if row.verdict == "unknown" else row.verdict
+
+
+def paired_lines(a: str, b: str, rows: Sequence[Comparison]) -> Iterator[Text]:
+    """The verdict on each row of two commands recorded in turn, in words."""
+    for row in rows:
+        name = f"{row.label}: {row.figure}" if row.label else row.figure
+        share, interval = worse(row), worse_interval(row)
+        change = "–" if share is None else f"{100 * (row.ratio or 0.0) - 100:+.3g} %"
+        if interval and row.ratio_interval:
+            ends = (f"{100 * (end - 1):+.3g}" for end in row.ratio_interval)
+            change += f" ({' … '.join(ends)} %)"
+        said = f"{one_line(b)} against {one_line(a)}, {one_line(name)}: {change}"
+        pairs = f"{len(row.a.samples)} pairs"
+        yield Text.assemble((said.replace("-", "−"), "bold"), f", {pairs}: {_judged(row)}")
+
+
+def _judged(row: Comparison) -> str:
+    if row.p_of_all is None or row.verdict == "clear":
+        return verdict_text(row)
+    return f"not clear, p = {_p(row.p_of_all)}"
 
 
 def trend(row: Comparison) -> Trend:

@@ -10,7 +10,7 @@ import pytest
 
 from wattui.capture import matching
 from wattui.capture.command import RecordedCommand
-from wattui.capture.stages import Recipe
+from wattui.capture.stages import CommandStage, Recipe
 
 
 def test_output_can_be_matched_as_soon_as_the_command_begins(
@@ -25,7 +25,7 @@ def test_output_can_be_matched_as_soon_as_the_command_begins(
         asked.append((request["do"], started.exists()))
 
     recipe = Recipe(["true"], tmp_path / "run.csv", idle_s=0, phase_match=re.compile("epoch"))
-    run = RecordedCommand(recipe, None, str(tmp_path), ask)
+    run = RecordedCommand(recipe, CommandStage(None), str(tmp_path), ask)
     assert run.on_output is not None
     run.on_output(1, b"epoch 1\n")
     assert run.ended(0, stopped=False) == ""

@@ -18,7 +18,7 @@ from recorders.client import Config
 from tests.support.fakes import FakeSession
 from wattui.capture.launch import Launch
 from wattui.capture.printed import Printed
-from wattui.capture.stages import CommandStage, Recipe, Rest, stages
+from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
 from wattui.tui.state.session import Session
 
 CSV = Path("run.csv")
@@ -223,6 +223,19 @@ def with_a_child(tmp_path: Path, how: str) -> tuple[Launch, Path]:
 
 def is_gone(stat: Path) -> bool:
     return not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_two_commands_take_turns_at_being_first() -> None:
+    recipe = Recipe(["a"], CSV, 9, repeats=3, cooldown_s=5, label="A", other=Command(["b"], "B"))
+    found = stages(recipe)
+    runs = [(stage.repeat, stage.which) for stage in found if isinstance(stage, CommandStage)]
+    assert runs == [(1, 0), (1, 1), (2, 1), (2, 0), (3, 0), (3, 1)]
+    rests = [stage.title for stage in found if isinstance(stage, Rest)]
+    assert rests[:3] == [
+        "idle baseline",
+        "cool-down before B, repeat 1",
+        "cool-down before B, repeat 2",
+    ]
 
 
 # ---------------------------------------------------------------- the file

@@ -73,6 +73,39 @@ def test_labels_of_two_runs_side_by_side(capsys: pytest.CaptureFixture[str]) -> 
     assert {r["b"] for r in found["comparisons"]} == {"b"}
 
 
+def in_turn(name: str, a: Sequence[float], b: Sequence[float]) -> str:
+    """A run of two commands in turn at these powers, 100 inferences in 4 s each."""
+    parts = [IDLE]
+    for n, watts in enumerate(zip(a, b, strict=True), 1):
+        two = [B1._replace(watts=w, label=x, repeat=n) for w, x in zip(watts, "AB", strict=True)]
+        parts += two if n % 2 else two[::-1]
+    finished(Path(f"{name}.csv"), parts)
+    return f"{name}.csv"
+
+
+def test_a_run_of_two_commands_in_turn_is_compared_pair_by_pair(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Drift of 20 W over the run, 3 W between the two: clear only pair by pair."""
+    run = in_turn("ab", (50, 57, 61, 69), (53, 60, 64.5, 71.5))
+    total = row(compared(capsys, run), figure="total")
+    assert (total["pairs"], total["verdict"]) == (4, "clear")
+    assert total["difference"] == pytest.approx(3 * 0.04)
+    assert main(["compare", run]) == 0
+    assert "B against A, total: +5.06 % (" in (said := capsys.readouterr().out)
+    assert said.rstrip().endswith(", 4 pairs: clear")
+    assert main(["compare", run, "--max-regression", "1%"]) == REGRESSED
+    assert main(["compare", run, "--max-regression", "10%", "--strict"]) == 0
+
+
+def test_pairs_that_are_not_clear_say_their_p(capsys: pytest.CaptureFixture[str]) -> None:
+    run = in_turn("ab", (50, 50, 50, 50), (55, 46, 53, 50))
+    assert main(["compare", run]) == 0
+    assert "4 pairs: not clear, p = 0.6" in capsys.readouterr().out
+    assert main(["compare", run, "--max-regression", "1%"]) == 0
+    assert main(["compare", run, "--max-regression", "1%", "--strict"]) == REGRESSED
+
+
 def test_the_table_says_what_the_json_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", make("a"), make("b", (1.09, 1.1, 1.11))]) == 0
     said = capsys.readouterr().out

@@ -14,6 +14,8 @@ from recorders.counter import Change, update_period_s
 SAMPLE_S, IDLE_S, AFTER_S = 8.0, 4.0, 4.0
 WINDOWS_S, DELAYS_S = (tuple(n * 0.02 for n in range(many)) for many in (76, 26))
 THIN_S = 0.01
+# A fit is worth something if it is this close to the readings, RMS, as a share of the step.
+MOST_OFF = 0.1
 Points = Sequence[tuple[float, float]]
 
 
@@ -53,7 +55,8 @@ def table(load: Load = loaded) -> Table:
         "Refresh: the most frequent time between changes of the reading, under a load by turns.",
         "Averaging and delay: of the running mean that fits readings across the end of a full load "
         "best, in steps of 20 ms; the delay has half a refresh in it. A GPU whose own power falls "
-        "slowly seems to average longer.",
+        "slowly seems to average longer. –: no running mean of at most 1.5 s, at most 0.5 s late, "
+        "is within 10 % (RMS).",
     ]
     return Table("", ("", "refresh, ms", "averaging, ms", "delay, ms"), rows, notes)
 
@@ -78,7 +81,7 @@ def powers_of(energies: Points) -> list[tuple[float, float]]:
 
 def step_response(values: Points, step_s: float) -> tuple[float, float] | None:
     """The averaging window and delay, seconds, that fit readings across a step of power at a time
-    best, by least squares; None if they do not show one."""
+    best, by least squares; None if they show none, or one that the best does not fit."""
     earlier = [value for at_s, value in values if at_s <= step_s]
     later = [value for at_s, value in values if at_s > step_s + 2.5]
     if len(earlier) < 3 or len(later) < 3:
@@ -92,7 +95,10 @@ def step_response(values: Points, step_s: float) -> tuple[float, float] | None:
         if step_s - 0.5 < at_s < step_s + 2.5
     ]
     fits = ((_misfit(shares, w, d), w, d) for w in WINDOWS_S for d in DELAYS_S)
-    _, window_s, delay_s = min(fits)
+    misfit, window_s, delay_s = min(fits)
+    is_at_end = window_s == WINDOWS_S[-1] or delay_s == DELAYS_S[-1]
+    if is_at_end or misfit > MOST_OFF**2 * len(shares):
+        return None
     return window_s, delay_s
 
 

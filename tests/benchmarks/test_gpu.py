@@ -48,6 +48,12 @@ def test_a_load_that_does_not_fall_shows_no_window() -> None:
     assert refresh.step_response(read(PowerSensor(), Constant(200.0)), END_S) is None
 
 
+@pytest.mark.parametrize("off_s", [-0.8, 0.9])
+def test_a_fall_at_another_time_than_the_end_of_the_load_is_no_window(off_s: float) -> None:
+    """The best of the fits tried was given as if it fitted: 1500 ms, 500 ms late."""
+    assert refresh.step_response(read(PowerSensor(), FALL, 12.0), END_S - off_s) is None
+
+
 def test_refresh_and_power_of_an_energy_counter_are_found() -> None:
     slow = SlowCounter("gpu0", FALL, 0.02, NVML_J)
     energies = [(2.0 + n * 0.001, slow.shown_j(2.0 + n * 0.001)) for n in range(8000)]

@@ -88,7 +88,7 @@ def _beside(
         Figure(
             f"{at_rate} recorder / bare loop",
             [own / bare for own, bare in zip(steady, bare_pct, strict=True)],
-            "",
+            "×",
             BARE_TIMES,
         ),
     ]

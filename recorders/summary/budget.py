@@ -117,11 +117,17 @@ def together(parts: Sequence[Part]) -> float | None:
     return quadrature(_sums(parts).values())
 
 
-def budgets(reduction: Reduction, labels: Sequence[str] = ("",)) -> list[Budget]:
-    """The budgets of labels ("": everything that ran): of the headline channel's energy per
-    inference, or its energy if nothing was counted, and of that above each known baseline."""
+def budgets(
+    reduction: Reduction, labels: Sequence[str] = ("",), channel: str | None = None
+) -> list[Budget]:
+    """The budgets of labels ("": everything that ran): of a channel's energy per inference, or its
+    energy if nothing was counted, and of that above each known baseline.
+
+    The channel is that of the headline unless it is given.
+    """
     arithmetic = Arithmetic(reduction)
-    channel, of_label = headline(reduction.energy_channels), grouped(arithmetic.running, label_of)
+    channel = channel or headline(reduction.energy_channels)
+    of_label = grouped(arithmetic.running, label_of)
     found: list[Budget] = []
     for label in labels:
         running = of_label.get(label, []) if label else arithmetic.running

@@ -84,9 +84,14 @@ def left_out_text(left_out: int, what: str) -> str:
     return f"and {left_out:,} more {what}: --json and wattui export list all" if left_out else ""
 
 
-def quoted_labels(summary: Summary, mixed: bool = False) -> list[str]:
+def quoted_labels(
+    summary: Summary,
+    channel: str | None = None,
+    mixed: bool = False,
+    basis: Basis | None = None,
+) -> list[str]:
     """The labels whose figures are the headline: the best and the worst; "" for everything."""
-    quoted = to_quote(summary, mixed=mixed)
+    quoted = to_quote(summary, channel, mixed, basis)
     return [group.label for _, group in quoted if group is not None]
 
 

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from recorders.summary.bases import BASES
+from recorders.summary.budget import Budget
+from wattui.analysis.cells import quoted_labels
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
 from wattui.capture.progress import waiting
@@ -24,7 +26,7 @@ from wattui.report.page import html_page
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
 from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
+from wattui.runs.recorded import Run, load_run, read_budgets
 from wattui.runs.traces import read_traces
 
 SUFFIXES = (".html", ".md", ".svg")
@@ -90,7 +92,7 @@ def main(options: argparse.Namespace) -> int:
     wish = ReportOptions(options.figure, options.domain, options.against)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         names = _names(csvs)
-        runs = [_loaded(*each) for each in zip(csvs, names, latencies, strict=True)]
+        runs = [_loaded(*each, wish) for each in zip(csvs, names, latencies, strict=True)]
     _check_domain(runs, wish)
     with waiting("drawing"):
         blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
@@ -141,12 +143,26 @@ def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
     return [Path(text) for text in given]
 
 
-def _loaded(csv: Path, name: str, latencies: Path | None) -> ReportRun:
+def _loaded(csv: Path, name: str, latencies: Path | None, wish: ReportOptions) -> ReportRun:
     with naming(csv):
         run, traces = load_run(csv), read_traces(csv)
+        explained = _explained(run, wish)
     network, macs = command_macs(run.about.argv)
     found, why_not = _times(run, latencies)
-    return ReportRun(name, run, traces, network, macs, found, why_not)
+    return ReportRun(name, run, traces, network, macs, found, why_not, explained)
+
+
+def _explained(run: Run, wish: ReportOptions) -> tuple[Budget, ...]:
+    """What the ± of the headline is made of."""
+    known = run.summary.running.domains if run.summary.running else {}
+    channel = wish.domain or run.summary.headline
+    if channel not in known:
+        return ()
+    labels = quoted_labels(run.summary, channel, basis=wish.basis)
+    found = read_budgets(run.csv, labels, channel)
+    first = [found[0].figure] if found else []
+    asked = [wish.figure] if wish.figure else first
+    return tuple(budget for budget in found if budget.figure in asked)
 
 
 def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]:

@@ -126,7 +126,7 @@ def _explained(path: Path, reduction: Reduction, summary: Summary, asked: Asked)
     """What the ± of the headline, or of a label, is made of. Raises UsageError."""
     known = [group.label for group in summary.labels]
     if asked.label is None:
-        return budgets(reduction, quoted_labels(summary, asked.mixed))
+        return budgets(reduction, quoted_labels(summary, mixed=asked.mixed))
     if asked.label not in known:
         there = f"it has {', '.join(known)}" if known else "it has none"
         raise UsageError(f"--label {asked.label}: {path} has no such label: {there}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.summary.bases import BY_NAME, Basis, BasisName
+from recorders.summary.budget import Budget
 from recorders.summary.figures import Domain, Summary
 from wattui.analysis.label_numbers import Against
 from wattui.runs.latencies import Distribution
@@ -30,7 +31,8 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReportRun:
-    """A run with its curves; call times if a file has them, or why it could not be read."""
+    """A run with its curves; call times if a file has them, or why it could not be read; what the ±
+    of its headline is made of."""
 
     name: str
     run: Run
@@ -39,6 +41,7 @@ class ReportRun:
     macs: Mapping[str, int]
     latencies: tuple[Distribution, ...] = ()
     no_latencies: str = ""
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def csv(self) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from recorders.summary.budget import Budget
 from recorders.summary.figures import INVENTED, PhaseFigures
 from wattui.analysis.rates import Rates
 from wattui.analysis.run_fits import Fits
 from wattui.clean import name_of
 from wattui.report.document import Picture
 from wattui.report.draw import style
+from wattui.report.draw.budget import draw_budget
 from wattui.report.draw.fit import draw_fit
 from wattui.report.draw.fit import shown as shown_series
 from wattui.report.draw.joules import draw_joules
@@ -20,6 +22,7 @@ from wattui.report.joules import MOST_ROWS, JouleRows
 from wattui.report.panels import label_stretches, panels, stretches
 from wattui.runs.latencies import Distribution
 from wattui.runs.traces import Traces
+from wattui.show.budget import part_text, percent_text, title_text
 from wattui.show.fit import line_text
 from wattui.show.quantities import number, prefix_for
 
@@ -76,6 +79,16 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
     title = f"Energy per inference by {per}{suffix({found.origin})}"
     caption += f".{_in_the_table(found.left_out)}"
     return Picture("joules", svg, title, caption, instead + ".")
+
+
+def budget_picture(found: Budget) -> Picture:
+    """The parts of a ±, of which at least one is known."""
+    svg = drawn(lambda: draw_budget(found))
+    caption = f"{title_text(found)}, channel {found.channel}. Parts that are added are refreshed "
+    caption += "together; their sum and the others join in quadrature. The line is their ±."
+    parts = [f"{part_text(part)} {percent_text(part.plus_minus, found)}" for part in found.parts]
+    title = f"What the ± is made of{suffix({found.origin})}"
+    return Picture("uncertainty", svg, title, caption, "; ".join(parts) + ".")
 
 
 def fit_picture(found: Fits) -> Picture | None:

@@ -17,6 +17,7 @@ from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.numbers_table import MEANINGS, fit_table, latency_table, tables_of
 from wattui.report.pictures import (
+    budget_picture,
     fit_picture,
     joules_picture,
     latency_picture,
@@ -24,6 +25,7 @@ from wattui.report.pictures import (
     traces_picture,
 )
 from wattui.report.size_figures import size_blocks
+from wattui.show.budget import cure_text, unknown_texts
 from wattui.show.quantities import counted, energy_unit, number
 from wattui.show.remedies import notes_of
 from wattui.show.summary import figure_text
@@ -42,6 +44,7 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from _notes(loaded)
     yield from _power(loaded)
     yield from _joules(loaded, wish)
+    yield from _uncertainty(loaded)
     yield from fit_blocks(fits_for([loaded], wish), wish.against is not None)
     yield from _sizes(loaded, wish)
     yield from _times(loaded)
@@ -169,6 +172,19 @@ def _joules(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
         yield picture
     if missing and wish.figure is None:
         yield Words(_why_unknown(running.inferences, missing))
+
+
+def _uncertainty(loaded: ReportRun) -> Iterator[Block]:
+    """What the ± of the headline is made of, and what would halve it."""
+    if loaded.budgets:
+        yield Heading(3, "Uncertainty")
+    for budget in loaded.budgets:
+        if any(part.plus_minus for part in budget.parts):
+            yield budget_picture(budget)
+        said = [*unknown_texts(budget), cure_text(budget)]
+        said.append(f"not in ±: {budget.not_covered}" if budget.not_covered else "")
+        for text in filter(None, said):
+            yield Words(f"{text[0].upper()}{text[1:]}.")
 
 
 def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:

@@ -103,14 +103,15 @@ def load_run(csv: Path) -> Run:
     return Run(csv, summarise(reduce_csv(csv, remarks)), about, remarks)
 
 
-def read_budgets(csv: Path, labels: Sequence[str]) -> list[Budget]:
-    """What the ± of labels are made of ("": of everything), from the CSV.
+def read_budgets(csv: Path, labels: Sequence[str], channel: str | None = None) -> list[Budget]:
+    """What the ± of labels are made of ("": of everything), from the CSV; in the headline's channel
+    unless one is given.
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
     from wattui.runs.reduce import reduce_csv
 
-    return budgets(reduce_csv(csv), labels)
+    return budgets(reduce_csv(csv), labels, channel)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

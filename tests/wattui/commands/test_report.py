@@ -86,9 +86,10 @@ def test_a_page_has_headline_figures_tables_and_recording(csv: Path, tmp_path: P
     assert found.open == []
     assert found.text("h1") == ["kws"]
     assert found.text("h3") == [
-        "Power over time", "Energy per inference", "Latency and throughput", "Tables", "Recording",
+        "Power over time", "Energy per inference", "Uncertainty", "Latency and throughput",
+        "Tables", "Recording",
     ]  # fmt: skip
-    assert len(found.all("figure")) == len(found.all("figcaption")) == 3
+    assert len(found.all("figure")) == len(found.all("figcaption")) == 5, "best and worst explained"
     text = whole(found)
     assert "total, measured" in text
     assert "2023-11-14 22:13:20 UTC" in text
@@ -430,6 +431,25 @@ def test_a_channel_called_total_is_no_figure_called_total(csv: Path, tmp_path: P
     assert not re.search(r"(?<!channel )\btotal\b(?=, measured|, by label)", whole(found))
 
 
+def test_the_parts_of_the_uncertainty_are_a_figure_with_what_would_halve_it(
+    tmp_path: Path,
+) -> None:
+    csv = finished(tmp_path / "r.csv", [IDLE, Part("running", 10, 100.0, "b64", 1000)]).csv
+    found = page(tmp_path, csv)
+    # 100 W for 1 ms, over 1000 inferences.
+    (caption,) = [text for text in found.text("figcaption") if "quadrature" in text]
+    assert "total 1.00000 ± 0.00010 J per inference (0.010 %)" in caption
+    assert "resolution package0" in found.text("text")
+    assert "To halve it: run 2× longer (± 0.0050 %)." in found.text("p")
+    (tmp_path / "out.html").unlink()
+    dynamic = page(tmp_path, csv, "--figure", "dynamic")
+    assert "resolution package0, idle" in dynamic.text("text")
+    short = finished(tmp_path / "s.csv", [IDLE._replace(seconds=2), B1]).csv
+    (tmp_path / "out.html").unlink()
+    said = page(tmp_path, short, "--figure", "dynamic").text("p")
+    assert any("the baseline is too short" in text for text in said)
+
+
 def test_of_many_labels_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
     labels = [f"layer {chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(80)]
     csv = finished(tmp_path / "r.csv", [IDLE, *(Part("running", 1, 9.0, n, 5) for n in labels)]).csv
@@ -437,9 +457,8 @@ def test_of_many_labels_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
     rows = [f"{label},,call,0.001" for label in labels]
     latencies.write_text("\n".join(["label,repeat,kind,seconds", *rows]))
     found = page(tmp_path, csv, "--latencies", latencies)
-    assert [text.rpartition(". ")[2] for text in found.text("figcaption")][1:] == [
-        "8 more are in the table."
-    ] * 2
+    ends = [text.rpartition(". ")[2] for text in found.text("figcaption")]
+    assert ends.count("8 more are in the table.") == 2
     assert labels[71] in found.text("text")
     assert labels[72] not in found.text("text")
     (tmp_path / "out.html").unlink()

@@ -186,6 +186,7 @@ class Feed:
         self.worker = Worker(source, self.read_times) if source.blocking else None
         self._due_ns = 0
         self.calibrated = self.worker is None
+        self.periods_s: Mapping[str, float] = {}
 
     def is_due(self, now_ns: int) -> bool:
         """True once per period of the source."""
@@ -217,7 +218,7 @@ class Feed:
 
     def learn(self) -> Mapping[str, float]:
         """Tell the counters how often they are updated; the periods in seconds, by channel."""
-        periods_s = self.source.update_periods_s()
+        self.periods_s = periods_s = dict(self.source.update_periods_s())
         for meter in self.meters:
             if isinstance(meter.counter, Counter) and meter.channel.name in periods_s:
                 meter.counter.learn(periods_s[meter.channel.name])

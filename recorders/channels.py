@@ -46,7 +46,7 @@ class Kind:
     manually, so a power without an energy is a single point. `nouns` are its singular and plural,
     `device` the word for those whose energies are summed in a figure, if different. `may_rest`: its
     counter may stand still, as that of an idle core or graphics unit does. `short` is a part of its
-    name, and its abbreviation in graphs.
+    name, and its abbreviation in graphs. `lost` says in a flag what happened if it ends.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Kind:
     device: str = ""
     may_rest: bool = False
     short: tuple[str, str] = ("", "")
+    lost: str = "the sensor disappeared"
 
     @property
     def unit(self) -> str:
@@ -136,7 +137,13 @@ KINDS = (
         nouns=("rail", "rails"),
         short=("rail_", ""),
     ),
-    Kind("battery", "battery", graph=Plotted(75, "Battery", 4), most_w=1000.0, may_rest=True),
+    Kind(
+        "battery",
+        "battery",
+        graph=Plotted(75, "Battery", 4),
+        most_w=1000.0,
+        lost="it stopped discharging, so that it no longer shows what the machine draws",
+    ),
     Kind(
         "gpu",
         r"gpu\d*",

@@ -431,12 +431,12 @@ class Recorder:
             for meter in feed.meters:
                 for remark in meter.channel.remarks:
                     self.note(f"{remark} {meter.channel.name}")
-            if feed.calibrated:
-                self._note_periods(feed)
+            self._note_periods(feed)
 
     def _note_periods(self, feed: Feed) -> None:
-        periods = feed.learn()
-        if periods:
+        """Note the update periods of a source if they are known and not noted yet."""
+        noted, periods = dict(feed.periods_s), feed.learn()
+        if periods and periods != noted:
             parts = (f"{name}={period:.6f}" for name, period in periods.items())
             self.note(" ".join([OwnNote.UPDATE_PERIODS, *parts]))
 

@@ -1,4 +1,4 @@
-"""Opens every family of hwmon chips that this machine has.
+"""Opens the families of sensors in sysfs that this machine has: boards, rails and batteries.
 
 A family is a function of the root and the chips that no family before it took. It returns its
 sources, the reasons why others are missing, and the chips that are left.
@@ -12,6 +12,7 @@ from threading import Thread
 
 from recorders.source import Refusal
 from recorders.sources.acpi_power import open_acpi_power
+from recorders.sources.battery import open_battery
 from recorders.sources.hwmon_chips import Chip, Found, find_chips
 from recorders.sources.jetson import open_jetson
 from recorders.sources.rails import open_rails
@@ -19,7 +20,12 @@ from recorders.sources.rails import open_rails
 Family = Callable[[Path, Sequence[Chip]], Found]
 
 # The chips of a family that comes earlier are not offered to the later ones.
-FAMILIES: tuple[Family, ...] = (open_jetson, open_acpi_power, open_rails)
+FAMILIES: tuple[Family, ...] = (
+    open_jetson,
+    open_acpi_power,
+    open_rails,
+    open_battery,
+)
 # A sensor on a bus answers within milliseconds; one that has not by then hangs.
 ANSWER_S = 1.0
 

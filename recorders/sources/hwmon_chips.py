@@ -39,10 +39,7 @@ class Chip:
     def text(self, name: str) -> str:
         """The text of a file; empty if it cannot be read."""
         path = self.file(name)
-        try:
-            return path.read_text(errors="replace").strip() if path else ""
-        except OSError:
-            return ""
+        return file_text(path) if path else ""
 
     def seconds(self, name: str) -> float | None:
         """The milliseconds in a file as seconds; None if there are none."""
@@ -92,6 +89,14 @@ CHIPS: Mapping[str, tuple[Quantity, ...]] = {
 }
 # Labels of inputs that measure nothing.
 UNCONNECTED = ("nc", "sum of shunt voltages")
+
+
+def file_text(path: Path) -> str:
+    """The text of a small file without its line end; empty if it cannot be read."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def find_chips(root: Path) -> list[Chip]:

@@ -124,17 +124,16 @@ def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag
 
 def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
     yield from _gaps(reduction, everything)
-    texts = {
-        "reset": "the counter restarted; energy in that interval is missing",
-        "lost": "the sensor disappeared; its energy after that is unknown",
-    }
-    for kind, text in texts.items():
-        if channels := _befallen(everything, kind):
-            lacks = _noted(reduction, OwnNote.LACKS) if kind == "reset" else []
-            at_most = f" (at most {_some(lacks)})" if lacks else ""
-            if kind == "reset" and set(_noted(reduction, OwnNote.NO_RANGE)) & channels.keys():
-                at_most += "; it may have wrapped instead, but max_energy_range_uj cannot be read"
-            yield Flag(kind, ", ".join(channels), text + at_most)
+    if channels := _befallen(everything, "reset"):
+        lacks = _noted(reduction, OwnNote.LACKS)
+        text = "the counter restarted; energy in that interval is missing"
+        text += f" (at most {_some(lacks)})" if lacks else ""
+        if set(_noted(reduction, OwnNote.NO_RANGE)) & channels.keys():
+            text += "; it may have wrapped instead, but max_energy_range_uj cannot be read"
+        yield Flag("reset", ", ".join(channels), text)
+    lost = grouped(_befallen(everything, "lost"), lambda channel: kind_of(channel).lost)
+    for happened, names in lost.items():
+        yield Flag("lost", ", ".join(names), f"{happened}; its energy after that is unknown")
     bridged = sorted({name for span in everything for name in span.bridged_j})
     if bridged:
         yield Flag(

@@ -63,7 +63,7 @@ def probe(wanted: Wanted) -> Found:
     found = Found()
     from recorders.sources.families import open_families
     from recorders.sources.nvml import open_nvml
-    from recorders.sources.powercap import open_powercap
+    from recorders.sources.rapl import open_rapl
     from recorders.sources.rapl_zones import parts_there
 
     found.root, found.zones = wanted.root, parts_there(wanted.root)
@@ -79,9 +79,11 @@ def probe(wanted: Wanted) -> Found:
     # A driver can take as long to wake up as probing the RAPL counters.
     gpus = Thread(target=find_gpus)
     gpus.start()
-    opened: list[tuple[Source | None, list[Refusal]]] = [open_powercap(wanted.root)]
+    rapl, refused = open_rapl(wanted.root)
     chips = open_families(wanted.root)
     gpus.join()
+    opened: list[tuple[Source | None, list[Refusal]]] = [(each, []) for each in rapl]
+    found.refused += refused
     for source, refused in opened + nvml:
         found.refused += refused
         if source is not None:

@@ -44,7 +44,7 @@ COARSEST_J = 2**-14
 
 READ_BYTES = 32
 
-Pread = Callable[[int, int, int], bytes]
+Pread = Callable[[int, int, int], bytes | float]
 Clock = Callable[[], int]
 
 
@@ -84,7 +84,6 @@ class CounterTrial:
 class Powercap:
     """Reads every distinct RAPL domain from its open counter; see `open_powercap`."""
 
-    name = "powercap"
     period_s = 0.0005
     blocking = False
 
@@ -97,8 +96,9 @@ class Powercap:
         close: Callable[[], None],
         clock: Clock = time.monotonic_ns,
         pread: Pread = os.pread,
+        name: str = "powercap",
     ) -> None:
-        self.reader = reader
+        self.name, self.reader = name, reader
         self._zones = list(zones)
         self._descriptors = list(descriptors)
         self._periods_s = dict(periods_s)
@@ -171,28 +171,10 @@ def open_powercap(
             os.close(descriptor)
 
     readable = [zone for zone in zones if zone.directory in descriptors]
-    looks = _look(readable, read_at, clock)
-    believed = []
-    for zone in readable:
-        if reason := _disbelief(zone, looks):
-            refused.append(refusal(zone, reason))
-        else:
-            believed.append(zone)
-    kept = _each_once(believed, {zone: look.values for zone, look in looks.items()})
-    there = {zone.channel for zone in believed}
-    refused = [r for r in refused if r.source not in there]
+    kept, periods_s, refused = believe(readable, refused, read_at, clock)
     if not kept:
         close()
         return None, refused
-    by_directory = {zone.directory: look for zone, look in looks.items()}
-    periods_s = {}
-    for place, zone in enumerate(kept):
-        changes = by_directory[zone.directory].changes
-        if period_s := update_period_s(changes):
-            periods_s[zone.channel] = _nominal_s(period_s)
-        elif len(changes) > BUSY_CHANGES:
-            periods_s[zone.channel] = PERIOD_S
-            kept[place] = replace(zone, assumed_period=True)
     reader = "pread"
     if use_pyrapl and root == Path("/") and pyrapl.is_plain(kept):
         opened, why_not = pyrapl.open_counters(kept, read_at)
@@ -203,6 +185,34 @@ def open_powercap(
                 descriptors[zone.directory] = descriptor
     counters = [descriptors[zone.directory] for zone in kept]
     return Powercap(kept, counters, reader, periods_s, close, clock), refused
+
+
+def believe(
+    zones: Sequence[Zone],
+    refused: Sequence[Refusal],
+    read_at: Callable[[Zone], float],
+    clock: Clock,
+) -> tuple[list[Zone], dict[str, float], list[Refusal]]:
+    """Watch readable zones for a moment: those that count, each once, and their update periods.
+
+    The refusals are those so far and the zones' own, without channels that another zone counts.
+    """
+    looks = _look(zones, read_at, clock)
+    reasons = {zone: _disbelief(zone, looks) for zone in zones}
+    believed = [zone for zone in zones if not reasons[zone]]
+    kept = _each_once(believed, {zone: look.values for zone, look in looks.items()})
+    changes_at = {zone.place: look.changes for zone, look in looks.items()}
+    periods_s = {}
+    for number, zone in enumerate(kept):
+        changes = changes_at[zone.place]
+        if period_s := update_period_s(changes):
+            periods_s[zone.channel] = _nominal_s(period_s)
+        elif len(changes) > BUSY_CHANGES:
+            periods_s[zone.channel] = PERIOD_S
+            kept[number] = replace(zone, assumed_period=True)
+    there = {zone.channel for zone in believed}
+    own = [refusal(zone, reason) for zone, reason in reasons.items() if reason]
+    return kept, periods_s, [r for r in (*refused, *own) if r.source not in there]
 
 
 def _look(
@@ -290,7 +300,7 @@ def _nominal_s(period_s: float) -> float:
 
 
 def _channel(zone: Zone) -> Channel:
-    remarks = [] if zone.range_j else [OwnNote.NO_RANGE]
+    remarks = [] if zone.range_j or zone.is_event else [OwnNote.NO_RANGE]
     remarks += [OwnNote.ASSUMED_PERIOD] if zone.assumed_period else []
     return Channel(
         zone.channel,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,10 @@ GROUP_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One powercap zone: the run-file channel it feeds and where it is read."""
+    """One RAPL counter: the run-file channel it feeds and where it is read.
+
+    It is a directory of powercap or, if it `is_event`, an event of perf, which does not wrap.
+    """
 
     channel: str
     package: int
@@ -38,6 +43,12 @@ class Zone:
     range_j: float | None
     bound_w: float
     assumed_period: bool = False
+    is_event: bool = False
+
+    @property
+    def place(self) -> tuple[Path, int, int | None]:
+        """What tells it from any other, whatever its channel is called."""
+        return self.directory, self.package, self.die
 
     @property
     def is_mmio(self) -> bool:
@@ -46,8 +57,8 @@ class Zone:
 
     @property
     def energy_path(self) -> Path:
-        """The counter's file, in microjoules."""
-        return self.directory / "energy_uj"
+        """The counter's file, in microjoules; that of an event describes it."""
+        return self.directory if self.is_event else self.directory / "energy_uj"
 
 
 def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
@@ -59,7 +70,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
     entries = sorted(base.glob("intel-rapl*:*"))
     directories = [path for path in entries if (path / "name").exists()]
     if not directories:
-        return [], [_masked(entries[0]) if entries else _no_rapl(root)]
+        return [], [_masked(root, entries[0]) if entries else _no_rapl(root)]
     refused: list[Refusal] = []
     parents: dict[str, tuple[int, int | None]] = {}
     zones: list[Zone] = []
@@ -119,34 +130,64 @@ def _part(channel: str) -> str:
     return channel if kind_of(channel).in_total else ""
 
 
-def _masked(entry: Path) -> Refusal:
-    return Refusal(
-        "powercap",
-        f"{entry} is a broken link: this container hides the machine's RAPL zones",
-        "start it with --security-opt systempaths=unconfined (Docker) or "
-        "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
-        "package",
-    )
+def in_virtual_machine(root: Path) -> bool:
+    """Whether the processor's flags name a hypervisor."""
+    return "hypervisor" in _text(root / "proc/cpuinfo")
+
+
+# Masks are applied after mounts, so a mount at the masked path itself does not help.
+_UNMASK = {
+    "docker": "start it with --security-opt systempaths=unconfined",
+    "podman": "start it with --security-opt unmask=/sys/devices/virtual/powercap",
+    "kubernetes": "in the container of the pod: securityContext: {privileged: true}",
+    "": "start it with --security-opt systempaths=unconfined (Docker) or "
+    "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
+}
+
+
+def container(root: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """The kind of container (docker, podman, kubernetes, lxc); empty if it is none."""
+    if (
+        "KUBERNETES_SERVICE_HOST" in environ
+        or (root / "var/run/secrets/kubernetes.io").exists()
+        or "kubepods" in _text(root / "proc/self/cgroup")
+    ):
+        return "kubernetes"
+    if (root / ".dockerenv").exists():
+        return "docker"
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    named = re.search(r"(?:^|\0)container=([\w-]+)", _text(root / "proc/1/environ"))
+    return named[1] if named else ""
+
+
+def _masked(root: Path, entry: Path) -> Refusal:
+    reason = f"{entry} is a broken link: this container hides the machine's RAPL zones"
+    kind = container(root)
+    return Refusal("powercap", reason, _UNMASK.get(kind, _UNMASK[""]), "package")
 
 
 def _no_rapl(root: Path) -> Refusal:
-    if "hypervisor" in _text(root / "proc/cpuinfo"):
-        return Refusal(
-            "powercap",
-            "no RAPL zones: this is a virtual machine and its host does not expose them",
-            "record on the host or on a physical machine",
-        )
-    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
-        return Refusal(
-            "powercap",
-            "no RAPL zones in this container",
-            "start it with -v /sys/devices/virtual/powercap:/sys/devices/virtual/powercap:ro",
-        )
-    return Refusal(
-        "powercap",
-        f"no RAPL zones under {root / 'sys/class/powercap'}",
-        "sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)",
-    )
+    """The refusal where there is not even a link to a zone."""
+    where = f"no RAPL zones under {root / 'sys/class/powercap'}"
+    kernel = _text(root / "proc/sys/kernel/osrelease").lower()
+    kind = container(root)
+    if "microsoft" in kernel:
+        reason = "no RAPL zones: WSL runs in a virtual machine, and Windows does not expose them"
+        return Refusal("powercap", reason, "record under Linux itself")
+    if in_virtual_machine(root):
+        reason = "no RAPL zones: this is a virtual machine and its host does not expose them"
+        return Refusal("powercap", reason, "record on the host or on a physical machine")
+    if kind == "lxc":
+        reason = "no RAPL zones in this LXC container"
+        line = "lxc.mount.entry = /sys/devices/virtual/powercap sys/devices/virtual/powercap"
+        return Refusal("powercap", reason, f"add to its configuration: {line} none bind,ro 0 0")
+    if kind:
+        reason = f"no RAPL zones in this container ({kind})"
+        remedy = "on the host: sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)"
+        return Refusal("powercap", reason, remedy)
+    remedy = "sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)"
+    return Refusal("powercap", where, remedy)
 
 
 def _text(path: Path) -> str:

@@ -32,7 +32,7 @@ WHOLE_FIGURES = (TOTAL, ENERGY)
 # Columns left out first on a narrow terminal.
 RATES = ("s", "W", "inf/s")
 # If something is measured, only sources missing beside it are listed.
-WHOLE_SOURCES = ("powercap", "nvml", "estimate")
+WHOLE_SOURCES = ("powercap", "perf", "nvml", "estimate")
 # Columns of a panel's edge beside its subtitle.
 FRAME_COLUMNS = 6
 # What the headline adds for these flags.

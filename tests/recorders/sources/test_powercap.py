@@ -413,12 +413,53 @@ def podman(root: Path) -> None:
     (root / "run/.containerenv").touch()
 
 
+def wsl(root: Path) -> None:
+    proc_cpuinfo(root)
+    kernel = root / "proc/sys/kernel"
+    kernel.mkdir(parents=True)
+    (kernel / "osrelease").write_text("5.15.153.1-microsoft-standard-WSL2\n")
+
+
+def lxc(root: Path) -> None:
+    (root / "proc/1").mkdir(parents=True)
+    (root / "proc/1/environ").write_text("TERM=linux\0container=lxc\0")
+
+
+def kubernetes(root: Path) -> None:
+    (root / "var/run/secrets/kubernetes.io").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "remedy"),
+    [
+        (docker, "--security-opt systempaths=unconfined"),
+        (podman, "--security-opt unmask=/sys/devices/virtual/powercap"),
+        (kubernetes, "securityContext: {privileged: true}"),
+        (lambda root: None, "systempaths=unconfined (Docker)"),
+    ],
+)
+def test_masked_zones_are_told_from_none_with_a_fix_for_the_container(
+    tree: Tree, prepare: Callable[[Path], None], remedy: str
+) -> None:
+    prepare(tree.root)
+    links = tree.root / "sys/class/powercap"
+    links.mkdir(parents=True)
+    (links / "intel-rapl:0").symlink_to("../../devices/virtual/powercap/intel-rapl/intel-rapl:0")
+    source, (refusal,) = tree.open()
+    assert source is None
+    assert "broken link" in refusal.reason
+    assert remedy in refusal.remedy
+    assert refusal.part == "package"
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason", "remedy"),
     [
         (proc_cpuinfo, "virtual machine", "on the host"),
-        (docker, "container", "/sys/devices/virtual/powercap"),
-        (podman, "container", "/sys/devices/virtual/powercap"),
+        (wsl, "WSL", "under Linux itself"),
+        (lxc, "LXC container", "lxc.mount.entry"),
+        (docker, "container (docker)", "on the host: sudo modprobe intel_rapl_msr"),
+        (podman, "container (podman)", "on the host: sudo modprobe intel_rapl_msr"),
         (lambda root: None, "no RAPL zones under", "modprobe intel_rapl_msr"),
     ],
 )

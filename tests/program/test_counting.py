@@ -64,6 +64,18 @@ def test_two_commands_in_turn_end_with_the_verdict_that_their_file_gives(place: 
     assert verdict in place.run([*WATTUI, "compare", str(place.csv)]).out.decode()
 
 
+@pytest.mark.parametrize(("command", "status"), [("exit 0", 3), ("exit 7", 7)])
+def test_an_uncertainty_that_is_not_reached_is_exit_3_unless_the_command_failed(
+    place: Place, command: str, status: int
+) -> None:
+    """A simulated counter is read a few times in so short a time."""
+    options = ("--no-estimate", "--quiet", "--inferences", "5", "--require-uncertainty", "0.1%")
+    result = place.record(*options, command=shell(command))
+    assert result.status == status
+    (line,) = result.lines
+    assert line.startswith("wattui: --require-uncertainty 0.1%: ± is ")
+
+
 def test_the_number_of_inferences_may_be_told(place: Place) -> None:
     place.record(*SIMULATED, "--inferences", "250", "--repeats", "2", "--cooldown", "0")
     summary = place.run_json()["summary"]

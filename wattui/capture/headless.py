@@ -24,7 +24,7 @@ from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
 from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
 from wattui.config import config_path, from_options, load
-from wattui.errors import INCOMPLETE, NotStartedError, UnmetError, UsageError, WattuiError
+from wattui.errors import INCOMPLETE, UNMET, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.folders import working_directory
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
@@ -51,6 +51,7 @@ class RecordJob:
     config: Config
     quiet: bool
     width: int | None = None
+    widest: float | None = None
 
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
@@ -114,6 +115,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         ),
         quiet=options.quiet,
         width=options.width,
+        widest=options.require_uncertainty,
     )
 
 
@@ -258,7 +260,21 @@ class Headless:
                 "simpler pattern, print less, or call wattui.count() in the program"
             )
         say(*missing)
-        return self._status or (INCOMPLETE if missing else 0)
+        wide = [] if missing else self._too_wide(done)
+        say(*wide)
+        return self._status or (INCOMPLETE if missing else UNMET if wide else 0)
+
+    def _too_wide(self, done: Finished) -> list[str]:
+        """Why the ± of the headline is wider than allowed, from the file."""
+        if self._job.widest is None:
+            return []
+        from recorders.summary.budget import budgets
+        from wattui.analysis.cells import quoted_labels
+        from wattui.runs.reduce import reduce_csv
+        from wattui.show.budget import too_wide
+
+        found = budgets(reduce_csv(self._recipe.csv), quoted_labels(done.summary))
+        return list(too_wide(found, self._job.widest))
 
 
 def _commands(options: argparse.Namespace, argv: list[str]) -> list[Command]:

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from wattui import __version__
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, add_require_uncertainty
 from wattui.config import CHOICES
 from wattui.show.width import add_width
 
@@ -30,8 +30,9 @@ examples:
   wattui doctor
 
 exit codes: that of the command; 1 the recording is incomplete; 2 invalid usage; 3 a sensor
-named by --require is missing; 4 worse than --max-regression allows (2: it does not judge one run
-against one, or runs without a common label); 127 the command cannot be started.
+named by --require is missing, or ± is unknown or wider than --require-uncertainty; 4 worse than
+--max-regression allows (2: it does not judge one run against one, or runs without a common label);
+127 the command cannot be started.
 Defaults may be set in a configuration file: `wattui doctor` says where.
 """
 
@@ -101,6 +102,7 @@ def main_parser() -> argparse.ArgumentParser:
         choices=("measured", "gpu", "dram"),
         help="refuse to start without: measured, gpu or dram energy",
     )
+    add_require_uncertainty(out)
     out.add_argument(
         "--estimate",
         action=argparse.BooleanOptionalAction,

@@ -5,7 +5,26 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from wattui.errors import UsageError
+from wattui.errors import UNMET, UsageError
+from wattui.marks.repeating import share_of
+
+
+def target(text: str) -> float:
+    """A share such as 1%, for argparse."""
+    try:
+        return share_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_require_uncertainty(group: argparse._ActionsContainer) -> None:
+    """Add the option that makes a wide ± an error."""
+    group.add_argument(
+        "--require-uncertainty",
+        type=target,
+        metavar="PCT",
+        help=f"exit with {UNMET} if the ± of the headline is unknown or wider than this: 2%%",
+    )
 
 
 class Parser(argparse.ArgumentParser):

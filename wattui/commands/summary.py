@@ -19,8 +19,8 @@ from recorders.summary.summary import summarise
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
-from wattui.commands.parser import Parser
-from wattui.errors import INCOMPLETE, UsageError
+from wattui.commands.parser import Parser, add_require_uncertainty
+from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Recomputed, about_run, changed
 from wattui.show.printing import console, say
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         help="show what the ± of the headline is made of, and what would halve it",
     )
     made.add_argument("--label", metavar="TEXT", help="explain this label's figure")
+    add_require_uncertainty(made)
     add_width(made)
     return made
 
@@ -53,7 +54,7 @@ def main(options: argparse.Namespace) -> int:
     asked = Asked(options.json, options.mixed, options.width, options.explain, options.label)
     if asked.label is not None and not asked.explain:
         raise UsageError("--label chooses what --explain is about: fix: add --explain")
-    return show(options.csv, asked)
+    return show(options.csv, asked, options.require_uncertainty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,12 @@ class Asked:
     label: str | None = None
 
 
-def show(patterns: Sequence[str], asked: Asked) -> int:
+def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> int:
     """Print summaries, as JSON or as tables; returns the exit status.
 
     One file is printed in full. Of several, any that cannot be read is named on stderr, the others
-    are printed, and the status is 1. Raises UsageError if the only file cannot be read.
+    are printed, and the status is 1. Raises UsageError if the only file cannot be read. `widest`
+    is the share that the ± of each headline may be; if one is wider, the status is 3.
     """
     if len(patterns) == 1:
         paths = expand(patterns)
@@ -79,7 +81,7 @@ def show(patterns: Sequence[str], asked: Asked) -> int:
             with waiting(f"reading {paths[0]}"):
                 row = _read(paths[0], asked)
             _print([row], asked, not asked.as_json or os.path.isfile(patterns[0]))
-            return 0
+            return UNMET if _too_wide([row], asked, widest) else 0
         rows, failures = _read_all(paths, asked)
     else:
         found: dict[Path, None] = {}
@@ -93,7 +95,26 @@ def show(patterns: Sequence[str], asked: Asked) -> int:
         rows, unread = _read_all(list(found), asked)
         failures += unread
     _print(rows, asked, False)
-    return INCOMPLETE if failures else 0
+    wide = _too_wide(rows, asked, widest)
+    return INCOMPLETE if failures else UNMET if wide else 0
+
+
+def _too_wide(rows: Sequence[Recomputed], asked: Asked, widest: float | None) -> bool:
+    """Report the headlines whose ± is too wide; returns whether there are any."""
+    if widest is None:
+        return False
+    from wattui.runs.reduce import reduce_csv
+    from wattui.show.budget import too_wide
+
+    lines = [
+        f"{row.file}: {line}"
+        for row in rows
+        for line in too_wide(
+            budgets(reduce_csv(Path(row.file)), quoted_labels(row.summary, asked.mixed)), widest
+        )
+    ]
+    say(*lines)
+    return bool(lines)
 
 
 def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[Recomputed], int]:

@@ -38,11 +38,11 @@ def repeat(
     """
     if seconds is not None and not seconds >= 0:
         raise ValueError(f"seconds {seconds}: at least 0")
-    share = None if target is None else _share(target)
+    share = None if target is None else share_of(target)
     return _passes(phase(name, label, sync), seconds, share, count)
 
 
-def _share(target: str | float) -> float:
+def share_of(target: str | float) -> float:
     """A target as a share. Raises ValueError."""
     text = str(target).strip()
     try:

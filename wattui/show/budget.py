@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 from rich.text import Text
 
-from recorders.summary.bases import ENERGY
+from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.budget import REPEATS, RUNNING, Budget, Cure, Part
 from recorders.summary.stats import grouped
 from wattui.clean import one_line
@@ -57,6 +57,22 @@ def percent_text(plus_minus: float | None, budget: Budget) -> str:
     if plus_minus is None or budget.value == 0:
         return "–"
     return f"{number(100 * plus_minus / abs(budget.value), 2)} %"
+
+
+def too_wide(found: Sequence[Budget], most: float) -> Iterator[str]:
+    """A line for each figure of the headline whose ± is unknown, or a larger share of it than
+    `most`: which it is, and what would make ± smaller."""
+    wanted = f"--require-uncertainty {100 * most:g}%"
+    if not found:
+        yield f"{wanted}: nothing that ran has a known energy"
+    for budget in found:
+        error = budget.plus_minus
+        is_met = error is not None and error <= most * abs(budget.value)
+        if budget.figure in (TOTAL.name, ENERGY.name) and not is_met:
+            width = "unknown" if error is None else percent_text(error, budget)
+            cure = cure_text(budget).removeprefix("± is unknown").removeprefix("; ")
+            fix = f": {cure}" if cure else ""
+            yield f"{wanted}: ± is {width}: {title_text(budget)}{fix}"
 
 
 def unknown_texts(budget: Budget) -> list[str]:

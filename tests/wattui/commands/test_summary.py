@@ -11,6 +11,7 @@ import pytest
 from recorders.runfile import fingerprint
 from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
 from wattui.cli import main
+from wattui.errors import UNMET, USAGE
 from wattui.report.numbers_table import tables_of
 
 
@@ -336,3 +337,32 @@ def test_explain_says_which_part_is_unknown_and_why(
     out = capsys.readouterr().out
     assert "baseline scatter, idle: the baseline is too short" in out
     assert "± is unknown; to know it: idle 10 s" in out
+
+
+def test_a_wider_uncertainty_than_required_is_an_error_that_says_what_would_narrow_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0.0005 of 2 J is 0.025 %."""
+    assert main(["summary", "run1.csv", "--require-uncertainty", "1%"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["summary", "run1.csv", "--require-uncertainty", "0.01%"]) == UNMET
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "wattui: run1.csv: --require-uncertainty 0.01%: ± is 0.025 %: total 2.00000 ± 0.00050 J"
+    )
+    assert "to halve it: run " in line
+
+
+def test_an_unknown_uncertainty_is_not_met_whatever_is_required(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of several files each is judged, and of several labels the best and the worst."""
+    assert main(["summary", "run10.csv", "run2.csv", "--require-uncertainty", "90%"]) == UNMET
+    lines = capsys.readouterr().err.splitlines()
+    assert all("run10.csv: --require-uncertainty 90%: ± is unknown" in line for line in lines)
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("given", ["0", "2", "x%", "-1%"])
+def test_a_required_uncertainty_is_a_share(folder: Path, given: str) -> None:
+    assert main(["summary", "run1.csv", f"--require-uncertainty={given}"]) == USAGE

@@ -268,12 +268,11 @@ class Headless:
         """Why the ± of the headline is wider than allowed, from the file."""
         if self._job.widest is None:
             return []
-        from recorders.summary.budget import budgets
         from wattui.analysis.cells import quoted_labels
-        from wattui.runs.reduce import reduce_csv
+        from wattui.runs.recorded import read_budgets
         from wattui.show.budget import too_wide
 
-        found = budgets(reduce_csv(self._recipe.csv), quoted_labels(done.summary))
+        found = read_budgets(self._recipe.csv, quoted_labels(done.summary))
         return list(too_wide(found, self._job.widest))
 
 

@@ -22,7 +22,7 @@ from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.naming import naming
-from wattui.runs.recorded import Recomputed, about_run, changed
+from wattui.runs.recorded import Recomputed, about_run, changed, read_budgets
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
@@ -103,15 +103,13 @@ def _too_wide(rows: Sequence[Recomputed], asked: Asked, widest: float | None) ->
     """Report the headlines whose ± is too wide; returns whether there are any."""
     if widest is None:
         return False
-    from wattui.runs.reduce import reduce_csv
     from wattui.show.budget import too_wide
 
     lines = [
         f"{row.file}: {line}"
         for row in rows
-        for line in too_wide(
-            budgets(reduce_csv(Path(row.file)), quoted_labels(row.summary, asked.mixed)), widest
-        )
+        for labels in [quoted_labels(row.summary, mixed=asked.mixed)]
+        for line in too_wide(read_budgets(Path(row.file), labels), widest)
     ]
     say(*lines)
     return bool(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -52,7 +53,7 @@ class KernelEvents:
         """The count since it was opened."""
         data = os.read(descriptor, _COUNT.size)
         if len(data) != _COUNT.size:
-            raise OSError("the event no longer counts")
+            raise OSError(errno.ENODEV, "the event no longer counts")
         return int(_COUNT.unpack(data)[0])
 
     def close(self, descriptor: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.source import Refusal
+from recorders.source import Gone, Refusal
 from recorders.sources.perf import find_events, open_perf
 from recorders.sources.perf_event import KernelEvents
 from recorders.sources.powercap import Powercap
@@ -211,6 +211,21 @@ def test_no_text_in_the_tree_crashes_it_or_invents_an_event(texts: dict[str, str
             assert 0 <= config <= 255
             assert joules > 0
         assert all(isinstance(refusal, Refusal) for refusal in refused)
+
+
+def test_an_event_that_stopped_is_gone_in_words(
+    tmp_path: Path, clock: QuickClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perf_tree(tmp_path)
+    events = FakeEvents(clock, {(PKG, 0): 90.0, (RAM, 0): 8.0})
+    source, _ = open_perf(tmp_path, events, clock)
+    assert source is not None
+    with open(os.devnull) as ended:
+        stopped = ended.fileno()
+        monkeypatch.setattr(events, "read", lambda descriptor: KernelEvents().read(stopped))
+        values = [reading.value for reading in source.read()]
+    assert all(isinstance(value, Gone) for value in values)
+    assert "no longer counts" in str(values[0])
 
 
 def test_the_kernel_counts_a_software_event() -> None:

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from testbench import fakenvml
+from testbench.boards import NO_BOARD, Board
 from testbench.curves import PowerCurve, Steps
 from testbench.fakenvml import FakeNvml
 from testbench.server import ServeOptions
@@ -36,7 +37,8 @@ class UnavailableError(RuntimeError):
 
 
 class Bench:
-    """A private mount namespace with the topology's powercap tree, and optionally a fake NVML.
+    """A private mount namespace with the topology's powercap tree, the sensors of a board, and
+    optionally a fake NVML.
 
     Curves and faults run on `t0_ns` (CLOCK_MONOTONIC, ns), taken when the server is up and passed
     to every program as BENCH_T0_NS. On exit all programs still in the namespace are killed, and
@@ -44,16 +46,19 @@ class Bench:
     """
 
     def __init__(
-        self, topology: Topology | Iterable[BenchZone] = (), nvml: FakeNvml | None = None
+        self,
+        topology: Topology | Iterable[BenchZone] = (),
+        nvml: FakeNvml | None = None,
+        board: Board = NO_BOARD,
     ) -> None:
         self.topology = (
             topology if isinstance(topology, Topology) else Topology("zones", tuple(topology))
         )
-        self.nvml = nvml
+        self.nvml, self.board = nvml, board
         self.t0_ns = 0
         self.lead_s = 0.0
         self._started: list[subprocess.Popen[str]] = []
-        self._curves = _curves(self.topology, nvml)
+        self._curves = _curves(self.topology, nvml) | dict(board.curves)
 
     def __enter__(self) -> Self:
         if self.nvml:
@@ -75,7 +80,7 @@ class Bench:
             self._await("awake")
             self.t0_ns = time.monotonic_ns() + int(lead_s * 1e9)
             topology = self.topology.up_before(lead_s) if lead_s else self.topology
-            self._hand_over(ServeOptions(topology, str(self.workspace), self.t0_ns))
+            self._hand_over(ServeOptions(topology, str(self.workspace), self.t0_ns, self.board))
             if self.nvml:
                 self._write_nvml(self.nvml.up_before(lead_s) if lead_s else self.nvml)
         except BaseException:

@@ -13,16 +13,21 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbench import boards
+from testbench.boards import NO_BOARD, Board
 from testbench.fuseproto import FuseServer
 from testbench.mounts import bind, enter_private_namespace, overlay_read_only
 from testbench.powercapfs import tree
 from testbench.zones import Topology
 
 CPUS = Path("/sys/devices/system/cpu")
+# The two halves of the powercap tree, and where they are shown.
+POWERCAP = {"devices": "/sys/devices/virtual/powercap", "class": "/sys/class/powercap"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class ServeOptions:
     topology: Topology
     workspace: str
     t0_ns: int
+    board: Board = NO_BOARD
 
 
 def places(cpu: int, cpus: int, topology: Topology) -> tuple[int, int]:
@@ -40,12 +46,12 @@ def places(cpu: int, cpus: int, topology: Topology) -> tuple[int, int]:
     return unit // topology.dies, unit % topology.dies
 
 
-def _overlay(target: str, workspace: Path) -> str:
-    """Make `target` hold an empty powercap directory beside what it has; returns that directory."""
+def _overlay(target: str, workspace: Path, *names: str) -> None:
+    """Make `target` hold directories of these names beside what it has."""
     upper = workspace / target.strip("/").replace("/", "-")
-    (upper / "powercap").mkdir(parents=True)
+    for name in names:
+        (upper / name).mkdir(parents=True)
     overlay_read_only(str(upper), target, target)
-    return f"{target}/powercap"
 
 
 def _place_cpus(topology: Topology, workspace: Path) -> None:
@@ -69,11 +75,11 @@ def _quit_with_stdin(workspace: str) -> None:
     os._exit(0)
 
 
-def _show_tree(served: Path, targets: list[str]) -> None:
-    """Bind the served halves over the system's directories; needs the server to answer."""
+def _show_tree(served: Path, targets: Mapping[str, str]) -> None:
+    """Bind the served directories over the system's; needs the server to answer."""
     try:
-        for half, target in zip(("devices", "class"), targets, strict=True):
-            bind(str(served / half), target)
+        for name, target in targets.items():
+            bind(str(served / name), target)
         print("ready", flush=True)
     except OSError as error:
         print(error, flush=True)
@@ -89,11 +95,19 @@ def main() -> None:
     workspace = Path(order.workspace)
     served = workspace / "served"
     served.mkdir()
-    server = FuseServer(tree(order.topology), lambda: (time.monotonic_ns() - order.t0_ns) / 1e9)
+    root, targets = tree(order.topology), dict(POWERCAP)
+    for place in order.board.places:
+        name = place.replace("/", "-")
+        root.children[name] = boards.tree(order.board, place)
+        targets[name] = f"/sys/{place}"
+    server = FuseServer(root, lambda: (time.monotonic_ns() - order.t0_ns) / 1e9)
     try:
         enter_private_namespace()
         _place_cpus(order.topology, workspace)
-        targets = [_overlay(t, workspace) for t in ("/sys/devices/virtual", "/sys/class")]
+        _overlay("/sys/devices/virtual", workspace, "powercap")
+        _overlay("/sys/class", workspace, "powercap", "hwmon", "power_supply")
+        if boards.IIO in order.board.places:
+            _overlay("/sys/bus", workspace, boards.IIO.removeprefix("bus/"))
         server.mount(str(served))
     except OSError as error:
         print(error, flush=True)

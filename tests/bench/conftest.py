@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from testbench.boards import NO_BOARD, Board
 from testbench.fakenvml import FakeNvml
 from testbench.sandbox import Bench, nvml_unavailable_reason, unavailable_reason
 from testbench.zones import Topology
@@ -35,14 +36,16 @@ def absent(reason: str) -> NoReturn:
 
 @pytest.fixture
 def make_bench() -> Iterator[MakeBench]:
-    """make_bench(topology, nvml=None) starts a bench that ends with the test."""
+    """make_bench(topology, nvml=None, board=NO_BOARD) starts a bench that ends with the test."""
     if reason := unavailable_reason():
         absent(reason)
     with ExitStack() as stack:
 
-        def make(topology: Topology, nvml: FakeNvml | None = None) -> Bench:
+        def make(
+            topology: Topology, nvml: FakeNvml | None = None, board: Board = NO_BOARD
+        ) -> Bench:
             if nvml and (missing := nvml_unavailable_reason()):
                 absent(missing)
-            return stack.enter_context(Bench(topology, nvml))
+            return stack.enter_context(Bench(topology, nvml, board))
 
         yield make

@@ -385,3 +385,14 @@ def test_a_reading_that_cannot_be_true_is_said_in_words() -> None:
         "cpu_temp",
         True,
     )
+
+
+def test_a_battery_that_is_charged_has_not_disappeared() -> None:
+    rows = [
+        event(0, "begin", "running", {"battery": 0.0}, n=0),
+        event(5, "lost:battery", "running"),
+        event(10, "end", "running", {}, n=100),
+    ]
+    flags = summarise(reduction(rows, ["battery"])).flags
+    (lost,) = [flag for flag in flags if flag.name == "lost"]
+    assert "it stopped discharging" in lost.text

@@ -76,6 +76,24 @@ def test_an_uncertainty_that_is_not_reached_is_exit_3_unless_the_command_failed(
     assert line.startswith("wattui: --require-uncertainty 0.1%: ± is ")
 
 
+def test_a_target_that_is_not_reached_is_said_and_is_no_error(place: Place) -> None:
+    options = ("--no-estimate", "--target", "0.01%", "--repeats", "3", "--cooldown", "0")
+    result = place.record(*options, "--inferences", "5", command=("sleep", "0.1"))
+    assert result.status == 0
+    assert any("repeats so far: 2: " in line for line in result.lines)
+    assert result.lines[-1].startswith("wattui: --target 0.01%: not reached: after 3 repeats, ± is")
+    assert place.run_json()["command"]["repeats"] == 3
+
+
+def test_a_target_that_is_reached_ends_the_repeats(place: Place) -> None:
+    """The power of the simulated curve differs, but never tenfold."""
+    options = ("--no-estimate", "--target", "0.99", "--repeats", "30", "--cooldown", "0")
+    result = place.record(*options, "--inferences", "5", command=("sleep", "0.3"))
+    assert result.status == 0
+    assert "wattui: --target 99%: reached: after" in result.err.decode()
+    assert 3 <= place.run_json()["command"]["repeats"] < 30
+
+
 def test_the_number_of_inferences_may_be_told(place: Place) -> None:
     place.record(*SIMULATED, "--inferences", "250", "--repeats", "2", "--cooldown", "0")
     summary = place.run_json()["summary"]

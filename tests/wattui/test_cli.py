@@ -62,6 +62,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], status: in
         (["--repeats", "0"], ["--repeats 0", "1 or more"]),
         (["--ab", "true", "false"], ["both commands", "leave out"]),
         (["--ab-labels", "a", "b"], ["add --ab"]),
+        (["--target", "1%", "--repeats", "2"], ["3 repeats or more", "--repeats 30"]),
         (["--count-match", "("], ["--count-match", "regular expression", "backslash"]),
         (["--phase-match", "["], ["--phase-match", "regular expression", "backslash"]),
         (["--inferences", "5", "--count-match", "x"], ["--inferences and --count-match"]),

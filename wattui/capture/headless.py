@@ -23,6 +23,13 @@ from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
 from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
+from wattui.capture.target import (
+    LEAST_REPEATS,
+    MOST_REPEATS,
+    Reached,
+    progress_text,
+    read_reached,
+)
 from wattui.config import config_path, from_options, load
 from wattui.errors import INCOMPLETE, UNMET, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.folders import working_directory
@@ -31,6 +38,8 @@ from wattui.own_packages import hidden_by
 from wattui.show.printing import say
 
 ROWS_HZ = 4.0
+# A row is in the file after a second at the latest, if the disk answers.
+WRITTEN_S = 3.0
 STREAMS = (0, 1, 2)
 # An even number of pairs, so that a steady drift cancels.
 AB_LABELS, AB_REPEATS = ("A", "B"), 6
@@ -52,6 +61,7 @@ class RecordJob:
     quiet: bool
     width: int | None = None
     widest: float | None = None
+    target: float | None = None
 
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
@@ -72,6 +82,12 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             raise UsageError(f"--{name} {value}: must be 1 or more")
     if options.inferences is not None and options.count_match is not None:
         raise UsageError("--inferences and --count-match both count: fix: use only one of them")
+    if options.target and options.ab:
+        raise UsageError("--target is about one command, and --ab has two: fix: give --repeats")
+    if options.target and options.repeats and options.repeats < LEAST_REPEATS:
+        raise UsageError(
+            f"--target takes {LEAST_REPEATS} repeats or more: fix: --repeats {MOST_REPEATS}"
+        )
     count = compile_pattern("--count-match", options.count_match)
     phase = compile_pattern("--phase-match", options.phase_match)
     if options.csv == "":
@@ -88,7 +104,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         first.argv,
         csv,
         settings.idle_s,
-        options.repeats or (AB_REPEATS if others else 1),
+        options.repeats or (AB_REPEATS if others else MOST_REPEATS if options.target else 1),
         settings.cooldown_s,
         settings.idle_after_s,
         first.label,
@@ -116,6 +132,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         quiet=options.quiet,
         width=options.width,
         widest=options.require_uncertainty,
+        target=options.target,
     )
 
 
@@ -131,6 +148,8 @@ class Headless:
         self._statuses: list[int] = []
         self._progress = Progress(job.quiet, job.width)
         self._recorder_lost: str | None = None
+        self._reached: Reached | None = None
+        self._first_s = 0.0
         self._unmatched: list[str] = []
 
     def run(self) -> int:
@@ -154,7 +173,7 @@ class Headless:
                     exit_status=self._status,
                     exit_statuses=self._statuses,
                     ended_by_signal=self._ended_by,
-                    repeats=recipe.repeats,
+                    repeats=recipe.repeats if job.target is None else len(self._statuses),
                 )
         except RecorderError as error:
             self._progress.lost(str(error), recipe.csv)
@@ -164,13 +183,48 @@ class Headless:
         return self._report(of_its_file(done))
 
     def _record(self) -> None:
-        for stage in stages(self._recipe):
-            if self._ended_by is not None:
-                return
+        left = stages(self._recipe)
+        while left and self._ended_by is None:
+            stage = left.pop(0)
             if isinstance(stage, Rest):
                 self._rest(stage)
-            else:
-                self._run_command(stage)
+                continue
+            self._run_command(stage)
+            if self._job.target is not None and self._is_enough(self._job.target):
+                last = max((n for n, s in enumerate(left) if not isinstance(s, Rest)), default=-1)
+                del left[: last + 1]
+
+    def _is_enough(self, target: float) -> bool:
+        """Whether the headline is known well enough to stop repeating; says so, or what is left."""
+        repeat = len(self._statuses)
+        deadline_s = time.monotonic() + WRITTEN_S
+        while (found := read_reached(self._recipe.csv, repeat)) is None:
+            if time.monotonic() > deadline_s or self._ended_by is not None:
+                return False
+            if info := self._signals.sleep(1 / ROWS_HZ):
+                self._end_by(info.si_signo)
+            self._client.poll()
+        self._reached = found
+        if found.meets(target):
+            return True
+        if not found.repeats and repeat >= LEAST_REPEATS:
+            say(f"--target: every repeat failed: no more of them after {repeat}")
+            return True
+        if not self._job.quiet and (most := self._recipe.repeats - repeat):
+            each_s = (time.monotonic() - self._first_s) / repeat + self._recipe.cooldown_s / repeat
+            say(progress_text(found, target, most, each_s))
+        return False
+
+    def _say_target(self) -> None:
+        """Report whether --target was reached."""
+        target, found = self._job.target, self._reached
+        if target is None or (self._job.quiet and found and found.meets(target)):
+            return
+        known = f"{100 * found.share:.2g} %" if found and found.share is not None else "unknown"
+        after = f"after {len(self._statuses)} repeats, ± is {known}"
+        is_met = found is not None and found.meets(target)
+        fix = "" if is_met else ": fix: see wattui summary --explain, or give more --repeats"
+        say(f"--target {100 * target:g}%: {'' if is_met else 'not '}reached: {after}{fix}")
 
     def _rest(self, rest: Rest) -> None:
         """Leave the machine idle for a while; a signal to end cuts this short."""
@@ -190,6 +244,7 @@ class Headless:
 
     def _run_command(self, stage: CommandStage) -> None:
         command = self._recipe.commands[stage.which]
+        self._first_s = self._first_s or time.monotonic()
         run = RecordedCommand(self._recipe, stage, self._directory, self._ask)
         if info := self._signals.sleep(0):
             run.not_started(self._end_by(info.si_signo), stopped=True)
@@ -253,6 +308,7 @@ class Headless:
         self._progress.summary(done, self._recipe.csv)
         if self._recipe.other:
             self._progress.verdict(done)
+        self._say_target()
         missing = shortfalls(done, self._recipe.csv)
         if self._unmatched:
             missing.append(

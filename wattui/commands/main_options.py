@@ -6,7 +6,7 @@ import argparse
 import math
 
 from wattui import __version__
-from wattui.commands.parser import Parser, add_require_uncertainty
+from wattui.commands.parser import Parser, add_require_uncertainty, target
 from wattui.config import CHOICES
 from wattui.show.width import add_width
 
@@ -136,6 +136,13 @@ def main_parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="run the command N times, each in a fresh process (default: 1; with --ab: 6 each)",
+    )
+    when.add_argument(
+        "--target",
+        type=target,
+        metavar="PCT",
+        help="repeat the command until ± is under this, as in 1%%: at least 3 times, at most "
+        "--repeats (default: 30)",
     )
     when.add_argument(
         "--ab",

@@ -1,6 +1,7 @@
 """Recorded joules of boards whose sensors are sysfs files, against their curves: 1 % at 10 Hz.
 
-A battery is read twice a second and shows the mean up to 0.2 s ago: 2 %.
+A battery is read twice a second and shows the mean up to 0.2 s ago: 2 %. A busy machine may hand
+an edge to a source's thread a little late.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from testbench import boards
 from testbench.boards import Board
 from testbench.curves import Constant
 from testbench.fakenvml import FakeNvml, Gpu
-from testbench.recording import BenchPhase, program, record
+from testbench.recording import BenchPhase, BenchRecording, program, record
 from testbench.zones import Topology
 
 from .conftest import MakeBench
 from .truth import assert_never_falls
+
+SHARE, HANDED_OVER_S = 0.01, 0.03
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
@@ -41,9 +44,7 @@ def test_a_board_has_its_joules_and_no_total(
     estimated = {"est_cpu_J"} if HEADLINES[make] == "est_cpu" else set()
     assert recording.energy_columns == {f"{name}_J" for name in board.curves} | estimated
     for channel in board.curves:
-        true_j = recording.true_j(channel, "long")
-        share = 0.02 if channel == "battery" else 0.01
-        assert recording.energy_j(channel, "long") == pytest.approx(true_j, rel=share), channel
+        assert_close(recording, channel, 2 * SHARE if channel == "battery" else SHARE)
     assert_never_falls(recording)
     assert recording.happened == []
     assert recording.run["summary"]["headline"] == HEADLINES[make]
@@ -58,6 +59,12 @@ def test_the_gpu_of_a_gh200_lies_in_its_module_and_is_not_added(
     recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
     assert recording.run["summary"]["headline"] == "board"
     for channel in ("board", "rail_grace0", "rail_cpu0", "rail_sysio0"):
-        true_j = recording.true_j(channel, "long")
-        assert recording.energy_j(channel, "long") == pytest.approx(true_j, rel=0.01), channel
-    assert recording.energy_j("total", "long") == pytest.approx(400 * 2.1, rel=0.1)
+        assert_close(recording, channel)
+    # The counter of the GPU is up to 0.1 s behind.
+    assert_close(recording, "total", 0.1)
+
+
+def assert_close(recording: BenchRecording, channel: str, share: float = SHARE) -> None:
+    true_j = recording.true_j(channel, "long")
+    most_j = true_j * (share + HANDED_OVER_S / recording.seconds("long"))
+    assert recording.energy_j(channel, "long") == pytest.approx(true_j, rel=0, abs=most_j), channel

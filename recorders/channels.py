@@ -153,6 +153,16 @@ KINDS = (
         most_w=3000.0,
         kept_to_limit=True,
         nouns=("GPU", "GPUs"),
+        lost="the sensor disappeared or sleeps",
+    ),
+    # A GPU in the processor's package, whose energy is there.
+    Kind(
+        "igpu",
+        r"igpu\d+",
+        graph=Plotted(25, "GPU in the processor", 1, "GPUs"),
+        inside=("package",),
+        most_w=_PACKAGE_W,
+        may_rest=True,
     ),
     Kind(
         "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 3, "GPUs", 100.0)

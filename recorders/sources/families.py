@@ -1,4 +1,5 @@
-"""Opens the families of sensors in sysfs that this machine has: boards, rails and batteries.
+"""Opens the families of sensors in sysfs that this machine has: boards, rails, batteries
+and GPUs.
 
 A family is a function of the root and the chips that no family before it took. It returns its
 sources, the reasons why others are missing, and the chips that are left.
@@ -12,8 +13,10 @@ from threading import Thread
 
 from recorders.source import Refusal
 from recorders.sources.acpi_power import open_acpi_power
+from recorders.sources.amdgpu import open_amdgpu
 from recorders.sources.battery import open_battery
 from recorders.sources.hwmon_chips import Chip, Found, find_chips
+from recorders.sources.intel_gpu import open_intel_gpu
 from recorders.sources.jetson import open_jetson
 from recorders.sources.rails import open_rails
 
@@ -25,6 +28,8 @@ FAMILIES: tuple[Family, ...] = (
     open_acpi_power,
     open_rails,
     open_battery,
+    open_amdgpu,
+    open_intel_gpu,
 )
 # A sensor on a bus answers within milliseconds; one that has not by then hangs.
 ANSWER_S = 1.0

@@ -30,7 +30,8 @@ MOST_BYTES = 32
 SHORTEST_PERIOD_S, LONGEST_PERIOD_S, UNKNOWN_PERIOD_S = 0.01, 1.0, 0.1
 FIRST_TRIES = 2
 _NUMBER = re.compile(rb"\s*-?[0-9]+\s*")
-_GONE = (errno.ENODEV, errno.ENOENT, errno.EBADF)
+# A device that its driver refuses (EPERM) draws an unknown power until it is back.
+_GONE = (errno.EPERM, errno.ENODEV, errno.ENOENT, errno.EBADF)
 _WORDS = {
     errno.ENODATA: "the sensor is switched off",
     errno.EPERM: "the driver refuses: the device is asleep or being reset",
@@ -177,10 +178,14 @@ class Hwmon:
         self._clock = clock
         self._sensors = list(dict.fromkeys(s for output in outputs for s in output.sensors))
         self._gone: set[int] = set()
-        self._periods_s = {o.channel.name: p for o in outputs if (p := o.period_s)}
+        self._periods_s = {
+            o.channel.name: p for o in outputs if o.channel.is_energy and (p := o.period_s)
+        }
         # Sensors whose update period is not known are observed until it is.
         self._beats = {
-            place: Beat() for place, o in enumerate(outputs) if o.period_s is None and o.sensors
+            place: Beat()
+            for place, o in enumerate(outputs)
+            if o.channel.is_energy and o.period_s is None and o.sensors
         }
         self.period_s = self._shortest_s()
 

@@ -47,3 +47,13 @@ class Sysfs:
             power1_oem_info=oem_info,
         )
         return directory
+
+    def card(
+        self, number: int, driver: str, pci: str, ids: str = "0x1002:0x744c", **files: object
+    ) -> Path:
+        """A GPU of a driver that is awake; returns its hwmon directory."""
+        directory = self.chip(number, driver, pci, **files)
+        vendor, device = ids.split(":")
+        self.write(f"sys/devices/platform/{pci}", vendor=vendor, device=device)
+        self.write(f"sys/devices/platform/{pci}/power", runtime_status="active")
+        return directory

@@ -23,7 +23,7 @@ from tests.support.sysfs import Sysfs
 
 WORDS = {
     errno.ENODATA: (Retry, "switched off"),
-    errno.EPERM: (Retry, "asleep or being reset"),
+    errno.EPERM: (Gone, "asleep or being reset"),
     errno.EACCES: (Retry, "only root"),
     errno.ENODEV: (Gone, "gone"),
     errno.EIO: (Retry, "Input/output error"),

@@ -1,0 +1,40 @@
+"""AMD GPUs: the power that the amdgpu driver shows, its mean if there is one.
+
+Files: Documentation/gpu/amdgpu/thermal.rst of Linux. Since Linux 6.6 most cards have one of the
+two. Only the GPU of a processor (APU) has a northbridge voltage, in1_input (amdgpu_pm.c); its power
+may be that of the whole processor, so it is in no sum. The second die of an MI250 shows 0 W, as the
+first shows the power of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from recorders.sources.hwmon_chips import Chip, Found
+from recorders.sources.pci_gpus import Driver, Offer, open_cards, pci_id
+
+# MI250 and MI250X.
+TWO_DIES = ("0x7408", "0x740c")
+POWERS = (("power1_average", "mean power"), ("power1_input", "instantaneous power"))
+
+
+def open_amdgpu(root: Path, chips: Sequence[Chip]) -> Found:
+    """Each card, and why others cannot be read."""
+    return open_cards(root, chips, Driver("amdgpu", _offer, _is_inside, _zero))
+
+
+def _offer(chip: Chip) -> Offer | None:
+    """The mean power, else the power now."""
+    found = (Offer(file, "W", says) for file, says in POWERS if (chip.directory / file).exists())
+    return next(found, None)
+
+
+def _is_inside(chip: Chip) -> bool:
+    return (chip.directory / "in1_input").exists()
+
+
+def _zero(chip: Chip) -> tuple[str, bool]:
+    if pci_id(chip, "device") in TWO_DIES:
+        return "it is the second die of an MI250, whose first die shows the power of both", True
+    return "it does not measure", False

@@ -1,0 +1,207 @@
+"""GPUs of AMD and Intel as hwmon chips on the PCI bus: their numbers, their sleep, their gauges.
+
+A card that its driver has suspended is not read, since older kernels wake it for that. What it
+draws asleep is not known, so its channel ends there, as at any sensor that is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from recorders.channels import kind_of
+from recorders.plausible import bound_w
+from recorders.source import Channel, Gone, Refusal, SourceError
+from recorders.sources.hwmon import (
+    MICRO,
+    MILLI,
+    Clock,
+    Hwmon,
+    Output,
+    ScaledFile,
+    Sensor,
+    first_failure,
+    sensor_refusal,
+)
+from recorders.sources.hwmon_chips import Chip, Found, file_text
+from recorders.sources.rails import power_channel
+
+PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"
+DRIVERS = ("amdgpu", "i915", "xe")
+# The channels of a card, and of a GPU inside the processor.
+GPU, INSIDE = "gpu", "igpu"
+VENDORS = {"0x1002": "AMD", "0x8086": "Intel"}
+STATUS = "power/runtime_status"
+ASLEEP = ("suspended", "suspending")
+# Gauges change by the second, and are not observed more closely.
+GAUGE_S, MIB = 1.0, 2.0**-20
+_GAUGES = (
+    ("device/gpu_busy_percent", "util", "pct", 1.0),
+    ("device/mem_info_vram_used", "mem", "MiB", MIB),
+    ("temp1_input", "temp", "C", MILLI),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The file with a card's power (W) or energy (J), and what run.json says of it.
+
+    `lap_j` is the energy after which a counter that is not read loses count (None: never).
+    """
+
+    file: str
+    unit: str
+    says: str
+    lap_j: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """How the cards of one driver are read.
+
+    `is_inside` tells a GPU that lies in the processor, and whose energy is therefore in no sum.
+    `zero` says why the first reading of a card may be 0 W, which no running card draws, and whether
+    its energy is in another card's.
+    """
+
+    name: str
+    offer: Callable[[Chip], Offer | None]
+    is_inside: Callable[[Chip], bool]
+    zero: Callable[[Chip], tuple[str, bool]] = lambda _: ("it does not measure", False)
+
+
+class CardSensor(Sensor):
+    """A file of a card, which is not opened while the card sleeps."""
+
+    def __init__(
+        self,
+        card: Path,
+        unit: str,
+        file: ScaledFile,
+        period_s: float | None = None,
+        most_unread_s: float | None = None,
+        clock: Clock = time.monotonic_ns,
+    ) -> None:
+        super().__init__("", unit, [file], period_s)
+        self._status = card / STATUS
+        self._card = card
+        self._most_unread_s = most_unread_s
+        self._clock = clock
+        self._read_ns: int | None = None
+
+    def read(self) -> float:
+        """The value now. Raises Gone if the card sleeps, or was not read for too long."""
+        if file_text(self._status) in ASLEEP:
+            raise Gone(f"{self._card.name} is asleep, and is not woken to be read")
+        value = super().read()
+        now_ns = self._clock()
+        unread_s = 0.0 if self._read_ns is None else (now_ns - self._read_ns) * 1e-9
+        if self._most_unread_s is not None and unread_s >= self._most_unread_s:
+            raise Gone(f"{self.path} was not read for {unread_s:.0f} s: it may have lapped")
+        self._read_ns = now_ns
+        return value
+
+
+def open_cards(
+    root: Path, chips: Sequence[Chip], driver: Driver, clock: Clock = time.monotonic_ns
+) -> Found:
+    """The cards of a driver, each a source of its own.
+
+    It leaves all chips to others, whose numbers depend on them.
+    """
+    found = Found(left=chips)
+    for chip, number in numbered(root, chips):
+        if chip.name != driver.name:
+            continue
+        inside = driver.is_inside(chip)
+        name = f"{INSIDE if inside else GPU}{number}"
+        output, refusal = _output(chip, name, driver, clock)
+        if output:
+            gauges = [] if inside else _gauges(chip, name)
+            found.sources.append(Hwmon(f"hwmon {chip.title}", [output, *gauges], clock))
+        if refusal:
+            found.refused.append(refusal)
+    return found
+
+
+def numbered(root: Path, chips: Sequence[Chip]) -> list[tuple[Chip, int]]:
+    """The cards of all drivers and their numbers: in PCI order, after the machine's NVIDIA GPUs.
+
+    Those keep the index that nvidia-smi gives them, with and without other cards.
+    """
+    cards = sorted((chip for chip in chips if chip.name in DRIVERS), key=_place)
+    first = sum(
+        file_text(device / "vendor") == NVIDIA
+        and file_text(device / "class").startswith(DISPLAY_CLASS)
+        for device in (root / PCI_DEVICES).glob("*")
+    )
+    return [(card, number) for number, card in enumerate(cards, first)]
+
+
+def pci_id(chip: Chip, name: str) -> str:
+    """A PCI id of a card, such as "0x740c" for `device`; empty if it cannot be read."""
+    return file_text(chip.directory / "device" / name)
+
+
+def _place(chip: Chip) -> tuple[int, str]:
+    """PCI domains have four digits, or more beyond 0xffff."""
+    return len(chip.device), chip.device
+
+
+def _output(
+    chip: Chip, name: str, driver: Driver, clock: Clock
+) -> tuple[Output | None, Refusal | None]:
+    source, part = f"{chip.name} {chip.device}", name if kind_of(name).in_total else ""
+    offer = driver.offer(chip)
+    if offer is None:
+        return None, Refusal(source, "the driver shows neither a power nor an energy", part=part)
+    path, card = chip.directory / offer.file, (chip.directory / "device").resolve()
+    most_unread_s = offer.lap_j / bound_w(name) if offer.lap_j else None
+    sensor = CardSensor(card, offer.unit, (path, MICRO), None, most_unread_s, clock)
+    failed = first_failure(sensor)
+    if failed is None and offer.unit == "W" and _is_zero(sensor):
+        reason, is_elsewhere = driver.zero(chip)
+        sensor.close()
+        return None, Refusal(
+            source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part
+        )
+    if failed is not None:
+        sensor.close()
+        refusal = replace(sensor_refusal(source, sensor, failed), part=part)
+        if file_text(card / STATUS) in ASLEEP:
+            refusal = replace(refusal, remedy=f"echo on | sudo tee {card}/power/control")
+        return None, refusal
+    cap_w = chip.text("power1_cap")
+    limit_w = int(cap_w) * MICRO if cap_w.isascii() and cap_w.isdigit() else None
+    channel = replace(power_channel(name, [sensor]), bound_w=bound_w(name, limit_w))
+    if channel.unit == "J":
+        channel = replace(channel, remarks=())
+    facts = {
+        "vendor": VENDORS.get(pci_id(chip, "vendor"), ""),
+        "pci": chip.device,
+        "pci_id": f"{pci_id(chip, 'vendor')}:{pci_id(chip, 'device')}",
+        "model": file_text(card / "product_name"),
+        "driver": chip.name,
+        "measures": offer.says,
+    }
+    return Output(channel, (sensor,), facts), None
+
+
+def _is_zero(sensor: Sensor) -> bool:
+    try:
+        return sensor.read() == 0
+    except SourceError:
+        return False
+
+
+def _gauges(chip: Chip, name: str) -> list[Output]:
+    card = (chip.directory / "device").resolve()
+    outputs = []
+    for file, what, unit, scale in _GAUGES:
+        path = chip.directory / file
+        sensor = CardSensor(card, unit, (path, scale), GAUGE_S)
+        if path.exists() and first_failure(sensor) is None:
+            outputs.append(Output(Channel(f"{name}_{what}", unit), (sensor,)))
+    return outputs

@@ -27,6 +27,8 @@ WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
 SIZES = pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL], ids=["wide", "middle", "small"])
 TALL = (200, 150)
 WORKED_S = 0.3
+# Of 0.05 s each: ten seconds.
+MOST_PAUSES = 200
 
 
 class Shown(App[None]):
@@ -59,6 +61,15 @@ async def text(app: Shown, size: tuple[int, int]) -> str:
 def screen(pilot: Pilot[Any]) -> str:
     lines = pilot.app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> str:
+    """The screen once a text is there, as long as a busy machine may take to draw it."""
+    for _ in range(MOST_PAUSES):
+        if re.search(text, shown := screen(pilot), re.I):
+            return shown
+        await pilot.pause(0.05)
+    raise AssertionError(f"{text} is not on the screen:\n{screen(pilot)}")
 
 
 @pytest.fixture
@@ -221,9 +232,7 @@ async def test_a_key_shows_and_hides_what_the_uncertainty_is_made_of(
         before = screen(pilot)
         assert "u Uncertainty" in before
         await pilot.press("u")
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        shown = screen(pilot)
+        shown = await until_shown(pilot, "to halve it")
         words = " ".join(shown.replace("│", " ").split())
         # 100 W for 1 ms, over 1000 inferences.
         assert "total 1.00000 ± 0.00010 J per inference (0.010 %)" in words
@@ -240,9 +249,7 @@ async def test_a_recording_that_has_gone_cannot_be_explained(b64: Run) -> None:
     app = results(b64)
     async with app.run_test(size=MIDDLE) as pilot:
         await pilot.press("u")
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        assert re.search(r"b64\.csv.*(no such file|not found|cannot)", screen(pilot), re.I)
+        await until_shown(pilot, r"b64\.csv.*(no such file|not found|cannot)")
 
 
 async def test_exporting_suggests_a_new_name_and_writes_it(kws: Run) -> None:

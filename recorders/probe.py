@@ -79,12 +79,11 @@ def probe(wanted: Wanted) -> Found:
     # A driver can take as long to wake up as probing the RAPL counters.
     gpus = Thread(target=find_gpus)
     gpus.start()
-    rapl, refused = open_rapl(wanted.root)
+    rapl, found.refused = open_rapl(wanted.root)
+    found.sources += rapl
     chips = open_families(wanted.root)
     gpus.join()
-    opened: list[tuple[Source | None, list[Refusal]]] = [(each, []) for each in rapl]
-    found.refused += refused
-    for source, refused in opened + nvml:
+    for source, refused in nvml:
         found.refused += refused
         if source is not None:
             found.sources.append(source)

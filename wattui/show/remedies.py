@@ -29,7 +29,7 @@ REMEDIES = {
     "no_running": "mark the running phase with space, or with wattui.phase() in the program",
     "gap": "the energy is correct; for the power curve, record again with less load",
     "reset": "record again without suspending the machine or reloading drivers",
-    "lost": "check the driver's log, then record again",
+    "lost": "check the driver's log, and that the device stays awake, then record again",
     "dropped": "nothing to do; if it happens often, do not trust this sensor",
     "implausible": "do not use this channel; to see every sensor's reading, run: wattui doctor",
     "stuck": "record again; if it happens again, do not trust this sensor",

@@ -62,6 +62,7 @@ class Conductor:
         self._quiet: Quiet = ""
         self._answer: Send | None = None
         self._unaligned: set[str] = set()
+        self._left_passes: set[str] = set()
         self._implicit: Implicit | None = None
         self._marked: Phase | None = None
         # Who made the last mark, with the number of its phase; and phases that others have ended.
@@ -84,6 +85,7 @@ class Conductor:
             "lost": self._lost,
             "quiet": self._watch_quiet,
             "target": self._target,
+            "left": self._left,
             "bye": self._bye,
             "unreadable": self._unreadable,
         }
@@ -174,6 +176,15 @@ class Conductor:
             left = f"about {found.left_s(target):.2g} s more for {asked}"
             self._recorder.note(f"{OwnNote.UNTIL_TARGET} {known}, {left}")
         return {"reached": reached, "wait_s": found.wait_s(target)}
+
+    def _left(self, message: Message, owner: int) -> Message:
+        """Note that a program left a repeated phase during a pass, once for each label."""
+        if phase := self._phases.find(owner, int(message["id"])):
+            named = " ".join(filter(None, (phase.name, phase.label)))
+            if named not in self._left_passes and len(self._left_passes) < MOST_REFUSALS:
+                self._left_passes.add(named)
+                self._recorder.note(f"{OwnNote.LEFT_PASS} {named}")
+        return {}
 
     def _note_unaligned(self, phase: Phase, why: str) -> None:
         """Note why a phase was not aligned, once for each reason."""

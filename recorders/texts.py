@@ -22,6 +22,7 @@ class OwnNote(StrEnum):
     IMPORT = "import"
     INTEGRATED = "integrated"
     LACKS = "lacks up to"
+    LEFT_PASS = "left_pass"
     LOST_MARKS = "lost marks"
     METER = "meter"
     MIG = "mig"

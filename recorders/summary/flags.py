@@ -206,6 +206,8 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
         OwnNote.MIG: "the whole GPU is counted, including other MIG instances",
         OwnNote.MIXED_MARKS: "ended by the mark of another shell or program while the one that had "
         "marked it was still running: marks share one phase, so its time and energy are incomplete",
+        OwnNote.LEFT_PASS: "a loop of wattui.repeat() was left during a pass: the energy of that "
+        "pass is in the figure, its inferences are not",
         OwnNote.DROPPED: "a reading was discarded because the next one contradicted it",
     }
     for note, text in texts.items():

@@ -33,11 +33,18 @@ def repeat(
     or 0.01), for which `seconds` is the most it may take (60 by default). Each pass counts as
     `count` inferences. What is reached, and how long it will take, is in the recording's notes.
     Without a recording there is no ±, and it runs for `seconds`. `name`, `label` and `sync` are
-    those of `wattui.phase`. Gives the number of passes so far. Raises ValueError for a target that
-    is no share between 0 and 1, negative seconds or an invalid name.
+    those of `wattui.phase`. Gives the number of passes so far.
+
+    Let it end by itself: a loop left by `break` or an error has the energy of its last pass, but
+    not its inferences, and the summary then says so.
+
+    Raises ValueError for a target that is no share between 0 and 1, seconds below 0, a count below
+    1 or an invalid name.
     """
-    if seconds is not None and not seconds >= 0:
-        raise ValueError(f"seconds {seconds}: at least 0")
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds >= 0):
+        raise ValueError(f"seconds {seconds!r}: a number, at least 0")
+    if not (isinstance(count, int) and count >= 1):
+        raise ValueError(f"count {count!r}: a whole number, at least 1")
     share = None if target is None else share_of(target)
     return _passes(phase(name, label, sync), seconds, share, count)
 
@@ -50,7 +57,7 @@ def share_of(target: str | float) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share < 1:
-        raise ValueError(f"target {target!r}: a share between 0 and 1, or in per cent, as '1%'")
+        raise ValueError(f"{target!r}: expected a share between 0 and 1, or per cent, as '1%'")
     return share
 
 
@@ -62,7 +69,11 @@ def _passes(mark: phase, seconds: float | None, share: float | None, n: int) -> 
         ask_s = min(end_s, begun_s + FIRST_ASK_S) if share else end_s
         passes = 0
         while True:
-            yield passes
+            try:
+                yield passes
+            except GeneratorExit:
+                mark.ask(do="left")
+                raise
             count_inferences(n)
             passes += 1
             if (now_s := time.monotonic()) < ask_s:

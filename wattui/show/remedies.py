@@ -20,6 +20,7 @@ REMEDIES = {
     "mixed_marks": "mark parallel work with wattui.phase(), or record each shell separately",
     "refused_mark": "correct the mark named in the flag",
     "aligned": "let nothing else run meanwhile, as its power would be taken for quiet",
+    "left_pass": "let the loop end by itself: choose its length with seconds or target",
     "target_missed": "allow more seconds in wattui.repeat(), or a wider target",
     "unaligned": "use longer phases, or run the work many times in one",
     "cut_text": "use labels and notes of at most 4096 bytes",

@@ -125,3 +125,17 @@ def test_it_is_asked_again_when_half_of_the_time_has_gone_or_sooner() -> None:
     assert far.left_s(0.01) == pytest.approx(36.0)
     assert far.wait_s(0.01) == pytest.approx(2.0)
     assert near.wait_s(0.01) == pytest.approx(0.3)
+
+
+def test_a_loop_left_during_a_pass_is_flagged_once_for_its_label(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path, (PACKAGE, SlowCounter("package0", LOAD, 0.001, RAPL_J, 0.0, 0.0)))
+    for id, begin_s in enumerate([1.03, 2.03], 1):
+        rig.at(begin_s, PROGRAM, do="begin", phase="running", label="b32", id=id)
+        rig.at(begin_s + 0.5, PROGRAM, do="left", id=id)
+        rig.at(begin_s + 0.501, PROGRAM, do="end", id=id, n=4)
+    rows = rig.run(3.0)
+    assert [row["event"] for row in rows].count("note:left_pass running b32") == 1
+    summary = summarise(rig.recorder.reduction)
+    (flag,) = (flag for flag in summary.flags if flag.name == "left_pass")
+    assert flag.where == "running b32"
+    assert summarise(reduce_csv(rig.path)).to_dict() == summary.to_dict()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextvars import copy_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -278,6 +279,26 @@ def test_a_repeated_phase_counts_its_passes_for_so_long(
     assert (begin["phase"], begin["label"]) == ("running", "b32")
     assert len(passes) in (10, 11)
     assert end["n"] == 32 * len(passes)
+
+
+def test_a_loop_that_is_left_during_a_pass_says_so(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch)
+    for passes in wattui.repeat("running", seconds=1):
+        if passes == 3:
+            break
+    begin, left, end = recorder.requests()
+    assert (left["do"], left["id"]) == ("left", begin["id"])
+    assert end["n"] == 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"count": 0}, {"count": -2}, {"seconds": "5"}, {"seconds": -1}, {"target": "abc"}]
+)
+def test_a_repeated_phase_refuses_what_it_cannot_do(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=repr(next(iter(wrong.values())))):
+        wattui.repeat(**wrong)
 
 
 def test_a_repeated_phase_ends_when_its_target_is_reached(

@@ -30,6 +30,22 @@ SUBCOMMANDS = {
     "export": "export",
 }
 WORKLOADS = "workloads"
+# Options that the dashboard asks for in its own screens, or has no use for.
+HEADLESS_ONLY = (
+    "csv",
+    "force",
+    "quiet",
+    "width",
+    "require_uncertainty",
+    "repeats",
+    "target",
+    "ab",
+    "ab_labels",
+    "label",
+    "phase_match",
+    "inferences",
+    "count_match",
+)
 # Errors of writes. Those to files are reported with the file's name, so these are of the output.
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
@@ -129,6 +145,9 @@ def _main(arguments: list[str]) -> int:
             raise UsageError(
                 "a command after -- needs --headless: fix: add it, or press l in the dashboard"
             )
+        if given := [name for name in HEADLESS_ONLY if getattr(options, name)]:
+            name = given[0].replace("_", "-")
+            raise UsageError(f"--{name} needs --headless: fix: add it, or leave out --{name}")
         from wattui.tui import start
 
         return start.main(options)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recorders.counter import Change, update_period_s
+from recorders.machine import file_text
 from recorders.source import Gone, Refusal, Retry
 from recorders.sources.hwmon import (
     MICRO,
@@ -22,7 +23,7 @@ from recorders.sources.hwmon import (
     Sensor,
     first_failure,
 )
-from recorders.sources.hwmon_chips import Chip, Found, file_text
+from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.rails import power_channel
 
 SUPPLIES = "sys/class/power_supply"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recorders.machine import file_text
 from recorders.source import Refusal
 from recorders.sources.hwmon import MICRO, MILLI, Hwmon, Sensor, first_failure, sensor_refusal
 
@@ -89,14 +90,6 @@ CHIPS: Mapping[str, tuple[Quantity, ...]] = {
 }
 # Labels of inputs that measure nothing.
 UNCONNECTED = ("nc", "sum of shunt voltages")
-
-
-def file_text(path: Path) -> str:
-    """The text of a small file without its line end; empty if it cannot be read."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def find_chips(root: Path) -> list[Chip]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorders.channels import kind_of
+from recorders.machine import file_text
 from recorders.plausible import bound_w
 from recorders.source import Channel, Gone, Refusal, SourceError
 from recorders.sources.hwmon import (
@@ -25,7 +26,7 @@ from recorders.sources.hwmon import (
     first_failure,
     sensor_refusal,
 )
-from recorders.sources.hwmon_chips import Chip, Found, file_text
+from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.rails import power_channel
 
 PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"

@@ -15,11 +15,12 @@ from collections.abc import Container
 from pathlib import Path
 
 from recorders.channels import kind_of
+from recorders.machine import file_text, in_virtual_machine
 from recorders.plausible import bound_w
 from recorders.source import Refusal
 from recorders.sources.perf_event import Events, KernelEvents
 from recorders.sources.powercap import Clock, Powercap, believe
-from recorders.sources.rapl_zones import Zone, in_virtual_machine
+from recorders.sources.rapl_zones import Zone
 
 PMUS = "sys/bus/event_source/devices"
 DOMAINS = {
@@ -50,7 +51,7 @@ def open_perf(
         return None, [] if in_virtual_machine(root) else [_no_pmu(pmu)]
     zones, refused = find_events(root)
     zones = [each for each in zones if only is None or each[0].channel in only]
-    pmu_type = _whole(_text(pmu / "type"))
+    pmu_type = _whole(file_text(pmu / "type"))
     opened: dict[Zone, tuple[int, float]] = {}
     for zone, cpu, config, joules in zones:
         try:
@@ -94,7 +95,7 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
     pmu = root / PMUS / "power"
     found: list[tuple[Zone, int, int, float]] = []
     refused: list[Refusal] = []
-    cpus = _cpus(_text(pmu / "cpumask"))
+    cpus = _cpus(file_text(pmu / "cpumask"))
     where = [(cpu, *_package_and_die(root, cpu)) for cpu in cpus]
     if not cpus:
         refused.append(Refusal("perf", f"{pmu / 'cpumask'} names no processor", part="package"))
@@ -104,11 +105,11 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
         if path.suffix:
             continue
         name, domain = path.name, DOMAINS.get(path.name)
-        config = _EVENT.fullmatch(_text(path))
-        joules = _positive(_text(path.with_name(f"{name}.scale")))
+        config = _EVENT.fullmatch(file_text(path))
+        joules = _positive(file_text(path.with_name(f"{name}.scale")))
         if domain is None or config is None:
-            refused.append(Refusal(f"perf {name}", f"unknown event {_text(path)!r}"))
-        elif joules is None or _text(path.with_name(f"{name}.unit")) != "Joules":
+            refused.append(Refusal(f"perf {name}", f"unknown event {file_text(path)!r}"))
+        elif joules is None or file_text(path.with_name(f"{name}.unit")) != "Joules":
             refused.append(Refusal(f"perf {name}", f"{path}: its unit is not known"))
         else:
             for cpu, package, die in where:
@@ -135,7 +136,7 @@ def _denied(root: Path, zone: Zone, error: OSError) -> Refusal:
     """The refusal for an event that cannot be opened."""
     part = zone.channel if kind_of(zone.channel).in_total else ""
     if error.errno == errno.EACCES:
-        level = _text(root / "proc/sys/kernel/perf_event_paranoid") or "above 0"
+        level = file_text(root / "proc/sys/kernel/perf_event_paranoid") or "above 0"
         reason = f"perf_event_paranoid is {level}: RAPL events need 0, or CAP_PERFMON"
         remedy = (
             "sudo sysctl kernel.perf_event_paranoid=0   "
@@ -160,8 +161,8 @@ def _no_pmu(pmu: Path) -> Refusal:
 
 def _package_and_die(root: Path, cpu: int) -> tuple[int, int]:
     topology = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
-    package = _whole(_text(topology / "physical_package_id"))
-    return package or 0, _whole(_text(topology / "die_id")) or 0
+    package = _whole(file_text(topology / "physical_package_id"))
+    return package or 0, _whole(file_text(topology / "die_id")) or 0
 
 
 def _cpus(text: str) -> list[int]:
@@ -187,10 +188,3 @@ def _positive(text: str) -> float | None:
     except ValueError:
         return None
     return value if 0 < value < math.inf else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""

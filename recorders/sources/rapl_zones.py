@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.channels import column_order, kind_of
+from recorders.machine import container, file_text, in_virtual_machine
 from recorders.plausible import bound_w
 from recorders.source import Refusal
 
@@ -76,7 +75,7 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
     zones: list[Zone] = []
     sub_zones = []
     for path in directories:
-        name = _text(path / "name")
+        name = file_text(path / "name")
         if match := _PACKAGE.fullmatch(name):
             parents[path.name] = (int(match[1]), int(match[2]) if match[2] else None)
             zones.append(_zone(path, "package", *parents[path.name]))
@@ -130,11 +129,6 @@ def _part(channel: str) -> str:
     return channel if kind_of(channel).in_total else ""
 
 
-def in_virtual_machine(root: Path) -> bool:
-    """Whether the processor's flags name a hypervisor."""
-    return "hypervisor" in _text(root / "proc/cpuinfo")
-
-
 # Masks are applied after mounts, so a mount at the masked path itself does not help.
 _UNMASK = {
     "docker": "start it with --security-opt systempaths=unconfined",
@@ -143,22 +137,6 @@ _UNMASK = {
     "": "start it with --security-opt systempaths=unconfined (Docker) or "
     "--security-opt unmask=/sys/devices/virtual/powercap (podman)",
 }
-
-
-def container(root: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """The kind of container (docker, podman, kubernetes, lxc); empty if it is none."""
-    if (
-        "KUBERNETES_SERVICE_HOST" in environ
-        or (root / "var/run/secrets/kubernetes.io").exists()
-        or "kubepods" in _text(root / "proc/self/cgroup")
-    ):
-        return "kubernetes"
-    if (root / ".dockerenv").exists():
-        return "docker"
-    if (root / "run/.containerenv").exists():
-        return "podman"
-    named = re.search(r"(?:^|\0)container=([\w-]+)", _text(root / "proc/1/environ"))
-    return named[1] if named else ""
 
 
 def _masked(root: Path, entry: Path) -> Refusal:
@@ -170,7 +148,7 @@ def _masked(root: Path, entry: Path) -> Refusal:
 def _no_rapl(root: Path) -> Refusal:
     """The refusal where there is not even a link to a zone."""
     where = f"no RAPL zones under {root / 'sys/class/powercap'}"
-    kernel = _text(root / "proc/sys/kernel/osrelease").lower()
+    kernel = file_text(root / "proc/sys/kernel/osrelease").lower()
     kind = container(root)
     if "microsoft" in kernel:
         reason = "no RAPL zones: WSL runs in a virtual machine, and Windows does not expose them"
@@ -190,15 +168,8 @@ def _no_rapl(root: Path) -> Refusal:
     return Refusal("powercap", where, remedy)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
 def _number(path: Path) -> float | None:
     try:
-        return float(_text(path))
+        return float(file_text(path))
     except ValueError:
         return None

@@ -19,6 +19,7 @@ from typing import Any
 from recorders import plausible
 from recorders.beat import Beat
 from recorders.held_back import of_nvml
+from recorders.machine import file_text
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
 from recorders.sources.nvml_devices import Gpu, tried, visible_devices
 
@@ -343,19 +344,20 @@ def _driver_is_loaded(root: Path) -> bool:
 
 def _may_have_gpu(root: Path) -> bool:
     """Whether there may be an NVIDIA GPU; true if the PCI bus cannot be read."""
-    devices = root / PCI_DEVICES
-    if (root / FIRST_GPU).exists() or not devices.is_dir():
+    if (root / FIRST_GPU).exists() or not (root / PCI_DEVICES).is_dir():
         return True
-    return any(_is_gpu(device) for device in devices.iterdir())
+    return count_on_bus(root) > 0
+
+
+def count_on_bus(root: Path) -> int:
+    """How many NVIDIA GPUs are on the PCI bus, with or without a driver."""
+    return sum(map(_is_gpu, (root / PCI_DEVICES).glob("*")))
 
 
 def _is_gpu(device: Path) -> bool:
     """Whether a PCI device is an NVIDIA display or 3D controller."""
-    try:
-        vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
-    except OSError:
-        return False
-    return vendor == NVIDIA and kind.startswith(DISPLAY_CLASS)
+    is_display = file_text(device / "class").startswith(DISPLAY_CLASS)
+    return is_display and file_text(device / "vendor") == NVIDIA
 
 
 def _held_bits(nvml: Any, handle: Any) -> float:

@@ -27,9 +27,9 @@ from recorders.sources.hwmon import (
     sensor_refusal,
 )
 from recorders.sources.hwmon_chips import Chip, Found
+from recorders.sources.nvml import count_on_bus
 from recorders.sources.rails import power_channel
 
-PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"
 DRIVERS = ("amdgpu", "i915", "xe")
 # The channels of a card, and of a GPU inside the processor.
 GPU, INSIDE = "gpu", "igpu"
@@ -133,12 +133,7 @@ def numbered(root: Path, chips: Sequence[Chip]) -> list[tuple[Chip, int]]:
     Those keep the index that nvidia-smi gives them, with and without other cards.
     """
     cards = sorted((chip for chip in chips if chip.name in DRIVERS), key=_place)
-    first = sum(
-        file_text(device / "vendor") == NVIDIA
-        and file_text(device / "class").startswith(DISPLAY_CLASS)
-        for device in (root / PCI_DEVICES).glob("*")
-    )
-    return [(card, number) for number, card in enumerate(cards, first)]
+    return [(card, number) for number, card in enumerate(cards, count_on_bus(root))]
 
 
 def pci_id(chip: Chip, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs all parts within 8 minutes and writes docs/measured-gpu.md, anew after each part."""
+"""Runs every part, within eight minutes, and rewrites docs/measured-gpu.md after each one."""
 
 from __future__ import annotations
 

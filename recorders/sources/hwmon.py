@@ -1,8 +1,7 @@
 """Power and energy that the kernel shows as numbers in sysfs files: hwmon, iio, power supplies.
 
 Units: Documentation/ABI/testing/sysfs-class-hwmon. Which files a chip has, and what they measure,
-is in `hwmon_chips`; which channels they become, in one file per family (`jetson`, `grace`,
-`rails`).
+is in `hwmon_chips`; which channels they become, in one file per family, listed in `families`.
 """
 
 from __future__ import annotations

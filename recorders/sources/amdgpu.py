@@ -16,18 +16,15 @@ from recorders.sources.pci_gpus import Driver, Offer, open_cards, pci_id
 
 # MI250 and MI250X.
 TWO_DIES = ("0x7408", "0x740c")
-POWERS = (("power1_average", "mean power"), ("power1_input", "instantaneous power"))
+POWERS = (
+    Offer("power1_average", "W", "mean power"),
+    Offer("power1_input", "W", "instantaneous power"),
+)
 
 
 def open_amdgpu(root: Path, chips: Sequence[Chip]) -> Found:
     """Each card, and why others cannot be read."""
-    return open_cards(root, chips, Driver("amdgpu", _offer, _is_inside, _zero))
-
-
-def _offer(chip: Chip) -> Offer | None:
-    """The mean power, else the power now."""
-    found = (Offer(file, "W", says) for file, says in POWERS if (chip.directory / file).exists())
-    return next(found, None)
+    return open_cards(root, chips, Driver("amdgpu", POWERS, _is_inside, _zero))
 
 
 def _is_inside(chip: Chip) -> bool:

@@ -15,27 +15,24 @@ from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.pci_gpus import Driver, Offer, open_cards
 
 LAP_J = 2**32 / 2**14
-ENERGIES = (("energy1_input", "energy of the card"), ("energy2_input", "energy of the package"))
+ENERGIES = (
+    Offer("energy1_input", "J", "energy of the card", LAP_J),
+    Offer("energy2_input", "J", "energy of the package", LAP_J),
+)
 # The bus of a GPU in an Intel processor; a card sits behind a bridge.
 ROOT_BUS = "00"
 
 
 def open_intel_gpu(root: Path, chips: Sequence[Chip]) -> Found:
     """Each card, and why others cannot be read."""
-    opened = [open_cards(root, chips, Driver(name, _offer, _is_inside)) for name in ("i915", "xe")]
+    opened = [
+        open_cards(root, chips, Driver(name, ENERGIES, _is_inside)) for name in ("i915", "xe")
+    ]
     return Found(
         [source for found in opened for source in found.sources],
         [refusal for found in opened for refusal in found.refused],
         chips,
     )
-
-
-def _offer(chip: Chip) -> Offer | None:
-    """The counter of the card, else of the package."""
-    found = (
-        Offer(file, "J", says, LAP_J) for file, says in ENERGIES if (chip.directory / file).exists()
-    )
-    return next(found, None)
 
 
 def _is_inside(chip: Chip) -> bool:

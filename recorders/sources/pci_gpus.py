@@ -60,7 +60,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """How the cards of one driver are read.
+    """How the cards of one driver are read: by the first of the offers whose file there is.
 
     `is_inside` tells a GPU that lies in the processor, and whose energy is therefore in no sum.
     `zero` says why the first reading of a card may be 0 W, which no running card draws, and whether
@@ -68,7 +68,7 @@ class Driver:
     """
 
     name: str
-    offer: Callable[[Chip], Offer | None]
+    offers: Sequence[Offer]
     is_inside: Callable[[Chip], bool]
     zero: Callable[[Chip], tuple[str, bool]] = lambda _: ("it does not measure", False)
 
@@ -150,7 +150,7 @@ def _output(
     chip: Chip, name: str, driver: Driver, clock: Clock
 ) -> tuple[Output | None, Refusal | None]:
     source, part = f"{chip.name} {chip.device}", name if kind_of(name).in_total else ""
-    offer = driver.offer(chip)
+    offer = next((o for o in driver.offers if (chip.directory / o.file).exists()), None)
     if offer is None:
         return None, Refusal(source, "the driver shows neither a power nor an energy", part=part)
     path, card = chip.directory / offer.file, (chip.directory / "device").resolve()

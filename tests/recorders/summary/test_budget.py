@@ -229,6 +229,19 @@ def test_more_repeats_are_those_of_students_t() -> None:
     assert [cure.text for cure in found.cures] == ["15 more repeats"]
 
 
+def test_repeats_beside_a_stuck_counter_are_expected_to_have_their_scatter_alone() -> None:
+    notes = ["note:update_period_s package0=1.0 gpu0=0.1", "note:stuck gpu0 since 11.0"]
+    made = recorded([IDLE, *REPEATS], notes=notes)
+    found = next(each for each in budgets(made) if each.figure == "total")
+    (cure,) = found.cures
+    assert cure.text == "15 more repeats"
+    assert cure.plus_minus is not None
+    assert found.plus_minus is not None
+    # t / √n of 21 repeats, and of 6.
+    expected = (2.086 / math.sqrt(21)) / (2.571 / math.sqrt(6))
+    assert cure.plus_minus / found.plus_minus == pytest.approx(expected, rel=1e-3)
+
+
 def test_longer_and_both_are_combined_where_neither_is_enough_alone() -> None:
     part_a, part_b = Part("resolution", "running", "x", 3.0), Part("baseline", "idle", "y", 4.0)
     assert together([part_a, part_b]) == 5.0

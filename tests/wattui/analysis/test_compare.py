@@ -301,3 +301,8 @@ def test_of_many_labels_that_one_lacks_some_are_named(tmp_path: Path) -> None:
     (line,) = only_in_one(many, as_side("B", finished(tmp_path / "few.csv", [IDLE, B1])))
     assert line.startswith("only in A: layer0, layer1,")
     assert line.endswith("layer11 and 28 more")
+
+
+def test_runs_with_different_headlines_have_none_together() -> None:
+    assert side("A", [("total", ()), ("total", ())]).headline == "total"
+    assert side("A", [("total", ()), ("package0", ())]).headline is None

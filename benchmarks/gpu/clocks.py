@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from benchmarks.gpu.device import Device, Load, UnusableError, loaded
 from benchmarks.table import Table
 
-# NVML_CLOCKS_EVENT_REASONS of nvml.h.
+# nvmlClocksEventReasons of nvml.h, told apart further than in `recorders.held_back`.
 REASONS = {
     0x1: "idle",
     0x2: "applications' clock setting",
@@ -20,6 +20,8 @@ REASONS = {
     0x40: "hardware thermal slowdown",
     0x80: "hardware power brake",
     0x100: "display clock setting",
+    0x200: "board limit",
+    0x400: "reliability limit",
 }
 SECONDS, EVERY_S = 5.0, 0.05
 

@@ -83,6 +83,7 @@ def test_reasons_have_their_share_and_are_unknown_where_they_are_not_reported() 
         "software power cap 75 %, software thermal slowdown 25 %"
     )
     assert clocks.reasons([0, 0]) == "none"
+    assert clocks.reasons([0x200, 0x400]) == "board limit 50 %, reliability limit 50 %"
     assert clocks.reasons([None]) == "–"
 
 

@@ -121,10 +121,13 @@ def open_battery(root: Path, chips: Sequence[Chip] = (), clock: Clock = time.mon
 
 
 def _is_battery(directory: Path) -> bool:
-    """Whether a supply is a battery of the machine, and not of a mouse or a negotiation of USB."""
+    """Whether a supply is a battery of the machine, and not an empty bay, that of a mouse or a
+    negotiation of USB.
+    """
     is_own = file_text(directory / "scope") != "Device"
+    is_there = file_text(directory / "present") != "0"
     is_negotiation = directory.name.startswith("ucsi-source-psy")
-    return file_text(directory / "type") == "Battery" and is_own and not is_negotiation
+    return file_text(directory / "type") == "Battery" and is_own and is_there and not is_negotiation
 
 
 def _files(directory: Path) -> list[NumberFile]:

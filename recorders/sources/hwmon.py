@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorders.beat import Beat
+from recorders.machine import file_text
 from recorders.plausible import doubt
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
 
@@ -143,7 +144,7 @@ def sensor_refusal(source: str, sensor: Sensor, failed: SourceError) -> Refusal:
     remedy = ""
     if not os.access(path, os.R_OK):
         remedy = f"sudo chmod a+r {path}"
-    elif enable.exists() and enable.read_text(errors="replace").strip() == "0":
+    elif file_text(enable) == "0":
         remedy = f"echo 1 | sudo tee {enable}"
     return Refusal(source, str(failed), remedy)
 

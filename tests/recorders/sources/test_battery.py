@@ -81,6 +81,12 @@ def test_a_battery_without_power_or_current_is_refused(sysfs: Sysfs) -> None:
     assert "neither" in found.refused[0].reason
 
 
+def test_an_empty_bay_hides_no_battery(sysfs: Sysfs) -> None:
+    battery(sysfs, "BAT0", power_now=9_000_000)
+    battery(sysfs, "BAT1", status="Unknown", present=0)
+    assert power_w(sysfs) == pytest.approx(9.0)
+
+
 def test_the_channel_ends_when_the_charger_is_plugged_in(sysfs: Sysfs) -> None:
     directory = battery(sysfs, power_now=8_000_000)
     (source,) = open_battery(sysfs.root).sources

@@ -177,3 +177,12 @@ def test_whatever_a_chip_shows_is_a_number_of_its_files_or_a_reason(
 
 def _is_number(text: bytes) -> bool:
     return re.fullmatch(rb"\s*-?[0-9]+\s*", text) is not None
+
+
+def test_a_switch_that_cannot_be_read_hides_no_other_chip(sysfs: Sysfs) -> None:
+    broken = sysfs.chip(0, "ina226", "1-0040", power1_input="none")
+    (broken / "power1_enable").mkdir()
+    sysfs.chip(1, "ina226", "1-0041", power1_input=3_000_000)
+    found = open_families(sysfs.root)
+    assert powers(found) == {"rail_ina226_1_0041": 3.0}
+    assert [refusal.source for refusal in found.refused] == ["hwmon ina226 1-0040"]

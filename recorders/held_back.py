@@ -57,3 +57,8 @@ def of_nvml(reasons: int) -> HeldBack:
             found |= reason
     causes = HeldBack.THERMAL | HeldBack.POWER_BRAKE
     return found & ~HeldBack.HARDWARE if found & causes else found
+
+
+def text_of(held: HeldBack) -> str:
+    """What holds the clocks back, in words."""
+    return ", ".join(words for reason, words in IN_WORDS.items() if held & reason) or "by nothing"

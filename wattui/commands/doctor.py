@@ -9,7 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
+from recorders.channels import kind_of
 from recorders.client import Client, Config, RecorderError
+from recorders.held_back import HeldBack, text_of
 from recorders.wire import Message, readings
 from wattui.capture.progress import waiting
 from wattui.clean import texts
@@ -139,12 +141,17 @@ def _source_lines(sources: list[dict[str, Any]]) -> Iterator[Text]:
 
 
 def _reading_line(reading: dict[str, Any]) -> Text:
-    value, unit = reading["value"], reading["unit"]
-    shown = "no reading yet" if value is None else f"{value:8.1f} {'%' if unit == 'pct' else unit}"
-    if value is None and reading["channel"] == "command_cpu":
-        shown = "only while a command runs"
-    line = Text(f"  {reading['channel']:<14}{shown}")
+    line = Text(f"  {reading['channel']:<14}{_shown(reading)}")
     if period_s := reading["update_period_s"]:
         line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")
     notes = [*reading["remarks"], *([reading["origin"]] if reading["origin"] != "measured" else [])]
     return line.append(f"  {', '.join(notes)}", "yellow") if notes else line
+
+
+def _shown(reading: dict[str, Any]) -> str:
+    value, channel = reading["value"], reading["channel"]
+    if value is None:
+        return "only while a command runs" if channel == "command_cpu" else "no reading yet"
+    if kind_of(channel).quantity == "reasons":
+        return f"clocks held back {text_of(HeldBack(int(value)))}"
+    return f"{value:8.1f} {'%' if reading['unit'] == 'pct' else reading['unit']}"

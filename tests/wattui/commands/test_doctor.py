@@ -78,6 +78,18 @@ def test_a_channel_without_a_reading_says_so_and_shows_no_number(shown: str) -> 
     assert "0.0" not in line
 
 
+@pytest.mark.parametrize(
+    ("bits", "words"), [(0.0, "by nothing"), (3.0, "by its power limit, by heat")]
+)
+def test_what_holds_the_clocks_back_is_in_words(bits: float, words: str) -> None:
+    reading = {"channel": "gpu0_held", "value": bits, "unit": "bits", "origin": "measured"}
+    source = {"name": "nvml", "reader": "nvidia-ml-py", "devices": {}}
+    readings = [reading | {"update_period_s": None, "remarks": []}]
+    report = REPORT | {"sources": [source | {"readings": readings}]}
+    shown = "\n".join(line.plain for line in doctor.lines(report))
+    assert f"gpu0_held     clocks held back {words}" in shown
+
+
 def test_an_estimate_is_called_estimated(shown: str) -> None:
     assert "estimated" in next(line for line in shown.splitlines() if "est_cpu" in line)
 

@@ -191,8 +191,7 @@ class Recorder:
         self._tell_edges([feed for feed in self._feeds if not feed.waits])
         if self._quiet and not any(meter.edges.is_watched for meter in self._meters):
             self._answer_quiet(now_ns)
-        if self._pending is None:
-            self._write_happened(now_ns)
+        self._write_now()
 
     def watch_quiet(self, owner: int, answer: Send) -> None:
         """Watch the counters while a program is quiet, and answer once their powers are known.
@@ -415,10 +414,19 @@ class Recorder:
             if self._feed_ns and row.time_ns >= self._feed_due_ns:
                 self._feed_due_ns = row.time_ns + self._feed_ns
                 self._journal.send_row(row)
-        if self._looked:
-            looked, self._looked = self._looked, []
-            for row in looked:
-                self._journal.write(row)
+        self._write_looked()
+
+    def _write_looked(self) -> None:
+        """Write the rows of looks, which are later than the row that was waiting."""
+        looked, self._looked = self._looked, []
+        for row in looked:
+            self._journal.write(row)
+
+    def _write_now(self) -> None:
+        """Write what happened, unless a row waits, which would be earlier."""
+        if self._pending is None:
+            self._write_looked()
+            self._write_happened(self._clock.monotonic_ns())
 
     def _write_happened(self, time_ns: int) -> None:
         if self._happened:
@@ -443,8 +451,7 @@ class Recorder:
     def note(self, text: str) -> None:
         """Write a note at this moment."""
         self._happened.append(f"{NOTE}{text}")
-        if self._pending is None:
-            self._write_happened(self._clock.monotonic_ns())
+        self._write_now()
 
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""

@@ -9,13 +9,14 @@ import pytest
 from recorders.source import Channel, Retry
 from recorders.summary.located import LOCATED, located
 from recorders.summary.summary import summarise
-from testbench.counters import RAPL_J, SlowCounter
+from testbench.counters import NVML_J, RAPL_J, SlowCounter
 from testbench.curves import Constant, Steps
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, Value, read_rows
 from wattui.runs.reduce import reduce_csv
 
 PACKAGE = Channel("package0", "J", in_total=True, bound_w=1000.0, step_j=RAPL_J)
 DRAM = Channel("dram0", "J", in_total=True, bound_w=1000.0, step_j=RAPL_J)
+GPU = Channel("gpu0", "J", in_total=True, bound_w=1000.0, step_j=NVML_J)
 PERIODS_S = {"package0": 0.001, "dram0": 0.001}
 READ_S = 5e-6
 BEGIN_S, END_S = 0.5234, 0.5297
@@ -152,3 +153,20 @@ class _Times(list[object]):
 
     def append(self, answer: object) -> None:
         self._times.append(self._clock.now_ns)
+
+
+@pytest.mark.parametrize("refresh_s", [0.02, 0.1])
+def test_rows_are_in_the_order_of_their_times(tmp_path: Path, refresh_s: float) -> None:
+    clock = ManualClock()
+    counters = {
+        PACKAGE: SlowCounter("package0", Constant(40.0), 0.001, RAPL_J, 0.0, 0.0),
+        GPU: SlowCounter("gpu0", Constant(300.0), refresh_s, NVML_J, 0.0, 0.013),
+    }
+    shown = {channel: counter.shown_j for channel, counter in counters.items()}
+    periods_s = {counter.name: counter.refresh_s for counter in counters.values()}
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, shown, [5e-6], periods_s)])
+    for id in range(1, 12):
+        rig.at(0.5 + 0.37 * id, 7, do="begin", phase="running", id=id)
+        rig.at(0.6 + 0.37 * id, 7, do="end", id=id)
+    times_s = [float(row["time_s"]) for row in rig.run(6.0)]
+    assert times_s == sorted(times_s)

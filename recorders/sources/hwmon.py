@@ -114,6 +114,11 @@ class Sensor:
         """The first of its files."""
         return self._files[0].path
 
+    @property
+    def forbidden(self) -> list[Path]:
+        """Its files that this user may not read."""
+        return [file.path for file in self._files if not os.access(file.path, os.R_OK)]
+
     def read(self) -> float:
         """Watts or joules now. Raises SourceError."""
         return math.prod([file.read() for file in self._files])
@@ -143,12 +148,11 @@ def sensor_refusal(source: str, sensor: Sensor, failed: SourceError) -> Refusal:
     """The refusal for a sensor, with the command that switches it on or opens it."""
     path = sensor.path
     enable = path.with_name(f"{path.name.partition('_')[0]}_enable")
-    remedy = ""
-    if not os.access(path, os.R_OK):
-        remedy = f"sudo chmod a+r {path}"
-    elif file_text(enable) == "0":
-        remedy = f"echo 1 | sudo tee {enable}"
-    return Refusal(source, str(failed), remedy)
+    if forbidden := sensor.forbidden:
+        remedy = f"sudo chmod a+r {' '.join(map(str, forbidden))}"
+        return Refusal(source, str(failed), remedy, kind="right")
+    remedy = f"echo 1 | sudo tee {enable}" if file_text(enable) == "0" else ""
+    return Refusal(source, str(failed), remedy, kind="unread")
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,8 @@ def _output(
     source, part = f"{chip.name} {chip.device}", name if kind_of(name).in_total else ""
     offer = next((o for o in driver.offers if (chip.directory / o.file).exists()), None)
     if offer is None:
-        return None, Refusal(source, "the driver shows neither a power nor an energy", part=part)
+        reason = "the driver shows neither a power nor an energy"
+        return None, Refusal(source, reason, part=part, kind="unread")
     path, card = chip.directory / offer.file, (chip.directory / "device").resolve()
     most_unread_s = offer.lap_j / bound_w(name) if offer.lap_j else None
     sensor = CardSensor(card, offer.unit, (path, MICRO), None, most_unread_s, clock)
@@ -190,7 +191,7 @@ def _output(
         reason, is_elsewhere = driver.zero(chip)
         sensor.close()
         return None, Refusal(
-            source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part
+            source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part, kind="unread"
         )
     if failed is not None:
         sensor.close()

@@ -21,10 +21,11 @@ MODULES = {
     "memory": "benchmarks.memory",
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
+    "short": "benchmarks.peers.short",
     "peers": "benchmarks.peers.compare",
     "gpu": "benchmarks.gpu.report",
 }
-OPTIONAL = ("peers", "gpu")
+OPTIONAL = ("short", "peers", "gpu")
 
 
 def main() -> int:

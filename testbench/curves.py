@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+import mmap
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
+
+DRIVEN_BYTES = 1 << 16
 
 
 class PowerCurve(Protocol):
@@ -159,8 +165,71 @@ class Steps(_Plain):
         return total_j
 
 
+@dataclass(frozen=True)
+class Driven(_Plain):
+    """base_w until a program on the bench sets another level, from then on that one.
+
+    `path` is a file of DRIVEN_BYTES in 64-bit floating-point numbers: how many levels were set,
+    then the bench's time and W of each, in order. See `make_drive`.
+    """
+
+    base_w: float
+    path: str
+    kind: ClassVar[str] = "driven"
+
+    def __post_init__(self) -> None:
+        _require(self.base_w >= 0, "a level is at least 0 W")
+
+    def power_w(self, t_s: float) -> float:
+        """Power at t_s, W, as far as it was set."""
+        return self._log.at(t_s)[1]
+
+    def energy_j(self, t_s: float) -> float:
+        """Integral from 0 to t_s, J, as far as its levels were set."""
+        start_s, level_w, before_j = self._log.at(t_s)
+        return before_j + level_w * (t_s - start_s)
+
+    @property
+    def _log(self) -> _DriveLog:
+        return _drive_log(self.path, self.base_w)
+
+
+class _DriveLog:
+    """The levels of a drive file as far as they were set, and the joules before each."""
+
+    def __init__(self, path: str, base_w: float) -> None:
+        self._numbers = _mapped(path)
+        self._starts_s, self._levels_w, self._before_j = [0.0], [base_w], [0.0]
+
+    def at(self, t_s: float) -> tuple[float, float, float]:
+        """The start, W and joules before it of the level at t_s."""
+        for place in range(len(self._starts_s), int(self._numbers[0]) + 1):
+            start_s, level_w = self._numbers[2 * place - 1], self._numbers[2 * place]
+            since_s = start_s - self._starts_s[-1]
+            self._before_j.append(self._before_j[-1] + self._levels_w[-1] * since_s)
+            self._starts_s.append(start_s)
+            self._levels_w.append(level_w)
+        place = max(0, bisect_right(self._starts_s, t_s) - 1)
+        return self._starts_s[place], self._levels_w[place], self._before_j[place]
+
+
+@cache
+def _drive_log(path: str, base_w: float) -> _DriveLog:
+    return _DriveLog(path, base_w)
+
+
+def make_drive(path: Path) -> None:
+    """Make the file of a `Driven` curve, in which no level was set yet."""
+    path.write_bytes(bytes(DRIVEN_BYTES))
+
+
+def _mapped(path: str) -> Any:
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), DRIVEN_BYTES, prot=mmap.PROT_READ)).cast("d")
+
+
 _KINDS: dict[str, Callable[..., PowerCurve]] = {
-    cls.kind: cls for cls in (Constant, Square, Sine, Steps)
+    cls.kind: cls for cls in (Constant, Square, Sine, Steps, Driven)
 }
 
 

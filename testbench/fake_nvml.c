@@ -7,19 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { OK, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, INSUFFICIENT_SIZE,
        DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, ARGUMENT_VERSION_MISMATCH = 25, UNKNOWN = 999 };
+enum { DRIVEN_BYTES = 1 << 16 };
 enum { MAX_DEVICES = 8, MAX_MIG = 7, MAX_STEPS = 256, MAX_FAULTS = 16, TEXT = 96 };
-enum { CONSTANT, SQUARE, SINE, STEPS };
+enum { CONSTANT, SQUARE, SINE, DRIVEN, STEPS };
 enum { NO_SENSOR, INSTANT, BOXCAR, PARTTIME };
 enum { FIELD_ENERGY = 83, FIELD_POWER_AVERAGE = 185, FIELD_POWER_INSTANT = 186 };
 
 typedef struct {
     int kind, steps;
     double p[5], start_s[MAX_STEPS], level_w[MAX_STEPS];
+    const volatile double *drive; /* how many levels were set, then start and level of each */
 } Curve;
 
 typedef struct {
@@ -95,6 +98,19 @@ static double steps_j(const Curve *c, double t_s) {
     return total_j;
 }
 
+/* The level at t_s, and the energy up to then. */
+static double driven(const Curve *c, double t_s, double *total_j) {
+    double level_w = c->p[0], start_s = 0, total = 0;
+    int steps = c->drive ? (int)c->drive[0] : 0;
+    for (int i = 0; i < steps && c->drive[2 * i + 1] <= t_s; i++) {
+        total += level_w * (c->drive[2 * i + 1] - start_s);
+        start_s = c->drive[2 * i + 1];
+        level_w = c->drive[2 * i + 2];
+    }
+    *total_j = total + level_w * (t_s - start_s);
+    return level_w;
+}
+
 static double energy_j(const Curve *c, double t_s) {
     const double *p = c->p;
     switch (c->kind) {
@@ -103,6 +119,11 @@ static double energy_j(const Curve *c, double t_s) {
     case SINE:
         return p[0] * t_s
             + p[1] * p[2] / (2 * M_PI) * (cos(p[3]) - cos(2 * M_PI * t_s / p[2] + p[3]));
+    case DRIVEN: {
+        double total_j;
+        driven(c, t_s, &total_j);
+        return total_j;
+    }
     default: return steps_j(c, t_s);
     }
 }
@@ -110,6 +131,10 @@ static double energy_j(const Curve *c, double t_s) {
 static double power_w(const Curve *c, double t_s) {
     const double *p = c->p;
     if (c->kind == CONSTANT) return p[0];
+    if (c->kind == DRIVEN) {
+        double total_j;
+        return driven(c, t_s, &total_j);
+    }
     if (c->kind == SINE) return p[0] + p[1] * sin(2 * M_PI * t_s / p[2] + p[3]);
     if (c->kind == SQUARE) {
         double x_s = t_s + p[4], rest_s = x_s - floor(x_s / p[2]) * p[2];
@@ -143,13 +168,21 @@ static unsigned shown_mw(const Device *d) {
 
 /* ---- configuration ---- */
 
+static void read_drive(Curve *c, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *map = mmap(NULL, DRIVEN_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    c->drive = map == MAP_FAILED ? NULL : map;
+    if (fd >= 0) close(fd);
+}
+
 static void read_curve(Curve *c, char *words) {
-    static const char *const kinds[] = {"constant", "square", "sine", "steps"};
+    static const char *const kinds[] = {"constant", "square", "sine", "driven", "steps"};
     char *rest, *word = strtok_r(words, " \n", &rest);
     for (c->kind = CONSTANT; c->kind < STEPS && strcmp(word, kinds[c->kind]); c->kind++) {}
     if (c->kind == STEPS) c->steps = atoi(strtok_r(NULL, " \n", &rest));
     for (int i = 0; (word = strtok_r(NULL, " \n", &rest)); i++) {
-        if (c->kind != STEPS && i < 5) c->p[i] = strtod(word, NULL);
+        if (c->kind == DRIVEN && i == 1) read_drive(c, word);
+        else if (c->kind != STEPS && i < 5) c->p[i] = strtod(word, NULL);
         if (c->kind == STEPS && i / 2 < MAX_STEPS)
             (i % 2 ? c->level_w : c->start_s)[i / 2] = strtod(word, NULL);
     }

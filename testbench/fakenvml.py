@@ -17,6 +17,7 @@ SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, AMPERE = 4, 7
 ERROR_NO_PERMISSION, ERROR_NOT_FOUND, ERROR_DRIVER_NOT_LOADED, ERROR_TIMEOUT = 4, 6, 9, 10
 ERROR_GPU_IS_LOST, ERROR_LIB_RM_VERSION_MISMATCH, ERROR_UNKNOWN = 15, 18, 999
+MOST_STEPS = 256
 # The markers for "no value" in 32-bit and 64-bit answers.
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
 
@@ -164,13 +165,18 @@ def _tail(index: int, instance: int) -> str:
 
 
 def _curve_words(curve: PowerCurve) -> str:
-    """`square 20.0 80.0 0.7 0.4 0.0`; for steps the count, then start and level of each."""
+    """`square 20.0 80.0 0.7 0.4 0.0`; for steps the count, then start and level of each; for driven
+    the base level and the file."""
     fields = curve.to_dict()
     kind = fields.pop("kind")
     if kind == "steps":
+        if len(fields["starts_s"]) > MOST_STEPS:
+            raise ValueError(f"a GPU's power has at most {MOST_STEPS} steps: use Driven for more")
         pairs = zip(fields["starts_s"], fields["levels_w"], strict=True)
         numbers = [float(number) for pair in pairs for number in pair]
         return f"steps {len(fields['starts_s'])} " + " ".join(map(repr, numbers))
+    if kind == "driven":
+        return f"driven {float(fields['base_w'])!r} {fields['path']}"
     return f"{kind} " + " ".join(repr(float(number)) for number in fields.values())
 
 

@@ -86,7 +86,7 @@ def tables(quick: bool) -> list[Table]:
     pythons: dict[str, Path | str] = {}
     for peer in PEERS:
         try:
-            pythons[peer.name] = _python(peer)
+            pythons[peer.name] = environment_python(peer)
         except UnusableError as error:
             pythons[peer.name] = str(error)
     return [_table(wraps, pythons, repeats) for wraps in (False, True)]
@@ -205,7 +205,7 @@ def _tree_cpu_ns(pid: int) -> dict[int, int]:
     return found
 
 
-def _python(peer: Peer) -> Path:
+def environment_python(peer: Peer) -> Path:
     """The interpreter of the peer's environment, made at the first use and kept."""
     if peer.requirement is None:
         return Path(sys.executable)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbench.curves import Constant, PowerCurve, Sine, Square, Steps, curve_from_dict
+from testbench.curves import (
+    Constant,
+    Driven,
+    PowerCurve,
+    Sine,
+    Square,
+    Steps,
+    curve_from_dict,
+    make_drive,
+)
 
 watts = st.floats(0, 300)
 periods_s = st.floats(0.5, 5)
@@ -99,6 +110,23 @@ def test_known_joules() -> None:
     assert Steps((0.0, 1.0, 3.0), (10.0, 20.0, 5.0)).energy_j(5.0) == pytest.approx(60.0)
 
 
+def drive(path: Path, *levels: tuple[float, float]) -> None:
+    """Set levels, each at a time of the bench, as a program on it does."""
+    with path.open("r+b") as file:
+        numbers = [float(len(levels)), *(number for level in levels for number in level)]
+        file.write(struct.pack(f"{len(numbers)}d", *numbers))
+
+
+def test_a_driven_curve_follows_the_levels_that_a_program_sets(tmp_path: Path) -> None:
+    make_drive(tmp_path / "drive")
+    curve = Driven(10.0, str(tmp_path / "drive"))
+    assert (curve.energy_j(3.0), curve.energy_j(-1.0), curve.power_w(3.0)) == (30.0, -10.0, 10.0)
+    drive(tmp_path / "drive", (1.0, 20.0), (3.0, 5.0))
+    assert curve.energy_j(5.0) == pytest.approx(60.0)
+    assert [curve.power_w(t_s) for t_s in (0.9, 1.0, 3.1)] == [10.0, 20.0, 5.0]
+    assert curve_from_dict(curve.to_dict()) == curve
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -107,6 +135,7 @@ def test_known_joules() -> None:
         lambda: Square(1.0, 2.0, 0.0),
         lambda: Sine(1.0, 2.0, 1.0),
         lambda: Steps((1.0,), (1.0,)),
+        lambda: Driven(-1.0, "drive"),
         lambda: Steps((0.0, 0.0), (1.0, 2.0)),
     ],
 )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testbench import topologies
-from testbench.curves import Constant, PowerCurve, Sine, Square, Steps
+from testbench.curves import Constant, Driven, PowerCurve, Sine, Square, Steps, make_drive
 from testbench.fakenvml import (
     ERROR_DRIVER_NOT_LOADED,
     ERROR_NO_PERMISSION,
@@ -80,10 +82,12 @@ def same_tick(begin_s: float, end_s: float, refresh_s: float, lag_s: float = 0.0
     return floor_s(begin_s - lag_s, refresh_s) == floor_s(end_s - lag_s, refresh_s)
 
 
-def test_readings_are_the_closed_forms(make_bench: MakeBench) -> None:
-    gpus = tuple(
-        Gpu(curve, power=SENSORS[n % len(SENSORS)]) for n, curve in enumerate((*CURVES, *CURVES))
-    )
+def test_readings_are_the_closed_forms(make_bench: MakeBench, tmp_path: Path) -> None:
+    make_drive(tmp_path / "drive")
+    with (tmp_path / "drive").open("r+b") as file:
+        file.write(struct.pack("7d", 3, 0.2, 90.0, 0.45, 150.0, 0.7, 60.0))
+    curves = (*CURVES, *CURVES[1:], Driven(70.0, str(tmp_path / "drive")))
+    gpus = tuple(Gpu(curve, power=SENSORS[n % len(SENSORS)]) for n, curve in enumerate(curves))
     bench = make_bench(topologies.no_rapl(), FakeNvml(gpus))
     seen = 0
     for index, function, begin_ns, answer, end_ns in python(bench, SAMPLER, 0.9):
@@ -99,6 +103,12 @@ def test_readings_are_the_closed_forms(make_bench: MakeBench) -> None:
             assert answer == pytest.approx(gpu.shown_mj(begin_s), abs=1)
             seen += 1
     assert seen > 10
+
+
+def test_more_steps_than_the_library_keeps_are_refused() -> None:
+    steps = Steps(tuple(map(float, range(257))), (1.0,) * 257)
+    with pytest.raises(ValueError, match="at most 256 steps: use Driven"):
+        FakeNvml((Gpu(steps),)).config(0, Path("calls"))
 
 
 def test_lost_reset_and_unsupported(make_bench: MakeBench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntFlag
 
 
@@ -17,6 +17,7 @@ class HeldBack(IntFlag):
     HARDWARE = 32
     BOARD_LIMIT = 64
     RELIABILITY = 128
+    CURRENT = 256
 
 
 IN_WORDS: Mapping[HeldBack, str] = {
@@ -28,6 +29,7 @@ IN_WORDS: Mapping[HeldBack, str] = {
     HeldBack.HARDWARE: "by its hardware, for power or heat",
     HeldBack.BOARD_LIMIT: "by a limit of its board",
     HeldBack.RELIABILITY: "by its voltage limit",
+    HeldBack.CURRENT: "by its current limit",
 }
 
 # nvmlClocksEventReasons of nvml.h. Idle (1) is no reason of this kind: there is nothing to do.
@@ -43,6 +45,46 @@ _OF_NVML: Mapping[int, HeldBack] = {
     0x200: HeldBack.BOARD_LIMIT,
     0x400: HeldBack.RELIABILITY,
 }
+
+# SMU_THROTTLER_*_BIT of amdgpu_smu.h (Linux): the first and last bit of each group.
+_OF_AMD: Mapping[tuple[int, int], HeldBack] = {
+    (0, 7): HeldBack.POWER_CAP,
+    (16, 23): HeldBack.CURRENT,
+    (32, 45): HeldBack.THERMAL,
+    (46, 47): HeldBack.HARDWARE,
+    (57, 57): HeldBack.RELIABILITY,
+}
+
+# The reasons of xe_gt_throttle.c and intel_gt_sysfs_pm.c (Linux). PROCHOT is a signal of hardware
+# outside the GPU.
+_OF_INTEL: Mapping[str, HeldBack] = {
+    **dict.fromkeys(("pl1", "pl2", "pl4", "psys_pl1", "psys_pl2"), HeldBack.POWER_CAP),
+    **dict.fromkeys(
+        ("thermal", "soc_thermal", "mem_thermal", "vr_thermal", "vr_thermalert", "ratl"),
+        HeldBack.THERMAL,
+    ),
+    "soc_avg_thermal": HeldBack.THERMAL,
+    "prochot": HeldBack.HARDWARE,
+    "psys_crit": HeldBack.POWER_BRAKE,
+    **dict.fromkeys(("vr_tdc", "iccmax", "fastvmode"), HeldBack.CURRENT),
+}
+
+
+def of_amd(status: int) -> HeldBack | None:
+    """AMD's throttle status as our bits; None if there is a reason, but not a known one."""
+    found = HeldBack(0)
+    for (first, last), reason in _OF_AMD.items():
+        if status >> first & (1 << last - first + 1) - 1:
+            found |= reason
+    return None if status and not found else found
+
+
+def of_intel(names: Iterable[str]) -> HeldBack:
+    """The names of Intel's throttle reasons as our bits; unknown ones have none."""
+    found = HeldBack(0)
+    for name in names:
+        found |= _OF_INTEL.get(name, HeldBack(0))
+    return found
 
 
 def of_nvml(reasons: int) -> HeldBack:

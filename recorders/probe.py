@@ -74,7 +74,7 @@ def probe(wanted: Wanted) -> Found:
             nvml.append(open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root))
         except Exception as error:  # a driver library can raise anything; other sources still work
             reason = f"the NVIDIA driver is not responding ({type(error).__name__}: {error})"
-            nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu")]))
+            nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu", kind="unread")]))
 
     # A driver can take as long to wake up as probing the RAPL counters.
     gpus = Thread(target=find_gpus)
@@ -95,7 +95,7 @@ def probe(wanted: Wanted) -> Found:
 
             found.sources.append(open_estimate(wanted.root, wanted.tdp_w))
         else:
-            found.refused.append(Refusal("estimate", "disabled (--no-estimate)"))
+            found.refused.append(Refusal("estimate", "disabled (--no-estimate)", kind="unread"))
     if wanted.simulate:
         from recorders.sources.simulated import Simulated
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Origin = Literal["measured", "estimated", "simulated", "manual"]
+# Why a source is missing: a right would open it, it is here but not read, or it is not here.
+RefusalKind = Literal["right", "unread", "absent"]
 
 
 class SourceError(Exception):
@@ -90,7 +92,7 @@ class Refusal:
 
     `part` is the channel (package1, dram0, gpu1) that this machine has and its sums therefore lack;
     empty if nothing shows that the machine has one. `flag` names the note and the summary's flag
-    for it, if it also casts doubt on the figures.
+    for it, if it also casts doubt on the figures. `kind` groups refusals in lists.
     """
 
     source: str
@@ -98,6 +100,7 @@ class Refusal:
     remedy: str = ""
     part: str = ""
     flag: str = ""
+    kind: RefusalKind = field(kw_only=True)
 
 
 class Source(Protocol):

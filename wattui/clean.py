@@ -73,8 +73,8 @@ def texts(data: Data, change: Callable[[str], str] = one_line) -> Data:
     another change of its texts."""
     found: Any = data
     if dataclasses.is_dataclass(found) and not isinstance(found, type):
-        fields = dataclasses.fields(found)
-        found = type(found)(*(texts(getattr(found, field.name), change) for field in fields))
+        names = [field.name for field in dataclasses.fields(found)]
+        found = type(found)(**{name: texts(getattr(found, name), change) for name in names})
     elif isinstance(found, str):
         found = change(found)
     elif isinstance(found, dict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from recorders.sources.gpu_metrics import GpuMetrics
 from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.pci_gpus import Driver, Offer, open_cards, pci_id
 
@@ -24,7 +25,7 @@ POWERS = (
 
 def open_amdgpu(root: Path, chips: Sequence[Chip]) -> Found:
     """Each card, and why others cannot be read."""
-    return open_cards(root, chips, Driver("amdgpu", POWERS, _is_inside, _zero))
+    return open_cards(root, chips, Driver("amdgpu", POWERS, _is_inside, _zero, _held))
 
 
 def _is_inside(chip: Chip) -> bool:
@@ -35,3 +36,7 @@ def _zero(chip: Chip) -> tuple[str, bool]:
     if pci_id(chip, "device") in TWO_DIES:
         return "it is the second die of an MI250, whose first die shows the power of both", True
     return "it does not measure", False
+
+
+def _held(chip: Chip) -> GpuMetrics:
+    return GpuMetrics(chip.directory / "device/gpu_metrics")

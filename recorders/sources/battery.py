@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recorders.counter import Change, update_period_s
@@ -22,6 +23,7 @@ from recorders.sources.hwmon import (
     Output,
     Sensor,
     first_failure,
+    sensor_refusal,
 )
 from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.rails import power_channel
@@ -43,9 +45,17 @@ class Batteries(Sensor):
         self._batteries = dict(batteries)
         self._files = [file for files in batteries.values() for file in files]
 
+    @property
+    def discharges(self) -> bool:
+        """Whether the machine draws from one of them now."""
+        return DISCHARGING in self._states().values()
+
+    def _states(self) -> dict[Path, str]:
+        return {directory: file_text(directory / "status") for directory in self._batteries}
+
     def read(self) -> float:
         """Watts drawn now. Raises Gone if the machine runs from its charger."""
-        states = {directory: file_text(directory / "status") for directory in self._batteries}
+        states = self._states()
         if state := next((s for s in states.values() if s == "Charging"), ""):
             raise Gone(f"{self.path.parent}: the battery is charging")
         if DISCHARGING not in states.values():
@@ -106,7 +116,7 @@ def open_battery(root: Path, chips: Sequence[Chip] = (), clock: Clock = time.mon
                 batteries[directory] = files
             else:
                 text = f"{directory} shows neither a power nor a current with its voltage"
-                found.refused.append(Refusal(BATTERY, text))
+                found.refused.append(Refusal(BATTERY, text, kind="unread"))
     if not batteries or found.refused:
         return found
     sensor = Batteries(batteries)
@@ -115,7 +125,10 @@ def open_battery(root: Path, chips: Sequence[Chip] = (), clock: Clock = time.mon
         output = Output(power_channel(BATTERY, [sensor]), (sensor,))
         found.sources.append(Battery(output, clock))
     else:
-        found.refused.append(Refusal(BATTERY, str(failed), "unplug the charger"))
+        refusal = sensor_refusal(BATTERY, sensor, failed)
+        found.refused.append(
+            refusal if sensor.discharges else replace(refusal, remedy="unplug the charger")
+        )
         sensor.close()
     return found
 

@@ -49,7 +49,7 @@ def open_families(
                 chips = opened[-1].left
         except Exception as error:  # a broken driver can show anything; other sources still work
             reason = f"the chips cannot be read ({type(error).__name__}: {error})"
-            opened.append(Found(refused=[Refusal("hwmon", reason)]))
+            opened.append(Found(refused=[Refusal("hwmon", reason, kind="unread")]))
 
     # A thread that hangs is left behind, and ends with the process.
     looking = Thread(target=open_all, daemon=True)
@@ -58,9 +58,8 @@ def open_families(
     found = list(opened)
     if looking.is_alive():
         reason = f"a sensor has not answered for {answer_s:g} s, so some chips are not read"
-        found.append(
-            Found(refused=[Refusal("hwmon", reason, "sudo dmesg | grep -i -e i2c -e hwmon")])
-        )
+        remedy = "sudo dmesg | grep -i -e i2c -e hwmon"
+        found.append(Found(refused=[Refusal("hwmon", reason, remedy, kind="unread")]))
     return Found(
         [source for each in found for source in each.sources],
         [refusal for each in found for refusal in each.refused],

@@ -28,6 +28,8 @@ MICRO, MILLI = 1e-6, 1e-3
 # A read of more digits than this is not a reading.
 MOST_BYTES = 32
 SHORTEST_PERIOD_S, LONGEST_PERIOD_S, UNKNOWN_PERIOD_S = 0.01, 1.0, 0.1
+# Gauges are read so often at most.
+GAUGE_NS = 1_000_000_000
 FIRST_TRIES = 2
 _NUMBER = re.compile(rb"\s*-?[0-9]+\s*")
 # A device that its driver refuses (EPERM) draws an unknown power until it is back.
@@ -112,6 +114,11 @@ class Sensor:
         """The first of its files."""
         return self._files[0].path
 
+    @property
+    def forbidden(self) -> list[Path]:
+        """Its files that this user may not read."""
+        return [file.path for file in self._files if not os.access(file.path, os.R_OK)]
+
     def read(self) -> float:
         """Watts or joules now. Raises SourceError."""
         return math.prod([file.read() for file in self._files])
@@ -141,12 +148,11 @@ def sensor_refusal(source: str, sensor: Sensor, failed: SourceError) -> Refusal:
     """The refusal for a sensor, with the command that switches it on or opens it."""
     path = sensor.path
     enable = path.with_name(f"{path.name.partition('_')[0]}_enable")
-    remedy = ""
-    if not os.access(path, os.R_OK):
-        remedy = f"sudo chmod a+r {path}"
-    elif file_text(enable) == "0":
-        remedy = f"echo 1 | sudo tee {enable}"
-    return Refusal(source, str(failed), remedy)
+    if forbidden := sensor.forbidden:
+        remedy = f"sudo chmod a+r {' '.join(map(str, forbidden))}"
+        return Refusal(source, str(failed), remedy, kind="right")
+    remedy = f"echo 1 | sudo tee {enable}" if file_text(enable) == "0" else ""
+    return Refusal(source, str(failed), remedy, kind="unread")
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,8 @@ class Hwmon:
         self._clock = clock
         self._sensors = list(dict.fromkeys(s for output in outputs for s in output.sensors))
         self._gone: set[int] = set()
+        self._energies = [p for p, o in enumerate(self._outputs) if o.channel.is_energy]
+        self._gauges_due_ns = 0
         self._periods_s = {
             o.channel.name: p for o in outputs if o.channel.is_energy and (p := o.period_s)
         }
@@ -194,8 +202,14 @@ class Hwmon:
         return [output.channel for output in self._outputs]
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
-        """Read every sensor once; a channel with one that fails has its failure as value."""
-        found = self._readings()
+        """Read every power and energy once, and gauges once a second; a channel with a sensor that
+        fails has its failure as value.
+        """
+        now_ns = self._clock()
+        gauges = not counters_only and now_ns >= self._gauges_due_ns
+        if gauges:
+            self._gauges_due_ns = now_ns + GAUGE_NS
+        found = self._readings(None if gauges else self._energies)
         self._gone |= {place for place, reading in found if isinstance(reading.value, Gone)}
         return [reading for _, reading in found]
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from recorders.held_back import HeldBack, of_intel
+from recorders.machine import file_text
+from recorders.source import Retry
 from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.pci_gpus import Driver, Offer, open_cards
 
@@ -19,6 +22,12 @@ ENERGIES = (
     Offer("energy1_input", "J", "energy of the card", LAP_J),
     Offer("energy2_input", "J", "energy of the package", LAP_J),
 )
+# The files that tell why the clocks of each tile's graphics (gt) are held back: of xe, of i915.
+THROTTLE = (
+    ("device/tile*/gt*/freq*/throttle", "reason_", "status"),
+    ("device/gt*/freq*/throttle", "reason_", "status"),
+    ("device/drm/card*/gt/gt*", "throttle_reason_", "throttle_reason_status"),
+)
 # The bus of a GPU in an Intel processor; a card sits behind a bridge.
 ROOT_BUS = "00"
 
@@ -26,7 +35,8 @@ ROOT_BUS = "00"
 def open_intel_gpu(root: Path, chips: Sequence[Chip]) -> Found:
     """Each card, and why others cannot be read."""
     opened = [
-        open_cards(root, chips, Driver(name, ENERGIES, _is_inside)) for name in ("i915", "xe")
+        open_cards(root, chips, Driver(name, ENERGIES, _is_inside, held=_held))
+        for name in ("i915", "xe")
     ]
     return Found(
         [source for found in opened for source in found.sources],
@@ -37,3 +47,38 @@ def open_intel_gpu(root: Path, chips: Sequence[Chip]) -> Found:
 
 def _is_inside(chip: Chip) -> bool:
     return chip.device.rpartition(":")[0].endswith(f":{ROOT_BUS}")
+
+
+class Throttle:
+    """The reasons of all graphics units of a card, each a file with 0 or 1."""
+
+    def __init__(self, directories: Sequence[Path], prefix: str, status: str) -> None:
+        self.path = directories[0] / status
+        self._prefix = prefix
+        # Of each unit, whether it is held back at all, and the reasons.
+        self._units = [
+            (directory / status, sorted(set(directory.glob(f"{prefix}*")) - {directory / status}))
+            for directory in directories
+        ]
+
+    def read(self) -> HeldBack:
+        """The reasons now. Raises Retry if they cannot be read, or are not known."""
+        held = HeldBack(0)
+        for status, reasons in self._units:
+            if (is_held := file_text(status)) == "0":
+                continue
+            found = of_intel(
+                path.name.removeprefix(self._prefix) for path in reasons if file_text(path) == "1"
+            )
+            if is_held != "1" or not found:
+                raise Retry(f"{status}: {is_held!r} for no known reason")
+            held |= found
+        return held
+
+
+def _held(chip: Chip) -> Throttle | None:
+    for pattern, prefix, status in THROTTLE:
+        found = sorted(chip.directory.glob(pattern))
+        if directories := [path for path in found if (path / status).exists()]:
+            return Throttle(directories, prefix, status)
+    return None

@@ -32,7 +32,9 @@ OWN_RAILS = frozenset(("VDD_CPU_GPU_CV", "VDD_GPU_SOC", "VDD_CPU_CV", "VDD_CPU_S
 MONITORS = ("ina3221", "ina238")
 IIO = "sys/bus/i2c/drivers/ina3221x"
 COMPATIBLE = ("proc/device-tree/compatible", "sys/firmware/devicetree/base/compatible")
-NO_TOTAL = Refusal("board", "this board measures its rails, but not their total (AGX Orin)")
+NO_TOTAL = Refusal(
+    "board", "this board measures its rails, but not their total (AGX Orin)", kind="absent"
+)
 
 
 def open_jetson(root: Path, chips: Sequence[Chip]) -> Found:

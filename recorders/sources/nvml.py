@@ -190,7 +190,8 @@ class Nvml:
         if not reasons:
             return None
         reason = f"{device.name} reports neither {' nor '.join(reasons)}"
-        return Refusal(gpu, reason, f"nvidia-smi -q -d POWER -i {device.index}", part=gpu)
+        remedy = f"nvidia-smi -q -d POWER -i {device.index}"
+        return Refusal(gpu, reason, remedy, part=gpu, kind="unread")
 
     def _add(self, channel: Channel, read: Read) -> str:
         """Add a channel, or return why it cannot be read."""
@@ -308,7 +309,7 @@ def open_nvml(
     if not devices and not refused:
         part = GPU if _driver_is_loaded(root) and _may_have_gpu(root) else ""
         reason = "the NVIDIA driver reports no GPU"
-        refused = [Refusal("nvml", reason, "nvidia-smi", part)]
+        refused = [Refusal("nvml", reason, "nvidia-smi", part, kind="unread" if part else "absent")]
     if not devices:
         tried(nvml.nvmlShutdown)
         return None, refused
@@ -320,22 +321,26 @@ def _no_library(error: OSError, root: Path) -> Refusal:
     install = "install its driver, or start the container with --gpus all"
     if not (_driver_is_loaded(root) and _may_have_gpu(root)):
         reason = f"no NVIDIA driver ({LIBRARY} is not installed)"
-        return Refusal("nvml", reason, f"if this machine has an NVIDIA GPU, {install}")
+        remedy = f"if this machine has an NVIDIA GPU, {install}"
+        return Refusal("nvml", reason, remedy, kind="absent")
     reason = f"the NVIDIA kernel driver is loaded, but {LIBRARY} cannot be ({error})"
-    return Refusal("nvml", reason, install, GPU)
+    return Refusal("nvml", reason, install, GPU, kind="unread")
 
 
 def _no_answer(nvml: Any, error: Any, root: Path) -> Refusal:
     """The refusal for a driver that does not respond: an unknown number of GPUs is missing, unless
     only the library is installed, which does not show that there is a GPU."""
     if error.value == nvml.NVML_ERROR_DRIVER_NOT_LOADED and not _may_have_gpu(root):
-        return Refusal("nvml", "no NVIDIA GPU on the PCI bus, although its library is installed")
+        reason = "no NVIDIA GPU on the PCI bus, although its library is installed"
+        return Refusal("nvml", reason, kind="absent")
     remedies = {
         nvml.NVML_ERROR_DRIVER_NOT_LOADED: "sudo modprobe nvidia",
         nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "sudo reboot",
     }
     reason = f"the NVIDIA driver is not responding ({str(error).rstrip('.')})"
-    return Refusal("nvml", reason, remedies.get(error.value, "nvidia-smi"), GPU)
+    denied = error.value == nvml.NVML_ERROR_NO_PERMISSION
+    remedy = remedies.get(error.value, "nvidia-smi")
+    return Refusal("nvml", reason, remedy, GPU, kind="right" if denied else "unread")
 
 
 def _driver_is_loaded(root: Path) -> bool:

@@ -76,12 +76,13 @@ def visible_devices(
                 f"{shown} {unsure}; all of these are recorded",
                 f"export CUDA_DEVICE_ORDER={PCI_ORDER}, or name the GPU by its UUID",
                 flag="which_gpu",
+                kind="unread",
             )
         )
     if hidden := len(everything) - len(chosen):
         reason = f"{_counted(hidden, len(everything))} hidden by {shown}"
         remedy = "use --all-gpus to record them too"
-        refused.append(Refusal("nvml", reason, remedy, flag="hidden_gpus"))
+        refused.append(Refusal("nvml", reason, remedy, flag="hidden_gpus", kind="unread"))
     return devices, refused
 
 
@@ -90,7 +91,7 @@ def _parted(found: Sequence[Gpu | Refusal]) -> tuple[list[Gpu], list[Refusal]]:
     devices = [each for each in found if isinstance(each, Gpu)]
     refused = [each for each in found if isinstance(each, Refusal)]
     return devices, refused + [
-        Refusal(device.channel, text, f"nvidia-smi -q -i {device.index}")
+        Refusal(device.channel, text, f"nvidia-smi -q -i {device.index}", kind="unread")
         for device in devices
         for text in device.unread
     ]
@@ -186,7 +187,7 @@ def _device(nvml: Any, index: int) -> Gpu | Refusal:
     if handle is None:
         reason = f"GPU {index} is not responding ({why})"
         gpu = f"gpu{index}"
-        return Refusal(gpu, reason, f"nvidia-smi -q -i {index}", part=gpu)
+        return Refusal(gpu, reason, f"nvidia-smi -q -i {index}", part=gpu, kind="unread")
     uuid, no_uuid = tried(partial(nvml.nvmlDeviceGetUUID, handle))
     name, no_name = tried(partial(nvml.nvmlDeviceGetName, handle))
     mode = tried(partial(nvml.nvmlDeviceGetMigMode, handle))[0]

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from recorders.channels import kind_of
+from recorders.held_back import HeldBack
 from recorders.machine import file_text
 from recorders.plausible import bound_w
 from recorders.source import Channel, Gone, Refusal, SourceError
@@ -58,19 +60,29 @@ class Offer:
     lap_j: float | None = None
 
 
+class Held(Protocol):
+    """Reads what holds a card's clocks back, from `path`."""
+
+    path: Path
+
+    def read(self) -> HeldBack:
+        """The reasons now. Raises SourceError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """How the cards of one driver are read: by the first of the offers whose file there is.
 
     `is_inside` tells a GPU that lies in the processor, and whose energy is therefore in no sum.
     `zero` says why the first reading of a card may be 0 W, which no running card draws, and whether
-    its energy is in another card's.
+    its energy is in another card's. `held` is what tells why its clocks are held back, if any does.
     """
 
     name: str
     offers: Sequence[Offer]
     is_inside: Callable[[Chip], bool]
     zero: Callable[[Chip], tuple[str, bool]] = lambda _: ("it does not measure", False)
+    held: Callable[[Chip], Held | None] = lambda _: None
 
 
 class CardSensor(Sensor):
@@ -94,8 +106,7 @@ class CardSensor(Sensor):
 
     def read(self) -> float:
         """The value now. Raises Gone if the card sleeps, or was not read for too long."""
-        if file_text(self._status) in ASLEEP:
-            raise Gone(f"{self._card.name} is asleep, and is not woken to be read")
+        self.check_awake()
         value = super().read()
         now_ns = self._clock()
         unread_s = 0.0 if self._read_ns is None else (now_ns - self._read_ns) * 1e-9
@@ -103,6 +114,24 @@ class CardSensor(Sensor):
             raise Gone(f"{self.path} was not read for {unread_s:.0f} s: it may have lapped")
         self._read_ns = now_ns
         return value
+
+    def check_awake(self) -> None:
+        """Raise Gone if the card sleeps."""
+        if file_text(self._status) in ASLEEP:
+            raise Gone(f"{self._card.name} is asleep, and is not woken to be read")
+
+
+class HeldSensor(CardSensor):
+    """What holds a card's clocks back, as bits."""
+
+    def __init__(self, card: Path, held: Held) -> None:
+        super().__init__(card, "bits", (held.path, 1.0))
+        self._held = held
+
+    def read(self) -> float:
+        """The bits of `recorders.held_back` now. Raises SourceError."""
+        self.check_awake()
+        return float(self._held.read())
 
 
 def open_cards(
@@ -120,7 +149,7 @@ def open_cards(
         name = f"{INSIDE if inside else GPU}{number}"
         output, refusal = _output(chip, name, driver, clock)
         if output:
-            gauges = [] if inside else _gauges(chip, name)
+            gauges = [] if inside else _gauges(chip, name, driver.held(chip))
             found.sources.append(Hwmon(f"hwmon {chip.title}", [output, *gauges], clock))
         if refusal:
             found.refused.append(refusal)
@@ -152,7 +181,8 @@ def _output(
     source, part = f"{chip.name} {chip.device}", name if kind_of(name).in_total else ""
     offer = next((o for o in driver.offers if (chip.directory / o.file).exists()), None)
     if offer is None:
-        return None, Refusal(source, "the driver shows neither a power nor an energy", part=part)
+        reason = "the driver shows neither a power nor an energy"
+        return None, Refusal(source, reason, part=part, kind="unread")
     path, card = chip.directory / offer.file, (chip.directory / "device").resolve()
     most_unread_s = offer.lap_j / bound_w(name) if offer.lap_j else None
     sensor = CardSensor(card, offer.unit, (path, MICRO), None, most_unread_s, clock)
@@ -161,7 +191,7 @@ def _output(
         reason, is_elsewhere = driver.zero(chip)
         sensor.close()
         return None, Refusal(
-            source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part
+            source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part, kind="unread"
         )
     if failed is not None:
         sensor.close()
@@ -192,12 +222,16 @@ def _is_zero(sensor: Sensor) -> bool:
         return False
 
 
-def _gauges(chip: Chip, name: str) -> list[Output]:
+def _gauges(chip: Chip, name: str, held: Held | None) -> list[Output]:
     card = (chip.directory / "device").resolve()
-    outputs = []
+    offers: list[tuple[str, CardSensor]] = []
     for file, what, unit, scale in _GAUGES:
         path = chip.directory / file
-        sensor = CardSensor(card, unit, (path, scale), GAUGE_S)
-        if path.exists() and first_failure(sensor) is None:
-            outputs.append(Output(Channel(f"{name}_{what}", unit), (sensor,)))
-    return outputs
+        offers.append((what, CardSensor(card, unit, (path, scale), GAUGE_S)))
+    if held:
+        offers.append(("held", HeldSensor(card, held)))
+    return [
+        Output(Channel(f"{name}_{what}", sensor.unit), (sensor,))
+        for what, sensor in offers
+        if sensor.path.exists() and first_failure(sensor) is None
+    ]

@@ -98,7 +98,8 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
     cpus = _cpus(file_text(pmu / "cpumask"))
     where = [(cpu, *_package_and_die(root, cpu)) for cpu in cpus]
     if not cpus:
-        refused.append(Refusal("perf", f"{pmu / 'cpumask'} names no processor", part="package"))
+        reason = f"{pmu / 'cpumask'} names no processor"
+        refused.append(Refusal("perf", reason, part="package", kind="unread"))
     dies = {(package, die) for _, package, die in where}
     several = {package for package, n in Counter(p for p, _ in dies).items() if n > 1}
     for path in sorted((pmu / "events").glob("energy-*")):
@@ -108,9 +109,11 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
         config = _EVENT.fullmatch(file_text(path))
         joules = _positive(file_text(path.with_name(f"{name}.scale")))
         if domain is None or config is None:
-            refused.append(Refusal(f"perf {name}", f"unknown event {file_text(path)!r}"))
+            reason = f"unknown event {file_text(path)!r}"
+            refused.append(Refusal(f"perf {name}", reason, kind="unread"))
         elif joules is None or file_text(path.with_name(f"{name}.unit")) != "Joules":
-            refused.append(Refusal(f"perf {name}", f"{path}: its unit is not known"))
+            reason = f"{path}: its unit is not known"
+            refused.append(Refusal(f"perf {name}", reason, kind="unread"))
         else:
             for cpu, package, die in where:
                 own_die = die if package in several else None
@@ -119,7 +122,7 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
                 found.append((zone, cpu, int(config[1], 16), joules))
     if (root / PMUS / EACH_CORE).is_dir():
         reason = "has a counter for each core: reading them all would wake idle cores"
-        refused.append(Refusal(f"perf {EACH_CORE}", reason))
+        refused.append(Refusal(f"perf {EACH_CORE}", reason, kind="unread"))
     order = {domain: place for place, domain in enumerate(DOMAINS.values())}
     found.sort(key=lambda each: (each[0].package, order[kind_of(each[0].channel).name]))
     return found, refused
@@ -142,21 +145,24 @@ def _denied(root: Path, zone: Zone, error: OSError) -> Refusal:
             "sudo sysctl kernel.perf_event_paranoid=0   "
             "(or in a systemd service: AmbientCapabilities=CAP_PERFMON)"
         )
-        return Refusal("perf", reason, remedy, part)
+        return Refusal("perf", reason, remedy, part, kind="right")
     if error.errno == errno.EPERM:
         reason = "perf_event_open is not permitted: by a container's seccomp profile, or by SELinux"
         remedy = (
             "start the container with --cap-add PERFMON "
             '(Kubernetes: securityContext: {capabilities: {add: ["PERFMON"]}})'
         )
-        return Refusal("perf", reason, remedy, part)
+        return Refusal("perf", reason, remedy, part, kind="right")
     words = {errno.ENOENT: "the kernel does not know this event", errno.EINVAL: "is not accepted"}
     reason = words.get(error.errno or 0, error.strerror or str(error))
-    return Refusal(f"perf {zone.channel}", f"{zone.energy_path}: {reason}", part=part)
+    return Refusal(
+        f"perf {zone.channel}", f"{zone.energy_path}: {reason}", part=part, kind="unread"
+    )
 
 
 def _no_pmu(pmu: Path) -> Refusal:
-    return Refusal("perf", f"no RAPL events: {pmu} does not exist", "sudo modprobe rapl")
+    reason = f"no RAPL events: {pmu} does not exist"
+    return Refusal("perf", reason, "sudo modprobe rapl", kind="absent")
 
 
 def _package_and_die(root: Path, cpu: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from recorders.channels import column_order, kind_of
 from recorders.machine import container, file_text, in_virtual_machine
 from recorders.plausible import bound_w
-from recorders.source import Refusal
+from recorders.source import Refusal, RefusalKind
 
 _PACKAGE = re.compile(r"package-(\d+)(?:-die-(\d+))?")
 
@@ -87,7 +87,9 @@ def find_zones(root: Path) -> tuple[list[Zone], list[Refusal]]:
     for path, name in sub_zones:
         parent = parents.get(path.name.rpartition(":")[0])
         if parent is None or name not in ("core", "uncore", "dram"):
-            refused.append(Refusal(f"powercap {path.name}", f"unknown zone name {name!r}"))
+            refused.append(
+                Refusal(f"powercap {path.name}", f"unknown zone name {name!r}", kind="unread")
+            )
         else:
             zones.append(_zone(path, name, *parent))
     zones.sort(key=lambda z: (column_order(z.channel), z.channel, z.is_mmio, z.directory))
@@ -115,13 +117,13 @@ def unreadable(zone: Zone, error: OSError) -> Refusal:
     """The refusal for a zone that cannot be read."""
     if isinstance(error, PermissionError):
         reason = f"{zone.energy_path} is readable by root only (kernel default since CVE-2020-8694)"
-        return refusal(zone, reason, GROUP_REMEDY)
+        return refusal(zone, reason, GROUP_REMEDY, "right")
     return refusal(zone, f"{zone.energy_path}: {error.strerror}")
 
 
-def refusal(zone: Zone, reason: str, remedy: str = "") -> Refusal:
+def refusal(zone: Zone, reason: str, remedy: str = "", kind: RefusalKind = "unread") -> Refusal:
     """A refusal for a zone, with the part missing from the sum."""
-    return Refusal(zone.channel, reason, remedy, _part(zone.channel))
+    return Refusal(zone.channel, reason, remedy, _part(zone.channel), kind=kind)
 
 
 def _part(channel: str) -> str:
@@ -142,7 +144,7 @@ _UNMASK = {
 def _masked(root: Path, entry: Path) -> Refusal:
     reason = f"{entry} is a broken link: this container hides the machine's RAPL zones"
     kind = container(root)
-    return Refusal("powercap", reason, _UNMASK.get(kind, _UNMASK[""]), "package")
+    return Refusal("powercap", reason, _UNMASK.get(kind, _UNMASK[""]), "package", kind="right")
 
 
 def _no_rapl(root: Path) -> Refusal:
@@ -152,20 +154,22 @@ def _no_rapl(root: Path) -> Refusal:
     kind = container(root)
     if "microsoft" in kernel:
         reason = "no RAPL zones: WSL runs in a virtual machine, and Windows does not expose them"
-        return Refusal("powercap", reason, "record under Linux itself")
+        return Refusal("powercap", reason, "record under Linux itself", kind="absent")
     if in_virtual_machine(root):
         reason = "no RAPL zones: this is a virtual machine and its host does not expose them"
-        return Refusal("powercap", reason, "record on the host or on a physical machine")
+        remedy = "record on the host or on a physical machine"
+        return Refusal("powercap", reason, remedy, kind="absent")
     if kind == "lxc":
         reason = "no RAPL zones in this LXC container"
         line = "lxc.mount.entry = /sys/devices/virtual/powercap sys/devices/virtual/powercap"
-        return Refusal("powercap", reason, f"add to its configuration: {line} none bind,ro 0 0")
+        remedy = f"add to its configuration: {line} none bind,ro 0 0"
+        return Refusal("powercap", reason, remedy, kind="right")
     if kind:
         reason = f"no RAPL zones in this container ({kind})"
         remedy = "on the host: sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)"
-        return Refusal("powercap", reason, remedy)
+        return Refusal("powercap", reason, remedy, kind="absent")
     remedy = "sudo modprobe intel_rapl_msr   (kernel 5.11 or newer on AMD)"
-    return Refusal("powercap", where, remedy)
+    return Refusal("powercap", where, remedy, kind="absent")
 
 
 def _number(path: Path) -> float | None:

@@ -41,7 +41,7 @@ class FakeSession:
         self.columns = list(COLUMNS)
         channels = (Channel("package0", "J", "measured" if measured else "estimated"),)
         self.sources: Sequence[ReadSource] = [ReadSource("powercap", "os.pread", channels)]
-        refusal = Refusal("powercap", "root only", "wattui doctor")
+        refusal = Refusal("powercap", "root only", "wattui doctor", kind="right")
         self.missing: Sequence[Refusal] = [] if measured else [refusal]
         self.directory = "/nowhere"
         self.rate_hz = 10.0

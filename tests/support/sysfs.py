@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """Let only root read these files, also in tests that root runs."""
+    real_open, real_access = os.open, os.access
+
+    def opened(path: Path | str, *more: int, **named: int) -> int:
+        if Path(path) in paths:
+            raise PermissionError(13, os.strerror(13), str(path))
+        return real_open(path, *more, **named)
+
+    def may(path: Path | str, mode: int) -> bool:
+        return Path(path) not in paths and real_access(path, mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "access", may)
 
 
 @dataclass

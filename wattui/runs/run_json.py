@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from recorders.json_parts import (
     WrongPartError,
@@ -22,7 +22,7 @@ from recorders.json_parts import (
     tuple_of,
     whole,
 )
-from recorders.source import Channel, Refusal
+from recorders.source import Channel, Refusal, RefusalKind
 from recorders.summary.figures import ORIGINS
 
 
@@ -128,7 +128,12 @@ def read_sampling(found: Any) -> Sampling:
 
 def _refusal(found: Any) -> Refusal:
     remedy = part(found, "remedy", optional(text))
-    return Refusal(part(found, "source", text), part(found, "reason", text), remedy or "")
+    return Refusal(
+        part(found, "source", text),
+        part(found, "reason", text),
+        remedy or "",
+        kind=part_or(found, "kind", one_of(*get_args(RefusalKind)), "unread"),
+    )
 
 
 def _fingerprint(found: Any) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from recorders.source import Gone, Retry, SourceError
 from recorders.sources.battery import SLOWEST_S, open_battery
 from recorders.sources.hwmon import NumberFile
 from tests.support.doubles import ManualClock
-from tests.support.sysfs import Sysfs
+from tests.support.sysfs import Sysfs, forbid
 
 
 @pytest.fixture
@@ -63,6 +63,18 @@ def test_a_battery_that_does_not_discharge_has_a_reason_and_no_power(
     assert "the battery is" in refusal.reason
     assert refusal.remedy == "unplug the charger"
     assert refusal.part == ""
+
+
+def test_a_discharging_battery_whose_power_cannot_be_read_is_not_to_be_unplugged(
+    sysfs: Sysfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = battery(sysfs, current_now=1_250_000, voltage_now=11_400_000)
+    forbid(monkeypatch, own / "voltage_now")
+    found = open_battery(sysfs.root)
+    (refusal,) = found.refused
+    assert (found.sources, refusal.kind) == ([], "right")
+    assert "only root may read it" in refusal.reason
+    assert refusal.remedy == f"sudo chmod a+r {own / 'voltage_now'}"
 
 
 def test_batteries_of_mice_and_negotiations_of_usb_are_not_the_machines(sysfs: Sysfs) -> None:

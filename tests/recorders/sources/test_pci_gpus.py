@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from recorders.channels import is_counted_again, total_parts
 from recorders.counter import Counter
 from recorders.source import Gone, SourceError
+from recorders.sources.amdgpu import POWERS
 from recorders.sources.families import open_families
 from recorders.sources.hwmon import NumberFile
-from recorders.sources.pci_gpus import CardSensor
+from recorders.sources.hwmon_chips import find_chips
+from recorders.sources.pci_gpus import CardSensor, Driver, open_cards
 from tests.recorders.sources.test_boards import read
 from tests.support.doubles import ManualClock
 from tests.support.sysfs import Sysfs
@@ -167,6 +169,24 @@ def test_gauges_of_a_radeon(sysfs: Sysfs) -> None:
     assert read(found) == {
         "gpu0": 34.0, "gpu0_util": 83.0, "gpu0_mem": 512.0, "gpu0_temp": 61.0
     }  # fmt: skip
+
+
+def test_gauges_are_read_once_a_second_and_never_at_an_edge(sysfs: Sysfs) -> None:
+    sysfs.card(0, "amdgpu", CARD, power1_average=34_000_000, temp1_input=61_000)
+    clock = ManualClock()
+    driver = Driver("amdgpu", POWERS, lambda _: False)
+    (source,) = open_cards(sysfs.root, find_chips(sysfs.root), driver, clock.monotonic_ns).sources
+
+    def read_channels(counters_only: bool = False) -> list[int]:
+        return [reading.channel for reading in source.read(counters_only)]
+
+    assert read_channels(counters_only=True) == [0]
+    assert read_channels() == [0, 1]
+    clock.advance(0.9)
+    assert read_channels() == [0]
+    clock.advance(0.2)
+    assert read_channels(counters_only=True) == [0]
+    assert read_channels() == [0, 1]
 
 
 @given(st.binary(max_size=40))

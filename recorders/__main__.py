@@ -25,6 +25,7 @@ from recorders.machine import host_facts, versions
 from recorders.marks import PIPE, CountPages
 from recorders.probe import Found, Wanted, probe
 from recorders.processes import end_recorded
+from recorders.publisher import Publisher
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
@@ -195,6 +196,8 @@ def _record(
             text = f"run.json: {error.strerror}"
             outlet.finish({"t": "error", "code": "unwritable", "text": text})
             return 2
+    if config["publish"]:
+        _publish(recorder, layout, run, marks, config)
     gc.freeze()
     sys.setswitchinterval(SWITCH_S)
     outlet.send(
@@ -238,6 +241,34 @@ def _record(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     file.wait(None)
     return 0
+
+
+def _publish(
+    recorder: Recorder, layout: Layout, run: dict[str, Any], marks: Path, config: dict[str, Any]
+) -> None:
+    """Let other programs of this user read the newest values; not vital to the recording."""
+    fixed = {
+        "pid": os.getpid(),
+        "version": config["version"],
+        "csv": config["csv"],
+        "rate_hz": config["rate_hz"],
+        "start_monotonic_ns": run["clock"]["start_monotonic_ns"],
+        "start_utc_ns": run["clock"]["start_utc_ns"],
+        "argv": run["command"].get("argv", []),
+        "sources": [
+            {
+                "name": source["name"],
+                "channels": [
+                    {key: channel[key] for key in ("name", "unit", "origin", "in_total")}
+                    for channel in source["channels"]
+                ],
+            }
+            for source in run["sources"]
+        ],
+        "refused": sorted({refusal["source"] for refusal in run["missing"]}),
+    }
+    with contextlib.suppress(OSError):
+        recorder.publish_to(Publisher(marks, fixed, layout.columns))
 
 
 def _finish_file(file: Writer, run: dict[str, Any], outlet: FrontEndPipe) -> None:

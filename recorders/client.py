@@ -60,7 +60,8 @@ class Config:
 
     `follow` sends every row with an event to the front end, from the first one on. `meters` names
     the wall meters that are read manually, with the request `meter`. `has_command` says that this
-    front end starts commands, which are stopped if it disappears.
+    front end starts commands, which are stopped if it disappears. `publish` lets other programs of
+    this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter name.
     """
 
@@ -75,6 +76,7 @@ class Config:
     follow: bool = False
     meters: Sequence[str] = ()
     has_command: bool = False
+    publish: bool = True
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 

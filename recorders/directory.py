@@ -86,7 +86,7 @@ def remove(directory: Path) -> None:
 
 def sweep() -> None:
     """Remove this user's directories left behind by dead recorders."""
-    for directory in _known():
+    for directory in known():
         with contextlib.suppress(OSError):
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
@@ -96,7 +96,8 @@ def sweep() -> None:
                 os.close(lock)
 
 
-def _known() -> Iterator[Path]:
+def known() -> Iterator[Path]:
+    """This user's directories, of recorders that live or are dead."""
     for place in places():
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             for entry in entries:

@@ -10,7 +10,9 @@ from threading import Lock
 from recorders import rows
 from recorders.channels import unit_of
 from recorders.clock import Clock
+from recorders.live import LiveState
 from recorders.phases import Phase, where_of
+from recorders.publisher import Publisher
 from recorders.runfile import encoded
 from recorders.summary.reduction import Reducer, Reduction
 from recorders.texts import OwnNote
@@ -52,6 +54,7 @@ class Journal:
         if file:
             file.keep_events(self._events_again)
         self._reducer = Reducer(layout.columns)
+        self._live: LiveState | None = None
         self.enter(None)
 
     @property
@@ -64,6 +67,16 @@ class Journal:
     def last(self) -> dict[str, tuple[float, float]]:
         """The last reading of each energy: seconds and joules."""
         return self._reducer.last
+
+    def publish_to(self, publisher: Publisher) -> None:
+        """Keep the page of this recording up to date, from now on."""
+        self._format()
+        self._live = LiveState(publisher, self._layout.columns, self._reducer)
+
+    def end_page(self) -> None:
+        """Write the last page, which says that the recording has ended."""
+        if self._live:
+            self._live.close(self._clock.monotonic_ns(), self._phase, self.disk())
 
     def enter(self, phase: Phase | None) -> None:
         """Set the phase of rows from now on."""
@@ -97,6 +110,8 @@ class Journal:
                 self._places.append(self._file.position if self._file else 0)
         else:
             self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+        if self._live:
+            self._live.take(time_text, cells, row.event, row.count)
         if self._file:
             utc = self._utc_text(utc_ns)
             line = rows.line_text(time_text, utc, self._where, row.event, row.count, cells)
@@ -153,6 +168,8 @@ class Journal:
     def flush(self) -> list[str]:
         """Pass rows to the disk, and news about it to the front end; returns notes to write."""
         self._format()
+        if self._live:
+            self._live.show(self._clock.monotonic_ns(), self._phase, self.disk())
         if self._file is None:
             return []
         self._file.flush()
@@ -189,6 +206,8 @@ class Journal:
             self._file.rename_running_since(position[0])
         if self._follows:
             self._send({"t": "renamed", "first_event": position[1]})
+        if self._live:
+            self._live.progress.rename_running_since(position[1])
         self._reducer.rename_running_since(position[1])
 
     def undo(self, mark: Mark) -> None:
@@ -201,6 +220,8 @@ class Journal:
         if self._file:
             self._file.rewrite_since(first_byte, partial(without, mark))
         self.enter(mark.phase_before)
+        if self._live:
+            self._live.progress.undo()
         with self._lock:
             self._reducer.undo(first_event, len(mark.edges), mark.note, self._phase)
             del self._places[first_event + 1 : first_event + len(mark.edges)]

@@ -18,6 +18,7 @@ from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase, where_of
+from recorders.publisher import Publisher
 from recorders.source import Retry, Source, SourceError, WatchesCommand
 from recorders.summary.by_hand import HandReading
 from recorders.summary.located import LOCATED, located_text
@@ -139,6 +140,7 @@ class Recorder:
         for feed in self._feeds:
             feed.close()
         self._journal.flush()
+        self._journal.end_page()
 
     def _tick(self, now_ns: int) -> None:
         self._notice_pause(now_ns)
@@ -477,6 +479,10 @@ class Recorder:
         """Send rows to the front end at most this often; 0 sends none."""
         self._feed_ns = int(1e9 / rate_hz) if rate_hz > 0 else 0
         self._journal.is_watched = bool(self._feed_ns)
+
+    def publish_to(self, publisher: Publisher) -> None:
+        """Keep the page of this recording up to date, from now on."""
+        self._journal.publish_to(publisher)
 
     def past_text(self, time_ns: int, least_ns: int) -> str:
         """The `time_s` of a moment of this recording; empty where it is not that long ago."""

@@ -59,7 +59,7 @@ def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
             latest.update(readings(columns, message))
 
     try:
-        client = Client(Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus), keep)
+        client = Client(_config(all_gpus), keep)
         columns += client.wait_ready()["columns"]
         client.request(do="rows", rate_hz=RATE_HZ)
         end = time.monotonic() + look_s
@@ -77,6 +77,10 @@ def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
         "lateness_ms": run["sampling"]["lateness_ms"],
         "config": str(config_path()),
     }
+
+
+def _config(all_gpus: bool) -> Config:
+    return Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, publish=False)
 
 
 def _source(

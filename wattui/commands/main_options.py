@@ -28,6 +28,7 @@ examples:
   wattui report run.csv -o report.html
   wattui import gpu.csv --out run.csv --inferences 10000
   wattui doctor
+  wattui status
 
 exit codes: that of the command; 1 the recording is incomplete; 2 invalid usage; 3 a sensor
 named by --require is missing, or ± is unknown or wider than --require-uncertainty; 4 worse than
@@ -45,7 +46,7 @@ def main_parser() -> argparse.ArgumentParser:
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
         "       wattui summary | compare | fit | predict | report\n"
-        "       wattui import | export | doctor | mark | workloads",
+        "       wattui import | export | doctor | status | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

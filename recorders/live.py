@@ -1,0 +1,130 @@
+"""What a recording shows to other programs: its newest readings, phase, figure and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from recorders.channels import kind_of, with_unit
+from recorders.publisher import Publisher, TextRow
+from recorders.summary.contents import contents, headline, missing_from
+from recorders.summary.progress import RunningSoFar
+from recorders.summary.reduction import GAP, LOST, RESET, EventRow, Reducer, Where
+from recorders.texts import OwnNote
+from recorders.wire import Message
+
+# The flag of the summary for a note of the recorder. Those that need the whole recording
+# (throttling, drift, foreign load, resolution) are not shown while it is being made.
+FLAGS = {
+    OwnNote.DROPPED: "dropped",
+    OwnNote.IMPLAUSIBLE: "implausible",
+    OwnNote.INTEGRATED: "integrated",
+    OwnNote.MIG: "mig",
+    OwnNote.MIXED_MARKS: "mixed_marks",
+    OwnNote.LEFT_PASS: "left_pass",
+    OwnNote.LOST_MARKS: "lost_marks",
+    OwnNote.REFUSED: "refused_mark",
+    OwnNote.CUT: "cut_text",
+    OwnNote.TARGET_MISSED: "target_missed",
+    OwnNote.UNALIGNED: "unaligned",
+    OwnNote.WHICH_GPU: "which_gpu",
+    OwnNote.HIDDEN_GPUS: "hidden_gpus",
+    OwnNote.RUN_FILE: "run_file",
+    OwnNote.UNMATCHED: "unmatched",
+    OwnNote.STUCK: "stuck",
+    OwnNote.BROKEN_OFF: "unfinished",
+}
+# Notes that begin with the name of a channel.
+_ABOUT_CHANNELS = frozenset(
+    {OwnNote.DROPPED, OwnNote.IMPLAUSIBLE, OwnNote.INTEGRATED, OwnNote.MIG, OwnNote.STUCK}
+)
+
+
+class LiveState:
+    """Follows the rows of a recording, and gives a page of them to its publisher."""
+
+    def __init__(self, publisher: Publisher, columns: Sequence[str], reducer: Reducer) -> None:
+        self._publisher, self._reducer = publisher, reducer
+        self._energies = with_unit(columns, "J")
+        self.progress = RunningSoFar(self._energies)
+        self._headline = headline(self._energies)
+        self._flags: dict[tuple[str, str], None] = {}
+        self._missing: dict[str, str] = {}
+        self._lost: dict[str, None] = {}
+        self._rows: list[TextRow] = []
+        self._time_text = "0.000000"
+        self._inferences: int | None = None
+        for number, row in enumerate(reducer.reduction.events):
+            self._happen(number, row)
+
+    def take(
+        self, time_text: str, cells: Sequence[str], event: str, inferences: int | None
+    ) -> None:
+        """Take a row that the reducer has just taken."""
+        self._rows.append((time_text, cells))
+        self._time_text, self._inferences = time_text, inferences
+        if event:
+            events = self._reducer.reduction.events
+            self._happen(len(events) - 1, events[-1])
+
+    def show(self, at_ns: int, where: Where, disk: Message, ended: bool = False) -> None:
+        """Publish a page; `at_ns` is now."""
+        rows, self._rows = self._rows, []
+        last = {channel: joules for channel, (_, joules) in self._reducer.last.items()}
+        progress = self.progress.now(last, self._inferences)
+        phase, label, repeat = where
+        now = {
+            "at_ns": at_ns,
+            "time_s": self._time_text,
+            "phase": phase,
+            "label": label,
+            "repeat": repeat,
+            "inferences": self._inferences,
+            "progress": asdict(progress) if progress else None,
+            "flags": [list(flag) for flag in self._all_flags()],
+            "contents": contents(self._headline, self._energies, self._lacking),
+            "lost": list(self._lost),
+            "disk": disk["error"],
+            "ended": ended,
+        }
+        self._publisher.put(now, rows)
+
+    def close(self, at_ns: int, where: Where, disk: Message) -> None:
+        """Publish the last page."""
+        self.show(at_ns, where, disk, ended=True)
+        self._publisher.close()
+
+    @property
+    def _lacking(self) -> dict[str, str]:
+        return missing_from(self._headline, self._missing)
+
+    def _all_flags(self) -> list[tuple[str, str]]:
+        found = list(self._flags)
+        origin = kind_of(self._headline).origin if self._headline else "none"
+        if origin in ("estimated", "simulated"):
+            found.insert(0, (origin, self._headline or ""))
+        if self._lacking:
+            found.insert(0, ("incomplete", ""))
+        return found
+
+    def _happen(self, number: int, row: EventRow) -> None:
+        self.progress.add(number, row)
+        for kind in (GAP, RESET, LOST):
+            if row.event.startswith(kind):
+                channel = row.event.removeprefix(kind)
+                self._flags[kind[:-1], channel] = None
+                if kind == LOST:
+                    self._lost[channel] = None
+                    self._lack(channel, "lost")
+        if (moving := row.noted(OwnNote.MOVING)) is not None:
+            self._flags.pop(("stuck", moving), None)
+        if (part := row.noted(OwnNote.MISSING)) is not None:
+            self._lack(*part.partition(": ")[::2])
+        for note, flag in FLAGS.items():
+            if (text := row.noted(note)) is not None:
+                subject = text.split(maxsplit=1)[0].rstrip(":") if note in _ABOUT_CHANNELS else ""
+                self._flags[flag, subject] = None
+
+    def _lack(self, part: str, reason: str) -> None:
+        if kind_of(part).in_total:
+            self._missing.setdefault(part, reason)

@@ -1,0 +1,1 @@
+"""What a recording that runs tells other programs: a line, metrics, a collector."""

@@ -1,0 +1,198 @@
+"""A recording as it is now, read from its page; a value that is old is not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorders import page
+from recorders.marks import ENVIRONMENT
+
+# A page is written twice a second. An older one is not current, even on a busy machine.
+STALE_S = 3.0
+# A killed recorder is said for so long; the next recording removes what it left.
+KILLED_S = 600.0
+# The recorder that `wattui status` starts for itself is nobody else's recording.
+OWN_ARGV = ["wattui", "status"]
+# A reading is current for so long, or for so many periods of a slow recording.
+FRESH_S, FRESH_PERIODS = 3.0, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChannel:
+    """One channel of a source; `unit` is that of its readings, `origin` as in run.json."""
+
+    name: str
+    unit: str
+    origin: str
+    in_total: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One page, and the directory that it is in.
+
+    `readings` has the newest reading of each column, seconds since the start and value;
+    `energies_j` and `current` are what may be shown of them.
+    """
+
+    place: Path
+    message: Mapping[str, Any]
+    readings: Mapping[str, tuple[float, float]]
+    channels: Mapping[str, Sequence[LiveChannel]]
+
+    @classmethod
+    def of(cls, place: Path, message: Mapping[str, Any]) -> Snapshot:
+        """The snapshot of a page. Raises DamagedPageError for one of another version."""
+        try:
+            readings = {
+                column: (float(time_s), float(text))
+                for column, (time_s, text) in message["readings"].items()
+            }
+            channels = {
+                source["name"]: [LiveChannel(**channel) for channel in source["channels"]]
+                for source in message["sources"]
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise page.DamagedPageError(f"not a page of this version: {error}") from None
+        return cls(place, message, readings, channels)
+
+    @property
+    def time_s(self) -> float:
+        """The time of its newest row."""
+        return float(self.message["time_s"])
+
+    @property
+    def start_ns(self) -> int:
+        """CLOCK_MONOTONIC at its beginning."""
+        return int(self.message["start_monotonic_ns"])
+
+    @property
+    def csv(self) -> str | None:
+        """The run file, if there is one."""
+        csv: str | None = self.message["csv"]
+        return csv
+
+    @property
+    def phase(self) -> str:
+        """The phase; empty outside phases."""
+        return str(self.message["phase"])
+
+    @property
+    def label(self) -> str:
+        """The label of the phase."""
+        return str(self.message["label"])
+
+    @property
+    def inferences(self) -> int | None:
+        """The inferences counted so far."""
+        n: int | None = self.message["inferences"]
+        return n
+
+    @property
+    def progress(self) -> Mapping[str, Any] | None:
+        """Joules per inference of what runs or ran last: the fields of `Progress`."""
+        progress: Mapping[str, Any] | None = self.message["progress"]
+        return progress
+
+    @property
+    def flags(self) -> Sequence[tuple[str, str]]:
+        """Flags so far, with what they are about."""
+        return [(flag, subject) for flag, subject in self.message["flags"]]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this is the last page of its recording."""
+        return bool(self.message["ended"])
+
+    def age_s(self, now_ns: int) -> float:
+        """How long ago its recorder wrote it."""
+        return float((now_ns - int(self.message["at_ns"])) * 1e-9)
+
+    def is_stale(self, now_ns: int) -> bool:
+        """Whether the recorder does not respond any more."""
+        return not self.has_ended and self.age_s(now_ns) > STALE_S
+
+    def is_current(self, column: str) -> bool:
+        """Whether a column has a reading that tells what is now."""
+        found = self.readings.get(column)
+        lost = column.rpartition("_")[0] in self.message["lost"]
+        limit_s = max(FRESH_S, FRESH_PERIODS / float(self.message["rate_hz"]))
+        return found is not None and not lost and self.time_s - found[0] <= limit_s
+
+    def current(self, column: str) -> float | None:
+        """A column's value if it is one of now."""
+        return self.readings[column][1] if self.is_current(column) else None
+
+    def is_up(self, channel: LiveChannel) -> bool:
+        """Whether a channel is being read."""
+        ends = ("_J", "_W") if channel.unit in ("J", "W") else (f"_{channel.unit}",)
+        return any(self.is_current(channel.name + end) for end in ends)
+
+
+class Page:
+    """A page kept open: the last one can still be read when its directory is gone.
+
+    Raises OSError if there is none.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._descriptor = page.open_page(place)
+
+    def read(self) -> Snapshot | None:
+        """What it shows; None if it is damaged or of another version."""
+        try:
+            return Snapshot.of(self.place, page.read(self._descriptor))
+        except (OSError, page.DamagedPageError):
+            return None
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the recorder's directory was removed, as after its end."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._descriptor)
+
+
+def find(now_ns: int, csv: str | None = None) -> list[Snapshot]:
+    """The recordings of this user, the one this program is part of first, then the newest.
+
+    With `csv`, only the recording that writes that file.
+    """
+    own = os.environ.get(ENVIRONMENT)
+    found = [each for place in page.pages() if (each := _shown(place, now_ns))]
+    if csv is not None:
+        found = [each for each in found if each.csv and _same(each.csv, csv)]
+    return sorted(
+        found,
+        key=lambda each: (str(each.place) != own, each.is_stale(now_ns), -each.start_ns),
+    )
+
+
+def _shown(place: Path, now_ns: int) -> Snapshot | None:
+    """The recording in a directory, if it is one to show."""
+    try:
+        opened = Page(place)
+    except OSError:
+        return None
+    try:
+        found = opened.read()
+    finally:
+        opened.close()
+    if found is None or found.has_ended or found.message["argv"] == OWN_ARGV:
+        return None
+    is_old = found.age_s(now_ns) > KILLED_S and page.is_abandoned(place)
+    return None if is_old else found
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)

@@ -45,7 +45,7 @@ class FrontEndPipe:
     """Sends messages to the front end, without blocking if the front end does not read."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._rest = b""
         os.set_blocking(descriptor, False)
 
@@ -58,13 +58,13 @@ class FrontEndPipe:
     def finish(self, message: wire.Message) -> None:
         """Send the last message, waiting as long as there is a reader."""
         with contextlib.suppress(OSError):
-            os.set_blocking(self._descriptor, True)
+            os.set_blocking(self.descriptor, True)
         self.send(message)
 
     def _push(self) -> None:
         try:
             while self._rest:
-                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+                self._rest = self._rest[os.write(self.descriptor, self._rest) :]
         except BlockingIOError:
             pass
         except OSError:
@@ -76,11 +76,11 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    outlet = FrontEndPipe(1)
+    outlet = FrontEndPipe(_own_output())
     config = wire.decode(_first_line(0))
     names = directory.candidates()
     # This comes first, so that something cleans up whichever process is killed.
-    guard = Guard(names, 0, (1, 2), config["has_command"])
+    guard = Guard(names, 0, (outlet.descriptor, 1, 2), config["has_command"])
     try:
         marks, _ = directory.make(names)
     except OSError as error:
@@ -302,6 +302,13 @@ def _first_line(descriptor: int) -> bytes:
             raise SystemExit(2)
         line += part
     return line
+
+
+def _own_output() -> int:
+    """The pipe to the front end, moved to where no driver library prints: they get stderr."""
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+    return pipe
 
 
 def _run_on_time() -> str:

@@ -61,6 +61,7 @@ CONTAIN_PROCESSOR = ("package", "psys", "board")
 def probe(wanted: Wanted) -> Found:
     """Try every source; a failure becomes a refusal and is never raised."""
     found = Found()
+    from recorders.sources.amd_smi import use_counters
     from recorders.sources.families import open_families
     from recorders.sources.nvml import open_nvml
     from recorders.sources.rapl import open_rapl
@@ -87,8 +88,9 @@ def probe(wanted: Wanted) -> Found:
         found.refused += refused
         if source is not None:
             found.sources.append(source)
-    found.refused += chips.refused
-    found.sources += chips.sources
+    counted = use_counters(chips.sources)
+    found.refused += [*chips.refused, *counted.refused]
+    found.sources += counted.sources
     if not any(map(found.has_measured, CONTAIN_PROCESSOR)):
         if wanted.estimate:
             from recorders.sources.estimate import open_estimate

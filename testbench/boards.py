@@ -35,6 +35,20 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A file that shows an energy counter in µJ, refreshed every refresh_s, from `start_uj` on."""
+
+    curve: PowerCurve
+    start_uj: int = 0
+    refresh_s: float = 0.001
+
+    def text(self, t_s: float) -> str:
+        """What it shows at t_s."""
+        end_s = math.floor(t_s / self.refresh_s) * self.refresh_s
+        return f"{self.start_uj + round(self.curve.energy_j(end_s) * 1e6)}\n"
+
+
+@dataclass(frozen=True)
 class Failing:
     """A file whose reads fail."""
 
@@ -45,13 +59,17 @@ class Failing:
         raise OSError(self.number, os.strerror(self.number))
 
 
+# What a file shows.
+Content = str | Shown | Counted | Failing
+
+
 @dataclass(frozen=True)
 class Board:
     """Files and links by their paths below /sys, and the curve of each channel."""
 
     name: str = "none"
     curves: Mapping[str, PowerCurve] = field(default_factory=dict)
-    files: Mapping[str, str | Shown | Failing] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -81,7 +99,7 @@ def _put(root: Inode, path: str, node: Inode) -> None:
     _put(root.children.setdefault(head, directory({})), rest, node)
 
 
-def _file(content: str | Shown | Failing) -> Inode:
+def _file(content: Content) -> Inode:
     if isinstance(content, str):
         return fixed(f"{content}\n")
     made = fixed("")
@@ -92,7 +110,7 @@ def _file(content: str | Shown | Failing) -> Inode:
 def _ina3221(number: int, address: str, *rails: tuple[str, PowerCurve | None]) -> Board:
     """An INA3221 at 5 V; a rail without a curve is not connected."""
     chip = f"{HWMON}/hwmon{number}"
-    files: dict[str, str | Shown | Failing] = {
+    files: dict[str, Content] = {
         f"{chip}/name": "ina3221",
         f"{chip}/update_interval": "20",
         f"{chip}/in7_label": "sum of shunt voltages",
@@ -109,13 +127,27 @@ def _ina3221(number: int, address: str, *rails: tuple[str, PowerCurve | None]) -
 
 def _acpi(number: int, label: str, curve: PowerCurve) -> Board:
     chip, device = f"{HWMON}/hwmon{number}", f"ACPI000D:0{number}"
-    files: dict[str, str | Shown | Failing] = {
+    files: dict[str, Content] = {
         f"{chip}/name": "power_meter",
         f"{chip}/{device}/power1_average": Shown(curve, 1e6, 0.05),
         f"{chip}/{device}/power1_average_interval": "50",
         f"{chip}/{device}/power1_oem_info": label,
     }
     return Board("acpi", {}, files, {f"{chip}/device": device})
+
+
+def _card(number: int, driver: str, pci: str, ids: str, **files: Content) -> Board:
+    """A GPU on the PCI bus that is awake."""
+    chip = f"{HWMON}/hwmon{number}"
+    vendor, device = ids.split(":")
+    shown: dict[str, Content] = {f"{chip}/{name}": content for name, content in files.items()}
+    shown |= {
+        f"{chip}/name": driver,
+        f"{chip}/{pci}/vendor": vendor,
+        f"{chip}/{pci}/device": device,
+        f"{chip}/{pci}/power/runtime_status": "active",
+    }
+    return Board(driver, {}, shown, {f"{chip}/device": pci})
 
 
 def _together(name: str, curves: Mapping[str, PowerCurve], *parts: Board) -> Board:
@@ -160,7 +192,7 @@ def nano() -> Board:
         "POM_5V_CPU": Constant(1.5),
     }
     device = f"{IIO}/6-0040/iio:device0"
-    files: dict[str, str | Shown | Failing] = {}
+    files: dict[str, Content] = {}
     for place, (label, curve) in enumerate(rails.items()):
         files[f"{device}/rail_name_{place}"] = label
         files[f"{device}/in_power{place}_input"] = Shown(curve, 1e3)
@@ -184,7 +216,7 @@ def gh200() -> Board:
 def hat() -> Board:
     """A single-board computer with an INA226 on a hat."""
     curve, chip = Sine(6.0, 2.0, 4.0), f"{HWMON}/hwmon0"
-    files: dict[str, str | Shown | Failing] = {
+    files: dict[str, Content] = {
         f"{chip}/name": "ina226",
         f"{chip}/update_interval": "20",
         f"{chip}/power1_input": Shown(curve, 1e6),
@@ -199,7 +231,7 @@ def hat() -> Board:
 def laptop() -> Board:
     """A laptop on its battery, whose current is negative, beside the battery of a mouse."""
     curve, own = Sine(14.0, 3.0, 8.0), f"{SUPPLIES}/BAT0"
-    files: dict[str, str | Shown | Failing] = {
+    files: dict[str, Content] = {
         f"{own}/type": "Battery",
         f"{own}/status": "Discharging",
         f"{own}/voltage_now": "10000000",
@@ -210,6 +242,55 @@ def laptop() -> Board:
         f"{SUPPLIES}/mouse/power_now": "100000",
     }
     return Board("laptop", {"battery": curve}, files)
+
+
+def amd_laptop() -> Board:
+    """A laptop on its battery with a GPU in its AMD processor, whose power is that of the whole."""
+    gpu = Sine(9.0, 3.0, 4.0)
+    part = _card(
+        2,
+        "amdgpu",
+        "0000:c4:00.0",
+        "0x1002:0x15bf",
+        power1_average=Shown(gpu, 1e6),
+        in1_input="900",
+        in1_label="vddnb",
+    )
+    return _together("amd_laptop", {"igpu0": gpu, **laptop().curves}, part, laptop())
+
+
+def two_arcs() -> Board:
+    """Two Intel Arc cards, whose counters have passed what 32 bits hold; each shows its package."""
+    cards: dict[str, PowerCurve] = {
+        "0000:03:00.0": Sine(120.0, 60.0, 4.0),
+        "0000:83:00.0": Constant(35.0),
+    }
+    parts = [
+        _card(
+            number,
+            "xe",
+            pci,
+            "0x8086:0xe211",
+            energy1_input=Counted(curve, 710_520_000_000_000),
+            energy1_label="card",
+            energy2_input=Counted(curve, 977_130_000_000_000),
+            energy2_label="pkg",
+            power1_cap="275000000",
+        )
+        # hwmonN need not be in the order of the bus.
+        for number, (pci, curve) in zip((5, 4), cards.items(), strict=True)
+    ]
+    names = ("gpu0", "gpu1")
+    return _together("two_arcs", dict(zip(names, cards.values(), strict=True)), *parts)
+
+
+def radeon() -> Board:
+    """An AMD card with the mean power of its driver."""
+    curve = Sine(200.0, 40.0, 4.0)
+    card = _card(
+        1, "amdgpu", "0000:03:00.0", "0x1002:0x744c", power1_average=Shown(curve, 1e6, 0.1)
+    )
+    return _together("radeon", {"gpu0": curve}, card)
 
 
 NO_BOARD = Board()

@@ -38,7 +38,8 @@ def tree(topology: Topology) -> Inode:
         links[zone.directory] = link(
             f"{DEVICES}/{zone.control}/{_below_control(zone)}", _gone(zone, topology.zones)
         )
-    return directory({"class": directory(links), "devices": directory(devices)})
+    shown = {} if topology.masked else devices
+    return directory({"class": directory(links), "devices": directory(shown)})
 
 
 def _control(name: str, zones: tuple[BenchZone, ...]) -> Inode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from testbench.curves import Constant, PowerCurve, Sine, Square, Steps
 from testbench.zones import AMD, BenchZone, Topology
@@ -133,6 +134,11 @@ def amd() -> Topology:
         BenchZone("0:0", "core", "core0", CORE, counter=AMD, power_limit_uw=None),
     )
     return Topology("amd", zones)
+
+
+def pod() -> Topology:
+    """A container of a Kubernetes pod, which hides the zones of its node."""
+    return replace(plain(), name="pod", masked=True)
 
 
 def no_rapl() -> Topology:

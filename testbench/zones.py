@@ -156,12 +156,16 @@ def energy_text(zone: BenchZone, t_s: float) -> str:
 
 @dataclass(frozen=True)
 class Topology:
-    """The zones of one machine and the sockets and dies its CPUs are spread over."""
+    """The zones of one machine and the sockets and dies its CPUs are spread over.
+
+    `masked`: as in a container, the links to the zones are broken.
+    """
 
     name: str
     zones: tuple[BenchZone, ...] = ()
     sockets: int = 1
     dies: int = 1
+    masked: bool = False
 
     @property
     def curves(self) -> dict[str, PowerCurve]:
@@ -175,6 +179,8 @@ class Topology:
     @property
     def counted(self) -> tuple[str, ...]:
         """The domains a total is made of: packages and DRAM, each counter once."""
+        if self.masked:
+            return ()
         return tuple(d for d in self.curves if d.startswith(("package", "dram")))
 
     def changed(self, domain: str | None = None, **fields: Any) -> Topology:

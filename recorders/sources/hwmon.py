@@ -11,7 +11,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -196,6 +196,16 @@ class Hwmon:
             if o.channel.is_energy and o.period_s is None and o.sensors
         }
         self.period_s = self._shortest_s()
+
+    @property
+    def outputs(self) -> Sequence[Output]:
+        """Its channels with their sensors."""
+        return self._outputs
+
+    def without(self, names: Container[str]) -> Hwmon | None:
+        """The same source without these channels; None if none is left."""
+        left = [output for output in self._outputs if output.channel.name not in names]
+        return Hwmon(self.name, left, self._clock) if left else None
 
     def channels(self) -> Sequence[Channel]:
         """The channel of each output."""

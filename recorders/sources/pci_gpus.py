@@ -99,7 +99,7 @@ class CardSensor(Sensor):
     ) -> None:
         super().__init__("", unit, [file], period_s)
         self._status = card / STATUS
-        self._card = card
+        self.card = card
         self._most_unread_s = most_unread_s
         self._clock = clock
         self._read_ns: int | None = None
@@ -118,7 +118,7 @@ class CardSensor(Sensor):
     def check_awake(self) -> None:
         """Raise Gone if the card sleeps."""
         if file_text(self._status) in ASLEEP:
-            raise Gone(f"{self._card.name} is asleep, and is not woken to be read")
+            raise Gone(f"{self.card.name} is asleep, and is not woken to be read")
 
 
 class HeldSensor(CardSensor):

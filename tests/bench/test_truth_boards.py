@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from testbench import boards
+from testbench import boards, fakeamdsmi, topologies
 from testbench.boards import Board
 from testbench.curves import Constant
+from testbench.fakeamdsmi import SmiCard
 from testbench.fakenvml import FakeNvml, Gpu
 from testbench.recording import BenchPhase, BenchRecording, program, record
 from testbench.zones import Topology
@@ -21,7 +22,7 @@ from testbench.zones import Topology
 from .conftest import MakeBench
 from .truth import assert_never_falls
 
-SHARE, HANDED_OVER_S = 0.01, 0.03
+SHARE, COUNTED, HANDED_OVER_S = 0.01, 0.001, 0.03
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
@@ -62,6 +63,73 @@ def test_the_gpu_of_a_gh200_lies_in_its_module_and_is_not_added(
         assert_close(recording, channel)
     # The counter of the GPU is up to 0.1 s behind.
     assert_close(recording, "total", 0.1)
+
+
+@pytest.mark.needs_nvml
+def test_a_pod_that_hides_the_zones_has_its_gpu_and_says_what_its_total_lacks(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    bench = make_bench(topologies.pod(), FakeNvml((Gpu(Constant(300.0)),)))
+    recording = record(
+        bench,
+        tmp_path,
+        program(BenchPhase("long", 0.0, 2.1)),
+        rate_hz=10,
+        env={"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+    )
+    assert recording.energy_columns == {"gpu0_J", "est_cpu_J", "total_J"}
+    assert_close(recording, "total", 0.1)
+    assert recording.run["host"]["container"] == "kubernetes"
+    (missing,) = recording.happened
+    assert missing.startswith("note:missing package: ")
+    (powercap,) = recording.run["missing"]
+    assert "securityContext: {privileged: true}" in powercap["remedy"]
+    assert "measured: GPU only" in recording.said
+    assert "incomplete" in recording.flags()
+
+
+def test_two_arcs_in_a_server_are_in_its_total_once(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(topologies.two_sockets(), board=boards.two_arcs())
+    recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
+    parts = ["package0", "package1", "dram0", "dram1", "gpu0", "gpu1"]
+    assert recording.energy_columns == {f"{name}_J" for name in (*parts, "total")}
+    for channel in (*parts, "total"):
+        assert_close(recording, channel, COUNTED)
+    assert_never_falls(recording)
+    assert recording.happened == []
+    assert recording.run["summary"]["headline"] == "total"
+    assert "missing" not in recording.flags()
+
+
+def test_an_amd_laptop_counts_its_processor_once(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench(topologies.amd(), board=boards.amd_laptop())
+    recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
+    channels = {"package0": COUNTED, "core0": COUNTED, "igpu0": SHARE, "battery": 2 * SHARE}
+    assert recording.energy_columns == {f"{name}_J" for name in (*channels, "total")}
+    for channel, share in channels.items():
+        assert_close(recording, channel, share)
+    begin, end = recording.edges("long")
+    for row in (begin, end):
+        assert row["total_J"] == row["package0_J"]
+    assert recording.run["summary"]["headline"] == "total"
+    assert recording.happened == []
+
+
+def test_a_radeon_through_amdsmi_has_its_joules(make_bench: MakeBench, tmp_path: Path) -> None:
+    board = boards.radeon()
+    bench = make_bench(Topology("none"), board=board)
+    card = SmiCard("0000:03:00.0", board.curves["gpu0"])
+    recording = record(
+        bench,
+        tmp_path,
+        program(BenchPhase("long", 0.0, 2.1)),
+        rate_hz=10,
+        env=fakeamdsmi.environment(card),
+    )
+    assert_close(recording, "gpu0", COUNTED)
+    assert recording.happened == []
+    assert recording.source("amdsmi")["devices"]["gpu0"]["measures"] == "energy counter"
+    assert "integrated" not in recording.flags()
 
 
 def assert_close(recording: BenchRecording, channel: str, share: float = SHARE) -> None:

@@ -140,7 +140,7 @@ def use_counters(
         try:
             answers.append(_tried(cards, library, clock, sleep))
         except Exception as error:  # a driver library can raise anything; the powers are still read
-            answers.append(([], [Refusal(NAME, f"{type(error).__name__}: {_in_words(error)}")]))
+            answers.append(([], [_refusal(error)]))
 
     # A library that hangs is left behind with its thread.
     trying = Thread(target=try_all, daemon=True)
@@ -148,14 +148,16 @@ def use_counters(
     trying.join(CHECK_S + ANSWER_S)
     if not answers:
         text = f"has not answered for {CHECK_S + ANSWER_S:g} s; power is integrated instead"
-        found.refused.append(Refusal(NAME, text, "sudo dmesg | grep amdgpu"))
+        found.refused.append(Refusal(NAME, text, "sudo dmesg | grep amdgpu", kind="unread"))
         return found
     (trials, found.refused) = answers[0]
     counters = []
     for trial in trials:
         if reason := trial.verdict():
             source = f"{NAME} {trial.output.facts['pci']}"
-            found.refused.append(Refusal(source, f"{reason}; power is integrated instead"))
+            found.refused.append(
+                Refusal(source, f"{reason}; power is integrated instead", kind="unread")
+            )
         else:
             counters.append(_output(trial))
     replaced = {output.channel.name for output in counters}
@@ -176,18 +178,19 @@ def _tried(
         library = library or importlib.import_module(NAME)
     except ModuleNotFoundError:
         text = "not installed: the power of AMD GPUs is integrated, their energy counter not read"
-        return [], [Refusal(NAME, text, "pip install 'wattui[amd]'")]
+        return [], [Refusal(NAME, text, "pip install 'wattui[amd]'", kind="absent")]
     except MISFITS as error:
         text = f"its library libamd_smi.so cannot be loaded ({type(error).__name__}: {error})"
-        return [], [Refusal(NAME, text, "install ROCm's amd-smi-lib, in the version of amdsmi")]
+        remedy = "install ROCm's amd-smi-lib, in the version of amdsmi"
+        return [], [Refusal(NAME, text, remedy, kind="unread")]
     try:
         library.amdsmi_init()
         handles = library.amdsmi_get_processor_handles()
         places = {library.amdsmi_get_gpu_device_bdf(each).lower(): each for each in handles}
     except library.AmdSmiException as error:
-        return [], [Refusal(NAME, _in_words(error), "amd-smi list")]
+        return [], [_refusal(error)]
     missing = [
-        Refusal(f"{NAME} {place}", "the library does not know this card", "amd-smi list")
+        Refusal(f"{NAME} {place}", "the library does not know this card", kind="unread")
         for place in cards
         if place not in places
     ]
@@ -214,6 +217,10 @@ def _output(trial: Trial) -> Output:
         (counter,),
         {**power.facts, **says},
     )
+
+
+def _refusal(error: Exception) -> Refusal:
+    return Refusal(NAME, _in_words(error), "amd-smi list", kind="unread")
 
 
 def _in_words(error: Exception) -> str:

@@ -22,16 +22,17 @@ from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
 SITES = ("site-packages", "dist-packages")
-# Finds our own package beside this file before any other of the same name, even installed ones.
+# Finds our own packages beside this file before any others of the same names, even installed ones.
 BOOT = """
 import sys
 from importlib.machinery import PathFinder
 class Own:
     def find_spec(name, path=None, target=None):
-        return PathFinder.find_spec(name, sys.argv[2:3]) if name == "recorders" else None
+        is_own = name in ("recorders", "wattui")
+        return PathFinder.find_spec(name, sys.argv[2:3]) if is_own else None
 sys.meta_path.insert(0, Own)
 sys.path += [place for place in sys.argv[3:] if place not in sys.path]
-from recorders.__main__ import main
+from {module} import main
 sys.exit(main())
 """
 START_S = 20.0
@@ -121,15 +122,16 @@ class Finished:
         return found
 
 
-def recorder_command() -> list[str]:
-    """The command that starts the recorder process from this package, ignoring other paths.
+def own_command(module: str) -> list[str]:
+    """The command that runs a module of our packages in a process, ignoring other paths.
 
     Python runs isolated (no PYTHONPATH, no current directory); installed packages are found where
     this process found its own.
     """
     root = str(Path(__file__).parents[1])
     places = [root, *(path for path in sys.path if path.endswith(SITES) and path != root)]
-    return [sys.executable, "-I", "-c", BOOT, "recorders", root, *places]
+    boot = BOOT.format(module=module)
+    return [sys.executable, "-I", "-c", boot, module.partition(".")[0], root, *places]
 
 
 class Client:
@@ -150,7 +152,7 @@ class Client:
         settings = asdict(config)
         settings["csv"] = str(config.csv.absolute()) if config.csv else None
         self.process = subprocess.Popen(
-            recorder_command(),
+            own_command("recorders.__main__"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

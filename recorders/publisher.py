@@ -16,6 +16,8 @@ from recorders.writer import run_as_others
 
 # So much room is reserved, as the file system may be full later.
 ROOM_BYTES = 2**16
+# So many rows are kept for a page that a disk delays; of more, the first are left out.
+MOST_ROWS = 5000
 # How long the end of a recording may wait for the last page.
 CLOSE_S = 0.5
 
@@ -37,7 +39,9 @@ class Publisher:
         self._fixed = encode(dict(fixed))
         self._columns = columns
         self._readings: dict[str, tuple[str, str]] = {}
-        self._given: deque[tuple[Message, Sequence[TextRow]]] = deque(maxlen=1)
+        self._lock = threading.Lock()
+        self._now: Message | None = None
+        self._rows: deque[TextRow] = deque(maxlen=MOST_ROWS)
         self._is_given = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="page", daemon=True)
@@ -45,7 +49,9 @@ class Publisher:
 
     def put(self, now: Message, rows: Sequence[TextRow]) -> None:
         """Write a page soon, with the rows since the last one; replaces one not yet written."""
-        self._given.append((now, rows))
+        with self._lock:
+            self._now = now
+            self._rows.extend(rows)
         self._is_given.set()
 
     def close(self) -> None:
@@ -56,11 +62,14 @@ class Publisher:
 
     def _work(self) -> None:
         run_as_others()
-        while not self._is_closed or self._given:
+        while not self._is_closed or self._now:
             self._is_given.wait()
             self._is_given.clear()
-            while self._given:
-                now, rows = self._given.popleft()
+            with self._lock:
+                now, self._now = self._now, None
+                rows = list(self._rows)
+                self._rows.clear()
+            if now:
                 self._take(rows)
                 self._write({**now, "readings": self._readings})
         os.close(self._descriptor)

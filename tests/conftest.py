@@ -23,6 +23,8 @@ EXTRAS = {
     "torch": ("numpy", "torch"),
     "report": ("matplotlib",),
     "web": ("textual_serve",),
+    "prometheus": ("prometheus_client",),
+    "otlp": ("opentelemetry.exporter.otlp.proto.http",),
 }
 
 # Examples have no deadline: machines are busy with other work. They are the same in every run, so

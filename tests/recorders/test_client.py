@@ -36,7 +36,7 @@ def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
         said = tmp_path / "said"
         said.write_text(json.dumps({"t": "done", "run": run, "write_error": None}))
         command = [sys.executable, "-I", "-c", SAYS, str(said)]
-        monkeypatch.setattr(client, "recorder_command", lambda: command)
+        monkeypatch.setattr(client, "own_command", lambda module: command)
         recording = client.Client(client.Config(csv=None))
         recording.wait_ready()
         return recording.finish()

@@ -43,6 +43,16 @@ def test_a_page_has_the_newest_reading_of_each_column_with_its_time(tmp_path: Pa
     }
 
 
+def test_a_page_that_was_not_written_in_time_loses_no_reading(tmp_path: Path) -> None:
+    publisher = published(tmp_path)
+    for n in range(200):
+        publisher.put({"n": n}, [(f"{n}.0", [f"{n}.5", "", "50" if n == 0 else ""])])
+    publisher.close()
+    found = read(tmp_path)
+    assert found["n"] == 199
+    assert found["readings"] == {"package0_J": ["199.0", "199.5"], "gpu0_util_pct": ["0.0", "50"]}
+
+
 def test_only_its_user_may_read_it(tmp_path: Path) -> None:
     published(tmp_path).close()
     assert (tmp_path / page.NAME).stat().st_mode & 0o777 == 0o600

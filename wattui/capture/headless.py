@@ -33,6 +33,7 @@ from wattui.capture.target import (
 from wattui.config import config_path, from_options, load
 from wattui.errors import INCOMPLETE, UNMET, NotStartedError, UnmetError, UsageError, WattuiError
 from wattui.folders import working_directory
+from wattui.live.exporting import Exports, exports_of
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
 from wattui.show.printing import say
@@ -62,6 +63,7 @@ class RecordJob:
     width: int | None = None
     widest: float | None = None
     target: float | None = None
+    exports: Exports | None = None
 
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
@@ -133,6 +135,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         width=options.width,
         widest=options.require_uncertainty,
         target=options.target,
+        exports=exports_of(options),
     )
 
 
@@ -164,6 +167,9 @@ class Headless:
         self._progress.prepare()
         ready = _ready(self._client, job)
         self._directory, self._columns = str(ready["directory"]), ready["columns"]
+        exporter = job.exports.start(self._directory) if job.exports else None
+        if job.exports and not job.quiet:
+            say(*job.exports.notes)
         try:
             try:
                 self._record()
@@ -180,6 +186,8 @@ class Headless:
             return self._status or INCOMPLETE
         finally:
             self._client.close()
+            if exporter:
+                exporter.end()
         return self._report(of_its_file(done))
 
     def _record(self) -> None:

@@ -13,6 +13,7 @@ from recorders.client import Client, Config, RecorderError
 from recorders.summary.figures import Summary
 from wattui import marks
 from wattui.capture.kept import of_its_file
+from wattui.live.exporting import Exports
 
 # Recordings in progress in this process, the innermost last: marks go to that one.
 _nested: list[Recording] = []
@@ -25,8 +26,8 @@ class Recording:
     `summary` is set when it has ended; `summary.to_dict()` is its plain form, as in run.json.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, exports: Exports | None = None) -> None:
+        self._config, self._exports = config, exports
         self._thread = 0
         self.summary: Summary | None = None
 
@@ -45,6 +46,8 @@ class Recording:
             self._outer = marks.take_off()
             os.environ[marks.ENVIRONMENT] = str(ready["directory"])
             _nested.append(self)
+        if self._exports:
+            self._exporter = self._exports.start(str(ready["directory"]))
         return self
 
     def __exit__(
@@ -61,6 +64,9 @@ class Recording:
                 raise
         finally:
             self._client.close()
+            if self._exports:
+                self._exporter.end()
+                self._exports.close()
 
     def _leave(self) -> None:
         """Send marks to the enclosing recording, even if an inner one is still open."""
@@ -79,11 +85,16 @@ class Recording:
             del _nested[place]
 
 
-def record(csv: str | Path, **settings: Any) -> Recording:
+def record(
+    csv: str | Path, *, prometheus: str | None = None, otlp: str | None = None, **settings: Any
+) -> Recording:
     """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
 
     Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require, meters.
+    `prometheus` ("9464") and `otlp` ("http://localhost:4318") are as on the command line.
     Recordings may nest in one thread; marks go to the innermost. Raises RecorderError when the file
-    exists or cannot be written, a requirement is not met, or another thread is recording.
+    exists or cannot be written, a requirement is not met, or another thread is recording, and
+    UsageError if the values cannot be exported.
     """
-    return Recording(Config(csv=Path(csv), **settings))
+    exports = None if prometheus is None and otlp is None else Exports(prometheus, otlp)
+    return Recording(Config(csv=Path(csv), **settings), exports)

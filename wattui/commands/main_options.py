@@ -116,6 +116,19 @@ def main_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="add a simulated power curve (sim_ columns) to try things out",
     )
+    live = parser.add_argument_group("live values")
+    live.add_argument(
+        "--prometheus",
+        metavar="[HOST:]PORT",
+        help="serve metrics while recording, on this machine only unless a HOST is given; port 0 "
+        "is any (needs wattui[prometheus])",
+    )
+    live.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="push energies to an OpenTelemetry collector, as http://HOST:4318 (needs "
+        "wattui[otlp])",
+    )
     when = parser.add_argument_group("phases")
     when.add_argument(
         "--idle",

@@ -76,6 +76,8 @@ class Dashboard(TerminalApp):
             self.register_theme(theme)
         self.theme_changed_signal.subscribe(self, self._on_theme)
         self._apply()
+        for text in self._start.exports.notes if self._start.exports else ():
+            self.notify(text)
         self.call_after_refresh(self._hurry)
 
     @property
@@ -131,6 +133,8 @@ class Dashboard(TerminalApp):
             if self._launched.poll():
                 self._end_launch(self._launched)
         self._show_alarm()
+        for text in self.stream.notices():
+            self.notify(text, severity="warning")
         if self._dirty and self._is_seen():
             self._dirty = False
             self.main.redraw()
@@ -200,7 +204,7 @@ class Dashboard(TerminalApp):
     def _restart(self, config: Config) -> bool:
         """Start a new recorder process; the old one is stopped once the new one is ready."""
         try:
-            session = Session(config).wait_ready()
+            session = Session(config, self._start.exports).wait_ready()
         except RecorderError as error:
             self.notify(f"{error}", title="Could not start the recorder", severity="error")
             return False

@@ -13,6 +13,7 @@ from wattui import __version__
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
 from wattui.folders import working_directory
+from wattui.live.exporting import exports_of
 from wattui.show.printing import say
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
@@ -40,13 +41,16 @@ def main(options: argparse.Namespace) -> int:
         about={"argv": ["wattui"], "cwd": working_directory()},
     )
     config = configured(config, settings)
+    exports = exports_of(options)
     stream: Stream
     if options.replay is not None:
+        if exports:
+            raise UsageError("--replay is no recording to export: fix: leave out one of the two")
         from wattui.tui.state.playback import Playback
 
         stream = Playback(Path(options.replay), options.speed)
     else:
-        stream = session = Session(config)
+        stream = session = Session(config, exports)
     # Import Textual while the recorder probes its sensors.
     from wattui.tui.app import Dashboard
     from wattui.tui.terminal.crash import error_line, keep_log, log_path
@@ -57,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
         except RecorderError as error:
             raise WattuiError(f"the recorder cannot start ({error}); try again") from None
     ascii_only = needs_ascii(dict(os.environ), _encoding())
-    app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only))
+    app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only, exports))
     log = log_path()
     keep_log(log)
     try:

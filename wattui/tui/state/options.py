@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recorders.client import Config
 from wattui.config import Settings
+from wattui.live.exporting import Exports
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Start:
     settings_path: Path
     overridden: Sequence[str] = ()
     ascii_only: bool = False
+    exports: Exports | None = None
 
     def settled(self, settings: Settings) -> Start:
         """A copy with new settings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from recorders.client import Client, Config, Finished, RecorderError
 from recorders.source import Refusal
 from recorders.wire import Message
 from wattui.capture.kept import of_its_file
+from wattui.live.exporting import Exporter, Exports
 from wattui.runs.run_json import (
     ReadSource,
     Sampling,
@@ -57,6 +59,10 @@ class Stream(Protocol):
         """Whether requests would block for long."""
         return False
 
+    def notices(self) -> list[str]:
+        """What there is to tell about exported values since the last call."""
+        return []
+
     def poll(self) -> list[Message]:
         """Rows and events that have come since the last call."""
 
@@ -73,8 +79,10 @@ class Session(Stream):
     Raises RecorderError if it cannot start; `lost` says why it stopped after starting.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, exports: Exports | None = None) -> None:
         self.csv, self.rate_hz = config.csv, config.rate_hz
+        self._exports = exports
+        self._exporter: Exporter | None = None
         self.done: Finished | None = None
         self._health = Health(time.monotonic_ns())
         self._messages: list[Message] = []
@@ -87,6 +95,8 @@ class Session(Stream):
         self.sources = read_sources(ready["sources"])
         self.missing = read_refusals(ready["missing"])
         self.directory = str(ready["directory"])
+        if self._exports:
+            self._exporter = self._exports.start(self.directory, stderr=subprocess.PIPE)
         self._health = Health(time.monotonic_ns())
         self.request(do="rows", rate_hz=min(SCREEN_HZ, self.rate_hz))
         return self
@@ -156,4 +166,11 @@ class Session(Stream):
             except RecorderError as error:
                 self.lost = str(error)
         self._client.close()
+        if self._exporter:
+            self._exporter.end()
+            self._exporter = None
         return self.done
+
+    def notices(self) -> list[str]:
+        """What there is to tell about exported values since the last call."""
+        return self._exporter.notices() if self._exporter else []

@@ -98,7 +98,7 @@ def learnt() -> Mapping[str, Mapping[str, float] | list[str]]:
     """`found`: the update periods that the sources of this machine learn, seconds by channel;
     `assumed`: the channels whose period is not seen but assumed."""
     powercap, _ = open_powercap()
-    nvml, _ = open_nvml({})
+    nvml = open_nvml({}).source
     zones = powercap.channels() if powercap else ()
     found = dict(powercap.update_periods_s()) if powercap else {}
     end_s = time.monotonic() + LEARN_S

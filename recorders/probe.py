@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
 from recorders.channels import kind_of
+from recorders.opening import Opening, Tell
 from recorders.source import Refusal, Source
+from recorders.sources.amd_smi import use_counters
+from recorders.sources.families import BOARDS, GPUS, open_families
+from recorders.sources.hwmon_chips import Found as FoundChips
+from recorders.sources.nvml import FoundNvml, open_nvml
+from recorders.sources.pci_gpus import cards_on_bus
+from recorders.sources.powercap import Powercap
+from recorders.sources.rapl import open_rapl
+from recorders.sources.rapl_zones import parts_there
 
 
 @dataclass(slots=True)
@@ -26,10 +36,16 @@ class Wanted:
 
 @dataclass(slots=True)
 class Found:
-    """The working sources, and the reason and remedy for each missing one."""
+    """The working sources, and the reason and remedy for each missing one.
+
+    `absent` are those that nobody misses on this machine. `took_s` is how long each part took to
+    open (None: it hangs).
+    """
 
     sources: list[Source] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    absent: list[Refusal] = field(default_factory=list)
+    took_s: dict[str, float | None] = field(default_factory=dict)
     zones: dict[Path, str] = field(default_factory=dict)
     root: Path | None = None
 
@@ -47,8 +63,6 @@ class Found:
         """Packages and DRAM that have appeared since the machine was probed."""
         if self.root is None:
             return []
-        from recorders.sources.rapl_zones import parts_there
-
         known = {channel.name for source in self.sources for channel in source.channels()}
         found = parts_there(self.root).items()
         return [part for path, part in found if path not in self.zones and part not in known]
@@ -58,39 +72,30 @@ class Found:
 CONTAIN_PROCESSOR = ("package", "psys", "board")
 
 
-def probe(wanted: Wanted) -> Found:
-    """Try every source; a failure becomes a refusal and is never raised."""
-    found = Found()
-    from recorders.sources.amd_smi import use_counters
-    from recorders.sources.families import open_families
-    from recorders.sources.nvml import open_nvml
-    from recorders.sources.rapl import open_rapl
-    from recorders.sources.rapl_zones import parts_there
+def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
+    """Try every source; a failure becomes a refusal and is never raised.
 
-    found.root, found.zones = wanted.root, parts_there(wanted.root)
-    nvml: list[tuple[Source | None, list[Refusal]]] = []
-
-    def find_gpus() -> None:
-        try:
-            nvml.append(open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root))
-        except Exception as error:  # a driver library can raise anything; other sources still work
-            reason = f"the NVIDIA driver is not responding ({type(error).__name__}: {error})"
-            nvml.append((None, [Refusal("nvml", reason, "nvidia-smi", part="gpu", kind="unread")]))
-
-    # A driver can take as long to wake up as probing the RAPL counters.
-    gpus = Thread(target=find_gpus)
-    gpus.start()
-    rapl, found.refused = open_rapl(wanted.root)
-    found.sources += rapl
-    chips = open_families(wanted.root)
-    gpus.join()
-    for source, refused in nvml:
-        found.refused += refused
-        if source is not None:
-            found.sources.append(source)
-    counted = use_counters(chips.sources)
-    found.refused += [*chips.refused, *counted.refused]
-    found.sources += counted.sources
+    Drivers are opened side by side; `tell` is called while one of them does not answer.
+    """
+    begun_s = time.monotonic()
+    found = Found(root=wanted.root)
+    rapl = Opening("RAPL", lambda: _open_rapl(wanted.root), _no_rapl)
+    nvml = Opening("the NVIDIA driver", lambda: _open_nvml(wanted), _no_nvml)
+    boards = Opening("hwmon", lambda: open_families(wanted.root, BOARDS), _no_chips)
+    rapl_sources, rapl_refused, found.zones = rapl.result(tell)
+    gpus = nvml.result(tell)
+    # Their numbers depend on NVIDIA's GPUs.
+    cards = Opening(
+        "GPUs of AMD and Intel", lambda: _open_cards(wanted.root, gpus.addresses), _no_chips
+    )
+    found.sources += rapl_sources
+    found.refused += rapl_refused + gpus.refused
+    found.sources += [gpus.source] if gpus.source else []
+    for chips in (boards.result(tell), cards.result(tell)):
+        found.sources += chips.sources
+        found.refused += chips.refused
+        found.absent += chips.absent
+    found.took_s = {each.name: each.took_s for each in (rapl, nvml, boards, cards)}
     if not any(map(found.has_measured, CONTAIN_PROCESSOR)):
         if wanted.estimate:
             from recorders.sources.estimate import open_estimate
@@ -105,4 +110,36 @@ def probe(wanted: Wanted) -> Found:
     from recorders.sources.system import System
 
     found.sources.append(System())
+    found.took_s["all"] = time.monotonic() - begun_s
     return found
+
+
+def _open_rapl(root: Path) -> tuple[list[Powercap], list[Refusal], dict[Path, str]]:
+    return *open_rapl(root), parts_there(root)
+
+
+def _no_rapl(why: str) -> tuple[list[Powercap], list[Refusal], dict[Path, str]]:
+    reason = f"RAPL is not responding ({why})"
+    return [], [Refusal("powercap", reason, "sudo dmesg", part="package", kind="unread")], {}
+
+
+def _open_nvml(wanted: Wanted) -> FoundNvml:
+    cards = cards_on_bus(wanted.root)
+    return open_nvml(wanted.environ, wanted.all_gpus, root=wanted.root, cards=cards)
+
+
+def _no_nvml(why: str) -> FoundNvml:
+    reason = f"the NVIDIA driver is not responding ({why})"
+    return FoundNvml(None, [Refusal("nvml", reason, "nvidia-smi", part="gpu", kind="unread")])
+
+
+def _open_cards(root: Path, nvidia: Sequence[str]) -> FoundChips:
+    """Cards, by their energy counters where they have any that are right."""
+    found = open_families(root, [partial(family, nvidia=nvidia or None) for family in GPUS])
+    counted = use_counters(found.sources)
+    return replace(found, sources=counted.sources, refused=found.refused + counted.refused)
+
+
+def _no_chips(why: str) -> FoundChips:
+    reason = f"the chips cannot be read ({why})"
+    return FoundChips(refused=[Refusal("hwmon", reason, kind="unread")])

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from recorders.source import Refusal
 from recorders.sources.hwmon import Hwmon, Output, Sensor
 from recorders.sources.hwmon_chips import (
     Chip,
@@ -24,6 +25,12 @@ from recorders.sources.rails import RAIL, board_output, power_channel, rail_outp
 
 ACPI = "power_meter"
 MODULE, SOCKET, PACKAGE = "module", "grace", "package"
+NO_METER = Refusal(
+    ACPI,
+    "no ACPI power meter (Grace, GH200 and some servers have one)",
+    "sudo modprobe acpi_power_meter   (on Grace, also boot with acpi_power_meter.force_cap_on=y)",
+    kind="absent",
+)
 # What firmware says that a meter measures.
 _GRACE = re.compile(r"(Grace|CPU|SysIO|Module) Power Socket ([0-9]+)")
 
@@ -31,6 +38,8 @@ _GRACE = re.compile(r"(Grace|CPU|SysIO|Module) Power Socket ([0-9]+)")
 def open_acpi_power(root: Path, chips: Sequence[Chip]) -> Found:
     """The meters of a Grace machine as one source, and each other meter as one."""
     found = Found(left=[chip for chip in chips if chip.name != ACPI])
+    if len(found.left) == len(chips):
+        found.absent.append(NO_METER)
     grace: dict[tuple[str, int], Sensor | None] = {}
     others: list[ChipSensors] = []
     for chip in chips:

@@ -9,12 +9,20 @@ first shows the power of both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from recorders.source import Refusal
 from recorders.sources.gpu_metrics import GpuMetrics
 from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.pci_gpus import Driver, Offer, open_cards, pci_id
 
+NO_CARD = Refusal(
+    "amdgpu",
+    "no AMD GPU with its driver",
+    "if this machine has one: sudo modprobe amdgpu",
+    kind="absent",
+)
 # MI250 and MI250X.
 TWO_DIES = ("0x7408", "0x740c")
 POWERS = (
@@ -23,13 +31,10 @@ POWERS = (
 )
 
 
-def open_amdgpu(root: Path, chips: Sequence[Chip]) -> Found:
+def open_amdgpu(root: Path, chips: Sequence[Chip], nvidia: Sequence[str] | None = None) -> Found:
     """Each card, and why others cannot be read."""
-    return open_cards(root, chips, Driver("amdgpu", POWERS, _is_inside, _zero, _held))
-
-
-def _is_inside(chip: Chip) -> bool:
-    return (chip.directory / "in1_input").exists()
+    found = open_cards(root, chips, Driver("amdgpu", POWERS, _zero, _held), nvidia)
+    return found if found.sources or found.refused else replace(found, absent=[NO_CARD])
 
 
 def _zero(chip: Chip) -> tuple[str, bool]:

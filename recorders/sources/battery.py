@@ -30,6 +30,7 @@ from recorders.sources.rails import power_channel
 
 SUPPLIES = "sys/class/power_supply"
 BATTERY = "battery"
+NO_BATTERY = Refusal(BATTERY, "no battery", kind="absent")
 DISCHARGING = "Discharging"
 # States in which the machine runs from its charger, and words for them.
 PLUGGED_IN = {"Charging": "charging", "Full": "full", "Not charging": "not discharging"}
@@ -117,6 +118,8 @@ def open_battery(root: Path, chips: Sequence[Chip] = (), clock: Clock = time.mon
             else:
                 text = f"{directory} shows neither a power nor a current with its voltage"
                 found.refused.append(Refusal(BATTERY, text, kind="unread"))
+    if not batteries and not found.refused:
+        found.absent.append(NO_BATTERY)
     if not batteries or found.refused:
         return found
     sensor = Batteries(batteries)

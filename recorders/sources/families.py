@@ -23,14 +23,9 @@ from recorders.sources.rails import open_rails
 Family = Callable[[Path, Sequence[Chip]], Found]
 
 # The chips of a family that comes earlier are not offered to the later ones.
-FAMILIES: tuple[Family, ...] = (
-    open_jetson,
-    open_acpi_power,
-    open_rails,
-    open_battery,
-    open_amdgpu,
-    open_intel_gpu,
-)
+BOARDS: tuple[Family, ...] = (open_jetson, open_acpi_power, open_rails, open_battery)
+GPUS = (open_amdgpu, open_intel_gpu)
+FAMILIES: tuple[Family, ...] = (*BOARDS, *GPUS)
 # A sensor on a bus answers within milliseconds; one that has not by then hangs.
 ANSWER_S = 1.0
 
@@ -63,4 +58,5 @@ def open_families(
     return Found(
         [source for each in found for source in each.sources],
         [refusal for each in found for refusal in each.refused],
+        absent=[refusal for each in found for refusal in each.absent],
     )

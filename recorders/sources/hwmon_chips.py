@@ -67,11 +67,15 @@ class ChipSensors:
 
 @dataclass(slots=True)
 class Found:
-    """The sources and refusals of one family, and the chips that are left for others."""
+    """The sources and refusals of one family, and the chips that are left for others.
+
+    `absent` says what this machine does not have; nobody misses it, so it is only told when asked.
+    """
 
     sources: list[Hwmon] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     left: Sequence[Chip] = ()
+    absent: list[Refusal] = field(default_factory=list)
 
 
 _ONE = (Quantity(1, 1, 1),)

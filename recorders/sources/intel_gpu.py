@@ -13,10 +13,15 @@ from pathlib import Path
 
 from recorders.held_back import HeldBack, of_intel
 from recorders.machine import file_text
-from recorders.source import Retry
+from recorders.source import Refusal, Retry
 from recorders.sources.hwmon_chips import Chip, Found
 from recorders.sources.pci_gpus import Driver, Offer, open_cards
 
+NO_CARD = Refusal(
+    "intel_gpu",
+    "no Intel GPU whose driver counts energy (xe, or i915 since Linux 6.2)",
+    kind="absent",
+)
 LAP_J = 2**32 / 2**14
 ENERGIES = (
     Offer("energy1_input", "J", "energy of the card", LAP_J),
@@ -28,25 +33,17 @@ THROTTLE = (
     ("device/gt*/freq*/throttle", "reason_", "status"),
     ("device/drm/card*/gt/gt*", "throttle_reason_", "throttle_reason_status"),
 )
-# The bus of a GPU in an Intel processor; a card sits behind a bridge.
-ROOT_BUS = "00"
 
 
-def open_intel_gpu(root: Path, chips: Sequence[Chip]) -> Found:
+def open_intel_gpu(root: Path, chips: Sequence[Chip], nvidia: Sequence[str] | None = None) -> Found:
     """Each card, and why others cannot be read."""
     opened = [
-        open_cards(root, chips, Driver(name, ENERGIES, _is_inside, held=_held))
+        open_cards(root, chips, Driver(name, ENERGIES, held=_held), nvidia)
         for name in ("i915", "xe")
     ]
-    return Found(
-        [source for found in opened for source in found.sources],
-        [refusal for found in opened for refusal in found.refused],
-        chips,
-    )
-
-
-def _is_inside(chip: Chip) -> bool:
-    return chip.device.rpartition(":")[0].endswith(f":{ROOT_BUS}")
+    sources = [source for found in opened for source in found.sources]
+    refused = [refusal for found in opened for refusal in found.refused]
+    return Found(sources, refused, chips, [] if sources or refused else [NO_CARD])
 
 
 class Throttle:

@@ -32,6 +32,7 @@ OWN_RAILS = frozenset(("VDD_CPU_GPU_CV", "VDD_GPU_SOC", "VDD_CPU_CV", "VDD_CPU_S
 MONITORS = ("ina3221", "ina238")
 IIO = "sys/bus/i2c/drivers/ina3221x"
 COMPATIBLE = ("proc/device-tree/compatible", "sys/firmware/devicetree/base/compatible")
+NOT_A_JETSON = Refusal("jetson", "this is not a Jetson board", kind="absent")
 NO_TOTAL = Refusal(
     "board", "this board measures its rails, but not their total (AGX Orin)", kind="absent"
 )
@@ -42,7 +43,7 @@ def open_jetson(root: Path, chips: Sequence[Chip]) -> Found:
     monitors = [chip for chip in chips if chip.name in MONITORS]
     iio = sorted((root / IIO).glob("*/iio:device*"))
     if not iio and not _is_jetson(root, monitors):
-        return Found(left=chips)
+        return Found(left=chips, absent=[NOT_A_JETSON])
     rails: list[ChipSensors] = []
     refused: list[Refusal] = []
     for opened, reasons in [*map(_iio_sensors, iio), *map(sensors_of, monitors)]:

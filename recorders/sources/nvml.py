@@ -14,21 +14,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recorders import plausible
 from recorders.beat import Beat
 from recorders.held_back import of_nvml
-from recorders.machine import file_text
 from recorders.source import Channel, Gone, Implausible, Reading, Refusal, Retry, SourceError
-from recorders.sources.nvml_devices import Gpu, tried, visible_devices
+from recorders.sources.gpu_numbers import PCI_DEVICES, gpu_numbers, nvidia_on_bus
+from recorders.sources.nvml_devices import Gpu, pci_addresses, tried, visible_devices
 
 LIBRARY = "libnvidia-ml.so.1"
 # Files that show that the driver is loaded, even if its library is missing.
 FIRST_GPU = "dev/nvidia0"
 DRIVER_PLACES = ("proc/driver/nvidia", FIRST_GPU)
-# Devices of the PCI bus by vendor and class (pci_ids.h of Linux: 0x10de, base class 03).
-PCI_DEVICES, NVIDIA, DISPLAY_CLASS = "sys/bus/pci/devices", "0x10de", "0x03"
 # GPUs whose number is unknown.
 GPU = "gpu"
 NONE_32, NONE_64 = 2**32 - 1, 2**64 - 1
@@ -134,12 +132,16 @@ class Nvml:
         }
 
     def facts(self) -> Mapping[str, object]:
-        """Index, UUID, name, power limit and reading of each device; the driver version."""
+        """What tells each device from others, its power limit and reading; the driver version."""
         nvml = self._library
         devices = {
             device.channel: {
-                "uuid": device.uuid,
+                "vendor": "NVIDIA",
+                "model": device.name,
                 "name": device.name,
+                "uuid": device.uuid,
+                "pci": device.pci,
+                "nvidia_smi_index": device.index,
                 "reading": self._reading_of(device),
                 "power_limit_w": self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device),
                 "whole_gpu_of_mig": device.mig,
@@ -288,33 +290,47 @@ class Nvml:
             return error
 
 
+class FoundNvml(NamedTuple):
+    """The source if there is one, the refusals, and the PCI addresses of all GPUs of the driver."""
+
+    source: Nvml | None
+    refused: list[Refusal]
+    addresses: Sequence[str] = ()
+
+
 def open_nvml(
     environ: Mapping[str, str],
     all_gpus: bool = False,
     clock: Clock = time.monotonic_ns,
     root: Path = Path("/"),
-) -> tuple[Nvml | None, list[Refusal]]:
-    """Open the GPUs visible by CUDA_VISIBLE_DEVICES (all of them with `all_gpus`)."""
+    cards: Sequence[str] = (),
+) -> FoundNvml:
+    """Open the GPUs visible by CUDA_VISIBLE_DEVICES (all of them with `all_gpus`).
+
+    They are numbered together with the `cards` of other vendors, given by their PCI addresses.
+    """
     try:
         ctypes.CDLL(LIBRARY)
     except OSError as error:
-        return None, [_no_library(error, root)]
+        return FoundNvml(None, [_no_library(error, root)])
     import pynvml as nvml
 
     try:
         nvml.nvmlInit()
-        devices, refused = visible_devices(nvml, environ, all_gpus)
+        addresses = pci_addresses(nvml, nvidia_on_bus(root))
+        numbers, _ = gpu_numbers(addresses, cards)
+        devices, refused = visible_devices(nvml, environ, all_gpus, addresses, numbers)
     except nvml.NVMLError as error:
-        return None, [_no_answer(nvml, error, root)]
+        return FoundNvml(None, [_no_answer(nvml, error, root)])
     if not devices and not refused:
         part = GPU if _driver_is_loaded(root) and _may_have_gpu(root) else ""
         reason = "the NVIDIA driver reports no GPU"
         refused = [Refusal("nvml", reason, "nvidia-smi", part, kind="unread" if part else "absent")]
     if not devices:
         tried(nvml.nvmlShutdown)
-        return None, refused
+        return FoundNvml(None, refused, addresses)
     source = Nvml(nvml, devices, clock)
-    return source, refused + source.without_energy
+    return FoundNvml(source, refused + source.without_energy, addresses)
 
 
 def _no_library(error: OSError, root: Path) -> Refusal:
@@ -351,18 +367,7 @@ def _may_have_gpu(root: Path) -> bool:
     """Whether there may be an NVIDIA GPU; true if the PCI bus cannot be read."""
     if (root / FIRST_GPU).exists() or not (root / PCI_DEVICES).is_dir():
         return True
-    return count_on_bus(root) > 0
-
-
-def count_on_bus(root: Path) -> int:
-    """How many NVIDIA GPUs are on the PCI bus, with or without a driver."""
-    return sum(map(_is_gpu, (root / PCI_DEVICES).glob("*")))
-
-
-def _is_gpu(device: Path) -> bool:
-    """Whether a PCI device is an NVIDIA display or 3D controller."""
-    is_display = file_text(device / "class").startswith(DISPLAY_CLASS)
-    return is_display and file_text(device / "vendor") == NVIDIA
+    return bool(nvidia_on_bus(root))
 
 
 def _held_bits(nvml: Any, handle: Any) -> float:

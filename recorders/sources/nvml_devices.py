@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from recorders.source import Refusal
+from recorders.sources.gpu_numbers import short_address
 
 UNKNOWN_UUID = "unknown UUID"
 PCI_ORDER = "PCI_BUS_ID"
@@ -19,19 +20,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode."""
+    """A GPU: its nvidia-smi index, NVML handle, stable name, and whether it is in MIG mode.
+
+    `channel` is the name of its energy channel, `pci` its PCI address (empty: not known).
+    """
 
     index: int
+    channel: str
     handle: Any
     uuid: str
     name: str
+    pci: str = ""
     mig: bool = False
     unread: tuple[str, ...] = ()
-
-    @property
-    def channel(self) -> str:
-        """The name of its energy channel."""
-        return f"gpu{self.index}"
 
 
 def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
@@ -46,16 +47,38 @@ def tried(call: Callable[[], _T]) -> tuple[_T | None, str]:
         return None, "the reply is not text"
 
 
+def pci_addresses(nvml: Any, on_bus: Sequence[str] = ()) -> list[str]:
+    """The PCI address of each GPU; empty where it is not known. Raises NVMLError.
+
+    Those of the bus apply where a GPU does not tell its own, if the driver has all on the bus.
+    """
+    found = [_address(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    return found if all(found) or len(found) != len(on_bus) else list(on_bus)
+
+
+def _address(nvml: Any, index: int) -> str:
+    handle, _ = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
+    info = tried(partial(nvml.nvmlDeviceGetPciInfo, handle))[0] if handle is not None else None
+    return short_address(info.busId) if info else ""
+
+
 def visible_devices(
-    nvml: Any, environ: Mapping[str, str], all_gpus: bool
+    nvml: Any,
+    environ: Mapping[str, str],
+    all_gpus: bool,
+    addresses: Sequence[str],
+    numbers: Sequence[int],
 ) -> tuple[list[Gpu], list[Refusal]]:
     """The GPUs to record, by the rules of CUDA_VISIBLE_DEVICES (index, UUID prefix, MIG).
 
     As in CUDA, the list ends at the first entry that names no device. If an entry may mean several
-    GPUs, all of them are recorded, and the refusal with the flag `which_gpu` says so.
-    Raises NVMLError if the driver cannot even count its GPUs.
+    GPUs, all of them are recorded, and the refusal with the flag `which_gpu` says so. `addresses`
+    and `numbers` are those of all GPUs of the driver.
     """
-    everything = [_device(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    everything = [
+        _device(nvml, index, f"gpu{number}", address)
+        for index, (number, address) in enumerate(zip(numbers, addresses, strict=True))
+    ]
     setting = environ.get("CUDA_VISIBLE_DEVICES")
     if all_gpus or setting is None:
         return _parted(everything)
@@ -181,12 +204,11 @@ def _ids_of(nvml: Any, part: Any) -> list[str] | None:
     return None if None in ids else [str(each) for each in ids]
 
 
-def _device(nvml: Any, index: int) -> Gpu | Refusal:
+def _device(nvml: Any, index: int, gpu: str, address: str) -> Gpu | Refusal:
     """A GPU, or why it cannot be read; a missing name or UUID is not a reason."""
     handle, why = tried(partial(nvml.nvmlDeviceGetHandleByIndex, index))
     if handle is None:
-        reason = f"GPU {index} is not responding ({why})"
-        gpu = f"gpu{index}"
+        reason = f"GPU {index} of nvidia-smi is not responding ({why})"
         return Refusal(gpu, reason, f"nvidia-smi -q -i {index}", part=gpu, kind="unread")
     uuid, no_uuid = tried(partial(nvml.nvmlDeviceGetUUID, handle))
     name, no_name = tried(partial(nvml.nvmlDeviceGetName, handle))
@@ -197,9 +219,11 @@ def _device(nvml: Any, index: int) -> Gpu | Refusal:
     )
     return Gpu(
         index,
+        gpu,
         handle,
         uuid or UNKNOWN_UUID,
-        name or f"GPU {index} (name unknown)",
+        name or f"GPU {index} of nvidia-smi (name unknown)",
+        address,
         mig=bool(mode and mode[0] == nvml.NVML_DEVICE_MIG_ENABLE),
         unread=tuple(filter(None, unread)),
     )

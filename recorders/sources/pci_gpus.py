@@ -7,7 +7,7 @@ draws asleep is not known, so its channel ends there, as at any sensor that is g
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,13 @@ from recorders.held_back import HeldBack
 from recorders.machine import file_text
 from recorders.plausible import bound_w
 from recorders.source import Channel, Gone, Refusal, SourceError
+from recorders.sources.gpu_numbers import (
+    BEFORE_ALL,
+    Place,
+    gpu_numbers,
+    nvidia_on_bus,
+    place_of,
+)
 from recorders.sources.hwmon import (
     MICRO,
     MILLI,
@@ -28,11 +35,9 @@ from recorders.sources.hwmon import (
     first_failure,
     sensor_refusal,
 )
-from recorders.sources.hwmon_chips import Chip, Found
-from recorders.sources.nvml import count_on_bus
+from recorders.sources.hwmon_chips import Chip, Found, find_chips
 from recorders.sources.rails import power_channel
 
-DRIVERS = ("amdgpu", "i915", "xe")
 # The channels of a card, and of a GPU inside the processor.
 GPU, INSIDE = "gpu", "igpu"
 VENDORS = {"0x1002": "AMD", "0x8086": "Intel"}
@@ -73,14 +78,12 @@ class Held(Protocol):
 class Driver:
     """How the cards of one driver are read: by the first of the offers whose file there is.
 
-    `is_inside` tells a GPU that lies in the processor, and whose energy is therefore in no sum.
     `zero` says why the first reading of a card may be 0 W, which no running card draws, and whether
     its energy is in another card's. `held` is what tells why its clocks are held back, if any does.
     """
 
     name: str
     offers: Sequence[Offer]
-    is_inside: Callable[[Chip], bool]
     zero: Callable[[Chip], tuple[str, bool]] = lambda _: ("it does not measure", False)
     held: Callable[[Chip], Held | None] = lambda _: None
 
@@ -135,34 +138,72 @@ class HeldSensor(CardSensor):
 
 
 def open_cards(
-    root: Path, chips: Sequence[Chip], driver: Driver, clock: Clock = time.monotonic_ns
+    root: Path,
+    chips: Sequence[Chip],
+    driver: Driver,
+    nvidia: Sequence[str] | None = None,
+    clock: Clock = time.monotonic_ns,
 ) -> Found:
     """The cards of a driver, each a source of its own.
 
-    It leaves all chips to others, whose numbers depend on them.
+    `nvidia` are the addresses of NVIDIA's GPUs (None: those on the bus). It leaves all chips to
+    others, whose numbers depend on them.
     """
     found = Found(left=chips)
-    for chip, number in numbered(root, chips):
+    names = card_names(chips, nvidia_on_bus(root) if nvidia is None else nvidia)
+    for chip, name in names.items():
         if chip.name != driver.name:
             continue
-        inside = driver.is_inside(chip)
-        name = f"{INSIDE if inside else GPU}{number}"
         output, refusal = _output(chip, name, driver, clock)
         if output:
-            gauges = [] if inside else _gauges(chip, name, driver.held(chip))
+            gauges = [] if is_inside(chip) else _gauges(chip, name, driver.held(chip))
             found.sources.append(Hwmon(f"hwmon {chip.title}", [output, *gauges], clock))
         if refusal:
             found.refused.append(refusal)
     return found
 
 
-def numbered(root: Path, chips: Sequence[Chip]) -> list[tuple[Chip, int]]:
-    """The cards of all drivers and their numbers: in PCI order, after the machine's NVIDIA GPUs.
-
-    Those keep the index that nvidia-smi gives them, with and without other cards.
+def card_names(chips: Sequence[Chip], nvidia: Sequence[str]) -> dict[Chip, str]:
+    """The channel of each GPU of these drivers: cards are numbered with NVIDIA's GPUs, those in
+    processors by themselves, both in PCI order.
     """
-    cards = sorted((chip for chip in chips if chip.name in DRIVERS), key=_place)
-    return [(card, number) for number, card in enumerate(cards, count_on_bus(root))]
+    gpus = [chip for chip in chips if chip.name in DRIVERS]
+    cards = [chip for chip in gpus if not is_inside(chip)]
+    inside = sorted((chip for chip in gpus if is_inside(chip)), key=_place)
+    _, numbers = gpu_numbers(nvidia, [card.device for card in cards])
+    return {
+        **{card: f"{GPU}{number}" for card, number in zip(cards, numbers, strict=True)},
+        **{chip: f"{INSIDE}{number}" for number, chip in enumerate(inside)},
+    }
+
+
+def cards_on_bus(root: Path) -> list[str]:
+    """The PCI addresses of the cards of these drivers, without GPUs in processors."""
+    chips = [chip for chip in find_chips(root) if chip.name in DRIVERS]
+    return [chip.device for chip in chips if not is_inside(chip)]
+
+
+def is_inside(chip: Chip) -> bool:
+    """Whether a GPU lies in the processor, so that its energy is in no sum."""
+    return DRIVERS[chip.name](chip)
+
+
+def _has_northbridge(chip: Chip) -> bool:
+    return (chip.directory / "in1_input").exists()
+
+
+def _is_on_root_bus(chip: Chip) -> bool:
+    """The bus of a GPU in an Intel processor; a card sits behind a bridge."""
+    place = place_of(chip.device)
+    return place is not None and place[1] == 0
+
+
+# How to tell a GPU in a processor from a card: AMD's have a northbridge voltage (amdgpu_pm.c).
+DRIVERS: Mapping[str, Callable[[Chip], bool]] = {
+    "amdgpu": _has_northbridge,
+    "i915": _is_on_root_bus,
+    "xe": _is_on_root_bus,
+}
 
 
 def pci_id(chip: Chip, name: str) -> str:
@@ -170,9 +211,8 @@ def pci_id(chip: Chip, name: str) -> str:
     return file_text(chip.directory / "device" / name)
 
 
-def _place(chip: Chip) -> tuple[int, str]:
-    """PCI domains have four digits, or more beyond 0xffff."""
-    return len(chip.device), chip.device
+def _place(chip: Chip) -> Place:
+    return place_of(chip.device) or BEFORE_ALL
 
 
 def _output(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recorders.channels import kind_of
 from recorders.plausible import bound_w
-from recorders.source import Channel
+from recorders.source import Channel, Refusal
 from recorders.sources.hwmon import Hwmon, Output, Sensor
 from recorders.sources.hwmon_chips import CHIPS, Chip, ChipSensors, Found, sensors_of
 from recorders.texts import OwnNote
@@ -20,6 +20,7 @@ from recorders.texts import OwnNote
 BOARD, RAIL = "board", "rail_"
 # A counter's power is not computed over less than so many of its updates.
 SETTLE_UPDATES, SETTLE_S, STEP_J = 20, 2.0, 1e-6
+NO_CHIP = Refusal("rails", "no power monitor chip, as hats and boards have", kind="absent")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -79,6 +80,8 @@ def open_rails(root: Path, chips: Sequence[Chip]) -> Found:
     """Each known chip as a source of its own, so that a slow one delays no other."""
     known = [chip for chip in chips if chip.name in CHIPS]
     found = Found(left=[chip for chip in chips if chip.name not in CHIPS])
+    if not known:
+        found.absent.append(NO_CHIP)
     opened = []
     for chip in known:
         sensors, reasons = sensors_of(chip)

@@ -34,6 +34,7 @@ class Gpu:
     gauge: int | None = None
     reasons: int | None = 0
     failing: dict[str, int | Exception] = field(default_factory=dict)
+    pci: str = ""
 
     def fail(self, call: str) -> None:
         """Raise what this call fails with, if it does."""
@@ -76,6 +77,10 @@ class FakeNvml:
     def nvmlDeviceGetName(self, handle: Gpu) -> str:  # noqa: N802
         handle.fail("name")
         return handle.name
+
+    def nvmlDeviceGetPciInfo(self, handle: Gpu) -> SimpleNamespace:  # noqa: N802
+        handle.fail("pci")
+        return SimpleNamespace(busId=handle.pci)
 
     def nvmlDeviceGetMigMode(self, handle: Gpu) -> list[int]:  # noqa: N802
         return [int(handle.mig_mode)] * 2
@@ -142,7 +147,7 @@ ONE, TWO = "GPU-11111111-aaaa", "GPU-22222222-bbbb"
 
 
 def source_of(library: FakeNvml, clock: ManualClock | None = None, all_gpus: bool = True) -> Nvml:
-    devices, _ = visible_devices(library, {}, all_gpus)
+    devices, _ = seen(library, {}, all_gpus)
     return Nvml(library, devices, (clock or ManualClock()).monotonic_ns)
 
 
@@ -311,7 +316,7 @@ LIBRARY = FakeNvml(Gpu(ONE), Gpu(TWO, mig_uuids=["MIG-7777", "MIG-8888"]), Gpu("
 
 def chosen(setting: str | None, all_gpus: bool = False) -> list[int]:
     environ = {} if setting is None else {"CUDA_VISIBLE_DEVICES": setting}
-    return [device.index for device in visible_devices(LIBRARY, environ, all_gpus)[0]]
+    return [device.index for device in seen(LIBRARY, environ, all_gpus)[0]]
 
 
 @pytest.mark.parametrize(
@@ -349,20 +354,20 @@ def test_all_gpus_overrides_cuda_visible_devices() -> None:
 
 
 def test_hidden_gpus_are_counted_and_the_way_to_see_them_is_named() -> None:
-    _, (refusal,) = visible_devices(LIBRARY, {"CUDA_VISIBLE_DEVICES": "1"}, all_gpus=False)
+    _, (refusal,) = seen(LIBRARY, {"CUDA_VISIBLE_DEVICES": "1"}, all_gpus=False)
     assert refusal.reason == "2 GPUs hidden by CUDA_VISIBLE_DEVICES=1"
     assert "--all-gpus" in refusal.remedy
 
 
 def test_a_gpu_seen_through_its_mig_instance_is_said_to_be_counted_whole() -> None:
-    devices, _ = visible_devices(LIBRARY, {"CUDA_VISIBLE_DEVICES": "MIG-7777"}, all_gpus=False)
+    devices, _ = seen(LIBRARY, {"CUDA_VISIBLE_DEVICES": "MIG-7777"}, all_gpus=False)
     energy = Nvml(LIBRARY, devices).channels()[0]
     assert (energy.name, energy.remarks) == ("gpu1", ("mig",))
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12))
 def test_any_setting_of_cuda_visible_devices_gives_known_devices(setting: str) -> None:
-    devices, refused = visible_devices(LIBRARY, {"CUDA_VISIBLE_DEVICES": setting}, all_gpus=False)
+    devices, refused = seen(LIBRARY, {"CUDA_VISIBLE_DEVICES": setting}, all_gpus=False)
     assert {device.uuid for device in devices} <= {gpu.uuid for gpu in LIBRARY.gpus}
     assert all(isinstance(device, nvml_devices.Gpu) for device in devices)
     assert bool(refused) == (len(devices) < len(LIBRARY.gpus))
@@ -376,7 +381,7 @@ def test_a_machine_without_a_driver_says_so_and_what_mends_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libnvidia-ml-that-is-not-there.so.1")
-    source, (refusal,) = open_nvml({}, root=tmp_path)
+    source, (refusal,), _ = open_nvml({}, root=tmp_path)
     assert source is None
     assert isinstance(refusal, Refusal)
     assert "no NVIDIA driver" in refusal.reason
@@ -391,7 +396,7 @@ def test_a_driver_whose_library_is_not_there_has_gpus_that_are_missing(
     monkeypatch.setattr("recorders.sources.nvml.LIBRARY", "libnvidia-ml-that-is-not-there.so.1")
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).touch()
-    source, (refusal,) = open_nvml({}, root=tmp_path)
+    source, (refusal,), _ = open_nvml({}, root=tmp_path)
     assert source is None
     assert "the NVIDIA kernel driver is loaded, but" in refusal.reason
     assert refusal.part == "gpu"
@@ -408,7 +413,7 @@ def opened(
     for name in dir(library):
         if name.startswith("nvml"):
             monkeypatch.setattr(pynvml, name, getattr(library, name))
-    return open_nvml(environ or {}, clock=ManualClock().monotonic_ns, root=root)
+    return open_nvml(environ or {}, clock=ManualClock().monotonic_ns, root=root)[:2]
 
 
 def pci_device(root: Path, vendor: str, kind: str) -> None:
@@ -555,9 +560,17 @@ def test_a_gpu_in_mig_mode_is_said_to_be_counted_whole_however_it_was_chosen() -
     assert energy.remarks == ("mig",)
 
 
+def seen(
+    library: FakeNvml, environ: dict[str, str], all_gpus: bool
+) -> tuple[list[nvml_devices.Gpu], list[Refusal]]:
+    """The GPUs of a machine without cards of other vendors."""
+    addresses = nvml_devices.pci_addresses(library)
+    return visible_devices(library, environ, all_gpus, addresses, range(len(addresses)))
+
+
 def chosen_of(*gpus: Gpu, **environ: str) -> tuple[list[int], dict[str, Refusal]]:
     """The GPUs that are recorded, and the doubts by their flag or part."""
-    devices, refused = visible_devices(FakeNvml(*gpus), environ, all_gpus=False)
+    devices, refused = seen(FakeNvml(*gpus), environ, all_gpus=False)
     return [device.index for device in devices], {r.flag or r.part: r for r in refused}
 
 

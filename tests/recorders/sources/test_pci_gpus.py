@@ -15,7 +15,7 @@ from recorders.sources.amdgpu import POWERS
 from recorders.sources.families import open_families
 from recorders.sources.hwmon import NumberFile
 from recorders.sources.hwmon_chips import find_chips
-from recorders.sources.pci_gpus import CardSensor, Driver, open_cards
+from recorders.sources.pci_gpus import CardSensor, Driver, cards_on_bus, open_cards
 from tests.recorders.sources.test_boards import read
 from tests.support.doubles import ManualClock
 from tests.support.sysfs import Sysfs
@@ -133,6 +133,13 @@ def test_the_package_of_a_gpu_in_an_intel_processor_is_in_no_sum(sysfs: Sysfs) -
     assert read(open_families(sysfs.root)) == {"igpu0": 5.0}
 
 
+def test_a_gpu_in_the_processor_moves_no_cards_number(sysfs: Sysfs) -> None:
+    sysfs.card(0, "xe", "0000:00:02.0", "0x8086:0x64a0", energy2_input=5_000_000)
+    sysfs.card(1, "amdgpu", CARD, power1_average=34_000_000)
+    assert read(open_families(sysfs.root)) == {"igpu0": 5.0, "gpu0": 34.0}
+    assert cards_on_bus(sysfs.root) == [CARD]
+
+
 def test_tiles_of_i915_lie_in_the_device(sysfs: Sysfs) -> None:
     sysfs.card(0, "i915", CARD, ARC, energy1_input=9_000_000)
     sysfs.card(1, "i915_gt0", SECOND, ARC, energy1_input=4_000_000)
@@ -152,14 +159,13 @@ def test_a_counter_that_was_not_read_long_enough_to_lap_ends(sysfs: Sysfs) -> No
         sensor.read()
 
 
-def test_cards_of_all_vendors_are_numbered_in_pci_order_after_those_of_nvidia(
-    sysfs: Sysfs,
-) -> None:
+def test_cards_of_all_vendors_are_numbered_in_pci_order(sysfs: Sysfs) -> None:
     sysfs.card(0, "xe", SECOND, ARC, energy1_input=7_000_000)
     sysfs.card(1, "amdgpu", CARD, power1_average=34_000_000)
     sysfs.write("sys/bus/pci/devices/0000:41:00.0", vendor="0x10de", **{"class": "0x030200"})
     sysfs.write("sys/bus/pci/devices/0000:41:00.1", vendor="0x10de", **{"class": "0x040300"})
-    assert read(open_families(sysfs.root)) == {"gpu1": 34.0, "gpu2": 7.0}
+    assert read(open_families(sysfs.root)) == {"gpu0": 34.0, "gpu2": 7.0}
+    assert cards_on_bus(sysfs.root) == [CARD, SECOND]
 
 
 def test_gauges_of_a_radeon(sysfs: Sysfs) -> None:
@@ -174,8 +180,8 @@ def test_gauges_of_a_radeon(sysfs: Sysfs) -> None:
 def test_gauges_are_read_once_a_second_and_never_at_an_edge(sysfs: Sysfs) -> None:
     sysfs.card(0, "amdgpu", CARD, power1_average=34_000_000, temp1_input=61_000)
     clock = ManualClock()
-    driver = Driver("amdgpu", POWERS, lambda _: False)
-    (source,) = open_cards(sysfs.root, find_chips(sysfs.root), driver, clock.monotonic_ns).sources
+    driver, chips = Driver("amdgpu", POWERS), find_chips(sysfs.root)
+    (source,) = open_cards(sysfs.root, chips, driver, clock=clock.monotonic_ns).sources
 
     def read_channels(counters_only: bool = False) -> list[int]:
         return [reading.channel for reading in source.read(counters_only)]

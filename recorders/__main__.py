@@ -103,7 +103,10 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
         all_gpus=config["all_gpus"],
         simulate=config["simulate"],
     )
-    found = probe(wanted)
+    found = probe(
+        wanted,
+        lambda name, waited_s: outlet.send({"t": "opening", "name": name, "waited_s": waited_s}),
+    )
     unmet = [need for need in config["require"] if not found.has_measured(need)]
     if unmet:
         reasons = "; ".join(f"{r.source}: {r.reason}" for r in found.refused)
@@ -207,6 +210,8 @@ def _record(
             "columns": layout.columns,
             "sources": run["sources"],
             "missing": run["missing"],
+            "absent": [asdict(refusal) for refusal in found.absent],
+            "took_s": found.took_s,
             "start_monotonic_ns": clock.start_ns,
         }
     )

@@ -95,6 +95,7 @@ class Conductor:
             "watch": self._watch,
             "command_end": self._command_end,
             "rows": self._rows,
+            "sensors": self._sensors,
             "stop": self._stop,
         }
 
@@ -332,6 +333,12 @@ class Conductor:
     def _rows(self, message: Message, owner: int) -> Message:
         self._recorder.send_rows(float(message["rate_hz"]))
         return {}
+
+    def _sensors(self, message: Message, owner: int) -> Message:
+        return {
+            "update_periods_s": self._recorder.update_periods_s(),
+            "learns_in_s": self._recorder.learns_in_s(),
+        }
 
     def _stop(self, message: Message, owner: int) -> Message:
         self.stop(message)

@@ -496,6 +496,16 @@ class Recorder:
         """Update period of every counter as measured so far, seconds."""
         return {k: v for feed in self._feeds for k, v in feed.source.update_periods_s().items()}
 
+    def learns_in_s(self) -> dict[str, float]:
+        """The channels whose update period is still being learned, and in how many seconds their
+        source is observed next (0: all the time)."""
+        return {
+            meter.channel.name: worker.learns_in_s
+            for feed, worker in self._workers
+            if worker.learns_in_s is not None
+            for meter in feed.energies
+        }
+
     def sampling(self) -> dict[str, Any]:
         """Sampling rate asked and achieved, lateness, intervals, and the recorder's own cost."""
         ticker = self._ticker

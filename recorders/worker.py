@@ -30,6 +30,8 @@ class Worker:
         self._asked: SimpleQueue[ReadRequest] = SimpleQueue()
         self._results: SimpleQueue[ReadResult] = SimpleQueue()
         self._outstanding: deque[ReadRequest] = deque()
+        # How soon the source wants to be observed again; None once there is nothing to learn.
+        self.learns_in_s: float | None = 0.0
         self.calibrated = False
         self._thread = threading.Thread(target=self._run, name=source.name, daemon=True)
         self._thread.start()
@@ -104,6 +106,7 @@ class Worker:
         except Exception:  # a driver library can raise anything; the next read will report it
             wait_s = None
         self.calibrated = self.calibrated or wait_s is None
+        self.learns_in_s = None if self.calibrated else wait_s
         return None if wait_s is None else max(CALIBRATE_S, wait_s)
 
     def _guarded_read(self, counters_only: bool) -> ReadResult:

@@ -12,7 +12,7 @@ from recorders.source import Channel, Reading
 
 Clock = Callable[[], int]
 
-SHORTEST_NS = 200_000_000
+PERIOD_S, SHORTEST_NS = 1.0, 200_000_000
 # hwmon drivers whose sensors sit in the processor.
 CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
 
@@ -22,17 +22,17 @@ class System:
 
     name = "system"
     reader = f"psutil {psutil.__version__}"
-    period_s = 1.0
     blocking = True
 
     def __init__(self, clock: Clock = time.monotonic_ns) -> None:
+        # The first utilisation is read as soon as there is one.
+        self.period_s = SHORTEST_NS * 1e-9
         self._clock = clock
         self._cpus = psutil.cpu_count() or 1
         self._tree = ProcessTree()
         self._tree_s: float | None = None
         self._tree_ns = 0
-        self._util_ns = clock()
-        psutil.cpu_percent()
+        self._util_ns, self._util_s = clock(), _busy_and_total_s()
         gauges: list[tuple[Channel, Callable[[], float | None]]] = [
             (Channel("cpu_util", "pct"), self._utilisation_pct),
             (Channel("cpu_freq", "MHz"), _frequency_mhz),
@@ -71,7 +71,7 @@ class System:
 
     def reset(self) -> None:
         """Restart utilisation from now."""
-        psutil.cpu_percent()
+        self._util_ns, self._util_s = self._clock(), _busy_and_total_s()
 
     def close(self) -> None:
         """Nothing to close."""
@@ -80,8 +80,10 @@ class System:
         """Utilisation since the last read; the kernel's counts are too coarse for short times."""
         if self._clock() - self._util_ns < SHORTEST_NS:
             return None
-        self._util_ns = self._clock()
-        return psutil.cpu_percent()
+        (busy_s, total_s), before_s = _busy_and_total_s(), self._util_s
+        self._util_ns, self._util_s, self.period_s = self._clock(), (busy_s, total_s), PERIOD_S
+        since_s = total_s - before_s[1]
+        return 100 * max(0.0, busy_s - before_s[0]) / since_s if since_s > 0 else None
 
     def _command_pct(self) -> float | None:
         since_ns = self._clock() - self._tree_ns
@@ -128,6 +130,17 @@ class ProcessTree:
                     self._members[pid] = process
             except psutil.Error:
                 continue
+
+
+def _busy_and_total_s() -> tuple[float, float]:
+    """Seconds of all processors since boot: those not idle, and all.
+
+    psutil.cpu_percent() is of the calling thread, and 0 at its first call.
+    """
+    times = psutil.cpu_times()
+    guests_s = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    total_s = sum(times) - guests_s
+    return total_s - times.idle - getattr(times, "iowait", 0.0), total_s
 
 
 def _frequency_mhz() -> float | None:

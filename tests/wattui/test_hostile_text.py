@@ -25,7 +25,8 @@ from textual.color import Color
 import wattui
 from tests.support.hostile import KINDS, answer, assert_harmless, run_csv
 from wattui.clean import lines, one_line, texts
-from wattui.commands.doctor import lines as doctor_lines
+from wattui.show.doctor import GROUPS
+from wattui.show.doctor import lines as doctor_lines
 from wattui.show.printing import cleaning, console
 from wattui.tui.terminal.ascii import CleanFilter
 
@@ -184,7 +185,9 @@ def test_the_doctor_shows_what_a_device_calls_itself() -> None:
                 {
                     "name": text,
                     "reader": text,
-                    "devices": {text: {"uuid": text, "name": text, "reading": text}},
+                    "devices": {
+                        text: dict.fromkeys(("vendor", "model", "pci", "uuid", "reading"), text)
+                    },
                     "readings": [
                         {
                             "channel": text,
@@ -197,7 +200,10 @@ def test_the_doctor_shows_what_a_device_calls_itself() -> None:
                     ],
                 }
             ],
-            "missing": [{"source": text, "reason": text, "remedy": text}],
+            "missing": [
+                {"source": text, "reason": text, "remedy": text, "kind": kind}
+                for kind, _, _ in GROUPS
+            ],
             "host": {"processor": text, "system": text},
             "scheduler": text,
             "lateness_ms": None,

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from recorders.channels import channel_of, unit_of
@@ -20,17 +21,20 @@ NO_PAIRS = (
 
 
 @contextmanager
-def waiting(text: str) -> Iterator[None]:
-    """A spinner on a terminal's stderr for as long as this takes."""
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal's stderr for as long as this takes.
+
+    It gives the function that changes its text; where there is no spinner, that says each text.
+    """
     if not (sys.stderr and sys.stderr.isatty()):
-        yield
+        yield cache(say)
         return
     from rich.text import Text
 
     out = console(stderr=True)
     spinner = "dots" if out.encoding.startswith("utf") else "line"
-    with out.status(Text(one_line(text)), spinner=spinner):
-        yield
+    with out.status(Text(one_line(text)), spinner=spinner) as status:
+        yield lambda text: status.update(Text(one_line(text)))
 
 
 def shortfalls(done: Finished, csv: Path) -> list[str]:

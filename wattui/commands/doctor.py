@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from rich.text import Text
 
 from recorders.channels import kind_of
 from recorders.client import Client, Config, RecorderError
-from recorders.held_back import HeldBack, text_of
+from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui.capture.progress import waiting
-from wattui.clean import texts
 from wattui.commands.parser import Parser
 from wattui.config import config_path
 from wattui.errors import WattuiError
 from wattui.show.printing import console, print_json
 
-LOOK_S = 2.0
-RATE_HZ = 50.0
+# Of the report as JSON, whose schema is docs/doctor.schema.json.
+VERSION = 1
+# Readings and update periods are waited for at most so long, and looked for so often.
+MOST_S, LOOK_S, RATE_HZ = 2.0, 0.05, 50.0
+# What takes longer is said.
+QUICK_S = 1.0
+# A gauge that has no reading without a command.
+COMMAND = "command_cpu"
+
+Tell = Callable[[str], None]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,9 +41,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look for two seconds, then report on stdout. Raises WattuiError."""
-    with waiting(f"reading the sensors for {LOOK_S:g} s"):
-        report = examine(options.all_gpus)
+    """Look at every sensor, then report on stdout. Raises WattuiError."""
+    with waiting("looking for sensors") as tell:
+        report = examine(options.all_gpus, tell)
     if options.json:
         print_json(report)
     else:
@@ -46,116 +51,112 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def examine(all_gpus: bool, look_s: float = LOOK_S) -> dict[str, Any]:
+def examine(all_gpus: bool, tell: Tell = lambda _: None, most_s: float = MOST_S) -> dict[str, Any]:
     """Sources with their newest readings and update periods, and what is missing.
 
-    Raises WattuiError where the recorder cannot start.
+    It takes no longer than that needs; `tell` is told what it waits for. Raises WattuiError where
+    the recorder cannot start.
     """
     latest: dict[str, float] = {}
     columns: list[str] = []
 
-    def keep(message: Message) -> None:
+    def take(message: Message) -> None:
         if message["t"] == "row":
             latest.update(readings(columns, message))
+        elif message["t"] == "opening":
+            tell(f"waiting for {message['name']} to answer")
 
     try:
-        client = Client(_config(all_gpus), keep)
-        columns += client.wait_ready()["columns"]
+        config = Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, publish=False)
+        client = Client(config, take)
+        ready = client.wait_ready()
+        columns += ready["columns"]
         client.request(do="rows", rate_hz=RATE_HZ)
-        end = time.monotonic() + look_s
-        while (left_s := end - time.monotonic()) > 0:
-            client.poll(left_s)
+        begun_s = time.monotonic()
+        while True:
+            known = client.request(do="sensors")
+            waits = waits_for(ready["sources"], latest, known["learns_in_s"])
+            looked_s = time.monotonic() - begun_s
+            if not waits or looked_s > most_s:
+                break
+            if looked_s > QUICK_S:
+                tell(waits)
+            client.poll(LOOK_S)
         run = client.finish().run
     except RecorderError as error:
         raise WattuiError(f"the recorder cannot start ({error})") from None
+    periods_s = {
+        name: period_s
+        for name, period_s in known["update_periods_s"].items()
+        if name not in known["learns_in_s"]
+    }
     return {
-        "sources": [_source(source, latest, run["update_periods_s"]) for source in run["sources"]],
-        "missing": run["missing"],
+        "version": VERSION,
+        "kind": "doctor",
+        "sources": [_source(source, latest, periods_s) for source in run["sources"]],
+        "missing": [*run["missing"], *ready["absent"]],
         "host": run["host"],
         "versions": run["versions"],
         "scheduler": run["scheduler"],
         "lateness_ms": run["sampling"]["lateness_ms"],
+        "opening_s": ready["took_s"],
         "config": str(config_path()),
     }
 
 
-def _config(all_gpus: bool) -> Config:
-    return Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, publish=False)
+def waits_for(
+    sources: Sequence[Mapping[str, Any]],
+    latest: Mapping[str, float],
+    learns_in_s: Mapping[str, float],
+) -> str:
+    """The readings, else the update periods, that are still to come, in words; empty if none.
+
+    A counter that may rest need not move, and a period that is only learned in the course of a
+    recording is not waited for.
+    """
+    channels = [channel for source in sources for channel in source["channels"]]
+    unread = [
+        each["name"]
+        for each in channels
+        if _column(each) not in latest
+        and not (kind_of(each["name"]).may_rest and f"{each['name']}_J" in latest)
+        and each["name"] != COMMAND
+    ]
+    if unread:
+        return f"reading {', '.join(unread)}"
+    learning = [name for name, in_s in learns_in_s.items() if not in_s]
+    return f"measuring how often {', '.join(learning)} is updated" if learning else ""
+
+
+def _column(channel: Mapping[str, Any]) -> str:
+    unit = "W" if channel["unit"] in ("J", "W") else channel["unit"]
+    return f"{channel['name']}_{unit}"
 
 
 def _source(
-    source: dict[str, Any], latest: dict[str, float], periods_s: dict[str, float]
+    source: Mapping[str, Any], latest: Mapping[str, float], periods_s: Mapping[str, float]
 ) -> dict[str, Any]:
-    readings = []
+    found = []
     for channel in source["channels"]:
-        name = channel["name"]
-        energy = channel["unit"] in ("J", "W")
-        column = f"{name}_W" if energy else f"{name}_{channel['unit']}"
-        readings.append(
+        name, remarks = channel["name"], channel["remarks"]
+        is_assumed = OwnNote.ASSUMED_PERIOD in remarks
+        found.append(
             {
                 "channel": name,
-                "value": latest.get(column),
-                "unit": "W" if energy else channel["unit"],
+                "value": latest.get(_column(channel)),
+                "unit": _column(channel).rpartition("_")[2],
                 "origin": channel["origin"],
-                "update_period_s": periods_s.get(name),
-                "remarks": channel["remarks"],
+                "update_period_s": None if is_assumed else periods_s.get(name),
+                "remarks": [remark for remark in remarks if remark != OwnNote.ASSUMED_PERIOD],
             }
         )
-    return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": readings}
-
-
-def lines(report: Mapping[str, Any]) -> Iterator[Text]:
-    """A report as lines for a person."""
-    report = texts(report)
-    host, late = report["host"], report["lateness_ms"]
-    machine = Text(host["processor"] or host["system"], "bold")
-    yield machine.append("  ").append(host["system"], "dim")
-    yield from _source_lines(report["sources"])
-    for refusal in report["missing"]:
-        yield Text.assemble(
-            ("\n✗", "bold red"), " ", (refusal["source"], "bold"), f"  {refusal['reason']}"
-        )
-        if refusal["remedy"]:
-            yield Text("  fix:", "dim")
-            yield Text(f"  {refusal['remedy']}")
-    late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
-    yield Text(f"\nrecorder   {report['scheduler']} scheduling{late_text}", "dim")
-    yield Text(f"settings   {report['config']}", "dim")
+    return {key: source[key] for key in ("name", "reader", "devices")} | {"readings": found}
 
 
 def _print(report: Mapping[str, Any]) -> None:
+    """Print a report; on a terminal, reasons are wrapped, but not fixes, which are to be copied."""
+    from wattui.show.doctor import FIX, lines
+
     out = console()
     for line in lines(report):
-        out.print(line, soft_wrap=True)
-
-
-def _source_lines(sources: list[dict[str, Any]]) -> Iterator[Text]:
-    for source in sources:
-        made_up = any(reading["origin"] == "estimated" for reading in source["readings"])
-        sign = ("\n~", "bold yellow") if made_up else ("\n✓", "bold green")
-        read_by = (f"read by {source['reader']}", "dim")
-        yield Text.assemble(sign, " ", (source["name"], "bold"), "  ", read_by)
-        for reading in source["readings"]:
-            yield _reading_line(reading)
-        for name, fact in source["devices"].items():
-            if name == "basis":
-                yield Text(f"  {fact}", "dim")
-            elif isinstance(fact, dict) and "uuid" in fact:
-                yield Text(f"  {name}: {fact['name']}, {fact['uuid']}, {fact['reading']}", "dim")
-
-
-def _reading_line(reading: dict[str, Any]) -> Text:
-    line = Text(f"  {reading['channel']:<14}{_shown(reading)}")
-    if period_s := reading["update_period_s"]:
-        line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")
-    notes = [*reading["remarks"], *([reading["origin"]] if reading["origin"] != "measured" else [])]
-    return line.append(f"  {', '.join(notes)}", "yellow") if notes else line
-
-
-def _shown(reading: dict[str, Any]) -> str:
-    value, channel = reading["value"], reading["channel"]
-    if value is None:
-        return "only while a command runs" if channel == "command_cpu" else "no reading yet"
-    if kind_of(channel).quantity == "reasons":
-        return f"clocks held back {text_of(HeldBack(int(value)))}"
-    return f"{value:8.1f} {'%' if reading['unit'] == 'pct' else reading['unit']}"
+        out.print(line, soft_wrap=not out.is_terminal or line.plain.startswith(FIX))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psutil
@@ -64,11 +66,19 @@ def values(source: System) -> dict[str, float]:
     return {names[r.channel]: r.value for r in readings if isinstance(r.value, float)}
 
 
-def test_utilisation_is_of_all_processors_together() -> None:
+def test_utilisation_is_of_all_processors_since_the_start_whichever_thread_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Times = namedtuple("Times", ["user", "system", "idle", "iowait", "guest"])
+    times = iter([Times(10.0, 2.0, 80.0, 8.0, 1.0), Times(10.6, 2.2, 81.0, 8.2, 1.0)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(times))
     clock = ManualClock()
     source = System(clock.monotonic_ns)
+    assert source.period_s < 1.0
     clock.advance(1.0)
-    assert 0.0 <= values(source)["cpu_util"] <= 100.0
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(values, source).result()["cpu_util"] == pytest.approx(40.0)
+    assert source.period_s == 1.0
 
 
 def test_utilisation_over_too_short_a_time_is_no_reading() -> None:

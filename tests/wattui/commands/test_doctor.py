@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from wattui.commands import doctor
+from wattui.commands.doctor import waits_for
+from wattui.show.doctor import lines, remedies
 from wattui.show.printing import console
 
-REPORT = {
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def refusal(source: str, reason: str, remedy: str, kind: str) -> dict[str, str]:
+    return {"source": source, "reason": reason, "remedy": remedy, "kind": kind, "part": ""}
+
+
+REPORT: dict[str, Any] = {
     "sources": [
         {
             "name": "powercap",
@@ -50,7 +63,13 @@ REPORT = {
             ],
         },
     ],
-    "missing": [{"source": "nvml", "reason": "no driver [here]", "remedy": "install [it]"}],
+    "missing": [
+        refusal("hwmon", "the chips cannot be read, at all", "", "unread"),
+        refusal("jetson", "no Jetson", "", "absent"),
+        refusal("core0", "root only [1]", "sudo open [it]", "right"),
+        refusal("nvml", "no driver [here]", "install [it]", "absent"),
+        refusal("dram0", "root only [2]", "sudo open [it]", "right"),
+    ],
     "host": {"processor": "A Processor", "system": "Linux"},
     "versions": {},
     "scheduler": "normal",
@@ -72,6 +91,11 @@ def test_a_sensor_is_shown_with_reading_period_and_reader(shown: str) -> None:
     assert "21.9 W  updated every 0.976 ms" in shown
 
 
+def test_a_period_that_is_not_known_is_not_measured(shown: str) -> None:
+    line = next(line for line in shown.splitlines() if "dram0" in line)
+    assert "update period – not measured" in line
+
+
 def test_a_channel_without_a_reading_says_so_and_shows_no_number(shown: str) -> None:
     line = next(line for line in shown.splitlines() if "dram0" in line)
     assert "no reading yet" in line
@@ -86,7 +110,7 @@ def test_what_holds_the_clocks_back_is_in_words(bits: float, words: str) -> None
     source = {"name": "nvml", "reader": "nvidia-ml-py", "devices": {}}
     readings = [reading | {"update_period_s": None, "remarks": []}]
     report = REPORT | {"sources": [source | {"readings": readings}]}
-    shown = "\n".join(line.plain for line in doctor.lines(report))
+    shown = "\n".join(line.plain for line in lines(report))
     assert f"gpu0_held     clocks held back {words}" in shown
 
 
@@ -94,14 +118,83 @@ def test_an_estimate_is_called_estimated(shown: str) -> None:
     assert "estimated" in next(line for line in shown.splitlines() if "est_cpu" in line)
 
 
-def test_a_missing_source_has_its_reason_and_what_mends_it(shown: str) -> None:
-    assert "nvml  no driver [here]" in shown
-    assert "install [it]" in shown
+def test_missing_sources_are_grouped_by_kind_the_shortest_first_with_each_fix_once(
+    shown: str,
+) -> None:
+    places = [
+        shown.index(text)
+        for text in (
+            "works", "est_cpu", "package0",
+            "needs a right", "core0  root only [1]", "dram0  root only [2]", "fix: sudo open [it]",
+            "on this machine, but not read", "hwmon",
+            "not on this machine", "jetson", "nvml  no driver [here]", "fix: install [it]",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+    assert shown.count("sudo open [it]") == 1
+
+
+def test_only_fixes_of_what_is_there_are_copied() -> None:
+    assert remedies(REPORT) == ["sudo open [it]"]
+
+
+def test_a_gpu_has_the_words_of_its_own_tools() -> None:
+    nvidia = {
+        "vendor": "NVIDIA",
+        "model": "NVIDIA A100-SXM4-40GB",
+        "uuid": "GPU-1",
+        "pci": "0000:17:00.0",
+        "nvidia_smi_index": 0,
+        "reading": "energy counter",
+    }
+    radeon = {"vendor": "AMD", "model": "", "pci_id": "0x1002:0x744c", "pci": "0000:03:00.0"}
+    source = {"name": "gpus", "reader": "x", "readings": []}
+    devices = {"gpu1": nvidia, "gpu0": radeon | {"reading": "power1_average"}}
+    shown = [line.plain for line in lines(REPORT | {"sources": [source | {"devices": devices}]})]
+    assert (
+        "  gpu1: NVIDIA A100-SXM4-40GB (nvidia-smi 0), 0000:17:00.0, GPU-1, energy counter" in shown
+    )
+    assert "  gpu0: AMD 0x1002:0x744c, 0000:03:00.0, power1_average" in shown
+
+
+SOURCES = [
+    {
+        "channels": [
+            {"name": "package0", "unit": "J"},
+            {"name": "uncore0", "unit": "J"},
+            {"name": "command_cpu", "unit": "pct"},
+            {"name": "battery", "unit": "W"},
+        ]
+    }
+]
+
+
+def test_nothing_is_waited_for_but_readings_and_periods_that_come_soon() -> None:
+    none: dict[str, float] = {}
+    assert waits_for(SOURCES, none, none) == "reading package0, uncore0, battery"
+    read = {"package0_W": 20.0, "uncore0_J": 3.0, "battery_W": 9.0}
+    assert waits_for(SOURCES, read, {"battery": 0.5}) == ""
+    assert waits_for(SOURCES, read, {"battery": 0.0}) == "measuring how often battery is updated"
+
+
+@pytest.fixture(scope="module")
+def examined() -> dict[str, Any]:
+    return doctor.examine(all_gpus=False)
 
 
 @pytest.mark.slow
-def test_the_real_machine_is_examined_without_a_file() -> None:
-    report = doctor.examine(all_gpus=False, look_s=2.4)
-    readings = {r["channel"]: r["value"] for s in report["sources"] for r in s["readings"]}
+def test_the_real_machine_is_examined_without_a_file(examined: dict[str, Any]) -> None:
+    readings = {r["channel"]: r["value"] for s in examined["sources"] for r in s["readings"]}
     assert readings["cpu_util"] is not None
-    assert all(refusal["reason"] for refusal in report["missing"])
+    assert all(refusal["reason"] for refusal in examined["missing"])
+    named = {refusal["source"] for refusal in examined["missing"]}
+    assert {"jetson", "nvml"} <= named | {source["name"] for source in examined["sources"]}
+
+
+@pytest.mark.slow
+def test_json_is_as_its_schema_says(examined: dict[str, Any]) -> None:
+    schema = json.loads((DOCS / "doctor.schema.json").read_text())
+    jsonschema.validate(json.loads(json.dumps(examined)), schema)
+    for report in (examined | {"version": 2}, examined | {"more": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(report, schema)

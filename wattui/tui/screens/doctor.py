@@ -10,14 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Static
-from textual.worker import Worker, WorkerState
+from textual.worker import Worker, WorkerState, get_current_worker
 
-from wattui.commands.doctor import LOOK_S, examine, lines
+from wattui.commands.doctor import Tell, examine
 from wattui.errors import WattuiError
+from wattui.show.doctor import lines, remedies
 from wattui.tui.screens.steady import SteadyModal
 
 Report = Mapping[str, Any]
-LOOKING = f"Checking the sensors for {LOOK_S:g} s …"
+LOOKING = "Looking for sensors …"
 
 
 class DoctorScreen(SteadyModal[None]):
@@ -32,7 +33,9 @@ class DoctorScreen(SteadyModal[None]):
     DoctorScreen > VerticalScroll { width: 110; height: auto; padding: 1 2; }
     """
 
-    def __init__(self, all_gpus: bool = False, look: Callable[[bool], Report] = examine) -> None:
+    def __init__(
+        self, all_gpus: bool = False, look: Callable[[bool, Tell], Report] = examine
+    ) -> None:
         super().__init__()
         self._all_gpus, self._look_at = all_gpus, look
         self._remedies: list[str] = []
@@ -52,18 +55,25 @@ class DoctorScreen(SteadyModal[None]):
         """Check the sensors again."""
         self.query_one(Static).update(LOOKING)
         self._remedies = []
-        self.run_worker(
-            lambda: self._look_at(self._all_gpus), thread=True, exclusive=True, exit_on_error=False
-        )
+        self.run_worker(self._look, thread=True, exclusive=True, exit_on_error=False)
+
+    def _look(self) -> Report:
+        """Check the sensors, in a thread, and show what it waits for."""
+        worker, page = get_current_worker(), self.query_one(Static)
+
+        def tell(text: str) -> None:
+            if not worker.is_cancelled:
+                self.app.call_from_thread(page.update, Text(f"{text[:1].upper()}{text[1:]} …"))
+
+        return self._look_at(self._all_gpus, tell)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show the report, or the error."""
         page = self.query_one(Static)
         if event.state is WorkerState.SUCCESS and event.worker.result is not None:
             report: Report = event.worker.result
-            text = Text("\n").join(lines(report))
-            page.update(text)
-            self._remedies = [each["remedy"] for each in report["missing"] if each["remedy"]]
+            page.update(Text("\n").join(lines(report)))
+            self._remedies = remedies(report)
         elif event.state is WorkerState.ERROR:
             error = event.worker.error
             if not isinstance(error, WattuiError):

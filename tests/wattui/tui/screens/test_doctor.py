@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 
+from wattui.commands.doctor import Tell
 from wattui.errors import WattuiError
 from wattui.tui.screens.doctor import DoctorScreen
 
@@ -23,9 +24,14 @@ REPORT: dict[str, Any] = {
         {"name": "powercap", "reader": "pyRAPL", "devices": {}, "readings": [READING] * 40}
     ],
     "missing": [
-        {"source": "nvml", "reason": "no driver [here]", "remedy": "install [it]"},
-        {"source": "psys", "reason": "no such zone", "remedy": ""},
-        {"source": "dram", "reason": "root only", "remedy": "sudo chmod o+r it"},
+        {
+            "source": "nvml",
+            "reason": "no driver [here]",
+            "remedy": "install [it]",
+            "kind": "unread",
+        },
+        {"source": "psys", "reason": "no such zone", "remedy": "", "kind": "absent"},
+        {"source": "dram", "reason": "root only", "remedy": "sudo chmod o+r it", "kind": "right"},
     ],
     "host": {"processor": "A Processor", "system": "Linux"},
     "scheduler": "normal",
@@ -49,7 +55,7 @@ def text_of(app: App[None]) -> str:
 
 
 async def test_sensors_and_remedies_are_shown_and_scroll() -> None:
-    app = Page(DoctorScreen(look=lambda _: REPORT))
+    app = Page(DoctorScreen(look=lambda *_: REPORT))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
@@ -65,14 +71,15 @@ async def test_sensors_and_remedies_are_shown_and_scroll() -> None:
 async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> None:
     let_go = threading.Event()
 
-    def look(all_gpus: bool) -> dict[str, Any]:
+    def look(all_gpus: bool, tell: Tell) -> dict[str, Any]:
+        tell("waiting for the NVIDIA driver to answer")
         let_go.wait(10)
         return REPORT
 
     app = Page(DoctorScreen(look=look))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        assert "Checking the sensors for 2 s" in text_of(app)
+        await pilot.pause(0.1)
+        assert "Waiting for the NVIDIA driver to answer …" in text_of(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, DoctorScreen)
         let_go.set()
@@ -80,7 +87,7 @@ async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> Non
 
 
 async def test_y_copies_all_fixes_and_counts_them() -> None:
-    app = Page(DoctorScreen(look=lambda _: REPORT))
+    app = Page(DoctorScreen(look=lambda *_: REPORT))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await app.workers.wait_for_complete()
         await pilot.press("y")
@@ -92,7 +99,7 @@ async def test_y_copies_all_fixes_and_counts_them() -> None:
 async def test_r_looks_again_with_the_gpus_asked_for() -> None:
     asked: list[bool] = []
 
-    def look(all_gpus: bool) -> dict[str, Any]:
+    def look(all_gpus: bool, tell: Tell) -> dict[str, Any]:
         asked.append(all_gpus)
         if len(asked) == 1:
             raise WattuiError("the recorder cannot start (died)")

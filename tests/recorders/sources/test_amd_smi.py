@@ -166,7 +166,7 @@ def test_it_is_imported_only_where_there_is_an_amd_card(
     sysfs.card(1, "amdgpu", "0000:c4:00.0", power1_average=17_000_000, in1_input=900)
     found = counted(sysfs, None, ManualClock())
     assert asked == []
-    assert set(channels(found)) == {"gpu0", "igpu1"}
+    assert set(channels(found)) == {"gpu0", "igpu0"}
     assert "amdsmi" not in sys.modules
 
 

@@ -29,6 +29,7 @@ from recorders.publisher import Publisher
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
+from recorders.sources.meters.specs import parse_meters
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise
@@ -102,6 +103,7 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
         tdp_w=config["tdp_w"],
         all_gpus=config["all_gpus"],
         simulate=config["simulate"],
+        meters=config["meters"],
     )
     found = probe(
         wanted,
@@ -113,7 +115,8 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
         outlet.finish({"t": "error", "code": "require", "need": unmet[0], "text": reasons})
         return 3
     read = [channel for source in found.sources for channel in source.channels()]
-    config["meters"] = by_hand.unread(config["meters"], read)
+    names = [meter.name for meter in parse_meters(config["meters"])]
+    config["meters"] = by_hand.unread(names, read)
     layout = Layout([*read, *by_hand.channels(config["meters"])])
     try:
         file = _open_file(config, layout)

@@ -6,12 +6,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from recorders import plausible
+from recorders.between import BetweenReadings
 from recorders.counter import Counter, Event, Integrator
 from recorders.edges import EdgeFinder, Located, Quiet
 from recorders.rows import Layout, Row
-from recorders.source import Channel, Fatal, Gone, Implausible, Reading, Source, SourceError
+from recorders.source import (
+    Channel,
+    Fatal,
+    Gone,
+    Implausible,
+    Reading,
+    Silent,
+    Source,
+    SourceError,
+)
 from recorders.summary.contents import missing_note
 from recorders.summary.reduction import GAP, LOST, NOTE, RESET
+from recorders.summary.silences import answers_note, silent_note
 from recorders.summary.stillness import integrated_note, stuck_note
 from recorders.texts import OwnNote
 from recorders.ticker import Histogram
@@ -30,6 +41,7 @@ class Meter:
         "_integrates",
         "_low",
         "_place",
+        "_silent",
         "channel",
         "counter",
         "edges",
@@ -42,9 +54,11 @@ class Meter:
         self._place = layout.place[channel.name]
         self._in_total = channel.in_total
         self._low, self._high = plausible.limits(channel.unit, channel.bound_w)
-        self._doubted = self._integrates = False
+        self._doubted = self._integrates = self._silent = False
         self.gone = False
-        self.edges = EdgeFinder(channel.step_j)
+        self.edges: EdgeFinder = (
+            BetweenReadings(channel.unit == "J") if channel.own_time else EdgeFinder(channel.step_j)
+        )
         # Edges whose energy was found since it was last emptied.
         self.located: list[Located] = []
         self.counter: Counter | Integrator | None = None
@@ -72,6 +86,8 @@ class Meter:
             stuck = isinstance(counter, Counter) and counter.stuck
             if self._integrates or (power_w and stuck):
                 return self._integrate(reading, row, start_ns)
+        if isinstance(value, Silent):
+            return self._fall_silent(value, start_ns)
         if isinstance(value, SourceError):
             implausible = isinstance(value, Implausible)
             return self._leave_out(str(value)) if implausible else self.fail(value)
@@ -81,6 +97,9 @@ class Meter:
         if counter is None:
             row.cells[self._place] = f"{value:.2f}"
             return NOTHING
+        told: list[str] = []
+        if self._silent:
+            self._silent, told = False, [f"{NOTE}{answers_note(self.channel.name)}"]
         event = counter.update(value, time_ns, over_s)
         if event is not None and isinstance(counter, Counter):
             if event == "refused":
@@ -92,10 +111,21 @@ class Meter:
         if event == "reset":
             self.edges.restart()
         if counter.is_known:
-            row.set_energy(self._place, counter.energy_j, counter.power_w, self._in_total)
+            shown_w = power_w if self.channel.own_time else counter.power_w
+            row.set_energy(self._place, counter.energy_j, shown_w, self._in_total)
             if found := self.edges.see(counter.energy_j, begun_ns or time_ns, time_ns):
                 self.located += found
-        return NOTHING if event is None else self._told(event)
+        return told if event is None else told + self._told(event)
+
+    def _fall_silent(self, silent: Silent, start_ns: int) -> list[str]:
+        """Note a time without readings: power is not integrated over it, and no edge in it is
+        known."""
+        self._silent = True
+        self.edges.restart()
+        if isinstance(self.counter, Integrator):
+            self.counter.forget()
+        since_s = (silent.since_ns - start_ns) * 1e-9
+        return [f"{NOTE}{silent_note(self.channel.name, since_s, str(silent))}"]
 
     def _integrate(self, reading: Reading, row: Row, start_ns: int) -> list[str]:
         """Integrate power from now on, as the counter is stuck."""
@@ -118,7 +148,10 @@ class Meter:
 
     def mark(self, row: Row, quiet: Quiet = "") -> None:
         """Note that a row is an edge: the counter's energy then is found from its next moves."""
-        if self._is_refreshed and self.counter and row.cells[self._place]:
+        if self.channel.own_time:
+            if not self._silent:
+                self.located += self.edges.mark(row.time_ns, 0.0, quiet)
+        elif self._is_refreshed and self.counter and row.cells[self._place]:
             self.located += self.edges.mark(row.time_ns, self.counter.energy_j, quiet)
 
     def watch(self, now_ns: int) -> bool:
@@ -182,6 +215,7 @@ class Feed:
         self.meters = [Meter(channel, layout) for channel in source.channels()]
         self.energies = [meter for meter in self.meters if meter.channel.is_energy]
         self.has_energy = bool(self.energies)
+        self.own_time = any(meter.channel.own_time for meter in self.meters)
         self.read_times = Histogram()
         self.worker = Worker(source, self.read_times) if source.blocking else None
         self._due_ns = 0
@@ -212,6 +246,11 @@ class Feed:
         return any(meter.edges.waits for meter in self.meters)
 
     @property
+    def patience_ns(self) -> int:
+        """How long the end of a recording may wait for it to show the energy at the last edges."""
+        return max((meter.edges.patience_ns for meter in self.meters), default=0)
+
+    @property
     def look_due_ns(self) -> float:
         """When to look at the counters next for the sake of an edge; infinite if none waits."""
         return min((meter.edges.due_ns() for meter in self.meters), default=math.inf)
@@ -222,6 +261,7 @@ class Feed:
         for meter in self.meters:
             if isinstance(meter.counter, Counter) and meter.channel.name in periods_s:
                 meter.counter.learn(periods_s[meter.channel.name])
+            if meter.channel.name in periods_s:
                 meter.edges.learn(periods_s[meter.channel.name])
         return periods_s
 

@@ -202,7 +202,6 @@ KINDS = (
         "meter",
         f"{METER}.*",
         graph=Plotted(70, "Wall meter", 7, "meters"),
-        origin="manual",
         is_whole=True,
         quoted=4,
         by_hand=True,

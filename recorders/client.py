@@ -17,7 +17,7 @@ from typing import Any
 from recorders import directory, wire
 from recorders.guard import FAREWELL
 from recorders.json_parts import WrongPartError
-from recorders.summary import by_hand
+from recorders.sources.meters.specs import parse_meters
 from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
@@ -59,11 +59,12 @@ class RecorderError(Exception):
 class Config:
     """Recorder configuration. `csv` None records no file; `require` holds measured, gpu, dram.
 
-    `follow` sends every row with an event to the front end, from the first one on. `meters` names
-    the wall meters that are read manually, with the request `meter`. `has_command` says that this
-    front end starts commands, which are stopped if it disappears. `publish` lets other programs of
-    this user read its newest values, as `wattui status` does.
-    Raises ValueError for a sampling rate out of range or an invalid meter name.
+    `follow` sends every row with an event to the front end, from the first one on. `meters` has
+    the meters outside the machine, each `NAME=SPEC` (docs/meters.md), or a `NAME` alone for one
+    that is read manually, with the request `meter`. `has_command` says that this front end starts
+    commands, which are stopped if it disappears. `publish` lets other programs of this user read
+    its newest values, as `wattui status` does.
+    Raises ValueError for a sampling rate out of range or an invalid meter.
     """
 
     csv: Path | None
@@ -87,7 +88,7 @@ class Config:
                 f"rate_hz={self.rate_hz:g} is out of range; "
                 f"use {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
             )
-        by_hand.check_names(self.meters)
+        parse_meters(self.meters)
 
 
 @dataclass(frozen=True, slots=True)

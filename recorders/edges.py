@@ -36,6 +36,7 @@ CURVED = 1.2
 # Where refreshes are uneven, a difference of powers may hide another: so many times what is seen.
 HIDDEN = 1.6
 MOVES = 64
+PATIENCE_NS = 500_000_000
 # Moves after which the power of a quiet time is known.
 WATCHED = 2
 # Looks for a move are this far apart, in periods, and no closer than this.
@@ -129,6 +130,11 @@ class EdgeFinder:
     def waits(self) -> bool:
         """Whether an edge waits for a move, or the counter is watched."""
         return bool(self._open) or self.is_watched
+
+    @property
+    def patience_ns(self) -> int:
+        """How long the end of a recording may wait for the last edges."""
+        return PATIENCE_NS if self.waits else 0
 
     @property
     def is_watched(self) -> bool:

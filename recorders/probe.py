@@ -31,6 +31,7 @@ class Wanted:
     tdp_w: float | None = None
     all_gpus: bool = False
     simulate: bool = False
+    meters: Sequence[str] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -107,6 +108,12 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
         from recorders.sources.simulated import Simulated
 
         found.sources.append(Simulated())
+    if wanted.meters:
+        from recorders.sources.meters.source import open_meters
+
+        meters, refused = open_meters(wanted.meters, wanted.environ)
+        found.sources += meters
+        found.refused += refused
     from recorders.sources.system import System
 
     found.sources.append(System())

@@ -45,8 +45,6 @@ OFTEN_NS = 125_000_000
 # Requests get this much time between ticks even if the reads of a tick take longer than its period.
 REQUESTS_NS = 500_000
 WAKE_S = 0.5
-# How long the end of a recording may wait for counters to move after the last edges.
-LAST_EDGES_NS = 500_000_000
 # By this long after a tick, most sources have been read.
 SHOW_NS = 30_000_000
 
@@ -76,7 +74,9 @@ class Recorder:
         self._inbox = inbox
         self._clock = clock
         self._feeds = [Feed(source, layout) for source in sources]
-        self._direct = [feed for feed in self._feeds if feed.worker is None]
+        self._direct = [f for f in self._feeds if f.worker is None and not f.own_time]
+        # Their readings have come by themselves, so none is made for an edge.
+        self._by_themselves = [feed for feed in self._feeds if feed.own_time]
         self._workers = [(feed, feed.worker) for feed in self._feeds if feed.worker is not None]
         self._meters = [meter for feed in self._feeds for meter in feed.meters]
         self._pending: rows.Row | None = None
@@ -126,7 +126,8 @@ class Recorder:
     def stop(self) -> None:
         """End the loop, once the energies at the last edges are known."""
         self._stopping = True
-        self._end_ns = self._clock.monotonic_ns() + LAST_EDGES_NS
+        patience_ns = max((feed.patience_ns for feed in self._feeds), default=0)
+        self._end_ns = self._clock.monotonic_ns() + patience_ns
 
     def close(self) -> None:
         """Write the last rows and close the sources."""
@@ -148,7 +149,7 @@ class Recorder:
             self._tell_edges(self._feeds)
         self._collect()
         taken = [self._row(now_ns, "")]
-        for feed in self._direct:
+        for feed in (*self._direct, *self._by_themselves):
             if feed.is_due(now_ns):
                 self._take(feed, feed.read(now_ns), taken)
         for row in taken[:-1]:

@@ -24,6 +24,14 @@ class Implausible(Retry):
     """This reading is impossible or means no value; the text says why."""
 
 
+class Silent(SourceError):
+    """A meter has given no reading since `since_ns`: nothing is known of the time since."""
+
+    def __init__(self, why: str, since_ns: int) -> None:
+        super().__init__(why)
+        self.since_ns = since_ns
+
+
 class Gone(SourceError):
     """The channel is lost for good; the recording continues without it."""
 
@@ -42,7 +50,8 @@ class Channel:
     computed over less than `settle_s` between two readings (inf: only if they have an `over_s`).
     `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
     what is read at an edge is its energy there).
-    `remarks` (integrated, mig) are noted in the run file.
+    `remarks` (integrated, mig) are noted in the run file. `own_time`: its readings come by
+    themselves, each with a time in the past, so that an edge lies between two of them.
     """
 
     name: str
@@ -55,6 +64,7 @@ class Channel:
     settle_s: float = 0.005
     step_j: float = 0.0
     remarks: tuple[str, ...] = ()
+    own_time: bool = False
 
     @property
     def is_energy(self) -> bool:

@@ -12,6 +12,7 @@ MOST_BYTES = 4096
 class OwnNote(StrEnum):
     """The beginnings of the recorder's own notes, which readers take as facts of the recording."""
 
+    ANSWERS = "answers"
     ASSUMED_PERIOD = "assumed_period"
     BROKEN_OFF = "broken off"
     COMMAND_ENDED = "command ended"
@@ -36,6 +37,7 @@ class OwnNote(StrEnum):
     READ_AGAIN = "read again"
     REFUSED = "refused"
     RUN_FILE = "run_file"
+    SILENT = "silent"
     STUCK = "stuck"
     SUSPENDED = "the machine was suspended"
     TARGET_MISSED = "target_missed"

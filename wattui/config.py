@@ -6,12 +6,15 @@ import argparse
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
 from recorders.drafts import replace_file
+from recorders.sources.meters.meter import SpecError
+from recorders.sources.meters.specs import parse_meters
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 
@@ -26,8 +29,8 @@ Theme = Literal["dark", "light", "high-contrast", "colour-blind"]
 class Settings:
     """Settings of the configuration file, with their built-in defaults.
 
-    `graphs` lists the titles of the graphs to show first; `meter` names the wall meter's channel,
-    and is empty if there is none.
+    `graphs` lists the titles of the graphs to show first; `meter` names the wall meter that is read
+    by hand, and is empty if there is none; `meters` has the other meters, each NAME=SPEC.
     """
 
     rate_hz: float = 10.0
@@ -38,6 +41,7 @@ class Settings:
     tdp_w: float | None = None
     all_gpus: bool = False
     meter: str = "wall"
+    meters: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
     units: Units = "auto"
     theme: Theme = "dark"
@@ -65,6 +69,7 @@ OPTIONS = {
     "estimate": "--estimate",
     "tdp_w": "--tdp",
     "all_gpus": "--all-gpus",
+    "meters": "--meter",
     "theme": "--theme",
     "ascii": "--ascii",
 }
@@ -114,8 +119,9 @@ def from_options(options: argparse.Namespace) -> dict[str, Any]:
         if value is None:
             continue
         if wrong := refusal(name, value):
-            raise UsageError(f"{option} {value:g}: {wrong}")
-        found[name] = value
+            given = shlex.join(value) if isinstance(value, list) else f"{value:g}"
+            raise UsageError(f"{option} {given}: {wrong}")
+        found[name] = tuple(value) if isinstance(value, list) else value
     return found
 
 
@@ -128,6 +134,8 @@ def refusal(name: str, value: object) -> str | None:
     if name == "meter":
         good = isinstance(value, str) and _METER.fullmatch(value) is not None
         return None if good else "must be letters, digits and underscores, or empty"
+    if name == "meters":
+        return _meters_refusal(value)
     if name == "graphs":
         good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
         return None if good else "must be a list of titles"
@@ -175,6 +183,16 @@ def _not_toml(path: Path, error: Exception) -> UsageError:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _meters_refusal(value: object) -> str | None:
+    if not (isinstance(value, (tuple, list)) and all(isinstance(text, str) for text in value)):
+        return "must be a list of NAME=SPEC"
+    try:
+        parse_meters(value)
+    except SpecError as error:
+        return str(error)
+    return None
 
 
 def _number_refusal(name: str, value: object) -> str | None:

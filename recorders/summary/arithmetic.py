@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from recorders.channels import TOTAL, kind_of, total_parts
+from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import headline
 from recorders.summary.failures import Commands
@@ -112,7 +113,10 @@ class Arithmetic:
         self._counts = [row.inferences or 0 for row in counted]
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
-        self._origins = {channel: kind_of(channel).origin for channel in self._channels}
+        self._origins: dict[str, Origin] = {
+            channel: "manual" if channel in self._by_hand else kind_of(channel).origin
+            for channel in self._channels
+        }
         self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
 
     def group(
@@ -321,6 +325,8 @@ class Arithmetic:
         if self._lacks(channel, ran):
             return EdgeError(channel, kind, None, "its counter was stuck or restarted")
         error_j = edges_j(channel, ran.windows, self._update_j(channel, ran))
+        if channel in self._integrated:
+            error_j = math.hypot(error_j, self._averaged_j(channel, ran))
         return EdgeError(channel, kind, error_j, behind_s=self._behind_s(channel))
 
     def _update_j(self, channel: str, ran: Stretches) -> float:
@@ -329,6 +335,14 @@ class Arithmetic:
         if channel in self._integrated:
             power_w = max(power_w, *(span.power_w(channel) for span in self.everything))
         return max(power_w * self._behind_s(channel), RESOLUTION_J)
+
+    def _averaged_j(self, channel: str, ran: Stretches) -> float:
+        """The energy by which readings that are averaged over a time are late, at edges that were
+        located between them: at most half that time, where power steps as between the phases."""
+        n = 2 * sum(channel in span.located for span in ran.windows)
+        powers_w = [span.power_w(channel) for span in self.everything] if n else []
+        step_w = max(powers_w) - (min(powers_w) if len(powers_w) > 1 else 0.0) if n else 0.0
+        return AVERAGED_S / 2 * step_w * math.sqrt(n)
 
     def _behind_s(self, channel: str) -> float:
         """How far a reading may be behind: an update period, and for integrated power half the time

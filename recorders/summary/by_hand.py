@@ -10,7 +10,7 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from recorders.channels import METER, named
 from recorders.source import Channel
@@ -44,7 +44,7 @@ def unread(names: Sequence[str], read: Sequence[Channel]) -> list[str]:
 
 def channels(names: Sequence[str]) -> list[Channel]:
     """The channels of wall meters read manually."""
-    return [named(f"{METER}{name}", "W") for name in names]
+    return [replace(named(f"{METER}{name}", "W"), origin="manual") for name in names]
 
 
 def as_source(names: Sequence[str]) -> list[dict[str, object]]:

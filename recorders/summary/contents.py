@@ -28,7 +28,7 @@ def headline(channels: Sequence[str]) -> str | None:
     parts = total_parts(channels)
     if parts and not any(kind_of(part).is_processor for part in parts):
         for channel in quotable:
-            measured = kind_of(channel).origin == "measured"
+            measured = kind_of(channel).origin == "measured" and not kind_of(channel).by_hand
             if measured and all(contains(channel, part) for part in parts):
                 return channel
     return min(quotable or ranks, key=lambda channel: quotable.get(channel, 0), default=None)

@@ -15,6 +15,7 @@ from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.scatter import Drift
+from recorders.summary.silences import silences
 from recorders.summary.spans import Span, mean_gauge, per_phase
 from recorders.summary.stats import grouped, total
 from recorders.summary.stillness import still_times
@@ -57,6 +58,7 @@ def find_flags(
         *_events(reduction, everything),
         *_marks(reduction, everything),
         *_stuck(reduction, everything),
+        *_silent(reduction, everything),
         *_notes(reduction),
         *_choices(reduction),
         *_containment(everything),
@@ -255,6 +257,23 @@ def _stuck(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         during = f" in {_some(list(names))}" if names else ""
         text = f"the counter was stuck for {seconds:.1f} s{during}: energy used then is unknown"
         yield Flag("stuck", channel, text)
+
+
+def _silent(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Flags for meters outside the machine that gave no readings, with the phases affected."""
+    by_channel = grouped(silences(reduction), attrgetter("channel"))
+    for channel, found in by_channel.items():
+        ended_s = [silence.until_s - silence.since_s for silence in found if silence.has_ended]
+        times = [f"for {math.fsum(ended_s):.1f} s"] if ended_s else []
+        times += [f"since {each.since_s:.1f} s" for each in found if not each.has_ended]
+        whys = _some(list(dict.fromkeys(silence.why for silence in found)))
+        names = dict.fromkeys(
+            span.name
+            for span in everything
+            if any(silence.hides(span.start_s, span.end_s) for silence in found)
+        )
+        during = f": the energy of {_some(list(names))} is unknown" if names else ""
+        yield Flag("silent", channel, f"no reading {' and '.join(times)} ({whys}){during}")
 
 
 def _some(names: Sequence[str]) -> str:

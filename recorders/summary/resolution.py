@@ -28,7 +28,8 @@ def edges_j(channel: str, windows: Iterable[Span], update_j: float) -> float:
             edges = (span.begin.row, span.end.row)
             for sign, row, at in zip((-1, 1), edges, span.located[channel], strict=True):
                 signs[row.time_s] = signs.get(row.time_s, 0) + sign
-                located[row.time_s] = row.energy_j[channel], at.plus_minus_j
+                shown_j = row.energy_j.get(channel, at.energy_j)
+                located[row.time_s] = shown_j, at.plus_minus_j
     in_refresh: dict[float, list[float]] = {}
     for time_s, (shown_j, error_j) in located.items():
         if signs[time_s]:

@@ -26,6 +26,7 @@ from recorders.summary.reduction import (
     EventRow,
     Reduction,
 )
+from recorders.summary.silences import silences, unknown_between
 from recorders.texts import OwnNote
 
 SHORTEST_BLOCK_S = 0.5
@@ -99,7 +100,8 @@ class Span:
     def is_in_one_update(self, channel: str) -> bool:
         """Whether a counter showed the same at both edges, but its energies there were found."""
         begin_j, end_j = self.begin.row.energy_j, self.end.row.energy_j
-        return channel in self.located and begin_j[channel] == end_j[channel]
+        was_read = channel in self.located and channel in begin_j
+        return was_read and begin_j[channel] == end_j.get(channel)
 
 
 class EnergyWindows:
@@ -110,6 +112,7 @@ class EnergyWindows:
         self._unbridged = per_phase(reduction)
         self._energies = Energies(reduction)
         self._located = located(reduction.remarks)
+        self._silences = silences(reduction)
         self._parts = total_parts(self._channels)
         self._is_by_hand = bool(reduction.by_hand)
         self._by_hand = HandReadings()
@@ -133,7 +136,10 @@ class EnergyWindows:
         bridged_j: dict[str, float] = {}
         on_time = not (begin.is_late or end.is_late)
         begin_j, end_j = begin.row.energy_j, end.row.energy_j
+        found = self._located_between(begin, end) if on_time and self._located else {}
         for channel in self._channels:
+            if channel in found:
+                continue
             if on_time and channel in begin_j and channel in end_j:
                 energy_j[channel] = end_j[channel] - begin_j[channel]
                 continue
@@ -150,7 +156,6 @@ class EnergyWindows:
             energy_j[channel] = last - first
             if not both_read:
                 bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
-        found = self._located_between(begin, end) if on_time and self._located else {}
         behind_j = 0.0
         for channel, (first_at, last_at) in found.items():
             whole_j = last_at.energy_j - first_at.energy_j
@@ -159,6 +164,10 @@ class EnergyWindows:
             energy_j[channel] = whole_j
         if behind_j and TOTAL in begin_j and TOTAL in end_j:
             energy_j[TOTAL] = end_j[TOTAL] - begin_j[TOTAL] + behind_j
+        for channel in unknown_between(self._silences, begin.time_s, end.time_s):
+            energy_j[channel] = None
+            bridged_j.pop(channel, None)
+            found.pop(channel, None)
         happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
         named = (like.phase, like.label, like.repeat) if like else ("", "", None)
         return Span(
@@ -182,8 +191,10 @@ class EnergyWindows:
             for channel in self._channels
             if channel in first
             and channel in last
-            and channel in begin.row.energy_j
-            and channel in end.row.energy_j
+            and (
+                channel not in self._parts
+                or (channel in begin.row.energy_j and channel in end.row.energy_j)
+            )
         }
 
     def _happened_between(self, start_s: float, end_s: float) -> list[tuple[str, str]]:

@@ -127,6 +127,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             all_gpus=settings.all_gpus,
             require=options.require,
             simulate=options.simulate,
+            meters=settings.meters,
             has_command=True,
             version=__version__,
             about={"argv": _as_given(recipe), "cwd": working_directory()},

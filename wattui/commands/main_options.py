@@ -96,6 +96,13 @@ def main_parser() -> argparse.ArgumentParser:
         help="also record GPUs that CUDA_VISIBLE_DEVICES hides",
     )
     out.add_argument(
+        "--meter",
+        action="append",
+        metavar="NAME=SPEC",
+        help="also record a meter outside the machine, as in wall=shelly2:192.168.1.20; may be "
+        "given several times (kinds of meters: docs/meters.md)",
+    )
+    out.add_argument(
         "--require",
         action="append",
         default=[],

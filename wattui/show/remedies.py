@@ -33,6 +33,7 @@ REMEDIES = {
     "lost": "check the driver's log, and that the device stays awake, then record again",
     "dropped": "nothing to do; if it happens often, do not trust this sensor",
     "implausible": "do not use this channel; to see every sensor's reading, run: wattui doctor",
+    "silent": "check the meter, its network and its power, then record again",
     "stuck": "record again; if it happens again, do not trust this sensor",
     "bridged_edge": "use longer phases, so that the energy between the two readings matters less",
     "integrated": "use longer phases, and a higher --rate if the sensor is fast enough",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, field_of
 
 LONGEST_PATH = 60
+# The comma before a meter's name, and not one inside a spec.
+_NEXT_METER = re.compile(r",\s*(?=\w+=(?:[a-z0-9]+:|manual))")
 # Section, then name, label and hint of each setting.
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
@@ -38,6 +41,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("tdp_w", "CPU TDP", "for the estimate, W; empty to look it up"),
             ("all_gpus", "all GPUs", "including those hidden by CUDA_VISIBLE_DEVICES"),
             ("meter", "wall meter", "name, for readings entered with w; empty for none"),
+            ("meters", "other meters", "NAME=SPEC, comma-separated: wall=shelly2:192.168.1.20"),
         ),
     ),
     (
@@ -183,6 +187,8 @@ def taken(name: str, text: str) -> Any:
         return text == TRUE
     if name == "graphs":
         return tuple(title for part in text.split(",") if (title := part.strip()))
+    if name == "meters":
+        return tuple(spec for part in _NEXT_METER.split(text) if (spec := part.strip()))
     if name not in RANGES:
         return text
     if not text:

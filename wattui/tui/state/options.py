@@ -27,6 +27,12 @@ class Start:
         return replace(self, settings=settings, config=configured(self.config, settings))
 
 
+def with_manual(meters: Sequence[str], name: str) -> tuple[str, ...]:
+    """The meters, and one that is read by hand, unless it is one of them or has no name."""
+    named = {text.partition("=")[0].strip() for text in meters}
+    return (*meters, *([name] if name and name not in named else []))
+
+
 def configured(config: Config, settings: Settings) -> Config:
     """The recorder configuration with the settings applied."""
     return replace(
@@ -35,5 +41,5 @@ def configured(config: Config, settings: Settings) -> Config:
         estimate=settings.estimate,
         tdp_w=settings.tdp_w,
         all_gpus=settings.all_gpus,
-        meters=(settings.meter,) if settings.meter else (),
+        meters=with_manual(settings.meters, settings.meter),
     )

@@ -1,0 +1,218 @@
+"""A meter as a source: a thread of its own reads it, and the recorder collects what has come.
+
+Readings keep their own times. A time without a good reading that is longer than usual is a gap,
+with the reason: nothing is known of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from recorders.channels import METER
+from recorders.source import Channel, Reading, Refusal, Silent, Source
+from recorders.sources.meters.meter import (
+    MOST_W,
+    Access,
+    MeterError,
+    Reader,
+    Sample,
+    Spec,
+    UnreadableError,
+    checked,
+    cut,
+)
+from recorders.sources.meters.specs import parse_meters
+from recorders.texts import OwnNote
+from recorders.writer import run_as_others
+
+# The waits before opening a meter again: the first, and the longest.
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+# Without a good reading for so many periods, and at least this long, there is a gap.
+GAP_PERIODS, LEAST_GAP_S = 3.5, 3.0
+# The most readings that are kept until they are collected.
+MOST_KEPT = 4096
+# How long a recording waits at its start for the first readings of its meters.
+FIRST_S = 3.0
+FIX = "check the address, the network and the meter; it is tried again while recording"
+
+
+class Poller:
+    """Reads one meter, opening it again when it is lost; `step` is one round of its thread."""
+
+    def __init__(self, spec: Spec, access: Access) -> None:
+        self._spec, self._access = spec, access
+        self._reader: Reader | None = None
+        self._failures = 0
+        self._last_ns: int | None = None
+        self._found: deque[Sample] = deque(maxlen=MOST_KEPT)
+        self.first = threading.Event()
+        self.why = "it has not answered yet"
+        self.missed = self.read = 0
+
+    def step(self) -> float:
+        """Read once; returns in how many seconds to read again."""
+        begun_ns = self._access.clock()
+        try:
+            if self._reader is None:
+                self._reader = self._spec.open(self._access)
+            for sample in self._reader.read():
+                self._take(checked(sample))
+        except UnreadableError as error:
+            self.missed, self.why = self.missed + 1, cut(str(error))
+        except (MeterError, OSError) as error:
+            return self._lose(str(error) or type(error).__name__)
+        except Exception as error:  # a device can send anything; its thread lives on
+            return self._lose(f"{type(error).__name__}: {error}")
+        self._failures = 0
+        took_s = (self._access.clock() - begun_ns) * 1e-9
+        waits = self._reader is not None and self._reader.waits
+        return 0.0 if waits else max(0.0, self._spec.period_s - took_s)
+
+    def take(self) -> list[Sample]:
+        """The readings since the last call."""
+        return [self._found.popleft() for _ in range(len(self._found))]
+
+    def close(self) -> None:
+        """Close the meter."""
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            reader.close()
+
+    def _take(self, sample: Sample) -> None:
+        """Keep a reading, unless it is not new."""
+        if self._last_ns is not None and sample.time_ns <= self._last_ns:
+            self.why = "it shows no new reading"
+            return
+        self._last_ns = sample.time_ns
+        self._found.append(sample)
+        self.read += 1
+        self.first.set()
+
+    def _lose(self, why: str) -> float:
+        self.missed, self.why = self.missed + 1, cut(why)
+        try:
+            self.close()
+        except OSError:
+            self._reader = None
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        return wait_s
+
+
+class MeterSource:
+    """A meter's channel; `read` takes no time."""
+
+    period_s, blocking = 0.0005, False
+
+    def __init__(self, name: str, spec: Spec, access: Access) -> None:
+        self.name, self.reader = f"{METER}{name}", spec.shown.partition(":")[0]
+        self._spec, self._clock = spec, access.clock
+        self.poller = Poller(spec, access)
+        self._stopped = threading.Event()
+        self._gap_ns = round(max(LEAST_GAP_S, GAP_PERIODS * spec.period_s) * 1e9)
+        self._last_ns = self._clock()
+        self._is_silent = self._has_read = False
+        self._gaps = 0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Read it from now on."""
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def channels(self) -> Sequence[Channel]:
+        """Its one channel: joules if it counts them, else watts."""
+        counts = self._spec.counts
+        return [
+            Channel(
+                self.name,
+                "J" if counts else "W",
+                bound_w=MOST_W,
+                remarks=() if counts else (OwnNote.INTEGRATED,),
+                own_time=True,
+            )
+        ]
+
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
+        """What has come since the last call; a gap when it begins."""
+        readings: list[Reading] = []
+        samples = self.poller.take()
+        # Of those before the recording, only the last is of use.
+        for sample in samples if self._has_read else samples[-1:]:
+            self._has_read = True
+            if sample.time_ns - self._last_ns > self._gap_ns and not self._is_silent:
+                readings.append(self._gap(sample.time_ns))
+            value = sample.energy_j if self._spec.counts else sample.power_w
+            if value is not None:
+                readings.append(Reading(0, sample.time_ns, value, power_w=sample.power_w))
+                self._last_ns, self._is_silent = max(self._last_ns, sample.time_ns), False
+        now_ns = self._clock()
+        if now_ns - self._last_ns > self._gap_ns and not self._is_silent:
+            readings.append(self._gap(now_ns))
+        return readings
+
+    def _gap(self, now_ns: int) -> Reading:
+        self._is_silent = True
+        self._gaps += 1
+        return Reading(0, now_ns, Silent(self.poller.why, self._last_ns))
+
+    def calibrate(self) -> None:
+        """Nothing to observe."""
+
+    def update_periods_s(self) -> Mapping[str, float]:
+        """How often it gives a reading."""
+        return {self.name: self._spec.period_s}
+
+    def facts(self) -> Mapping[str, object]:
+        """Where the meter is, without secrets, and how its readings went."""
+        poller = self.poller
+        counts = "its counter" if self._spec.counts else "power, integrated"
+        return {
+            "spec": self._spec.shown,
+            "energy_from": counts,
+            "counter_step_j": self._spec.step_j or None,
+            "readings": poller.read,
+            "missed": poller.missed,
+            "gaps": self._gaps,
+        }
+
+    def reset(self) -> None:
+        """Nothing from before the machine was suspended is kept."""
+        self.poller.take()
+
+    def close(self) -> None:
+        """End the thread, abandoning a read that hangs."""
+        self._stopped.set()
+        if self._thread:
+            self._thread.join(timeout=0.5)
+
+    def _run(self) -> None:
+        run_as_others()
+        while not self._stopped.is_set():
+            self._stopped.wait(self.poller.step())
+        self.poller.close()
+
+
+def open_meters(
+    texts: Sequence[str], environ: Mapping[str, str], wait_s: float = FIRST_S
+) -> tuple[list[Source], list[Refusal]]:
+    """The meters that are not read by hand, and a refusal for each that does not answer yet.
+
+    Such a meter is still read, as soon as it answers. Raises SpecError.
+    """
+    found: list[MeterSource] = []
+    for meter in parse_meters(texts):
+        if meter.spec is not None:
+            found.append(MeterSource(meter.name, meter.spec, Access(meter.name, environ)))
+    for source in found:
+        source.start()
+    until_s = time.monotonic() + wait_s
+    refused = []
+    for source in found:
+        if not source.poller.first.wait(max(0.0, until_s - time.monotonic())):
+            reason = f"{source.facts()['spec']}: {source.poller.why}"
+            refused.append(Refusal(source.name, reason, FIX))
+    return list(found), refused

@@ -1,0 +1,96 @@
+"""Specs of meters, `NAME=KIND:WHERE`, as typed data. Pure.
+
+The module of a kind has `parse(kind, where) -> Spec`, which raises SpecError. It is imported when a
+spec asks for it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from recorders.channels import METER
+from recorders.sources.meters.meter import Spec, SpecError, cut
+from recorders.summary.by_hand import check_names
+
+MANUAL = "manual"
+# The module with each kind of meter, and an example.
+SCHEMES = {
+    "exec": ("programs", "exec:PROGRAM [ARGUMENT ...]"),
+    "file": ("files", "file:PATH"),
+    "csv": ("files", "csv:FILE#COLUMN"),
+    "serial": ("serial_line", "serial:/dev/ttyUSB0[,115200]"),
+    "http": ("web", "http://HOST/PATH#/json/pointer"),
+    "https": ("web", "https://HOST/PATH#/json/pointer"),
+    "shelly1": ("plugs", "shelly1:HOST[/METER]"),
+    "shelly2": ("plugs", "shelly2:HOST[/ID]"),
+    "tasmota": ("plugs", "tasmota:HOST"),
+    "homeassistant": ("plugs", "homeassistant:URL/sensor.NAME"),
+}
+
+
+class _Kind(Protocol):
+    """The module of a kind of meter."""
+
+    def parse(self, kind: str, where: str) -> Spec: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter as configured: its name, and its spec, or None if it is read by hand."""
+
+    name: str
+    spec: Spec | None = None
+
+    @property
+    def channel(self) -> str:
+        """The name of its channel."""
+        return f"{METER}{self.name}"
+
+
+def parse_meter(text: str) -> Meter:
+    """A meter from `NAME=SPEC`, `NAME=manual` or `NAME`. Raises SpecError."""
+    name, equals, spec = text.partition("=")
+    name = name.strip()
+    try:
+        check_names([name])
+    except ValueError as error:
+        raise SpecError(str(error)) from None
+    if not equals or spec.strip() == MANUAL:
+        return Meter(name)
+    try:
+        return Meter(name, parse_spec(spec.strip()))
+    except SpecError as error:
+        raise SpecError(f"meter {name}: {error}") from None
+
+
+def parse_spec(text: str) -> Spec:
+    """A spec from its text. Raises SpecError, which names the nearest kind if it is unknown."""
+    kind, colon, where = text.partition(":")
+    if kind not in SCHEMES:
+        near = difflib.get_close_matches(kind.lower(), SCHEMES, 1, 0.5)
+        fix = SCHEMES[near[0]][1] if near else f"use one of {', '.join(SCHEMES)}, {MANUAL}"
+        raise SpecError(f"unknown kind {cut(kind)!r}: fix: {fix}")
+    module, example = SCHEMES[kind]
+    if not colon or not where.strip():
+        raise SpecError(f"{cut(text)!r} says not where the meter is: fix: {example}")
+    found = cast("_Kind", import_module(f"recorders.sources.meters.{module}"))
+    try:
+        return found.parse(kind, where.strip())
+    except SpecError as error:
+        raise SpecError(
+            f"{error}: fix: {example}" if "fix: " not in str(error) else error
+        ) from None
+
+
+def parse_meters(texts: Sequence[str]) -> list[Meter]:
+    """All meters, each with its own name. Raises SpecError."""
+    found = [parse_meter(text) for text in texts]
+    try:
+        check_names([meter.name for meter in found])
+    except ValueError as error:
+        raise SpecError(str(error)) from None
+    return found

@@ -1,0 +1,140 @@
+"""The thread of a meter, round by round: waits, backoff and words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from recorders.source import Silent
+from recorders.sources.meters.meter import Access, Reader, Sample, UnreadableError
+from recorders.sources.meters.source import MeterSource, open_meters
+from tests.support.doubles import ManualClock
+from tests.support.meters import CurveSpec
+
+
+def source_of(spec: CurveSpec) -> tuple[MeterSource, ManualClock]:
+    clock = ManualClock()
+    spec.start_ns = clock.now_ns
+    return MeterSource("wall", spec, Access("wall", {}, clock=clock.monotonic_ns)), clock
+
+
+def test_a_lost_meter_is_opened_again_after_longer_and_longer_waits() -> None:
+    spec = CurveSpec(lambda _: 5.0, broken="Connection refused")
+    source, clock = source_of(spec)
+    waits = [source.poller.step() for _ in range(8)]
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert spec.opened == 8
+    spec.broken = ""
+    assert source.poller.step() == pytest.approx(1.0)
+    assert [reading.value for reading in source.read()] == [5.0]
+
+
+def test_a_gap_has_the_reason_and_is_told_once() -> None:
+    spec = CurveSpec(lambda _: 5.0)
+    source, clock = source_of(spec)
+    source.poller.step()
+    assert len(source.read()) == 1
+    spec.broken = "Connection refused"
+    source.poller.step()
+    clock.advance(3.4)
+    assert source.read() == []
+    clock.advance(0.2)
+    (gap,) = source.read()
+    assert isinstance(gap.value, Silent)
+    assert str(gap.value) == "Connection refused"
+    assert source.read() == []
+
+
+def test_a_reading_with_the_same_stamp_is_not_new() -> None:
+    spec = CurveSpec(lambda _: 5.0)
+    source, clock = source_of(spec)
+    for _ in range(3):
+        source.poller.step()
+    assert len(source.read()) == 1
+    clock.advance(4)
+    (gap,) = source.read()
+    assert str(gap.value) == "it shows no new reading"
+
+
+def test_an_absurd_value_is_left_out_and_the_connection_is_kept() -> None:
+    values = iter([5.0, 1e300, float("nan"), 6.0, -3.0])
+    spec = CurveSpec(lambda _: next(values))
+    source, clock = source_of(spec)
+    found = []
+    for _ in range(5):
+        source.poller.step()
+        found += [reading.value for reading in source.read()]
+        clock.advance(1)
+    assert found == [5.0, 6.0]
+    assert spec.opened == 1
+    assert source.facts()["missed"] == 3
+
+
+def test_a_fault_of_the_reader_itself_is_only_a_lost_meter() -> None:
+    def broken(_: float) -> float:
+        raise KeyError("surprise")
+
+    source, _ = source_of(CurveSpec(broken))
+    assert source.poller.step() == 1.0
+    assert "surprise" in source.poller.why
+
+
+class HangingSpec(CurveSpec):
+    """Its reads never return."""
+
+    def open(self, access: Access) -> Reader:  # type: ignore[override]
+        time.sleep(3600)
+        raise AssertionError
+
+
+def test_a_hanging_meter_delays_neither_a_reading_nor_the_end() -> None:
+    source = MeterSource("wall", HangingSpec(lambda _: 5.0), Access("wall"))
+    source.start()
+    begun_s = time.monotonic()
+    for _ in range(1000):
+        assert source.read() == []
+    source.close()
+    assert time.monotonic() - begun_s < 10
+
+
+def test_many_readings_that_nobody_collects_take_bounded_memory() -> None:
+    source, clock = source_of(CurveSpec(lambda _: 5.0))
+    for _ in range(10_000):
+        source.poller.step()
+        clock.advance(0.001)
+    assert len(source.poller.take()) == 4096
+
+
+def test_a_meter_that_does_not_answer_is_refused_in_words_and_still_tried() -> None:
+    sources, refused = open_meters(["wall=file:/nowhere/watts", "hand"], {}, wait_s=0.2)
+    try:
+        assert [source.name for source in sources] == ["meter_wall"]
+        assert [refusal.source for refusal in refused] == ["meter_wall"]
+        assert refused[0].reason.startswith("file:/nowhere/watts: ")
+        assert "No such file" in refused[0].reason
+    finally:
+        for source in sources:
+            source.close()
+
+
+def test_an_answer_that_says_nothing_is_a_word_and_no_number() -> None:
+    class Mute(CurveSpec):
+        def open(self, access: Access) -> Reader:  # type: ignore[override]
+            return MuteReader()
+
+    class MuteReader:
+        waits = False
+
+        def read(self) -> Sequence[Sample]:
+            raise UnreadableError("the sensor's state is unavailable")
+
+        def close(self) -> None:
+            pass
+
+    source, clock = source_of(Mute(lambda _: 5.0))
+    source.poller.step()
+    clock.advance(4)
+    (gap,) = source.read()
+    assert str(gap.value) == "the sensor's state is unavailable"

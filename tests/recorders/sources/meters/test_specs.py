@@ -1,0 +1,83 @@
+"""Specs of meters: what is understood, what is refused, and that no secret is shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorders.sources.meters.meter import SpecError
+from recorders.sources.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spec
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wall=shely2:plug", "unknown kind 'shely2': fix: shelly2:HOST[/ID]"),
+        ("wall=plug.local", "unknown kind 'plug.local': fix: use one of exec, file"),
+        ("wall=shelly2:", "says not where the meter is: fix: shelly2:HOST[/ID]"),
+        ("wa ll=file:/x", "wall meter name 'wa ll' is invalid"),
+        ("wall=shelly2:plug/fan:0", "no 'fan': fix: one of switch, pm1, cover, em1, em"),
+        ("wall=exec:no-such-program-here", "there is no program 'no-such-program-here'"),
+        ("wall=exec:'sh", "fix: close the quotes"),
+        ("wall=serial:/dev/ttyUSB0,fast", "'fast' is not a speed: fix: serial:/dev/ttyUSB0,115200"),
+        ("wall=http://plug/status#power", "pointer 'power' does not begin with /"),
+        ("wall=http://plug/status#/power*0", "factor '0' is not a number above 0"),
+        ("wall=http://plug/status#/power*nan", "factor 'nan' is not a number above 0"),
+        ("wall=homeassistant:http://hass:8123", "is not the name of a sensor"),
+        ("wall=http://pl ug/#/p", "'pl ug' is not the name or address of a host"),
+    ],
+)
+def test_a_refusal_is_one_line_with_its_fix(text: str, words: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        parse_meter(text)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    for text in ("http://me:hunter2@plug/#/p", "shelly1:me:hunter2@plug", "tasmota:me:hunter2@p"):
+        with pytest.raises(SpecError) as refused:
+            parse_spec(text)
+        assert "hunter2" not in str(refused.value)
+        assert "WATTUI_METER_NAME_PASSWORD" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://plug:8080/a?key=hunter2#/p", "http://plug:8080/a#/p"),
+        ("exec:env TOKEN=hunter2 meter", "exec:env …"),
+        ("shelly2:10.0.0.7/em:0", "shelly2:10.0.0.7/em:0"),
+        ("http://[fe80::1]/s#/p", "http://[fe80::1]/s#/p"),
+    ],
+)
+def test_what_is_shown_has_no_secret(text: str, shown: str) -> None:
+    assert parse_spec(text).shown == shown
+
+
+def test_a_counter_that_is_fine_enough_gives_the_energy() -> None:
+    counts = {
+        text: parse_spec(text).counts
+        for text in ("shelly1:plug", "shelly2:plug", "tasmota:plug", "http://p/#/w&J=/e*3600")
+    }
+    assert counts == {
+        "shelly1:plug": False,
+        "shelly2:plug": True,
+        "tasmota:plug": False,
+        "http://p/#/w&J=/e*3600": True,
+    }
+
+
+def test_a_name_alone_is_read_by_hand_and_no_name_is_given_twice() -> None:
+    assert parse_meter("wall").spec is parse_meter("wall=manual").spec is None
+    with pytest.raises(SpecError, match="given twice"):
+        parse_meters(["wall=file:/a", "wall=file:/b"])
+
+
+@given(st.sampled_from(sorted(SCHEMES)), st.text(max_size=60))
+def test_any_text_is_a_spec_or_a_refusal(kind: str, where: str) -> None:
+    try:
+        assert parse_spec(f"{kind}:{where}").shown
+    except SpecError as error:
+        assert "\n" not in str(error)

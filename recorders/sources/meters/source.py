@@ -214,5 +214,5 @@ def open_meters(
     for source in found:
         if not source.poller.first.wait(max(0.0, until_s - time.monotonic())):
             reason = f"{source.facts()['spec']}: {source.poller.why}"
-            refused.append(Refusal(source.name, reason, FIX))
+            refused.append(Refusal(source.name, reason, FIX, kind="unread"))
     return list(found), refused

@@ -22,7 +22,7 @@ def source_of(spec: CurveSpec) -> tuple[MeterSource, ManualClock]:
 
 def test_a_lost_meter_is_opened_again_after_longer_and_longer_waits() -> None:
     spec = CurveSpec(lambda _: 5.0, broken="Connection refused")
-    source, clock = source_of(spec)
+    source, _ = source_of(spec)
     waits = [source.poller.step() for _ in range(8)]
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
     assert spec.opened == 8

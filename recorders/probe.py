@@ -15,6 +15,7 @@ from recorders.source import Refusal, Source
 from recorders.sources.amd_smi import use_counters
 from recorders.sources.families import BOARDS, GPUS, open_families
 from recorders.sources.hwmon_chips import Found as FoundChips
+from recorders.sources.meters.source import open_meters
 from recorders.sources.nvml import FoundNvml, open_nvml
 from recorders.sources.pci_gpus import cards_on_bus
 from recorders.sources.powercap import Powercap
@@ -80,6 +81,7 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     """
     begun_s = time.monotonic()
     found = Found(root=wanted.root)
+    meters = Opening("meters", lambda: open_meters(wanted.meters, wanted.environ), _no_meters)
     rapl = Opening("RAPL", lambda: _open_rapl(wanted.root), _no_rapl)
     nvml = Opening("the NVIDIA driver", lambda: _open_nvml(wanted), _no_nvml)
     boards = Opening("hwmon", lambda: open_families(wanted.root, BOARDS), _no_chips)
@@ -108,12 +110,9 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
         from recorders.sources.simulated import Simulated
 
         found.sources.append(Simulated())
-    if wanted.meters:
-        from recorders.sources.meters.source import open_meters
-
-        meters, refused = open_meters(wanted.meters, wanted.environ)
-        found.sources += meters
-        found.refused += refused
+    meter_sources, meter_refused = meters.result(tell)
+    found.sources += meter_sources
+    found.refused += meter_refused
     from recorders.sources.system import System
 
     found.sources.append(System())
@@ -145,6 +144,10 @@ def _open_cards(root: Path, nvidia: Sequence[str]) -> FoundChips:
     found = open_families(root, [partial(family, nvidia=nvidia or None) for family in GPUS])
     counted = use_counters(found.sources)
     return replace(found, sources=counted.sources, refused=found.refused + counted.refused)
+
+
+def _no_meters(why: str) -> tuple[list[Source], list[Refusal]]:
+    return [], [Refusal("meters", f"the meters cannot be opened ({why})", kind="unread")]
 
 
 def _no_chips(why: str) -> FoundChips:

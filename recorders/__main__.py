@@ -23,13 +23,13 @@ from recorders.guard import Guard
 from recorders.inbox import Inbox
 from recorders.machine import host_facts, versions
 from recorders.marks import PIPE, CountPages
+from recorders.meters.specs import parse_meters
 from recorders.probe import Found, Wanted, probe
 from recorders.processes import end_recorded
 from recorders.publisher import Publisher
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
-from recorders.sources.meters.specs import parse_meters
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise

@@ -17,7 +17,7 @@ from typing import Any
 from recorders import directory, wire
 from recorders.guard import FAREWELL
 from recorders.json_parts import WrongPartError
-from recorders.sources.meters.specs import parse_meters
+from recorders.meters.specs import parse_meters
 from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from recorders.channels import kind_of
+from recorders.meters.source import open_meters
 from recorders.opening import Opening, Tell
 from recorders.source import Refusal, Source
 from recorders.sources.amd_smi import use_counters
 from recorders.sources.families import BOARDS, GPUS, open_families
 from recorders.sources.hwmon_chips import Found as FoundChips
-from recorders.sources.meters.source import open_meters
 from recorders.sources.nvml import FoundNvml, open_nvml
 from recorders.sources.pci_gpus import cards_on_bus
 from recorders.sources.powercap import Powercap

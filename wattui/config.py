@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
 from recorders.drafts import replace_file
-from recorders.sources.meters.meter import SpecError
-from recorders.sources.meters.specs import parse_meters
+from recorders.meters.meter import SpecError
+from recorders.meters.specs import parse_meters
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from recorders.meters.meter import Access, MeterError, Sample
+from recorders.meters.source import MeterSource
 from recorders.source import Channel
-from recorders.sources.meters.meter import Access, MeterError, Sample
-from recorders.sources.meters.source import MeterSource
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
 
 Curve = Callable[[float], float]

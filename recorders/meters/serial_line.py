@@ -10,8 +10,8 @@ import tty
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorders.sources.meters.lines import Texts, line_w
-from recorders.sources.meters.meter import Access, MeterError, Sample, SpecError, cut
+from recorders.meters.lines import Texts, line_w
+from recorders.meters.meter import Access, MeterError, Sample, SpecError, cut
 
 WAIT_S = 0.5
 USUAL_BAUD = 115_200

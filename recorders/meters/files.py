@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from recorders.sources.meters.lines import Texts, line_w
-from recorders.sources.meters.meter import (
+from recorders.meters.lines import Texts, line_w
+from recorders.meters.meter import (
     Access,
     MeterError,
     Sample,

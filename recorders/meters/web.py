@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from recorders.sources.meters.meter import (
+from recorders.meters.meter import (
     DEADLINE_S,
     MOST_BYTES,
     Access,
@@ -28,7 +28,7 @@ from recorders.sources.meters.meter import (
     SpecError,
     cut,
 )
-from recorders.sources.meters.pointer import Pointers, parse_json, parse_pointers
+from recorders.meters.pointer import Pointers, parse_json, parse_pointers
 
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

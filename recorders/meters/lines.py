@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from recorders.sources.meters.meter import UnreadableError, cut, number
+from recorders.meters.meter import UnreadableError, cut, number
 from recorders.wire import Lines
 
 MOST_LINE_BYTES = 4096

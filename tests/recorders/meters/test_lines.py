@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.sources.meters.lines import Texts, line_w
-from recorders.sources.meters.meter import (
+from recorders.meters.lines import Texts, line_w
+from recorders.meters.meter import (
     Access,
     MeterError,
     Reader,
@@ -24,7 +24,7 @@ from recorders.sources.meters.meter import (
     UnreadableError,
     checked,
 )
-from recorders.sources.meters.specs import parse_spec
+from recorders.meters.specs import parse_spec
 from tests.support.doubles import ManualClock
 
 LIMIT_S = 20.0

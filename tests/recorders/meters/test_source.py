@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from recorders.meters.meter import Access, Reader, Sample, UnreadableError
+from recorders.meters.source import MeterSource, open_meters
 from recorders.source import Silent
-from recorders.sources.meters.meter import Access, Reader, Sample, UnreadableError
-from recorders.sources.meters.source import MeterSource, open_meters
 from tests.support.doubles import ManualClock
 from tests.support.meters import CurveSpec
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from recorders.channels import METER
-from recorders.sources.meters.meter import Spec, SpecError, cut
+from recorders.meters.meter import Spec, SpecError, cut
 from recorders.summary.by_hand import check_names
 
 MANUAL = "manual"
@@ -77,7 +77,7 @@ def parse_spec(text: str) -> Spec:
     module, example = SCHEMES[kind]
     if not colon or not where.strip():
         raise SpecError(f"{cut(text)!r} says not where the meter is: fix: {example}")
-    found = cast("_Kind", import_module(f"recorders.sources.meters.{module}"))
+    found = cast("_Kind", import_module(f"recorders.meters.{module}"))
     try:
         return found.parse(kind, where.strip())
     except SpecError as error:

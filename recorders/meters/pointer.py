@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from recorders.sources.meters.files import parse_factor
-from recorders.sources.meters.meter import SpecError, UnreadableError, cut, number
+from recorders.meters.files import parse_factor
+from recorders.meters.meter import SpecError, UnreadableError, cut, number
 
 
 @dataclass(frozen=True, slots=True)

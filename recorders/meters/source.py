@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from recorders.channels import METER
-from recorders.source import Channel, Reading, Refusal, Silent, Source
-from recorders.sources.meters.meter import (
+from recorders.meters.meter import (
     MOST_W,
     Access,
     MeterError,
@@ -24,7 +23,8 @@ from recorders.sources.meters.meter import (
     checked,
     cut,
 )
-from recorders.sources.meters.specs import parse_meters
+from recorders.meters.specs import parse_meters
+from recorders.source import Channel, Reading, Refusal, Silent, Source
 from recorders.texts import OwnNote
 from recorders.writer import run_as_others
 

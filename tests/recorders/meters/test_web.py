@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.sources.meters.meter import (
+from recorders.meters.meter import (
     Access,
     MeterError,
     Sample,
     UnreadableError,
     checked,
 )
-from recorders.sources.meters.plugs import home_assistant_sample
-from recorders.sources.meters.pointer import parse_json, parse_pointer
-from recorders.sources.meters.specs import parse_spec
-from recorders.sources.meters.web import Answer, digest
+from recorders.meters.plugs import home_assistant_sample
+from recorders.meters.pointer import parse_json, parse_pointer
+from recorders.meters.specs import parse_spec
+from recorders.meters.web import Answer, digest
 from tests.support.meters import Plug, plug
 
 GEN1 = {"meters": [{"power": 103.25, "is_valid": True, "timestamp": 0, "total": 23389}]}

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.sources.meters.meter import SpecError
-from recorders.sources.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spec
+from recorders.meters.meter import SpecError
+from recorders.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spec
 
 
 @pytest.mark.parametrize(

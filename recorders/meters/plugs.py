@@ -14,7 +14,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from recorders.sources.meters.meter import (
+from recorders.meters.meter import (
     FINE_J,
     Access,
     Sample,
@@ -23,8 +23,8 @@ from recorders.sources.meters.meter import (
     cut,
     number,
 )
-from recorders.sources.meters.pointer import Pointer, Pointers
-from recorders.sources.meters.web import Answer, WebSpec, parse_address, pointed
+from recorders.meters.pointer import Pointer, Pointers
+from recorders.meters.web import Answer, WebSpec, parse_address, pointed
 
 MINUTE_J, WH_J, KWH_J = 60.0, 3600.0, 3.6e6
 # The resolution of their counters: a whole watt-minute, and three decimals of Wh and kWh.

@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recorders.sources.meters.lines import Texts, line_w
-from recorders.sources.meters.meter import (
+from recorders.meters.lines import Texts, line_w
+from recorders.meters.meter import (
     Access,
     Clock,
     MeterError,

@@ -104,6 +104,8 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
         all_gpus=config["all_gpus"],
         simulate=config["simulate"],
         meters=config["meters"],
+        counters=config.get("counters", ()),
+        has_command=config["has_command"],
     )
     found = probe(
         wanted,

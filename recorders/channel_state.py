@@ -95,7 +95,7 @@ class Meter:
             channel = self.channel
             return self._leave_out(plausible.doubt(channel.unit, value, channel.bound_w))
         if counter is None:
-            row.cells[self._place] = f"{value:.2f}"
+            row.cells[self._place] = f"{value:.{0 if self.channel.is_cumulative else 2}f}"
             return NOTHING
         told: list[str] = []
         if self._silent:
@@ -214,7 +214,7 @@ class Feed:
         self.source = source
         self.meters = [Meter(channel, layout) for channel in source.channels()]
         self.energies = [meter for meter in self.meters if meter.channel.is_energy]
-        self.has_energy = bool(self.energies)
+        self.is_read_at_edges = any(meter.channel.is_cumulative for meter in self.meters)
         self.own_time = any(meter.channel.own_time for meter in self.meters)
         self.read_times = Histogram()
         self.worker = Worker(source, self.read_times) if source.blocking else None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from recorders.source import Channel, Origin
+from recorders.source import COUNT, Channel, Origin
 
-Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock", "reasons"]
+Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock", "reasons", "count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Kind:
         return r"\d" in self.pattern
 
 
-# The prefix of wall meter names, and the name of the sum.
-METER, TOTAL = "meter_", "total"
+# The prefixes of wall meters and of hardware counters, and the name of the sum.
+METER, COUNTER, TOTAL = "meter_", "perf_", "total"
 _UNITS = {
     "energy": "W",
     "utilisation": "pct",
@@ -89,6 +89,7 @@ _UNITS = {
     "temperature": "C",
     "clock": "MHz",
     "reasons": "bits",
+    "count": COUNT,
 }
 # A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
@@ -215,6 +216,8 @@ KINDS = (
         quoted=3,
         short=("sim_cpu", "simulated"),
     ),
+    # Hardware counters; the channel's name is also that of its column.
+    Kind("counter", rf"{COUNTER}\w+", "count"),
     Kind(TOTAL, TOTAL, quoted=0),
     Kind("other", ".*"),
 )
@@ -286,13 +289,25 @@ def device_of(gauge: str) -> str:
 
 def channel_of(column: str) -> str:
     """A column's channel."""
-    return column.rpartition("_")[0]
+    return column if is_count(column) else column.rpartition("_")[0]
 
 
 def unit_of(column: str) -> str:
-    """A column's unit; empty if none."""
+    """A column's unit; empty if none. A count's has none in its name."""
+    if is_count(column):
+        return COUNT
     channel, _, unit = column.rpartition("_")
     return unit if channel else ""
+
+
+def is_count(column: str) -> bool:
+    """Whether a column has counts."""
+    return kind_of(column).quantity == "count"
+
+
+def is_cumulative(column: str) -> bool:
+    """Whether a column never falls, so that a phase has the difference of its edges."""
+    return unit_of(column) in ("J", COUNT)
 
 
 def kind_of_column(column: str) -> Kind:

@@ -61,9 +61,10 @@ class Config:
 
     `follow` sends every row with an event to the front end, from the first one on. `meters` has
     the meters outside the machine, each `NAME=SPEC` (docs/meters.md), or a `NAME` alone for one
-    that is read manually, with the request `meter`. `has_command` says that this front end starts
-    commands, which are stopped if it disappears. `publish` lets other programs of this user read
-    its newest values, as `wattui status` does.
+    that is read manually, with the request `meter`. `counters` names what
+    `recorders.sources.counter_names` knows. `has_command` says that this front end starts commands,
+    which are stopped if it disappears. `publish` lets other programs of this user read its newest
+    values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter.
     """
 
@@ -77,6 +78,7 @@ class Config:
     simulate: bool = False
     follow: bool = False
     meters: Sequence[str] = ()
+    counters: Sequence[str] = ()
     has_command: bool = False
     publish: bool = True
     version: str | None = None

@@ -308,6 +308,8 @@ class Conductor:
         """The command is about to start: its time counts as running until it marks otherwise."""
         self._phases.repeat = message.get("repeat")
         self._phases.base_label = self._cut("label", str(message.get("label") or ""))
+        if (thread := _whole(message, "thread")) is not None:
+            self._recorder.expect(thread)
         position = self._recorder.position()
         self._implicit = Implicit(self._open(RUNNING, "", FRONT_END, None), position)
         return {}

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Lock
 
 from recorders import rows
-from recorders.channels import unit_of
+from recorders.channels import is_count, is_cumulative
 from recorders.clock import Clock
 from recorders.live import LiveState
 from recorders.phases import Phase, where_of
@@ -43,7 +43,7 @@ class Journal:
         self._send = send
         self._follows = follows
         self._utc_text = rows.UtcText()
-        self._gauges = [n for n, name in enumerate(layout.columns) if unit_of(name) != "J"]
+        self._gauges = [n for n, name in enumerate(layout.columns) if not is_cumulative(name)]
         self._unsent: dict[int, str] = {}
         # Rows not formatted yet, and the date of each.
         self._waiting: list[tuple[rows.Row, int]] = []
@@ -131,7 +131,10 @@ class Journal:
         for row in (event for place, event in found if is_lost(place)):
             cells = [""] * width
             for channel, value in row.energy_j.items():
-                cells[columns[f"{channel}_J"]] = f"{value:.6f}"
+                counted = is_count(channel)
+                cells[columns[channel if counted else f"{channel}_J"]] = (
+                    f"{value:.0f}" if counted else f"{value:.6f}"
+                )
             for channel, value in row.power_w.items():
                 cells[columns[f"{channel}_W"]] = f"{value:.6f}"
             since_start_ns = round(row.time_s * 1e6) * 1000

@@ -33,6 +33,8 @@ class Wanted:
     all_gpus: bool = False
     simulate: bool = False
     meters: Sequence[str] = ()
+    counters: Sequence[str] = ()
+    has_command: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -113,6 +115,12 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     meter_sources, meter_refused = meters.result(tell)
     found.sources += meter_sources
     found.refused += meter_refused
+    if wanted.counters:
+        from recorders.sources.counters import open_counters
+
+        counters, refused = open_counters(wanted.counters, wanted.has_command, wanted.root)
+        found.sources += counters
+        found.refused += refused
     from recorders.sources.system import System
 
     found.sources.append(System())

@@ -19,7 +19,14 @@ from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase, where_of
 from recorders.publisher import Publisher
-from recorders.source import Retry, Source, SourceError, WatchesCommand
+from recorders.source import (
+    CountsCommand,
+    HasNews,
+    Retry,
+    Source,
+    SourceError,
+    WatchesCommand,
+)
 from recorders.summary.by_hand import HandReading
 from recorders.summary.located import LOCATED, located_text
 from recorders.summary.reduction import EDGES, GAP, NOTE, Reduction
@@ -137,6 +144,7 @@ class Recorder:
             meter.located += meter.edges.give_up()
         self._tell_edges(self._feeds)
         self._finish_pending()
+        self._note_news()
         self._write_happened(self._clock.monotonic_ns())
         for feed in self._feeds:
             feed.close()
@@ -261,6 +269,7 @@ class Recorder:
             self._collect()
         for note in self._journal.flush():
             self.note(note)
+        self._note_news()
         if self._follows:
             pulse = {"t": "pulse", "at_ns": now_ns, "sampling": self.sampling()}
             self._send(pulse | self._journal.disk())
@@ -323,7 +332,7 @@ class Recorder:
         Everything is read again if this thread resumed late after the workers' last reading.
         """
         deadline_s = time.monotonic() + EDGE_WAIT_S
-        wanted = [each for each in self._workers if each[0].has_energy or not energies_only]
+        wanted = [each for each in self._workers if each[0].is_read_at_edges or not energies_only]
         earlier: list[tuple[Feed, Answer]] = []
         fresh: list[tuple[Feed, ReadResult]] = []
         for _ in range(EDGE_READS):
@@ -451,6 +460,13 @@ class Recorder:
             parts = (f"{name}={period:.6f}" for name, period in periods.items())
             self.note(" ".join([OwnNote.UPDATE_PERIODS, *parts]))
 
+    def _note_news(self) -> None:
+        """Note what sources have to say."""
+        for feed in self._feeds:
+            if isinstance(feed.source, HasNews):
+                for text in feed.source.news():
+                    self.note(text)
+
     def note(self, text: str) -> None:
         """Write a note at this moment."""
         self._happened.append(f"{NOTE}{text}")
@@ -469,6 +485,12 @@ class Recorder:
     def undo(self, mark: Mark) -> None:
         """Undo a mark, as if it had never been made; raises ValueError if that is impossible."""
         self._journal.undo(mark)
+
+    def expect(self, thread: int) -> None:
+        """A thread of the front end is about to start the command."""
+        for feed in self._feeds:
+            if isinstance(feed.source, CountsCommand):
+                feed.source.expect(thread)
 
     def watch(self, pid: int | None) -> None:
         """Track the CPU time of the command's processes."""

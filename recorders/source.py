@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+# The unit of a cumulative count, whose column is named as the channel is.
+COUNT = "count"
 Origin = Literal["measured", "estimated", "simulated", "manual"]
 # Why a source is missing: a right would open it, it is here but not read, or it is not here.
 RefusalKind = Literal["right", "unread", "absent"]
@@ -44,10 +46,11 @@ class Fatal(SourceError):
 class Channel:
     """One quantity of one source.
 
-    `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated,
-    anything else (pct, MiB, C, MHz) a gauge that is written as read. A counter wraps at `range_j`,
-    is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its power is not
-    computed over less than `settle_s` between two readings (inf: only if they have an `over_s`).
+    `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated;
+    written as read are count, a cumulative number, and anything else (pct, MiB, C, MHz), which is a
+    gauge. A counter wraps at `range_j`, is rejected above `bound_w`, and is stuck if it
+    `always_moves` but does not. Its power is not computed over less than `settle_s` between two
+    readings (inf: only if they have an `over_s`).
     `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
     what is read at an edge is its energy there).
     `remarks` (integrated, mig) are noted in the run file. `own_time`: its readings come by
@@ -72,11 +75,16 @@ class Channel:
         return self.unit in ("J", "W")
 
     @property
+    def is_cumulative(self) -> bool:
+        """Whether a phase has the difference of its edges: energies and counts."""
+        return self.is_energy or self.unit == COUNT
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of this channel's columns in the run file, ending with the unit."""
         if self.is_energy:
             return (f"{self.name}_J", f"{self.name}_W")
-        return (f"{self.name}_{self.unit}",)
+        return (self.name,) if self.unit == COUNT else (f"{self.name}_{self.unit}",)
 
 
 class Reading(NamedTuple):
@@ -158,3 +166,19 @@ class WatchesCommand(Protocol):
 
     def watch(self, pid: int | None) -> None:
         """Follow the process tree below `pid` (None: no command is running)."""
+
+
+@runtime_checkable
+class CountsCommand(Protocol):
+    """A source that has to know of a command before it starts."""
+
+    def expect(self, thread: int) -> None:
+        """The command is started next, by this thread of the front end."""
+
+
+@runtime_checkable
+class HasNews(Protocol):
+    """A source that has something to note in the run file while it is read."""
+
+    def news(self) -> Sequence[str]:
+        """Notes since the last call, each beginning like one of `OwnNote`."""

@@ -137,6 +137,10 @@ def _main(arguments: list[str]) -> int:
 
         print(shtab.complete(_whole_parser(), options.completion))  # noqa: T201  stdout is data
         return 0
+    if options.counters == ("list",):
+        from wattui.commands import counters
+
+        return counters.main()
     if options.web:
         from wattui.web import serve
 

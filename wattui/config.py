@@ -29,8 +29,9 @@ Theme = Literal["dark", "light", "high-contrast", "colour-blind"]
 class Settings:
     """Settings of the configuration file, with their built-in defaults.
 
-    `graphs` lists the titles of the graphs to show first; `meter` names the wall meter that is read
-    by hand, and is empty if there is none; `meters` has the other meters, each NAME=SPEC.
+    `counters` names hardware counters to record; `graphs` lists the titles of the graphs to show
+    first; `meter` names the wall meter that is read by hand, and is empty if there is none;
+    `meters` has the other meters, each NAME=SPEC.
     """
 
     rate_hz: float = 10.0
@@ -40,6 +41,7 @@ class Settings:
     estimate: bool = True
     tdp_w: float | None = None
     all_gpus: bool = False
+    counters: tuple[str, ...] = ()
     meter: str = "wall"
     meters: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
@@ -70,12 +72,14 @@ OPTIONS = {
     "tdp_w": "--tdp",
     "all_gpus": "--all-gpus",
     "meters": "--meter",
+    "counters": "--counters",
     "theme": "--theme",
     "ascii": "--ascii",
 }
 TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.default, bool))
-# The name becomes part of a column name.
+# These names become part of a column name.
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
+_COUNTER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 
 
 def config_path() -> Path:
@@ -119,7 +123,8 @@ def from_options(options: argparse.Namespace) -> dict[str, Any]:
         if value is None:
             continue
         if wrong := refusal(name, value):
-            given = shlex.join(value) if isinstance(value, list) else f"{value:g}"
+            lists = {list: shlex.join, tuple: ",".join}
+            given = lists[type(value)](value) if type(value) in lists else f"{value:g}"
             raise UsageError(f"{option} {given}: {wrong}")
         found[name] = tuple(value) if isinstance(value, list) else value
     return found
@@ -136,6 +141,9 @@ def refusal(name: str, value: object) -> str | None:
         return None if good else "must be letters, digits and underscores, or empty"
     if name == "meters":
         return _meters_refusal(value)
+    if name == "counters":
+        good = isinstance(value, tuple) and all(map(_is_counter, value))
+        return None if good else "must be a list of names, such as instructions and llc_misses"
     if name == "graphs":
         good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
         return None if good else "must be a list of titles"
@@ -166,6 +174,15 @@ def save(path: Path, changes: Mapping[str, Any]) -> None:
             f"{path} cannot be written ({error.strerror}): fix: correct its permissions, or set "
             f"{ENVIRONMENT} to another file"
         ) from None
+
+
+def counter_list(text: str) -> tuple[str, ...]:
+    """The names in a comma-separated list of counters, once each."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def _is_counter(name: object) -> bool:
+    return isinstance(name, str) and _COUNTER.fullmatch(name) is not None
 
 
 def _text(path: Path) -> str:

@@ -95,7 +95,7 @@ def find_events(root: Path) -> tuple[list[tuple[Zone, int, int, float]], list[Re
     pmu = root / PMUS / "power"
     found: list[tuple[Zone, int, int, float]] = []
     refused: list[Refusal] = []
-    cpus = _cpus(file_text(pmu / "cpumask"))
+    cpus = cpu_list(file_text(pmu / "cpumask"))
     where = [(cpu, *_package_and_die(root, cpu)) for cpu in cpus]
     if not cpus:
         reason = f"{pmu / 'cpumask'} names no processor"
@@ -138,25 +138,29 @@ def _channel(domain: str, package: int, die: int | None, where: list[tuple[int, 
 def _denied(root: Path, zone: Zone, error: OSError) -> Refusal:
     """The refusal for an event that cannot be opened."""
     part = zone.channel if kind_of(zone.channel).in_total else ""
-    if error.errno == errno.EACCES:
-        level = file_text(root / "proc/sys/kernel/perf_event_paranoid") or "above 0"
-        reason = f"perf_event_paranoid is {level}: RAPL events need 0, or CAP_PERFMON"
-        remedy = (
-            "sudo sysctl kernel.perf_event_paranoid=0   "
-            "(or in a systemd service: AmbientCapabilities=CAP_PERFMON)"
-        )
-        return Refusal("perf", reason, remedy, part, kind="right")
-    if error.errno == errno.EPERM:
-        reason = "perf_event_open is not permitted: by a container's seccomp profile, or by SELinux"
-        remedy = (
-            "start the container with --cap-add PERFMON "
-            '(Kubernetes: securityContext: {capabilities: {add: ["PERFMON"]}})'
-        )
-        return Refusal("perf", reason, remedy, part, kind="right")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        denied = not_permitted(root, error, "RAPL events need", 0)
+        return Refusal("perf", *denied, part, kind="right")
     words = {errno.ENOENT: "the kernel does not know this event", errno.EINVAL: "is not accepted"}
     reason = words.get(error.errno or 0, error.strerror or str(error))
     return Refusal(
         f"perf {zone.channel}", f"{zone.energy_path}: {reason}", part=part, kind="unread"
+    )
+
+
+def not_permitted(root: Path, error: OSError, what: str, most: int) -> tuple[str, str]:
+    """Why an event may not be opened, and the fix; `what` needs perf_event_paranoid at `most`."""
+    if error.errno == errno.EACCES:
+        level = file_text(root / "proc/sys/kernel/perf_event_paranoid") or f"above {most}"
+        return (
+            f"perf_event_paranoid is {level}: {what} {most}, or CAP_PERFMON",
+            f"sudo sysctl kernel.perf_event_paranoid={most}   "
+            "(or in a systemd service: AmbientCapabilities=CAP_PERFMON)",
+        )
+    return (
+        "perf_event_open is not permitted: by a container's seccomp profile, or by SELinux",
+        "start the container with --cap-add PERFMON "
+        '(Kubernetes: securityContext: {capabilities: {add: ["PERFMON"]}})',
     )
 
 
@@ -171,7 +175,7 @@ def _package_and_die(root: Path, cpu: int) -> tuple[int, int]:
     return package or 0, _whole(file_text(topology / "die_id")) or 0
 
 
-def _cpus(text: str) -> list[int]:
+def cpu_list(text: str) -> list[int]:
     """Processors of a list such as 0,28 or 0-3; empty if it cannot be understood."""
     cpus: list[int] = []
     for part in text.split(","):

@@ -17,12 +17,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from recorders.channels import TOTAL, kind_of, total_parts
+from recorders.channels import COUNTER, TOTAL, kind_of, total_parts
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import headline
+from recorders.summary.counted import counted_of
 from recorders.summary.failures import Commands
-from recorders.summary.figures import Domain, Group, Value, is_unmoved
+from recorders.summary.figures import Counted, Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
@@ -117,6 +118,7 @@ class Arithmetic:
             channel: "manual" if channel in self._by_hand else kind_of(channel).origin
             for channel in self._channels
         }
+        self._counted_of = counted_of(reduction)
         self._stills = grouped(still_times(reduction.remarks), attrgetter("channel"))
 
     def group(
@@ -138,7 +140,17 @@ class Arithmetic:
             n / seconds if n and seconds > 0 else None,
             {channel: self._domain(channel, ran, n or None, base) for channel in self._channels},
             ran.shared,
+            {
+                channel.removeprefix(COUNTER): self._counted(channel, ran, n)
+                for channel in self._reduction.counters
+            },
         )
+
+    def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:
+        """A counter's count while these phases ran."""
+        count = ran.energy_j(channel)
+        per_inference = count / n if count is not None and n else None
+        return Counted(count, per_inference, self._counted_of.get(channel, ""))
 
     def _baseline(self, phase: str) -> list[Span]:
         """A baseline's windows, without time in which other phases ran; phases that enclose the

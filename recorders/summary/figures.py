@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -110,11 +110,25 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """A counter's count, per inference if inferences were counted (None: unknown).
+
+    `of` says what was counted: the machine, the command's processes, or these in user mode; empty
+    if the recording does not say.
+    """
+
+    count: float | None
+    per_inference: float | None
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Running phases taken together: all of them, those of one label, or those of one repeat.
 
     `seconds` is the time in which any of them ran. `shared`: others ran at the same time, and the
-    energies are this group's share of the machine's, split by time.
+    energies are this group's share of the machine's, split by time. `counters` has the counts by
+    name, without ±: how far a counter is off is not known.
     """
 
     label: str
@@ -124,6 +138,7 @@ class Group:
     inferences_per_s: float | None
     domains: dict[str, Domain]
     shared: bool = False
+    counters: dict[str, Counted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +260,11 @@ def _plain(part: Any) -> Any:
     if isinstance(part, list):
         return [_plain(each) for each in part]
     items = part.items() if isinstance(part, dict) else _fields(part)
-    return {key: each if each.__class__ in _PLAIN else _plain(each) for key, each in items}
+    return {
+        key: each if each.__class__ in _PLAIN else _plain(each)
+        for key, each in items
+        if each or key not in _LEFT_OUT
+    }
 
 
 def _fields(part: Any) -> Iterator[tuple[str, Any]]:
@@ -258,6 +277,8 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
+# Parts that most recordings lack.
+_LEFT_OUT = frozenset({"counters"})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -267,9 +288,16 @@ def _version(found: Any) -> int:
     return version
 
 
+def _tally(found: Any) -> float:
+    """A count; that of a large machine is more than any figure in joules."""
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < math.inf:
+        raise WrongPartError("not a count")
+    return float(found)
+
+
 def _group(found: Any) -> Group:
-    """A group, unless its time and count contradict its figures."""
-    group = _GROUP(found)
+    """A group, unless its time and count contradict its figures; earlier ones had no counters."""
+    group = _GROUP({"counters": {}} | an_object(found))
     n, seconds = group.inferences, group.seconds
     if n is None:
         answers = (
@@ -289,6 +317,7 @@ def _phase(found: Any) -> PhaseFigures:
 
 
 _ERROR, _COUNT, _POWER = optional(size), optional(whole), optional(number)
+_TALLY = optional(_tally)
 _VALUE = optional(
     record(Value, value=number, plus_minus=_ERROR, resolution=_ERROR, baseline_noise=_ERROR)
 )
@@ -311,6 +340,7 @@ _GROUP = record(
     inferences_per_s=optional(number),
     domains=dict_of(_DOMAIN),
     shared=flag,
+    counters=dict_of(record(Counted, count=_TALLY, per_inference=_TALLY, of=text)),
 )
 _ANSWERS = dict_of(record(Answers, **_PER_INFERENCE))
 _PHASE = record(

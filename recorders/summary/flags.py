@@ -11,6 +11,7 @@ from recorders.held_back import IN_WORDS
 from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
+from recorders.summary.counted import counter_flags
 from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
@@ -61,6 +62,7 @@ def find_flags(
         *_silent(reduction, everything),
         *_notes(reduction),
         *_choices(reduction),
+        *counter_flags(reduction),
         *_containment(everything),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),

@@ -11,7 +11,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from recorders.channels import kind_of, kind_of_column, with_unit
+from recorders.channels import (
+    channel_of,
+    is_count,
+    is_cumulative,
+    kind_of,
+    kind_of_column,
+    with_unit,
+)
 from recorders.texts import OwnNote
 
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
@@ -25,8 +32,8 @@ Where = tuple[str, str, int | None]
 
 @dataclass(slots=True)
 class EventRow:
-    """A row with an event; `energy_j` holds the energy readings by channel, and `power_w` the
-    manual readings."""
+    """A row with an event; `energy_j` holds the cumulative readings by channel (energies, counts),
+    and `power_w` the manual readings."""
 
     time_s: float
     event: str
@@ -83,6 +90,11 @@ class Reduction:
         return [name for name in names if not kind_of(name).by_hand or self._was_read(name)]
 
     @property
+    def counters(self) -> list[str]:
+        """Channels of counts, in file order."""
+        return [name for name in self.channels if is_count(name)]
+
+    @property
     def remarks(self) -> list[EventRow]:
         """The event rows other than edges: notes and channel events."""
         return [row for row in self.events if row.event not in EDGES]
@@ -108,7 +120,7 @@ class Reducer:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.reduction = Reduction(list(columns))
-        self._energy = [(columns.index(f"{n}_J"), n) for n in with_unit(columns, "J")]
+        self._energy = [(n, channel_of(c)) for n, c in enumerate(columns) if is_cumulative(c)]
         self._meters = [
             (columns.index(f"{meter}_J"), columns.index(f"{meter}_W"), meter)
             for meter in meters(columns)

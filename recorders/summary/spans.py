@@ -48,11 +48,12 @@ class Moment(NamedTuple):
 class Span:
     """A phase from begin to end.
 
-    `energy_j` is None for channels with an edge that was neither read nor bridged; `bridged_j` is
-    the uncertainty of channels with an edge between two readings; `inside` names the phases of its
-    own context that enclose it. `error_j` is the ± of energies from manual readings (None:
-    unknown). `located` has the energies of channels that were found at both edges, and not only
-    read there. `share` is the part of the machine's energy in that time that `energy_j` is.
+    `energy_j` has energies, and counts of counters. It is None for channels with an edge that was
+    neither read nor bridged; `bridged_j` is the uncertainty of channels with an edge between two
+    readings; `inside` names the phases of its own context that enclose it. `error_j` is the ± of
+    energies from manual readings (None: unknown). `located` has the energies of channels that were
+    found at both edges, and not only read there. `share` is the part of the machine's energy in
+    that time that `energy_j` is.
     `aligned`: the program was quiet before and after it.
     """
 
@@ -108,7 +109,7 @@ class EnergyWindows:
     """The machine's energy between any two edges of a recording."""
 
     def __init__(self, reduction: Reduction) -> None:
-        self._channels = reduction.energy_channels
+        self._channels = [*reduction.energy_channels, *reduction.counters]
         self._unbridged = per_phase(reduction)
         self._energies = Energies(reduction)
         self._located = located(reduction.remarks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from recorders.channels import is_count
 from recorders.garbage import uncollected
 from recorders.summary.arithmetic import Arithmetic, update_periods_s
 from recorders.summary.combining import (
@@ -137,5 +138,5 @@ def _phase_figures(span: Span, left_out: bool, overlaps: Overlaps) -> PhaseFigur
         span.finished,
         left_out,
         overlaps.overlap(span),
-        span.energy_j,
+        {name: energy_j for name, energy_j in span.energy_j.items() if not is_count(name)},
     )

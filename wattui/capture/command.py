@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,10 @@ from wattui.capture.stages import CommandStage, Recipe, told_repeat
 
 
 class RecordedCommand:
-    """A run of a command, which begins here. `environ` is its environment.
+    """A run of a command, which begins here, in the thread that will start it.
 
-    `ask` sends the recorder a request. `on_output` takes a copy of what the command writes (stream,
-    data); None if nothing is matched.
+    `environ` is its environment. `ask` sends the recorder a request. `on_output` takes a copy of
+    what the command writes (stream, data); None if nothing is matched.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class RecordedCommand:
             matcher = Matcher(recipe.count_match, recipe.phase_match)
             self._matching = Matching(matcher, lambda request: ask(**request))
         self.on_output = self._matching.put if self._matching else None
-        ask(do="command", repeat=run.repeat, label=recipe.commands[run.which].label)
+        label = recipe.commands[run.which].label
+        ask(do="command", repeat=run.repeat, label=label, thread=threading.get_native_id())
 
     def started(self, pid: int) -> None:
         """Report its process."""

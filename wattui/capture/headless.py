@@ -84,6 +84,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             raise UsageError(f"--{name} {value}: must be 1 or more")
     if options.inferences is not None and options.count_match is not None:
         raise UsageError("--inferences and --count-match both count: fix: use only one of them")
+    _check_counters(settings.counters)
     if options.target and options.ab:
         raise UsageError("--target is about one command, and --ab has two: fix: give --repeats")
     if options.target and options.repeats and options.repeats < LEAST_REPEATS:
@@ -114,6 +115,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         count,
         phase,
         others[0] if others else None,
+        settings.counters,
     )
     return RecordJob(
         recipe=recipe,
@@ -125,6 +127,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             estimate=settings.estimate,
             tdp_w=settings.tdp_w,
             all_gpus=settings.all_gpus,
+            counters=recipe.counters,
             require=options.require,
             simulate=options.simulate,
             meters=settings.meters,
@@ -361,6 +364,17 @@ def _commands(options: argparse.Namespace, argv: list[str]) -> list[Command]:
             f"--ab-labels {shlex.join(labels)}: fix: use two different names without a slash"
         )
     return [Command(_words(t), label) for t, label in zip(options.ab, labels, strict=True)]
+
+
+def _check_counters(names: Sequence[str]) -> None:
+    """Raises UsageError for a counter that no machine has."""
+    if names:
+        from recorders.sources.counter_names import CounterNames, clean_name
+
+        known = CounterNames(Path("/"))
+        for name in names:
+            if why := known.unknown(clean_name(name)):
+                raise UsageError(f"--counters {name}: {why}")
 
 
 def _words(text: str) -> list[str]:

@@ -23,7 +23,8 @@ class Command:
 class Recipe:
     """A recording to make: command, file, repeats, rests, and how inferences are counted.
 
-    `other` is a second command, recorded in turn with the first: A B B A A B …
+    `other` is a second command, recorded in turn with the first: A B B A A B … `counters` names
+    hardware counters.
     """
 
     argv: Sequence[str]
@@ -37,6 +38,7 @@ class Recipe:
     count_match: re.Pattern[str] | None = None
     phase_match: re.Pattern[str] | None = None
     other: Command | None = None
+    counters: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[Command]:

@@ -7,7 +7,7 @@ import math
 
 from wattui import __version__
 from wattui.commands.parser import Parser, add_require_uncertainty, target
-from wattui.config import CHOICES
+from wattui.config import CHOICES, counter_list
 from wattui.show.width import add_width
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
@@ -21,6 +21,7 @@ examples:
   wattui --headless --csv ab.csv --ab 'python infer.py' 'python infer.py --int8' --repeats 10
   wattui --headless --csv run.csv --count-match 'batch of (\\d+)' -- ./server --bench
   wattui --headless --csv kws.csv -- wattui workloads kws --bsize 1,8,64
+  wattui --headless --csv run.csv --counters instructions,llc_misses -- ./infer
   wattui summary run.csv
   wattui compare before.csv after.csv --max-regression 5%
   wattui fit kws.csv lenet.csv alexnet.csv --against macs --json fit.json
@@ -101,6 +102,13 @@ def main_parser() -> argparse.ArgumentParser:
         metavar="NAME=SPEC",
         help="also record a meter outside the machine, as in wall=shelly2:192.168.1.20; may be "
         "given several times (kinds of meters: docs/meters.md)",
+    )
+    out.add_argument(
+        "--counters",
+        type=_counters,
+        metavar="NAMES",
+        help="also record hardware counters, as in instructions,llc_misses; list shows those of "
+        "this machine",
     )
     out.add_argument(
         "--require",
@@ -196,6 +204,12 @@ def main_parser() -> argparse.ArgumentParser:
         help="print a completion script for this shell",
     )
     return parser
+
+
+def _counters(text: str) -> tuple[str, ...]:
+    if not (names := counter_list(text)):
+        raise argparse.ArgumentTypeError("names are missing (example: instructions,llc_misses)")
+    return names
 
 
 def _speed(text: str) -> float:

@@ -11,7 +11,9 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
+from recorders.channels import is_count
 from recorders.json_parts import MOST
+from recorders.plausible import MOST_COUNT
 from recorders.rows import FIXED_COLUMNS, is_whole
 from wattui.runs.run_file import NotARunFileError
 
@@ -75,7 +77,7 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
 
 def is_reading(name: str) -> pl.Expr:
     """Whether a cell is a usable number: not empty, not NaN, not absurdly large."""
-    return pl.col(name).abs() <= MOST
+    return pl.col(name).abs() <= (MOST_COUNT if is_count(name) else MOST)
 
 
 _TIMED = is_reading("time_s").fill_null(False).all().alias("timed")

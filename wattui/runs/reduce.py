@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from recorders.channels import channel_of, unit_of
+from recorders.channels import channel_of, is_cumulative
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.reduction import (
     BEGIN,
@@ -86,7 +86,7 @@ class _Reducer:
     def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
         self._every_second = every_second
         self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
-        self._energy = [name for name in names if unit_of(name) == "J"]
+        self._energy = [name for name in names if is_cumulative(name)]
         self._by_hand = [f"{meter}_W" for meter in meters(names)]
         self._gauges = gauges(names)
         fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
@@ -184,7 +184,7 @@ class _Reducer:
                 continue
             self._seconds[name] = math.floor(firsts["time_s"][-1])
             points = self._reduction.seconds.setdefault(
-                channel_of(name) if unit_of(name) == "J" else name, Points()
+                channel_of(name) if is_cumulative(name) else name, Points()
             )
             points.time_s.extend(firsts["time_s"].to_list())
             points.value.extend(firsts[name].to_list())

@@ -95,6 +95,8 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     yield Fitting(_power_table(running, apart))
     if not apart and (table := _inference_table(running)):
         yield Fitting(table)
+    if counters := counters_line(summary, apart):
+        yield counters
     groups = summary.labels if apart else _many(summary.labels)
     groups = [*groups, *(() if apart else _many(summary.repeats))]
     if groups and summary.headline:
@@ -313,6 +315,30 @@ def _name(channel: str, domain: Domain) -> Text:
 def origin_word(origin: Origin) -> str:
     """The words after the name of a channel that is not measured."""
     return "" if origin == "measured" else f" ({origin})"
+
+
+def counters_line(summary: Summary, apart: bool) -> Text | None:
+    """What hardware counters counted per inference, or in all; of several labels from the least to
+    the most."""
+    running = summary.running
+    if running is None or not running.counters:
+        return None
+    groups = summary.labels if apart else [running]
+    per_inference = bool(running.inferences)
+    texts = []
+    for name in running.counters:
+        found = [group.counters[name] for group in groups]
+        known = [each.per_inference if per_inference else each.count for each in found]
+        ends = sorted(value for value in known if value is not None)
+        factor, prefix = prefix_for(ends)
+        figure = " to ".join(
+            f"{number(end / factor)}{prefix}" for end in dict.fromkeys(ends[:: len(ends) - 1 or 1])
+        )
+        texts.append(f"{name} {figure or '–'}")
+    of = " and ".join(dict.fromkeys(each.of for each in running.counters.values() if each.of))
+    where = f" of the {of}" if of else ""
+    per = " per inference" if per_inference else ""
+    return Text(f"counted{per}{where}: {' · '.join(texts)}")
 
 
 def _groups_table(

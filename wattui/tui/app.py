@@ -252,7 +252,8 @@ class Dashboard(TerminalApp):
         from wattui.capture.launch import Launch
 
         about = {**self._start.config.about, "argv": list(recipe.argv)}
-        if self._restart(replace(self._start.config, csv=recipe.csv, about=about)):
+        config = replace(self._start.config, csv=recipe.csv, about=about)
+        if self._restart(replace(config, counters=recipe.counters)):
             self._launched = Launch(recipe, self.stream)
             self.notify(f"Recording to {recipe.csv}; press x to stop", timeout=4)
 

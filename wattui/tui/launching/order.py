@@ -12,16 +12,18 @@ from rich.text import Text
 
 from wattui.capture.run_names import suggested
 from wattui.capture.stages import Recipe, Rest, stages
-from wattui.config import Settings, refusal
+from wattui.config import Settings, counter_list, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 
 FormValues = Mapping[str, str]
 # Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
-IDLE, REPEATS, COOLDOWN, IDLE_AFTER, FILE = (
-    RECIPE + name for name in ("idle before", "repeats", "cool-down", "idle after", "run file")
+IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, FILE = (
+    RECIPE + name
+    for name in ("idle before", "repeats", "cool-down", "idle after", "counters", "run file")
 )
+NO_COUNTERS = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,14 @@ def recipe_fields(
         check=check,
         wide=True,
     )
-    return [found[0], repeats, *found[1:], file]
+    counters = FieldSpec(
+        COUNTERS,
+        "hardware counters, such as instructions, llc_misses",
+        label="counters",
+        placeholder=", ".join(settings.counters) or NO_COUNTERS,
+        check=lambda text: refusal("counters", counter_list(text)),
+    )
+    return [found[0], repeats, *found[1:], counters, file]
 
 
 def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Recipe:
@@ -125,6 +134,7 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
         inferences=order.inferences,
         count_match=order.count_match,
         phase_match=order.phase_match,
+        counters=counter_list(values[COUNTERS].removeprefix(NO_COUNTERS)),
     )
 
 
@@ -150,6 +160,8 @@ def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
         found += ["--cooldown", f"{recipe.cooldown_s:g}"]
     if recipe.idle_after_s:
         found += ["--idle-after", f"{recipe.idle_after_s:g}"]
+    if recipe.counters:
+        found += ["--counters", ",".join(recipe.counters)]
     if recipe.label:
         found += ["--label", recipe.label]
     if recipe.inferences is not None:

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import Button, Footer, Label, Static
 
-from wattui.config import CHOICES, RANGES, TRUTHS, Settings, load, refusal, save
+from wattui.config import CHOICES, RANGES, TRUTHS, Settings, counter_list, load, refusal, save
 from wattui.errors import UsageError
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, field_of
@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("estimate", "estimate", "CPU power from utilisation if there is no sensor"),
             ("tdp_w", "CPU TDP", "for the estimate, W; empty to look it up"),
             ("all_gpus", "all GPUs", "including those hidden by CUDA_VISIBLE_DEVICES"),
+            ("counters", "counters", "hardware counters to record: instructions, llc_misses"),
             ("meter", "wall meter", "name, for readings entered with w; empty for none"),
             ("meters", "other meters", "NAME=SPEC, comma-separated: wall=shelly2:192.168.1.20"),
         ),
@@ -185,6 +186,8 @@ def taken(name: str, text: str) -> Any:
     """
     if name in TRUTHS:
         return text == TRUE
+    if name == "counters":
+        return counter_list(text)
     if name == "graphs":
         return tuple(title for part in text.split(",") if (title := part.strip()))
     if name == "meters":

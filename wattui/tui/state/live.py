@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from recorders.channels import channel_of, unit_of
+from recorders.channels import channel_of, is_cumulative
 from recorders.summary.figures import Summary
 from recorders.summary.reduction import NOTE, EventRow, Reducer
 from recorders.summary.summary import summarise
@@ -42,9 +42,9 @@ class Live:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = list(columns)
-        self._energies = [name for name in columns if unit_of(name) == "J"]
+        self._energies = [name for name in columns if is_cumulative(name)]
         self._reducer = Reducer(self._columns)
-        self.history = History(name for name in columns if unit_of(name) != "J")
+        self.history = History(name for name in columns if not is_cumulative(name))
         self._joules = CounterHistory(self._energies)
         self.joules: dict[str, float] = {}
         self._read_s: dict[str, float] = {}

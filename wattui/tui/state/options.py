@@ -41,5 +41,6 @@ def configured(config: Config, settings: Settings) -> Config:
         estimate=settings.estimate,
         tdp_w=settings.tdp_w,
         all_gpus=settings.all_gpus,
+        counters=settings.counters,
         meters=with_manual(settings.meters, settings.meter),
     )

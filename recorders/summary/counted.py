@@ -1,0 +1,47 @@
+"""What hardware counters counted, and how completely, as noted in a recording. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from recorders.channels import COUNTER
+from recorders.summary.figures import Flag
+from recorders.summary.reduction import Reduction
+from recorders.texts import OwnNote
+
+# What was counted, in the summary, by the note that says so.
+OF = {
+    OwnNote.OF_MACHINE: "machine",
+    OwnNote.OF_COMMAND: "command",
+    OwnNote.IN_USER_MODE: "command in user mode",
+}
+_BESIDE = "the joules are the whole machine's, but only the command's processes were counted"
+_WORDS = {
+    OwnNote.OF_COMMAND: _BESIDE,
+    OwnNote.IN_USER_MODE: f"{_BESIDE}, and not what the kernel did for them",
+}
+
+
+def counted_of(reduction: Reduction) -> dict[str, str]:
+    """What each counter counted: the machine, or the command's processes."""
+    return {name: OF[note] for note in OF for name in reduction.noted(note)}
+
+
+def counter_flags(reduction: Reduction) -> Iterator[Flag]:
+    """Flags for counts that are not of the whole machine, or that were scaled."""
+    for note, text in _WORDS.items():
+        if names := [name.removeprefix(COUNTER) for name in reduction.noted(note)]:
+            yield Flag("counted_command", ", ".join(dict.fromkeys(names)), text)
+    shares: dict[str, float] = {}
+    for channel, _, percent in (t.partition("=") for t in reduction.noted(OwnNote.MULTIPLEXED)):
+        with suppress(ValueError):
+            shares[channel.removeprefix(COUNTER)] = float(percent)
+    if shares:
+        least, most = min(shares.values()), max(shares.values())
+        share = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+        yield Flag(
+            "multiplexed",
+            ", ".join(shares),
+            f"the counters took turns: each counted {share} % of the time, and is scaled from that",
+        )

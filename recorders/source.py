@@ -82,9 +82,14 @@ class Channel:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of this channel's columns in the run file, ending with the unit."""
-        if self.is_energy:
-            return (f"{self.name}_J", f"{self.name}_W")
-        return (self.name,) if self.unit == COUNT else (f"{self.name}_{self.unit}",)
+        return columns_of(self.name, self.unit)
+
+
+def columns_of(name: str, unit: str) -> tuple[str, ...]:
+    """Names of the columns of a channel with this unit."""
+    if unit in ("J", "W"):
+        return f"{name}_J", f"{name}_W"
+    return (name,) if unit == COUNT else (f"{name}_{unit}",)
 
 
 class Reading(NamedTuple):

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recorders import page
+from recorders.channels import channel_of
 from recorders.marks import ENVIRONMENT
+from recorders.source import columns_of
 
 # A page is written twice a second. An older one is not current, even on a busy machine.
 STALE_S = 3.0
@@ -119,7 +121,7 @@ class Snapshot:
     def is_current(self, column: str) -> bool:
         """Whether a column has a reading that tells what is now."""
         found = self.readings.get(column)
-        lost = column.rpartition("_")[0] in self.message["lost"]
+        lost = channel_of(column) in self.message["lost"]
         limit_s = max(FRESH_S, FRESH_PERIODS / float(self.message["rate_hz"]))
         return found is not None and not lost and self.time_s - found[0] <= limit_s
 
@@ -129,8 +131,7 @@ class Snapshot:
 
     def is_up(self, channel: LiveChannel) -> bool:
         """Whether a channel is being read."""
-        ends = ("_J", "_W") if channel.unit in ("J", "W") else (f"_{channel.unit}",)
-        return any(self.is_current(channel.name + end) for end in ends)
+        return any(map(self.is_current, columns_of(channel.name, channel.unit)))
 
 
 class Page:

@@ -123,9 +123,7 @@ def from_options(options: argparse.Namespace) -> dict[str, Any]:
         if value is None:
             continue
         if wrong := refusal(name, value):
-            lists = {list: shlex.join, tuple: ",".join}
-            given = lists[type(value)](value) if type(value) in lists else f"{value:g}"
-            raise UsageError(f"{option} {given}: {wrong}")
+            raise UsageError(f"{option} {_as_given(value)}: {wrong}")
         found[name] = tuple(value) if isinstance(value, list) else value
     return found
 
@@ -174,6 +172,13 @@ def save(path: Path, changes: Mapping[str, Any]) -> None:
             f"{path} cannot be written ({error.strerror}): fix: correct its permissions, or set "
             f"{ENVIRONMENT} to another file"
         ) from None
+
+
+def _as_given(value: Any) -> str:
+    """An option's value as it was typed."""
+    if isinstance(value, list):
+        return shlex.join(value)
+    return ",".join(value) if isinstance(value, tuple) else f"{value:g}"
 
 
 def counter_list(text: str) -> tuple[str, ...]:

@@ -47,12 +47,12 @@ class FrontEndPipe:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self._rest = b""
+        self._rest = bytearray()
         os.set_blocking(descriptor, False)
 
     def send(self, message: wire.Message) -> None:
-        """Send a message or queue it; rows are dropped while earlier messages wait."""
-        if not (self._rest and message["t"] == "row"):
+        """Send a message or queue it; rows and pulses are dropped while earlier messages wait."""
+        if not (self._rest and message["t"] in ("row", "pulse")):
             self._rest += wire.encode(message)
         self._push()
 
@@ -65,11 +65,11 @@ class FrontEndPipe:
     def _push(self) -> None:
         try:
             while self._rest:
-                self._rest = self._rest[os.write(self.descriptor, self._rest) :]
+                del self._rest[: os.write(self.descriptor, self._rest)]
         except BlockingIOError:
             pass
         except OSError:
-            self._rest = b""  # the front end is gone; its end on standard input says so
+            self._rest.clear()  # the front end is gone; its end on standard input says so
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import pytest
 
 import wattui
 
-from .running import WATTUI, Place, Row, python
+from .running import WATTUI, Place, Row, python, until
 
 pytestmark = [pytest.mark.needs_prometheus, pytest.mark.needs_otlp]
 
@@ -84,8 +84,9 @@ def test_a_scrape_is_a_row_of_the_file_and_no_collector_delays_the_end(
         while program.poll() is None and len(scrapes) < 12:
             scrapes.append(scrape(found[1]))
             time.sleep(0.15)
-    program.stderr.read()
+    said = program.stderr.read().decode()
     assert program.wait() == 0
+    assert said.count("no answer at the end: values are dropped while this lasts") == 1
     ended_s = time.time()
     rows = place.rows()
     last_s = float(rows[-1]["time_s"]) + place.run_json()["clock"]["start_utc_ns"] * 1e-9
@@ -128,6 +129,7 @@ def test_a_recorder_that_stands_still_is_no_source_of_numbers(place: Place) -> N
     assert program.stderr is not None
     found = re.search(r"http://127\.0\.0\.1:(\d+)/metrics", program.stderr.readline().decode())
     assert found
+    until(lambda: scrape(found[1])["wattui_recorder_up"], "the first page")
     pid = place.recorder_of(program.pid)
     os.kill(pid, signal.SIGSTOP)
     try:

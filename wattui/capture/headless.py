@@ -171,7 +171,7 @@ class Headless:
         self._progress.prepare()
         ready = _ready(self._client, job)
         self._directory, self._columns = str(ready["directory"]), ready["columns"]
-        exporter = job.exports.start(self._directory) if job.exports else None
+        exporter = job.exports.start(self._directory).wait_ready() if job.exports else None
         if job.exports and not job.quiet:
             say(*job.exports.notes)
         try:

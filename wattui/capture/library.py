@@ -47,7 +47,7 @@ class Recording:
             os.environ[marks.ENVIRONMENT] = str(ready["directory"])
             _nested.append(self)
         if self._exports:
-            self._exporter = self._exports.start(str(ready["directory"]))
+            self._exporter = self._exports.start(str(ready["directory"])).wait_ready()
         return self
 
     def __exit__(

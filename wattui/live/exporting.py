@@ -10,8 +10,10 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
+import threading
 from importlib.util import find_spec
 from typing import IO
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from wattui.errors import UsageError
 LOOPBACK = "127.0.0.1"
 # How long the end of a recording waits for the last values to reach a collector.
 FLUSH_S, END_S = 1.5, 2.0
+START_S = 10.0
 OTLP_PATH = "/v1/metrics"
 OTLP_EVERY_S = 10.0
 
@@ -80,7 +83,7 @@ class Exporter:
         self._process = subprocess.Popen(
             own_command("wattui.live.exporter"),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=stderr,
             pass_fds=[] if descriptor is None else [descriptor],
             env=environ,
@@ -93,6 +96,12 @@ class Exporter:
             self._process.stdin.close()
         if self._process.stderr:
             os.set_blocking(self._process.stderr.fileno(), False)
+
+    def wait_ready(self) -> Exporter:
+        """Wait until it has started, whose work is then in no baseline."""
+        assert self._process.stdout is not None
+        select.select([self._process.stdout], [], [], START_S)
+        return self
 
     def notices(self) -> list[str]:
         """What it has said since the last call, if its standard error is a pipe."""
@@ -108,8 +117,13 @@ class Exporter:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stderr:
-            self._process.stderr.close()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe:
+                pipe.close()
+
+    def leave(self) -> None:
+        """Let it end by itself, as `end`, without waiting."""
+        threading.Thread(target=self.end, daemon=True).start()
 
 
 def _endpoint(url: str) -> str:

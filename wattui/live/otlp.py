@@ -8,6 +8,7 @@ Names, units and attributes are those of OpenTelemetry's semantic conventions fo
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,35 +50,47 @@ Find = Callable[[Snapshot], Iterable[Observation]]
 
 
 class TellingExporter(OTLPMetricExporter):
-    """Tells, once, why a request failed."""
+    """Tells why a request failed."""
 
     def __init__(self, url: str, tell: Callable[[str], None]) -> None:
         super().__init__(endpoint=url, timeout=REQUEST_S)
-        self._tell: Callable[[str], None] | None = tell
-        self._reasons = _Reasons()
+        self._tell, self._log = tell, _Log()
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: Any
     ) -> MetricExportResult:
         """Send the metrics."""
+        self._log.first = ""
         result = super().export(metrics_data, timeout_millis or 10_000, **kwargs)
-        if result is not MetricExportResult.SUCCESS and self._tell:
-            self._tell(self._reasons.last or "no answer")
-            self._tell = None
+        if result is not MetricExportResult.SUCCESS:
+            self._tell(reason_of(self._log.first))
         return result
 
 
-class _Reasons(logging.Handler):
-    """Keeps the last thing that the SDK logged, and lets it print nothing."""
+class _Log(logging.Handler):
+    """Keeps the first thing that the SDK logs about a request, and lets it print nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.last = ""
+        self.first = ""
         sdk = logging.getLogger("opentelemetry")
         sdk.handlers, sdk.propagate = [self], False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = " ".join(record.getMessage().split())[:200]
+        self.first = self.first or record.getMessage()
+
+
+def reason_of(text: str) -> str:
+    """Why a request failed, in a few words, from what the SDK logs."""
+    if found := re.search(r"\[Errno -?\d+\] ([\w ]+)", text):
+        return found[1].lower()
+    if found := re.match(r"Transient error (.*?) encountered", text):
+        return found[1].lower()
+    if found := re.search(r"code: (\d+), reason: (.*)", text):
+        return f"status {found[1]} {found[2]}"[:200].strip()
+    if not text or "due to timeout" in text:
+        return f"no answer within {REQUEST_S:g} s"
+    return " ".join(text.split())[:200]
 
 
 def start(
@@ -85,7 +98,7 @@ def start(
 ) -> MeterProvider:
     """Push what `read` gives to a collector's metrics endpoint, until `shutdown`.
 
-    `tell` is called once, with the reason, when a request fails.
+    `tell` is called with the reason when a request fails.
     """
     reader = PeriodicExportingMetricReader(
         TellingExporter(url, tell),

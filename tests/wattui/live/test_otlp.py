@@ -155,7 +155,9 @@ def test_a_lost_gpu_is_not_pushed(collectors: Callable[..., Collector]) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
-def test_a_refusal_is_said_once(collectors: Callable[..., Collector], status: int) -> None:
+def test_the_reason_of_a_refusal_is_given(
+    collectors: Callable[..., Collector], status: int
+) -> None:
     from wattui.live import otlp
 
     collector = collectors(status)
@@ -165,8 +167,32 @@ def test_a_refusal_is_said_once(collectors: Callable[..., Collector], status: in
     while len(collector.requests) < 3 and time.monotonic() < end_s:
         time.sleep(0.01)
     provider.shutdown()
-    assert len(said) == 1
-    assert str(status) in said[0]
+    assert len(said) >= 2
+    assert said[0].startswith(f"status {status}")
+
+
+def test_reasons_are_a_few_words() -> None:
+    from wattui.live.otlp import reason_of
+
+    refused = 'HTTPConnectionPool(…): (Caused by X("Failed: [Errno 111] Connection refused"))'
+    assert reason_of(f"Transient error {refused} encountered while …") == "connection refused"
+    busy = "Transient error Service Unavailable encountered while exporting, retrying in 0.9s."
+    assert reason_of(busy) == "service unavailable"
+    late = "Failed to export metrics batch due to timeout, max retries or shutdown."
+    assert reason_of(late) == "no answer within 5 s"
+
+
+def test_trouble_is_said_once_and_without_a_password(capsys: pytest.CaptureFixture[str]) -> None:
+    from wattui.live.exporter import Trouble
+
+    trouble = Trouble("http://me:secret@host:4318/v1/metrics")
+    for _ in range(3):
+        trouble.tell("connection refused")
+    err = capsys.readouterr().err
+    assert (
+        err
+        == "wattui: --otlp: host:4318: connection refused: values are dropped while this lasts\n"
+    )
 
 
 @pytest.mark.parametrize("url", ["localhost:4318", "ftp://x", "http://", "http://h:x"])

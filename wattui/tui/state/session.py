@@ -167,7 +167,7 @@ class Session(Stream):
                 self.lost = str(error)
         self._client.close()
         if self._exporter:
-            self._exporter.end()
+            self._exporter.leave()
             self._exporter = None
         return self.done
 

@@ -69,6 +69,7 @@ class Meter:
                 channel.always_moves,
                 channel.settle_s,
                 confirms,
+                channel.possible_ranges_j,
             )
         elif channel.unit == "W":
             self.counter = Integrator()

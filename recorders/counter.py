@@ -51,8 +51,9 @@ class _Held(NamedTuple):
 class Counter:
     """Unwraps one cumulative energy counter.
 
-    `range_j` is the value at which it wraps (None: never), `bound_w` the highest plausible mean
-    power. `energy_j` never falls; it is that of the last reading if `is_known`.
+    `range_j` is the value at which it wraps (None: never, unless at one of `possible_ranges_j`, of
+    which a wrap between two close readings must fit exactly one), `bound_w` the highest plausible
+    mean power. `energy_j` never falls; it is that of the last reading if `is_known`.
     `power_w` is the mean since it was last given, over the time between two moves of the counter
     if the source knows it, else between readings. It is None if this reading did not move the
     counter, or moved it within `settle_s`. Unless it `confirms`, as when readings are rare and in
@@ -71,7 +72,7 @@ class Counter:
         "_odd_ns",
         "_pace_from",
         "_pace_next",
-        "_range_j",
+        "_ranges_j",
         "_raw_j",
         "_settle_ns",
         "_slack_s",
@@ -99,8 +100,9 @@ class Counter:
         must_move: bool = False,
         settle_s: float = 0.0,
         confirms: bool = True,
+        possible_ranges_j: Sequence[float] = (),
     ) -> None:
-        self._range_j = range_j
+        self._ranges_j = possible_ranges_j if range_j is None else (range_j,)
         self._confirms = confirms
         self._bound_w = min(bound_w, BOUNDLESS_W)
         self._bound_j_per_ns = self._bound_w * 1e-9
@@ -136,10 +138,10 @@ class Counter:
     @property
     def may_have_wrapped(self) -> bool:
         """Whether the held reading would be plausible after a wrap."""
-        if self._held is None or (wrap_j := self._wrap_j(self._held)) is None:
+        if self._held is None:
             return False
         unread_s = (self._held.time_ns - self._time_ns) * 1e-9
-        return wrap_j <= self._bound_w * (unread_s + REFRESH_SLACK_S)
+        return bool(self._wraps_j(self._held, self._bound_w * (unread_s + REFRESH_SLACK_S)))
 
     def learn(self, period_s: float) -> None:
         """Learn the counter's update period."""
@@ -273,18 +275,18 @@ class Counter:
         pace_w = max(before_w or 0.0, after_w)
         most_j = self._most_j(held.time_ns)
         self.lacks_j = pace_w * unread_s
-        wrap_j = self._wrap_j(held)
-        if wrap_j is not None:
-            likely_w = self._bound_w
-            if self._confirms and before_w is not None and pace_w > 0:
-                likely_w = min(likely_w, WRAP_TIMES * pace_w)
-            if wrap_j <= likely_w * (unread_s + self._slack_s):
-                self._held = None
-                self._add(wrap_j, held.raw_j, held.time_ns, most_j)
-                self._step(onward_j, raw_j, time_ns)
-                return None
-            if self.may_have_wrapped:
-                self.lacks_j = max(self.lacks_j, wrap_j)
+        likely_w = self._bound_w
+        if self._confirms and before_w is not None and pace_w > 0:
+            likely_w = min(likely_w, WRAP_TIMES * pace_w)
+        likely_j = self._wraps_j(held, likely_w * (unread_s + self._slack_s))
+        if len(likely_j) == 1 and (len(self._ranges_j) == 1 or unread_s <= LAP_S):
+            self._held = None
+            self._ranges_j = (self._raw_j + likely_j[0] - held.raw_j,)
+            self._add(likely_j[0], held.raw_j, held.time_ns, most_j)
+            self._step(onward_j, raw_j, time_ns)
+            return None
+        if self.may_have_wrapped:
+            self.lacks_j = max(self.lacks_j, *self._wraps_j(held)[:1])
         if self._confirms and onward_j == 0 and after_s < STUCK_S:
             return None  # a bad value may repeat for a while, but a restarted counter moves
         self._begin(held.raw_j, held.time_ns)
@@ -294,11 +296,14 @@ class Counter:
         self._time_ns = self.moved_ns = time_ns
         return "reset"
 
-    def _wrap_j(self, held: _Held) -> float | None:
-        """The energy up to the held reading if the counter wrapped, else None."""
-        if self._range_j is None or self._raw_j is None or held.raw_j > self._raw_j:
-            return None
-        return held.raw_j + self._range_j - self._raw_j
+    def _wraps_j(self, held: _Held, most_j: float = math.inf) -> list[float]:
+        """The energy up to the held reading if the counter wrapped, for each possible range, up to
+        the most that is plausible."""
+        last_j = self._raw_j
+        if last_j is None or held.raw_j > last_j:
+            return []
+        found = [held.raw_j + range_j - last_j for range_j in self._ranges_j if range_j >= last_j]
+        return [wrap_j for wrap_j in found if wrap_j <= most_j]
 
     def _pace_w(self) -> float | None:
         """Mean power over about the last second of readings, watts; None after only one."""
@@ -309,7 +314,7 @@ class Counter:
     def _may_have_lapped(self, time_ns: int) -> bool:
         """Whether the time since the last read was long enough for more than one wrap."""
         unread_s = (time_ns - self._time_ns) * 1e-9
-        return self._range_j is not None and self._bound_w * unread_s >= self._range_j
+        return len(self._ranges_j) == 1 and self._bound_w * unread_s >= self._ranges_j[0]
 
     def _step(self, step_j: float, raw_j: float, time_ns: int) -> None:
         """Add a step that may be none."""

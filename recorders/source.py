@@ -48,9 +48,10 @@ class Channel:
 
     `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated;
     written as read are count, a cumulative number, and anything else (pct, MiB, C, MHz), which is a
-    gauge. A counter wraps at `range_j`, is rejected above `bound_w`, and is stuck if it
-    `always_moves` but does not. Its power is not computed over less than `settle_s` between two
-    readings (inf: only if they have an `over_s`).
+    gauge. A counter wraps at `range_j`, or if that cannot be read, at one of `possible_ranges_j`,
+    if any. It is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its
+    power is not computed over less than `settle_s` between two readings (inf: only if they have an
+    `over_s`).
     `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
     what is read at an edge is its energy there).
     `remarks` (integrated, mig) are noted in the run file. `own_time`: its readings come by
@@ -62,6 +63,7 @@ class Channel:
     origin: Origin = "measured"
     in_total: bool = False
     range_j: float | None = None
+    possible_ranges_j: tuple[float, ...] = ()
     bound_w: float = math.inf
     always_moves: bool = False
     settle_s: float = 0.005
@@ -115,7 +117,8 @@ class Refusal:
 
     `part` is the channel (package1, dram0, gpu1) that this machine has and its sums therefore lack;
     empty if nothing shows that the machine has one. `flag` names the note and the summary's flag
-    for it, if it also casts doubt on the figures. `kind` groups refusals in lists.
+    for it, if it also casts doubt on the figures. One that `warns` is told before a recording
+    starts, as joules may be lost during it. `kind` groups refusals in lists.
     """
 
     source: str
@@ -123,6 +126,7 @@ class Refusal:
     remedy: str = ""
     part: str = ""
     flag: str = ""
+    warns: bool = False
     kind: RefusalKind = field(kw_only=True)
 
 

@@ -22,8 +22,10 @@ from recorders.sources.rapl_zones import (
     GONE,
     Zone,
     find_zones,
+    possible_ranges_j,
     refusal,
     unreadable,
+    unreadable_ranges,
 )
 from recorders.texts import OwnNote
 
@@ -172,6 +174,7 @@ def open_powercap(
 
     readable = [zone for zone in zones if zone.directory in descriptors]
     kept, periods_s, refused = believe(readable, refused, read_at, clock)
+    refused += unreadable_ranges(kept)
     if not kept:
         close()
         return None, refused
@@ -300,13 +303,15 @@ def _nominal_s(period_s: float) -> float:
 
 
 def _channel(zone: Zone) -> Channel:
+    kind = kind_of(zone.channel)
     remarks = [] if zone.range_j or zone.is_event else [OwnNote.NO_RANGE]
     remarks += [OwnNote.ASSUMED_PERIOD] if zone.assumed_period else []
     return Channel(
         zone.channel,
         "J",
-        in_total=kind_of(zone.channel).in_total,
+        in_total=kind.in_total,
         range_j=zone.range_j,
+        possible_ranges_j=() if zone.range_j or zone.is_event else possible_ranges_j(kind.name),
         bound_w=zone.bound_w,
         always_moves=_always_moves(zone),
         step_j=COARSEST_J,

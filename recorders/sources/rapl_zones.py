@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from recorders.source import Refusal, RefusalKind
 _PACKAGE = re.compile(r"package-(\d+)(?:-die-(\d+))?")
 
 
+RANGE = "max_energy_range_uj"
 GONE = (errno.ENODEV, errno.ENOENT, errno.ENXIO, errno.EBADF)
 
 
@@ -26,6 +29,22 @@ GROUP_REMEDY = (
     "| sudo tee /etc/udev/rules.d/60-rapl.rules && sudo udevadm control --reload && "
     "sudo udevadm trigger --subsystem-match=powercap   (then log in again)"
 )
+
+
+# Energy units of RAPL in nJ as the kernel rounds them (drivers/powercap/intel_rapl_common.c:
+# rapl_check_unit_core, rapl_check_unit_atom, dram_domain_energy_unit): 2^-16 J or coarser, on some
+# Atoms 16 µJ or coarser. A counter is a register of 32 bits in one of them (ENERGY_STATUS_MASK).
+UNITS_NJ = (
+    *(10**9 >> shift for shift in range(10, 17)),
+    *(1000 << shift for shift in range(4, 10)),
+)
+DRAM_UNIT_NJ, REGISTER = 15_300, 2**32 - 1
+
+
+def possible_ranges_j(domain: str) -> tuple[float, ...]:
+    """The ranges that a zone of a domain can have, ascending, where its own cannot be read."""
+    units_nj = [*UNITS_NJ, DRAM_UNIT_NJ] if domain == "dram" else UNITS_NJ
+    return tuple(REGISTER * unit_nj // 1000 * 1e-6 for unit_nj in sorted(units_nj))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,7 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
     channel = domain if package < 0 else f"{domain}{package}"
     if die is not None:
         channel += f"_die{die}"
-    range_uj = _number(path / "max_energy_range_uj")
+    range_uj = _number(path / RANGE)
     limit_uw = _number(path / "constraint_0_max_power_uw")
     range_j = range_uj * 1e-6 if range_uj else None
     limit_w = limit_uw * 1e-6 if limit_uw else None
@@ -119,6 +138,24 @@ def unreadable(zone: Zone, error: OSError) -> Refusal:
         reason = f"{zone.energy_path} is readable by root only (kernel default since CVE-2020-8694)"
         return refusal(zone, reason, GROUP_REMEDY, "right")
     return refusal(zone, f"{zone.energy_path}: {error.strerror}")
+
+
+def unreadable_ranges(zones: Sequence[Zone]) -> list[Refusal]:
+    """The refusal for zones whose counters are read, but not where they wrap around."""
+    found = [zone for zone in zones if zone.range_j is None and not zone.is_event]
+    if not found:
+        return []
+    paths = [zone.directory / RANGE for zone in found]
+    forbidden = any(path.exists() and not os.access(path, os.R_OK) for path in paths)
+    names = ", ".join(zone.channel for zone in found)
+    reason = (
+        f"{RANGE} of {names} {'is readable by root only' if forbidden else 'cannot be read'}: "
+        "a wraparound whose range cannot be told from the counter is taken for a restart, and its "
+        "joules are missing"
+    )
+    if forbidden:
+        return [Refusal("powercap", reason, GROUP_REMEDY, warns=True, kind="right")]
+    return [Refusal("powercap", reason, warns=True, kind="unread")]
 
 
 def refusal(zone: Zone, reason: str, remedy: str = "", kind: RefusalKind = "unread") -> Refusal:

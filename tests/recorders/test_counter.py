@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.counter import Change, Counter, Integrator, mirrored, update_period_s
+from recorders.sources.rapl_zones import possible_ranges_j
 
 S = 1_000_000_000
 INTEL_RANGE_J = 262_143.32885
@@ -49,6 +50,38 @@ def test_power_over_less_than_the_settling_time_waits_for_more() -> None:
     assert counter.power_w is None
     joules(counter, (0.2, 10.0))
     assert counter.power_w == pytest.approx(50.0)
+
+
+def of_unknown_range(domain: str = "package", bound_w: float = 1000.0) -> Counter:
+    return Counter(None, bound_w=bound_w, possible_ranges_j=possible_ranges_j(domain))
+
+
+@pytest.mark.parametrize("range_j", possible_ranges_j("dram"))
+def test_a_wrap_at_an_unreadable_range_is_told_by_the_width_of_its_register(range_j: float) -> None:
+    counter = of_unknown_range("dram", 300.0)
+    readings = [(n / 10, range_j - 20 + n) for n in range(20)]
+    readings += [(2.0 + n / 10, n + 0.0) for n in range(4)]
+    assert joules(counter, *readings)[-1] == pytest.approx(23.0)
+
+
+def test_a_restart_is_no_wrap_where_no_register_ends_or_two_may_have() -> None:
+    for last_j, watts in ((150_000.0, 100.0), (65_520.0, 290.0)):
+        counter = of_unknown_range("dram", 300.0)
+        before = [(n / 1, last_j + (n - 9) * watts) for n in range(10)]
+        told = [counter.update(raw_j, round(s * S)) for s, raw_j in [*before, (10, 5), (11, 280)]]
+        assert told[-1] == "reset", last_j
+        assert counter.energy_j == pytest.approx(9 * watts + 275.0)
+
+
+def test_a_drop_after_ten_seconds_invents_no_joules_where_the_range_is_unreadable() -> None:
+    counter = of_unknown_range()
+    told = [
+        counter.update(raw_j, round(s * S))
+        for s, raw_j in ((0, 3900.0), (10, 4000.0), (20, 0.01), (30, 100.01))
+    ]
+    assert told == [None, None, None, "reset"]
+    assert counter.energy_j == pytest.approx(200.0)
+    assert counter.lacks_j is not None
 
 
 @pytest.mark.parametrize("range_j", [INTEL_RANGE_J, AMD_RANGE_J])

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
     """Let only root read these files, also in tests that root runs."""
-    real_open, real_access = os.open, os.access
+    real_access = os.access
 
-    def opened(path: Path | str, *more: int, **named: int) -> int:
-        if Path(path) in paths:
-            raise PermissionError(13, os.strerror(13), str(path))
-        return real_open(path, *more, **named)
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def opened(path: Any, *more: Any, **named: Any) -> Any:
+            if isinstance(path, Path | str) and Path(path) in paths:
+                raise PermissionError(13, os.strerror(13), str(path))
+            return real(path, *more, **named)
+
+        return opened
 
     def may(path: Path | str, mode: int) -> bool:
         return Path(path) not in paths and real_access(path, mode)
 
-    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "open", guarded(os.open))
+    monkeypatch.setattr(io, "open", guarded(io.open))
     monkeypatch.setattr(os, "access", may)
 
 

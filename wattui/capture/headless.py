@@ -36,7 +36,9 @@ from wattui.folders import working_directory
 from wattui.live.exporting import Exports, exports_of
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
+from wattui.runs.run_json import read_refusals
 from wattui.show.printing import say
+from wattui.show.remedies import warnings
 
 ROWS_HZ = 4.0
 # A row is in the file after a second at the latest, if the disk answers.
@@ -171,6 +173,8 @@ class Headless:
         self._progress.prepare()
         ready = _ready(self._client, job)
         self._directory, self._columns = str(ready["directory"]), ready["columns"]
+        if not job.quiet:
+            say(*warnings(read_refusals(ready["missing"])))
         exporter = job.exports.start(self._directory).wait_ready() if job.exports else None
         if job.exports and not job.quiet:
             say(*job.exports.notes)
@@ -309,6 +313,8 @@ class Headless:
     def _on_message(self, message: Message) -> None:
         if message["t"] == "row":
             self._progress.row(readings(self._columns, message))
+        elif message["t"] == "opening":
+            self._progress.opening(message["name"])
         elif message["t"] == "waiting":
             seconds = message["seconds"]
             say(

@@ -71,6 +71,13 @@ class Progress:
         self._quiet = quiet
         self._width = width
         self._watts = ""
+        self._opening: set[str] = set()
+
+    def opening(self, name: str) -> None:
+        """Say once that a driver does not answer yet."""
+        if not self._quiet and name not in self._opening:
+            self._opening.add(name)
+            say(f"waiting for {name} to answer")
 
     def prepare(self) -> None:
         """Load the drawing code while the recorder starts."""

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from recorders.json_parts import (
     WrongPartError,
     an_object,
+    flag,
     number,
     one_of,
     optional,
@@ -132,6 +133,7 @@ def _refusal(found: Any) -> Refusal:
         part(found, "source", text),
         part(found, "reason", text),
         remedy or "",
+        warns=part_or(found, "warns", flag, False),
         kind=part_or(found, "kind", one_of(*get_args(RefusalKind)), "unread"),
     )
 

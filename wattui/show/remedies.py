@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from recorders.source import Refusal
 from recorders.summary.figures import Flag
 from wattui.analysis.results_file import Note
 
@@ -54,6 +55,12 @@ REMEDIES = {
     "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",
 }
+
+
+def warnings(refusals: Iterable[Refusal]) -> list[str]:
+    """What to know before a recording starts, each on a line with its fix."""
+    found = [refusal for refusal in refusals if refusal.warns]
+    return [f"{r.source}: {r.reason}" + (f": fix: {r.remedy}" if r.remedy else "") for r in found]
 
 
 def notes_of(flags: Iterable[Flag]) -> tuple[Note, ...]:

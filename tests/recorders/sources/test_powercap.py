@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from recorders.source import Channel, Gone, Refusal, Retry
 from recorders.sources.powercap import Powercap, open_powercap
 from recorders.sources.rapl_zones import Zone, find_zones
+from tests.support.sysfs import forbid
+from wattui.show.remedies import warnings
 
 RANGE_UJ = 262_143_328_850
 NOBODY = 65_534
@@ -298,6 +300,22 @@ def test_a_range_that_cannot_be_read_is_remarked(tree: Tree) -> None:
     (tree.zone("0", "package-0") / "max_energy_range_uj").unlink()
     (channel,) = tree.source().channels()
     assert (channel.range_j, channel.remarks) == (None, ("no_range",))
+    assert {262_143.32885, 65_532.610987} <= {round(j, 6) for j in channel.possible_ranges_j}
+
+
+def test_a_range_that_only_root_may_read_is_told_before_the_start_with_its_fix(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zones = [tree.zone("0", "package-0"), tree.zone("0:0", "dram")]
+    ranges = [zone / "max_energy_range_uj" for zone in zones]
+    forbid(monkeypatch, *ranges)
+    source, (refusal,) = tree.open()
+    assert names_of(source) == ["package0", "dram0"]
+    assert (refusal.warns, refusal.kind, refusal.part) == (True, "right", "")
+    assert refusal.reason.startswith("max_energy_range_uj of package0, dram0 is readable by root")
+    assert "chgrp rapl energy_uj max_energy_range_uj" in refusal.remedy
+    (line,) = warnings([refusal])
+    assert "fix: sudo groupadd" in line
 
 
 def test_zones_that_a_container_hides_are_named_as_hidden(tree: Tree) -> None:

@@ -266,16 +266,20 @@ class MainScreen(MarkingScreen):
         self._show_banner()
 
     def _show_banner(self) -> None:
-        """Show why there is no measured power, and how to fix it."""
+        """Show why there is no measured power, or what to know before recording, and the fix."""
         banner = self.query_one("#banner", Static)
-        measured = any(source.is_measured for source in self.stream.sources)
-        reasons = [
-            f"{m.source}: {m.reason}" + (f"; fix: {m.remedy}" if m.remedy else "")
-            for m in self.stream.missing
-            if m.source in ("powercap", "nvml")
-        ]
-        banner.display = bool(reasons) and not measured
-        banner.update("No power sensor (press d for details). " + " · ".join(reasons[:1]))
+        if any(source.is_measured for source in self.stream.sources):
+            opening = "Press d for the fix: "
+            reasons = [f"{m.source}: {m.reason}" for m in self.stream.missing if m.warns]
+        else:
+            opening = "No power sensor (press d for details). "
+            reasons = [
+                f"{m.source}: {m.reason}" + (f"; fix: {m.remedy}" if m.remedy else "")
+                for m in self.stream.missing
+                if m.source in ("powercap", "nvml")
+            ]
+        banner.display = bool(reasons)
+        banner.update(opening + " · ".join(reasons[:1]))
 
     # ------------------------------------------------------------ keys
 

@@ -60,6 +60,9 @@ class FakeSession:
         found, self.coming = self.coming, []
         return found
 
+    def notices(self) -> list[str]:
+        return []
+
     def request(self, **message: Any) -> Message:
         self.asked.append(message)
         return {"id": len(self.asked)}

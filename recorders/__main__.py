@@ -275,6 +275,7 @@ def _publish(
             }
             for source in run["sources"]
         ],
+        "periods_s": recorder.update_periods_s(),
         "refused": sorted({refusal["source"] for refusal in run["missing"]}),
     }
     with contextlib.suppress(OSError):

@@ -54,6 +54,7 @@ def fixed(
             }
             for source, found in channels.items()
         ],
+        "periods_s": {"gpu0": 0.1},
         "refused": ["psys"],
     } | changes
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from recorders.channels import kind_of
+from recorders.channels import METER, kind_of
 from wattui.clean import one_line
 from wattui.live.snapshot import LiveChannel, Snapshot
 from wattui.show.quantities import energy_unit, number
@@ -36,7 +36,10 @@ def powers(snapshot: Snapshot) -> dict[str, tuple[float | None, bool]]:
     groups: dict[str, list[LiveChannel]] = {}
     for channels in snapshot.channels.values():
         for channel in channels:
-            if channel.unit in ("J", "W") and (name := _name_of(channel.name)):
+            name = _name_of(channel)
+            # A meter that is read by hand has a power only for a moment.
+            is_now = channel.origin != "manual" or snapshot.is_up(channel)
+            if channel.unit in ("J", "W") and name and is_now:
                 groups.setdefault(name, []).append(channel)
     order = list(dict.fromkeys(_NAMES.values()))
     return {
@@ -70,7 +73,7 @@ def _figures(snapshot: Snapshot) -> Iterator[str]:
         text = f"{number(each_j / factor, 2)} {unit}/inf"
     if (snapshot.phase, snapshot.label) != ("running", progress["label"]):
         text = f"{_short(progress['label']) or 'last'}: {text}"
-    origin = kind_of(progress["channel"]).origin
+    origin = snapshot.origin_of(progress["channel"])
     doubt = snapshot.message["contents"] or ("" if origin == "measured" else origin)
     yield f"{text} ({doubt})" if doubt and each_j is not None else text
 
@@ -138,9 +141,10 @@ def _values(snapshot: Snapshot) -> Mapping[str, Any]:
     }
 
 
-def _name_of(channel: str) -> str | None:
-    kind = kind_of(channel)
-    return channel if kind.by_hand else _NAMES.get(kind.name)
+def _name_of(channel: LiveChannel) -> str | None:
+    kind = kind_of(channel.name)
+    is_meter = kind.name == "meter"
+    return channel.name.removeprefix(METER) if is_meter else _NAMES.get(kind.name)
 
 
 def _sum_w(snapshot: Snapshot, channels: Sequence[LiveChannel]) -> float | None:

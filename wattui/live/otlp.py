@@ -147,7 +147,7 @@ def _instruments(provider: MeterProvider, read: Read) -> None:
             named = {
                 "wattui.label": labels.bounded(progress["label"]),
                 "wattui.channel": progress["channel"],
-                "wattui.origin": kind_of(progress["channel"]).origin,
+                "wattui.origin": page.origin_of(progress["channel"]),
             }
             yield Observation(progress["joules_per_inference"], named)
 

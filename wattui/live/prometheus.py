@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from recorders.channels import TOTAL, kind_of
+from recorders.channels import TOTAL
+from recorders.source import COUNT
 from wattui.live.names import Names
 from wattui.live.snapshot import LiveChannel, Snapshot
 
@@ -82,9 +83,9 @@ class RecordingCollector(Collector):
                 labels=("label", "channel", "origin", "contents"),
             )
             channel = progress["channel"]
-            labels = self._labels.bounded(progress["label"]), channel, kind_of(channel).origin
-            contents = str(page.message["contents"])
-            each.add_metric((*labels, contents), float(progress["joules_per_inference"]))
+            label, origin = self._labels.bounded(progress["label"]), page.origin_of(channel)
+            labels = label, channel, origin, str(page.message["contents"])
+            each.add_metric(labels, float(progress["joules_per_inference"]))
             yield each
         flags = GaugeMetricFamily(
             "wattui_flag", "Warnings about the figures so far.", labels=("flag", "about")
@@ -123,6 +124,14 @@ def _energies(page: Snapshot) -> Iterator[Metric]:
 
 def _gauges(page: Snapshot) -> Iterator[Metric]:
     channels = [channel for found in page.channels.values() for channel in found]
+    counts = CounterMetricFamily(
+        "wattui_hardware_events", "What a hardware counter counted.", labels=("channel",)
+    )
+    for channel in (channel for channel in channels if channel.unit == COUNT):
+        if (count := page.current(channel.name)) is not None:
+            counts.add_metric((channel.name,), count)
+    if counts.samples:
+        yield counts
     for unit, (name, text, factor) in GAUGES.items():
         family = GaugeMetricFamily(name, text, labels=("channel",))
         for channel in (channel for channel in channels if channel.unit == unit):

@@ -19,7 +19,7 @@ STALE_S = 3.0
 KILLED_S = 600.0
 # The recorder that `wattui status` starts for itself is nobody else's recording.
 OWN_ARGV = ["wattui", "status"]
-# A reading is current for so long, or for so many periods of a slow recording.
+# A reading is current for so long, or for so many periods of a slow recording or sensor.
 FRESH_S, FRESH_PERIODS = 3.0, 3.0
 
 
@@ -120,10 +120,12 @@ class Snapshot:
 
     def is_current(self, column: str) -> bool:
         """Whether a column has a reading that tells what is now."""
-        found = self.readings.get(column)
-        lost = channel_of(column) in self.message["lost"]
-        limit_s = max(FRESH_S, FRESH_PERIODS / float(self.message["rate_hz"]))
-        return found is not None and not lost and self.time_s - found[0] <= limit_s
+        found, channel = self.readings.get(column), channel_of(column)
+        if found is None or channel in self.message["lost"]:
+            return False
+        period_s = float(self.message["periods_s"].get(channel, 0.0))
+        slowest_s = max(1 / float(self.message["rate_hz"]), period_s)
+        return self.time_s - found[0] <= max(FRESH_S, FRESH_PERIODS * slowest_s)
 
     def current(self, column: str) -> float | None:
         """A column's value if it is one of now."""
@@ -132,6 +134,11 @@ class Snapshot:
     def is_up(self, channel: LiveChannel) -> bool:
         """Whether a channel is being read."""
         return any(map(self.is_current, columns_of(channel.name, channel.unit)))
+
+    def origin_of(self, channel: str) -> str:
+        """Whether a channel, or the sum, is measured, estimated, simulated or read manually."""
+        every = (each for channels in self.channels.values() for each in channels)
+        return next((each.origin for each in every if each.name == channel), "measured")
 
 
 class Page:

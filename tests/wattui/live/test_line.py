@@ -50,6 +50,21 @@ def test_what_a_figure_is_of_and_that_it_is_estimated_are_said() -> None:
     assert line(shown) == "cpu 7.0 W (estimated) · running b32 · 72 mJ/inf (estimated)"
 
 
+def test_meters_have_their_names_and_their_own_pace() -> None:
+    channels = {
+        "meter wall": [("meter_wall", "J", "measured")],
+        "meters": [("meter_psu", "J", "manual")],
+    }
+    readings = {"meter_wall_W": ("5.0", "103.2"), "meter_psu_W": ("2.0", "55.0")}
+    sources = fixed(channels)["sources"]
+    every_2_s = snapshot(sources=sources, readings=readings, periods_s={"meter_wall": 2.0})
+    assert line(every_2_s).startswith("wall 103 W · running")
+    stopped = snapshot(sources=sources, readings=readings)
+    assert line(stopped).startswith("wall – W · running")
+    by_hand = snapshot(sources=sources, readings=readings | {"meter_psu_W": ("9.0", "55.0")})
+    assert line(by_hand).startswith("wall – W · psu 55 W · running")
+
+
 def test_labels_are_only_text_and_short() -> None:
     shown = line(snapshot(label="\x1b[31m" + "x" * 100))
     assert "\x1b" not in shown

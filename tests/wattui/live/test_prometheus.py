@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.pages import PROGRESS, READINGS, whole
+from tests.support.pages import PROGRESS, READINGS, fixed, whole
 from wattui.errors import UsageError
 from wattui.live import exporting
 from wattui.live.exporting import Exports
@@ -81,6 +81,14 @@ def test_every_reading_is_a_metric_in_base_units() -> None:
     assert named(found, "wattui_source_up", "psys") == [0]
     assert named(found, "wattui_source_up", "nvml") == [1]
     assert named(found, "wattui_recorder_up") == [1]
+
+
+def test_hardware_counters_are_counters() -> None:
+    channels = {"counters": [("perf_instructions", "count", "measured")]}
+    readings = {"perf_instructions": ("10.0", "123456789012")}
+    found = Scraped().samples(snapshot(sources=fixed(channels)["sources"], readings=readings))
+    assert named(found, "wattui_hardware_events_total", "perf_instructions") == [123456789012]
+    assert named(found, "wattui_channel_up", "perf_instructions") == [1]
 
 
 def test_a_lost_gpu_has_no_value_and_is_down() -> None:

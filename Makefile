@@ -10,6 +10,9 @@ WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 
+# Many tests start Python: what one process compiles, the others read.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Duration and random seed of `make fuzz`.
 SECONDS ?= 300
 SEED ?= 1
@@ -58,5 +61,6 @@ clean:
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip  # old ones are slow
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)

@@ -68,10 +68,10 @@ class Journal:
         """The last reading of each energy: seconds and joules."""
         return self._reducer.last
 
-    def publish_to(self, publisher: Publisher) -> None:
-        """Keep the page of this recording up to date, from now on."""
+    def publish_to(self, publisher: Publisher, period_s: float) -> None:
+        """Keep the page of this recording up to date, from now on; rows come every `period_s`."""
         self._format()
-        self._live = LiveState(publisher, self._layout.columns, self._reducer)
+        self._live = LiveState(publisher, self._layout.columns, self._reducer, period_s)
 
     def end_page(self) -> None:
         """Write the last page, which says that the recording has ended."""

@@ -34,6 +34,8 @@ FLAGS = {
     OwnNote.STUCK: "stuck",
     OwnNote.BROKEN_OFF: "unfinished",
 }
+# What ran after the last reading of its energy has no figure: older ones are not of now.
+FRESH_S, FRESH_PERIODS = 1.0, 2.0
 # Notes that begin with the name of a channel.
 _ABOUT_CHANNELS = frozenset(
     {OwnNote.DROPPED, OwnNote.IMPLAUSIBLE, OwnNote.INTEGRATED, OwnNote.MIG, OwnNote.STUCK}
@@ -43,8 +45,11 @@ _ABOUT_CHANNELS = frozenset(
 class LiveState:
     """Follows the rows of a recording, and gives a page of them to its publisher."""
 
-    def __init__(self, publisher: Publisher, columns: Sequence[str], reducer: Reducer) -> None:
+    def __init__(
+        self, publisher: Publisher, columns: Sequence[str], reducer: Reducer, period_s: float
+    ) -> None:
         self._publisher, self._reducer = publisher, reducer
+        self._fresh_s = max(FRESH_S, FRESH_PERIODS * period_s)
         self._energies = with_unit(columns, "J")
         self.progress = RunningSoFar(self._energies)
         self._headline = headline(self._energies)
@@ -70,7 +75,8 @@ class LiveState:
     def show(self, at_ns: int, where: Where, disk: Message, ended: bool = False) -> None:
         """Publish a page; `at_ns` is now."""
         rows, self._rows = self._rows, []
-        last = {channel: joules for channel, (_, joules) in self._reducer.last.items()}
+        since_s = float(self._time_text) - self._fresh_s
+        last = {name: joules for name, (at, joules) in self._reducer.last.items() if at >= since_s}
         progress = self.progress.now(last, self._inferences)
         phase, label, repeat = where
         now = {

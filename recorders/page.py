@@ -22,7 +22,8 @@ NAME = "live"
 MOST_BYTES = 2**24
 # A page that is being rewritten is read again.
 READS, REREAD_S = 50, 0.001
-_MARK = b"wattui-live 1"
+# Changed with the contents, as another version may read them.
+_MARK = b"wattui-live 2"
 
 
 class DamagedPageError(ValueError):

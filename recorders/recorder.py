@@ -505,7 +505,7 @@ class Recorder:
 
     def publish_to(self, publisher: Publisher) -> None:
         """Keep the page of this recording up to date, from now on."""
-        self._journal.publish_to(publisher)
+        self._journal.publish_to(publisher, 1 / self._rate_hz)
 
     def past_text(self, time_ns: int, least_ns: int) -> str:
         """The `time_s` of a moment of this recording; empty where it is not that long ago."""

@@ -23,7 +23,7 @@ FOUND_S = 10.0
 MOST_LABELS, MOST_RECENT = 200, 500
 
 OVERLAP = "phases overlap"
-UNREAD = "no reading at an edge"
+UNREAD = "a reading is missing"
 UNDONE = "a mark was undone"
 UNCOUNTED = "no inferences were counted"
 LATE_MARK = "a mark was delivered late"

@@ -127,6 +127,23 @@ def test_what_was_loading_or_undone_is_in_no_figure(tmp_path: Path) -> None:
     assert progress_at(pages, 4.0)["why"] == "a mark was undone"
 
 
+def test_what_ran_after_a_gpu_was_lost_has_no_figure(tmp_path: Path) -> None:
+    clock = ManualClock()
+
+    def gpu_j(time_s: float) -> Value:
+        return 100.0 * time_s if time_s < 3 else Gone("fell off the bus")
+
+    channels = {PACKAGE: constant_power(40.0), GPU: gpu_j}
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, channels)])
+    pages = published(rig)
+    rig.at(1.0, do="begin", phase="running", label="b1", id=1)
+    rig.at(1.5, do="count", n=10)
+    rig.run(8.0)
+    assert progress_at(pages, 2.9)["joules_per_inference"] == pytest.approx(14 * 1.6, rel=0.2)
+    assert progress_at(pages, 6.0)["joules_per_inference"] is None
+    assert progress_at(pages, 6.0)["why"] == "a reading is missing"
+
+
 def test_a_lost_gpu_is_told_with_the_flags_of_the_summary(tmp_path: Path) -> None:
     clock = ManualClock()
 

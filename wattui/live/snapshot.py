@@ -21,6 +21,32 @@ KILLED_S = 600.0
 OWN_ARGV = ["wattui", "status"]
 # A reading is current for so long, or for so many periods of a slow recording or sensor.
 FRESH_S, FRESH_PERIODS = 3.0, 3.0
+# What a page has besides sources and readings.
+KEYS = frozenset(
+    [
+        "pid",
+        "version",
+        "csv",
+        "rate_hz",
+        "start_monotonic_ns",
+        "start_utc_ns",
+        "argv",
+        "refused",
+        "periods_s",
+        "at_ns",
+        "time_s",
+        "phase",
+        "label",
+        "repeat",
+        "inferences",
+        "progress",
+        "flags",
+        "contents",
+        "lost",
+        "disk",
+        "ended",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +75,8 @@ class Snapshot:
     @classmethod
     def of(cls, place: Path, message: Mapping[str, Any]) -> Snapshot:
         """The snapshot of a page. Raises DamagedPageError for one of another version."""
+        if lacking := KEYS - message.keys():
+            raise page.DamagedPageError(f"not a page of this version: without {min(lacking)}")
         try:
             readings = {
                 column: (float(time_s), float(text))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recorders.page import DamagedPageError
 from tests.support.pages import CHANNELS, PROGRESS, READINGS, fixed, whole
 from wattui.live.line import as_json, line, silence
 from wattui.live.snapshot import Snapshot
@@ -79,6 +80,14 @@ def test_silence_is_told_from_death() -> None:
         "/data/run.csv: the recorder (process 4711) has not responded for 12 s"
     )
     assert silence(shown, 23_000_000_000, is_gone=True).endswith("was killed 12 s ago")
+
+
+def test_a_page_of_another_version_is_refused() -> None:
+    for key in whole():
+        page = whole()
+        del page[key]
+        with pytest.raises(DamagedPageError, match="not a page of this version"):
+            Snapshot.of(PLACE, page)
 
 
 def test_json_has_no_old_number() -> None:

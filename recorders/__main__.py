@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders import directory, wire
+from recorders.channels import METER, with_unit
 from recorders.clock import Clock
 from recorders.conductor import Conductor
 from recorders.guard import Guard
@@ -33,6 +34,7 @@ from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFile
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise
+from recorders.texts import OwnNote
 from recorders.writer import Writer, run_as_others
 
 COMMAND_GRACE_S = 2.0
@@ -120,6 +122,12 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
     names = [meter.name for meter in parse_meters(config["meters"])]
     config["meters"] = by_hand.unread(names, read)
     layout = Layout([*read, *by_hand.channels(config["meters"])])
+    quoted = _channel_to_quote(config["quoted"], layout)
+    if config["quoted"] and not quoted:
+        known = ", ".join(_energies(layout))
+        outlet.finish({"t": "error", "code": "quoted", "text": f"there is only {known}"})
+        return 2
+    config["quoted"] = quoted
     try:
         file = _open_file(config, layout)
     except RunFileExistsError as error:
@@ -132,6 +140,16 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
         outlet.finish({"t": "error", "code": "unwritable", "text": str(error.strerror)})
         return 2
     return _record(config, found, layout, file, marks, outlet, guard, scheduler)
+
+
+def _channel_to_quote(name: str, layout: Layout) -> str:
+    """The channel with this name, or that of the meter; empty if there is none."""
+    known = _energies(layout)
+    return next((each for each in (name, f"{METER}{name}") if each in known), "")
+
+
+def _energies(layout: Layout) -> list[str]:
+    return with_unit(layout.columns, "J")
 
 
 def _open_file(config: dict[str, Any], layout: Layout) -> Writer | None:
@@ -170,6 +188,8 @@ def _record(
             recorder.note(missing_note(refusal.part, refusal.reason))
         if refusal.flag:
             recorder.note(f"{refusal.flag} {refusal.reason}")
+    if config["quoted"]:
+        recorder.note(f"{OwnNote.HEADLINE} {config['quoted']}")
     conductor = Conductor(recorder, pages, config["meters"])
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {

@@ -61,10 +61,10 @@ class Config:
 
     `follow` sends every row with an event to the front end, from the first one on. `meters` has
     the meters outside the machine, each `NAME=SPEC` (docs/meters.md), or a `NAME` alone for one
-    that is read manually, with the request `meter`. `counters` names what
-    `recorders.sources.counter_names` knows. `has_command` says that this front end starts commands,
-    which are stopped if it disappears. `publish` lets other programs of this user read its newest
-    values, as `wattui status` does.
+    that is read manually, with the request `meter`. `quoted` names the channel, or the meter, to
+    quote energies from. `counters` names what `recorders.sources.counter_names` knows.
+    `has_command` says that this front end starts commands, which are stopped if it disappears.
+    `publish` lets other programs of this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter.
     """
 
@@ -79,6 +79,7 @@ class Config:
     follow: bool = False
     meters: Sequence[str] = ()
     counters: Sequence[str] = ()
+    quoted: str = ""
     has_command: bool = False
     publish: bool = True
     version: str | None = None
@@ -263,6 +264,7 @@ def _refusal(message: wire.Message) -> RecorderError:
         "exists": f"{text} already exists",
         "busy": f"{text} is being recorded by another wattui",
         "unwritable": f"cannot write the run file: {text}",
+        "quoted": f"no such channel is recorded: {text}",
         "require": f"cannot measure {need} energy: {text}",
     }
     return RecorderError(code, sentences.get(code, text), need or text)

@@ -18,6 +18,7 @@ class OwnNote(StrEnum):
     COMMAND_ENDED = "command ended"
     CUT = "cut"
     DROPPED = "dropped"
+    HEADLINE = "headline"
     HIDDEN_GPUS = "hidden_gpus"
     IMPLAUSIBLE = "implausible"
     IMPORT = "import"

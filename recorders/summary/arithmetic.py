@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from recorders.channels import COUNTER, TOTAL, kind_of, total_parts
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
-from recorders.summary.contents import headline
+from recorders.summary.contents import quoted_channel
 from recorders.summary.counted import counted_of
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Counted, Domain, Group, Value, is_unmoved
@@ -107,7 +107,7 @@ class Arithmetic:
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = total_parts(self._channels)
-        quoted = headline(self._channels)
+        quoted = quoted_channel(reduction)
         self._asked = self._parts or ([quoted] if quoted else [])
         counted = [row for row in reduction.events if row.inferences is not None]
         self._count_times_s = [row.time_s for row in counted]

@@ -23,7 +23,7 @@ from recorders.summary.combining import (
     samples_of,
     with_interval,
 )
-from recorders.summary.contents import headline
+from recorders.summary.contents import quoted_channel
 from recorders.summary.figures import ROUNDING, Group, Value
 from recorders.summary.overlaps import label_of
 from recorders.summary.reduction import Reduction
@@ -126,7 +126,7 @@ def budgets(
     The channel is that of the headline unless it is given.
     """
     arithmetic = Arithmetic(reduction)
-    channel = channel or headline(reduction.energy_channels)
+    channel = channel or quoted_channel(reduction)
     of_label = grouped(arithmetic.running, label_of)
     found: list[Budget] = []
     for label in labels:

@@ -34,6 +34,17 @@ def headline(channels: Sequence[str]) -> str | None:
     return min(quotable or ranks, key=lambda channel: quotable.get(channel, 0), default=None)
 
 
+def wanted_channel(reduction: Reduction) -> str:
+    """The channel that was asked for as the headline; empty if none was."""
+    return next(iter(reduction.noted(OwnNote.HEADLINE)), "")
+
+
+def quoted_channel(reduction: Reduction) -> str | None:
+    """The headline channel of a recording: the one that was asked for, if it was read."""
+    wanted, channels = wanted_channel(reduction), reduction.energy_channels
+    return wanted if wanted in channels else headline(channels)
+
+
 def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
     """Parts that were missing at the start or lost before `until_s`, each with its reason."""
     missing: dict[str, str] = {}

@@ -169,6 +169,16 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """The share of a meter's energy that CPU + DRAM + GPU (the channel total) are, idle and while
+    running; None if unknown."""
+
+    meter: str
+    idle: float | None
+    running: Value | None
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """A figure over repeats: mean, median, and half-width of the mean's 95 % interval (None:
     unknown)."""
@@ -220,6 +230,7 @@ class Summary:
     over_repeats: dict[str, Repeated]
     differences: list[Difference]
     sums: list[Sum]
+    coverage: list[Coverage]
     phases: list[PhaseFigures]
     flags: list[Flag]
 
@@ -242,7 +253,8 @@ class Summary:
         """A summary from its JSON form. Raises WrongPartError if it is incomplete, contradicts
         itself, or has another version.
         """
-        summary = _SUMMARY(found)
+        # Earlier versions had no meters outside the machine, so they had no coverage.
+        summary = _SUMMARY({"coverage": []} | an_object(found))
         if wrong := next(_contradictions(summary), None):
             raise WrongPartError(wrong)
         return summary
@@ -368,6 +380,7 @@ _SUMMARY = record(
     over_repeats=dict_of(record(Repeated, mean=number, median=number, interval95=_ERROR)),
     differences=list_of(record(Difference, label=text, minus=text, domains=_ANSWERS)),
     sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
+    coverage=list_of(record(Coverage, meter=text, idle=_ERROR, running=_VALUE)),
     phases=list_of(_phase),
     flags=list_of(record(Flag, name=text, where=text, text=text)),
 )

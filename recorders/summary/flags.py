@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
-from recorders.channels import kind_of
+from recorders.channels import TOTAL, kind_of
 from recorders.held_back import IN_WORDS
 from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
@@ -64,6 +64,7 @@ def find_flags(
         *_choices(reduction),
         *counter_flags(reduction),
         *_containment(everything),
+        *_covered(everything),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),
         *_windows(everything, periods_s),
@@ -306,6 +307,21 @@ def _containment(everything: Sequence[Span]) -> Iterator[Flag]:
             drew = f"it read {inside / seconds:.3g} W"
             text = f"{drew} but the packages {package_text}; its unit may be wrong"
             yield Flag("implausible", kind, text)
+
+
+def _covered(everything: Sequence[Span]) -> Iterator[Flag]:
+    """Flags for meters outside the machine that read less than its sensors."""
+    running = [span for span in everything if span.phase == "running"]
+    seconds = math.fsum(span.seconds for span in running)
+    inside_j = total(span.energy_j.get(TOTAL) for span in running)
+    if not inside_j or seconds <= 0:
+        return
+    for channel in (name for name in running[0].energy_j if kind_of(name).by_hand):
+        outside_j = total(span.energy_j[channel] for span in running)
+        if outside_j is not None and inside_j > (1 + CONTAINED) * outside_j:
+            drew = f"it read {_watts(outside_j / seconds)} W"
+            text = f"{drew} but the sensors inside {_watts(inside_j / seconds)} W"
+            yield Flag("implausible", channel, f"{text}: it does not see the whole machine")
 
 
 def _together_j(spans: Sequence[Span], kind: str) -> float | None:

@@ -17,7 +17,15 @@ from recorders.summary.combining import (
     sums,
     with_interval,
 )
-from recorders.summary.contents import contents, headline, missing_from, missing_parts
+from recorders.summary.contents import (
+    contents,
+    headline,
+    missing_from,
+    missing_parts,
+    quoted_channel,
+    wanted_channel,
+)
+from recorders.summary.coverage import coverages
 from recorders.summary.figures import VERSION, Flag, Group, PhaseFigures, Summary
 from recorders.summary.flags import (
     MOST_NAMED,
@@ -54,7 +62,7 @@ def _summarised(reduction: Reduction) -> Summary:
     by_label = [labelled(arithmetic, label, own) for label, own in of_label.items()]
     differing = differences(reduction, by_label)
     channels = reduction.energy_channels
-    quoted = headline(channels)
+    quoted = quoted_channel(reduction)
     ran_until_s = max((span.end_s for span in running), default=-math.inf)
     unmoved = {part: UNMOVED.format("it") for part in arithmetic.unmoved(running) if part != quoted}
     drifts = arithmetic.drifts(running, quoted) if running and quoted else ()
@@ -69,9 +77,11 @@ def _summarised(reduction: Reduction) -> Summary:
         over_repeats(group, samples, quoted),
         differing,
         sums(reduction, by_label),
+        list(coverages(group)),
         [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
         [
             *commands.flags(),
+            *_chosen(reduction, quoted),
             *incomplete(missing),
             *unlabelled(group, by_label),
             *_concurrent(arithmetic.overlaps, by_label),
@@ -81,6 +91,16 @@ def _summarised(reduction: Reduction) -> Summary:
             *negative_differences(differing, quoted),
         ],
     )
+
+
+def _chosen(reduction: Reduction, quoted: str | None) -> Iterator[Flag]:
+    """A flag for a headline channel that was asked for."""
+    if wanted := wanted_channel(reduction):
+        usual = headline(reduction.energy_channels)
+        text = f"energies are quoted from this channel, as asked for, and not from {usual}"
+        if quoted != wanted:
+            text = f"it was to be quoted, but was never read: energies are those of {quoted}"
+        yield Flag("headline", wanted, text)
 
 
 def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:

@@ -133,6 +133,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             require=options.require,
             simulate=options.simulate,
             meters=settings.meters,
+            quoted=options.per_inference_from,
             has_command=True,
             version=__version__,
             about={"argv": _as_given(recipe), "cwd": working_directory()},
@@ -409,6 +410,8 @@ def _ready(client: Client, job: RecordJob) -> Message:
             raise UsageError(f"{error}{FIXES[error.code]}") from None
         if error.code == "unwritable":
             raise UsageError(f"{job.recipe.csv}: {error}: fix: use another --csv") from None
+        if error.code == "quoted":
+            raise UsageError(f"--per-inference-from {job.config.quoted}: {error}") from None
         if error.code == "require":
             raise UnmetError(f"--require {error.detail}: {error}: see `wattui doctor`") from None
         raise WattuiError(f"the recorder stopped before it started ({error}): try again") from None

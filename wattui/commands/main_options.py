@@ -111,6 +111,12 @@ def main_parser() -> argparse.ArgumentParser:
         "this machine",
     )
     out.add_argument(
+        "--per-inference-from",
+        default="",
+        metavar="NAME",
+        help="quote energies from this meter or channel, and not from the total",
+    )
+    out.add_argument(
         "--require",
         action="append",
         default=[],

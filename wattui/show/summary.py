@@ -18,7 +18,7 @@ from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
 from recorders.summary.budget import Budget
-from recorders.summary.figures import Answers, Domain, Flag, Summary, Value
+from recorders.summary.figures import Answers, Coverage, Domain, Flag, Summary, Value
 from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out_text
 from wattui.clean import one_line, texts
 from wattui.runs.recorded import Run
@@ -93,6 +93,8 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
         return
     apart = is_mixed(summary) and not mixed
     yield Fitting(_power_table(running, apart))
+    if covered := [*map(coverage_text, summary.coverage)]:
+        yield Text("\n".join(covered))
     if not apart and (table := _inference_table(running)):
         yield Fitting(table)
     if counters := counters_line(summary, apart):
@@ -274,6 +276,14 @@ def _power_table(running: figures.Group, apart: bool) -> Table:
         cells = [*map(number, powers_w(domain)), figure_text(domain.running_j, domain.origin)]
         table.add_row(_name(channel, domain), *cells, style=STYLES[domain.origin])
     return table
+
+
+def coverage_text(found: Coverage) -> str:
+    """How much of a meter's energy the sensors inside the machine measure."""
+    idle = "" if found.idle is None else f"{number(100 * found.idle)} % idle"
+    ran = f"{figure_text(found.running, 'measured', 0.01)} % running" if found.running else ""
+    shares = ", ".join(filter(None, (ran, idle)))
+    return f"coverage: total is {shares} of {one_line(found.meter)}"
 
 
 def powers(apart: bool) -> tuple[tuple[str, ...], Callable[[Domain], tuple[float | None, ...]]]:

@@ -36,6 +36,7 @@ def main(options: argparse.Namespace) -> int:
         csv=None,
         require=options.require,
         simulate=options.simulate,
+        quoted=options.per_inference_from,
         has_command=True,
         version=__version__,
         about={"argv": ["wattui"], "cwd": working_directory()},

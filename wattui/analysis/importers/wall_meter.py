@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorders.channels import METER, named
+from recorders.summary import by_hand
 from wattui.analysis.importers.log import SECOND_NS, Log, Sample, UnreadableError
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import cells_of, power_w, read_table
@@ -23,7 +23,7 @@ def read(text: str, meter: str = "wall") -> Log:
     """
     table = read_table(text, whole_lines=False)
     left_out = table.left_out
-    channel = named(f"{METER}{meter}", "W")
+    (channel,) = by_hand.channels([meter])
     read_rows = []
     for line, (time_text, power_text) in table.lines:
         value = power_w(power_text)

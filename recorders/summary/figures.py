@@ -246,7 +246,8 @@ class Summary:
             phases = [dict(_fields(phase)) for phase in self.phases]
             others = (name for name in self.__slots__ if name != "phases")
             found = {name: _plain(getattr(self, name)) for name in others}
-        return {name: found.get(name, phases) for name in self.__slots__}
+        everything = {name: found.get(name, phases) for name in self.__slots__}
+        return {k: part for k, part in everything.items() if part or k not in _LEFT_OUT}
 
     @classmethod
     def from_dict(cls, found: Any) -> Summary:
@@ -290,7 +291,7 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 # Parts that most recordings lack.
-_LEFT_OUT = frozenset({"counters"})
+_LEFT_OUT = frozenset({"counters", "coverage"})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 

@@ -23,8 +23,9 @@ Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock", "r
 class Plotted:
     """The graph in which a channel is plotted over time; kinds of the same graph share its axis.
 
-    `place` orders the graphs, most wanted first. `colour` is the first series' index into the
-    palette's colours; estimates have a colour of their own. `parts` is the plural noun for the
+    `place` orders the graphs, most wanted first. `colour` is the index of device 0 into the
+    palette's colours, the same in each graph that the device is in; estimates have a colour of
+    their own. `parts` is the plural noun for the
     series, `top` the fixed upper end of the axis, if any.
     """
 
@@ -118,7 +119,7 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Plotted(30, "DRAM", 2, "sockets"),
+        graph=Plotted(30, "DRAM", 4, "sockets"),
         in_total=True,
         inside=("psys", "board", "est_cpu", "est"),
         most_w=300.0,
@@ -126,7 +127,7 @@ KINDS = (
         nouns=("DRAM", "DRAM"),
         device="CPU",
     ),
-    Kind("psys", f"psys{_N}", graph=Plotted(60, "Platform", 4), quoted=1, most_w=20_000.0),
+    Kind("psys", f"psys{_N}", graph=Plotted(60, "Platform", 1), quoted=1, most_w=20_000.0),
     # All that a computer module or single-board computer draws.
     Kind("board", "board", graph=Plotted(5, "Board", 0), quoted=1, most_w=20_000.0),
     Kind(
@@ -141,14 +142,14 @@ KINDS = (
     Kind(
         "battery",
         "battery",
-        graph=Plotted(75, "Battery", 4),
+        graph=Plotted(75, "Battery", 5),
         most_w=1000.0,
         lost="it stopped discharging, so that it no longer shows what the machine draws",
     ),
     Kind(
         "gpu",
         r"gpu\d*",
-        graph=Plotted(20, "GPU board", 1, "GPUs"),
+        graph=Plotted(20, "GPU board", 2, "GPUs"),
         in_total=True,
         inside=("board",),
         most_w=3000.0,
@@ -160,20 +161,20 @@ KINDS = (
     Kind(
         "igpu",
         r"igpu\d+",
-        graph=Plotted(25, "GPU in the processor", 1, "GPUs"),
+        graph=Plotted(25, "GPU in the processor", 6, "GPUs"),
         inside=("package",),
         most_w=_PACKAGE_W,
         may_rest=True,
     ),
     Kind(
-        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 3, "GPUs", 100.0)
+        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
     ),
-    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(120, "GPU memory", 3, "GPUs")),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(120, "GPU memory", 2, "GPUs")),
     Kind(
         "gpu_temp",
         r"gpu\d+_temp",
         "temperature",
-        Plotted(80, "GPU temperature", 1, "GPUs"),
+        Plotted(80, "GPU temperature", 2, "GPUs"),
         each_second=True,
     ),
     Kind(
@@ -185,9 +186,9 @@ KINDS = (
     ),
     Kind("gpu_held", r"gpu\d+_held", "reasons", each_second=True),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
-    Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 5), each_second=True),
+    Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 6), each_second=True),
     Kind(
-        "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 0), each_second=True
+        "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 6), each_second=True
     ),
     Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
     Kind(
@@ -280,6 +281,12 @@ def short_name(channel: str) -> str:
     kind = kind_of(channel)
     text = channel if kind.quantity == "energy" else device_of(channel)
     return text.replace(*kind.short) if kind.short[0] else text
+
+
+def number_of(channel: str) -> int | None:
+    """The number of a channel's device: 1 of gpu1, gpu1_temp; None if it has none or is a die."""
+    found = re.fullmatch(r"[a-z]+(\d+)(?:_(?!die|zone)[a-z]+)?", channel)
+    return int(found[1]) if found else None
 
 
 def device_of(gauge: str) -> str:

@@ -53,7 +53,7 @@ class Channel:
     power is not computed over less than `settle_s` between two readings (inf: only if they have an
     `over_s`).
     `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
-    what is read at an edge is its energy there).
+    what is read at an edge is its energy there). `limit_w` is the power limit in force, if known.
     `remarks` (integrated, mig) are noted in the run file. `own_time`: its readings come by
     themselves, each with a time in the past, so that an edge lies between two of them.
     """
@@ -68,6 +68,7 @@ class Channel:
     always_moves: bool = False
     settle_s: float = 0.005
     step_j: float = 0.0
+    limit_w: float | None = None
     remarks: tuple[str, ...] = ()
     own_time: bool = False
 

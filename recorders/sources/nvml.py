@@ -217,9 +217,17 @@ class Nvml:
             always_moves=True,
             settle_s=math.inf,
             step_j=1e-3,
+            limit_w=self._limit_w(nvml.nvmlDeviceGetEnforcedPowerLimit, device),
             remarks=mig,
         )
-        power = Channel(gpu, "W", in_total=True, bound_w=bound_w, remarks=("integrated", *mig))
+        power = Channel(
+            gpu,
+            "W",
+            in_total=True,
+            bound_w=bound_w,
+            limit_w=counter.limit_w,
+            remarks=("integrated", *mig),
+        )
         energy_mj, power_mw = nvml.nvmlDeviceGetTotalEnergyConsumption, nvml.nvmlDeviceGetPowerUsage
         return (
             ("energy", counter, lambda: _known(energy_mj(handle), NONE_64, "mJ") * 1e-3),

@@ -241,7 +241,9 @@ def _output(
         return None, refusal
     cap_w = chip.text("power1_cap")
     limit_w = int(cap_w) * MICRO if cap_w.isascii() and cap_w.isdigit() else None
-    channel = replace(power_channel(name, [sensor]), bound_w=bound_w(name, limit_w))
+    channel = replace(
+        power_channel(name, [sensor]), bound_w=bound_w(name, limit_w), limit_w=limit_w
+    )
     if channel.unit == "J":
         channel = replace(channel, remarks=())
     facts = {

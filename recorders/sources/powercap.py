@@ -315,6 +315,7 @@ def _channel(zone: Zone) -> Channel:
         bound_w=zone.bound_w,
         always_moves=_always_moves(zone),
         step_j=COARSEST_J,
+        limit_w=zone.limit_w,
         remarks=tuple(remarks),
     )
 

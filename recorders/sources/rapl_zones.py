@@ -62,6 +62,7 @@ class Zone:
     bound_w: float
     assumed_period: bool = False
     is_event: bool = False
+    limit_w: float | None = None
 
     @property
     def place(self) -> tuple[Path, int, int | None]:
@@ -126,10 +127,13 @@ def _zone(path: Path, domain: str, package: int, die: int | None) -> Zone:
     if die is not None:
         channel += f"_die{die}"
     range_uj = _number(path / RANGE)
-    limit_uw = _number(path / "constraint_0_max_power_uw")
+    most_uw, limit_uw = (
+        _number(path / f"constraint_0_{n}_uw") for n in ("max_power", "power_limit")
+    )
     range_j = range_uj * 1e-6 if range_uj else None
+    most_w = most_uw * 1e-6 if most_uw else None
     limit_w = limit_uw * 1e-6 if limit_uw else None
-    return Zone(channel, package, die, path, range_j, bound_w(domain, limit_w))
+    return Zone(channel, package, die, path, range_j, bound_w(domain, most_w), limit_w=limit_w)
 
 
 def unreadable(zone: Zone, error: OSError) -> Refusal:

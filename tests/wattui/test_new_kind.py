@@ -120,7 +120,7 @@ def test_it_has_graphs_with_colours(rig: Rig) -> None:
     assert list(found) == ["Board lanes", "Lane feed"]
     lanes = found["Board lanes"]
     assert [series.name for series in lanes.series] == ["soc", "gpu"]
-    colours = [DARK.of_series(lanes.colour + n, s.estimated) for n, s in enumerate(lanes.series)]
+    colours = [DARK.of_series(s.colour, s.estimated) for s in lanes.series]
     assert colours == [DARK.series[3], DARK.series[4]]
     assert [panel.title for panel in panels(columns)] == ["Total", "Board lanes", "Lane feed"]
 

@@ -5,7 +5,7 @@ The only reader of run.json: missing or damaged parts are named, and the rest is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -19,6 +19,7 @@ from recorders.json_parts import (
     part,
     part_or,
     record,
+    size,
     text,
     tuple_of,
     whole,
@@ -110,6 +111,12 @@ def read_sources(found: Any) -> tuple[ReadSource, ...]:
     return _SOURCES(found)
 
 
+def limits_w(sources: Iterable[ReadSource]) -> dict[str, float]:
+    """The power limit of each channel that has a known one, watts."""
+    channels = (channel for source in sources for channel in source.channels)
+    return {channel.name: channel.limit_w for channel in channels if channel.limit_w}
+
+
 def read_refusals(found: Any) -> tuple[Refusal, ...]:
     """Sources that are missing, and why. Raises WrongPartError."""
     return tuple_of(_refusal)(found)
@@ -138,6 +145,16 @@ def _refusal(found: Any) -> Refusal:
     )
 
 
+def _channel(found: Any) -> Channel:
+    limit_w = part_or(found, "limit_w", optional(size), None)
+    return Channel(
+        part(found, "name", text),
+        part(found, "unit", text),
+        part(found, "origin", one_of(*ORIGINS)),
+        limit_w=limit_w,
+    )
+
+
 def _fingerprint(found: Any) -> Mapping[str, object]:
     part(found, "bytes", whole)
     part(found, "blake2b", text)
@@ -156,8 +173,7 @@ def _source_of_import(found: Any) -> str:
     return source if isinstance(source, str) else ""
 
 
-_CHANNEL = record(Channel, name=text, unit=text, origin=one_of(*ORIGINS))
-_SOURCES = tuple_of(record(ReadSource, name=text, reader=text, channels=tuple_of(_CHANNEL)))
+_SOURCES = tuple_of(record(ReadSource, name=text, reader=text, channels=tuple_of(_channel)))
 # The parts of run.json that are read, and the reader of each.
 _PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "status": lambda found: {"status": text(found)},

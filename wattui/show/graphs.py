@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from recorders.channels import (
     Plotted,
     channel_of,
     kind_of,
     kind_of_column,
+    number_of,
     short_name,
     unit_of,
 )
@@ -17,10 +19,13 @@ from recorders.channels import (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve: its column, and its name in the graph's border."""
+    """One curve: its column, its name in the graph's border, its place in the cycle of colours,
+    and the power limit of its device, if known."""
 
     column: str
     name: str
+    colour: int = 0
+    limit_w: float | None = None
 
     @property
     def channel(self) -> str:
@@ -35,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class GraphSpec:
-    """A graph: title, unit, series, and the place of its first one in the cycle of colours.
+    """A graph: title, unit and series.
 
     `parts` is the collective name of its series; `top` the fixed upper end of its axis, if any.
     """
@@ -43,7 +48,6 @@ class GraphSpec:
     title: str
     unit: str
     series: tuple[Series, ...]
-    colour: int = 0
     parts: str = "series"
     top: float | None = None
 
@@ -52,16 +56,29 @@ class GraphSpec:
 _UNITS = {"pct": "%", "C": "°C"}
 
 
-def graphs(columns: Sequence[str]) -> list[GraphSpec]:
-    """Every graph that the columns give, the most important first."""
+def graphs(
+    columns: Sequence[str], limits_w: Mapping[str, float] = MappingProxyType({})
+) -> list[GraphSpec]:
+    """Every graph that the columns give, the most important first; `limits_w` are the power limits
+    of channels."""
     drawn: dict[Plotted, list[str]] = {}
     for column in columns:
         if graph := kind_of_column(column).graph:
             drawn.setdefault(graph, []).append(column)
     found = []
     for graph, names in sorted(drawn.items(), key=lambda item: item[0].place):
-        series = tuple(Series(name, short_name(channel_of(name))) for name in names)
+        channels = [channel_of(name) for name in names]
+        series = tuple(
+            Series(name, short_name(channel), graph.colour + number, limits_w.get(channel))
+            for name, channel, number in zip(names, channels, _numbers(channels), strict=True)
+        )
         unit = unit_of(names[0])
-        given = graph.colour, graph.parts, graph.top
+        given = graph.parts, graph.top
         found.append(GraphSpec(graph.title, _UNITS.get(unit, unit), series, *given))
     return found
+
+
+def _numbers(channels: Sequence[str]) -> Sequence[int]:
+    """The numbers of the channels' devices, or their places where those do not tell them apart."""
+    numbers = [number for each in channels if (number := number_of(each)) is not None]
+    return numbers if len(set(numbers)) == len(channels) else range(len(channels))

@@ -46,7 +46,7 @@ def _channels(colour: str) -> tuple[int, ...]:
 DARK = Palette(
     background="#16161e",
     text="#d5d9e8",
-    dim="#7a829e",
+    dim="#838ba5",
     grid="#33374c",
     accent="#8f7ee7",
     alarm="#f2727f",
@@ -57,7 +57,7 @@ DARK = Palette(
         "armed": "#f5a55a",
         "warmup": "#d9a441",
         "loading": "#9aa0b8",
-        "idle": "#5f88c9",
+        "idle": "#658dcb",
         "cooldown": "#4f9fb3",
         "latency": "#8a93b5",
     },
@@ -65,23 +65,23 @@ DARK = Palette(
 )
 LIGHT = Palette(
     background="#fbfbf8",
-    text="#23263a",
-    dim="#767b91",
+    text="#1b1e2e",
+    dim="#63677a",
     grid="#d8dae3",
-    accent="#6a55d1",
+    accent="#6954cf",
     alarm="#c2283b",
-    series=("#0f6fb8", "#c8620a", "#0a8a64", "#a8479f", "#8d7a00", "#0b88a6", "#b8401c", "#555b75"),
-    estimated="#9a6b00",
+    series=("#0e6bb1", "#a45008", "#097756", "#a04397", "#786800", "#09718a", "#b63f1c", "#555b75"),
+    estimated="#835a00",
     phases={
-        "running": "#3f9a3a",
-        "armed": "#d07a20",
-        "warmup": "#b08413",
-        "loading": "#8a90a8",
-        "idle": "#4271bd",
-        "cooldown": "#2f8399",
-        "latency": "#7580a8",
+        "running": "#30752c",
+        "armed": "#985917",
+        "warmup": "#84630e",
+        "loading": "#626677",
+        "idle": "#3c67ac",
+        "cooldown": "#286f82",
+        "latency": "#5e6686",
     },
-    other_phase="#8450c4",
+    other_phase="#814ec0",
 )
 # Black and white with the strongest colours between them, for bad screens and tired eyes.
 HIGH_CONTRAST = Palette(
@@ -112,7 +112,7 @@ COLOUR_BLIND = Palette(
     grid="#363b4d",
     accent="#56b4e9",
     alarm="#e8743b",
-    series=("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#009e73", "#a6cfe8", "#d55e00", "#c9ccd6"),
+    series=("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#0aa279", "#a6cfe8", "#da7321", "#c9ccd6"),
     estimated="#f2d16b",
     phases={
         "running": "#e69f00",

@@ -60,9 +60,12 @@ def _ascii(bits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The characters of a graph; `dots` has one for each set of dots in a cell."""
+    """The characters of a graph; `dots` has one for each set of dots in a cell, `fills` those of
+    the area under a curve, from the sparsest."""
 
     dots: str
+    fills: str
+    limit: str
     axis: str
     tick: str
     grid: str
@@ -79,6 +82,8 @@ class Glyphs:
 
 BRAILLE = Glyphs(
     dots=" " + "".join(chr(0x2800 + bits) for bits in range(1, 256)),
+    fills="⠂⠢⢕",
+    limit="╌",
     axis="│",
     tick="┤",
     grid="·",
@@ -89,6 +94,8 @@ BRAILLE = Glyphs(
 )
 ASCII = Glyphs(
     dots="".join(_ascii(bits) for bits in range(256)),
+    fills="   ",
+    limit="-",
     axis="|",
     tick="+",
     grid=".",

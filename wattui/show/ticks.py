@@ -32,6 +32,12 @@ def nice_ticks(low: float, high: float, rows: int) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
+def axis_ticks(top: float, rows: int) -> list[float]:
+    """The ticks of an axis from 0 to a nice top: its ends if there is no room for more."""
+    found = nice_ticks(0, top, rows)
+    return found if len(found) > 1 else [0.0, top]
+
+
 def nice_top(highest: float, previous: float | None = None) -> float:
     """Top of an axis from 0: 1, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten.
 

@@ -16,6 +16,8 @@ PALETTES = {
     "colour-blind": COLOUR_BLIND,
 }
 NAME = "wattui-"
+# The shares of the accent in the ground of panels and of the row with the cursor.
+PANEL, CURSOR = 0.12, 0.15
 
 
 def themes() -> list[Theme]:
@@ -39,7 +41,7 @@ def next_theme(name: str) -> str:
 
 
 def _theme(name: str, palette: Palette) -> Theme:
-    surface, panel = palette.tint(palette.text, 0.05), palette.tint(palette.accent, 0.14)
+    surface, panel = palette.tint(palette.text, 0.05), palette.tint(palette.accent, PANEL)
     return Theme(
         name=NAME + name,
         primary=palette.accent,
@@ -57,6 +59,7 @@ def _theme(name: str, palette: Palette) -> Theme:
             "border": palette.grid,
             "footer-key-foreground": palette.series[1],
             "footer-background": panel,
-            "block-cursor-background": palette.accent,
+            "block-cursor-background": palette.tint(palette.accent, CURSOR),
+            "block-cursor-foreground": palette.text,
         },
     )

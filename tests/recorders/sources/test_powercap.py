@@ -122,6 +122,14 @@ def test_a_limit_above_the_usual_bound_widens_what_is_believed(tree: Tree) -> No
     assert channel.bound_w >= 1800.0
 
 
+def test_the_power_limit_in_force_is_known_and_a_missing_one_is_not(tree: Tree) -> None:
+    directory = tree.zone("0", "package-0")
+    (directory / "constraint_0_power_limit_uw").write_text("95000000\n")
+    tree.zone("1", "package-1")
+    limits = {channel.name: channel.limit_w for channel in tree.source().channels()}
+    assert limits == {"package0": 95.0, "package1": None}
+
+
 def test_the_psys_zone_may_be_zone_0_and_is_in_no_total(tree: Tree) -> None:
     tree.zone("0", "psys")
     tree.zone("1", "package-0")

@@ -28,6 +28,7 @@ from wattui.show.ticks import (
     LABEL_CELLS,
     TICK_ROWS,
     TIME_STEPS_S,
+    axis_ticks,
     moment_label,
     nice_ticks,
     nice_top,
@@ -319,6 +320,15 @@ def test_ticks_are_round_ordered_in_range_and_apart(low: float, span: float, row
 )
 def test_ticks_of_usual_axes(high: float, rows: int, ticks: list[float]) -> None:
     assert nice_ticks(0, high, rows) == ticks
+
+
+def test_an_axis_always_has_two_labels() -> None:
+    for rows in range(2, 40):
+        for top in map(nice_top, (0.13, 1.4, 9, 38, 70, 410, 5100)):
+            found = axis_ticks(top, rows)
+            assert len(found) > 1
+            assert found[0] == 0
+            assert found[-1] <= top
 
 
 @given(st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=20))

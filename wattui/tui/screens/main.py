@@ -16,6 +16,7 @@ from textual.widgets import Footer, HelpPanel, Static
 
 from recorders.channels import kind_of
 from recorders.wire import Message
+from wattui.runs.run_json import limits_w
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK, Palette
@@ -24,6 +25,15 @@ from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
 from wattui.tui.state.live import Live
+from wattui.tui.state.pages import (
+    PRESET_NAMES,
+    SMALL_COLUMNS,
+    SMALL_ROWS,
+    Pages,
+    PresetName,
+    fitting,
+    of_preset,
+)
 from wattui.tui.state.session import Stream
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.energy import EnergyPanel
@@ -35,8 +45,7 @@ from wattui.tui.widgets.tabs import GraphTabs
 SUMMARY_S = 1.0
 # The share of time that summaries may take, however long the recording is.
 SUMMARY_SHARE = 0.05
-SHOWN_GRAPHS = 4
-WIDE_COLUMNS, SMALL_COLUMNS, SMALL_ROWS = 160, 100, 30
+WIDE_COLUMNS = 160
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 # The footer takes a fifth of the start-up time, so it waits until the first reading is shown.
 KEYS_S = 0.15
@@ -69,8 +78,12 @@ class MainScreen(MarkingScreen):
         Binding("d", "app.doctor", "Doctor"),
         Binding("comma", "app.settings", "Settings", key_display=","),
         Binding("t", "app.theme", "Theme"),
-        Binding("g", "next_graph(1)", "Next graph", show=False),
-        Binding("G", "next_graph(-1)", "Previous graph", show=False),
+        Binding("g", "turn_page(1)", "Next graphs", show=False),
+        Binding("G", "turn_page(-1)", "Previous graphs", show=False),
+        Binding("f1", "preset('power')", "Graphs of power", show=False),
+        Binding("f2", "preset('gpu')", "Graphs of GPUs", show=False),
+        Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False),
+        Binding("f4", "preset('all')", "All graphs", show=False),
         Binding("enter", "maximise", "Maximise graph", show=False),
         Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
         Binding("right_square_bracket", "point(1)", "Crosshair right", show=False, key_display="]"),
@@ -111,7 +124,7 @@ class MainScreen(MarkingScreen):
         self.first_graphs: Sequence[str] = ()
         self.glyphs = plot.BRAILLE
         self.units: Units = "auto"
-        self._shown = 0
+        self._pages, self._preset = Pages(), PRESET_NAMES[-1]
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
         self._summary_due_s = 0.0
@@ -183,7 +196,7 @@ class MainScreen(MarkingScreen):
         if not self.is_mounted or not self._is_laid_out:
             return
         status = self.query_one(StatusLine)
-        status.show(self.stream, self.live, self.view, self.palette)
+        status.show(self.stream, self.live, self.view, self.palette, self._pages)
         for chart in self._charts:
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
@@ -200,12 +213,13 @@ class MainScreen(MarkingScreen):
         """The graphs in the preferred order; a wall meter's only once it has been read."""
         found = [
             spec
-            for spec in graphs(self.stream.columns)
+            for spec in graphs(self.stream.columns, limits_w(self.stream.sources))
             if not all(kind_of(series.channel).by_hand for series in spec.series)
             or any(self.live.history.latest(series.column) for series in spec.series)
         ]
         wanted = {title: place for place, title in enumerate(self.first_graphs)}
-        return sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
+        found.sort(key=lambda spec: wanted.get(spec.title, len(wanted)))
+        return of_preset(self._preset, found)
 
     def _lay_out(self) -> None:
         """Show the graphs and panels that fit the screen. This does not wait: Textual mounts and
@@ -245,19 +259,21 @@ class MainScreen(MarkingScreen):
         self.set_class(width < SMALL_COLUMNS or height < SMALL_ROWS, "small")
         self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")
 
-    def _places(self) -> list[int]:
+    def _places(self) -> range:
         """The places of the graphs that are shown."""
-        count = min(1 if self.has_class("small") else SHOWN_GRAPHS, len(self._known))
-        return [(self._shown + n) % len(self._known) for n in range(count)]
+        size, _ = fitting(*self.app.size)
+        self._pages = self._pages.of(len(self._known), size)
+        return self._pages.places
 
     def _arrange(self) -> None:
         """Arrange the graphs in rows, and update tabs and messages."""
         self._is_laid_out = True
         charts = self._charts
-        self.query_one("#graphs").styles.grid_size_columns = 1 if len(charts) < 2 else 2
-        for place, chart in enumerate(charts):
-            odd = len(charts) > 1 and len(charts) % 2 == 1 and place == len(charts) - 1
-            chart.styles.column_span = 2 if odd else 1
+        columns = max(1, min(len(charts), fitting(*self.app.size)[1]))
+        self.query_one("#graphs").styles.grid_size_columns = columns
+        for place, chart in enumerate(charts, 1):
+            is_last = place == len(charts)
+            chart.styles.column_span = 1 + (-place) % columns if is_last else 1
         self.query_one(GraphTabs).show([spec.title for spec in self._known], self._places())
         width, height = self.app.size
         self.query_one("#too-small", Static).update(
@@ -298,9 +314,7 @@ class MainScreen(MarkingScreen):
             "span": view.cursor_s is not None,
             "clear": bool(can_clear),
             "maximise": chart is not None,
-            **dict.fromkeys(
-                ("next_graph(1)", "next_graph(-1)"), len(self._known) > len(self._charts)
-            ),
+            **dict.fromkeys(("turn_page(1)", "turn_page(-1)"), self._pages.count > 1),
             **{f"hide({n})": n <= series for n in range(1, 9)},
         }
         return {action for action, is_of_use in uses.items() if not is_of_use}
@@ -366,15 +380,19 @@ class MainScreen(MarkingScreen):
         self._look(self.view)
         self.notify("Energy display zeroed; the recording is not affected", timeout=3)
 
-    def action_next_graph(self, direction: int) -> None:
+    def action_turn_page(self, direction: int) -> None:
         """Show the next graphs that do not fit, or the previous ones."""
-        shown = len(self._charts)
-        step = shown if len(self._known) > shown else 0
-        self.action_show_graph((self._shown + direction * step) % max(1, len(self._known)))
+        self._pages = self._pages.turned(direction)
+        self.relay()
 
     def action_show_graph(self, place: int) -> None:
-        """Show this graph first."""
-        self._shown = place
+        """Show the page with this graph."""
+        self._pages = self._pages.at(place)
+        self.relay()
+
+    def action_preset(self, name: PresetName) -> None:
+        """Show only the graphs of a preset."""
+        self._preset, self._pages = name, Pages()
         self.relay()
 
     def action_maximise(self) -> None:

@@ -46,11 +46,12 @@ def title(
     width: int,
     glyphs: Glyphs,
     numbered: bool = False,
+    when: str = "",
 ) -> Parts:
     """Title and values; to fit, first units except the last are dropped, then names, then all
     but the sum.
 
-    Names are `numbered` if the curves are.
+    Names are `numbered` if the curves are; `when` is the moment of the values unless it is now.
     """
     unit = unit_text(spec.unit, glyphs)
     last = max((n for n in range(len(values)) if n not in hidden), default=None)
@@ -79,12 +80,13 @@ def title(
         between = [[TitlePart(" "), *each] for each in found]
         return [TitlePart(f"{spec.title} "), *chain.from_iterable(between)]
 
-    ways = [listed(named, True)]
+    moment = [TitlePart(f"  at {when}", "name")] if when else []
+    ways = [[*listed(named, True), *moment]]
     if len(spec.series) > 1:
         together = _together(spec, values, hidden, glyphs)
         ways += [
-            listed(named, False),
-            listed(short, False),
+            [*listed(named, False), *moment],
+            [*listed(short, False), *moment],
             [TitlePart(f"{spec.title}  "), *together],
         ]
         ways += [together]

@@ -24,7 +24,13 @@ from wattui.tui.widgets.margins import Ink, Inked, axis, gutter, phases, ribbon
 
 GRID_COLUMNS = 4
 SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
-FILL, PHASE, SPAN, SPAN_FILL, CURSOR = 0.16, 0.07, 0.22, 0.38, 0.3
+PHASE, SPAN, CURSOR, LIMIT = 0.07, 0.22, 0.3, 0.75
+# Shares of a curve's colour in the area under it, from the axis up.
+FILLS = (0.28, 0.38, 0.48)
+# An axis shows a power limit if the curves reach this share of it, and keeps it down to the other.
+NEAR_LIMIT, STILL_NEAR_LIMIT = 0.4, 0.3
+# The area is that under the curve with the highest mean; another's must be higher by this factor.
+CLEARLY = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +71,18 @@ Inks: TypeAlias = tuple[Inked, ...]
 class Canvas:
     """Draws one graph repeatedly. Columns are numbered and cached by time."""
 
-    def __init__(self, spec: GraphSpec, top: float | None = None) -> None:
+    def __init__(self, spec: GraphSpec, top: float | None = None, filled: int = 0) -> None:
         self.spec = spec
         self.top = top
+        self.filled = filled
         self.first = 0
         self._live: Live | None = None
-        self._filled = 0
         self._bin_s = 0.0
         self._curves = Curves((), 1.0)
         self._shape: object = None
         self._colours: object = None
         self._ticks: dict[int, float] = {}
+        self._limits: dict[int, str] = {}
         self._columns: dict[int, Column] = {}
         self._inked: dict[int, tuple[Column, Ground, list[Inked]]] = {}
         self._styles: dict[Ink, Style] = {}
@@ -93,6 +100,7 @@ class Canvas:
             [None] * len(bins) if gone else bins
             for gone, bins in zip(hidden, self._curves.bins.values(), strict=True)
         ]
+        self.filled = _filled(curves, self.filled)
         self._scale(curves, hidden, look)
         self._plot(curves, hidden, look)
         stretches = phases(live, look.column_s, self.first, look.columns)
@@ -101,7 +109,7 @@ class Canvas:
         lines = [
             ribbon(stretches, look.palette, look.glyphs, self._tint),
             *(
-                (*gutter(self._ticks.get(y), look.palette, look.glyphs), *row)
+                (*gutter(self._ticks.get(y), look.palette, look.glyphs), *self._named(y, row, look))
                 for y, row in enumerate(zip(*inked, strict=True))
             ),
             axis(self.spec.unit, look.view, self.first, look.columns, look.palette, look.glyphs),
@@ -134,20 +142,38 @@ class Canvas:
     ) -> None:
         """The top of the axis; drops cached columns of other shapes and lines of other colours."""
         highest = max((each[1] for bins in curves for each in bins if each), default=0.0)
+        limits_w = self._near_limits(highest, hidden)
+        highest = max([highest, *limits_w])
         self.top = top = self.spec.top or ticks.nice_top(highest, self.top)
-        shape = (top, look.rows, look.glyphs, hidden, look.palette.plain)
+        shape = (top, look.rows, look.glyphs, hidden, look.palette.plain, self.filled, limits_w)
         if shape != self._shape:
             self._shape = shape
             scale = plot.Scale(0.0, top)
             self._ticks = {
-                scale.row(tick, look.rows): tick for tick in ticks.nice_ticks(0, top, look.rows)
+                scale.row(tick, look.rows): tick for tick in ticks.axis_ticks(top, look.rows)
+            }
+            self._limits = {
+                scale.row(limit_w, look.rows): f" limit {limit_w:g} " for limit_w in limits_w
             }
             self._columns.clear()
+            self._inked.clear()
         colours = (look.palette, look.base)
         if colours != self._colours:
             self._colours = colours
             for kept in (self._inked, self._styles, self._tints, self._lines):
                 kept.clear()
+
+    def _near_limits(self, highest: float, hidden: Sequence[bool]) -> list[float]:
+        """The power limits that the curves come near to, watts."""
+        shown = [each for each, gone in zip(self.spec.series, hidden, strict=True) if not gone]
+        limits_w = sorted({each.limit_w for each in shown if each.limit_w})
+        top = self.top or 0.0
+        near = (STILL_NEAR_LIMIT if limit_w <= top else NEAR_LIMIT for limit_w in limits_w)
+        return [
+            limit_w
+            for limit_w, share in zip(limits_w, near, strict=True)
+            if highest >= share * limit_w
+        ]
 
     # ------------------------------------------------------------ drawing
 
@@ -170,9 +196,8 @@ class Canvas:
                 parts, scale, len(numbers) + 1, look.rows, look.glyphs, numbers[0] - 1, numbered
             )
             filled = [0] * len(cells)
-            if len(shown) == 1:
-                (self._filled,) = shown
-                filled = plot.heights(parts[shown[0]], scale, look.rows)
+            if shown and not look.palette.plain:
+                filled = plot.heights(parts[self.filled], scale, look.rows)
             for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
                 self._columns[number] = Column(column, under)
 
@@ -199,30 +224,44 @@ class Canvas:
 
     def _cell(self, y: int, number: int, column: Column, ground: Ground, look: PlotStyle) -> Inked:
         palette, (character, series) = look.palette, column.cells[y]
-        filled = column.filled > (look.rows - 1 - y) * DOTS_HIGH
-        under = self._under(ground, filled, look)
+        under = self._under(ground, look)
         if series is not None:
             if ground.pointed:
                 under = self._tint(palette, palette.text, CURSOR)
             return character, (self.colour(palette, series), under)
         if ground.pointed:
             return look.glyphs.cursor, (palette.dim, under)
+        if y in self._limits:
+            return look.glyphs.limit, (self._tint(palette, palette.alarm, LIMIT), under)
+        if column.filled > (look.rows - 1 - y) * DOTS_HIGH:
+            step = (look.rows - 1 - y) * len(FILLS) // look.rows
+            colour = self._tint(palette, self.colour(palette, self.filled), FILLS[step])
+            return look.glyphs.fills[step], (colour, under)
         on_grid = y in self._ticks and number % GRID_COLUMNS == GRID_COLUMNS // 2
         return look.glyphs.grid if on_grid else " ", (palette.grid, under)
 
-    def _under(self, ground: Ground, filled: bool, look: PlotStyle) -> str | None:
+    def _named(self, y: int, row: Inks, look: PlotStyle) -> Inks:
+        """A line of cells, with the limit's name on the right if this line is one."""
+        name = self._limits.get(y, "")
+        begin = len(row) - len(name) - 1
+        if not name or begin < 0 or any(each[0] != look.glyphs.limit for each in row[begin:-1]):
+            return row
+        under = [each[1][1] for each in row[begin:-1]]
+        inks = [(c, (look.palette.alarm, ink)) for c, ink in zip(name, under, strict=True)]
+        return (*row[:begin], *inks, row[-1])
+
+    def _under(self, ground: Ground, look: PlotStyle) -> str | None:
         palette = look.palette
         if ground.spanned:
-            return self._tint(palette, palette.accent, SPAN_FILL if filled else SPAN)
-        if filled:
-            return self._tint(palette, self.colour(palette, self._filled), FILL)
+            return self._tint(palette, palette.accent, SPAN)
         if ground.phase is not None:
             return self._tint(palette, palette.of_phase(ground.phase), PHASE)
         return None
 
     def colour(self, palette: Palette, place: int) -> str:
         """The colour of a series."""
-        return palette.of_series(self.spec.colour + place, self.spec.series[place].estimated)
+        series = self.spec.series[place]
+        return palette.of_series(series.colour, series.estimated)
 
     def _tint(self, palette: Palette, colour: str, share: float) -> str:
         key = colour, share
@@ -244,3 +283,16 @@ class Canvas:
         if ink not in self._styles:
             self._styles[ink] = base + Style(color=ink[0], bgcolor=ink[1])
         return self._styles[ink]
+
+
+def _filled(curves: Sequence[Sequence[Bin | None]], before: int) -> int:
+    """The curve with the highest mean; the one from before unless another's is clearly higher."""
+    means = [_mean(bins) for bins in curves]
+    highest = max(range(len(means)), key=means.__getitem__)
+    return highest if means[highest] > CLEARLY * max(means[before], 0.0) else before
+
+
+def _mean(bins: Sequence[Bin | None]) -> float:
+    """The mean of the highest readings; negative if there are none."""
+    known = [each[1] for each in bins if each]
+    return sum(known) / len(known) if known else -1.0

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from wattui.show.graphs import GraphSpec
 from wattui.show.palette import Palette
 from wattui.show.plot import DOTS_WIDE, Glyphs
+from wattui.show.ticks import moment_label
 from wattui.tui.state import border, titles
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
@@ -133,8 +134,8 @@ class Chart(Widget, can_focus=True):
         view, spec, glyphs = look.view, self.spec, look.glyphs
         hidden = frozenset(n for n, s in enumerate(spec.series) if s.column in view.hidden)
         shown = [series for n, series in enumerate(spec.series) if n not in hidden]
-        values, numbered = self._values(live, look), look.palette.plain
-        parts = titles.title(spec, values, hidden, width, glyphs, numbered)
+        values, when = self._values(live, look)
+        parts = titles.title(spec, values, hidden, width, glyphs, look.palette.plain, when)
         start_s = self._canvas.first * look.column_s
         seen_s = start_s, start_s + look.columns * look.column_s
         if view.span_s is None:
@@ -152,14 +153,17 @@ class Chart(Widget, can_focus=True):
             self.border_subtitle = Content(below)
             self._edges = ()
 
-    def _values(self, live: Live, look: PlotStyle) -> list[titles.TitleValue | None]:
-        if look.view.cursor_s is not None and self._strips:
-            number = int(look.view.cursor_s // look.column_s)
-            if 0 <= number - self._canvas.first < look.columns:
+    def _values(self, live: Live, look: PlotStyle) -> tuple[list[titles.TitleValue | None], str]:
+        """The values in the title, and their moment if that is not now."""
+        cursor_s, first = look.view.cursor_s, self._canvas.first
+        if cursor_s is not None and self._strips:
+            number = int(cursor_s // look.column_s)
+            if 0 <= number - first < look.columns:
                 stretch_s = number * look.column_s, (number + 1) * look.column_s
                 bins = self._canvas.bins(number)
-                return border.values_at(live, self.spec, bins, stretch_s, look.glyphs)
-        return border.values_now(live, self.spec)
+                values = border.values_at(live, self.spec, bins, stretch_s, look.glyphs)
+                return values, moment_label(cursor_s, look.view.bin_s)
+        return border.values_now(live, self.spec), ""
 
     def _styled(self, part: titles.TitlePart, palette: Palette) -> tuple[str, Style]:
         colours = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import console
 from rich.text import Text
 from textual.widgets import Static
 
-from recorders.channels import kind_of
+from recorders.channels import kind_of, number_of
 from recorders.summary.bases import BASES, ENERGY, TOTAL, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
 from wattui.analysis.cells import cells_of, is_mixed
@@ -23,6 +23,8 @@ ROWS_OF_TABLES = 8
 MOST_DOMAINS = 8
 # Names are truncated, figures never.
 LABEL_COLUMNS = 18
+# What stands under the package of the same number.
+UNDER_PACKAGE = ("core", "uncore", "dram")
 POWERS, TITLES = ("idle", "armed", "running"), ("idle", "armed", "run")
 
 
@@ -94,16 +96,17 @@ def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[A
     factor, unit = energy_unit([], units)
     powers = 1 if apart else len(POWERS)  # those while running would mix the labels
     table = plain_table("domain", *(f"{title} W" for title in TITLES[:powers]), f"run {unit}")
-    for name, domain in domains.items():
-        cells = list(map(number, _powers_w(domain)[:powers]))
-        cells.append(_scaled(domain.running_j, factor))
-        table.add_row(Text(name), *cells, style=_style(domain, palette))
+    named = list(nested(domains))
+    for name, text in named:
+        cells = list(map(number, _powers_w(domains[name])[:powers]))
+        cells.append(_scaled(domains[name].running_j, factor))
+        table.add_row(Text(text), *cells, style=_style(domains[name], palette))
     yield table
     counted = bool(running.inferences)
     values_j = [each for domain in domains.values() for each in figures_j(domain, running, counted)]
     factor, unit = energy_unit(values_j, units)
     title = f"{unit}{_per(running)}"
-    rows = [(Text(name), domain, running) for name, domain in domains.items()]
+    rows = [(Text(text), domains[name], running) for name, text in named]
     if apart:
         channel = summary.headline or ""
         title = f"{channel}, {title.replace('erence', '.')}"
@@ -127,6 +130,22 @@ def figures_j(domain: Domain, group: Group, counted: bool) -> list[float | None]
         None if base_w is None else per_inference_j(energy.value, base_w, group.seconds, 1)
         for base_w in bases_w
     ]
+
+
+def nested(names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Channels and their texts, with cores and DRAM indented under their package."""
+    above = {name: parent for name in names if (parent := _package_of(name)) in names}
+    for name in names:
+        if name not in above:
+            yield name, name
+            yield from ((child, f"└ {child}") for child, parent in above.items() if parent == name)
+
+
+def _package_of(name: str) -> str:
+    """The package that a domain stands under; empty if none."""
+    number = number_of(name)
+    has_one = number is not None and kind_of(name).name in UNDER_PACKAGE
+    return f"package{number}" if has_one else ""
 
 
 def folded(domains: Mapping[str, Domain]) -> Mapping[str, Domain]:

@@ -52,7 +52,7 @@ def ribbon(
         colour = palette.of_phase(stretch.phase)
         text = one_line(f"{glyphs.axis}{stretch.title}")
         text = set_cell_size(ascii_text(text) if glyphs.ascii else text, width)
-        inks.append((text, (colour, tint(palette, colour, RIBBON))))
+        inks.append((text, (palette.text, tint(palette, colour, RIBBON))))
     return tuple(inks)
 
 

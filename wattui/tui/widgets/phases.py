@@ -23,7 +23,10 @@ class PhasesPanel(Static):
     """Shows a line for each phase: seconds, joules, inferences, joules per inference."""
 
     DEFAULT_CSS = """
-    PhasesPanel { border: round $border; border-title-color: $text; padding: 0 1; }
+    PhasesPanel {
+        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
+        padding: 0 1;
+    }
     """
 
     def on_mount(self) -> None:

@@ -10,6 +10,7 @@ from wattui.show.palette import Palette
 from wattui.show.quantities import counted, number
 from wattui.tui.state.health import Disk
 from wattui.tui.state.live import Live
+from wattui.tui.state.pages import Pages
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Stream
 from wattui.tui.state.viewport import Viewport
@@ -27,7 +28,14 @@ class StatusLine(Static):
     }
     """
 
-    def show(self, stream: Stream, live: Live, view: Viewport, palette: Palette) -> None:
+    def show(
+        self,
+        stream: Stream,
+        live: Live,
+        view: Viewport,
+        palette: Palette,
+        pages: Pages,
+    ) -> None:
         """Rewrite the line."""
         line = Text.assemble(("wattui", "bold"), "  ")
         _append_source(line, stream, palette)
@@ -43,6 +51,8 @@ class StatusLine(Static):
         if not view.live:
             line.append("❚❚ frozen, End for live  ", f"bold {palette.estimated}")
         line.append(f"{rate_text(stream.rate_hz, stream.sampling)}  ", palette.dim)
+        if pages.count > 1:
+            line.append(f"graphs {pages.number + 1}/{pages.count}  ", palette.dim)
         readers = " · ".join(s.name for s in stream.sources if s.reader != "hand")
         line.append(readers, palette.dim)
         self.update(line, layout=False)

@@ -19,7 +19,7 @@ from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
-from wattui.tui.widgets.canvas import Canvas, PlotStyle
+from wattui.tui.widgets.canvas import FILLS, Canvas, PlotStyle
 from wattui.tui.widgets.margins import GUTTER
 
 COLUMNS = ["package0_J", "package0_W", "package1_W", "dram0_W", "gpu0_util_pct"]
@@ -66,12 +66,18 @@ def ground(strips: list[Strip], y: int, x: int) -> Any:
     return next(iter(cell)).style.bgcolor
 
 
+def is_of_curve(character: str) -> bool:
+    return character > "\u2800" and character not in plot.BRAILLE.fills
+
+
 def colours(strips: list[Strip], character: str = "") -> set[str]:
     """Colours of the dots, or of one character of the plot."""
     found = set()
     for strip in strips[1:-1]:
         for segment in strip.crop(GUTTER, strip.cell_length):
-            wanted = [c for c in segment.text if c == character or (not character and c > "\u2800")]
+            wanted = [
+                c for c in segment.text if c == character or (not character and is_of_curve(c))
+            ]
             if wanted and segment.style and segment.style.color:
                 found.add(segment.style.color.name)
     return found
@@ -126,7 +132,7 @@ def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: G
         if random.random() < 0.05:
             live.take({"t": "renamed", "first_event": 0})
         look = moved(random, look, live)
-        anew = Canvas(spec, canvas.top)
+        anew = Canvas(spec, canvas.top, canvas.filled)
         assert [list(strip) for strip in canvas.draw(live, look)] == [
             list(strip) for strip in anew.draw(live, look)
         ]
@@ -174,7 +180,7 @@ def test_the_crosshair_stands_on_its_moment_and_the_axis_says_it(
     x = int(41.2 // 0.8) - canvas.first
     for before, strip in zip(plain[1:-1], strips[1:-1], strict=True):
         cell, old = strip.text[GUTTER + x], before[GUTTER + x]
-        assert cell == (line if old in (" ", glyphs.grid) else old)
+        assert cell == (line if old in (" ", glyphs.grid, *glyphs.fills) else old)
         assert strip.text[: GUTTER + x] + strip.text[GUTTER + x + 1 :] == (
             before[: GUTTER + x] + before[GUTTER + x + 1 :]
         )
@@ -219,11 +225,59 @@ def test_without_colours_each_curve_has_its_number() -> None:
     assert not {"1", "2"} & set(coloured)
 
 
-def test_a_single_series_is_filled_under_its_curve() -> None:
-    live = constant(60, dram0_W=10.0, package0_W=10.0, package1_W=9.0)
-    assert ground(Canvas(DRAM).draw(live, LOOK), 7, 20) is not None
-    assert ground(Canvas(DRAM).draw(live, LOOK), 0, 20) is None
-    assert ground(Canvas(PACKAGES).draw(live, LOOK), 7, 20) is None
+def column(strips: list[Strip], x: int) -> str:
+    """The characters of a column of the plot, from the top."""
+    return "".join(line[GUTTER + x] for line in text(strips)[1:-1])
+
+
+def test_the_area_under_the_highest_curve_is_filled_in_three_steps() -> None:
+    fills = plot.BRAILLE.fills
+    live = constant(60, package0_W=20.0, package1_W=70.0)
+    canvas = Canvas(PACKAGES)
+    strips = canvas.draw(live, replace(LOOK, rows=12))
+    cells = column(strips, 21)
+    above, under = cells.split(next(filter(is_of_curve, cells)), 1)
+    assert not set(above) & set(fills)
+    assert [under.count(fill) > 0 for fill in fills] == [True, True, True]
+    shades = {name for fill in fills for name in colours(strips, fill)}
+    assert shades == {DARK.tint(canvas.colour(DARK, 1), share) for share in FILLS}
+    plain = replace(LOOK, palette=replace(DARK, plain=True))
+    for look in (plain, replace(LOOK, glyphs=plot.ASCII)):
+        assert not set("".join(text(Canvas(PACKAGES).draw(live, look)))) & set(fills)
+
+
+def test_the_area_does_not_change_sides_as_the_curves_cross() -> None:
+    live, canvas = constant(60, package0_W=70.0, package1_W=69.0), Canvas(PACKAGES)
+    canvas.draw(live, LOOK)
+    for tenth in range(600, 1200):
+        live.take(message(tenth / 10, {"package0_W": 70.0, "package1_W": 74.0}))
+    canvas.draw(live, LOOK)
+    assert canvas.filled == 0
+    for tenth in range(1200, 1800):
+        live.take(message(tenth / 10, {"package0_W": 70.0, "package1_W": 90.0}))
+    canvas.draw(live, LOOK)
+    assert canvas.filled == 1
+
+
+def test_a_power_limit_is_a_dashed_line_with_its_name_once_the_curve_comes_near() -> None:
+    limited = graphs(COLUMNS, {"package0": 95.0, "package1": 95.0})[0]
+    canvas = Canvas(limited)
+    strips = canvas.draw(constant(60, package0_W=60.0, package1_W=50.0), LOOK)
+    (y,) = [y for y, line in enumerate(text(strips)) if " limit 95 " in line]
+    assert plot.BRAILLE.limit * 20 in text(strips)[y]
+    assert y - 1 == plot.Scale(0.0, 100.0).row(95.0, LOOK.rows)
+    quiet = Canvas(limited)
+    assert "limit" not in "".join(text(quiet.draw(constant(60, package0_W=20.0), LOOK)))
+    assert quiet.top == 25.0
+
+
+def test_a_device_has_one_colour_in_all_graphs() -> None:
+    found = graphs(["gpu0_W", "gpu1_W", "gpu1_util_pct", "gpu0_temp_C", "gpu1_temp_C"])
+    by_device: dict[str, set[int]] = {}
+    for series in (each for spec in found for each in spec.series):
+        by_device.setdefault(series.channel.partition("_")[0], set()).add(series.colour)
+    assert all(len(numbers) == 1 for numbers in by_device.values())
+    assert by_device["gpu0"] != by_device["gpu1"]
 
 
 def test_a_slow_quantity_stands_until_the_next_reading_and_no_longer() -> None:
@@ -240,11 +294,11 @@ def test_a_slow_quantity_stands_until_the_next_reading_and_no_longer() -> None:
 
 def test_graphs_of_one_screen_begin_with_different_colours() -> None:
     screens = [
-        ["package0_W", "dram0_W", "cpu_util_pct", "psys_W", "cpu_temp_C", "cpu_freq_MHz"],
-        ["package0_W", "gpu0_W", "dram0_W", "gpu0_util_pct", "cpu_util_pct"],
-        ["est_cpu_W", "gpu0_W", "gpu0_util_pct", "cpu_util_pct"],
+        ["package0_W", "dram0_W", "cpu_util_pct", "psys_W"],
+        ["package0_W", "gpu0_W", "dram0_W", "cpu_util_pct"],
+        ["est_cpu_W", "gpu0_W", "cpu_util_pct"],
         ["sim_cpu_W", "cpu_util_pct"],
     ]
     for columns in screens:
-        found = [spec.colour for spec in graphs(columns)]
+        found = [spec.series[0].colour for spec in graphs(columns)]
         assert all(len(set(found[n : n + 4])) == len(found[n : n + 4]) for n in range(len(found)))

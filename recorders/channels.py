@@ -166,6 +166,15 @@ KINDS = (
         most_w=_PACKAGE_W,
         may_rest=True,
     ),
+    # A neural engine in the processor's package.
+    Kind(
+        "npu",
+        r"npu\d+",
+        graph=Plotted(26, "Neural engine", 3, "engines"),
+        inside=("package",),
+        most_w=_PACKAGE_W,
+        may_rest=True,
+    ),
     Kind(
         "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import select
 import socket
 import struct
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders import wire
+from recorders.arrivals import open_arrivals
 from recorders.marks import PIPE, SOCKET, parse_pipe_line
 
 FRONT_END = 0
@@ -35,7 +35,8 @@ _CREDENTIALS = struct.Struct("3i")
 class Request:
     """A message, its sender, and how to answer; `bye` means that the sender is gone.
 
-    `pid` is the sender's process, 0 if unknown: from a shell's pipe, or in another PID namespace.
+    `pid` is the sender's process, 0 if unknown: from a shell's pipe, in another PID namespace, or
+    not on Linux.
     """
 
     message: wire.Message
@@ -66,12 +67,10 @@ class Inbox:
         os.mkfifo(directory / PIPE, 0o600)
         # Also opened for writing, so that the pipe does not close after one shell's line.
         self._pipe_fd = os.open(directory / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._epoll = select.epoll()
-        # epoll only waits for whole milliseconds; select only takes descriptors below 1024.
-        self._waits_for = [self._epoll.fileno()]
+        self._watched = open_arrivals()
         self._listens = False
-        self._watch(control_fd)
-        self._watch(self._pipe_fd)
+        self._watched.watch(control_fd)
+        self._watched.watch(self._pipe_fd)
         self._listen(True)
 
     def wait(self, timeout_s: float) -> Iterable[Request]:
@@ -82,16 +81,14 @@ class Inbox:
         if self._arriving is None:
             if self._resting:
                 self._end_rests()
-            ready, _, _ = select.select(self._waits_for, (), (), max(0.0, timeout_s))
-            if not ready:
+            if not self._watched.wait(max(0.0, timeout_s)):
                 return ()
             self._arriving = self._arrived()
         return self._arriving
 
     def _arrived(self) -> Iterator[Request]:
-        found = [descriptor for descriptor, _ in self._epoll.poll(0)]
         # The front end comes last, so that a command's last marks are handled before its end.
-        for descriptor in sorted(found, key=self._control_fd.__eq__):
+        for descriptor in sorted(self._watched.ready(), key=self._control_fd.__eq__):
             if descriptor == self._listener.fileno():
                 yield from self._accept()
             else:
@@ -102,18 +99,15 @@ class Inbox:
         """Close all connections; programs still marking get no answer and carry on."""
         for link in (*self._sockets.values(), self._listener):
             link.close()
-        self._epoll.close()
+        self._watched.close()
         os.close(self._pipe_fd)
-
-    def _watch(self, descriptor: int) -> None:
-        self._epoll.register(descriptor, select.EPOLLIN)
 
     def _listen(self, on: bool) -> None:
         """Accept new connections while there is room."""
         if on and not self._listens:
-            self._watch(self._listener.fileno())
+            self._watched.watch(self._listener.fileno())
         elif self._listens and not on:
-            self._epoll.unregister(self._listener.fileno())
+            self._watched.ignore(self._listener.fileno())
         self._listens = on
 
     def _accept(self) -> Iterator[Request]:
@@ -127,7 +121,7 @@ class Inbox:
             return
         link.setblocking(False)
         self._sockets[link.fileno()] = link
-        self._watch(link.fileno())
+        self._watched.watch(link.fileno())
         self._listen(len(self._sockets) < self._most_links)
         yield from self._read(link.fileno())
 
@@ -172,20 +166,21 @@ class Inbox:
             share += size / MOST_BYTES
         self._sent[descriptor] = since_s, share
         if share > 1 and descriptor != self._control_fd:
-            self._epoll.unregister(descriptor)
+            self._watched.ignore(descriptor)
             self._resting[descriptor] = since_s + REST_S
 
     def _end_rests(self) -> None:
         now_s = time.monotonic()
         for descriptor in [each for each, until_s in self._resting.items() if until_s <= now_s]:
             del self._resting[descriptor], self._sent[descriptor]
-            self._watch(descriptor)
+            self._watched.watch(descriptor)
 
     def _owner(self, descriptor: int) -> int:
         return {self._control_fd: FRONT_END, self._pipe_fd: SHELL}.get(descriptor, descriptor + 2)
 
     def _pid(self, descriptor: int) -> int:
-        if (link := self._sockets.get(descriptor)) is None:
+        link = self._sockets.get(descriptor)
+        if link is None or not hasattr(socket, "SO_PEERCRED"):
             return 0
         found = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         return int(_CREDENTIALS.unpack(found)[0])
@@ -206,7 +201,7 @@ class Inbox:
 
     def _drop(self, descriptor: int) -> None:
         if self._resting.pop(descriptor, None) is None:
-            self._epoll.unregister(descriptor)
+            self._watched.ignore(descriptor)
         self._lines.pop(descriptor, None)
         self._sent.pop(descriptor, None)
         self._taken.pop(descriptor, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from recorders.meters.source import open_meters
 from recorders.opening import Opening, Tell
 from recorders.source import Refusal, Source
 from recorders.sources.amd_smi import use_counters
+from recorders.sources.apple import AppleSilicon, open_apple
 from recorders.sources.families import BOARDS, GPUS, open_families
 from recorders.sources.hwmon_chips import Found as FoundChips
 from recorders.sources.nvml import FoundNvml, open_nvml
@@ -36,6 +38,7 @@ class Wanted:
     counters: Sequence[str] = ()
     has_command: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    platform: str = field(default_factory=lambda: sys.platform)
 
 
 @dataclass(slots=True)
@@ -82,25 +85,12 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     Drivers are opened side by side; `tell` is called while one of them does not answer.
     """
     begun_s = time.monotonic()
-    found = Found(root=wanted.root)
+    found = Found()
     meters = Opening("meters", lambda: open_meters(wanted.meters, wanted.environ), _no_meters)
-    rapl = Opening("RAPL", lambda: _open_rapl(wanted.root), _no_rapl)
-    nvml = Opening("the NVIDIA driver", lambda: _open_nvml(wanted), _no_nvml)
-    boards = Opening("hwmon", lambda: open_families(wanted.root, BOARDS), _no_chips)
-    rapl_sources, rapl_refused, found.zones = rapl.result(tell)
-    gpus = nvml.result(tell)
-    # Their numbers depend on NVIDIA's GPUs.
-    cards = Opening(
-        "GPUs of AMD and Intel", lambda: _open_cards(wanted.root, gpus.addresses), _no_chips
-    )
-    found.sources += rapl_sources
-    found.refused += rapl_refused + gpus.refused
-    found.sources += [gpus.source] if gpus.source else []
-    for chips in (boards.result(tell), cards.result(tell)):
-        found.sources += chips.sources
-        found.refused += chips.refused
-        found.absent += chips.absent
-    found.took_s = {each.name: each.took_s for each in (rapl, nvml, boards, cards)}
+    if wanted.platform == "darwin":
+        _probe_apple(found, tell)
+    else:
+        _probe_devices(wanted, found, tell)
     if not any(map(found.has_measured, CONTAIN_PROCESSOR)):
         if wanted.estimate:
             from recorders.sources.estimate import open_estimate
@@ -126,6 +116,43 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     found.sources.append(System())
     found.took_s["all"] = time.monotonic() - begun_s
     return found
+
+
+def _probe_devices(wanted: Wanted, found: Found, tell: Tell) -> None:
+    """RAPL, GPUs, boards and batteries."""
+    found.root = wanted.root
+    rapl = Opening("RAPL", lambda: _open_rapl(wanted.root), _no_rapl)
+    nvml = Opening("the NVIDIA driver", lambda: _open_nvml(wanted), _no_nvml)
+    boards = Opening("hwmon", lambda: open_families(wanted.root, BOARDS), _no_chips)
+    rapl_sources, rapl_refused, found.zones = rapl.result(tell)
+    gpus = nvml.result(tell)
+    # Their numbers depend on NVIDIA's GPUs.
+    cards = Opening(
+        "GPUs of AMD and Intel", lambda: _open_cards(wanted.root, gpus.addresses), _no_chips
+    )
+    found.sources += rapl_sources
+    found.refused += rapl_refused + gpus.refused
+    found.sources += [gpus.source] if gpus.source else []
+    for chips in (boards.result(tell), cards.result(tell)):
+        found.sources += chips.sources
+        found.refused += chips.refused
+        found.absent += chips.absent
+    found.took_s = {each.name: each.took_s for each in (rapl, nvml, boards, cards)}
+
+
+def _probe_apple(found: Found, tell: Tell) -> None:
+    """Apple silicon; the rest is not there on macOS."""
+    apple = Opening("the energy model", open_apple, _no_apple)
+    source, found.refused = apple.result(tell)
+    found.sources += [source] if source else []
+    found.took_s = {apple.name: apple.took_s}
+    reason = "RAPL, perf, NVIDIA, AMD and Intel GPUs, boards and batteries are read on Linux only"
+    found.refused.append(Refusal("linux", reason, kind="absent"))
+
+
+def _no_apple(why: str) -> tuple[AppleSilicon | None, list[Refusal]]:
+    reason = f"IOReport is not responding ({why})"
+    return None, [Refusal("apple", reason, part="package", kind="unread")]
 
 
 def _open_rapl(root: Path) -> tuple[list[Powercap], list[Refusal], dict[Path, str]]:

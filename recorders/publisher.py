@@ -34,7 +34,7 @@ class Publisher:
     def __init__(self, place: Path, fixed: Mapping[str, Any], columns: Sequence[str]) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(place / page.NAME, flags, 0o600)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # macOS has no such call
             os.posix_fallocate(self._descriptor, 0, ROOM_BYTES)
         self._fixed = encode(dict(fixed))
         self._columns = columns

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
+from recorders.opening import Opening
 from recorders.source import Implausible, Refusal, Retry, SourceError
 from recorders.sources.hwmon import MICRO, Clock, Hwmon, Output
 from recorders.sources.hwmon_chips import Found
@@ -134,23 +134,10 @@ def use_counters(
     found = Found(list(sources))
     if not cards:
         return found
-    answers: list[tuple[list[Trial], list[Refusal]]] = []
-
-    def try_all() -> None:
-        try:
-            answers.append(_tried(cards, library, clock, sleep))
-        except Exception as error:  # a driver library can raise anything; the powers are still read
-            answers.append(([], [_refusal(error)]))
-
-    # A library that hangs is left behind with its thread.
-    trying = Thread(target=try_all, daemon=True)
-    trying.start()
-    trying.join(CHECK_S + ANSWER_S)
-    if not answers:
-        text = f"has not answered for {CHECK_S + ANSWER_S:g} s; power is integrated instead"
-        found.refused.append(Refusal(NAME, text, "sudo dmesg | grep amdgpu", kind="unread"))
-        return found
-    (trials, found.refused) = answers[0]
+    trying = Opening(
+        NAME, lambda: _tried(cards, library, clock, sleep), lambda why: ([], [_refusal(why)])
+    )
+    trials, found.refused = trying.result(lambda _name, _waited_s: None, CHECK_S + ANSWER_S)
     counters = []
     for trial in trials:
         if reason := trial.verdict():
@@ -188,7 +175,7 @@ def _tried(
         handles = library.amdsmi_get_processor_handles()
         places = {library.amdsmi_get_gpu_device_bdf(each).lower(): each for each in handles}
     except library.AmdSmiException as error:
-        return [], [_refusal(error)]
+        return [], [_refusal(_in_words(error))]
     missing = [
         Refusal(f"{NAME} {place}", "the library does not know this card", kind="unread")
         for place in cards
@@ -219,8 +206,8 @@ def _output(trial: Trial) -> Output:
     )
 
 
-def _refusal(error: Exception) -> Refusal:
-    return Refusal(NAME, _in_words(error), "amd-smi list", kind="unread")
+def _refusal(why: str) -> Refusal:
+    return Refusal(NAME, f"{why}; power is integrated instead", "amd-smi list", kind="unread")
 
 
 def _in_words(error: Exception) -> str:

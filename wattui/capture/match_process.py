@@ -23,7 +23,8 @@ def main(count: str, phase: str) -> int:
     """Match until standard input ends; an empty pattern matches nothing."""
     for number in DEAF_TO:
         signal.signal(number, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if sys.platform == "linux":  # elsewhere it ends with its standard input
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     matcher = Matcher(_pattern(count), _pattern(phase))
     printed = sys.stdin.buffer
     while header := printed.read(HEADER.size):

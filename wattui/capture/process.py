@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.processes import end_tree
-from wattui.capture.signals import ENDING, FROM_KERNEL, Signals
+from wattui.capture.signals import ENDING, FROM_KERNEL, Signal, Signals
 from wattui.errors import NotStartedError
 
 GRACE_S = 5.0
@@ -113,7 +113,7 @@ def _wait(
     signals: Signals,
     taps: Taps | None,
     on_wake: Callable[[], None],
-    early: signal.struct_siginfo | None,
+    early: Signal | None,
 ) -> Outcome:
     ended_by, interrupts, kill_at = None, 0, float("inf")
     info = early
@@ -137,7 +137,7 @@ def _wait(
         info = signals.next(min(1.0, kill_at - time.monotonic()))
 
 
-def _reached_group(info: signal.struct_siginfo) -> bool:
+def _reached_group(info: Signal) -> bool:
     """True if the terminal sent it to its whole foreground group; never for a hang-up."""
     return info.si_code == FROM_KERNEL and info.si_signo != signal.SIGHUP
 

@@ -87,7 +87,10 @@ class Counts:
             size, begin = CHUNK * COUNT_BYTES, len(self._chunks) * CHUNK * COUNT_BYTES
             descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
-                os.posix_fallocate(descriptor, begin, size)
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(descriptor, begin, size)
+                else:  # macOS: written zeros take their space
+                    os.pwrite(descriptor, bytes(size), begin)
                 chunk = mmap.mmap(descriptor, size, offset=begin)
             finally:
                 os.close(descriptor)

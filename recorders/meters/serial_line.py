@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import select
@@ -61,8 +62,9 @@ class SerialPort:
             settings[2] |= termios.CLOCAL | termios.CREAD
             settings[4] = settings[5] = _SPEEDS[str(spec.baud)]
             termios.tcsetattr(self._port, termios.TCSANOW, settings)
+            fcntl.ioctl(self._port, termios.TIOCEXCL)
             termios.tcflush(self._port, termios.TCIFLUSH)
-        except termios.error as error:
+        except (termios.error, OSError) as error:
             os.close(self._port)
             raise MeterError(f"{spec.path}: not a serial port ({error.args[-1]})") from None
         self._texts = Texts()

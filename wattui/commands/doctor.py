@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from recorders.channels import kind_of
 from recorders.client import Client, Config, RecorderError
+from recorders.meters.specs import parse_meter
 from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
-from wattui.config import config_path
-from wattui.errors import WattuiError
+from wattui.config import config_path, load, refusal
+from wattui.errors import UsageError, WattuiError
 from wattui.show.printing import console, print_json
 
 # Of the report as JSON, whose schema is docs/doctor.schema.json.
@@ -37,13 +39,22 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     made.add_argument("--all-gpus", action="store_true", help="also look at hidden GPUs")
+    made.add_argument(
+        "--meter",
+        action="append",
+        metavar="NAME=SPEC",
+        help="also try this meter, instead of those in the settings",
+    )
     return made
 
 
 def main(options: argparse.Namespace) -> int:
     """Look at every sensor, then report on stdout. Raises WattuiError."""
+    meters = options.meter or load(config_path()).meters
+    if wrong := refusal("meters", meters):
+        raise UsageError(f"--meter {shlex.join(meters)}: {wrong}")
     with waiting("looking for sensors") as tell:
-        report = examine(options.all_gpus, tell)
+        report = examine(options.all_gpus, tell, meters=meters)
     if options.json:
         print_json(report)
     else:
@@ -51,7 +62,12 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def examine(all_gpus: bool, tell: Tell = lambda _: None, most_s: float = MOST_S) -> dict[str, Any]:
+def examine(
+    all_gpus: bool,
+    tell: Tell = lambda _: None,
+    most_s: float = MOST_S,
+    meters: Sequence[str] = (),
+) -> dict[str, Any]:
     """Sources with their newest readings and update periods, and what is missing.
 
     It takes no longer than that needs; `tell` is told what it waits for. Raises WattuiError where
@@ -67,7 +83,8 @@ def examine(all_gpus: bool, tell: Tell = lambda _: None, most_s: float = MOST_S)
             tell(f"waiting for {message['name']} to answer")
 
     try:
-        config = Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, publish=False)
+        read = [text for text in meters if parse_meter(text).spec]
+        config = Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, meters=read, publish=False)
         client = Client(config, take)
         ready = client.wait_ready()
         columns += ready["columns"]

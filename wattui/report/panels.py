@@ -34,14 +34,15 @@ class RibbonPhase:
     texts: tuple[str, ...]
 
 
-def panels(columns: Sequence[str]) -> list[Panel]:
-    """A panel for each kind of device with power, after one of the total if it has parts."""
+def panels(columns: Sequence[str], by_hand: Sequence[str] = ()) -> list[Panel]:
+    """A panel for each kind of device with power, after one of the total if it has parts; those of
+    the columns that were read `by_hand` are not measured."""
     powers = with_unit(columns, "W")
     kinds = graphs([f"{channel}_W" for channel in powers if not is_counted_again(channel)])
     found = [
         Panel(
             spec.title,
-            _origins(series.channel for series in spec.series),
+            _origins((series.column for series in spec.series), by_hand),
             tuple(_curve(series.column, len(spec.series)) for series in spec.series),
         )
         for spec in kinds
@@ -112,5 +113,6 @@ def _curve(column: str, among: int) -> Series:
     return Series(column, channel)
 
 
-def _origins(channels: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(kind_of(channel).origin for channel in channels))
+def _origins(columns: Iterable[str], by_hand: Sequence[str]) -> tuple[str, ...]:
+    found = ("manual" if c in by_hand else kind_of(channel_of(c)).origin for c in columns)
+    return tuple(dict.fromkeys(found))

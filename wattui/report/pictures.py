@@ -34,7 +34,8 @@ WORDS = {"manual": "read by hand", "mixed": "of several origins"}
 
 def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | None:
     """Power over time; None if no power was read."""
-    found = panels(list(shown.traces))
+    by_hand = [name for name, trace in shown.traces.items() if trace.by_hand]
+    found = panels(list(shown.traces), by_hand)
     if not found:
         return None
     svg = drawn(lambda: draw_traces(shown, found, stretches(phases), label_stretches(phases)))
@@ -46,7 +47,6 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
     if any(max(trace.count) > 1 for trace in shown.traces.values()):
         caption += "; pale bands span the smallest to the largest reading in each time step"
     caption += ". Where a curve stops, there were no readings."
-    by_hand = [name for name, trace in shown.traces.items() if trace.by_hand]
     if by_hand:
         caption += " Readings by hand are points and are not joined."
     peaks = ", ".join(

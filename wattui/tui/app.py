@@ -336,9 +336,11 @@ class Dashboard(TerminalApp):
         """Show every sensor with a live reading, or why it has none."""
         if self._is_busy():
             return
+        from wattui.commands.doctor import examine
         from wattui.tui.screens.doctor import DoctorScreen
 
-        self.push_screen(DoctorScreen(self._settings.all_gpus))
+        look = partial(examine, meters=self._settings.meters)
+        self.push_screen(DoctorScreen(self._settings.all_gpus, look))
 
     def action_settings(self) -> None:
         """Edit the settings file."""

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from wattui import cli
 from wattui.commands import doctor
 from wattui.commands.doctor import waits_for
 from wattui.show.doctor import lines, remedies
@@ -178,17 +179,28 @@ def test_nothing_is_waited_for_but_readings_and_periods_that_come_soon() -> None
 
 
 @pytest.fixture(scope="module")
-def examined() -> dict[str, Any]:
-    return doctor.examine(all_gpus=False)
+def examined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    watts = tmp_path_factory.mktemp("meter") / "watts"
+    watts.write_text("98.5")
+    return doctor.examine(all_gpus=False, meters=[f"ups=file:{watts}", "wall"])
 
 
 @pytest.mark.slow
 def test_the_real_machine_is_examined_without_a_file(examined: dict[str, Any]) -> None:
     readings = {r["channel"]: r["value"] for s in examined["sources"] for r in s["readings"]}
     assert readings["cpu_util"] is not None
+    assert readings["meter_ups"] == 98.5
+    assert "meter_wall" not in readings
     assert all(refusal["reason"] for refusal in examined["missing"])
     named = {refusal["source"] for refusal in examined["missing"]}
     assert {"jetson", "nvml"} <= named | {source["name"] for source in examined["sources"]}
+
+
+def test_a_meter_that_cannot_be_understood_is_refused_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["doctor", "--meter", "wall=shely2:plug"]) == 2
+    assert "unknown kind 'shely2': fix: shelly2:HOST[/ID]" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -113,6 +113,9 @@ def test_panels_are_of_kinds_with_a_total_where_there_are_parts() -> None:
 
 
 def test_panels_say_what_is_not_measured() -> None:
+    (wall,) = panels(["meter_wall_W"])
+    (typed,) = panels(["meter_wall_W"], ["meter_wall_W"])
+    assert (wall.origins, typed.origins) == (("measured",), ("manual",))
     (panel,) = panels(["est_cpu_W", "sim_cpu_W"])
     assert panel.origins == ("estimated", "simulated")
     assert [curve.name for curve in panel.curves] == ["estimated", "simulated"]

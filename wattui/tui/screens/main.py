@@ -24,6 +24,7 @@ from wattui.show.quantities import Units
 from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
+from wattui.tui.state.devices import devices_now
 from wattui.tui.state.live import Live
 from wattui.tui.state.pages import (
     PRESET_NAMES,
@@ -36,6 +37,7 @@ from wattui.tui.state.pages import (
 )
 from wattui.tui.state.session import Stream
 from wattui.tui.widgets.chart import Chart
+from wattui.tui.widgets.devices import DevicesPanel
 from wattui.tui.widgets.energy import EnergyPanel
 from wattui.tui.widgets.output import OutputPanel
 from wattui.tui.widgets.phases import PhasesPanel
@@ -108,7 +110,8 @@ class MainScreen(MarkingScreen):
     MainScreen.wide #side { width: 54; height: 100%; }
     MainScreen.small #side { height: 5; }
     MainScreen.small #banner { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    MainScreen #phases { display: none; }
+    MainScreen #phases, MainScreen #devices { display: none; }
+    MainScreen.wide #devices { display: block; height: auto; max-height: 16; }
     MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
     MainScreen #energy { height: 1fr; }
     MainScreen #keys { dock: bottom; height: 1; background: $footer-background; }
@@ -125,6 +128,7 @@ class MainScreen(MarkingScreen):
         self.glyphs = plot.BRAILLE
         self.units: Units = "auto"
         self._pages, self._preset = Pages(), PRESET_NAMES[-1]
+        self._found: list[GraphSpec] = []
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
         self._summary_due_s = 0.0
@@ -143,6 +147,7 @@ class MainScreen(MarkingScreen):
                 self._charts = [Chart(self._known[place]) for place in self._places()]
                 yield from self._charts
             with Vertical(id="side"):
+                yield DevicesPanel(id="devices")
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
@@ -202,6 +207,9 @@ class MainScreen(MarkingScreen):
         now_s = time.monotonic()
         if now_s >= self._summary_due_s:
             summary = self.live.summary()
+            if self.has_class("wide"):
+                devices = devices_now(self.live, self._found)
+                self.query_one(DevicesPanel).show(devices, self.palette, self.glyphs)
             self.query_one(EnergyPanel).show(summary, self.palette, self.units)
             self.query_one(PhasesPanel).show(summary, self.palette, self.units)
             took_s = time.monotonic() - now_s
@@ -218,8 +226,8 @@ class MainScreen(MarkingScreen):
             or any(self.live.history.latest(series.column) for series in spec.series)
         ]
         wanted = {title: place for place, title in enumerate(self.first_graphs)}
-        found.sort(key=lambda spec: wanted.get(spec.title, len(wanted)))
-        return of_preset(self._preset, found)
+        self._found = sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
+        return of_preset(self._preset, self._found)
 
     def _lay_out(self) -> None:
         """Show the graphs and panels that fit the screen. This does not wait: Textual mounts and

@@ -1,0 +1,96 @@
+"""The devices panel: a line for each device with its power, limit, use, temperature and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widgets import Static
+
+from wattui.show import plot
+from wattui.show.bars import bar_text
+from wattui.show.palette import Palette
+from wattui.show.plot import Glyphs
+from wattui.show.quantities import number
+from wattui.tui.state.devices import RECENT_BINS, DeviceNow
+
+BAR_COLUMNS = RECENT_BINS // plot.DOTS_WIDE
+POWER_COLUMNS, DENSE_COLUMNS, NAME_COLUMNS = 11, 7, 9
+# Shares of a curve's colour behind a bar, and of its limit from which a power is near it.
+GROUND, NEAR_LIMIT = 0.15, 0.95
+# With more devices than this, two stand in a line, without limits in figures and gauges.
+MOST_LINES = 12
+
+
+class DevicesPanel(Static):
+    """Shows what each device does now."""
+
+    DEFAULT_CSS = """
+    DevicesPanel { border: round $border; border-title-color: $text; padding: 0 1; }
+    """
+
+    def on_mount(self) -> None:
+        """Name the panel."""
+        self.border_title = "Devices"
+
+    def show(self, devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs) -> None:
+        """Rewrite the lines."""
+        self.update(Text("\n").join(device_lines(devices, palette, glyphs)))
+
+
+def device_lines(devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs) -> list[Text]:
+    """A line for each device; of very many, two in a line."""
+    if not devices:
+        return [Text("No device with a power.", palette.dim)]
+    width = min(NAME_COLUMNS, max(len(device.name) for device in devices))
+    if len(devices) <= MOST_LINES:
+        return [
+            _power(device, width, palette, glyphs).append_text(_gauges(device, palette, glyphs))
+            for device in devices
+        ]
+    short = [_power(device, width, palette, glyphs, dense=True) for device in devices]
+    return [Text("  ").join(short[place : place + 2]) for place in range(0, len(short), 2)]
+
+
+def _power(
+    device: DeviceNow, width: int, palette: Palette, glyphs: Glyphs, dense: bool = False
+) -> Text:
+    """Name, bar or recent powers, and watts beside the limit."""
+    series = device.series
+    colour = palette.of_series(series.colour, series.estimated) if series else palette.dim
+    line = Text(f"{device.name:<{width}.{width}} ", colour)
+    power_w, limit_w = device.power_w, device.limit_w
+    if power_w is not None and limit_w:
+        bar = bar_text(power_w / limit_w, BAR_COLUMNS, glyphs)
+        line.append(f"{bar:{BAR_COLUMNS}}", f"{colour} on {palette.tint(colour, GROUND)}")
+    else:
+        line.append(_recent(device, glyphs), colour)
+    said = number(power_w, 3) if power_w is not None else glyphs.unknown
+    said += f"/{limit_w:.0f} W" if limit_w and not dense else " W"
+    is_near = power_w is not None and limit_w and power_w >= NEAR_LIMIT * limit_w
+    style = f"bold {palette.alarm}" if is_near else "bold"
+    return line.append(
+        f"{said if series else '':>{DENSE_COLUMNS if dense else POWER_COLUMNS}}", style
+    )
+
+
+def _recent(device: DeviceNow, glyphs: Glyphs) -> str:
+    """The powers just before, as a curve of one line."""
+    known = [each[1] for each in device.recent if each]
+    if not known or max(known) <= 0:
+        return " " * BAR_COLUMNS
+    scale = plot.Scale(0.0, max(known))
+    columns = plot.raster([device.recent], scale, BAR_COLUMNS, 1, glyphs)
+    return "".join(cell.character for (cell,) in columns)
+
+
+def _gauges(device: DeviceNow, palette: Palette, glyphs: Glyphs) -> Text:
+    """Use, temperature and memory, or the clock if it has no memory."""
+    use, temp, memory, clock = device.util_pct, device.temp_c, device.mem_mib, device.clock_mhz
+    texts = [
+        f"{use:4.0f} %" if use is not None else " " * 6,
+        f"{temp:4.0f}{glyphs.degree}" if temp is not None else "",
+        f"{memory / 1024:6.1f} GiB" if memory is not None else "",
+        f"{clock / 1000:6.2f} GHz" if clock is not None and memory is None else "",
+    ]
+    return Text("".join(texts), palette.dim)

@@ -133,6 +133,8 @@ class Recorder:
     def stop(self) -> None:
         """End the loop, once the energies at the last edges are known."""
         self._stopping = True
+        for feed in self._by_themselves:
+            self._note_periods(feed)
         patience_ns = max((feed.patience_ns for feed in self._feeds), default=0)
         self._end_ns = self._clock.monotonic_ns() + patience_ns
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from recorders.channels import METER
 from recorders.meters.meter import (
@@ -30,8 +31,10 @@ from recorders.writer import run_as_others
 
 # The waits before opening a meter again: the first, and the longest.
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
-# Without a good reading for so many periods, and at least this long, there is a gap.
-GAP_PERIODS, LEAST_GAP_S = 3.5, 3.0
+# Without a good reading for so many of the usual times between two, there is a gap; it is at least
+# and at most this long. The usual time is the median of the last ones, once there are a few.
+GAP_PERIODS, LEAST_GAP_S, MOST_GAP_S = 3.5, 3.0, 60.0
+FEWEST, MOST_STEPS = 3, 16
 # The most readings that are kept until they are collected.
 MOST_KEPT = 4096
 # How long a recording waits at its start for the first readings of its meters.
@@ -112,9 +115,9 @@ class MeterSource:
         self._spec, self._clock = spec, access.clock
         self.poller = Poller(spec, access)
         self._stopped = threading.Event()
-        self._gap_ns = round(max(LEAST_GAP_S, GAP_PERIODS * spec.period_s) * 1e9)
         self._last_ns = self._clock()
-        self._is_silent = self._has_read = False
+        self._steps_s: deque[float] = deque(maxlen=MOST_STEPS)
+        self._is_silent = self._was_read = False
         self._gaps = 0
         self._thread: threading.Thread | None = None
 
@@ -141,18 +144,41 @@ class MeterSource:
         readings: list[Reading] = []
         samples = self.poller.take()
         # Of those before the recording, only the last is of use.
-        for sample in samples if self._has_read else samples[-1:]:
-            self._has_read = True
-            if sample.time_ns - self._last_ns > self._gap_ns and not self._is_silent:
+        for sample in samples if self._was_read else samples[-1:]:
+            if self._is_gap(sample.time_ns):
                 readings.append(self._gap(sample.time_ns))
             value = sample.energy_j if self._spec.counts else sample.power_w
             if value is not None:
                 readings.append(Reading(0, sample.time_ns, value, power_w=sample.power_w))
-                self._last_ns, self._is_silent = max(self._last_ns, sample.time_ns), False
+                self._step_to(sample.time_ns)
         now_ns = self._clock()
-        if now_ns - self._last_ns > self._gap_ns and not self._is_silent:
+        if self._is_gap(now_ns):
             readings.append(self._gap(now_ns))
         return readings
+
+    @property
+    def _gap_s(self) -> float:
+        """How long a time without a reading is a gap."""
+        if not self.poller.read or len(self._steps_s) >= FEWEST:
+            return min(MOST_GAP_S, max(LEAST_GAP_S, GAP_PERIODS * self._usual_s))
+        return MOST_GAP_S
+
+    @property
+    def _usual_s(self) -> float:
+        """The usual time between two readings."""
+        known = len(self._steps_s) >= FEWEST
+        return median(self._steps_s) if known else self._spec.period_s
+
+    def _is_gap(self, now_ns: int) -> bool:
+        return not self._is_silent and (now_ns - self._last_ns) * 1e-9 > self._gap_s
+
+    def _step_to(self, time_ns: int) -> None:
+        """Take the time of a reading, which may be from before the recording."""
+        step_s = (time_ns - self._last_ns) * 1e-9
+        if self._was_read and 0 < step_s < MOST_GAP_S:
+            self._steps_s.append(step_s)
+        self._last_ns = max(self._last_ns, time_ns)
+        self._is_silent, self._was_read = False, True
 
     def _gap(self, now_ns: int) -> Reading:
         self._is_silent = True
@@ -164,7 +190,7 @@ class MeterSource:
 
     def update_periods_s(self) -> Mapping[str, float]:
         """How often it gives a reading."""
-        return {self.name: self._spec.period_s}
+        return {self.name: self._usual_s}
 
     def facts(self) -> Mapping[str, object]:
         """Where the meter is, without secrets, and how its readings went."""

@@ -164,3 +164,15 @@ def test_a_silent_meter_does_not_delay_the_end(tmp_path: Path) -> None:
     phases(rig)
     recorded(rig, 50.1)
     assert rig.clock.monotonic_ns() - rig.clock.start_ns < 50.3e9
+
+
+def test_the_end_waits_longer_for_a_slower_meter_whose_pace_is_noted(tmp_path: Path) -> None:
+    spec = CurveSpec(lambda _: 100.0, period_s=4.0)
+    rig = metered(tmp_path, spec, 50.0)
+    phases(rig)
+    summary = recorded(rig, 50.01)
+    found = wall(summary).running_j
+    assert found is not None
+    assert found.value == pytest.approx(3000)
+    notes = [row.event for row in rig.recorder.reduction.remarks]
+    assert "note:update_period_s meter_wall=4.000000" in notes

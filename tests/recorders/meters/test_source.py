@@ -20,6 +20,13 @@ def source_of(spec: CurveSpec) -> tuple[MeterSource, ManualClock]:
     return MeterSource("wall", spec, Access("wall", {}, clock=clock.monotonic_ns)), clock
 
 
+def read_each_second(source: MeterSource, clock: ManualClock, times: int) -> None:
+    for _ in range(times):
+        source.poller.step()
+        assert len(source.read()) == 1
+        clock.advance(1)
+
+
 def test_a_lost_meter_is_opened_again_after_longer_and_longer_waits() -> None:
     spec = CurveSpec(lambda _: 5.0, broken="Connection refused")
     source, _ = source_of(spec)
@@ -34,11 +41,10 @@ def test_a_lost_meter_is_opened_again_after_longer_and_longer_waits() -> None:
 def test_a_gap_has_the_reason_and_is_told_once() -> None:
     spec = CurveSpec(lambda _: 5.0)
     source, clock = source_of(spec)
-    source.poller.step()
-    assert len(source.read()) == 1
+    read_each_second(source, clock, 5)
     spec.broken = "Connection refused"
     source.poller.step()
-    clock.advance(3.4)
+    clock.advance(2.4)
     assert source.read() == []
     clock.advance(0.2)
     (gap,) = source.read()
@@ -53,9 +59,26 @@ def test_a_reading_with_the_same_stamp_is_not_new() -> None:
     for _ in range(3):
         source.poller.step()
     assert len(source.read()) == 1
-    clock.advance(4)
+    clock.advance(61)
     (gap,) = source.read()
     assert str(gap.value) == "it shows no new reading"
+
+
+@pytest.mark.parametrize(("step_s", "gap_s"), [(0.1, 3.0), (1.0, 3.5), (10.0, 35.0), (30.0, 60.0)])
+def test_what_is_a_gap_is_learned_from_the_readings(step_s: float, gap_s: float) -> None:
+    spec = CurveSpec(lambda _: 5.0)
+    source, clock = source_of(spec)
+    found = []
+    for _ in range(6):
+        source.poller.step()
+        found += source.read()
+        clock.advance(step_s)
+    assert len(found) == 6
+    clock.advance(gap_s - step_s - 0.01)
+    assert source.read() == []
+    clock.advance(0.02)
+    assert len(source.read()) == 1
+    assert source.update_periods_s() == {"meter_wall": pytest.approx(step_s)}
 
 
 def test_an_absurd_value_is_left_out_and_the_connection_is_kept() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from recorders.channels import kind_of, with_unit
+from recorders.channels import TOTAL, kind_of, with_unit
 from recorders.publisher import Publisher, TextRow
 from recorders.summary.contents import contents, headline, missing_from
 from recorders.summary.progress import RunningSoFar
@@ -67,7 +67,7 @@ class LiveState:
     ) -> None:
         """Take a row that the reducer has just taken."""
         self._rows.append((time_text, cells))
-        self._time_text, self._inferences = time_text, inferences
+        self._inferences = inferences
         if event:
             events = self._reducer.reduction.events
             self._happen(len(events) - 1, events[-1])
@@ -75,9 +75,9 @@ class LiveState:
     def show(self, at_ns: int, where: Where, disk: Message, ended: bool = False) -> None:
         """Publish a page; `at_ns` is now."""
         rows, self._rows = self._rows, []
-        since_s = float(self._time_text) - self._fresh_s
-        last = {name: joules for name, (at, joules) in self._reducer.last.items() if at >= since_s}
-        progress = self.progress.now(last, self._inferences)
+        # Meters hand in their readings late, in rows of their own.
+        self._time_text = max([self._time_text, *(text for text, _ in rows)], key=float)
+        progress = self.progress.now(self._last_j(), self._inferences)
         phase, label, repeat = where
         now = {
             "at_ns": at_ns,
@@ -99,6 +99,18 @@ class LiveState:
         """Publish the last page."""
         self.show(at_ns, where, disk, ended=True)
         self._publisher.close()
+
+    def _last_j(self) -> dict[str, float]:
+        """The energies of now: not those of a lost device, nor a sum that lacks it."""
+        since_s = float(self._time_text) - self._fresh_s
+        gone = set(self._lost)
+        if any(kind_of(channel).in_total for channel in gone):
+            gone.add(TOTAL)
+        return {
+            channel: joules
+            for channel, (at_s, joules) in self._reducer.last.items()
+            if at_s >= since_s and channel not in gone
+        }
 
     @property
     def _lacking(self) -> dict[str, str]:

@@ -130,6 +130,10 @@ def test_a_recorder_that_stands_still_is_no_source_of_numbers(place: Place) -> N
     found = re.search(r"http://127\.0\.0\.1:(\d+)/metrics", program.stderr.readline().decode())
     assert found
     until(lambda: scrape(found[1])["wattui_recorder_up"], "the first page")
+    program.send_signal(signal.SIGSTOP)  # a front end that is suspended changes nothing
+    row_s = scrape(found[1])["wattui_row_seconds"]
+    until(lambda: scrape(found[1])["wattui_row_seconds"] > row_s, "a later row")
+    program.send_signal(signal.SIGCONT)
     pid = place.recorder_of(program.pid)
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -48,6 +48,13 @@ def test_the_command_line_loads_no_name_that_a_user_may_have_before_it_prefers_i
     assert foreign(loaded_by("import wattui.cli")) == {"wattui"}
 
 
+def test_the_status_line_loads_the_standard_library_only() -> None:
+    modules = loaded_by(
+        "import wattui.cli", "from wattui.commands import status", "status.parser()"
+    )
+    assert foreign(modules) == {"recorders", "wattui"}
+
+
 def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
     modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
     assert foreign(modules) == {"wattui"}

@@ -177,7 +177,7 @@ class Headless:
         if not job.quiet:
             say(*warnings(read_refusals(ready["missing"])))
         exporter = job.exports.start(self._directory).wait_ready() if job.exports else None
-        if job.exports and not job.quiet:
+        if job.exports:
             say(*job.exports.notes)
         try:
             try:

@@ -202,7 +202,8 @@ def find(now_ns: int, csv: str | None = None) -> list[Snapshot]:
     With `csv`, only the recording that writes that file.
     """
     own = os.environ.get(ENVIRONMENT)
-    found = [each for place in page.pages() if (each := _shown(place, now_ns))]
+    places = dict.fromkeys([*([Path(own)] if own else []), *page.pages()])
+    found = [each for place in places if (each := _shown(place, now_ns))]
     if csv is not None:
         found = [each for each in found if each.csv and _same(each.csv, csv)]
     return sorted(

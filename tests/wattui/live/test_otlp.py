@@ -15,7 +15,7 @@ import pytest
 from tests.support.pages import READINGS, fixed, whole
 from wattui.errors import UsageError
 from wattui.live.exporting import Exports
-from wattui.live.snapshot import Snapshot
+from wattui.live.snapshot import LiveChannel, Snapshot
 
 pytestmark = pytest.mark.needs_otlp
 
@@ -152,6 +152,25 @@ def test_a_lost_gpu_is_not_pushed(collectors: Callable[..., Collector]) -> None:
     collector = collectors()
     push(collector.url, snapshot(lost=["gpu0"]))
     assert set(points(collector.metrics()["hw.energy"])) == {"package0", "package1"}
+
+
+@pytest.mark.parametrize(
+    ("names", "host"),
+    [
+        (("package0", "dram0", "gpu0"), None),
+        (("package0", "psys"), "psys"),
+        (("board", "rail_cpu", "meter_wall", "psys"), "meter_wall"),
+        (("board", "rail_cpu"), "board"),
+    ],
+)
+def test_the_whole_host_is_a_meter_or_what_contains_most(
+    names: tuple[str, ...], host: str | None
+) -> None:
+    from wattui.live.otlp import host_of
+
+    channels = [LiveChannel(name, "J", "measured", False) for name in names]
+    found = host_of([LiveChannel("sim_cpu", "J", "simulated", False), *channels])
+    assert (found and found.name) == host
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])

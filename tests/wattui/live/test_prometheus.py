@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import socket
 import threading
 import time
@@ -13,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.pages import PROGRESS, READINGS, fixed, whole
+import wattui
+from tests.support.pages import CHANNELS, PROGRESS, READINGS, fixed, whole
 from wattui.errors import UsageError
 from wattui.live import exporting
 from wattui.live.exporting import Exports
@@ -81,6 +84,29 @@ def test_every_reading_is_a_metric_in_base_units() -> None:
     assert named(found, "wattui_source_up", "psys") == [0]
     assert named(found, "wattui_source_up", "nvml") == [1]
     assert named(found, "wattui_recorder_up") == [1]
+
+
+DOCS = Path(wattui.__file__).parents[1] / "docs"
+
+
+def test_the_documents_name_every_metric_and_the_dashboard_only_such() -> None:
+    scraped = Scraped()
+    channels = CHANNELS | {
+        "system": [("gpu0_mem", "MiB", "measured"), ("cpu_temp", "C", "measured")],
+        "counters": [("perf_instructions", "count", "measured")],
+        "clocks": [("cpu_freq", "MHz", "measured"), ("gpu0_held", "bits", "measured")],
+    }
+    readings = READINGS | dict.fromkeys(
+        ("gpu0_mem_MiB", "cpu_temp_C", "perf_instructions", "cpu_freq_MHz", "gpu0_held_bits"),
+        ("10.0", "1"),
+    )
+    page = snapshot(sources=fixed(channels)["sources"], readings=readings, flags=[["gap", "gpu0"]])
+    exported = {name for name, _ in scraped.samples(page)}
+    table = (DOCS / "live.md").read_text()
+    assert set(re.findall(r"`(wattui_\w+)`", table)) == exported
+    board = json.loads((DOCS / "grafana.json").read_text())
+    queries = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    assert set(re.findall(r"\bwattui_\w+", queries)) <= exported
 
 
 def test_hardware_counters_are_counters() -> None:

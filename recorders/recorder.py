@@ -333,7 +333,6 @@ class Recorder:
 
         Everything is read again if this thread resumed late after the workers' last reading.
         """
-        deadline_s = time.monotonic() + EDGE_WAIT_S
         wanted = [each for each in self._workers if each[0].is_read_at_edges or not energies_only]
         earlier: list[tuple[Feed, Answer]] = []
         fresh: list[tuple[Feed, ReadResult]] = []
@@ -341,7 +340,7 @@ class Recorder:
             earlier += [(feed, ("counters", result)) for feed, result in fresh]
             fresh = []
             for feed, worker in wanted:
-                before, now = worker.read_now(deadline_s)
+                before, now = worker.read_now(EDGE_WAIT_S)
                 earlier += [(feed, answer) for answer in before]
                 if now is not None:
                     fresh.append((feed, now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -29,7 +30,8 @@ class Worker:
         self._read_times = read_times
         self._asked: SimpleQueue[ReadRequest] = SimpleQueue()
         self._results: SimpleQueue[ReadResult] = SimpleQueue()
-        self._outstanding: deque[ReadRequest] = deque()
+        # Requests in progress, and when each was made.
+        self._outstanding: deque[tuple[ReadRequest, float]] = deque()
         # How soon the source wants to be observed again; None once there is nothing to learn.
         self.learns_in_s: float | None = 0.0
         self.calibrated = False
@@ -38,7 +40,7 @@ class Worker:
 
     def ask(self) -> None:
         """Request a read, unless one is in progress."""
-        if "all" not in self._outstanding:
+        if all(what != "all" for what, _ in self._outstanding):
             self._ask("all")
 
     def look(self) -> None:
@@ -47,7 +49,7 @@ class Worker:
             self._ask("look")
 
     def _ask(self, what: ReadRequest) -> None:
-        self._outstanding.append(what)
+        self._outstanding.append((what, time.monotonic()))
         self._asked.put(what)
 
     @property
@@ -63,21 +65,32 @@ class Worker:
                 result = self._results.get_nowait()
             except Empty:
                 break
-            found.append((self._outstanding.popleft(), result))
+            found.append((self._outstanding.popleft()[0], result))
         return found
 
-    def read_now(self, deadline_s: float) -> tuple[list[Answer], ReadResult | None]:
-        """Earlier results, and a read of the counters starting now (None: missed the deadline)."""
-        earlier: list[Answer] = []
+    def read_now(self, longest_s: float) -> tuple[list[Answer], ReadResult | None]:
+        """Earlier results, and a read of the counters starting now.
+
+        It is None if a read is not done within `longest_s` of its request; a source that hangs is
+        waited for once, and then asked no more until it answers.
+        """
+        earlier = self.results()
+        if self._is_silent(longest_s):
+            return earlier, None
         self._ask("counters")
         while self._outstanding:
+            left_s = self._outstanding[0][1] + longest_s - time.monotonic()
             try:
-                left_s = max(0.0, deadline_s - time.monotonic())
-                result = self._results.get(timeout=left_s)
+                result = self._results.get(timeout=max(0.0, left_s))
             except Empty:
                 return earlier, None
-            earlier.append((self._outstanding.popleft(), result))
+            earlier.append((self._outstanding.popleft()[0], result))
         return earlier[:-1], earlier[-1][1]
+
+    def _is_silent(self, longest_s: float) -> bool:
+        """Whether the oldest request in progress is older than this."""
+        oldest = self._outstanding[0][1] if self._outstanding else math.inf
+        return time.monotonic() - oldest > longest_s
 
     def stop(self) -> None:
         """Stop the thread, abandoning a read that hangs in a driver."""

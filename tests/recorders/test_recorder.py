@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.recorder import EDGE_WAIT_S
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
 from recorders.summary.reduction import Reducer
@@ -34,6 +36,7 @@ from wattui.runs.reduce import reduce_csv
 PACKAGE = Channel("package0", "J", in_total=True, range_j=262_143.0, bound_w=1000.0)
 DRAM = Channel("dram0", "J", in_total=True, range_j=65_712.0, bound_w=1000.0)
 PSYS = Channel("psys", "J")
+UNCORE = Channel("uncore0", "J")
 GPU_W = Channel("gpu0", "W", in_total=True, remarks=("integrated",))
 UTIL = Channel("cpu_util", "pct")
 
@@ -420,6 +423,31 @@ def test_a_source_that_hangs_in_its_driver_holds_nobody_up(
     assert [at(row) for row in ticks(rows)] == pytest.approx([n / 10 for n in range(20)])
     assert all(row["package0_J"] for row in ticks(rows))
     assert not any(row["dram0_J"] for row in ticks(rows)[1:])
+
+
+def test_a_source_that_hangs_for_5_s_takes_no_reading_from_the_others(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    hanging = BlockingSource(clock, {DRAM: constant_power(5)})
+    healthy = BlockingSource(clock, {UNCORE: constant_power(3)})
+    rig = Rig(tmp_path, clock, [steady(clock), hanging, healthy])
+    rig.when(1.01, hanging.gate.clear)
+    for place in range(20):
+        what = "end" if place % 2 else "begin"
+        rig.at(1.55 + place * 0.2, do=what, id=place // 2 + 1, phase="running")
+    waiting_since_s = time.monotonic()
+    rows = rig.run(6.15)
+    hanging.gate.set()
+    # Only the first edge waits for it.
+    assert time.monotonic() - waiting_since_s < 10 * EDGE_WAIT_S
+    assert [at(row) for row in ticks(rows)] == pytest.approx([n / 10 for n in range(62)])
+    assert all(row["package0_J"] for row in ticks(rows))
+    edges = [row for row in rows if row["event"] in ("begin", "end")]
+    assert len(edges) == 20
+    for edge in edges:
+        assert float(edge["uncore0_J"]) == pytest.approx(3 * at(edge), abs=1e-3)
+        assert float(edge["package0_J"]) == pytest.approx(50 * at(edge), abs=1e-3)
+        assert edge["dram0_J"] == ""
 
 
 def test_a_source_with_a_thread_of_its_own_is_read_at_the_edges(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorders.channels import contains
+from recorders.channels import contains, total_parts
 from recorders.source import SourceError
 from recorders.sources.families import open_families
 from recorders.sources.hwmon_chips import Found
@@ -78,6 +78,34 @@ def test_the_board_of_an_agx_xavier_is_the_sum_of_its_rails(sysfs: Sysfs) -> Non
     power_w = read(open_families(sysfs.root))
     assert power_w["board"] == pytest.approx(3 * 1.9 + 2 * 0.19 + 2.0)
     assert len(power_w) == 7
+
+
+@pytest.mark.parametrize("label_file", ["label", "power1_label"])
+def test_the_board_of_a_thor_is_its_supply_by_ina238_monitors(
+    sysfs: Sysfs, label_file: str
+) -> None:
+    powers_w = {"VIN": 61.5, "VDD_GPU": 22.0, "VDD_CPU_SOC_MSS": 17.25, "VIN_SYS_5V0": 9.125}
+    for number, (label, power_w) in enumerate(powers_w.items()):
+        files = {label_file: label, "power1_input": round(power_w * 1e6)}
+        # Volts times amperes would be another number: the chip's own power is read.
+        files |= {"in0_input": 3, "in1_input": 19_000, "curr1_input": 100, "update_interval": 20}
+        sysfs.chip(number, "ina238", f"1-004{number}", **files)
+    sysfs.write("sys/class/power_supply/ucsi-source-psy-1", type="USB", voltage_now=20_000_000)
+    found = open_families(sysfs.root)
+    assert read(found) == {
+        "board": 61.5,
+        "rail_VDD_GPU": 22.0,
+        "rail_VDD_CPU_SOC_MSS": 17.25,
+        "rail_VIN_SYS_5V0": 9.125,
+    }
+    assert found.refused == []
+    assert total_parts(read(found)) == []
+    assert headline([*read(found), "gpu0", "total", "est_cpu"]) == "board"
+
+
+def test_an_ina238_of_another_maker_is_no_jetson(sysfs: Sysfs) -> None:
+    sysfs.chip(0, "ina238", "1-0040", label="VIN", power1_input=12_000_000)
+    assert read(open_families(sysfs.root)) == {"rail_VIN": 12.0}
 
 
 def test_a_module_contains_the_grace_socket_and_its_parts(sysfs: Sysfs) -> None:

@@ -240,3 +240,14 @@ def test_the_kernel_counts_a_software_event() -> None:
         assert events.read(descriptor) > first
     finally:
         events.close(descriptor)
+
+
+def test_the_counters_of_each_core_are_refused_and_the_package_is_read(tmp_path: Path) -> None:
+    pmu = perf_tree(tmp_path)
+    each_core = pmu.with_name("power_core") / "events"
+    each_core.mkdir(parents=True)
+    (each_core / "energy-core").write_text("event=0x01\n")
+    zones, (refusal,) = find_events(tmp_path)
+    assert [zone.channel for zone, *_ in zones] == ["package0", "dram0"]
+    assert refusal.source == "perf power_core"
+    assert "wake idle cores" in refusal.reason

@@ -13,10 +13,12 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from recorders import directory, wire
+from recorders.census import Census
 from recorders.channels import METER, with_unit
 from recorders.clock import Clock
 from recorders.conductor import Conductor
@@ -26,11 +28,13 @@ from recorders.machine import host_facts, versions
 from recorders.marks import PIPE, CountPages
 from recorders.meters.specs import parse_meters
 from recorders.probe import Found, Wanted, probe
+from recorders.process_table import ProcessTable
 from recorders.processes import end_recorded
 from recorders.publisher import Publisher
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
+from recorders.sources.system import ProcessTree
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise
@@ -182,6 +186,7 @@ def _record(
         config["rate_hz"],
         outlet.send,
         config["follow"],
+        ProcessTable(partial(Census, found.root or Path("/")), found.gpu_users, ProcessTree),
     )
     for refusal in found.refused:
         if refusal.part:

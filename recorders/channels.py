@@ -48,6 +48,7 @@ class Kind:
     `device` the word for those whose energies are summed in a figure, if different. `may_rest`: its
     counter may stand still, as that of an idle core or graphics unit does. `short` is a part of its
     name, and its abbreviation in graphs. `lost` says in a flag what happened if it ends.
+    `of_command`: it is the share of the command's processes.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Kind:
     may_rest: bool = False
     short: tuple[str, str] = ("", "")
     lost: str = "the sensor disappeared"
+    of_command: bool = False
 
     @property
     def unit(self) -> str:
@@ -97,6 +99,8 @@ _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
 _CORES = Plotted(130, "CPU cores", 6, "domains")
 _CPU, _USE = Plotted(10, "CPU", 5), Plotted(50, "CPU utilisation", 6, top=100.0)
+_GPU_USE = Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
+_GPU_MEMORY = Plotted(120, "GPU memory", 2, "GPUs")
 
 # In the order of the run file's columns. The first row that matches applies.
 KINDS = (
@@ -175,10 +179,8 @@ KINDS = (
         most_w=_PACKAGE_W,
         may_rest=True,
     ),
-    Kind(
-        "gpu_util", r"gpu\d+_util", "utilisation", Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
-    ),
-    Kind("gpu_mem", r"gpu\d+_mem", "memory", Plotted(120, "GPU memory", 2, "GPUs")),
+    Kind("gpu_util", r"gpu\d+_util", "utilisation", _GPU_USE),
+    Kind("gpu_mem", r"gpu\d+_mem", "memory", _GPU_MEMORY),
     Kind(
         "gpu_temp",
         r"gpu\d+_temp",
@@ -199,7 +201,23 @@ KINDS = (
     Kind(
         "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 6), each_second=True
     ),
-    Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True),
+    Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True, of_command=True),
+    Kind(
+        "command_gpu",
+        r"command_i?gpu\d+",
+        "utilisation",
+        _GPU_USE,
+        each_second=True,
+        of_command=True,
+    ),
+    Kind(
+        "command_gpu_mem",
+        r"command_i?gpu\d+_mem",
+        "memory",
+        _GPU_MEMORY,
+        each_second=True,
+        of_command=True,
+    ),
     Kind(
         "est_cpu",
         "est_cpu",
@@ -279,8 +297,8 @@ def column_order(channel: str) -> tuple[int, int, int, int]:
     """Sort key of the run file's columns: device by device, numbers as numbers."""
     places = {kind.name: place for place, kind in enumerate(KINDS)}
     name = kind_of(channel).name
-    device = places.get(name.partition("_")[0], places[name])
-    numbers = re.match(r"[a-z]+(\d*)(?:_die(\d+))?", channel)
+    device = places.get(name.partition("_")[0], places[name.removesuffix("_mem")])
+    numbers = re.match(r"(?:command_)?[a-z]+(\d*)(?:_die(\d+))?", channel)
     number, die = numbers.groups() if numbers else ("", "")
     return device, int(number or 0), int(die or 0), places[name]
 
@@ -288,6 +306,9 @@ def column_order(channel: str) -> tuple[int, int, int, int]:
 def short_name(channel: str) -> str:
     """A channel's name in a graph's border: for a gauge, its device."""
     kind = kind_of(channel)
+    if kind.of_command:
+        device = device_of_share(channel)
+        return "command" if device == "cpu" else f"command {device}"
     text = channel if kind.quantity == "energy" else device_of(channel)
     return text.replace(*kind.short) if kind.short[0] else text
 
@@ -301,6 +322,11 @@ def number_of(channel: str) -> int | None:
 def device_of(gauge: str) -> str:
     """The device of a gauge: gpu0 for gpu0_temp."""
     return gauge.rpartition("_")[0]
+
+
+def device_of_share(share: str) -> str:
+    """The device of a share of the command: gpu0 for command_gpu0_mem."""
+    return share.split("_")[1]
 
 
 def channel_of(column: str) -> str:

@@ -96,6 +96,7 @@ class Conductor:
             "command_end": self._command_end,
             "rows": self._rows,
             "sensors": self._sensors,
+            "processes": self._show_processes,
             "stop": self._stop,
         }
 
@@ -341,6 +342,10 @@ class Conductor:
             "update_periods_s": self._recorder.update_periods_s(),
             "learns_in_s": self._recorder.learns_in_s(),
         }
+
+    def _show_processes(self, message: Message, owner: int) -> Message:
+        self._recorder.show_processes(bool(message["show"]))
+        return {}
 
     def _stop(self, message: Message, owner: int) -> Message:
         self.stop(message)

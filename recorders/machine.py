@@ -72,6 +72,14 @@ def file_text(path: Path) -> str:
         return ""
 
 
+def file_link(path: Path) -> str:
+    """Where a link points; empty if it cannot be read."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
 def _package_limits_w(root: Path) -> dict[str, float]:
     limits = {}
     for path in sorted((root / "sys/class/powercap").glob("intel-rapl:*")):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from recorders.channels import kind_of
+from recorders.gpu_users import GpuUsers
 from recorders.meters.source import open_meters
 from recorders.opening import Opening, Tell
 from recorders.source import Refusal, Source
 from recorders.sources.amd_smi import use_counters
 from recorders.sources.apple import AppleSilicon, open_apple
 from recorders.sources.families import BOARDS, GPUS, open_families
+from recorders.sources.gpu_shares import FoundShares, open_gpu_shares
 from recorders.sources.hwmon_chips import Found as FoundChips
 from recorders.sources.nvml import FoundNvml, open_nvml
 from recorders.sources.pci_gpus import cards_on_bus
@@ -55,6 +57,7 @@ class Found:
     took_s: dict[str, float | None] = field(default_factory=dict)
     zones: dict[Path, str] = field(default_factory=dict)
     root: Path | None = None
+    gpu_users: Callable[[], Sequence[GpuUsers]] = tuple
 
     def has_measured(self, kind: str = "measured") -> bool:
         """Whether there is a measured energy channel, optionally of a given kind."""
@@ -113,13 +116,13 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
         found.refused += refused
     from recorders.sources.system import System
 
-    found.sources.append(System())
+    found.sources.append(System(root=wanted.root))
     found.took_s["all"] = time.monotonic() - begun_s
     return found
 
 
 def _probe_devices(wanted: Wanted, found: Found, tell: Tell) -> None:
-    """RAPL, GPUs, boards and batteries."""
+    """RAPL, GPUs and who uses them, boards and batteries."""
     found.root = wanted.root
     rapl = Opening("RAPL", lambda: _open_rapl(wanted.root), _no_rapl)
     nvml = Opening("the NVIDIA driver", lambda: _open_nvml(wanted), _no_nvml)
@@ -137,7 +140,12 @@ def _probe_devices(wanted: Wanted, found: Found, tell: Tell) -> None:
         found.sources += chips.sources
         found.refused += chips.refused
         found.absent += chips.absent
-    found.took_s = {each.name: each.took_s for each in (rapl, nvml, boards, cards)}
+    devices = list(found.sources)
+    shares = Opening("GPU shares", lambda: open_gpu_shares(devices, wanted.root), _no_shares)
+    gpu_shares, refused, found.gpu_users = shares.result(tell)
+    found.sources += [gpu_shares] if gpu_shares else []
+    found.refused += refused
+    found.took_s = {each.name: each.took_s for each in (rapl, nvml, boards, cards, shares)}
 
 
 def _probe_apple(found: Found, tell: Tell) -> None:
@@ -183,6 +191,11 @@ def _open_cards(root: Path, nvidia: Sequence[str]) -> FoundChips:
 
 def _no_meters(why: str) -> tuple[list[Source], list[Refusal]]:
     return [], [Refusal("meters", f"the meters cannot be opened ({why})", kind="unread")]
+
+
+def _no_shares(why: str) -> FoundShares:
+    reason = f"who uses the GPUs cannot be read ({why})"
+    return None, [Refusal("gpu shares", reason, kind="unread")], tuple
 
 
 def _no_chips(why: str) -> FoundChips:

@@ -18,6 +18,7 @@ from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase, where_of
+from recorders.process_table import ProcessTable
 from recorders.publisher import Publisher
 from recorders.source import (
     CountsCommand,
@@ -73,8 +74,10 @@ class Recorder:
         rate_hz: float,
         send: Send,
         follows: bool = False,
+        processes: ProcessTable | None = None,
     ) -> None:
         self._layout = layout
+        self._processes = processes
         self._journal = Journal(layout, file, clock, send, follows)
         self._send, self._follows = send, follows
         self._pages = pages
@@ -148,6 +151,7 @@ class Recorder:
         self._finish_pending()
         self._note_news()
         self._write_happened(self._clock.monotonic_ns())
+        self.show_processes(False)
         for feed in self._feeds:
             feed.close()
         self._journal.flush()
@@ -272,6 +276,8 @@ class Recorder:
         for note in self._journal.flush():
             self.note(note)
         self._note_news()
+        if self._processes and (table := self._processes.take()):
+            self._send(table)
         if self._follows:
             pulse = {"t": "pulse", "at_ns": now_ns, "sampling": self.sampling()}
             self._send(pulse | self._journal.disk())
@@ -498,6 +504,13 @@ class Recorder:
         for feed in self._feeds:
             if isinstance(feed.source, WatchesCommand):
                 feed.source.watch(pid)
+        if self._processes:
+            self._processes.watch(pid)
+
+    def show_processes(self, is_wanted: bool) -> None:
+        """Send the table of processes to the front end once a second, or no longer."""
+        if self._processes:
+            self._processes.show(is_wanted)
 
     def send_rows(self, rate_hz: float) -> None:
         """Send rows to the front end at most this often; 0 sends none."""

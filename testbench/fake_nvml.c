@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@
 enum { OK, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, INSUFFICIENT_SIZE,
        DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, ARGUMENT_VERSION_MISMATCH = 25, UNKNOWN = 999 };
 enum { DRIVEN_BYTES = 1 << 16 };
-enum { MAX_DEVICES = 8, MAX_MIG = 7, MAX_STEPS = 256, MAX_FAULTS = 16, TEXT = 96 };
+enum { MAX_DEVICES = 8, MAX_MIG = 7, MAX_STEPS = 256, MAX_FAULTS = 16, MAX_PROCESSES = 64,
+       TEXT = 96 };
 enum { CONSTANT, SQUARE, SINE, DRIVEN, STEPS };
 enum { NO_SENSOR, INSTANT, BOXCAR, PARTTIME };
 enum { FIELD_ENERGY = 83, FIELD_POWER_AVERAGE = 185, FIELD_POWER_INSTANT = 186 };
@@ -59,6 +61,18 @@ typedef struct {
     int value_type, result;
     union { double d; unsigned u; unsigned long long ull; } value;
 } FieldValue;
+
+typedef struct { unsigned pid, sm_pct; unsigned long long memory_bytes; } Process;
+typedef struct {
+    unsigned pid;
+    unsigned long long memory_bytes;
+    unsigned gpu_instance, compute_instance;
+} ProcessInfo;
+typedef struct {
+    unsigned pid;
+    unsigned long long timestamp_us;
+    unsigned sm_pct, memory_pct, encoder_pct, decoder_pct;
+} ProcessSample;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Device devices[MAX_DEVICES], migs[MAX_DEVICES][MAX_MIG];
@@ -556,6 +570,67 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(Device *d, unsigned long long *rea
 int nvmlDeviceGetPerformanceState(Device *d, int *state) {
     ENTER_WHOLE(d);
     *state = 0;
+    return OK;
+}
+
+/* ---- processes: lines of `index pid sm_pct memory_mib` in FAKE_NVML_CONFIG.processes ---- */
+
+static int read_processes(const Device *d, Process *found) {
+    char path[4096];
+    int count = 0, index, memory_mib;
+    snprintf(path, sizeof path, "%s.processes", getenv("FAKE_NVML_CONFIG"));
+    FILE *file = fopen(path, "r");
+    Process p;
+    while (file && fscanf(file, "%d %u %u %d", &index, &p.pid, &p.sm_pct, &memory_mib) == 4) {
+        p.memory_bytes = memory_mib < 0 ? ~0ull : (unsigned long long)memory_mib << 20;
+        if (index == d->index && count < MAX_PROCESSES && !kill((pid_t)p.pid, 0))
+            found[count++] = p;
+    }
+    if (file) fclose(file);
+    return count;
+}
+
+int nvmlDeviceGetProcessUtilization(
+    Device *d, ProcessSample *out, unsigned *size, unsigned long long since_us
+) {
+    ENTER_WHOLE(d);
+    if (d->mig_mode) return NOT_SUPPORTED;
+    Process found[MAX_PROCESSES];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t at_us = floor_ns((int64_t)now.tv_sec * 1000000000 + now.tv_nsec, 200000000) / 1000;
+    unsigned count = 0;
+    for (int i = 0, all = read_processes(d, found); i < all; i++)
+        if (found[i].sm_pct && (unsigned long long)at_us > since_us) found[count++] = found[i];
+    unsigned room = *size;
+    *size = count;
+    if (!count) return NOT_FOUND;
+    if (!out || room < count) return INSUFFICIENT_SIZE;
+    memset(out, 0, count * sizeof *out);
+    for (unsigned i = 0; i < count; i++) {
+        out[i].pid = found[i].pid;
+        out[i].timestamp_us = at_us;
+        out[i].sm_pct = found[i].sm_pct;
+    }
+    return OK;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(Device *d, unsigned *size, ProcessInfo *out) {
+    ENTER_WHOLE(d);
+    Process found[MAX_PROCESSES];
+    unsigned count = read_processes(d, found), room = *size;
+    *size = count;
+    if (!count) return OK;
+    if (!out || room < count) return INSUFFICIENT_SIZE;
+    for (unsigned i = 0; i < count; i++)
+        out[i] = (ProcessInfo){found[i].pid, found[i].memory_bytes, ~0u, ~0u};
+    return OK;
+}
+
+int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *d, unsigned *size, ProcessInfo *out) {
+    ENTER_WHOLE(d);
+    (void)out;
+    *size = 0;
     return OK;
 }
 

@@ -15,6 +15,9 @@ from testbench.curves import PowerCurve
 
 SOURCE = Path(__file__).with_name("fake_nvml.c")
 PASCAL, AMPERE = 4, 7
+# A program uses a GPU by a line `index pid sm_pct memory_mib` in the file of this name, beside that
+# of the configuration; -1 MiB is memory that is not available.
+PROCESSES = "{FAKE_NVML_CONFIG}.processes"
 ERROR_NO_PERMISSION, ERROR_NOT_FOUND, ERROR_DRIVER_NOT_LOADED, ERROR_TIMEOUT = 4, 6, 9, 10
 ERROR_GPU_IS_LOST, ERROR_LIB_RM_VERSION_MISMATCH, ERROR_UNKNOWN = 15, 18, 999
 MOST_STEPS = 256

@@ -79,6 +79,16 @@ class Nvml:
             library.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
         }
 
+    @property
+    def library(self) -> Any:
+        """NVML, which is thread-safe."""
+        return self._library
+
+    @property
+    def devices(self) -> Sequence[Gpu]:
+        """Its GPUs."""
+        return self._devices
+
     def channels(self) -> Sequence[Channel]:
         """gpuN energy (J: counter, W: integrated power) first, then its gauges."""
         return self._channels

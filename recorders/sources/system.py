@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from pathlib import Path
 
 import psutil
 
 from recorders import plausible
+from recorders.census import Census, by_who
+from recorders.other_load import CPU, FOREIGN_PCT, LOOK_NS, OURSELVES, Noticed
 from recorders.source import Channel, Reading
 
 Clock = Callable[[], int]
 
 PERIOD_S, SHORTEST_NS = 1.0, 200_000_000
+# How long to leave the other programs alone after their shares were taken.
+LOOK_AGAIN_NS = 5_000_000_000
 # hwmon drivers whose sensors sit in the processor.
 CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
 
@@ -24,10 +30,13 @@ class System:
     reader = f"psutil {psutil.__version__}"
     blocking = True
 
-    def __init__(self, clock: Clock = time.monotonic_ns) -> None:
+    def __init__(self, clock: Clock = time.monotonic_ns, root: Path = Path("/")) -> None:
         # The first utilisation is read as soon as there is one.
         self.period_s = SHORTEST_NS * 1e-9
         self._clock = clock
+        self._census, self._noticed = Census(root, clock), Noticed()
+        self._news: list[str] = []
+        self._notice_due_ns = 0
         self._cpus = psutil.cpu_count() or 1
         self._tree = ProcessTree()
         self._tree_s: float | None = None
@@ -52,11 +61,35 @@ class System:
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each gauge, omitting those without a value."""
-        return [
-            Reading(place, self._clock(), value)
-            for place, (_, gauge) in enumerate(self._gauges)
-            if (value := gauge()) is not None
-        ]
+        found = [(place, gauge()) for place, (_, gauge) in enumerate(self._gauges)]
+        values = {place: value for place, value in found if value is not None}
+        readings = [Reading(place, self._clock(), value) for place, value in values.items()]
+        busy_pct, own_pct = values.get(0, 0.0), values.get(len(self._gauges) - 1, 0.0)
+        if busy_pct - own_pct > FOREIGN_PCT:
+            self._notice()
+        return readings
+
+    def news(self) -> Sequence[str]:
+        """Notes of who else keeps it busy, since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    def _notice(self) -> None:
+        """Note who else keeps the processor busy; nothing is looked at while nobody does."""
+        now_ns, before_ns = self._clock(), self._census.taken_ns
+        if now_ns < self._notice_due_ns:
+            return
+        counted = self._census.take()
+        if before_ns is None or now_ns - before_ns > LOOK_NS:
+            return
+        self._notice_due_ns = now_ns + LOOK_AGAIN_NS
+        members, ours = self._tree.members(), {os.getpid(), os.getppid()}
+        pcts = {each.seen.pid: each.cpu_pct or 0.0 for each in counted}
+        others = [each for each in counted if each.seen.pid not in {*members, *ours}]
+        found = by_who(others, pcts)
+        if own := sum(pcts.get(pid, 0.0) for pid in ours):
+            found[OURSELVES] = own
+        self._news += self._noticed.notes(CPU, found, now_ns)
 
     def calibrate(self) -> None:
         """Nothing to calibrate."""
@@ -104,7 +137,12 @@ class ProcessTree:
         self.pid = pid
         self._members: dict[int, psutil.Process] = {}
         self._own_s: dict[int, float] = {}
-        self._seen: set[int] = set()
+        self._seen: Set[int] = frozenset()
+
+    def members(self) -> Set[int]:
+        """The processes that run now."""
+        self._look_for_children()
+        return self._members.keys() & self._seen
 
     def cpu_s(self) -> float:
         """User and system seconds so far."""

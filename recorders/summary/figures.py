@@ -189,6 +189,19 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandShare:
+    """How much of a device the command used while running; None is unknown.
+
+    `time_pct` is the mean share of its time, `memory_mib` the most GPU memory. The command's energy
+    does not follow from these.
+    """
+
+    device: str
+    time_pct: float | None
+    memory_mib: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseFigures:
     """One phase, with its energy by channel (None: unknown).
 
@@ -232,6 +245,7 @@ class Summary:
     sums: list[Sum]
     coverage: list[Coverage]
     phases: list[PhaseFigures]
+    shares: list[CommandShare]
     flags: list[Flag]
 
     @property
@@ -254,8 +268,8 @@ class Summary:
         """A summary from its JSON form. Raises WrongPartError if it is incomplete, contradicts
         itself, or has another version.
         """
-        # Earlier versions had no meters outside the machine, so they had no coverage.
-        summary = _SUMMARY({"coverage": []} | an_object(found))
+        # Earlier versions had neither meters outside the machine nor the command's shares.
+        summary = _SUMMARY({"coverage": [], "shares": []} | an_object(found))
         if wrong := next(_contradictions(summary), None):
             raise WrongPartError(wrong)
         return summary
@@ -291,7 +305,7 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 # Parts that most recordings lack.
-_LEFT_OUT = frozenset({"counters", "coverage"})
+_LEFT_OUT = frozenset({"counters", "coverage", "shares"})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -383,6 +397,7 @@ _SUMMARY = record(
     sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
     coverage=list_of(record(Coverage, meter=text, idle=_ERROR, running=_VALUE)),
     phases=list_of(_phase),
+    shares=list_of(record(CommandShare, device=text, time_pct=_ERROR, memory_mib=_ERROR)),
     flags=list_of(record(Flag, name=text, where=text, text=text)),
 )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from recorders.channels import TOTAL, kind_of
 from recorders.held_back import IN_WORDS
+from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
@@ -30,7 +32,8 @@ MOST_NAMED = 20
 # Phases that figures are computed from.
 CONCERNED = ("idle", "armed", "running")
 DRIFT = 0.05
-FOREIGN_PCT = 10.0
+# Phases whose figures suffer from the load by others.
+LOADED = ("idle", "running")
 # Counters are read one after the other, so they contradict each other only beyond this share.
 CONTAINED = 0.05
 MOST_NAMES = 3
@@ -72,6 +75,7 @@ def find_flags(
         *_drift(drifts, headline),
         *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
+        *_unknown_shares(reduction),
     ]
 
 
@@ -424,18 +428,63 @@ def _heat(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
 
 
 def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Flags for the load by other programs, who they are if it was noted."""
+    noted = [
+        (row.time_s, load)
+        for row in reduction.remarks
+        if (text := row.noted(OwnNote.OTHER_LOAD)) and (load := noted_load(text))
+    ]
+    yield from _foreign_cpu_load(reduction, everything, noted)
+    on_gpus = [
+        load
+        for span in everything
+        if span.phase in LOADED
+        for load in _during(noted, span)
+        if load.device != CPU
+    ]
+    for device, loads in grouped(on_gpus, attrgetter("device")).items():
+        yield Flag("foreign_load", device, _in_words(loads))
+
+
+def _foreign_cpu_load(
+    reduction: Reduction, everything: Sequence[Span], noted: Sequence[tuple[float, OtherLoad]]
+) -> Iterator[Flag]:
     for span in everything:
         busy = mean_gauge(reduction, "cpu_util_pct", span)
-        if busy is None or span.phase not in ("idle", "running"):
+        if busy is None or span.phase not in LOADED:
             continue
         own = mean_gauge(reduction, "command_cpu_pct", span) if span.phase == "running" else 0.0
         if own is not None and busy - own > FOREIGN_PCT:
-            yield Flag(
-                "foreign_load",
-                span.phase,
-                f"other programs kept {busy - own:.0f} % of the processor busy",
-            )
+            text = f"other programs kept {busy - own:.0f} % of the processor busy"
+            loads = [load for load in _during(noted, span) if load.device == CPU]
+            yield Flag("foreign_load", span.phase, f"{text}: {_in_words(loads)}" if loads else text)
             return
+
+
+def _during(noted: Sequence[tuple[float, OtherLoad]], span: Span) -> Iterator[OtherLoad]:
+    """The loads that were noted in a phase."""
+    place = bisect_left(noted, span.start_s, key=itemgetter(0))
+    while place < len(noted) and noted[place][0] <= span.end_s:
+        yield noted[place][1]
+        place += 1
+
+
+def _in_words(loads: Iterable[OtherLoad]) -> str:
+    """Who used most, and how much at most."""
+    most: dict[str, OtherLoad] = {}
+    for load in loads:
+        most[load.who] = max(load, most.get(load.who, load), key=attrgetter("pct"))
+    heaviest = sorted(most.values(), key=attrgetter("pct"), reverse=True)[:MOST_NAMES]
+    return ", ".join(load.in_words for load in heaviest)
+
+
+def _unknown_shares(reduction: Reduction) -> Iterator[Flag]:
+    if found := _noted(reduction, OwnNote.UNKNOWN_SHARE):
+        text = (
+            "some of the command's processes could not be looked at, as they run as another user: "
+            "how much they used is unknown, and so is the command's share"
+        )
+        yield Flag("unknown_share", ", ".join(found), text)
 
 
 def negative_differences(differences: Sequence[Difference], headline: str | None) -> Iterator[Flag]:

@@ -36,6 +36,7 @@ from recorders.summary.flags import (
 )
 from recorders.summary.overlaps import Overlaps, label_of, most_at_once
 from recorders.summary.reduction import Reduction
+from recorders.summary.shares import command_shares
 from recorders.summary.spans import Span
 from recorders.summary.stats import grouped
 
@@ -79,6 +80,7 @@ def _summarised(reduction: Reduction) -> Summary:
         sums(reduction, by_label),
         list(coverages(group)),
         [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
+        command_shares(reduction, everything),
         [
             *commands.flags(),
             *_chosen(reduction, quoted),

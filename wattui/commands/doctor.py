@@ -25,8 +25,6 @@ VERSION = 1
 MOST_S, LOOK_S, RATE_HZ = 2.0, 0.05, 50.0
 # What takes longer is said.
 QUICK_S = 1.0
-# A gauge that has no reading without a command.
-COMMAND = "command_cpu"
 
 Tell = Callable[[str], None]
 
@@ -128,8 +126,8 @@ def waits_for(
 ) -> str:
     """The readings, else the update periods, that are still to come, in words; empty if none.
 
-    A counter that may rest need not move, and a period that is only learned in the course of a
-    recording is not waited for.
+    Shares of a command have no reading without one. A counter that may rest need not move, and a
+    period that is only learned in the course of a recording is not waited for.
     """
     channels = [channel for source in sources for channel in source["channels"]]
     unread = [
@@ -137,7 +135,7 @@ def waits_for(
         for each in channels
         if _column(each) not in latest
         and not (kind_of(each["name"]).may_rest and f"{each['name']}_J" in latest)
-        and each["name"] != COMMAND
+        and not kind_of(each["name"]).of_command
     ]
     if unread:
         return f"reading {', '.join(unread)}"

@@ -118,6 +118,6 @@ def _shown(reading: Mapping[str, Any]) -> str:
 
 
 def _no_value(channel: str) -> str:
-    if channel == "command_cpu":
+    if kind_of(channel).of_command:
         return "only while a command runs"
     return "– at rest" if kind_of(channel).may_rest else "– no reading yet"

@@ -48,6 +48,7 @@ REMEDIES = {
     "held_back": "compare only runs that were held back alike, or lower the load or the clocks",
     "thermal_drift": "warm the machine up before measuring, and trust the later repeats",
     "foreign_load": "close other programs, then record again",
+    "unknown_share": "record as the user that the command's processes run as, or as root",
     "unfinished": "the recording is valid up to that point; record again for the rest",
     "run_file": "record again, to a file that no other program touches",
     "unmatched": "use a simpler pattern, print less, or call wattui.count() in the program",

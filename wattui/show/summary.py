@@ -79,6 +79,8 @@ def summary_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     if summary.running:
         yield headline(summary, mixed)
     yield from table_parts(summary, mixed)
+    if summary.shares:
+        yield shares_line(summary.shares)
     yield from map(flag_line, summary.flags)
 
 
@@ -133,6 +135,18 @@ def _left_out(what: str, whole: Sequence[object], shown: Sequence[object]) -> It
     """A line on what a table of the costliest leaves out."""
     if text := left_out_text(len(whole) - len(shown), what):
         yield Text(text, "dim")
+
+
+def shares_line(shares: Sequence[figures.CommandShare]) -> Text:
+    """The command's share of the time of each device, and the GPU memory that it held."""
+    words = []
+    for share in texts(list(shares)):
+        time, memory = share.time_pct, share.memory_mib
+        device = "CPU" if share.device == "cpu" else share.device
+        parts = [f"{number(time, 2)} % of {device} time"] if time is not None else []
+        parts += [f"{memory:,.0f} MiB of {device}"] if memory is not None else []
+        words.append(", ".join(parts))
+    return Text(f"share of the command while running: {' · '.join(words)}", "dim")
 
 
 def flag_line(flag: Flag) -> Text:

@@ -219,6 +219,48 @@ def test_a_busy_processor_while_idling_is_foreign_load() -> None:
     assert (found.where, "25 %" in found.text) == ("idle", True)
 
 
+BUSY: Readings = {
+    "cpu_util_pct": [(float(t), 80.0) for t in range(31)],
+    "command_cpu_pct": [(float(t), 30.0) for t in range(12, 31)],
+}
+
+
+def noted_load(time_s: float, text: str) -> EventRow:
+    return event(time_s, f"note:other_load {text}", "", {})
+
+
+def test_who_keeps_the_processor_busy_is_named_by_program_and_user() -> None:
+    rows = [
+        noted_load(3.0, "cpu python of user ana: 35 %"),
+        noted_load(5.0, "cpu node of user bob: 12 %"),
+        noted_load(6.0, "cpu python of user ana: 31 %"),
+        noted_load(20.0, "cpu later of user eve: 99 %"),
+        *GOOD,
+    ]
+    found = flags(sorted(rows, key=lambda row: row.time_s), seconds=BUSY)["foreign_load"]
+    assert found.where == "idle"
+    assert found.text.endswith(
+        "busy: python of user ana used 35 % of the processor, "
+        "node of user bob used 12 % of the processor"
+    )
+
+
+@pytest.mark.parametrize(("noted_s", "flagged"), [(5.0, True), (20.0, True), (10.5, False)])
+def test_who_else_uses_a_gpu_is_named_if_it_was_in_a_phase(noted_s: float, flagged: bool) -> None:
+    rows = [*GOOD, noted_load(noted_s, "gpu0 python of user ana: 35 %")]
+    found = flags(sorted(rows, key=lambda row: row.time_s))
+    assert ("foreign_load" in found) is flagged
+    if flagged:
+        assert found["foreign_load"].where == "gpu0"
+        assert found["foreign_load"].text == "python of user ana used 35 % of gpu0"
+
+
+def test_a_share_that_is_unknown_is_said() -> None:
+    rows = [event(12.0, "note:unknown_share command_gpu0", "running", {}), *GOOD]
+    found = flags(sorted(rows, key=lambda row: row.time_s))["unknown_share"]
+    assert (found.where, "unknown" in found.text) == ("command_gpu0", True)
+
+
 def while_running(column: str, *values: float) -> Readings:
     """One reading a second from the begin of GOOD's running phase."""
     return {column: [(11 + n, value) for n, value in enumerate(values)]}

@@ -1,0 +1,146 @@
+"""The processes of this machine: names, users, and shares of processor time, from /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+MIB = 2.0**-20
+MOST_NAME = 64
+
+
+class Seen(NamedTuple):
+    """A process as its `stat` shows it; `started` (in ticks) tells it from a later one with the
+    same number."""
+
+    pid: int
+    parent: int
+    started: int
+    name: str
+    cpu_ticks: int
+    memory_pages: int
+
+
+class Counted(NamedTuple):
+    """A process and its share of the time of all processors since the last census (None:
+    unknown)."""
+
+    seen: Seen
+    user: str
+    cpu_pct: float | None
+    memory_mib: float
+
+    @property
+    def who(self) -> str:
+        """Its name and its user."""
+        return f"{self.seen.name} of user {self.user}"
+
+
+def parse_stat(text: str) -> Seen | None:
+    """A running process from its /proc/PID/stat (proc_pid_stat(5)); None if it has ended.
+
+    Its name, which it can choose, may hold spaces and brackets. Raises ValueError for another text.
+    """
+    head, _, rest = text.rpartition(")")
+    pid, _, name = head.partition("(")
+    fields = rest.split()
+    if len(fields) < 22:
+        raise ValueError("not the stat of a process")
+    if fields[0] in ("Z", "X"):
+        return None
+    utime, stime, started, pages = (int(fields[place]) for place in (11, 12, 19, 21))
+    if min(utime, stime, started, pages) < 0:
+        raise ValueError("not the stat of a process")
+    return Seen(int(pid), int(fields[1]), started, cleaned(name), utime + stime, pages)
+
+
+def cleaned(name: str) -> str:
+    """A name that others chose, on one line and of bounded length."""
+    shown = "".join(each if each.isprintable() else "?" for each in name[:MOST_NAME]).strip()
+    return shown or "?"
+
+
+class Census:
+    """Counts the processes, each time with their shares since the last time."""
+
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        clock: Callable[[], int] = time.monotonic_ns,
+        user_of: Callable[[int], str] | None = None,
+    ) -> None:
+        self._proc, self._clock = root / "proc", clock
+        self._user_of = user_of or user_name
+        self._ticks_per_s = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
+        self._page_mib = os.sysconf("SC_PAGE_SIZE") * MIB
+        self._users: dict[tuple[int, int], str] = {}
+        self._before: dict[tuple[int, int], int] = {}
+        self.taken_ns: int | None = None
+
+    def take(self) -> list[Counted]:
+        """The processes that run, and their shares since the last time (at first unknown)."""
+        before_ns, self.taken_ns = self.taken_ns, self._clock()
+        ticks = (self.taken_ns - (before_ns or 0)) * 1e-9 * self._ticks_per_s
+        found = list(self._running(self._pids()))
+        known = {(seen.pid, seen.started): seen.cpu_ticks for seen in found}
+        self._users = {key: user for key, user in self._users.items() if key in known}
+        before, self._before = self._before, known
+        if before_ns is None or ticks <= 0:
+            return [self._counted(seen, None) for seen in found]
+        # A process that was not there the last time has started since.
+        spent = {key: max(0, now - before.get(key, 0)) for key, now in known.items()}
+        return [self._counted(s, 100 * spent[s.pid, s.started] / ticks) for s in found]
+
+    def of(self, pids: Iterable[int]) -> list[Counted]:
+        """These processes, if they run, without their shares."""
+        return [self._counted(seen, None) for seen in self._running(map(str, pids))]
+
+    def _counted(self, seen: Seen, cpu_pct: float | None) -> Counted:
+        key = seen.pid, seen.started
+        if key not in self._users:
+            self._users[key] = self._user(seen)
+        return Counted(seen, self._users[key], cpu_pct, seen.memory_pages * self._page_mib)
+
+    def _pids(self) -> list[str]:
+        """None on systems without /proc."""
+        try:
+            return [name for name in os.listdir(self._proc) if name.isdecimal()]
+        except FileNotFoundError:
+            return []
+
+    def _running(self, pids: Iterable[str]) -> Iterator[Seen]:
+        for pid in pids:
+            with contextlib.suppress(OSError, ValueError):
+                text = (self._proc / pid / "stat").read_text(errors="replace")
+                if seen := parse_stat(text):
+                    yield seen
+
+    def _user(self, seen: Seen) -> str:
+        """Its user: `status` tells it even of a process whose files belong to root."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in (self._proc / str(seen.pid) / "status").read_text().splitlines():
+                if line.startswith("Uid:"):
+                    return self._user_of(int(line.split()[2]))
+        return "?"
+
+
+def user_name(uid: int) -> str:
+    """A user's name, or the number if there is none."""
+    try:
+        return cleaned(pwd.getpwuid(uid).pw_name)
+    except (KeyError, OverflowError):
+        return str(uid)
+
+
+def by_who(counted: Iterable[Counted], pcts: Mapping[int, float]) -> dict[str, float]:
+    """Shares in per cent of all processes with the same name and user together."""
+    found: dict[str, float] = {}
+    for each in counted:
+        if pct := pcts.get(each.seen.pid, 0.0):
+            found[each.who] = found.get(each.who, 0.0) + pct
+    return found

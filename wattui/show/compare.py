@@ -27,6 +27,8 @@ MEANINGS = {
     "edp": "energy-delay product per inference",
     "rate": "inferences per second",
 }
+# What is used, by figure, the most wanted first.
+USED = {"total": "energy per inference", "energy": "energy while running"}
 TOGETHER, MEAN = "everything", "geometric mean"
 Trend = Literal["better", "worse", "unclear"]
 COLOURS: dict[Trend, str] = {"better": "green", "worse": "red", "unclear": ""}
@@ -157,6 +159,36 @@ def paired_lines(a: str, b: str, rows: Sequence[Comparison]) -> Iterator[Text]:
         said = f"{one_line(b)} against {one_line(a)}, {one_line(name)}: {change}"
         pairs = f"{len(row.a.samples)} pairs"
         yield Text.assemble((said.replace("-", "−"), "bold"), f", {pairs}: {_judged(row)}")
+
+
+def change_text(rows: Sequence[Comparison], domain: str | None) -> str:
+    """The change from A to B of the first figure that has one, in a sentence; of several labels,
+    the geometric mean of their changes. Empty if there is none."""
+    for figure, what in USED.items():
+        own = [row for row in rows if row.figure == figure and row.domain == domain]
+        row = next((row for row in own if not row.label), own[0] if len(own) == 1 else None)
+        if row is not None and row.ratio is not None:
+            interval = None if row.unrepeated else row.ratio_interval
+            return f"{_change(what, row.ratio, interval)}: {_judged(row)}"
+        for mean in geometric_means(own):
+            change = _change(what, mean.ratio, mean.interval)
+            return f"{change}: geometric mean of {mean.labels} labels"
+    return ""
+
+
+def _change(what: str, ratio: float, interval: tuple[float, float] | None) -> str:
+    """B uses 11 % less energy than A (17 to 4 % less)."""
+    said = f"B uses {_share(ratio)} {what} than A"
+    if interval is None or not all(map(math.isfinite, interval)):
+        return said
+    first, last = (_share(end) for end in interval)
+    if first.split()[-1] == last.split()[-1]:
+        first = first.removesuffix(last[-7:])
+    return f"{said} ({first} to {last})"
+
+
+def _share(ratio: float) -> str:
+    return f"{number(abs(100 * ratio - 100), 2)} % {'less' if ratio < 1 else 'more'}"
 
 
 def _judged(row: Comparison) -> str:

@@ -21,7 +21,7 @@ from wattui.analysis.sides import Side, side
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.bars import bar_text
-from wattui.show.compare import trend, value_text, verdict_text
+from wattui.show.compare import change_text, trend, value_text, verdict_text
 from wattui.show.palette import Palette
 from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
@@ -39,11 +39,13 @@ NOTHING_SHARED = (
 
 
 class Compare(SteadyModal[None]):
-    """Run A beside run B: figures, differences with uncertainty, ratios, flags."""
+    """Run A, the older one, beside run B: what changed in a sentence, figures, differences with
+    uncertainty, ratios, flags."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
         Binding("s", "swap", "Swap A and B"),
+        Binding("tab", "parts", "Hide or show parts", priority=True),
     ]
     DEFAULT_CSS = """
     Compare > Vertical { width: 150; }
@@ -52,7 +54,8 @@ class Compare(SteadyModal[None]):
 
     def __init__(self, a: Run, b: Run, glyphs: plot.Glyphs, palette: Palette) -> None:
         super().__init__()
-        self._a, self._b = a, b
+        self._a, self._b = sorted((a, b), key=lambda run: run.about.start_utc_ns or 0)
+        self._hides_parts = False
         self._glyphs, self._palette = glyphs, palette
 
     def compose(self) -> ComposeResult:
@@ -73,21 +76,35 @@ class Compare(SteadyModal[None]):
         self._a, self._b = self._b, self._a
         self._fill()
 
+    def action_parts(self) -> None:
+        """Hide or show what another domain or the total contains."""
+        self._hides_parts = not self._hides_parts
+        self._fill()
+
     def _fill(self) -> None:
-        parts = tables(self._a, self._b, self._palette, self._glyphs)
+        parts = tables(self._a, self._b, self._palette, self._glyphs, self._hides_parts)
         self.query_one("#tables", Static).update(Group(*spaced(parts)))
 
 
 def tables(
-    a: Run, b: Run, palette: Palette, glyphs: plot.Glyphs = plot.BRAILLE
+    a: Run,
+    b: Run,
+    palette: Palette,
+    glyphs: plot.Glyphs = plot.BRAILLE,
+    hides_parts: bool = False,
 ) -> Iterator[RenderableType]:
-    """Names, domains over all running phases, labels by the headline channel, flags."""
+    """The change in a sentence, names, domains over all running phases, labels by the headline
+    channel, flags; without the parts of the headline channel if wanted."""
+    side_a, side_b = _side("A", a), _side("B", b)
+    rows, headline = compare(side_a, side_b), a.summary.headline
+    if change := change_text(rows, headline):
+        yield Text(change, "bold")
     yield Text.assemble(
         ("A  ", "bold"), short_name(a.csv), "\n", ("B  ", "bold"), short_name(b.csv)
     )
-    side_a, side_b = _side("A", a), _side("B", b)
-    rows = compare(side_a, side_b)
-    parts = list(_parts(rows, a.summary.headline))
+    if hides_parts:
+        rows = [row for row in rows if row.domain == headline]
+    parts = list(_parts(rows, headline))
     if parts:
         yield Fitting(
             _table(parts, palette, glyphs, bars=True),

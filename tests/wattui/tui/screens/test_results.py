@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,27 @@ async def test_two_runs_are_named_and_their_labels_compared(pair: Callable[[], S
     assert "unclear: one run each" in shown
     assert "only in A: b64" in shown
     assert "different machines: bench, elsewhere" in shown
+
+
+async def test_the_older_run_is_a_and_the_change_is_a_sentence(kws: Run, tmp_path: Path) -> None:
+    halved = finished(tmp_path / "halved.csv", [IDLE, B1._replace(watts=25.0)])
+    alone = finished(tmp_path / "alone.csv", [IDLE, B1])
+    older = replace(halved, about=replace(halved.about, start_utc_ns=1))
+    newer = replace(alone, about=replace(alone.about, start_utc_ns=2))
+    shown = await text(compared(newer, older), MIDDLE)
+    assert "B uses 100 % more energy per inference than A: unclear: one run each" in shown
+    assert shown.index("halved.csv") < shown.index("alone.csv")
+
+
+async def test_tab_hides_the_parts_of_the_headline(tmp_path: Path) -> None:
+    runs = [finished(tmp_path / f"{n}.csv", [IDLE, B1], ["package0", "core0"]) for n in "ab"]
+    async with compared(*runs).run_test(size=TALL) as pilot:
+        await until_shown(pilot, "core0")
+        await pilot.press("tab")
+        await pilot.pause()
+        assert "core0" not in screen(pilot)
+        assert "package0" not in screen(pilot)
+        assert "4.00000 ± 0.00050" in screen(pilot)
 
 
 async def test_swapping_turns_the_ratios_round(pair: Callable[[], Shown]) -> None:

@@ -257,6 +257,12 @@ def kind_of(channel: str) -> Kind:
     return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
 
 
+def is_measured(channel: Channel) -> bool:
+    """Whether a channel is energy or power that the machine's own sensors measure."""
+    own = not kind_of(channel.name).by_hand
+    return own and channel.is_energy and channel.origin == "measured"
+
+
 def named(name: str, unit: str) -> Channel:
     """A channel with only the properties of its kind."""
     kind = kind_of(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from recorders.channels import kind_of
+from recorders.channels import is_measured, kind_of
 from recorders.gpu_users import GpuUsers
 from recorders.meters.source import open_meters
 from recorders.opening import Opening, Tell
@@ -60,11 +60,9 @@ class Found:
     gpu_users: Callable[[], Sequence[GpuUsers]] = tuple
 
     def has_measured(self, kind: str = "measured") -> bool:
-        """Whether there is a measured energy channel, optionally of a given kind."""
+        """Whether this machine measures its energy, optionally that of a given kind."""
         return any(
-            channel.is_energy
-            and channel.origin == "measured"
-            and kind in ("measured", kind_of(channel.name).name)
+            is_measured(channel) and kind in ("measured", kind_of(channel.name).name)
             for source in self.sources
             for channel in source.channels()
         )

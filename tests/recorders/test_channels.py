@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from recorders.channels import KINDS, column_order, contains, kind_of, kind_of_column, short_name
+from recorders.channels import (
+    KINDS,
+    column_order,
+    contains,
+    is_measured,
+    kind_of,
+    kind_of_column,
+    short_name,
+)
+from recorders.source import Channel
 
 # In the order of the run file's columns.
 NAMES = [
@@ -30,6 +39,12 @@ def test_every_name_is_of_one_kind(name: str) -> None:
     assert fitting[0] == kind.name
     # An estimate of the processor is one of estimates; everything is of some kind.
     assert set(fitting[1:]) <= {"est", "other"}
+
+
+def test_a_meter_outside_is_no_sensor_of_the_machine() -> None:
+    names = ("package0", "psys", "meter_wall")
+    assert [is_measured(Channel(name, "J")) for name in names] == [True, True, False]
+    assert not is_measured(Channel("est_cpu", "J", "estimated"))
 
 
 def test_rows_and_graphs_are_there_once() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+from recorders.channels import is_measured
 from recorders.json_parts import (
     WrongPartError,
     an_object,
@@ -38,8 +39,8 @@ class ReadSource:
 
     @property
     def is_measured(self) -> bool:
-        """Whether it measures energy or power."""
-        return any(each.is_energy and each.origin == "measured" for each in self.channels)
+        """Whether it is a sensor of the machine that measures energy or power."""
+        return any(map(is_measured, self.channels))
 
     @property
     def is_of_energy(self) -> bool:

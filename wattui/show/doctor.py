@@ -100,7 +100,8 @@ def _device_words(fact: Mapping[str, Any]) -> Iterator[str]:
 def _reading_line(reading: Mapping[str, Any]) -> Text:
     line = Text(f"  {reading['channel']:<14}{_shown(reading)}")
     if period_s := reading["update_period_s"]:
-        line.append(f"  updated every {1000 * period_s:.3g} ms", "dim")
+        every = f"{period_s:.3g} s" if period_s >= 1 else f"{1000 * period_s:.3g} ms"
+        line.append(f"  updated every {every}", "dim")
     elif kind_of(reading["channel"]).quantity == "energy":
         line.append("  update period – not measured", "dim")
     notes = [text for each in reading["remarks"] if (text := REMARKS.get(each, each))]

@@ -14,10 +14,12 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from recorders.client import Config, Finished
+from recorders.source import Channel
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
 from wattui.config import Settings
+from wattui.runs.run_json import ReadSource
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
@@ -363,6 +365,19 @@ async def test_a_meter_is_read_and_the_last_mark_taken_back() -> None:
     meter = {"do": "meter", "name": "wall", "power_w": 115.0, "voltage_v": 230.0, "current_a": 0.5}
     assert [asked for asked in session.asked if asked["do"] == "meter"] == [meter]
     assert {"do": "undo"} in session.asked
+
+
+async def test_a_meter_that_is_read_by_itself_is_not_typed() -> None:
+    session = FakeSession()
+    wall = ReadSource("meter_wall", "shelly2", (Channel("meter_wall", "J"),))
+    session.sources = [*session.sources, wall]
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        assert "wall is read by shelly2" in notified(app)
+    assert not [asked for asked in session.asked if asked["do"] == "meter"]
 
 
 async def test_on_a_small_screen_g_goes_through_the_graphs() -> None:

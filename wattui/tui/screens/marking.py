@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from recorders.channels import METER
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state.health import SILENT
@@ -69,6 +70,10 @@ class MarkingScreen(SteadyScreen[None]):
         name = self.meter
         if not name:
             self.notify("No wall meter configured; press , for settings", severity="warning")
+            return
+
+        if readers := [each.reader for each in self.stream.sources if each.name == METER + name]:
+            self.notify(f"{name} is read by {readers[0]}; press , for another name")
             return
 
         def wrong(text: str) -> str | None:

@@ -43,6 +43,12 @@ def versions(wattui: str | None) -> dict[str, str]:
     return found
 
 
+def is_x86(root: Path) -> bool:
+    """Whether the processor is of x86, or what it is cannot be read."""
+    cpuinfo = file_text(root / "proc/cpuinfo")
+    return not cpuinfo or re.search(r"^(vendor_id|flags)\s*:", cpuinfo, re.MULTILINE) is not None
+
+
 def in_virtual_machine(root: Path) -> bool:
     """Whether the processor's flags name a hypervisor."""
     return "hypervisor" in file_text(root / "proc/cpuinfo")

@@ -76,7 +76,7 @@ class Held(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """How the cards of one driver are read: by the first of the offers whose file there is.
+    """How the cards of one driver are read: by the first of the offers that can be.
 
     `zero` says why the first reading of a card may be 0 W, which no running card draws, and whether
     its energy is in another card's. `held` is what tells why its clocks are held back, if any does.
@@ -219,26 +219,33 @@ def _output(
     chip: Chip, name: str, driver: Driver, clock: Clock
 ) -> tuple[Output | None, Refusal | None]:
     source, part = f"{chip.name} {chip.device}", name if kind_of(name).in_total else ""
-    offer = next((o for o in driver.offers if (chip.directory / o.file).exists()), None)
-    if offer is None:
+    card = (chip.directory / "device").resolve()
+    offers = [offer for offer in driver.offers if (chip.directory / offer.file).exists()]
+    if not offers:
         reason = "the driver shows neither a power nor an energy"
         return None, Refusal(source, reason, part=part, kind="unread")
-    path, card = chip.directory / offer.file, (chip.directory / "device").resolve()
-    most_unread_s = offer.lap_j / bound_w(name) if offer.lap_j else None
-    sensor = CardSensor(card, offer.unit, (path, MICRO), None, most_unread_s, clock)
-    failed = first_failure(sensor)
-    if failed is None and offer.unit == "W" and _is_zero(sensor):
+    refusal: Refusal | None = None
+    for offer in offers:
+        path = chip.directory / offer.file
+        most_unread_s = offer.lap_j / bound_w(name) if offer.lap_j else None
+        sensor = CardSensor(card, offer.unit, (path, MICRO), None, most_unread_s, clock)
+        if (failed := first_failure(sensor)) is None:
+            break
+        sensor.close()
+        refusal = refusal or sensor_refusal(source, sensor, failed)
+    if failed is not None and refusal:
+        if file_text(card / STATUS) in ASLEEP:
+            refusal = replace(refusal, remedy=f"echo on | sudo tee {card}/power/control")
+        return None, replace(refusal, part=part)
+    if offer.unit == "W" and _is_zero(sensor):
         reason, is_elsewhere = driver.zero(chip)
         sensor.close()
         return None, Refusal(
             source, f"{path} shows 0 W: {reason}", "", "" if is_elsewhere else part, kind="unread"
         )
-    if failed is not None:
-        sensor.close()
-        refusal = replace(sensor_refusal(source, sensor, failed), part=part)
-        if file_text(card / STATUS) in ASLEEP:
-            refusal = replace(refusal, remedy=f"echo on | sudo tee {card}/power/control")
-        return None, refusal
+    if refusal:
+        reason = f"{refusal.reason}; {offer.file} is read instead ({offer.says})"
+        refusal = replace(refusal, reason=reason, warns=True)
     cap_w = chip.text("power1_cap")
     limit_w = int(cap_w) * MICRO if cap_w.isascii() and cap_w.isdigit() else None
     channel = replace(
@@ -254,7 +261,7 @@ def _output(
         "driver": chip.name,
         "measures": offer.says,
     }
-    return Output(channel, (sensor,), facts), None
+    return Output(channel, (sensor,), facts), refusal
 
 
 def _is_zero(sensor: Sensor) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from recorders.channels import kind_of
-from recorders.machine import file_text, in_virtual_machine
+from recorders.machine import file_text, in_virtual_machine, is_x86
 from recorders.plausible import bound_w
 from recorders.source import Refusal
 from recorders.sources.perf_event import Events, KernelEvents
@@ -48,7 +48,8 @@ def open_perf(
     events = events or KernelEvents()
     pmu = root / PMUS / "power"
     if not pmu.is_dir():
-        return None, [] if in_virtual_machine(root) else [_no_pmu(pmu)]
+        is_hopeless = in_virtual_machine(root) or not is_x86(root)
+        return None, [] if is_hopeless else [_no_pmu(pmu)]
     zones, refused = find_events(root)
     zones = [each for each in zones if only is None or each[0].channel in only]
     pmu_type = _whole(file_text(pmu / "type"))

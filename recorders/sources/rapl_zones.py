@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.channels import column_order, kind_of
-from recorders.machine import container, file_text, in_virtual_machine
+from recorders.machine import container, file_text, in_virtual_machine, is_x86
 from recorders.plausible import bound_w
 from recorders.source import Refusal, RefusalKind
 
@@ -193,6 +193,8 @@ def _no_rapl(root: Path) -> Refusal:
     where = f"no RAPL zones under {root / 'sys/class/powercap'}"
     kernel = file_text(root / "proc/sys/kernel/osrelease").lower()
     kind = container(root)
+    if not is_x86(root):
+        return Refusal("powercap", "no RAPL: only Intel and AMD processors have it", kind="absent")
     if "microsoft" in kernel:
         reason = "no RAPL zones: WSL runs in a virtual machine, and Windows does not expose them"
         return Refusal("powercap", reason, "record under Linux itself", kind="absent")

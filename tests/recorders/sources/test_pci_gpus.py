@@ -18,7 +18,7 @@ from recorders.sources.hwmon_chips import find_chips
 from recorders.sources.pci_gpus import CardSensor, Driver, cards_on_bus, open_cards
 from tests.recorders.sources.test_boards import read
 from tests.support.doubles import ManualClock
-from tests.support.sysfs import Sysfs
+from tests.support.sysfs import Sysfs, forbid
 
 CARD, SECOND = "0000:03:00.0", "0000:83:00.0"
 ARC = "0x8086:0xe211"
@@ -138,6 +138,23 @@ def test_a_gpu_in_the_processor_moves_no_cards_number(sysfs: Sysfs) -> None:
     sysfs.card(1, "amdgpu", CARD, power1_average=34_000_000)
     assert read(open_families(sysfs.root)) == {"igpu0": 5.0, "gpu0": 34.0}
     assert cards_on_bus(sysfs.root) == [CARD]
+
+
+def test_an_arc_whose_card_counter_cannot_be_read_has_its_package_and_says_why(
+    sysfs: Sysfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    energies = {"energy1_input": 9_000_000, "energy2_input": 6_000_000}
+    chip = sysfs.card(0, "xe", CARD, ARC, **energies)
+    forbid(monkeypatch, chip / "energy1_input")
+    found = open_families(sysfs.root)
+    assert read(found) == {"gpu0": 6.0}
+    (refusal,) = found.refused
+    assert "energy1_input: only root may read it; energy2_input is read instead" in refusal.reason
+    assert refusal.remedy == f"sudo chmod a+r {chip / 'energy1_input'}"
+    assert (refusal.kind, refusal.part, refusal.warns) == ("right", "", True)
+    facts = found.sources[0].facts()["gpu0"]
+    assert isinstance(facts, dict)
+    assert facts["measures"] == "energy of the package"
 
 
 def test_tiles_of_i915_lie_in_the_device(sysfs: Sysfs) -> None:

@@ -134,12 +134,13 @@ def test_a_lacking_right_is_said_once_with_its_fix(
     assert source is None
     assert reason in refusal.reason
     assert remedy in refusal.remedy
+    assert refusal.kind == "right"
 
 
 def test_without_the_pmu_the_module_is_named(tmp_path: Path, clock: QuickClock) -> None:
     source, (refusal,) = open_perf(tmp_path, FakeEvents(clock, {}), clock)
     assert source is None
-    assert refusal.remedy == "sudo modprobe rapl"
+    assert (refusal.remedy, refusal.kind) == ("sudo modprobe rapl", "absent")
 
 
 def test_masked_powercap_is_read_through_perf_and_lacks_nothing(

@@ -439,6 +439,11 @@ def podman(root: Path) -> None:
     (root / "run/.containerenv").touch()
 
 
+def arm(root: Path) -> None:
+    (root / "proc").mkdir()
+    (root / "proc/cpuinfo").write_text("processor : 0\nFeatures : fp asimd\nCPU part : 0xd4f\n")
+
+
 def wsl(root: Path) -> None:
     proc_cpuinfo(root)
     kernel = root / "proc/sys/kernel"
@@ -475,28 +480,30 @@ def test_masked_zones_are_told_from_none_with_a_fix_for_the_container(
     assert source is None
     assert "broken link" in refusal.reason
     assert remedy in refusal.remedy
-    assert refusal.part == "package"
+    assert (refusal.part, refusal.kind) == ("package", "right")
 
 
 @pytest.mark.parametrize(
-    ("prepare", "reason", "remedy"),
+    ("prepare", "reason", "remedy", "kind"),
     [
-        (proc_cpuinfo, "virtual machine", "on the host"),
-        (wsl, "WSL", "under Linux itself"),
-        (lxc, "LXC container", "lxc.mount.entry"),
-        (docker, "container (docker)", "on the host: sudo modprobe intel_rapl_msr"),
-        (podman, "container (podman)", "on the host: sudo modprobe intel_rapl_msr"),
-        (lambda root: None, "no RAPL zones under", "modprobe intel_rapl_msr"),
+        (proc_cpuinfo, "virtual machine", "on the host", "absent"),
+        (wsl, "WSL", "under Linux itself", "absent"),
+        (arm, "only Intel and AMD processors have it", "", "absent"),
+        (lxc, "LXC container", "lxc.mount.entry", "right"),
+        (docker, "container (docker)", "on the host: sudo modprobe intel_rapl_msr", "absent"),
+        (podman, "container (podman)", "on the host: sudo modprobe intel_rapl_msr", "absent"),
+        (lambda root: None, "no RAPL zones under", "modprobe intel_rapl_msr", "absent"),
     ],
 )
 def test_a_machine_without_zones_says_why_and_what_mends_it(
-    tree: Tree, prepare: Callable[[Path], None], reason: str, remedy: str
+    tree: Tree, prepare: Callable[[Path], None], reason: str, remedy: str, kind: str
 ) -> None:
     prepare(tree.root)
     source, (refusal,) = tree.open()
     assert source is None
     assert reason in refusal.reason
     assert remedy in refusal.remedy
+    assert refusal.kind == kind
 
 
 def test_other_powercap_controls_are_left_alone(tree: Tree) -> None:

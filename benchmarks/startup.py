@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,19 @@ from benchmarks.table import Figure, Table, of_figures, say
 from testbench.sandbox import Bench
 
 IMPORT_MS, HELP_MS, ADDED_MS = 10.0, 80.0, 150.0
+OPENING_MS, DOCTOR_MS = 150.0, 1000.0
+DOCTOR = [sys.executable, "-m", "wattui", "doctor"]
+# Where a recorder's start goes; each part in a fresh process.
+PARTS = """
+import json, time
+begun_s = time.monotonic()
+import recorders.__main__, recorders.probe
+took_s = {"import the recorder": time.monotonic() - begun_s}
+took_s |= recorders.probe.probe(recorders.probe.Wanted()).took_s
+print(json.dumps(took_s))
+"""
 
-Run = Callable[[Sequence[str]], object]
+Run = Callable[[Sequence[str]], subprocess.CompletedProcess[str]]
 
 
 def tables(quick: bool) -> list[Table]:
@@ -46,11 +58,13 @@ def tables(quick: bool) -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         csv = str(Path(folder, "run.csv"))
         figures += _recording(_run, csv, "as this machine is", number)
+        figures += _opening(_run, "as this machine is", number)
         if reason := machine.missing():
             say(f"startup on the bench: skipped: {reason}")
         else:
             with Bench(machine.five_zones(), machine.one_gpu()) as sandbox:
                 figures += _recording(sandbox.run, csv, "five zones, one GPU", number)
+                figures += _opening(sandbox.run, "five zones, one GPU", number)
     return [
         of_figures(
             "Start",
@@ -58,6 +72,23 @@ def tables(quick: bool) -> list[Table]:
             ("All files in the page cache; differences are between alternating runs.",),
         )
     ]
+
+
+def _opening(run: Run, where: str, number: int) -> list[Figure]:
+    """Milliseconds of each part of the recorder's start, and of `wattui doctor`."""
+    say(f"startup: opening the sensors, doctor, {where}")
+    found = [json.loads(run([sys.executable, "-c", PARTS]).stdout) for _ in range(number)]
+    parts = [
+        Figure(
+            f"{'open all sensors' if part == 'all' else part}, {where}",
+            [each[part] * 1e3 for each in found],
+            "ms",
+            OPENING_MS if part == "all" else None,
+        )
+        for part in found[0]
+    ]
+    doctor = [_ms(run, DOCTOR) for _ in range(number)]
+    return [*parts, Figure(f"wattui doctor, {where}", doctor, "ms", DOCTOR_MS)]
 
 
 def _recording(run: Run, csv: str, where: str, number: int) -> list[Figure]:
@@ -84,5 +115,5 @@ def _ms(run: Run, argv: Sequence[str]) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def _run(argv: Sequence[str]) -> None:
-    subprocess.run(argv, check=True, capture_output=True)
+def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, check=True, capture_output=True, text=True)

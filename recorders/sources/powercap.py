@@ -221,10 +221,14 @@ def believe(
 def _look(
     zones: Sequence[Zone], read_at: Callable[[Zone], float], clock: Clock
 ) -> dict[Zone, CounterTrial]:
-    """Read all zones in turn for a short time, and doubtful ones for longer."""
+    """Read all zones in turn for a short time, and doubtful ones for longer.
+
+    One that may rest, and has never counted, does not either in a longer look.
+    """
     looks = {zone: CounterTrial() for zone in zones}
     _look_for(LOOK_S, looks, read_at, clock)
-    doubtful = {zone: looks[zone] for zone in zones if _disbelief(zone, looks)}
+    moving = [zone for zone in zones if _always_moves(zone) or any(looks[zone].values)]
+    doubtful = {zone: looks[zone] for zone in moving if _disbelief(zone, looks)}
     doubtful |= {zone: look for zone, look in looks.items() if look.wants_more}
     if doubtful:
         _look_for(LOOK_AGAIN_S, doubtful, read_at, clock)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from recorders import plausible
 from recorders.census import Census, by_who
+from recorders.machine import file_text
 from recorders.other_load import CPU, FOREIGN_PCT, LOOK_NS, OURSELVES, Noticed
 from recorders.source import Channel, Reading
+from recorders.sources.hwmon_chips import find_chips
 
 Clock = Callable[[], int]
 
@@ -45,7 +48,7 @@ class System:
         gauges: list[tuple[Channel, Callable[[], float | None]]] = [
             (Channel("cpu_util", "pct"), self._utilisation_pct),
             (Channel("cpu_freq", "MHz"), _frequency_mhz),
-            (Channel("cpu_temp", "C"), _temperature_c),
+            (Channel("cpu_temp", "C"), partial(_temperature_c, temperature_files(root))),
         ]
         self._gauges = [gauges[0], *(g for g in gauges[1:] if g[1]() is not None)]
         self._gauges.append((Channel("command_cpu", "pct"), self._command_pct))
@@ -189,11 +192,30 @@ def _frequency_mhz() -> float | None:
     return frequency.current if frequency and frequency.current > 0 else None
 
 
-def _temperature_c() -> float | None:
-    read = getattr(psutil, "sensors_temperatures", None)
-    groups = read() if read else {}
+def temperature_files(root: Path) -> list[Path]:
+    """The temperatures of the processor, in m°C, by the first driver that has any.
+
+    psutil.sensors_temperatures() reads the chips of all devices, which wakes GPUs that sleep.
+    """
+    chips = find_chips(root)
     for name in CPU_SENSORS:
-        if values := [entry.current for entry in groups.get(name, []) if entry.current]:
-            believed = [value for value in values if not plausible.doubt("C", value)]
-            return float(max(believed or values))
-    return None
+        places = [chip.directory for chip in chips if chip.name == name]
+        places += [path.parent for path in _zones(root) if file_text(path) == name]
+        files = [file for place in places for file in place.glob("temp*_input")]
+        files += [place / "temp" for place in places if (place / "temp").exists()]
+        if files:
+            return sorted(files)
+    return []
+
+
+def _zones(root: Path) -> list[Path]:
+    """Where the thermal zones say what they are, for machines that show no hwmon chips for them."""
+    return sorted((root / "sys/class/thermal").glob("thermal_zone*/type"))
+
+
+def _temperature_c(files: Sequence[Path]) -> float | None:
+    """The highest temperature; of sensors that are missing only if all are."""
+    texts = map(file_text, files)
+    values = [int(text) * 1e-3 for text in texts if text.lstrip("-").isdigit() and text != "0"]
+    believed = [value for value in values if not plausible.doubt("C", value)]
+    return max(believed or values, default=None)

@@ -217,9 +217,10 @@ class Counting:
     powers_w: dict[str, float | None]
     start_uj: dict[str, int] = field(default_factory=dict)
     now_ns: int = 0
+    step_ns: int = 500_000
 
     def __call__(self) -> int:
-        self.now_ns += 500_000
+        self.now_ns += self.step_ns
         updates = self.now_ns // 1_000_000
         for zone, power_w in self.powers_w.items():
             uj = self.start_uj.get(zone, 1_000_000) + round((power_w or 0.0) * updates * 1000)
@@ -273,6 +274,7 @@ def test_the_twin_that_can_be_read_is_read_where_the_other_fails(server: Countin
 def test_a_zone_that_is_always_0_is_refused_by_name(server: Counting, zone: str, left: str) -> None:
     server.powers_w[f"intel-rapl:{zone}"] = None
     server.start_uj[f"intel-rapl:{zone}"] = 0
+    server.step_ns = 100_000
     source, (refusal,) = server.open()
     assert names_of(source) == ["package0", left]
     assert "stays at 0 while package0 counts" in refusal.reason
@@ -289,6 +291,16 @@ def test_a_counter_that_stands_still_beside_others_is_refused(server: Counting) 
 def test_a_core_zone_that_rests_is_believed(server: Counting) -> None:
     server.powers_w["intel-rapl:0:0"] = None
     assert names_of(server.open()[0]) == ["package0", "core0", "dram0"]
+
+
+def test_a_zone_that_may_rest_and_is_at_0_is_not_looked_at_for_longer(server: Counting) -> None:
+    server.powers_w["intel-rapl:0:0"] = None
+    server.start_uj["intel-rapl:0:0"] = 0
+    server.step_ns = 100_000
+    source, (refusal,) = server.open()
+    assert names_of(source) == ["package0", "dram0"]
+    assert "stays at 0" in refusal.reason
+    assert server.now_ns < 100_000_000
 
 
 @pytest.mark.parametrize(

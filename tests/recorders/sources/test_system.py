@@ -8,13 +8,15 @@ from collections import namedtuple
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
 
 from recorders.source import Channel, Reading, WatchesCommand
-from recorders.sources.system import ProcessTree, System
+from recorders.sources.system import ProcessTree, System, temperature_files
 from tests.support.doubles import ManualClock
+from tests.support.sysfs import Sysfs
 
 BURN = """
 import time
@@ -93,6 +95,23 @@ def test_gauges_that_the_machine_lacks_are_no_channels() -> None:
         assert isinstance(channel, Channel)
         assert not channel.is_energy
         assert channel.name in ("cpu_util", "cpu_freq", "cpu_temp", "command_cpu")
+
+
+def test_only_the_processors_temperatures_are_read_so_that_no_gpu_wakes(tmp_path: Path) -> None:
+    sysfs = Sysfs(tmp_path)
+    sysfs.chip(0, "amdgpu", temp1_input=90_000)
+    sysfs.chip(1, "nvme", temp1_input=80_000)
+    assert temperature_files(tmp_path) == []
+    cpu = sysfs.chip(2, "coretemp", temp1_input=61_000, temp2_input=64_000, temp3_input=255_000)
+    files = [cpu / f"temp{n}_input" for n in (1, 2, 3)]
+    assert temperature_files(tmp_path) == files
+    source = System(ManualClock().monotonic_ns, tmp_path)
+    assert values(source)["cpu_temp"] == pytest.approx(64.0)
+
+
+def test_a_board_without_hwmon_has_the_temperature_of_its_zone(tmp_path: Path) -> None:
+    Sysfs(tmp_path).write("sys/class/thermal/thermal_zone0", type="cpu_thermal", temp=48_300)
+    assert values(System(ManualClock().monotonic_ns, tmp_path))["cpu_temp"] == pytest.approx(48.3)
 
 
 def test_without_a_command_there_is_no_share_of_a_command() -> None:

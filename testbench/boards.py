@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from testbench.curves import Constant, PowerCurve, Sine
@@ -291,6 +291,18 @@ def radeon() -> Board:
         1, "amdgpu", "0000:03:00.0", "0x1002:0x744c", power1_average=Shown(curve, 1e6, 0.1)
     )
     return _together("radeon", {"gpu0": curve}, card)
+
+
+def mixed(nvidia: Sequence[PowerCurve]) -> Board:
+    """An AMD card before the two GPUs of a fake NVML on the bus (0x17 and 0x18), and an Arc after
+    them; the channels of all four, NVIDIA's with the curves given."""
+    amd, arc = Constant(90.0), Sine(120.0, 60.0, 4.0)
+    cards = (
+        _card(4, "amdgpu", "0000:03:00.0", "0x1002:0x744c", power1_average=Shown(amd, 1e6, 0.1)),
+        _card(2, "xe", "0000:ca:00.0", "0x8086:0xe211", energy1_input=Counted(arc, 9_000_000)),
+    )
+    curves = {"gpu0": amd, "gpu1": nvidia[0], "gpu2": nvidia[1], "gpu3": arc}
+    return _together("mixed", curves, *cards)
 
 
 NO_BOARD = Board()

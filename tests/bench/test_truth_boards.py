@@ -101,6 +101,31 @@ def test_two_arcs_in_a_server_are_in_its_total_once(make_bench: MakeBench, tmp_p
     assert "missing" not in recording.flags()
 
 
+@pytest.mark.needs_nvml
+def test_gpus_of_three_vendors_are_numbered_in_pci_order(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    curves = Constant(300.0), Constant(200.0)
+    nvml = FakeNvml(tuple(map(Gpu, curves)))
+    bench = make_bench(Topology("none"), nvml, boards.mixed(curves))
+    recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
+    # The counters of NVIDIA's GPUs are up to 0.1 s behind.
+    for channel, share in {"gpu0": SHARE, "gpu1": 0.1, "gpu2": 0.1, "gpu3": COUNTED}.items():
+        assert_close(recording, channel, share)
+    found = {
+        name: (fact["vendor"], fact["pci"], fact.get("nvidia_smi_index"))
+        for source in recording.run["sources"]
+        for name, fact in source["devices"].items()
+        if name.startswith("gpu")
+    }
+    assert found == {
+        "gpu0": ("AMD", "0000:03:00.0", None),
+        "gpu1": ("NVIDIA", "0000:17:00.0", 0),
+        "gpu2": ("NVIDIA", "0000:18:00.0", 1),
+        "gpu3": ("Intel", "0000:ca:00.0", None),
+    }
+
+
 def test_an_amd_laptop_counts_its_processor_once(make_bench: MakeBench, tmp_path: Path) -> None:
     bench = make_bench(topologies.amd(), board=boards.amd_laptop())
     recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)

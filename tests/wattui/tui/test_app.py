@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from recorders.client import Config, Finished
-from recorders.source import Channel
+from recorders.source import Channel, Refusal
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
@@ -279,6 +279,16 @@ async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
         await settle(pilot)
         assert "recorder lost" not in screen(app)
     assert len(sessions) == 1
+
+
+async def test_what_may_lose_joules_is_in_the_banner_although_power_is_measured() -> None:
+    session = FakeSession()
+    reason = "max_energy_range_uj of package0 is readable by root only"
+    session.missing = [Refusal("powercap", reason, "sudo it", warns=True, kind="right")]
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert f"Press d for the fix: powercap: {reason}" in screen(app)
 
 
 async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:

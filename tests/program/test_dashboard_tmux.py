@@ -160,6 +160,8 @@ def test_x_stops_what_was_launched_and_keeps_its_recording(place: Place) -> None
         launch(tmux, "sleep 60")
         tmux.until_shown("▶ running")
         tmux.press("x")
+        tmux.until_shown("Stop the command?")
+        tmux.press("y")
         tmux.until_shown("while running")
         tmux.until_shown("of a STOPPED command")
         tmux.press("Escape")

@@ -278,9 +278,19 @@ class Dashboard(TerminalApp):
             self.exit(0)
 
     def action_stop_launch(self) -> None:
-        """Ask the launched command to stop."""
-        if self._launched is not None:
-            self._launched.stop()
+        """Stop the launched command, after a confirmation; force it to end the second time."""
+        launched = self._launched
+        if launched is not None and launched.stopped:
+            launched.stop()
+            return
+
+        def stop(is_wanted: bool | None) -> None:
+            if is_wanted and launched is not None:
+                launched.stop()
+
+        if launched is not None and not isinstance(self.screen, Confirm):
+            question = "Stop the command? What was recorded so far is kept."
+            self.push_screen(Confirm("Stop the launch", question), stop)
 
     def action_output(self) -> None:
         """Show or hide the output of the launched command."""

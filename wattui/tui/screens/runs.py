@@ -31,6 +31,7 @@ from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, ResultsAction
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.line import Line
+from wattui.tui.widgets.lists import RowTable
 
 # Widths are fixed: measuring thousands of cells after each change takes seconds.
 WIDTHS = {
@@ -87,7 +88,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         with Vertical() as box:
             box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
             yield Line(placeholder="text in the file name or command", id="filter")
-            yield DataTable(cursor_type="row", zebra_stripes=True)
+            yield RowTable(cursor_type="row", zebra_stripes=True)
             yield Label("Looking for runs …", id="hint", markup=False)
         yield Footer()
 

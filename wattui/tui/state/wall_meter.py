@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from wattui.show.quantities import number
 
 _PART = re.compile(r"([-+]?\d+(?:[.,]\d+)?)\s*([a-zA-Z]*)")
-_UNITS = {"": "power_w", "w": "power_w", "v": "voltage_v", "a": "current_a", "pf": "power_factor"}
+_POWERS = dict.fromkeys(("", "w", "kw"), "power_w")
+_UNITS = {**_POWERS, "v": "voltage_v", "a": "current_a", "pf": "power_factor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class MeterReading:
 
 
 def parse_reading(text: str) -> MeterReading | str:
-    """`103.2`, `103.2 W`, `230.1 V 0.45 A`, `230.1 V 0.45 A 0.97 pf`; else an error message."""
+    """`103.2`, `103.2 W`, `1.2 kW`, `230.1 V 0.45 A`, `230.1 V 0.45 A 0.97 pf`; else an error
+    message."""
     rest = _PART.sub("", text).strip(" ,;×*")
     found: dict[str, float] = {}
     for digits, unit in _PART.findall(text):
@@ -41,7 +43,7 @@ def parse_reading(text: str) -> MeterReading | str:
         if name is None or name in found:
             rest = unit or digits
             break
-        found[name] = float(digits.replace(",", "."))
+        found[name] = float(digits.replace(",", ".")) * (1e3 if unit.lower() == "kw" else 1.0)
     if rest or not found:
         return f"cannot read {rest or 'an empty reading'}; enter 103.2 W or 230.1 V 0.45 A"
     if min(found.values()) < 0:

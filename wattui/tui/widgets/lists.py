@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+from textual.binding import Binding, BindingType
 from textual.command import CommandList
 from textual.events import Click
-from textual.widgets import OptionList
+from textual.widgets import DataTable, OptionList
 from textual.widgets._select import SelectOverlay
+
+DOWN_UP: tuple[Binding, ...] = (
+    Binding("j", "cursor_down", "Down", show=False),
+    Binding("k", "cursor_up", "Up", show=False),
+)
+
+
+class RowTable(DataTable[Any]):
+    """A table with the cursor keys of vi beside the arrows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *DOWN_UP,
+        Binding("home", "scroll_top", "First row", show=False),
+        Binding("end", "scroll_bottom", "Last row", show=False),
+    ]
 
 
 class Picks(OptionList):
     """A list that, unlike Textual's, does not crash when it has no room or was just mounted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*DOWN_UP]
 
     def _move_page(self, direction: Literal[-1, 1]) -> None:
         """Turn a page, if there is room for one."""

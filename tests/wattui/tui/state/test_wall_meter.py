@@ -13,6 +13,7 @@ from wattui.tui.state.wall_meter import MeterReading, parse_reading
         ("103.2", 103.2),
         ("103.2 W", 103.2),
         ("103,2w", 103.2),
+        ("1.2 kW", 1200.0),
         ("230 V 0.5 A", 115.0),
         ("0.5A × 230V", 115.0),
         ("230 V, 0.5 A, 0.8 pf", 92.0),

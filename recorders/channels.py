@@ -348,6 +348,11 @@ def unit_of(column: str) -> str:
     return unit if channel else ""
 
 
+def counter_name(text: str) -> str:
+    """A counter's name as in its column: perf's LLC-load-misses is llc_load_misses."""
+    return text.strip().lower().replace("-", "_")
+
+
 def is_count(column: str) -> bool:
     """Whether a column has counts."""
     return kind_of(column).quantity == "count"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from recorders.channels import counter_name
 from recorders.machine import file_text
 from recorders.sources.perf import PMUS, cpu_list
 from recorders.sources.perf_event import PmuEvent
@@ -173,11 +174,6 @@ class CounterEvent:
 
 class CounterNameError(ValueError):
     """There is no such counter here; the text says why."""
-
-
-def clean_name(text: str) -> str:
-    """A name as in the column: perf's LLC-load-misses is llc_load_misses."""
-    return text.strip().lower().replace("-", "_")
 
 
 class CounterNames:
@@ -339,7 +335,7 @@ def _sysfs_events(path: Path) -> dict[str, str]:
 
 def _event_files(path: Path) -> Iterator[tuple[str, str]]:
     for file in sorted((path / "events").glob("*")):
-        name = clean_name(file.name)
+        name = counter_name(file.name)
         if _NAME.fullmatch(name) and "?" not in (text := file_text(file)) and text:
             yield name, text
 

@@ -17,15 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from recorders.channels import COUNTER, counter_name
 from recorders.machine import file_text
-from recorders.source import Channel, Gone, Reading, Refusal, RefusalKind, Retry, Source
-from recorders.sources.counter_names import CounterEvent, CounterNameError, CounterNames, clean_name
+from recorders.source import COUNT, Channel, Gone, Reading, Refusal, RefusalKind, Retry, Source
+from recorders.sources.counter_names import CounterEvent, CounterNameError, CounterNames
 from recorders.sources.perf import cpu_list, not_permitted
 from recorders.sources.perf_event import CountedEvents, KernelEvents, Scaled
 from recorders.texts import OwnNote
 
 Clock = Callable[[], int]
-SOURCE, PREFIX, UNIT = "counters", "perf_", "count"
+SOURCE = "counters"
 # Reading so many descriptors may take a millisecond.
 MANY = 64
 # Below this share of the time, a count is an estimate from the rest of it.
@@ -132,7 +133,7 @@ class Counters:
     def channels(self) -> Sequence[Channel]:
         """`perf_NAME` of each counter."""
         names = (each.event.name for each in self._tallies)
-        return [Channel(f"{PREFIX}{name}", UNIT, remarks=(NOTES[self._of],)) for name in names]
+        return [Channel(f"{COUNTER}{name}", COUNT, remarks=(NOTES[self._of],)) for name in names]
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
         """Read each counter."""
@@ -158,7 +159,7 @@ class Counters:
             share = running_ns / enabled_ns if enabled_ns else 1.0
             if share < WHOLE and abs(self._told.get(each.event.name, 1000) - 100 * share) >= 5:
                 self._told[each.event.name] = round(100 * share)
-                channel = f"{PREFIX}{each.event.name}"
+                channel = f"{COUNTER}{each.event.name}"
                 found.append(f"{OwnNote.MULTIPLEXED} {channel}={100 * share:.2g}")
         return found
 
@@ -242,7 +243,7 @@ def open_counters(
     events = events or KernelEvents()
     opening = _Opening(root, events, has_command)
     known = CounterNames(root)
-    for name in dict.fromkeys(map(clean_name, names)):
+    for name in dict.fromkeys(map(counter_name, names)):
         try:
             opening.open(known.event(name))
         except CounterNameError as error:

@@ -147,7 +147,7 @@ def read_points(
         if asked.against == "macs":
             known = (macs or {}).get(label)
             number = None if known is None else float(known)
-        value = _value(group, asked)
+        value = value_or_reason(group, asked)
         if not number:
             missing.setdefault(_no_number(asked.against, number), []).append(label)
         elif isinstance(value, str):
@@ -157,10 +157,10 @@ def read_points(
             # The layers of a network are one series, as they have one point each.
             kept, layer = (family, None) if part is None else ("", part.layer)
             points.append(FitPoint(named, run, label, kept, number, *value, layer))
-    return points, [f"{run}: {_shortened(labels)}: {reason}" for reason, labels in missing.items()]
+    return points, [f"{run}: {shortened(labels)}: {reason}" for reason, labels in missing.items()]
 
 
-def _shortened(labels: Sequence[str]) -> str:
+def shortened(labels: Sequence[str]) -> str:
     """Labels in words; if there are many, the first, the last, and their number."""
     names = [label for label in labels if label]
     if len(names) > MOST_NAMED:
@@ -249,7 +249,7 @@ def _point_dict(point: FitPoint, asked: FitRequest) -> dict[str, Any]:
     return {**found, "energy_j": y, "plus_minus_j": plus_minus}
 
 
-def _value(group: Group, asked: FitRequest) -> tuple[float, float | None] | str:
+def value_or_reason(group: Group, asked: FitRequest) -> tuple[float, float | None] | str:
     """A label's figure and its ±, or the reason why there is none."""
     domain = group.domains.get(asked.domain)
     if domain is None and asked.figure != "seconds":

@@ -53,7 +53,12 @@ def read_fit(found: Any) -> SavedFit:
         raise NoFitError(f"is not a fit: {WRITTEN_BY}")
     if found.get("version") != VERSION:
         raise NoFitError("was written by another version of wattui: fix: write it again")
-    if (against := found.get("against")) != "macs":
+    if isinstance(against := found.get("against"), list):
+        raise NoFitError(
+            f"is a fit against {', '.join(map(str, against))}, which nobody knows of a model that "
+            "did not run: fix: write one with --against macs"
+        )
+    if against != "macs":
         raise NoFitError(f"is a fit against {against}: fix: write one with --against macs")
     if found.get("figure") == "seconds":
         raise NoFitError("is a fit of time, not energy: fix: write one with --figure total")

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from recorders.summary.bases import BY_NAME
 from recorders.summary.figures import Group
 from wattui.analysis.correlation import Matrix, matrix
+from wattui.analysis.counter_fit import (
+    MACHINE,
+    MACS,
+    NOT_ALL,
+    SECONDS,
+    CounterFits,
+    CounterPoint,
+    CounterRequest,
+    counter_points,
+    fit_counters,
+    fit_macs,
+    scopes,
+)
 from wattui.analysis.fit import (
     FigureName,
     FitPoint,
@@ -19,7 +34,7 @@ from wattui.analysis.fit import (
     read_points,
     wholes,
 )
-from wattui.analysis.label_numbers import Against, carried
+from wattui.analysis.label_numbers import AGAINST, Against, carried
 from wattui.analysis.macs import BUNDLED, command_macs, depthwise, network_macs
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.parts import parts_of
@@ -47,9 +62,12 @@ class NamedRun:
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """The fit asked for; `layers` (types of layers; None: all) and `without` (networks)."""
+    """The fit asked for; `layers` (types of layers; None: all) and `without` (networks).
 
-    against: Against
+    `against` is a quantity of labels, or several of `wattui.analysis.counter_fit`.
+    """
+
+    against: Against | tuple[str, ...]
     figure: FigureName
     domain: str | None
     through_origin: bool
@@ -93,7 +111,19 @@ class FitResult:
     remarks: list[str]
 
 
-def load(given: NamedRun, against: Against, network: str | None) -> FitRun:
+@dataclass(frozen=True, slots=True)
+class CounterResult:
+    """The results of a fit against counters, with that from MACs (None: not known for all)."""
+
+    asked: CounterRequest
+    origin: str
+    points: list[CounterPoint]
+    found: CounterFits
+    from_macs: CounterFits | None
+    remarks: list[str]
+
+
+def load(given: NamedRun, against: Against | tuple[str, ...], network: str | None) -> FitRun:
     """A run with its network and MACs. Raises UsageError."""
     with naming(given.csv):
         run = load_run(given.csv)
@@ -101,7 +131,7 @@ def load(given: NamedRun, against: Against, network: str | None) -> FitRun:
     workload, macs = command_macs(run.about.argv)
     if network is None and not macs and given.network in BUNDLED:
         network = given.network
-    if against == "macs" and network:
+    if network and (against == "macs" or isinstance(against, tuple)):
         macs = network_macs(network, labels)
     named = given.network or ("" if parts_of(run.summary) else workload)
     return FitRun(given.csv.stem, named, run, macs)
@@ -109,6 +139,7 @@ def load(given: NamedRun, against: Against, network: str | None) -> FitRun:
 
 def fitted(runs: Sequence[FitRun], wish: FitOptions) -> FitResult:
     """Fit the loaded runs. Raises UsageError if nothing can be fitted."""
+    assert not isinstance(wish.against, tuple)
     domain, origin = _domain(runs, wish.domain, wish.figure)
     asked = FitRequest(wish.against, wish.figure, domain, wish.through_origin)
     points: list[FitPoint] = []
@@ -132,7 +163,52 @@ def fitted(runs: Sequence[FitRun], wish: FitOptions) -> FitResult:
     return FitResult(asked, origin, series, networks, divided, correlation, remarks)
 
 
-def _of_types(points: Sequence[FitPoint], types: Sequence[str] | None) -> list[FitPoint]:
+def counters_fitted(runs: Sequence[FitRun], wish: FitOptions) -> CounterResult:
+    """Fit the loaded runs against counters. Raises UsageError if nothing can be fitted."""
+    assert isinstance(wish.against, tuple)
+    _check_quantities(runs, wish.against, wish.figure)
+    domain, origin = _domain(runs, wish.domain, wish.figure)
+    asked = CounterRequest(wish.against, wish.figure, domain, wish.through_origin)
+    points: list[CounterPoint] = []
+    remarks = [remark for each in runs for remark in each.run.remarks]
+    for name, run in zip(_names(runs), runs, strict=True):
+        found, missing = counter_points(run.network, name, run.run.summary, asked, run.macs)
+        points += found
+        remarks += missing
+    points = _without(_of_types(points, wish.layers), wish.without)
+    if not points:
+        raise UsageError(f"nothing to fit: {'; '.join(remarks)}")
+    for name, of in scopes(points, asked.against):
+        if len(of) > 1:
+            raise UsageError(
+                f"{name} counted the {' in some runs, the '.join(sorted(of))} in others: fix: fit "
+                "only runs that counted the same"
+            )
+        if of != {MACHINE}:
+            remarks.append(NOT_ALL.format(name, *of))
+    from_macs = fit_macs(points, asked)
+    return CounterResult(asked, origin, points, fit_counters(points, asked), from_macs, remarks)
+
+
+def _check_quantities(runs: Sequence[FitRun], names: Sequence[str], figure: FigureName) -> None:
+    """Raises UsageError for what no run has."""
+    groups = [run.run.summary.running for run in runs]
+    known = dict.fromkeys([n for group in groups if group for n in group.counters])
+    if SECONDS in names and figure == SECONDS:
+        raise UsageError("--against seconds with --figure seconds is time against itself")
+    for name in names:
+        if name in known or name in (SECONDS, MACS):
+            continue
+        near = difflib.get_close_matches(name, [*known, *AGAINST, SECONDS], 2, 0.6)
+        recorded = f"the runs have {', '.join(known)}" if known else "the runs have no counters"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"{recorded} (--counters)"
+        raise UsageError(f"--against {name}: {hint}")
+
+
+Placed = TypeVar("Placed", FitPoint, CounterPoint)
+
+
+def _of_types(points: Sequence[Placed], types: Sequence[str] | None) -> list[Placed]:
     """The points whose layers have these types; all if none were asked for."""
     if types is None:
         return list(points)
@@ -141,7 +217,7 @@ def _of_types(points: Sequence[FitPoint], types: Sequence[str] | None) -> list[F
     return [point for point, each in found if each in types]
 
 
-def _without(points: Sequence[FitPoint], networks: Sequence[str]) -> list[FitPoint]:
+def _without(points: Sequence[Placed], networks: Sequence[str]) -> list[Placed]:
     """The points of all other networks."""
     _check("--without", networks, (point.network for point in points))
     return [point for point in points if point.network not in networks]

@@ -19,16 +19,17 @@ programs print for such a line is near 1 for almost any points.)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
 
 from recorders.summary.stats import t95
 
+LeastSquares = Literal["ordinary", "relative"]
 Weights = Literal["ordinary", "relative", "robust"]
-LEAST_SQUARES: tuple[Weights, ...] = ("ordinary", "relative")
+LEAST_SQUARES: tuple[LeastSquares, ...] = ("ordinary", "relative")
 WEIGHTS: tuple[Weights, ...] = (*LEAST_SQUARES, "robust")
 # A measurement below this share of its prediction is zero apart from rounding.
 NOTHING = 1e-12
@@ -38,6 +39,8 @@ STEPS, SETTLED = 500, 1e-9
 # deviation of as many points or more.
 FAR, LEAST_OUTLIER, NORMAL_MAD = 8.0, 5, 1.4826
 MOST_PAIRED = 40
+
+Model = TypeVar("Model")
 
 
 class NoLineError(Exception):
@@ -179,21 +182,37 @@ def _robust(xs: Sequence[float], ys: Sequence[float], through_origin: bool) -> L
 
 
 def _reweighted(xs: Sequence[float], ys: Sequence[float], through_origin: bool) -> Line | None:
-    """The line whose weights come from its own values; None if it is not found.
-
-    It is the most likely line of a gamma distribution, for which Σ ln(value) + y / value is least;
-    that sum is infinite at a value of 0, and steps are cut until it falls.
-    """
+    """The line whose weights come from its own values; None if it is not found."""
     if through_origin:
         slope = math.fsum(y / x for x, y in zip(xs, ys, strict=True)) / len(xs)
         values = [slope * x for x in xs]
     else:
         values = [math.fsum(ys) / len(ys)] * len(xs)
+    return reweighted(
+        values,
+        ys,
+        lambda ws: _line(xs, ys, "relative", ws, through_origin),
+        lambda line: [line.at(x) for x in xs],
+    )
+
+
+def reweighted(
+    values: Sequence[float],
+    ys: Sequence[float],
+    fit: Callable[[Sequence[float]], Model],
+    values_of: Callable[[Model], Sequence[float]],
+) -> Model | None:
+    """What `fit` finds with weights from its own values, beginning with some values above zero;
+    None if it is not found.
+
+    It is the most likely fit for a gamma distribution, for which Σ ln(value) + y / value is least;
+    that sum is infinite at a value of 0, and steps are cut until it falls.
+    """
     for _ in range(STEPS):
-        line = _line(xs, ys, "relative", [1 / value**2 for value in values], through_origin)
-        steps = [line.at(x) - value for x, value in zip(xs, values, strict=True)]
+        model = fit([1 / value**2 for value in values])
+        steps = [new - value for new, value in zip(values_of(model), values, strict=True)]
         if all(abs(step) <= SETTLED * value for step, value in zip(steps, values, strict=True)):
-            return line
+            return model
         before, cut = _gamma(values, ys), 1.0
         before += NOTHING * (1 + abs(before))  # rounding
         while cut > SETTLED:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from recorders.channels import counter_name
 from recorders.client import Client, Config, Finished, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
@@ -376,11 +377,11 @@ def _commands(options: argparse.Namespace, argv: list[str]) -> list[Command]:
 def _check_counters(names: Sequence[str]) -> None:
     """Raises UsageError for a counter that no machine has."""
     if names:
-        from recorders.sources.counter_names import CounterNames, clean_name
+        from recorders.sources.counter_names import CounterNames
 
         known = CounterNames(Path("/"))
         for name in names:
-            if why := known.unknown(clean_name(name)):
+            if why := known.unknown(counter_name(name)):
                 raise UsageError(f"--counters {name}: {why}")
 
 

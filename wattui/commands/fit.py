@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from recorders.channels import counter_name
+from wattui.analysis.counter_fit import fits_dict
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
 from wattui.analysis.fit_json import KIND
-from wattui.analysis.fitting import FitOptions, FitResult, NamedRun, fitted, load
+from wattui.analysis.fitting import (
+    CounterResult,
+    FitOptions,
+    FitResult,
+    NamedRun,
+    counters_fitted,
+    fitted,
+    load,
+)
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import BUNDLED, SPEC
 from wattui.analysis.published import published
@@ -24,6 +34,10 @@ from wattui.errors import INCOMPLETE, UsageError
 from wattui.outputs import FIX, refusal, write_output
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 STDOUT = "-"
 
@@ -42,7 +56,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]RUN.csv",
         help="run files, also as 'runs/*.csv'; NAME is the network they belong to",
     )
-    made.add_argument("--against", required=True, choices=AGAINST, help="quantity on the x axis")
+    made.add_argument(
+        "--against",
+        required=True,
+        type=_against,
+        metavar="QUANTITY",
+        help=f"{', '.join(AGAINST)}; or several at once: counters of the runs, as in "
+        "instructions,llc_misses, with seconds or macs",
+    )
     made.add_argument(
         "--figure",
         choices=FIGURES,
@@ -86,18 +107,24 @@ def main(options: argparse.Namespace) -> int:
     """Fit and print; returns 1 if no line fits the points. Raises UsageError."""
     given = _given(options.runs)
     target = _target(options, given)
+    is_line = not isinstance(options.against, tuple)
     with waiting("reading runs"):
         runs = [load(each, options.against, options.network) for each in given]
-        result = fitted(runs, _wish(options))
-    text = json.dumps(_to_dict(result), indent=1, allow_nan=False) + "\n"
+        wish = _wish(options)
+        result = fitted(runs, wish) if is_line else counters_fitted(runs, wish)
+    if isinstance(result, FitResult):
+        found, is_fitted = _to_dict(result), result.series[0].ordinary is not None
+    else:
+        found, is_fitted = _counters_dict(result), bool(result.found.fits)
+    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     if options.json == STDOUT:
         sys.stdout.write(text)
     else:
         if target is not None:
             write_output(target, text.encode(), options.force)
-        _print(result, options)
+        _print(list(_parts(result)), options)
     say(*result.remarks)
-    return 0 if result.series[0].ordinary else INCOMPLETE
+    return 0 if is_fitted else INCOMPLETE
 
 
 def _wish(options: argparse.Namespace) -> FitOptions:
@@ -109,6 +136,13 @@ def _wish(options: argparse.Namespace) -> FitOptions:
         options.layers,
         options.without,
     )
+
+
+def _against(text: str) -> str | tuple[str, ...]:
+    """One quantity of labels, or the names of several."""
+    if text in AGAINST:
+        return text
+    return tuple(dict.fromkeys(map(counter_name, _words(text)))) or (text,)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -156,32 +190,64 @@ def _to_dict(result: FitResult) -> dict[str, Any]:
     }
 
 
-def _beside(asked: FitRequest) -> dict[str, Any]:
-    """Published errors of models of the same kind, which start from MACs."""
-    if asked.against != "macs":
-        return {}
+def _counters_dict(result: CounterResult) -> dict[str, Any]:
+    """The documented JSON of a fit against several quantities (docs/fitting.md)."""
+    asked, unit = result.asked, result.asked.as_line.unit
+    beside = result.from_macs
+    return {
+        "version": VERSION,
+        "kind": KIND,
+        "against": list(asked.against),
+        "figure": asked.figure,
+        "domain": None if asked.figure == "seconds" else asked.domain,
+        "origin": result.origin,
+        "unit": unit,
+        "through_origin": asked.through_origin,
+        "series": [fits_dict(result.found, result.points, unit)],
+        "from_macs": fits_dict(beside, result.points, unit) if beside else None,
+        "published": _published("counters"),
+        "remarks": result.remarks,
+    }
+
+
+def _published(start: str) -> dict[str, Any]:
+    """Published errors of models from the same quantities."""
     synergy = published("synergy")
-    rows = [row for row in synergy["relative_test_errors"] if row["from"].startswith("macs")]
+    rows = [row for row in synergy["relative_test_errors"] if row["from"].startswith(start)]
     return {"source": synergy["source"], "relative_test_errors": rows}
 
 
-def _print(result: FitResult, options: argparse.Namespace) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _beside(asked: FitRequest) -> dict[str, Any]:
+    """Published errors of models of the same kind, which start from MACs."""
+    return _published("macs") if asked.against == "macs" else {}
 
+
+def _parts(result: FitResult | CounterResult) -> Iterator[Table | Text]:
+    """The result as tables."""
+    from wattui.show.counter_fit import counter_parts
     from wattui.show.fit import correlation_parts, fit_parts
     from wattui.show.networks import network_parts
     from wattui.show.shares import shares_parts
+
+    if isinstance(result, CounterResult):
+        yield from counter_parts(result, _published("counters"))
+        return
+    published = _beside(result.asked)
+    yield from fit_parts(result.asked, result.origin, result.series, published)
+    if result.networks:
+        yield from network_parts(result.asked, result.origin, result.networks, published)
+    yield from shares_parts(result.shares, result.asked.unit)
+    if result.correlation:
+        yield from correlation_parts(result.correlation)
+
+
+def _print(parts: Sequence[Table | Text], options: argparse.Namespace) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     from wattui.show.stacking import Fitting
 
     out = console(width=options.width)
-    published = _beside(result.asked)
-    parts = [*fit_parts(result.asked, result.origin, result.series, published)]
-    if result.networks:
-        parts += network_parts(result.asked, result.origin, result.networks, published)
-    parts += shares_parts(result.shares, result.asked.unit)
-    if result.correlation:
-        parts += correlation_parts(result.correlation)
     for place, part in enumerate(parts):
         if place and not (isinstance(part, Text) and isinstance(parts[place - 1], Text)):
             out.print()

@@ -355,9 +355,8 @@ def counters_line(summary: Summary, apart: bool) -> Text | None:
         known = [each.per_inference if per_inference else each.count for each in found]
         ends = sorted(value for value in known if value is not None)
         factor, prefix = prefix_for(ends)
-        figure = " to ".join(
-            f"{number(end / factor)}{prefix}" for end in dict.fromkeys(ends[:: len(ends) - 1 or 1])
-        )
+        shown = dict.fromkeys(ends[:1] + ends[-1:])
+        figure = " to ".join(f"{number(end / factor)} {prefix}".rstrip() for end in shown)
         texts.append(f"{name} {figure or '–'}")
     of = " and ".join(dict.fromkeys(each.of for each in running.counters.values() if each.of))
     where = f" of the {of}" if of else ""

@@ -12,7 +12,7 @@ import math
 from recorders.edges import OF_BOUND, EdgeFinder, Located, Quiet
 
 # How long the end of a recording may wait for the reading after the last edges.
-PERIODS, LEAST_NS, MOST_NS = 1.5, 1_000_000_000, 15_000_000_000
+PERIODS, LEAST_NS, MOST_NS = 1.5, 6_000_000_000, 15_000_000_000
 
 
 class BetweenReadings(EdgeFinder):

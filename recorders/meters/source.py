@@ -110,12 +110,13 @@ class MeterSource:
 
     period_s, blocking = 0.0005, False
 
-    def __init__(self, name: str, spec: Spec, access: Access) -> None:
+    def __init__(self, name: str, spec: Spec, access: Access, delay_s: float = 0.0) -> None:
         self.name, self.reader = f"{METER}{name}", spec.shown.partition(":")[0]
         self._spec, self._clock = spec, access.clock
         self.poller = Poller(spec, access)
+        self._delay_ns = round(delay_s * 1e9)
         self._stopped = threading.Event()
-        self._last_ns = self._clock()
+        self._last_ns = self._clock() - self._delay_ns
         self._steps_s: deque[float] = deque(maxlen=MOST_STEPS)
         self._is_silent = self._was_read = False
         self._gaps = 0
@@ -145,13 +146,14 @@ class MeterSource:
         samples = self.poller.take()
         # Of those before the recording, only the last is of use.
         for sample in samples if self._was_read else samples[-1:]:
-            if self._is_gap(sample.time_ns):
-                readings.append(self._gap(sample.time_ns))
+            time_ns = sample.time_ns - self._delay_ns
+            if self._is_gap(time_ns):
+                readings.append(self._gap(time_ns))
             value = sample.energy_j if self._spec.counts else sample.power_w
             if value is not None:
-                readings.append(Reading(0, sample.time_ns, value, power_w=sample.power_w))
-                self._step_to(sample.time_ns)
-        now_ns = self._clock()
+                readings.append(Reading(0, time_ns, value, power_w=sample.power_w))
+                self._step_to(time_ns)
+        now_ns = self._clock() - self._delay_ns
         if self._is_gap(now_ns):
             readings.append(self._gap(now_ns))
         return readings
@@ -199,6 +201,7 @@ class MeterSource:
         return {
             "spec": self._spec.shown,
             "energy_from": counts,
+            "delay_s": self._delay_ns * 1e-9,
             "counter_step_j": self._spec.step_j or None,
             "readings": poller.read,
             "missed": poller.missed,
@@ -232,7 +235,8 @@ def open_meters(
     found: list[MeterSource] = []
     for meter in parse_meters(texts):
         if meter.spec is not None:
-            found.append(MeterSource(meter.name, meter.spec, Access(meter.name, environ)))
+            access = Access(meter.name, environ)
+            found.append(MeterSource(meter.name, meter.spec, access, meter.delay_s))
     for source in found:
         source.start()
     until_s = time.monotonic() + wait_s

@@ -1,4 +1,4 @@
-"""Specs of meters, `NAME=KIND:WHERE`, as typed data. Pure.
+"""Specs of meters, `NAME[@DELAY]=KIND:WHERE`, as typed data. Pure.
 
 The module of a kind has `parse(kind, where) -> Spec`, which raises SpecError. It is imported when a
 spec asks for it.
@@ -13,10 +13,12 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from recorders.channels import METER
-from recorders.meters.meter import Spec, SpecError, cut
+from recorders.meters.meter import Spec, SpecError, UnreadableError, cut, number
 from recorders.summary.by_hand import check_names
 
 MANUAL = "manual"
+# The longest delay of a meter's readings, seconds.
+MOST_DELAY_S = 5.0
 # The module with each kind of meter, and an example.
 SCHEMES = {
     "exec": ("programs", "exec:PROGRAM [ARGUMENT ...]"),
@@ -40,10 +42,12 @@ class _Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter as configured: its name, and its spec, or None if it is read by hand."""
+    """A meter as configured: its name, and its spec, or None if it is read by hand. Its readings
+    show what happened `delay_s` before their time."""
 
     name: str
     spec: Spec | None = None
+    delay_s: float = 0.0
 
     @property
     def channel(self) -> str:
@@ -52,19 +56,30 @@ class Meter:
 
 
 def parse_meter(text: str) -> Meter:
-    """A meter from `NAME=SPEC`, `NAME=manual` or `NAME`. Raises SpecError."""
-    name, equals, spec = text.partition("=")
-    name = name.strip()
+    """A meter from `NAME=SPEC`, `NAME@DELAY=SPEC`, `NAME=manual` or `NAME`. Raises SpecError."""
+    given, equals, spec = text.partition("=")
+    name, at, delay_text = given.strip().partition("@")
     try:
         check_names([name])
     except ValueError as error:
         raise SpecError(str(error)) from None
     if not equals or spec.strip() == MANUAL:
         return Meter(name)
+    delay_s = _delay_s(delay_text) if at else 0.0
     try:
-        return Meter(name, parse_spec(spec.strip()))
+        return Meter(name, parse_spec(spec.strip()), delay_s)
     except SpecError as error:
         raise SpecError(f"meter {name}: {error}") from None
+
+
+def _delay_s(text: str) -> float:
+    try:
+        delay_s = number(text)
+    except UnreadableError:
+        delay_s = -1.0
+    if not 0 <= delay_s <= MOST_DELAY_S:
+        raise SpecError(f"delay {cut(text)!r} is not 0 to {MOST_DELAY_S:g} seconds")
+    return delay_s
 
 
 def parse_spec(text: str) -> Spec:

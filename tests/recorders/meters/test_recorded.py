@@ -76,6 +76,17 @@ def test_a_step_is_found_at_its_own_time_and_not_when_the_answer_came(tmp_path: 
     assert found.value == pytest.approx(6000, abs=30)
 
 
+def test_a_delay_that_is_known_is_taken_off(tmp_path: Path) -> None:
+    def shown_w(time_s: float) -> float:
+        return 200.0 if 20.0 <= time_s - 1.5 < 50.0 else 100.0
+
+    rig = metered(tmp_path, CurveSpec(shown_w, period_s=0.2), 51, delay_s=1.5)
+    phases(rig)
+    found = wall(recorded(rig, 51)).running_j
+    assert found is not None
+    assert found.value == pytest.approx(6000, abs=30)
+
+
 def test_it_is_in_no_total_and_is_not_the_headline(tmp_path: Path) -> None:
     rig = metered(tmp_path, CurveSpec(lambda _: 100.0), 50.3)
     phases(rig)

@@ -16,6 +16,8 @@ from recorders.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spe
         ("wall=shely2:plug", "unknown kind 'shely2': fix: shelly2:HOST[/ID]"),
         ("wall=plug.local", "unknown kind 'plug.local': fix: use one of exec, file"),
         ("wall=shelly2:", "says not where the meter is: fix: shelly2:HOST[/ID]"),
+        ("wall@6=file:/x", "delay '6' is not 0 to 5 seconds"),
+        ("wall@nan=file:/x", "delay 'nan' is not 0 to 5 seconds"),
         ("wa ll=file:/x", "wall meter name 'wa ll' is invalid"),
         ("wall=shelly2:plug/fan:0", "no 'fan': fix: one of switch, pm1, cover, em1, em"),
         ("wall=exec:no-such-program-here", "there is no program 'no-such-program-here'"),
@@ -67,6 +69,11 @@ def test_a_counter_that_is_fine_enough_gives_the_energy() -> None:
         "tasmota:plug": False,
         "http://p/#/w&J=/e*3600": True,
     }
+
+
+def test_a_delay_stands_behind_the_name() -> None:
+    meter = parse_meter("wall@0.85=file:/x")
+    assert (meter.name, meter.channel, meter.delay_s) == ("wall", "meter_wall", 0.85)
 
 
 def test_a_name_alone_is_read_by_hand_and_no_name_is_given_twice() -> None:

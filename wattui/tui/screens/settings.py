@@ -22,7 +22,7 @@ from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, f
 
 LONGEST_PATH = 60
 # The comma before a meter's name, and not one inside a spec.
-_NEXT_METER = re.compile(r",\s*(?=\w+=(?:[a-z0-9]+:|manual))")
+_NEXT_METER = re.compile(r",\s*(?=[\w@.]+=(?:[a-z0-9]+:|manual))")
 # Section, then name, label and hint of each setting.
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorders.client import Config
+from recorders.meters.specs import parse_meters
 from wattui.config import Settings
 from wattui.live.exporting import Exports
 
@@ -29,7 +30,7 @@ class Start:
 
 def with_manual(meters: Sequence[str], name: str) -> tuple[str, ...]:
     """The meters, and one that is read by hand, unless it is one of them or has no name."""
-    named = {text.partition("=")[0].strip() for text in meters}
+    named = {meter.name for meter in parse_meters(meters)}
     return (*meters, *([name] if name and name not in named else []))
 
 

@@ -170,8 +170,14 @@ def _source(
 
 def _print(report: Mapping[str, Any]) -> None:
     """Print a report; on a terminal, reasons are wrapped, but not fixes, which are to be copied."""
-    from wattui.show.doctor import FIX, lines
+    from rich.text import Text
+
+    from wattui.show.doctor import FIX, INDENT, lines
 
     out = console()
     for line in lines(report):
-        out.print(line, soft_wrap=not out.is_terminal or line.plain.startswith(FIX))
+        if not out.is_terminal or line.plain.startswith(FIX):
+            out.print(line, soft_wrap=True)
+        else:
+            first, *others = line.wrap(out, out.width - len(INDENT)) or [line]
+            out.print(first, *(Text(INDENT) + other for other in others), sep="\n")

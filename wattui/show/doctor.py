@@ -13,7 +13,7 @@ from recorders.texts import OwnNote
 from wattui.clean import texts
 
 Entry = list[Text]
-FIX = "  fix: "
+INDENT, FIX = "  ", "  fix: "
 # The groups of missing sources, their signs and their titles.
 GROUPS = (
     ("right", ("!", "bold yellow"), "needs a right"),
@@ -39,7 +39,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[Text]:
         refusals = [each for each in report["missing"] if each["kind"] == kind]
         yield from _group(title, _refusal_entries(refusals, sign))
     late_text = f", p99 {late['p99_ms']:.2f} ms late" if late else ""
-    yield Text(f"\nrecorder   {report['scheduler']} scheduling{late_text}", "dim")
+    yield Text()
+    yield Text(f"recorder   {report['scheduler']} scheduling{late_text}", "dim")
     yield Text(f"settings   {report['config']}", "dim")
 
 
@@ -54,7 +55,7 @@ def remedies(report: Mapping[str, Any]) -> list[str]:
 def _group(title: str, entries: Iterator[Entry]) -> Iterator[Text]:
     found = sorted(entries, key=lambda entry: (len(entry), sum(map(len, entry))))
     if found:
-        yield Text(f"\n{title}", "bold underline")
+        yield from (Text(), Text(title, "bold underline"))
         yield from (line for entry in found for line in entry)
 
 

@@ -1,4 +1,5 @@
-"""Pauses of tests that drive the dashboard: until it rests, however busy the machine is."""
+"""Tests that drive the dashboard hold however busy the machine is: a pause is until it rests, and
+notifications stay."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 REST_S = 1 / 50
@@ -21,6 +23,12 @@ def pause_until_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     turn on a busy machine.
     """
     monkeypatch.setattr(Pilot, "pause", pause)
+
+
+@pytest.fixture(autouse=True)
+def keep_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have notifications stay for longer than any test takes to look at them."""
+    monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", 10 * LIMIT_S)
 
 
 async def pause(pilot: Pilot[Any], delay: float | None = None) -> None:

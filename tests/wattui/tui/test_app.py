@@ -199,7 +199,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     started: list[Config] = []
 
     class Started(FakeSession):
-        def __init__(self, config: Config) -> None:
+        def __init__(self, config: Config, exports: object = None) -> None:
             super().__init__(config.csv)
             started.append(config)
 

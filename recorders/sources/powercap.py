@@ -44,6 +44,9 @@ BUSY_CHANGES = 10
 # Energy units are this coarse or finer, except for the DRAM of a few servers.
 COARSEST_J = 2**-14
 
+# A platform that uses less than this share of what a package in it does counts in another unit.
+LEAST_SHARE = 0.5
+
 READ_BYTES = 32
 
 Pread = Callable[[int, int, int], bytes | float]
@@ -73,6 +76,11 @@ class CounterTrial:
     def wants_more(self) -> bool:
         """Whether it changes, but its update period could not be seen."""
         return bool(self.changes) and update_period_s(self.changes) is None
+
+    @property
+    def rose_j(self) -> float:
+        """How far it rose from the first reading to the last."""
+        return self.values[-1] - self.values[0] if self.values else 0.0
 
     @property
     def power_w(self) -> float:
@@ -262,6 +270,12 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, CounterTrial]) -> str:
     counting = [z.channel for z, other in looks.items() if len(other.changes) >= LOOK_CHANGES]
     if look.power_w > zone.bound_w:
         return f"{zone.energy_path}: {too_much_text(look.power_w, zone.bound_w)}"
+    if within := _outgrown_by(zone, looks):
+        rose_j, inside_j = look.rose_j, looks[within].rose_j
+        return (
+            f"{zone.energy_path}: counter has the wrong unit: it rose by {rose_j:.2g} J while "
+            f"{within.channel}, which it contains, rose by {inside_j:.2g} J"
+        )
     if look.changes or not counting:
         return ""
     if not look.values:
@@ -270,6 +284,17 @@ def _disbelief(zone: Zone, looks: Mapping[Zone, CounterTrial]) -> str:
     if not any(look.values):
         return f"{zone.energy_path} stays at 0 {beside}"
     return f"{zone.energy_path} is stuck {beside}" if _always_moves(zone) else ""
+
+
+def _outgrown_by(zone: Zone, looks: Mapping[Zone, CounterTrial]) -> Zone | None:
+    """The package that used far more in this time than the platform that contains it, if any."""
+    if kind_of(zone.channel).name != "psys" or not looks[zone].changes:
+        return None
+    packages = [z for z in looks if kind_of(z.channel).name == "package"]
+    most = max(packages, key=lambda each: looks[each].rose_j, default=None)
+    if most is None or len(looks[most].changes) < LOOK_CHANGES:
+        return None
+    return most if 0 <= looks[zone].rose_j < LEAST_SHARE * looks[most].rose_j else None
 
 
 def _each_once(zones: Sequence[Zone], values: Mapping[Zone, Sequence[float]]) -> list[Zone]:

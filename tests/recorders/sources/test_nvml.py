@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.counter import Integrator
 from recorders.held_back import HeldBack, of_nvml
 from recorders.source import Gone, Implausible, Refusal, Retry, SourceError
 from recorders.sources import nvml_devices
@@ -101,6 +102,7 @@ class FakeNvml:
         return SimpleNamespace(gpu=self._answer(handle, handle.gauge or 37))
 
     def nvmlDeviceGetMemoryInfo(self, handle: Gpu) -> SimpleNamespace:  # noqa: N802
+        handle.fail("memory")
         return SimpleNamespace(used=self._answer(handle, handle.gauge or 3 * 2**30))
 
     def nvmlDeviceGetTemperature(self, handle: Gpu, sensor: int) -> int:  # noqa: N802
@@ -169,6 +171,26 @@ def test_without_a_counter_power_is_read_in_watts_and_said_to_be_integrated() ->
     assert (power.name, power.unit, power.in_total) == ("gpu0", "W", True)
     assert power.remarks == ("integrated",)
     assert values(source)["gpu0"] == pytest.approx(71.5)
+
+
+@pytest.mark.parametrize(("power_mw", "energy_kwh"), [(26_000, 0.026), (29_000, 0.029)])
+def test_an_hour_without_a_counter_has_the_energy_of_its_power(
+    power_mw: int, energy_kwh: float
+) -> None:
+    source = source_of(FakeNvml(Gpu(ONE, energy_mj=None, power_mw=power_mw)))
+    integrator = Integrator()
+    for second in range(3601):
+        power_w = values(source)["gpu0"]
+        assert isinstance(power_w, float)
+        integrator.update(power_w, second * 10**9)
+    assert integrator.energy_j / 3.6e6 == pytest.approx(energy_kwh)
+
+
+def test_a_gpu_whose_memory_cannot_be_asked_is_still_a_gpu() -> None:
+    unified = Gpu(ONE, failing={"memory": pynvml.NVML_ERROR_NOT_SUPPORTED})
+    found = values(source_of(FakeNvml(unified)))
+    assert found["gpu0"] == pytest.approx(5000.0)
+    assert "gpu0_mem" not in found
 
 
 def test_a_counter_that_shows_zero_is_a_counter() -> None:

@@ -110,7 +110,12 @@ def test_a_driver_that_refuses_ends_the_channel_as_asleep(
     assert "asleep" in str(reading.value)
 
 
-def test_an_arc_counts_its_card_once_and_beyond_32_bits(sysfs: Sysfs) -> None:
+@pytest.mark.parametrize(
+    ("used_j", "seconds", "power_w"), [(95.0, 0.5, 190.0), (414.0, 2.01, 205.97)]
+)
+def test_an_arc_counts_its_card_once_and_beyond_32_bits(
+    sysfs: Sysfs, used_j: float, seconds: float, power_w: float
+) -> None:
     chip = sysfs.card(
         2, "xe", CARD, ARC,
         energy1_input=710_520_000_000_000, energy1_label="card",
@@ -122,10 +127,10 @@ def test_an_arc_counts_its_card_once_and_beyond_32_bits(sysfs: Sysfs) -> None:
     assert (channel.name, channel.unit, channel.bound_w) == ("gpu0", "J", 550.0)
     counter = Counter(None, channel.bound_w)
     counter.update(read(found)["gpu0"], 0)  # type: ignore[arg-type]
-    (chip / "energy1_input").write_text(f"{710_520_000_000_000 + 95_000_000}\n")
-    counter.update(read(found)["gpu0"], 500_000_000)  # type: ignore[arg-type]
-    assert counter.energy_j == pytest.approx(95.0)
-    assert counter.power_w == pytest.approx(190.0)
+    (chip / "energy1_input").write_text(f"{710_520_000_000_000 + round(used_j * 1e6)}\n")
+    counter.update(read(found)["gpu0"], round(seconds * 1e9))  # type: ignore[arg-type]
+    assert counter.energy_j == pytest.approx(used_j)
+    assert counter.power_w == pytest.approx(power_w, abs=0.01)
 
 
 def test_the_package_of_a_gpu_in_an_intel_processor_is_in_no_sum(sysfs: Sysfs) -> None:

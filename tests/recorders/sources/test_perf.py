@@ -165,6 +165,12 @@ def test_perf_is_not_opened_where_powercap_reads_everything(
     assert (source.name, refused, events.asked) == ("powercap", [], [])
 
 
+def test_powercap_is_read_where_perf_has_no_rapl_events(tmp_path: Path, clock: QuickClock) -> None:
+    powercap_zone(tmp_path, 0, "package-0", "1000000")
+    (source,), refused = open_rapl(tmp_path, FakeEvents(clock, {}), clock)
+    assert (source.name, refused) == ("powercap", [])
+
+
 def test_perf_reads_only_what_powercap_refuses(tmp_path: Path, clock: QuickClock) -> None:
     powercap_zone(tmp_path, 0, "package-0", "1000000")
     powercap_zone(tmp_path, 1, "package-1", "")

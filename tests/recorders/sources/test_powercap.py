@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -149,6 +150,36 @@ def test_a_zone_belongs_to_the_package_in_its_name_not_to_its_number(tree: Tree)
         "package1": pytest.approx(2.0),
         "dram1": pytest.approx(20.0),
     }
+
+
+def test_a_platform_between_two_packages_is_neither(tree: Tree) -> None:
+    for number, name in enumerate(("package-0", "psys", "package-1")):
+        tree.zone(f"{number}", name, f"{number + 1}000000")
+    source = tree.source()
+    assert totals(source) == {"package0", "package1"}
+    assert joules(source) == {
+        "package0": pytest.approx(1.0),
+        "package1": pytest.approx(3.0),
+        "psys": pytest.approx(2.0),
+    }
+
+
+def test_a_counter_without_data_for_once_is_read_again(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.zone("0", "package-0")
+    source = tree.source()
+    real, failed = source._pread, [True]
+
+    def fail_once(*arguments: int) -> bytes | float:
+        if failed:
+            failed.clear()
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return real(*arguments)
+
+    monkeypatch.setattr(source, "_pread", fail_once)
+    assert isinstance(joules(source)["package0"], Retry)
+    assert joules(source) == {"package0": pytest.approx(1.0)}
 
 
 def test_memory_on_one_socket_only(tree: Tree) -> None:
@@ -301,6 +332,17 @@ def test_a_zone_that_may_rest_and_is_at_0_is_not_looked_at_for_longer(server: Co
     assert names_of(source) == ["package0", "dram0"]
     assert "stays at 0" in refusal.reason
     assert server.now_ns < 100_000_000
+
+
+def test_a_platform_that_counts_less_than_its_package_is_refused(server: Counting) -> None:
+    server.tree.zone("1", "psys")
+    server.powers_w |= {"intel-rapl:0": 87.81, "intel-rapl:1": 1.0}
+    source, (refusal,) = server.open()
+    assert names_of(source) == ["package0", "core0", "dram0"]
+    assert (refusal.source, refusal.part) == ("psys", "")
+    assert "while package0, which it contains, rose by" in refusal.reason
+    server.powers_w["intel-rapl:1"] = 90.0
+    assert "psys" in names_of(server.open()[0])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recorders.channels import is_measured, kind_of
 from recorders.gpu_users import GpuUsers
-from recorders.meters.source import open_meters
+from recorders.meters.source import MeterSource, open_meters
 from recorders.opening import Opening, Tell
 from recorders.source import Refusal, Source
 from recorders.sources.amd_smi import use_counters
@@ -187,7 +187,7 @@ def _open_cards(root: Path, nvidia: Sequence[str]) -> FoundChips:
     return replace(found, sources=counted.sources, refused=found.refused + counted.refused)
 
 
-def _no_meters(why: str) -> tuple[list[Source], list[Refusal]]:
+def _no_meters(why: str) -> tuple[list[MeterSource], list[Refusal]]:
     return [], [Refusal("meters", f"the meters cannot be opened ({why})", kind="unread")]
 
 

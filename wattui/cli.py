@@ -21,6 +21,7 @@ from wattui.show.printing import cleaning, say
 SUBCOMMANDS = {
     "summary": "summary",
     "doctor": "doctor",
+    "calibrate": "calibrate",
     "status": "status",
     "mark": "mark",
     "compare": "compare",

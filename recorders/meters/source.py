@@ -25,7 +25,7 @@ from recorders.meters.meter import (
     cut,
 )
 from recorders.meters.specs import parse_meters
-from recorders.source import Channel, Reading, Refusal, Silent, Source
+from recorders.source import Channel, Reading, Refusal, Silent
 from recorders.texts import OwnNote
 from recorders.writer import run_as_others
 
@@ -227,7 +227,7 @@ class MeterSource:
 
 def open_meters(
     texts: Sequence[str], environ: Mapping[str, str], wait_s: float = FIRST_S
-) -> tuple[list[Source], list[Refusal]]:
+) -> tuple[list[MeterSource], list[Refusal]]:
     """The meters that are not read by hand, and a refusal for each that does not answer yet.
 
     Such a meter is still read, as soon as it answers. Raises SpecError.
@@ -245,4 +245,4 @@ def open_meters(
         if not source.poller.first.wait(max(0.0, until_s - time.monotonic())):
             reason = f"{source.facts()['spec']}: {source.poller.why}"
             refused.append(Refusal(source.name, reason, FIX, kind="unread"))
-    return list(found), refused
+    return found, refused

@@ -47,7 +47,7 @@ def main_parser() -> argparse.ArgumentParser:
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
         "       wattui summary | compare | fit | predict | report\n"
-        "       wattui import | export | doctor | status | mark | workloads",
+        "       wattui import | export | doctor | calibrate | status | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

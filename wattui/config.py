@@ -26,12 +26,21 @@ Theme = Literal["dark", "light", "high-contrast", "colour-blind"]
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """An amount for each kilowatt-hour; `text` is its currency, or where the number is from."""
+
+    per_kwh: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the configuration file, with their built-in defaults.
 
     `counters` names hardware counters to record; `graphs` lists the titles of the graphs to show
     first; `meter` names the wall meter that is read by hand, and is empty if there is none;
-    `meters` has the other meters, each NAME=SPEC.
+    `meters` has the other meters, each NAME=SPEC. `price_per_kwh` and `co2_g_per_kwh` begin with a
+    number (`rate_of`).
     """
 
     rate_hz: float = 10.0
@@ -48,6 +57,8 @@ class Settings:
     units: Units = "auto"
     theme: Theme = "dark"
     ascii: bool = False
+    price_per_kwh: str = ""
+    co2_g_per_kwh: str = ""
     screen_hz: float = 4.0
 
 
@@ -61,6 +72,7 @@ RANGES = {
     "tdp_w": (1.0, 10_000.0, "W"),
     "screen_hz": (1.0, 10.0, "Hz"),
 }
+RATES = ("price_per_kwh", "co2_g_per_kwh")
 NAMES = tuple(field.name for field in fields(Settings))
 # The options that change a setting for one recording.
 OPTIONS = {
@@ -77,6 +89,7 @@ OPTIONS = {
     "ascii": "--ascii",
 }
 TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.default, bool))
+_RATE = re.compile(r"\s*(\d+(?:\.\d+)?)(?:\s+(\S.*?))?\s*")
 # These names become part of a column name.
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
 _COUNTER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
@@ -142,10 +155,24 @@ def refusal(name: str, value: object) -> str | None:
     if name == "counters":
         good = isinstance(value, tuple) and all(map(_is_counter, value))
         return None if good else "must be a list of names, such as instructions and llc_misses"
+    if name in RATES:
+        return _rate_refusal(value)
     if name == "graphs":
         good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
         return None if good else "must be a list of titles"
     return _number_refusal(name, value)
+
+
+def rate_of(setting: str) -> Rate | None:
+    """The rate in a setting: `0.30 EUR`, `350 grid mean of 2025`; None if it is empty.
+
+    Raises ValueError if it does not begin with a number.
+    """
+    if not setting.strip():
+        return None
+    if not (found := _RATE.fullmatch(setting)):
+        raise ValueError("must begin with a number, as in 0.30 EUR")
+    return Rate(float(found[1]), found[2] or "")
 
 
 def save(path: Path, changes: Mapping[str, Any]) -> None:
@@ -213,6 +240,16 @@ def _meters_refusal(value: object) -> str | None:
     try:
         parse_meters(value)
     except SpecError as error:
+        return str(error)
+    return None
+
+
+def _rate_refusal(value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be a text, such as '0.30 EUR'"
+    try:
+        rate_of(value)
+    except ValueError as error:
         return str(error)
     return None
 

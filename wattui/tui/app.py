@@ -19,7 +19,7 @@ from textual.widgets import HelpPanel
 from recorders.client import Config, RecorderError
 from wattui.capture.progress import shortfalls
 from wattui.capture.run_names import refusal, suggested
-from wattui.config import Settings
+from wattui.config import Settings, rate_of
 from wattui.errors import UsageError
 from wattui.folders import working_directory
 from wattui.runs.recorded import Run, recorded
@@ -103,6 +103,8 @@ class Dashboard(TerminalApp):
         self.theme = NAME + self._settings.theme
         self.main.glyphs = plot.ASCII if self.is_ascii else plot.BRAILLE
         self.main.units = self._settings.units
+        self.main.price = rate_of(self._settings.price_per_kwh)
+        self.main.carbon = rate_of(self._settings.co2_g_per_kwh)
         self.main.first_graphs = self._settings.graphs
         self.main.meter = self._settings.meter
         if self._beat is not None:

@@ -16,6 +16,7 @@ from textual.widgets import Footer, HelpPanel, Static
 
 from recorders.channels import kind_of
 from recorders.wire import Message
+from wattui.config import Rate
 from wattui.runs.run_json import limits_w
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
@@ -127,6 +128,8 @@ class MainScreen(MarkingScreen):
         self.first_graphs: Sequence[str] = ()
         self.glyphs = plot.BRAILLE
         self.units: Units = "auto"
+        self.price: Rate | None = None
+        self.carbon: Rate | None = None
         self._pages, self._preset = Pages(), PRESET_NAMES[-1]
         self._found: list[GraphSpec] = []
         self._known: list[GraphSpec] = []
@@ -210,7 +213,9 @@ class MainScreen(MarkingScreen):
             if self.has_class("wide"):
                 devices = devices_now(self.live, self._found)
                 self.query_one(DevicesPanel).show(devices, self.palette, self.glyphs)
-            self.query_one(EnergyPanel).show(summary, self.palette, self.units)
+            energy = self.query_one(EnergyPanel)
+            energy.price, energy.carbon = self.price, self.carbon
+            energy.show(summary, self.palette, self.units)
             self.query_one(PhasesPanel).show(summary, self.palette, self.units)
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)

@@ -53,6 +53,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("graphs", "first graphs", "titles, comma-separated: DRAM, CPU package"),
             ("screen_hz", "screen rate", "screen updates, Hz"),
             ("ascii", "ASCII only", "for terminals without Unicode"),
+            ("price_per_kwh", "price of a kWh", "with its currency, 0.30 EUR; empty for none"),
+            ("co2_g_per_kwh", "CO₂ of a kWh", "grams, and the source: 350 grid mean 2025"),
         ),
     ),
 )
@@ -70,8 +72,8 @@ class SettingsScreen(SteadyModal[Settings | None]):
         Binding("ctrl+d", "defaults", "Defaults", priority=True),
     ]
     DEFAULT_CSS = """
-    SettingsScreen > Vertical { width: 100; height: auto; }
-    SettingsScreen VerticalScroll { height: auto; padding: 0 1; }
+    SettingsScreen > Vertical { width: 100; height: 30; }
+    SettingsScreen VerticalScroll { height: 1fr; padding: 0 1; }
     SettingsScreen .section { text-style: bold; padding: 0 1; }
     SettingsScreen #help { color: $text-muted; padding: 0 2; height: 1; }
     SettingsScreen #said { color: $error; padding: 0 2; height: auto; }

@@ -7,12 +7,15 @@ from typing import Any
 
 from rich import console
 from rich.text import Text
+from textual.content import Content
 from textual.widgets import Static
 
 from recorders.channels import kind_of, number_of
-from recorders.summary.bases import BASES, ENERGY, TOTAL, per_inference_j
+from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
 from wattui.analysis.cells import cells_of, is_mixed
+from wattui.config import Rate
+from wattui.show.derived import derived_text
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, counted, energy_unit, number
 from wattui.show.stacking import plain_table
@@ -32,10 +35,15 @@ class EnergyPanel(Static):
     """Shows the summary as if the recording ended now; its first line is the headline figure."""
 
     DEFAULT_CSS = """
-    EnergyPanel { border: round $border; border-title-color: $text; padding: 0 1; }
+    EnergyPanel {
+        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
+        padding: 0 1;
+    }
     """
 
     _shown: tuple[Summary, Palette, Units] | None = None
+    price: Rate | None = None
+    carbon: Rate | None = None
 
     def on_mount(self) -> None:
         """Name the panel."""
@@ -52,6 +60,10 @@ class EnergyPanel(Static):
         if summary.quoted is None:
             self.update(NOTHING_YET, layout=False)
             return
+        _, found = _headline_j(summary, summary.quoted)
+        least_j = found[0][0] if found else None
+        derived = "" if least_j is None else derived_text(least_j, self.price, self.carbon)
+        self.border_subtitle = Content(derived)
         if self.content_size.height < ROWS_OF_TABLES:
             self.update(Text("\n").join(energy_lines(summary, palette, units)), layout=False)
             return
@@ -189,19 +201,24 @@ def _powers_w(domain: Domain) -> tuple[float | None, ...]:
     return domain.idle_w, domain.armed_w, domain.running_w
 
 
+def _headline_j(
+    summary: Summary, domain: Domain
+) -> tuple[Basis, list[tuple[float | None, Group | None]]]:
+    """The headline's joules; those of the best and the worst of several labels."""
+    if cells := cells_of(summary):
+        return cells.basis, [(value.value, group) for group, value in cells.ends]
+    basis = TOTAL if TOTAL.of(domain) else ENERGY
+    value = basis.of(domain)
+    return basis, [(value.value if value else None, None)]
+
+
 def _headline(
     summary: Summary, running: Group, domain: Domain, palette: Palette, units: Units
 ) -> Text:
     """The headline figure; for several labels, the best and the worst."""
-    cells = cells_of(summary)
-    values: list[float | None]
-    if cells:
-        basis, ends = cells.basis, cells.ends
-        values, names = [value.value for _, value in ends], [_label(group) for group, _ in ends]
-    else:
-        basis = TOTAL if TOTAL.of(domain) else ENERGY
-        value = basis.of(domain)
-        values, names = [value.value if value else None], [Text()]
+    basis, found = _headline_j(summary, domain)
+    values = [value_j for value_j, _ in found]
+    names = [_label(group) if group else Text() for _, group in found]
     factor, unit = energy_unit(values, units)
     text = Text()
     for place, (value_j, name) in enumerate(zip(values, names, strict=True)):

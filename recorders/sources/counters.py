@@ -80,10 +80,10 @@ class Turns:
 
 
 class Tally:
-    """One counter: what it counted before, and what counts now."""
+    """One counter: what it counted before, and what counts now; also in the `kernel` or not."""
 
     def __init__(self, event: CounterEvent) -> None:
-        self.event = event
+        self.event, self.kernel = event, True
         self.turns: list[Turns] = []
         self._before = self._shown = 0.0
         self._enabled_ns = self._running_ns = 0
@@ -205,7 +205,7 @@ class CommandCounters(Counters):
         self._end()
         try:
             for each in self._tallies:
-                each.turns = [_inherited(self._events, each.event, thread, self._of == COMMAND)]
+                each.turns = [_inherited(self._events, each.event, thread, each.kernel)]
         except OSError as error:
             self._end()
             self._reason = f"the command cannot be followed: {error.strerror}"
@@ -303,9 +303,11 @@ class _Opening:
             self.refuse(event.name, *not_permitted(self._root, error, what, 1))
             return
         if error.errno in DENIED:
+            tally.kernel = False
             error = self._try_for(event, kernel=False)
         if error is None:
-            self._found[IN_USER_MODE].append(tally)
+            # A clock runs in the kernel, too, whatever is excluded.
+            self._found[COMMAND if event.of_command else IN_USER_MODE].append(tally)
         elif error.errno in DENIED:
             self.refuse(event.name, *not_permitted(self._root, error, "counters need", 2))
         else:

@@ -21,6 +21,9 @@ _WORDS = {
     OwnNote.OF_COMMAND: _BESIDE,
     OwnNote.IN_USER_MODE: f"{_BESIDE}, and not what the kernel did for them",
 }
+_FIX = "; to count the machine, run: sudo sysctl kernel.perf_event_paranoid=0"
+# It is the command's by definition.
+_TASK_CLOCK = f"{COUNTER}task_clock"
 
 
 def counted_of(reduction: Reduction) -> dict[str, str]:
@@ -31,8 +34,9 @@ def counted_of(reduction: Reduction) -> dict[str, str]:
 def counter_flags(reduction: Reduction) -> Iterator[Flag]:
     """Flags for counts that are not of the whole machine, or that were scaled."""
     for note, text in _WORDS.items():
-        if names := [name.removeprefix(COUNTER) for name in reduction.noted(note)]:
-            yield Flag("counted_command", ", ".join(dict.fromkeys(names)), text)
+        noted = dict.fromkeys(name for name in reduction.noted(note) if name != _TASK_CLOCK)
+        if names := [name.removeprefix(COUNTER) for name in noted]:
+            yield Flag("counted_command", ", ".join(names), text + _FIX)
     shares: dict[str, float] = {}
     for channel, _, percent in (t.partition("=") for t in reduction.noted(OwnNote.MULTIPLEXED)):
         with suppress(ValueError):

@@ -271,3 +271,33 @@ def test_repeats_that_failed_are_left_out_also_from_the_file_alone(place: Place)
     (place.path / "run.json").unlink()
     alone = place.run([*WATTUI, "summary", "--json", "run.csv"])
     assert json.loads(alone.out) == summary
+
+
+def test_a_commands_counters_are_in_run_json_and_the_same_from_the_file(place: Place) -> None:
+    """Each label counts its own page faults, with those of the processes it starts."""
+    code = (
+        "import subprocess, sys, wattui\n"
+        "for label, size in (('small', 1), ('large', 40)):\n"
+        " with wattui.phase('running', label=label):\n"
+        "  make = f'x = bytearray({size} << 20)'\n"
+        "  subprocess.run([sys.executable, '-S', '-c', make], check=True)\n"
+        "  wattui.count(10)\n"
+    )
+    options = ["--counters", "task-clock,page_faults"]
+    result = place.record(*SIMULATED, *options, command=python(code))
+    about = place.run_json()
+    if any(each["source"].startswith("counters") for each in about["missing"]):
+        pytest.skip("perf events are not permitted here")
+    assert result.status == 0
+    small, large = (group["counters"] for group in about["summary"]["labels"])
+    of_command = large["page_faults"]["of"] != "machine"
+    more = large["page_faults"]["count"] - small["page_faults"]["count"]
+    assert more > (39 << 20) / 65536 - 100
+    assert not of_command or more < 1.5 * (39 << 20) / 4096
+    clock = large["task_clock"]
+    assert clock["of"] == "command"
+    assert clock["per_inference"] == pytest.approx(clock["count"] / 10)
+    assert clock["count"] > 1e6
+    place.csv.with_suffix(".json").unlink()
+    again = json.loads(place.run([*WATTUI, "summary", str(place.csv), "--json"]).out)
+    assert [group["counters"] for group in again["labels"]] == [small, large]

@@ -96,6 +96,8 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(file: Path) -> None
         ("graphs = 'DRAM'", "a list of titles"),
         ("graphs = [1]", "a list of titles"),
         ("screen_hz = 60", "1 to 10"),
+        ("counters = 'cycles'", "a list of names, such as instructions"),
+        ("counters = ['a b']", "a list of names, such as instructions"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_fix(file: Path, text: str, fix: str) -> None:

@@ -113,6 +113,7 @@ def test_a_count_that_was_not_read_at_an_edge_is_unknown_and_not_zero() -> None:
 def test_flags_say_what_was_not_counted_and_what_was_scaled() -> None:
     rows = [
         event(0, "note:of_command perf_page_faults"),
+        event(0, "note:of_command perf_task_clock"),
         event(0, "note:of_user_mode perf_cycles"),
         event(0, "begin", "running", {"package0": 0.0}, n=0),
         event(5, "note:multiplexed perf_cycles=52"),
@@ -125,9 +126,10 @@ def test_flags_say_what_was_not_counted_and_what_was_scaled() -> None:
         (f.name, f.where, f.text) for f in flags if f.name in ("counted_command", "multiplexed")
     ]
     beside = "the joules are the whole machine's, but only the command's processes were counted"
+    fix = "; to count the machine, run: sudo sysctl kernel.perf_event_paranoid=0"
     assert found == [
-        ("counted_command", "page_faults", beside),
-        ("counted_command", "cycles", f"{beside}, and not what the kernel did for them"),
+        ("counted_command", "page_faults", beside + fix),
+        ("counted_command", "cycles", f"{beside}, and not what the kernel did for them{fix}"),
         (
             "multiplexed",
             "cycles, instructions",

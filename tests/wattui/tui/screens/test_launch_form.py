@@ -17,7 +17,14 @@ from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import ProgramSubject, wrong_command
-from wattui.tui.launching.order import LaunchPlan, same_headless, time_line
+from wattui.tui.launching.order import (
+    COUNTERS,
+    LaunchPlan,
+    recipe,
+    recipe_fields,
+    same_headless,
+    time_line,
+)
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.launch_form import Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
@@ -341,7 +348,7 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
     order = ProgramSubject().order(
         {"command": "sh -c 'exit 0'", "count match": r"(\d+) done", "label": "a b"}
     )
-    recipe = Recipe(
+    made = Recipe(
         order.argv,
         Path("a b.csv"),
         idle_s=2.5,
@@ -350,20 +357,36 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
         idle_after_s=5,
         label=order.label,
         count_match=order.count_match,
+        counters=("instructions", "llc_misses"),
     )
-    words = shlex.split(shlex.join(same_headless(recipe, recipe.argv)))
+    words = shlex.split(shlex.join(same_headless(made, made.argv)))
     place = words.index("--")
-    assert tuple(words[place + 1 :]) == recipe.argv
+    assert tuple(words[place + 1 :]) == made.argv
     asked = main_parser().parse_args(words[1:place])
     assert asked.headless
     assert (asked.csv, asked.label, asked.count_match) == ("a b.csv", "a b", r"(\d+) done")
     assert (asked.idle, asked.repeats, asked.cooldown, asked.idle_after) == (2.5, 3, 4, 5)
+    assert asked.counters == ("instructions", "llc_misses")
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [("", ("cycles",)), ("none", ()), ("LLC-misses, cycles", ("LLC-misses", "cycles"))],
+)
+def test_counters_are_those_of_the_settings_unless_others_are_typed(
+    typed: str, taken: tuple[str, ...]
+) -> None:
+    fields = recipe_fields(Settings(counters=("cycles",)), "run", lambda _: None)
+    held = {field.name: field.placeholder for field in fields}
+    order = ProgramSubject().order({"command": "sh -c x"})
+    given = {COUNTERS: typed} if typed else {}
+    assert recipe(order, given, held).counters == taken
 
 
 def test_the_time_has_all_rests_and_all_repeats() -> None:
-    recipe = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
-    assert time_line(recipe, 10).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
-    assert time_line(recipe, None) == "Time unknown: 45 s of rests plus 3 × the command"
+    made = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
+    assert time_line(made, 10).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
+    assert time_line(made, None) == "Time unknown: 45 s of rests plus 3 × the command"
 
 
 def order_of(name: str, free_bytes: int = 2**40, **given: str) -> LaunchPlan:

@@ -115,7 +115,7 @@ class Tally:
 class Counters:
     """Counters of the whole machine."""
 
-    name, reader, period_s = SOURCE, "perf_event_open", 0.01
+    name, reader = SOURCE, "perf_event_open"
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class Counters:
         self._of, self._why = of, why
         self._told: dict[str, int] = {}
         self.blocking = sum(len(each.turns) for each in tallies) > MANY
+        self.period_s = 0.1 if self.blocking else 0.001
 
     def channels(self) -> Sequence[Channel]:
         """`perf_NAME` of each counter."""
@@ -280,7 +281,7 @@ class _Opening:
                 return
             except OSError as error:
                 if error.errno not in DENIED:
-                    self.refuse(event.name, _words(error))
+                    self.refuse(event.name, *_words(error))
                     return
                 denied = not_permitted(self._root, error, "the whole machine needs", 0)
             if not event.per_thread or not self._has_command:
@@ -288,7 +289,7 @@ class _Opening:
                 return
             self._why = denied[0]
         elif not self._has_command:
-            self.refuse(event.name, f"it counts a command, and there is none to count ({SOURCE})")
+            self.refuse(event.name, "it counts a command: record one with wattui --headless")
             return
         self._of_command(tally)
 
@@ -311,7 +312,7 @@ class _Opening:
         elif error.errno in DENIED:
             self.refuse(event.name, *not_permitted(self._root, error, "counters need", 2))
         else:
-            self.refuse(event.name, _words(error))
+            self.refuse(event.name, *_words(error))
 
     def _on_machine(self, event: CounterEvent) -> list[Turns]:
         """A descriptor on each processor; raises OSError, and then opens none."""
@@ -356,9 +357,10 @@ def _inherited(events: CountedEvents, event: CounterEvent, thread: int, kernel: 
     return Turns(events, found)
 
 
-def _words(error: OSError) -> str:
+def _words(error: OSError) -> tuple[str, str]:
+    """Why an event cannot be opened, and the fix if there is one."""
     if error.errno == errno.EMFILE:
-        return "too many open files: fix: ulimit -n 4096, or fewer counters"
-    known = (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
-    here = "this processor does not count it" if error.errno in known else error.strerror
-    return here or str(error)
+        return "too many open files: a counter needs one for each processor", "ulimit -n 16384"
+    if error.errno in (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
+        return "this processor does not count it", ""
+    return error.strerror or str(error), ""

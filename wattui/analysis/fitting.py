@@ -32,6 +32,7 @@ from wattui.analysis.fit import (
     fit_networks,
     fit_series,
     read_points,
+    shortened,
     wholes,
 )
 from wattui.analysis.label_numbers import AGAINST, Against, carried
@@ -175,6 +176,8 @@ def counters_fitted(runs: Sequence[FitRun], wish: FitOptions) -> CounterResult:
         found, missing = counter_points(run.network, name, run.run.summary, asked, run.macs)
         points += found
         remarks += missing
+        scaled = (flag.text for flag in run.run.summary.flags if flag.name == "multiplexed")
+        remarks += [f"{name}: {text}" for text in scaled]
     points = _without(_of_types(points, wish.layers), wish.without)
     if not points:
         raise UsageError(f"nothing to fit: {'; '.join(remarks)}")
@@ -184,9 +187,15 @@ def counters_fitted(runs: Sequence[FitRun], wish: FitOptions) -> CounterResult:
                 f"{name} counted the {' in some runs, the '.join(sorted(of))} in others: fix: fit "
                 "only runs that counted the same"
             )
-        if of != {MACHINE}:
+        if of != {MACHINE} and wish.figure != SECONDS:
             remarks.append(NOT_ALL.format(name, *of))
     from_macs = fit_macs(points, asked)
+    lacking = [point.label or point.run for point in points if point.macs is None]
+    if 0 < len(lacking) < len(points):
+        remarks.append(
+            f"{shortened(lacking)}: MACs are not known, so there is no fit from MACs beside this "
+            "one: fix: --layers conv,depthwise,linear"
+        )
     return CounterResult(asked, origin, points, fit_counters(points, asked), from_macs, remarks)
 
 

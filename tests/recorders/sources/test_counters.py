@@ -218,6 +218,17 @@ def test_task_clock_is_the_commands_as_a_machine_counts_its_idle_time_too(
     assert found == {"perf_page_faults": ("of_machine",), "perf_task_clock": ("of_command",)}
 
 
+def test_counters_of_a_large_machine_are_read_beside_the_sampling_loop(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    root = processor(tmp_path, "zen3", ONE, online="0-127")
+    events = FakeCounters(clock.monotonic_ns)
+    (many,), _ = opened(root, ["cycles"], events, clock)
+    few, _ = opened(root, ["task_clock"], events, clock)
+    assert (many.blocking, many.period_s) == (True, 0.1)
+    assert not few[0].blocking
+
+
 # ---------------------------------------------------------------- rights
 
 

@@ -12,6 +12,7 @@ from recorders.source import Channel, Retry
 from recorders.summary.figures import Counted, Summary
 from recorders.summary.summary import summarise
 from tests.support.doubles import (
+    BlockingSource,
     ManualClock,
     Rig,
     ScriptedSource,
@@ -80,6 +81,19 @@ def test_counts_per_inference_live_and_from_the_file(tmp_path: Path) -> None:
     again = summarise(reduce_csv(rig.path))
     assert again == live
     assert Summary.from_dict(again.to_dict()) == again
+
+
+def test_a_slow_source_of_counters_is_read_at_the_edges_too(tmp_path: Path) -> None:
+    clock = ManualClock()
+    slow = BlockingSource(clock, {INSTRUCTIONS: lambda time_s: 1e9 * time_s})
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, {PACKAGE: constant_power(10.0)}), slow])
+    rig.at(3.03, do="begin", phase="running")
+    rig.at(5.0, do="count", n=100)
+    rig.at(5.07, do="end", id=1)
+    rig.run(6.0)
+    running = summarise(rig.recorder.reduction).running
+    assert running is not None
+    assert running.counters["instructions"].count == pytest.approx(2.04e9, rel=1e-3)
 
 
 def test_counts_are_not_energies(tmp_path: Path) -> None:

@@ -145,6 +145,18 @@ def test_counts_of_the_command_are_said_beside_joules_of_the_machine(
     assert "whole machine's, but instructions counted the command only" in said
 
 
+def test_a_fit_from_macs_that_some_points_lack_is_said_to_be_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv = counted(tmp_path / "run.csv", ALEXNET | {"pool1": (5e9, 1e6)}, OF_ALEXNET)
+    found = fitted(capsys, csv, "--against", COUNTERS)
+    assert found["from_macs"] is None
+    assert found["remarks"] == [
+        "pool1: MACs are not known, so there is no fit from MACs beside this one: fix: --layers "
+        "conv,depthwise,linear"
+    ]
+
+
 def test_runs_that_counted_different_things_are_not_fitted_together(tmp_path: Path) -> None:
     one = counted(tmp_path / "one.csv", ALEXNET, of="of_command")
     other = counted(tmp_path / "other.csv", RESNET)

@@ -106,11 +106,13 @@ def test_a_missing_extra_skips_unless_it_is_required(
 
 
 def test_a_search_runs_the_property_tests_alone_and_anew(tmp_path: Path) -> None:
-    assert "2 passed" in pytest_on(tmp_path, SEARCHES)
-    assert "3 passed, 1 deselected" in pytest_on(tmp_path, SEARCHES, "--search", "3")
-    new = SEARCHES + "\nimport atexit; atexit.register(lambda: print(hash(tuple(seen))))\n"
-    assert len({pytest_on(tmp_path, new).splitlines()[-1] for _ in range(2)}) == 1
-    assert len({pytest_on(tmp_path, new, "--search", "1").splitlines()[-1] for _ in "ab"}) == 2
+    source = SEARCHES + "\nimport atexit; atexit.register(lambda: print(hash(tuple(seen))))\n"
+    reports = [pytest_on(tmp_path, source, *options) for options in ((), ("--search", "3")) * 2]
+    fixed, searched = reports[::2], reports[1::2]
+    assert all("2 passed" in report for report in fixed)
+    assert all("3 passed, 1 deselected" in report for report in searched)
+    assert len({report.splitlines()[-1] for report in fixed}) == 1
+    assert len({report.splitlines()[-1] for report in searched}) == 2
 
 
 def test_quick_leaves_out_what_takes_long(tmp_path: Path) -> None:

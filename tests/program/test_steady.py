@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support.made_runs import B1, IDLE, finished
 from wattui.tui.terminal.driver import GIVEN_BACK
 
 from .conftest import MakeDisk
@@ -138,8 +139,7 @@ def shows_anew(terminal: Terminal, keys: bytes, shown: bytes) -> None:
 
 def two_runs(place: Place) -> None:
     for name in ("first", "second"):
-        argv = [*WATTUI, "--headless", "--simulate", "--idle", "0", "--csv", f"{name}.csv"]
-        assert place.run([*argv, "--", "sleep", "0.3"]).status == 0
+        finished(place.path / f"{name}.csv", [IDLE, B1])
 
 
 @pytest.mark.parametrize("screen", DEEP)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.inbox import SHELL
@@ -17,6 +17,7 @@ from recorders.source import Channel
 from recorders.summary.summary import summarise
 from recorders.undo import Mark, without
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
+from tests.support.examples import examples
 
 PROGRAM = 11
 UNDONE = "note:undone "
@@ -260,7 +261,7 @@ NOTHING: Asked = {"do": "rows", "rate_hz": 0}
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(st.tuples(ASKED, GAPS), max_size=14))
 def test_the_recording_is_as_if_the_undone_marks_had_not_been(
     asked: list[tuple[Asked, float]],

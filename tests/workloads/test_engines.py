@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.layered import KINDS_OF_LAYER, conv, graph_of, module, residual, transformer
 from workloads.engines import ENGINES, EngineOptions, open_engine
 from workloads.engines.steps import run, steps_of
@@ -191,7 +192,7 @@ def test_a_node_alone_makes_its_value_in_the_whole(case: str, make: Callable[[],
     ceil=st.booleans(),
     kind=st.sampled_from(["MaxPool2d", "AvgPool2d", "AvgPool2d without padding"]),
 )
-@settings(max_examples=60)
+@examples(60)
 @pytest.mark.parametrize("case", cases("onnxruntime", "torch"))
 def test_any_pool_is_computed_as_by_the_reference(
     case: str, size: Shape, kernel: Shape, stride: Shape, padding: Shape, ceil: bool, kind: str
@@ -211,7 +212,7 @@ def test_any_pool_is_computed_as_by_the_reference(
     shape=st.tuples(st.just(2), st.integers(1, 12), st.integers(1, 12)),
     output=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-@settings(max_examples=30)
+@examples(30)
 @pytest.mark.parametrize("case", cases("onnxruntime", "torch"))
 def test_any_adaptive_pool_is_computed_as_by_the_reference(
     case: str, shape: Shape, output: Shape
@@ -223,7 +224,7 @@ def test_any_adaptive_pool_is_computed_as_by_the_reference(
 
 
 @given(given_size=st.integers(1, 70), wanted=st.integers(1, 70))
-@settings(max_examples=30)
+@examples(30)
 @pytest.mark.parametrize("case", cases("numpy", "onnxruntime", "torch"))
 def test_a_resize_takes_the_nearest_place_before(case: str, given_size: int, wanted: int) -> None:
     engine = engine_for(CASES[case])

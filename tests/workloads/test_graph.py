@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.layered import (
     KINDS_OF_LAYER,
     conv,
@@ -324,7 +325,7 @@ def stacks(draw: st.DrawFn) -> tuple[Shape, list[dict[str, Any]]]:
 
 @pytest.mark.needs_torch
 @given(stack=stacks())
-@settings(max_examples=150)
+@examples(150)
 def test_layers_take_and_make_the_shapes_that_they_do_in_torch(
     stack: tuple[Shape, list[dict[str, Any]]],
 ) -> None:

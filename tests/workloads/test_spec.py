@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.layered import conv, embedding, linear, module, parallel, reshape
 from workloads.errors import UsageError
 from workloads.graph import lower
@@ -299,7 +300,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 @pytest.mark.slow
 @given(spec=mutated())
-@settings(max_examples=400)
+@examples(400)
 def test_no_spec_brings_the_program_down(spec: Any) -> None:
     try:
         graph = lower(parse_spec(spec, "f.json", "f"))

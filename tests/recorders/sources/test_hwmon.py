@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.channels import kind_of
@@ -19,6 +19,7 @@ from recorders.sources.families import FAMILIES, open_families
 from recorders.sources.hwmon import failure, is_error_number
 from recorders.sources.hwmon_chips import Chip, Found, find_chips
 from recorders.sources.rails import rail_name
+from tests.support.examples import examples
 from tests.support.sysfs import Sysfs
 
 WORDS = {
@@ -151,7 +152,7 @@ def test_every_label_is_the_name_of_a_rail(label: str) -> None:
     assert kind_of(name).name == "rail"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.dictionaries(
     st.sampled_from(["name", "in1_input", "in1_label", "curr1_input", "power1_input",
                      "power1_average", "energy1_input", "update_interval", "power1_oem_info"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.inbox import SHELL
@@ -13,6 +13,7 @@ from recorders.source import Channel
 from recorders.summary.figures import Group, Summary
 from recorders.summary.summary import summarise
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
+from tests.support.examples import examples
 
 POWER_W = 100.0
 A, B, C = 11, 12, 13
@@ -229,7 +230,7 @@ def test_a_time_that_cannot_be_is_not_believed(rig: Rig, at_s: float) -> None:
     assert found.running.seconds == pytest.approx(1.0)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 2), st.integers(0, 50)),

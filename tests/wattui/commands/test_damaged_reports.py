@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.runfile import json_path
 from tests.support.damage_report import broken_csv, broken_json
+from tests.support.examples import examples
 from tests.support.made_runs import B8, IDLE, Part, finished, json_of
 from wattui.commands import compare as compare_command
 from wattui.commands import export as export_command
@@ -109,7 +110,7 @@ def check(texts: Iterator[str]) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_a_damaged_run_file(whole: Whole, data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
@@ -120,7 +121,7 @@ def test_a_damaged_run_file(whole: Whole, data: st.DataObject) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.data())
 def test_a_damaged_run_json(whole: Whole, data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
@@ -145,7 +146,7 @@ def test_damage_to_a_run_json_that_was_found_once(
     check(reported(tmp_path, csv))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_damaged_results(whole: Whole, data: st.DataObject) -> None:
     with TemporaryDirectory() as name:

@@ -12,11 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.runfile import json_path
 from recorders.summary.figures import Summary
+from tests.support.examples import examples
 from tests.support.made_runs import B8, IDLE, MACHINE, Part, finished, json_of
 from wattui.cli import main
 from wattui.runs.recorded import load_run
@@ -124,7 +125,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_a_damaged_csv(whole: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
     with TemporaryDirectory() as name:
@@ -134,7 +135,7 @@ def test_a_damaged_csv(whole: tuple[str, dict[str, Any]], data: st.DataObject) -
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@examples(40)
 @given(st.data())
 def test_a_mangled_run_json(whole: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
     with TemporaryDirectory() as name:

@@ -9,12 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.source import Channel, Gone, Retry, SourceError
 from recorders.summary.summary import summarise
 from tests.support.doubles import ManualClock, Rig, ScriptedSource
+from tests.support.examples import examples
 from wattui.runs.reduce import reduce_csv
 from wattui.runs.run_file import NotARunFileError
 from wattui.tui.state.live import Live
@@ -75,7 +76,7 @@ def recorded(
     return rig
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(SCHEDULE, FAILURES, st.floats(3, 60), st.sampled_from([2.0, 10.0, 50.0]))
 def test_the_csv_alone_gives_the_recorders_summary_to_the_last_digit(
     schedule: list[tuple[str, str, float, int]],
@@ -100,7 +101,7 @@ MARKS = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.tuples(MARKS, st.floats(0.03, 2.0)), max_size=12),
     FAILURES,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 
 from recorders.summary.figures import Value
+from tests.support.examples import examples
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.show import plot
 from wattui.show.bars import LEAST_BAR, Bar, LabelPoint, bar_text, bars, curve, families
@@ -60,7 +61,7 @@ def test_a_figure_below_zero_has_its_number_and_no_bar() -> None:
 
 @BOTH
 @pytest.mark.parametrize("columns", [30, 60, 100])
-@settings(max_examples=20)
+@examples(20)
 @given(
     st.lists(
         st.builds(

@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.imported_logs import ABR, imported, metadata, nvidia_smi, run_of, s_tui, typed
 from tests.wattui.analysis.importers.test_formats import (
     CODECARBON,
@@ -209,7 +210,7 @@ def survives(text: str, read_text: Callable[[str], object]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@examples(150)
 @given(st.sampled_from(sorted(GOOD)), CUTS, st.floats(0, 1))
 def test_a_damaged_log_is_imported_or_refused_in_one_line(
     name: str, cuts: list[tuple[float, str]], kept: float
@@ -241,7 +242,7 @@ def check(csv: Path) -> None:
         assert all(joules is None or joules >= 0 for joules in phase["energy_j"].values())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_imported_or_refused(content: bytes) -> None:
     with TemporaryDirectory() as place:
@@ -262,7 +263,7 @@ def test_metadata_of_any_text_is_used_or_refused(text: str) -> None:
 
 
 @pytest.mark.skipif(not ABR.is_dir(), reason=f"the logs of ABR are not in {ABR}")
-@settings(max_examples=15)
+@examples(15)
 @given(CUTS)
 def test_a_real_log_that_was_damaged_keeps_its_mean(cuts: list[tuple[float, str]]) -> None:
     text = damaged((ABR / "idle/gpu_idle.csv").read_text()[:20_000], cuts)

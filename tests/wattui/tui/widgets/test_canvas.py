@@ -8,12 +8,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.style import Style
 from textual.strip import Strip
 
 from recorders.wire import Message
+from tests.support.examples import examples
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK
@@ -121,7 +122,7 @@ def moved(random: Random, look: PlotStyle, live: Live) -> PlotStyle:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.sampled_from([PACKAGES, DRAM, UTILISATION]))
 def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: GraphSpec) -> None:
     random = Random(seed)
@@ -140,7 +141,7 @@ def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: G
             live, coming = Live(COLUMNS), rows(random)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10**6), st.integers(8, 90), st.integers(3, 20))
 def test_every_line_has_exactly_the_width_of_the_widget(seed: int, columns: int, high: int) -> None:
     random = Random(seed)

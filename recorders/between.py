@@ -15,6 +15,10 @@ from recorders.edges import OF_BOUND, EdgeFinder, Located, Quiet
 PERIODS, LEAST_NS, MOST_NS = 1.5, 6_000_000_000, 15_000_000_000
 
 
+# Time, ns, and energy.
+_Reading = tuple[int, float]
+
+
 class BetweenReadings(EdgeFinder):
     """Follows one meter; an edge is known with the first reading after it, or, if the meter
     `counts`, the first move of its counter."""
@@ -22,8 +26,11 @@ class BetweenReadings(EdgeFinder):
     def __init__(self, counts: bool) -> None:
         super().__init__()
         self._counts = counts
-        self._last: tuple[int, float] | None = None
-        self._waiting: list[int] = []
+        self._last: _Reading | None = None
+        # When each edge that waits was for the program; None: on hold.
+        self._waiting: dict[int, int | None] = {}
+        # The readings around edges on hold.
+        self._around: dict[int, tuple[_Reading, _Reading]] = {}
 
     @property
     def waits(self) -> bool:
@@ -53,23 +60,44 @@ class BetweenReadings(EdgeFinder):
             self._last = at_ns, energy_j
             return []
         self._last = at_ns, energy_j
-        known = [time_ns for time_ns in self._waiting if time_ns <= at_ns]
-        self._waiting = [time_ns for time_ns in self._waiting if time_ns > at_ns]
-        return [_located(time_ns, last, self._last) for time_ns in known if time_ns >= last[0]]
+        found = []
+        for time_ns in [each for each in self._waiting if each <= at_ns]:
+            moment_ns = self._waiting.pop(time_ns)
+            if time_ns < last[0]:
+                continue
+            if moment_ns is None:
+                self._around[time_ns] = last, self._last
+            else:
+                found.append(_located(time_ns, moment_ns, last, self._last))
+        return found
 
-    def mark(self, time_ns: int, energy_j: float, quiet: Quiet = "") -> list[Located]:
+    def mark(
+        self,
+        time_ns: int,
+        energy_j: float,
+        quiet: Quiet = "",
+        at_ns: int | None = None,
+        hold: bool = False,
+    ) -> list[Located]:
         """Open an edge."""
-        self._waiting.append(time_ns)
+        self._waiting[time_ns] = None if hold else time_ns if at_ns is None else at_ns
         return []
+
+    def settle(self, time_ns: int, at_ns: int) -> list[Located]:
+        """Say when an edge on hold was for the program; returns it if its energy is known now."""
+        if self._waiting.get(time_ns, time_ns) is None:
+            self._waiting[time_ns] = at_ns
+        around = self._around.pop(time_ns, None)
+        return [_located(time_ns, at_ns, *around)] if around else []
 
     def give_up(self) -> list[Located]:
         """Wait no longer; the edges that wait stay unknown."""
         self._waiting.clear()
-        return []
+        return [found for time_ns in list(self._around) for found in self.settle(time_ns, time_ns)]
 
 
-def _located(time_ns: int, before: tuple[int, float], after: tuple[int, float]) -> Located:
-    share = (time_ns - before[0]) / (after[0] - before[0])
+def _located(time_ns: int, at_ns: int, before: _Reading, after: _Reading) -> Located:
+    share = (at_ns - before[0]) / (after[0] - before[0])
     step_j = after[1] - before[1]
     bound_j = max(share, 1 - share) * step_j
     return Located(time_ns, before[1] + share * step_j, OF_BOUND * bound_j)

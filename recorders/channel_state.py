@@ -147,13 +147,23 @@ class Meter:
         row.set_energy(self._place, integrator.energy_j, power_w, self._in_total)
         return told
 
-    def mark(self, row: Row, quiet: Quiet = "") -> None:
-        """Note that a row is an edge: the counter's energy then is found from its next moves."""
+    def mark(
+        self, row: Row, quiet: Quiet = "", at_ns: int | None = None, hold: bool = False
+    ) -> None:
+        """Note that a row is an edge: the counter's energy then is found from its next moves.
+
+        See `EdgeFinder.mark`.
+        """
         if self.channel.own_time:
             if not self._silent:
-                self.located += self.edges.mark(row.time_ns, 0.0, quiet)
+                self.located += self.edges.mark(row.time_ns, 0.0, quiet, at_ns, hold)
         elif self._is_refreshed and self.counter and row.cells[self._place]:
-            self.located += self.edges.mark(row.time_ns, self.counter.energy_j, quiet)
+            energy_j = self.counter.energy_j
+            self.located += self.edges.mark(row.time_ns, energy_j, quiet, at_ns, hold)
+
+    def settle(self, time_ns: int, at_ns: int) -> None:
+        """Say when an edge on hold was for the program."""
+        self.located += self.edges.settle(time_ns, at_ns)
 
     def watch(self, now_ns: int) -> bool:
         """Watch a counter while the machine is quiet; False if it is not refreshed in steps."""

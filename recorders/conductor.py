@@ -14,7 +14,7 @@ from recorders.processes import Process, parent_of, process_of, run_in_parallel
 from recorders.recorder import Recorder, Send
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
-from recorders.summary.reduction import BEGIN, COUNT, END, LATE, QUIET, SPAN
+from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, QUIET, SPAN
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 from recorders.undo import Mark
@@ -56,6 +56,8 @@ class Conductor:
         self._page_of: dict[int, str] = {}
         self._told: dict[int, int] = {}
         self._places: dict[int, tuple[int, int]] = {}
+        # When the counters were read at the begin of phases that say later when that was for them.
+        self._held_ns: dict[int, int] = {}
         self._refusals = self._cuts = 0
         self._total = 0
         self._late = ""
@@ -133,7 +135,8 @@ class Conductor:
         own_id, repeat, inside = (_whole(message, key) for key in ("id", "repeat", "in"))
         name, label = self._names(message)
         self._quiet = "before" if message.get("quiet") else ""
-        phase = self._open(name, label, owner, None, repeat, own_id, inside)
+        holds = bool(message.get("block")) and not self._late
+        phase = self._open(name, label, owner, None, repeat, own_id, inside, holds)
         if why := message.get("unaligned"):
             self._note_unaligned(phase, str(why))
         if place := _whole(message, "place"):
@@ -146,8 +149,22 @@ class Conductor:
             self._places.pop(phase.number, None)
             self._tell(phase, _whole(message, "n") or 0)
             self._quiet = "after" if message.get("quiet") else ""
-            self._edge(self._ended(phase), self._phases.current)
+            block_ns = self._block(phase, message)
+            edges = self._ended(phase)
+            if block_ns:
+                edges.insert(0, (f"{BLOCK}{self._recorder.block_text(*block_ns)}", phase))
+            self._edge(edges, self._phases.current, block_ns[1] if block_ns else None)
         return {}
+
+    def _block(self, phase: Phase, message: Message) -> tuple[int, int] | None:
+        """When the call for a phase's begin returned to the program, and when it made this one; the
+        edge of the begin is then no longer on hold. None if it did not say so, or was late."""
+        read_ns = self._held_ns.get(phase.number)
+        begun_ns, at_ns = (_whole(message, key) for key in ("begun_ns", "at_ns"))
+        if read_ns is None or begun_ns is None or at_ns is None or self._late:
+            return None
+        is_block = begun_ns <= at_ns and self._recorder.settle(read_ns, begun_ns)
+        return (begun_ns, at_ns) if is_block else None
 
     def _watch_quiet(self, message: Message, owner: int) -> None:
         """Answer once the counters have moved; until then the program is quiet."""
@@ -161,6 +178,7 @@ class Conductor:
         target = float(message["share"])
         if phase is None or not 0 < target < 1:
             return {}
+        self._block(phase, message)
         found = self._recorder.so_far(phase)
         named = " ".join(filter(None, (phase.name, phase.label)))
         asked = f"{100 * target:.3g} %"
@@ -360,8 +378,12 @@ class Conductor:
         repeat: int | None = None,
         own_id: int | None = None,
         inside: int | None = None,
+        holds: bool = False,
     ) -> Phase:
-        """Open a phase at one reading, which also ends the phase it replaces."""
+        """Open a phase at one reading, which also ends the phase it replaces.
+
+        `holds`: the program says later when that was for it.
+        """
         if not name:
             raise ValueError("a phase needs a name")
         self._settle()
@@ -377,7 +399,9 @@ class Conductor:
         edges += self._how_rows(phase, "before")
         if phase.around is not current:
             edges.append((f"{SPAN}{self._phases.place(phase.around)}", phase))
-        self._edge([*edges, (BEGIN, phase)], phase)
+        self._edge([*edges, (BEGIN, phase)], phase, hold=holds)
+        if holds:
+            self._held_ns[phase.number] = self._recorder.edge_ns
         return phase
 
     def _close(self, phases: Sequence[Phase]) -> None:
@@ -397,6 +421,8 @@ class Conductor:
         """
         place = self._phases.place(phase) if self._phases.twins(phase)[-1] is not phase else 0
         self._phases.end(phase.number)
+        if (read_ns := self._held_ns.pop(phase.number, None)) is not None:
+            self._recorder.settle(read_ns, read_ns)
         n = self._tallies.end(phase, self._total)
         shown = phase if name is None else replace(phase, name=name)
         edges = self._how_rows(shown, "after")
@@ -441,9 +467,17 @@ class Conductor:
             return [(self._late, phase)]
         return [(f"{QUIET}{side}", phase)] if self._quiet == side else []
 
-    def _edge(self, edges: Sequence[Edge], then: Phase | None) -> None:
+    def _edge(
+        self,
+        edges: Sequence[Edge],
+        then: Phase | None,
+        at_ns: int | None = None,
+        hold: bool = False,
+    ) -> None:
         quiet: Quiet = "" if self._late else self._quiet
-        position = self._recorder.edge(edges, then, count=self._total, quiet=quiet)
+        position = self._recorder.edge(
+            edges, then, count=self._total, quiet=quiet, at_ns=at_ns, hold=hold
+        )
         self._last_edge = position, edges, then
         self._forget_mark()
 

@@ -10,12 +10,17 @@ wrong the energy may be; it is between E0 and E1 in any case.
 
 A program may wait, quiet, before and after a phase until the counter has moved twice. Then the
 power on the quiet side is known, and so is the energy at the edge, whatever the phase used.
+
+A counter is read a little after the program's call for the end, and a little before its call for
+the begin returns. A program that says when that was gets the energy at that moment; until it has
+said so, its edge is held.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 # A counter that has not moved this many periods after an edge is not read for it any longer.
@@ -76,23 +81,30 @@ class Located(NamedTuple):
     plus_minus_j: float
 
 
-class _Edge(NamedTuple):
-    """An edge whose energy is not known yet, the energy read at it, the move before it, the time of
-    the edge before it, and the points after it."""
-
-    time_ns: int
-    energy_j: float
-    before: _Move | None
-    since_ns: float
-    quiet: Quiet = ""
-    after: tuple[Point, ...] = ()
-
-
 class _Power(NamedTuple):
     """A mean power, J/ns, and its relative error."""
 
     value: float
     share: float
+
+
+class _Edge(NamedTuple):
+    """An edge whose energy is not known yet, the energy read at it, the move before it, the time of
+    the edge before it, when it was for the program, and the points after it.
+
+    `is_held`: that is not known yet. `known`: the refresh before it and the power since, if the
+    machine was quiet.
+    """
+
+    time_ns: int
+    energy_j: float
+    before: _Move | None
+    since_ns: float
+    at_ns: int
+    quiet: Quiet = ""
+    is_held: bool = False
+    after: tuple[Point, ...] = ()
+    known: tuple[Point, _Power] | None = None
 
 
 class _Gap(NamedTuple):
@@ -120,6 +132,7 @@ class EdgeFinder:
         self._seen_ns = 0
         self._moves: deque[_Move] = deque(maxlen=MOVES)
         self._open: list[_Edge] = []
+        self._held: dict[int, _Edge] = {}
         self._edge_ns = -math.inf
         self._varied: deque[float] = deque(maxlen=EDGES)
         self._watched: list[Point] = []
@@ -198,30 +211,61 @@ class EdgeFinder:
             self._watch(point)
         moved = [edge._replace(after=(*edge.after, point)) for edge in self._open]
         self._open = [edge for edge in moved if len(edge.after) < 2]
-        return [self._located(edge) for edge in moved if len(edge.after) == 2]
+        return self._told(edge for edge in moved if len(edge.after) == 2)
 
-    def mark(self, time_ns: int, energy_j: float, quiet: Quiet = "") -> list[Located]:
+    def mark(
+        self,
+        time_ns: int,
+        energy_j: float,
+        quiet: Quiet = "",
+        at_ns: int | None = None,
+        hold: bool = False,
+    ) -> list[Located]:
         """Open an edge at which `energy_j` was read, with a side on which the machine is quiet.
 
+        For the program it was at `at_ns`, or is until `settle` says when, if it is on `hold`.
         Returns the earlier edges that have moved once: the power after them is no longer theirs;
         and this edge, if it is known already.
         """
         if not self._period_ns:
             return []
-        ended = [self._located(edge) for edge in self._open if edge.after]
+        ended = self._told(edge for edge in self._open if edge.after)
         self._open = [edge for edge in self._open if not edge.after]
-        if quiet == "before" and (found := self._after_quiet(time_ns)):
-            self._edge_ns = time_ns
-            return [*ended, found]
         move = self._moves[-1] if self._moves else None
-        self._open.append(_Edge(time_ns, energy_j, move, self._edge_ns, quiet))
+        at_ns = time_ns if at_ns is None else at_ns
+        edge = _Edge(time_ns, energy_j, move, self._edge_ns, at_ns, quiet, hold)
         self._edge_ns = time_ns
+        if quiet == "before" and (known := self._after_quiet(time_ns)):
+            return [*ended, *self._told([edge._replace(known=known)])]
+        self._open.append(edge)
         return ended
+
+    def settle(self, time_ns: int, at_ns: int) -> list[Located]:
+        """Say when an edge on hold was for the program; returns it if its energy is known now."""
+        self._open = [
+            edge._replace(at_ns=at_ns, is_held=False)
+            if edge.is_held and edge.time_ns == time_ns
+            else edge
+            for edge in self._open
+        ]
+        edge = self._held.pop(time_ns, None)
+        return [self._located(edge._replace(at_ns=at_ns))] if edge else []
 
     def give_up(self) -> list[Located]:
         """Wait no longer; returns the edges that have moved once."""
-        ended, self._open = self._open, []
-        return [self._located(edge) for edge in ended if edge.after]
+        ended, self._open = [*self._held.values(), *self._open], []
+        self._held.clear()
+        return [self._located(edge) for edge in ended if edge.after or edge.known]
+
+    def _told(self, edges: Iterable[_Edge]) -> list[Located]:
+        """The energies of edges around which the counter has moved, unless they are on hold."""
+        found = []
+        for edge in edges:
+            if edge.is_held:
+                self._held[edge.time_ns] = edge
+            else:
+                found.append(self._located(edge))
+        return found
 
     def _watch(self, point: Point) -> None:
         """Take a move of a watched counter."""
@@ -231,25 +275,29 @@ class EdgeFinder:
             self._watch_until_ns = 0.0
             self._quiet.append(self._slope(*self._watched))
 
-    def _after_quiet(self, time_ns: int) -> Located | None:
-        """The energy at an edge right after a quiet time: the last refresh, and the quiet power
-        since; None if that time was too short, or is long ago."""
+    def _after_quiet(self, time_ns: int) -> tuple[Point, _Power] | None:
+        """The last refresh before an edge right after a quiet time, and the quiet power since; None
+        if that time was too short, or is long ago."""
         if not self.is_known_quiet:
             return None
         last = self._point(*self._moves[-1])
-        away_ns = max(0.0, time_ns - last.at_ns)
-        if away_ns > (1 + self._uneven) * self._period_ns:
+        if time_ns - last.at_ns > (1 + self._uneven) * self._period_ns:
             return None
-        power = self._quiet[-1]
+        return last, self._quiet[-1]
+
+    def _since_quiet(self, edge: _Edge, last: Point, power: _Power) -> Located:
+        """The energy at an edge right after a quiet time: that of the last refresh, and the quiet
+        power since."""
+        away_ns = max(0.0, edge.at_ns - last.at_ns)
         bound_j = self._quiet_bound_j(power, away_ns, last.within_ns)
-        return Located(time_ns, last.energy_j + power.value * away_ns, bound_j * OF_BOUND)
+        return Located(edge.time_ns, last.energy_j + power.value * away_ns, bound_j * OF_BOUND)
 
     def _before_quiet(self, edge: _Edge) -> Located:
         """The energy at an edge right before a quiet time: the next refresh, less the quiet power
         until then."""
         first, power = edge.after[0], self._slope(*edge.after)
         self._quiet.append(power)
-        away_ns = max(0.0, first.at_ns - edge.time_ns)
+        away_ns = max(0.0, first.at_ns - edge.at_ns)
         bound_j = self._quiet_bound_j(power, away_ns, first.within_ns)
         return Located(edge.time_ns, first.energy_j - power.value * away_ns, bound_j * OF_BOUND)
 
@@ -276,7 +324,7 @@ class EdgeFinder:
             return []
         old = [edge for edge in self._open if edge.time_ns < limit_ns]
         self._open = self._open[len(old) :]
-        return [self._located(edge) for edge in old if edge.after]
+        return self._told(edge for edge in old if edge.after)
 
     def _base(self, edge: _Edge) -> Point | None:
         """The latest point since the edge before from which the power until then is known well."""
@@ -292,15 +340,21 @@ class EdgeFinder:
 
     def _located(self, edge: _Edge) -> Located:
         """The energy of an edge, from one or two moves after it. Powers are in J/ns."""
+        if edge.known:
+            return self._since_quiet(edge, *edge.known)
         first = edge.after[0]
         if edge.quiet == "after" and len(edge.after) == WATCHED and first.alone:
             return self._before_quiet(edge)
         start = self._start(edge, first)
         between_ns = max(1.0, first.at_ns - start.at_ns)
-        before_ns = min(edge.time_ns - start.at_ns, between_ns)
+        if edge.at_ns < edge.time_ns and edge.at_ns < start.at_ns:
+            return self._beyond(edge, start, first, start)
+        if edge.at_ns > edge.time_ns and edge.at_ns > first.at_ns:
+            return self._beyond(edge, start, first, first)
+        before_ns = min(edge.at_ns - start.at_ns, between_ns)
         rose_j = first.energy_j - edge.energy_j
         even_j = edge.energy_j + rose_j * before_ns / between_ns
-        after = self._slope(first, edge.after[1]) if len(edge.after) > 1 else None
+        after = self._next(edge)
         before = self._before(edge, start)
         side = after or before
         if not first.alone or side is None:
@@ -310,12 +364,28 @@ class EdgeFinder:
             edge.energy_j,
             first.energy_j,
             max(0.0, before_ns),
-            max(0.0, first.at_ns - edge.time_ns),
+            max(0.0, first.at_ns - edge.at_ns),
             start.within_ns,
             first.within_ns,
         )
         energy_j, bound_j = self._judged(gap, even_j, before, after, side)
         return Located(edge.time_ns, energy_j, min(bound_j, rose_j) * OF_BOUND)
+
+    def _beyond(self, edge: _Edge, start: Point, first: Point, near: Point) -> Located:
+        """The energy of an edge that was beyond the refreshes around its reading for the program:
+        the program waited between them, at the power of that time."""
+        mean = (first.energy_j - edge.energy_j) / max(1.0, first.at_ns - start.at_ns)
+        away_ns = edge.at_ns - near.at_ns
+        sides = [side.value for side in (self._before(edge, start), self._next(edge)) if side]
+        differs = max((abs(side - mean) for side in sides), default=mean)
+        differs = max(differs, mean) if abs(away_ns) > self._period_ns else differs
+        bound_j = math.hypot(mean * near.within_ns, 2 * self._step_j, differs * away_ns)
+        energy_j = (edge if near is start else first).energy_j + mean * away_ns
+        return Located(edge.time_ns, energy_j, bound_j * OF_BOUND)
+
+    def _next(self, edge: _Edge) -> _Power | None:
+        """The power after the first move after an edge."""
+        return self._slope(*edge.after) if len(edge.after) > 1 else None
 
     def _judged(
         self,

@@ -61,7 +61,8 @@ RequestHandler = Callable[[Request], Message | None]
 
 
 class Recorder:
-    """Samples until told to stop. `send` reaches the front end."""
+    """Samples until told to stop. `send` reaches the front end; `edge_ns` is when the counters were
+    read at the last edge."""
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class Recorder:
         self._stopping = self._waits = False
         self._end_ns = 0
         self._looked: list[rows.Row] = []
+        self.edge_ns = 0
         self._quiet: dict[int, Send] = {}
         self.edge([], None)
         self._start_cpu_s = time.process_time()
@@ -290,12 +292,15 @@ class Recorder:
         by_hand: HandReading | None = None,
         count: int | None = None,
         quiet: Quiet = "",
+        at_ns: int | None = None,
+        hold: bool = False,
     ) -> tuple[int, int]:
         """Read every counter now and write a row for each (event, phase); `then` owns later rows.
 
         A manual reading `by_hand` goes into the same row; `count` is the number of inferences at
-        the edge, if already taken; the machine is `quiet` before or after it. Returns the position
-        of the first row.
+        the edge, if already taken; the machine is `quiet` before or after it. For the program the
+        edge was at `at_ns`, or is until `settle` says when, if it is on `hold`. Returns the
+        position of the first row.
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
@@ -316,8 +321,9 @@ class Recorder:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
         if any(event in EDGES for event, _ in edges):
             for meter in self._meters:
-                meter.mark(row, quiet)
+                meter.mark(row, quiet, at_ns and min(at_ns, row.time_ns), hold)
                 self._waits = self._waits or meter.edges.waits
+        self.edge_ns = row.time_ns
         position = self._journal.position()
         for event, phase in edges:
             row.event = event
@@ -330,6 +336,20 @@ class Recorder:
             self._journal.write(later)
         self._write_happened(row.time_ns)
         return position
+
+    def settle(self, time_ns: int, at_ns: int) -> bool:
+        """Say when the edge that was read at `time_ns`, on hold, was for the program; False if it
+        cannot have been then."""
+        if not time_ns <= at_ns <= self._clock.monotonic_ns():
+            return False
+        for meter in self._meters:
+            meter.settle(time_ns, at_ns)
+        return True
+
+    def block_text(self, begun_ns: int, ended_ns: int) -> str:
+        """The `time_s` of the begin and the end of a program's block of code."""
+        start_ns = self._clock.start_ns
+        return f"{rows.time_text(begun_ns - start_ns)} {rows.time_text(ended_ns - start_ns)}"
 
     def _read_at_once(
         self, energies_only: bool
@@ -567,7 +587,9 @@ class Recorder:
 
     def so_far(self, phase: Phase) -> SoFar | None:
         """How well the energy of an open phase is known; None if that is unknown."""
+        self._tell_edges(self._feeds)
         self._finish_pending()
+        self._write_now()
         return so_far(self.reduction, where_of(phase), self._journal.last)
 
     @property

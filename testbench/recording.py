@@ -157,6 +157,17 @@ class BenchRecording:
             return self.bench.true_total_j(*span_ns, self._gpus())
         return self.bench.true_j(channel, *span_ns)
 
+    def true_block_j(self, channel: str, label: str) -> float:
+        """The true joules of what a program did in the one phase with this label, which the summary
+        has, without its calls for the phase."""
+        (row,) = (r for r in self.rows if r["label"] == label and r["event"].startswith("block:"))
+        times_s = map(float, row["event"].removeprefix("block:").split())
+        begin_ns, end_ns = (self.start_ns + round(time_s * 1e9) for time_s in times_s)
+        span_ns = begin_ns, end_ns
+        if channel == "total":
+            return self.bench.true_total_j(*span_ns, self._gpus())
+        return self.bench.true_j(channel, *span_ns)
+
     def since_start_j(self, channel: str, row: Row) -> float:
         """The joules a channel used from time_s 0 to a row."""
         return self.bench.true_j(channel, self.start_ns, self.at_ns(row))

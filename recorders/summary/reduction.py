@@ -25,8 +25,9 @@ GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin"
 EDGES = frozenset({BEGIN, END})
 # Rows just before a begin or end that differs from a reader's default: the position among the open
 # phases of the enclosing or ending one; the count of the ending phase; the time of a late edge; the
-# side of an aligned edge on which the machine was quiet.
-SPAN, COUNT, LATE, QUIET = "span:", "count:", "late:", "quiet:"
+# side of an aligned edge on which the machine was quiet; begin and end of the ending phase for the
+# program, between its calls.
+SPAN, COUNT, LATE, QUIET, BLOCK = "span:", "count:", "late:", "quiet:", "block:"
 Where = tuple[str, str, int | None]
 
 

@@ -1,9 +1,10 @@
 """Uncertainty of an energy due to the counter's resolution at phase edges. Pure.
 
 An edge that was located has a ± of its own (k = 2); at one that was not, the counter may be up to
-one update (P * T) behind. Edges are independent, except where they lie in the same refresh of the
-counter, where their errors are added; where a window ends at the edge at which the next begins,
-its error cancels. The parts of a sum are refreshed together, so their errors are added as well.
+one update (P * T) behind, and what the program's calls for the phase used is not known. Edges are
+independent, except where they lie in the same refresh of the counter, where their errors are added;
+where a window ends at the edge at which the next begins, its error cancels. The parts of a sum are
+refreshed together, so their errors are added as well.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from recorders.summary.spans import Span
+from recorders.summary.spans import Span, block_share
 
 
 def edges_j(channel: str, windows: Iterable[Span], update_j: float) -> float:
@@ -23,7 +24,9 @@ def edges_j(channel: str, windows: Iterable[Span], update_j: float) -> float:
         if bridged_j := span.bridged_j.get(channel, 0.0):
             errors_j.append(max(bridged_j, update_j))
         elif channel not in span.located:
-            errors_j.append(update_j)
+            share = block_share(span.begin, span.end)
+            calls_j = (span.energy_j.get(channel) or 0.0) * (1 / share - 1) if share > 0 else 0.0
+            errors_j.append(update_j + calls_j)
         else:
             edges = (span.begin.row, span.end.row)
             for sign, row, at in zip((-1, 1), edges, span.located[channel], strict=True):

@@ -14,6 +14,7 @@ from recorders.summary.by_hand import HandReadings
 from recorders.summary.located import AtEdge, located
 from recorders.summary.reduction import (
     BEGIN,
+    BLOCK,
     COUNT,
     END,
     GAP,
@@ -33,15 +34,20 @@ SHORTEST_BLOCK_S = 0.5
 
 
 class Moment(NamedTuple):
-    """An edge: its time, and its row, which is later if the edge was delivered late."""
+    """An edge: its time, and its row, which is later if the edge was delivered late.
+
+    For a program that said so, the time is that at which its call returned or was made, a little
+    after the counters were read for the begin, or before they were read for the end.
+    """
 
     time_s: float
     row: EventRow
+    is_late: bool = False
 
     @property
-    def is_late(self) -> bool:
-        """Whether the counters were read after the edge."""
-        return self.time_s != self.row.time_s
+    def row_s(self) -> float:
+        """The time of its row, or of a late edge."""
+        return self.time_s if self.is_late else self.row.time_s
 
 
 @dataclass(slots=True)
@@ -105,10 +111,20 @@ class Span:
         return was_read and begin_j[channel] == end_j.get(channel)
 
 
+def block_share(begin: Moment, end: Moment) -> float:
+    """The share of the time between two rows that a program's block of code took, at most 1.
+
+    The energy of a channel that is only known at the rows is taken to be spread evenly over it.
+    """
+    rows_s = end.row_s - begin.row_s
+    return min(1.0, (end.time_s - begin.time_s) / rows_s) if rows_s > 0 else 1.0
+
+
 class EnergyWindows:
     """The machine's energy between any two edges of a recording."""
 
     def __init__(self, reduction: Reduction) -> None:
+        self._counters = frozenset(reduction.counters)
         self._channels = [*reduction.energy_channels, *reduction.counters]
         self._unbridged = per_phase(reduction)
         self._energies = Energies(reduction)
@@ -136,40 +152,44 @@ class EnergyWindows:
         error_j: dict[str, float | None] = {}
         bridged_j: dict[str, float] = {}
         on_time = not (begin.is_late or end.is_late)
+        share = block_share(begin, end)
         begin_j, end_j = begin.row.energy_j, end.row.energy_j
         found = self._located_between(begin, end) if on_time and self._located else {}
         for channel in self._channels:
             if channel in found:
                 continue
+            # A program counts nothing while it waits for its calls.
+            part = 1.0 if channel in self._counters else share
             if on_time and channel in begin_j and channel in end_j:
-                energy_j[channel] = end_j[channel] - begin_j[channel]
+                energy_j[channel] = (end_j[channel] - begin_j[channel]) * part
                 continue
             if channel in self._by_hand.channels:
                 energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
                 energy_j[channel], error_j[channel] = energy
                 continue
-            first, first_open_j = self._energies.at(channel, begin.time_s, begin.row)
-            last, last_open_j = self._energies.at(channel, end.time_s, end.row)
+            first, first_open_j = self._energies.at(channel, begin.row_s, begin.row)
+            last, last_open_j = self._energies.at(channel, end.row_s, end.row)
             both_read = first_open_j is None and last_open_j is None
             if first is None or last is None or (channel in self._unbridged and not both_read):
                 energy_j[channel] = None
                 continue
-            energy_j[channel] = last - first
+            energy_j[channel] = (last - first) * part
             if not both_read:
                 bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
-        behind_j = 0.0
         for channel, (first_at, last_at) in found.items():
-            whole_j = last_at.energy_j - first_at.energy_j
-            if channel in self._parts:
-                behind_j += whole_j - (end_j[channel] - begin_j[channel])
-            energy_j[channel] = whole_j
+            energy_j[channel] = last_at.energy_j - first_at.energy_j
+        behind_j = math.fsum(
+            (energy_j[channel] or 0.0) - (end_j[channel] - begin_j[channel])
+            for channel in self._parts
+            if on_time and channel in begin_j and channel in end_j
+        )
         if behind_j and TOTAL in begin_j and TOTAL in end_j:
             energy_j[TOTAL] = end_j[TOTAL] - begin_j[TOTAL] + behind_j
         for channel in unknown_between(self._silences, begin.time_s, end.time_s):
             energy_j[channel] = None
             bridged_j.pop(channel, None)
             found.pop(channel, None)
-        happened = self._happened_between(begin.time_s, end.time_s) if self._happened else []
+        happened = self._happened_between(begin.row_s, end.row_s) if self._happened else []
         named = (like.phase, like.label, like.repeat) if like else ("", "", None)
         return Span(
             *named,
@@ -186,7 +206,7 @@ class EnergyWindows:
 
     def _located_between(self, begin: Moment, end: Moment) -> dict[str, tuple[AtEdge, AtEdge]]:
         """The channels whose energies were found at both edges, and these energies."""
-        first, last = (self._located.get(edge.time_s, {}) for edge in (begin, end))
+        first, last = (self._located.get(edge.row.time_s, {}) for edge in (begin, end))
         return {
             channel: (first[channel], last[channel])
             for channel in self._channels
@@ -272,11 +292,12 @@ def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
         elif row.event == END and (match := _ending(open_now, row, told.get(SPAN))):
             open_now.remove(match)
             match.end, match.ended = _moment(row, told), number
+            match.begin, match.end = _block(match.begin, match.end, told.get(BLOCK))
             match.count = _whole(told.get(COUNT))
             match.quiet = match.quiet and QUIET in told
         else:
             kind, colon, text = row.event.partition(":")
-            if kind + colon in (SPAN, COUNT, LATE, QUIET):
+            if kind + colon in (SPAN, COUNT, LATE, QUIET, BLOCK):
                 told[kind + colon] = text
                 continue
         told.clear()
@@ -291,7 +312,22 @@ def _moment(row: EventRow, told: dict[str, str]) -> Moment:
         time_s = float(told[LATE])
     except ValueError:
         time_s = math.nan
-    return Moment(time_s if 0 <= time_s < row.time_s else row.time_s, row)
+    is_late = 0 <= time_s < row.time_s
+    return Moment(time_s if is_late else row.time_s, row, is_late)
+
+
+def _block(begin: Moment, end: Moment, told: str | None) -> tuple[Moment, Moment]:
+    """The begin and the end of a phase for the program, if it said so; invalid times are ignored,
+    and so are all if an edge came late."""
+    if told is None or begin.is_late or end.is_late:
+        return begin, end
+    try:
+        begun_s, ended_s = map(float, told.split())
+    except ValueError:
+        return begin, end
+    if not begin.time_s <= begun_s <= ended_s <= end.time_s:
+        return begin, end
+    return begin._replace(time_s=begun_s), end._replace(time_s=ended_s)
 
 
 def _around(open_now: Sequence[_Open], place: str | None) -> _Open | None:
@@ -330,7 +366,7 @@ def blocks_w(reduction: Reduction, channel: str, span: Span) -> list[tuple[float
     known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
     for edge in (span.begin, span.end):
         if not edge.is_late and channel in edge.row.energy_j:
-            known.add((edge.time_s, edge.row.energy_j[channel]))
+            known.add((edge.row.time_s, edge.row.energy_j[channel]))
     return [
         ((before[0] + after[0]) / 2, (after[1] - before[1]) / (after[0] - before[0]))
         for before, after in pairwise(sorted(known))

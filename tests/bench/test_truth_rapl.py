@@ -173,7 +173,7 @@ def test_aligned_phases_of_3_ms(make_bench: MakeBench, tmp_path: Path) -> None:
     off = [
         abs(groups[each.label]["domains"]["package0"]["running_j"]["value"] / true_j - 1)
         for each in stretches
-        if (true_j := recording.true_j("package0", each.label))
+        if (true_j := recording.true_block_j("package0", each.label))
     ]
     assert statistics.median(off) < 0.05
     (flag,) = (f for f in recording.run["summary"]["flags"] if f["name"] == "aligned")

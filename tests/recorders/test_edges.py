@@ -37,6 +37,19 @@ class Watched:
         self.read(at_s)
         self.found += self.finder.mark(round(at_s * 1e9), self.shown_j)
 
+    def edge_of_program(self, read_s: float, at_s: float) -> None:
+        """An edge that was read before or after it was one for the program."""
+        self.read(read_s)
+        read_ns, at_ns = round(read_s * 1e9), round(at_s * 1e9)
+        if at_ns < read_ns:
+            self.found += self.finder.mark(read_ns, self.shown_j, at_ns=at_ns)
+            self.watch()
+        else:
+            self.found += self.finder.mark(read_ns, self.shown_j, hold=True)
+            self.watch()
+            assert self.found == []
+            self.found += self.finder.settle(read_ns, at_ns)
+
     def watch(self, until_s: float = math.inf) -> None:
         while self.finder.waits and self.now_ns < until_s * 1e9:
             self.read(max(self.now_ns, self.finder.due_ns()) * 1e-9)
@@ -68,6 +81,50 @@ def test_a_load_that_steps_at_the_edge_is_taken_from_its_quiet_side(late_s: floa
     straight_j = (20 * late_s + 200 * (T_S - late_s)) * late_s / T_S - 20 * late_s
     assert abs(watched.error_j(edge_s)) < 0.15 * straight_j
     assert abs(watched.error_j(edge_s)) <= watched.found[0].plus_minus_j
+
+
+# When the counter was read, and when the edge was for the program: refreshes are at whole ms.
+PROGRAMS_EDGES = [
+    (0.0504, 0.0503),
+    (0.0504, 0.0505),
+    (0.0501, 0.0498),
+    (0.0508, 0.0512),
+    (0.0508, 0.0526),
+    (0.0501, 0.0471),
+]
+
+
+@pytest.mark.parametrize(("read_s", "at_s"), PROGRAMS_EDGES)
+@pytest.mark.parametrize("steps", [False, True])
+def test_a_program_that_says_when_its_edge_was_gets_the_energy_then(
+    read_s: float, at_s: float, steps: bool
+) -> None:
+    levels_w = (20.0, 200.0) if at_s > read_s else (200.0, 20.0)
+    watched = Watched(Steps((0.0, at_s), levels_w) if steps else Constant(100.0))
+    for before_s in (0.01, 0.03):
+        watched.read(before_s)
+    watched.edge_of_program(read_s, at_s)
+    (found,) = watched.found
+    assert found.time_ns == round(read_s * 1e9)
+    error_j = found.energy_j - watched.counter.curve.energy_j(at_s)
+    assert abs(error_j) <= found.plus_minus_j
+    # Without it, the energy would be that of the reading.
+    assert abs(error_j) < 0.3 * abs(read_s - at_s) * 100
+
+
+def test_an_edge_is_settled_once_and_not_kept_for_ever() -> None:
+    watched = Watched(Constant(100.0))
+    watched.read(0.01)
+    for edge_s in (0.0504, 0.0604):
+        watched.read(edge_s)
+        watched.finder.mark(round(edge_s * 1e9), watched.shown_j, hold=True)
+        watched.watch()
+    assert len(watched.finder.settle(50_400_000, 50_500_000)) == 1
+    assert watched.finder.settle(50_400_000, 50_900_000) == []
+    (left,) = watched.finder.give_up()
+    assert left.time_ns == 60_400_000
+    assert left.energy_j == pytest.approx(100 * 0.0604, abs=0.01)
+    assert watched.finder.give_up() == []
 
 
 def test_a_counter_that_stands_still_is_given_up_after_four_periods() -> None:

@@ -170,3 +170,110 @@ def test_rows_are_in_the_order_of_their_times(tmp_path: Path, refresh_s: float) 
         rig.at(0.6 + 0.37 * id, 7, do="end", id=id)
     times_s = [float(row["time_s"]) for row in rig.run(6.0)]
     assert times_s == sorted(times_s)
+
+
+# The calls for a block of code: asked, returned, made, and read by the recorder.
+ASKED_S, BEGUN_S, ENDED_S, READ_AT_S = 0.5233, 0.5236, 0.5290, 0.5292
+
+
+def block_rig(
+    directory: Path,
+    clock: ManualClock,
+    begun_s: float = BEGUN_S,
+    ended_s: float = ENDED_S,
+    **more: object,
+) -> Rig:
+    """A program whose load is a block of code, on a package and a GPU."""
+    load = Steps((0.0, BEGUN_S, ENDED_S), (20.0, 80.0, 20.0))
+    shown = {
+        PACKAGE: SlowCounter("package0", load, 0.001, RAPL_J).shown_j,
+        GPU: SlowCounter("gpu0", Constant(100.0), 0.1, NVML_J, 0.0, 0.013).shown_j,
+    }
+    periods_s = {"package0": 0.001, "gpu0": 0.1}
+    rig = Rig(directory, clock, [ScriptedSource(clock, shown, [READ_S, READ_S], periods_s)])
+    times = {
+        name: clock.start_ns + round(time_s * 1e9)
+        for name, time_s in (("begun_ns", begun_s), ("at_ns", ended_s))
+    }
+    rig.at(ASKED_S, 7, do="begin", phase="running", label="block", id=1, block=True)
+    rig.at(READ_AT_S, 7, do="end", id=1, **{**times, **more})
+    return rig
+
+
+def test_a_phase_is_the_programs_block_of_code_without_its_calls(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = block_rig(tmp_path, clock)
+    rows = rig.run(1.5)
+    assert [row["event"] for row in rows if row["label"] == "block" and row["event"]][:3] == [
+        "begin",
+        "block:0.523600 0.529000",
+        "end",
+    ]
+    live = summarise(rig.recorder.reduction)
+    (phase,) = live.phases
+    assert (phase.start_s, phase.end_s) == (BEGUN_S, ENDED_S)
+    assert live.running
+    assert live.running.seconds == pytest.approx(ENDED_S - BEGUN_S)
+    for channel, power_w in (("package0", 80.0), ("gpu0", 100.0)):
+        figure, true_j = live.running.domains[channel].running_j, power_w * (ENDED_S - BEGUN_S)
+        assert figure
+        assert figure.plus_minus
+        assert abs(figure.value - true_j) <= figure.plus_minus
+    package = live.running.domains["package0"].running_j
+    assert package
+    assert package.value == pytest.approx(80 * (ENDED_S - BEGUN_S), rel=0.01)
+    assert summarise(reduce_csv(rig.path)).to_dict() == live.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("begun_s", "ended_s"),
+    [(0.52, ENDED_S), (BEGUN_S, 0.5235), (0.6, 0.61), (-30.0, -29.99), (90.0, 90.1)],
+)
+def test_times_that_cannot_be_those_of_a_block_are_ignored(
+    tmp_path: Path, clock: ManualClock, begun_s: float, ended_s: float
+) -> None:
+    """A program may have another CLOCK_MONOTONIC, in a time namespace."""
+    rig = block_rig(tmp_path, clock, begun_s, ended_s)
+    rows = rig.run(1.5)
+    assert not [row for row in rows if row["event"].startswith("block:")]
+    live = summarise(rig.recorder.reduction)
+    assert live.running
+    assert live.running.seconds == pytest.approx(READ_AT_S - ASKED_S, abs=1e-5)
+    figure = live.running.domains["package0"].running_j
+    assert figure
+    true_j = 80 * (ENDED_S - BEGUN_S) + 20 * (READ_AT_S - ASKED_S - (ENDED_S - BEGUN_S))
+    assert figure.value == pytest.approx(true_j, rel=0.02)
+    assert summarise(reduce_csv(rig.path)).to_dict() == live.to_dict()
+
+
+def test_a_program_that_goes_away_in_its_block_leaves_the_edge_that_was_read(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = block_rig(tmp_path, clock)
+    rig.at(0.527, 7, do="bye")
+    rows = rig.run(1.5)
+    (begin,) = (row for row in rows if row["event"] == "begin")
+    assert "package0" in located(rig.recorder.reduction.events)[float(begin["time_s"])]
+
+
+def test_a_block_whose_end_could_not_be_read_is_the_same_from_the_file_alone(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    counter = SlowCounter("package0", Constant(50.0), 0.001, RAPL_J)
+
+    def shown_j(time_s: float) -> Value:
+        return Retry("busy") if 2.6 < time_s < 2.7 else counter.shown_j(time_s)
+
+    source = ScriptedSource(clock, {PACKAGE: shown_j}, [READ_S], PERIODS_S)
+    rig = Rig(tmp_path, clock, [source])
+    begun_ns, at_ns = (clock.start_ns + round(time_s * 1e9) for time_s in (0.7536, 2.629))
+    rig.at(0.7533, 7, do="begin", phase="running", id=1, block=True)
+    rig.at(2.6295, 7, do="end", id=1, begun_ns=begun_ns, at_ns=at_ns)
+    rig.run(3.5)
+    live = summarise(rig.recorder.reduction)
+    assert live.running
+    figure = live.running.domains["package0"].running_j
+    assert figure
+    assert figure.value == pytest.approx(50 * (2.629 - 0.7536), rel=0.002)
+    assert summarise(reduce_csv(rig.path)).to_dict() == live.to_dict()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import RLock
 from contextvars import ContextVar
 
@@ -63,12 +64,12 @@ class _Ended:
 class _Context:
     """Where the counts of a thread, task or process go: `cell[0]`, its innermost phase."""
 
-    __slots__ = ("aligned", "around", "cell", "counted", "link", "number")
+    __slots__ = ("aligned", "around", "begun_ns", "cell", "counted", "link", "number")
 
     def __init__(self, cell: Any, link: Link | None, number: int, around: _Context | None) -> None:
         self.cell, self.link = cell, link
         self.number, self.around = number, around
-        self.counted = 0
+        self.counted = self.begun_ns = 0
         self.aligned = False
 
 
@@ -90,13 +91,13 @@ class phase:  # noqa: N801  read as a verb in people's code
     """Mark a phase: `with wattui.phase("running", label="b32"): …`.
 
     `name` is idle, armed, warmup, running, cooldown or any other name. Both edges return only after
-    the counters were read. Phases nest within a thread, a task or a process; those of others run in
-    parallel. `sync="auto"` first waits for torch, cupy and jax if they are already imported and in
-    use on a GPU; a function is called instead; None waits for nothing. `repeat` numbers a program's
-    own repeats, 1…n; those of `wattui --repeats` come first. `align` is for very short work: the
-    program waits before and after it, at most two seconds, while the counters move twice, and the
-    power of that quiet time is not in the energy. Raises ValueError for an empty name or a repeat
-    under 1.
+    the counters were read, which takes no time of the phase: it is the block. Phases nest within a
+    thread, a task or a process; those of others run in parallel. `sync="auto"` first waits for
+    torch, cupy and jax if they are already imported and in use on a GPU; a function is called
+    instead; None waits for nothing. `repeat` numbers a program's own repeats, 1…n; those of `wattui
+    --repeats` come first. `align` is for very short work: the program waits before and after it, at
+    most two seconds, while the counters move twice, and the power of that quiet time is not in the
+    energy. Raises ValueError for an empty name or a repeat under 1.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         here = _Context(link.counts.take(), link, number, around)
         here.counted = here.cell[0]
         place = link.counts.place(here.cell)
-        asked = {**self._asked, "id": number, "in": around.number, "place": place}
+        asked = {**self._asked, "id": number, "in": around.number, "place": place, "block": True}
         if self._align:
             why = link.be_quiet()
             here.aligned = not why
@@ -139,6 +140,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         _open.add(here)
         _here.set(here)
         self._entered.append(here)
+        here.begun_ns = time.monotonic_ns()
         return self
 
     def __exit__(
@@ -156,7 +158,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         finally:
             cell, here.cell = here.cell, _Ended(here.around or _outside)
             counted = here.link.counts.give_back(cell) - here.counted
-            ended = {"do": "end", "id": here.number, "n": counted}
+            ended = {"do": "end", "id": here.number, "n": counted, "begun_ns": here.begun_ns}
             if here.aligned and error is None:
                 here.link.request({**ended, "quiet": True})
                 here.link.be_quiet()
@@ -171,7 +173,9 @@ class phase:  # noqa: N801  read as a verb in people's code
     def ask(self, **message: object) -> dict[str, Any]:
         """Ask the recorder about this open phase; empty if there is no answer in time."""
         here = self._entered[-1] if self._entered else None
-        return here.link.request({**message, "id": here.number}) if here and here.link else {}
+        if here is None or here.link is None:
+            return {}
+        return here.link.request({**message, "id": here.number, "begun_ns": here.begun_ns})
 
     def _leave(self) -> _Context | None:
         """The phase to end: this context's, or the last one begun in another."""

@@ -34,6 +34,34 @@ def test_the_energy_of_a_phase_is_the_difference_of_its_edges() -> None:
     assert (span.start_s, span.end_s, span.seconds, span.finished) == (1, 3, 2, True)
 
 
+@pytest.mark.parametrize(
+    ("told", "span_s"),
+    [
+        ("1.25 2.5", (1.25, 2.5)),
+        ("1.0 3.0", (1.0, 3.0)),
+        ("0.9 2.5", (1.0, 3.0)),
+        ("1.25 3.1", (1.0, 3.0)),
+        ("2.5 1.25", (1.0, 3.0)),
+        ("nan 2.5", (1.0, 3.0)),
+        ("1.25", (1.0, 3.0)),
+        ("soon later", (1.0, 3.0)),
+    ],
+)
+def test_a_block_of_code_lies_between_the_rows_of_its_phase(
+    told: str, span_s: tuple[float, float]
+) -> None:
+    (span,) = found(
+        edge(1, "begin", "running", 10.0),
+        edge(3, f"block:{told}", "running", 110.0),
+        edge(3, "end", "running", 110.0),
+    )
+    assert (span.start_s, span.end_s) == span_s
+    assert not span.begin.is_late
+    assert not span.end.is_late
+    # Read at the rows only, its energy is taken to be spread evenly between them.
+    assert span.energy_j == {"package0": 50 * (span_s[1] - span_s[0])}
+
+
 def test_an_inner_phase_does_not_take_energy_from_the_outer_one() -> None:
     outer, inner = found(
         edge(0, "begin", "running", 0.0, "epoch 1"),

@@ -53,7 +53,7 @@ class Recorder:
     def requests(self) -> list[Message]:
         """What was asked, without greetings and times."""
         return [
-            {key: value for key, value in message.items() if key != "at_ns"}
+            {key: value for key, value in message.items() if key not in ("at_ns", "begun_ns")}
             for message in self.asked
             if message["do"] not in ("hello", "bye")
         ]
@@ -156,8 +156,18 @@ def test_a_phase_begins_and_ends_with_its_block(recorder: Recorder) -> None:
             "id": number,
             "in": 0,
             "place": 2,
+            "block": True,
         }
     assert recorder.requests()[1] == {"do": "end", "id": number, "n": 32}
+
+
+def test_the_begin_of_a_block_is_when_the_call_returned(recorder: Recorder) -> None:
+    called_ns = time.monotonic_ns()
+    with wattui.phase("running"):
+        returned_ns = time.monotonic_ns()
+    (ended,) = (message for message in recorder.asked if message["do"] == "end")
+    (begun,) = (message for message in recorder.asked if message["do"] == "begin")
+    assert called_ns <= begun["at_ns"] < ended["begun_ns"] <= returned_ns <= ended["at_ns"]
 
 
 def test_a_phase_may_carry_the_number_of_a_repeat(recorder: Recorder) -> None:

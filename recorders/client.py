@@ -169,8 +169,13 @@ class Client:
         self._write({**settings, "require": list(config.require)})
 
     def wait_ready(self) -> wire.Message:
-        """The recorder's first message, sent once its sources and file are open."""
-        message = self._await({"ready", "error"}, START_S)
+        """The recorder's first message, sent once its sources and file are open.
+
+        One that says which driver it waits for is not silent.
+        """
+        message = self._await({"ready", "error", "opening"}, START_S)
+        while message["t"] == "opening":
+            message = self._await({"ready", "error", "opening"}, START_S)
         if message["t"] == "error":
             self.close()
             raise _refusal(message)

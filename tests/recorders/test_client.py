@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,6 +55,24 @@ def test_the_summary_arrives_as_it_was_made_however_many_phases_it_has(
     assert isinstance(done.summary, Summary)
     assert done.summary == made
     assert done.run == {"status": "finished", "lost_rows": 0}
+
+
+def test_a_recorder_that_says_what_it_waits_for_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    recording = object.__new__(client.Client)
+    recording._queue = []
+    opening = {"t": "opening", "name": "the NVIDIA driver", "waited_s": 15.0}
+    coming = iter([opening, opening, {"t": "ready", "directory": "/nonexistent/marks"}])
+
+    def receive(timeout_s: float) -> None:
+        now_s[0] += 15.0
+        recording._queue.append(next(coming))
+
+    monkeypatch.setattr(recording, "_receive", receive)
+    assert recording.wait_ready()["t"] == "ready"
 
 
 def test_a_malformed_summary_is_an_error_of_the_recorder(ended: Ended) -> None:

@@ -255,11 +255,11 @@ def test_help_is_put_away_by_the_keys_that_one_tries(place: Place) -> None:
     with Tmux(place, ROWS, COLUMNS) as tmux:
         tmux.type(f"cd {place.path}; {LINE}")
         tmux.until_shown("○ live")
-        for key in ("?", "Escape"):
+        for key in ("?", "Escape", "q"):
             tmux.press("?")
-            tmux.until_shown("Crosshair left")
+            tmux.until_shown("Move a crosshair")
             tmux.press(key)
-            tmux.until_gone("Crosshair left")
+            tmux.until_gone("Move a crosshair")
         tmux.press("q")
         tmux.until_gone("Idle/Run")
 

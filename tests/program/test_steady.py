@@ -41,7 +41,7 @@ SCREENS = {
     "phase": (b"p", b"name, then an optional label"),
     "note": (b"m", b"saved with the time"),
     "meter": (b"w", b"Wall meter"),
-    "help": (b"?", b"Undo"),
+    "help": (b"?", b"Search"),
 }
 # What opens a screen over others, key by key, each with a text that only the screen then shows.
 DEEP = {

@@ -14,7 +14,6 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
-from textual.widgets import HelpPanel
 
 from recorders.client import Config, RecorderError
 from wattui.capture.progress import shortfalls
@@ -260,11 +259,11 @@ class Dashboard(TerminalApp):
             self.notify(f"Recording to {recipe.csv}; press x to stop", timeout=4)
 
     def action_show_help_panel(self) -> None:
-        """Show or hide the list of keys beside the graphs."""
-        if panels := self.screen.query(HelpPanel):
-            panels.remove()
-        else:
-            super().action_show_help_panel()
+        """Show what the keys do, over the graphs."""
+        from wattui.tui.screens.help import Help
+
+        if self.screen is self.main:
+            self.push_screen(Help(self.main.BINDINGS, self.main.palette))
 
     async def action_quit(self) -> None:
         """Quit, asking first if that would stop a recording."""

@@ -169,7 +169,7 @@ OF_NO_USE_LIVE = {
     "Play slower",
     "Play faster",
     "Select from crosshair",
-    "Clear help, crosshair, selection",
+    "Clear crosshair, selection",
     "Next graphs",
     "Previous graphs",
     "Suspend",

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
-from textual.widgets import Footer, HelpPanel, Static
+from textual.widgets import Footer, Static
 
 from recorders.channels import kind_of
 from recorders.wire import Message
@@ -68,10 +68,10 @@ class MainScreen(MarkingScreen):
         Binding("question_mark", "app.show_help_panel", "Help", key_display="?"),
         Binding("q", "app.quit", "Quit"),
         Binding("plus,equals_sign", "zoom(1)", "Zoom", key_display="+-"),
-        Binding("minus", "zoom(-1)", "Zoom out", show=False),
+        Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="+-"),
         Binding("left", "pan(-1)", "Pan", key_display="←→"),
-        Binding("right", "pan(1)", "Pan right", show=False),
-        Binding("end", "live", "Live"),
+        Binding("right", "pan(1)", "Pan right", show=False, key_display="←→"),
+        Binding("end", "live", "Live", key_display="End"),
         Binding("f", "freeze", "Freeze"),
         Binding("z", "zero", "Zero J"),
         Binding("u", "undo", "Undo"),
@@ -83,15 +83,15 @@ class MainScreen(MarkingScreen):
         Binding("t", "app.theme", "Theme"),
         Binding("g", "turn_page(1)", "Next graphs", show=False),
         Binding("G", "turn_page(-1)", "Previous graphs", show=False),
-        Binding("f1", "preset('power')", "Graphs of power", show=False),
-        Binding("f2", "preset('gpu')", "Graphs of GPUs", show=False),
-        Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False),
-        Binding("f4", "preset('all')", "All graphs", show=False),
-        Binding("enter", "maximise", "Maximise graph", show=False),
+        Binding("f1", "preset('power')", "Graphs of power", show=False, key_display="F1"),
+        Binding("f2", "preset('gpu')", "Graphs of GPUs", show=False, key_display="F2"),
+        Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False, key_display="F3"),
+        Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
+        Binding("enter", "maximise", "Maximise graph", show=False, key_display="Enter"),
         Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
         Binding("right_square_bracket", "point(1)", "Crosshair right", show=False, key_display="]"),
         Binding("v", "span", "Select from crosshair", show=False),
-        Binding("escape", "clear", "Clear help, crosshair, selection", show=False),
+        Binding("escape", "clear", "Clear crosshair, selection", show=False, key_display="Esc"),
         *(Binding(f"{n}", f"hide({n})", f"Hide series {n}", show=False) for n in range(1, 9)),
         Binding("x", "app.stop_launch", "Stop the launch", show=False),
         Binding("o", "app.output", "Launch output", show=False),
@@ -317,7 +317,7 @@ class MainScreen(MarkingScreen):
         """The actions that would change nothing now."""
         view, chart = self.view, self._chart()
         series = len(chart.spec.series) if chart else 0
-        can_clear = view.cursor_s is not None or view.span_s is not None or self.query(HelpPanel)
+        can_clear = view.cursor_s is not None or view.span_s is not None
         uses = {
             "zoom(1)": view.zoomed(1) != view,
             "zoom(-1)": view.zoomed(-1) != view,
@@ -325,7 +325,7 @@ class MainScreen(MarkingScreen):
             "pan(-1)": view.panned(-1, self.live.time_s) != view,
             "live": not view.live,
             "span": view.cursor_s is not None,
-            "clear": bool(can_clear),
+            "clear": can_clear,
             "maximise": chart is not None,
             **dict.fromkeys(("turn_page(1)", "turn_page(-1)"), self._pages.count > 1),
             **{f"hide({n})": n <= series for n in range(1, 9)},
@@ -369,10 +369,7 @@ class MainScreen(MarkingScreen):
             self._span_from_s = None
 
     def action_clear(self) -> None:
-        """Hide the help; if it is not shown, clear crosshair and selection."""
-        if panels := self.query(HelpPanel):
-            panels.remove()
-            return
+        """Clear crosshair and selection."""
         self._span_from_s = None
         self._look(self.view.pointed(None).spanned(None, None))
 

@@ -48,9 +48,11 @@ class GpuUsers(Protocol):
     """Reads which processes use one or several GPUs; the shares are of the time since its last
     read.
 
-    `gpus` are their channels, `unseen` the processes of the last read that could not be looked at.
+    `gpus` are their channels, `unseen` the processes of the last read that could not be looked at,
+    `reader` what it asks.
     """
 
+    reader: str
     gpus: tuple[str, ...]
     unseen: Set[int]
 

@@ -112,6 +112,8 @@ def _whole(text: str, unit: str = "") -> int:
 class DrmUsers:
     """Reads the clients of cards, given as channels by PCI address."""
 
+    reader = "fdinfo"
+
     def __init__(
         self,
         cards: Mapping[str, str],

@@ -44,7 +44,7 @@ class GpuShares:
         root: Path = Path("/"),
     ) -> None:
         self._readers = list(readers)
-        self.reader = ", ".join(type(reader).__name__ for reader in readers)
+        self.reader = ", ".join(each.reader for each in readers)
         self._tree_of, self._clock = tree_of, clock
         self._tree: Members | None = None
         offered = [

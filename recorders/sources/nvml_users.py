@@ -29,6 +29,8 @@ NAMESPACE, HOST_NAMESPACE = "proc/self/ns/pid", "pid:[4026531836]"
 class NvmlUsers:
     """Reads the processes of GPUs; those whose use or memory NVML does not tell are unknown."""
 
+    reader = "nvidia-ml-py"
+
     def __init__(
         self,
         library: Any,

@@ -14,6 +14,8 @@ from wattui.clean import texts
 
 Entry = list[Text]
 INDENT, FIX = "  ", "  fix: "
+# Of the names of channels; of a source with longer ones, wider.
+WIDTH = 14
 # The groups of missing sources, their signs and their titles.
 GROUPS = (
     ("right", ("!", "bold yellow"), "needs a right"),
@@ -80,7 +82,8 @@ def _source_entry(source: Mapping[str, Any]) -> Entry:
     sign = ("~", "bold yellow") if made_up else ("✓", "bold green")
     read_by = (f"read by {source['reader']}", "dim")
     entry = [Text.assemble(sign, " ", (source["name"], "bold"), "  ", read_by)]
-    entry += map(_reading_line, source["readings"])
+    width = max((len(each["channel"]) + 2 for each in source["readings"]), default=0)
+    entry += (_reading_line(reading, max(width, WIDTH)) for reading in source["readings"])
     for name, fact in source["devices"].items():
         if name == "basis":
             entry.append(Text(f"  {fact}", "dim"))
@@ -98,8 +101,8 @@ def _device_words(fact: Mapping[str, Any]) -> Iterator[str]:
     yield from filter(None, (fact["pci"], fact.get("uuid"), fact["reading"]))
 
 
-def _reading_line(reading: Mapping[str, Any]) -> Text:
-    line = Text(f"  {reading['channel']:<14}{_shown(reading)}")
+def _reading_line(reading: Mapping[str, Any], width: int) -> Text:
+    line = Text(f"  {reading['channel']:<{width}}{_shown(reading)}")
     if period_s := reading["update_period_s"]:
         every = f"{period_s:.3g} s" if period_s >= 1 else f"{1000 * period_s:.3g} ms"
         line.append(f"  updated every {every}", "dim")

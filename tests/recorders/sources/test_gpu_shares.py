@@ -31,6 +31,7 @@ class Reader:
     users: dict[str, Users]
     gpus: tuple[str, ...] = ("gpu0",)
     unseen: Set[int] = field(default_factory=frozenset)
+    reader: str = "fake"
 
     def read(self, members: Set[int]) -> Mapping[str, Users]:
         return self.users

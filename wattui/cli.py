@@ -143,6 +143,11 @@ def _main(arguments: list[str]) -> int:
 
         return counters.main()
     if options.web:
+        if options.prometheus or options.otlp:
+            raise UsageError(
+                "--web starts a dashboard for each visitor, which cannot share --prometheus or "
+                "--otlp: fix: leave out --web"
+            )
         from wattui.web import serve
 
         return serve.main([a for a in own if a != "--web"], options.port)

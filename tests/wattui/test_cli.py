@@ -280,3 +280,7 @@ def test_a_mark_needs_no_output() -> None:
     argv = [sys.executable, "-m", "wattui", "mark", "running"]
     done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *argv], check=False, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_dashboard_in_a_browser_exports_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "fix: leave out --web" in refused(capsys, ["--web", "--prometheus", "0"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.source import Channel, Retry
+from recorders.source import Channel, Reading, Retry
 from recorders.summary.figures import Counted, Summary
 from recorders.summary.summary import summarise
 from tests.support.doubles import (
@@ -94,6 +95,49 @@ def test_a_slow_source_of_counters_is_read_at_the_edges_too(tmp_path: Path) -> N
     running = summarise(rig.recorder.reduction).running
     assert running is not None
     assert running.counters["instructions"].count == pytest.approx(2.04e9, rel=1e-3)
+
+
+class CommandSource(ScriptedSource):
+    """Remembers what it was told of a command, and how often it had been read by then."""
+
+    reads = 0
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock, {FAULTS: lambda _: 0.0})
+        self.told: list[tuple[str, int | None, int]] = []
+        self.has_news = True
+
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
+        self.reads += 1
+        return super().read(counters_only)
+
+    def expect(self, thread: int) -> None:
+        self.told.append(("expect", thread, self.reads))
+
+    def watch(self, pid: int | None) -> None:
+        self.told.append(("watch", pid, self.reads))
+
+    def news(self) -> Sequence[str]:
+        found = ["multiplexed perf_page_faults=50"] if self.has_news else []
+        self.has_news = False
+        return found
+
+
+def test_a_command_is_counted_from_before_its_first_edge_until_after_its_last(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+    source = CommandSource(clock)
+    rig = Rig(tmp_path, clock, [source], rate_hz=0.1)
+    rig.at(1.0, do="command", repeat=None, label="", thread=77)
+    rig.at(1.1, do="watch", pid=4711)
+    rig.at(3.0, do="command_end", exit_status=0)
+    rows = rig.run(4.0)
+    (expect, thread, before), started, (_, ended, after) = source.told
+    assert (expect, thread, started[:2], ended) == ("expect", 77, ("watch", 4711), None)
+    assert started[2] > before
+    assert after > started[2]
+    assert "note:multiplexed perf_page_faults=50" in [row["event"] for row in rows]
 
 
 def test_counts_are_not_energies(tmp_path: Path) -> None:

@@ -101,16 +101,15 @@ def counter_points(
         if label in wholes:
             continue
         value = value_or_reason(group, asked.as_line)
-        xs = [_quantity(group, name, macs) for name in asked.against]
-        unknown = [name for name, x in zip(asked.against, xs, strict=True) if x is None]
+        known = counter_quantities(group, asked.against, macs)
         if isinstance(value, str):
             missing.setdefault(value, []).append(label)
-        elif unknown:
+        elif known is None:
+            unknown = [n for n in asked.against if _quantity(group, n, macs) is None]
             missing.setdefault(f"{', '.join(unknown)} is not known", []).append(label)
         else:
-            known = tuple(x for x in xs if x is not None)
             named = network if part is None else network_of(network, part, len(wholes))
-            of = tuple(c.of if (c := group.counters.get(n)) else "" for n in asked.against)
+            of = tuple(scope_of(group, name) for name in asked.against)
             own = macs.get(label)
             layer = part.layer if part else None
             point = CounterPoint(
@@ -126,6 +125,19 @@ def counter_points(
             )
             points.append(point)
     return points, [f"{run}: {shortened(labels)}: {why}" for why, labels in missing.items()]
+
+
+def counter_quantities(group: Group, names: Sequence[str], macs: Mapping[str, int]) -> Row | None:
+    """A group's quantities per inference; None if one is unknown."""
+    xs = [_quantity(group, name, macs) for name in names]
+    known = tuple(x for x in xs if x is not None)
+    return known if len(known) == len(xs) else None
+
+
+def scope_of(group: Group, name: str) -> str:
+    """What a counter counted; empty if the recording does not say, or it is no counter."""
+    found = group.counters.get(name)
+    return found.of if found else ""
 
 
 def _quantity(group: Group, name: str, macs: Mapping[str, int]) -> float | None:
@@ -204,6 +216,42 @@ def _fit(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SavedCounterFit:
+    """A fit against several quantities as it was saved: what was asked, its origin, and of each
+    point its network, quantities and value. `counted` says what each counter counted."""
+
+    asked: CounterRequest
+    origin: str
+    points: tuple[tuple[str, Row, float], ...]
+    counted: Mapping[str, str]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The quantities of each point."""
+        return [row for _, row, _ in self.points]
+
+    def plane(self, weights: LeastSquares) -> Plane:
+        """The fit again. Raises NoLineError."""
+        return fit_plane(self.rows, self._ys, weights, self.asked.through_origin)
+
+    def left_out(self, weights: LeastSquares) -> tuple[str, HeldOut | None]:
+        """What was left out, network or point, and the errors of predicting it."""
+        networks = [network for network, _, _ in self.points]
+        several = len(set(networks)) > 1
+        groups = networks if several else [str(n % MOST_OUT) for n in range(len(networks))]
+
+        def fit(xs: Sequence[Row], ys: Sequence[float]) -> Plane:
+            return fit_plane(xs, ys, weights, self.asked.through_origin)
+
+        found = held_out(self.rows, self._ys, groups, fit)
+        return "network" if several else "point", found
+
+    @property
+    def _ys(self) -> list[float]:
+        return [y for *_, y in self.points]
+
+
 def fits_dict(found: CounterFits, points: Sequence[CounterPoint], unit: str) -> dict[str, Any]:
     """Fits as JSON (docs/fitting.md)."""
     return {
@@ -234,6 +282,8 @@ def _fit_dict(fit: CounterFit | None, names: Sequence[str]) -> dict[str, Any] | 
         return None
     found = asdict(fit)
     plane = found["plane"]
+    # Its points give it again.
+    del plane["spread"]
     plane["terms"] = dict(zip(names, plane["terms"], strict=True))
     if math.isinf(plane["condition"]):
         plane["condition"] = None

@@ -12,7 +12,9 @@ from typing import Any
 from recorders.json_parts import (
     WrongPartError,
     an_object,
+    dict_of,
     flag,
+    list_of,
     one_of,
     optional,
     part,
@@ -22,7 +24,8 @@ from recorders.json_parts import (
     whole,
 )
 from wattui.analysis.breakpoint import LineTest
-from wattui.analysis.fit import VERSION, Fit, FitPoint, FitSeries
+from wattui.analysis.counter_fit import CounterRequest, SavedCounterFit
+from wattui.analysis.fit import FIGURES, VERSION, Fit, FitPoint, FitSeries
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkError, NetworkErrors
 from wattui.analysis.regression import WEIGHTS, Line
@@ -47,22 +50,19 @@ class SavedFit:
     networks: tuple[NetworkErrors, ...]
 
 
-def read_fit(found: Any) -> SavedFit:
+def read_fit(found: Any) -> SavedFit | SavedCounterFit:
     """The fit in a document. Raises NoFitError."""
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise NoFitError(f"is not a fit: {WRITTEN_BY}")
     if found.get("version") != VERSION:
         raise NoFitError("was written by another version of wattui: fix: write it again")
-    if isinstance(against := found.get("against"), list):
-        raise NoFitError(
-            f"is a fit against {', '.join(map(str, against))}, which nobody knows of a model that "
-            "did not run: fix: write one with --against macs"
-        )
-    if against != "macs":
+    if (against := found.get("against")) != "macs" and not isinstance(against, list):
         raise NoFitError(f"is a fit against {against}: fix: write one with --against macs")
     if found.get("figure") == "seconds":
         raise NoFitError("is a fit of time, not energy: fix: write one with --figure total")
     try:
+        if isinstance(against, list):
+            return _counter_fit(found)
         return _FIT_FILE({"networks": None, **found})
     except WrongPartError as error:
         raise NoFitError(f"is damaged ({error}): {WRITTEN_BY}") from None
@@ -181,6 +181,23 @@ def _series(found: Any) -> FitSeries:
 
 def _networks(found: Any) -> tuple[NetworkErrors, ...]:
     return () if found is None else part(found, "every", tuple_of(_NETWORK_ERRORS))
+
+
+def _counter_fit(found: dict[str, Any]) -> SavedCounterFit:
+    """A fit against several quantities, whose points have them all."""
+    against = part(found, "against", tuple_of(text))
+    xs = record(lambda **x: tuple(x[name] for name in against), **dict.fromkeys(against, _real))
+    point = record(
+        lambda network, x, energy_j: (network, x, energy_j), network=text, x=xs, energy_j=_real
+    )
+    (series, *_) = part(found, "series", list_of(an_object)) or [{}]
+    points = part(series, "points", tuple_of(point))
+    if not points or not against:
+        raise WrongPartError("there are no points")
+    figure, domain = part(found, "figure", one_of(*FIGURES)), part(found, "domain", text)
+    asked = CounterRequest(against, figure, domain, part(found, "through_origin", flag))
+    counted = part(found, "counted", dict_of(text))
+    return SavedCounterFit(asked, part(found, "origin", text), points, counted)
 
 
 _FIT_FILE = record(

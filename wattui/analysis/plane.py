@@ -43,7 +43,8 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A fit; `intercept` is None through the origin. `residual_sd` is as in `Line`."""
+    """A fit; `intercept` is None through the origin. `residual_sd` is as in `Line`. `spread` is the
+    inverse of XᵀWX, with the intercept first, which intervals need."""
 
     weights: LeastSquares
     points: int
@@ -52,6 +53,16 @@ class Plane:
     r2: float | None
     residual_sd: float | None
     condition: float
+    spread: tuple[Row, ...]
+
+    def plus_minus(self, row: Row) -> float | None:
+        """Half-width of the 95 % prediction interval of one more measurement."""
+        if self.residual_sd is None:
+            return None
+        xs = row if self.intercept is None else (1.0, *row)
+        one = 1.0 if self.weights == "ordinary" else self.at(row) ** 2
+        plane = _dot(xs, [_dot(each, xs) for each in self.spread])
+        return t95(self.points - len(xs)) * self.residual_sd * math.sqrt(one + max(plane, 0.0))
 
     def at(self, row: Row) -> float:
         """The value for some regressors."""
@@ -132,10 +143,14 @@ def _plane(
     left = math.fsum(w * (y - f) ** 2 for w, y, f in zip(ws, ys, fitted, strict=True))
     free = len(rows) - len(columns)
     sd = math.sqrt(left / free) if free else None
+    factors = [
+        [v[place] / s / length for v, s in zip(vs, singular, strict=True)]
+        for place, length in enumerate(lengths)
+    ]
+    spread = tuple(tuple(_dot(a, b) for b in factors) for a in factors)
     found = []
-    for place, length in enumerate(lengths):
-        spread = math.fsum((v[place] / s) ** 2 for v, s in zip(vs, singular, strict=True))
-        variance = spread / length**2
+    for place in range(len(columns)):
+        variance = spread[place][place]
         error = None if sd is None else sd * math.sqrt(variance)
         half = None if error is None else t95(free) * error
         about = _about(columns[place], ws, through_origin or not place)
@@ -144,7 +159,7 @@ def _plane(
     total = math.fsum(w * (y - mean) ** 2 for w, y in zip(ws, ys, strict=True))
     r2 = 1 - left / total if free and total > 0 else None
     intercept, terms = (None, found) if through_origin else (found[0], found[1:])
-    return Plane(weights, len(rows), intercept, tuple(terms), r2, sd, condition)
+    return Plane(weights, len(rows), intercept, tuple(terms), r2, sd, condition, spread)
 
 
 def _about(column: Sequence[float], ws: Sequence[float], zero: bool) -> float:

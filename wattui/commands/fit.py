@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import counter_name
-from wattui.analysis.counter_fit import fits_dict
+from wattui.analysis.counter_fit import fits_dict, scopes
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
 from wattui.analysis.fit_json import KIND
 from wattui.analysis.fitting import (
@@ -203,6 +203,7 @@ def _counters_dict(result: CounterResult) -> dict[str, Any]:
         "origin": result.origin,
         "unit": unit,
         "through_origin": asked.through_origin,
+        "counted": {name: min(of) for name, of in scopes(result.points, asked.against)},
         "series": [fits_dict(result.found, result.points, unit)],
         "from_macs": fits_dict(beside, result.points, unit) if beside else None,
         "published": _published("counters"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.summary.stats import grouped
+from wattui.analysis.counter_fit import SavedCounterFit
 from wattui.analysis.fit import ALL, VERSION, Fit, FitSeries
 from wattui.analysis.fit_json import WRITTEN_BY, NoFitError, SavedFit, read_fit
 from wattui.analysis.left_out import HeldOut
@@ -19,6 +20,7 @@ from wattui.analysis.macs import BUNDLED, SPEC, model_macs, shape_of
 from wattui.analysis.networks import network_interval
 from wattui.analysis.regression import WEIGHTS, Line
 from wattui.commands.parser import Parser
+from wattui.commands.predict_run import predict_run
 from wattui.errors import UsageError, unreadable
 from wattui.show.printing import print_json
 from wattui.show.quantities import energy_unit, with_uncertainty
@@ -55,7 +57,10 @@ def parser() -> argparse.ArgumentParser:
         "`wattui fit --against macs --json FIT.json`.",
     )
     made.add_argument(
-        "model", nargs="?", metavar="MODEL", help=f"{', '.join(BUNDLED)}, or a spec{SPEC}"
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help=f"{', '.join(BUNDLED)}, or a spec{SPEC}; for a fit against counters, a run file",
     )
     made.add_argument(
         "--macs", type=_macs, metavar="N", help="MACs per inference, in place of MODEL"
@@ -81,6 +86,8 @@ def main(options: argparse.Namespace) -> int:
     if options.macs is not None and options.input is not None:
         raise UsageError("--input has no effect with --macs: give one of the two")
     fit = _read(Path(options.fit))
+    if isinstance(fit, SavedCounterFit):
+        return predict_run(fit, options)
     if options.model is None:
         title, layers = "a model", tuple[int, ...]([options.macs])
     else:
@@ -103,7 +110,7 @@ def _macs(text: str) -> int:
     return int(value)
 
 
-def _read(path: Path) -> SavedFit:
+def _read(path: Path) -> SavedFit | SavedCounterFit:
     try:
         return read_fit(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

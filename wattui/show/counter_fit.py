@@ -13,6 +13,7 @@ from wattui.analysis.counter_fit import INTERCEPT, SECONDS, CounterFits, Counter
 from wattui.analysis.fitting import CounterResult
 from wattui.analysis.plane import Coefficient
 from wattui.analysis.regression import LEAST_SQUARES
+from wattui.clean import one_line
 from wattui.show.fit import (
     MOST_POINTS,
     TIME,
@@ -54,6 +55,37 @@ def counter_parts(result: CounterResult, published: dict[str, Any]) -> Iterator[
     for remark in found.remarks:
         yield Text.assemble(("– ", "dim"), remark)
     yield _points(result)
+
+
+def prediction_parts(found: dict[str, Any]) -> Iterator[Table | Text]:
+    """Predictions of a run's labels, beside what was measured."""
+    origin = found["origin"]
+    kind = "ESTIMATED, not measured" if origin == "estimated" else f"{origin} ({found['domain']})"
+    yield Text.assemble(
+        (f"{found['figure']} energy per inference, predicted", "bold"),
+        f"  {kind}; {found['weights']} least squares of {found['points']} points against "
+        f"{', '.join(found['against'])}",
+    )
+    if error := found["left_out"]:
+        sd = "" if error["sd"] is None else f" ± {100 * error['sd']:.1f}"
+        what, mean = error["what"], 100 * error["mean"]
+        yield Text(f"error for a {what} left out of the fit: {mean:.1f}{sd} %")
+    table = new_table("label", "predicted (95 % interval)", "in the run", "error %", "")
+    for each in found["predictions"]:
+        factor, unit = scale([each["j_per_inference"]], "J")
+        value = with_uncertainty(each["j_per_inference"], each["plus_minus_j"], factor)
+        own = each["measured_j"]
+        add(
+            table,
+            each["label"] or "running",
+            f"{value} {unit}" + (" ± ?" if each["plus_minus_j"] is None else ""),
+            "–" if own is None else f"{number(own / factor)} {unit}",
+            percent(each["error"], signed=True),
+            "! extrapolated" if each["extrapolated"] else "",
+        )
+    yield table
+    for remark in found["remarks"]:
+        yield Text.assemble(("– ", "dim"), one_line(remark))
 
 
 def _coefficients(asked: CounterRequest, found: CounterFits) -> Table:

@@ -80,6 +80,18 @@ def test_relative_least_squares_is_the_gamma_model_with_an_identity_link() -> No
     assert values(origin) == pytest.approx([0.6555373083939288e-9, 0.2679246156119466e-6], rel=1e-7)
 
 
+def test_prediction_intervals_are_those_of_statsmodels() -> None:
+    row = (8e9, 8e6)
+    plane, origin = fit_plane(ROWS, YS, "ordinary"), fit_plane(ROWS, YS, "ordinary", True)
+    assert plane.at(row) == pytest.approx(7.489571598026637, rel=1e-9)
+    assert plane.plus_minus(row) == pytest.approx(0.23024461740583568, rel=1e-6)
+    assert origin.at(row) == pytest.approx(7.522414141064024, rel=1e-9)
+    assert origin.plus_minus(row) == pytest.approx(0.29712342511534473, rel=1e-6)
+    line = fit_line([x for x, _ in ROWS], YS, "relative")
+    one = fit_plane([(x,) for x, _ in ROWS], YS, "relative")
+    assert one.plus_minus((8e9,)) == pytest.approx(line.plus_minus(8e9), rel=1e-6)
+
+
 def test_each_point_left_out_is_that_of_statsmodels() -> None:
     found = held_out(ROWS, YS, one_by_one(ROWS), lambda xs, ys: fit_plane(xs, ys, "ordinary"))
     assert found is not None

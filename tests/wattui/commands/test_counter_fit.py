@@ -189,11 +189,64 @@ def test_the_file_alone_gives_the_same_fit(
     assert fitted(capsys, *names, "--against", COUNTERS)["series"] == before["series"]
 
 
+def predict(*arguments: str) -> int:
+    return predict_command.main(predict_command.parser().parse_args(arguments))
+
+
+def test_the_energy_of_a_run_is_predicted_from_what_it_counted(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "fit.json")
+    assert fit(*runs, "--against", COUNTERS, "--json", path) == 0
+    new = counted(tmp_path / "new.csv", {"mine": (7e9, 33e6), "huge": (900e9, 1e9)})
+    capsys.readouterr()
+    assert predict(new, "--fit", path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    mine, huge = found["predictions"]
+    assert mine["j_per_inference"] == pytest.approx(cost((7e9, 33e6)), rel=1e-3)
+    assert mine["error"] == pytest.approx(0, abs=1e-3)
+    assert (mine["extrapolated"], huge["extrapolated"]) == (False, True)
+    assert found["left_out"]["what"] == "network"
+    assert predict(new, "--fit", path) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "predicted measured (package0)" in shown
+    assert "! extrapolated" in shown
+
+
+def test_a_run_that_counted_something_else_is_not_predicted(
+    runs: list[str], tmp_path: Path
+) -> None:
+    path = str(tmp_path / "fit.json")
+    assert fit(*runs, "--against", COUNTERS, "--json", path) == 0
+    other = counted(tmp_path / "other.csv", ALEXNET, of="of_command")
+    with pytest.raises(UsageError, match="counted the machine in the fit and the command in"):
+        predict(other, "--fit", path)
+    without = counted(tmp_path / "without.csv", ALEXNET, names=("cycles", "branches"))
+    with pytest.raises(UsageError, match="has no instructions, llc_misses per inference"):
+        predict(without, "--fit", path)
+
+
+@pytest.mark.parametrize("damage", ["points", "counted", "x"])
+def test_a_damaged_fit_is_refused(
+    runs: list[str], tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = fitted(capsys, *runs, "--against", COUNTERS)
+    if damage == "counted":
+        found["counted"] = {"instructions": 1}
+    elif damage == "points":
+        found["series"][0]["points"] = []
+    else:
+        del found["series"][0]["points"][0]["x"]["llc_misses"]
+    path = tmp_path / "fit.json"
+    path.write_text(json.dumps(found))
+    with pytest.raises(UsageError, match="is damaged"):
+        predict(runs[0], "--fit", str(path))
+
+
 def test_predict_refuses_what_nobody_knows_of_a_model_that_did_not_run(
     runs: list[str], tmp_path: Path
 ) -> None:
     path = str(tmp_path / "fit.json")
     assert fit(*runs, "--against", COUNTERS, "--json", path) == 0
-    options = predict_command.parser().parse_args(["alexnet", "--fit", path])
     with pytest.raises(UsageError, match=r"against instructions, llc_misses.*--against macs"):
-        predict_command.main(options)
+        predict("alexnet", "--fit", path)

@@ -92,6 +92,8 @@ TRUTHS = frozenset(field.name for field in fields(Settings) if isinstance(field.
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)(?:\s+(\S.*?))?\s*")
 # These names become part of a column name.
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
+# The comma before a meter's name, and not one inside a spec.
+_NEXT_METER = re.compile(r",\s*(?=[\w@.]+=(?:[a-z0-9]+:|manual))")
 _COUNTER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 
 
@@ -211,6 +213,11 @@ def _as_given(value: Any) -> str:
 def counter_list(text: str) -> tuple[str, ...]:
     """The names in a comma-separated list of counters, once each."""
     return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
+def meter_list(text: str) -> tuple[str, ...]:
+    """The meters in a comma-separated list of NAME=SPEC."""
+    return tuple(spec for part in _NEXT_METER.split(text) if (spec := part.strip()))
 
 
 def _is_counter(name: object) -> bool:

@@ -119,6 +119,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         phase,
         others[0] if others else None,
         settings.counters,
+        settings.meters,
     )
     return RecordJob(
         recipe=recipe,
@@ -133,7 +134,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             counters=recipe.counters,
             require=options.require,
             simulate=options.simulate,
-            meters=settings.meters,
+            meters=recipe.meters,
             quoted=options.per_inference_from,
             has_command=True,
             version=__version__,

@@ -24,7 +24,7 @@ class Recipe:
     """A recording to make: command, file, repeats, rests, and how inferences are counted.
 
     `other` is a second command, recorded in turn with the first: A B B A A B … `counters` names
-    hardware counters.
+    hardware counters, `meters` has the meters outside the machine, each NAME=SPEC.
     """
 
     argv: Sequence[str]
@@ -39,6 +39,7 @@ class Recipe:
     phase_match: re.Pattern[str] | None = None
     other: Command | None = None
     counters: tuple[str, ...] = ()
+    meters: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[Command]:

@@ -27,7 +27,7 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
-from wattui.tui.state.options import Start
+from wattui.tui.state.options import Start, with_manual
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Session, Stream
 from wattui.tui.terminal.app import TerminalApp
@@ -254,7 +254,8 @@ class Dashboard(TerminalApp):
 
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         config = replace(self._start.config, csv=recipe.csv, about=about)
-        if self._restart(replace(config, counters=recipe.counters)):
+        meters = with_manual(recipe.meters, self._settings.meter)
+        if self._restart(replace(config, counters=recipe.counters, meters=meters)):
             self._launched = Launch(recipe, self.stream)
             self.notify(f"Recording to {recipe.csv}; press x to stop", timeout=4)
 

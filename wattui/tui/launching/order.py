@@ -12,18 +12,26 @@ from rich.text import Text
 
 from wattui.capture.run_names import suggested
 from wattui.capture.stages import Recipe, Rest, stages
-from wattui.config import Settings, counter_list, refusal
+from wattui.config import Settings, counter_list, meter_list, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 
 FormValues = Mapping[str, str]
 # Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
-IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, FILE = (
+IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, METERS, FILE = (
     RECIPE + name
-    for name in ("idle before", "repeats", "cool-down", "idle after", "counters", "run file")
+    for name in (
+        "idle before",
+        "repeats",
+        "cool-down",
+        "idle after",
+        "counters",
+        "meters",
+        "run file",
+    )
 )
-NO_COUNTERS = "none"
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +122,18 @@ def recipe_fields(
         COUNTERS,
         "hardware counters, such as instructions, llc_misses",
         label="counters",
-        placeholder=", ".join(settings.counters) or NO_COUNTERS,
+        placeholder=", ".join(settings.counters) or NONE,
         check=lambda text: refusal("counters", counter_list(text)),
     )
-    return [found[0], repeats, *found[1:], counters, file]
+    meters = FieldSpec(
+        METERS,
+        "meters outside the machine: wall=shelly2:192.168.1.20",
+        label="meters",
+        placeholder=", ".join(settings.meters) or NONE,
+        check=lambda text: refusal("meters", meter_list(text.removeprefix(NONE))),
+        wide=True,
+    )
+    return [found[0], repeats, *found[1:], counters, meters, file]
 
 
 def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Recipe:
@@ -134,7 +150,8 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
         inferences=order.inferences,
         count_match=order.count_match,
         phase_match=order.phase_match,
-        counters=counter_list(values[COUNTERS].removeprefix(NO_COUNTERS)),
+        counters=counter_list(values[COUNTERS].removeprefix(NONE)),
+        meters=meter_list(values[METERS].removeprefix(NONE)),
     )
 
 
@@ -162,6 +179,8 @@ def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
         found += ["--idle-after", f"{recipe.idle_after_s:g}"]
     if recipe.counters:
         found += ["--counters", ",".join(recipe.counters)]
+    for meter in recipe.meters:
+        found += ["--meter", meter]
     if recipe.label:
         found += ["--label", recipe.label]
     if recipe.inferences is not None:

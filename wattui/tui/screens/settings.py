@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +14,22 @@ from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import Button, Footer, Label, Static
 
-from wattui.config import CHOICES, RANGES, TRUTHS, Settings, counter_list, load, refusal, save
+from wattui.config import (
+    CHOICES,
+    RANGES,
+    TRUTHS,
+    Settings,
+    counter_list,
+    load,
+    meter_list,
+    refusal,
+    save,
+)
 from wattui.errors import UsageError
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, field_of
 
 LONGEST_PATH = 60
-# The comma before a meter's name, and not one inside a spec.
-_NEXT_METER = re.compile(r",\s*(?=[\w@.]+=(?:[a-z0-9]+:|manual))")
 # Section, then name, label and hint of each setting.
 SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
@@ -193,7 +200,7 @@ def taken(name: str, text: str) -> Any:
     if name == "graphs":
         return tuple(title for part in text.split(",") if (title := part.strip()))
     if name == "meters":
-        return tuple(spec for part in _NEXT_METER.split(text) if (spec := part.strip()))
+        return meter_list(text)
     if name not in RANGES:
         return text
     if not text:

@@ -19,6 +19,7 @@ from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import ProgramSubject, wrong_command
 from wattui.tui.launching.order import (
     COUNTERS,
+    METERS,
     LaunchPlan,
     recipe,
     recipe_fields,
@@ -358,6 +359,7 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
         label=order.label,
         count_match=order.count_match,
         counters=("instructions", "llc_misses"),
+        meters=("wall=shelly2:plug", "usb=exec:tc66 --watch"),
     )
     words = shlex.split(shlex.join(same_headless(made, made.argv)))
     place = words.index("--")
@@ -365,8 +367,23 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
     asked = main_parser().parse_args(words[1:place])
     assert asked.headless
     assert (asked.csv, asked.label, asked.count_match) == ("a b.csv", "a b", r"(\d+) done")
+    assert tuple(asked.meter) == made.meters
     assert (asked.idle, asked.repeats, asked.cooldown, asked.idle_after) == (2.5, 3, 4, 5)
     assert asked.counters == ("instructions", "llc_misses")
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [("", ("wall=file:/x",)), ("none", ()), ("a=file:/1, b=file:/2", ("a=file:/1", "b=file:/2"))],
+)
+def test_meters_are_those_of_the_settings_unless_others_are_typed(
+    typed: str, taken: tuple[str, ...]
+) -> None:
+    fields = recipe_fields(Settings(meters=("wall=file:/x",)), "run", lambda _: None)
+    held = {field.name: field.placeholder for field in fields}
+    order = ProgramSubject().order({"command": "sh -c x"})
+    given = {METERS: typed} if typed else {}
+    assert recipe(order, given, held).meters == taken
 
 
 @pytest.mark.parametrize(

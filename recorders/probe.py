@@ -129,7 +129,7 @@ def _probe_devices(wanted: Wanted, found: Found, tell: Tell) -> None:
     gpus = nvml.result(tell)
     # Their numbers depend on NVIDIA's GPUs.
     cards = Opening(
-        "GPUs of AMD and Intel", lambda: _open_cards(wanted.root, gpus.addresses), _no_chips
+        "the GPUs of AMD and Intel", lambda: _open_cards(wanted.root, gpus.addresses), _no_chips
     )
     found.sources += rapl_sources
     found.refused += rapl_refused + gpus.refused

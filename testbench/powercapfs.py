@@ -70,7 +70,7 @@ def _plain_files(zone: BenchZone) -> list[tuple[str, str, int]]:
     """Name, text and mode of the files that never change."""
     files = [
         ("name", f"{zone.name}\n", 0o444),
-        ("max_energy_range_uj", f"{zone.counter.max_energy_range_uj}\n", 0o444),
+        ("max_energy_range_uj", f"{zone.counter.max_energy_range_uj}\n", zone.range_mode),
         ("enabled", f"{int(':' not in zone.path)}\n", 0o644),
         ("uevent", "", 0o644),
     ]

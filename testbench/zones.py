@@ -103,6 +103,7 @@ class BenchZone:
     control: str = "intel-rapl"
     faults: tuple[ZoneFault, ...] = ()
     mode: int = 0o400
+    range_mode: int = 0o444
     uid: int = 0
     gid: int = 0
     power_limit_uw: int | None = 65_000_000

@@ -20,13 +20,16 @@ from testbench.recording import (
     surroundings,
 )
 from testbench.sandbox import Bench
+from testbench.zones import AMD
 from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
-from .truth import NOBODY, interpreter_for_all, readable_copies
+from .truth import NOBODY, assert_exact, interpreter_for_all, readable_copies
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
+# The recording begins before time 0 of the counters, also on a busy machine.
+WRAP_S, LEAD_S = 1.8, 4.0
 SHORT = BenchPhase("short", 0.0, 0.3)
 STATUS = 7
 SOURCE = program(SHORT) + f"raise SystemExit({STATUS})\n"
@@ -82,13 +85,15 @@ def test_a_user_without_rights(make_bench: MakeBench) -> None:
     assert_refused_and_mended(recording, "package0", "dram0")
 
 
-def record_as_root_without_its_power(bench: Bench, folder: Path) -> BenchRecording:
+def record_as_root_without_its_power(
+    bench: Bench, folder: Path, source: str = SOURCE, status: int = STATUS
+) -> BenchRecording:
     """As root that is held to the files' modes, as in a container with few capabilities."""
     path = folder / "run.csv"
     lacking = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
-    argv = [*lacking, *command_line(path, 50, [], [sys.executable, "-c", SOURCE])]
+    argv = [*lacking, *command_line(path, 50, [], [sys.executable, "-c", source])]
     done = bench.run(argv, cwd=folder, env=surroundings(bench, folder))
-    assert done.returncode == STATUS, done.stderr
+    assert done.returncode == status, done.stderr
     return BenchRecording(bench, path, done)
 
 
@@ -125,6 +130,24 @@ def test_a_counter_for_root_beside_one_for_all(make_bench: MakeBench, tmp_path: 
     recording = record_as_root_without_its_power(make_bench(topology), tmp_path)
     assert recording.energy_columns == {"package0_J", "total_J"}
     assert_refused_and_mended(recording, "dram0")
+
+
+def test_ranges_that_cannot_be_read_are_said_and_a_wrap_is_told_by_the_register(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    topology = topologies.plain().changed(range_mode=0)
+    counter = AMD.wrapping_at(topology.curves["package0"], WRAP_S)
+    bench = make_bench(topology.changed("package0", counter=counter))
+    bench.begin_again(LEAD_S)
+    source = program(BenchPhase("long", 1.0, 2.1))
+    recording = record_as_root_without_its_power(bench, tmp_path, source, status=0)
+    begin, end = recording.edges("long")
+    assert recording.at_s(begin) < WRAP_S < recording.at_s(end)
+    assert_exact(recording, "long", "package0", "dram0", "total")
+    assert recording.happened == []
+    words = "powercap: max_energy_range_uj of package0, dram0 is readable by root only: "
+    assert words in recording.said
+    assert "fix: sudo groupadd" in recording.said.partition(words)[2]
 
 
 def assert_incomplete(recording: BenchRecording, contents: str, *parts: str) -> None:

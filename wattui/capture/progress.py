@@ -77,7 +77,7 @@ class Progress:
         """Say once that a driver does not answer yet."""
         if not self._quiet and name not in self._opening:
             self._opening.add(name)
-            say(f"waiting for {name} to answer")
+            say(f"waiting for {name}")
 
     def prepare(self) -> None:
         """Load the drawing code while the recorder starts."""

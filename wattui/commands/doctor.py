@@ -78,7 +78,7 @@ def examine(
         if message["t"] == "row":
             latest.update(readings(columns, message))
         elif message["t"] == "opening":
-            tell(f"waiting for {message['name']} to answer")
+            tell(f"waiting for {message['name']}")
 
     try:
         read = [text for text in meters if parse_meter(text).spec]

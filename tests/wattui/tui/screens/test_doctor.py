@@ -72,14 +72,14 @@ async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> Non
     let_go = threading.Event()
 
     def look(all_gpus: bool, tell: Tell) -> dict[str, Any]:
-        tell("waiting for the NVIDIA driver to answer")
+        tell("waiting for the NVIDIA driver")
         let_go.wait(10)
         return REPORT
 
     app = Page(DoctorScreen(look=look))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.1)
-        assert "Waiting for the NVIDIA driver to answer …" in text_of(app)
+        assert "Waiting for the NVIDIA driver …" in text_of(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, DoctorScreen)
         let_go.set()

@@ -1,4 +1,5 @@
-"""The recorder with five RAPL zones and one GPU, writing its file, at 10, 100 and 1000 Hz."""
+"""The recorder with five RAPL zones and one GPU, writing its file, at 10, 100 and 1000 Hz; and with
+four chips and two GPUs beside the zones at 10 Hz."""
 
 from __future__ import annotations
 
@@ -13,10 +14,11 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.table import Figure, Table, of_figures, say
-from benchmarks.zones import five_zones
+from benchmarks.zones import five_zones, many_sensors
 from testbench.sandbox import Bench, nvml_unavailable_reason
 
 CPU_TARGETS_PCT = {10: 0.3, 100: 1.5, 1000: 6.0}
+MANY_HZ, MANY_PCT = 10, 1.0
 ACHIEVED_PCT = 99.5
 INTERVAL_MS = 1.1
 BARE_TIMES = 2.0
@@ -34,7 +36,7 @@ def tables(quick: bool) -> list[Table]:
         "run, `steady` the process's kernel clock over those seconds.",
         f"NVML's energy counter moves every {machine.ENERGY_REFRESH_S * 1e3:g} ms.",
     )
-    found = [_beside_a_bare_loop(seconds, 2 * repeats)]
+    found = [_beside_a_bare_loop(seconds, 2 * repeats), _with_many_sensors(seconds, repeats)]
     if reason := nvml_unavailable_reason():
         say(f"recorder on plain files: skipped: {reason}")
     else:
@@ -92,6 +94,23 @@ def _beside(
             BARE_TIMES,
         ),
     ]
+
+
+def _with_many_sensors(seconds: float, repeats: int) -> Table:
+    """Each chip and GPU has a thread of its own."""
+    runs = []
+    with tempfile.TemporaryDirectory() as folder, many_sensors() as root:
+        for repeat in range(repeats):
+            say(f"recorder: four chips and two GPUs, run {repeat + 1} of {repeats}")
+            runs.append(_run(_argv(folder, MANY_HZ, seconds, str(root))))
+    channels = [len(outcome["channels"]) for outcome in runs]
+    steady = [outcome["steady_cpu_pct"] for outcome in runs]
+    figures = [
+        Figure(f"{MANY_HZ} Hz: channels", channels, ""),
+        Figure(f"{MANY_HZ} Hz: recorder, steady", steady, "% of a core", MANY_PCT),
+    ]
+    note = "Five zones, two INA226, an INA3221, an ACPI meter, an Arc and a Radeon as plain files."
+    return of_figures("Recorder with four chips and two GPUs in memory", figures, (note,))
 
 
 def _run(argv: Sequence[str]) -> dict[str, Any]:

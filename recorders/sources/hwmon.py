@@ -43,23 +43,42 @@ _WORDS = {
 }
 
 
-class NumberFile:
-    """A whole number in a sysfs file, times a factor. It is opened when it is first read."""
+class KeptFile:
+    """A small file in sysfs. It is opened when it is first read, and stays open."""
 
-    __slots__ = ("_descriptor", "_scale", "counts", "path")
+    __slots__ = ("_descriptor", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def read_bytes(self) -> bytes:
+        """What it shows now. Raises OSError."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(self._descriptor, MOST_BYTES, 0)
+
+    def close(self) -> None:
+        """Close its descriptor; the next read opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class NumberFile(KeptFile):
+    """A whole number in a file, times a factor."""
+
+    __slots__ = ("_scale", "counts")
 
     def __init__(self, path: Path, scale: float = 1.0, counts: bool = False) -> None:
-        self.path = path
+        super().__init__(path)
         self.counts = counts
         self._scale = scale
-        self._descriptor: int | None = None
 
     def read(self) -> float:
         """The number now. Raises Retry, Implausible or Gone, with the reason in words."""
         try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            text = os.pread(self._descriptor, MOST_BYTES, 0)
+            text = self.read_bytes()
         except OSError as error:
             raise failure(self.path, error) from None
         if not _NUMBER.fullmatch(text):
@@ -68,12 +87,6 @@ class NumberFile:
         if is_error_number(number, self.counts):
             raise Implausible(f"{self.path} shows {number}, an error and no reading")
         return number * self._scale
-
-    def close(self) -> None:
-        """Close its descriptor; the next read opens it again."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 def is_error_number(number: int, counts: bool = False) -> bool:

@@ -29,6 +29,7 @@ from recorders.sources.hwmon import (
     MILLI,
     Clock,
     Hwmon,
+    KeptFile,
     Output,
     ScaledFile,
     Sensor,
@@ -101,7 +102,7 @@ class CardSensor(Sensor):
         clock: Clock = time.monotonic_ns,
     ) -> None:
         super().__init__("", unit, [file], period_s)
-        self._status = card / STATUS
+        self._status = KeptFile(card / STATUS)
         self.card = card
         self._most_unread_s = most_unread_s
         self._clock = clock
@@ -120,8 +121,17 @@ class CardSensor(Sensor):
 
     def check_awake(self) -> None:
         """Raise Gone if the card sleeps."""
-        if file_text(self._status) in ASLEEP:
+        try:
+            status = self._status.read_bytes().decode(errors="replace").strip()
+        except OSError:  # a driver without power management
+            status = ""
+        if status in ASLEEP:
             raise Gone(f"{self.card.name} is asleep, and is not woken to be read")
+
+    def close(self) -> None:
+        """Close its files."""
+        super().close()
+        self._status.close()
 
 
 class HeldSensor(CardSensor):

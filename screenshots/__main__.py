@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from recorders.client import Config
-from screenshots import commands
+from screenshots import commands, machines
 from screenshots.commands import COLUMNS, printed
 from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS
@@ -49,6 +49,7 @@ async def main() -> int:
     commands.main()
     if sandbox.available():
         on_the_bench()
+        machines.main()
     else:
         sys.stderr.write(f"screenshots: no doctor, no summary: {sandbox.unavailable_reason()}\n")
     return 0

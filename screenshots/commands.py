@@ -56,10 +56,13 @@ def output(folder: Path, arguments: list[str]) -> str:
     return shown.stdout + (f"exit status {shown.returncode}\n" if shown.returncode else "")
 
 
-def printed(name: str, title: str, text: str) -> None:
-    """A picture of terminal output."""
+def printed(
+    name: str, title: str, text: str, columns: int = COLUMNS, with_png: bool = True
+) -> None:
+    """A picture of terminal output, as SVG and PNG."""
     with open(os.devnull, "w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(f"$ wattui {title}\n{text}"), soft_wrap=True)
         console.save_svg(str(HERE / f"{name}.svg"), title="wattui")
-    png(HERE / f"{name}.svg")
+    if with_png:
+        png(HERE / f"{name}.svg")

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from testbench import boards, fakeamdsmi, topologies
+from testbench import boards, fakeamdsmi, machines
 from testbench.boards import Board
 from testbench.curves import Constant
 from testbench.fakeamdsmi import SmiCard
 from testbench.fakenvml import FakeNvml, Gpu
+from testbench.machines import Machine
 from testbench.recording import BenchPhase, BenchRecording, program, record
+from testbench.sandbox import Bench
 from testbench.zones import Topology
 
 from .conftest import MakeBench
@@ -56,7 +58,7 @@ def test_a_board_has_its_joules_and_no_total(
 def test_the_gpu_of_a_gh200_lies_in_its_module_and_is_not_added(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    bench = make_bench(Topology("none"), FakeNvml((Gpu(Constant(400.0)),)), boards.gh200())
+    bench = on(make_bench, machines.gh200())
     recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
     assert recording.run["summary"]["headline"] == "board"
     for channel in ("board", "rail_grace0", "rail_cpu0", "rail_sysio0"):
@@ -69,13 +71,14 @@ def test_the_gpu_of_a_gh200_lies_in_its_module_and_is_not_added(
 def test_a_pod_that_hides_the_zones_has_its_gpu_and_says_what_its_total_lacks(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
-    bench = make_bench(topologies.pod(), FakeNvml((Gpu(Constant(300.0)),)))
+    machine = machines.pod()
+    bench = on(make_bench, machine)
     recording = record(
         bench,
         tmp_path,
         program(BenchPhase("long", 0.0, 2.1)),
         rate_hz=10,
-        env={"KUBERNETES_SERVICE_HOST": "10.0.0.1"},
+        env=machine.environ,
     )
     assert recording.energy_columns == {"gpu0_J", "est_cpu_J", "total_J"}
     assert_close(recording, "total", 0.1)
@@ -89,7 +92,7 @@ def test_a_pod_that_hides_the_zones_has_its_gpu_and_says_what_its_total_lacks(
 
 
 def test_two_arcs_in_a_server_are_in_its_total_once(make_bench: MakeBench, tmp_path: Path) -> None:
-    bench = make_bench(topologies.two_sockets(), board=boards.two_arcs())
+    bench = on(make_bench, machines.two_arcs())
     recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
     parts = ["package0", "package1", "dram0", "dram1", "gpu0", "gpu1"]
     assert recording.energy_columns == {f"{name}_J" for name in (*parts, "total")}
@@ -127,7 +130,7 @@ def test_gpus_of_three_vendors_are_numbered_in_pci_order(
 
 
 def test_an_amd_laptop_counts_its_processor_once(make_bench: MakeBench, tmp_path: Path) -> None:
-    bench = make_bench(topologies.amd(), board=boards.amd_laptop())
+    bench = on(make_bench, machines.amd_laptop())
     recording = record(bench, tmp_path, program(BenchPhase("long", 0.0, 2.1)), rate_hz=10)
     channels = {"package0": COUNTED, "core0": COUNTED, "igpu0": SHARE, "battery": 2 * SHARE}
     assert recording.energy_columns == {f"{name}_J" for name in (*channels, "total")}
@@ -155,6 +158,10 @@ def test_a_radeon_through_amdsmi_has_its_joules(make_bench: MakeBench, tmp_path:
     assert recording.happened == []
     assert recording.source("amdsmi")["devices"]["gpu0"]["measures"] == "energy counter"
     assert "integrated" not in recording.flags()
+
+
+def on(make_bench: MakeBench, machine: Machine) -> Bench:
+    return make_bench(machine.topology, machine.nvml, machine.board)
 
 
 def assert_close(recording: BenchRecording, channel: str, share: float = SHARE) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from recorders.summary.summary import summarise
 from testbench import topologies
 from testbench.curves import Constant
 from testbench.fakenvml import FakeNvml, Gpu, NvmlFault
 from testbench.recording import BenchRecording, record
 from testbench.sandbox import Bench
+from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
 
@@ -68,6 +70,7 @@ def test_the_commands_share_is_that_of_its_processes_and_others_are_named(
     assert values(recording, "command_gpu1_mem_MiB") <= {0.0}
     shares = {share["device"]: share for share in recording.run["summary"]["shares"]}
     assert shares["gpu0"]["memory_mib"] == 1500.0
+    assert summarise(reduce_csv(recording.path)).to_dict() == recording.run["summary"]
     (flag,) = (f for f in recording.run["summary"]["flags"] if f["where"] == "gpu0")
     assert flag["name"] == "foreign_load"
     assert flag["text"].endswith("used 35 % of gpu0")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+
+from recorders.client import Config
+from wattui.tui.state.processes import Processes
+from wattui.tui.state.session import Session
 
 from .running import WATTUI, Place, edges, read_json, read_rows, until
 from .terminals import Terminal
@@ -108,3 +113,25 @@ def test_without_a_terminal_it_names_the_other_way(place: Place) -> None:
     assert ended.status == 2
     assert len(ended.lines) == 1
     assert "wattui --headless" in ended.lines[0]
+
+
+def test_the_recorder_sends_the_table_of_processes_only_while_it_is_asked_for() -> None:
+    session = Session(Config(csv=None, has_command=False)).wait_ready()
+
+    def table() -> Processes | None:
+        session.poll()
+        return session.processes
+
+    try:
+        session.request(do="watch", pid=os.getpid())
+        assert table() is None
+        session.request(do="processes", show=True)
+        found = until(table, "a table of processes")
+        session.request(do="processes", show=False)
+    finally:
+        session.finish()
+    ours = {each.pid: each for each in found.processes if each.of_command}
+    assert ours[os.getpid()].cpu_pct is not None
+    assert (ours[os.getpid()].memory_mib or 0.0) > 10
+    # The recorder is a child of this process.
+    assert len(ours) > 1

@@ -11,6 +11,7 @@ from recorders.source import Channel, Refusal
 from recorders.wire import Message
 from wattui.runs.run_json import ReadSource, Sampling
 from wattui.tui.state.health import Disk
+from wattui.tui.state.processes import Processes
 
 COLUMNS = ["package0_J", "package0_W", "dram0_J", "dram0_W", "cpu_util_pct", "total_J", "total_W"]
 
@@ -51,6 +52,7 @@ class FakeSession:
         self.is_silent = False
         self.disk: Disk | None = None
         self.sampling: Sampling | None = None
+        self.processes: Processes | None = None
         self.done: Finished | None = None
         self.coming: list[Message] = []
         self.asked: list[dict[str, Any]] = []

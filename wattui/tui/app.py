@@ -354,6 +354,12 @@ class Dashboard(TerminalApp):
         look = partial(examine, meters=self._settings.meters)
         self.push_screen(DoctorScreen(self._settings.all_gpus, look))
 
+    def action_processes(self) -> None:
+        """Show the processes, and what each uses of the processor and the GPUs."""
+        from wattui.tui.screens.processes import ProcessesScreen
+
+        self.push_screen(ProcessesScreen(lambda: self.stream))
+
     def action_settings(self) -> None:
         """Edit the settings file."""
         from wattui.tui.screens.settings import SettingsScreen
@@ -392,7 +398,7 @@ class Dashboard(TerminalApp):
         if playback is None or playback.ended:
             found |= {"app.speed(-1)", "app.speed(1)"}
         if playback is not None:
-            found |= {"phase", "note", "meter", "undo"}
+            found |= {"phase", "note", "meter", "undo", "app.processes"}
         if not (self._driver and self._driver.can_suspend):
             found.add("app.suspend_process")
         return found

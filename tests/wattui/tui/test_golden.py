@@ -15,7 +15,9 @@ from recorders.wire import Message
 from tests.support.fakes import FakeSession
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
+from wattui.tui.screens.processes import LOOK_S
 from wattui.tui.state.options import Start
+from wattui.tui.state.processes import Process, Processes
 
 FOLDER = Path(__file__).parent / "golden"
 SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}
@@ -127,3 +129,27 @@ async def test_the_dashboard_in_ascii() -> None:
         await settle(pilot)
         assert screen(app).isascii()
         compare("dashboard-ascii", screen(app))
+
+
+PROCESSES = Processes(
+    ("gpu0", "gpu1"),
+    (
+        Process(41207, "python", "ana", 31.4, 187.2, 14_336.0, 9214.0, of_command=True),
+        Process(41233, "pt_data_worker", "ana", 12.9, 0.0, 0.0, 2100.0, of_command=True),
+        Process(40112, "ffmpeg", "bob", 9.7, None, None, 412.0, of_command=False),
+        Process(2214, "gnome-shell", "ana", 1.2, 2.4, 310.0, 388.0, of_command=False),
+        Process(1, "systemd", "root", 0.0, 0.0, 0.0, 13.0, of_command=False),
+    ),
+)
+
+
+@pytest.mark.parametrize("name", SIZES)
+async def test_the_table_of_processes_at_three_sizes(name: str) -> None:
+    app = dashboard()
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        await pilot.press("P")
+        await pilot.pause()
+        app.stream.processes = PROCESSES
+        await pilot.pause(2 * LOOK_S)
+        compare(f"processes-{name}", screen(app))

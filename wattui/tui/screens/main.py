@@ -87,6 +87,7 @@ class MainScreen(MarkingScreen):
         Binding("f2", "preset('gpu')", "Graphs of GPUs", show=False, key_display="F2"),
         Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False, key_display="F3"),
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
+        Binding("P", "app.processes", "Processes", show=False),
         Binding("enter", "maximise", "Maximise graph", show=False, key_display="Enter"),
         Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
         Binding("right_square_bracket", "point(1)", "Crosshair right", show=False, key_display="]"),

@@ -22,6 +22,7 @@ from wattui.runs.run_json import (
     read_sources,
 )
 from wattui.tui.state.health import SILENT, Disk, Health, alarm_text
+from wattui.tui.state.processes import Processes, read_processes
 
 # Rows beyond this rate are in the file, not on the screen.
 SCREEN_HZ = 10.0
@@ -32,7 +33,8 @@ class Stream(Protocol):
     """A stream of rows, from a recorder or from a file that is played back.
 
     `csv` is the run file being written; `lost` says why no more rows will come; `sampling` says
-    how well the recorder keeps its rate, if known; `directory` is the recorder's, for marks.
+    how well the recorder keeps its rate, if known; `directory` is the recorder's, for marks;
+    `processes` are the processes of the machine, after the request for them.
     """
 
     columns: list[str]
@@ -43,6 +45,7 @@ class Stream(Protocol):
     csv: Path | None = None
     lost: str | None = None
     sampling: Sampling | None = None
+    processes: Processes | None = None
 
     @property
     def disk(self) -> Disk | None:
@@ -151,10 +154,12 @@ class Session(Stream):
                 self.lost = str(error)
 
     def _take(self, message: Message) -> None:
-        """Keep a message for `poll`; a pulse is handled at once."""
+        """Keep a message for `poll`; pulses and tables are handled at once."""
         if message["t"] == "pulse":
             self._health.take(message)
             self.sampling = read_sampling(message["sampling"])
+        elif message["t"] == "processes":
+            self.processes = read_processes(message)
         else:
             self._messages.append(message)
 

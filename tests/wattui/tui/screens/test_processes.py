@@ -1,0 +1,112 @@
+"""The screen of processes: asked for while it is open, sorted by keys, texts never markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from recorders.client import Config
+from tests.support.fakes import FakeSession
+from wattui.config import Settings
+from wattui.tui.app import Dashboard
+from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
+from wattui.tui.state.options import Start
+from wattui.tui.state.processes import Process, Processes
+
+PROCESSES = (
+    Process(10, "python", "ana", 45.0, 96.0, 2048.0, 900.0, of_command=True),
+    Process(11, "[red]evil[/]", "bob", 60.0, 3.0, 10.0, 3000.0, of_command=False),
+)
+
+
+@pytest.fixture
+def session() -> FakeSession:
+    return FakeSession()
+
+
+@pytest.fixture
+def app(session: FakeSession) -> Dashboard:
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    return Dashboard(session, start)  # type: ignore[arg-type]
+
+
+def shown(app: Dashboard) -> str:
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def places(app: Dashboard, *names: str) -> list[int]:
+    text = shown(app)
+    return [text.index(name) for name in names]
+
+
+async def look(pilot: Pilot[Any], session: FakeSession, *processes: Process, gpus: int = 1) -> None:
+    names = tuple(f"gpu{n}" for n in range(gpus))
+    session.processes = Processes(names, processes)
+    await pilot.pause(2 * LOOK_S)
+
+
+async def test_it_is_asked_for_while_it_is_open_and_no_longer(
+    app: Dashboard, session: FakeSession
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.3)
+        assert {"do": "processes", "show": True} not in session.asked
+        await pilot.press("P")
+        await pilot.pause()
+        assert "Counting processes" in shown(app)
+        assert session.asked[-1] == {"do": "processes", "show": True}
+        await pilot.press("escape")
+        await pilot.pause()
+        assert session.asked[-1] == {"do": "processes", "show": False}
+        assert not isinstance(app.screen, ProcessesScreen)
+
+
+async def test_keys_sort_it_and_the_command_is_marked(app: Dashboard, session: FakeSession) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("P")
+        await look(pilot, session, *PROCESSES)
+        assert "CPU %▼" in shown(app)
+        evil, python = places(app, "[red]evil[/]", "●  python")
+        assert evil < python
+        await pilot.press("g")
+        await pilot.pause()
+        evil, python = places(app, "[red]evil[/]", "●  python")
+        assert python < evil
+        assert "GPU %▼" in shown(app)
+        assert "● the command, 1 process: 45.0 % CPU, 96.0 % GPU" in shown(app)
+        assert "Shares of time, not of joules" in shown(app)
+
+
+async def test_processes_that_end_leave_the_table(app: Dashboard, session: FakeSession) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("P")
+        await look(pilot, session, *PROCESSES)
+        await look(pilot, session, PROCESSES[1])
+        assert "python" not in shown(app)
+        assert "the command" not in shown(app)
+
+
+async def test_without_gpus_there_is_nothing_to_sort_by_them(
+    app: Dashboard, session: FakeSession
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("P")
+        await look(pilot, session, *PROCESSES, gpus=0)
+        assert "GPU" not in shown(app).partition("Processes")[2]
+        await pilot.press("g")
+        await pilot.pause()
+        assert "CPU %▼" in shown(app)
+
+
+async def test_a_new_recorder_is_asked_again(app: Dashboard, session: FakeSession) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("P")
+        await look(pilot, session, *PROCESSES)
+        later = FakeSession()
+        app.main.follow(later)  # type: ignore[arg-type]
+        await pilot.pause(2 * LOOK_S)
+        assert {"do": "processes", "show": True} in later.asked

@@ -104,6 +104,7 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
 
         found.sources.append(Simulated())
     meter_sources, meter_refused = meters.result(tell)
+    found.took_s[meters.name] = meters.took_s
     found.sources += meter_sources
     found.refused += meter_refused
     if wanted.counters:

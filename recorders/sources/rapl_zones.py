@@ -154,8 +154,7 @@ def unreadable_ranges(zones: Sequence[Zone]) -> list[Refusal]:
     names = ", ".join(zone.channel for zone in found)
     reason = (
         f"{RANGE} of {names} {'is readable by root only' if forbidden else 'cannot be read'}: "
-        "a wraparound whose range cannot be told from the counter is taken for a restart, and its "
-        "joules are missing"
+        "joules may be missing where a counter wraps around"
     )
     if forbidden:
         return [Refusal("powercap", reason, GROUP_REMEDY, warns=True, kind="right")]

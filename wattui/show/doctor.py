@@ -24,7 +24,7 @@ GROUPS = (
 )
 REMARKS = {
     OwnNote.INTEGRATED: "power, integrated",
-    OwnNote.NO_RANGE: "range unknown: joules are missing after a wraparound",
+    OwnNote.NO_RANGE: "range unknown",
     OwnNote.MIG: "all of a GPU in MIG mode",
 }
 

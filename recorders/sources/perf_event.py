@@ -7,6 +7,7 @@ import errno
 import os
 import platform
 import struct
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -107,8 +108,8 @@ class KernelEvents:
 def _open(event: PmuEvent, thread: int, cpu: int, read_format: int = 0, flags: int = 0) -> int:
     """A descriptor of an event; raises OSError."""
     machine = platform.machine()
-    if machine not in SYSCALLS:
-        raise OSError(f"perf events are not supported on {machine}")
+    if sys.platform != "linux" or machine not in SYSCALLS:
+        raise OSError(f"perf events are not supported on {sys.platform} {machine}")
     fields = (event.pmu, _ATTR_BYTES, event.config, read_format, flags)
     packed = _ATTR.pack(*fields, event.config1, event.config2)
     attr = ctypes.create_string_buffer(packed, _ATTR_BYTES)

@@ -21,7 +21,7 @@ from recorders.channels import COUNTER, TOTAL, kind_of, total_parts
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import quoted_channel
-from recorders.summary.counted import counted_of
+from recorders.summary.counted import counted_of, is_still
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Counted, Domain, Group, Value, is_unmoved
 from recorders.summary.flags import SHORT_UPDATES
@@ -148,9 +148,10 @@ class Arithmetic:
 
     def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:
         """A counter's count while these phases ran."""
-        count = ran.energy_j(channel)
+        read, of = ran.energy_j(channel), self._counted_of.get(channel, "")
+        count = None if is_still(channel, read, of) else read
         per_inference = count / n if count is not None and n else None
-        return Counted(count, per_inference, self._counted_of.get(channel, ""))
+        return Counted(count, per_inference, of)
 
     def _baseline(self, phase: str) -> list[Span]:
         """A baseline's windows, without time in which other phases ran; phases that enclose the

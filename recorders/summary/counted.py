@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from recorders.channels import COUNTER
 from recorders.summary.figures import Flag
 from recorders.summary.reduction import Reduction
+from recorders.summary.spans import Span
+from recorders.summary.stats import total
 from recorders.texts import OwnNote
 
 # What was counted, in the summary, by the note that says so.
@@ -26,13 +28,35 @@ _FIX = "; to count the machine, run: sudo sysctl kernel.perf_event_paranoid=0"
 _TASK_CLOCK = f"{COUNTER}task_clock"
 
 
+# A machine does nothing without moving these, but a command may only wait for others.
+_ALWAYS_MOVE = frozenset(f"{COUNTER}{name}" for name in ("instructions", "cycles", "branches"))
+
+
+def is_still(channel: str, count: float | None, of: str) -> bool:
+    """Whether a counter stood still that cannot, so that its count is unknown and not 0."""
+    return count == 0 and channel in _ALWAYS_MOVE and of == OF[OwnNote.OF_MACHINE]
+
+
 def counted_of(reduction: Reduction) -> dict[str, str]:
     """What each counter counted: the machine, or the command's processes."""
     return {name: OF[note] for note in OF for name in reduction.noted(note)}
 
 
-def counter_flags(reduction: Reduction) -> Iterator[Flag]:
-    """Flags for counts that are not of the whole machine, or that were scaled."""
+def counter_flags(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
+    """Flags for counts that are not of the whole machine, were scaled, or stood still."""
+    running = [span.energy_j for span in everything if span.phase == "running"]
+    counted = counted_of(reduction)
+    still = [
+        name.removeprefix(COUNTER)
+        for name in reduction.counters
+        if running and is_still(name, total(e.get(name) for e in running), counted.get(name, ""))
+    ]
+    if still:
+        text = (
+            "stood still while something ran, so it is not really counted here, as in some virtual "
+            "machines: its count is unknown"
+        )
+        yield Flag("still_counter", ", ".join(still), text)
     for note, text in _WORDS.items():
         noted = dict.fromkeys(name for name in reduction.noted(note) if name != _TASK_CLOCK)
         if names := [name.removeprefix(COUNTER) for name in noted]:

@@ -65,7 +65,7 @@ def find_flags(
         *_silent(reduction, everything),
         *_notes(reduction),
         *_choices(reduction),
-        *counter_flags(reduction),
+        *counter_flags(reduction, everything),
         *_containment(everything),
         *_covered(everything),
         *_by_hand(reduction, everything),

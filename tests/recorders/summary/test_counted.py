@@ -168,6 +168,26 @@ def test_a_count_that_was_not_read_at_an_edge_is_unknown_and_not_zero() -> None:
     assert running.counters == {"cycles": Counted(None, None, "")}
 
 
+def test_instructions_that_stand_still_are_unknown_but_a_command_may_wait() -> None:
+    names = ["perf_instructions", "perf_cycles", "perf_page_faults"]
+    read = dict.fromkeys(names, 7.0)
+    rows = [
+        event(0, "note:of_machine perf_instructions"),
+        event(0, "note:of_command perf_cycles"),
+        event(0, "begin", "running", {"package0": 0.0, **read}, n=0),
+        event(10, "end", "running", {"package0": 60.0, **read}, n=100),
+    ]
+    made = replace(reduction(rows, ["package0"]), channels=["package0_J", *names])
+    summary = summarise(made)
+    assert summary.running is not None
+    assert summary.running.counters == {
+        "instructions": Counted(None, None, "machine"),
+        "cycles": Counted(0.0, 0.0, "command"),
+        "page_faults": Counted(0.0, 0.0, ""),
+    }
+    assert ("still_counter", "instructions") in [(f.name, f.where) for f in summary.flags]
+
+
 def test_flags_say_what_was_not_counted_and_what_was_scaled() -> None:
     rows = [
         event(0, "note:of_command perf_page_faults"),

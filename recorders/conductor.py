@@ -188,13 +188,13 @@ class Conductor:
         reached = found.reaches(target)
         known = f"{named}: ± {100 * found.share:.2g} %"
         if reached:
-            self._recorder.note(f"{OwnNote.UNTIL_TARGET} {known} after {found.seconds:.3g} s")
+            self._recorder.tell_repeat(f"{known} after {found.seconds:.3g} s", is_last=True)
         elif message.get("last"):
             after = f"after {found.seconds:.3g} s, not {asked}"
             self._recorder.note(f"{OwnNote.TARGET_MISSED} {known} {after}")
         else:
             left = f"about {found.left_s(target):.2g} s more for {asked}"
-            self._recorder.note(f"{OwnNote.UNTIL_TARGET} {known}, {left}")
+            self._recorder.tell_repeat(f"{known}, {left}", is_last=False)
         return {"reached": reached, "wait_s": found.wait_s(target)}
 
     def _left(self, message: Message, owner: int) -> Message:

@@ -499,6 +499,11 @@ class Recorder:
         self._happened.append(f"{NOTE}{text}")
         self._write_now()
 
+    def tell_repeat(self, text: str, is_last: bool) -> None:
+        """Note how well a repeated phase is known, for the front end to show."""
+        self.note(f"{OwnNote.UNTIL_TARGET} {text}")
+        self._send({"t": "repeat", "text": text, "is_last": is_last})
+
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
         self._finish_pending()

@@ -8,13 +8,13 @@ in quadrature.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, Literal, NamedTuple
 
 from recorders.source import Origin
-from recorders.summary.arithmetic import Arithmetic, EdgeError
+from recorders.summary.arithmetic import Arithmetic, EdgeError, update_periods_s
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis
 from recorders.summary.combining import (
     repeats,
@@ -53,6 +53,10 @@ MORE_REPEATS = (*range(1, 11), 15, 20, 30, 50, 100)
 MORE_READINGS = (4, 9, 16)
 # A baseline of this length has a ± of known size.
 KNOWN_BASELINE_S = 10
+# A phase of fewer updates of its counter is short.
+FEW_UPDATES = 5
+LOOP = 'in the program, wattui.repeat(target="1%") runs a loop until its energy is known so well'
+ALIGN = "wattui.phase(…, align=True) waits for the counters around code as short as this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Cure:
 class Budget:
     """A figure of one channel in joules, with the parts of its ± and what would halve it.
 
-    `label` is empty for everything that ran. `not_covered` says what is in no part.
+    `label` is empty for everything that ran. `not_covered` says what is in no part, `hint` how a
+    program can mark its code so that more is known.
     """
 
     label: str
@@ -95,6 +100,7 @@ class Budget:
     parts: tuple[Part, ...]
     cures: tuple[Cure, ...]
     not_covered: str
+    hint: str = ""
 
     @property
     def largest(self) -> Part | None:
@@ -127,13 +133,27 @@ def budgets(
     """
     arithmetic = Arithmetic(reduction)
     channel = channel or quoted_channel(reduction)
-    of_label = grouped(arithmetic.running, label_of)
+    of_label, periods_s = grouped(arithmetic.running, label_of), update_periods_s(reduction)
     found: list[Budget] = []
     for label in labels:
         running = of_label.get(label, []) if label else arithmetic.running
         if channel is not None and running:
-            found += _budgets(arithmetic, label, running, channel)
+            found += [
+                replace(budget, hint=_hint(budget.largest, running, periods_s))
+                for budget in _budgets(arithmetic, label, running, channel)
+            ]
     return found
+
+
+def _hint(largest: Part | None, running: Sequence[Span], periods_s: Mapping[str, float]) -> str:
+    """How a program can mark its code, where most of ± is the resolution while it runs."""
+    is_resolution = largest and (largest.name, largest.phase) == (RESOLUTION, RUNNING)
+    if not (largest and is_resolution and any(span.is_block for span in running)):
+        return ""
+    mean_s = math.fsum(span.seconds for span in running) / len(running)
+    is_short = mean_s < FEW_UPDATES * periods_s.get(largest.of, 0.0)
+    is_aligned = all(span.aligned for span in running)
+    return f"{LOOP}; {ALIGN}" if is_short and not is_aligned else LOOP
 
 
 def _budgets(

@@ -99,6 +99,11 @@ class Span:
         """Duration."""
         return self.end.time_s - self.begin.time_s
 
+    @property
+    def is_block(self) -> bool:
+        """Whether a program said when its block of code began and ended."""
+        return not self.end.is_late and self.end.time_s < self.end.row.time_s
+
     def power_w(self, channel: str) -> float:
         """Mean power of a channel; 0 if it is unknown or too short a time to tell."""
         energy_j = self.energy_j.get(channel)

@@ -185,6 +185,7 @@ def test_a_phase_is_repeated_until_it_is_known_well(make_bench: MakeBench, tmp_p
     recording = record(make_bench(CONSTANT), tmp_path, source, rate_hz=10)
     (note,) = (r["event"] for r in recording.rows if "± " in r["event"] and "note:" in r["event"])
     assert note.startswith("note:until_target running: ± 0.")
+    assert note.removeprefix("note:until_target ") in recording.said
     running = recording.run["summary"]["running"]
     figure = running["domains"]["total"]["total_j_per_inference"]
     assert figure["plus_minus"] <= 0.01 * figure["value"]

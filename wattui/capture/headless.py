@@ -302,6 +302,7 @@ class Headless:
         if self._recorder_lost is None:
             try:
                 self._client.check()
+                self._client.poll()
             except RecorderError as error:
                 self._recorder_lost = str(error)
 
@@ -318,6 +319,8 @@ class Headless:
             self._progress.row(readings(self._columns, message))
         elif message["t"] == "opening":
             self._progress.opening(message["name"])
+        elif message["t"] == "repeat":
+            self._progress.repeat(message["text"], message["is_last"])
         elif message["t"] == "waiting":
             seconds = message["seconds"]
             say(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,6 +17,8 @@ from wattui.clean import one_line
 from wattui.show.printing import console, say
 
 SHOWN_POWERS = 4
+# Between two lines about a phase that a program repeats.
+REPEAT_S = 2.0
 NO_PAIRS = (
     "no paired verdict: both commands succeeded in fewer than two repeats: fix: record more of them"
 )
@@ -72,12 +76,21 @@ class Progress:
         self._width = width
         self._watts = ""
         self._opening: set[str] = set()
+        self._repeat_s = -math.inf
 
     def opening(self, name: str) -> None:
         """Say once that a driver does not answer yet."""
         if not self._quiet and name not in self._opening:
             self._opening.add(name)
             say(f"waiting for {name}")
+
+    def repeat(self, text: str, is_last: bool) -> None:
+        """Say how well a phase is known that a program repeats, but not more often than once in
+        REPEAT_S before it is known well enough."""
+        now_s = time.monotonic()
+        if not self._quiet and (is_last or now_s - self._repeat_s >= REPEAT_S):
+            self._repeat_s = now_s
+            say(one_line(text))
 
     def prepare(self) -> None:
         """Load the drawing code while the recorder starts."""

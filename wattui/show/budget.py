@@ -90,7 +90,8 @@ def share(part: Part, budget: Budget) -> float:
 
 
 def cure_text(budget: Budget) -> str:
-    """What most of ± is, and what would halve it, with the ± expected then; may be empty."""
+    """What most of ± is, what would halve it, with the ± expected then, and how a program can mark
+    its code; may be empty."""
     if budget.plus_minus is None:
         cures = " or ".join(cure.text for cure in budget.cures)
         return f"± is unknown; to know it: {cures}" if cures else "± is unknown"
@@ -98,7 +99,7 @@ def cure_text(budget: Budget) -> str:
     most = f"mostly {part_text(largest)}" if largest and len(budget.parts) > 1 else ""
     halved = [f"{cure.text} ({_expected(cure, budget)})" for cure in budget.cures]
     words = f"to halve it: {', or '.join(halved)}" if halved else ""
-    return "; ".join(filter(None, (most, words)))
+    return "; ".join(filter(None, (most, words, budget.hint)))
 
 
 def _expected(cure: Cure, budget: Budget) -> str:

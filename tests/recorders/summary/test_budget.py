@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.summary.bases import BY_NAME, ENERGY
-from recorders.summary.budget import Budget, Part, budgets, together
+from recorders.summary.budget import ALIGN, Budget, Part, budgets, together
 from recorders.summary.figures import Group, Summary
 from recorders.summary.reduction import EventRow, Reduction
 from recorders.summary.summary import summarise
@@ -268,3 +268,30 @@ def test_repeats_of_an_estimate_have_their_scatter_alone() -> None:
     known = [part for part in found.parts if part.plus_minus is not None]
     assert [part.name for part in known] == ["repeats"]
     assert found.plus_minus == pytest.approx(known[0].plus_minus)
+
+
+def hint(seconds: float, told: str = "block") -> str:
+    """What is said of a phase of 100 W, of which a program said when its code ran."""
+    end_s, end_j = 1.0 + seconds, 100 * (1.0 + seconds)
+    block = f"block:1.0 {end_s - 1e-4:.6f}" if "block" in told else "count:1"
+    quiet = ["quiet:before", "quiet:after"] if "quiet" in told else ["count:1", "count:1"]
+    edges = (
+        (0.0, PERIODS, 0.0),
+        *((1.0, what, 100.0) for what in (quiet[0], "begin")),
+        *((end_s, what, end_j) for what in (quiet[1], block, "end")),
+    )
+    (found,) = budgets(
+        reduction([event(t, what, "running", {"gpu0": j}) for t, what, j in edges], ["gpu0"])
+    )
+    return found.hint
+
+
+def test_a_program_is_told_how_to_mark_code_that_is_short_for_its_counter() -> None:
+    of_long = hint(5.0)
+    assert of_long.startswith("in the program, wattui.repeat(")
+    assert hint(0.3) == f"{of_long}; {ALIGN}"
+    assert hint(0.3, "block quiet") == of_long
+
+
+def test_a_command_that_marks_nothing_is_not_told_how_to_mark() -> None:
+    assert hint(0.3, told="") == ""

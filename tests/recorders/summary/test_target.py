@@ -55,6 +55,9 @@ def test_the_bar_shrinks_as_told_and_is_that_of_the_summary(tmp_path: Path) -> N
     assert found_pct[0] / found_pct[-1] == pytest.approx(8, rel=0.2)
     assert texts[0].startswith("note:until_target running b32: ± ")
     assert texts[0].endswith(" s more for 0.01 %")
+    told = [message for message in rig.sent if message["t"] == "repeat"]
+    assert [f"note:until_target {message['text']}" for message in told] == texts[:-1]
+    assert not any(message["is_last"] for message in told)
     assert texts[-1].startswith("note:target_missed running b32: ± ")
     assert texts[-1].endswith(" after 8 s, not 0.01 %") or " after 7.9" in texts[-1]
     summary = summarise(rig.recorder.reduction)

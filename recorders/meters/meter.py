@@ -126,10 +126,10 @@ def checked(sample: Sample) -> Sample:
     return sample
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = 60) -> str:
     """A device's text as quoted in a message: on one line, and not long."""
-    flat = " ".join(text[:200].split())
-    return flat if len(flat) <= 60 else flat[:59] + "…"
+    flat = " ".join(text[: 4 * most].split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
 def _in_file(path: Path) -> dict[str, str]:

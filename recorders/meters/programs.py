@@ -26,7 +26,7 @@ from recorders.meters.meter import (
     cut,
 )
 
-WAIT_S, END_S = 0.5, 0.5
+WAIT_S, END_S = 0.2, 0.3
 PIECE, MOST_STDERR = 1 << 16, 4096
 
 
@@ -75,7 +75,7 @@ class Program:
         self._texts, self._said = Texts(), b""
 
     def read(self) -> Sequence[Sample]:
-        """The lines that come within half a second. Raises MeterError when the program has ended,
+        """The lines that come within a moment. Raises MeterError when the program has ended,
         with its last words."""
         ready, _, _ = select.select(list(self._open), [], [], WAIT_S)
         samples: list[Sample] = []

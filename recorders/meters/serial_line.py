@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from recorders.meters.lines import Texts, line_w
 from recorders.meters.meter import Access, MeterError, Sample, SpecError, cut
 
-WAIT_S = 0.5
+WAIT_S = 0.2
 USUAL_BAUD = 115_200
 PIECE = 1 << 16
 _SPEEDS = {
@@ -71,7 +71,7 @@ class SerialPort:
         self._is_first = True
 
     def read(self) -> Sequence[Sample]:
-        """The last line that comes within half a second."""
+        """The last line that comes within a moment."""
         if not select.select([self._port], [], [], WAIT_S)[0]:
             return []
         data = os.read(self._port, PIECE)

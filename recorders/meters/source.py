@@ -39,6 +39,10 @@ FEWEST, MOST_STEPS = 3, 16
 MOST_KEPT = 4096
 # How long a recording waits at its start for the first readings of its meters.
 FIRST_S = 3.0
+# How long the end of a recording waits for the thread of a meter to close it.
+CLOSE_S = 1.0
+# The longest reason for a gap, in characters.
+MOST_WHY = 300
 FIX = "check the address, the network and the meter; it is tried again while recording"
 
 
@@ -64,7 +68,7 @@ class Poller:
             for sample in self._reader.read():
                 self._take(checked(sample))
         except UnreadableError as error:
-            self.missed, self.why = self.missed + 1, cut(str(error))
+            self.missed, self.why = self.missed + 1, cut(str(error), MOST_WHY)
         except (MeterError, OSError) as error:
             return self._lose(str(error) or type(error).__name__)
         except Exception as error:  # a device can send anything; its thread lives on
@@ -95,7 +99,7 @@ class Poller:
         self.first.set()
 
     def _lose(self, why: str) -> float:
-        self.missed, self.why = self.missed + 1, cut(why)
+        self.missed, self.why = self.missed + 1, cut(why, MOST_WHY)
         try:
             self.close()
         except OSError:
@@ -216,7 +220,9 @@ class MeterSource:
         """End the thread, abandoning a read that hangs."""
         self._stopped.set()
         if self._thread:
-            self._thread.join(timeout=0.5)
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive():
+                self.poller.close()
 
     def _run(self) -> None:
         run_as_others()

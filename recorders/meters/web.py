@@ -171,11 +171,12 @@ class Web:
                 f"the host wants a password: fix: set {prefix}_USER and {prefix}_PASSWORD, or "
                 f"{prefix}_TOKEN"
             )
-        if kind.lower() not in ("basic", "digest"):
+        kind = kind.lower() or "basic"
+        if kind not in ("basic", "digest"):
             raise MeterError(
                 f"the host wants a kind of authentication that is unknown: {cut(kind)}"
             )
-        return Challenge(kind.lower(), found)
+        return Challenge(kind, found)
 
     def _authorisation(self, challenge: Challenge, address: Address) -> str:
         user, password = self._access.secret("user"), self._access.secret("password")

@@ -172,3 +172,24 @@ def test_a_log_without_the_column_says_which_it_has(tmp_path: Path) -> None:
     path.write_text("time;watt\n")
     with pytest.raises(MeterError, match="has no column 'power', only time, watt"):
         parse_spec(f"csv:{path}#power").open(Access("usb"))
+
+
+@given(st.binary(max_size=400), st.lists(st.binary(max_size=200), max_size=4))
+def test_any_log_gives_possible_powers_or_a_refusal(
+    tmp_path_factory: pytest.TempPathFactory, head: bytes, pieces: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log.csv"
+    path.write_bytes(b"time,power\n" + head)
+    try:
+        reader = parse_spec(f"csv:{path}").open(Access("usb"))
+    except MeterError:
+        return
+    for piece in pieces:
+        with path.open("ab") as file:
+            file.write(piece)
+        try:
+            for sample in reader.read():
+                assert 0 <= (checked(sample).power_w or 0) <= 50_000
+        except UnreadableError:
+            continue
+    reader.close()

@@ -95,6 +95,13 @@ def test_an_absurd_value_is_left_out_and_the_connection_is_kept() -> None:
     assert source.facts()["missed"] == 3
 
 
+def test_the_fix_at_the_end_of_a_long_reason_is_kept() -> None:
+    why = f"/a/{'long/' * 20}path may be read by others: fix: chmod 600 it"
+    source, _ = source_of(CurveSpec(lambda _: 5.0, broken=why))
+    source.poller.step()
+    assert source.poller.why == why
+
+
 def test_a_fault_of_the_reader_itself_is_only_a_lost_meter() -> None:
     def broken(_: float) -> float:
         raise KeyError("surprise")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +167,24 @@ def test_basic_and_bearer_are_sent_to_a_host_that_wants_them(device: Plug) -> No
     assert read(f"shelly1:{device.host}", PASSWORD).power_w == 103.25
     assert "Authorization" not in device.asked[0][1]
     assert read(f"shelly1:{device.host}", {"WATTUI_METER_WALL_TOKEN": "sesame"}).power_w == 103.25
+
+
+def test_a_file_has_credentials_unless_others_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("# of the plug\nuser = admin\npassword = 'hunter2'\n")
+    path.chmod(0o600)
+    access = Access("wall", {"WATTUI_METER_WALL_FILE": str(path)})
+    found = [access.secret(what) for what in ("user", "password", "token")]
+    assert found == ["admin", "hunter2", ""]
+    path.chmod(0o640)
+    with pytest.raises(MeterError, match=f"may be read by others: fix: chmod 600 {path}"):
+        access.secret("password")
+
+
+def test_a_token_with_a_line_break_is_refused_and_not_repeated() -> None:
+    with pytest.raises(MeterError) as refused:
+        Access("wall", {"WATTUI_METER_WALL_TOKEN": "sesame\nX: y"}).secret("token")
+    assert "sesame" not in str(refused.value)
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])

@@ -19,8 +19,9 @@ from recorders.gpu_users import UNKNOWN, GpuUse, Users
 from recorders.machine import file_text
 
 DEVICES = "/dev/dri/"
-# Other processes' files are searched this often. Those with a card open are read each time.
-SEARCH_NS = 10_000_000_000
+# Others' new processes are searched this often, and all of theirs at one in so many searches, as
+# that takes long. Those with a card open are read each time.
+SEARCH_NS, SEARCH_ALL = 10_000_000_000, 6
 # A GPU in the processor, which has no memory of its own.
 INSIDE = "igpu"
 OWN_MEMORY = ("vram", "local")
@@ -131,14 +132,16 @@ class DrmUsers:
         self._looked_at: Set[int] = frozenset()
         self._before: dict[tuple[str, int], Mapping[str, Engine]] = {}
         self._read_ns: int | None = None
-        self._search_due_ns = 0
+        self._search_due_ns = self._searches = 0
+        # The processes at the last search and at the one before.
+        self._listed: tuple[Set[int], Set[int]] = (frozenset(), frozenset())
 
     def read(self, members: Set[int]) -> Mapping[str, Users]:
         """The users of each card; a client that several processes share is one of a member."""
         now_ns = self._clock()
         if now_ns >= self._search_due_ns:
             self._search_due_ns = now_ns + self._search_ns
-            self._others, self._closed = set(self._pids()), set()
+            self._search()
         looked_at = members | self._others
         owners: dict[tuple[str, int], tuple[int, Client]] = {}
         unseen, without = set(), set()
@@ -161,6 +164,15 @@ class DrmUsers:
         self._before = {key: self._most(client) for key, (_, client) in owners.items()}
         self._read_ns = now_ns
         return {gpu: Users(unknown | own) for gpu, own in uses.items()}
+
+    def _search(self) -> None:
+        """Add processes to look at: new ones twice, as they may take time to open a card."""
+        pids = set(self._pids())
+        last, before = self._listed
+        is_of_all = self._searches % SEARCH_ALL == 0
+        self._others |= pids if is_of_all else pids - before
+        self._closed = set() if is_of_all else self._closed & pids
+        self._listed, self._searches = (pids, last), self._searches + 1
 
     def _uses(
         self, owners: Mapping[tuple[str, int], tuple[int, Client]], members: Set[int], now_ns: int

@@ -16,7 +16,7 @@ from recorders.source import Channel, Reading, Refusal, Source
 from recorders.sources.drm_users import SEARCH_NS, DrmUsers
 from recorders.sources.hwmon import Hwmon
 from recorders.sources.nvml import Nvml
-from recorders.sources.nvml_users import NvmlUsers, refused_shares
+from recorders.sources.nvml_users import SHARES, NvmlUsers, refused_shares
 from recorders.sources.system import ProcessTree
 from recorders.texts import OwnNote
 
@@ -31,7 +31,7 @@ class Members(Protocol):
 class GpuShares:
     """Gauges of the command's processes on each GPU, read once a second."""
 
-    name = "gpu shares"
+    name = SHARES
     period_s = 1.0
     blocking = True
 
@@ -156,12 +156,10 @@ def open_gpu_shares(sources: Sequence[Source], root: Path) -> FoundShares:
     nvml = next((source for source in sources if isinstance(source, Nvml)), None)
     chips = [source for source in sources if isinstance(source, Hwmon)]
     cards = dict(card for chip in chips for card in _cards(chip))
-    refused = []
-    if nvml:
-        users = NvmlUsers(nvml.library, nvml.devices)
-        refused = refused_shares(users, nvml.devices, root)
     devices = nvml.devices if nvml else ()
-    without = {refusal.source for refusal in refused}
+    without, refused = set[str](), list[Refusal]()
+    if nvml:
+        without, refused = refused_shares(NvmlUsers(nvml.library, devices), devices, root)
     silent = [{share_of(each.channel), share_of(each.channel) + MEMORY} for each in devices]
     told = [each for each, names in zip(devices, silent, strict=True) if not names <= without]
 

@@ -15,13 +15,15 @@ from typing import Any
 
 from recorders.gpu_users import MEMORY, GpuUse, Users, share_of
 from recorders.machine import file_link
-from recorders.source import Refusal, RefusalKind
+from recorders.source import Refusal
 from recorders.sources.nvml_devices import Gpu, tried
 
 # A sample is current for so long. Samples from before this time are asked for again.
 CURRENT_NS, AGAIN_US = 2_000_000_000, 5_000_000
 ENGINE, MOST_PCT = "sm", 100
 MIB = 2.0**-20
+# The name of the shares among the sources.
+SHARES = "gpu shares"
 # The first process namespace, which is the host's (PROC_PID_INIT_INO in proc_ns.h of Linux).
 NAMESPACE, HOST_NAMESPACE = "proc/self/ns/pid", "pid:[4026531836]"
 
@@ -134,21 +136,28 @@ class Samples:
         return current if is_begun else None
 
 
-def refused_shares(users: NvmlUsers, devices: Sequence[Gpu], root: Path) -> list[Refusal]:
-    """Why NVML does not tell shares: `source` is the channel that is missing."""
-    reason, fix = "", ""
-    kind: RefusalKind = "unread"
+def refused_shares(
+    users: NvmlUsers, devices: Sequence[Gpu], root: Path
+) -> tuple[set[str], list[Refusal]]:
+    """The shares that NVML does not tell, by the names of their channels, and why."""
     if file_link(root / NAMESPACE) not in ("", HOST_NAMESPACE):
         reason = "NVML numbers processes as the host does, which this container cannot see"
-        fix, kind = "start it with --pid=host (Kubernetes: hostPID: true)", "right"
-    refused = []
-    for device in devices:
-        mode = " in MIG mode" if device.mig else ""
-        name = share_of(device.channel)
-        if reason or users.sampled(device, 0) is None:
-            why = reason or f"the NVIDIA driver does not tell the use by each process{mode}"
-            refused.append(Refusal(name, why, fix, kind=kind))
-        if reason or users.memory_mib(device) is None:
-            why = reason or f"the NVIDIA driver does not tell the memory of each process{mode}"
-            refused.append(Refusal(f"{name}{MEMORY}", why, fix, kind=kind))
-    return refused
+        fix = "start it with --pid=host (Kubernetes: hostPID: true)"
+        everything = {share_of(each.channel) + end for each in devices for end in ("", MEMORY)}
+        return everything, [Refusal(SHARES, reason, fix, kind="right")] if devices else []
+    untimed = [each for each in devices if users.sampled(each, 0) is None]
+    unheld = [each for each in devices if users.memory_mib(each) is None]
+    refused = [
+        Refusal(
+            SHARES, f"the NVIDIA driver does not tell {what} of {_listed(lacking)}", kind="unread"
+        )
+        for what, lacking in (("the processes' use", untimed), ("the processes' memory", unheld))
+        if lacking
+    ]
+    without = {share_of(each.channel) for each in untimed}
+    return without | {share_of(each.channel) + MEMORY for each in unheld}, refused
+
+
+def _listed(devices: Sequence[Gpu]) -> str:
+    modes = {True: " (in MIG mode)", False: ""}
+    return ", ".join(each.channel + modes[each.mig] for each in devices)

@@ -86,5 +86,5 @@ def test_a_driver_that_does_not_tell_has_no_such_channels(
     )
     assert "command_gpu0_pct" not in recording.rows[0]
     assert max(values(recording, "command_gpu0_mem_MiB")) == 1500.0
-    (missing,) = (m for m in recording.run["missing"] if m["source"] == "command_gpu0")
+    (missing,) = (m for m in recording.run["missing"] if m["source"] == "gpu shares")
     assert "does not tell" in missing["reason"]

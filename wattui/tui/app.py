@@ -356,6 +356,9 @@ class Dashboard(TerminalApp):
 
     def action_processes(self) -> None:
         """Show the processes, and what each uses of the processor and the GPUs."""
+        if self._playback is not None:
+            self.notify("A recording has no list of processes; press r to return to live")
+            return
         from wattui.tui.screens.processes import ProcessesScreen
 
         self.push_screen(ProcessesScreen(lambda: self.stream))

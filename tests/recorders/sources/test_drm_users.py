@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,32 @@ def test_others_are_searched_for_every_ten_seconds_and_then_read_each_time(tmp_p
         shown.append(shares(users.read({COMMAND})["gpu0"], OTHER)[1])
     assert shown[8] == 0.0
     assert shown[9:] == [10, 10, 10]
+
+
+def test_all_others_are_looked_at_once_a_minute_and_new_ones_every_ten_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    real = DrmUsers._clients
+
+    def clients(users: DrmUsers, pid: int) -> Iterator[Client]:
+        looked_at.append(pid)
+        return real(users, pid)
+
+    monkeypatch.setattr(DrmUsers, "_clients", clients)
+    clock = ManualClock()
+    users = DrmUsers({CARD: "gpu0"}, tmp_path, clock.monotonic_ns)
+    show(tmp_path, [DrmProcess(OTHER)], [], 0.0)
+    found = []
+    for second in range(91):
+        if second == 33:
+            show(tmp_path, [DrmProcess(300)], [], 0.0)
+        looked_at.clear()
+        users.read(set())
+        found += [(second, pid) for pid in looked_at]
+        clock.advance(1.0)
+    assert [second for second, pid in found if pid == OTHER] == [0, 10, 60]
+    assert [second for second, pid in found if pid == 300] == [40, 50, 60]
 
 
 @pytest.mark.parametrize(

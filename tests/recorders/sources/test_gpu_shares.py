@@ -11,9 +11,10 @@ import pytest
 
 from recorders.gpu_users import NOTHING, UNKNOWN, GpuUse, Users
 from recorders.source import HasNews, WatchesCommand
+from recorders.sources.drm_users import DrmUsers
 from recorders.sources.gpu_shares import GpuShares, open_gpu_shares
 from recorders.sources.system import System
-from testbench.drm import DrmProcess, show
+from testbench.drm import CARD, DrmClient, DrmProcess, show
 from tests.support.doubles import ManualClock
 from tests.support.sysfs import Sysfs
 
@@ -109,6 +110,25 @@ def test_who_else_uses_a_gpu_is_noted_by_program_and_user(bench: Bench) -> None:
         "other_load gpu0 game of user 4000002: 4 %",
         "other_load gpu0 wattui itself: 3 %",
     ]
+
+
+def test_known_shares_of_a_card_are_recorded_and_others_named(tmp_path: Path) -> None:
+    clock = ManualClock()
+    reader = DrmUsers({CARD: "gpu0"}, tmp_path, clock.monotonic_ns)
+    source = GpuShares([reader], Command, clock=clock.monotonic_ns, root=tmp_path)
+    source.watch(10)
+    clients = [
+        DrmClient(1, ((10, 5), (11, 5)), {"gfx": 0.4, "compute": 0.05}, {"vram": 1000}),
+        DrmClient(2, ((11, 6),), {"gfx": 0.22}, {"vram": 24}),
+        DrmClient(3, ((50, 9),), {"compute": 0.35}, {"vram": 5000}),
+    ]
+    for second in range(4):
+        processes = [DrmProcess(10), DrmProcess(11, parent=10), ANA, BOB]
+        show(tmp_path, processes, clients, float(second))
+        found = [each.value for each in source.read()]
+        clock.advance(1.0)
+    assert found == [pytest.approx(62.0), 1024]
+    assert source.news() == ["other_load gpu0 python of user 4000001: 35 %"]
 
 
 def test_a_burst_is_a_load_only_as_far_as_its_mean(bench: Bench) -> None:

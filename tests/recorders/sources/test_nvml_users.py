@@ -158,26 +158,26 @@ def namespace(root: Path, link: str) -> Path:
 def test_processes_of_a_container_are_not_those_that_nvml_names(
     library: Library, tmp_path: Path
 ) -> None:
-    users = NvmlUsers(library, [GPU])
-    inside = refused_shares(users, [GPU], namespace(tmp_path, "pid:[4026532761]"))
-    assert [each.source for each in inside] == ["command_gpu0", "command_gpu0_mem"]
-    assert "this container cannot see" in inside[0].reason
-    assert "--pid=host" in inside[0].remedy
+    root = namespace(tmp_path, "pid:[4026532761]")
+    without, (refused,) = refused_shares(NvmlUsers(library, [GPU]), [GPU], root)
+    assert without == {"command_gpu0", "command_gpu0_mem"}
+    assert "this container cannot see" in refused.reason
+    assert "--pid=host" in refused.remedy
 
 
 def test_a_container_with_the_hosts_processes_has_shares(library: Library, tmp_path: Path) -> None:
     root = namespace(tmp_path, "pid:[4026531836]")
-    assert refused_shares(NvmlUsers(library, [GPU]), [GPU], root) == []
+    assert refused_shares(NvmlUsers(library, [GPU]), [GPU], root) == (set(), [])
 
 
 def test_what_the_driver_does_not_tell_is_refused_by_itself(
     library: Library, tmp_path: Path
 ) -> None:
     library.samples = pynvml.NVML_ERROR_NOT_SUPPORTED
-    device = Gpu(0, "gpu0", "handle", "GPU-1", "A GPU", mig=True)
-    (refused,) = refused_shares(NvmlUsers(library, [device]), [device], tmp_path)
-    assert refused.source == "command_gpu0"
-    assert refused.reason.endswith("the use by each process in MIG mode")
+    devices = [GPU, Gpu(1, "gpu1", "handle", "GPU-2", "A GPU", mig=True)]
+    without, (refused,) = refused_shares(NvmlUsers(library, devices), devices, tmp_path)
+    assert without == {"command_gpu0", "command_gpu1"}
+    assert refused.reason.endswith("the processes' use of gpu0, gpu1 (in MIG mode)")
 
 
 @given(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from recorders.meters.meter import Access, MeterError, Sample
+from recorders.meters.meter import Access, MeterError, Sample, Spec
 from recorders.meters.source import MeterSource
 from recorders.source import Channel
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
@@ -59,13 +59,14 @@ class CurveReader:
 
 
 def metered(
-    directory: Path, spec: CurveSpec, until_s: float, rate_hz: float = 10.0, delay_s: float = 0.0
+    directory: Path, spec: Spec, until_s: float, rate_hz: float = 10.0, delay_s: float = 0.0
 ) -> Rig:
     """A recording of a package of 50 W and a meter `wall`, which is read as often as it is due, and
     is told to be late by so much."""
     clock = ManualClock()
     package = ScriptedSource(clock, {Channel("package0", "J", in_total=True): constant_power(50)})
-    spec.start_ns = clock.now_ns
+    if isinstance(spec, CurveSpec):
+        spec.start_ns = clock.now_ns
     source = MeterSource("wall", spec, Access("wall", {}, clock=clock.monotonic_ns), delay_s)
     rig = Rig(directory, clock, [package, source], rate_hz)
     due_s = [0.02]

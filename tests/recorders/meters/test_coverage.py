@@ -100,6 +100,18 @@ def test_a_headline_that_was_never_read_is_said_too() -> None:
     assert flag.text == "it was to be quoted, but was never read: energies are those of total"
 
 
+@pytest.mark.needs_report
+@pytest.mark.slow
+def test_a_report_tells_it(tmp_path: Path) -> None:
+    rig = metered(tmp_path, CurveSpec(lambda _: 100.0), 20.3)
+    rig.at(1.0, do="begin", phase="running")
+    rig.at(20.0, do="end", id=1)
+    rig.run(20.3)
+    page = tmp_path / "page.html"
+    assert cli.main(["report", str(rig.path), "-o", str(page)]) == 0
+    assert "Coverage: total is 50.0 ± " in page.read_text()
+
+
 def test_the_file_alone_tells_coverage_and_headline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from recorders.meters.specs import parse_spec
 from recorders.summary.figures import Domain, Summary
 from recorders.summary.summary import summarise
 from tests.support.doubles import Rig
-from tests.support.meters import CurveSpec, metered
+from tests.support.meters import CurveSpec, metered, plug
 from wattui.runs.reduce import reduce_csv
 
 
@@ -63,6 +68,54 @@ def test_a_counter_is_right_to_its_last_digit(tmp_path: Path) -> None:
     assert found.running_j is not None
     assert found.running_j.value == pytest.approx(3000, abs=2 * 3.6)
     assert found.idle_w == pytest.approx(100, abs=0.5)
+
+
+def tasmota(time_s: float) -> Any:
+    energy = {"Total": round(slow_j(time_s) / 3.6e6, 3), "Power": round(slow_w(time_s))}
+    return {"StatusSNS": {"ENERGY": energy}}
+
+
+def home_assistant(time_s: float) -> Any:
+    unit = {"unit_of_measurement": "kW"}
+    now = datetime.now(UTC).isoformat()
+    return {"state": f"{slow_w(time_s) / 1000:.4f}", "attributes": unit, "last_reported": now}
+
+
+@pytest.mark.parametrize(
+    ("profile", "document"),
+    [
+        (
+            "shelly1:{}",
+            lambda t: {"meters": [{"power": slow_w(t), "total": int(slow_j(t) / 60)}]},
+        ),
+        (
+            "shelly2:{}",
+            lambda t: {"apower": slow_w(t), "aenergy": {"total": round(slow_j(t) / 3600, 3)}},
+        ),
+        ("shelly2:{}/em:0", lambda t: {"total_act_power": slow_w(t)}),
+        ("tasmota:{}", tasmota),
+        ("homeassistant:http://{}/sensor.plug_power", home_assistant),
+        ("http://{}/x#/w", lambda t: {"w": slow_w(t)}),
+        ("http://{}/x#/w&J=/wh*3600", lambda t: {"w": 0, "wh": slow_j(t) / 3600}),
+    ],
+)
+def test_every_profile_records_the_joules_of_its_device(
+    tmp_path: Path, profile: str, document: Callable[[float], Any]
+) -> None:
+    with plug() as device:
+        rig = metered(tmp_path, parse_spec(profile.format(device.host)), 50.3)
+        start_ns = rig.clock.now_ns
+
+        def answer(path: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+            time_s = (rig.clock.now_ns - start_ns) * 1e-9
+            return 200, {}, json.dumps(document(time_s)).encode()
+
+        device.answer = answer
+        phases(rig)
+        found = wall(recorded(rig, 50.3))
+    assert found.running_j is not None
+    assert found.running_j.value == pytest.approx(slow_j(50.0) - slow_j(20.0), rel=0.01)
+    assert found.idle_w == pytest.approx((slow_j(19.0) - slow_j(1.0)) / 18, rel=0.01)
 
 
 def test_a_step_is_found_at_its_own_time_and_not_when_the_answer_came(tmp_path: Path) -> None:

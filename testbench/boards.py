@@ -280,8 +280,16 @@ def two_arcs() -> Board:
         # hwmonN need not be in the order of the bus.
         for number, (pci, curve) in zip((5, 4), cards.items(), strict=True)
     ]
+    # The first is held back by its power limit all the time.
+    throttle = f"{HWMON}/hwmon5/0000:03:00.0/tile0/gt0/freq0/throttle"
+    held: dict[str, Content] = {
+        f"{throttle}/status": "1",
+        f"{throttle}/reason_pl1": "1",
+        f"{throttle}/reason_thermal": "0",
+    }
     names = ("gpu0", "gpu1")
-    return _together("two_arcs", dict(zip(names, cards.values(), strict=True)), *parts)
+    curves = dict(zip(names, cards.values(), strict=True))
+    return _together("two_arcs", curves, *parts, Board("held", {}, held))
 
 
 def radeon() -> Board:

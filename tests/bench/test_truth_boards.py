@@ -101,7 +101,10 @@ def test_two_arcs_in_a_server_are_in_its_total_once(make_bench: MakeBench, tmp_p
     assert_never_falls(recording)
     assert recording.happened == []
     assert recording.run["summary"]["headline"] == "total"
-    assert "missing" not in recording.flags()
+    assert "incomplete" not in recording.flags()
+    (held,) = (flag for flag in recording.run["summary"]["flags"] if flag["name"] == "held_back")
+    assert held["where"] == "gpu0"
+    assert held["text"].endswith("100 % by its power limit")
 
 
 @pytest.mark.needs_nvml

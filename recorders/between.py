@@ -12,7 +12,7 @@ import math
 from recorders.edges import OF_BOUND, EdgeFinder, Located, Quiet
 
 # How long the end of a recording may wait for the reading after the last edges.
-PERIODS, LEAST_NS, MOST_NS = 1.5, 6_000_000_000, 15_000_000_000
+PERIODS, LEAST_NS, MOST_NS = 1.5, 1_000_000_000, 15_000_000_000
 
 
 # Time, ns, and energy.
@@ -25,6 +25,8 @@ class BetweenReadings(EdgeFinder):
 
     def __init__(self, counts: bool) -> None:
         super().__init__()
+        # How long after their times the readings have come so far, at most.
+        self.lag_ns = 0
         self._counts = counts
         self._last: _Reading | None = None
         # When each edge that waits was for the program; None: on hold.
@@ -40,7 +42,8 @@ class BetweenReadings(EdgeFinder):
     @property
     def patience_ns(self) -> int:
         """How long it is worth to wait for the next reading."""
-        return min(MOST_NS, round(PERIODS * self._period_ns) + LEAST_NS) if self.waits else 0
+        least_ns = LEAST_NS + self.lag_ns
+        return min(MOST_NS, round(PERIODS * self._period_ns) + least_ns) if self.waits else 0
 
     def due_ns(self) -> float:
         """Infinite: readings come by themselves."""

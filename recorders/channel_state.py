@@ -112,6 +112,8 @@ class Meter:
         if event == "reset":
             self.edges.restart()
         if counter.is_known:
+            if isinstance(self.edges, BetweenReadings):
+                self.edges.lag_ns = max(self.edges.lag_ns, row.time_ns - time_ns)
             shown_w = power_w if self.channel.own_time else counter.power_w
             row.set_energy(self._place, counter.energy_j, shown_w, self._in_total)
             if found := self.edges.see(counter.energy_j, begun_ns or time_ns, time_ns):

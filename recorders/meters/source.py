@@ -37,7 +37,7 @@ GAP_PERIODS, LEAST_GAP_S, MOST_GAP_S = 3.5, 3.0, 60.0
 FEWEST, MOST_STEPS = 3, 16
 # The most readings that are kept until they are collected.
 MOST_KEPT = 4096
-# How long a recording waits at its start for the first readings of its meters.
+# How long a recording waits at its start for its meters to give a reading or fail.
 FIRST_S = 3.0
 # How long the end of a recording waits for the thread of a meter to close it.
 CLOSE_S = 1.0
@@ -55,7 +55,8 @@ class Poller:
         self._failures = 0
         self._last_ns: int | None = None
         self._found: deque[Sample] = deque(maxlen=MOST_KEPT)
-        self.first = threading.Event()
+        # Set by the first reading, or when it is lost.
+        self.answered = threading.Event()
         self.why = "it has not answered yet"
         self.missed = self.read = 0
 
@@ -96,10 +97,11 @@ class Poller:
         self._last_ns = sample.time_ns
         self._found.append(sample)
         self.read += 1
-        self.first.set()
+        self.answered.set()
 
     def _lose(self, why: str) -> float:
         self.missed, self.why = self.missed + 1, cut(why, MOST_WHY)
+        self.answered.set()
         try:
             self.close()
         except OSError:
@@ -248,7 +250,8 @@ def open_meters(
     until_s = time.monotonic() + wait_s
     refused = []
     for source in found:
-        if not source.poller.first.wait(max(0.0, until_s - time.monotonic())):
+        source.poller.answered.wait(max(0.0, until_s - time.monotonic()))
+        if not source.poller.read:
             reason = f"{source.facts()['spec']}: {source.poller.why}"
             refused.append(Refusal(source.name, reason, FIX, kind="unread"))
     return found, refused

@@ -131,11 +131,11 @@ def test_a_step_is_found_at_its_own_time_and_not_when_the_answer_came(tmp_path: 
 
 def test_a_delay_that_is_known_is_taken_off(tmp_path: Path) -> None:
     def shown_w(time_s: float) -> float:
-        return 200.0 if 20.0 <= time_s - 1.5 < 50.0 else 100.0
+        return 200.0 if 20.0 <= time_s - 3.5 < 50.0 else 100.0
 
-    rig = metered(tmp_path, CurveSpec(shown_w, period_s=0.2), 51, delay_s=1.5)
+    rig = metered(tmp_path, CurveSpec(shown_w, period_s=0.2), 50.1, delay_s=3.5)
     phases(rig)
-    found = wall(recorded(rig, 51)).running_j
+    found = wall(recorded(rig, 50.1)).running_j
     assert found is not None
     assert found.value == pytest.approx(6000, abs=30)
 

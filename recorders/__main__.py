@@ -57,8 +57,8 @@ class FrontEndPipe:
         os.set_blocking(descriptor, False)
 
     def send(self, message: wire.Message) -> None:
-        """Send a message or queue it; rows and pulses are dropped while earlier messages wait."""
-        if not (self._rest and message["t"] in ("row", "pulse")):
+        """Send a message or queue it; what is soon outdated is dropped while others wait."""
+        if not (self._rest and message["t"] in ("row", "pulse", "processes")):
             self._rest += wire.encode(message)
         self._push()
 

@@ -28,12 +28,17 @@ class Seen(NamedTuple):
 
 class Counted(NamedTuple):
     """A process and its share of the time of all processors since the last census (None:
-    unknown)."""
+    unknown); `user_of` looks its user up."""
 
     seen: Seen
-    user: str
     cpu_pct: float | None
     memory_mib: float
+    user_of: Callable[[Seen], str]
+
+    @property
+    def user(self) -> str:
+        """Its user's name."""
+        return self.user_of(self.seen)
 
     @property
     def who(self) -> str:
@@ -72,10 +77,11 @@ class Census:
         self,
         root: Path = Path("/"),
         clock: Callable[[], int] = time.monotonic_ns,
-        user_of: Callable[[int], str] | None = None,
+        name_user: Callable[[int], str] | None = None,
     ) -> None:
         self._proc, self._clock = root / "proc", clock
-        self._user_of = user_of or user_name
+        self._name_user = name_user or user_name
+        self._names: dict[int, str] = {}
         self._ticks_per_s = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
         self._page_mib = os.sysconf("SC_PAGE_SIZE") * MIB
         self._users: dict[tuple[int, int], str] = {}
@@ -101,10 +107,7 @@ class Census:
         return [self._counted(seen, None) for seen in self._running(map(str, pids))]
 
     def _counted(self, seen: Seen, cpu_pct: float | None) -> Counted:
-        key = seen.pid, seen.started
-        if key not in self._users:
-            self._users[key] = self._user(seen)
-        return Counted(seen, self._users[key], cpu_pct, seen.memory_pages * self._page_mib)
+        return Counted(seen, cpu_pct, seen.memory_pages * self._page_mib, self._user)
 
     def _pids(self) -> list[str]:
         """None on systems without /proc."""
@@ -122,11 +125,19 @@ class Census:
 
     def _user(self, seen: Seen) -> str:
         """Its user: `status` tells it even of a process whose files belong to root."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            for line in (self._proc / str(seen.pid) / "status").read_text().splitlines():
-                if line.startswith("Uid:"):
-                    return self._user_of(int(line.split()[2]))
-        return "?"
+        key = seen.pid, seen.started
+        if key not in self._users:
+            self._users[key] = "?"
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                for line in (self._proc / str(seen.pid) / "status").read_text().splitlines():
+                    if line.startswith("Uid:"):
+                        self._users[key] = self._name_of(int(line.split()[2]))
+        return self._users[key]
+
+    def _name_of(self, uid: int) -> str:
+        if uid not in self._names:
+            self._names[uid] = self._name_user(uid)
+        return self._names[uid]
 
 
 def user_name(uid: int) -> str:

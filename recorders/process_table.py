@@ -16,8 +16,8 @@ from recorders.writer import run_as_others
 PERIOD_S = 1.0
 # The first shares are those of a shorter time, so that the table is soon there.
 FIRST_S = 0.3
-# More processes than this, the idlest, are left out.
-MOST_ROWS = 1000
+# The idlest and smallest beyond these are left out, so that a table fits into a pipe (64 KiB).
+MOST_ROWS = 400
 
 
 class ProcessTable:
@@ -79,7 +79,7 @@ def table(counted: Iterable[Counted], users: Mapping[str, Users], members: Set[i
     GPUs' time (100: one whole GPU), GPU memory and memory in MiB, and whether it is the command's.
     """
     found = [(each, *_of_gpus(each.seen.pid, users)) for each in counted]
-    found.sort(key=lambda row: (row[0].seen.pid not in members, -(row[0].cpu_pct or 0.0)))
+    found.sort(key=lambda row: (row[0].seen.pid in members, *_weight(*row)), reverse=True)
     rows = [
         [
             each.seen.pid,
@@ -101,6 +101,12 @@ def _of_gpus(pid: int, users: Mapping[str, Users]) -> tuple[float | None, float 
     uses = [use for each in users.values() for use in each.of([pid])]
     pcts = [pct for use in uses if (pct := time_pct([use])) is not None]
     return math.fsum(pcts) if len(pcts) == len(uses) else None, memory_mib(uses)
+
+
+def _weight(
+    each: Counted, gpu_pct: float | None, gpu_mib: float | None
+) -> tuple[float, float, float]:
+    return each.cpu_pct or 0.0, (gpu_pct or 0.0) + (gpu_mib or 0.0), each.memory_mib
 
 
 def _rounded(value: float | None) -> float | None:

@@ -37,6 +37,7 @@ def test_a_suspended_front_end_costs_no_memory_and_gets_every_event_later(
     for n in range(20_000):
         outlet.send({"t": "row", "n": n, "cells": ["1.0"] * 20})
         outlet.send({"t": "pulse", "n": n})
+        outlet.send({"t": "processes", "n": n})
     outlet.send({"t": "event", "n": 1})
     kept = len(outlet._rest)
     outlet.send({"t": "event", "n": 2})

@@ -9,6 +9,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorders import wire
 from recorders.census import Census
 from recorders.gpu_users import UNKNOWN, GpuUse, Users
 from recorders.process_table import MOST_ROWS, ProcessTable, table
@@ -56,6 +57,13 @@ def test_of_very_many_processes_the_idlest_are_left_out_and_counted(tmp_path: Pa
     (one,) = counted(tmp_path, DrmProcess(10))
     message = table([one] * (MOST_ROWS + 5), {}, set())
     assert (len(message["rows"]), message["left_out"]) == (MOST_ROWS, 5)
+    assert len(wire.encode(message)) < 2**16
+
+
+def test_the_largest_of_the_idle_ones_stay(tmp_path: Path) -> None:
+    sizes = [DrmProcess(pid, memory_mib=pid) for pid in range(1, MOST_ROWS + 2)]
+    message = table(counted(tmp_path, *sizes), {}, set())
+    assert {row[0] for row in message["rows"]} == set(range(2, MOST_ROWS + 2))
 
 
 @dataclass

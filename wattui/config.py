@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeGuard, get_args
 
 from recorders.drafts import replace_file
-from recorders.meters.meter import SpecError
-from recorders.meters.specs import parse_meters
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 from wattui.errors import UsageError
 
@@ -244,6 +242,11 @@ def _is_number(value: object) -> TypeGuard[float]:
 def _meters_refusal(value: object) -> str | None:
     if not (isinstance(value, (tuple, list)) and all(isinstance(text, str) for text in value)):
         return "must be a list of NAME=SPEC"
+    if not value:
+        return None
+    from recorders.meters.meter import SpecError
+    from recorders.meters.specs import parse_meters
+
     try:
         parse_meters(value)
     except SpecError as error:

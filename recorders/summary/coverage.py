@@ -12,14 +12,19 @@ from recorders.channels import TOTAL, kind_of
 from recorders.summary.figures import Coverage, Domain, Group, Value
 from recorders.summary.stats import quadrature
 
+# A larger share means that the meter does not see the whole machine, which a flag says.
+MOST_SHARE = 1.05
+
 
 def coverages(running: Group | None) -> Iterator[Coverage]:
-    """The coverage by each meter, as far as it is known."""
+    """The coverage by each meter that sees the whole machine, as far as it is known."""
     inside = running.domains.get(TOTAL) if running else None
     for channel, outside in running.domains.items() if running and inside else ():
         if inside and kind_of(channel).by_hand:
             found = Coverage(channel, _share(inside.idle_w, outside.idle_w), _ran(inside, outside))
-            if found.idle is not None or found.running is not None:
+            shares = (found.idle, found.running.value if found.running else None)
+            known = [share for share in shares if share is not None]
+            if known and max(known) <= MOST_SHARE:
                 yield found
 
 

@@ -63,7 +63,9 @@ def test_it_is_in_the_json_and_may_be_missing_there() -> None:
 
 
 def test_a_meter_that_sees_less_than_the_sensors_is_flagged() -> None:
-    flags = {flag.where: flag.text for flag in summary_of(rows((20.0, 45.0))).flags}
+    summary = summary_of(rows((20.0, 45.0)))
+    assert summary.coverage == []
+    flags = {flag.where: flag.text for flag in summary.flags}
     assert flags["meter_wall"] == (
         "it read 45 W but the sensors inside 90 W: it does not see the whole machine"
     )

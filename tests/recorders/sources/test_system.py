@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -13,8 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from recorders.census import Census, Counted
 from recorders.source import Channel, Reading, WatchesCommand
+from recorders.sources import system
 from recorders.sources.system import ProcessTree, System, temperature_files
+from testbench.drm import DrmProcess, show
 from tests.support.doubles import ManualClock
 from tests.support.sysfs import Sysfs
 
@@ -158,3 +162,49 @@ def test_a_process_that_is_not_there_spends_nothing() -> None:
     with running("") as process:
         process.wait()
         assert ProcessTree(process.pid).cpu_s() == 0.0
+
+
+class Machine:
+    """A machine whose processors are busy for a share of the time, partly by a process of /proc."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock, self.root, self.looks = ManualClock(), root, 0
+        self.now_s = self.busy_s = 0.0
+        monkeypatch.setattr(system, "_busy_and_total_s", lambda: (self.busy_s, self.now_s))
+        real = Census.take
+
+        def take(census: Census) -> list[Counted]:
+            self.looks += 1
+            return real(census)
+
+        monkeypatch.setattr(Census, "take", take)
+        self.source = System(self.clock.monotonic_ns, root)
+
+    def run(self, seconds: int, busy: float) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1.0)
+            self.now_s, self.busy_s = self.now_s + 1.0, self.busy_s + busy
+            # All of that is the work of one process.
+            process = DrmProcess(50, "node", uid=4_000_001, cpu=os.cpu_count() or 1)
+            show(self.root, [process], [], self.busy_s)
+            self.source.read()
+
+
+def test_who_keeps_the_processor_busy_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path, monkeypatch)
+    machine.run(12, 0.4)
+    notes = machine.source.news()
+    assert notes == ["other_load cpu node of user 4000001: 40 %"] * len(notes)
+    assert notes
+    assert machine.looks <= 5
+
+
+def test_nothing_is_looked_at_while_others_do_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path, monkeypatch)
+    machine.run(10, 0.09)
+    assert machine.looks == 0
+    assert machine.source.news() == []

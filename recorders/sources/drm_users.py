@@ -129,7 +129,9 @@ class DrmUsers:
         self._others: set[int] = set()
         # Others' processes that could not be looked at in the last search.
         self._closed: set[int] = set()
+        # Those looked at in the last read, and of these the ones that could not be.
         self._looked_at: Set[int] = frozenset()
+        self._missed: Set[int] = frozenset()
         self._before: dict[tuple[str, int], Mapping[str, Engine]] = {}
         self._read_ns: int | None = None
         self._search_due_ns = self._searches = 0
@@ -160,7 +162,7 @@ class DrmUsers:
         self._others -= without | unseen | members
         uses = self._uses(owners, members, now_ns)
         unknown = dict.fromkeys(unseen | self._closed, UNKNOWN)
-        self.unseen, self._looked_at = unseen & members, looked_at
+        self.unseen, self._looked_at, self._missed = unseen & members, looked_at, unseen
         self._before = {key: self._most(client) for key, (_, client) in owners.items()}
         self._read_ns = now_ns
         return {gpu: Users(unknown | own) for gpu, own in uses.items()}
@@ -182,7 +184,8 @@ class DrmUsers:
         for key, (pid, client) in owners.items():
             gpu = self._cards[client.card]
             before = self._before.get(key)
-            if before is None and (pid in members or pid in self._looked_at):
+            was_seen = pid in members or pid in self._looked_at
+            if before is None and was_seen and pid not in self._missed:
                 # It was opened since the last read.
                 before = {}
             one = GpuUse(

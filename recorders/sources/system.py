@@ -164,6 +164,9 @@ class ProcessTree:
         pids = set(psutil.pids())
         new = sorted(pids - self._seen)
         self._seen = pids
+        for pid in self._members.keys() - pids:
+            # Its number may be given to another process.
+            del self._members[pid]
         for pid in new:
             try:
                 process = psutil.Process(pid)

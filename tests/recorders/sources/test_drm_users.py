@@ -137,6 +137,20 @@ def test_a_file_opened_later_counts_from_its_beginning(tmp_path: Path) -> None:
     assert shares(users.read({COMMAND})["gpu0"], COMMAND)[0] == pytest.approx(30.0)
 
 
+def test_what_was_used_while_nobody_could_look_is_in_no_share(tmp_path: Path) -> None:
+    clock, client = ManualClock(), DrmClient(7, ((COMMAND, 5),), {"gfx": 0.5})
+    users = DrmUsers({CARD: "gpu0"}, tmp_path, clock.monotonic_ns)
+    fdinfo = tmp_path / f"proc/{COMMAND}/fdinfo/5"
+    found = []
+    for second in range(1, 6):
+        show(tmp_path, [DrmProcess(COMMAND)], [client], float(second))
+        if second == 3:
+            fdinfo.write_text("drm-pdev:\t0000:03:00.0\n")
+        found.append(shares(users.read({COMMAND})["gpu0"], COMMAND)[0])
+        clock.advance(1.0)
+    assert found == [None, pytest.approx(50.0), None, None, pytest.approx(50.0)]
+
+
 def test_processes_that_cannot_be_looked_at_are_unknown_and_named_if_of_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

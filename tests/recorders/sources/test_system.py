@@ -158,6 +158,20 @@ def test_processor_time_includes_children_and_does_not_forget_those_that_ended()
         assert tree.cpu_s() >= with_child_s
 
 
+def test_a_number_that_is_used_again_is_no_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = [os.getpid()]
+    monkeypatch.setattr(psutil, "pids", lambda: pids)
+    tree = ProcessTree(os.getpid())
+    with running("input()") as child:
+        pids.append(child.pid)
+        assert tree.members() == {os.getpid(), child.pid}
+        pids.remove(child.pid)
+        assert tree.members() == {os.getpid()}
+        monkeypatch.setattr(psutil.Process, "ppid", lambda process: 1)
+        pids.append(child.pid)
+        assert tree.members() == {os.getpid()}
+
+
 def test_a_process_that_is_not_there_spends_nothing() -> None:
     with running("") as process:
         process.wait()

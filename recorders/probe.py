@@ -107,7 +107,7 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     found.took_s[meters.name] = meters.took_s
     found.sources += meter_sources
     found.refused += meter_refused
-    if wanted.counters:
+    if wanted.counters and wanted.platform != "darwin":
         from recorders.sources.counters import open_counters
 
         counters, refused = open_counters(wanted.counters, wanted.has_command, wanted.root)
@@ -153,7 +153,7 @@ def _probe_apple(found: Found, tell: Tell) -> None:
     source, found.refused = apple.result(tell)
     found.sources += [source] if source else []
     found.took_s = {apple.name: apple.took_s}
-    reason = "RAPL, perf, NVIDIA, AMD and Intel GPUs, boards and batteries are read on Linux only"
+    reason = "RAPL, counters, GPUs of other makers, boards and batteries are read on Linux only"
     found.refused.append(Refusal("linux", reason, kind="absent"))
 
 

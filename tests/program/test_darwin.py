@@ -61,7 +61,7 @@ def test_every_module_loads(tmp_path: Path) -> None:
 def test_a_command_is_recorded_with_the_joules_of_the_chip(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BEGIN + COMMAND]
     main = "import sys; from wattui.cli import main; sys.exit(main(sys.argv[1:]))"
-    options = ["--headless", "--csv", "run.csv", "--idle", "0", "--"]
+    options = ["--headless", "--csv", "run.csv", "--idle", "0", "--counters", "task_clock", "--"]
     done = run(main, tmp_path, *options, *command)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "run.csv").open(newline="") as file:

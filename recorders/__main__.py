@@ -193,6 +193,8 @@ def _record(
             recorder.note(missing_note(refusal.part, refusal.reason))
         if refusal.flag:
             recorder.note(f"{refusal.flag} {refusal.reason}")
+    if config["wall_fit"]:
+        recorder.note(f"{OwnNote.WALL_FIT} {config['wall_fit']}")
     if config["quoted"]:
         recorder.note(f"{OwnNote.HEADLINE} {config['quoted']}")
     conductor = Conductor(recorder, pages, config["meters"])

@@ -62,7 +62,8 @@ class Config:
     `follow` sends every row with an event to the front end, from the first one on. `meters` has
     the meters outside the machine, each `NAME=SPEC` (docs/meters.md), or a `NAME` alone for one
     that is read manually, with the request `meter`. `quoted` names the channel, or the meter, to
-    quote energies from. `counters` names what `recorders.sources.counter_names` knows.
+    quote energies from; `wall_fit` is the fit to estimate the wall by, as in its note. `counters`
+    names what `recorders.sources.counter_names` knows.
     `has_command` says that this front end starts commands, which are stopped if it disappears.
     `publish` lets other programs of this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter.
@@ -80,6 +81,7 @@ class Config:
     meters: Sequence[str] = ()
     counters: Sequence[str] = ()
     quoted: str = ""
+    wall_fit: str = ""
     has_command: bool = False
     publish: bool = True
     version: str | None = None

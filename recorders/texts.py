@@ -53,6 +53,7 @@ class OwnNote(StrEnum):
     UNMATCHED = "unmatched"
     UNTIL_TARGET = "until_target"
     UPDATE_PERIODS = "update_period_s"
+    WALL_FIT = "wall_fit"
     WHICH_GPU = "which_gpu"
 
 

@@ -179,6 +179,17 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class WallEstimate:
+    """The power at the wall as a fit of this machine estimates it from the channel total: idle
+    watts, and joules of all running phases; None if unknown."""
+
+    meter: str
+    idle_w: float | None
+    running_j: Value | None
+    total_j_per_inference: Value | None
+
+
+@dataclass(frozen=True, slots=True)
 class Repeated:
     """A figure over repeats: mean, median, and half-width of the mean's 95 % interval (None:
     unknown)."""
@@ -244,6 +255,7 @@ class Summary:
     differences: list[Difference]
     sums: list[Sum]
     coverage: list[Coverage]
+    wall_estimates: list[WallEstimate]
     phases: list[PhaseFigures]
     shares: list[CommandShare]
     flags: list[Flag]
@@ -269,7 +281,7 @@ class Summary:
         itself, or has another version.
         """
         # Earlier versions had neither meters outside the machine nor the command's shares.
-        summary = _SUMMARY({"coverage": [], "shares": []} | an_object(found))
+        summary = _SUMMARY({"coverage": [], "wall_estimates": [], "shares": []} | an_object(found))
         if wrong := next(_contradictions(summary), None):
             raise WrongPartError(wrong)
         return summary
@@ -305,7 +317,7 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 # Parts that most recordings lack.
-_LEFT_OUT = frozenset({"counters", "coverage", "shares"})
+_LEFT_OUT = frozenset({"counters", "coverage", "wall_estimates", "shares"})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -396,6 +408,15 @@ _SUMMARY = record(
     differences=list_of(record(Difference, label=text, minus=text, domains=_ANSWERS)),
     sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
     coverage=list_of(record(Coverage, meter=text, idle=_ERROR, running=_VALUE)),
+    wall_estimates=list_of(
+        record(
+            WallEstimate,
+            meter=text,
+            idle_w=_POWER,
+            running_j=_VALUE,
+            total_j_per_inference=_VALUE,
+        )
+    ),
     phases=list_of(_phase),
     shares=list_of(record(CommandShare, device=text, time_pct=_ERROR, memory_mib=_ERROR)),
     flags=list_of(record(Flag, name=text, where=text, text=text)),

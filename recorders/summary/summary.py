@@ -39,6 +39,7 @@ from recorders.summary.reduction import Reduction
 from recorders.summary.shares import command_shares
 from recorders.summary.spans import Span
 from recorders.summary.stats import grouped
+from recorders.summary.wall_fit import wall_estimates, wall_fits
 
 UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
 
@@ -79,11 +80,13 @@ def _summarised(reduction: Reduction) -> Summary:
         differing,
         sums(reduction, by_label),
         list(coverages(group)),
+        list(wall_estimates(reduction, group)),
         [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
         command_shares(reduction, everything),
         [
             *commands.flags(),
             *_chosen(reduction, quoted),
+            *_other_parts(reduction, group),
             *incomplete(missing),
             *unlabelled(group, by_label),
             *_concurrent(arithmetic.overlaps, by_label),
@@ -103,6 +106,15 @@ def _chosen(reduction: Reduction, quoted: str | None) -> Iterator[Flag]:
         if quoted != wanted:
             text = f"it was to be quoted, but was never read: energies are those of {quoted}"
         yield Flag("headline", wanted, text)
+
+
+def _other_parts(reduction: Reduction, running: Group | None) -> Iterator[Flag]:
+    """A flag for an estimate of the wall by a fit of other parts than were recorded."""
+    made = {each.meter for each in wall_estimates(reduction, running)}
+    for fit in wall_fits(reduction):
+        if running and fit.meter not in made:
+            text = f"not estimated: its fit is of {', '.join(fit.parts)}; calibrate again"
+            yield Flag("wall_estimate", fit.meter, text)
 
 
 def _concurrent(overlaps: Overlaps, by_label: Sequence[Group]) -> Iterator[Flag]:

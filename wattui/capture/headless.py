@@ -16,6 +16,7 @@ from recorders.channels import counter_name
 from recorders.client import Client, Config, Finished, RecorderError
 from recorders.wire import Message, readings
 from wattui import __version__
+from wattui.calibrations import fit_text
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
 from wattui.capture.kept import of_its_file
@@ -136,6 +137,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             simulate=options.simulate,
             meters=recipe.meters,
             quoted=options.per_inference_from,
+            wall_fit=fit_text() if options.wall_estimate else "",
             has_command=True,
             version=__version__,
             about={"argv": _as_given(recipe), "cwd": working_directory()},

@@ -14,12 +14,15 @@ from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from typing import Any
 
+from recorders.channels import TOTAL, total_parts, with_unit
 from recorders.client import Client, Config, RecorderError
 from recorders.meters.meter import SpecError
 from recorders.meters.source import MeterSource, open_meters
 from recorders.meters.specs import Meter, parse_meter
+from recorders.summary.wall_fit import WallFit
 from recorders.wire import Message, readings
 from wattui.analysis.delay import Delay, Seen, find_delay, of_counter
+from wattui.calibrations import calibrations_path, fingerprint, save_fit
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.config import config_path, load, save
@@ -41,6 +44,7 @@ class Measured:
     """What the sensors and the meter showed: seconds, and joules or watts."""
 
     channel: str = ""
+    parts: tuple[str, ...] = ()
     inside_j: list[tuple[float, float]] = field(default_factory=list)
     outside: list[tuple[float, float]] = field(default_factory=list)
     counts: bool = False
@@ -64,7 +68,11 @@ def parser() -> argparse.ArgumentParser:
         help="a command that keeps the machine busy until it is stopped (default: a loop on every "
         "processor)",
     )
-    made.add_argument("--save", action="store_true", help="keep the delay in the settings")
+    made.add_argument(
+        "--save",
+        action="store_true",
+        help="keep the delay in the settings, and the fit for --wall-estimate",
+    )
     made.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
     return made
 
@@ -84,6 +92,10 @@ def main(options: argparse.Namespace) -> int:
     spec = with_delay(text, found.delay_s)
     if options.save:
         _keep(spec)
+        if measured.channel == TOTAL:
+            figures = (found.base_w, found.factor, found.residual_w)
+            fit = WallFit(meter.name, *figures, measured.parts)
+            save_fit(calibrations_path(), fingerprint(), fit)
     if options.json:
         print_json(as_json(meter, measured.channel, found, spec))
     else:
@@ -138,6 +150,7 @@ def measure(
     except RecorderError as error:
         raise WattuiError(f"the recorder cannot start ({error})") from None
     columns += ready["columns"]
+    found.parts = tuple(total_parts(with_unit(columns, "J")))
     start_ns = int(ready["start_monotonic_ns"])
     found.channel = next((name for name in INSIDE if f"{name}_J" in columns), "")
     sources, refused = open_meters([text], os.environ)

@@ -111,6 +111,11 @@ def main_parser() -> argparse.ArgumentParser:
         "this machine",
     )
     out.add_argument(
+        "--wall-estimate",
+        action="store_true",
+        help="also estimate the energy at the wall, by the fit that wattui calibrate saved",
+    )
+    out.add_argument(
         "--per-inference-from",
         default="",
         metavar="NAME",

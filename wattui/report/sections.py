@@ -28,7 +28,7 @@ from wattui.report.size_figures import size_blocks
 from wattui.show.budget import cure_text, unknown_texts
 from wattui.show.quantities import counted, energy_unit, number
 from wattui.show.remedies import notes_of
-from wattui.show.summary import coverage_text, figure_text
+from wattui.show.summary import coverage_text, estimate_text, figure_text
 
 ORIGIN_WORDS = {
     "measured": "measured",
@@ -50,10 +50,11 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from _times(loaded)
     yield Heading(3, "Tables")
     yield from tables_of(loaded.summary, loaded.domain(wish))
-    yield from (
-        Words(f"{text[0].upper()}{text[1:]}.")
-        for text in map(coverage_text, loaded.summary.coverage)
-    )
+    beside = [
+        *map(coverage_text, loaded.summary.coverage),
+        *map(estimate_text, loaded.summary.wall_estimates),
+    ]
+    yield from (Words(f"{text[0].upper()}{text[1:]}.") for text in beside)
     if loaded.latencies:
         yield latency_table(loaded.latencies)
     yield MEANINGS

@@ -34,6 +34,7 @@ REMEDIES = {
     "lost": "check the driver's log, and that the device stays awake, then record again",
     "dropped": "nothing to do; if it happens often, do not trust this sensor",
     "implausible": "do not use this channel; to see every sensor's reading, run: wattui doctor",
+    "wall_estimate": "calibrate this machine again: wattui calibrate --meter NAME --save",
     "headline": "to quote energies from the total, leave out --per-inference-from",
     "silent": "check the meter, its network and its power, then record again",
     "multiplexed": "record fewer counters at once",

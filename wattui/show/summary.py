@@ -18,7 +18,15 @@ from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
 from recorders.summary.budget import Budget
-from recorders.summary.figures import Answers, Coverage, Domain, Flag, Summary, Value
+from recorders.summary.figures import (
+    Answers,
+    Coverage,
+    Domain,
+    Flag,
+    Summary,
+    Value,
+    WallEstimate,
+)
 from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out_text
 from wattui.clean import one_line, texts
 from wattui.runs.recorded import Run
@@ -97,6 +105,8 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     yield Fitting(_power_table(running, apart))
     if covered := [*map(coverage_text, summary.coverage)]:
         yield Text("\n".join(covered))
+    for estimate in summary.wall_estimates:
+        yield Text(estimate_text(estimate), STYLES["estimated"])
     if not apart and (table := _inference_table(running)):
         yield Fitting(table)
     if counters := counters_line(summary, apart):
@@ -290,6 +300,16 @@ def _power_table(running: figures.Group, apart: bool) -> Table:
         cells = [*map(number, powers_w(domain)), figure_text(domain.running_j, domain.origin)]
         table.add_row(_name(channel, domain), *cells, style=STYLES[domain.origin])
     return table
+
+
+def estimate_text(found: WallEstimate) -> str:
+    """The energy at the wall, as a fit of this machine estimates it."""
+    idle = "" if found.idle_w is None else f"{number(found.idle_w)} W idle"
+    ran = f"{figure_text(found.running_j, 'estimated')} J running" if found.running_j else ""
+    each = found.total_j_per_inference
+    per = f"{figure_text(each, 'estimated')} J per inference" if each else ""
+    known = ", ".join(filter(None, (idle, ran, per))) or "–"
+    return f"{one_line(found.meter)}, estimated from total and not measured: {known}"
 
 
 def coverage_text(found: Coverage) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recorders.client import Config, RecorderError
 from wattui import __version__
+from wattui.calibrations import fit_text
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
 from wattui.folders import working_directory
@@ -37,6 +38,7 @@ def main(options: argparse.Namespace) -> int:
         require=options.require,
         simulate=options.simulate,
         quoted=options.per_inference_from,
+        wall_fit=fit_text() if options.wall_estimate else "",
         has_command=True,
         version=__version__,
         about={"argv": ["wattui"], "cwd": working_directory()},

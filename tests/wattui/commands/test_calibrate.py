@@ -13,6 +13,7 @@ from recorders.source import Channel, Reading
 from recorders.wire import Message
 from wattui import cli
 from wattui.analysis.delay import Delay
+from wattui.calibrations import fit_text
 from wattui.commands import calibrate
 from wattui.commands.calibrate import Measured, chosen, measure
 from wattui.config import load
@@ -48,7 +49,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "config.toml"
     path.write_text('meters = ["usb=file:/x", "wall@0.3=shelly2:plug"]\nrate_hz = 20\n')
     monkeypatch.setenv("WATTUI_CONFIG", str(path))
-    monkeypatch.setattr(calibrate, "measure", lambda *_: Measured("total"))
+    monkeypatch.setattr(calibrate, "measure", lambda *_: Measured("total", ("package0",)))
     monkeypatch.setattr(calibrate, "find_delay", lambda *_: FOUND)
     return path
 
@@ -73,6 +74,7 @@ def test_the_settings_keep_it_when_asked(
     kept = load(settings)
     assert kept.meters == ("usb=file:/x", "wall@0.85=shelly2:plug")
     assert kept.rate_hz == 20
+    assert fit_text() == "wall = 20.1 W + 1.2 × package0 ± 0.6 W"
 
 
 class FakeClient:

@@ -1,7 +1,7 @@
 """Specs of meters, `NAME[@DELAY]=KIND:WHERE`, as typed data. Pure.
 
 The module of a kind has `parse(kind, where) -> Spec`, which raises SpecError. It is imported when a
-spec asks for it.
+spec asks for it; if it needs more packages, they are the extra of the same name.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ SCHEMES = {
     "shelly2": ("plugs", "shelly2:HOST[/ID]"),
     "tasmota": ("plugs", "tasmota:HOST"),
     "homeassistant": ("plugs", "homeassistant:URL/sensor.NAME"),
+    "mqtt": ("mqtt", "mqtt://HOST/TOPIC#/json/pointer"),
+    "mqtts": ("mqtt", "mqtts://HOST/TOPIC#/json/pointer"),
 }
 
 
@@ -92,7 +94,11 @@ def parse_spec(text: str) -> Spec:
     module, example = SCHEMES[kind]
     if not colon or not where.strip():
         raise SpecError(f"{cut(text)!r} says not where the meter is: fix: {example}")
-    found = cast("_Kind", import_module(f"recorders.meters.{module}"))
+    try:
+        found = cast("_Kind", import_module(f"recorders.meters.{module}"))
+    except ModuleNotFoundError as error:
+        fix = f"pip install 'wattui[{module}]'"
+        raise SpecError(f"{kind}: {error.name} is not installed: fix: {fix}") from None
     try:
         return found.parse(kind, where.strip())
     except SpecError as error:

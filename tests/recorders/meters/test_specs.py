@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,15 @@ def test_a_counter_that_is_fine_enough_gives_the_energy() -> None:
         "tasmota:plug": False,
         "http://p/#/w&J=/e*3600": True,
     }
+
+
+def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt", None)
+    monkeypatch.delitem(sys.modules, "recorders.meters.mqtt", raising=False)
+    with pytest.raises(SpecError) as refused:
+        parse_meter("wall=mqtt://broker/topic")
+    words = "meter wall: mqtt: paho.mqtt is not installed: fix: pip install 'wattui[mqtt]'"
+    assert str(refused.value) == words
 
 
 def test_a_delay_stands_behind_the_name() -> None:

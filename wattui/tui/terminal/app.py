@@ -20,6 +20,9 @@ from wattui.tui.terminal.ending import Ending
 from wattui.tui.terminal.suspend import Suspension
 from wattui.tui.terminal.type_ahead import TypeAhead
 
+# One of each: a line keeps what a filter has made of it.
+CLEAN, ASCII = CleanFilter(), AsciiFilter()
+
 
 class TerminalApp(App[int]):
     """The terminal's side of the app; `error` is what ended it, if anything did."""
@@ -59,8 +62,8 @@ class TerminalApp(App[int]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Filters that keep control characters off the screen, and non-ASCII on ASCII terminals."""
-        known = [*super().get_line_filters(), CleanFilter()]
-        return [*known, AsciiFilter()] if self.is_ascii else known
+        known = [*super().get_line_filters(), CLEAN]
+        return [*known, ASCII] if self.is_ascii else known
 
     async def on_event(self, event: Event) -> None:
         """Pass events on; keys and clicks one at a time."""

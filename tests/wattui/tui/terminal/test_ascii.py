@@ -1,14 +1,21 @@
 """Plain ASCII: as wide as what it stands for."""
 
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.filter import LineFilter
 
 from wattui.tui.start import needs_ascii
-from wattui.tui.terminal.ascii import AsciiFilter, ascii_text
+from wattui.tui.terminal.app import TerminalApp
+from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter, ascii_text
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Mn", "Me", "Cf"))))
@@ -36,3 +43,29 @@ def test_when_a_terminal_needs_it() -> None:
     assert not needs_ascii({"TERM": "xterm", "LANG": "en_GB.UTF-8"})
     assert not needs_ascii({"TERM": "xterm", "LANG": "en_GB.UTF-8"}, "UTF-8")
     assert not needs_ascii({"TERM": "xterm-256color", "LC_CTYPE": "C.UTF-8"})
+
+
+class AsciiOnly(TerminalApp):
+    is_ascii = True
+
+
+async def test_a_line_that_stays_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Segment]] = []
+    for kind in (CleanFilter, AsciiFilter):
+        apply = kind.apply
+
+        def counted(
+            self: LineFilter, segments: list[Segment], background: Color, apply: Any = apply
+        ) -> list[Segment]:
+            seen.append(segments)
+            return list(apply(self, segments, background))
+
+        monkeypatch.setattr(kind, "apply", counted)
+    app = AsciiOnly()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        app.screen._compositor.render_strips()
+        assert seen
+        seen.clear()
+        app.screen._compositor.render_strips()
+        assert not seen

@@ -71,6 +71,11 @@ class Bench:
         self._stop()
         self._begin(lead_s)
 
+    @property
+    def served(self) -> Topology:
+        """The topology as it is shown: present for lead_s before time 0."""
+        return self.topology.up_before(self.lead_s) if self.lead_s else self.topology
+
     def _begin(self, lead_s: float) -> None:
         self.lead_s = lead_s
         self.workspace = Path(tempfile.mkdtemp(prefix="bench-"))
@@ -79,8 +84,8 @@ class Bench:
         try:
             self._await("awake")
             self.t0_ns = time.monotonic_ns() + int(lead_s * 1e9)
-            topology = self.topology.up_before(lead_s) if lead_s else self.topology
-            self._hand_over(ServeOptions(topology, str(self.workspace), self.t0_ns, self.board))
+            served = self.served, str(self.workspace), self.t0_ns, self.board
+            self._hand_over(ServeOptions(*served))
             if self.nvml:
                 self._write_nvml(self.nvml.up_before(lead_s) if lead_s else self.nvml)
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,14 @@ def test_what_the_machine_does_not_have_is_known_and_nobody_misses_it(sysfs: Sys
     assert absent == {"jetson", "power_meter", "rails", "battery", "amdgpu", "intel_gpu"}
     assert {refusal.kind for refusal in (*found.absent, *found.refused)} == {"absent"}
     assert not any(refusal.part for refusal in found.absent)
+
+
+def test_what_is_not_there_costs_nothing_while_recording(sysfs: Sysfs) -> None:
+    threads = set(threading.enumerate())
+    found = probe(Wanted(root=sysfs.root, environ={}))
+    assert [source.name for source in found.sources] == ["estimate", "system"]
+    assert set(threading.enumerate()) <= threads
+    assert not {"amdsmi", "zeus_apple_silicon"} & sys.modules.keys()
 
 
 def test_a_family_that_is_there_is_not_absent(mixed: Sysfs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,22 @@ def test_a_library_that_does_not_load_is_a_reason(
     found = counted(sysfs, None, ManualClock())
     (refusal,) = found.refused
     assert reason in refusal.reason
+    assert channels(found)["gpu0"].unit == "W"
+
+
+def test_a_library_that_hangs_is_left_behind_and_power_is_integrated(
+    sysfs: Sysfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sysfs.card(0, "amdgpu", CARD, power1_average=200_000_000)
+    clock, answers = ManualClock(), threading.Event()
+    library = library_of(clock, SmiCard(CARD, Constant(200.0)))
+    monkeypatch.setattr(library, "amdsmi_init", lambda: answers.wait(10))
+    monkeypatch.setattr(amd_smi, "ANSWER_S", 0.05)
+    monkeypatch.setattr(amd_smi, "CHECK_S", 0.0)
+    found = counted(sysfs, library, clock)
+    answers.set()
+    (refusal,) = found.refused
+    assert "no answer" in refusal.reason
     assert channels(found)["gpu0"].unit == "W"
 
 

@@ -45,7 +45,7 @@ def test_a_tool_without_a_reading_has_a_dash_and_its_reason() -> None:
     assert row[3] == "100 %"
     assert cells["pyJoules"] == cells["Zeus"] == "–"
     notes = " ".join(made.notes)
-    assert "Zeus, CPU (RAPL, 1 ms), 3 ms, steady power: –, as it gave 0 J" in notes
+    assert "Zeus, 3 ms on a CPU (RAPL), steady power: –, as it gave 0 J" in notes
     assert "pyJoules: –: it failed." in notes
     assert "Load before 0.10 0.20 0.30, after 1.00 1.00 1.00." in notes
 
@@ -64,7 +64,9 @@ def test_every_length_comes_at_both_loads_and_the_quick_run_is_short(channel: st
         if each.channel == channel
     }
     found = short.blocks(channel)
-    assert {(label.split()[0], seconds) for label, _, seconds, _, _ in found} == asked
+    assert {(load, float(text)) for load, text, _ in (each[0].split() for each in found)} == asked
+    assert all(0.75 <= each[2] / float(each[0].split()[1]) <= 1.25 for each in found)
+    assert len({each[2] for each in found}) == len(found)
     assert sum(block[1] + block[2] for block in found) < 40
     assert sum(block[1] + block[2] for block in short.blocks(channel, short.QUICK)) < 6
 

@@ -156,14 +156,15 @@ class phase:  # noqa: N801  read as a verb in people's code
             if error is None:
                 _synchronise(self._sync)
         finally:
+            ended_ns = time.monotonic_ns()
             cell, here.cell = here.cell, _Ended(here.around or _outside)
             counted = here.link.counts.give_back(cell) - here.counted
             ended = {"do": "end", "id": here.number, "n": counted, "begun_ns": here.begun_ns}
             if here.aligned and error is None:
-                here.link.request({**ended, "quiet": True})
+                here.link.request({**ended, "quiet": True}, ended_ns)
                 here.link.be_quiet()
             else:
-                here.link.request(ended)
+                here.link.request(ended, ended_ns)
 
     @property
     def is_recorded(self) -> bool:

@@ -59,9 +59,10 @@ class Link:
             self._numbers += 1
             return self._numbers
 
-    def request(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Deliver a request and wait for the answer; empty if none came in time."""
-        at_ns = time.monotonic_ns()
+    def request(self, message: dict[str, Any], at_ns: int | None = None) -> dict[str, Any]:
+        """Deliver a request, made at `at_ns` or now, and wait for the answer; empty if none came in
+        time."""
+        at_ns = at_ns or time.monotonic_ns()
         with self._lock:
             try:
                 return self._request({**message, "at_ns": at_ns})

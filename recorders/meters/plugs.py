@@ -133,18 +133,18 @@ def home_assistant_sample(document: Any, answer: Answer, access: Access) -> Samp
         raise UnreadableError(f"the sensor's unit is {cut(str(unit))}, not W{fix}")
     stamps = [document.get(name) for name in ("last_reported", "last_updated")]
     stamp = next((text for text in stamps if isinstance(text, str)), "")
-    age_s = _age_s(stamp, answer.headers, access.wall_s())
-    if age_s > STALE_S:
-        raise UnreadableError(f"the sensor was last reported {age_s:.0f} s ago")
-    return Sample(answer.time_ns - round(age_s * 1e9), number(state) * POWERS[unit])
-
-
-def _age_s(stamp: str, headers: Mapping[str, str], now_s: float) -> float:
-    """How long ago a stamp of the host was, by the host's clock where it differs from ours."""
     try:
         stamp_s = datetime.fromisoformat(stamp).timestamp()
     except (ValueError, OverflowError, OSError):
         raise UnreadableError(f"the sensor's time {cut(stamp)!r} cannot be read") from None
+    old_s = age_s(stamp_s, answer.headers, access.wall_s())
+    if old_s > STALE_S:
+        raise UnreadableError(f"the sensor was last reported {old_s:.0f} s ago")
+    return Sample(answer.time_ns - round(old_s * 1e9), number(state) * POWERS[unit])
+
+
+def age_s(stamp_s: float, headers: Mapping[str, str], now_s: float) -> float:
+    """How long ago a stamp of the host was, by the host's clock where it differs from ours."""
     try:
         host_s = parsedate_to_datetime(headers.get("date", "")).timestamp()
     except (ValueError, TypeError, OverflowError):

@@ -28,7 +28,7 @@ from recorders.meters.meter import (
     cut,
 )
 from recorders.meters.pointer import Pointers, parse_json, parse_pointers
-from recorders.meters.web import pointed
+from recorders.meters.web import pointed, untrusted
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 WAIT_S = 0.2
@@ -138,7 +138,7 @@ class Topic:
         try:
             self._client.connect(self._spec.host, self._spec.port, KEEPALIVE_S)
         except ssl.SSLCertVerificationError as error:
-            raise MeterError(f"{self._where}: {error.verify_message}") from None
+            raise MeterError(untrusted(self._where, error)) from None
         except TimeoutError:
             raise MeterError(f"{self._where} does not answer in {DEADLINE_S:g} s") from None
         except (OSError, ValueError) as error:

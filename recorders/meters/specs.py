@@ -31,6 +31,7 @@ SCHEMES = {
     "shelly2": ("plugs", "shelly2:HOST[/ID]"),
     "tasmota": ("plugs", "tasmota:HOST"),
     "homeassistant": ("plugs", "homeassistant:URL/sensor.NAME"),
+    "redfish": ("redfish", "redfish:HOST[/CHASSIS]"),
     "prometheus": ("prometheus", "prometheus:HOST:PORT#METRIC{LABEL=VALUE}"),
     "mqtt": ("mqtt", "mqtt://HOST/TOPIC#/json/pointer"),
     "mqtts": ("mqtt", "mqtts://HOST/TOPIC#/json/pointer"),

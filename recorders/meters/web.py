@@ -142,7 +142,7 @@ class Web:
         except TimeoutError:
             raise MeterError(f"{address.shown} does not answer in {self._deadline_s:g} s") from None
         except ssl.SSLCertVerificationError as error:
-            raise MeterError(f"{address.shown}: {error.verify_message}") from None
+            raise MeterError(untrusted(address.shown, error)) from None
         except OSError as error:
             raise MeterError(f"{address.shown}: {error.strerror or error}") from None
         except (http.client.HTTPException, ValueError) as error:
@@ -185,6 +185,12 @@ class Web:
         self._uses += 1
         given = (challenge.given, address.target, self._uses, os.urandom(8).hex())
         return digest(user, password, *given)
+
+
+def untrusted(where: str, error: ssl.SSLCertVerificationError) -> str:
+    """Why a certificate is not trusted, and the fix for one of an own authority."""
+    fix = "fix: export SSL_CERT_FILE=CA.pem, if it is signed by an authority of your own"
+    return f"{where}: {error.verify_message.rstrip('.')}: {fix}"
 
 
 def digest(

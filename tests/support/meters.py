@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,8 +98,8 @@ class Plug:
 
 
 @contextmanager
-def plug() -> Iterator[Plug]:
-    """A plug that answers as it is told."""
+def plug(context: ssl.SSLContext | None = None) -> Iterator[Plug]:
+    """A plug that answers as it is told, by TLS if it has a context."""
     device = Plug()
 
     class Handler(BaseHTTPRequestHandler):
@@ -120,6 +121,9 @@ def plug() -> Iterator[Plug]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda request, address: None  # type: ignore[method-assign]
     device.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -40,18 +40,21 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("maximise",), "Let one graph fill the screen, or show all again."),
         HelpLine(("zero",), "Count the joules on the screen from now on."),
         HelpLine(("clear",), "Remove crosshair and selection."),
+        HelpLine(("app.processes",), "List the processes, and what each uses."),
         HelpLine(("app.theme",), "Try the next colours."),
     ),
     "Mark": (
         HelpLine(("app.toggle_running",), "Switch between idle and running."),
         HelpLine(("phase",), "Begin any phase, with a label if you like."),
         HelpLine(("note",), "Write a note into the recording."),
-        HelpLine(("meter",), "Enter a reading of a wall meter."),
+        HelpLine(("meter",), "Enter a reading of a meter that you read yourself."),
         HelpLine(("undo",), "Undo the last mark, in the file too."),
     ),
     "Record": (
         HelpLine(("app.record",), "Start recording to a new file, or stop and show the results."),
-        HelpLine(("app.doctor",), "See every sensor, and how to fix those that are missing."),
+        HelpLine(
+            ("app.doctor",), "See every sensor and meter, and how to fix those that are missing."
+        ),
         HelpLine(("app.settings",), "Change the settings."),
         HelpLine(("app.suspend_process",), "Put wattui in the background; the recording goes on."),
         HelpLine(("app.quit",), "Quit."),

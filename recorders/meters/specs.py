@@ -32,10 +32,13 @@ SCHEMES = {
     "tasmota": ("plugs", "tasmota:HOST"),
     "homeassistant": ("plugs", "homeassistant:URL/sensor.NAME"),
     "redfish": ("redfish", "redfish:HOST[/CHASSIS]"),
+    "ipmi": ("ipmi", "ipmi:dcmi"),
     "prometheus": ("prometheus", "prometheus:HOST:PORT#METRIC{LABEL=VALUE}"),
     "mqtt": ("mqtt", "mqtt://HOST/TOPIC#/json/pointer"),
     "mqtts": ("mqtt", "mqtts://HOST/TOPIC#/json/pointer"),
 }
+# Kinds that can stand alone, and what they then mean.
+ALONE = {"ipmi": "ipmi:dcmi"}
 
 
 class _Kind(Protocol):
@@ -88,7 +91,7 @@ def _delay_s(text: str) -> float:
 
 def parse_spec(text: str) -> Spec:
     """A spec from its text. Raises SpecError, which names the nearest kind if it is unknown."""
-    kind, colon, where = text.partition(":")
+    kind, colon, where = ALONE.get(text, text).partition(":")
     if kind not in SCHEMES:
         near = difflib.get_close_matches(kind.lower(), SCHEMES, 1, 0.5)
         fix = SCHEMES[near[0]][1] if near else f"use one of {', '.join(SCHEMES)}, {MANUAL}"

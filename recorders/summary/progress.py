@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from recorders.channels import TOTAL, total_parts
 from recorders.summary.contents import headline
 from recorders.summary.located import LOCATED, AtEdge, located
-from recorders.summary.reduction import BEGIN, COUNT, END, LATE, EventRow
+from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, EventRow
+from recorders.summary.spans import Moment, block_of, block_share
 
 RUNNING, LOADING = "running", "loading"
 # The energy at an edge is found by so much later.
@@ -65,6 +66,7 @@ class _Run:
     inferences: int = 0
     begin_at: Mapping[str, AtEdge] = field(default_factory=dict)
     end_at: Mapping[str, AtEdge] = field(default_factory=dict)
+    share: float = 1.0
 
     def energy_j(
         self, channel: str, parts: Sequence[str], last: Mapping[str, float]
@@ -76,9 +78,12 @@ class _Run:
             return None
         behind_j = 0.0
         for part in parts if channel == TOTAL else (channel,):
-            if part in self.begin_at and part in self.end_at:
-                found_j = self.end_at[part].energy_j - self.begin_at[part].energy_j
-                behind_j += found_j - (end_j[part] - begin_j[part])
+            if part in begin_j and part in end_j:
+                rows_j = end_j[part] - begin_j[part]
+                found_j = rows_j * self.share
+                if part in self.begin_at and part in self.end_at:
+                    found_j = self.end_at[part].energy_j - self.begin_at[part].energy_j
+                behind_j += found_j - rows_j
         return end_j[channel] - begin_j[channel] + behind_j
 
 
@@ -95,6 +100,7 @@ class RunningSoFar:
         self._last_key: tuple[str, int | None] | None = None
         self._count: int | None = None
         self._is_late = False
+        self._block: str | None = None
 
     def add(self, number: int, row: EventRow) -> None:
         """Take an event row; `number` is its place among them."""
@@ -109,9 +115,12 @@ class RunningSoFar:
         elif event.startswith(LATE):
             self._is_late = True
             return
+        elif event.startswith(BLOCK):
+            self._block = event.removeprefix(BLOCK)
+            return
         elif event.startswith(LOCATED):
             self._find(row)
-        self._count, self._is_late = None, False
+        self._count, self._is_late, self._block = None, False, None
 
     def rename_running_since(self, number: int) -> None:
         """What ran since an event was only loading."""
@@ -169,6 +178,8 @@ class RunningSoFar:
         if run is None or where != (RUNNING, *run.key):
             return
         self._run, run.end = None, row
+        edges = Moment(run.begin.time_s, run.begin), Moment(row.time_s, row)
+        run.share = block_share(*block_of(*edges, self._block))
         counted = (row.inferences or 0) - (run.begin.inferences or 0)
         run.inferences = counted if self._count is None else self._count
         if self._is_late:

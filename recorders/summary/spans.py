@@ -297,7 +297,7 @@ def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
         elif row.event == END and (match := _ending(open_now, row, told.get(SPAN))):
             open_now.remove(match)
             match.end, match.ended = _moment(row, told), number
-            match.begin, match.end = _block(match.begin, match.end, told.get(BLOCK))
+            match.begin, match.end = block_of(match.begin, match.end, told.get(BLOCK))
             match.count = _whole(told.get(COUNT))
             match.quiet = match.quiet and QUIET in told
         else:
@@ -321,7 +321,7 @@ def _moment(row: EventRow, told: dict[str, str]) -> Moment:
     return Moment(time_s if is_late else row.time_s, row, is_late)
 
 
-def _block(begin: Moment, end: Moment, told: str | None) -> tuple[Moment, Moment]:
+def block_of(begin: Moment, end: Moment, told: str | None) -> tuple[Moment, Moment]:
     """The begin and the end of a phase for the program, if it said so; invalid times are ignored,
     and so are all if an edge came late."""
     if told is None or begin.is_late or end.is_late:

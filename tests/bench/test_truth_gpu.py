@@ -80,7 +80,9 @@ def test_a_slow_energy_counter_is_within_what_the_summary_leaves_open(
     )
     figure = recording.run["summary"]["running"]["domains"]["gpu0"]["running_j"]
     true_j = recording.true_block_j("gpu0", "second")
-    assert figure["plus_minus"] == pytest.approx(300.0 * 0.02, rel=0.1)
+    # One refresh, and on a busy machine what the calls for the phase may have used.
+    calls_s = recording.seconds("second") - recording.run["summary"]["running"]["seconds"]
+    assert 0.9 * 300.0 * 0.02 < figure["plus_minus"] < 1.1 * 300.0 * (0.02 + calls_s)
     assert abs(figure["value"] - true_j) <= figure["plus_minus"]
     assert "short_window" in recording.flags()
     assert_exact(recording, "second", "package0", "dram0")

@@ -39,14 +39,15 @@ def published(rig: Rig) -> Pages:
     return pages
 
 
-def rig_of(tmp_path: Path) -> Rig:
+def rig_of(tmp_path: Path, known: Sequence[str] = ("package0", "gpu0")) -> Rig:
+    """A package and a GPU, some with a known update period."""
     clock = ManualClock()
     counters = {
         PACKAGE: SlowCounter("package0", Constant(40.0), 0.001, RAPL_J, 0.0, 0.0),
         GPU: SlowCounter("gpu0", Sine(200.0, 90.0, 0.7), 0.1, NVML_J, 0.0, 0.013),
     }
     shown = {channel: counter.shown_j for channel, counter in counters.items()}
-    periods_s = {counter.name: counter.refresh_s for counter in counters.values()}
+    periods_s = {c.name: c.refresh_s for c in counters.values() if c.name in known}
     return Rig(tmp_path, clock, [ScriptedSource(clock, shown, [5e-6], periods_s)])
 
 
@@ -80,6 +81,24 @@ def test_joules_per_inference_so_far_are_those_of_the_summary(tmp_path: Path) ->
     b32 = next(group for group in summary.labels if group.label == "b32")
     assert b32.domains["total"].total_j_per_inference is not None
     assert between["label"] == "b32"
+
+
+@pytest.mark.parametrize("known", [("package0", "gpu0"), ("package0",), ()])
+def test_a_block_of_code_has_the_energy_so_far_that_the_summary_has(
+    known: tuple[str, ...], tmp_path: Path
+) -> None:
+    rig = rig_of(tmp_path, known)
+    pages = published(rig)
+    begun_ns, at_ns = (rig.clock.start_ns + round(time_s * 1e9) for time_s in (1.05, 2.45))
+    rig.at(1.03, PROGRAM, do="begin", phase="running", label="b1", id=1, block=True)
+    rig.at(2.0, do="count", n=10)
+    rig.at(2.51, PROGRAM, do="end", id=1, begun_ns=begun_ns, at_ns=at_ns)
+    rig.run(6.0)
+    (b1,) = summarise(rig.recorder.reduction).labels
+    expected = b1.domains["total"].running_j
+    assert expected is not None
+    assert b1.seconds == pytest.approx(1.4)
+    assert progress_at(pages, 5.5)["energy_j"] == pytest.approx(expected.value, rel=1e-6)
 
 
 def test_an_open_phase_has_a_figure_from_the_readings_so_far(tmp_path: Path) -> None:

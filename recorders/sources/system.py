@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -133,14 +134,38 @@ class System:
         return 100 * spent_s / elapsed_s / self._cpus
 
 
+@dataclass
+class _Member:
+    """A process of the tree, its seconds with those of the children that it waited for, and how
+    many of these were not seen in a member."""
+
+    process: psutil.Process
+    parent: int
+    spent_s: float = 0.0
+    waited_s: float = 0.0
+    unseen_s: float = 0.0
+
+    def is_read(self) -> bool:
+        """Read its seconds; False if it has ended."""
+        try:
+            times = self.process.cpu_times()
+        except psutil.Error:
+            return False
+        waited_s = times.children_user + times.children_system
+        self.unseen_s += waited_s - self.waited_s
+        self.waited_s = waited_s
+        self.spent_s = times.user + times.system + waited_s
+        return True
+
+
 class ProcessTree:
     """CPU seconds of a process and all its descendants, including ended ones."""
 
     def __init__(self, pid: int | None = None) -> None:
         self.pid = pid
-        self._members: dict[int, psutil.Process] = {}
-        self._own_s: dict[int, float] = {}
+        self._members: dict[int, _Member] = {}
         self._seen: Set[int] = frozenset()
+        self._orphans_s = 0.0
 
     def members(self) -> Set[int]:
         """The processes that run now."""
@@ -150,14 +175,19 @@ class ProcessTree:
     def cpu_s(self) -> float:
         """User and system seconds so far."""
         self._look_for_children()
-        for pid, process in list(self._members.items()):
-            try:
-                times = process.cpu_times()
-            except psutil.Error:
-                del self._members[pid]
-                continue
-            self._own_s[pid] = times.user + times.system
-        return sum(self._own_s.values())
+        # Children first: what they spent is then with the parents that waited for them.
+        gone = [pid for pid in reversed(self._members) if not self._members[pid].is_read()]
+        ended = {pid: self._members.pop(pid) for pid in gone}
+        for member in ended.values():
+            if member.parent in ended:
+                ended[member.parent].spent_s += member.spent_s
+            elif heir := self._members.get(member.parent):
+                handed_s = min(member.spent_s, heir.unseen_s)
+                heir.unseen_s -= handed_s
+                self._orphans_s += member.spent_s - handed_s
+            else:
+                self._orphans_s += member.spent_s
+        return self._orphans_s + sum(member.spent_s for member in self._members.values())
 
     def _look_for_children(self) -> None:
         """Check only new processes, as parents do not change."""
@@ -170,8 +200,9 @@ class ProcessTree:
         for pid in new:
             try:
                 process = psutil.Process(pid)
-                if pid == self.pid or process.ppid() in self._members:
-                    self._members[pid] = process
+                parent = process.ppid()
+                if pid == self.pid or parent in self._members:
+                    self._members[pid] = _Member(process, parent)
             except psutil.Error:
                 continue
 

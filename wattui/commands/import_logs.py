@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from wattui.show.printing import print_json, say
 
 # How many levels of folders are searched for power files.
 DEPTH = 3
+_FIGURE = re.compile(r"\d[\d.,:]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,29 @@ def main(options: argparse.Namespace) -> int:
             failed.append(f"{job.source} cannot be imported: {printable(str(error))}")
     if failed and not made:
         raise UsageError("; ".join(failed))
-    say(*failed, *(f"{run['csv']}: {said}" for run in made for said in run["remarks"]))
+    say(*failed, *_remarks(made))
     if options.json:
         print_json(made)
     else:
         sys.stdout.writelines(f"{run['csv']}\n" for run in made)
     return INCOMPLETE if failed else 0
+
+
+def _remarks(made: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The remarks of one run, or a table of those of several: one that differs only in its figures
+    is in it once, as the first run has it, after the number of runs."""
+    if len(made) == 1:
+        yield from (f"{run['csv']}: {said}" for run in made for said in run["remarks"])
+        return
+    firsts: dict[str, str] = {}
+    kinds = [{_FIGURE.sub("#", said): said for said in run["remarks"]} for run in made]
+    for kind in kinds:
+        firsts = kind | firsts
+    counts = Counter(each for kind in kinds for each in kind)
+    if counts:
+        yield f"{len(made)} runs imported; each run.json has its own remarks (import.remarks)"
+        yield "runs  remark, with the figures of the first of them"
+    yield from (f"{n:4}  {firsts[each]}" for each, n in counts.most_common())
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -130,7 +150,7 @@ def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> ImportJob:
     of_run = options.phase == RUNNING and not (options.start or options.end)
     if found is not None and of_run:
         return _of_run(source, found, csv, options)
-    idle = _idle(options, None)
+    idle = _idle(options)
 
     def make() -> JoinedLogs:
         log = registry.read(_text(source), _given(options))
@@ -163,16 +183,17 @@ def _of_abr(folder: Path, out: Path, options: argparse.Namespace) -> Iterator[Im
 
 
 def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Namespace) -> ImportJob:
-    idle = _idle(options, abr.idle_stem(found))
+    stems = abr.idle_stems(found, log.stem)
+    idle = _idle(options, stems)
 
     def make() -> JoinedLogs:
         window = abr.window(found, options.label or printable(log.stem))
         if options.inferences is not None:
             window = replace(window, inferences=options.inferences)
-        if options.idle and idle is None:
-            raise UnreadableError(f"no {abr.idle_stem(found)}.csv in {options.idle}")
+        before, missing = _found_baseline(idle, stems, options)
+        window = replace(window, remarks=(*missing, *window.remarks))
         running = windowed(registry.read(_text(log), _given(options)), window)
-        return joined([*_baseline(idle, options), running])
+        return joined([*before, running])
 
     sources = (log, log.with_suffix(".json"), *([idle] if idle else []))
     return ImportJob(csv, log, sources, make, {**_about(log, idle), "metadata": found})
@@ -181,7 +202,7 @@ def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Names
 def _of_power_files(
     folder: Path, powers: list[Path], csv: Path, options: argparse.Namespace
 ) -> ImportJob:
-    idle = _idle(options, None)
+    idle = _idle(options)
 
     def make() -> JoinedLogs:
         files = {}
@@ -200,16 +221,17 @@ def _power_files(folder: Path) -> list[Path]:
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
-def _idle(options: argparse.Namespace, stem: str | None) -> Path | None:
-    """The idle log given, or the one with this stem in the folder given."""
+def _idle(options: argparse.Namespace, stems: Sequence[str] = ()) -> Path | None:
+    """The idle log given, or the first with one of these stems in the folder given."""
     if not options.idle:
         return None
     given = Path(options.idle)
     if not given.is_dir():
         return given
-    if stem is None:
+    if not stems:
         raise UsageError(f"--idle {given} is a folder: fix: name the idle log of this run")
-    return next((path for path in sorted(given.glob("*.csv")) if path.stem == stem), None)
+    logs = {path.stem: path for path in given.glob("*.csv")}
+    return next((logs[stem] for stem in stems if stem in logs), None)
 
 
 def _baseline(idle: Path | None, options: argparse.Namespace) -> list[Log]:
@@ -219,6 +241,22 @@ def _baseline(idle: Path | None, options: argparse.Namespace) -> list[Log]:
         return [baseline(registry.read(_text(idle), _given(options)))]
     except UnreadableError as error:
         raise UnreadableError(f"its idle log {idle}: {error}") from None
+
+
+def _found_baseline(
+    idle: Path | None, stems: Sequence[str], options: argparse.Namespace
+) -> tuple[list[Log], list[str]]:
+    """The idle log of a run and no remark, or no log and why, if it was searched for in a folder.
+    Raises UnreadableError for a log that was named."""
+    try:
+        if idle is None and options.idle:
+            names = " or ".join(f"{stem}.csv" for stem in stems)
+            raise UnreadableError(f"{names} is not in {options.idle}")
+        return _baseline(idle, options), []
+    except UnreadableError as error:
+        if not Path(options.idle).is_dir():
+            raise
+        return [], [f"no idle log, so idle and dynamic energy are not known: {error}"]
 
 
 def _window(log: Log, options: argparse.Namespace) -> Window:

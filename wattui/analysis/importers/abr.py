@@ -1,8 +1,9 @@
 """Runs of the ABR keyword-spotter benchmark (2018): a log, and metadata of the same stem.
 
-The metadata has `start_time` and `end_time` of the loop to the second, on the clock of the log;
+The metadata has `start_time` and `end_time` of the loop on the clock of the log, to the second;
 `n_seconds` is the requested time. The program pauses with the model loaded before the loop. The
-authors' analysis leaves out 20 rows at both ends of an idle log.
+metadata of Loihi has microseconds, no `n_seconds`, and is of another program, whose pause is not
+known. The authors' analysis leaves out 20 rows at both ends of an idle log.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ NAME = "ABR"
 PAUSE_S = 5
 # Two figures for the same thing may differ by this much after rounding.
 SAME = 1e-6
+MOST_COUNTED = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +54,33 @@ def window(found: Mapping[str, Any], stem: str) -> Window:
         )
     seconds = (end_ns - start_ns) / SECOND_NS
     told = found.get("n_inferences")
-    n = told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else None
+    n = _count(told)
+    is_whole = start_ns % SECOND_NS == end_ns % SECOND_NS == 0
+    has_pause = "n_seconds" in found
     remarks = [
-        f"running is start_time to end_time, {seconds:g} s, both truncated to whole seconds"
-        + (
-            f"; the requested time, n_seconds, is {found['n_seconds']}"
-            if "n_seconds" in found
-            else ""
-        )
+        f"running is start_time to end_time, {seconds:g} s"
+        + (", both truncated to whole seconds" if is_whole else "")
+        + (f"; the requested time, n_seconds, is {found['n_seconds']}" if has_pause else "")
     ]
     if n is None:
         remarks.append(f"n_inferences {told!r} is not a count: there are no joules per inference")
     elif rate := _other_rate(found, n / seconds):
         remarks.append(rate)
-    return Window(start_ns, end_ns, stem, n, PAUSE_S * SECOND_NS, tuple(remarks))
+    pause_ns = PAUSE_S * SECOND_NS if has_pause else 0
+    return Window(start_ns, end_ns, stem, n, pause_ns, tuple(remarks))
 
 
-def idle_stem(found: Mapping[str, Any]) -> str:
-    """The name of the idle log for this run's hardware, without extension."""
-    return f"{str(found.get('hardware', '')).lower()}_idle"
+def idle_stems(found: Mapping[str, Any], stem: str) -> tuple[str, str]:
+    """The names of a run's idle log, without extension, the best first: that of the run itself, and
+    that of its hardware."""
+    return stem, f"{str(found.get('hardware', '')).lower()}_idle"
+
+
+def _count(told: object) -> int | None:
+    """A number of inferences: a whole number above 0, also one written as 5000.0."""
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 < told < MOST_COUNTED:
+        return None
+    return int(told) if told == int(told) else None
 
 
 def _time_ns(found: Mapping[str, Any], key: str) -> int:

@@ -11,6 +11,7 @@ from wattui.analysis.importers import (
     codecarbon,
     deepmeter,
     energibridge,
+    named_columns,
     nvidia_smi,
     s_tui,
     wall_meter,
@@ -36,6 +37,10 @@ class Format(Protocol):
         """Whether a first line is of this format."""
 
 
+def _columns(form: named_columns.ColumnFormat) -> Callable[[str, ImportOptions], Log]:
+    return lambda text, _: form.read(text)
+
+
 READERS: tuple[tuple[Format, Callable[[str, ImportOptions], Log]], ...] = (
     (s_tui, lambda text, _: s_tui.read(text)),
     (nvidia_smi, lambda text, _: nvidia_smi.read(text)),
@@ -44,6 +49,7 @@ READERS: tuple[tuple[Format, Callable[[str, ImportOptions], Log]], ...] = (
     (deepmeter, lambda text, given: deepmeter.read(text, given.inferences)),
     (codecarbon, lambda text, given: codecarbon.read(text, given.inferences)),
     (energibridge, lambda text, _: energibridge.read(text)),
+    *((form, _columns(form)) for form in named_columns.TABLES),
 )
 FORMATS = tuple(form for form, _ in READERS)
 

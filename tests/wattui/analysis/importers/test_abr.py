@@ -211,3 +211,119 @@ def test_metadata_without_a_count_or_with_an_odd_one(tmp_path: Path) -> None:
         run = run_of(folder / "out/gpu_b1.csv")
         assert run["summary"]["running"]["inferences"] is None
         assert f"n_inferences {odd!r} is not a count" in remarks(run)
+
+
+# ---------------------------------------------------------------- USB meters, and Loihi
+
+USB_HEADER = "Time,,,,,,,Power,Volts,Amps"
+
+
+def usb_row(stamp: str, watts: float) -> str:
+    return f"{stamp},,,,,,,{watts},5,{watts / 5}\n"
+
+
+def usb_idle(watts: float) -> str:
+    """60 readings without a time after 20 empty rows; more unnamed columns than a run's log."""
+    row = f",,,,,,,{watts},5,0.04,,"
+    empty = ",,,,,,,,,,,\n" * 20
+    first, last = f"{row}## offset\n", ",,,,,,,1,1,1,,## offset\n"
+    return f"{USB_HEADER},,\n{empty}{first}{f'{row}{chr(10)}' * 58}{last}"
+
+
+def test_a_usb_meter_in_the_eighth_column_has_the_joules_of_its_watts(tmp_path: Path) -> None:
+    """Movidius: dynamic energy is (0.65 - 0.2) W x 60 s / 18,000 = 1.5 mJ."""
+    begin, end = "2018-09-15_19:48:00", "2018-09-15_19:49:00"
+    rows = usb_row(begin, 0.6) * 30 + usb_row(end, 0.7) * 30
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/m.csv").write_text(f"{USB_HEADER}\n,,,,,,,,,\n{rows}")
+    about = metadata(0, 60, 18_000, hardware="MOVIDIUS")
+    (tmp_path / "run/m.json").write_text(about)
+    (tmp_path / "movidius_idle.csv").write_text(usb_idle(0.2))
+    assert imported(tmp_path / "run", "--idle", tmp_path, "--out", tmp_path / "out") == 0
+    run = run_of(tmp_path / "out/m.csv")
+    figures = running(run, "meter_wall")
+    assert figures["idle_w"] == pytest.approx(0.2)
+    assert figures["running_w"] == pytest.approx(0.65)
+    assert figures["dynamic_j_per_inference"]["value"] == pytest.approx(1.5e-3)
+    assert figures["origin"] == "manual"
+    assert "columns not kept: Volts, Amps" in remarks(run)
+
+
+def test_rows_of_another_run_in_the_log_are_named_and_left_out(tmp_path: Path) -> None:
+    begin, end = "2018-09-15_19:48:00", "2018-09-15_19:49:00"
+    rows = usb_row("2017-01-02_03:04:05", 9.0) * 20 + usb_row(begin, 0.6) * 30 + usb_row(end, 0.6)
+    (tmp_path / "n.csv").write_text(f"{USB_HEADER}\n{rows}")
+    (tmp_path / "n.json").write_text(metadata(0, 60, 600, hardware="NCS2"))
+    assert imported(tmp_path / "n.csv", "--out", tmp_path / "out.csv") == 0
+    run = run_of(tmp_path / "out.csv")
+    assert running(run, "meter_wall")["running_w"] == pytest.approx(0.6)
+    assert (
+        "left out, times of another run: 20 rows from 2017-01-02 03:04:05 to 2017-01-02 03:04:05"
+        in remarks(run)
+    )
+
+
+def loihi(seconds: float, power_w: Any, step_s: float = 0.25) -> str:
+    """A log of Loihi: the total, and its two rails; stamps to the microsecond."""
+    lines = ["Time,Total Power (W),P_VDD,V_VDD,I_VDD,P_VDDM,V_VDDM,I_VDDM"]
+    for place in range(round(seconds / step_s) + 1):
+        at = START + timedelta(seconds=place * step_s, microseconds=281_862)
+        watts = power_w(place * step_s)
+        stamp = at.strftime("%Y-%m-%d_%H:%M:%S.%f")
+        lines.append(f"{stamp},{watts},{watts * 0.25},0.75,0.01,{watts * 0.75},0.9,0.02")
+    return "\n".join(lines) + "\n"
+
+
+def loihi_about(start_s: float, end_s: float) -> str:
+    stamps = [
+        (START + timedelta(seconds=s, microseconds=281_862)).strftime("%Y-%m-%d_%H:%M:%S.%f")
+        for s in (start_s, end_s)
+    ]
+    found = {"hardware": "LOIHI", "start_time": stamps[0], "end_time": stamps[1]}
+    return json.dumps(found | {"n_inferences": 5000.0})
+
+
+@pytest.mark.parametrize(
+    ("idle", "dynamic_mj"),
+    [(lambda _: 0.03, 0.32), (None, None)],
+    ids=["idle log of the run", "no idle log"],
+)
+def test_a_run_of_loihi_with_its_own_idle_log_and_without_one(
+    tmp_path: Path, idle: Any, dynamic_mj: float | None
+) -> None:
+    """(0.11 - 0.03) W x 20 s / 5000 = 0.32 mJ; without an idle log that is unknown, and said."""
+    for folder in ("run", "idle"):
+        (tmp_path / folder).mkdir()
+    watts = lambda t: 0.11 if 20 <= t <= 40 else 0.03  # noqa: E731
+    (tmp_path / "run/loihi_run01.csv").write_text(loihi(50, watts))
+    (tmp_path / "run/loihi_run01.json").write_text(loihi_about(20, 40))
+    if idle:
+        (tmp_path / "idle/loihi_run01.csv").write_text(loihi(18, idle))
+    out = tmp_path / "out"
+    assert imported(tmp_path / "run", "--idle", tmp_path / "idle", "--out", out) == 0
+    run = run_of(out / "loihi_run01.csv")
+    figures = running(run, "board")
+    assert figures["running_w"] == pytest.approx(0.11)
+    assert running(run, "rail_VDD")["running_w"] == pytest.approx(0.11 / 4)
+    assert run["summary"]["running"]["inferences_per_s"] == pytest.approx(250)
+    if dynamic_mj is None:
+        assert figures["dynamic_j_per_inference"] is None
+        assert "no idle log, so idle and dynamic energy are not known" in remarks(run)
+    else:
+        dynamic_j = figures["dynamic_j_per_inference"]["value"]
+        assert dynamic_j == pytest.approx(dynamic_mj / 1e3)
+    assert "truncated to whole seconds" not in remarks(run)
+    assert figures["armed_w"] is None
+
+
+def test_the_remarks_of_many_runs_are_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n in range(5):
+        (tmp_path / f"r{n}.csv").write_text(nvidia_smi(90, lambda _: 50.0))
+        (tmp_path / f"r{n}.json").write_text(metadata(15, 70 + n, 10))
+    assert imported(tmp_path, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert "5 runs imported" in said[0]
+    assert sum("5  running is start_time to end_time, 55 s" in line for line in said) == 1
+    assert len(said) == len(set(said)) <= 6

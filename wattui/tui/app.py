@@ -218,14 +218,14 @@ class Dashboard(TerminalApp):
         self.call_later(self.main.relay)
         self.call_later(self._hurry)
 
-    def _finish(self, **about: object) -> None:
+    def _finish(self, output: Sequence[str] = (), **about: object) -> None:
         csv = self.stream.csv
         done = self.stream.finish(**(about or {"argv": ["wattui"]}))
         if csv is not None:
             self._recorded.insert(0, csv)
             if done is not None:
                 run = recorded(csv, done.summary, done.run)
-                self._show_results(run, shortfalls(done, csv))
+                self._show_results(run, shortfalls(done, csv), output)
         self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
@@ -310,15 +310,15 @@ class Dashboard(TerminalApp):
             last = next((line for line in reversed(launched.output) if line.strip()), "")
             title = f"The command exited with status {launched.status}"
             self.notify(last, title=title, severity="error", timeout=15)
-        self._finish(**launched.about)
+        self._finish(list(launched.output), **launched.about)
 
     # ------------------------------------------------------------ keys: what else there is
 
-    def _show_results(self, run: Run, lacks: Sequence[str]) -> None:
+    def _show_results(self, run: Run, lacks: Sequence[str], output: Sequence[str]) -> None:
         from wattui.tui.screens.results import Results
 
         looks = self.main.glyphs, self.main.palette
-        self.push_screen(Results(run, *looks, lacks=lacks), self._wished)
+        self.push_screen(Results(run, *looks, lacks=lacks, output=output), self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
         """List this run and earlier ones, to open, compare, export or play back."""

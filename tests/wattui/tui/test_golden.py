@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.fakes import FakeSession
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.processes import LOOK_S
+from wattui.tui.screens.runs import Runs
 from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
 
@@ -153,3 +155,20 @@ async def test_the_table_of_processes_at_three_sizes(name: str) -> None:
         app.stream.processes = PROCESSES
         await pilot.pause(2 * LOOK_S)
         compare(f"processes-{name}", screen(app))
+
+
+@pytest.mark.parametrize("name", SIZES)
+async def test_the_list_of_runs_at_three_sizes(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    app = dashboard()
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        app.push_screen(Runs(folder))
+        await pilot.pause(SETTLED_S)
+        await app.workers.wait_for_complete()
+        await pilot.press("s", "s")
+        await pilot.pause(SETTLED_S)
+        compare(f"runs-{name}", screen(app).replace(folder.name, "runs"))

@@ -17,7 +17,7 @@ from textual.geometry import Size
 from textual.widgets import Digits, Footer, Static
 
 from recorders.summary.bases import BASES, TOTAL
-from recorders.summary.figures import Summary
+from recorders.summary.figures import Flag, Summary
 from wattui.analysis.cells import is_mixed, quoted_labels
 from wattui.analysis.macs import command_macs
 from wattui.errors import UsageError
@@ -49,12 +49,14 @@ SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
 # Border, padding and scroll bar.
 MARGINS = 8
 SHARE = 0.96
+MOST_PLACES = 4
 READING, NO_FIGURE = "reading the file …", "There is no figure to explain."
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
 
 class Results(SteadyModal[ResultsAction | None]):
-    """Shows the results of one run; `lacks` lists what is missing from its file."""
+    """Shows the results of one run; `lacks` lists what is missing from its file, and `output` are
+    the last lines that its command printed, if they are still known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss(None)", "Back", key_display="Esc"),
@@ -62,6 +64,7 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("c", "wish('compare')", "Compare"),
         Binding("p", "wish('replay')", "Play back"),
         Binding("u", "explain", "Uncertainty"),
+        Binding("o", "output", "Output"),
     ]
     DEFAULT_CSS = """
     Results > Vertical { width: 104; height: 96%; }
@@ -76,6 +79,8 @@ class Results(SteadyModal[ResultsAction | None]):
     Results.tall Digits { display: block; }
     Results #budget { display: none; height: auto; padding: 0 2; border: round $secondary; }
     Results.explained #budget { display: block; }
+    Results #output { display: none; height: auto; padding: 0 2; border: round $secondary; }
+    Results.printed #output { display: block; }
     """
 
     def __init__(
@@ -84,11 +89,13 @@ class Results(SteadyModal[ResultsAction | None]):
         glyphs: plot.Glyphs = plot.BRAILLE,
         palette: Palette = DARK,
         lacks: Sequence[str] = (),
+        output: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._run = run
         self._macs = command_macs(run.about.argv)[1]
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
+        self._output = output
         self._is_explained = False
 
     def compose(self) -> ComposeResult:
@@ -102,6 +109,9 @@ class Results(SteadyModal[ResultsAction | None]):
                 budget = Static(READING, id="budget", markup=False)
                 budget.border_title = Content("Uncertainty")
                 yield budget
+                output = Static(Text("\n".join(self._output)), id="output", markup=False)
+                output.border_title = Content("Output, its last lines")
+                yield output
                 with Horizontal(id="columns"):
                     yield from self._columns()
         yield Footer()
@@ -112,8 +122,10 @@ class Results(SteadyModal[ResultsAction | None]):
             if (domain := self._run.summary.quoted) and domain.origin != "measured":
                 digits.styles.color = self._palette.estimated
             yield digits
-            told = map(remark_line, self._run.remarks)
-            yield Static(Group(*spaced([*figures(self._run.summary), *told])), markup=False)
+            parts = [*figures(self._run.summary), *map(remark_line, self._run.remarks)]
+            if failed := failure_line(self._run.about.exit_statuses, self._palette):
+                parts.insert(0, failed)
+            yield Static(Group(*spaced(parts)), markup=False)
         yield Static(id="pictures", markup=False)
 
     def on_mount(self) -> None:
@@ -132,6 +144,16 @@ class Results(SteadyModal[ResultsAction | None]):
     def action_wish(self, what: Literal["replay", "compare"]) -> None:
         """Close, and compare or play back this run."""
         self.dismiss((what, self._run.csv))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """The output is offered if it is known."""
+        return action != "output" or bool(self._output)
+
+    def action_output(self) -> None:
+        """Show or hide what the command printed last."""
+        self.toggle_class("printed")
+        if self.has_class("printed"):
+            self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def action_explain(self) -> None:
         """Show or hide what the ± is made of, and what would halve it."""
@@ -182,11 +204,37 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
         if told := answers(summary):
             yield told
     yield from table_parts(summary)
-    for flag in summary.flags:
+    for flag, count in folded(summary.flags):
         line = flag_line(flag)
+        if count > 1:
+            line.append(f" ({count} times)", "dim")
         if remedy := REMEDIES.get(flag.name):
             line.append(f"\n  fix: {remedy}", "dim")
         yield line
+
+
+def folded(flags: Iterable[Flag]) -> Iterator[tuple[Flag, int]]:
+    """The flags, those with the same name and text as one that names all of their places; each with
+    how many it stands for."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for flag in flags:
+        places.setdefault((flag.name, flag.text), []).append(flag.where)
+    for (name, text), found in places.items():
+        named = list(dict.fromkeys(filter(None, found)))
+        where = ", ".join(named[:MOST_PLACES]) + " …" * (len(named) > MOST_PLACES)
+        yield Flag(name, where, text), len(found)
+
+
+def failure_line(statuses: Sequence[int | None], palette: Palette) -> Text | None:
+    """Which exit statuses were not 0; None if none was."""
+    failed = [status for status in statuses if status]
+    if not failed:
+        return None
+    if len(statuses) == 1:
+        return Text(f"The command exited with status {statuses[0]}.", f"bold {palette.alarm}")
+    told = ", ".join(map(str, sorted(set(failed))))
+    words = f"{len(failed)} of {len(statuses)} repeats exited with a status other than 0: {told}"
+    return Text(words, f"bold {palette.alarm}")
 
 
 def remark_line(remark: str) -> Text:

@@ -21,21 +21,24 @@ from textual.worker import get_current_worker
 from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import Cells, cells_of
-from wattui.runs.recorded import Run, find_runs, load_run
+from wattui.errors import UsageError
+from wattui.runs.recorded import MOST_FILES, Run, find_runs, load_run
 from wattui.runs.run_file import NotARunFileError
+from wattui.runs.trash import FOLDER, Discarded, discard, put_back
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette
-from wattui.show.quantities import energy_unit, number, with_uncertainty
+from wattui.show.quantities import counted, energy_unit, number, with_uncertainty
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, ResultsAction
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.state.run_order import SORTABLE, is_falling, ordered
 from wattui.tui.widgets.line import Line
 from wattui.tui.widgets.lists import RowTable
 
 # Widths are fixed: measuring thousands of cells after each change takes seconds.
 WIDTHS = {
-    "": 1, "when": 11, "file": 34, "J/inference": 30, "inferences": 11, "time": 9, "flags": 5,
+    "": 1, "when": 11, "file": 34, "J/inference": 30, "inferences": 11, "time": 9, "flags": 6,
     "status": 11, "command": 60,
 }  # fmt: skip
 COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
@@ -44,6 +47,7 @@ RECENT_S = 180 * 86400
 SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
 NONE_YET = "No recordings here yet. Press r to record, l to launch."
 HINT = "Enter opens a run; press space to tick two, then c to compare"
+DEFAULT_ORDER = "when"
 TICK, FINISHED = "✓", "finished"
 
 
@@ -57,6 +61,10 @@ class Runs(SteadyModal[ResultsAction | None]):
         Binding("e", "export", "Export"),
         Binding("p", "replay", "Play back"),
         Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "reverse", "Reverse", show=False),
+        Binding("delete,D", "discard", "Delete", key_display="D"),
+        Binding("u", "put_back", "Undo"),
     ]
     DEFAULT_CSS = """
     Runs DataTable { height: 1fr; background: $surface; }
@@ -82,11 +90,13 @@ class Runs(SteadyModal[ResultsAction | None]):
         self._runs: dict[Path, Run | str] = {}
         self._found: list[Path] = []
         self._filling: Timer | None = None
+        self._by, self._is_reversed = DEFAULT_ORDER, False
+        self._discarded: list[tuple[int, Discarded]] = []
 
     def compose(self) -> ComposeResult:
         """A table and a status line."""
         with Vertical() as box:
-            box.border_title = Content(f"Runs in {self._folder.absolute().name}/")
+            box.border_title = Content(self._title())
             yield Line(placeholder="text in the file name or command", id="filter")
             yield RowTable(cursor_type="row", zebra_stripes=True)
             yield Label("Looking for runs …", id="hint", markup=False)
@@ -96,8 +106,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         """Start looking for runs."""
         table = self.query_one(DataTable)
         for title, width in WIDTHS.items():
-            heading = Text(title, justify="right" if title in NUMBERS else "left")
-            table.add_column(heading, key=title, width=width)
+            table.add_column(self._heading(title), key=title, width=width)
         table.focus()
         self._look()
 
@@ -105,7 +114,7 @@ class Runs(SteadyModal[ResultsAction | None]):
     def _look(self) -> None:
         """Find run files, list them, then read them one by one."""
         worker = get_current_worker()
-        extra = [path.absolute() for path in self._extra]
+        extra = [path.absolute() for path in self._extra if path.exists()]
         near = [path.absolute() for path in find_runs(self._folder)]
         found = [*dict.fromkeys((*extra, *near))]
         if worker.is_cancelled:
@@ -134,27 +143,52 @@ class Runs(SteadyModal[ResultsAction | None]):
         if not self.is_there:
             return
         table = self.query_one(DataTable)
-        if all(path in self._runs for path in self._found):
-            self._found.sort(key=self._begun_s, reverse=True)
-            self._fill()
+        if not self._unread:
+            self._sort()
         elif self.query_one(Input).value:
             self._fill()
         else:
-            for path in ready:
+            for path in ready.keys() & {Path(str(key.value)) for key in table.rows}:
                 for column, cell in zip(COLUMNS, self._cells(path), strict=True):
                     table.update_cell(str(path), column, cell)
         self._say()
 
+    @property
+    def _unread(self) -> int:
+        return sum(path not in self._runs for path in self._found)
+
     def _begun_s(self, path: Path) -> float:
         return begun_s(path, self._runs.get(path)) or 0.0
+
+    def _sort(self) -> None:
+        """Sort the runs, and mark the column by which they are sorted."""
+        self._found = ordered(self._found, self._runs, self._by, self._is_reversed, self._begun_s)
+        table = self.query_one(DataTable)
+        for title in COLUMNS:
+            table.columns[ColumnKey(title)].label = self._heading(title)
+        self._fill()
+
+    def _heading(self, title: str) -> Text:
+        arrow = "▼" if is_falling(self._by, self._is_reversed) else "▲"
+        text = f"{title}{arrow}" if title == self._by else title
+        return Text(text, justify="right" if title in NUMBERS else "left")
+
+    def _title(self, shown: int | None = None) -> str:
+        """The folder and how many runs there are, and how many of them are shown."""
+        title = f"Runs in {self._folder.absolute().name}/"
+        if shown is None:
+            return title
+        count = len(self._found)
+        what = f"the newest {count:,} runs" if count >= MOST_FILES else counted(count, "run")
+        return f"{title} · {what}" if shown == count else f"{title} · {shown:,} of {what}"
 
     def _say(self) -> None:
         """Show progress; then the error of the row under the cursor, or the keys."""
         here = self._runs.get(self._here() or Path())
         if not self._found:
             said = NONE_YET
-        elif len(self._runs) < len(self._found):
-            said = f"Reading {len(self._runs)} of {len(self._found)} …"
+        elif unread := self._unread:
+            said = f"Reading {len(self._found) - unread:,} of {len(self._found):,} …"
         else:
             said = here if isinstance(here, str) else HINT
         self.query_one("#hint", Label).update(Text(said))
@@ -170,6 +204,8 @@ class Runs(SteadyModal[ResultsAction | None]):
                 table.add_row(*self._cells(path), key=str(path))
         if here is not None and str(here) in table.rows:
             table.move_cursor(row=table.get_row_index(str(here)))
+        box = self.query_one(Vertical)
+        box.border_title = Content(self._title(table.row_count))
         self._say()
 
     def _words(self, path: Path) -> str:
@@ -224,6 +260,65 @@ class Runs(SteadyModal[ResultsAction | None]):
         line = self.query_one(Input)
         line.add_class("shown")
         line.focus()
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """Sort by a column; the other way round if it is sorted already."""
+        if (title := event.column_key.value) in SORTABLE:
+            self._sort_by(str(title), title == self._by and not self._is_reversed)
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        place = SORTABLE.index(self._by) + 1
+        self._sort_by(SORTABLE[place % len(SORTABLE)], False)
+
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self._sort_by(self._by, not self._is_reversed)
+
+    def _sort_by(self, column: str, is_reversed: bool) -> None:
+        self._by, self._is_reversed = column, is_reversed
+        self._sort()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Undo is offered once a run was deleted."""
+        return action != "put_back" or bool(self._discarded)
+
+    def action_discard(self) -> None:
+        """Move this run to the trash folder."""
+        path = self._here()
+        if path is None:
+            return
+        if path not in self._runs:
+            self.notify(f"{path.name} is still being read", severity="warning")
+            return
+        try:
+            self._discarded.append((self._found.index(path), discard(path)))
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        table = self.query_one(DataTable)
+        row = table.cursor_row
+        self._found.remove(path)
+        self._ticked = [each for each in self._ticked if each != path]
+        self._fill()
+        table.move_cursor(row=min(row, table.row_count - 1))
+        self.refresh_bindings()
+        self.notify(f"{path.name} is in {FOLDER}; u puts it back", timeout=4)
+
+    def action_put_back(self) -> None:
+        """Put back the run that was deleted last."""
+        place, run = self._discarded.pop()
+        self.refresh_bindings()
+        try:
+            put_back(run)
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._found.insert(place, run.csv)
+        self._sort()
+        table = self.query_one(DataTable)
+        if str(run.csv) in table.rows:
+            table.move_cursor(row=table.get_row_index(str(run.csv)))
 
     def action_back(self) -> None:
         """Clear the filter, or else close the list."""

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Digits, Input
 
 from recorders.summary.bases import BASES
+from recorders.summary.figures import Flag
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.runs.recorded import Run
 from wattui.show import plot
@@ -22,7 +23,7 @@ from wattui.show.compare import value_text
 from wattui.show.palette import DARK
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
-from wattui.tui.screens.results import Results, answers, big_number
+from wattui.tui.screens.results import Results, answers, big_number, failure_line
 
 WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
 SIZES = pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL], ids=["wide", "middle", "small"])
@@ -376,3 +377,58 @@ async def test_estimates_are_called_so_in_a_comparison(tmp_path: Path) -> None:
 async def test_runs_with_nothing_in_common_say_so(kws: Run, tmp_path: Path) -> None:
     shown = await text(compared(kws, finished(tmp_path / "idle.csv", [IDLE])), MIDDLE)
     assert "no figures in common" in shown
+
+
+async def test_o_shows_what_the_command_printed_last_and_hides_it(b64: Run) -> None:
+    app = Shown(Results(b64, output=["epoch 1", "[loss] 0.25"]))
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.pause()
+        assert "[loss] 0.25" not in screen(pilot)
+        await pilot.press("o")
+        await until_shown(pilot, r"epoch 1 \[loss\] 0.25")
+        await pilot.press("o")
+        await pilot.pause()
+        assert "[loss] 0.25" not in screen(pilot)
+
+
+async def test_an_output_that_was_not_kept_is_not_offered(b64: Run) -> None:
+    assert "o Output" not in await text(results(b64), WIDE)
+    assert "o Output" in await text(Shown(Results(b64, output=["done"])), WIDE)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ((0, 0), None),
+        ((), None),
+        ((3,), "The command exited with status 3."),
+        (
+            (0, 137, 1, 137, None),
+            "3 of 5 repeats exited with a status other than 0: 1, 137",
+        ),
+    ],
+)
+async def test_a_failed_command_is_said_first_and_in_red(
+    b64: Run, statuses: tuple[int | None, ...], said: str | None
+) -> None:
+    line = failure_line(statuses, DARK)
+    assert (line.plain if line else None) == said
+    if line is not None and said is not None:
+        assert DARK.alarm in str(line.style)
+        run = replace(b64, about=replace(b64.about, exit_statuses=statuses))
+        shown = await text(results(run), MIDDLE)
+        assert shown.index(said[:30]) < shown.index("per inference")
+
+
+async def test_equal_warnings_are_one_line_with_their_places_and_a_count(b64: Run) -> None:
+    places = ["gpu0", "gpu1", "gpu2", "gpu3", "gpu4", "gpu4"]
+    flags = [
+        *(Flag("stuck", place, "it stands still") for place in places),
+        Flag("lost", "", "gone"),
+    ]
+    run = replace(b64, summary=replace(b64.summary, flags=flags))
+    shown = " ".join((await text(results(run), WIDE)).split())
+    assert shown.count("it stands still") == 1
+    assert "! stuck gpu0, gpu1, gpu2, gpu3 … it stands still (6 times)" in shown
+    assert "! lost gone" in shown
+    assert "1 times" not in shown

@@ -374,3 +374,81 @@ async def test_enter_on_a_run_that_is_not_read_yet_says_so(folder: Path) -> None
         await pilot.pause()
         assert app.screen is app.runs
         assert "quick.csv is still being read" in screen(pilot)
+
+
+def names(pilot: Pilot[Any]) -> list[str]:
+    """The files in the order of the list."""
+    return [
+        Path(str(row.key.value)).name for row in pilot.app.screen.query_one(DataTable).ordered_rows
+    ]
+
+
+async def test_the_title_counts_the_runs_and_those_that_match(folder: Path) -> None:
+    async with Shown(folder).run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert f"Runs in {folder.name}/ · 3 runs" in screen(pilot)
+        await pilot.press("slash", *"old")
+        await pilot.pause(2 * TYPING_S)
+        assert f"Runs in {folder.name}/ · 1 of 3 runs" in screen(pilot)
+
+
+async def test_columns_sort_by_key_and_the_sorted_one_is_marked(folder: Path) -> None:
+    """quick 2 J, slow and old 4 J an inference; names are old, quick, slow."""
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        assert "when▼" in screen(pilot)
+        await pilot.press("s")
+        await pilot.pause()
+        assert "file▲" in screen(pilot)
+        assert "when▼" not in screen(pilot)
+        assert names(pilot) == ["quick.csv", "slow.csv", "old.csv"], "folders by name: sub is last"
+        await pilot.press("S")
+        await pilot.pause()
+        assert "file▼" in screen(pilot)
+        assert names(pilot) == ["old.csv", "slow.csv", "quick.csv"]
+        await pilot.press("s")
+        await pilot.pause()
+        assert "J/inference▲" in screen(pilot)
+        assert names(pilot)[0] == "quick.csv"
+
+
+async def test_a_click_on_a_heading_sorts_and_another_reverses(folder: Path) -> None:
+    (folder / "broken.csv").write_bytes((folder / "quick.csv").read_bytes()[:200])
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        heading = next(line for line in screen(pilot).splitlines() if "inferences" in line)
+        box = pilot.app.screen.query_one(DataTable).region
+        column = heading.index("J/inference") - box.x
+        await pilot.click(DataTable, offset=(column, 0))
+        await pilot.pause()
+        assert "J/inference▲" in screen(pilot)
+        rising = names(pilot)
+        await pilot.click(DataTable, offset=(column, 0))
+        await pilot.pause()
+        assert "J/inference▼" in screen(pilot)
+        assert (rising[0], names(pilot)[2]) == ("quick.csv", "quick.csv")
+        assert rising[-1] == names(pilot)[-1] == "broken.csv", "the unknown is last in both"
+
+
+async def test_a_deleted_run_is_gone_from_the_list_and_u_brings_it_back(folder: Path) -> None:
+    app = Shown(folder, ticked=(folder / "slow.csv",))
+    async with app.run_test(size=MIDDLE, notifications=True) as pilot:
+        await settle(pilot)
+        assert "u Undo" not in screen(pilot)
+        await pilot.press("down", "D")
+        await pilot.pause()
+        assert names(pilot) == ["quick.csv", "old.csv"]
+        assert not (folder / "slow.csv").exists()
+        assert not json_path(folder / "slow.csv").exists()
+        assert "slow.csv is in .wattui-trash; u puts it back" in screen(pilot)
+        assert "u Undo" in screen(pilot)
+        assert app.runs._here() == (folder / "sub" / "old.csv").absolute()
+        await pilot.press("u")
+        await pilot.pause()
+        assert names(pilot) == ["quick.csv", "slow.csv", "old.csv"]
+        assert app.runs._here() == (folder / "slow.csv").absolute()
+        assert (folder / "slow.csv").exists()
+        assert json_path(folder / "slow.csv").exists()
+        await pilot.press("u", "D", "D", "D", "D", "u", "u", "u", "u")
+        await pilot.pause()
+        assert sorted(names(pilot)) == ["old.csv", "quick.csv", "slow.csv"]

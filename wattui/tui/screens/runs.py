@@ -58,13 +58,13 @@ class Runs(SteadyModal[ResultsAction | None]):
         Binding("escape,q", "back", "Back", key_display="Esc"),
         Binding("space", "tick", "Tick"),
         Binding("c", "compare", "Compare"),
-        Binding("e", "export", "Export"),
-        Binding("p", "replay", "Play back"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("s", "sort", "Sort"),
         Binding("S", "reverse", "Reverse", show=False),
         Binding("delete,D", "discard", "Delete", key_display="D"),
         Binding("u", "put_back", "Undo"),
+        Binding("e", "export", "Export"),
+        Binding("p", "replay", "Play back"),
     ]
     DEFAULT_CSS = """
     Runs DataTable { height: 1fr; background: $surface; }

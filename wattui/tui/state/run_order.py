@@ -42,7 +42,8 @@ def ordered(
         run = runs.get(path)
         return VALUES[by](run) if isinstance(run, Run) else None
 
-    known, unknown = [], []
+    known: list[tuple[Any, Path]] = []
+    unknown: list[tuple[Any, Path]] = []
     for path in paths:
         found = value(path)
         (unknown if found is None else known).append((found, path))

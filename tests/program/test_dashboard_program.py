@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorders.client import Config
-from wattui.tui.state.processes import Processes
+from wattui.tui.state.processes import Process, Processes
 from wattui.tui.state.session import Session
 
 from .running import WATTUI, Place, edges, read_json, read_rows, until
@@ -122,16 +122,18 @@ def test_the_recorder_sends_the_table_of_processes_only_while_it_is_asked_for() 
         session.poll()
         return session.processes
 
+    def ours() -> dict[int, Process]:
+        found = table()
+        return {each.pid: each for each in found.processes if each.of_command} if found else {}
+
     try:
         session.request(do="watch", pid=os.getpid())
         assert table() is None
         session.request(do="processes", show=True)
-        found = until(table, "a table of processes")
+        # The recorder is a child of this process.
+        found = until(lambda: both if len(both := ours()) > 1 else None, "both processes")
         session.request(do="processes", show=False)
     finally:
         session.finish()
-    ours = {each.pid: each for each in found.processes if each.of_command}
-    assert ours[os.getpid()].cpu_pct is not None
-    assert (ours[os.getpid()].memory_mib or 0.0) > 10
-    # The recorder is a child of this process.
-    assert len(ours) > 1
+    assert found[os.getpid()].cpu_pct is not None
+    assert (found[os.getpid()].memory_mib or 0.0) > 10

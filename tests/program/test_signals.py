@@ -73,7 +73,9 @@ def test_a_second_interrupt_kills_the_command_and_its_children(place: Place) -> 
 
 def test_an_end_by_timeout_leaves_the_command_its_time(place: Place) -> None:
     argv = place.argv("--quiet", command=hears(signal.SIGTERM, patience_s=0.5))
-    started = place.start(["timeout", "1.5", *argv], start_new_session=True)
+    started = place.start(["timeout", "60", *argv], start_new_session=True)
+    until_exists(ready(place.path))
+    started.send_signal(signal.SIGALRM)  # its time is over
     assert started.wait(10) == 124
     assert set((place.path / "heard").read_text().split()) == {str(int(signal.SIGTERM))}
     until(lambda: place.run_json()["status"] == "finished", "run.json")

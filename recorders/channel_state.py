@@ -181,7 +181,7 @@ class Meter:
             return []
         if isinstance(error, (Gone, Fatal)):
             self.gone = True
-            return [f"{LOST}{self.channel.name}"] if self.channel.is_energy else []
+            return [f"{LOST}{self.channel.name}"] if self.channel.is_cumulative else []
         return self._miss()
 
     @property

@@ -245,7 +245,12 @@ KINDS = (
         short=("sim_cpu", "simulated"),
     ),
     # Hardware counters; the channel's name is also that of its column.
-    Kind("counter", rf"{COUNTER}\w+", "count"),
+    Kind(
+        "counter",
+        rf"{COUNTER}\w+",
+        "count",
+        lost="it stopped counting, as of a command with other rights than yours, such as sudo",
+    ),
     Kind(TOTAL, TOTAL, quoted=0),
     Kind("other", ".*"),
 )

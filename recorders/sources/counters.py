@@ -11,6 +11,7 @@ two reads is then scaled by the time between them over the time for which it was
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -199,7 +200,8 @@ class CommandCounters(Counters):
     ) -> None:
         super().__init__(events, tallies, clock, of, why)
         self._reason = "no command is running"
-        self._has_started = False
+        self._pid: int | None = None
+        self._is_out_of_reach = False
 
     def expect(self, thread: int) -> None:
         """Count in the command that this thread is about to start."""
@@ -213,24 +215,40 @@ class CommandCounters(Counters):
 
     def watch(self, pid: int | None) -> None:
         """The command has started, or ended (None)."""
-        self._has_started = pid is not None
+        self._pid = pid
         if pid is None:
             self._end()
 
+    def read(self, counters_only: bool = False) -> Sequence[Reading]:
+        """Read each counter, unless the command has taken other rights."""
+        # The kernel gives them a moment after the program was started.
+        self._is_out_of_reach |= self._pid is not None and _acts_as_another(self._pid)
+        return super().read(counters_only)
+
     def _end(self) -> None:
-        self._reason, self._has_started = "no command is running", False
+        self._reason, self._pid = "no command is running", None
         for each in self._tallies:
             self._count(each)
             each.release()
 
     def _count(self, tally: Tally) -> float | Retry | Gone:
+        # A program with other rights than ours, such as sudo, is counted until they are its own.
+        if self._is_out_of_reach:
+            return Gone("a command with other rights than yours, such as sudo, cannot be followed")
         if not tally.turns:
             return Retry(self._reason)
         count = super()._count(tally)
-        # Of a program with other rights than ours, such as sudo, nothing is counted.
-        if self._has_started and not tally.turns[0].times_ns[0]:
+        if self._pid and not tally.turns[0].times_ns[0]:
             return Retry("the command cannot be followed")
         return count
+
+
+def _acts_as_another(pid: int) -> bool:
+    """Whether a process acts as another user than we, who could not make it so: by sudo."""
+    try:
+        return os.geteuid() not in (0, os.stat(f"/proc/{pid}").st_uid)
+    except OSError:
+        return False
 
 
 def open_counters(

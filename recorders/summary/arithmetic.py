@@ -149,7 +149,8 @@ class Arithmetic:
     def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:
         """A counter's count while these phases ran."""
         read, of = ran.energy_j(channel), self._counted_of.get(channel, "")
-        count = None if is_still(channel, read, of) else read
+        # A counter never falls: a file in which it does has none.
+        count = None if is_still(channel, read, of) or (read or 0) < 0 else read
         per_inference = count / n if count is not None and n else None
         return Counted(count, per_inference, of)
 

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 
-from recorders.channels import TOTAL, kind_of
+from recorders.channels import COUNTER, TOTAL, kind_of
 from recorders.held_back import IN_WORDS
 from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
@@ -142,7 +142,8 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         yield Flag("reset", ", ".join(channels), text)
     lost = grouped(_befallen(everything, "lost"), lambda channel: kind_of(channel).lost)
     for happened, names in lost.items():
-        yield Flag("lost", ", ".join(names), f"{happened}; its energy after that is unknown")
+        quantity = "count" if names[0].startswith(COUNTER) else "energy"
+        yield Flag("lost", ", ".join(names), f"{happened}; its {quantity} after that is unknown")
     bridged = sorted({name for span in everything for name in span.bridged_j})
     if bridged:
         yield Flag(

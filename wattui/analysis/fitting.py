@@ -208,6 +208,8 @@ def _check_quantities(runs: Sequence[FitRun], names: Sequence[str], figure: Figu
     for name in names:
         if name in known or name in (SECONDS, MACS):
             continue
+        if name in AGAINST:
+            raise UsageError(f"--against {name}: it goes alone: fix: leave the others out")
         near = difflib.get_close_matches(name, [*known, *AGAINST, SECONDS], 2, 0.6)
         recorded = f"the runs have {', '.join(known)}" if known else "the runs have no counters"
         hint = f"did you mean {' or '.join(near)}?" if near else f"{recorded} (--counters)"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recorders.source import Refusal, Retry, Source
+from recorders.source import Gone, Refusal, Retry, Source
 from recorders.sources.counter_names import CounterNameError, CounterNames, Pmu, encoded
 from recorders.sources.counters import CommandCounters, Counters, open_counters
 from recorders.sources.perf_event import KernelEvents, PmuEvent
@@ -174,7 +174,7 @@ def test_else_only_what_the_command_does(
     assert [(thread, k) for _, thread, k in events.of.values()] == [(77, kernel)]
     assert counts(source)["perf_instructions"] == 0
     events.command_ns = clock.monotonic_ns(), None
-    source.watch(4711)
+    source.watch(os.getpid())
     clock.advance(3)
     assert counts(source)["perf_instructions"] == pytest.approx(3e6)
     source.watch(None)
@@ -189,7 +189,7 @@ def test_commands_one_after_the_other_add_up(tmp_path: Path, clock: ManualClock)
     for done in (1, 2):
         source.expect(77)
         events.command_ns = clock.monotonic_ns(), None
-        source.watch(4711)
+        source.watch(os.getpid())
         clock.advance(2)
         assert counts(source)["perf_cycles"] == pytest.approx(done * 2e6)
         source.watch(None)
@@ -203,9 +203,27 @@ def test_a_command_that_cannot_be_followed_has_no_count_rather_than_none(
     (source,), _ = opened(processor(tmp_path, "skylake", ONE), ["cycles"], events, clock)
     assert isinstance(source, CommandCounters)
     source.expect(77)
-    source.watch(4711)
+    source.watch(os.getpid())
     clock.advance(1)
     assert isinstance(counts(source)["perf_cycles"], Retry)
+
+
+def test_a_command_with_rights_of_its_own_is_unknown_though_it_was_counted_until_it_had_them(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = FakeCounters(clock.monotonic_ns, per_s=lambda event: 1e6, level=2)
+    (source,), _ = opened(processor(tmp_path, "skylake", ONE), ["cycles"], events, clock)
+    assert isinstance(source, CommandCounters)
+    source.expect(77)
+    assert counts(source)["perf_cycles"] == 0
+    begin_ns = clock.monotonic_ns()
+    clock.advance(0.0005)
+    events.command_ns = begin_ns, clock.monotonic_ns()
+    another = os.geteuid() + 1
+    monkeypatch.setattr("os.geteuid", lambda: another)
+    source.watch(os.getpid())
+    clock.advance(1)
+    assert isinstance(counts(source)["perf_cycles"], Gone)
 
 
 def test_task_clock_is_the_commands_as_a_machine_counts_its_idle_time_too(

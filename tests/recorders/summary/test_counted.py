@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.source import Channel, Reading, Retry
+from recorders.source import Channel, Gone, Reading, Retry
 from recorders.summary.figures import Counted, Summary
 from recorders.summary.summary import summarise
 from tests.support.doubles import (
@@ -67,6 +67,37 @@ def test_a_column_of_counts_is_named_as_its_counter(tmp_path: Path) -> None:
     cells = dict(zip(header.split(","), lines[0].split(","), strict=True))
     assert cells["perf_instructions"] == "998000000000000"
     assert cells["perf_page_faults"] == ""
+
+
+def test_a_counter_that_is_lost_has_no_count_and_a_flag_says_so(tmp_path: Path) -> None:
+    clock = ManualClock()
+    lost = Gone("a command with other rights than yours")
+    scripts = {
+        PACKAGE: constant_power(10.0),
+        FAULTS: lambda time_s: lost if time_s > 3.5 else 50.0 * time_s,
+    }
+    rig = Rig(tmp_path, clock, [ScriptedSource(clock, scripts)])
+    rig.at(3.0, do="begin", phase="running")
+    rig.at(5.0, do="end", id=1)
+    rig.run(6.0)
+    live, again = summarise(rig.recorder.reduction), summarise(reduce_csv(rig.path))
+    for found in (live, again):
+        assert found.running is not None
+        assert found.running.counters["page_faults"].count is None
+        (flag,) = [flag for flag in found.flags if flag.name == "lost"]
+        assert flag.where == "perf_page_faults"
+        assert "its count after that is unknown" in flag.text
+
+
+def test_a_counter_that_falls_has_no_count() -> None:
+    rows = [
+        event(0, "begin", "running", {"package0": 0.0, "perf_instructions": 5e9}),
+        event(1, "end", "running", {"package0": 6.0, "perf_instructions": 1e9}),
+    ]
+    columns = ["package0_J", "perf_instructions"]
+    found = summarise(replace(reduction(rows, ["package0"]), channels=columns))
+    assert found.running is not None
+    assert found.running.counters["instructions"].count is None
 
 
 def test_counts_per_inference_live_and_from_the_file(tmp_path: Path) -> None:

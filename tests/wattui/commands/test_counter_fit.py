@@ -169,13 +169,14 @@ def test_runs_that_counted_different_things_are_not_fitted_together(tmp_path: Pa
     [
         ("instrutions", "did you mean instructions"),
         ("pixel", "did you mean pixels"),
+        ("pixels,instructions", "it goes alone"),
         ("simd_fp", "the runs have instructions, llc_misses"),
     ],
 )
 def test_a_counter_that_was_not_recorded_says_which_were(
     runs: list[str], against: str, why: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"--against {against}: {why}"):
+    with pytest.raises(UsageError, match=f"--against {against.partition(',')[0]}: {why}"):
         fit(*runs, "--against", against)
 
 

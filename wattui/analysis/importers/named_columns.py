@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import named
-from wattui.analysis.importers.log import Log, Sample
+from wattui.analysis.importers.log import SECOND_NS, Log, Sample
 from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
 from wattui.analysis.importers.table import (
     KeptColumn,
@@ -15,9 +15,18 @@ from wattui.analysis.importers.table import (
     column,
     keep_columns,
     not_kept,
+    number,
     read_cells,
     read_table,
 )
+
+_MOST_S = 1e9
+
+
+def seconds_ns(text: str) -> int | None:
+    """Seconds since the start of a log, which have no comma of thousands, as nanoseconds."""
+    value = number(text.replace(",", "."), most=_MOST_S)
+    return None if value is None else round(value * SECOND_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +100,20 @@ LOIHI = ColumnFormat(
     ),
     ("board is the sum of the rails of the chip that were measured, not all that the board draws",),
 )
-TABLES = (LOIHI,)
+# Names with and without a space before the unit: Windows and Linux. Source: Intel Power Gadget's
+# PowerLog3.0 and its Linux source, energy_monitor.c.
+POWER_GADGET = ColumnFormat(
+    "Intel Power Gadget",
+    "System Time, RDTSC, Elapsed Time (sec), Cumulative Processor Energy_0(Joules)",
+    "Elapsed Time (sec)",
+    frozenset({"RDTSC"}),
+    (
+        NamedColumn(r"Cumulative Processor Energy_(\d) ?\(Joules\)", r"package\1", "J"),
+        NamedColumn(r"Cumulative IA Energy_(\d) ?\(Joules\)", r"core\1", "J"),
+        NamedColumn(r"Cumulative GT Energy_(\d) ?\(Joules\)", r"uncore\1", "J"),
+        NamedColumn(r"Cumulative DRAM Energy_(\d) ?\(Joules\)", r"dram\1", "J"),
+        NamedColumn(r"CPU Utilization ?\(%\)", "cpu_util", "pct"),
+    ),
+    clock=seconds_ns,
+)
+TABLES = (LOIHI, POWER_GADGET)

@@ -13,7 +13,10 @@ from wattui.analysis.importers import (
     energibridge,
     named_columns,
     nvidia_smi,
+    perf_stat,
+    pyjoules,
     s_tui,
+    tegrastats,
     wall_meter,
 )
 from wattui.analysis.importers.log import Log, UnreadableError
@@ -49,6 +52,9 @@ READERS: tuple[tuple[Format, Callable[[str, ImportOptions], Log]], ...] = (
     (deepmeter, lambda text, given: deepmeter.read(text, given.inferences)),
     (codecarbon, lambda text, given: codecarbon.read(text, given.inferences)),
     (energibridge, lambda text, _: energibridge.read(text)),
+    (tegrastats, lambda text, _: tegrastats.read(text)),
+    (perf_stat, lambda text, _: perf_stat.read(text)),
+    (pyjoules, lambda text, given: pyjoules.read(text, given.inferences)),
     *((form, _columns(form)) for form in named_columns.TABLES),
 )
 FORMATS = tuple(form for form, _ in READERS)

@@ -1,0 +1,168 @@
+"""Logs of tegrastats, perf, pyJoules and Power Gadget have the joules that they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.imported_logs import one_import, remarks, running
+from wattui.analysis.importers import perf_stat, tegrastats
+from wattui.analysis.importers.log import UnreadableError
+
+
+def tegrastats_line(second: int, board_mw: int, unit: str = "mW") -> str:
+    return (
+        f"11-14-2024 12:34:{second:02d} RAM 3162/30536MB (lfb 6x4MB) SWAP 0/15268MB (cached 0MB) "
+        f"CPU [1%@729,off] EMC_FREQ 0%@2133 GR3D_FREQ 61%@[305] cpu@47.9C VIC 0%@115 "
+        f"VDD_IN {board_mw}{unit}/1{unit} VDD_SOC 1500{unit}/2{unit}\n"
+    )
+
+
+def power_gadget(rows: list[tuple[float, float, float]]) -> str:
+    header = (
+        "System Time,RDTSC,Elapsed Time (sec), CPU Utilization(%),Processor Power_0(Watt),"
+        "Cumulative Processor Energy_0(Joules),Cumulative Processor Energy_0(mWh),"
+        "Cumulative DRAM Energy_0(Joules)\n"
+    )
+    lines = [f"12:11:05:769,61075218,{t:8.3f},50,9,{pkg},1,{ram}\n" for t, pkg, ram in rows]
+    end = "\nTotal Elapsed Time (sec) = 10.0\nCumulative Processor Energy_0 (Joules) = 142.3\n"
+    return header + "".join(lines) + end
+
+
+PERF_I = "".join(
+    f"     {n}.000000000,20.00,Joules,power/energy-pkg/,2002406532,100.00,,\n"
+    f"     {n}.000000000,5.50,Joules,power/energy-ram/,2002406532,100.00,,\n"
+    for n in range(1, 11)
+)
+PERF_TEXT = """
+ Performance counter stats for 'system wide':
+
+          2,306.32 Joules power/energy-pkg/
+              8.18 Joules power/energy-ram/
+
+       5.000000000 seconds time elapsed
+"""
+PYJOULES = """timestamp;tag;duration;package_0;dram_0;nvidia_gpu_0
+1700000000.5;load;2.0;40000000.0;2000000.0;30000
+1700000002.5;run;4.0;120000000.0;8000000.0;60000
+"""
+
+
+@pytest.mark.parametrize("unit", ["mW", ""])
+def test_tegrastats_has_the_board_and_its_rails(tmp_path: Path, unit: str) -> None:
+    text = "".join(tegrastats_line(n, 5000 + 100 * n, unit) for n in range(11))
+    run = one_import(tmp_path, text)
+    assert running(run, "board")["running_j"]["value"] == pytest.approx(55.0)
+    assert running(run, "rail_vdd_soc")["running_j"]["value"] == pytest.approx(15.0)
+    assert {c["name"] for c in run["sources"][0]["channels"]} == {"board", "rail_vdd_soc"}
+
+
+def test_tegrastats_without_a_time_is_refused_with_the_command_that_adds_it() -> None:
+    text = tegrastats_line(1, 5000).removeprefix("11-14-2024 12:34:01 ") * 3
+    with pytest.raises(UnreadableError, match=r"no time: fix: log with tegrastats \| ts "):
+        tegrastats.read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PERF_I,
+        "# started on Fri Nov 14 12:00:00 2025\n\n" + PERF_I,
+        PERF_I.replace(",", ";"),
+        "#           time             counts unit events\n"
+        + "".join(
+            f"  {n}.000000000  20.00 Joules power/energy-pkg/  \n"
+            f"  {n}.000000000   5.50 Joules power/energy-ram/\n"
+            for n in range(1, 11)
+        ),
+    ],
+    ids=["csv", "csv of -o", "semicolons", "text"],
+)
+def test_the_intervals_of_perf_are_summed(tmp_path: Path, text: str) -> None:
+    run = one_import(tmp_path, text)
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(200)
+    assert running(run, "dram0")["running_j"]["value"] == pytest.approx(55)
+    assert running(run, "package0")["running_w"] == pytest.approx(20)
+    assert "energies are of all sockets together" in remarks(run)
+
+
+def test_perf_of_a_whole_run_has_its_joules_and_no_bar(tmp_path: Path) -> None:
+    run = one_import(tmp_path, PERF_TEXT)
+    package = running(run, "package0")
+    assert package["running_j"]["value"] == pytest.approx(2306.32)
+    assert package["running_j"]["plus_minus"] is None
+    assert package["running_w"] == pytest.approx(2306.32 / 5)
+    assert "per_phase" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_sockets_are_told_apart_and_what_was_not_counted_is_no_zero(tmp_path: Path) -> None:
+    text = "".join(
+        f"{n}.000000000,S0,1,20.00,Joules,power/energy-pkg/,1,100.00,,\n"
+        f"{n}.000000000,S1,1,30.00,Joules,power/energy-pkg/,1,100.00,,\n"
+        f"{n}.000000000,S0,0,<not counted>,Joules,power/energy-psys/,0,100.00,,\n"
+        for n in range(1, 6)
+    )
+    run = one_import(tmp_path, text)
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(100)
+    assert running(run, "package1")["running_j"]["value"] == pytest.approx(150)
+    assert "psys" not in run["summary"]["running"]["domains"]
+    assert "left out, no figure before 'Joules': 5 rows" in remarks(run)
+    assert "all sockets together" not in remarks(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("475.42,Joules,power/energy-pkg/,20005659301,100.00,,\n", "how long the run took"),
+        ("1,000000000,19,63,Joules,power/energy-pkg/,1,100\n", "has no joules"),
+        (PERF_I + PERF_I, "line 21: the time starts again"),
+        (PERF_TEXT * 2, "another run begins"),
+    ],
+    ids=["no time", "decimal commas between commas", "two logs", "two runs"],
+)
+def test_what_perf_does_not_say_is_refused(text: str, said: str) -> None:
+    with pytest.raises(UnreadableError, match=said):
+        perf_stat.read(text)
+
+
+def test_pyjoules_has_a_phase_for_each_tag(tmp_path: Path) -> None:
+    run = one_import(tmp_path, PYJOULES, "--inferences", "100")
+    phases = {phase["label"]: phase for phase in run["summary"]["phases"]}
+    assert phases["load"]["energy_j"]["package0"] == pytest.approx(40)
+    assert phases["run"]["energy_j"]["package0"] == pytest.approx(120)
+    assert phases["run"]["energy_j"]["dram0"] == pytest.approx(8)
+    assert phases["run"]["energy_j"]["gpu0"] == pytest.approx(60)
+    assert running(run, "package0")["running_j"]["plus_minus"] is None
+
+
+def test_power_gadget_has_the_differences_of_its_counters(tmp_path: Path) -> None:
+    rows = [(0.1 + 0.5 * n, 7 + 10.0 * n, 1 + 2.0 * n) for n in range(21)]
+    run = one_import(tmp_path, power_gadget(rows))
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(200)
+    assert running(run, "dram0")["running_j"]["value"] == pytest.approx(40)
+    assert running(run, "package0")["running_w"] == pytest.approx(20)
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.sampled_from([*PERF_I.splitlines()[:4], *PERF_TEXT.splitlines(), tegrastats_line(3, 4)]),
+    ),
+    max_size=8,
+)
+
+
+@given(LINES)
+def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    for reader in (perf_stat, tegrastats):
+        try:
+            log = reader.read(text)
+        except UnreadableError:
+            continue
+        highest = max(value for sample in log.samples for value in sample.values.values())
+        assert highest <= sum([20.0, 5.5, 2306.32, 8.18]) * len(lines)
+        assert all(value >= 0 for sample in log.samples for value in sample.values.values())

@@ -1,0 +1,75 @@
+"""NVIDIA Jetson's tegrastats: a line of text for each reading, with the power of its rails in mW.
+
+`11-14-2024 12:34:56 RAM 3162/30536MB … VDD_IN 5336mW/4970mW VDD_SOC 1478mW/1318mW`: a rail's power
+now, and its mean. Before JetPack 5 lines have neither a date nor `mW`. Source: the developer guide,
+docs.nvidia.com/jetson, appendix "tegrastats utility".
+"""
+
+from __future__ import annotations
+
+import re
+
+from recorders.channels import named
+from wattui.analysis.importers.log import Log, Omissions, Sample, UnreadableError
+from wattui.analysis.importers.stamps import in_order, stamp_ns
+from wattui.analysis.importers.table import MOST
+
+NAME = "tegrastats"
+COLUMNS = "11-14-2024 12:34:56 RAM 3162/30536MB … VDD_IN 5336mW/4970mW"
+
+_LINE = re.compile(r"\s*(?:(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d:\d\d) )?.*?\bRAM \d+/\d+[kM]B ")
+_RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (\d{1,9})(?:mW)?/\d+(?:mW\b|(?![\w.%@]))")
+# Rails that supply the whole module.
+_BOARD = ("VDD_IN", "POM_5V_IN", "VIN")
+
+
+def recognises(first: str) -> bool:
+    """Recognise it by the memory with which each line begins."""
+    return bool(_LINE.match(first))
+
+
+def read(text: str) -> Log:
+    """Read tegrastats' lines. Raises UnreadableError."""
+    left_out = Omissions()
+    channels: dict[str, str] = {}
+    samples = []
+    last_line = undated = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        last_line = number
+        found = _LINE.match(line)
+        if not found:
+            left_out.add("not a line of tegrastats", number)
+            continue
+        month, day, year, clock = found.groups()
+        time_ns = stamp_ns(f"{year}-{month}-{day} {clock}") if year else None
+        if time_ns is None:
+            undated += 1
+            left_out.add("no time", number)
+            continue
+        values = {}
+        for rail, milliwatts in _RAIL.findall(line):
+            name = channels.setdefault(rail, "board" if rail in _BOARD else f"rail_{rail.lower()}")
+            if (watts := int(milliwatts) * 1e-3) <= MOST["W"]:
+                values[name] = watts
+        if values:
+            samples.append(Sample(number, time_ns, values))
+        else:
+            left_out.add("no power of a rail", number)
+    if not samples and undated:
+        raise UnreadableError(
+            "its lines have no time: fix: log with tegrastats | ts '%m-%d-%Y %H:%M:%S'"
+        )
+    if not samples:
+        raise UnreadableError("no line has the power of a rail")
+    names = dict.fromkeys(channels.values())
+    alone = [] if "board" in names else ["no rail of the whole board: rails are not summed"]
+    return Log(
+        NAME,
+        tuple(named(name, "W") for name in names),
+        tuple(in_order(samples, left_out)),
+        last_line,
+        (*alone, *left_out.remarks()),
+        spread="second",
+    )

@@ -25,6 +25,7 @@ SCHEMES = {
     "file": ("files", "file:PATH"),
     "csv": ("files", "csv:FILE#COLUMN"),
     "serial": ("serial_line", "serial:/dev/ttyUSB0[,115200]"),
+    "scpi": ("scpi", "scpi:TCPIP::HOST::5025::SOCKET[#MEAS:POW?]"),
     "http": ("web", "http://HOST/PATH#/json/pointer"),
     "https": ("web", "https://HOST/PATH#/json/pointer"),
     "shelly1": ("plugs", "shelly1:HOST[/METER]"),

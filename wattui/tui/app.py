@@ -175,6 +175,36 @@ class Dashboard(TerminalApp):
             self._playback.faster(steps)
             self.main.catch_up()
 
+    def action_seek_to(self, time_s: float) -> None:
+        """Play from another time of the recording."""
+        if (playback := self._playback) is not None:
+            self._seek(playback, time_s)
+
+    def action_seek_by(self, step_s: float) -> None:
+        """Play from some seconds later, or earlier if negative."""
+        if (playback := self._playback) is not None:
+            self._seek(playback, playback.sought_s + step_s)
+
+    def _seek(self, playback: Playback, time_s: float) -> None:
+        was_seeking = playback.is_seeking
+        try:
+            is_back = playback.seek(time_s)
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        if is_back:
+            self.main.start_over()
+        self.main.catch_up()
+        if not was_seeking:
+            self._read_on(playback)
+
+    def _read_on(self, playback: Playback) -> None:
+        """Read the rows before a sought time faster than the screen is drawn."""
+        if playback is self.stream and playback.is_seeking:
+            self.main.take(playback.poll())
+            self._dirty = True
+            self.set_timer(HURRY_S, partial(self._read_on, playback))
+
     def _play(self, csv: Path) -> None:
         """Play back a run from its start."""
         try:
@@ -215,6 +245,7 @@ class Dashboard(TerminalApp):
     def _replace_stream(self, stream: Stream) -> None:
         self.stream.finish()
         self.main.follow(stream)
+        self.main.refresh_bindings()
         self.call_later(self.main.relay)
         self.call_later(self._hurry)
 

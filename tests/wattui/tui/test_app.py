@@ -32,6 +32,7 @@ from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
+from wattui.tui.widgets.seek_bar import SeekBar
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
 SETTLED_S = 0.3
@@ -421,6 +422,48 @@ async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -
         assert "nothing can be marked" in screen(app)
         assert {"Play slower", "Play faster"} <= set(offered(app))
         assert not {"Phase", "Note", "Meter", "Undo"} & set(offered(app))
+
+
+async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
+    path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(101)))
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    playback = Playback(path)
+    playback.pause()
+    app = Dashboard(playback, start)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("right", "right")
+        assert (playback.position_s, app.main.live.time_s) == (10.0, 10.0)
+        await until_shown(pilot, "❚❚ 00:10.0 ━")
+        assert "─ 01:40.0  × 1" in screen(app)
+        assert "space Pause  ←→ 5 s  Home Start  End End  <> Speed  r Live" in screen(app)
+        await pilot.press("left")
+        assert app.main.live.time_s == 5.0
+        assert app.main.live.energy_j("package0") == 100.0
+        await pilot.press("f", "left")
+        assert not app.main.view.live, "frozen graphs are moved"
+        assert app.main.live.time_s == 5.0
+        await pilot.press("f", "end")
+        assert app.main.live.time_s == 100.0
+        assert playback.ended
+        await pilot.press("home")
+        assert app.main.live.time_s == 0.0
+        bar = app.main.query_one(SeekBar)
+        await pilot.click(SeekBar, offset=(1 + bar._bar.start + len(bar._bar) // 2, 0))
+        await pilot.pause()
+        assert app.main.live.time_s == pytest.approx(50.0, abs=2.0)
+
+
+async def test_a_recording_has_no_seek_bar() -> None:
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(FakeSession(Path("run.csv")), start)  # type: ignore[arg-type]
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        assert not app.main.query_one(SeekBar).display
+        await pilot.press("home", "left", "right", "end")
+        assert "space Idle/Run" in screen(app)
 
 
 async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path) -> None:

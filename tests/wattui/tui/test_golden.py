@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import time
 from difflib import unified_diff
@@ -13,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from recorders.client import Config
+from recorders.rows import FIXED_COLUMNS
 from recorders.wire import Message
 from tests.support.fakes import FakeSession
 from wattui.config import Settings
@@ -20,6 +22,7 @@ from wattui.tui.app import Dashboard
 from wattui.tui.screens.processes import LOOK_S
 from wattui.tui.screens.runs import Runs
 from wattui.tui.state.options import Start
+from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
 
 FOLDER = Path(__file__).parent / "golden"
@@ -173,3 +176,23 @@ async def test_the_list_of_runs_at_three_sizes(
         await pilot.press("s", "s")
         await pilot.pause(SETTLED_S)
         compare(f"runs-{name}", screen(app))
+
+
+@pytest.mark.parametrize("name", SIZES)
+async def test_a_playback_at_three_sizes(name: str, tmp_path: Path) -> None:
+    columns = session().columns
+    path = tmp_path / "run.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([*FIXED_COLUMNS, *columns])
+        for each in rows(76):
+            fixed = (each[key] for key in ("phase", "label", "repeat", "event", "inferences"))
+            table.writerow([each["time"], "", *fixed, *each["cells"]])
+    playback = Playback(path)
+    playback.pause()
+    playback.seek(41.0)
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(playback, start)
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        compare(f"playback-{name}", screen(app))

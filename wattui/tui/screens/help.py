@@ -68,12 +68,14 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("app.runs",), "List the runs in this folder: open, compare, export, play back."),
         HelpLine(("app.compare",), "Compare two runs."),
         HelpLine(("app.speed(-1)", "app.speed(1)"), "Play a recording slower or faster."),
+        HelpLine(("start",), "Playback: to the start; End to the end, ← and → by 5 s."),
     ),
     "Mouse": (
         HelpLine((), "Zoom; with shift, move back or forward.", "wheel"),
         HelpLine((), "Select a stretch of time.", "drag"),
         HelpLine((), "See the values under the pointer.", "move"),
         HelpLine((), "Hide or show the series.", "click a name"),
+        HelpLine((), "Playback: go to that time.", "click the bar"),
     ),
 }
 KEYS_COLUMNS = 14

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
@@ -36,12 +36,14 @@ from wattui.tui.state.pages import (
     fitting,
     of_preset,
 )
+from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Stream
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.devices import DevicesPanel
 from wattui.tui.widgets.energy import EnergyPanel
 from wattui.tui.widgets.output import OutputPanel
 from wattui.tui.widgets.phases import PhasesPanel
+from wattui.tui.widgets.seek_bar import SeekBar
 from wattui.tui.widgets.status import StatusLine
 from wattui.tui.widgets.tabs import GraphTabs
 
@@ -52,12 +54,31 @@ WIDE_COLUMNS = 160
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
 # The footer takes a fifth of the start-up time, so it waits until the first reading is shown.
 KEYS_S = 0.15
+# By an arrow key, in a playback.
+SEEK_S = 5.0
+PLAYBACK_KEYS = {
+    "space": "Pause",
+    "left": "5 s",
+    "home": "Start",
+    "end": "End",
+    "less_than_sign": "Speed",
+    "r": "Live",
+    "R": "Runs",
+    "question_mark": "Help",
+    "q": "Quit",
+    "plus": "Zoom",
+    "f": "Freeze",
+    "z": "Zero J",
+    "c": "Compare",
+    "t": "Theme",
+}
+PLAYBACK_DISPLAYS = {"less_than_sign": "<>"}
 
 
 class MainScreen(MarkingScreen):
     """Shows one stream of rows; `live` is its state, `view` the part that is visible."""
 
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, #keys"
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, SeekBar, #keys"
     # The footer shows these in order, as many as fit.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.toggle_running", "Idle/Run"),
@@ -71,6 +92,7 @@ class MainScreen(MarkingScreen):
         Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="+-"),
         Binding("left", "pan(-1)", "Pan", key_display="←→"),
         Binding("right", "pan(1)", "Pan right", show=False, key_display="←→"),
+        Binding("home", "start", "Start", show=False, key_display="Home"),
         Binding("end", "live", "Live", key_display="End"),
         Binding("f", "freeze", "Freeze"),
         Binding("z", "zero", "Zero J"),
@@ -155,6 +177,7 @@ class MainScreen(MarkingScreen):
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
+        yield SeekBar(id="seek")
         yield Static(id="too-small", markup=False)
         yield Vertical(id="keys")
 
@@ -190,6 +213,11 @@ class MainScreen(MarkingScreen):
         self._lay_out()
         self.call_after_refresh(self.redraw)
 
+    def start_over(self) -> None:
+        """Forget all rows: they will come again from the start."""
+        self.live = Live(self.stream.columns)
+        self._summary_due_s = 0.0
+
     def take(self, messages: Iterable[Message]) -> None:
         """Take new messages from the stream."""
         for message in messages:
@@ -206,6 +234,7 @@ class MainScreen(MarkingScreen):
             return
         status = self.query_one(StatusLine)
         status.show(self.stream, self.live, self.view, self.palette, self._pages)
+        self.query_one(SeekBar).show(self._playback, self.palette)
         for chart in self._charts:
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
@@ -318,13 +347,15 @@ class MainScreen(MarkingScreen):
         """The actions that would change nothing now."""
         view, chart = self.view, self._chart()
         series = len(chart.spec.series) if chart else 0
+        is_playback = self._playback is not None
         can_clear = view.cursor_s is not None or view.span_s is not None
         uses = {
             "zoom(1)": view.zoomed(1) != view,
             "zoom(-1)": view.zoomed(-1) != view,
-            "pan(1)": not view.live,
-            "pan(-1)": view.panned(-1, self.live.time_s) != view,
-            "live": not view.live,
+            "pan(1)": not view.live or is_playback,
+            "pan(-1)": is_playback or view.panned(-1, self.live.time_s) != view,
+            "live": not view.live or is_playback,
+            "start": is_playback,
             "span": view.cursor_s is not None,
             "clear": can_clear,
             "maximise": chart is not None,
@@ -337,16 +368,41 @@ class MainScreen(MarkingScreen):
         """Freeze or unfreeze the graphs."""
         self._look(self.view.frozen(self.live.time_s))
 
-    def action_live(self) -> None:
-        """Return to the present."""
+    @property
+    def _playback(self) -> Playback | None:
+        return self.stream if isinstance(self.stream, Playback) else None
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys; those of a playback first while there is one."""
+        found = super().active_bindings
+        return found if self._playback is None else of_playback(found)
+
+    async def action_start(self) -> None:
+        """Play from the start of the recording that is played back."""
+        if self._playback is not None:
+            await self.run_action("app.seek_to(0.0)")
+
+    async def on_seek_bar_sought(self, event: SeekBar.Sought) -> None:
+        """Play from the time that was clicked."""
+        self._look(replace(self.view, end_s=None))
+        await self.run_action(f"app.seek_to({event.time_s!r})")
+
+    async def action_live(self) -> None:
+        """Return to the present; in a playback that is there, go to its end."""
+        if self._playback is not None and self.view.live:
+            await self.run_action(f"app.seek_to({self._playback.length_s!r})")
         self._look(replace(self.view, end_s=None))
 
     def action_zoom(self, steps: int) -> None:
         """Zoom in, or out for negative steps."""
         self._look(self.view.zoomed(steps))
 
-    def action_pan(self, direction: int) -> None:
-        """Pan by a quarter of a graph."""
+    async def action_pan(self, direction: int) -> None:
+        """Pan by a quarter of a graph; a playback that is not frozen goes on or back instead."""
+        if self._playback is not None and self.view.live:
+            await self.run_action(f"app.seek_by({direction * SEEK_S!r})")
+            return
         self._look(self.view.panned(direction * self._bins() // 4, self.live.time_s))
 
     def action_point(self, direction: int) -> None:
@@ -424,3 +480,25 @@ class MainScreen(MarkingScreen):
     def _look(self, view: viewport.Viewport) -> None:
         self.view = view
         self.redraw()
+
+
+def of_playback(found: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
+    """The keys as a playback uses them, in the order of the footer; the others are not shown."""
+    first = {
+        key: found[key]._replace(
+            binding=replace(
+                found[key].binding,
+                description=description,
+                show=True,
+                key_display=PLAYBACK_DISPLAYS.get(key, found[key].binding.key_display),
+            )
+        )
+        for key, description in PLAYBACK_KEYS.items()
+        if key in found
+    }
+    others = {
+        key: active._replace(binding=replace(active.binding, show=False))
+        for key, active in found.items()
+        if key not in first
+    }
+    return first | others

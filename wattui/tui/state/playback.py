@@ -23,7 +23,11 @@ EVENT = FIXED_COLUMNS.index("event")
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, math.inf)
 # At full speed, the screen is redrawn after reading rows for this long.
 BATCH_S = 0.1
+# While seeking, keys are answered after so many rows: a row takes longer to show than to read.
+SEEK_ROWS = 1000
 FIRST_ROWS = 100
+# The last row is looked for in the last part of the file; no row is longer.
+TAIL_BYTES = 2**18
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
 
 
@@ -44,35 +48,47 @@ class Playback(Stream):
         about = about_run(path)
         self.sources = about.sources or [_source(self.columns)]
         self.missing = about.missing
-        self._file = path.open(encoding="utf-8", newline="", errors="replace")
-        self._rows = _rows(self._file, len(header))
+        self.length_s = _length_s(path, len(header))
+        self.position_s = 0.0
+        self._target_s: float | None = None
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._file = self.path.open(encoding="utf-8", newline="", errors="replace")
+        self._rows = _rows(self._file, len(FIXED_COLUMNS) + len(self.columns))
         self._next = next(self._rows, None)
-        self._row_due_s = 0.0
+        self._row_due_s = self.position_s = 0.0
+        self.ended = False
 
     @property
     def title(self) -> str:
         """The file, the speed, and whether it is paused or ended."""
         speed = "at full speed" if math.isinf(self.speed) else f"× {self.speed:g}"
         how = "ended" if self.ended else "paused" if self.paused else speed
+        how = "seeking" if self.is_seeking else how
         return f"{self.path.name} {how}"
 
     def poll(self) -> list[Message]:
         """Rows and events that became due since the last call."""
         now_s = self._clock()
-        if not self.paused:
+        if not self.paused and not self.is_seeking:
             self._at_s += (now_s - self._asked_s) * self.speed if now_s > self._asked_s else 0.0
         self._asked_s = now_s
         found: list[Message] = []
         while self._next is not None and self._next[0] <= self._at_s:
             time_s, cells = self._next
+            self.position_s = max(self.position_s, time_s)
             is_due = cells[EVENT] or time_s >= self._row_due_s
             if is_due and (message := _message(cells)):
                 found.append(message)
                 if not cells[EVENT]:
                     self._row_due_s = time_s + 0.99 / SCREEN_HZ
             self._next = next(self._rows, None)
-            if self._clock() - now_s > BATCH_S:
+            is_enough = self.is_seeking and len(found) >= SEEK_ROWS
+            if is_enough or self._clock() - now_s > BATCH_S:
                 break
+        if not self.is_seeking:
+            self._target_s = None
         if self._next is None and not self.ended:
             self.ended = True
             self._file.close()
@@ -88,6 +104,35 @@ class Playback(Stream):
         self.speed = SPEEDS[max(0, min(len(SPEEDS) - 1, here + steps))]
         if self._next is not None and math.isinf(self._at_s):
             self._at_s = self._next[0]
+
+    @property
+    def is_seeking(self) -> bool:
+        """Whether the rows up to the time that was sought are still being read."""
+        target_s, following = self._target_s, self._next
+        return target_s is not None and following is not None and following[0] <= target_s
+
+    def seek(self, time_s: float) -> bool:
+        """Go on from another time, once all rows before it are read; at the end if beyond it.
+
+        Returns whether the rows will come again from the start, as it is an earlier time. Raises
+        UsageError if the file cannot be read any more.
+        """
+        time_s = max(0.0, min(time_s, self.length_s))
+        is_back = time_s < self.position_s
+        if is_back:
+            self._file.close()
+            try:
+                self._rewind()
+            except OSError as error:
+                raise unreadable(self.path, error) from None
+        self._at_s = self._target_s = time_s
+        self._asked_s = self._clock()
+        return is_back
+
+    @property
+    def sought_s(self) -> float:
+        """The time of the last row read, or the later one that is still sought."""
+        return max(self.position_s, self._target_s or 0.0)
 
     def pause(self) -> None:
         """Pause or resume."""
@@ -116,6 +161,16 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
         raise UsageError(f"{path} is damaged: its first rows cannot be read ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
+
+
+def _length_s(path: Path, width: int) -> float:
+    """The time of the last whole row; 0 if there is none."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
+    rows = _readable(csv.reader(whole_lines(lines, width)))
+    times_s = [_number(cells[0]) for cells in rows if len(cells) == width]
+    return max((time_s for time_s in times_s if time_s is not None), default=0.0)
 
 
 def _source(columns: Sequence[str]) -> ReadSource:

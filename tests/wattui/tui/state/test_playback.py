@@ -139,3 +139,68 @@ def test_what_is_not_a_run_file_is_refused_in_a_line(tmp_path: Path, text: str) 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         Playback(tmp_path / "none.csv")
+
+
+def test_the_length_is_the_time_of_the_last_whole_row(path: Path, clock: Clock) -> None:
+    with path.open("a") as file:
+        file.write(f"4.500000,{UTC},,,,,10,95.000000,20.000\n9.9,half")
+    assert Playback(path, clock=clock).length_s == 4.5
+    path.write_text(HEADER)
+    assert Playback(path, clock=clock).length_s == 0.0
+
+
+def test_a_forward_seek_reads_on_from_where_it_is(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    assert times(playback) == ["0.0"]
+    assert not playback.seek(1.6)
+    assert times(playback) == ["1.0", "1.5"]
+    assert playback.position_s == 1.5
+    clock.now_s += 0.4
+    assert times(playback) == ["2.0"], "time goes on from the time that was sought"
+
+
+def test_a_seek_back_reads_the_rows_again_also_from_the_end(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    assert not playback.seek(99.0)
+    assert times(playback) == ["0.0", "1.0", "1.5", "2.0", "3.0"]
+    assert playback.ended
+    assert playback.seek(1.2)
+    assert not playback.ended
+    assert times(playback) == ["0.0", "1.0"]
+    assert playback.seek(-5.0)
+    assert times(playback) == ["0.0"]
+
+
+def test_a_paused_playback_seeks_and_stays_paused(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    times(playback)
+    playback.pause()
+    playback.seek(1.5)
+    clock.now_s += 60
+    assert times(playback) == ["1.0", "1.5"]
+    clock.now_s += 60
+    assert times(playback) == []
+
+
+def test_a_long_seek_comes_in_parts_and_steps_go_on_from_what_is_sought(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticking = iter(range(1000))
+    playback = Playback(path, clock=lambda: float(next(ticking)))
+    playback.seek(2.5)
+    assert playback.is_seeking
+    assert "seeking" in playback.title
+    assert times(playback) == ["0.0"], "the screen is drawn after each part"
+    assert playback.sought_s == 2.5
+    while playback.is_seeking:
+        playback.poll()
+    assert playback.position_s == 2.0
+
+
+def test_a_file_that_is_gone_is_named_by_a_seek_back(path: Path, clock: Clock) -> None:
+    playback = Playback(path, clock=clock)
+    playback.seek(2.0)
+    playback.poll()
+    path.unlink()
+    with pytest.raises(UsageError, match="no such file"):
+        playback.seek(0.0)

@@ -42,7 +42,8 @@ def energy_j(counted: Mapping[str, object]) -> float:
     step_uj = counted.get("counter_resolution")
     is_step = isinstance(step_uj, float) and 0 < step_uj < math.inf
     if type(count) is not int or not isinstance(step_uj, float) or not is_step:
-        raise Implausible(f"amdsmi shows {count!r} times {step_uj!r} µJ, which is no energy")
+        step = f"{step_uj:g}" if is_step else repr(step_uj)
+        raise Implausible(f"amdsmi shows {count!r} times {step} µJ, which is no energy")
     if not 0 <= count < NONE_64:
         raise Implausible(f"{count} means no value")
     return count * step_uj * MICRO

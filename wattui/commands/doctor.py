@@ -105,10 +105,13 @@ def examine(
         for name, period_s in known["update_periods_s"].items()
         if name not in known["learns_in_s"]
     }
+    refused = {each["source"] for each in run["missing"]}
+    sources = [_source(source, latest, periods_s) for source in run["sources"]]
     return {
         "version": VERSION,
         "kind": "doctor",
-        "sources": [_source(source, latest, periods_s) for source in run["sources"]],
+        # A meter that did not answer is a source, as it may do so later, but does not work now.
+        "sources": [each for each in sources if each["name"] not in refused or _has_reading(each)],
         "missing": [*run["missing"], *ready["absent"]],
         "host": run["host"],
         "versions": run["versions"],
@@ -117,6 +120,10 @@ def examine(
         "opening_s": ready["took_s"],
         "config": str(config_path()),
     }
+
+
+def _has_reading(source: Mapping[str, Any]) -> bool:
+    return any(reading["value"] is not None for reading in source["readings"])
 
 
 def waits_for(

@@ -74,7 +74,7 @@ def test_a_counter_that_agrees_has_the_joules_of_the_card(sysfs: Sysfs) -> None:
     [
         ("still", "stood still for 2.0 s"),
         ("double", "rose by 400 W while the driver showed 200 to 200 W"),
-        ("none", "'N/A'"),
+        ("none", "'N/A' times 15.259 µJ"),
         ("refuses", "AMDSMI_STATUS_NOT_SUPPORTED"),
     ],
 )

@@ -182,7 +182,9 @@ def test_nothing_is_waited_for_but_readings_and_periods_that_come_soon() -> None
 def examined(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     watts = tmp_path_factory.mktemp("meter") / "watts"
     watts.write_text("98.5")
-    return doctor.examine(all_gpus=False, meters=[f"ups=file:{watts}", "wall"])
+    return doctor.examine(
+        all_gpus=False, meters=[f"ups=file:{watts}", f"gone=file:{watts}.not", "wall"]
+    )
 
 
 @pytest.mark.slow
@@ -191,7 +193,9 @@ def test_the_real_machine_is_examined_without_a_file(examined: dict[str, Any]) -
     assert readings["cpu_util"] is not None
     assert readings["meter_ups"] == 98.5
     assert "meter_wall" not in readings
+    assert "meter_gone" not in readings  # it is among what is missing
     assert all(refusal["reason"] for refusal in examined["missing"])
+    assert "meter_gone" in {refusal["source"] for refusal in examined["missing"]}
     named = {refusal["source"] for refusal in examined["missing"]}
     assert {"jetson", "nvml"} <= named | {source["name"] for source in examined["sources"]}
 

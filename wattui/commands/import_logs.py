@@ -15,7 +15,7 @@ from typing import Any
 from recorders.phases import RUNNING
 from recorders.runfile import json_path
 from recorders.summary.by_hand import check_names
-from wattui.analysis.importers import abr, aipowermeter, registry
+from wattui.analysis.importers import abr, aipowermeter, any_table, registry
 from wattui.analysis.importers.abr import Window
 from wattui.analysis.importers.joining import JoinedLogs, baseline, joined, whole, windowed
 from wattui.analysis.importers.log import Log, UnreadableError, printable
@@ -40,6 +40,15 @@ class ImportJob:
     sources: tuple[Path, ...]
     make: Callable[[], JoinedLogs]
     about: dict[str, Any]
+
+
+class _ListFormats(argparse.Action):
+    """Prints the known formats and exits, as --help does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        width = max(len(f.NAME) for f in registry.FORMATS)
+        sys.stdout.writelines(f"{f.NAME:{width}}  {f.COLUMNS}\n" for f in registry.FORMATS)
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,6 +77,31 @@ def parser() -> argparse.ArgumentParser:
         default="wall",
         metavar="NAME",
         help="meter whose readings were typed in (default: wall)",
+    )
+    columns = made.add_argument_group(
+        "any table", "columns of a table of no known format; --power and --energy may be repeated"
+    )
+    columns.add_argument(
+        "--time",
+        metavar="COL[=UNIT]",
+        help="its time: dates, or a count of " + ", ".join(any_table.TIMES_NS),
+    )
+    columns.add_argument(
+        "--power",
+        metavar="COL[=UNIT]",
+        action="append",
+        default=[],
+        help="a power in " + ", ".join(any_table.POWERS),
+    )
+    columns.add_argument(
+        "--energy",
+        metavar="COL[=UNIT]",
+        action="append",
+        default=[],
+        help="an energy counted up, in " + ", ".join(any_table.ENERGIES),
+    )
+    made.add_argument(
+        "--list", action=_ListFormats, nargs=0, help="list the known formats and their columns"
     )
     made.add_argument("--force", action="store_true", help="replace existing run files")
     made.add_argument(
@@ -117,6 +151,8 @@ def _remarks(made: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if bool(options.time) != bool(options.power or options.energy):
+        raise UsageError("a table needs --time and --power or --energy: fix: name both columns")
     if options.inferences is not None and options.inferences < 1:
         raise UsageError(f"--inferences {options.inferences}: must be 1 or more")
     for name, text in (("--from", options.start), ("--to", options.end)):
@@ -276,7 +312,12 @@ def _window(log: Log, options: argparse.Namespace) -> Window:
 
 
 def _given(options: argparse.Namespace) -> registry.ImportOptions:
-    return registry.ImportOptions(options.meter, options.inferences)
+    table = (
+        any_table.NamedTable(options.time, tuple(options.power), tuple(options.energy))
+        if options.time
+        else None
+    )
+    return registry.ImportOptions(options.meter, options.inferences, table)
 
 
 def _about(source: Path, idle: Path | None) -> dict[str, Any]:

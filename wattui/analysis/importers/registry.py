@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from wattui.analysis.importers import (
     aipowermeter,
+    any_table,
     codecarbon,
     deepmeter,
     energibridge,
@@ -19,15 +21,22 @@ from wattui.analysis.importers import (
     tegrastats,
     wall_meter,
 )
+from wattui.analysis.importers.any_table import NamedTable
 from wattui.analysis.importers.log import Log, UnreadableError
+from wattui.clean import one_line, short
+
+# A refusal names so many formats, and so much of the line.
+NEAREST, SHOWN = 3, 40
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """User input beside the file: the meter's name, and inferences in each phase."""
+    """User input beside the file: the meter's name, inferences in each phase, and the columns of a
+    table of no known format."""
 
     meter: str = "wall"
     inferences: int | None = None
+    table: NamedTable | None = None
 
 
 class Format(Protocol):
@@ -63,16 +72,36 @@ FORMATS = tuple(form for form, _ in READERS)
 def read(text: str, given: ImportOptions | None = None) -> Log:
     """Read a log of any known format. Raises UnreadableError."""
     text = text.lstrip("\r\n")
-    return dict(READERS)[format_of(text)](text, given or ImportOptions())
+    given = given or ImportOptions()
+    if given.table:
+        return any_table.read(text, given.table)
+    return dict(READERS)[format_of(text)](text, given)
 
 
 def format_of(text: str) -> Format:
-    """The format of a file's content. Raises UnreadableError, which names the known ones."""
+    """The format of a file's content. Raises UnreadableError, which names the nearest ones."""
     first = text.partition("\n")[0]
     if not first.strip():
         raise UnreadableError("it is empty")
     for form in FORMATS:
         if form.recognises(first):
             return form
-    known = "; ".join(f"{form.NAME} ({form.COLUMNS})" for form in FORMATS)
-    raise UnreadableError(f"its first line is in no known format: {known}")
+    near = ", ".join(form.NAME for form in _nearest(first))
+    raise UnreadableError(
+        f"unknown format (near {near}): line 1: '{short(one_line(first), SHOWN)}': "
+        "fix: add --time COL --power COL=W, or see `wattui import --list`"
+    )
+
+
+def _nearest(first: str) -> list[Format]:
+    """The formats with the most words of a first line in common."""
+    words = _words(first)
+    return sorted(FORMATS, key=lambda form: -_likeness(words, _words(form.COLUMNS)))[:NEAREST]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
+
+
+def _likeness(some: set[str], others: set[str]) -> float:
+    return len(some & others) / max(1, len(some | others))

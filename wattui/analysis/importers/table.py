@@ -99,7 +99,9 @@ def cells_of(line: str, separator: str = "") -> list[str]:
 
 
 def _separator(header: str) -> str:
-    """A semicolon if decimals have a comma; else a comma."""
+    """A tab; a semicolon if decimals have a comma; else a comma."""
+    if "\t" in header and "," not in header and ";" not in header:
+        return "\t"
     return ";" if ";" in header and "," not in header else ","
 
 

@@ -304,6 +304,8 @@ def _body(response: http.client.HTTPResponse, line: Any, ends_s: float) -> bytes
         left_s = ends_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
+        if response.isclosed():  # Python 3.13 closes the line with the last byte
+            break
         line.settimeout(left_s)
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)

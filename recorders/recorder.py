@@ -316,6 +316,10 @@ class Recorder:
             self._fill(feed, result, row)
         for feed, result in results:
             self._take(feed, result, taken)
+        if not edges:
+            # What they showed last before the recording, which the first edge needs.
+            for feed in self._by_themselves:
+                self._take(feed, feed.read(started_ns), taken)
         self._read_wrapped(taken)
         if by_hand:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)

@@ -31,6 +31,8 @@ from recorders.writer import run_as_others
 
 # The waits before opening a meter again: the first, and the longest.
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+# After a read that waited by itself: a device that never stops must not take the processor.
+REST_S = 0.01
 # Without a good reading for so many of the usual times between two, there is a gap; it is at least
 # and at most this long. The usual time is the median of the last ones, once there are a few.
 GAP_PERIODS, LEAST_GAP_S, MOST_GAP_S = 3.5, 3.0, 60.0
@@ -77,7 +79,7 @@ class Poller:
         self._failures = 0
         took_s = (self._access.clock() - begun_ns) * 1e-9
         waits = self._reader is not None and self._reader.waits
-        return 0.0 if waits else max(0.0, self._spec.period_s - took_s)
+        return REST_S if waits else max(0.0, self._spec.period_s - took_s)
 
     def take(self) -> list[Sample]:
         """The readings since the last call."""
@@ -94,7 +96,7 @@ class Poller:
         if self._last_ns is not None and sample.time_ns <= self._last_ns:
             self.why = "it shows no new reading"
             return
-        self._last_ns = sample.time_ns
+        self._last_ns, self.why = sample.time_ns, "it has given nothing since"
         self._found.append(sample)
         self.read += 1
         self.answered.set()
@@ -124,7 +126,7 @@ class MeterSource:
         self._stopped = threading.Event()
         self._last_ns = self._clock() - self._delay_ns
         self._steps_s: deque[float] = deque(maxlen=MOST_STEPS)
-        self._is_silent = self._was_read = False
+        self._is_silent = self._was_read = self._has_begun = False
         self._gaps = 0
         self._thread: threading.Thread | None = None
 
@@ -151,7 +153,9 @@ class MeterSource:
         readings: list[Reading] = []
         samples = self.poller.take()
         # Of those before the recording, only the last is of use.
-        for sample in samples if self._was_read else samples[-1:]:
+        if not self._has_begun:
+            self._has_begun, samples = True, samples[-1:]
+        for sample in samples:
             time_ns = sample.time_ns - self._delay_ns
             if self._is_gap(time_ns):
                 readings.append(self._gap(time_ns))

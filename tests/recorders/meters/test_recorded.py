@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from recorders.meters.meter import Access
+from recorders.meters.source import MeterSource
 from recorders.meters.specs import parse_spec
 from recorders.summary.figures import Domain, Summary
 from recorders.summary.summary import summarise
-from tests.support.doubles import Rig
+from tests.support.doubles import ManualClock, Rig
 from tests.support.meters import CurveSpec, metered, plug
 from wattui.runs.reduce import reduce_csv
 
@@ -68,6 +70,28 @@ def test_a_counter_is_right_to_its_last_digit(tmp_path: Path) -> None:
     assert found.running_j is not None
     assert found.running_j.value == pytest.approx(3000, abs=2 * 3.6)
     assert found.idle_w == pytest.approx(100, abs=0.5)
+
+
+@pytest.mark.parametrize("rate_hz", [1.0, 10.0])
+def test_what_a_meter_showed_before_the_recording_begins_its_idle(
+    tmp_path: Path, rate_hz: float
+) -> None:
+    # Its second reading, at 0.06 s, is collected with that from before the recording.
+    spec, clock = CurveSpec(lambda _: 100.0, delay_s=-0.06), ManualClock()
+    source = MeterSource("wall", spec, Access("wall", {}, clock=clock.monotonic_ns))
+    source.poller.step()
+    clock.advance(0.9)
+    rig = Rig(tmp_path, clock, [source], rate_hz)
+    for second in range(12):
+        rig.when(second, source.poller.step)
+    rig.at(0.02, do="begin", phase="idle")
+    rig.at(5.0, do="end", id=1)
+    rig.at(5.0, do="begin", phase="running")
+    rig.at(10.0, do="end", id=2)
+    found = wall(recorded(rig, 10.0))
+    assert found.idle_w == pytest.approx(100)
+    assert found.running_j is not None
+    assert found.running_j.value == pytest.approx(500)
 
 
 def tasmota(time_s: float) -> Any:

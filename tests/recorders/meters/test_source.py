@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from recorders.meters.meter import Access, Reader, Sample, UnreadableError
-from recorders.meters.source import MeterSource, open_meters
+from recorders.meters.source import MeterSource, Poller, open_meters
+from recorders.meters.specs import parse_spec
 from recorders.source import Silent
 from tests.support.doubles import ManualClock
 from tests.support.meters import CurveSpec
@@ -51,6 +52,23 @@ def test_a_gap_has_the_reason_and_is_told_once() -> None:
     assert isinstance(gap.value, Silent)
     assert str(gap.value) == "Connection refused"
     assert source.read() == []
+
+
+def test_a_meter_that_hangs_after_its_first_answers_is_not_said_to_have_never_answered() -> None:
+    source, clock = source_of(CurveSpec(lambda _: 5.0))
+    read_each_second(source, clock, 5)
+    clock.advance(3)
+    (gap,) = source.read()
+    assert str(gap.value) == "it has given nothing since"
+
+
+def test_a_program_that_never_stops_leaves_the_processor_to_the_recorder() -> None:
+    poller = Poller(parse_spec("exec:yes 5"), Access("usb"))
+    try:
+        assert poller.step() >= 0.01
+        assert [sample.power_w for sample in poller.take()] == [5.0]
+    finally:
+        poller.close()
 
 
 def test_a_reading_with_the_same_stamp_is_not_new() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,9 +175,13 @@ class ProcessTree:
     def cpu_s(self) -> float:
         """User and system seconds so far."""
         self._look_for_children()
-        # Children first: what they spent is then with the parents that waited for them.
-        gone = [pid for pid in reversed(self._members) if not self._members[pid].is_read()]
-        ended = {pid: self._members.pop(pid) for pid in gone}
+        self._end([p for p in reversed(self._members) if not self._members[p].is_read()])
+        return self._orphans_s + sum(member.spent_s for member in self._members.values())
+
+    def _end(self, pids: Iterable[int]) -> None:
+        """Keep the seconds of members that have ended, children first: what they spent is then with
+        the parents that waited for them."""
+        ended = {pid: self._members.pop(pid) for pid in pids}
         for member in ended.values():
             if member.parent in ended:
                 ended[member.parent].spent_s += member.spent_s
@@ -187,16 +191,17 @@ class ProcessTree:
                 self._orphans_s += member.spent_s - handed_s
             else:
                 self._orphans_s += member.spent_s
-        return self._orphans_s + sum(member.spent_s for member in self._members.values())
 
     def _look_for_children(self) -> None:
         """Check only new processes, as parents do not change."""
         pids = set(psutil.pids())
         new = sorted(pids - self._seen)
         self._seen = pids
-        for pid in self._members.keys() - pids:
-            # Its number may be given to another process.
-            del self._members[pid]
+        # Their numbers may be given to other processes.
+        if gone := [pid for pid in reversed(self._members) if pid not in pids]:
+            for member in self._members.values():
+                member.is_read()
+            self._end(gone)
         for pid in new:
             try:
                 process = psutil.Process(pid)

@@ -16,6 +16,7 @@ from wattui.analysis.importers import (
     named_columns,
     nvidia_smi,
     perf_stat,
+    powermetrics,
     pyjoules,
     s_tui,
     tegrastats,
@@ -63,6 +64,7 @@ READERS: tuple[tuple[Format, Callable[[str, ImportOptions], Log]], ...] = (
     (energibridge, lambda text, _: energibridge.read(text)),
     (tegrastats, lambda text, _: tegrastats.read(text)),
     (perf_stat, lambda text, _: perf_stat.read(text)),
+    (powermetrics, lambda text, _: powermetrics.read(text)),
     (pyjoules, lambda text, given: pyjoules.read(text, given.inferences)),
     *((form, _columns(form)) for form in named_columns.TABLES),
 )

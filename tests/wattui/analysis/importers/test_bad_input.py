@@ -24,6 +24,7 @@ from tests.wattui.analysis.importers.test_text_logs import (
     PERF_I,
     PYJOULES,
     power_gadget,
+    powermetrics,
     tegrastats_line,
 )
 from wattui.analysis.importers.log import UnreadableError
@@ -39,6 +40,7 @@ GOOD: dict[str, str] = {
     "CodeCarbon": CODECARBON
     + "".join(f"2024-01-01T10:00:0{n},kws,{n},50,1,3,0,3,4e-4,0,5e-5,1\n" for n in range(4)),
     "tegrastats": "".join(tegrastats_line(n, 5000 + n) for n in range(10)),
+    "powermetrics": powermetrics([1000, 3000] * 5),
     "perf stat": PERF_I,
     "pyJoules": PYJOULES,
     "Intel Power Gadget": power_gadget([(n / 2, 10.0 * n, 2.0 * n) for n in range(20)]),
@@ -187,7 +189,9 @@ def test_no_format_needs_the_last_line_to_have_its_end(tmp_path: Path, name: str
     assert summaries[0] == summaries[1]
 
 
-@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"AIPowerMeter", "tegrastats"}))
+@pytest.mark.parametrize(
+    "name", sorted(GOOD.keys() - {"AIPowerMeter", "tegrastats", "powermetrics"})
+)
 def test_semicolons_and_decimal_commas_give_the_same(tmp_path: Path, name: str) -> None:
     commas = re.sub(r"(?<=\d)\.(?=\d)", ",", GOOD[name].replace(", ", ",").replace(",", ";"))
     summaries = []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.imported_logs import one_import, remarks, running
 from wattui.analysis.importers import perf_stat, tegrastats
+from wattui.analysis.importers import powermetrics as powermetrics_reader
 from wattui.analysis.importers.log import UnreadableError
 
 
@@ -146,10 +147,47 @@ def test_power_gadget_has_the_differences_of_its_counters(tmp_path: Path) -> Non
     assert running(run, "package0")["running_w"] == pytest.approx(20)
 
 
+def powermetrics(cpu_mw: list[int], seconds: list[int] | None = None) -> str:
+    """Samples of 0.5 s; the seconds of their dates count on unless given."""
+    blocks = []
+    for place, milliwatts in enumerate(cpu_mw):
+        second = seconds[place] if seconds else place // 2
+        blocks.append(
+            f"*** Sampled system activity (Tue Jul 14 10:00:{second:02d} 2026 -0700) "
+            "(500.00ms elapsed) ***\n\n**** Processor usage ****\n\n"
+            f"CPU Power: {milliwatts} mW\nGPU Power: 1000 mW\nANE Power: 0 mW\n"
+            f"Combined Power (CPU + GPU + ANE): {milliwatts + 1000} mW\n\n"
+            "**** GPU usage ****\n\nGPU Power: 990 mW\n"
+        )
+    return "Machine model: Mac16,10\nOS version: 24A\n\n" + "\n".join(blocks)
+
+
+def test_powermetrics_has_the_means_times_their_lengths(tmp_path: Path) -> None:
+    run = one_import(tmp_path, powermetrics([1000, 3000] * 5))
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(15)
+    assert running(run, "core0")["running_j"]["value"] == pytest.approx(10)
+    assert running(run, "igpu0")["running_j"]["value"] == pytest.approx(5)
+    assert run["summary"]["running"]["seconds"] == pytest.approx(5)
+    assert running(run, "total")["running_j"]["value"] == pytest.approx(15)
+    assert run["clock"]["logs"][0]["utc"] == "2026-07-14 16:59:59"
+
+
+def test_nothing_is_counted_in_a_pause_of_powermetrics(tmp_path: Path) -> None:
+    run = one_import(tmp_path, powermetrics([1000] * 8, [0, 0, 1, 1, 31, 31, 32, 32]))
+    assert running(run, "core0")["running_j"]["value"] == pytest.approx(4)
+    assert run["summary"]["running"]["seconds"] == pytest.approx(4)
+
+
+KNOWN = [
+    *PERF_I.splitlines()[:4],
+    *PERF_TEXT.splitlines(),
+    *powermetrics([7000]).splitlines(),
+    tegrastats_line(3, 4),
+]
 LINES = st.lists(
     st.one_of(
         st.text(max_size=40),
-        st.sampled_from([*PERF_I.splitlines()[:4], *PERF_TEXT.splitlines(), tegrastats_line(3, 4)]),
+        st.sampled_from(KNOWN),
     ),
     max_size=8,
 )
@@ -158,7 +196,7 @@ LINES = st.lists(
 @given(LINES)
 def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
     text = "\n".join(lines)
-    for reader in (perf_stat, tegrastats):
+    for reader in (perf_stat, tegrastats, powermetrics_reader):
         try:
             log = reader.read(text)
         except UnreadableError:

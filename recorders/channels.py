@@ -26,7 +26,8 @@ class Plotted:
     `place` orders the graphs, most wanted first. `colour` is the index of device 0 into the
     palette's colours, the same in each graph that the device is in; estimates have a colour of
     their own. `parts` is the plural noun for the
-    series, `top` the fixed upper end of the axis, if any.
+    series, `top` the fixed upper end of the axis, if any. `disjoint`: none of its series may
+    contain another, so they can be added.
     """
 
     place: int
@@ -34,6 +35,7 @@ class Plotted:
     colour: int
     parts: str = "series"
     top: float | None = None
+    disjoint: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ KINDS = (
     Kind(
         "rail",
         r"rail_\w+",
-        graph=Plotted(35, "Board rails", 1, "rails"),
+        graph=Plotted(35, "Board rails", 1, "rails", disjoint=False),
         inside=("board",),
         most_w=3000.0,
         nouns=("rail", "rails"),
@@ -230,7 +232,7 @@ KINDS = (
     Kind(
         "meter",
         f"{METER}.*",
-        graph=Plotted(70, "Wall meter", 7, "meters"),
+        graph=Plotted(70, "Wall meter", 7, "meters", disjoint=False),
         is_whole=True,
         quoted=4,
         by_hand=True,

@@ -43,6 +43,7 @@ class GraphSpec:
     """A graph: title, unit and series.
 
     `parts` is the collective name of its series; `top` the fixed upper end of its axis, if any.
+    They are `disjoint` if none of them contains another, so that they can be added.
     """
 
     title: str
@@ -50,6 +51,7 @@ class GraphSpec:
     series: tuple[Series, ...]
     parts: str = "series"
     top: float | None = None
+    disjoint: bool = True
 
 
 # Units as people write them.
@@ -73,7 +75,8 @@ def graphs(
             for name, channel, number in zip(names, channels, _numbers(channels), strict=True)
         )
         unit = unit_of(names[0])
-        given = graph.parts, graph.top
+        shares = any(kind_of(channel).of_command for channel in channels)
+        given = graph.parts, graph.top, graph.disjoint and not shares
         found.append(GraphSpec(graph.title, _UNITS.get(unit, unit), series, *given))
     return found
 

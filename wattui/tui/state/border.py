@@ -54,7 +54,8 @@ def seen(
 ) -> list[str]:
     """Joules so far; mean (from the counters, if any) and maximum of the visible stretch."""
     series = _counted(shown)
-    energies = [live.energy_j(each.channel) for each in series] if spec.unit == "W" else []
+    is_added = _are_added(spec, series)
+    energies = [live.energy_j(each.channel) for each in series] if is_added else []
     joules = [_joules(energies, glyphs)] if energies and None not in energies else []
     powers = [live.mean_w(each.channel, *stretch_s) for each in series] if spec.unit == "W" else []
     means = [power_w for power_w in powers if power_w is not None]
@@ -71,12 +72,17 @@ def of_span(
     known = [energy for energy in energies if energy is not None]
     mean = None
     joules = []
-    if spec.unit == "W" and series:
+    if series and _are_added(spec, series):
         whole = len(known) == len(energies)
         joules = [_joules(energies, glyphs) if whole else f"{glyphs.unknown} J"]
         mean = sum(known) / len(known) / long_s if whole and long_s > 0 else None
     figures = [*joules, *_mean_and_highest(live, series, span_s, mean)]
     return [f"{number(long_s, 3)} s", *_told(series, figures)]
+
+
+def _are_added(spec: GraphSpec, series: Sequence[Series]) -> bool:
+    """Whether they have joules together, as none of them is in another's."""
+    return spec.unit == "W" and (spec.disjoint or len(series) == 1)
 
 
 def _counted(shown: Sequence[Series]) -> Sequence[Series]:

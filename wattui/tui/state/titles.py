@@ -49,7 +49,7 @@ def title(
     when: str = "",
 ) -> Parts:
     """Title and values; to fit, first units except the last are dropped, then names, then all
-    but the sum.
+    but the sum, if there is one.
 
     Names are `numbered` if the curves are; `when` is the moment of the values unless it is now.
     """
@@ -83,13 +83,10 @@ def title(
     moment = [TitlePart(f"  at {when}", "name")] if when else []
     ways = [[*listed(named, True), *moment]]
     if len(spec.series) > 1:
-        together = _together(spec, values, hidden, glyphs)
-        ways += [
-            [*listed(named, False), *moment],
-            [*listed(short, False), *moment],
-            [TitlePart(f"{spec.title}  "), *together],
-        ]
-        ways += [together]
+        ways += [[*listed(named, False), *moment], [*listed(short, False), *moment]]
+        if spec.disjoint:
+            together = _together(spec, values, hidden, glyphs)
+            ways += [[TitlePart(f"{spec.title}  "), *together], together]
     else:
         ways += [ways[0][2:]]
     name_alone = [TitlePart(set_cell_size(spec.title, max(0, min(width, cell_len(spec.title)))))]

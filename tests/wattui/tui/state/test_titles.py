@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,14 @@ def test_eight_gpus_are_told_by_their_sum_and_temperatures_by_their_mean() -> No
     hotter = values(*[60.0] * 7, 68.0)
     assert said(hot, hotter, 40) == "GPU temperature  8 GPUs mean 61.0 °C"
     assert said(hot, hotter, 40, ascii_only=True) == "GPU temperature  8 GPUs mean 61.0 degC"
+
+
+def test_what_may_contain_each_other_has_no_sum_and_no_mean_together() -> None:
+    rails = graphs(["rail_cpu0_W", "rail_grace0_W", "rail_sysio0_W"])[0]
+    assert said(rails, values(145.0, 205.0, 20.0), 36) == "Board rails  145 205 20 W"
+    assert said(rails, values(145.0, 205.0, 20.0), 20) == "Board rails"
+    (use,) = graphs(["cpu_util_pct", "command_cpu_pct"])
+    assert said(use, values(100.0, 12.0), 22) == "CPU utilisation"
 
 
 @given(
@@ -149,6 +159,14 @@ def test_what_is_seen_has_the_joules_so_far_and_mixes_no_estimate_in() -> None:
     mixed = seen(live, PACKAGES, [first, *ESTIMATE.series], (12.0, 20.0), plot.BRAILLE)
     assert mixed == found
     assert seen(live, PACKAGES, [], (12.0, 20.0), plot.BRAILLE) == []
+
+
+def test_joules_of_what_may_contain_each_other_are_not_added() -> None:
+    live, nested = recording(), replace(PACKAGES, disjoint=False)
+    assert seen(live, nested, nested.series, (12.0, 20.0), plot.BRAILLE)[0].startswith("mean")
+    assert seen(live, nested, nested.series[:1], (12.0, 20.0), plot.BRAILLE)[0] == "1992 J"
+    both = of_span(live, nested, nested.series, (5.0, 15.0), plot.BRAILLE)
+    assert not any("J" in figure for figure in both)
 
 
 def test_the_crosshair_tells_the_mean_and_of_wide_bins_the_extremes() -> None:

@@ -190,7 +190,17 @@ def _fits(
         remarks += collinear(fit.plane, names)
         if fit.plane.residual_sd is None:
             remarks.append("as many coefficients as points: their errors are unknown")
+    if not fits and len(rows) > len(names):
+        remarks += _still(rows, names, through_origin)
     return CounterFits(names, fits, tuple(dict.fromkeys(remarks)))
+
+
+def _still(rows: Sequence[Row], names: Sequence[str], through_origin: bool) -> Iterator[str]:
+    """Remarks on quantities that no fit can tell from its intercept, or from nothing."""
+    for name, column in zip(names, zip(*rows, strict=True), strict=True):
+        least, most = min(column), max(column)
+        if not most or (not through_origin and math.isclose(least, most, rel_tol=1e-9)):
+            yield f"{name} is {'the same' if most else '0'} in all points: fix: leave it out"
 
 
 def _fit(

@@ -134,6 +134,10 @@ def test_counters_that_change_together_are_named_and_those_that_follow_are_refus
     csv = counted(tmp_path / "same.csv", same, names=("instructions", "cycles"))
     assert fit(csv, "--against", "instructions,cycles") == INCOMPLETE
     assert "not independent" in capsys.readouterr().out
+    still = {label: (a, 7e6) for label, (a, _) in ALEXNET.items()}
+    csv = counted(tmp_path / "still.csv", still, names=("instructions", "cycles"))
+    assert fit(csv, "--against", "instructions,cycles") == INCOMPLETE
+    assert "cycles is the same in all points: fix: leave it out" in capsys.readouterr().out
 
 
 def test_counts_of_the_command_are_said_beside_joules_of_the_machine(

@@ -21,8 +21,10 @@ from tests.wattui.analysis.importers.test_formats import (
     power_lines,
 )
 from tests.wattui.analysis.importers.test_text_logs import (
+    DMON,
     PERF_I,
     PYJOULES,
+    TURBOSTAT,
     power_gadget,
     powermetrics,
     tegrastats_line,
@@ -41,6 +43,8 @@ GOOD: dict[str, str] = {
     + "".join(f"2024-01-01T10:00:0{n},kws,{n},50,1,3,0,3,4e-4,0,5e-5,1\n" for n in range(4)),
     "tegrastats": "".join(tegrastats_line(n, 5000 + n) for n in range(10)),
     "powermetrics": powermetrics([1000, 3000] * 5),
+    "nvidia-smi dmon": DMON,
+    "turbostat": TURBOSTAT,
     "perf stat": PERF_I,
     "pyJoules": PYJOULES,
     "Intel Power Gadget": power_gadget([(n / 2, 10.0 * n, 2.0 * n) for n in range(20)]),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.imported_logs import one_import, remarks, running
-from wattui.analysis.importers import perf_stat, tegrastats
+from wattui.analysis.importers import dmon, perf_stat, tegrastats, turbostat
 from wattui.analysis.importers import powermetrics as powermetrics_reader
 from wattui.analysis.importers.log import UnreadableError
 
@@ -178,7 +178,55 @@ def test_nothing_is_counted_in_a_pause_of_powermetrics(tmp_path: Path) -> None:
     assert run["summary"]["running"]["seconds"] == pytest.approx(4)
 
 
+DMON = "#Date       Time        gpu    pwr  gtemp     sm     fb   pclk\n"
+DMON += "#YYYYMMDD   HH:MM:SS    Idx      W      C      %     MB    MHz\n"
+DMON += "".join(
+    f" 20240104   13:54:{n:02d}      0    {100 + n}     33     50    239   1695\n"
+    f" 20240104   13:54:{n:02d}      1    50      -      0      0      -\n"
+    for n in range(11)
+)
+TURBOSTAT = "Time_Of_Day_Seconds\tCore\tCPU\tBusy%\tPkgTmp\tPkgWatt\tRAMWatt\n" + "".join(
+    f"{1643720000 + n}.332280\t-\t-\t56.34\t40\t{100 + 2 * n}.00\t5.50\n"
+    f"{1643720000 + n}.330357\t0\t0\t100.00\t40\t999.00\t99.00\n"
+    for n in range(11)
+)
+
+
+def test_dmon_has_each_gpu_at_the_time_of_its_round(tmp_path: Path) -> None:
+    run = one_import(tmp_path, DMON)
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(1050)
+    assert running(run, "gpu1")["running_j"]["value"] == pytest.approx(500)
+    assert running(run, "total")["running_j"]["value"] == pytest.approx(1550)
+    assert "gpu1_temp" not in (tmp_path / "out.csv").read_text().splitlines()[0]
+
+
+def test_dmon_without_a_date_is_refused_with_the_option_that_adds_it() -> None:
+    with pytest.raises(UnreadableError, match="fix: log with nvidia-smi dmon -o DT"):
+        dmon.read("# gpu    pwr\n# Idx      W\n    0     86\n")
+
+
+def test_turbostat_has_the_machine_and_not_its_cores(tmp_path: Path) -> None:
+    for name, text in (
+        ("cores", TURBOSTAT),
+        ("version", f"turbostat version 2023.11.07\n10.0 sec\n{TURBOSTAT}"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        run = one_import(folder, text)
+        assert running(run, "package0")["running_j"]["value"] == pytest.approx(1100)
+        assert running(run, "dram0")["running_j"]["value"] == pytest.approx(55)
+        assert running(run, "total")["running_j"]["value"] == pytest.approx(1155)
+        assert run["clock"]["logs"][0]["utc"] == "2022-02-01 12:53:20"
+
+
+def test_turbostat_without_a_time_is_refused_with_the_option_that_adds_it() -> None:
+    with pytest.raises(UnreadableError, match="--enable Time_Of_Day_Seconds"):
+        turbostat.read("Busy%\tPkgWatt\n1.0\t20.0\n")
+
+
 KNOWN = [
+    *DMON.splitlines()[:4],
+    *TURBOSTAT.splitlines()[:3],
     *PERF_I.splitlines()[:4],
     *PERF_TEXT.splitlines(),
     *powermetrics([7000]).splitlines(),
@@ -196,11 +244,11 @@ LINES = st.lists(
 @given(LINES)
 def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
     text = "\n".join(lines)
-    for reader in (perf_stat, tegrastats, powermetrics_reader):
+    for reader in (perf_stat, tegrastats, powermetrics_reader, dmon, turbostat):
         try:
             log = reader.read(text)
         except UnreadableError:
             continue
         highest = max(value for sample in log.samples for value in sample.values.values())
-        assert highest <= sum([20.0, 5.5, 2306.32, 8.18]) * len(lines)
+        assert highest <= sum([20.0, 5.5, 2306.32, 8.18, 1695.0]) * len(lines)
         assert all(value >= 0 for sample in log.samples for value in sample.values.values())

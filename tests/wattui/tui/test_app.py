@@ -163,6 +163,7 @@ def offered(app: Dashboard) -> list[str]:
 
 
 OF_NO_USE_LIVE = {
+    "Start of playback",
     "Live",
     "Pan right",
     "Stop the launch",
@@ -335,7 +336,7 @@ def _bin_s(app: Dashboard) -> float:
         (("enter", "enter"), lambda app: app.screen.maximized is None),
         (("l",), lambda app: isinstance(app.screen, LaunchForm)),
         (("l", "escape"), lambda app: not isinstance(app.screen, LaunchForm)),
-        (("question_mark",), lambda app: "Zero J" in screen(app)),
+        (("question_mark",), lambda app: "Count the joules" in screen(app)),
     ],
 )
 async def test_a_key_does_what_it_says(

@@ -92,7 +92,7 @@ class MainScreen(MarkingScreen):
         Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="+-"),
         Binding("left", "pan(-1)", "Pan", key_display="←→"),
         Binding("right", "pan(1)", "Pan right", show=False, key_display="←→"),
-        Binding("home", "start", "Start", show=False, key_display="Home"),
+        Binding("home", "start", "Start of playback", show=False, key_display="Home"),
         Binding("end", "live", "Live", key_display="End"),
         Binding("f", "freeze", "Freeze"),
         Binding("z", "zero", "Zero J"),

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from recorders.channels import TOTAL, total_parts
 from recorders.summary.contents import headline
 from recorders.summary.located import LOCATED, AtEdge, located
-from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, EventRow
+from recorders.summary.reduction import (
+    BEGIN,
+    BLOCK,
+    COUNT,
+    END,
+    LATE,
+    QUIET,
+    SPAN,
+    EventRow,
+)
 from recorders.summary.spans import Moment, block_of, block_share
 
 RUNNING, LOADING = "running", "loading"
@@ -117,6 +126,8 @@ class RunningSoFar:
             return
         elif event.startswith(BLOCK):
             self._block = event.removeprefix(BLOCK)
+            return
+        elif event.startswith((QUIET, SPAN)):
             return
         elif event.startswith(LOCATED):
             self._find(row)

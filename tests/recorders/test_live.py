@@ -83,16 +83,17 @@ def test_joules_per_inference_so_far_are_those_of_the_summary(tmp_path: Path) ->
     assert between["label"] == "b32"
 
 
+@pytest.mark.parametrize("aligned", [{}, {"quiet": True}])
 @pytest.mark.parametrize("known", [("package0", "gpu0"), ("package0",), ()])
 def test_a_block_of_code_has_the_energy_so_far_that_the_summary_has(
-    known: tuple[str, ...], tmp_path: Path
+    known: tuple[str, ...], aligned: dict[str, bool], tmp_path: Path
 ) -> None:
     rig = rig_of(tmp_path, known)
     pages = published(rig)
     begun_ns, at_ns = (rig.clock.start_ns + round(time_s * 1e9) for time_s in (1.05, 2.45))
-    rig.at(1.03, PROGRAM, do="begin", phase="running", label="b1", id=1, block=True)
+    rig.at(1.03, PROGRAM, do="begin", phase="running", label="b1", id=1, block=True, **aligned)
     rig.at(2.0, do="count", n=10)
-    rig.at(2.51, PROGRAM, do="end", id=1, begun_ns=begun_ns, at_ns=at_ns)
+    rig.at(2.51, PROGRAM, do="end", id=1, begun_ns=begun_ns, at_ns=at_ns, **aligned)
     rig.run(6.0)
     (b1,) = summarise(rig.recorder.reduction).labels
     expected = b1.domains["total"].running_j

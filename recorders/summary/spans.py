@@ -37,12 +37,15 @@ class Moment(NamedTuple):
     """An edge: its time, and its row, which is later if the edge was delivered late.
 
     For a program that said so, the time is that at which its call returned or was made, a little
-    after the counters were read for the begin, or before they were read for the end.
+    after the counters were read for the begin, or before they were read for the end. `opposite` is
+    then the row of the other edge of its phase: what was used between its row and its time is known
+    from the mean power between the two.
     """
 
     time_s: float
     row: EventRow
     is_late: bool = False
+    opposite: EventRow | None = None
 
     @property
     def row_s(self) -> float:
@@ -117,10 +120,7 @@ class Span:
 
 
 def block_share(begin: Moment, end: Moment) -> float:
-    """The share of the time between two rows that a program's block of code took, at most 1.
-
-    The energy of a channel that is only known at the rows is taken to be spread evenly over it.
-    """
+    """The share of the time between two rows that a program's block of code took, at most 1."""
     rows_s = end.row_s - begin.row_s
     return min(1.0, (end.time_s - begin.time_s) / rows_s) if rows_s > 0 else 1.0
 
@@ -157,16 +157,14 @@ class EnergyWindows:
         error_j: dict[str, float | None] = {}
         bridged_j: dict[str, float] = {}
         on_time = not (begin.is_late or end.is_late)
-        share = block_share(begin, end)
         begin_j, end_j = begin.row.energy_j, end.row.energy_j
         found = self._located_between(begin, end) if on_time and self._located else {}
         for channel in self._channels:
             if channel in found:
                 continue
-            # A program counts nothing while it waits for its calls.
-            part = 1.0 if channel in self._counters else share
+            between_j = self._since_row_j(channel, end) - self._since_row_j(channel, begin)
             if on_time and channel in begin_j and channel in end_j:
-                energy_j[channel] = (end_j[channel] - begin_j[channel]) * part
+                energy_j[channel] = end_j[channel] - begin_j[channel] + between_j
                 continue
             if channel in self._by_hand.channels:
                 energy = self._by_hand.energy_j(channel, begin.time_s, end.time_s)
@@ -178,7 +176,7 @@ class EnergyWindows:
             if first is None or last is None or (channel in self._unbridged and not both_read):
                 energy_j[channel] = None
                 continue
-            energy_j[channel] = (last - first) * part
+            energy_j[channel] = last - first + between_j
             if not both_read:
                 bridged_j[channel] = math.hypot(first_open_j or 0.0, last_open_j or 0.0)
         for channel, (first_at, last_at) in found.items():
@@ -208,6 +206,22 @@ class EnergyWindows:
             error_j=error_j,
             located=found,
         )
+
+    def _since_row_j(self, channel: str, edge: Moment) -> float:
+        """What a channel used from the row of an edge to its time, joules; below 0 for an end.
+
+        It depends on the edge alone, so that adjoining times add up. A program counts nothing while
+        it waits for its calls.
+        """
+        after_s = edge.time_s - edge.row_s
+        if edge.opposite is None or after_s == 0 or channel in self._counters:
+            return 0.0
+        there_s = edge.opposite.time_s
+        here_j, _ = self._energies.at(channel, edge.row_s, edge.row)
+        there_j, _ = self._energies.at(channel, there_s, edge.opposite)
+        if here_j is None or there_j is None or there_s == edge.row_s:
+            return 0.0
+        return (there_j - here_j) / (there_s - edge.row_s) * after_s
 
     def _located_between(self, begin: Moment, end: Moment) -> dict[str, tuple[AtEdge, AtEdge]]:
         """The channels whose energies were found at both edges, and these energies."""
@@ -332,7 +346,10 @@ def block_of(begin: Moment, end: Moment, told: str | None) -> tuple[Moment, Mome
         return begin, end
     if not begin.time_s <= begun_s <= ended_s <= end.time_s:
         return begin, end
-    return begin._replace(time_s=begun_s), end._replace(time_s=ended_s)
+    return (
+        begin._replace(time_s=begun_s, opposite=end.row),
+        end._replace(time_s=ended_s, opposite=begin.row),
+    )
 
 
 def _around(open_now: Sequence[_Open], place: str | None) -> _Open | None:

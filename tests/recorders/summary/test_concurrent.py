@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from recorders.inbox import SHELL
 from recorders.source import Channel
 from recorders.summary.figures import Group, Summary
+from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
 from tests.support.examples import examples
@@ -261,3 +262,25 @@ def test_whatever_overlaps_is_counted_once(work: list[tuple[int, int, int, int]]
         assert (group.inferences or 0) == sum(counted for *_, counted in own)
         own_slots = {slot for start, length, _, _ in own for slot in range(start, start + length)}
         assert group.seconds == pytest.approx(len(own_slots) / 10)
+
+
+def test_labels_of_blocks_that_overlap_add_up_to_what_ran() -> None:
+    """The machine draws 20 W for two seconds and then 200 W; each call takes up to 0.1 s."""
+    reducer = Reducer(["package0_J", "package0_W"])
+    events = [
+        (1.0, "begin", "a"),
+        (1.3, "begin", "b"),
+        (2.9, "block:1.050000 2.850000", "a"),
+        (2.9, "end", "a"),
+        (3.5, "block:1.350000 3.400000", "b"),
+        (3.5, "end", "b"),
+    ]
+    for time_s, event, label in events:
+        energy_j = 20.0 * time_s + 180.0 * max(0.0, time_s - 2.0)
+        cells = [f"{energy_j:.6f}", ""]
+        reducer.add(f"{time_s:.6f}", cells, event, ("running", label, None), None)
+    found = summarise(reducer.reduction)
+    assert [group.shared for group in found.labels] == [True, True]
+    assert sum(map(joules, found.labels)) == pytest.approx(joules(found.running), abs=1e-9)
+    assert found.running is not None
+    assert found.running.seconds == pytest.approx(3.4 - 1.05)

@@ -70,6 +70,8 @@ RANGES = {
     "tdp_w": (1.0, 10_000.0, "W"),
     "screen_hz": (1.0, 10.0, "Hz"),
 }
+# A refusal shows nothing of them but what it is about, as a spec may hold a secret.
+METERS = "meters"
 RATES = ("price_per_kwh", "co2_g_per_kwh")
 NAMES = tuple(field.name for field in fields(Settings))
 # The options that change a setting for one recording.
@@ -124,7 +126,8 @@ def load(path: Path) -> Settings:
             raise UsageError(f"{path}: unknown key {key!r}: {known}")
         values[key] = tuple(value) if isinstance(value, list) else value
         if wrong := refusal(key, values[key]):
-            raise UsageError(f"{path}: {key} = {value!r}: {wrong}")
+            given = "" if key == METERS else f" = {value!r}"
+            raise UsageError(f"{path}: {key}{given}: {wrong}")
     return Settings(**values)
 
 
@@ -136,7 +139,8 @@ def from_options(options: argparse.Namespace) -> dict[str, Any]:
         if value is None:
             continue
         if wrong := refusal(name, value):
-            raise UsageError(f"{option} {_as_given(value)}: {wrong}")
+            given = "" if name == METERS else f" {_as_given(value)}"
+            raise UsageError(f"{option}{given}: {wrong}")
         found[name] = tuple(value) if isinstance(value, list) else value
     return found
 
@@ -150,7 +154,7 @@ def refusal(name: str, value: object) -> str | None:
     if name == "meter":
         good = isinstance(value, str) and _METER.fullmatch(value) is not None
         return None if good else "must be letters, digits and underscores, or empty"
-    if name == "meters":
+    if name == METERS:
         return _meters_refusal(value)
     if name == "counters":
         good = isinstance(value, tuple) and all(map(_is_counter, value))

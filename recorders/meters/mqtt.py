@@ -28,7 +28,7 @@ from recorders.meters.meter import (
     cut,
 )
 from recorders.meters.pointer import Pointers, parse_json, parse_pointers
-from recorders.meters.web import pointed, untrusted
+from recorders.meters.web import HAS_USER, pointed, untrusted
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 WAIT_S = 0.2
@@ -185,16 +185,16 @@ def message_sample(payload: bytes, pointers: Pointers | None, time_ns: int) -> S
 def parse(kind: str, where: str) -> MqttSpec:
     """An address of a broker, a topic, and behind `#` the pointers. Raises SpecError."""
     text, mark, fragment = f"{kind}:{where}".partition("#")
+    if HAS_USER.match(text):
+        raise SpecError(
+            "an address may hold no user or password: fix: leave them out, and set "
+            "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD"
+        )
     try:
         found = urlsplit(text)
         host, port = found.hostname or "", found.port
     except ValueError:
         raise SpecError(f"{cut(text)!r} is not an address") from None
-    if "@" in found.netloc:
-        raise SpecError(
-            "an address may hold no user or password: fix: leave them out, and set "
-            "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD"
-        )
     topic = unquote(found.path[1:])
     if not host or not host.isprintable() or " " in host:
         raise SpecError(f"{cut(host)!r} is not the name or address of a host")

@@ -123,9 +123,7 @@ def parse(kind: str, where: str) -> ProgramSpec:
     try:
         argv = shlex.split(where)
     except ValueError as error:
-        raise SpecError(
-            f"{kind}:{cut(where)}: {str(error).lower()}: fix: close the quotes"
-        ) from None
+        raise SpecError(f"{kind}: {str(error).lower()}: fix: close the quotes") from None
     if not argv or not shutil.which(argv[0]):
         name = argv[0] if argv else ""
         raise SpecError(f"{kind}: there is no program {cut(name)!r}: fix: install it, or its path")

@@ -73,8 +73,8 @@ def parse_meter(text: str) -> Meter:
         raise SpecError(str(error)) from None
     if not equals or spec.strip() == MANUAL:
         return Meter(name)
-    delay_s = _delay_s(delay_text) if at else 0.0
     try:
+        delay_s = _delay_s(delay_text) if at else 0.0
         return Meter(name, parse_spec(spec.strip()), delay_s)
     except SpecError as error:
         raise SpecError(f"meter {name}: {error}") from None

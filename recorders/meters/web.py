@@ -35,6 +35,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PIECE = 1 << 16
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]")
+HAS_USER = re.compile(r"[^/?#]*//[^/?#]*@")
 _CHALLENGE = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 
@@ -70,16 +71,16 @@ Extract = Callable[[Any, Answer, Access], Sequence[Sample]]
 
 def parse_address(text: str) -> Address:
     """An address. Raises SpecError, also if it has a user or password."""
+    if HAS_USER.match(text):
+        raise SpecError(
+            "an address may hold no user or password: fix: leave them out, and set "
+            "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD, or _TOKEN"
+        )
     try:
         found = urlsplit(text)
         port = found.port
     except ValueError:
         raise SpecError(f"{cut(text)!r} is not an address") from None
-    if "@" in found.netloc:
-        raise SpecError(
-            "an address may hold no user or password: fix: leave them out, and set "
-            "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD, or _TOKEN"
-        )
     if found.scheme not in ("http", "https"):
         raise SpecError(f"{cut(text)!r} is not an address of http or https")
     host = found.netloc.removesuffix(f":{port}") if port is not None else found.netloc

@@ -32,7 +32,8 @@ def check_names(names: Sequence[str]) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(f"wall meter name {name!r} is invalid; use letters, digits and _")
-        if list(names).count(name) > 1:
+        # Capitals do not tell them apart where a meter's credentials come from.
+        if [each.lower() for each in names].count(name.lower()) > 1:
             raise ValueError(f"wall meter {name!r} is given twice")
 
 

@@ -104,6 +104,16 @@ def test_a_wrong_value_is_refused_with_its_fix(file: Path, text: str, fix: str) 
     assert fix in refusal(file, text)
 
 
+def test_a_refused_meter_does_not_show_the_secrets_of_the_others(file: Path) -> None:
+    wrong = ["a=exec:sh -c 'read_it --token hunter2'", "b=http://me:hunter2@plug:99999/"]
+    with pytest.raises(UsageError, match=r"^--meter: meter b: an address may hold no") as refused:
+        from_options(options(meters=wrong))
+    assert "hunter2" not in str(refused.value)
+    shown = refusal(file, f"meters = {wrong}")
+    assert "meters: meter b: an address may hold no" in shown
+    assert "hunter2" not in shown
+
+
 def test_a_file_that_is_not_text_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="cannot be read"):

@@ -111,7 +111,7 @@ def chosen(given: str | None, known: Sequence[str]) -> str:
         if given is not None and (meter := parse_meter(given)).spec is not None:
             return with_delay(given, 0.0)
     except SpecError as error:
-        raise UsageError(f"--meter {given}: {error}") from None
+        raise UsageError(f"--meter: {error}") from None
     name = given or (next(iter(read)) if len(read) == 1 else "")
     if name not in read:
         names = ", ".join(read) or "none"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     """Look at every sensor, then report on stdout. Raises WattuiError."""
     meters = options.meter or load(config_path()).meters
     if wrong := refusal("meters", meters):
-        raise UsageError(f"--meter {shlex.join(meters)}: {wrong}")
+        raise UsageError(f"--meter: {wrong}")
     with waiting("looking for sensors") as tell:
         report = examine(options.all_gpus, tell, meters=meters)
     if options.json:

@@ -24,6 +24,7 @@ from recorders.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spe
         ("wall=shelly2:plug/fan:0", "no 'fan': fix: one of switch, pm1, cover, em1, em"),
         ("wall=exec:no-such-program-here", "there is no program 'no-such-program-here'"),
         ("wall=exec:'sh", "fix: close the quotes"),
+        ("wall@9=exec:sh", "meter wall: delay '9' is not 0 to 5 seconds"),
         ("wall=serial:/dev/ttyUSB0,fast", "'fast' is not a speed: fix: serial:/dev/ttyUSB0,115200"),
         ("wall=http://plug/status#power", "pointer 'power' does not begin with /"),
         ("wall=http://plug/status#/power*0", "factor '0' is not a number above 0"),
@@ -40,11 +41,22 @@ def test_a_refusal_is_one_line_with_its_fix(text: str, words: str) -> None:
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
-    for text in ("http://me:hunter2@plug/#/p", "shelly1:me:hunter2@plug", "tasmota:me:hunter2@p"):
+    for text in (
+        "http://me:hunter2@plug/#/p",
+        "http://me:hunter2@plug:99999/#/p",
+        "shelly1:me:hunter2@plug",
+        "tasmota:me:hunter2@p",
+        "mqtt://me:hunter2@broker:99999/topic",
+    ):
         with pytest.raises(SpecError) as refused:
             parse_spec(text)
         assert "hunter2" not in str(refused.value)
         assert "WATTUI_METER_NAME_PASSWORD" in str(refused.value)
+
+
+def test_names_that_would_share_their_credentials_are_refused() -> None:
+    with pytest.raises(SpecError, match="'wall' is given twice"):
+        parse_meters(["wall=shelly2:10.0.0.1", "WALL=shelly2:10.0.0.2"])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.imported_logs import one_import, remarks, running
 from wattui.analysis.importers import dmon, perf_stat, tegrastats, turbostat
 from wattui.analysis.importers import powermetrics as powermetrics_reader
+from wattui.analysis.importers import scaphandre as scaphandre_reader
 from wattui.analysis.importers.log import UnreadableError
 
 
@@ -224,7 +226,42 @@ def test_turbostat_without_a_time_is_refused_with_the_option_that_adds_it() -> N
         turbostat.read("Busy%\tPkgWatt\n1.0\t20.0\n")
 
 
+def scaphandre(watts: list[float]) -> str:
+    return "".join(
+        json.dumps(
+            {
+                "host": {"consumption": 9e9, "timestamp": 1700000000.5 + n, "components": {}},
+                "consumers": [{"exe": "x", "pid": 3, "consumption": 7e9, "timestamp": 1.0}],
+                "sockets": [
+                    {
+                        "id": 0,
+                        "consumption": each * 1e6,
+                        "domains": [{"name": "dram", "consumption": 2e6, "timestamp": 1.0}],
+                        "timestamp": 1700000000.5 + n,
+                    }
+                ],
+            }
+        )
+        for n, each in enumerate(watts)
+    )
+
+
+def test_scaphandre_has_the_socket_and_its_dram_and_not_the_host(tmp_path: Path) -> None:
+    for name, text in (
+        ("after each other", scaphandre([10.0 + n for n in range(11)])),
+        ("cut", scaphandre([10.0 + n for n in range(12)])[:-30]),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        run = one_import(folder, text)
+        assert running(run, "package0")["running_j"]["value"] == pytest.approx(150)
+        assert running(run, "dram0")["running_j"]["value"] == pytest.approx(20)
+        assert set(run["summary"]["running"]["domains"]) == {"package0", "dram0", "total"}
+        assert ("left out, not whole JSON" in remarks(run)) == (name == "cut")
+
+
 KNOWN = [
+    scaphandre([5.0]),
     *DMON.splitlines()[:4],
     *TURBOSTAT.splitlines()[:3],
     *PERF_I.splitlines()[:4],
@@ -244,7 +281,7 @@ LINES = st.lists(
 @given(LINES)
 def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
     text = "\n".join(lines)
-    for reader in (perf_stat, tegrastats, powermetrics_reader, dmon, turbostat):
+    for reader in (perf_stat, tegrastats, powermetrics_reader, dmon, turbostat, scaphandre_reader):
         try:
             log = reader.read(text)
         except UnreadableError:

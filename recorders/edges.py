@@ -348,9 +348,9 @@ class EdgeFinder:
         start = self._start(edge, first)
         between_ns = max(1.0, first.at_ns - start.at_ns)
         if edge.at_ns < edge.time_ns and edge.at_ns < start.at_ns:
-            return self._beyond(edge, start, first, start)
+            return self._beyond(edge, start, start)
         if edge.at_ns > edge.time_ns and edge.at_ns > first.at_ns:
-            return self._beyond(edge, start, first, first)
+            return self._beyond(edge, start, first)
         before_ns = min(edge.at_ns - start.at_ns, between_ns)
         rose_j = first.energy_j - edge.energy_j
         even_j = edge.energy_j + rose_j * before_ns / between_ns
@@ -371,17 +371,19 @@ class EdgeFinder:
         energy_j, bound_j = self._judged(gap, even_j, before, after, side)
         return Located(edge.time_ns, energy_j, min(bound_j, rose_j) * OF_BOUND)
 
-    def _beyond(self, edge: _Edge, start: Point, first: Point, near: Point) -> Located:
+    def _beyond(self, edge: _Edge, start: Point, near: Point) -> Located:
         """The energy of an edge that was beyond the refreshes around its reading for the program:
-        the program waited between them, at the power of that time."""
+        the program waited between them, or between the next two, at the power of that time."""
+        first, after = edge.after[0], self._next(edge)
         mean = (first.energy_j - edge.energy_j) / max(1.0, first.at_ns - start.at_ns)
+        if after and edge.at_ns > edge.after[1].at_ns:
+            near, mean = edge.after[1], after.value
         away_ns = edge.at_ns - near.at_ns
-        sides = [side.value for side in (self._before(edge, start), self._next(edge)) if side]
+        sides = [side.value for side in (self._before(edge, start), after) if side]
         differs = max((abs(side - mean) for side in sides), default=mean)
         differs = max(differs, mean) if abs(away_ns) > self._period_ns else differs
         bound_j = math.hypot(mean * near.within_ns, 2 * self._step_j, differs * away_ns)
-        energy_j = (edge if near is start else first).energy_j + mean * away_ns
-        return Located(edge.time_ns, energy_j, bound_j * OF_BOUND)
+        return Located(edge.time_ns, near.energy_j + mean * away_ns, bound_j * OF_BOUND)
 
     def _next(self, edge: _Edge) -> _Power | None:
         """The power after the first move after an edge."""

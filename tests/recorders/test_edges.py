@@ -112,6 +112,14 @@ def test_a_program_that_says_when_its_edge_was_gets_the_energy_then(
     assert abs(error_j) < 0.3 * abs(read_s - at_s) * 100
 
 
+def test_the_power_of_a_long_wait_is_not_that_of_before_it() -> None:
+    read_s, at_s = EDGE_S, EDGE_S + 10 * T_S
+    watched = Watched(Steps((0.0, read_s), (20.0, 200.0)))
+    watched.edge_of_program(read_s, at_s)
+    (found,) = watched.found
+    assert found.energy_j == pytest.approx(20 * read_s + 200 * (at_s - read_s), rel=0.02)
+
+
 def test_an_edge_is_settled_once_and_not_kept_for_ever() -> None:
     watched = Watched(Constant(100.0))
     watched.read(0.01)

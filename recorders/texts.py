@@ -38,6 +38,7 @@ class OwnNote(StrEnum):
     OF_COMMAND = "of_command"
     OF_MACHINE = "of_machine"
     OLD_IDLE = "old_idle"
+    ONLY_PACKAGE = "only_package"
     OTHER_LOAD = "other_load"
     PER_PHASE = "per_phase"
     READ_AGAIN = "read again"

@@ -25,7 +25,7 @@ NO_CARD = Refusal(
 LAP_J = 2**32 / 2**14
 ENERGIES = (
     Offer("energy1_input", "J", "energy of the card", LAP_J),
-    Offer("energy2_input", "J", "energy of the package", LAP_J),
+    Offer("energy2_input", "J", "energy of the package", LAP_J, is_part=True),
 )
 # The files that tell why the clocks of each tile's graphics (gt) are held back: of xe, of i915.
 THROTTLE = (

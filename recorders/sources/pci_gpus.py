@@ -38,6 +38,7 @@ from recorders.sources.hwmon import (
 )
 from recorders.sources.hwmon_chips import Chip, Found, find_chips
 from recorders.sources.rails import power_channel
+from recorders.texts import OwnNote
 
 # The channels of a card, and of a GPU inside the processor.
 GPU, INSIDE = "gpu", "igpu"
@@ -57,13 +58,15 @@ _GAUGES = (
 class Offer:
     """The file with a card's power (W) or energy (J), and what run.json says of it.
 
-    `lap_j` is the energy after which a counter that is not read loses count (None: never).
+    `lap_j` is the energy after which a counter that is not read loses count (None: never). If it
+    `is_part`, the offers before it contain it and more.
     """
 
     file: str
     unit: str
     says: str
     lap_j: float | None = None
+    is_part: bool = False
 
 
 class Held(Protocol):
@@ -256,6 +259,8 @@ def _output(
     if refusal:
         reason = f"{refusal.reason}; {offer.file} is read instead ({offer.says})"
         refusal = replace(refusal, reason=reason, warns=True)
+        if offer.is_part:
+            refusal = replace(refusal, reason=f"{name}: {reason}", flag=OwnNote.ONLY_PACKAGE)
     cap_w = chip.text("power1_cap")
     limit_w = int(cap_w) * MICRO if cap_w.isascii() and cap_w.isdigit() else None
     channel = replace(

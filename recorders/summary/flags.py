@@ -41,6 +41,7 @@ MOST_NAMES = 3
 CHOICES = (
     OwnNote.WHICH_GPU,
     OwnNote.HIDDEN_GPUS,
+    OwnNote.ONLY_PACKAGE,
     OwnNote.OLD_IDLE,
     OwnNote.RUN_FILE,
     OwnNote.UNMATCHED,

@@ -57,6 +57,7 @@ REMEDIES = {
     "run_file": "record again, to a file that no other program touches",
     "unmatched": "use a simpler pattern, print less, or call wattui.count() in the program",
     "which_gpu": "export CUDA_DEVICE_ORDER=PCI_BUS_ID for both wattui and the program",
+    "only_package": "make the card's own counter readable, as wattui doctor says, and record again",
     "hidden_gpus": "to record them as well, add --all-gpus",
     "mig": "keep the GPU's other instances idle while recording",
 }

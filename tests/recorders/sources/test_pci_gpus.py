@@ -157,6 +157,8 @@ def test_an_arc_whose_card_counter_cannot_be_read_has_its_package_and_says_why(
     assert "energy1_input: only root may read it; energy2_input is read instead" in refusal.reason
     assert refusal.remedy == f"sudo chmod a+r {chip / 'energy1_input'}"
     assert (refusal.kind, refusal.part, refusal.warns) == ("right", "", True)
+    assert refusal.flag == "only_package"
+    assert refusal.reason.startswith("gpu0: ")
     facts = found.sources[0].facts()["gpu0"]
     assert isinstance(facts, dict)
     assert facts["measures"] == "energy of the package"

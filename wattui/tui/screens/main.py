@@ -262,7 +262,7 @@ class MainScreen(MarkingScreen):
         ]
         wanted = {title: place for place, title in enumerate(self.first_graphs)}
         self._found = sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
-        return of_preset(self._preset, self._found)
+        return of_preset(self._preset, self._found) or self._found
 
     def _lay_out(self) -> None:
         """Show the graphs and panels that fit the screen. This does not wait: Textual mounts and
@@ -458,7 +458,10 @@ class MainScreen(MarkingScreen):
         self.relay()
 
     def action_preset(self, name: PresetName) -> None:
-        """Show only the graphs of a preset."""
+        """Show only the graphs of a preset, if there are any."""
+        if not of_preset(name, self._found):
+            self.notify("This machine has none of these graphs", timeout=3)
+            return
         self._preset, self._pages = name, Pages()
         self.relay()
 

@@ -25,8 +25,8 @@ _KEPT: dict[PresetName, Callable[[GraphSpec], bool]] = {
 
 
 def of_preset(name: PresetName, specs: Sequence[GraphSpec]) -> list[GraphSpec]:
-    """The graphs that a preset shows; all of them if it has none of these."""
-    return [spec for spec in specs if _KEPT[name](spec)] or list(specs)
+    """The graphs that a preset shows."""
+    return [spec for spec in specs if _KEPT[name](spec)]
 
 
 def fitting(width: int, height: int) -> tuple[int, int]:

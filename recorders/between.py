@@ -45,6 +45,11 @@ class BetweenReadings(EdgeFinder):
         least_ns = LEAST_NS + self.lag_ns
         return min(MOST_NS, round(PERIODS * self._period_ns) + least_ns) if self.waits else 0
 
+    @property
+    def last_ns(self) -> int | None:
+        """When the last reading was; None if there is none, or it has fallen silent since."""
+        return self._last[0] if self._last else None
+
     def due_ns(self) -> float:
         """Infinite: readings come by themselves."""
         return math.inf

@@ -167,6 +167,16 @@ class Meter:
         """Say when an edge on hold was for the program."""
         self.located += self.edges.settle(time_ns, at_ns)
 
+    def give_up(self, start_ns: int) -> Sequence[str]:
+        """Wait for no more edges, as the recording ends; returns any events to write."""
+        edges = self.edges
+        waited = edges.waits
+        self.located += edges.give_up()
+        if not (waited and isinstance(edges, BetweenReadings) and edges.last_ns is not None):
+            return NOTHING
+        why = "nothing new came before the recording ended"
+        return self._fall_silent(Silent(why, edges.last_ns), start_ns)
+
     def watch(self, now_ns: int) -> bool:
         """Watch a counter while the machine is quiet; False if it is not refreshed in steps."""
         return self._is_refreshed and not self.gone and self.edges.watch(now_ns)

@@ -148,7 +148,7 @@ class Recorder:
         if any(meter.is_held for meter in self._meters):
             self.edge([(f"{NOTE}{OwnNote.READ_AGAIN}", None)], None)
         for meter in self._meters:
-            meter.located += meter.edges.give_up()
+            self._happened += meter.give_up(self._clock.start_ns)
         self._tell_edges(self._feeds)
         self._finish_pending()
         self._note_news()

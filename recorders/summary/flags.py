@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 
-from recorders.channels import COUNTER, TOTAL, kind_of
+from recorders.channels import COUNTER, METER, TOTAL, kind_of
 from recorders.held_back import IN_WORDS
 from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
@@ -370,6 +370,8 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
     short: dict[str, tuple[float, bool]] = {}
     for span in everything:
         for channel, period_s in periods_s.items():
+            if channel.startswith(METER) and span.energy_j.get(channel) is None:
+                continue
             if span.phase == "running" and span.seconds < SHORT_UPDATES * period_s:
                 window = span.seconds / period_s, channel in span.located
                 short[channel] = min(short.get(channel, window), window)

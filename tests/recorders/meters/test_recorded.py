@@ -245,6 +245,23 @@ def test_the_end_of_a_recording_waits_for_the_reading_after_the_last_edge(tmp_pa
     assert found.value == pytest.approx(3000)
 
 
+def test_a_meter_that_says_nothing_more_before_the_end_has_a_reason(tmp_path: Path) -> None:
+    clock = ManualClock()
+    spec = CurveSpec(lambda _: 100.0)
+    source = MeterSource("wall", spec, Access("wall", {}, clock=clock.monotonic_ns))
+    source.poller.step()
+    rig = Rig(tmp_path, clock, [source])
+    phases(rig, 5.0, 10.0)
+    summary = recorded(rig, 10.5)
+    assert wall(summary).running_j is None
+    flags = {flag.name: flag.text for flag in summary.flags if flag.where == "meter_wall"}
+    assert flags["silent"] == (
+        "no reading since 0.0 s (nothing new came before the recording ended): the energy of "
+        "idle, running is unknown"
+    )
+    assert "short_window" not in flags
+
+
 def test_a_silent_meter_does_not_delay_the_end(tmp_path: Path) -> None:
     spec = CurveSpec(lambda _: 100.0)
     rig = metered(tmp_path, spec, 50.0)

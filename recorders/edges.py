@@ -381,7 +381,9 @@ class EdgeFinder:
         away_ns = edge.at_ns - near.at_ns
         sides = [side.value for side in (self._before(edge, start), after) if side]
         differs = max((abs(side - mean) for side in sides), default=mean)
-        differs = max(differs, mean) if abs(away_ns) > self._period_ns else differs
+        if abs(away_ns) > self._period_ns:
+            self._varied.append(differs**2)
+            differs = max(mean, math.sqrt(max(self._varied)))
         bound_j = math.hypot(mean * near.within_ns, 2 * self._step_j, differs * away_ns)
         return Located(edge.time_ns, near.energy_j + mean * away_ns, bound_j * OF_BOUND)
 

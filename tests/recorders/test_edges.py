@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -118,6 +119,22 @@ def test_the_power_of_a_long_wait_is_not_that_of_before_it() -> None:
     watched.edge_of_program(read_s, at_s)
     (found,) = watched.found
     assert found.energy_j == pytest.approx(20 * read_s + 200 * (at_s - read_s), rel=0.02)
+
+
+def test_what_powers_differed_by_at_edges_before_widens_the_bar_of_a_long_wait() -> None:
+    watched, rng, inside = Watched(Square(20.0, 90.0, 0.0073)), random.Random(1), 0
+    for number in range(40):
+        begin_s, wait_s = 0.05 + 0.1 * number + rng.uniform(0.0, 0.01), rng.uniform(0.001, 0.01)
+        for read_s, at_s in (
+            (begin_s, begin_s + wait_s),
+            (begin_s + 0.05, begin_s + 0.05 - wait_s),
+        ):
+            watched.found.clear()
+            watched.edge_of_program(read_s, at_s)
+            (found,) = watched.found
+            off_j = found.energy_j - watched.counter.curve.energy_j(at_s)
+            inside += abs(off_j) <= found.plus_minus_j
+    assert inside >= 0.95 * 80
 
 
 def test_an_edge_is_settled_once_and_not_kept_for_ever() -> None:

@@ -28,7 +28,8 @@ class Pointer:
         if isinstance(found, str):
             return number(found, f"{self}: ") * self.factor
         if isinstance(found, bool) or not isinstance(found, (int, float)):
-            raise UnreadableError(f"{self}: {cut(json.dumps(found))} is not a number")
+            fix = ": fix: point to one, as in #/power" if isinstance(found, (dict, list)) else ""
+            raise UnreadableError(f"{self}: {cut(json.dumps(found))} is not a number{fix}")
         try:
             return float(found) * self.factor
         except OverflowError:

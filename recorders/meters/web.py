@@ -8,13 +8,16 @@ authentication is RFC 7616 with MD5 or SHA-256.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import os
 import re
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -136,7 +139,8 @@ class Web:
         try:
             connection.request("GET", address.target, headers=headers)
             line = connection.sock
-            response = connection.getresponse()
+            with _ended_at(line, ends_s):
+                response = connection.getresponse()
             body = _body(response, line, ends_s) if response.status == 200 else b""
             found = {name.lower(): value for name, value in response.getheaders()}
             return response.status, Answer(body, found, (begun_ns + self._access.clock()) // 2)
@@ -186,6 +190,33 @@ class Web:
         self._uses += 1
         given = (challenge.given, address.target, self._uses, os.urandom(8).hex())
         return digest(user, password, *given)
+
+
+@contextlib.contextmanager
+def _ended_at(line: socket.socket, ends_s: float) -> Iterator[None]:
+    """Shut a connection down at a time, as each line of the headers would begin a new wait.
+
+    Raises TimeoutError if that happened.
+    """
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, ends_s - time.monotonic()), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError):
+        if not ended.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if ended.is_set():
+        raise TimeoutError
 
 
 def untrusted(where: str, error: ssl.SSLCertVerificationError) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from recorders.meters.meter import (
 from recorders.meters.plugs import home_assistant_sample
 from recorders.meters.pointer import parse_json, parse_pointer
 from recorders.meters.specs import parse_spec
-from recorders.meters.web import Answer, digest
+from recorders.meters.web import Answer, Web, digest, parse_address
 from tests.support.meters import Plug, plug
 
 GEN1 = {"meters": [{"power": 103.25, "is_valid": True, "timestamp": 0, "total": 23389}]}
@@ -146,6 +150,25 @@ def test_a_body_shorter_than_it_says_is_a_lost_meter(device: Plug) -> None:
 def test_a_host_that_is_not_there_says_so() -> None:
     with pytest.raises(MeterError, match="Connection refused"):
         read("shelly2:127.0.0.1:1")
+
+
+def test_headers_that_trickle_in_are_left_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            line, _ = server.accept()
+            with line, contextlib.suppress(OSError):
+                line.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(200):
+                    line.sendall(b"X-Header: %d\r\n" % number)
+                    time.sleep(0.05)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        address = parse_address(f"http://127.0.0.1:{server.getsockname()[1]}/status")
+        begun_s = time.monotonic()
+        with pytest.raises(MeterError, match=r"does not answer in 0\.3 s"):
+            Web(Access("wall"), deadline_s=0.3).get(address)
+        assert time.monotonic() - begun_s < 5
 
 
 def test_a_password_is_asked_for_by_the_names_of_its_variables(device: Plug) -> None:

@@ -19,13 +19,14 @@ MODULES = {
     "phases": "benchmarks.phases",
     "files": "benchmarks.files",
     "memory": "benchmarks.memory",
+    "meters": "benchmarks.meters",
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
     "short": "benchmarks.peers.short",
     "peers": "benchmarks.peers.compare",
     "gpu": "benchmarks.gpu.report",
 }
-OPTIONAL = ("short", "peers", "gpu")
+OPTIONAL = ("meters", "short", "peers", "gpu")
 
 
 def main() -> int:

@@ -137,7 +137,7 @@ class FastInbox:
         self._clock.now_ns += max(1, int(timeout_s * 1e9) + 1)
         for share in SHARES:
             if self._tick == int(share * self._rows):
-                self.resident_mb[f"{share:.0%}"] = _resident_mb()
+                self.resident_mb[f"{share:.0%}"] = resident_mb()
         tick, self._tick = self._tick, self._tick + 1
         if tick >= self._rows:
             yield _request(do="stop")
@@ -149,7 +149,8 @@ def _request(**message: object) -> Request:
     return Request(dict(message), FRONT_END, lambda _: None)
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import kind_of, total_parts
+from recorders.source import Origin
 from recorders.summary.figures import INVENTED
 from wattui.analysis.fit import FigureName, FitRequest, read_points
 from wattui.analysis.label_numbers import Against
@@ -116,16 +117,17 @@ def sizes_of(
     if not found:
         return None
     sizes = [size for family in found for size in family.sizes]
-    devices = tuple(devices_of(summary.running.domains, sizes, domain))
+    origins = {name: each.origin for name, each in summary.running.domains.items()}
+    devices = tuple(devices_of(origins, sizes, domain))
     return Sizes(against, figure, source.network, devices, found)
 
 
 def devices_of(
-    domains: Iterable[str], sizes: Sequence[Size], quoted: str | None
+    origins: Mapping[str, Origin], sizes: Sequence[Size], quoted: str | None
 ) -> Iterator[DeviceSum]:
     """The devices in the total by kind, processors with their memory last; estimates if no
-    processor is measured, the headline channel if nothing is."""
-    known = [name for name in domains if any(name in size.repeats.energy_j for size in sizes)]
+    processor is measured, the headline channel if nothing is. `origins` are those of channels."""
+    known = [name for name in origins if any(name in size.repeats.energy_j for size in sizes)]
     parts: dict[str, list[str]] = {}
     for name in total_parts(known):
         kind = kind_of(name)
@@ -134,7 +136,6 @@ def devices_of(
     for device, names in parts.items():
         several = f"{len(names)} {kind_of(names[0]).nouns[1]}"
         yield DeviceSum(device if len(names) == 1 else several, "measured", tuple(names))
-    origins = {name: kind_of(name).origin for name in known}
     if any(kind_of(name).is_processor for name in cpus):
         yield DeviceSum(CPU, "measured", tuple(cpus))
     elif estimate := next((name for name in known if origins[name] in INVENTED), None):

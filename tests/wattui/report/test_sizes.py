@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.source import Origin
 from recorders.summary.figures import Summary
 from tests.support.made_runs import IDLE, Part, finished
 from wattui.analysis.repeats import Repeats, correlation, repeats_of
@@ -146,11 +147,16 @@ def test_a_measured_processor_is_not_estimated_beside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "title"),
-    [("meter_wall", "meter_wall, read by hand"), ("psys", "psys"), ("sim_cpu", "CPU, simulated")],
+    ("channel", "origin", "title"),
+    [
+        ("meter_wall", "manual", "meter_wall, read by hand"),
+        ("meter_wall", "measured", "meter_wall"),
+        ("psys", "measured", "psys"),
+        ("sim_cpu", "simulated", "CPU, simulated"),
+    ],
 )
 def test_what_else_was_recorded_is_drawn_where_nothing_better_was(
-    measured: Run, channel: str, title: str
+    measured: Run, channel: str, origin: Origin, title: str
 ) -> None:
     given = [size.repeats for size in sizes(measured).families[0].sizes]
     labels = {
@@ -158,7 +164,7 @@ def test_what_else_was_recorded_is_drawn_where_nothing_better_was(
     }
     found = sizes(measured).families[0].sizes
     named = [type(s)(s.label, s.x, r) for s, r in zip(found, labels.values(), strict=True)]
-    assert [d.title for d in devices_of({channel: None}, named, channel)] == [title]
+    assert [d.title for d in devices_of({channel: origin}, named, channel)] == [title]
 
 
 def test_an_energy_that_is_known_of_some_repeats_is_of_none() -> None:

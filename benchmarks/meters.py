@@ -32,7 +32,7 @@ from recorders.writer import Writer
 
 RATE_HZ, POWER_W = 10.0, 100.0
 GROWTH_MB = 1.0
-# A summary keeps one reading a second of each channel: a time and a value, in arrays with some room.
+# A summary keeps one reading a second of each channel: time and value, in arrays with some room.
 KEPT_BYTES = 16 * 1.125
 SHARES = (0.1, 0.5, 1.0)
 METERS = {

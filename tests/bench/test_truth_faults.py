@@ -203,7 +203,7 @@ def test_an_edge_without_a_reading_is_said_to_be_bridged(
     begin, _ = recording.edges("late")
     energy_j = recording.summed_j("package0", "late")
     assert begin["package0_J"] == begin["total_J"] == ""
-    assert energy_j == pytest.approx(recording.true_j("package0", "late"), rel=0.002)
+    assert energy_j == pytest.approx(recording.true_block_j("package0", "late"), rel=0.002)
     assert "bridged_edge" in recording.flags()
     assert_exact(recording, "late", "dram0")
 

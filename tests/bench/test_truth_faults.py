@@ -19,7 +19,13 @@ from testbench.zones import INTEL, BenchZone, Topology, ZoneFault
 from wattui.runs.reduce import reduce_csv
 
 from .conftest import MakeBench
-from .truth import assert_exact, assert_never_falls, assert_on_curve
+from .truth import (
+    assert_covered,
+    assert_exact,
+    assert_never_falls,
+    assert_on_curve,
+    assert_rows_exact,
+)
 
 pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
 
@@ -229,7 +235,8 @@ def test_edges_of_slow_counters(make_bench: MakeBench, tmp_path: Path) -> None:
     slow = ZoneFault("slow", 2.0, 2.5, delay_s=0.06)
     bench = make_bench(topologies.two_sockets().with_faults("package0", slow))
     recording = record(bench, tmp_path, program(BenchPhase("slow", 2.1, 2.1)), rate_hz=RATE_HZ)
-    assert_exact(recording, "slow", "package1", "dram0", "dram1")
+    assert_rows_exact(recording, "slow", "package1", "dram0", "dram1")
+    assert_covered(recording, "slow", "package1", "dram0", "dram1")
 
 
 LAST_S = BenchPhase("whole", 1.2, 2.0)

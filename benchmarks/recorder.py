@@ -97,7 +97,7 @@ def _beside(
 
 
 def _with_many_sensors(seconds: float, repeats: int) -> Table:
-    """Each chip and GPU has a thread of its own."""
+    """Each chip and GPU has its own thread."""
     runs = []
     with tempfile.TemporaryDirectory() as folder, many_sensors() as root:
         for repeat in range(repeats):

@@ -14,7 +14,7 @@ class Arrivals(Protocol):
         """Watch a descriptor, too."""
 
     def ignore(self, descriptor: int) -> None:
-        """Watch a descriptor no more."""
+        """Stop watching a descriptor."""
 
     def wait(self, timeout_s: float) -> bool:
         """Whether something has arrived before the time is over."""
@@ -23,7 +23,7 @@ class Arrivals(Protocol):
         """The descriptors at which something has arrived."""
 
     def close(self) -> None:
-        """Watch nothing any more; the descriptors stay open."""
+        """Stop watching; the descriptors stay open."""
 
 
 def open_arrivals() -> Arrivals:

@@ -41,7 +41,7 @@ class BetweenReadings(EdgeFinder):
 
     @property
     def patience_ns(self) -> int:
-        """How long it is worth to wait for the next reading."""
+        """How long the next reading is worth waiting for."""
         least_ns = LEAST_NS + self.lag_ns
         return min(MOST_NS, round(PERIODS * self._period_ns) + least_ns) if self.waits else 0
 
@@ -99,7 +99,7 @@ class BetweenReadings(EdgeFinder):
         return [_located(time_ns, at_ns, *around)] if around else []
 
     def give_up(self) -> list[Located]:
-        """Wait no longer; the edges that wait stay unknown."""
+        """Stop waiting; the edges that wait stay unknown."""
         self._waiting.clear()
         return [found for time_ns in list(self._around) for found in self.settle(time_ns, time_ns)]
 

@@ -102,5 +102,5 @@ def of_nvml(reasons: int) -> HeldBack:
 
 
 def text_of(held: HeldBack) -> str:
-    """What holds the clocks back, in words."""
+    """The reasons that hold the clocks back, in words."""
     return ", ".join(words for reason, words in IN_WORDS.items() if held & reason) or "by nothing"

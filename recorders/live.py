@@ -1,4 +1,4 @@
-"""What a recording shows to other programs: its newest readings, phase, figure and flags."""
+"""A recording as other programs see it: its newest readings, phase, figure and flags."""
 
 from __future__ import annotations
 

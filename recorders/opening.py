@@ -1,4 +1,4 @@
-"""Opens a part of the machine in a thread of its own, as its driver may hang."""
+"""Opens a part of the machine in its own thread, as its driver may hang."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Generic, TypeVar
 
-# How often to tell that one has not answered yet, and when to go on without it.
+# How often to report one that has not answered yet, and when to continue without it.
 TELL_S, LONGEST_S = 1.0, 15.0
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ Tell = Callable[[str, float], None]
 
 
 class Opening(Generic[T]):
-    """Runs `open_it`, or makes with `failed` what stands for it from the reason in words.
+    """Runs `open_it`; if that fails, `failed` makes its substitute from the reason in words.
 
     A thread that hangs is left behind, and ends with the process. `took_s` is how long it took.
     """
@@ -39,7 +39,7 @@ class Opening(Generic[T]):
         self._opened.append(opened)
 
     def result(self, tell: Tell, longest_s: float = LONGEST_S, tell_s: float = TELL_S) -> T:
-        """What it opened, once it has, or without it after `longest_s` since it began."""
+        """The part once it is open, or its substitute `longest_s` after the beginning."""
         while (left_s := self._begun_s + longest_s - time.monotonic()) > 0:
             self._thread.join(min(left_s, tell_s))
             if not self._thread.is_alive():

@@ -21,7 +21,7 @@ MOST_ROWS = 400
 
 
 class ProcessTable:
-    """Counts all processes once a second in a thread of its own, from `show(True)` to
+    """Counts all processes once a second in its own thread, from `show(True)` to
     `show(False)`."""
 
     def __init__(

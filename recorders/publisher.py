@@ -26,7 +26,7 @@ TextRow = tuple[str, Sequence[str]]
 
 
 class Publisher:
-    """Writes the page of one recording in a thread of its own, as a disk may keep it waiting.
+    """Writes the page of one recording in its own thread, as a disk may keep it waiting.
 
     `fixed` never changes; `columns` are those of the rows. Raises OSError if it cannot be created.
     """

@@ -118,7 +118,7 @@ class Refusal:
 
     `part` is the channel (package1, dram0, gpu1) that this machine has and its sums therefore lack;
     empty if nothing shows that the machine has one. `flag` names the note and the summary's flag
-    for it, if it also casts doubt on the figures. One that `warns` is told before a recording
+    for it, if it also casts doubt on the figures. One that `warns` is reported before a recording
     starts, as joules may be lost during it. `kind` groups refusals in lists.
     """
 

@@ -28,7 +28,7 @@ class Shown:
     refresh_s: float = 0.02
 
     def text(self, t_s: float) -> str:
-        """What it shows at t_s."""
+        """Its reading at t_s."""
         end_s = math.floor(t_s / self.refresh_s) * self.refresh_s
         energy_j = self.curve.energy_j(end_s) - self.curve.energy_j(end_s - self.refresh_s)
         return f"{round(energy_j / self.refresh_s * self.per_w)}\n"
@@ -43,7 +43,7 @@ class Counted:
     refresh_s: float = 0.001
 
     def text(self, t_s: float) -> str:
-        """What it shows at t_s."""
+        """Its reading at t_s."""
         end_s = math.floor(t_s / self.refresh_s) * self.refresh_s
         return f"{self.start_uj + round(self.curve.energy_j(end_s) * 1e6)}\n"
 

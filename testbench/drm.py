@@ -31,7 +31,7 @@ class DrmClient:
     capacity: Mapping[str, int] = field(default_factory=dict)
 
     def fdinfo(self, t_s: float) -> str:
-        """What the kernel shows of it at t_s."""
+        """Its text from the kernel at t_s."""
         lines = ["pos:\t0", "flags:\t02100002", "mnt_id:\t27", "ino:\t571"]
         lines += [f"drm-driver:\t{self.driver}", f"drm-client-id:\t{self.number}"]
         lines += [f"drm-pdev:\t{self.card}"]

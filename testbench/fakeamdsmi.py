@@ -28,7 +28,7 @@ Fault = Literal["", "still", "double", "none", "old", "refuses"]
 
 
 class AmdSmiException(Exception):
-    """What the library raises."""
+    """The error that the library raises."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from testbench.zones import Topology
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine has, and the variables by which its programs know where they run."""
+    """A machine's parts, and the variables by which its programs know where they run."""
 
     topology: Topology
     board: Board = NO_BOARD

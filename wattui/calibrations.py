@@ -26,7 +26,7 @@ def calibrations_path() -> Path:
 
 
 def fingerprint(facts: Mapping[str, Any] | None = None) -> str:
-    """What tells this machine from others: its name, processor and number of CPUs."""
+    """The identity of this machine: its name, processor and number of CPUs."""
     known = host_facts() if facts is None else facts
     return " · ".join(str(known[name]) for name in ("name", "processor", "logical_cpus"))
 
@@ -52,7 +52,7 @@ def fit_text() -> str:
 
 
 def save_fit(path: Path, machine: str, fit: WallFit) -> None:
-    """Keep the fit of a machine, in the place of an earlier one. Raises UsageError."""
+    """Keep the fit of a machine, replacing an earlier one. Raises UsageError."""
     known = _known(path) | {machine: asdict(fit)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

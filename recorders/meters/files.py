@@ -1,4 +1,4 @@
-"""Meters in files: one number that another program writes anew, or a log that grows."""
+"""Meters in files: one number that another program overwrites, or a log that grows."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FileSpec:
 
 
 class NumberInFile:
-    """Reads the whole file each time; a number that is written no longer is stale."""
+    """Reads the whole file each time; a number that is no longer written is stale."""
 
     waits = False
 

@@ -32,7 +32,7 @@ class MeterError(Exception):
 
 
 class UnreadableError(Exception):
-    """One answer of a meter that says nothing; the connection is still good."""
+    """One answer without a usable reading; the connection is still good."""
 
 
 class Sample(NamedTuple):
@@ -62,7 +62,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a meter may use besides its spec: credentials of its own, and clocks.
+    """The things a meter may use apart from its spec: its credentials, and clocks.
 
     Credentials come from `WATTUI_METER_NAME_TOKEN`, `_USER` and `_PASSWORD`, or from a file that
     `_FILE` names, which only its owner may read and which has lines such as `token = …`.

@@ -36,7 +36,7 @@ WAIT_S = 0.2
 KEEPALIVE_S = 10
 # Devices send every few seconds, or when the power changes.
 USUAL_S = 10.0
-# Without a message for so many of the last times between two, and at least so long, it is said.
+# A topic is quiet after this many of the last intervals between messages, and at least this long.
 QUIET_STEPS, LEAST_QUIET_S = 3, 1.0
 
 
@@ -187,7 +187,7 @@ def parse(kind: str, where: str) -> MqttSpec:
     text, mark, fragment = f"{kind}:{where}".partition("#")
     if HAS_USER.match(text):
         raise SpecError(
-            "an address may hold no user or password: fix: leave them out, and set "
+            "an address must not contain a user or password: fix: leave them out, and set "
             "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD"
         )
     try:
@@ -201,7 +201,7 @@ def parse(kind: str, where: str) -> MqttSpec:
     if not topic or not topic.isprintable() or len(topic) > 1000 or found.query:
         raise SpecError(f"{cut(topic)!r} is not a topic")
     if "+" in topic or "#" in topic:
-        raise SpecError(f"topic {cut(topic)!r} stands for several: fix: name one of them")
+        raise SpecError(f"topic {cut(topic)!r} matches several topics: fix: name one of them")
     pointers = parse_pointers(fragment) if mark else None
     shown = f"{text}#{cut(fragment)}" if mark else text
     return MqttSpec(kind, host, port or PORTS[kind], topic, pointers, shown)

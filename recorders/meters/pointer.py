@@ -36,7 +36,7 @@ class Pointer:
             raise UnreadableError(f"{self}: the number is too large") from None
 
     def found(self, document: Any) -> Any:
-        """What is there. Raises UnreadableError."""
+        """The value there. Raises UnreadableError."""
         here = document
         for part in self.parts:
             if isinstance(here, dict) and part in here:

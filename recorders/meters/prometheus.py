@@ -1,7 +1,7 @@
 """One series of a page of metrics for Prometheus, such as those of DCGM, Kepler, Scaphandre and
 node_exporter.
 
-Exactly one series must match: zones overlap, so that several are never added up. DCGM repeats the
+Exactly one series must match: zones overlap, so they are never added up. DCGM repeats the
 power of the whole board for each MIG instance and pod, which counts once.
 """
 
@@ -207,7 +207,7 @@ def _seconds(stamp: object) -> float | None:
 
 
 def _identity(metric: str, labels: Labels) -> object:
-    """What tells a series apart from those that show the same energy."""
+    """A key that all series of the same energy share."""
     if metric.startswith("DCGM_"):
         for name in BOARD:
             if labels.get(name):

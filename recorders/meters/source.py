@@ -1,4 +1,4 @@
-"""A meter as a source: a thread of its own reads it, and the recorder collects what has come.
+"""A meter as a source: its own thread reads it, and the recorder collects the readings.
 
 Readings keep their own times. A time without a good reading that is longer than usual is a gap,
 with the reason: nothing is known of it.
@@ -149,7 +149,7 @@ class MeterSource:
         ]
 
     def read(self, counters_only: bool = False) -> Sequence[Reading]:
-        """What has come since the last call; a gap when it begins."""
+        """The readings since the last call; a gap when it begins."""
         readings: list[Reading] = []
         samples = self.poller.take()
         # Of those before the recording, only the last is of use.

@@ -99,7 +99,7 @@ def parse_spec(text: str) -> Spec:
         raise SpecError(f"unknown kind {cut(kind)!r}: fix: {fix}")
     module, example = SCHEMES[kind]
     if not colon or not where.strip():
-        raise SpecError(f"{cut(text)!r} says not where the meter is: fix: {example}")
+        raise SpecError(f"{cut(text)!r} does not say where the meter is: fix: {example}")
     try:
         found = cast("_Kind", import_module(f"recorders.meters.{module}"))
     except ModuleNotFoundError as error:

@@ -76,7 +76,7 @@ def parse_address(text: str) -> Address:
     """An address. Raises SpecError, also if it has a user or password."""
     if HAS_USER.match(text):
         raise SpecError(
-            "an address may hold no user or password: fix: leave them out, and set "
+            "an address must not contain a user or password: fix: leave them out, and set "
             "WATTUI_METER_NAME_USER and WATTUI_METER_NAME_PASSWORD, or _TOKEN"
         )
     try:
@@ -96,7 +96,7 @@ def parse_address(text: str) -> Address:
 
 
 class Challenge(NamedTuple):
-    """What a host asks for before it answers: the kind of authentication, and its parameters."""
+    """A host's demand for credentials: the kind of authentication, and its parameters."""
 
     kind: str
     given: Mapping[str, str]
@@ -220,7 +220,7 @@ def _ended_at(line: socket.socket, ends_s: float) -> Iterator[None]:
 
 
 def untrusted(where: str, error: ssl.SSLCertVerificationError) -> str:
-    """Why a certificate is not trusted, and the fix for one of an own authority."""
+    """Why a certificate is not trusted, and the fix if your own authority signed it."""
     fix = "fix: export SSL_CERT_FILE=CA.pem, if it is signed by an authority of your own"
     return f"{where}: {error.verify_message.rstrip('.')}: {fix}"
 

@@ -36,14 +36,14 @@ NONE_64 = 2**64 - 1
 def energy_j(counted: Mapping[str, object]) -> float:
     """The joules of an answer of `amdsmi_get_energy_count`, whose resolution is in µJ.
 
-    Before version 6.2.1 the count is called `power`. Raises Implausible if it is no number ("N/A").
+    Before version 6.2.1 the count is called `power`. Raises Implausible for a text ("N/A").
     """
     count = counted.get("energy_accumulator", counted.get("power"))
     step_uj = counted.get("counter_resolution")
     is_step = isinstance(step_uj, float) and 0 < step_uj < math.inf
     if type(count) is not int or not isinstance(step_uj, float) or not is_step:
         step = f"{step_uj:g}" if is_step else repr(step_uj)
-        raise Implausible(f"amdsmi shows {count!r} times {step} µJ, which is no energy")
+        raise Implausible(f"amdsmi shows {count!r} times {step} µJ, which is not an energy")
     if not 0 <= count < NONE_64:
         raise Implausible(f"{count} means no value")
     return count * step_uj * MICRO
@@ -123,7 +123,7 @@ def use_counters(
     clock: Clock = time.monotonic_ns,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Found:
-    """The sources, with energy counters in the place of the powers that agree with them."""
+    """The sources, with energy counters instead of the powers that agree with them."""
     cards = {
         str(output.facts["pci"]): (output, sensor.card)
         for source in sources

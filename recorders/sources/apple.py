@@ -31,7 +31,7 @@ PARTS: Mapping[str, Sequence[str]] = {
 }
 # Published at the latest after so long; a CPU whose counter rests for longer is frozen.
 SLOWEST_S, STILL_S = 2.5, 10.0
-# The publications are looked for so often, until so many were seen.
+# How often to look for publications, and how many to see.
 LOOK_S, LEARN_MOVES = 0.02, 5
 
 Counts = dict[str, int]
@@ -40,7 +40,7 @@ Counts = dict[str, int]
 def counts_of(metrics: object) -> Counts:
     """The counters, mJ, that an answer of the library has; None is a part that the chip lacks.
 
-    Raises Implausible if one is no number.
+    Raises Implausible if one is not a number.
     """
     found = {}
     for name in dict.fromkeys(name for names in PARTS.values() for name in names):
@@ -48,7 +48,7 @@ def counts_of(metrics: object) -> Counts:
         if count is None:
             continue
         if type(count) is not int or count < 0:
-            raise Implausible(f"{name} is {count!r}, which is no energy")
+            raise Implausible(f"{name} is {count!r}, which is not an energy")
         found[name] = count
     return found
 

@@ -157,7 +157,7 @@ class Pmu:
 
 @dataclass(frozen=True, slots=True)
 class CounterEvent:
-    """What a name counts here: an event for each of the PMUs that count it.
+    """The meaning of a name here: an event for each of the PMUs that count it.
 
     `source` says where it comes from. Not `per_thread`: the unit belongs to several cores, so that
     it cannot count a command. `of_command`: only a command's count means something.
@@ -173,7 +173,7 @@ class CounterEvent:
 
 
 class CounterNameError(ValueError):
-    """There is no such counter here; the text says why."""
+    """This machine has no such counter; the text says why."""
 
 
 class CounterNames:
@@ -204,7 +204,7 @@ class CounterNames:
         return found
 
     def event(self, name: str) -> CounterEvent:
-        """What a name counts here. Raises CounterNameError."""
+        """The events that a name counts here. Raises CounterNameError."""
         if why := self.unknown(name):
             raise CounterNameError(why)
         if name in SOFTWARE:

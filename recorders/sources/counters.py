@@ -173,7 +173,7 @@ class Counters:
         return {}
 
     def facts(self) -> Mapping[str, object]:
-        """What is counted, and by which events."""
+        """Whose events are counted, and which."""
         events = {each.event.name: each.event.source for each in self._tallies}
         facts = {"counted": self._of, "events": events}
         return facts | ({"why": self._why} if self._why else {})

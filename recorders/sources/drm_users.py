@@ -22,7 +22,7 @@ DEVICES = "/dev/dri/"
 # Others' new processes are searched this often, and all of theirs at one in so many searches, as
 # that takes long. Those with a card open are read each time.
 SEARCH_NS, SEARCH_ALL = 10_000_000_000, 6
-# A GPU in the processor, which has no memory of its own.
+# A GPU in the processor, which uses the machine's memory.
 INSIDE = "igpu"
 OWN_MEMORY = ("vram", "local")
 MIB = {"": 2.0**-20, "KiB": 2.0**-10, "MiB": 1.0}
@@ -87,7 +87,7 @@ def _numbers(found: Mapping[str, str], kind: str, unit: str = "") -> dict[str, i
 
 
 def _memory(found: Mapping[str, str]) -> dict[str, float]:
-    """What is resident, by region; older drivers call it `drm-memory-`.
+    """The resident memory by region; older drivers call it `drm-memory-`.
 
     `drm-total-` is what was asked for, which need not be in any memory.
     """
@@ -98,7 +98,7 @@ def _memory(found: Mapping[str, str]) -> dict[str, float]:
                 number = _NUMBER.fullmatch(value)
                 unit = (number[2] or "") if number else None
                 if number is None or unit not in MIB:
-                    raise ValueError(f"drm-{name}: {value} is no size")
+                    raise ValueError(f"drm-{name}: {value} is not a size")
                 regions[name.removeprefix(kind)] = int(number[1]) * MIB[unit or ""]
     return regions
 
@@ -106,7 +106,7 @@ def _memory(found: Mapping[str, str]) -> dict[str, float]:
 def _whole(text: str, unit: str = "") -> int:
     number = _NUMBER.fullmatch(text)
     if number is None or (number[2] or "") != unit:
-        raise ValueError(f"{text!r} is no number" + f" of {unit}" * bool(unit))
+        raise ValueError(f"{text!r} is not a number" + f" of {unit}" * bool(unit))
     return int(number[1])
 
 
@@ -251,7 +251,7 @@ def _share(before: Engine | None, now: Engine, elapsed_ns: int) -> float | None:
 
 
 def _own_memory_mib(client: Client, is_inside: bool) -> float | None:
-    """What a client has in the memory of its card, or anywhere if that has none."""
+    """A client's memory on its card, or anywhere if the card has none."""
     regions = client.memory_mib
     if not is_inside:
         regions = {k: mib for k, mib in regions.items() if k.startswith(OWN_MEMORY)}

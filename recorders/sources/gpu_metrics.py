@@ -1,4 +1,4 @@
-"""What holds an AMD GPU's clocks back, from the metrics table of the amdgpu driver.
+"""The reasons that hold an AMD GPU's clocks back, from the metrics table of the amdgpu driver.
 
 Layouts: kgd_pp_interface.h of Linux. Cards up to revision 1.3 show a status that is the same for
 all; those from 1.6 (MI300) show for how long each reason has held them, so that a reason holds if

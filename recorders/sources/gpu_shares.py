@@ -152,7 +152,7 @@ FoundShares = tuple[GpuShares | None, list[Refusal], Callable[[], Sequence[GpuUs
 
 
 def open_gpu_shares(sources: Sequence[Source], root: Path) -> FoundShares:
-    """The shares of the GPUs of these sources, why others are missing, and their readers anew."""
+    """The shares of the GPUs of these sources, why others are missing, and a maker of readers."""
     nvml = next((source for source in sources if isinstance(source, Nvml)), None)
     chips = [source for source in sources if isinstance(source, Hwmon)]
     cards = dict(card for chip in chips for card in _cards(chip))

@@ -53,7 +53,7 @@ class KeptFile:
         self._descriptor: int | None = None
 
     def read_bytes(self) -> bytes:
-        """What it shows now. Raises OSError."""
+        """Its reading now. Raises OSError."""
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         return os.pread(self._descriptor, MOST_BYTES, 0)

@@ -69,7 +69,7 @@ class ChipSensors:
 class Found:
     """The sources and refusals of one family, and the chips that are left for others.
 
-    `absent` says what this machine does not have; nobody misses it, so it is only told when asked.
+    `absent` lists what this machine does not have, which is only reported on request.
     """
 
     sources: list[Hwmon] = field(default_factory=list)

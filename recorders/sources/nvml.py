@@ -142,7 +142,7 @@ class Nvml:
         }
 
     def facts(self) -> Mapping[str, object]:
-        """What tells each device from others, its power limit and reading; the driver version."""
+        """The identity, power limit and reading of each device; the driver version."""
         nvml = self._library
         devices = {
             device.channel: {

@@ -2,7 +2,7 @@
 
 The driver samples the use of each process (nvmlDeviceGetProcessUtilization) about once a second,
 and leaves out those without any. NVML names processes by their numbers on the host, so inside a
-container that has numbers of its own nothing is known of them.
+container that numbers its processes itself, they are unknown.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class CardSensor(Sensor):
 
 
 class HeldSensor(CardSensor):
-    """What holds a card's clocks back, as bits."""
+    """The reasons that hold a card's clocks back, as bits."""
 
     def __init__(self, card: Path, held: Held) -> None:
         super().__init__(card, "bits", (held.path, 1.0))

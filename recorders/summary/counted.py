@@ -1,4 +1,4 @@
-"""What hardware counters counted, and how completely, as noted in a recording. Pure."""
+"""The counts of hardware counters, and how completely, as noted in a recording. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_still(channel: str, count: float | None, of: str) -> bool:
 
 
 def counted_of(reduction: Reduction) -> dict[str, str]:
-    """What each counter counted: the machine, or the command's processes."""
+    """Whose events each counter counted: the machine's, or those of the command's processes."""
     return {name: OF[note] for note in OF for name in reduction.noted(note)}
 
 

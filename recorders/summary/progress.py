@@ -57,7 +57,7 @@ class Progress:
 
 @dataclass(slots=True)
 class _Sum:
-    """What the phases of a label used that have ended, and why that is not known."""
+    """The energy of a label's phases that have ended, or why it is unknown."""
 
     energy_j: float = 0.0
     inferences: int = 0
@@ -80,7 +80,7 @@ class _Run:
     def energy_j(
         self, channel: str, parts: Sequence[str], last: Mapping[str, float]
     ) -> float | None:
-        """What it used, until now if it has not ended; None if that was not read."""
+        """Its energy, until now if it has not ended; None if that was not read."""
         begin_j = self.begin.energy_j
         end_j = self.end.energy_j if self.end else last
         if channel not in begin_j or channel not in end_j:
@@ -134,7 +134,7 @@ class RunningSoFar:
         self._count, self._is_late, self._block = None, False, None
 
     def rename_running_since(self, number: int) -> None:
-        """What ran since an event was only loading."""
+        """Forget what has run since an event: that was only loading."""
         if self._run and self._run.number >= number:
             self._run = None
         self._recent = deque(run for run in self._recent if run.number < number)

@@ -208,7 +208,7 @@ class EnergyWindows:
         )
 
     def _since_row_j(self, channel: str, edge: Moment) -> float:
-        """What a channel used from the row of an edge to its time, joules; below 0 for an end.
+        """A channel's energy from the row of an edge to its time, joules; below 0 for an end.
 
         It depends on the edge alone, so that adjoining times add up. A program counts nothing while
         it waits for its calls.

@@ -52,8 +52,7 @@ def assert_rows_exact(recording: BenchRecording, label: str, *channels: str) -> 
 
 
 def _most_j(recording: BenchRecording, label: str, channel: str) -> float:
-    """A GPU is read by a thread of its own, so that its readings may lie APART_S from their
-    rows."""
+    """Its own thread reads a GPU, so its readings may lie APART_S from their rows."""
     true_j, seconds = recording.true_j(channel, label), recording.seconds(label)
     with_gpu = recording.has_gpus and channel.startswith(("gpu", "total"))
     return allowed_j(true_j, seconds) + (true_j / seconds * APART_S if with_gpu else 0.0)

@@ -1,4 +1,4 @@
-"""What a recording shows while it is being made."""
+"""The page of a recording while it is being made."""
 
 from __future__ import annotations
 

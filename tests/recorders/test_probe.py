@@ -1,4 +1,4 @@
-"""What a machine has, opened together: one numbering of its GPUs, and what it does not have."""
+"""A machine's sources, opened together: one numbering of its GPUs, and what it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many examples a property test tries where each of them is dear, or cheap."""
+"""How many examples a property test tries where each of them is slow, or fast."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def metered(
     directory: Path, spec: Spec, until_s: float, rate_hz: float = 10.0, delay_s: float = 0.0
 ) -> Rig:
     """A recording of a package of 50 W and a meter `wall`, which is read as often as it is due, and
-    is told to be late by so much."""
+    whose readings are taken to be `delay_s` late."""
     clock = ManualClock()
     package = ScriptedSource(clock, {Channel("package0", "J", in_total=True): constant_power(50)})
     if isinstance(spec, CurveSpec):
@@ -84,7 +84,7 @@ def metered(
 
 @dataclass
 class Plug:
-    """What a plug on the loopback answers: status, headers and body, and what it was asked."""
+    """The answers of a plug on the loopback: status, headers and body, and what it was asked."""
 
     port: int = 0
     answer: Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]] = (
@@ -99,7 +99,7 @@ class Plug:
 
 @contextmanager
 def plug(context: ssl.SSLContext | None = None) -> Iterator[Plug]:
-    """A plug that answers as it is told, by TLS if it has a context."""
+    """A plug with scripted answers, over TLS if it has a context."""
     device = Plug()
 
     class Handler(BaseHTTPRequestHandler):

@@ -17,13 +17,13 @@ from wattui.analysis.parts import parts_of
 from wattui.analysis.plane import Plane, Row, collinear, fit_plane
 from wattui.analysis.regression import LEAST_SQUARES, LeastSquares, NoLineError, relative_error
 
-# Regressors besides counters: wall time, and multiply-accumulates, per inference.
+# Regressors that are not counters: wall time, and multiply-accumulates, per inference.
 SECONDS: Literal["seconds"] = "seconds"
 MACS: Literal["macs"] = "macs"
 INTERCEPT = "intercept"
 # Of more points, several are left out at once.
 MOST_OUT = 100
-# What a counter should count, and what is said if it did not.
+# Whose events a counter should count, and the remark if it did not.
 MACHINE = "machine"
 NOT_ALL = "the joules are the whole machine's, but {} counted the {} only"
 
@@ -135,7 +135,7 @@ def counter_quantities(group: Group, names: Sequence[str], macs: Mapping[str, in
 
 
 def scope_of(group: Group, name: str) -> str:
-    """What a counter counted; empty if the recording does not say, or it is no counter."""
+    """Whose events a quantity counted; empty if unknown, or if it is not a counter."""
     found = group.counters.get(name)
     return found.of if found else ""
 
@@ -167,7 +167,7 @@ def fit_macs(points: Sequence[CounterPoint], asked: CounterRequest) -> CounterFi
 
 
 def scopes(points: Sequence[CounterPoint], names: Sequence[str]) -> Iterator[tuple[str, set[str]]]:
-    """What each counter counted in the points."""
+    """Whose events each counter counted in the points."""
     for place, name in enumerate(names):
         if found := {point.of[place] for point in points} - {""}:
             yield name, found
@@ -246,7 +246,7 @@ class SavedCounterFit:
         return fit_plane(self.rows, self._ys, weights, self.asked.through_origin)
 
     def left_out(self, weights: LeastSquares) -> tuple[str, HeldOut | None]:
-        """What was left out, network or point, and the errors of predicting it."""
+        """The network or point left out, and the errors of predicting it."""
         networks = [network for network, _, _ in self.points]
         several = len(set(networks)) > 1
         groups = networks if several else [str(n % MOST_OUT) for n in range(len(networks))]

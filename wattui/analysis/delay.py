@@ -165,7 +165,7 @@ def of_counter(
 ) -> Delay:
     """The delay of a meter that counts, from its mean powers between two of its readings.
 
-    Such a mean lies half the time between them in the past, which is no delay of the counter.
+    Such a mean lies half the time between them in the past, which is not a delay of the counter.
     Raises ValueError as `find_delay` does.
     """
     steps = [

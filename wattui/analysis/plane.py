@@ -32,7 +32,7 @@ Row = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Coefficient:
-    """What one unit of a regressor adds, with its standard error (None: there are no more points
+    """The cost of one unit of a regressor, with its standard error (None: there are no more points
     than coefficients), the half-width of its 95 % interval, and its variance inflation."""
 
     value: float
@@ -233,7 +233,7 @@ def _length(a: Sequence[float]) -> float:
 
 
 def collinear(plane: Plane, names: Sequence[str]) -> list[str]:
-    """What makes coefficients uncertain, in words."""
+    """The reasons that make coefficients uncertain, in words."""
     found = []
     high = [
         f"{name} ({term.inflation:.3g})"

@@ -202,8 +202,8 @@ def reweighted(
     fit: Callable[[Sequence[float]], Model],
     values_of: Callable[[Model], Sequence[float]],
 ) -> Model | None:
-    """What `fit` finds with weights from its own values, beginning with some values above zero;
-    None if it is not found.
+    """The line that `fit` finds with weights from its own values, starting from values above zero;
+    None if there is none.
 
     It is the most likely fit for a gamma distribution, for which Σ ln(value) + y / value is least;
     that sum is infinite at a value of 0, and steps are cut until it falls.

@@ -85,7 +85,7 @@ class Progress:
             say(f"waiting for {name}")
 
     def repeat(self, text: str, is_last: bool) -> None:
-        """Say how well a phase is known that a program repeats, but not more often than once in
+        """Report how well a repeated phase is known, but not more often than once in
         REPEAT_S before it is known well enough."""
         now_s = time.monotonic()
         if not self._quiet and (is_last or now_s - self._repeat_s >= REPEAT_S):

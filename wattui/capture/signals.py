@@ -22,7 +22,7 @@ FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 # si_code of a signal that the kernel sent, as a terminal does to its whole foreground group.
 FROM_KERNEL = 0x80
 # Where signals can only be looked for (macOS): how often, and how long at most, as there the end of
-# a child is no signal that waits.
+# a child is not a pending signal.
 LOOK_S, LOOK_FOR_S = 0.01, 0.05
 
 

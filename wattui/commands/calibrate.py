@@ -41,7 +41,7 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class Measured:
-    """What the sensors and the meter showed: seconds, and joules or watts."""
+    """The readings of the sensors and the meter: seconds, and joules or watts."""
 
     channel: str = ""
     parts: tuple[str, ...] = ()
@@ -184,7 +184,7 @@ def measure(
 
 
 def lines(meter: Meter, channel: str, found: Delay, spec: str, is_kept: bool) -> list[str]:
-    """What was found, in words."""
+    """The result, in words."""
     how = "in the settings now" if is_kept else "to keep it, add --save"
     return [
         f"{meter.name}: readings are {found.delay_s:.2f} ± {found.plus_minus_s:.2f} s late "
@@ -197,14 +197,14 @@ def lines(meter: Meter, channel: str, found: Delay, spec: str, is_kept: bool) ->
 
 
 def as_json(meter: Meter, channel: str, found: Delay, spec: str) -> dict[str, Any]:
-    """What was found, as JSON."""
+    """The result, as JSON."""
     shown = meter.spec.shown if meter.spec else ""
     about = {"version": 1, "kind": "calibration", "meter": meter.name, "spec": shown}
     return about | {"channel": channel, **asdict(found), "option": f"--meter {shlex.quote(spec)}"}
 
 
 def _keep(spec: str) -> None:
-    """Put a meter into the settings, in the place of the one with its name."""
+    """Put a meter into the settings, replacing the one with its name."""
     name = parse_meter(spec).name
     path = config_path()
     known = load(path).meters

@@ -20,9 +20,9 @@ from wattui.show.printing import console, print_json
 
 # Of the report as JSON, whose schema is docs/doctor.schema.json.
 VERSION = 1
-# Readings and update periods are waited for at most so long, and looked for so often.
+# The longest wait for readings and update periods, and how often to look for them.
 MOST_S, LOOK_S, RATE_HZ = 2.0, 0.05, 50.0
-# What takes longer is said.
+# A part that takes longer to open is reported.
 QUICK_S = 1.0
 
 Tell = Callable[[str], None]
@@ -67,7 +67,7 @@ def examine(
 ) -> dict[str, Any]:
     """Sources with their newest readings and update periods, and what is missing.
 
-    It takes no longer than that needs; `tell` is told what it waits for. Raises WattuiError where
+    It takes no longer than that needs; `tell` hears what it waits for. Raises WattuiError where
     the recorder cannot start.
     """
     latest: dict[str, float] = {}

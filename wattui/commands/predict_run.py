@@ -150,6 +150,6 @@ def _is_outside(fit: SavedCounterFit, row: Row) -> bool:
 
 
 def _remarks(asked: CounterRequest, labels: list[str]) -> list[str]:
-    """What could not be predicted."""
+    """Remarks on what could not be predicted."""
     named = ", ".join(label or "running" for label in itertools.islice(labels, 12))
     return [f"{named}: {', '.join(asked.against)} not known"] if labels else []

@@ -16,7 +16,7 @@ from wattui.live import line, snapshot
 from wattui.live.snapshot import OWN_ARGV, Page, Snapshot
 
 EVERY_S = 1.0
-# Sensors are read for so long where no recording runs.
+# How long sensors are read where no recording runs.
 LOOK_S = 1.2
 RATE_HZ = 10.0
 EPILOG = """\

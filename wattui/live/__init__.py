@@ -1,1 +1,1 @@
-"""What a recording that runs tells other programs: a line, metrics, a collector."""
+"""A running recording for other programs: a line, metrics, a collector."""

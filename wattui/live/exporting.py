@@ -31,7 +31,7 @@ OTLP_EVERY_S = 10.0
 
 
 class Exports:
-    """What to export and where: checked, with its port open.
+    """The exports asked for: checked, with its port open.
 
     Raises UsageError if something is missing or the port cannot be used.
     """
@@ -61,7 +61,7 @@ class Exports:
 
 
 def exports_of(options: argparse.Namespace) -> Exports | None:
-    """What the command line wants to be exported. Raises UsageError."""
+    """The exports that the command line asks for. Raises UsageError."""
     if options.prometheus is None and options.otlp is None:
         return None
     return Exports(options.prometheus, options.otlp)
@@ -104,7 +104,7 @@ class Exporter:
         return self
 
     def notices(self) -> list[str]:
-        """What it has said since the last call, if its standard error is a pipe."""
+        """Its messages since the last call, if its standard error is a pipe."""
         stream: IO[bytes] | None = self._process.stderr
         data = stream.read() if stream and not stream.closed else None
         lines = (data or b"").decode(errors="replace").splitlines()

@@ -49,7 +49,7 @@ def powers(snapshot: Snapshot) -> dict[str, tuple[float | None, bool]]:
 
 
 def line(snapshot: Snapshot) -> str:
-    """What a recording is doing now."""
+    """A recording now in one line: powers, phase, and joules per inference."""
     parts = [
         f"{name} {_watts(power_w)}{' (estimated)' if is_estimated else ''}"
         for name, (power_w, is_estimated) in powers(snapshot).items()

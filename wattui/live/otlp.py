@@ -42,7 +42,7 @@ TYPES = {
     "igpu": "gpu",
     "battery": "battery",
 }
-# The kinds that can stand for the whole host, best first.
+# The kinds that can represent the whole host, best first.
 HOSTS = ("meter", "board", "psys")
 
 Read = Callable[[], Snapshot | None]
@@ -192,7 +192,7 @@ def _observed(page: Snapshot, unit: str, is_host: bool) -> Iterator[Observation]
 
 
 def host_of(channels: Iterable[LiveChannel]) -> LiveChannel | None:
-    """The channel that stands for the whole machine; the conventions want it in no sum of parts."""
+    """The channel of the whole machine; the conventions keep it out of sums of parts."""
     measured = [channel for channel in channels if channel.origin == "measured"]
     for kind in HOSTS:
         for channel in measured:

@@ -160,7 +160,7 @@ def _sources(page: Snapshot) -> Iterator[Metric]:
 
 
 class _Handler(WSGIRequestHandler):
-    """Says nothing of requests, and waits for no client for long."""
+    """Logs no requests, and never waits long for a client."""
 
     timeout = CLIENT_S
 
@@ -185,7 +185,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         self.set_app(make_wsgi_app(registry))
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a client in a thread of its own, if there is room."""
+        """Serve a client in its own thread, if there is room."""
         if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
             return
@@ -199,4 +199,4 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left or sent nonsense is no news."""
+        """Ignore a client that left or sent nonsense."""

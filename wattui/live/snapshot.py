@@ -15,13 +15,13 @@ from recorders.source import columns_of
 
 # A page is written twice a second. An older one is not current, even on a busy machine.
 STALE_S = 3.0
-# A killed recorder is said for so long; the next recording removes what it left.
+# How long a killed recorder is reported; the next recording removes what it left.
 KILLED_S = 600.0
 # The recorder that `wattui status` starts for itself is nobody else's recording.
 OWN_ARGV = ["wattui", "status"]
-# A reading is current for so long, or for so many periods of a slow recording or sensor.
+# How long a reading is current: seconds, or periods of a slow recording or sensor.
 FRESH_S, FRESH_PERIODS = 3.0, 3.0
-# What a page has besides sources and readings.
+# The other parts of a page than sources and readings.
 KEYS = frozenset(
     [
         "pid",
@@ -143,7 +143,7 @@ class Snapshot:
         return float((now_ns - int(self.message["at_ns"])) * 1e-9)
 
     def is_stale(self, now_ns: int) -> bool:
-        """Whether the recorder does not respond any more."""
+        """Whether the recorder no longer responds."""
         return not self.has_ended and self.age_s(now_ns) > STALE_S
 
     def is_current(self, column: str) -> bool:
@@ -180,7 +180,7 @@ class Page:
         self._descriptor = page.open_page(place)
 
     def read(self) -> Snapshot | None:
-        """What it shows; None if it is damaged or of another version."""
+        """Its contents; None if it is damaged or of another version."""
         try:
             return Snapshot.of(self.place, page.read(self._descriptor))
         except (OSError, page.DamagedPageError):

@@ -90,8 +90,8 @@ def share(part: Part, budget: Budget) -> float:
 
 
 def cure_text(budget: Budget) -> str:
-    """What most of ± is, what would halve it, with the ± expected then, and how a program can mark
-    its code; may be empty."""
+    """The largest part of ±, a cure that would halve it with the ± expected then, and how a program
+    can mark its code; may be empty."""
     if budget.plus_minus is None:
         cures = " or ".join(cure.text for cure in budget.cures)
         return f"± is unknown; to know it: {cures}" if cures else "± is unknown"

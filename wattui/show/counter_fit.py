@@ -89,7 +89,7 @@ def prediction_parts(found: dict[str, Any]) -> Iterator[Table | Text]:
 
 
 def _coefficients(asked: CounterRequest, found: CounterFits) -> Table:
-    """What each unit costs, with its standard error and interval."""
+    """The cost of each unit, with its standard error and interval."""
     what = "time" if asked.as_line.unit == "s" else "energy"
     titles = (f"{what} each ± standard error", "95 % interval", "variance\ninflation")
     table = new_table("", "", *titles, right=2)

@@ -9,7 +9,7 @@ J_PER_KWH = 3.6e6
 
 
 def derived_text(energy_j: float, price: Rate | None, carbon: Rate | None) -> str:
-    """What an energy is in watt-hours, money and CO2, with the factors; empty without a factor."""
+    """An energy in watt-hours, money and CO2, with the factors; empty without a factor."""
     if price is None and carbon is None:
         return ""
     kwh = energy_j / J_PER_KWH

@@ -93,7 +93,7 @@ def _source_entry(source: Mapping[str, Any]) -> Entry:
 
 
 def _device_words(fact: Mapping[str, Any]) -> Iterator[str]:
-    """What tells a GPU from others, in the words of its own tools, and how it is read."""
+    """A GPU's identity, in the words of its own tools, and how it is read."""
     model, vendor = fact["model"] or fact.get("pci_id", ""), fact["vendor"]
     name = model if model.startswith(vendor) else f"{vendor} {model}"
     index = fact.get("nvidia_smi_index")

@@ -64,7 +64,7 @@ REMEDIES = {
 
 
 def warnings(refusals: Iterable[Refusal]) -> list[str]:
-    """What to know before a recording starts, each on a line with its fix."""
+    """Warnings before a recording starts, each on a line with its fix."""
     found = [refusal for refusal in refusals if refusal.warns]
     return [f"{r.source}: {r.reason}" + (f": fix: {r.remedy}" if r.remedy else "") for r in found]
 

@@ -362,7 +362,7 @@ def origin_word(origin: Origin) -> str:
 
 
 def counters_line(summary: Summary, apart: bool) -> Text | None:
-    """What hardware counters counted per inference, or in all; of several labels from the least to
+    """The counts of hardware counters per inference, or in all; of several labels from the least to
     the most."""
     running = summary.running
     if running is None or not running.counters:

@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
     stream: Stream
     if options.replay is not None:
         if exports:
-            raise UsageError("--replay is no recording to export: fix: leave out one of the two")
+            raise UsageError("--replay has nothing to export: fix: leave out one of the two")
         from wattui.tui.state.playback import Playback
 
         stream = Playback(Path(options.replay), options.speed)

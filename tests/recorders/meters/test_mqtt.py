@@ -74,7 +74,7 @@ def test_any_message_is_a_possible_power_or_a_refusal(payload: bytes, text: str 
     ("text", "words"),
     [
         ("mqtt://broker", "'' is not a topic: fix: mqtt://HOST/TOPIC#/json/pointer"),
-        ("mqtt://broker/tele/+/SENSOR#/p", "stands for several: fix: name one"),
+        ("mqtt://broker/tele/+/SENSOR#/p", "matches several topics: fix: name one"),
         ("mqtt:///tele/plug", "is not the name or address of a host"),
         ("mqtt://broker:99999/tele/plug", "is not an address"),
         ("mqtts://me:hunter2@broker/tele/plug", "set WATTUI_METER_NAME_USER"),

@@ -17,7 +17,7 @@ from recorders.meters.specs import SCHEMES, parse_meter, parse_meters, parse_spe
     [
         ("wall=shely2:plug", "unknown kind 'shely2': fix: shelly2:HOST[/ID]"),
         ("wall=plug.local", "unknown kind 'plug.local': fix: use one of exec, file"),
-        ("wall=shelly2:", "says not where the meter is: fix: shelly2:HOST[/ID]"),
+        ("wall=shelly2:", "does not say where the meter is: fix: shelly2:HOST[/ID]"),
         ("wall@6=file:/x", "delay '6' is not 0 to 5 seconds"),
         ("wall@nan=file:/x", "delay 'nan' is not 0 to 5 seconds"),
         ("wa ll=file:/x", "wall meter name 'wa ll' is invalid"),

@@ -251,7 +251,7 @@ def test_other_files_are_no_clients(text: str) -> None:
     ],
 )
 def test_what_the_format_does_not_allow_is_no_number(line: str) -> None:
-    with pytest.raises(ValueError, match=r"no number|no size"):
+    with pytest.raises(ValueError, match=r"not a number|not a size"):
         parse_fdinfo(f"drm-pdev:\t{CARD}\ndrm-client-id:\t1\n{line}\n")
 
 

@@ -1,4 +1,4 @@
-"""What holds the clocks of AMD and Intel GPUs back, from the files of their drivers."""
+"""The reasons that hold the clocks of AMD and Intel GPUs back, from the files of their drivers."""
 
 from __future__ import annotations
 

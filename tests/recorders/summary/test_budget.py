@@ -271,7 +271,7 @@ def test_repeats_of_an_estimate_have_their_scatter_alone() -> None:
 
 
 def hint(seconds: float, told: str = "block") -> str:
-    """What is said of a phase of 100 W, of which a program said when its code ran."""
+    """The hint for a phase of 100 W, of which a program said when its code ran."""
     end_s, end_j = 1.0 + seconds, 100 * (1.0 + seconds)
     block = f"block:1.0 {end_s - 1e-4:.6f}" if "block" in told else "count:1"
     quiet = ["quiet:before", "quiet:after"] if "quiet" in told else ["count:1", "count:1"]

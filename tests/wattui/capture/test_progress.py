@@ -1,4 +1,4 @@
-"""What headless says while it records."""
+"""Headless messages while it records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the keys and the mouse do, by topic."""
+"""Help by topic: the keys and the mouse."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
     "Look": (
         HelpLine(("zoom(1)", "zoom(-1)"), "Zoom in or out."),
         HelpLine(("pan(-1)", "pan(1)", "live"), "Move back or forward; End returns to now."),
-        HelpLine(("freeze",), "Stop the graphs; the recording goes on."),
+        HelpLine(("freeze",), "Stop the graphs; the recording continues."),
         HelpLine(("point(-1)", "point(1)"), "Move a crosshair over all graphs."),
         HelpLine(("span",), "Select a stretch from the crosshair: its joules, mean and peak."),
         HelpLine(tuple(f"hide({n})" for n in range(1, 9)), "Hide or show a series."),
@@ -56,7 +56,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
             ("app.doctor",), "See every sensor and meter, and how to fix those that are missing."
         ),
         HelpLine(("app.settings",), "Change the settings."),
-        HelpLine(("app.suspend_process",), "Put wattui in the background; the recording goes on."),
+        HelpLine(("app.suspend_process",), "Suspend wattui; the recording continues."),
         HelpLine(("app.quit",), "Quit."),
     ),
     "Launch": (

@@ -399,7 +399,7 @@ class MainScreen(MarkingScreen):
         self._look(self.view.zoomed(steps))
 
     async def action_pan(self, direction: int) -> None:
-        """Pan by a quarter of a graph; a playback that is not frozen goes on or back instead."""
+        """Pan by a quarter of a graph; a playback that is not frozen seeks instead."""
         if self._playback is not None and self.view.live:
             await self.run_action(f"app.seek_by({direction * SEEK_S!r})")
             return

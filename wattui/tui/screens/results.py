@@ -215,7 +215,7 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
 
 def folded(flags: Iterable[Flag]) -> Iterator[tuple[Flag, int]]:
     """The flags, those with the same name and text as one that names all of their places; each with
-    how many it stands for."""
+    how many it replaces."""
     places: dict[tuple[str, str], list[str]] = {}
     for flag in flags:
         places.setdefault((flag.name, flag.text), []).append(flag.where)

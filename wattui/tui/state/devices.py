@@ -1,4 +1,4 @@
-"""What each device does now: power beside its limit, use, temperature, memory, clock. Pure."""
+"""Each device now: power beside its limit, use, temperature, memory, clock. Pure."""
 
 from __future__ import annotations
 

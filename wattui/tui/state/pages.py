@@ -12,7 +12,7 @@ from wattui.show.graphs import GraphSpec
 PresetName = Literal["power", "gpu", "cpu", "all"]
 PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
-# From these sizes on, screens hold so many graphs, in so many columns.
+# The number of graphs and of columns on screens from these sizes on.
 SMALL_COLUMNS, SMALL_ROWS = 100, 30
 _FITTING = ((240, 66, 9, 3), (160, 50, 6, 2), (SMALL_COLUMNS, SMALL_ROWS, 4, 2), (0, 0, 1, 1))
 
@@ -58,7 +58,7 @@ class Pages:
         return range(first, min(self.graphs, first + self.size))
 
     def turned(self, pages: int) -> Pages:
-        """Turned by so many pages, from the last to the first."""
+        """Turned by a number of pages, from the last to the first."""
         return replace(self, number=(self.number + pages) % self.count)
 
     def at(self, place: int) -> Pages:

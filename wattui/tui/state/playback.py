@@ -112,10 +112,10 @@ class Playback(Stream):
         return target_s is not None and following is not None and following[0] <= target_s
 
     def seek(self, time_s: float) -> bool:
-        """Go on from another time, once all rows before it are read; at the end if beyond it.
+        """Continue from another time, once all rows before it are read; at the end if beyond it.
 
         Returns whether the rows will come again from the start, as it is an earlier time. Raises
-        UsageError if the file cannot be read any more.
+        UsageError if the file can no longer be read.
         """
         time_s = max(0.0, min(time_s, self.length_s))
         is_back = time_s < self.position_s

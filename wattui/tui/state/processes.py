@@ -100,7 +100,7 @@ def ordered(processes: Sequence[Process], by: Column) -> list[Process]:
 
 
 def command_text(found: Processes) -> str:
-    """What the command's processes use together; empty if none runs."""
+    """The use of the command's processes together; empty if none runs."""
     own = [each for each in found.processes if each.of_command]
     if not own:
         return ""

@@ -63,7 +63,7 @@ class Stream(Protocol):
         return False
 
     def notices(self) -> list[str]:
-        """What there is to tell about exported values since the last call."""
+        """News about exported values since the last call."""
         return []
 
     def poll(self) -> list[Message]:
@@ -177,5 +177,5 @@ class Session(Stream):
         return self.done
 
     def notices(self) -> list[str]:
-        """What there is to tell about exported values since the last call."""
+        """News about exported values since the last call."""
         return self._exporter.notices() if self._exporter else []

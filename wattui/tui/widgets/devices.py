@@ -18,7 +18,7 @@ BAR_COLUMNS = RECENT_BINS // plot.DOTS_WIDE
 POWER_COLUMNS, DENSE_COLUMNS, NAME_COLUMNS = 11, 7, 9
 # Shares of a curve's colour behind a bar, and of its limit from which a power is near it.
 GROUND, NEAR_LIMIT = 0.15, 0.95
-# With more devices than this, two stand in a line, without limits in figures and gauges.
+# With more devices than this, each line shows two, without limits in figures and gauges.
 MOST_LINES = 12
 
 

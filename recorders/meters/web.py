@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -105,10 +106,8 @@ class Challenge(NamedTuple):
 class Web:
     """Asks one host, with the credentials of its meter once the host wants them."""
 
-    def __init__(
-        self, access: Access, deadline_s: float = DEADLINE_S, context: ssl.SSLContext | None = None
-    ) -> None:
-        self._access, self._deadline_s, self._context = access, deadline_s, context
+    def __init__(self, access: Access, deadline_s: float = DEADLINE_S) -> None:
+        self._access, self._deadline_s = access, deadline_s
         self._challenge: Challenge | None = None
         self._uses = 0
 
@@ -135,7 +134,7 @@ class Web:
         headers = self._headers(address)
         begun_ns = self._access.clock()
         ends_s = time.monotonic() + self._deadline_s
-        connection = _connection(address, self._deadline_s, self._context)
+        connection = self._connection(address)
         try:
             connection.request("GET", address.target, headers=headers)
             line = connection.sock
@@ -155,6 +154,17 @@ class Web:
             raise MeterError(f"{address.shown} does not speak HTTP: {why}") from None
         finally:
             connection.close()
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        """Made once: reading all authorities takes 20 ms, in which no other thread samples."""
+        return ssl.create_default_context()
+
+    def _connection(self, address: Address) -> http.client.HTTPConnection:
+        where = address.host.strip("[]"), address.port
+        if address.scheme == "http":
+            return http.client.HTTPConnection(*where, timeout=self._deadline_s)
+        return http.client.HTTPSConnection(*where, timeout=self._deadline_s, context=self._context)
 
     def _headers(self, address: Address) -> dict[str, str]:
         headers = {"Accept": "application/json", "Connection": "close", "User-Agent": "wattui"}
@@ -261,8 +271,7 @@ def digest(
 class WebSpec:
     """An address that answers with JSON, and where the readings are in it.
 
-    `extract` makes the samples of a profile from the document; without one, `pointers` do. `scheme`
-    and `host` are how the user named it.
+    `extract` makes the samples of a profile from the document; without one, `pointers` do.
     """
 
     address: Address
@@ -312,16 +321,6 @@ def parse(kind: str, where: str) -> WebSpec:
     address, pointers = parse_address(text), parse_pointers(fragment)
     counts = pointers.energy is not None
     return WebSpec(address, pointers, f"{address.shown}#{cut(fragment)}", counts)
-
-
-def _connection(
-    address: Address, timeout_s: float, context: ssl.SSLContext | None
-) -> http.client.HTTPConnection:
-    host = address.host.strip("[]")
-    if address.scheme == "https":
-        context = context or ssl.create_default_context()
-        return http.client.HTTPSConnection(host, address.port, timeout=timeout_s, context=context)
-    return http.client.HTTPConnection(host, address.port, timeout=timeout_s)
 
 
 def _body(response: http.client.HTTPResponse, line: Any, ends_s: float) -> bytes:

@@ -122,6 +122,14 @@ def test_the_power_is_found_where_the_bmc_shows_it(
     assert read(bmc, chassis).power_w == power_w
 
 
+def test_the_authorities_are_read_once(bmc: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ssl.create_default_context()
+    contexts = iter([made])
+    monkeypatch.setattr(ssl, "create_default_context", lambda: next(contexts))
+    serve(bmc, NEW)
+    assert read(bmc).power_w == 374.5
+
+
 def test_once_found_only_the_power_is_asked_for(bmc: Plug) -> None:
     serve(bmc, OLD)
     reader = parse_spec(f"redfish:{bmc.host}").open(Access("bmc", PASSWORD))

@@ -6,6 +6,7 @@ with the reason: nothing is known of it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -104,10 +105,8 @@ class Poller:
     def _lose(self, why: str) -> float:
         self.missed, self.why = self.missed + 1, cut(why, MOST_WHY)
         self.answered.set()
-        try:
+        with contextlib.suppress(Exception):  # it is lost, however its end goes
             self.close()
-        except OSError:
-            self._reader = None
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 10)
         return wait_s

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from recorders.meters.meter import Access, Reader, Sample, UnreadableError
+from recorders.meters.meter import Access, MeterError, Reader, Sample, UnreadableError
 from recorders.meters.source import MeterSource, Poller, open_meters
 from recorders.meters.specs import parse_spec
 from recorders.source import Silent
@@ -127,6 +127,33 @@ def test_a_fault_of_the_reader_itself_is_only_a_lost_meter() -> None:
     source, _ = source_of(CurveSpec(broken))
     assert source.poller.step() == 1.0
     assert "surprise" in source.poller.why
+
+
+class BrokenReader:
+    """Neither its reads nor its end succeed."""
+
+    waits = False
+
+    def read(self) -> Sequence[Sample]:
+        raise MeterError("it was unplugged")
+
+    def close(self) -> None:
+        raise ValueError("it was never open")
+
+
+class BrokenSpec(CurveSpec):
+    """Opens readers that are broken."""
+
+    def open(self, access: Access) -> Reader:  # type: ignore[override]
+        self.opened += 1
+        return BrokenReader()
+
+
+def test_a_meter_that_cannot_be_closed_is_opened_again() -> None:
+    spec = BrokenSpec(lambda _: 5.0)
+    source, _ = source_of(spec)
+    assert [source.poller.step(), source.poller.step()] == [1.0, 2.0]
+    assert (spec.opened, source.poller.why) == (2, "it was unplugged")
 
 
 class HangingSpec(CurveSpec):

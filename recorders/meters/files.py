@@ -14,10 +14,11 @@ from recorders.meters.meter import (
     Access,
     MeterError,
     Sample,
-    SpecError,
+    Spec,
     UnreadableError,
     cut,
     number,
+    parse_factor,
 )
 
 # A file that a program keeps writing has stopped if it is older than this.
@@ -31,13 +32,11 @@ POWER_NAMES = ("power_w", "watts", "power", "w", "power [w]", "power (w)")
 
 
 @dataclass(frozen=True, slots=True)
-class FileSpec:
+class FileSpec(Spec):
     """A file with one number, in watts times a factor, or with volts and amperes."""
 
     path: Path
     factor: float = 1.0
-    counts: bool = False
-    step_j: float = 0.0
     period_s: float = 0.2
 
     @property
@@ -81,16 +80,13 @@ class NumberInFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LogSpec:
+class LogSpec(Spec):
     """A growing CSV file of another program, and the column with its power, in watts times a
     factor (empty: one with a usual name)."""
 
     path: Path
     column: str = ""
     factor: float = 1.0
-    counts: bool = False
-    step_j: float = 0.0
-    period_s: float = 1.0
 
     @property
     def shown(self) -> str:
@@ -167,17 +163,6 @@ def parse(kind: str, where: str) -> FileSpec | LogSpec:
     if kind == "file":
         return FileSpec(Path(path).absolute(), factor)
     return LogSpec(Path(text).absolute(), path.strip(), factor)
-
-
-def parse_factor(text: str) -> float:
-    """A factor above 0. Raises SpecError."""
-    try:
-        factor = number(text)
-    except UnreadableError:
-        factor = 0.0
-    if not 0 < factor < 1e12:
-        raise SpecError(f"factor {cut(text)!r} is not a number above 0")
-    return factor
 
 
 def _place(names: Sequence[str], wanted: str) -> int:

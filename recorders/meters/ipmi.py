@@ -23,6 +23,7 @@ from recorders.meters.meter import (
     Clock,
     MeterError,
     Sample,
+    Spec,
     SpecError,
     UnreadableError,
     cut,
@@ -43,12 +44,10 @@ _POWER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class IpmiSpec:
+class IpmiSpec(Spec):
     """A program that asks this machine's BMC, and its arguments."""
 
     argv: tuple[str, ...]
-    counts: bool = False
-    step_j: float = 0.0
     # BMCs refresh their readings every 1 to 60 s, and asking costs processor time.
     period_s: float = 2.0
 

@@ -18,8 +18,6 @@ MOST_W = 50_000.0
 MOST_J = 1e15
 # The longest that a read may take, and the most that it may take in.
 DEADLINE_S, MOST_BYTES = 5.0, 2**20
-# A counter that is at least this fine gives the energy; with a coarser one, power is integrated.
-FINE_J = 10.0
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -85,7 +83,8 @@ class Access:
 
 
 class Spec(Protocol):
-    """What a meter is and where: plain data, checked."""
+    """A meter's kind and place: plain data, checked. Kinds that inherit it state only what differs
+    from a meter of power that is read every second."""
 
     @property
     def shown(self) -> str:
@@ -94,14 +93,17 @@ class Spec(Protocol):
     @property
     def counts(self) -> bool:
         """Whether its counter gives the energy."""
+        return False
 
     @property
     def step_j(self) -> float:
         """The resolution of its counter, joules; 0 if unknown."""
+        return 0.0
 
     @property
     def period_s(self) -> float:
         """The time between two readings, seconds."""
+        return 1.0
 
     def open(self, access: Access) -> Reader:
         """The meter, ready to be read. Raises MeterError."""
@@ -113,6 +115,17 @@ def number(text: str, what: str = "") -> float:
     if not _NUMBER.fullmatch(stripped):
         raise UnreadableError(f"{what}{cut(text)!r} is not a number")
     return float(stripped)
+
+
+def parse_factor(text: str) -> float:
+    """A factor above 0. Raises SpecError."""
+    try:
+        factor = number(text)
+    except UnreadableError:
+        factor = 0.0
+    if not 0 < factor < 1e12:
+        raise SpecError(f"factor {cut(text)!r} is not a number above 0")
+    return factor
 
 
 def checked(sample: Sample) -> Sample:

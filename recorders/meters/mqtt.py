@@ -23,6 +23,7 @@ from recorders.meters.meter import (
     Access,
     MeterError,
     Sample,
+    Spec,
     SpecError,
     UnreadableError,
     cut,
@@ -41,7 +42,7 @@ QUIET_STEPS, LEAST_QUIET_S = 3, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class MqttSpec:
+class MqttSpec(Spec):
     """A broker, a topic, and where the readings are in its messages (None: they are watts)."""
 
     kind: str
@@ -50,7 +51,6 @@ class MqttSpec:
     topic: str
     pointers: Pointers | None
     shown: str
-    step_j: float = 0.0
     period_s: float = USUAL_S
 
     @property

@@ -2,7 +2,7 @@
 
 Facts: the API documentation of Shelly (Gen1 counts watt-minutes from its last restart, Gen2 and
 later watt-hours), the Tasmota commands `Status 8` (kWh), and the REST API of Home Assistant. A
-counter gives the energy if it is finer than `FINE_J`; otherwise power is integrated.
+counter gives the energy if its steps are 10 J or finer; otherwise power is integrated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from recorders.meters.meter import (
-    FINE_J,
     Access,
     Sample,
     SpecError,
@@ -69,8 +68,7 @@ def _shelly1(where: str) -> WebSpec:
             raise UnreadableError("the plug says that its reading is not valid")
         return [pointed(pointers, document, answer.time_ns)]
 
-    total = Pointer(("meters", place, "total"), MINUTE_J) if GEN1_J <= FINE_J else None
-    pointers = Pointers(Pointer(("meters", place, "power")), total)
+    pointers = Pointers(Pointer(("meters", place, "power")))
     return _spec("shelly1", where, host, "/status", pointers, GEN1_J, extract)
 
 
@@ -170,6 +168,5 @@ def _spec(
     step_j: float,
     extract: Any = None,
 ) -> WebSpec:
-    counts = pointers.energy is not None and step_j <= FINE_J
     address = parse_address(f"http://{host}{target}")
-    return WebSpec(address, pointers, f"{kind}:{where}", counts, step_j, extract=extract)
+    return WebSpec(address, pointers, f"{kind}:{where}", step_j, extract)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from recorders.meters.files import parse_factor
-from recorders.meters.meter import SpecError, UnreadableError, cut, number
+from recorders.meters.meter import SpecError, UnreadableError, cut, number, parse_factor
 
 
 @dataclass(frozen=True, slots=True)

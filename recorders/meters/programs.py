@@ -22,6 +22,7 @@ from recorders.meters.meter import (
     Clock,
     MeterError,
     Sample,
+    Spec,
     SpecError,
     cut,
 )
@@ -31,13 +32,10 @@ PIECE, MOST_STDERR = 1 << 16, 4096
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramSpec:
+class ProgramSpec(Spec):
     """A program and its arguments, which are not shown, as they may hold secrets."""
 
     argv: tuple[str, ...]
-    counts: bool = False
-    step_j: float = 0.0
-    period_s: float = 1.0
 
     @property
     def shown(self) -> str:

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from recorders.meters.files import parse_factor
-from recorders.meters.meter import Access, Sample, SpecError, UnreadableError, cut
+from recorders.meters.meter import (
+    Access,
+    Sample,
+    Spec,
+    SpecError,
+    UnreadableError,
+    cut,
+    parse_factor,
+)
 from recorders.meters.plugs import STALE_S, age_s
 from recorders.meters.web import Address, Answer, Web, parse_address
 
@@ -61,13 +68,11 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class PrometheusSpec:
+class PrometheusSpec(Spec):
     """A page of metrics, and a series on it."""
 
     address: Address
     selector: Selector
-    step_j: float = 0.0
-    period_s: float = 1.0
 
     @property
     def shown(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from recorders.meters.meter import Access, MeterError, Sample, SpecError, UnreadableError, cut
+from recorders.meters.meter import Access, MeterError, Sample, Spec, SpecError, UnreadableError, cut
 from recorders.meters.pointer import Pointer, parse_json
 from recorders.meters.web import Address, Web, parse_address
 
@@ -24,13 +24,11 @@ _CHASSIS = re.compile(r"[\w.~:-]+", re.A)
 
 
 @dataclass(frozen=True, slots=True)
-class RedfishSpec:
+class RedfishSpec(Spec):
     """A BMC, and the chassis behind it (empty: the only one)."""
 
     address: Address
     chassis: str = ""
-    counts: bool = False
-    step_j: float = 0.0
     # BMCs refresh their readings every 1 to 60 s, and are slow to answer.
     period_s: float = 2.0
 

@@ -17,8 +17,17 @@ import pyvisa
 from pyvisa import rname
 from pyvisa.constants import StatusCode
 
-from recorders.meters.files import parse_factor
-from recorders.meters.meter import DEADLINE_S, Access, MeterError, Sample, SpecError, cut, number
+from recorders.meters.meter import (
+    DEADLINE_S,
+    Access,
+    MeterError,
+    Sample,
+    Spec,
+    SpecError,
+    cut,
+    number,
+    parse_factor,
+)
 
 USUAL_QUERY = "MEAS:POW?"
 USUAL_BAUD = 9600
@@ -40,15 +49,13 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class ScpiSpec:
+class ScpiSpec(Spec):
     """An instrument, and what it is asked for each reading."""
 
     resource: str
     queries: tuple[Query, ...]
     shown: str
     baud: int = USUAL_BAUD
-    step_j: float = 0.0
-    period_s: float = 1.0
 
     @property
     def counts(self) -> bool:

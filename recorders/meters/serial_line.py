@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.meters.lines import Texts, line_w
-from recorders.meters.meter import Access, MeterError, Sample, SpecError, cut
+from recorders.meters.meter import Access, MeterError, Sample, Spec, SpecError, cut
 
 WAIT_S = 0.2
 USUAL_BAUD = 115_200
@@ -23,14 +23,11 @@ _SPEEDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class SerialSpec:
+class SerialSpec(Spec):
     """A port and its speed, in baud."""
 
     path: str
     baud: int = USUAL_BAUD
-    counts: bool = False
-    step_j: float = 0.0
-    period_s: float = 1.0
 
     @property
     def shown(self) -> str:

@@ -29,6 +29,7 @@ from recorders.meters.meter import (
     Access,
     MeterError,
     Sample,
+    Spec,
     SpecError,
     cut,
 )
@@ -268,7 +269,7 @@ def digest(
 
 
 @dataclass(frozen=True, slots=True)
-class WebSpec:
+class WebSpec(Spec):
     """An address that answers with JSON, and where the readings are in it.
 
     `extract` makes the samples of a profile from the document; without one, `pointers` do.
@@ -277,10 +278,13 @@ class WebSpec:
     address: Address
     pointers: Pointers
     shown: str
-    counts: bool = False
     step_j: float = 0.0
-    period_s: float = 1.0
     extract: Extract | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is a pointer to a counter."""
+        return self.pointers.energy is not None
 
     def open(self, access: Access) -> WebReader:
         """The host, to be asked."""
@@ -319,8 +323,7 @@ def parse(kind: str, where: str) -> WebSpec:
     """An address, and behind `#` the pointers. Raises SpecError."""
     text, _, fragment = f"{kind}:{where}".partition("#")
     address, pointers = parse_address(text), parse_pointers(fragment)
-    counts = pointers.energy is not None
-    return WebSpec(address, pointers, f"{address.shown}#{cut(fragment)}", counts)
+    return WebSpec(address, pointers, f"{address.shown}#{cut(fragment)}")
 
 
 def _body(response: http.client.HTTPResponse, line: Any, ends_s: float) -> bytes:

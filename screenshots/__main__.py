@@ -80,7 +80,7 @@ async def of_the_dashboard() -> None:
         await take(pilot, "runs")
         await pilot.press("enter")
         await take(pilot, "results")
-        await pilot.press("escape", "space", "down", "space", "c")
+        await pilot.press("escape", "home", "space", "space", "c")
         await take(pilot, "compare")
 
 

@@ -49,6 +49,11 @@ def test_files_exist(page: Path) -> None:
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
+def test_no_picture_shows_what_another_shows() -> None:
+    pictures = sorted(ROOT.glob("screenshots/*.svg"))
+    assert len({path.read_bytes() for path in pictures}) == len(pictures)
+
+
 @on_every_page
 def test_modules_and_commands_exist(page: Path) -> None:
     for text in code(page.read_text()):

@@ -17,13 +17,15 @@ from wattui.analysis.cells import cells_of, is_mixed
 from wattui.config import Rate
 from wattui.show.derived import derived_text
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, counted, energy_unit, number
+from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
 
 NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
 ROWS_OF_TABLES = 8
 # With more domains than this, they are grouped by kind.
 MOST_DOMAINS = 8
+# Of more labels than this, the table has no lines of ±.
+MOST_ERRORS = 6
 # Names are truncated, figures never.
 LABEL_COLUMNS = 18
 # What stands under the package of the same number.
@@ -61,8 +63,8 @@ class EnergyPanel(Static):
             self.update(NOTHING_YET, layout=False)
             return
         _, found = _headline_j(summary, summary.quoted)
-        least_j = found[0][0] if found else None
-        derived = "" if least_j is None else derived_text(least_j, self.price, self.carbon)
+        first = found[0][0] if found else None
+        derived = "" if first is None else derived_text(first.value, self.price, self.carbon)
         self.border_subtitle = Content(derived)
         if self.content_size.height < ROWS_OF_TABLES:
             self.update(Text("\n").join(energy_lines(summary, palette, units)), layout=False)
@@ -127,6 +129,10 @@ def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[A
     for label, domain, group in rows:
         cells = _cells(figures_j(domain, group, counted), factor)
         table.add_row(label, *cells, style=_style(domain, palette))
+        if (apart and len(rows) <= MOST_ERRORS) or domain is quoted:
+            errors = _errors(domain, factor) if counted else ()
+            if any(errors):
+                table.add_row(Text("   ±"), *errors, style=palette.dim)
     yield table
 
 
@@ -203,13 +209,19 @@ def _powers_w(domain: Domain) -> tuple[float | None, ...]:
 
 def _headline_j(
     summary: Summary, domain: Domain
-) -> tuple[Basis, list[tuple[float | None, Group | None]]]:
+) -> tuple[Basis, list[tuple[Value | None, Group | None]]]:
     """The headline's joules; those of the best and the worst of several labels."""
     if cells := cells_of(summary):
-        return cells.basis, [(value.value, group) for group, value in cells.ends]
+        return cells.basis, [(value, group) for group, value in cells.ends]
     basis = TOTAL if TOTAL.of(domain) else ENERGY
-    value = basis.of(domain)
-    return basis, [(value.value if value else None, None)]
+    return basis, [(basis.of(domain), None)]
+
+
+def _errors(domain: Domain, factor: float) -> list[str]:
+    """± of joules per inference; empty where it is unknown."""
+    values = (basis.of(domain) for basis in BASES)
+    errors = (value.plus_minus if value else None for value in values)
+    return ["" if error is None else number(error / factor, 2) for error in errors]
 
 
 def _headline(
@@ -217,15 +229,15 @@ def _headline(
 ) -> Text:
     """The headline figure; for several labels, the best and the worst."""
     basis, found = _headline_j(summary, domain)
-    values = [value_j for value_j, _ in found]
-    names = [_label(group) if group else Text() for _, group in found]
-    factor, unit = energy_unit(values, units)
+    factor, unit = energy_unit([value.value if value else None for value, _ in found], units)
     text = Text()
-    for place, (value_j, name) in enumerate(zip(values, names, strict=True)):
+    for place, (value, group) in enumerate(found):
         text.append(" … " if place else "")
-        text.append(number(None if value_j is None else value_j / factor), "bold")
-        text.append(" " if name else "").append_text(name)
-    text.append(f" {unit}" if values else "–", "bold")
+        error = value.plus_minus if value else None
+        text.append(with_uncertainty(value.value if value else None, error, factor), "bold")
+        if group:
+            text.append(" ").append_text(_label(group))
+    text.append(f" {unit}" if found else "–", "bold")
     text.append("/inference" if basis is TOTAL else " while running", "bold")
     if word := summary.contents or (domain.origin if domain.origin != "measured" else ""):
         text.append(f"  {word}", palette.estimated)

@@ -14,6 +14,7 @@ from recorders.summary.figures import Group, Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.show.palette import DARK
+from wattui.show.quantities import number, with_uncertainty
 from wattui.tui.widgets.energy import (
     EnergyPanel,
     energy_lines,
@@ -51,7 +52,12 @@ def text(*parts: Any) -> str:
 
 @pytest.mark.parametrize(
     ("units", "says"),
-    [("auto", "3.600 J"), ("mJ", "3600 mJ"), ("Wh", "0.001000 Wh"), ("J", "3.600 J")],
+    [
+        ("auto", "3.600 ± 0.036 J"),
+        ("mJ", "3600 ± 36 mJ"),
+        ("Wh", "0.001000 ± 0.000010 Wh"),
+        ("J", "3.600 ± 0.036 J"),
+    ],
 )
 def test_units_are_those_of_the_settings(units: Any, says: str) -> None:
     found = summary(["package0"])
@@ -142,3 +148,17 @@ def test_cores_and_dram_stand_under_their_package() -> None:
         "dram7",
         "total",
     ]
+
+
+def test_the_headline_and_the_figures_have_their_uncertainty() -> None:
+    found = summary(["package0"])
+    running = running_of(found).domains["package0"]
+    value = running.total_j_per_inference
+    assert value is not None
+    assert value.plus_minus is not None
+    shown = text(*energy_parts(found, DARK, "auto"))
+    assert with_uncertainty(value.value, value.plus_minus, 1.0) in shown
+    (errors,) = [line.split() for line in shown.splitlines() if line.strip().startswith("±")]
+    assert errors[:2] == ["±", number(value.plus_minus, 2)]
+    (first, *_) = energy_lines(found, DARK, "auto")
+    assert "±" in first.plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from recorders.channels import TOTAL, kind_of, with_unit
@@ -56,7 +56,7 @@ class LiveState:
         self._flags: dict[tuple[str, str], None] = {}
         self._missing: dict[str, str] = {}
         self._lost: dict[str, None] = {}
-        self._rows: list[TextRow] = []
+        self._rows: list[TextRow] = list(_read_so_far(columns, reducer))
         self._time_text = "0.000000"
         self._inferences: int | None = None
         for number, row in enumerate(reducer.reduction.events):
@@ -146,3 +146,13 @@ class LiveState:
     def _lack(self, part: str, reason: str) -> None:
         if kind_of(part).in_total:
             self._missing.setdefault(part, reason)
+
+
+def _read_so_far(columns: Sequence[str], reducer: Reducer) -> Iterator[TextRow]:
+    """The last energy of each channel, as a row."""
+    places = {name: place for place, name in enumerate(columns)}
+    for channel, (at_s, energy_j) in reducer.last.items():
+        if (place := places.get(f"{channel}_J")) is not None:
+            cells = [""] * len(columns)
+            cells[place] = f"{energy_j:.6f}"
+            yield f"{at_s:.6f}", cells

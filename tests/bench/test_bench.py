@@ -180,7 +180,7 @@ FAULTS = {
     "gone": ZoneFault("gone", 0.5, 0.7),
     "stuck": ZoneFault("stuck", 0.5, 0.7),
     "reset": ZoneFault("reset", 0.5),
-    "slow": ZoneFault("slow", 0.8, 0.81, delay_s=0.15),
+    "slow": ZoneFault("slow", 0.8, 0.9, delay_s=0.15),
 }
 FAULTY = tuple(
     BenchZone(str(n), f"package-{n}", f"package{n}", Square(10.0, 60.0, 0.2), faults=(fault,))

@@ -98,7 +98,7 @@ def test_a_scrape_is_a_row_of_the_file_and_no_collector_delays_the_end(
         time_s = metrics["wattui_row_seconds"]
         assert time_s in [float(row["time_s"]) for row in rows]
         assert metrics["wattui_energy_joules_total sim_cpu"] == newest(rows, "sim_cpu_J", time_s)
-        assert metrics["wattui_power_watts sim_cpu"] == newest(rows, "sim_cpu_W", time_s)
+        assert metrics.get("wattui_power_watts sim_cpu") == newest(rows, "sim_cpu_W", time_s)
         assert metrics.get("wattui_inferences_total") == newest(rows, "inferences", time_s)
         compared += 1
     assert compared > 3

@@ -24,10 +24,13 @@ PROGRAM = 7
 class Pages(list[Message]):
     """Keeps what would be written."""
 
-    rows: list[TextRow]
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[TextRow] = []
 
     def put(self, now: Message, rows: Sequence[TextRow]) -> None:
         self.append(now)
+        self.rows += rows
 
     def close(self) -> None:
         pass
@@ -59,6 +62,15 @@ def mark(rig: Rig, begin_s: float, end_s: float, label: str, n: int, number: int
 
 def progress_at(pages: Pages, time_s: float) -> Any:
     return [page for page in pages if float(page["time_s"]) <= time_s][-1]["progress"]
+
+
+def test_the_first_page_has_the_readings_of_its_row(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    pages = published(rig)
+    rig.run(1.0)
+    time_text, cells = pages.rows[0]
+    assert time_text == "0.000000"
+    assert cells[:2] == ["0.000000", ""]
 
 
 def test_joules_per_inference_so_far_are_those_of_the_summary(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from operator import itemgetter
 from typing import Any
 
 from recorders import rows
+from recorders.at_once import read_at_once
 from recorders.channel_state import Feed
 from recorders.clock import Clock
 from recorders.edges import Quiet
@@ -25,7 +25,6 @@ from recorders.source import (
     HasNews,
     Retry,
     Source,
-    SourceError,
     WatchesCommand,
 )
 from recorders.summary.by_hand import HandReading
@@ -41,12 +40,6 @@ from recorders.writer import Writer
 
 # Readings further apart than this do not share a row.
 APART_NS = 2_000_000
-# An edge is read again if its readings took longer than this, until a counter shows itself as slow:
-# twice by the second time, or once by the third.
-EDGE_NS, SLOW_NS, SLOWEST_NS, EDGE_READS = 200_000, 20_000_000, 100_000_000, 5
-EDGE_WAIT_S = 0.5
-# It is also read again if this thread resumed later than this after a worker's last reading.
-HANDED_OVER_NS = 600_000
 FLUSH_NS = 500_000_000
 # Ticks this close need no wakeup of their own between them for passing on rows.
 OFTEN_NS = 125_000_000
@@ -304,22 +297,25 @@ class Recorder:
         """
         if edges and (slept_s := self._clock.slept_s()):
             self._wake_up(slept_s)
-        started_ns, results, fresh = self._read_at_once(bool(edges))
+        workers = [each for each in self._workers if each[0].is_read_at_edges or not edges]
+        found = read_at_once(self._clock, self._direct, workers)
+        for feed, answer in found.earlier:
+            self._take_answers(feed, [answer])
         self._finish_pending()
         if not edges:
-            self._clock.start(started_ns)
-        row = self._row(started_ns, "")
+            self._clock.start(found.time_ns)
+        row = self._row(found.time_ns, "")
         if count is not None and self._pages.known:
             row.count = count
         taken = [row]
-        for feed, result in fresh:
+        for feed, result in found.fresh:
             self._fill(feed, result, row)
-        for feed, result in results:
+        for feed, result in found.direct:
             self._take(feed, result, taken)
         if not edges:
             # What they showed last before the recording, which the first edge needs.
             for feed in self._by_themselves:
-                self._take(feed, feed.read(started_ns), taken)
+                self._take(feed, feed.read(found.time_ns), taken)
         self._read_wrapped(taken)
         if by_hand:
             row.set_by_hand(self._layout.place[by_hand.channel], by_hand.power_w)
@@ -354,47 +350,6 @@ class Recorder:
         """The `time_s` of the begin and the end of a program's block of code."""
         start_ns = self._clock.start_ns
         return f"{rows.time_text(begun_ns - start_ns)} {rows.time_text(ended_ns - start_ns)}"
-
-    def _read_at_once(
-        self, energies_only: bool
-    ) -> tuple[int, list[tuple[Feed, ReadResult]], list[tuple[Feed, ReadResult]]]:
-        """Read everything at once; returns the time of the first direct reading, direct readings
-        and workers' readings.
-
-        Everything is read again if this thread resumed late after the workers' last reading.
-        """
-        wanted = [each for each in self._workers if each[0].is_read_at_edges or not energies_only]
-        earlier: list[tuple[Feed, Answer]] = []
-        fresh: list[tuple[Feed, ReadResult]] = []
-        for _ in range(EDGE_READS):
-            earlier += [(feed, ("counters", result)) for feed, result in fresh]
-            fresh = []
-            for feed, worker in wanted:
-                before, now = worker.read_now(EDGE_WAIT_S)
-                earlier += [(feed, answer) for answer in before]
-                if now is not None:
-                    fresh.append((feed, now))
-            started_ns, results = self._read_direct()
-            if started_ns - _newest_ns(fresh, started_ns) < HANDED_OVER_NS:
-                break
-        for feed, answer in earlier:
-            self._take_answers(feed, [answer])
-        return _oldest_ns(results, started_ns), results, fresh
-
-    def _read_direct(self) -> tuple[int, list[tuple[Feed, ReadResult]]]:
-        """Read the direct sources a few times; returns the tightest group and its start time."""
-        groups: list[tuple[int, int, list[tuple[Feed, ReadResult]]]] = []
-        slow = 0
-        for _ in range(EDGE_READS):
-            started_ns = self._clock.monotonic_ns()
-            results = [(feed, feed.read(started_ns)) for feed in self._direct]
-            took_ns = self._clock.monotonic_ns() - started_ns
-            groups.append((took_ns, started_ns, results))
-            slow += took_ns > SLOW_NS
-            if took_ns < EDGE_NS or took_ns > SLOWEST_NS or slow == 2:
-                break
-        _, started_ns, results = min(groups, key=itemgetter(0))
-        return started_ns, results
 
     def _read_wrapped(self, taken: list[rows.Row]) -> None:
         """Read counters that may have wrapped again, so that the edge is known and not bridged."""
@@ -605,19 +560,3 @@ class Recorder:
     def reduction(self) -> Reduction:
         """The data for the summary."""
         return self._journal.reduction
-
-
-def _newest_ns(results: Sequence[tuple[Feed, ReadResult]], otherwise_ns: int) -> int:
-    """Time of the last reading."""
-    return max(_times_ns(results), default=otherwise_ns)
-
-
-def _oldest_ns(results: Sequence[tuple[Feed, ReadResult]], otherwise_ns: int) -> int:
-    """Time of the first reading."""
-    return min(_times_ns(results), default=otherwise_ns)
-
-
-def _times_ns(results: Sequence[tuple[Feed, ReadResult]]) -> Iterator[int]:
-    for _, result in results:
-        if not isinstance(result, SourceError):
-            yield from (each.time_ns for each in result)

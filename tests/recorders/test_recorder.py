@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorders.recorder import EDGE_WAIT_S
+from recorders.at_once import WAIT_S
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
 from recorders.summary.reduction import Reducer
@@ -439,7 +439,7 @@ def test_a_source_that_hangs_for_5_s_takes_no_reading_from_the_others(
     rows = rig.run(6.15)
     hanging.gate.set()
     # Only the first edge waits for it.
-    assert time.monotonic() - waiting_since_s < 10 * EDGE_WAIT_S
+    assert time.monotonic() - waiting_since_s < 10 * WAIT_S
     assert [at(row) for row in ticks(rows)] == pytest.approx([n / 10 for n in range(62)])
     assert all(row["package0_J"] for row in ticks(rows))
     edges = [row for row in rows if row["event"] in ("begin", "end")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,25 +61,23 @@ def test_only_its_user_may_read_it(tmp_path: Path) -> None:
 def test_readers_never_see_half_a_page(tmp_path: Path) -> None:
     publisher = published(tmp_path)
     publisher.put({"n": 0, "text": ""}, [])
-    failed: list[object] = []
 
     def look() -> None:
         for _ in range(300):
             found = read(tmp_path)
-            if found["text"] != "x" * int(str(found["n"])):
-                failed.append(found)
+            assert found["text"] == "x" * int(str(found["n"]))
 
     while not (tmp_path / page.NAME).read_bytes().startswith(b"wattui-live"):
         pass
-    readers = [threading.Thread(target=look) for _ in range(4)]
-    for reader in readers:
-        reader.start()
     n = 0
-    while any(reader.is_alive() for reader in readers):
-        n = (n + 997) % 5000
-        publisher.put({"n": n, "text": "x" * n}, [])
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(look) for _ in range(4)]
+        while not all(reader.done() for reader in readers):
+            n = (n + 997) % 5000
+            publisher.put({"n": n, "text": "x" * n}, [])
     publisher.close()
-    assert not failed
+    for reader in readers:
+        reader.result()
 
 
 @given(st.binary(max_size=200), st.integers(0, 100))

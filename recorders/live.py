@@ -8,32 +8,12 @@ from dataclasses import asdict
 from recorders.channels import TOTAL, kind_of, with_unit
 from recorders.publisher import Publisher, TextRow
 from recorders.summary.contents import contents, headline, missing_from
+from recorders.summary.flags import FLAGS
 from recorders.summary.progress import RunningSoFar
 from recorders.summary.reduction import GAP, LOST, RESET, EventRow, Reducer, Where
 from recorders.texts import OwnNote
 from recorders.wire import Message
 
-# The flag of the summary for a note of the recorder. Those that need the whole recording
-# (throttling, drift, foreign load, resolution) are not shown while it is being made.
-FLAGS = {
-    OwnNote.DROPPED: "dropped",
-    OwnNote.IMPLAUSIBLE: "implausible",
-    OwnNote.INTEGRATED: "integrated",
-    OwnNote.MIG: "mig",
-    OwnNote.MIXED_MARKS: "mixed_marks",
-    OwnNote.LEFT_PASS: "left_pass",
-    OwnNote.LOST_MARKS: "lost_marks",
-    OwnNote.REFUSED: "refused_mark",
-    OwnNote.CUT: "cut_text",
-    OwnNote.TARGET_MISSED: "target_missed",
-    OwnNote.UNALIGNED: "unaligned",
-    OwnNote.WHICH_GPU: "which_gpu",
-    OwnNote.HIDDEN_GPUS: "hidden_gpus",
-    OwnNote.RUN_FILE: "run_file",
-    OwnNote.UNMATCHED: "unmatched",
-    OwnNote.STUCK: "stuck",
-    OwnNote.BROKEN_OFF: "unfinished",
-}
 # What ran after the last reading of its energy has no figure: older ones are not of now.
 FRESH_S, FRESH_PERIODS = 1.0, 2.0
 # Notes that begin with the name of a channel.
@@ -43,7 +23,10 @@ _ABOUT_CHANNELS = frozenset(
 
 
 class LiveState:
-    """Follows the rows of a recording, and gives a page of them to its publisher."""
+    """Follows the rows of a recording, and gives a page of them to its publisher.
+
+    Flags that need the whole recording (throttling, drift, foreign load, resolution) are not shown.
+    """
 
     def __init__(
         self, publisher: Publisher, columns: Sequence[str], reducer: Reducer, period_s: float

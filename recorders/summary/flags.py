@@ -46,6 +46,23 @@ CHOICES = (
     OwnNote.RUN_FILE,
     OwnNote.UNMATCHED,
 )
+# The flag of each note that raises one, whatever else the recording has.
+FLAGS = {
+    **{note: note.value for note in (*CHOICES, OwnNote.STUCK)},
+    OwnNote.BROKEN_OFF: "unfinished",
+    OwnNote.CUT: "cut_text",
+    OwnNote.DROPPED: "dropped",
+    OwnNote.IMPLAUSIBLE: "implausible",
+    OwnNote.INTEGRATED: "integrated",
+    OwnNote.LEFT_PASS: "left_pass",
+    OwnNote.LOST_MARKS: "lost_marks",
+    OwnNote.MIG: "mig",
+    OwnNote.MIXED_MARKS: "mixed_marks",
+    OwnNote.REFUSED: "refused_mark",
+    OwnNote.TARGET_MISSED: "target_missed",
+    OwnNote.UNALIGNED: "unaligned",
+    OwnNote.UNKNOWN_SHARE: "unknown_share",
+}
 
 
 def find_flags(
@@ -200,16 +217,16 @@ def _marks(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
             f"the program waited, quiet, before and after {len(aligned)} "
             f"phase{'s' * (len(aligned) > 1)}; the power of that time is not in the energy",
         )
-    for name, note, text in (
-        ("lost_marks", OwnNote.LOST_MARKS, "marks or counts from the program were lost"),
-        ("refused_mark", OwnNote.REFUSED, "a mark was refused"),
-        ("cut_text", OwnNote.CUT, "a label or note was too long and was truncated"),
-        ("target_missed", OwnNote.TARGET_MISSED, "the target of a repeated phase was not reached"),
-        ("unaligned", OwnNote.UNALIGNED, "a phase could not be aligned and was marked as usual"),
-        ("unfinished", OwnNote.BROKEN_OFF, "the recording was interrupted"),
+    for note, text in (
+        (OwnNote.LOST_MARKS, "marks or counts from the program were lost"),
+        (OwnNote.REFUSED, "a mark was refused"),
+        (OwnNote.CUT, "a label or note was too long and was truncated"),
+        (OwnNote.TARGET_MISSED, "the target of a repeated phase was not reached"),
+        (OwnNote.UNALIGNED, "a phase could not be aligned and was marked as usual"),
+        (OwnNote.BROKEN_OFF, "the recording was interrupted"),
     ):
         if said := reduction.noted(note):
-            yield Flag(name, "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
+            yield Flag(FLAGS[note], "", f"{text}: {said[0]}" + " …" * (len(said) > 1))
 
 
 def _notes(reduction: Reduction) -> Iterator[Flag]:
@@ -223,7 +240,7 @@ def _notes(reduction: Reduction) -> Iterator[Flag]:
     }
     for note, text in texts.items():
         if found := _noted(reduction, note):
-            yield Flag(note.value, ", ".join(found), text)
+            yield Flag(FLAGS[note], ", ".join(found), text)
     yield from _integrated(reduction)
     doubts = [text.partition(": ") for text in _noted(reduction, OwnNote.IMPLAUSIBLE)]
     if doubts:
@@ -340,7 +357,7 @@ def _choices(reduction: Reduction) -> Iterator[Flag]:
     """Flags whose text is in a note: which GPUs, age of the baseline, lost rows."""
     for note in CHOICES:
         for text in _noted(reduction, note):
-            yield Flag(note.value, "", text)
+            yield Flag(FLAGS[note], "", text)
 
 
 def _by_hand(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

@@ -176,6 +176,23 @@ def test_what_ran_after_a_gpu_was_lost_has_no_figure(tmp_path: Path) -> None:
     assert progress_at(pages, 6.0)["why"] == "a reading is missing"
 
 
+@pytest.mark.parametrize(
+    ("note", "flag"),
+    [
+        ("only_package gpu1: energy1_input is refused", "only_package"),
+        ("unknown_share cpu", "unknown_share"),
+        ("cut label", "cut_text"),
+    ],
+)
+def test_a_note_raises_the_flag_of_the_summary(tmp_path: Path, note: str, flag: str) -> None:
+    rig = rig_of(tmp_path)
+    pages = published(rig)
+    rig.recorder.note(note)
+    rig.run(1.0)
+    assert flag in {each.name for each in summarise(rig.recorder.reduction).flags}
+    assert [flag, ""] in pages[-1]["flags"]
+
+
 def test_a_lost_gpu_is_told_with_the_flags_of_the_summary(tmp_path: Path) -> None:
     clock = ManualClock()
 

@@ -160,18 +160,19 @@ def open_gpu_shares(sources: Sequence[Source], root: Path) -> FoundShares:
     without, refused = set[str](), list[Refusal]()
     if nvml:
         without, refused = refused_shares(NvmlUsers(nvml.library, devices), devices, root)
-    silent = [{share_of(each.channel), share_of(each.channel) + MEMORY} for each in devices]
-    told = [each for each, names in zip(devices, silent, strict=True) if not names <= without]
+    offered = [{share_of(each.channel), share_of(each.channel) + MEMORY} for each in devices]
+    shown = [each for each, names in zip(devices, offered, strict=True) if not names <= without]
 
     def readers(search_ns: int = SEARCH_NS) -> list[GpuUsers]:
         found: list[GpuUsers] = []
-        if nvml and told:
-            found.append(NvmlUsers(nvml.library, told))
+        if nvml and shown:
+            found.append(NvmlUsers(nvml.library, shown))
         if cards:
             found.append(DrmUsers(cards, root, search_ns=search_ns))
         return found
 
-    source = GpuShares(readers(), ProcessTree, without, root=root) if readers() else None
+    found = readers()
+    source = GpuShares(found, ProcessTree, without, root=root) if found else None
     return source, refused, partial(readers, 0)
 
 

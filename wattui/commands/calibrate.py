@@ -165,18 +165,19 @@ def measure(
         for is_busy, seconds in zip(cycle((False, True)), pattern_s, strict=False):
             until_s = time.monotonic() + seconds
             if is_busy:
-                running = [_started(argv) for argv in busy]
+                for argv in busy:
+                    running.append(_started(argv))
             tell(f"{'busy' if is_busy else 'idle'}, {left_s:.0f} s left")
             while time.monotonic() < until_s:
                 client.poll(LOOK_S)
                 for source in sources:
                     _collect(source, found, start_ns)
-            running = _stopped(running)
+            _stop(running)
             left_s -= seconds
     except RecorderError as error:
         raise WattuiError(f"the recorder stopped ({error}): try again") from None
     finally:
-        _stopped(running)
+        _stop(running)
         for source in sources:
             source.close()
         client.close()
@@ -242,10 +243,10 @@ def _started(argv: Sequence[str]) -> subprocess.Popen[bytes]:
         raise UsageError(f"--load {argv[0]}: {error.strerror}") from None
 
 
-def _stopped(running: Sequence[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
-    """Stop the load at once; returns what still runs: nothing."""
-    for process in running:
+def _stop(running: list[subprocess.Popen[bytes]]) -> None:
+    """Stop the load at once, and forget it."""
+    while running:
+        process = running.pop()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
         process.wait()
-    return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,8 @@ class GpuShares:
         self._census, self._noticed = Census(root, clock), Noticed()
         self._others: dict[str, dict[int, list[float]]] = {}
         self._since_ns = clock()
-        self._news: list[str] = []
+        # The thread that reads adds to it, and the recorder's takes from it.
+        self._news: deque[str] = deque()
         self._said: set[str] = set()
 
     def watch(self, pid: int | None) -> None:
@@ -90,8 +92,7 @@ class GpuShares:
 
     def news(self) -> Sequence[str]:
         """Notes of who else keeps it busy, since the last call."""
-        news, self._news = self._news, []
-        return news
+        return [self._news.popleft() for _ in range(len(self._news))]
 
     def calibrate(self) -> None:
         """Nothing to calibrate."""

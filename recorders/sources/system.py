@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +40,8 @@ class System:
         self.period_s = SHORTEST_NS * 1e-9
         self._clock = clock
         self._census, self._noticed = Census(root, clock), Noticed()
-        self._news: list[str] = []
+        # The thread that reads adds to it, and the recorder's takes from it.
+        self._news: deque[str] = deque()
         self._notice_due_ns = 0
         self._cpus = psutil.cpu_count() or 1
         self._tree = ProcessTree()
@@ -75,8 +77,7 @@ class System:
 
     def news(self) -> Sequence[str]:
         """Notes of who else keeps it busy, since the last call."""
-        news, self._news = self._news, []
-        return news
+        return [self._news.popleft() for _ in range(len(self._news))]
 
     def _notice(self) -> None:
         """Note who else keeps the processor busy; nothing is looked at while nobody does."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from recorders.gpu_users import NOTHING, UNKNOWN, GpuUse, Users
+from recorders.other_load import Noticed
 from recorders.source import HasNews, WatchesCommand
 from recorders.sources.drm_users import DrmUsers
 from recorders.sources.gpu_shares import GpuShares, open_gpu_shares
@@ -109,6 +110,27 @@ def test_who_else_uses_a_gpu_is_noted_by_program_and_user(bench: Bench) -> None:
         "other_load gpu0 python of user 4000001: 35 %",
         "other_load gpu0 game of user 4000002: 4 %",
         "other_load gpu0 wattui itself: 3 %",
+    ]
+
+
+def test_a_note_that_is_collected_while_others_are_added_comes_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected: list[str] = []
+
+    def notes(*_: object) -> Iterator[str]:
+        collected.extend(bench.source.news())
+        yield "other_load gpu0 python of user 4000001: 35 %"
+
+    monkeypatch.setattr(Noticed, "notes", notes)
+    bench.source.watch(10)
+    bench.reader.unseen = {11}
+    for _ in range(3):
+        bench.read({50: use(0.35)})
+    collected.extend(bench.source.news())
+    assert collected == [
+        "unknown_share command_gpu0",
+        "other_load gpu0 python of user 4000001: 35 %",
     ]
 
 

@@ -74,6 +74,11 @@ class Launch:
         return self._ended_by is not None
 
     @property
+    def is_unrecorded(self) -> bool:
+        """Whether its recorder has stopped."""
+        return self._session.lost is not None
+
+    @property
     def about(self) -> dict[str, Any]:
         """The command's entry in run.json."""
         return {
@@ -140,7 +145,7 @@ class Launch:
     def _is_through(self) -> bool:
         """Whether the current stage is over; ends what the stage began."""
         if isinstance(self._stage, Rest):
-            if self._left_s(self._stage) > 0 and self._session.lost is None:
+            if self._left_s(self._stage) > 0 and not self.is_unrecorded:
                 return False
             self._end_rest()
             return True
@@ -148,7 +153,7 @@ class Launch:
 
     def _next_stage(self) -> None:
         failed = next((status for status in self._statuses if status), 0)
-        if self._session.lost is not None:
+        if self.is_unrecorded:
             self.status = failed or INCOMPLETE
             return
         if self.stopped or not self._stages:

@@ -334,9 +334,15 @@ class Dashboard(TerminalApp):
         self.main.query_one(OutputPanel).show(self._launched, self.has_class("without-output"))
 
     def _end_launch(self, launched: Launch) -> None:
-        """Show the results, and on failure the last line of output."""
+        """Show the results, and on failure the last line of output.
+
+        If the recorder was lost, nothing is restarted, so that the alarm stays.
+        """
         self._launched = None
         self._show_output()
+        if launched.is_unrecorded:
+            self._recorded.insert(0, launched.recipe.csv)
+            return
         if launched.status and not launched.stopped:
             last = next((line for line in reversed(launched.output) if line.strip()), "")
             title = f"The command exited with status {launched.status}"
@@ -418,10 +424,15 @@ class Dashboard(TerminalApp):
         self.theme = next_theme(self.theme)
 
     def _is_busy(self) -> bool:
-        """Warn if a recording is in progress; returns whether one is."""
-        if self.stream.csv is not None:
-            self.notify("Recording in progress; press r to stop", severity="warning")
-        return self.stream.csv is not None
+        """Warn if a command runs or a recording is in progress; returns whether one does or is."""
+        why = ""
+        if self._launched is not None:
+            why = "A command is running; press x to stop it"
+        elif self.stream.csv is not None and self.stream.lost is None:
+            why = "Recording in progress; press r to stop"
+        if why:
+            self.notify(why, severity="warning")
+        return bool(why)
 
     @property
     def _useless(self) -> set[str]:

@@ -18,6 +18,7 @@ from recorders.source import Channel, Refusal
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
+from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.runs.run_json import ReadSource
 from wattui.tui import app as module
@@ -281,6 +282,29 @@ async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
         await settle(pilot)
         assert "recorder lost" not in screen(app)
     assert len(sessions) == 1
+
+
+async def test_a_launch_whose_recorder_is_lost_shows_it_until_a_new_one_is_started(
+    sessions: list[Config], tmp_path: Path
+) -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        app._start_launch(Recipe(["true"], tmp_path / "run.csv", idle_s=60.0))
+        await pilot.press("l")
+        await settle(pilot)
+        assert "A command is running; press x to stop it" in notified(app)
+        app.stream.lost = "signal 9"
+        await until_shown(pilot, "recorder lost signal 9")
+        await settle(pilot)
+        assert len(sessions) == 1
+        assert not [each for each in app._notifications if "exited" in each.title]
+        await pilot.press("l")
+        await settle(pilot)
+        assert isinstance(app.screen, LaunchForm)
+        await pilot.press("escape", "r")
+        await settle(pilot)
+        assert "recorder lost" not in screen(app)
 
 
 async def test_what_may_lose_joules_is_in_the_banner_although_power_is_measured() -> None:

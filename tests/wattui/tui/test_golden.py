@@ -11,6 +11,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from recorders.client import Config
@@ -24,6 +25,7 @@ from wattui.tui.screens.runs import Runs
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
+from wattui.tui.widgets.energy import NOTHING_YET
 
 FOLDER = Path(__file__).parent / "golden"
 SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}
@@ -90,7 +92,7 @@ def session() -> FakeSession:
     return fake
 
 
-def screen(app: Dashboard) -> str:
+def screen(app: App[Any]) -> str:
     lines = app.screen._compositor.render_strips()
     texts = ("".join(segment.text for segment in strip).rstrip() for strip in lines)
     return "\n".join(texts) + "\n"
@@ -108,17 +110,17 @@ def compare(name: str, shown: str) -> None:
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Wait for the line of keys, which comes last."""
+    """Wait for the line of keys and for the energies, which come last."""
     for _ in range(300):
         await pilot.pause(0.1)
-        if list(pilot.app.query("FooterKey")):
+        if list(pilot.app.query("FooterKey")) and NOTHING_YET.plain not in screen(pilot.app):
             break
     await pilot.pause(SETTLED_S)
 
 
 def dashboard(**settings: Any) -> Dashboard:
     start = Start(Settings(**settings), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session(), start)  # type: ignore[arg-type]
+    return Dashboard(session(), start)
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -45,8 +45,8 @@ SLOW_S = 0.01
 
 @dataclass(frozen=True)
 class ShortPhase:
-    """A phase of a channel: the true joules, the difference of its readings, the summary's figure
-    and its ± (None: unknown), joules."""
+    """A phase of a channel, or all phases of a label: the true joules, the difference of their
+    readings, the summary's figure and its ± (None: unknown), joules."""
 
     channel: str
     seconds: float
@@ -144,13 +144,18 @@ def schedule(
 
 
 def recorded(
-    counters: Sequence[SlowCounter], phases: Sequence[tuple[float, float]], seed: int = 0
+    counters: Sequence[SlowCounter],
+    phases: Sequence[tuple[float, float]],
+    seed: int = 0,
+    each_label: int = 1,
 ) -> list[ShortPhase]:
-    """Record the phases, one label each; the total comes last if there are several counters."""
+    """Record the phases, so many a label, which are one figure; the total comes last if there are
+    several counters."""
     clock = _Clock()
     inbox = _Agenda(clock)
     for number, (begin_s, end_s) in enumerate(phases, 1):
-        inbox.at(begin_s, do="begin", phase="running", label=str(number))
+        label = str((number - 1) // each_label)
+        inbox.at(begin_s, do="begin", phase="running", label=label)
         inbox.at(end_s, do="end", id=number)
     inbox.at(phases[-1][1] + REST_S, do="stop", command={})
     return _recorded(counters, clock, inbox, seed)
@@ -189,20 +194,28 @@ def _compared(
     if len(counters) > 1:
         curves[TOTAL] = [each.curve for each in counters]
     begun: dict[str, EventRow] = {}
+    edges: dict[str, list[tuple[EventRow, EventRow]]] = {}
     for row in recorder.reduction.events:
         if row.event == BEGIN:
             begun[row.label] = row
-        if row.event != END:
-            continue
-        first, domains = begun[row.label], groups[row.label].domains
-        begin_s, end_s = (each.time_s + start_ns * 1e-9 for each in (first, row))
+        elif row.event == END:
+            edges.setdefault(row.label, []).append((begun[row.label], row))
+    start_s = start_ns * 1e-9
+    for label, phases in edges.items():
+        spans_s = [(first.time_s + start_s, last.time_s + start_s) for first, last in phases]
         for channel, parts in curves.items():
-            figure = domains[channel].running_j
+            figure = groups[label].domains[channel].running_j
             yield ShortPhase(
                 channel,
-                end_s - begin_s,
-                math.fsum(part.energy_j(end_s) - part.energy_j(begin_s) for part in parts),
-                row.energy_j[channel] - first.energy_j[channel],
+                math.fsum(end_s - begin_s for begin_s, end_s in spans_s),
+                math.fsum(
+                    part.energy_j(end_s) - part.energy_j(begin_s)
+                    for part in parts
+                    for begin_s, end_s in spans_s
+                ),
+                math.fsum(
+                    last.energy_j[channel] - first.energy_j[channel] for first, last in phases
+                ),
                 figure.value if figure else None,
                 figure.plus_minus if figure else None,
             )

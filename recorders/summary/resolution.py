@@ -25,7 +25,9 @@ def edges_j(channel: str, windows: Iterable[Span], update_j: float) -> float:
             errors_j.append(max(bridged_j, update_j))
         elif channel not in span.located:
             share = block_share(span.begin, span.end)
-            calls_j = (span.energy_j.get(channel) or 0.0) * (1 / share - 1) if share > 0 else 0.0
+            calls_j = (
+                (span.energy_j.get(channel) or 0.0) * (1 / share - 1) if 0 < share < 1 else 0.0
+            )
             errors_j.append(update_j + calls_j)
         else:
             edges = (span.begin.row, span.end.row)

@@ -18,8 +18,10 @@ def command_shares(reduction: Reduction, everything: Sequence[Span]) -> list[Com
     memory_mib: dict[str, float] = {}
     for column, points in reduction.seconds.items():
         kind = kind_of_column(column)
+        if not kind.of_command:
+            continue
         values = [v for s in running for _, v in points.between(s.start_s, s.end_s)]
-        if not kind.of_command or not values:
+        if not values:
             continue
         device = device_of_share(channel_of(column))
         if kind.quantity == "memory":

@@ -121,6 +121,8 @@ class Span:
 
 def block_share(begin: Moment, end: Moment) -> float:
     """The share of the time between two rows that a program's block of code took, at most 1."""
+    if begin.opposite is None and end.opposite is None:
+        return 1.0
     rows_s = end.row_s - begin.row_s
     return min(1.0, (end.time_s - begin.time_s) / rows_s) if rows_s > 0 else 1.0
 
@@ -213,9 +215,9 @@ class EnergyWindows:
         It depends on the edge alone, so that adjoining times add up. A program counts nothing while
         it waits for its calls.
         """
-        after_s = edge.time_s - edge.row_s
-        if edge.opposite is None or after_s == 0 or channel in self._counters:
+        if edge.opposite is None or channel in self._counters:
             return 0.0
+        after_s = edge.time_s - edge.row_s
         there_s = edge.opposite.time_s
         here_j, _ = self._energies.at(channel, edge.row_s, edge.row)
         there_j, _ = self._energies.at(channel, there_s, edge.opposite)

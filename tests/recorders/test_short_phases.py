@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.accuracy import LABELLED
 from benchmarks.short_phases import Case, Score, at_edges, cases, recorded, schedule
 from recorders.channels import TOTAL
 from recorders.source import Channel
@@ -20,6 +21,7 @@ GPU_W = Channel("gpu0", "W", in_total=True, remarks=("integrated",))
 TIMES = {"RAPL": 5.0, "RAPL: square of 7.3 ms": 4.0, "GPU": 2.0, "total": 3.0, "the same": 3.0}
 # One phase in 60 is 1.7 %.
 INSIDE_PCT = 93.0
+CASES_OF_LABELS = [case for case in cases() if case[0] in LABELLED]
 
 
 @pytest.mark.parametrize("case", list(cases()), ids=lambda case: case[0])
@@ -33,6 +35,17 @@ def test_the_truth_lies_inside_the_bar(case: Case) -> None:
     assert score.inside_pct >= INSIDE_PCT
     assert score.read_pct >= TIMES[begin] * score.found_pct
     assert all(phase.plus_minus_j for phase in phases)
+
+
+@pytest.mark.parametrize("case", CASES_OF_LABELS, ids=lambda case: case[0])
+def test_the_truth_of_a_label_of_five_phases_lies_inside_its_bar(case: Case) -> None:
+    _, counters, _ = case
+    refresh_s = max(counter.refresh_s for counter in counters)
+    found = recorded(counters, schedule(5 * PHASES, refresh_s, SEED), SEED, each_label=5)
+    channel = TOTAL if len(counters) > 1 else counters[0].name
+    labels = [label for label in found if label.channel == channel]
+    assert len(labels) == PHASES
+    assert Score(labels).inside_pct >= INSIDE_PCT
 
 
 @pytest.mark.parametrize(("refresh_s", "seconds"), [(0.001, 0.003), (0.001, 0.01), (0.1, 0.3)])

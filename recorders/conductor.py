@@ -28,6 +28,8 @@ LATE_NS = 1_000_000_000
 # A request that nobody waits for may be this old before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
+# The marks that can be undone, one after another.
+MOST_UNDONE = 100
 # The name of a mark that was meant to be a count.
 _LIKE_A_COUNT = re.compile(r"\+|-[\d.]+$")
 
@@ -71,7 +73,9 @@ class Conductor:
         self._marked_by: tuple[int, Process] | None = None
         self._mixed: set[str] = set()
         self._sender_pid = 0
-        self._last_mark: Mark | str = NO_MARK
+        # The marks that can be undone, the last one at the end, or why there is none.
+        self._undoable: list[Mark] = []
+        self._no_undo = NO_MARK
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
         self.lost_marks = 0
@@ -220,6 +224,7 @@ class Conductor:
                 f"{name!r} is not a phase; a count is +N in the pipe, or --count N, with a whole N"
             )
         before, implicit = (self._phases.all_open(), self._marked), self._implicit
+        undoable = self._undoable
         ended, self._marked = self._marked, None
         if ended and self._phases.find(ended.owner, ended.own_id) is None:
             ended = None
@@ -230,8 +235,11 @@ class Conductor:
             self._edge(self._ended(ended), self._phases.current)
         else:
             return {}
-        same = self._implicit is implicit
-        self._last_mark = Mark(*self._last_edge, *before) if same else ENDED_LOADING
+        if self._implicit is implicit:
+            mark = Mark(*self._last_edge, *before, self._tallies.ended)
+            self._undoable = [*undoable[1 - MOST_UNDONE :], mark]
+        else:
+            self._no_undo = ENDED_LOADING
         self._note_marker(ended, parent_of if message.get("shell") else process_of)
         return {}
 
@@ -247,16 +255,19 @@ class Conductor:
         self._marked_by = (self._marked.number, marker) if self._marked and marker else None
 
     def _undo(self, message: Message, owner: int) -> Message:
-        """Undo the last mark, as if it had never been made."""
-        mark = self._last_mark
-        if isinstance(mark, str):
-            raise ValueError(mark)
+        """Undo the last mark that was not undone yet, as if it had never been made."""
+        if not self._undoable:
+            raise ValueError(self._no_undo)
+        mark = self._undoable[-1]
         self._recorder.undo(mark)
         event, last = mark.edges[-1]
         self._phases.restore(mark.open_before)
-        self._tallies.take_back(last if event == BEGIN else None, self._phases.current)
-        self._marked, self._last_mark = mark.marked_before, NO_MARK
-        return {}
+        begun = last if event == BEGIN else None
+        self._tallies.take_back(mark.ended, begun, self._phases.current)
+        self._marked = mark.marked_before
+        self._undoable.pop()
+        self._no_undo = NO_MARK
+        return {"undone": mark.words, "left": len(self._undoable)}
 
     def _meter(self, message: Message, owner: int) -> Message:
         reading, phase = hand_reading(message, self._meters), self._phases.current
@@ -342,7 +353,7 @@ class Conductor:
         if n := int(message.get("inferences") or 0):
             self._pages.add(n)
         self._close(self._phases.all_open())
-        self._forget_mark()
+        self._forget_marks()
         status = message.get("exit_status")
         whole = None if status is None else int(status)
         self._recorder.note(ended_note(whole, self._phases.repeat, bool(message.get("stopped"))))
@@ -479,7 +490,7 @@ class Conductor:
             edges, then, count=self._total, quiet=quiet, at_ns=at_ns, hold=hold
         )
         self._last_edge = position, edges, then
-        self._forget_mark()
+        self._forget_marks()
 
     def _names(self, message: Message) -> tuple[str, str]:
         name = self._cut("phase", str(message["phase"]))
@@ -496,9 +507,10 @@ class Conductor:
                 )
         return kept
 
-    def _forget_mark(self) -> None:
-        if self._last_mark != NO_MARK:
-            self._last_mark = NOT_THE_LAST
+    def _forget_marks(self) -> None:
+        """Other phases have begun or ended: the marks before can no longer be undone."""
+        if self._undoable or self._no_undo != NO_MARK:
+            self._undoable, self._no_undo = [], NOT_THE_LAST
 
 
 def _whole(message: Message, key: str) -> int | None:

@@ -8,6 +8,7 @@ last one that began.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recorders.phases import Phase
@@ -57,12 +58,21 @@ class Tallies:
         self._add(_around(phase, self._tallies), tally.n)
         return None if tally.n == total - tally.from_total else tally.n
 
-    def take_back(self, begun: Phase | None, current: Phase | None) -> None:
-        """Undo the last edge: reopen what it ended and forget what it began."""
-        for phase, tally in self._ended:
+    @property
+    def ended(self) -> list[tuple[Phase, Tally]]:
+        """The phases that the last edge ended."""
+        return list(self._ended)
+
+    def take_back(
+        self,
+        ended: Sequence[tuple[Phase, Tally]],
+        begun: Phase | None,
+        current: Phase | None,
+    ) -> None:
+        """Undo an edge that no other has followed: reopen what it ended, forget what it began."""
+        for phase, tally in ended:
             self._tallies[phase.number] = tally
             self._add(_around(phase, self._tallies), -tally.n)
-        self._ended.clear()
         if begun is not None and begun.number in self._tallies:
             self._add(current, self._tallies.pop(begun.number).n)
 

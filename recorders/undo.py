@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recorders.phases import Edge, Phase, where_of
 from recorders.rows import quote, where_text
 from recorders.summary.reduction import BEGIN, NOTE
+from recorders.tallies import Tally
 from recorders.texts import OwnNote
 
 
@@ -17,7 +18,8 @@ class Mark:
 
     `position` is that of its first row (byte in the file, number among the event rows), `edges` are
     its rows, `then` is the phase of the rows after them; `open_before` (innermost first) and
-    `marked_before` are the phases open and marked before it.
+    `marked_before` are the phases open and marked before it, `ended` those that it ended, with
+    their counts.
     """
 
     position: tuple[int, int]
@@ -25,13 +27,18 @@ class Mark:
     then: Phase | None
     open_before: Sequence[Phase]
     marked_before: Phase | None
+    ended: Sequence[tuple[Phase, Tally]] = ()
+
+    @property
+    def words(self) -> str:
+        """It in words, as in "mark running b32"."""
+        event, phase = self.edges[-1]
+        return " ".join(filter(None, ("mark" if event == BEGIN else event, *where_of(phase)[:2])))
 
     @property
     def note(self) -> str:
         """The event of its first row once undone."""
-        event, phase = self.edges[-1]
-        words = ("mark" if event == BEGIN else event, *where_of(phase)[:2])
-        return " ".join([NOTE + OwnNote.UNDONE, *filter(None, words)])
+        return f"{NOTE}{OwnNote.UNDONE} {self.words}"
 
     @property
     def phase_before(self) -> Phase | None:

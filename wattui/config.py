@@ -55,6 +55,7 @@ class Settings:
     units: Units = "auto"
     theme: Theme = "dark"
     ascii: bool = False
+    bell: bool = True
     price_per_kwh: str = ""
     co2_g_per_kwh: str = ""
     screen_hz: float = 4.0

@@ -114,6 +114,10 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         tmux.until_shown("name, then an optional label")
         tmux.type("mistake")
         tmux.until_shown("▶ mistake")
+        tmux.press("Space")
+        tmux.until_shown("▶ running")
+        tmux.press("u")
+        tmux.until_shown("▶ mistake")
         tmux.press("u")
         tmux.until_shown("▶ idle")
         tmux.press("r")
@@ -130,7 +134,7 @@ def test_two_phases_a_note_a_meter_reading_and_an_undo(place: Place) -> None:
         ("begin", "idle"),
         ("end", "idle"),
     ]
-    assert events(rows, "note:undone") == [" mark mistake"]
+    assert events(rows, "note:undone") == [" mark mistake", " mark running"]
     assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["41.500000"]
     assert not any(row["phase"] == "mistake" for row in rows)
     assert read_json(path.with_suffix(".json"))["status"] == "finished"

@@ -217,19 +217,22 @@ def test_any_program_may_take_the_last_mark_back(place: Place) -> None:
         {"do": "mark", "phase": "mine", "label": 'a, "b"'},
         {"do": "mark", "phase": "mistake"},
         {"do": "undo"},
+        {"do": "begin", "phase": "inside"},
         {"do": "undo"},
         {"do": "meter", "name": "wall", "power_w": 1},
     ]
     command = python(ASK, *map(json.dumps, asked))
     answers = place.record(*SIMULATED, command=command).out.decode().splitlines()
     errors = [json.loads(answer).get("error") for answer in answers]
-    assert errors[:3] == [None] * 3
-    assert errors[3] == "undo: there is no mark to undo"
-    assert "unknown wall meter 'wall'" in errors[4]
+    assert errors[:4] == [None] * 4
+    assert errors[4] == "undo: other phases have begun or ended since"
+    assert "unknown wall meter 'wall'" in errors[5]
     rows = place.rows()
     assert edges(rows) == [
         ("begin", "running", ""),
         ("begin", "mine", 'a, "b"'),
+        ("begin", "inside", 'a, "b"'),
+        ("end", "inside", 'a, "b"'),
         ("end", "mine", 'a, "b"'),
         ("end", "running", ""),
     ]

@@ -109,6 +109,40 @@ def test_the_label_around_a_mark_comes_back(rig: Rig) -> None:
     assert {row["repeat"] for row in rows if row["phase"] == "running"} == {"2"}
 
 
+def test_marks_are_undone_one_after_another_with_their_counts(rig: Rig) -> None:
+    rig.at(1.05, do="mark", phase="running", label="a")
+    rig.at(1.55, do="count", n=3)
+    rig.at(2.05, do="mark", phase="running", label="b")
+    rig.at(2.55, do="count", n=4)
+    rig.at(3.05, do="mark", phase="")
+    for at_s in (3.55, 4.05, 4.55):
+        rig.at(at_s, do="undo")
+    rows = rig.run(5.0)
+    undone = [answer for answer in rig.inbox.answers if "undone" in answer]
+    assert [(answer["undone"], answer["left"]) for answer in undone] == [
+        ("end running b", 2),
+        ("mark running b", 1),
+        ("mark running a", 0),
+    ]
+    assert (edges(rows), phases(rows)) == ([], [(0.0, "", "")])
+    assert summarise(rig.recorder.reduction).running is None
+
+
+def test_counts_go_back_to_the_phase_that_goes_on(rig: Rig) -> None:
+    rig.at(1.05, do="mark", phase="running", label="a")
+    rig.at(1.55, do="count", n=3)
+    rig.at(2.05, do="mark", phase="copy")
+    rig.at(2.55, do="count", n=4)
+    rig.at(3.05, do="mark", phase="idle")
+    rig.at(3.55, do="undo")
+    rig.at(4.05, do="undo")
+    rows = rig.run(5.0)
+    assert edges(rows) == [(1.05, "begin", "running"), (5.0, "end", "running")]
+    running = summarise(rig.recorder.reduction).running
+    assert running is not None
+    assert running.inferences == 7
+
+
 @pytest.mark.parametrize(
     ("between", "words"),
     [

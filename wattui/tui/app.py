@@ -347,6 +347,9 @@ class Dashboard(TerminalApp):
             last = next((line for line in reversed(launched.output) if line.strip()), "")
             title = f"The command exited with status {launched.status}"
             self.notify(last, title=title, severity="error", timeout=15)
+        if self._settings.bell:
+            how = f"exited with status {launched.status}" if launched.status else "has finished"
+            self.call_back(f"{launched.recipe.csv.name}: the command {how}")
         self._finish(list(launched.output), **launched.about)
 
     # ------------------------------------------------------------ keys: what else there is
@@ -459,11 +462,14 @@ class Dashboard(TerminalApp):
         if screen is self.main:
             ours |= {"Keys", "Quit"}
         yield from (each for each in super().get_system_commands(screen) if each.title not in ours)
+        from wattui.tui.screens.help import sentence_of
+
         # From another screen they would open screens on top of each other.
         for binding in self.main.BINDINGS if screen is self.main else ():
             if isinstance(binding, Binding) and binding.action not in self._useless:
+                key = binding.key_display or binding.key.partition(",")[0]
                 yield SystemCommand(
                     binding.description,
-                    f"key {binding.key_display or binding.key.partition(',')[0]}",
+                    f"{sentence_of(binding.action)} Key: {key}".strip(),
                     partial(self.call_later, self.run_action, binding.action, self.main),
                 )

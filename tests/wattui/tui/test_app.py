@@ -196,6 +196,78 @@ async def test_the_palette_offers_every_key_that_does_something() -> None:
         assert app.main.live.energy_j("package0") == 0
 
 
+async def test_each_row_of_the_palette_says_what_it_does_and_its_key() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        found = {each.title: each.help for each in app.get_system_commands(app.main)}
+        assert found["Idle/Run"] == "Switch between idle and running. Key: space"
+        ours = {binding.description for binding in app.main.BINDINGS}  # type: ignore[union-attr]
+        plain = {title for title, said in found.items() if ". Key: " not in said}
+        assert not plain & ours - {"Help", "Suspend"}
+
+
+async def test_y_copies_the_headline_and_says_when_there_is_none() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("y")
+        assert "nothing to copy yet" in notified(app)
+        session.coming = [row(31, 30.0, "running", "begin", 0), row(33, 30.0, "running", "", 4)]
+        app._tick()
+        app.main._summary_due_s = 0.0
+        app.main.redraw()
+        await settle(pilot)
+        await pilot.press("y")
+        assert app.clipboard == "total: 16.50 ± 0.82 J/inference  2.000 s  4 inferences"
+
+
+async def test_several_marks_are_undone_and_each_is_named() -> None:
+    app, session = dashboard()
+    answers = [{"undone": "mark running b", "left": 1}, {"undone": "mark idle", "left": 0}]
+    session.request = lambda **_: answers.pop(0)  # type: ignore[assignment, misc]
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("u", "u")
+        await settle(pilot)
+        said = [each.message for each in app._notifications]
+    assert said == ["Undone: mark running b; 1 more can be undone", "Undone: mark idle"]
+
+
+@pytest.mark.parametrize(
+    ("away_s", "has_focus", "rings"), [(60, True, True), (0, False, True), (0, True, False)]
+)
+async def test_the_end_of_a_launch_rings_if_nobody_is_there(
+    sessions: list[Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    away_s: float,
+    has_focus: bool,
+    rings: bool,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-kitty")
+    monkeypatch.delenv("TMUX", raising=False)
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        app._start_launch(Recipe(["false"], tmp_path / "run.csv", idle_s=0.0))
+        written: list[str] = []
+        monkeypatch.setattr(app._driver, "write", written.append)
+        app._typed_s -= away_s
+        app.app_focus = has_focus
+        await until(pilot, lambda: app._launched is None)
+        sent = [text for text in written if text.startswith("\a")]
+        expected = "\a\x1b]9;wattui: run.csv: the command exited with status 1\x1b\\"
+        assert sent == ([expected] if rings else [])
+
+
+async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + LIMIT_S
+    while not is_so() and time.monotonic() < deadline_s:
+        await pilot.pause(0.05)
+    assert is_so()
+
+
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configurations of the recorders that the dashboard starts."""

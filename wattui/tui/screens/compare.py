@@ -46,6 +46,7 @@ class Compare(SteadyModal[None]):
         Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
         Binding("s", "swap", "Swap A and B"),
         Binding("tab", "parts", "Hide or show parts", priority=True),
+        SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
     Compare > Vertical { width: 150; }

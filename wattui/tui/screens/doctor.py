@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from wattui import clean
 from wattui.commands.doctor import Tell, examine
 from wattui.errors import WattuiError
 from wattui.show.doctor import lines, remedies
@@ -86,5 +87,5 @@ class DoctorScreen(SteadyModal[None]):
             self.notify("Nothing to fix")
             return
         count, text = len(self._remedies), "\n".join(self._remedies)
-        self.app.copy_to_clipboard(text)
+        self.app.copy_to_clipboard(clean.lines(text))
         self.notify(text, title=f"Copied {count} fix{'es' * (count > 1)}")

@@ -39,6 +39,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         ),
         HelpLine(("maximise",), "Let one graph fill the screen, or show all again."),
         HelpLine(("zero",), "Count the joules on the screen from now on."),
+        HelpLine(("copy",), "Copy the headline; on other screens, their table or text."),
         HelpLine(("clear",), "Remove crosshair and selection."),
         HelpLine(("app.processes",), "List the processes, and what each uses."),
         HelpLine(("app.theme",), "Try the next colours."),
@@ -48,7 +49,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("phase",), "Begin any phase, with a label if you like."),
         HelpLine(("note",), "Write a note into the recording."),
         HelpLine(("meter",), "Enter a reading of a meter that you read yourself."),
-        HelpLine(("undo",), "Undo the last mark, in the file too."),
+        HelpLine(("undo",), "Undo the last mark, in the file too; again for the one before."),
     ),
     "Record": (
         HelpLine(("app.record",), "Start recording to a new file, or stop and show the results."),
@@ -150,6 +151,12 @@ def keys_by_action(bindings: Iterable[BindingType]) -> dict[str, str]:
         for binding in bindings
         if isinstance(binding, Binding)
     }
+
+
+def sentence_of(action: str) -> str:
+    """The sentence about the key of an action; empty if there is none."""
+    lines = (line for topic in TOPICS.values() for line in topic if action in line.actions)
+    return next((line.sentence for line in lines), "")
 
 
 def help_lines(keys: Mapping[str, str], wanted: str, palette: Palette) -> Iterator[Text]:

@@ -109,6 +109,7 @@ class MainScreen(MarkingScreen):
         Binding("f2", "preset('gpu')", "Graphs of GPUs", show=False, key_display="F2"),
         Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False, key_display="F3"),
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
+        Binding("y", "copy", "Copy the headline", show=False),
         Binding("P", "app.processes", "Processes", show=False),
         Binding("enter", "maximise", "Maximise graph", show=False, key_display="Enter"),
         Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
@@ -382,6 +383,12 @@ class MainScreen(MarkingScreen):
         """Play from the start of the recording that is played back."""
         if self._playback is not None:
             await self.run_action("app.seek_to(0.0)")
+
+    def action_copy(self) -> None:
+        """Copy the headline figure and what it is of."""
+        from wattui.tui.screens.copying import copy
+
+        copy(self.app, self.query_one(EnergyPanel).headline, "the headline")
 
     async def on_seek_bar_sought(self, event: SeekBar.Sought) -> None:
         """Play from the time that was clicked."""

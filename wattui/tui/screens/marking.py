@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recorders.channels import METER
+from recorders.wire import Message
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state.health import SILENT
@@ -92,15 +93,19 @@ class MarkingScreen(SteadyScreen[None]):
         self.app.push_screen(Ask("Wall meter", hint, check=wrong), write)
 
     def action_undo(self) -> None:
-        """Undo the last mark."""
-        if self._request(do="undo"):
+        """Undo the last mark that was not undone yet."""
+        if answer := self._request(do="undo"):
             self.catch_up()
             self.mark = self.live.stretch.phase if self.live.stretch else None
-            self.notify("Last mark undone")
+            left = answer.get("left", 0)
+            more = f"; {left} more can be undone" if left else ""
+            self.notify(f"Undone: {answer.get('undone', 'the last mark')}{more}")
 
-    def _request(self, **message: Any) -> bool:
-        """Send a request to the recorder and show its error; returns whether it succeeded."""
+    def _request(self, **message: Any) -> Message:
+        """Send a request to the recorder and show its error; returns its answer, empty after an
+        error."""
         answer = {"error": SILENT} if self.stream.is_silent else self.stream.request(**message)
         if "error" in answer:
             self.notify(str(answer["error"]), severity="error")
-        return bool(answer) and "error" not in answer
+            return {}
+        return answer

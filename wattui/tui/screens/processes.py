@@ -15,6 +15,7 @@ from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.state import processes
 from wattui.tui.state.processes import Column, Processes
 from wattui.tui.state.session import Stream
+from wattui.tui.widgets.lists import RowTable
 
 LOOK_S = 0.25
 # The idlest beyond these are not shown.
@@ -36,6 +37,7 @@ class ProcessesScreen(SteadyModal[None]):
         Binding("m", "sort('MEMORY')", "by MiB"),
         Binding("n", "sort('NAME')", "by name"),
         Binding("u", "sort('USER')", "by user"),
+        SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
     ProcessesScreen > Vertical { width: 80; height: 100%; }
@@ -56,7 +58,7 @@ class ProcessesScreen(SteadyModal[None]):
         """The table, what the command uses together, and what the numbers mean."""
         with Vertical() as box:
             box.border_title = "Processes"
-            yield DataTable(cursor_type="none", zebra_stripes=True)
+            yield RowTable(cursor_type="none", zebra_stripes=True)
             yield Label("", id="command", markup=False)
             yield Label(WAITING, id="meaning", markup=False)
         yield Footer()

@@ -65,6 +65,7 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("p", "wish('replay')", "Play back"),
         Binding("u", "explain", "Uncertainty"),
         Binding("o", "output", "Output"),
+        SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
     Results > Vertical { width: 104; height: 96%; }

@@ -65,6 +65,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         Binding("u", "put_back", "Undo"),
         Binding("e", "export", "Export"),
         Binding("p", "replay", "Play back"),
+        SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
     Runs DataTable { height: 1fr; background: $surface; }

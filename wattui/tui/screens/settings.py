@@ -60,6 +60,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("graphs", "first graphs", "titles, comma-separated: DRAM, CPU package"),
             ("screen_hz", "screen rate", "screen updates, Hz"),
             ("ascii", "ASCII only", "for terminals without Unicode"),
+            ("bell", "bell", "ring and notify when a launch ends and nobody is typing"),
             ("price_per_kwh", "price of a kWh", "with its currency, 0.30 EUR; empty for none"),
             ("co2_g_per_kwh", "CO₂ of a kWh", "grams, and the source: 350 grid mean 2025"),
         ),

@@ -10,6 +10,7 @@ from textual._compositor import Compositor
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
+from textual.containers import ScrollableContainer
 from textual.errors import NoWidget
 from textual.events import (
     Click,
@@ -59,6 +60,7 @@ class SteadyScreen(Screen[ScreenResultType]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "app.suspend_process", "Suspend", show=False),
     ]
+    COPY: ClassVar[Binding] = Binding("y", "copy", "Copy")
     _is_left = False
 
     def __init__(
@@ -71,6 +73,13 @@ class SteadyScreen(Screen[ScreenResultType]):
     def is_there(self) -> bool:
         """Whether it is on the screen stack, so its widgets exist."""
         return self.is_mounted and not self._is_left
+
+    def action_copy(self) -> None:
+        """Copy the table, or else the text, to the clipboard."""
+        # Loaded at the first key press, so that the graphs appear sooner.
+        from wattui.tui.screens.copying import copy, screen_text
+
+        copy(self.app, screen_text(self), "what is shown here")
 
     async def _dispatch_message(self, message: Message) -> None:
         """Dispatch a message; once dismissed, only those needed to close."""
@@ -109,6 +118,10 @@ class SteadyScreen(Screen[ScreenResultType]):
 class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType]):
     """A modal screen: a box in the middle."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
+    ]
     DEFAULT_CSS = """
     SteadyModal { align: center middle; }
     SteadyModal > Vertical, SteadyModal > VerticalScroll {
@@ -116,6 +129,11 @@ class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType])
         border-title-color: $text; border-subtitle-color: $text-muted;
     }
     """
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the focused page."""
+        if isinstance(self.focused, ScrollableContainer):
+            self.focused.scroll_relative(y=lines, animate=False)
 
 
 class SteadyCommandPalette(CommandPalette, SteadyScreen[None]):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Event
+from textual.events import Event, Key, MouseEvent
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 
@@ -17,11 +19,14 @@ from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter
 from wattui.tui.terminal.crash import log_error
 from wattui.tui.terminal.driver import Terminal
 from wattui.tui.terminal.ending import Ending
+from wattui.tui.terminal.notice import notice
 from wattui.tui.terminal.suspend import Suspension
 from wattui.tui.terminal.type_ahead import TypeAhead
 
 # One of each: a line keeps what a filter has made of it.
 CLEAN, ASCII = CleanFilter(), AsciiFilter()
+# After this long without a key or the mouse, nobody may be looking.
+AWAY_S = 10.0
 
 
 class TerminalApp(App[int]):
@@ -30,6 +35,7 @@ class TerminalApp(App[int]):
     def __init__(self) -> None:
         super().__init__()
         self._type_ahead = TypeAhead(self, super().on_event)
+        self._typed_s = time.monotonic()
         self.error: Exception | None = None
 
     @property
@@ -55,6 +61,17 @@ class TerminalApp(App[int]):
         """Show a notification; never as markup, as its text may contain file names and labels."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody used this terminal a moment ago."""
+        return self.app_focus and time.monotonic() - self._typed_s < AWAY_S
+
+    def call_back(self, text: str) -> None:
+        """Ring, and have the desktop show a text, unless somebody is there anyway."""
+        if self._driver is not None and not self.is_watched:
+            self._driver.write(notice(text, os.environ))
+            self._driver.flush()
+
     def get_driver_class(self) -> type[Driver]:
         """wattui's driver on a terminal; the browser's own when served."""
         found = super().get_driver_class()
@@ -67,6 +84,8 @@ class TerminalApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         """Pass events on; keys and clicks one at a time."""
+        if isinstance(event, Key | MouseEvent):
+            self._typed_s = time.monotonic()
         await self._type_ahead.take(event)
 
     def deliver_screenshot(

@@ -56,6 +56,12 @@ class EnergyPanel(Static):
         if self._shown:
             self.show(*self._shown)
 
+    @property
+    def headline(self) -> str:
+        """The headline's channel, and its first line; empty if nothing has run yet."""
+        shown = next(energy_lines(*self._shown), None) if self._shown else None
+        return f"{self._shown[0].headline}: {shown.plain}" if self._shown and shown else ""
+
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
         """Write the tables, or single lines if the tables do not fit."""
         self._shown = summary, palette, units

@@ -21,6 +21,8 @@ class RowTable(DataTable[Any]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *DOWN_UP,
+        Binding("h", "cursor_left", "Left", show=False),
+        Binding("l", "cursor_right", "Right", show=False),
         Binding("home", "scroll_top", "First row", show=False),
         Binding("end", "scroll_bottom", "Last row", show=False),
     ]

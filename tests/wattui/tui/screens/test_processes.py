@@ -110,3 +110,18 @@ async def test_a_new_recorder_is_asked_again(app: Dashboard, session: FakeSessio
         app.main.follow(later)  # type: ignore[arg-type]
         await pilot.pause(2 * LOOK_S)
         assert {"do": "processes", "show": True} in later.asked
+
+
+async def test_the_table_is_copied_for_a_spreadsheet_with_nothing_raw(
+    app: Dashboard, session: FakeSession
+) -> None:
+    hostile = Process(12, "a\x1b]52;c;b\tc", "bob", 1.0, 0.0, 1.0, 0.0, of_command=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("P")
+        await look(pilot, session, *PROCESSES, hostile)
+        await pilot.press("y")
+        lines = [line.split("\t") for line in app.clipboard.splitlines()]
+    assert len(lines) == 4
+    assert {len(line) for line in lines} == {len(lines[0])}
+    assert "python" in lines[2]
+    assert "\x1b" not in app.clipboard

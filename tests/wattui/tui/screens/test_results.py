@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Digits, Input
@@ -432,3 +433,17 @@ async def test_equal_warnings_are_one_line_with_their_places_and_a_count(b64: Ru
     assert "! stuck gpu0, gpu1, gpu2, gpu3 … it stands still (6 times)" in shown
     assert "! lost gone" in shown
     assert "1 times" not in shown
+
+
+async def test_j_and_k_scroll_and_y_copies_the_figures(kws: Run) -> None:
+    app = results(kws)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.pause()
+        page = app.screen.query_one(VerticalScroll)
+        await pilot.press("j", "j", "k")
+        await pilot.pause()
+        assert page.scroll_y == 1
+        await pilot.press("y")
+        assert "total" in app.clipboard
+        assert "b64" in app.clipboard
+        assert "\x1b" not in app.clipboard

@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "status": "status",
     "mark": "mark",
     "compare": "compare",
+    "ci": "ci",
     "fit": "fit",
     "predict": "predict",
     "report": "report",

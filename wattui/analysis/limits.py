@@ -38,7 +38,7 @@ def worse(row: Comparison) -> float | None:
     ratio = row.ratio
     if ratio is None:
         return None
-    return 1 - ratio if FIGURES[row.figure].more_is_better else ratio - 1
+    return 1 - ratio if _more_is_better(row) else ratio - 1
 
 
 def check(
@@ -72,7 +72,12 @@ def worse_interval(row: Comparison) -> tuple[float, float] | None:
     if interval is None:
         return None
     low, high = interval
-    return (1 - high, 1 - low) if FIGURES[row.figure].more_is_better else (low - 1, high - 1)
+    return (1 - high, 1 - low) if _more_is_better(row) else (low - 1, high - 1)
+
+
+def _more_is_better(row: Comparison) -> bool:
+    """Whether more of a figure is better: of those that only counters tell, less is."""
+    return row.figure in FIGURES and FIGURES[row.figure].more_is_better
 
 
 def _is_clear(row: Comparison, limit: float) -> bool:
@@ -92,7 +97,7 @@ def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
 
 
 def _seen(row: Comparison, share: float) -> str:
-    rises = (share > 0) != FIGURES[row.figure].more_is_better
+    rises = (share > 0) != _more_is_better(row)
     return f"these two differ by {'+' if rises else '−'}{abs(100 * share):.3g} %"
 
 

@@ -77,13 +77,19 @@ def paired(
     return compare(pairs.a, pairs.b, domains, mixed, alpha, paired=True)
 
 
-def judged(pairs: Pairs) -> list[Comparison]:
+def judged(pairs: Pairs, alpha: float = ALPHA) -> list[Comparison]:
     """The leading figure of the headline channel: energy per inference, or per run if nothing was
     counted."""
     headline = pairs.a.headline
-    rows = paired(pairs, None if headline is None else [(headline, headline)])
+    domains = None if headline is None else [(headline, headline)]
+    return leading(paired(pairs, domains, alpha=alpha))
+
+
+def leading(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The rows of the figure that a verdict is about: labels, or everything if there are none."""
     figure = next((f for f in LEADING if any(row.figure == f for row in rows)), "")
-    return [row for row in rows if row.figure == figure]
+    found = [row for row in rows if row.figure == figure]
+    return [row for row in found if row.label] or found
 
 
 def in_turn(summary: Summary) -> tuple[str, str] | None:

@@ -47,7 +47,7 @@ def main_parser() -> argparse.ArgumentParser:
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
         "       wattui summary | compare | fit | predict | report\n"
-        "       wattui import | export | doctor | calibrate | status | mark | workloads",
+        "       wattui ci | import | export | doctor | calibrate | status | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -80,6 +80,17 @@ def main_parser() -> argparse.ArgumentParser:
     shown.add_argument(
         "--port", type=int, default=8000, metavar="N", help="port for --web (default: 8000)"
     )
+    add_recording(parser)
+    parser.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "tcsh"),
+        help="print a completion script for this shell",
+    )
+    return parser
+
+
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a recording."""
     out = parser.add_argument_group("recording")
     out.add_argument(
         "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
@@ -209,12 +220,6 @@ def main_parser() -> argparse.ArgumentParser:
         help="count the number in the first group of each output line that matches, or 1; "
         "(?P<total>) is a running total",
     )
-    parser.add_argument(
-        "--completion",
-        choices=("bash", "zsh", "tcsh"),
-        help="print a completion script for this shell",
-    )
-    return parser
 
 
 def _counters(text: str) -> tuple[str, ...]:

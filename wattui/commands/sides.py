@@ -36,9 +36,9 @@ def sides_given(texts: Sequence[str]) -> list[SideFiles]:
             continue
         runs = [_load(path) for path in expand([pattern])]
         if name or len(texts) > 1 or len(runs) == 1:
-            found.append(_group(name or _shared_name(pattern, runs), runs))
+            found.append(group_of(name or _shared_name(pattern, runs), runs))
         else:
-            found += [_group(str(run.csv), [run]) for run in runs]
+            found += [group_of(str(run.csv), [run]) for run in runs]
     return _distinct(found)
 
 
@@ -86,7 +86,8 @@ def _no_number(name: str) -> float:
     raise ValueError(name)
 
 
-def _group(name: str, runs: Sequence[Run]) -> SideFiles:
+def group_of(name: str, runs: Sequence[Run]) -> SideFiles:
+    """Runs as samples of one thing, under a name."""
     results = (figures_of(run, name) for run in runs)
     return SideFiles(side(name, [(each.headline, each.rows) for each in results]), tuple(runs))
 

@@ -65,7 +65,7 @@ def _pair(rows: Sequence[NamedComparison]) -> Table:
         name = _name(row.label or TOGETHER, row.origin)
         table.add_row(name, value_text(row.a.known, factor), *_cells(row, factor))
     for mean in geometric_means([row for _, row in rows]):
-        table.add_row(MEAN, "", "", "", _ratio(mean.ratio, mean.interval), "", "", style="bold")
+        table.add_row(MEAN, "", "", "", ratio_text(mean.ratio, mean.interval), "", "", style="bold")
     return table
 
 
@@ -88,7 +88,7 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
     if means:
         table.add_row(Text(MEAN, "bold"))
     for name, mean in means:
-        table.add_row(one_line(name), "", "", _ratio(mean.ratio, mean.interval), "", "")
+        table.add_row(one_line(name), "", "", ratio_text(mean.ratio, mean.interval), "", "")
     return table
 
 
@@ -108,13 +108,14 @@ def _table(rows: Sequence[NamedComparison], titles: Sequence[str]) -> tuple[Tabl
 def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and the verdict."""
     cells = [Text(value_text(known, factor)) for known in (row.b.known, row.difference)]
-    cells.append(_ratio(row.ratio, row.ratio_interval, COLOURS[trend(row)]))
-    cells.append(Text("–" if row.p_of_all is None else _p(row.p_of_all)))
+    cells.append(ratio_text(row.ratio, row.ratio_interval, COLOURS[trend(row)]))
+    cells.append(Text("–" if row.p_of_all is None else p_text(row.p_of_all)))
     cells.append(Text(verdict_text(row), "dim"))
     return cells
 
 
-def _ratio(ratio: float | None, interval: tuple[float, float] | None, colour: str = "") -> Text:
+def ratio_text(ratio: float | None, interval: tuple[float, float] | None, colour: str = "") -> Text:
+    """A ratio with its interval."""
     text = Text(number(ratio), f"bold {colour}".strip())
     if interval:
         text.append(f" ({_end(interval[0])} … {_end(interval[1])})", "not bold")
@@ -128,7 +129,8 @@ def _end(value: float) -> str:
     return "∞" if value > 0 else "−∞"
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """A probability; small ones as below the least that samples can tell."""
     return number(p, 2) if p >= LEAST_P else f"< {LEAST_P:g}"
 
 
@@ -194,7 +196,7 @@ def _share(ratio: float) -> str:
 def _judged(row: Comparison) -> str:
     if row.p_of_all is None or row.verdict == "clear":
         return verdict_text(row)
-    return f"not clear, p = {_p(row.p_of_all)}"
+    return f"not clear, p = {p_text(row.p_of_all)}"
 
 
 def trend(row: Comparison) -> Trend:

@@ -76,7 +76,8 @@ def table(counted: Iterable[Counted], users: Mapping[str, Users], members: Set[i
     """The message: a row for each process, the command's first. None is unknown.
 
     A row is its number, name, user, share of the time of all processors in per cent, share of the
-    GPUs' time (100: one whole GPU), GPU memory and memory in MiB, and whether it is the command's.
+    GPUs' time (100: one whole GPU), GPU memory and memory in MiB, whether it is the command's, and
+    the share and memory of each GPU that it is known to use.
     """
     found = [(each, *_of_gpus(each.seen.pid, users)) for each in counted]
     found.sort(key=lambda row: (row[0].seen.pid in members, *_weight(*row)), reverse=True)
@@ -90,6 +91,7 @@ def table(counted: Iterable[Counted], users: Mapping[str, Users], members: Set[i
             _rounded(gpu_mib),
             _rounded(each.memory_mib),
             each.seen.pid in members,
+            _of_each_gpu(each.seen.pid, users),
         ]
         for each, gpu_pct, gpu_mib in found[:MOST_ROWS]
     ]
@@ -101,6 +103,16 @@ def _of_gpus(pid: int, users: Mapping[str, Users]) -> tuple[float | None, float 
     uses = [use for each in users.values() for use in each.of([pid])]
     pcts = [pct for use in uses if (pct := time_pct([use])) is not None]
     return math.fsum(pcts) if len(pcts) == len(uses) else None, memory_mib(uses)
+
+
+def _of_each_gpu(pid: int, users: Mapping[str, Users]) -> dict[str, list[float | None]]:
+    found = {}
+    for gpu, each in users.items():
+        uses = each.of([pid])
+        share_pct, mib = time_pct(uses), memory_mib(uses)
+        if share_pct or mib:
+            found[gpu] = [_rounded(share_pct), _rounded(mib)]
+    return found
 
 
 def _weight(

@@ -41,13 +41,14 @@ def test_a_row_has_shares_and_memory_and_the_command_comes_first(tmp_path: Path)
         "gpu1": Users({11: GpuUse({"sm": 0.6}, 8)}),
     }
     message = table(found, users, {11})
+    ours = {"gpu0": [70.0, 512.0], "gpu1": [60.0, 8.0]}
     assert message == {
         "t": "processes",
         "gpus": ["gpu0", "gpu1"],
         "rows": [
-            [11, "ours", "1000", round(20 / CPUS, 2), 130.0, 520.0, 64.0, True],
-            [10, "busy", "0", round(80 / CPUS, 2), 0.0, 0.0, 100.0, False],
-            [12, "closed", "7", 0.0, None, None, 100.0, False],
+            [11, "ours", "1000", round(20 / CPUS, 2), 130.0, 520.0, 64.0, True, ours],
+            [10, "busy", "0", round(80 / CPUS, 2), 0.0, 0.0, 100.0, False, {}],
+            [12, "closed", "7", 0.0, None, None, 100.0, False, {}],
         ],
         "left_out": 0,
     }
@@ -94,7 +95,7 @@ def test_it_is_counted_only_while_it_is_shown(tmp_path: Path) -> None:
     assert looking() == 0
     processes.show(True)
     message = wait_for_table(processes)
-    assert [(row[0], row[-1]) for row in message["rows"]] == [(10, True)]
+    assert [(row[0], row[7]) for row in message["rows"]] == [(10, True)]
     processes.show(False)
     deadline_s = time.monotonic() + 20
     while looking() and time.monotonic() < deadline_s:

@@ -28,7 +28,7 @@ from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state.options import Start, with_manual
-from wattui.tui.state.playback import Playback
+from wattui.tui.state.playback import NO_PROCESSES, Playback
 from wattui.tui.state.session import Session, Stream
 from wattui.tui.terminal.app import TerminalApp
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
@@ -397,11 +397,22 @@ class Dashboard(TerminalApp):
     def action_processes(self) -> None:
         """Show the processes, and what each uses of the processor and the GPUs."""
         if self._playback is not None:
-            self.notify("A recording has no list of processes; press r to return to live")
+            self.notify(NO_PROCESSES)
             return
         from wattui.tui.screens.processes import ProcessesScreen
 
         self.push_screen(ProcessesScreen(lambda: self.stream))
+
+    def action_device(self, name: str = "") -> None:
+        """Open a device, or else the first: its limits, gauges and processes."""
+        from wattui.tui.screens.device import DeviceScreen
+
+        if devices := self.main.devices:
+            looks = self.main.palette, self.main.glyphs
+            screen = DeviceScreen(
+                name or devices[0].name, lambda: self.main.devices, lambda: self.stream, *looks
+            )
+            self.push_screen(screen)
 
     def action_settings(self) -> None:
         """Edit the settings file."""
@@ -473,3 +484,6 @@ class Dashboard(TerminalApp):
                     f"{sentence_of(binding.action)} Key: {key}".strip(),
                     partial(self.call_later, self.run_action, binding.action, self.main),
                 )
+        for device in self.main.devices if screen is self.main else ():
+            opens = partial(self.call_later, self.action_device, device.name)
+            yield SystemCommand(f"Open {device.name}", "its limits, gauges and processes", opens)

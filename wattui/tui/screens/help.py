@@ -41,6 +41,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("zero",), "Count the joules on the screen from now on."),
         HelpLine(("copy",), "Copy the headline; on other screens, their table or text."),
         HelpLine(("clear",), "Remove crosshair and selection."),
+        HelpLine(("app.device",), "Open a device: limits, gauges and its processes; ← → turn."),
         HelpLine(("app.processes",), "List the processes, and what each uses."),
         HelpLine(("app.theme",), "Try the next colours."),
     ),
@@ -76,6 +77,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine((), "Select a stretch of time.", "drag"),
         HelpLine((), "See the values under the pointer.", "move"),
         HelpLine((), "Hide or show the series.", "click a name"),
+        HelpLine((), "Open the device.", "click a device"),
         HelpLine((), "Playback: go to that time.", "click the bar"),
     ),
 }

@@ -25,7 +25,7 @@ from wattui.show.quantities import Units
 from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
-from wattui.tui.state.devices import devices_now
+from wattui.tui.state.devices import DeviceNow, devices_now
 from wattui.tui.state.live import Live
 from wattui.tui.state.pages import (
     PRESET_NAMES,
@@ -111,6 +111,7 @@ class MainScreen(MarkingScreen):
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
         Binding("y", "copy", "Copy the headline", show=False),
         Binding("P", "app.processes", "Processes", show=False),
+        Binding("D", "app.device", "Devices", show=False),
         Binding("enter", "maximise", "Maximise graph", show=False, key_display="Enter"),
         Binding("left_square_bracket", "point(-1)", "Crosshair left", show=False, key_display="["),
         Binding("right_square_bracket", "point(1)", "Crosshair right", show=False, key_display="]"),
@@ -242,8 +243,7 @@ class MainScreen(MarkingScreen):
         if now_s >= self._summary_due_s:
             summary = self.live.summary()
             if self.has_class("wide"):
-                devices = devices_now(self.live, self._found)
-                self.query_one(DevicesPanel).show(devices, self.palette, self.glyphs)
+                self.query_one(DevicesPanel).show(self.devices, self.palette, self.glyphs)
             energy = self.query_one(EnergyPanel)
             energy.price, energy.carbon = self.price, self.carbon
             energy.show(summary, self.palette, self.units)
@@ -252,6 +252,15 @@ class MainScreen(MarkingScreen):
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:
                 self.call_later(self.relay)
+
+    @property
+    def devices(self) -> list[DeviceNow]:
+        """Every device as it is now."""
+        return devices_now(self.live, self._found)
+
+    async def on_devices_panel_opened(self, event: DevicesPanel.Opened) -> None:
+        """Open a device of the panel."""
+        await self.run_action(f"app.device({event.name!r})")
 
     def _available(self) -> list[GraphSpec]:
         """The graphs in the preferred order; a wall meter's only once it has been read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -29,6 +29,7 @@ UNSEEN = "–: of another user, whose use of a GPU only root can see"
 class ProcessesScreen(SteadyModal[None]):
     """A table that the recorder fills once a second, while it is open."""
 
+    KNOWN: ClassVar[Sequence[Column]] = processes.COLUMNS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,P", "dismiss", "Back", key_display="Esc"),
         Binding("c", "sort('CPU')", "by CPU"),
@@ -58,10 +59,23 @@ class ProcessesScreen(SteadyModal[None]):
         """The table, what the command uses together, and what the numbers mean."""
         with Vertical() as box:
             box.border_title = "Processes"
+            yield from self.head()
             yield RowTable(cursor_type="none", zebra_stripes=True)
             yield Label("", id="command", markup=False)
             yield Label(WAITING, id="meaning", markup=False)
         yield Footer()
+
+    def head(self) -> ComposeResult:
+        """Widgets above the table: none."""
+        yield from ()
+
+    def seen(self, found: Processes) -> Processes:
+        """The processes to show: all."""
+        return found
+
+    def meaning(self, found: Processes) -> str:
+        """Words for the numbers."""
+        return MEANING + OF_GPUS * bool(found.gpus)
 
     def on_mount(self) -> None:
         """Ask for the table."""
@@ -76,7 +90,7 @@ class ProcessesScreen(SteadyModal[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """A machine without GPUs is not sorted by them."""
-        return action != "sort" or _column(parameters[0]) in (self._columns or processes.COLUMNS)
+        return action != "sort" or _column(parameters[0]) in (self._columns or self.KNOWN)
 
     def action_sort(self, name: str) -> None:
         """Sort by another column."""
@@ -100,7 +114,8 @@ class ProcessesScreen(SteadyModal[None]):
         if found is None or not self.is_there:
             return
         table = self.query_one(DataTable)
-        columns = processes.columns(found.gpus)
+        found = self.seen(found)
+        columns = processes.columns(found.gpus, self.KNOWN)
         if columns != self._columns:
             self._columns = columns
             table.clear(columns=True)
@@ -124,7 +139,7 @@ class ProcessesScreen(SteadyModal[None]):
         self._say(found, len(found.processes) + found.left_out - len(rows))
 
     def _say(self, found: Processes, left_out: int) -> None:
-        said = MEANING + OF_GPUS * bool(found.gpus)
+        said = self.meaning(found)
         said += f"\n{UNSEEN}" if found.is_partly_unknown else ""
         said += f"\n{left_out} more that use less" if left_out else ""
         self.query_one("#meaning", Label).update(Text(said))

@@ -1,13 +1,17 @@
-"""Each device now: power beside its limit, use, temperature, memory, clock. Pure."""
+"""Each device now: power beside its limit, use, temperature, memory, clock, and what holds it back.
+Pure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from recorders.channels import kind_of
+from recorders.channels import contains, kind_of, number_of
+from recorders.held_back import HeldBack, text_of
 from wattui.show.graphs import GraphSpec, Series
 from wattui.show.history import Bin
+from wattui.show.quantities import number
 from wattui.tui.state.live import Live
 
 # The kinds that are devices, by the prefix of their gauges: those of the processor are its own if
@@ -24,7 +28,11 @@ RECENT_BINS, RECENT_BIN_S = 20, 0.4
 
 @dataclass(frozen=True, slots=True)
 class DeviceNow:
-    """A device and its newest readings; None is unknown. `recent` are the powers just before."""
+    """A device and its newest readings; None is unknown.
+
+    `held` is what holds its clocks back, `energy_j` its energy in this recording, `parts_w` the
+    power of what it contains, `recent` its powers just before.
+    """
 
     name: str
     series: Series | None
@@ -34,7 +42,16 @@ class DeviceNow:
     temp_c: float | None = None
     mem_mib: float | None = None
     clock_mhz: float | None = None
+    held: HeldBack | None = None
+    energy_j: float | None = None
+    parts_w: Mapping[str, float] = field(default_factory=dict)
     recent: Sequence[Bin | None] = ()
+
+    @property
+    def gpu(self) -> str:
+        """Its channel if it is a GPU, else empty."""
+        channel = self.series.channel if self.series else ""
+        return channel if kind_of(channel).name in ("gpu", "igpu") else ""
 
 
 def devices_now(live: Live, specs: Iterable[GraphSpec]) -> list[DeviceNow]:
@@ -61,6 +78,8 @@ def devices_now(live: Live, specs: Iterable[GraphSpec]) -> list[DeviceNow]:
 
 def _device(live: Live, series: Series | None, gauges: str) -> DeviceNow:
     column = series.column if series else ""
+    channel = series.channel if series else ""
+    held = _reading(live, f"{gauges}_held_bits")
     start_s = live.time_s - RECENT_BINS * RECENT_BIN_S
     return DeviceNow(
         series.name if series else CPU,
@@ -71,8 +90,56 @@ def _device(live: Live, series: Series | None, gauges: str) -> DeviceNow:
         _reading(live, f"{gauges}_temp_C"),
         _reading(live, f"{gauges}_mem_MiB"),
         _reading(live, f"{gauges}_{'freq' if gauges == CPU else 'clock'}_MHz"),
+        None if held is None else HeldBack(int(held)),
+        live.energy_j(channel) if series else None,
+        _parts_w(live, channel) if series else {},
         live.history.bins(column, start_s, RECENT_BIN_S, RECENT_BINS) if series else (),
     )
+
+
+def facts(device: DeviceNow, unknown: str) -> list[tuple[str, str]]:
+    """What is known of a device, each fact with its name; `unknown` is the sign for what is not."""
+
+    def said(value: float | None, digits: int, unit: str) -> str:
+        return unknown if value is None else f"{number(value, digits)} {unit}"
+
+    power = said(device.power_w, 3, "W")
+    if device.limit_w is None:
+        power += ", of a limit that its driver does not report"
+    else:
+        share = "" if device.power_w is None else f", {100 * device.power_w / device.limit_w:.0f} %"
+        power += f" of its limit of {device.limit_w:g} W{share}"
+    found = [("power", power), ("energy", f"{said(device.energy_j, 4, 'J')} in this recording")]
+    if device.parts_w:
+        parts = (f"{name} {number(power_w, 3)} W" for name, power_w in device.parts_w.items())
+        found.append(("of that", "  ".join(parts)))
+    memory_gib = None if device.mem_mib is None else device.mem_mib / 1024
+    clock_ghz = None if device.clock_mhz is None else device.clock_mhz / 1000
+    gauges = [
+        ("use", said(device.util_pct, 3, "%"), device.util_pct),
+        ("clock", said(clock_ghz, 3, "GHz"), clock_ghz),
+        ("temperature", said(device.temp_c, 3, "°C"), device.temp_c),
+        ("memory", said(memory_gib, 3, "GiB"), memory_gib),
+    ]
+    found += [(name, text) for name, text, value in gauges if value is not None or device.gpu]
+    if device.gpu:
+        reasons = f"{unknown} not reported" if device.held is None else text_of(device.held)
+        found.append(("held back", reasons))
+    return found
+
+
+def _parts_w(live: Live, channel: str) -> Mapping[str, float]:
+    """The power of each channel inside one, such as the cores of a package."""
+    powers = {
+        name.removesuffix("_W"): power_w
+        for name in live.columns
+        if name.endswith("_W") and (power_w := _reading(live, name)) is not None
+    }
+    return {
+        name: power_w
+        for name, power_w in powers.items()
+        if contains(channel, name) and number_of(name) == number_of(channel)
+    }
 
 
 def _reading(live: Live, column: str) -> float | None:

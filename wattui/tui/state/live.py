@@ -41,9 +41,9 @@ class Live:
     """The state of one recording; times are in seconds since its start."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = list(columns)
+        self.columns = list(columns)
         self._energies = [name for name in columns if is_cumulative(name)]
-        self._reducer = Reducer(self._columns)
+        self._reducer = Reducer(self.columns)
         self.history = History(name for name in columns if not is_cumulative(name))
         self._joules = CounterHistory(self._energies)
         self.joules: dict[str, float] = {}
@@ -66,7 +66,7 @@ class Live:
         time_s, event = float(message["time"]), message["event"]
         where = message["phase"], message["label"], message["repeat"]
         self._reducer.add(message["time"], message["cells"], event, where, message["inferences"])
-        values = readings(self._columns, message)
+        values = readings(self.columns, message)
         self.history.add(time_s, values)
         self._joules.add(time_s, values)
         read = {name: values[name] for name in self._energies if name in values}

@@ -29,6 +29,7 @@ FIRST_ROWS = 100
 # The last row is looked for in the last part of the file; no row is longer.
 TAIL_BYTES = 2**18
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
+NO_PROCESSES = "A recording has no list of processes; press r to return to live"
 
 
 class Playback(Stream):
@@ -96,7 +97,7 @@ class Playback(Stream):
 
     def request(self, **message: Any) -> Message:
         """Refuse: a recording cannot be changed."""
-        return {"error": NOTHING_TO_MARK}
+        return {"error": NO_PROCESSES if message["do"] == "processes" else NOTHING_TO_MARK}
 
     def faster(self, steps: int) -> None:
         """Move up `SPEEDS` by so many steps, or down if negative."""

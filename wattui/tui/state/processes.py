@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recorders.wire import Message
@@ -16,7 +16,11 @@ MARK = "●"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process; shares are in per cent of time, memory in MiB, None is unknown."""
+    """One process; shares are in per cent of time, memory in MiB, None is unknown.
+
+    `uses` has the share and the memory of each GPU that it uses, `share_pct` its part of what all
+    processes together use of one device.
+    """
 
     pid: int
     name: str
@@ -26,6 +30,8 @@ class Process:
     gpu_mib: float | None
     memory_mib: float | None
     of_command: bool
+    uses: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    share_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +77,57 @@ CPU = Column("CPU %", 6, lambda p: _pct(p.cpu_pct), lambda p: p.cpu_pct)
 GPU = Column("GPU %", 6, lambda p: _pct(p.gpu_pct), lambda p: p.gpu_pct, of_gpu=True)
 GPU_MEMORY = Column("GPU MiB", 8, lambda p: _mib(p.gpu_mib), lambda p: p.gpu_mib, of_gpu=True)
 MEMORY = Column("MiB", 7, lambda p: _mib(p.memory_mib), lambda p: p.memory_mib)
+SHARE = Column("share %", 8, lambda p: _pct(p.share_pct), lambda p: p.share_pct)
 COLUMNS = (MARKED, NAME, PID, USER, CPU, GPU, GPU_MEMORY, MEMORY)
+OF_DEVICE = (MARKED, NAME, PID, CPU, GPU, SHARE, GPU_MEMORY, MEMORY)
 
 
 def read_processes(message: Message) -> Processes:
     """The recorder's table, with every text on one line."""
     rows = (
-        Process(pid, one_line(name), one_line(user), *numbers)
-        for pid, name, user, *numbers in message["rows"]
+        Process(pid, one_line(name), one_line(user), cpu, gpu, gpu_mib, mib, own, _uses(uses))
+        for pid, name, user, cpu, gpu, gpu_mib, mib, own, uses in message["rows"]
     )
     return Processes(tuple(message["gpus"]), tuple(rows), message["left_out"])
 
 
-def columns(gpus: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a machine with these GPUs."""
-    return tuple(each for each in COLUMNS if gpus or not each.of_gpu)
+def _uses(found: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, ...]]:
+    return {gpu: tuple(use) for gpu, use in found.items()}
+
+
+def columns(gpus: Sequence[str], known: Sequence[Column] = COLUMNS) -> tuple[Column, ...]:
+    """Those of the columns that a machine with these GPUs has."""
+    return tuple(each for each in known if gpus or not each.of_gpu)
+
+
+def of_device(found: Processes, gpu: str) -> Processes:
+    """The processes that use a GPU, with their use of it alone; of the processor (""), all of them.
+
+    Shares are unknown unless the use of every process is known.
+    """
+    if not gpu:
+        return replace(found, processes=_shared(found.processes, lambda p: p.cpu_pct))
+    users = [
+        replace(each, gpu_pct=each.uses[gpu][0], gpu_mib=each.uses[gpu][1])
+        for each in found.processes
+        if gpu in each.uses
+    ]
+    if not found.is_partly_unknown:
+        users = list(_shared(users, lambda p: p.gpu_pct))
+    return replace(found, processes=tuple(users), left_out=0)
+
+
+def _shared(
+    processes: Sequence[Process], use: Callable[[Process], float | None]
+) -> tuple[Process, ...]:
+    """With each one's part of the use of all; a process that has just begun has none yet."""
+    whole = math.fsum(use(each) or 0.0 for each in processes)
+    return tuple(
+        each
+        if (used := use(each)) is None or not whole
+        else replace(each, share_pct=100 * used / whole)
+        for each in processes
+    )
 
 
 def ordered(processes: Sequence[Process], by: Column) -> list[Process]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import Static
 
 from wattui.show import plot
@@ -22,12 +27,33 @@ GROUND, NEAR_LIMIT = 0.15, 0.95
 MOST_LINES = 12
 
 
-class DevicesPanel(Static):
-    """Shows what each device does now."""
+class DevicesPanel(Static, can_focus=True):
+    """Shows what each device does now; one of them is chosen while it has the focus."""
 
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Open device", show=False, key_display="Enter"),
+        Binding("up,k", "choose(-1)", "Device above", show=False, key_display="↑"),
+        Binding("down,j", "choose(1)", "Device below", show=False, key_display="↓"),
+    ]
     DEFAULT_CSS = """
-    DevicesPanel { border: round $border; border-title-color: $text; padding: 0 1; }
+    DevicesPanel {
+        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
+        padding: 0 1;
+    }
+    DevicesPanel:focus { border: round $accent; }
     """
+
+    @dataclass
+    class Opened(Message):
+        """A device is to be opened."""
+
+        name: str
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._shown: tuple[Sequence[DeviceNow], Palette, Glyphs] | None = None
+        self._chosen = 0
 
     def on_mount(self) -> None:
         """Name the panel."""
@@ -35,21 +61,63 @@ class DevicesPanel(Static):
 
     def show(self, devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs) -> None:
         """Rewrite the lines."""
-        self.update(Text("\n").join(device_lines(devices, palette, glyphs)))
+        self._shown = devices, palette, glyphs
+        self._chosen = max(0, min(len(devices) - 1, self._chosen))
+        chosen = self._chosen if self.has_focus else None
+        self.border_subtitle = "Enter opens it" if self.has_focus else ""
+        self.update(Text("\n").join(device_lines(devices, palette, glyphs, chosen)))
+
+    def on_focus(self) -> None:
+        """Mark the chosen device."""
+        self._redraw()
+
+    def on_blur(self) -> None:
+        """Mark none."""
+        self._redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the device that was clicked."""
+        at = event.get_content_offset(self)
+        if at is None or self._shown is None:
+            return
+        count = len(self._shown[0])
+        place = at.y if count <= MOST_LINES else 2 * at.y + (at.x >= self.content_size.width // 2)
+        if place < count:
+            self._chosen = place
+            self.action_open()
+
+    def action_choose(self, step: int) -> None:
+        """Choose the next device, or the one before."""
+        self._chosen += step
+        self._redraw()
+
+    def action_open(self) -> None:
+        """Open the chosen device."""
+        if self._shown and self._shown[0]:
+            self.post_message(self.Opened(self._shown[0][self._chosen].name))
+
+    def _redraw(self) -> None:
+        if self._shown is not None:
+            self.show(*self._shown)
 
 
-def device_lines(devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs) -> list[Text]:
-    """A line for each device; of very many, two in a line."""
+def device_lines(
+    devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs, chosen: int | None = None
+) -> list[Text]:
+    """A line for each device; of very many, two in a line. The name of the chosen one is marked."""
     if not devices:
         return [Text("No device with a power.", palette.dim)]
     width = min(NAME_COLUMNS, max(len(device.name) for device in devices))
-    if len(devices) <= MOST_LINES:
+    dense = len(devices) > MOST_LINES
+    powers = [_power(device, width, palette, glyphs, dense) for device in devices]
+    if chosen is not None:
+        powers[chosen].stylize("reverse", 0, width)
+    if not dense:
         return [
-            _power(device, width, palette, glyphs).append_text(_gauges(device, palette, glyphs))
-            for device in devices
+            power.append_text(_gauges(device, palette, glyphs))
+            for device, power in zip(devices, powers, strict=True)
         ]
-    short = [_power(device, width, palette, glyphs, dense=True) for device in devices]
-    return [Text("  ").join(short[place : place + 2]) for place in range(0, len(short), 2)]
+    return [Text("  ").join(powers[place : place + 2]) for place in range(0, len(powers), 2)]
 
 
 def _power(

@@ -11,6 +11,7 @@ from wattui.tui.state.processes import (
     GPU_MEMORY,
     MEMORY,
     NAME,
+    OF_DEVICE,
     PID,
     USER,
     Column,
@@ -18,6 +19,7 @@ from wattui.tui.state.processes import (
     Processes,
     columns,
     command_text,
+    of_device,
     ordered,
     read_processes,
 )
@@ -76,10 +78,33 @@ def test_a_machine_without_gpus_has_no_columns_for_them() -> None:
 def test_the_columns_fit_a_small_terminal() -> None:
     inside = 80 - 2 - 2  # the frame, and the bar for scrolling
     assert sum(column.width + 2 for column in COLUMNS) <= inside
+    assert sum(column.width + 2 for column in OF_DEVICE) <= inside
+
+
+def test_a_gpu_has_its_own_users_with_their_use_of_it_alone() -> None:
+    both = replace(INFER, uses={"gpu0": (60.0, 1024.0), "gpu1": (36.0, 1024.0)})
+    one = replace(LOADER, gpu_pct=20.0, gpu_mib=64.0, uses={"gpu0": (20.0, 64.0)})
+    found = of_device(Processes(("gpu0", "gpu1"), (both, one, IDLE)), "gpu0")
+    assert [(p.pid, p.gpu_pct, p.gpu_mib) for p in found.processes] == [
+        (10, 60.0, 1024.0),
+        (11, 20.0, 64.0),
+    ]
+    assert [p.share_pct for p in found.processes] == [75.0, 25.0]
+
+
+def test_shares_of_a_gpu_are_unknown_if_one_user_may_be_hidden() -> None:
+    both = replace(INFER, uses={"gpu0": (60.0, 1024.0)})
+    (shown,) = of_device(Processes(("gpu0",), (both, GAME)), "gpu0").processes
+    assert shown.share_pct is None
+
+
+def test_shares_of_the_processor_are_of_what_all_use() -> None:
+    shares = {p.pid: p.share_pct for p in of_device(Processes((), EVERYTHING), "").processes}
+    assert shares == {10: 100 * 45 / 62, 11: 100 * 5 / 62, 9: 100 * 12 / 62, 7: None}
 
 
 def test_names_that_others_chose_stay_on_their_line() -> None:
-    row = [3, "\x1b[31mred", "a\nb", 1.0, 0.0, 0.0, 5.0, False]
+    row = [3, "\x1b[31mred", "a\nb", 1.0, 0.0, 0.0, 5.0, False, {}]
     (process,) = read_processes({"gpus": [], "rows": [row], "left_out": 0}).processes
     assert process.name.isprintable()
     assert "\n" not in process.user

@@ -110,10 +110,10 @@ def compare(name: str, shown: str) -> None:
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Wait for the line of keys and for the energies, which come last."""
+    """Wait for the energies, which come last."""
     for _ in range(300):
         await pilot.pause(0.1)
-        if list(pilot.app.query("FooterKey")) and NOTHING_YET.plain not in screen(pilot.app):
+        if NOTHING_YET.plain not in screen(pilot.app):
             break
     await pilot.pause(SETTLED_S)
 

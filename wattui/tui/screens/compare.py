@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from recorders.summary.bases import BASES
 from wattui.analysis.compare import Comparison, compare
@@ -27,6 +27,7 @@ from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
 from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.footer import Footer
 
 BAR_COLUMNS = 16
 # The figures, most wanted first; labels are compared by the first one.

@@ -8,9 +8,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.footer import Footer
 
 
 class Confirm(SteadyModal[bool]):

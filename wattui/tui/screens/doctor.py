@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
 from wattui import clean
@@ -17,6 +17,7 @@ from wattui.commands.doctor import Tell, examine
 from wattui.errors import WattuiError
 from wattui.show.doctor import lines, remedies
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.footer import Footer
 
 Report = Mapping[str, Any]
 LOOKING = "Looking for sensors …"

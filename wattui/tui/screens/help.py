@@ -9,10 +9,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from wattui.show.palette import Palette
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.footer import Footer
 from wattui.tui.widgets.line import Line
 
 

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
-from textual.widgets import Button, Collapsible, Footer, Input, Label, Static
+from textual.widgets import Button, Collapsible, Input, Label, Static
 
 from wattui.capture.launch import as_typed
 from wattui.capture.run_names import refusal
@@ -34,6 +34,7 @@ from wattui.tui.launching.order import (
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
+from wattui.tui.widgets.footer import Footer
 from workloads.errors import WorkloadError
 from workloads.workload import Workload
 

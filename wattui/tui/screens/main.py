@@ -12,7 +12,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from recorders.channels import kind_of
 from recorders.wire import Message
@@ -41,6 +41,7 @@ from wattui.tui.state.session import Stream
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.devices import DevicesPanel
 from wattui.tui.widgets.energy import EnergyPanel
+from wattui.tui.widgets.footer import Footer
 from wattui.tui.widgets.output import OutputPanel
 from wattui.tui.widgets.phases import PhasesPanel
 from wattui.tui.widgets.seek_bar import SeekBar
@@ -52,8 +53,6 @@ SUMMARY_S = 1.0
 SUMMARY_SHARE = 0.05
 WIDE_COLUMNS = 160
 LEAST_COLUMNS, LEAST_ROWS = 60, 16
-# The footer takes a fifth of the start-up time, so it waits until the first reading is shown.
-KEYS_S = 0.15
 # By an arrow key, in a playback.
 SEEK_S = 5.0
 PLAYBACK_KEYS = {
@@ -78,7 +77,7 @@ PLAYBACK_DISPLAYS = {"less_than_sign": "<>"}
 class MainScreen(MarkingScreen):
     """Shows one stream of rows; `live` is its state, `view` the part that is visible."""
 
-    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, SeekBar, #keys"
+    ALLOW_IN_MAXIMIZED_VIEW = "StatusLine, Alarm, SeekBar, Footer"
     # The footer shows these in order, as many as fit.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.toggle_running", "Idle/Run"),
@@ -140,7 +139,6 @@ class MainScreen(MarkingScreen):
     MainScreen.wide #devices { display: block; height: auto; max-height: 16; }
     MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
     MainScreen #energy { height: 1fr; }
-    MainScreen #keys { dock: bottom; height: 1; background: $footer-background; }
     MainScreen #tabs { display: none; }
     MainScreen.small #tabs { display: block; }
     MainScreen.too-small #body, MainScreen.too-small #banner { display: none; }
@@ -181,11 +179,10 @@ class MainScreen(MarkingScreen):
         yield OutputPanel(id="output")
         yield SeekBar(id="seek")
         yield Static(id="too-small", markup=False)
-        yield Vertical(id="keys")
+        yield Footer()
 
     def on_mount(self) -> None:
         """Focus the first graph."""
-        self.set_timer(KEYS_S, self._show_keys)
         self._arrange()
         self._focus_a_graph()
 
@@ -193,10 +190,6 @@ class MainScreen(MarkingScreen):
         """Lay out again for the new size."""
         if event.size == self.app.size:
             self.relay()
-
-    async def _show_keys(self) -> None:
-        await self.query_one("#keys").mount(Footer())
-        self.refresh_bindings()
 
     # ------------------------------------------------------------ what is shown
 

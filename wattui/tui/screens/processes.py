@@ -9,12 +9,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import DataTable, Footer, Label
+from textual.widgets import DataTable, Label
 
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.state import processes
 from wattui.tui.state.processes import Column, Processes
 from wattui.tui.state.session import Stream
+from wattui.tui.widgets.footer import Footer
 from wattui.tui.widgets.lists import RowTable
 
 LOOK_S = 0.25

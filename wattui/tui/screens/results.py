@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
-from textual.widgets import Digits, Footer, Static
+from textual.widgets import Digits, Static
 
 from recorders.summary.bases import BASES, TOTAL
 from recorders.summary.figures import Flag, Summary
@@ -41,6 +41,7 @@ from wattui.show.summary import (
 )
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.widgets.footer import Footer
 
 # What to do next with a run, and which run.
 ResultsAction = tuple[Literal["replay", "compare"], Path]

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import DataTable, Footer, Input, Label
+from textual.widgets import DataTable, Input, Label
 from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
@@ -33,6 +33,7 @@ from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, ResultsAction
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.state.run_order import SORTABLE, is_falling, ordered
+from wattui.tui.widgets.footer import Footer
 from wattui.tui.widgets.line import Line
 from wattui.tui.widgets.lists import RowTable
 

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import DescendantFocus
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 
 from wattui.config import (
     CHOICES,
@@ -28,6 +28,7 @@ from wattui.config import (
 from wattui.errors import UsageError
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, TRUE, Field, FieldKind, FieldSpec, field_of
+from wattui.tui.widgets.footer import Footer
 
 LONGEST_PATH = 60
 # Section, then name, label and hint of each setting.

@@ -55,6 +55,11 @@ def test_the_status_line_loads_the_standard_library_only() -> None:
     assert foreign(modules) == {"recorders", "wattui"}
 
 
+def test_the_pytest_plugin_loads_nothing_before_a_test_uses_it() -> None:
+    before = loaded_by("import pytest")
+    assert loaded_by("import pytest", "import wattui.pytest_plugin") - before <= {"wattui"}
+
+
 def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
     modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
     assert foreign(modules) == {"wattui"}

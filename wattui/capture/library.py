@@ -11,10 +11,15 @@ from typing import Any
 
 from recorders.client import Client, Config, RecorderError
 from recorders.summary.figures import Summary
+from recorders.summary.reduction import Reducer
+from recorders.summary.summary import summarise
+from recorders.wire import Message
 from wattui import marks
 from wattui.capture.kept import of_its_file
 from wattui.live.exporting import Exports
 
+# For rows that were written just before.
+WRITTEN_S = 0.02
 # Recordings in progress in this process, the innermost last: marks go to that one.
 _nested: list[Recording] = []
 _nesting = threading.Lock()
@@ -29,6 +34,7 @@ class Recording:
     def __init__(self, config: Config, exports: Exports | None = None) -> None:
         self._config, self._exports = config, exports
         self._thread = 0
+        self._reducer = Reducer(())
         self.summary: Summary | None = None
 
     def __enter__(self) -> Recording:
@@ -40,8 +46,9 @@ class Recording:
                     "another thread of this program is recording, and marks go to one "
                     "recording: fix: end it first, or record each in its own process",
                 )
-            self._client = Client(self._config)
+            self._client = Client(self._config, self._on_message)
             ready = self._client.wait_ready()
+            self._reducer = Reducer(ready["columns"])
             self._before = os.environ.get(marks.ENVIRONMENT)
             self._outer = marks.take_off()
             os.environ[marks.ENVIRONMENT] = str(ready["directory"])
@@ -67,6 +74,17 @@ class Recording:
             if self._exports:
                 self._exporter.end()
                 self._exports.close()
+
+    def so_far(self) -> Summary:
+        """The summary of the phases so far; a recording that does not `follow` knows of none."""
+        self._client.poll(WRITTEN_S)
+        return summarise(self._reducer.reduction)
+
+    def _on_message(self, message: Message) -> None:
+        if message["t"] == "row":
+            where = message["phase"], message["label"], message["repeat"]
+            time_text, cells = message["time"], message["cells"]
+            self._reducer.add(time_text, cells, message["event"], where, message["inferences"])
 
     def _leave(self) -> None:
         """Send marks to the enclosing recording, even if an inner one is still open."""

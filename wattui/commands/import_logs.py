@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from recorders.runfile import json_path
 from recorders.summary.by_hand import check_names
 from wattui.analysis.importers import abr, aipowermeter, any_table, registry
 from wattui.analysis.importers.abr import Window
+from wattui.analysis.importers.given import ImportOptions, NamedTable
 from wattui.analysis.importers.joining import JoinedLogs, baseline, joined, whole, windowed
 from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.stamps import stamp_ns
+from wattui.analysis.importers.text import LogText, decoded
 from wattui.capture.progress import waiting
 from wattui.commands.imported_run import write_run
 from wattui.commands.parser import Parser
@@ -189,7 +191,7 @@ def _of_log(source: Path, csv: Path, options: argparse.Namespace) -> ImportJob:
     idle = _idle(options)
 
     def make() -> JoinedLogs:
-        log = registry.read(_text(source), _given(options))
+        log = _read(source, options)
         if options.start or options.end:
             marked = windowed(log, _window(log, options))
         else:
@@ -228,7 +230,7 @@ def _of_run(log: Path, found: dict[str, Any], csv: Path, options: argparse.Names
             window = replace(window, inferences=options.inferences)
         before, missing = _found_baseline(idle, stems, options)
         window = replace(window, remarks=(*missing, *window.remarks))
-        running = windowed(registry.read(_text(log), _given(options)), window)
+        running = windowed(_read(log, options), window)
         return joined([*before, running])
 
     sources = (log, log.with_suffix(".json"), *([idle] if idle else []))
@@ -246,7 +248,7 @@ def _of_power_files(
             latency = power.with_name(aipowermeter.LATENCY_FILE)
             latencies = _text(latency) if latency.is_file() else None
             place = power.parent.relative_to(folder)
-            files["" if place == Path() else place.as_posix()] = (_text(power), latencies)
+            files["" if place == Path() else place.as_posix()] = (LogText(_text(power)), latencies)
         return joined([*_baseline(idle, options), *aipowermeter.runs(files, options.inferences)])
 
     return ImportJob(csv, folder, tuple(powers), make, _about(folder, idle))
@@ -274,7 +276,7 @@ def _baseline(idle: Path | None, options: argparse.Namespace) -> list[Log]:
     if idle is None:
         return []
     try:
-        return [baseline(registry.read(_text(idle), _given(options)))]
+        return [baseline(_read(idle, options))]
     except UnreadableError as error:
         raise UnreadableError(f"its idle log {idle}: {error}") from None
 
@@ -311,13 +313,13 @@ def _window(log: Log, options: argparse.Namespace) -> Window:
     return window
 
 
-def _given(options: argparse.Namespace) -> registry.ImportOptions:
+def _given(options: argparse.Namespace) -> ImportOptions:
     table = (
-        any_table.NamedTable(options.time, tuple(options.power), tuple(options.energy))
+        NamedTable(options.time, tuple(options.power), tuple(options.energy))
         if options.time
         else None
     )
-    return registry.ImportOptions(options.meter, options.inferences, table)
+    return ImportOptions(options.meter, options.inferences, table)
 
 
 def _about(source: Path, idle: Path | None) -> dict[str, Any]:
@@ -328,14 +330,26 @@ def _metadata(path: Path) -> dict[str, Any] | None:
     return abr.metadata(_text(path)) if path.is_file() else None
 
 
-def _text(path: Path) -> str:
-    """The text of a file in UTF-8 or UTF-16. Raises UsageError if it cannot be read."""
+@contextmanager
+def _opened(path: Path) -> Iterator[LogText]:
+    """The lines of a file. Raises UsageError if it cannot be read."""
     try:
-        content = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            yield decoded(file)
     except OSError as error:
         raise unreadable(path, error) from None
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+
+
+def _text(path: Path) -> str:
+    """The text of a small file. Raises UsageError if it cannot be read."""
+    with _opened(path) as text:
+        return "".join(text.pieces())
+
+
+def _read(path: Path, options: argparse.Namespace) -> Log:
+    """The readings of a log. Raises UsageError and UnreadableError."""
+    with _opened(path) as text:
+        return registry.read(text, _given(options))
 
 
 def _refuse(job: ImportJob, force: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -18,19 +18,22 @@ from typing import Any
 
 from recorders.channels import kind_of, named
 from recorders.phases import RUNNING
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import (
     SECOND_NS,
     Log,
     LogPhase,
     Omissions,
-    Sample,
     UnreadableError,
     in_segments,
     plural,
     printable,
+    told_why,
 )
-from wattui.analysis.importers.stamps import are_utc, in_order, one_run, stamp_ns
+from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.stamps import Clock, in_order, one_run
 from wattui.analysis.importers.table import MOST, number
+from wattui.analysis.importers.text import LineCount, LogText
 from wattui.runs.recorded import natural
 
 NAME = "AIPowerMeter"
@@ -55,58 +58,61 @@ def recognises(first: str) -> bool:
     return found is not None and {"date", "metrics"} <= found.keys()
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read one power file. Raises UnreadableError."""
     left_out = Omissions()
-    samples: list[Sample] = []
-    lines = text.splitlines()
-    dates: list[str] = []
-    ends: list[int] = []
-    for line, content in enumerate(lines, 1):
-        if not content.strip():
-            continue
-        if _SEGMENT_END.fullmatch(content):
-            ends.append(line)
-            continue
-        found = _object(content)
-        time_ns = stamp_ns(str(found.get("date"))) if found else None
-        if found is None or time_ns is None:
-            left_out.add("cut short" if line == len(lines) else "no object with a date", line)
-        elif values := dict(_powers(found.get("metrics"), left_out, line)):
-            dates.append(str(found["date"]))
-            samples.append(Sample(line, time_ns, values))
-    names = {name for sample in samples for name, power_w in sample.values.items() if power_w > 0}
-    at_rest = sorted({name for sample in samples for name in sample.values} - names)
-    samples = [
-        sample._replace(values={n: w for n, w in sample.values.items() if n in names})
-        for sample in samples
-    ]
+    clock, ends, lines = Clock(), list[int](), LineCount(text)
+    sums: set[str] = set()
+    raw = Samples(_samples(lines, clock, ends, sums, left_out))
+    seen = {name for sample in raw for name in sample.values}
+    names = {name for sample in raw for name, power_w in sample.values.items() if power_w > 0}
     known = [
         *_CPU.values(),
         *(named(n, "W") for n in sorted(names) if kind_of(n).name == "gpu"),
     ]
     channels = tuple(channel for channel in known if channel.name in names)
     if not channels:
-        raise UnreadableError("it has no line with a date and a power above 0")
-    remarks = [*(f"{name} is 0 throughout: left out" for name in at_rest)]
+        raise UnreadableError(told_why("it has no line with a date and a power above 0", left_out))
+    kept = (
+        each._replace(values={n: w for n, w in each.values.items() if n in names}) for each in raw
+    )
+    ordered = Samples(in_order(kept, left_out))
+    remarks = [*(f"{name} is 0 throughout: left out" for name in sorted(seen - names))]
     remarks += [*left_out.remarks(), "figures of single processes are not kept"]
     if "package0" in names:
         remarks.insert(0, "package0 is all processor packages together")
-    if "gpu0" in names and '"per_gpu_power_draw"' not in text:
+    if "gpu0" in names and sums:
         remarks.insert(0, "gpu0 is all GPUs together")
-    ordered = tuple(in_order(samples, left_out))
     return Log(
         NAME,
         channels,
         ordered,
-        len(lines),
+        lines.last,
         tuple(remarks),
-        utc=are_utc(dates),
+        utc=clock.utc,
         segments_ns=frozenset(_begins_ns(ordered, ends)),
     )
 
 
-def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = None) -> list[Log]:
+def _samples(
+    lines: LineCount, clock: Clock, ends: list[int], sums: set[str], left_out: Omissions
+) -> Iterator[Sample]:
+    for line, content in lines:
+        if _SEGMENT_END.fullmatch(content):
+            ends.append(line)
+            continue
+        found = _object(content)
+        time_ns = clock.time_ns(str(found.get("date"))) if found else None
+        if found is None or time_ns is None:
+            is_json = found is not None or content.rstrip().endswith("}")
+            left_out.add("no object with a date" if is_json else "cut short", line)
+        elif values := dict(_powers(found.get("metrics"), sums, left_out, line)):
+            yield Sample(line, time_ns, values)
+
+
+def runs(
+    files: Mapping[str, tuple[LogText, str | None]], inferences: int | None = None
+) -> list[Log]:
     """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the texts
     of both by the path of their folder. The folder names give label and repeat; the lines of
     latency.csv are the inferences, or `inferences` if it is missing. Raises UnreadableError."""
@@ -131,7 +137,7 @@ def runs(files: Mapping[str, tuple[str, str | None]], inferences: int | None = N
     return found
 
 
-def _begins_ns(samples: Sequence[Sample], ends: Sequence[int]) -> Iterator[int]:
+def _begins_ns(samples: Iterable[Sample], ends: Sequence[int]) -> Iterator[int]:
     """The times at which recording resumed after the lines that ended a segment."""
     for before, after in pairwise(samples):
         if any(before.line < end < after.line for end in ends):
@@ -146,7 +152,10 @@ def _object(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _powers(metrics: Any, left_out: Omissions, line: int) -> Iterator[tuple[str, float]]:
+def _powers(
+    metrics: Any, sums: set[str], left_out: Omissions, line: int
+) -> Iterator[tuple[str, float]]:
+    """Watts by channel; a key that is the power of all GPUs is noted in `sums`."""
     metrics = metrics if isinstance(metrics, dict) else {}
     cpu, gpu = (
         found if isinstance(found, dict) else {} for found in map(metrics.get, ("cpu", "gpu"))
@@ -161,6 +170,7 @@ def _powers(metrics: Any, left_out: Omissions, line: int) -> Iterator[tuple[str,
         return
     for key in _GPU_SUMS:
         if key in gpu:
+            sums.add(key)
             yield from _power("gpu0", key, gpu[key], left_out, line)
             return
 

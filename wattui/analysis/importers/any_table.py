@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 
 from recorders.channels import TOTAL, kind_of, named
-from wattui.analysis.importers.log import Log, Sample, Spread, UnreadableError, printable
-from wattui.analysis.importers.stamps import DATED_NS, are_utc, in_order, stamp_ns
-from wattui.analysis.importers.table import (
-    CsvTable,
-    KeptColumn,
-    not_kept,
-    number,
-    read_cells,
-    read_table,
-)
+from wattui.analysis.importers.given import NamedTable
+from wattui.analysis.importers.log import Log, UnreadableError, told_why
+from wattui.analysis.importers.named_columns import read_samples
+from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.stamps import DATED_NS, Clock, in_order, stamp_ns
+from wattui.analysis.importers.table import CsvTable, KeptColumn, cells_of, not_kept, number
+from wattui.analysis.importers.text import LogText
 
 NAME = "table"
 POWERS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6}
@@ -27,20 +22,10 @@ LONGEST = 40
 _MOST_NS = 4e18
 
 
-@dataclass(frozen=True, slots=True)
-class NamedTable:
-    """The columns of a table as a user names them: `COLUMN` or `COLUMN=UNIT`."""
-
-    time: str
-    powers: tuple[str, ...] = ()
-    energies: tuple[str, ...] = ()
-
-
-def read(text: str, asked: NamedTable) -> Log:
+def read(text: LogText, asked: NamedTable) -> Log:
     """Read a table. What was understood is its first remark. Raises UnreadableError."""
-    table = read_table(text)
+    table = CsvTable(text, header=numbered(text.first))
     time, time_unit = _column(table, asked.time, TIMES_NS, "--time")
-    stamped = time_unit is None
     kept = [
         *(_kept(table, told, POWERS, "--power", "W") for told in asked.powers),
         *(_kept(table, told, ENERGIES, "--energy", "J") for told in asked.energies),
@@ -48,34 +33,39 @@ def read(text: str, asked: NamedTable) -> Log:
     names = [each.channel.name for each in kept]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UnreadableError(f"two columns would be named {twice!r}: fix: name one of them")
-    samples = []
-    for row in table.lines:
-        time_ns = _time_ns(row.cells[time], time_unit)
-        if time_ns is None:
-            table.left_out.add(f"no time in {table.header[time]!r}", row.line)
-        elif values := read_cells(table, row, kept):
-            samples.append(Sample(row.line, time_ns, values))
+    clock = Clock() if time_unit is None else CountClock(TIMES_NS[time_unit])
+    counters = [each.channel.name for each in kept if each.channel.unit == "J"]
+    ordered = in_order(read_samples(table, time, clock, kept), table.left_out)
+    samples = Samples(_checked(ordered, counters))
     if not samples:
-        first = table.lines[0] if table.lines else None
-        cell = printable(first.cells[time])[:40] if first else ""
-        raise UnreadableError(
-            f"no row has a time and a figure; line {first.line if first else 1}: {cell!r} in "
-            f"{table.header[time]!r}"
-            + (f": fix: --time '{table.header[time]}=s' if it counts" if stamped else "")
-        )
-    ordered = in_order(samples, table.left_out)
-    _check_counters(ordered, [each.channel.name for each in kept if each.channel.unit == "J"])
+        column = table.header[time]
+        counts = f": fix: --time '{column}=s' if it counts" if time_unit is None else ""
+        what = f"no row has a time in {column!r} and a figure"
+        raise UnreadableError(told_why(what, table.left_out) + counts)
     places = [time, *(each.place for each in kept)]
     remarks = (
-        _understood(table, time, time_unit, kept, ordered[0]),
+        _understood(table, time, time_unit, kept, samples[0]),
         *not_kept(table.header, places),
         *table.left_out.remarks(),
     )
-    since_1970 = ordered[0].time_ns > DATED_NS
-    utc = are_utc(row.cells[time] for row in table.lines) if stamped else since_1970
-    channels = tuple(each.channel for each in kept)
-    spread: Spread = "second" if stamped else ""
-    return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread=spread, utc=utc)
+    since_1970 = samples[0].time_ns > DATED_NS
+    return Log(
+        NAME,
+        tuple(each.channel for each in kept),
+        samples,
+        table.last_line,
+        remarks,
+        spread="second" if time_unit is None else "",
+        utc=clock.utc if time_unit is None else since_1970,
+    )
+
+
+def numbered(first: str) -> list[str] | None:
+    """The numbers of the columns, from 1, if a first line has figures or a time where a header has
+    names; else None."""
+    cells = [cell.strip() for cell in cells_of(first)]
+    is_data = any(number(cell) is not None or stamp_ns(cell) is not None for cell in cells)
+    return [str(place) for place in range(1, len(cells) + 1)] if is_data else None
 
 
 def _column(
@@ -122,25 +112,32 @@ def _plain(text: str) -> str:
     return text.replace("\u00b5", "u").replace("\u03bc", "u")
 
 
-def _time_ns(cell: str, unit: str | None) -> int | None:
-    """A moment: a date and time, or a count of a unit."""
-    if unit is None:
-        return stamp_ns(cell)
-    factor = TIMES_NS[unit]
-    value = number(cell, most=_MOST_NS / factor)
-    return None if value is None else round(value * factor)
+class CountClock(Clock):
+    """Reads a count of a unit of time."""
+
+    def __init__(self, unit_ns: float) -> None:
+        super().__init__()
+        self._unit_ns = unit_ns
+
+    def time_ns(self, text: str) -> int | None:
+        """A count as nanoseconds, exact for whole ones."""
+        value = number(text, most=_MOST_NS / self._unit_ns)
+        return None if value is None else round(value * self._unit_ns)
 
 
-def _check_counters(samples: Sequence[Sample], names: Sequence[str]) -> None:
-    """Raise UnreadableError if an energy falls: it is then not counted up."""
-    for name in names:
-        read_ones = [sample for sample in samples if name in sample.values]
-        for before, after in pairwise(read_ones):
-            if after.values[name] < before.values[name]:
-                raise UnreadableError(
-                    f"line {after.line}: {name} falls, and --energy takes a counter that never "
-                    "does: fix: leave out the rows of another run, or give --power"
-                )
+def _checked(samples: Iterable[Sample], names: Sequence[str]) -> Iterator[Sample]:
+    """The samples. Raises UnreadableError if an energy falls: it is then not counted up."""
+    last_j: dict[str, float] = {}
+    for sample in samples:
+        for name in names:
+            if name in sample.values:
+                if sample.values[name] < last_j.get(name, 0.0):
+                    raise UnreadableError(
+                        f"line {sample.line}: {name} falls, and --energy takes a counter that "
+                        "never does: fix: leave out the rows of another run, or give --power"
+                    )
+                last_j[name] = sample.values[name]
+        yield sample
 
 
 def _understood(

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from recorders.channels import named
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
-from wattui.analysis.importers.table import CsvTable, cells_of, column, number, read_table
+from wattui.analysis.importers.table import CsvTable, cells_of, column, number
+from wattui.analysis.importers.text import LogText
 
 NAME = "CodeCarbon"
 COLUMNS = "timestamp, project_name, run_id, duration, cpu_energy, gpu_energy, ram_energy"
@@ -34,9 +36,9 @@ def recognises(first: str) -> bool:
     return "project_name" in header and bool({"emissions", "duration"} & header)
 
 
-def read(text: str, inferences: int | None = None) -> Log:
-    """Read one running phase per run, with `inferences` each. Raises UnreadableError."""
-    table = read_table(text)
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
+    """Read one running phase per run, with `given.inferences` each. Raises UnreadableError."""
+    table = CsvTable(text)
     for name in ("duration", "cpu_energy"):
         column(table.header, name, f"{NAME} 2")
     runs = _runs(table)
@@ -51,7 +53,7 @@ def read(text: str, inferences: int | None = None) -> Log:
         repeat = repeats[label] if names[label] > 1 else None
         energies_j = {c.name: run[n] * J_PER_KWH for n, c in _CHANNELS.items() if n in run}
         rows.append(PhaseRow(line, label, repeat, run["duration"], energies_j))
-    samples, stretches = read_phases(channels, rows, inferences)
+    samples, stretches = read_phases(channels, rows, given.inferences)
     remarks = (
         "processor and memory are kept as estimates: the file does not say how they were obtained",
         REMARK,
@@ -64,7 +66,7 @@ def read(text: str, inferences: int | None = None) -> Log:
 def _runs(table: CsvTable) -> list[tuple[tuple[str, int], dict[str, float]]]:
     """Label, line and figures of each run; the last row of each run_id."""
     found: dict[str, tuple[tuple[str, int], dict[str, float]]] = {}
-    for line, cells in table.lines:
+    for line, cells in table.rows():
         row = dict(zip(table.header, cells, strict=True))
         duration = number(row["duration"], most=_MOST_S)
         if not duration:

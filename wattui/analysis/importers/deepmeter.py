@@ -9,9 +9,11 @@ from __future__ import annotations
 from statistics import median
 
 from recorders.channels import named
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, UnreadableError
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
-from wattui.analysis.importers.table import cells_of, column, number, read_table
+from wattui.analysis.importers.table import CsvTable, cells_of, column, number
+from wattui.analysis.importers.text import LogText
 
 NAME = "DeepMeter"
 COLUMNS = "CPU/Package_0_power, CPU/Package_0_energy, … DRAM/DRAM_1_energy"
@@ -31,9 +33,9 @@ def recognises(first: str) -> bool:
     return any(cell.strip().startswith(tuple(_DOMAINS)) for cell in cells_of(first))
 
 
-def read(text: str, inferences: int | None = None) -> Log:
-    """Read one running phase per row, with `inferences` each. Raises UnreadableError."""
-    table = read_table(text)
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
+    """Read one running phase per row, with `given.inferences` each. Raises UnreadableError."""
+    table = CsvTable(text)
     places = {
         domain: tuple(
             column(table.header, f"{domain}_{kind}", NAME) for kind in ("power", "energy")
@@ -41,7 +43,7 @@ def read(text: str, inferences: int | None = None) -> Log:
         for domain in _DOMAINS
     }
     rows: list[PhaseRow] = []
-    for line, cells in table.lines:
+    for line, cells in table.rows():
         known = {}
         for domain, (power, energy) in places.items():
             power_mw, energy_mj = number(cells[power]), number(cells[energy])
@@ -58,7 +60,7 @@ def read(text: str, inferences: int | None = None) -> Log:
     channels = [c for c in _DOMAINS.values() if any(c.name in row.energies_j for row in rows)]
     if not channels:
         raise UnreadableError("no row in it has a power and an energy above 0")
-    samples, stretches = read_phases(channels, rows, inferences)
+    samples, stretches = read_phases(channels, rows, given.inferences)
     remarks = (
         REMARK,
         "the time of a row is computed as energy over power: the file does not contain it",

@@ -7,11 +7,15 @@ is not supported is `-`. Source: docs.nvidia.com/deploy/nvidia-smi, "Device Moni
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from recorders.channels import named
-from wattui.analysis.importers.log import Log, Omissions, Sample, UnreadableError
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
+from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "nvidia-smi dmon"
 COLUMNS = "#Date Time gpu pwr gtemp sm, with -o DT"
@@ -31,15 +35,25 @@ def recognises(first: str) -> bool:
     return first.startswith("#") and {"gpu", "pwr"} <= set(_cells(first))
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read dmon's lines. Raises UnreadableError."""
-    left_out = Omissions()
-    lines = text.splitlines()
-    header = _cells(lines[0]) if lines else []
+    header = _cells(text.first)
     if "Date" not in header or "Time" not in header:
         raise UnreadableError("line 1: no date and time: fix: log with nvidia-smi dmon -o DT")
-    samples: list[Sample] = []
-    for line, text_line in enumerate(lines[1:], 2):
+    left_out = Omissions()
+    lines = LineCount(text)
+    samples = Samples(in_order(_rounds(_readings(lines, header, left_out)), left_out))
+    names = dict.fromkeys(name for sample in samples for name in sample.values)
+    if not any(re.fullmatch(r"gpu\d+", name) for name in names):
+        raise UnreadableError(told_why("no line has the power of a GPU", left_out))
+    units = dict(_KEPT.values())
+    channels = tuple(named(name, units[name.lstrip("gpu0123456789")]) for name in names)
+    remarks = ("powers are whole watts", *left_out.remarks())
+    return Log(NAME, channels, samples, lines.last, remarks, spread="second")
+
+
+def _readings(lines: LineCount, header: list[str], left_out: Omissions) -> Iterator[Sample]:
+    for line, text_line in lines:
         cells = _cells(text_line)
         if not text_line.strip() or text_line.startswith("#"):
             if cells and "gpu" in cells and cells != header:
@@ -56,26 +70,34 @@ def read(text: str) -> Log:
         if time_ns is None or not re.fullmatch(r"\d{1,3}", row["gpu"]):
             left_out.add("no time or no GPU", line)
             continue
+        gpu = f"gpu{int(row['gpu'])}"
         values = {}
         for name, (suffix, unit) in _KEPT.items():
             figure = number(row.get(name, ""), most=MOST.get(unit, 1e9))
             if figure is not None:
-                values[f"gpu{int(row['gpu'])}{suffix}"] = figure
-        if f"gpu{int(row['gpu'])}" not in values:
+                values[f"{gpu}{suffix}"] = figure
+        if gpu not in values:
             left_out.add("no figure in 'pwr'", line)
-        before = samples[-1] if samples else None
-        if before and before.time_ns == time_ns and before.values.keys().isdisjoint(values):
-            before.values.update(values)
-        elif values:
-            samples.append(Sample(line, time_ns, values))
-    names = dict.fromkeys(name for sample in samples for name in sample.values)
-    if not any(re.fullmatch(r"gpu\d+", name) for name in names):
-        raise UnreadableError("no line has the power of a GPU")
-    units = dict(_KEPT.values())
-    channels = tuple(named(name, units[name.lstrip("gpu0123456789")]) for name in names)
-    ordered = tuple(in_order(samples, left_out))
-    remarks = ("powers are whole watts", *left_out.remarks())
-    return Log(NAME, channels, ordered, len(lines), remarks, spread="second")
+        if values:
+            yield Sample(line, time_ns, values)
+
+
+def _rounds(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Lines of one round, which share their time, as one."""
+    first: Sample | None = None
+    for sample in samples:
+        if (
+            first
+            and first.time_ns == sample.time_ns
+            and first.values.keys().isdisjoint(sample.values)
+        ):
+            first.values.update(sample.values)
+            continue
+        if first:
+            yield first
+        first = sample
+    if first:
+        yield first
 
 
 def _cells(line: str) -> list[str]:

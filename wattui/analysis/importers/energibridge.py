@@ -13,9 +13,12 @@ from collections.abc import Iterator, Sequence
 
 from recorders.channels import named
 from recorders.source import Channel
-from wattui.analysis.importers.log import Log, Sample
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log
+from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order
 from wattui.analysis.importers.table import (
+    CsvTable,
     KeptColumn,
     cells_of,
     column,
@@ -23,8 +26,8 @@ from wattui.analysis.importers.table import (
     not_kept,
     number,
     read_cells,
-    read_table,
 )
+from wattui.analysis.importers.text import LogText
 
 NAME = "EnergiBridge"
 COLUMNS = "Delta, Time, PACKAGE_ENERGY (J) or CPU_ENERGY (J) or GPU0_POWER"
@@ -55,14 +58,34 @@ def recognises(first: str) -> bool:
     return [cell.strip() for cell in cells_of(first)][:2] == ["Delta", "Time"]
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read EnergiBridge's log. Raises UnreadableError."""
-    table = read_table(text)
+    table = CsvTable(text)
     time = column(table.header, "Time", NAME)
     kept = keep_columns(_kept(table.header), COLUMNS)
     usage = [place for place, name in enumerate(table.header) if _USAGE.fullmatch(name)]
-    samples = []
-    for row in table.lines:
+    samples = Samples(in_order(_samples(table, time, kept, usage), table.left_out))
+    channels = [*(each.channel for each in kept), *([named("cpu_util", "pct")] if usage else [])]
+    remarks = (
+        *_sockets(channels),
+        *_unkept(table.header, [0, time, *usage, *(each.place for each in kept)]),
+        *table.left_out.remarks(),
+    )
+    return Log(
+        NAME,
+        tuple(channels),
+        samples,
+        table.last_line,
+        remarks,
+        utc=True,
+        first_bad=table.left_out.first(),
+    )
+
+
+def _samples(
+    table: CsvTable, time: int, kept: Sequence[KeptColumn], usage: Sequence[int]
+) -> Iterator[Sample]:
+    for row in table.rows():
         line, cells = row
         time_ms = number(cells[time])
         if time_ms is None:
@@ -73,15 +96,7 @@ def read(text: str) -> Log:
         if shares and len(shares) == len(usage):
             values["cpu_util"] = math.fsum(shares) / len(shares)
         if values:
-            samples.append(Sample(line, round(time_ms) * _MS_NS, values))
-    ordered = in_order(samples, table.left_out)
-    channels = [*(each.channel for each in kept), *([named("cpu_util", "pct")] if usage else [])]
-    remarks = (
-        *_sockets(channels),
-        *_unkept(table.header, [0, time, *usage, *(each.place for each in kept)]),
-        *table.left_out.remarks(),
-    )
-    return Log(NAME, tuple(channels), tuple(ordered), table.last_line, remarks, utc=True)
+            yield Sample(line, round(time_ms) * _MS_NS, values)
 
 
 def _kept(header: Sequence[str]) -> Iterator[KeptColumn]:

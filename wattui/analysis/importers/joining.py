@@ -22,6 +22,7 @@ from wattui.analysis.importers.log import (
     plural,
     printable,
 )
+from wattui.analysis.importers.samples import Samples
 from wattui.analysis.importers.stamps import DATED_NS, OTHER_RUN_NS, one_run, stamp_text
 
 # Starting and ending a logger disturbs an idle machine.
@@ -69,22 +70,22 @@ def windowed(log: Log, window: Window) -> Log:
     """A log with its running phase, and the pause before it as armed. Raises UnreadableError."""
     start_ns, end_ns = window.start_ns, window.end_ns
     log = one_run(log, start_ns, end_ns)
-    times_ns = [sample.time_ns for sample in log.samples]
     n = window.inferences
     said = [*window.remarks]
-    inside = sum(start_ns <= time_ns <= end_ns for time_ns in times_ns)
+    before = sum(sample.time_ns < start_ns for sample in log.samples)
+    after = sum(sample.time_ns > end_ns for sample in log.samples)
+    inside = len(log.samples) - before - after
     if not inside:
         raise UnreadableError(
             f"the window is empty: no row from {stamp_text(start_ns)} to {stamp_text(end_ns)}"
         )
-    before = sum(time_ns < start_ns for time_ns in times_ns)
     said.append(
-        f"{plural(before, 'row')} before the window and "
-        f"{plural(len(times_ns) - before - inside, 'row')} after it are kept, but do not count "
-        "as running"
+        f"{plural(before, 'row')} before the window and {plural(after, 'row')} after it are kept, "
+        "but do not count as running"
     )
     if not log.by_hand:
-        late_ns, early_ns = max(0, times_ns[0] - start_ns), max(0, end_ns - times_ns[-1])
+        late_ns = max(0, log.samples[0].time_ns - start_ns)
+        early_ns = max(0, end_ns - log.samples[-1].time_ns)
         start_ns, end_ns = start_ns + late_ns, end_ns - early_ns
         if start_ns >= end_ns:
             raise UnreadableError("the window is too short: it contains only one row of the log")
@@ -134,9 +135,8 @@ def baseline(log: Log) -> Log:
     if log.per_phase:
         raise UnreadableError("it has one row per run: fix: use a log of readings over time")
     log = one_run(log)
-    kept = [
-        sample for sample in log.samples if TRIM_ROWS + 1 < sample.line <= log.last_line - TRIM_ROWS
-    ]
+    last_line = log.last_line - TRIM_ROWS
+    kept = Samples(each for each in log.samples if TRIM_ROWS + 1 < each.line <= last_line)
     if len(kept) < 2 or kept[0].time_ns == kept[-1].time_ns:
         raise UnreadableError(
             f"too short for an idle baseline: the first and last {TRIM_ROWS} rows are left out"
@@ -149,7 +149,7 @@ def baseline(log: Log) -> Log:
     )
     when = (f"begun {stamp_text(first_ns)}",) if first_ns > DATED_NS else ()
     remarks = tuple(f"idle log: {said}" for said in (*when, *log.remarks, edges))
-    log = replace(log, samples=tuple(kept))
+    log = replace(log, samples=kept)
     return replace(log, stretches=in_segments(log, stretch), remarks=remarks)
 
 
@@ -160,8 +160,7 @@ def joined(logs: Sequence[Log]) -> JoinedLogs:
     at_ns = 0
     for log in logs:
         starts_ns.append(at_ns)
-        first_ns, last_ns = _first_ns(log), _last_ns(log)
-        at_ns += last_ns - first_ns + JOIN_NS
+        at_ns += _last_ns(log) - first_ns(log) + JOIN_NS
     remarks = [remark for log in logs for remark in log.remarks]
     if len(logs) > 1:
         remarks.append("logs from different times are placed one after the other, a second apart")
@@ -178,9 +177,9 @@ def joined(logs: Sequence[Log]) -> JoinedLogs:
 
 def _distant(idle: Log, run: Log) -> str:
     """A remark on an idle log from another time of day: a machine's idle level drifts."""
-    before_ns, after_ns = _first_ns(run) - _last_ns(idle), _first_ns(idle) - _last_ns(run)
+    before_ns, after_ns = first_ns(run) - _last_ns(idle), first_ns(idle) - _last_ns(run)
     apart_ns = max(before_ns, after_ns)
-    dated = _first_ns(idle) > DATED_NS and idle.utc == run.utc
+    dated = first_ns(idle) > DATED_NS and idle.utc == run.utc
     if not dated or idle.stretches[0].phase != IDLE or apart_ns < OTHER_RUN_NS:
         return ""
     when = "before" if before_ns > after_ns else "after"
@@ -188,7 +187,8 @@ def _distant(idle: Log, run: Log) -> str:
     return f"the idle log was made {hours:,.1f} h {when} the run: the idle level may have drifted"
 
 
-def _first_ns(log: Log) -> int:
+def first_ns(log: Log) -> int:
+    """The earliest time of a log."""
     return min([log.samples[0].time_ns, *(stretch.start_ns for stretch in log.stretches)])
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from recorders.source import Channel
+from wattui.analysis.importers.samples import Sample
 from wattui.clean import one_line, short
 
 SECOND_NS = 1_000_000_000
 # Lines named in a remark; the others are only counted.
 SHOWN_LINES = 5
+# As much of a cell as a refusal shows.
+SHOWN_CELL = 40
 LONGEST = 1000
 # Placement of readings with equal time stamps: unchanged, evenly over their second, or evenly up to
 # the next stamp.
@@ -21,14 +25,6 @@ Spread = Literal["", "second", "next"]
 
 class UnreadableError(Exception):
     """A log that cannot be imported; the text says what is wrong, where, and how to fix it."""
-
-
-class Sample(NamedTuple):
-    """Readings at one moment by channel name, and their line in the log."""
-
-    line: int
-    time_ns: int
-    values: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,12 @@ class Log:
     """One log as read. Times are nanoseconds of its own clock, written as if it were UTC; `utc`
     says that it is. `last_line` is that of its last row, with or without a reading. `segments_ns`:
     the times of readings with which a new segment begins, after a pause in which nothing was
-    recorded. `per_phase`: its energies are of whole phases, so they have no update period."""
+    recorded. `per_phase`: its energies are of whole phases, so they have no update period.
+    `first_bad`: the first line that was left out, and why."""
 
     reader: str
     channels: tuple[Channel, ...]
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     last_line: int
     remarks: tuple[str, ...] = ()
     stretches: tuple[LogPhase, ...] = ()
@@ -60,6 +57,7 @@ class Log:
     utc: bool = False
     per_phase: bool = False
     segments_ns: frozenset[int] = frozenset()
+    first_bad: str = ""
 
     @property
     def by_hand(self) -> bool:
@@ -75,6 +73,8 @@ def in_segments(log: Log, stretch: LogPhase) -> tuple[LogPhase, ...]:
     """A phase without the pauses of its log: a phase for each segment in it, the last of which has
     the inferences. A segment of one reading has no energy and is left out. Raises UnreadableError
     where all have one."""
+    if not log.segments_ns:
+        return (stretch,)
     times_ns = [sample.time_ns for sample in log.samples]
     begins = [place for place, time_ns in enumerate(times_ns) if time_ns in log.segments_ns]
     if not begins:
@@ -97,20 +97,40 @@ def in_segments(log: Log, stretch: LogPhase) -> tuple[LogPhase, ...]:
 
 @dataclass(slots=True)
 class Omissions:
-    """Collects what is left out of a log and where, for one remark per reason."""
+    """Counts what is left out of a log and where, for one remark per reason."""
 
     _lines: dict[str, list[int]] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _first: str = ""
 
-    def add(self, reason: str, line: int) -> None:
-        """Note one row; `reason` follows the words `left out`."""
-        self._lines.setdefault(reason, []).append(line)
+    def add(self, reason: str, line: int, cell: str = "") -> None:
+        """Note one row; `reason` follows the words `left out`, `cell` is what is wrong."""
+        self._counts[reason] += 1
+        if not self._first:
+            self._first = f"line {line}: {reason}"
+            self._first += f": '{short(one_line(cell.strip()), SHOWN_CELL)}'" if cell else ""
+        first = self._lines.setdefault(reason, [])
+        if len(first) < SHOWN_LINES:
+            first.append(line)
+
+    def __contains__(self, reason: str) -> bool:
+        return reason in self._counts
+
+    def first(self) -> str:
+        """The first row that was left out, and why; empty if none was."""
+        return self._first
 
     def remarks(self) -> tuple[str, ...]:
         """One line for each reason."""
         return tuple(
-            f"left out, {reason}: {plural(len(lines), 'row')} ({places(lines)})"
-            for reason, lines in self._lines.items()
+            f"left out, {reason}: {plural(n, 'row')} ({_places(self._lines[reason], n)})"
+            for reason, n in self._counts.items()
         )
+
+
+def told_why(what: str, left_out: Omissions) -> str:
+    """A refusal, with the first line that was left out."""
+    return f"{what}: {left_out.first()}" if left_out.first() else what
 
 
 def plural(n: int, word: str) -> str:
@@ -118,11 +138,10 @@ def plural(n: int, word: str) -> str:
     return f"{n} {word}{'s' * (n != 1)}"
 
 
-def places(lines: Sequence[int]) -> str:
+def _places(first: Sequence[int], n: int) -> str:
     """`lines 4, 5 and 17 more`."""
-    shown = ", ".join(map(str, lines[:SHOWN_LINES]))
-    more = f" and {len(lines) - SHOWN_LINES} more" if len(lines) > SHOWN_LINES else ""
-    return f"line{'s' * (len(lines) > 1)} {shown}{more}"
+    more = f" and {n - len(first)} more" if n > len(first) else ""
+    return f"line{'s' * (n > 1)} {', '.join(map(str, first))}{more}"
 
 
 def printable(text: str) -> str:

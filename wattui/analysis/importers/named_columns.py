@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import named
-from wattui.analysis.importers.log import SECOND_NS, Log, Sample
-from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import SECOND_NS, Log
+from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.stamps import Clock, in_order
 from wattui.analysis.importers.table import (
+    CsvTable,
     KeptColumn,
     cells_of,
     column,
@@ -17,16 +20,31 @@ from wattui.analysis.importers.table import (
     not_kept,
     number,
     read_cells,
-    read_table,
 )
+from wattui.analysis.importers.text import LogText
 
 _MOST_S = 1e9
 
 
-def seconds_ns(text: str) -> int | None:
-    """Seconds since the start of a log, which have no comma of thousands, as nanoseconds."""
-    value = number(text.replace(",", "."), most=_MOST_S)
-    return None if value is None else round(value * SECOND_NS)
+class SecondsClock(Clock):
+    """Reads seconds since the start of a log, which have no comma of thousands."""
+
+    def time_ns(self, text: str) -> int | None:
+        """Seconds as nanoseconds."""
+        value = number(text.replace(",", "."), most=_MOST_S)
+        return None if value is None else round(value * SECOND_NS)
+
+
+def read_samples(
+    table: CsvTable, time: int, clock: Clock, kept: Sequence[KeptColumn]
+) -> Iterator[Sample]:
+    """The readings of a table's rows, by the column of its time and those that are kept."""
+    for row in table.rows():
+        time_ns = clock.time_ns(row.cells[time])
+        if time_ns is None:
+            table.left_out.add("no time", row.line, row.cells[time])
+        elif values := read_cells(table, row, kept):
+            yield Sample(row.line, time_ns, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +68,36 @@ class ColumnFormat:
     needed: frozenset[str]
     kept: tuple[NamedColumn, ...]
     remarks: tuple[str, ...] = ()
-    clock: Callable[[str], int | None] = stamp_ns
+    clock: type[Clock] = Clock
 
     def recognises(self, first: str) -> bool:
         """Recognise it by its time and what must be there."""
         header = {cell.strip() for cell in cells_of(first)}
         return self.time in header and self.needed <= header
 
-    def read(self, text: str) -> Log:
+    def read(self, text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         """Read the log. Raises UnreadableError."""
-        table = read_table(text)
+        table = CsvTable(text)
         time = column(table.header, self.time, self.NAME)
         kept = keep_columns(self._kept(table.header), self.COLUMNS)
-        samples = []
-        for row in table.lines:
-            time_ns = self.clock(row.cells[time])
-            if time_ns is None:
-                table.left_out.add("no time", row.line)
-            elif values := read_cells(table, row, kept):
-                samples.append(Sample(row.line, time_ns, values))
-        ordered = in_order(samples, table.left_out)
+        clock = self.clock()
+        samples = Samples(in_order(read_samples(table, time, clock, kept), table.left_out))
         channels = tuple(each.channel for each in kept)
         places = [time, *(each.place for each in kept)]
-        utc = are_utc(row.cells[time] for row in table.lines)
         remarks = (
             *self.remarks,
             *not_kept(table.header, places),
             *table.left_out.remarks(),
         )
-        return Log(self.NAME, channels, tuple(ordered), table.last_line, remarks, utc=utc)
+        return Log(
+            self.NAME,
+            channels,
+            samples,
+            table.last_line,
+            remarks,
+            utc=clock.utc,
+            first_bad=table.left_out.first(),
+        )
 
     def _kept(self, header: Sequence[str]) -> Iterator[KeptColumn]:
         for place, name in enumerate(header):
@@ -114,6 +133,6 @@ POWER_GADGET = ColumnFormat(
         NamedColumn(r"Cumulative DRAM Energy_(\d) ?\(Joules\)", r"dram\1", "J"),
         NamedColumn(r"CPU Utilization ?\(%\)", "cpu_util", "pct"),
     ),
-    clock=seconds_ns,
+    clock=SecondsClock,
 )
 TABLES = (LOIHI, POWER_GADGET)

@@ -6,23 +6,27 @@ come a few milliseconds apart, round after round: nvidia-smi goes by index.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, pairwise
 from statistics import median
 
 from recorders.channels import named
-from wattui.analysis.importers.log import Log, Sample, UnreadableError
-from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log, UnreadableError
+from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.stamps import Clock, in_order, stamp_ns
 from wattui.analysis.importers.table import (
     MOST,
+    CsvTable,
     TableLine,
     cells_of,
     column,
     not_kept,
     number,
-    read_table,
 )
+from wattui.analysis.importers.text import LogText
 
 NAME = "nvidia-smi"
 COLUMNS = "timestamp, power.draw [W]"
@@ -42,73 +46,155 @@ _NAMES = ("name", "gpu_name")
 # a tenth of the time between rounds.
 _SHARED = 0.1
 _ROUND_NS, _ROUND = 20_000_000, 0.1
+# Rows by which columns are chosen, and steps by which the time of a round is known.
+PROBED, PROBED_STEPS = 1000, 100_000
+_DEVICE = "device"
+_KNOWN = frozenset(query for queries in _QUERIES.values() for query in queries)
 _NO_INDEX = "fix: log with --query-gpu=index,timestamp,power.draw"
 
 
 def recognises(first: str) -> bool:
-    """Recognise it by `timestamp` and a column with a dotted name of nvidia-smi's."""
-    names = [_query(cell) for cell in cells_of(first)]
-    known = {query for queries in _QUERIES.values() for query in queries}
-    return "timestamp" in names and any(name in known for name in names)
+    """Recognise it by `timestamp` and a column with a dotted name of nvidia-smi's, or, without a
+    header, by a date and a figure with its unit."""
+    cells = cells_of(first)
+    names = [_query(cell) for cell in cells]
+    if "timestamp" in names:
+        return any(name in _KNOWN for name in names)
+    found = _unnamed(cells)
+    return found is not None and "power.draw" in found
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read nvidia-smi's log. Raises UnreadableError."""
-    table = read_table(text)
+    unnamed = _unnamed(cells_of(text.first))
+    table = CsvTable(text, header=unnamed)
+    if table.header.count("power.draw") > 1 and unnamed:
+        raise UnreadableError(
+            "line 1: two columns in W and no header: fix: write the names of its query above it"
+        )
     names = [_query(name) for name in table.header]
     time = column(names, "timestamp", NAME)
-    places = _places(names, table.lines)
+    rows = table.rows()
+    first_rows = list(islice(rows, PROBED))
+    places = _places(names, first_rows)
     if ("", "W") not in places:
         raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
-    lines, times_ns = [], []
-    for line in table.lines:
-        if (time_ns := stamp_ns(line.cells[time])) is None:
-            table.left_out.add("no time", line.line)
-        else:
-            lines.append(line)
-            times_ns.append(time_ns)
     identity = next((names.index(name) for name in _IDENTITIES if name in names), None)
-    if identity is not None:
-        gpus = [_by_identity(line.cells[identity], names[identity]) for line in lines]
+    by_name = next((names.index(name) for name in _NAMES if name in names), None)
+    clock = Clock()
+    devices: dict[str, int] = {}
+    found = _Rows(table, time, places, names, by_name if identity is None else identity, devices)
+    raw = Samples(found.samples(chain(first_rows, rows), clock, identity is not None))
+    if identity is None:
+        samples, gpus = _by_order(raw)
     else:
-        gpus = _by_order(
-            lines, times_ns, next((names.index(n) for n in _NAMES if n in names), None)
-        )
-    channel_of: dict[str, str] = {}
-    samples = []
-    for line, time_ns, told in zip(lines, times_ns, gpus, strict=True):
-        if told is None:
-            table.left_out.add(f"no {names[identity or 0]}", line.line)
-            continue
-        by_index = identity is None or names[identity] == "index"
-        gpu = channel_of.setdefault(told, f"gpu{told if by_index else len(channel_of)}")
-        values = {
-            f"{gpu}{suffix}": value
-            for (suffix, unit), place in places.items()
-            if (value := _figure(line.cells[place], unit)) is not None
-        }
-        if gpu not in values:
-            table.left_out.add(f"no figure in {table.header[places['', 'W']]!r}", line.line)
-        if values:
-            samples.append(Sample(line.line, time_ns, values))
-    if samples and not any(gpu in s.values for s in samples for gpu in channel_of.values()):
-        raise UnreadableError(f"no row has a figure in {table.header[places['', 'W']]!r}")
+        by_index = names[identity] == "index"
+        numbers = {place: int(told) if by_index else place for told, place in devices.items()}
+        samples = (_named(sample, numbers[_device(sample)]) for sample in raw)
+        gpus = [f"gpu{number}" for number in numbers.values()]
+    power = table.header[places["", "W"]]
+    if len(raw) and not found.has_power:
+        first = table.left_out.first()
+        raise UnreadableError(f"no row has a figure in {power!r}: {first}")
     ordered = in_order(samples, table.left_out)
-    if len(channel_of) > 1:
-        ordered = _rounds(ordered, list(channel_of.values()))
-    channels = [
-        named(f"{gpu}{suffix}", unit) for gpu in channel_of.values() for suffix, unit in places
-    ]
+    kept_samples = Samples(ordered)
+    if len(gpus) > 1:
+        kept_samples = Samples(_rounds(kept_samples, gpus))
+    channels = [named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in places]
     kept = [time, *places.values(), *([] if identity is None else [identity])]
-    in_turn = identity is None and len(channel_of) > 1
+    told = zip(devices, gpus, strict=True) if identity is not None else ()
+    in_turn = identity is None and len(gpus) > 1
     remarks = (
-        *(f"{gpu} is {name}" for name, gpu in channel_of.items() if gpu != f"gpu{name}"),
+        *(["no header in the log: its column in W is taken for the power"] if unnamed else []),
+        *(f"{gpu} is {name}" for name, gpu in told if gpu != f"gpu{name}"),
         *(["no index in the log: GPUs are distinguished by the order of their rows"] * in_turn),
         *not_kept(table.header, kept),
         *table.left_out.remarks(),
     )
-    utc = are_utc(line.cells[time] for line in lines)
-    return Log(NAME, tuple(channels), tuple(ordered), table.last_line, remarks, utc=utc)
+    return Log(
+        NAME,
+        tuple(channels),
+        kept_samples,
+        table.last_line,
+        remarks,
+        utc=clock.utc,
+        first_bad=table.left_out.first(),
+    )
+
+
+def _unnamed(cells: Sequence[str]) -> list[str] | None:
+    """The names of the columns of a log without a header, by the cells of its first line: those of
+    a time, a power with its unit, and an identity; None if it has no time."""
+    found = [_kind_of(cell.strip()) for cell in cells]
+    return found if "timestamp" in found else None
+
+
+def _kind_of(cell: str) -> str:
+    if stamp_ns(cell) is not None and not cell.isdecimal():
+        return "timestamp"
+    if re.fullmatch(r"\d+(?:[.,]\d+)? W", cell):
+        return "power.draw"
+    if re.fullmatch(r"GPU-[0-9a-f-]{8,}", cell):
+        return "uuid"
+    return "pci.bus_id" if re.fullmatch(r"[0-9A-F]{8}:[0-9A-F]{2}:[0-9A-F]{2}\.\d", cell) else ""
+
+
+class _Rows:
+    """Reads rows as samples, with the place of each row's device among `devices`."""
+
+    def __init__(
+        self,
+        table: CsvTable,
+        time: int,
+        places: dict[tuple[str, str], int],
+        names: Sequence[str],
+        device: int | None,
+        devices: dict[str, int],
+    ) -> None:
+        self._table, self._time, self._places = table, time, places
+        self._column = names[device] if device is not None else ""
+        self._device, self._devices = device, devices
+        self.has_power = False
+
+    def samples(
+        self, rows: Iterable[TableLine], clock: Clock, is_identity: bool
+    ) -> Iterator[Sample]:
+        """The readings of the rows by the suffix of their channel."""
+        left_out = self._table.left_out
+        power = self._table.header[self._places["", "W"]]
+        for line, cells in rows:
+            time_ns = clock.time_ns(cells[self._time])
+            if time_ns is None:
+                left_out.add("no time", line)
+                continue
+            told: str | None = cells[self._device].strip() if self._device is not None else ""
+            if is_identity:
+                told = _by_identity(told or "", self._column)
+            if told is None:
+                left_out.add(f"no {self._column}", line)
+                continue
+            device = self._devices.setdefault(told, len(self._devices))
+            values = {
+                suffix: value
+                for (suffix, unit), place in self._places.items()
+                if (value := _figure(cells[place], unit)) is not None
+            }
+            if "" in values:
+                self.has_power = True
+            else:
+                left_out.add(f"no figure in {power!r}", line)
+            if values or not is_identity:
+                yield Sample(line, time_ns, values | {_DEVICE: float(device)})
+
+
+def _device(sample: Sample) -> int:
+    return int(sample.values[_DEVICE])
+
+
+def _named(sample: Sample, number: int) -> Sample:
+    """The readings of a GPU by their channels."""
+    values = {f"gpu{number}{suffix}": v for suffix, v in sample.values.items() if suffix != _DEVICE}
+    return sample._replace(values=values)
 
 
 def _query(name: str) -> str:
@@ -140,69 +226,90 @@ def _by_identity(cell: str, column_name: str) -> str | None:
     return None if told.startswith("[") or told in ("", "N/A") else told
 
 
-def _by_order(
-    lines: Sequence[TableLine], times_ns: Sequence[int], name_place: int | None
-) -> list[str | None]:
-    """The index of the GPU of each row, by names and by place in its round. Raises UnreadableError
-    if that is not known."""
-    names = [line.cells[name_place].strip() if name_place is not None else "" for line in lines]
-    in_round = {
-        name: _in_a_round([t for t, own in zip(times_ns, names, strict=True) if own == name])
-        for name in dict.fromkeys(names)
-    }
-    seen: Counter[str] = Counter()
-    gpus: dict[tuple[str, int], str] = {}
-    found: list[str | None] = []
-    for name in names:
-        gpu = (name, seen[name] % in_round[name])
-        seen[name] += 1
-        found.append(gpus.setdefault(gpu, str(len(gpus))))
-    return found
+def _by_order(raw: Samples) -> tuple[Iterator[Sample], list[str]]:
+    """The readings of GPUs distinguished by their names and by their place in a round, and these
+    GPUs. Raises UnreadableError if that is not known."""
+    devices = dict.fromkeys(_device(sample) for sample in raw)
+    in_round = {device: _in_a_round(raw, device) for device in devices}
+    numbers: dict[tuple[int, int], int] = {}
+    for sample in _first_rounds(raw, in_round):
+        numbers.setdefault(sample, len(numbers))
+    return _in_turn(raw, in_round, numbers), [f"gpu{number}" for number in numbers.values()]
 
 
-def _rounds(samples: Sequence[Sample], gpus: Sequence[str]) -> list[Sample]:
+def _first_rounds(raw: Samples, in_round: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    seen: Counter[int] = Counter()
+    for sample in raw:
+        device = _device(sample)
+        yield device, seen[device] % in_round[device]
+        seen[device] += 1
+
+
+def _in_turn(
+    raw: Samples, in_round: Mapping[int, int], numbers: Mapping[tuple[int, int], int]
+) -> Iterator[Sample]:
+    for sample, gpu in zip(raw, _first_rounds(raw, in_round), strict=True):
+        named_sample = _named(sample, numbers[gpu])
+        if named_sample.values:
+            yield named_sample
+
+
+def _rounds(samples: Samples, gpus: Sequence[str]) -> Iterator[Sample]:
     """Rows of one round set to the time of its first: GPUs read in turn are summed as one.
 
     A round ends when a GPU repeats, or after half the usual time between two of its rows.
     """
-    own_ns = ([s.time_ns for s in samples if gpu in s.values] for gpu in gpus)
+    own_ns = ([s.time_ns for s in islice(samples, PROBED_STEPS) if gpu in s.values] for gpu in gpus)
     steps_ns = [after - before for times_ns in own_ns for before, after in pairwise(times_ns)]
     most_ns = median(steps_ns) / 2 if steps_ns else 0
-    found: list[Sample] = []
+    first: Sample | None = None
     for sample in samples:
-        first = found[-1] if found else None
         if (
             first
             and 0 <= sample.time_ns - first.time_ns <= most_ns
             and first.values.keys().isdisjoint(sample.values)
         ):
-            found[-1] = first._replace(values=first.values | sample.values)
-        else:
-            found.append(sample)
-    return found
+            first = first._replace(values=first.values | sample.values)
+            continue
+        if first:
+            yield first
+        first = sample
+    if first:
+        yield first
 
 
-def _in_a_round(times_ns: Sequence[int]) -> int:
-    """How many GPUs wrote these rows in turn. Raises UnreadableError if rows share stamps, or come
-    close to each other without a consistent order."""
-    steps_ns = [after - before for before, after in pairwise(times_ns)]
-    if not steps_ns:
+def _in_a_round(raw: Samples, device: int) -> int:
+    """How many GPUs wrote the rows of a name in turn. Raises UnreadableError if rows share stamps,
+    or come close to each other without a consistent order."""
+    usual = sorted(islice(_steps_ns(raw, device), PROBED_STEPS))
+    if not usual:
         return 1
-    shared = steps_ns.count(0)
-    if shared > _SHARED * len(times_ns):
+    most_ns = min(_ROUND_NS, _ROUND * usual[int(0.95 * (len(usual) - 1))])
+    rows, shared, close, n, in_order_throughout = 1, 0, 0, 0, True
+    for place, step_ns in enumerate(_steps_ns(raw, device)):
+        is_close = 0 <= step_ns <= most_ns
+        n = n or (0 if is_close else place + 1)
+        if n and is_close == (place % n == n - 1):
+            in_order_throughout = False
+        rows += 1
+        shared += not step_ns
+        close += is_close
+    if shared > _SHARED * rows:
         raise UnreadableError(
             f"{shared} rows share a time, as those of several GPUs do, and no column "
             f"distinguishes them: {_NO_INDEX}"
         )
-    between_ns = sorted(steps_ns)[int(0.95 * (len(steps_ns) - 1))]
-    most_ns = min(_ROUND_NS, _ROUND * between_ns)
-    is_close = [0 <= step_ns <= most_ns for step_ns in steps_ns]
-    if sum(is_close) <= _SHARED * len(times_ns):
+    if close <= _SHARED * rows:
         return 1
-    n = is_close.index(False) + 1
-    if n < 2 or any(close == (place % n == n - 1) for place, close in enumerate(is_close)):
+    if n < 2 or not in_order_throughout:
         raise UnreadableError(
-            f"{sum(is_close)} rows come a few milliseconds after another, as those of several "
+            f"{close} rows come a few milliseconds after another, as those of several "
             f"GPUs do, in no consistent order: {_NO_INDEX}"
         )
     return n
+
+
+def _steps_ns(raw: Samples, device: int) -> Iterator[int]:
+    """The times between the rows of a name."""
+    times_ns = (sample.time_ns for sample in raw if _device(sample) == device)
+    return (after - before for before, after in pairwise(times_ns))

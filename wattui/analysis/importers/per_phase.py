@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from recorders.phases import RUNNING
 from recorders.source import Channel
-from wattui.analysis.importers.log import SECOND_NS, LogPhase, Sample
+from wattui.analysis.importers.log import SECOND_NS, LogPhase
+from wattui.analysis.importers.samples import Sample
 
 # The gap between two phases, so that the end of one and the start of the next are separate rows.
 BETWEEN_NS = SECOND_NS

@@ -7,13 +7,24 @@ style of the locale. Source: man7.org/linux/man-pages/man1/perf-stat.1.html, "CS
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from recorders.channels import named
-from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, Sample, UnreadableError
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import (
+    SECOND_NS,
+    Log,
+    Omissions,
+    UnreadableError,
+    told_why,
+)
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
+from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.table import MOST
+from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "perf stat"
 COLUMNS = "-e power/energy-pkg/, as text or with -x, and with -I or for a whole run"
@@ -31,6 +42,8 @@ _CSV = re.compile(rf"(.*?)([,;\t|])Joules\2{_EVENT}.*")
 _ELAPSED = re.compile(r"\s*(\d+)[.,](\d+)(?:\s*\+-.*?)?\s+seconds time elapsed.*")
 _DURATION = re.compile(r"\s*(\d+)[,;\t|]ns[,;\t|]duration_time[,;\t|].*")
 _RUNS = re.compile(r".*Performance counter stats for .*\((\d+) runs\)")
+_BY_SOCKET = re.compile(r"(?:[\d.,\s;|]*)S\d+")
+_MIXED = "it has joules of intervals and of a whole run: fix: split the file"
 _FIRST = re.compile(
     r"# started on |\s*Performance counter stats for |#\s+time\s+(?:socket\s+cpus\s+)?counts unit"
 )
@@ -50,33 +63,65 @@ def recognises(first: str) -> bool:
     return bool(_FIRST.match(first) or _CSV.match(first) or _TEXT.match(first))
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read perf's energies: a phase if they are of a whole run. Raises UnreadableError."""
-    lines = text.splitlines()
     left_out = Omissions()
-    energies = list(_energies(lines, left_out))
-    if not energies:
-        raise UnreadableError("it has no joules of power/energy-pkg/ or another such event")
-    by_socket = any(re.match(r"(?:[\d.,\s;|]*)S\d+", lines[each.line - 1]) for each in energies)
-    remarks = (
-        *([] if by_socket else ["energies are of all sockets together"]),
-        *left_out.remarks(),
-    )
-    in_all = [energy for energy in energies if energy.time_ns is None]
-    if not in_all:
-        return _of_intervals(energies, len(lines), remarks)
-    if len(in_all) < len(energies):
-        raise UnreadableError("it has joules of intervals and of a whole run: fix: split the file")
-    return _whole(in_all, _seconds(lines), len(lines), (*_runs(lines), *remarks))
+    lines = LineCount(text)
+    found = _Found()
+    energies = _energies(lines, found, left_out)
+    first = next(energies, None)
+    if first is None:
+        raise UnreadableError(
+            told_why("it has no joules of power/energy-pkg/ or another such event", left_out)
+        )
+    if first.time_ns is not None:
+        samples = Samples(_of_intervals(chain([first], energies)))
+        channels = tuple(named(name, "J") for name in samples[0].values)
+        return Log(NAME, channels, samples, lines.last, found.remarks(left_out))
+    in_all = [first, *energies]
+    if any(energy.time_ns is not None for energy in in_all):
+        raise UnreadableError(_MIXED)
+    return _whole(in_all, found, lines.last, found.remarks(left_out))
 
 
-def _energies(lines: list[str], left_out: Omissions) -> Iterator[_Energy]:
-    for number, line in enumerate(lines, 1):
+@dataclass(slots=True)
+class _Found:
+    """The facts in the lines beside the energies."""
+
+    seconds: float | None = None
+    runs: str = ""
+    by_socket: bool = False
+
+    def remarks(self, left_out: Omissions) -> tuple[str, ...]:
+        """What is to be said of the energies."""
+        return (
+            *([f"energies and time are means of {self.runs} runs"] if self.runs else []),
+            *([] if self.by_socket else ["energies are of all sockets together"]),
+            *left_out.remarks(),
+        )
+
+    def take(self, line: str) -> None:
+        """Take the time of the whole run, and how many runs it is the mean of."""
+        seconds = None
+        if found := _ELAPSED.fullmatch(line):
+            seconds = float(f"{found[1]}.{found[2]}")
+        elif found := _DURATION.fullmatch(line):
+            seconds = int(found[1]) / SECOND_NS
+        elif (found := _RUNS.match(line)) and not self.runs:
+            self.runs = found[1]
+        if self.seconds is None and seconds and 0 < seconds < SECOND_NS:
+            self.seconds = seconds
+
+
+def _energies(lines: LineCount, found: _Found, left_out: Omissions) -> Iterator[_Energy]:
+    for number, line in lines:
         if not re.search(_EVENT, line) or line.startswith("#"):
+            found.take(line)
             continue
-        found = _from_csv(number, line) or _from_text(number, line)
-        if found and found.joules <= MOST["J"]:
-            yield found
+        energy = _from_csv(number, line) or _from_text(number, line)
+        if energy and energy.joules <= MOST["J"]:
+            found.by_socket |= bool(_BY_SOCKET.match(line))
+            yield energy
         else:
             left_out.add("no figure before 'Joules'", number)
 
@@ -113,57 +158,41 @@ def _energy(number: int, time: str, socket: str, joules: str, domain: str) -> _E
     return _Energy(number, time_ns, channel, float(joules))
 
 
-def _of_intervals(energies: list[_Energy], last_line: int, remarks: tuple[str, ...]) -> Log:
-    """Sums of the intervals, from the start at 0."""
-    sums_j = {energy.channel: 0.0 for energy in energies}
-    samples = [Sample(energies[0].line, 0, dict(sums_j))]
-    for line, time_ns, channel, joules in energies:
-        before = samples[-1]
-        if time_ns is None or time_ns < before.time_ns or time_ns == 0:
+def _of_intervals(energies: Iterable[_Energy]) -> Iterator[Sample]:
+    """Sums of the intervals, from the start at 0, where all events of the first interval are."""
+    rows = groupby(energies, key=lambda energy: energy.time_ns)
+    sums_j: dict[str, float] = {}
+    before_ns = 0
+    for time_ns, row in rows:
+        interval = list(row)
+        line = interval[0].line
+        if time_ns is None:
+            raise UnreadableError(_MIXED)
+        if time_ns <= before_ns:
             raise UnreadableError(
                 f"line {line}: the time starts again: fix: split the file at this line"
             )
-        sums_j[channel] += joules
-        if time_ns == before.time_ns:
-            before.values[channel] = sums_j[channel]
-        else:
-            samples.append(Sample(line, time_ns, {channel: sums_j[channel]}))
-    channels = tuple(named(name, "J") for name in sums_j)
-    return Log(NAME, channels, tuple(samples), last_line, remarks)
+        if not before_ns:
+            yield Sample(line, 0, {energy.channel: 0.0 for energy in interval})
+        before_ns = time_ns
+        for energy in interval:
+            sums_j[energy.channel] = sums_j.get(energy.channel, 0.0) + energy.joules
+        yield Sample(line, time_ns, {energy.channel: sums_j[energy.channel] for energy in interval})
 
 
-def _whole(
-    energies: list[_Energy], seconds: float, last_line: int, remarks: tuple[str, ...]
-) -> Log:
-    """One running phase."""
+def _whole(energies: list[_Energy], found: _Found, last_line: int, remarks: tuple[str, ...]) -> Log:
+    """One running phase. Raises UnreadableError if its time is not in the log."""
     joules = {energy.channel: energy.joules for energy in energies}
     if len(joules) < len(energies):
         raise UnreadableError(
             f"line {energies[len(joules)].line}: another run begins here: fix: split the file"
         )
+    if found.seconds is None:
+        raise UnreadableError(
+            "it does not say how long the run took: fix: record with -I 1000, or add "
+            "-e duration_time"
+        )
     channels = tuple(named(name, "J") for name in joules)
-    row = PhaseRow(energies[0].line, "", None, seconds, joules)
+    row = PhaseRow(energies[0].line, "", None, found.seconds, joules)
     samples, stretches = read_phases(channels, [row], None)
     return Log(NAME, channels, samples, last_line, (*remarks, REMARK), stretches, per_phase=True)
-
-
-def _seconds(lines: list[str]) -> float:
-    """The time of a whole run. Raises UnreadableError if it is not in the log."""
-    for line in lines:
-        if found := _ELAPSED.fullmatch(line):
-            seconds = float(f"{found[1]}.{found[2]}")
-        elif found := _DURATION.fullmatch(line):
-            seconds = int(found[1]) / SECOND_NS
-        else:
-            continue
-        if 0 < seconds < SECOND_NS:
-            return seconds
-    raise UnreadableError(
-        "it does not say how long the run took: fix: record with -I 1000, or add -e duration_time"
-    )
-
-
-def _runs(lines: list[str]) -> list[str]:
-    """A remark on a mean over several runs (`-r`)."""
-    found = next((match for line in lines if (match := _RUNS.match(line))), None)
-    return [f"energies and time are means of {found[1]} runs"] if found else []

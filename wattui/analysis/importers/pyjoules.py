@@ -10,17 +10,19 @@ import re
 from collections import Counter
 
 from recorders.channels import named
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.per_phase import REMARK, PhaseRow, read_phases
 from wattui.analysis.importers.table import (
+    CsvTable,
     KeptColumn,
     cells_of,
     column,
     keep_columns,
     number,
     read_cells,
-    read_table,
 )
+from wattui.analysis.importers.text import LogText
 
 NAME = "pyJoules"
 COLUMNS = "timestamp;tag;duration;package_0"
@@ -34,9 +36,9 @@ def recognises(first: str) -> bool:
     return [cell.strip() for cell in cells_of(first)][:3] == ["timestamp", "tag", "duration"]
 
 
-def read(text: str, inferences: int | None = None) -> Log:
-    """Read one running phase per row, with `inferences` each. Raises UnreadableError."""
-    table = read_table(text)
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
+    """Read one running phase per row, with `given.inferences` each. Raises UnreadableError."""
+    table = CsvTable(text)
     tag, duration = (column(table.header, name, NAME) for name in ("tag", "duration"))
     found = []
     for place, name in enumerate(table.header):
@@ -46,10 +48,11 @@ def read(text: str, inferences: int | None = None) -> Log:
         elif gpu := _GPU.fullmatch(name):
             found.append(KeptColumn(place, named(f"gpu{int(gpu[1])}", "J"), 1e-3))
     kept = keep_columns(found, COLUMNS)
-    names = Counter(row.cells[tag] for row in table.lines)
+    lines = list(table.rows())
+    names = Counter(row.cells[tag] for row in lines)
     seen: Counter[str] = Counter()
     rows = []
-    for row in table.lines:
+    for row in lines:
         label = row.cells[tag]
         seconds = number(row.cells[duration], most=_MOST_S)
         if not seconds:
@@ -64,6 +67,6 @@ def read(text: str, inferences: int | None = None) -> Log:
     channels = [each.channel for each in kept]
     if not rows:
         raise UnreadableError("no row has a duration and an energy")
-    samples, stretches = read_phases(channels, rows, inferences)
+    samples, stretches = read_phases(channels, rows, given.inferences)
     remarks = (REMARK, *table.left_out.remarks())
     return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from statistics import median
 
 from recorders.channel_state import Meter
@@ -14,11 +16,13 @@ from recorders.source import Reading
 from recorders.summary.by_hand import HandReading
 from recorders.summary.reduction import BEGIN, END, GAP, NOTE
 from recorders.texts import OwnNote, cut
-from wattui.analysis.importers.joining import JoinedLogs
+from wattui.analysis.importers.joining import JoinedLogs, first_ns
 from wattui.analysis.importers.log import SECOND_NS, Log, LogPhase
 
 # A pause of this many usual intervals, and at least a second, is a gap.
 GAP_INTERVALS = 5
+# The usual interval is that of so many samples.
+PERIOD_SAMPLES = 100_000
 
 
 @dataclass(slots=True)
@@ -84,15 +88,14 @@ class RunText:
             yield self._line(Row(0, NOTE + cut(text), None, self._layout.width), "")
 
     def _log(self, log: Log, start_ns: int) -> Iterator[str]:
-        moments = _moments(log, self._manual)
-        origin_ns = min(moments)
-        gaps = _gaps(log, self._integrated, self.update_periods_s)
-        for time_ns, moment in sorted(moments.items()):
+        gaps = _Gaps(log, self._integrated, self.update_periods_s)
+        origin_ns = first_ns(log)
+        for time_ns, moment in _moments(log, self._manual):
             at_ns = start_ns + time_ns - origin_ns
             utc = self._utc_text(time_ns) if log.utc else ""
             if time_ns in log.segments_ns or (log.per_phase and moment.begins):
                 self._forget()
-            yield from self._moment(at_ns, utc, moment, gaps.get(time_ns, ()))
+            yield from self._moment(at_ns, utc, moment, gaps.before(time_ns, moment))
 
     def _moment(self, at_ns: int, utc: str, moment: _Moment, gaps: Sequence[str]) -> Iterator[str]:
         row = Row(at_ns, "", None, self._layout.width)
@@ -141,20 +144,37 @@ class RunText:
         return f"{time_text(row.time_ns)},{utc},{self._where},{quote(row.event)},{count},{cells}\n"
 
 
-def _moments(log: Log, manual: set[str]) -> dict[int, _Moment]:
+def _moments(log: Log, manual: set[str]) -> Iterator[tuple[int, _Moment]]:
     """The events of a log, by time."""
-    found: dict[int, _Moment] = {}
-    for sample in log.samples:
-        moment = found.setdefault(sample.time_ns, _Moment())
-        for name, value in sample.values.items():
-            if name in manual:
-                moment.by_hand.append(HandReading(name.removeprefix(METER), value))
-            else:
-                moment.values[name] = value
-    for stretch in log.stretches:
-        found.setdefault(stretch.start_ns, _Moment()).begins.append(stretch)
-        found.setdefault(stretch.end_ns, _Moment()).ends.append(stretch)
-    return found
+    begins, ends = _by_time(log.stretches)
+    nothing: dict[str, float] = {}
+    times = merge(
+        ((sample.time_ns, sample.values) for sample in log.samples),
+        ((edge_ns, nothing) for edge_ns in sorted(begins.keys() | ends.keys())),
+        key=itemgetter(0),
+    )
+    for time_ns, group in groupby(times, key=itemgetter(0)):
+        moment = _Moment()
+        for _, values in group:
+            for name, value in values.items():
+                if name in manual:
+                    moment.by_hand.append(HandReading(name.removeprefix(METER), value))
+                else:
+                    moment.values[name] = value
+        moment.begins, moment.ends = begins.get(time_ns, []), ends.get(time_ns, [])
+        yield time_ns, moment
+
+
+def _by_time(
+    stretches: Iterable[LogPhase],
+) -> tuple[dict[int, list[LogPhase]], dict[int, list[LogPhase]]]:
+    """Phases by their start, and by their end."""
+    begins: dict[int, list[LogPhase]] = {}
+    ends: dict[int, list[LogPhase]] = {}
+    for stretch in stretches:
+        begins.setdefault(stretch.start_ns, []).append(stretch)
+        ends.setdefault(stretch.end_ns, []).append(stretch)
+    return begins, ends
 
 
 def _per_phase(logs: Sequence[Log]) -> set[str]:
@@ -165,29 +185,38 @@ def _per_phase(logs: Sequence[Log]) -> set[str]:
 
 
 def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:
-    """The usual time between two readings of each channel of energy or power, seconds."""
-    found = {}
-    for name in sorted(channels):
-        steps_ns = [
-            after - before for log in logs for before, after in pairwise(_times_ns(log, name))
-        ]
-        if moves_ns := [step_ns for step_ns in steps_ns if step_ns]:
-            found[name] = median(moves_ns) / SECOND_NS
-    return found
+    """The usual time between two readings of each channel of energy or power, seconds: the median
+    of its first steps."""
+    last_ns: dict[str, int] = {}
+    steps_ns: dict[str, list[int]] = {name: [] for name in sorted(channels)}
+    for log in logs:
+        last_ns.clear()
+        for sample in islice(log.samples, PERIOD_SAMPLES):
+            for name in sample.values.keys() & channels:
+                if step_ns := sample.time_ns - last_ns.get(name, sample.time_ns):
+                    steps_ns[name].append(step_ns)
+                last_ns[name] = sample.time_ns
+    return {name: median(steps) / SECOND_NS for name, steps in steps_ns.items() if steps}
 
 
-def _gaps(
-    log: Log, channels: Sequence[str], periods_s: Mapping[str, float]
-) -> dict[int, list[str]]:
-    """Channels that were not read for long before a time."""
-    found: dict[int, list[str]] = {}
-    for name in channels:
-        most_ns = SECOND_NS * max(1.0, GAP_INTERVALS * periods_s.get(name, 0.0))
-        for before, after in pairwise(_times_ns(log, name)):
-            if after - before > most_ns and not log.has_pause(before, after):
-                found.setdefault(after, []).append(name)
-    return found
+class _Gaps:
+    """Finds the channels that were not read for long before a time."""
 
+    def __init__(self, log: Log, channels: Sequence[str], periods_s: Mapping[str, float]) -> None:
+        self._log = log
+        self._last_ns: dict[str, int] = {}
+        self._most_ns = {
+            name: SECOND_NS * max(1.0, GAP_INTERVALS * periods_s.get(name, 0.0))
+            for name in channels
+        }
 
-def _times_ns(log: Log, channel: str) -> list[int]:
-    return [sample.time_ns for sample in log.samples if channel in sample.values]
+    def before(self, time_ns: int, moment: _Moment) -> list[str]:
+        """The channels of a moment that had a gap before it."""
+        found = []
+        for name, most_ns in self._most_ns.items():
+            if name in moment.values:
+                last_ns = self._last_ns.get(name, time_ns)
+                if time_ns - last_ns > most_ns and not self._log.has_pause(last_ns, time_ns):
+                    found.append(name)
+                self._last_ns[name] = time_ns
+        return found

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Sequence
 
 from recorders.channels import column_order, kind_of, named
 from recorders.source import Channel
-from wattui.analysis.importers.log import Log, Sample
-from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log
+from wattui.analysis.importers.named_columns import read_samples
+from wattui.analysis.importers.samples import Samples
+from wattui.analysis.importers.stamps import Clock, in_order
 from wattui.analysis.importers.table import (
+    CsvTable,
     KeptColumn,
     cells_of,
     column,
     keep_columns,
     not_kept,
-    read_cells,
-    read_table,
 )
+from wattui.analysis.importers.text import LogText
 
 NAME = "s-tui"
 COLUMNS = "Time, Cur Power, or Time, Power:package-0"
@@ -42,32 +45,33 @@ def recognises(first: str) -> bool:
     return header[0] == "Time" and bool(old or [n for n in header if n.startswith(_SOURCES)])
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read s-tui's log. Power is the mean since the row before, time stamps are whole seconds.
 
     Raises UnreadableError.
     """
-    table = read_table(text)
+    table = CsvTable(text)
     kept = keep_columns(_kept(table.header), COLUMNS)
     kept.sort(key=lambda each: column_order(each.channel.name))
     time = column(table.header, "Time", NAME)
-    samples = []
-    utc = are_utc(cells[time] for _, cells in table.lines)
-    for row in table.lines:
-        time_ns = stamp_ns(row.cells[time])
-        if time_ns is None:
-            table.left_out.add("no time", row.line)
-            continue
-        if values := read_cells(table, row, kept):
-            samples.append(Sample(row.line, time_ns, values))
-    ordered = in_order(samples, table.left_out)
+    clock = Clock()
+    samples = Samples(in_order(read_samples(table, time, clock, kept), table.left_out))
     channels = tuple(each.channel for each in kept)
     remarks = (
         *_sockets(channels),
         *not_kept(table.header, [time, *(each.place for each in kept)]),
         *table.left_out.remarks(),
     )
-    return Log(NAME, channels, tuple(ordered), table.last_line, remarks, spread="second", utc=utc)
+    return Log(
+        NAME,
+        channels,
+        samples,
+        table.last_line,
+        remarks,
+        spread="second",
+        utc=clock.utc,
+        first_bad=table.left_out.first(),
+    )
 
 
 def _kept(header: Sequence[str]) -> Iterator[KeptColumn]:

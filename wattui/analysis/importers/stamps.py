@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
+from typing import NamedTuple
 
 from wattui.analysis.importers.log import (
     SECOND_NS,
     Log,
     Omissions,
-    Sample,
     UnreadableError,
     plural,
 )
+from wattui.analysis.importers.samples import Sample, Samples
 
 # After a longer pause, or a step back in time, the rows belong to another run.
 OTHER_RUN_NS = 3600 * SECOND_NS
+# Other runs named in remarks; the rest are only counted.
+SHOWN_RUNS = 5
 # Clocks that count from 0 give no date.
 DATED_NS = 366 * 86400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1)
@@ -34,7 +37,7 @@ _SINCE_1970 = re.compile(r"\s*(\d{10}|\d{13}|\d{16}|\d{19})(?:[.,](\d{1,9}))?\s*
 def stamp_ns(text: str) -> int | None:
     """A date and time of day, as nanoseconds on the clock that wrote it; None for anything else.
 
-    A time with a zone (`Z`, `+08:00`) and a time since 1970 are in UTC; see `are_utc`.
+    A time with a zone (`Z`, `+08:00`) and a time since 1970 are in UTC; see `Clock`.
     """
     if since := _SINCE_1970.fullmatch(text):
         unit_ns = int(10 ** (19 - len(since[1])))
@@ -52,13 +55,28 @@ def stamp_ns(text: str) -> int | None:
     return whole_ns + fraction_ns - _ahead_ns(found[8] or "Z")
 
 
-def are_utc(texts: Iterable[str]) -> bool:
-    """Whether all stamps among these texts have a zone or count since 1970."""
-    stamps = [text for text in texts if stamp_ns(text) is not None]
-    return bool(stamps) and all(
-        _SINCE_1970.fullmatch(text) or text.rstrip()[-1:] == "Z" or _ZONE.search(text)
-        for text in stamps
-    )
+class Clock:
+    """Reads the stamps of a log; `utc`: all so far have a zone or count since 1970."""
+
+    def __init__(self) -> None:
+        self.has_read = self._local = False
+
+    @property
+    def utc(self) -> bool:
+        """Whether its times are in UTC."""
+        return self.has_read and not self._local
+
+    def time_ns(self, text: str) -> int | None:
+        """See `stamp_ns`."""
+        time_ns = stamp_ns(text)
+        if time_ns is not None and not self._local:
+            self.has_read = True
+            self._local = not _is_utc(text)
+        return time_ns
+
+
+def _is_utc(stamp: str) -> bool:
+    return bool(_SINCE_1970.fullmatch(stamp) or stamp.rstrip()[-1:] == "Z" or _ZONE.search(stamp))
 
 
 def _ahead_ns(zone: str) -> int:
@@ -74,17 +92,41 @@ def stamp_text(time_ns: int) -> str:
     return str(_EPOCH + timedelta(seconds=time_ns // SECOND_NS))
 
 
-def in_order(samples: Sequence[Sample], left_out: Omissions) -> list[Sample]:
+def in_order(samples: Iterable[Sample], left_out: Omissions) -> Iterator[Sample]:
     """The samples without single ones whose time is not between those of their neighbours."""
-    kept: list[Sample] = []
-    for place, sample in enumerate(samples):
-        before_ns = kept[-1].time_ns if kept else sample.time_ns
-        after_ns = samples[place + 1].time_ns if place + 1 < len(samples) else sample.time_ns
-        if before_ns <= after_ns and not before_ns <= sample.time_ns <= after_ns:
+    before_ns: int | None = None
+    for sample, after in _with_next(samples):
+        after_ns = after.time_ns if after else sample.time_ns
+        first_ns = sample.time_ns if before_ns is None else before_ns
+        if first_ns <= after_ns and not first_ns <= sample.time_ns <= after_ns:
             left_out.add("a time out of order", sample.line)
         else:
-            kept.append(sample)
-    return kept
+            before_ns = sample.time_ns
+            yield sample
+
+
+def _with_next(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Sample | None]]:
+    """Each with the one after it; the last with None."""
+    before = None
+    for sample in samples:
+        if before:
+            yield before, sample
+        before = sample
+    if before:
+        yield before, None
+
+
+class _Run(NamedTuple):
+    """Samples from one place up to another, of one run."""
+
+    start: int
+    end: int
+    first_ns: int
+    last_ns: int
+
+    def __str__(self) -> str:
+        rows = plural(self.end - self.start, "row")
+        return f"{rows} from {stamp_text(self.first_ns)} to {stamp_text(self.last_ns)}"
 
 
 def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) -> Log:
@@ -94,56 +136,69 @@ def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) ->
     """
     runs = list(_runs(log.samples))
     if not runs:
-        raise UnreadableError("it has no row with a time and a reading")
+        first = f": {log.first_bad}" if log.first_bad else ""
+        raise UnreadableError(f"it has no row with a time and a reading{first}")
     if start_ns is None or end_ns is None:
-        chosen = max(runs, key=len)
+        chosen = max(runs, key=_length)
     else:
-        inside = [r for r in runs if r[0].time_ns <= end_ns and r[-1].time_ns >= start_ns]
+        inside = [r for r in runs if r.first_ns <= end_ns and r.last_ns >= start_ns]
         if not inside:
             raise UnreadableError(
                 f"it has no row from {stamp_text(start_ns)} to {stamp_text(end_ns)}: its rows "
-                f"are from {stamp_text(runs[0][0].time_ns)} to "
-                f"{stamp_text(runs[-1][-1].time_ns)}: fix: use the log of this run"
+                f"are from {stamp_text(runs[0].first_ns)} to "
+                f"{stamp_text(runs[-1].last_ns)}: fix: use the log of this run"
             )
-        chosen = max(inside, key=len)
-    remarks = [
-        f"left out, times of another run: {plural(len(run), 'row')} from "
-        f"{stamp_text(run[0].time_ns)} to {stamp_text(run[-1].time_ns)}"
-        for run in runs
-        if run is not chosen
-    ]
-    return _spread(replace(log, samples=tuple(chosen), remarks=(*log.remarks, *remarks)))
+        chosen = max(inside, key=_length)
+    others = [run for run in runs if run is not chosen]
+    remarks = [f"left out, times of another run: {run}" for run in others[:SHOWN_RUNS]]
+    if more := others[SHOWN_RUNS:]:
+        rows = plural(sum(map(_length, more)), "row")
+        remarks.append(f"left out, times of {plural(len(more), 'more run')}: {rows}")
+    samples = Samples.of(log.samples).part(chosen.start, chosen.end)
+    return _spread(replace(log, samples=samples, remarks=(*log.remarks, *remarks)))
 
 
-def _runs(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
-    run: list[Sample] = []
-    for sample in samples:
-        if run and not 0 <= sample.time_ns - run[-1].time_ns <= OTHER_RUN_NS:
-            yield run
-            run = []
-        run.append(sample)
-    if run:
-        yield run
+def _length(run: _Run) -> int:
+    return run.end - run.start
+
+
+def _runs(samples: Iterable[Sample]) -> Iterator[_Run]:
+    start, first_ns, last_ns, place = 0, 0, None, 0
+    for place, sample in enumerate(samples):
+        time_ns = sample.time_ns
+        if last_ns is None:
+            first_ns = time_ns
+        elif not 0 <= time_ns - last_ns <= OTHER_RUN_NS:
+            yield _Run(start, place, first_ns, last_ns)
+            start, first_ns = place, time_ns
+        last_ns = time_ns
+    if last_ns is not None:
+        yield _Run(start, place + 1, first_ns, last_ns)
 
 
 def _spread(log: Log) -> Log:
     """Rows that share a stamp, spread evenly over its second or up to the next time stamp."""
     if not log.spread:
         return log
-    groups = [list(group) for _, group in groupby(log.samples, key=lambda s: s.time_ns)]
-    most = max(len(group) for group in groups)
+    most = max(sum(1 for _ in group) for _, group in _by_stamp(log.samples))
     if most == 1:
         return log
-    steps_ns = [b[0].time_ns - a[0].time_ns for a, b in pairwise(groups)]
     second = log.spread == "second"
-    if second:
-        steps_ns = [min(step_ns, SECOND_NS) for step_ns in steps_ns]
-    steps_ns.append(SECOND_NS if second else 0)
-    samples = [
-        sample._replace(time_ns=sample.time_ns + place * step_ns // len(group))
-        for group, step_ns in zip(groups, steps_ns, strict=True)
-        for place, sample in enumerate(group)
-    ]
     over = "over that second" if second else "up to the next time stamp"
     remark = f"up to {most} rows share one time stamp: they were spread evenly {over}"
-    return replace(log, samples=tuple(samples), remarks=(*log.remarks, remark))
+    samples = Samples(_evenly(log.samples, second))
+    return replace(log, samples=samples, remarks=(*log.remarks, remark))
+
+
+def _by_stamp(samples: Iterable[Sample]) -> Iterator[tuple[int, Iterator[Sample]]]:
+    return groupby(samples, key=lambda sample: sample.time_ns)
+
+
+def _evenly(samples: Iterable[Sample], second: bool) -> Iterator[Sample]:
+    """Rows that share a stamp, up to the next, or within a second."""
+    groups = (list(group) for _, group in _by_stamp(samples))
+    for group, after in pairwise(chain(groups, [[]])):
+        step_ns = after[0].time_ns - group[0].time_ns if after else SECOND_NS * second
+        step_ns = min(step_ns, SECOND_NS) if second else step_ns
+        for place, sample in enumerate(group):
+            yield sample._replace(time_ns=sample.time_ns + place * step_ns // len(group))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from recorders.source import Channel
 from wattui.analysis.importers.log import Omissions, UnreadableError
+from wattui.analysis.importers.text import LogText
 
 # The most an instrument for computers can show; a larger figure is corrupt.
 MOST = {"W": 1e6, "J": 1e12}
 _NUMBER = re.compile(r"\s*([-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)?\s*")
 # 1,234 may be 1.234 or 1234.
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
 class TableLine(NamedTuple):
@@ -26,58 +28,81 @@ class TableLine(NamedTuple):
     cells: list[str]
 
 
-@dataclass(slots=True)
 class CsvTable:
-    """A CSV file: rows as wide as the header, and what was left out."""
-
-    header: list[str]
-    lines: list[TableLine]
-    last_line: int = 0
-    left_out: Omissions = field(default_factory=Omissions)
-
-
-def read_table(text: str, whole_lines: bool = True) -> CsvTable:
-    """Read CSV with one header row; rows of another width are left out.
+    """A CSV file with one header row: rows as wide as it, and what was left out.
 
     `whole_lines`: a last line without a line end that lacks cells, or the unit that the cell above
-    its last one has, was cut short and is left out: half a number is a wrong number. Raises
-    UnreadableError if there is no row, or if different columns begin.
+    its last one has, was cut short and is left out: half a number is a wrong number. `header`: the
+    names of its columns if it has none on its first line.
     """
-    lines = text.splitlines()
-    between = _separator(lines[0]) if lines else ","
-    header = [cell.strip() for cell in cells_of(lines[0])] if lines else []
-    table = CsvTable(header, [])
-    unended = len(lines) if whole_lines and not text.endswith(("\n", "\r")) else 0
-    for number, line in enumerate(lines[1:], 2):
-        if not line.strip():
-            continue
-        cells = cells_of(line, between)
-        if len(cells) > len(header) and ", " in lines[0]:  # 12:00:00,5, 21,7 W
+
+    def __init__(
+        self, text: LogText, whole_lines: bool = True, header: Sequence[str] | None = None
+    ) -> None:
+        self.header = list(header or (cell.strip() for cell in cells_of(text.first)))
+        self._first_row = 0 if header else 1
+        self.last_line = 0
+        self.left_out = Omissions()
+        self._whole_lines = whole_lines
+        self._between = _separator(text.first)
+        self._is_spaced = ", " in text.first
+        self._has_commas = self._between == ";" and _has_decimal_commas(text.head)
+        self._text = text
+
+    def rows(self) -> Iterator[TableLine]:
+        """Its rows, once; rows of another width are left out. Raises UnreadableError if there is
+        none, or if different columns begin."""
+        width = len(self.header)
+        above: list[str] = []
+        for number, line in islice(enumerate(self._text, 1), self._first_row, None):
+            cells = self._cells(line.rstrip("\r\n"))
+            if not cells:
+                continue
+            if cells[0].strip() == self.header[0]:
+                if [cell.strip() for cell in cells] != self.header:
+                    raise UnreadableError(
+                        f"line {number}: different columns begin here: fix: split the file at "
+                        "this line"
+                    )
+                self.left_out.add("a repeated header (the log was appended to)", number)
+                continue
+            self.last_line = number
+            is_unended = self._whole_lines and not line.endswith(("\n", "\r"))
+            if is_unended and _is_cut(line, cells, above, width):
+                self.left_out.add("the last line is cut short", number)
+            elif len(cells) != width:
+                self.left_out.add(f"not {width} columns", number)
+            else:
+                above = cells
+                yield TableLine(number, cells)
+        if not self.last_line:
+            raise UnreadableError("it has a header and no rows")
+
+    def _cells(self, line: str) -> list[str]:
+        """The cells of a line; none of an empty one."""
+        if not line or line.isspace():
+            return []
+        cells = cells_of(line, self._between)
+        if len(cells) > len(self.header) and self._is_spaced:  # 12:00:00,5, 21,7 W
             cells = cells_of(line, ", ")
-        if [cell.strip() for cell in cells] == header:
-            table.left_out.add("a repeated header (the log was appended to)", number)
-            continue
-        if cells[0].strip() == header[0]:
-            raise UnreadableError(
-                f"line {number}: different columns begin here: fix: split the file at this line"
-            )
-        table.last_line = number
-        if number == unended and _is_cut(line, cells, table):
-            table.left_out.add("the last line is cut short", number)
-        elif len(cells) != len(header):
-            table.left_out.add(f"not {len(header)} columns", number)
-        else:
-            table.lines.append(TableLine(number, cells))
-    if not table.last_line:
-        raise UnreadableError("it has a header and no rows")
-    return table
+        if self._has_commas:
+            cells = [c.replace(",", ".") if _DECIMAL_COMMA.fullmatch(c) else c for c in cells]
+        return cells
 
 
-def _is_cut(line: str, cells: Sequence[str], table: CsvTable) -> bool:
+def _has_decimal_commas(lines: Iterable[str]) -> bool:
+    """Whether cells between semicolons have numbers with a comma, and none with a point."""
+    cells = [cell for line in lines for cell in line.rstrip("\r\n").split(";")]
+    return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(
+        re.fullmatch(r"\s*[-+]?\d+\.\d+\s*", cell) for cell in cells
+    )
+
+
+def _is_cut(line: str, cells: Sequence[str], above: Sequence[str], width: int) -> bool:
     """Whether a line without a line end lacks something the lines before it have."""
-    if line.count('"') % 2 or len(cells) != len(table.header):
+    if line.count('"') % 2 or len(cells) != width:
         return True
-    unit = _unit(table.lines[-1].cells[-1]) if table.lines else None
+    unit = _unit(above[-1]) if above else None
     return unit is not None and _unit(cells[-1]) != unit
 
 
@@ -133,7 +158,8 @@ def read_cells(table: CsvTable, row: TableLine, kept: Iterable[KeptColumn]) -> d
         if value is not None:
             values[channel.name] = value * factor
         elif channel.is_energy:
-            table.left_out.add(f"no figure in {table.header[place]!r}", row.line)
+            reason = f"no figure in {table.header[place]!r}"
+            table.left_out.add(reason, row.line, row.cells[place])
     return values
 
 

@@ -8,11 +8,15 @@ docs.nvidia.com/jetson, appendix "tegrastats utility".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from recorders.channels import named
-from wattui.analysis.importers.log import Log, Omissions, Sample, UnreadableError
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST
+from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "tegrastats"
 COLUMNS = "11-14-2024 12:34:56 RAM 3162/30536MB … VDD_IN 5336mW/4970mW"
@@ -28,16 +32,26 @@ def recognises(first: str) -> bool:
     return bool(_LINE.match(first))
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read tegrastats' lines. Raises UnreadableError."""
     left_out = Omissions()
-    channels: dict[str, str] = {}
-    samples = []
-    last_line = undated = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        last_line = number
+    lines = LineCount(text)
+    samples = Samples(in_order(_samples(lines, left_out), left_out))
+    if not samples:
+        if "no time" in left_out:
+            raise UnreadableError(
+                "its lines have no time: fix: log with tegrastats | ts '%m-%d-%Y %H:%M:%S'"
+            )
+        raise UnreadableError(told_why("no line has the power of a rail", left_out))
+    names = dict.fromkeys(name for sample in samples for name in sample.values)
+    alone = [] if "board" in names else ["no rail of the whole board: rails are not summed"]
+    channels = tuple(named(name, "W") for name in names)
+    remarks = (*alone, *left_out.remarks())
+    return Log(NAME, channels, samples, lines.last, remarks, spread="second")
+
+
+def _samples(lines: LineCount, left_out: Omissions) -> Iterator[Sample]:
+    for number, line in lines:
         found = _LINE.match(line)
         if not found:
             left_out.add("not a line of tegrastats", number)
@@ -45,31 +59,14 @@ def read(text: str) -> Log:
         month, day, year, clock = found.groups()
         time_ns = stamp_ns(f"{year}-{month}-{day} {clock}") if year else None
         if time_ns is None:
-            undated += 1
             left_out.add("no time", number)
             continue
         values = {}
         for rail, milliwatts in _RAIL.findall(line):
-            name = channels.setdefault(rail, "board" if rail in _BOARD else f"rail_{rail.lower()}")
+            name = "board" if rail in _BOARD else f"rail_{rail.lower()}"
             if (watts := int(milliwatts) * 1e-3) <= MOST["W"]:
                 values[name] = watts
         if values:
-            samples.append(Sample(number, time_ns, values))
+            yield Sample(number, time_ns, values)
         else:
             left_out.add("no power of a rail", number)
-    if not samples and undated:
-        raise UnreadableError(
-            "its lines have no time: fix: log with tegrastats | ts '%m-%d-%Y %H:%M:%S'"
-        )
-    if not samples:
-        raise UnreadableError("no line has the power of a rail")
-    names = dict.fromkeys(channels.values())
-    alone = [] if "board" in names else ["no rail of the whole board: rails are not summed"]
-    return Log(
-        NAME,
-        tuple(named(name, "W") for name in names),
-        tuple(in_order(samples, left_out)),
-        last_line,
-        (*alone, *left_out.remarks()),
-        spread="second",
-    )

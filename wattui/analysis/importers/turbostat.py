@@ -6,10 +6,15 @@ the machine has `-` in `CPU`. Source: man7.org/linux/man-pages/man8/turbostat.8.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from recorders.channels import named
-from wattui.analysis.importers.log import Log, Omissions, Sample, UnreadableError
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import Log, Omissions, UnreadableError
+from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
+from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "turbostat"
 COLUMNS = "Time_Of_Day_Seconds Busy% PkgWatt CorWatt GFXWatt RAMWatt"
@@ -32,13 +37,22 @@ def recognises(first: str) -> bool:
     return first.startswith("turbostat version ") or "PkgWatt" in first.split()
 
 
-def read(text: str) -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read the machine's lines: sockets are summed. Raises UnreadableError."""
     left_out = Omissions()
-    lines = text.splitlines()
+    lines = LineCount(text)
+    samples = Samples(in_order(_samples(lines, left_out), left_out))
+    names = {name for sample in samples for name in sample.values}
+    if "package0" not in names:
+        raise UnreadableError(f"no line of the whole machine has a time and PkgWatt: {_FIX}")
+    channels = tuple(named(*kept) for kept in _KEPT.values() if kept[0] in names)
+    remarks = ("powers are of all sockets together", *left_out.remarks())
+    return Log(NAME, channels, samples, lines.last, remarks, utc=True)
+
+
+def _samples(lines: LineCount, left_out: Omissions) -> Iterator[Sample]:
     header: list[str] = []
-    samples = []
-    for line, text_line in enumerate(lines, 1):
+    for line, text_line in lines:
         cells = text_line.split()
         if "PkgWatt" in cells:
             if header and cells != header:
@@ -49,7 +63,7 @@ def read(text: str) -> Log:
             if _TIME not in header:
                 raise UnreadableError(f"line {line}: no column of time: {_FIX}")
             continue
-        if not header or not cells:
+        if not header:
             continue
         row = dict(zip(header, cells, strict=False))
         if row.get("CPU", "-") != "-":
@@ -64,11 +78,4 @@ def read(text: str) -> Log:
             if figure is not None:
                 values[channel] = figure
         if values:
-            samples.append(Sample(line, time_ns, values))
-    names = {name for sample in samples for name in sample.values}
-    if "package0" not in names:
-        raise UnreadableError(f"no line of the whole machine has a time and PkgWatt: {_FIX}")
-    channels = tuple(named(*kept) for kept in _KEPT.values() if kept[0] in names)
-    ordered = tuple(in_order(samples, left_out))
-    remarks = ("powers are of all sockets together", *left_out.remarks())
-    return Log(NAME, channels, ordered, len(lines), remarks, utc=True)
+            yield Sample(line, time_ns, values)

@@ -6,12 +6,15 @@ USB meters in the keyword-spotter benchmark: `Time,,,,,,,Power,Volts,Amps`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from recorders.summary import by_hand
-from wattui.analysis.importers.log import SECOND_NS, Log, Sample, UnreadableError
-from wattui.analysis.importers.stamps import are_utc, in_order, stamp_ns
-from wattui.analysis.importers.table import cells_of, not_kept, power_w, read_table
+from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.log import SECOND_NS, Log, Spread, UnreadableError
+from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.stamps import Clock, in_order
+from wattui.analysis.importers.table import CsvTable, cells_of, not_kept, power_w
+from wattui.analysis.importers.text import LogText
 
 NAME = "meter read by hand"
 COLUMNS = "Timestamp, Power"
@@ -34,51 +37,49 @@ def _places(header: Sequence[str]) -> tuple[int, int] | None:
     return names.index(known[0]), names.index("power")
 
 
-def read(text: str, meter: str = "wall") -> Log:
+def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read a typed table; if no row has a time, the readings are set 1 s apart.
 
     Raises UnreadableError.
     """
-    table = read_table(text, whole_lines=False)
+    table = CsvTable(text, whole_lines=False)
     time, power = _places(table.header) or (0, 1)
-    left_out = table.left_out
-    (channel,) = by_hand.channels([meter])
-    read_rows = []
-    for line, cells in table.lines:
-        time_text, power_text = cells[time], cells[power]
-        value = power_w(power_text)
-        if not time_text.strip() and not power_text.strip():
-            left_out.add("empty", line)
-        elif value is None:
-            left_out.add("no figure in 'Power'", line)
-        else:
-            read_rows.append((line, time_text, value))
-    timed = [row for row in read_rows if stamp_ns(row[1]) is not None]
-    remarks: tuple[str, ...] = ()
-    if not timed:
-        remarks = (
-            "no row has a time: the readings are set 1 s apart, and only their mean is meaningful",
-        )
-    samples = []
-    for place, (line, time_text, value) in enumerate(read_rows):
-        time_ns = stamp_ns(time_text) if timed else place * SECOND_NS
-        if time_ns is None or (not timed and time_text.strip()):
-            left_out.add(f"{time_text.strip()!r} is not a time", line)
-            continue
-        samples.append(Sample(line, time_ns, {channel.name: value}))
+    (channel,) = by_hand.channels([given.meter])
+    clock = Clock()
+    samples = Samples(in_order(_samples(table, time, power, clock, channel.name), table.left_out))
     if not samples:
         raise UnreadableError("it has no reading in watts")
-    ordered = in_order(samples, left_out)
-    unkept = not_kept(
-        table.header, [n for n, name in enumerate(table.header) if not name] + [time, power]
+    is_timed = clock.has_read
+    untimed = "no row has a time: the readings are set 1 s apart, and only their mean is meaningful"
+    unnamed = [place for place, name in enumerate(table.header) if not name]
+    remarks = (
+        *([] if is_timed else [untimed]),
+        *not_kept(table.header, [*unnamed, time, power]),
+        *table.left_out.remarks(),
     )
-    remarks = (*remarks, *unkept, *left_out.remarks())
-    return Log(
-        NAME,
-        (channel,),
-        tuple(ordered),
-        table.last_line,
-        remarks,
-        spread="next" if timed else "",
-        utc=are_utc(row[1] for row in timed),
-    )
+    spread: Spread = "next" if is_timed else ""
+    return Log(NAME, (channel,), samples, table.last_line, remarks, spread=spread, utc=clock.utc)
+
+
+def _samples(
+    table: CsvTable, time: int, power: int, clock: Clock, channel: str
+) -> Iterator[Sample]:
+    """The readings; those before the first with a time are left out if there is one."""
+    untimed: list[tuple[int, str, float]] = []
+    for line, cells in table.rows():
+        time_text, value = cells[time].strip(), power_w(cells[power])
+        if not time_text and not cells[power].strip():
+            table.left_out.add("empty", line)
+        elif value is None:
+            table.left_out.add("no figure in 'Power'", line)
+        elif (time_ns := clock.time_ns(time_text)) is not None:
+            yield Sample(line, time_ns, {channel: value})
+        elif clock.has_read:
+            table.left_out.add(f"{time_text!r} is not a time", line)
+        else:
+            untimed.append((line, time_text, value))
+    for place, (line, time_text, value) in enumerate(untimed):
+        if clock.has_read or time_text:
+            table.left_out.add(f"{time_text!r} is not a time", line)
+        else:
+            yield Sample(line, place * SECOND_NS, {channel: value})

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.support.imported_logs import imported, one_import, remarks, running
 from wattui.analysis.importers import any_table, registry
-from wattui.analysis.importers.any_table import NamedTable
+from wattui.analysis.importers.given import NamedTable
 from wattui.analysis.importers.log import UnreadableError
+from wattui.analysis.importers.text import LogText
 from wattui.errors import UsageError
 
 
@@ -83,7 +84,7 @@ def test_the_first_remark_is_a_preview_of_what_was_understood(tmp_path: Path) ->
         (("--time", "t=s", "--power", "P"), "'P' has no unit: fix: --power 'P=W'"),
         (("--time", "t=s", "--power", "Q=W"), "--power: no column 'Q=W' in: t, P"),
         (("--time", "t=s", "--power", "P=MW"), "'MW' is none of W, mW, uW"),
-        (("--time", "t", "--power", "P=W"), "line 2: '0' in 't': fix: --time 't=s' if it counts"),
+        (("--time", "t", "--power", "P=W"), "line 2: no time: '0': fix: --time 't=s' if it counts"),
         (("--time", "t=s", "--energy", "P=J"), "line 4: p falls"),
         (("--time", "t=s"), "a table needs --time and --power or --energy"),
         (("--power", "P=W"), "a table needs --time and --power or --energy"),
@@ -100,16 +101,16 @@ def test_what_is_not_told_is_asked_for(tmp_path: Path, options: tuple[str, ...],
 
 def test_a_megawatt_in_a_name_is_not_taken_for_a_milliwatt() -> None:
     with pytest.raises(UnreadableError, match="has no unit"):
-        any_table.read(table("t,P [MW]", [(0, 1), (1, 1)]), NamedTable("t=s", ("P [MW]",)))
+        any_table.read(LogText(table("t,P [MW]", [(0, 1), (1, 1)])), NamedTable("t=s", ("P [MW]",)))
 
 
 @given(st.text(min_size=1, max_size=300))
 def test_a_refusal_is_short_and_names_three_formats_and_the_line(first: str) -> None:
     with contextlib.suppress(UnreadableError):
-        if registry.format_of(first):
+        if registry.format_of(LogText(first)):
             return
     with pytest.raises(UnreadableError) as error:
-        registry.format_of(first)
+        registry.format_of(LogText(first))
     assert len(str(error.value)) <= 200
     if "it is empty" not in str(error.value):
         near = str(error.value).partition("near ")[2].partition(")")[0]
@@ -119,7 +120,7 @@ def test_a_refusal_is_short_and_names_three_formats_and_the_line(first: str) -> 
 
 def test_the_nearest_format_is_the_first_named() -> None:
     with pytest.raises(UnreadableError, match=r"near nvidia-smi, .*line 1: 'timestamp, power"):
-        registry.format_of("timestamp, power (W)\n2024-01-01 00:00:00, 5\n")
+        registry.format_of(LogText("timestamp, power (W)\n2024-01-01 00:00:00, 5\n"))
 
 
 def test_the_formats_are_listed_without_a_log(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +142,7 @@ def test_no_cell_crashes_and_no_figure_is_invented(
     text = table("t,P,E", [*rows, (0, 1, 1)])
     asked = NamedTable("t=s" if counts else "t", ("P=W",), ("E=J",))
     with contextlib.suppress(UnreadableError):
-        log = any_table.read(text, asked)
+        log = any_table.read(LogText(text), asked)
         cells = {cell.strip() for line in text.splitlines() for cell in line.split(",")}
         figures = {float(c.replace("W", "")) for c in cells if any_table.number(c) is not None}
         for before, after in pairwise(log.samples):

@@ -28,6 +28,7 @@ from wattui.analysis.importers.joining import joined, whole
 from wattui.analysis.importers.log import UnreadableError
 from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.table import power_w
+from wattui.analysis.importers.text import LogText
 
 
 def ramp(time_s: float) -> float:
@@ -54,7 +55,7 @@ def test_energy_is_the_trapezoid_of_any_readings(steps: list[tuple[int, int]]) -
             f"{stamp:%Y/%m/%d %H:%M:%S}.{stamp.microsecond // 1000:03d}, {centiwatts / 100} W"
         )
         points.append((ms / 1e3, centiwatts / 100))
-    log = whole(nvidia_reader.read("\n".join(lines) + "\n"), "running", "", None)
+    log = whole(nvidia_reader.read(LogText("\n".join(lines) + "\n")), "running", "", None)
     text = list(RunText(joined([log])).lines())
     end = next(line for line in text if ",end," in line)
     expected = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
@@ -88,7 +89,7 @@ def test_several_gpus_are_told_apart_by_index_or_identity(tmp_path: Path) -> Non
 def test_rows_of_several_gpus_without_an_index_are_refused() -> None:
     rows = "".join(f"2024/01/01 00:00:0{s}.000, {w} W\n" for s in range(9) for w in (10, 20))
     with pytest.raises(Exception, match="--query-gpu=index"):
-        nvidia_reader.read("timestamp, power.draw [W]\n" + rows)
+        nvidia_reader.read(LogText("timestamp, power.draw [W]\n" + rows))
 
 
 def test_readings_that_are_not_available_are_no_zeros(tmp_path: Path) -> None:
@@ -404,7 +405,7 @@ def test_utf16_with_windows_line_ends_is_read(tmp_path: Path) -> None:
 
 def test_stamps_of_s_tui_outside_of_a_second_stay_where_they_are() -> None:
     text = s_tui(3, lambda _: 5.0, per_second=1)
-    log = whole(s_tui_reader.read(text), "idle", "", None)
+    log = whole(s_tui_reader.read(LogText(text)), "idle", "", None)
     steps = [b.time_ns - a.time_ns for a, b in pairwise(log.samples)]
     assert steps == [10**9, 10**9]
     assert log.stretches[0].phase == "idle"
@@ -502,7 +503,7 @@ def test_gpus_that_are_not_always_in_turn_are_refused(lost: int) -> None:
     lines = in_turn(19).splitlines(keepends=True)
     del lines[lost]
     with pytest.raises(UnreadableError, match="fix: log with --query-gpu=index"):
-        nvidia_reader.read("".join(lines))
+        nvidia_reader.read(LogText("".join(lines)))
 
 
 def test_rows_of_one_round_make_a_total_at_every_edge(tmp_path: Path) -> None:
@@ -530,8 +531,11 @@ def test_fields_that_are_not_available_are_no_readings(tmp_path: Path, missing: 
     assert "no figure in 'power.draw.instant [W]': 1 row (line 9)" in remarks(run)
     with pytest.raises(UnreadableError, match=r"no row has a figure in 'power.draw \[W\]'"):
         nvidia_reader.read(
-            "timestamp, power.draw [W], utilization.gpu [%]\n"
-            f"2024/01/01 00:00:01.000, {missing}, 5 %\n2024/01/01 00:00:02.000, {missing}, 5 %\n"
+            LogText(
+                "timestamp, power.draw [W], utilization.gpu [%]\n"
+                f"2024/01/01 00:00:01.000, {missing}, 5 %\n"
+                f"2024/01/01 00:00:02.000, {missing}, 5 %\n"
+            )
         )
 
 

@@ -14,6 +14,7 @@ from wattui.analysis.importers import dmon, perf_stat, tegrastats, turbostat
 from wattui.analysis.importers import powermetrics as powermetrics_reader
 from wattui.analysis.importers import scaphandre as scaphandre_reader
 from wattui.analysis.importers.log import UnreadableError
+from wattui.analysis.importers.text import LogText
 
 
 def tegrastats_line(second: int, board_mw: int, unit: str = "mW") -> str:
@@ -66,7 +67,7 @@ def test_tegrastats_has_the_board_and_its_rails(tmp_path: Path, unit: str) -> No
 def test_tegrastats_without_a_time_is_refused_with_the_command_that_adds_it() -> None:
     text = tegrastats_line(1, 5000).removeprefix("11-14-2024 12:34:01 ") * 3
     with pytest.raises(UnreadableError, match=r"no time: fix: log with tegrastats \| ts "):
-        tegrastats.read(text)
+        tegrastats.read(LogText(text))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_sockets_are_told_apart_and_what_was_not_counted_is_no_zero(tmp_path: Pa
 )
 def test_what_perf_does_not_say_is_refused(text: str, said: str) -> None:
     with pytest.raises(UnreadableError, match=said):
-        perf_stat.read(text)
+        perf_stat.read(LogText(text))
 
 
 def test_pyjoules_has_a_phase_for_each_tag(tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_dmon_has_each_gpu_at_the_time_of_its_round(tmp_path: Path) -> None:
 
 def test_dmon_without_a_date_is_refused_with_the_option_that_adds_it() -> None:
     with pytest.raises(UnreadableError, match="fix: log with nvidia-smi dmon -o DT"):
-        dmon.read("# gpu    pwr\n# Idx      W\n    0     86\n")
+        dmon.read(LogText("# gpu    pwr\n# Idx      W\n    0     86\n"))
 
 
 def test_turbostat_has_the_machine_and_not_its_cores(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_turbostat_has_the_machine_and_not_its_cores(tmp_path: Path) -> None:
 
 def test_turbostat_without_a_time_is_refused_with_the_option_that_adds_it() -> None:
     with pytest.raises(UnreadableError, match="--enable Time_Of_Day_Seconds"):
-        turbostat.read("Busy%\tPkgWatt\n1.0\t20.0\n")
+        turbostat.read(LogText("Busy%\tPkgWatt\n1.0\t20.0\n"))
 
 
 def scaphandre(watts: list[float]) -> str:
@@ -283,7 +284,7 @@ def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
     text = "\n".join(lines)
     for reader in (perf_stat, tegrastats, powermetrics_reader, dmon, turbostat, scaphandre_reader):
         try:
-            log = reader.read(text)
+            log = reader.read(LogText(text))
         except UnreadableError:
             continue
         highest = max(value for sample in log.samples for value in sample.values.values())

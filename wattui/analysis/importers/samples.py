@@ -42,7 +42,7 @@ class Samples(Sequence[Sample]):
         if len(self._last) == BLOCK:
             self._file.seek(0, 2)
             self._starts.append(self._file.tell())
-            marshal.dump([tuple(each) for each in self._last], self._file)
+            self._file.write(marshal.dumps([tuple(each) for each in self._last]))
             self._last = []
 
     def part(self, start: int, end: int) -> Samples:
@@ -83,4 +83,6 @@ class Samples(Sequence[Sample]):
         if place == len(self._starts):
             return self._last
         self._file.seek(self._starts[place])
-        return [Sample._make(each) for each in marshal.load(self._file)]
+        end = self._starts[place + 1] if place + 1 < len(self._starts) else None
+        size = -1 if end is None else end - self._starts[place]
+        return list(map(Sample._make, marshal.loads(self._file.read(size))))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import difflib
-import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattui.analysis.label_numbers import carried, numbers_of
+from wattui.analysis.recorded_workload import asked_of
 from wattui.errors import UsageError
 from workloads import networks
 
@@ -40,21 +38,16 @@ def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
 
     A workload that cannot be planned here, such as a deleted spec, has no MACs.
     """
-    arguments = _workload_arguments(argv)
-    if not arguments:
+    if (asked := asked_of(argv)) is None:
         return "", {}
-    from workloads.arguments import parse
-    from workloads.catalogue import catalogue
     from workloads.errors import WorkloadError
 
+    path = asked.values.get("path")
+    if path is not None and path not in BUNDLED and not str(path).endswith(SPEC):
+        return asked.workload.name, {}
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # a recorded --help would print it
-            asked = parse(arguments, catalogue())
-        path = asked.values.get("path")
-        if path is not None and path not in BUNDLED and not str(path).endswith(SPEC):
-            return asked.workload.name, {}
         return asked.workload.name, _planned(asked.workload, asked.values)
-    except (WorkloadError, SystemExit):
+    except WorkloadError:
         return "", {}
 
 
@@ -102,14 +95,6 @@ def shape_of(option: str) -> Shape:
     if not shape or min(shape) < 1:
         raise argparse.ArgumentTypeError(f"{option!r} is not a shape (example: 3,224,224)")
     return shape
-
-
-def _workload_arguments(argv: Sequence[str]) -> list[str]:
-    """The part of a command after `wattui workloads` or `-m workloads`."""
-    for place, word in enumerate(argv[1:], 1):
-        if word == "workloads" and os.path.basename(argv[place - 1]) in ("wattui", "-m"):
-            return list(argv[place + 1 :])
-    return []
 
 
 def _planned(workload: Workload, values: Values) -> dict[str, int]:

@@ -25,6 +25,7 @@ from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
 from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
+from wattui.capture.surroundings import surroundings
 from wattui.capture.target import (
     LEAST_REPEATS,
     MOST_REPEATS,
@@ -140,7 +141,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             wall_fit=fit_text() if options.wall_estimate else "",
             has_command=True,
             version=__version__,
-            about={"argv": _as_given(recipe), "cwd": working_directory()},
+            about={"argv": _as_given(recipe), **surroundings()},
         ),
         quiet=options.quiet,
         width=options.width,

@@ -16,6 +16,7 @@ from recorders.summary.summary import summarise
 from recorders.wire import Message
 from wattui import marks
 from wattui.capture.kept import of_its_file
+from wattui.capture.surroundings import surroundings
 from wattui.live.exporting import Exports
 
 # For rows that were written just before.
@@ -116,4 +117,5 @@ def record(
     UsageError if the values cannot be exported.
     """
     exports = None if prometheus is None and otlp is None else Exports(prometheus, otlp)
+    settings.setdefault("about", surroundings())
     return Recording(Config(csv=Path(csv), **settings), exports)

@@ -21,6 +21,7 @@ def facts_of(about: RunJson, file: str, first_utc: str | None) -> Facts:
         ("file", file),
         ("recorded", _date(about.start_utc_ns, first_utc)),
         ("command", shlex.join(about.argv)),
+        ("commit", about.commit.short if about.commit else ""),
         ("exit status", ", ".join(statuses)),
         ("status", about.status or ""),
         ("machine", machine_line(about).plain),

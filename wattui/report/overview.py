@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from wattui.analysis.cells import to_quote
 from wattui.analysis.results_file import Note
+from wattui.report.comparison import comparison_blocks
 from wattui.report.document import Block, Heading, Notes, PageTable
 from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
@@ -46,6 +47,7 @@ def _overview(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator[Block]
     if without:
         notes = tuple(Note(run.name, "", _why_without(run, wish), "") for run in without)
         yield Notes("Runs without a headline figure", notes)
+    yield from comparison_blocks(runs, wish)
     yield from fit_blocks(fits_for(runs, wish), wish.against is not None)
 
 

@@ -15,6 +15,7 @@ from wattui.report.document import Block, Heading, Headline, Notes, Words
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
+from wattui.report.methods import methods_text
 from wattui.report.numbers_table import MEANINGS, fit_table, latency_table, tables_of
 from wattui.report.pictures import (
     budget_picture,
@@ -58,6 +59,8 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     if loaded.latencies:
         yield latency_table(loaded.latencies)
     yield MEANINGS
+    yield Heading(3, "Methods")
+    yield Words(methods_text(loaded.run.about, loaded.summary, loaded.domain(wish)))
     yield Heading(3, "Recording")
     yield facts_of(loaded.run.about, loaded.csv.name, loaded.traces.first_utc)
 

@@ -13,6 +13,7 @@ from recorders.channels import is_measured
 from recorders.json_parts import (
     WrongPartError,
     an_object,
+    dict_of,
     flag,
     number,
     one_of,
@@ -60,10 +61,24 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Commit:
+    """The commit of the command's folder; `changed`: its tracked files differed."""
+
+    id: str
+    changed: bool = False
+
+    @property
+    def short(self) -> str:
+        """Its first ten digits; with a + if files differed."""
+        return f"{self.id[:10]}{'+' * self.changed}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunJson:
     """How a recording was made, as far as known; `status` is None without a run.json.
 
-    `host` and `versions` have the known values as texts. `csv` is the fingerprint of the run file
+    `host`, `versions` and `environment` have the known values as texts; `environment` those that
+    limit the threads of libraries. `csv` is the fingerprint of the run file
     that the summary was made from, if any.
     """
 
@@ -72,11 +87,14 @@ class RunJson:
     versions: Mapping[str, str] = field(default_factory=dict)
     start_utc_ns: int | None = None
     argv: tuple[str, ...] = ()
+    commit: Commit | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     exit_statuses: tuple[int | None, ...] = ()
     sampling: Sampling | None = None
     sources: tuple[ReadSource, ...] = ()
     missing: tuple[Refusal, ...] = ()
     imported_from: str = ""
+    update_periods_s: Mapping[str, float | None] = field(default_factory=dict)
     csv: Mapping[str, object] | None = None
 
     @property
@@ -162,10 +180,13 @@ def _fingerprint(found: Any) -> Mapping[str, object]:
     return an_object(found)
 
 
-def _known(found: Any) -> Mapping[str, str]:
+def _known(found: Any) -> dict[str, str]:
     """The texts, whole numbers, and true flags."""
     items = an_object(found).items()
     return {key: str(value) for key, value in items if isinstance(value, str | int) and value}
+
+
+_commit = record(Commit, id=text, changed=flag)
 
 
 def _source_of_import(found: Any) -> str:
@@ -183,11 +204,14 @@ _PARTS: Mapping[str, Callable[[Any], Mapping[str, Any]]] = {
     "clock": lambda found: {"start_utc_ns": part_or(found, "start_utc_ns", whole, None)},
     "command": lambda found: {
         "argv": part_or(found, "argv", tuple_of(text), tuple[str, ...]()),
+        "commit": part_or(found, "commit", optional(_commit), None),
+        "environment": part_or(found, "environment", _known, dict[str, str]()),
         "exit_statuses": part_or(
             found, "exit_statuses", tuple_of(optional(whole)), tuple[int | None, ...]()
         ),
     },
     "sampling": lambda found: {"sampling": optional(read_sampling)(found)},
+    "update_periods_s": lambda found: {"update_periods_s": dict_of(optional(size))(found)},
     "sources": lambda found: {"sources": read_sources(found)},
     "missing": lambda found: {"missing": read_refusals(found)},
     "import": lambda found: {"imported_from": _source_of_import(found)},

@@ -118,8 +118,13 @@ def ratio_text(ratio: float | None, interval: tuple[float, float] | None, colour
     """A ratio with its interval."""
     text = Text(number(ratio), f"bold {colour}".strip())
     if interval:
-        text.append(f" ({_end(interval[0])} … {_end(interval[1])})", "not bold")
+        text.append(f" ({interval_text(interval)})", "not bold")
     return text
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """Both ends of an interval; – if unknown."""
+    return f"{_end(interval[0])} … {_end(interval[1])}" if interval else "–"
 
 
 def _end(value: float) -> str:

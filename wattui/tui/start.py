@@ -11,9 +11,9 @@ from pathlib import Path
 from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.calibrations import fit_text
+from wattui.capture.surroundings import surroundings
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
-from wattui.folders import working_directory
 from wattui.live.exporting import exports_of
 from wattui.show.printing import say
 from wattui.tui.state.options import Start, configured
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
         wall_fit=fit_text() if options.wall_estimate else "",
         has_command=True,
         version=__version__,
-        about={"argv": ["wattui"], "cwd": working_directory()},
+        about={"argv": ["wattui"], **surroundings()},
     )
     config = configured(config, settings)
     exports = exports_of(options)

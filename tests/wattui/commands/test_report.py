@@ -87,7 +87,7 @@ def test_a_page_has_headline_figures_tables_and_recording(csv: Path, tmp_path: P
     assert found.text("h1") == ["kws"]
     assert found.text("h3") == [
         "Power over time", "Energy per inference", "Uncertainty", "Latency and throughput",
-        "Tables", "Recording",
+        "Tables", "Methods", "Recording",
     ]  # fmt: skip
     assert len(found.all("figure")) == len(found.all("figcaption")) == 5, "best and worst explained"
     text = whole(found)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BAR_MM, GROUP_GAP_MM, DOT_ROW_MM = 3.2, 2.6, 3.6
+BAR_MM, GROUP_GAP_MM = 3.2, 2.6
+# Rows of points: as high as fits a printed page, each figure in its own lane.
+LEAST_ROW_MM, MOST_ROW_MM, POINTS_MM = 3.6, 6.0, 200.0
+MARKER_PT = 4.4
 TOP_MM, BOTTOM_MM, RIGHT_MM = 6.5, 9.5, 4.0
 MOST_NAME_MM = 46.0
 MOST_BARS = 36
@@ -29,7 +32,9 @@ def draw_joules(found: JouleRows) -> Figure:
     bars = not found.logarithmic and sum(len(row.values) for row in found.rows) <= MOST_BARS
     names = max(style.text_mm(row.name, style.TEXT_PT) for row in found.rows)
     left = min(MOST_NAME_MM, max(10.0, names)) + 4
-    row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM if bars else DOT_ROW_MM
+    row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM
+    if not bars:
+        row_mm = max(LEAST_ROW_MM, min(MOST_ROW_MM, POINTS_MM / len(found.rows)))
     height = row_mm * len(found.rows)
     figure = style.canvas(WIDE_MM, TOP_MM + height + BOTTOM_MM)
     axes = style.axes_at(figure, left, TOP_MM, WIDE_MM - left - RIGHT_MM, height)
@@ -81,30 +86,39 @@ def _points(
 ) -> None:
     if place % 2:
         axes.axhspan(middle - row_mm / 2, middle + row_mm / 2, color=(INK, 0.045), lw=0)
+    lane_mm, left_pt = _lane_mm(found, row_mm), 2.0
     for name, joules in row.values.items():
         value, colour = joules.value / found.factor, COLOURS[name]
         if found.logarithmic and value <= 0:
+            text = _below_zero(found, joules)
             axes.annotate(
-                _below_zero(found, joules),
+                text,
                 (0, middle),
-                (2, 0),
+                (left_pt, 0),
                 xycoords=axes.get_yaxis_transform(),
                 textcoords="offset points",
                 va="center",
                 size=SMALL_PT,
                 color=colour,
             )
+            left_pt += (style.text_mm(text) + 1) * style.POINTS_PER_MM
             continue
-        _error(axes, found, joules, middle, caps=False)
+        y = middle + (found.figures.index(name) - (len(found.figures) - 1) / 2) * lane_mm
+        _error(axes, found, joules, y, caps=False)
         axes.plot(
             value,
-            middle,
+            y,
             MARKERS[name],
-            ms=4.4,
+            ms=min(MARKER_PT, lane_mm * style.POINTS_PER_MM),
             mfc=(colour, FILL),
             mec=colour,
             mew=0.9,
         )
+
+
+def _lane_mm(found: JouleRows, row_mm: float) -> float:
+    """The height of one figure's lane in a row of points."""
+    return 0.94 * row_mm / len(found.figures)
 
 
 def _below_zero(found: JouleRows, joules: Value) -> str:
@@ -131,8 +145,14 @@ def _limits(axes: Axes, found: JouleRows, bars: bool, width_mm: float) -> None:
     if found.logarithmic:
         above = [value for value in values if value > 0]
         low, high = min(above) / 1.5, max(*reached, *above) * 1.5
-        negative = [value for value in known if value.value <= 0]
-        texts = [style.text_mm(_below_zero(found, joules)) + 3 for joules in negative]
+        texts = [
+            sum(
+                style.text_mm(_below_zero(found, joules)) + 3
+                for joules in row.values.values()
+                if joules.value <= 0
+            )
+            for row in found.rows
+        ]
         share = min(0.5, max(texts, default=0.0) / width_mm)
         axes.set_xlim(low / (high / low) ** (share / (1 - share)), high)
     else:
@@ -158,7 +178,15 @@ def _legend(axes: Axes, found: JouleRows, bars: bool) -> None:
             handles.append((pale, Patch(hatch=HATCHES[name], **_outline(colour))))
         else:
             handles.append(
-                Line2D([], [], ls="", marker=MARKERS[name], ms=4.4, mfc=(colour, FILL), mec=colour)
+                Line2D(
+                    [],
+                    [],
+                    ls="",
+                    marker=MARKERS[name],
+                    ms=MARKER_PT,
+                    mfc=(colour, FILL),
+                    mec=colour,
+                )
             )
     as_one = {tuple: HandlerTuple(ndivide=1, pad=0)}
     style.legend_above(axes, handles, found.figures, handler_map=as_one, columnspacing=1.6)

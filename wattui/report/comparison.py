@@ -1,0 +1,150 @@
+"""The runs of a report compared with the first: ratio, interval and p, as in `wattui compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wattui.analysis.cells import MOST_SHOWN
+from wattui.analysis.compare import Comparison, compare, geometric_means
+from wattui.analysis.doubts import doubts, doubts_of_samples
+from wattui.analysis.results_file import Note
+from wattui.analysis.sides import Side
+from wattui.report.document import Block, Heading, Notes, PageTable, Words
+from wattui.report.loaded import ReportOptions, ReportRun
+from wattui.show.compare import interval_text, p_text, value_text, verdict_text
+from wattui.show.quantities import number, prefix_for
+from wattui.show.result_sets import figures_of
+
+# More runs are an overview, not a comparison.
+MOST_SIDES = 12
+# The figures of which the first one that all runs have is compared.
+LEADING = ("total", "dynamic", "energy")
+MEAN, EVERYTHING = "geometric mean", "everything"
+
+
+def comparison_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator[Block]:
+    """The runs of the first one's channel and origin, compared with it; nothing for one run."""
+    first, others, left_out = _comparable(runs, wish)
+    if first is None or not others or len(others) > MOST_SIDES:
+        return
+    domain = first.domain(wish) or ""
+    sides = {run.name: figures_of(run.run, run.name).side for run in (first, *others)}
+    rows = [
+        (run.name, row)
+        for run in others
+        for row in _rows(sides[first.name], sides[run.name], domain, wish)
+    ]
+    if not rows:
+        return
+    yield Heading(3, f"Compared with {first.name}")
+    yield _table(first.name, rows, domain)
+    yield Words(_method([row for _, row in rows]))
+    said = dict.fromkeys(
+        text
+        for run in others
+        for text in _doubts(first, run, [r for n, r in rows if n == run.name])
+    )
+    notes = [Note("", "", text, "") for text in (*said, *left_out)]
+    if notes:
+        yield Notes("Before you quote this comparison", tuple(notes))
+
+
+def _comparable(
+    runs: Sequence[ReportRun], wish: ReportOptions
+) -> tuple[ReportRun | None, list[ReportRun], list[str]]:
+    """The first run with a headline, those like it, and why others are left out."""
+    known = [(run, domain) for run in runs if (domain := run.domain(wish))]
+    if not known:
+        return None, [], []
+    first, domain = known[0]
+    origin = first.domains[domain].origin
+    others, left_out = [], []
+    for run, own in known[1:]:
+        if own != domain:
+            left_out.append(f"{run.name} is not compared: its channel is {own}, not {domain}")
+        elif run.domains[own].origin != origin:
+            other = run.domains[own].origin
+            left_out.append(f"{run.name} is not compared: it is {other}, {first.name} is {origin}")
+        else:
+            others.append(run)
+    return first, others, left_out
+
+
+def _rows(a: Side, b: Side, domain: str, wish: ReportOptions) -> list[Comparison]:
+    """One figure, label by label; of all together if they share no label."""
+    rows = compare(a, b, [(domain, domain)])
+    figures = (wish.figure,) if wish.figure else LEADING
+    for figure in figures:
+        own = [row for row in rows if row.figure == figure]
+        if own:
+            return ([row for row in own if row.label] or own)[:MOST_SHOWN]
+    return []
+
+
+def _doubts(a: ReportRun, b: ReportRun, rows: Sequence[Comparison]) -> Iterator[str]:
+    names = a.name, b.name
+    yield from doubts(a.run, b.run, names)
+    yield from doubts_of_samples(rows, names)
+
+
+def _table(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -> PageTable:
+    rows = [row for _, row in found]
+    factor, prefix = prefix_for([each.known.value for row in rows for each in (row.a, row.b)])
+    names = list(dict.fromkeys(name for name, _ in found))
+    lines = []
+    for name in names:
+        own = [row for other, row in found if other == name]
+        lines += [_line(name, row, factor) for row in own]
+        lines += [
+            (name, MEAN, "", "", "", number(mean.ratio), interval_text(mean.interval), "", "")
+            for mean in geometric_means(own)
+        ]
+    of_one = len(names) == 1
+    figure = "energy while running"
+    if rows[0].figure != "energy":
+        figure = f"{rows[0].figure} energy per inference"
+    unit = f"{prefix}{rows[0].unit}"
+    head = (
+        "run",
+        "label",
+        f"{first}, {unit}",
+        unit,
+        "difference",
+        "ratio",
+        "95 % interval",
+        "p",
+        "verdict",
+    )
+    of_which = f"{names[0]} against {first}, " if of_one else ""
+    caption = f"{of_which}{figure}, channel {domain}"
+    shown = tuple(line[of_one:] for line in lines)
+    return PageTable(caption, head[of_one:], shown)
+
+
+def _line(name: str, row: Comparison, factor: float) -> tuple[str, ...]:
+    return (
+        name,
+        row.label or EVERYTHING,
+        value_text(row.a.known, factor),
+        value_text(row.b.known, factor),
+        value_text(row.difference, factor),
+        number(row.ratio),
+        interval_text(row.ratio_interval),
+        "–" if row.p_of_all is None else p_text(row.p_of_all),
+        verdict_text(row),
+    )
+
+
+def _method(rows: Sequence[Comparison]) -> str:
+    """How ratio, interval and p were found."""
+    text = "Ratio: each run over the first one, with Fieller's interval."
+    if any(row.p_of_all is not None for row in rows):
+        text += " p: Welch's t test of the repeats, with the uncertainties that they share"
+        several = len({row.label for row in rows}) > 1
+        text += ", and Holm's correction for all labels." if several else "."
+    if any(row.unrepeated for row in rows):
+        text += (
+            " A single run has no p and no verdict: ± covers the instrument and the baseline, not "
+            "the variation between runs."
+        )
+    return text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recorders.summary.figures import INVENTED
 from wattui.analysis.compare import Comparison
 from wattui.analysis.results_file import Note
+from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Notes, PageTable, Words
 from wattui.report.markdown import markdown_page
 from wattui.runs.recorded import Run
@@ -36,7 +37,7 @@ class Comment:
 
 def comment_text(comment: Comment) -> str:
     """The comment as Markdown."""
-    return markdown_page(list(_blocks(comment)), "")[0]
+    return markdown_page([*map(cleaned, _blocks(comment))], "")[0]
 
 
 def _blocks(comment: Comment) -> Iterator[Block]:

@@ -23,7 +23,7 @@ def html_page(blocks: Sequence[Block]) -> str:
     light, dark = colours()
     style = files("wattui.report").joinpath("page.css").read_text(encoding="utf-8")
     style = style.replace("/* light figures */", light).replace("/* dark figures */", dark)
-    body = "\n".join(_body(blocks))
+    body = fragment(blocks)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -32,6 +32,11 @@ def html_page(blocks: Sequence[Block]) -> str:
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def fragment(blocks: Sequence[Block]) -> str:
+    """The parts alone, to be shown inside another page."""
+    return "\n".join(_body(blocks))
 
 
 def _body(blocks: Sequence[Block]) -> Iterator[str]:

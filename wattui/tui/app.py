@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wattui.capture.launch import Launch
     from wattui.capture.stages import Recipe
     from wattui.tui.screens.results import ResultsAction
+    from wattui.tui.terminal.browser import Browser
 
 # Modal screens are imported on first use, so that the graphs appear sooner.
 
@@ -91,6 +92,10 @@ class Dashboard(TerminalApp):
     @property
     def _settings(self) -> Settings:
         return self._start.settings
+
+    @property
+    def _is_recording(self) -> bool:
+        return self.stream.csv is not None and self.stream.lost is None
 
     @property
     def is_ascii(self) -> bool:
@@ -299,12 +304,19 @@ class Dashboard(TerminalApp):
 
     async def action_quit(self) -> None:
         """Quit, asking first if that would stop a recording."""
-        if self.stream.csv is None or self.stream.lost is not None:
+        if not self._is_recording:
             self.exit(0)
-        elif not isinstance(self.screen, Confirm):
+        elif not isinstance(self.screen, Confirm) and self.stream.csv is not None:
             what = "A command is running and recording" if self._launched else "Recording"
             question = f"{what} to {self.stream.csv.name}. Stop it and quit?"
             self.push_screen(Confirm("Quit wattui", question), self._leave)
+
+    def on_browser_page_left(self, event: Browser.PageLeft) -> None:
+        """Run on without a page while recording, else exit."""
+        if self._is_recording:
+            event.keep()
+        else:
+            self.exit(0)
 
     def _leave(self, is_wanted: bool | None) -> None:
         if is_wanted:
@@ -442,7 +454,7 @@ class Dashboard(TerminalApp):
         why = ""
         if self._launched is not None:
             why = "A command is running; press x to stop it"
-        elif self.stream.csv is not None and self.stream.lost is None:
+        elif self._is_recording:
             why = "Recording in progress; press r to stop"
         if why:
             self.notify(why, severity="warning")

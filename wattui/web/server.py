@@ -8,10 +8,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
-from textual_serve.server import Server
+from textual_serve.server import Server, to_int
+
+from wattui.web.dashboards import Dashboards
 
 HOST = "127.0.0.1"
 TOKEN = "token"
+SIZE = {"width": 80, "height": 24}
+# A page that does not answer for so long is gone.
+HEARTBEAT_S = 15
 REFUSAL = "this dashboard is only for the user who started it: open the link that wattui printed"
 
 HttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,6 +32,7 @@ class LoopbackServer(Server):
     def __init__(self, command: str, port: int) -> None:
         folder = Path(__file__).parent
         super().__init__(command, host=HOST, port=port, title="wattui", templates_path=folder)
+        self._dashboards = Dashboards(command, self.download_manager)
         self._token = secrets.token_urlsafe(32)
         # Cookies do not distinguish ports.
         self._cookie = f"wattui-{port}"
@@ -41,6 +47,10 @@ class LoopbackServer(Server):
 
     async def on_startup(self, app: web.Application) -> None:
         """The address has already been printed."""
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """End the dashboards that record without a page."""
+        await self._dashboards.stop()
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -69,7 +79,15 @@ class LoopbackServer(Server):
         origin = request.headers.get("Origin", "").removeprefix("http://")
         if request.host not in own or origin not in own:
             raise web.HTTPForbidden(text="only a page of this server may open the dashboard")
-        return await super().handle_websocket(request)
+        page = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+        await page.prepare(request)
+        size = (to_int(request.query.get(side, ""), least) for side, least in SIZE.items())
+        dashboard = await self._dashboards.open(page, *size)
+        try:
+            await self._process_messages(page, dashboard)
+        finally:
+            await self._dashboards.leave(dashboard)
+        return page
 
     def _knows(self, said: str | None) -> bool:
         given = (said or "").encode(errors="replace")

@@ -73,8 +73,12 @@ class TerminalApp(App[int]):
             self._driver.flush()
 
     def get_driver_class(self) -> type[Driver]:
-        """wattui's driver on a terminal; the browser's own when served."""
+        """wattui's driver for a terminal, or for a browser when served."""
         found = super().get_driver_class()
+        if found.__name__ == "WebDriver":
+            from wattui.tui.terminal.browser import Browser
+
+            return Browser
         return Terminal if found is LinuxDriver else found
 
     def get_line_filters(self) -> Sequence[LineFilter]:

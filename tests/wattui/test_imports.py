@@ -60,6 +60,15 @@ def test_the_pytest_plugin_loads_nothing_before_a_test_uses_it() -> None:
     assert loaded_by("import pytest", "import wattui.pytest_plugin") - before <= {"wattui"}
 
 
+def test_the_callbacks_of_trainers_load_the_standard_library_only() -> None:
+    modules = loaded_by(
+        "import wattui.training.huggingface as huggingface, wattui.training.lightning as lightning",
+        "huggingface.EnergyCallback()",
+        "lightning.lightning_callbacks()",
+    )
+    assert foreign(modules) == {"wattui"}
+
+
 def test_counting_outside_a_recording_loads_the_standard_library_only() -> None:
     modules = loaded_by("import wattui", "wattui.count()", "with wattui.phase('running'): pass")
     assert foreign(modules) == {"wattui"}

@@ -1,0 +1,57 @@
+"""Energy of the phases of a training run, per sample and per token. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recorders.summary.figures import Group, Summary, Value
+from wattui.training.phases import TrainingPhases
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEnergy:
+    """The energy of a label in the headline channel, joules; None where it or a count is unknown.
+
+    `samples` and `tokens` are those of all processes on the machine.
+    """
+
+    label: str
+    origin: str
+    seconds: float
+    joules: Value | None
+    samples: int | None
+    tokens: int | None
+
+    @property
+    def joules_per_sample(self) -> Value | None:
+        """Energy of one sample."""
+        return self.joules.over(self.samples) if self.joules and self.samples else None
+
+    @property
+    def joules_per_token(self) -> Value | None:
+        """Energy of one token."""
+        return self.joules.over(self.tokens) if self.joules and self.tokens else None
+
+
+def energies(summary: Summary, phases: TrainingPhases) -> list[PhaseEnergy]:
+    """The energy of each label that a callback has marked in the recording of this summary."""
+    return list(_energies(summary, phases))
+
+
+def _energies(summary: Summary, phases: TrainingPhases) -> Iterator[PhaseEnergy]:
+    for group in summary.labels:
+        domain = group.domains.get(summary.headline or "")
+        if domain is not None:
+            counts = _counts(group, phases)
+            yield PhaseEnergy(group.label, domain.origin, group.seconds, domain.running_j, *counts)
+
+
+def _counts(group: Group, phases: TrainingPhases) -> tuple[int | None, int | None]:
+    """Samples and tokens: the one that the file has, and the other in this process's proportion."""
+    own = {"samples": phases.samples.get(group.label), "tokens": phases.tokens.get(group.label)}
+    counted, n = own[phases.unit], group.inferences
+    if not n or not counted:
+        return None, None
+    samples, tokens = (value and round(n * value / counted) for value in own.values())
+    return samples or None, tokens or None

@@ -18,6 +18,7 @@ MODULES = {
     "startup": "benchmarks.startup",
     "phases": "benchmarks.phases",
     "files": "benchmarks.files",
+    "runs": "benchmarks.runs",
     "memory": "benchmarks.memory",
     "meters": "benchmarks.meters",
     "dashboard": "benchmarks.dashboard",

@@ -20,7 +20,7 @@ from wattui.runs.run_json import RunJson, read_run_json
 
 _NUMBER = re.compile(r"(\d+)")
 DEPTH = 2
-MOST_FILES = 2000
+MOST_FILES = 10_000
 EARLIER = range(1, VERSION)
 CHANGED = "{} has changed since it was recorded: its figures are recomputed"
 
@@ -66,9 +66,14 @@ class Recomputed:
 
 
 def find_runs(folder: Path) -> list[Path]:
-    """Run files in a folder and two levels below, newest first; 2,000 at most."""
+    """Run files in a folder and two levels below, newest first; 10,000 at most."""
+    return list(newest_runs(folder))
+
+
+def newest_runs(folder: Path) -> Iterator[Path]:
+    """The same run files, each as soon as its first line has been read."""
     newest_first = sorted(_csv_files(folder, DEPTH), key=_changed_s, reverse=True)
-    return list(islice(filter(is_run_file, newest_first), MOST_FILES))
+    return islice(filter(is_run_file, newest_first), MOST_FILES)
 
 
 def natural(path: PurePath) -> tuple[list[list[str | int]], str]:

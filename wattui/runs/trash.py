@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 
 from recorders.runfile import json_path
 from wattui.errors import UsageError
+from wattui.runs.notes import notes_path
 from wattui.runs.recorded import about_run
 
 # Listing runs skips folders whose names begin with a dot.
@@ -34,11 +35,12 @@ class Discarded:
 
 
 def discard(csv: Path) -> Discarded:
-    """Move a run file and its run.json to the trash folder beside it.
+    """Move a run file, its run.json and its notes to the trash folder beside it.
 
     Raises UsageError if it is being recorded or cannot be moved.
     """
     files = [csv, json_path(csv)] if about_run(csv).status is not None else [csv]
+    files += filter(Path.exists, [notes_path(csv)])
     try:
         if _is_being_written(csv):
             raise UsageError(f"{csv.name} is being recorded; stop that recording first")

@@ -18,7 +18,10 @@ from wattui.tui.widgets.lists import Picks
 
 
 class Ask(SteadyModal[str | None]):
-    """Asks for one line; None if cancelled. `check` returns an error message or None."""
+    """Asks for one line; None if cancelled. `check` returns an error message or None.
+
+    An empty line is no answer unless it `may_be_empty`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", key_display="Esc"),
@@ -41,8 +44,10 @@ class Ask(SteadyModal[str | None]):
         value: str = "",
         known: Sequence[str] = (),
         check: Callable[[str], str | None] = lambda _: None,
+        may_be_empty: bool = False,
     ) -> None:
         super().__init__()
+        self._may_be_empty = may_be_empty
         self._title, self._hint, self._value = title, hint, value
         self._known, self._check = known, check
 
@@ -78,5 +83,5 @@ class Ask(SteadyModal[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the answer if it is valid."""
         text = event.value.strip()
-        if text and self._check(text) is None:
+        if (text or self._may_be_empty) and self._check(text) is None:
             self.dismiss(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,12 +24,14 @@ from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import Cells, cells_of
 from wattui.errors import UsageError
-from wattui.runs.recorded import MOST_FILES, Run, find_runs, load_run
+from wattui.runs.notes import TAG, Notes, parsed, read_notes, write_notes
+from wattui.runs.recorded import MOST_FILES, Run, load_run, newest_runs
 from wattui.runs.run_file import NotARunFileError
 from wattui.runs.trash import FOLDER, Discarded, discard, put_back
 from wattui.show import plot
 from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import counted, energy_unit, number, with_uncertainty
+from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, ResultsAction
@@ -40,14 +44,17 @@ from wattui.tui.widgets.lists import RowTable
 # Widths are fixed: measuring thousands of cells after each change takes seconds.
 WIDTHS = {
     "": 1, "when": 11, "file": 34, "J/inference": 30, "inferences": 11, "time": 9, "flags": 6,
-    "status": 11, "command": 60,
+    "status": 11, "tags": 12, "command": 48,
 }  # fmt: skip
 COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
 # As in `ls`, older runs show the year instead of the time of day.
 RECENT_S = 180 * 86400
 SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
+# So many runs are listed, and the first few read, before all others are looked for.
+LISTED_FIRST, READ_FIRST, LISTED_AT_ONCE = 60, 5, 100
 NONE_YET = "No recordings here yet. Press r to record, l to launch."
 HINT = "Enter opens a run; press space to tick two, then c to compare"
+ANNOTATE = "words beginning with # are tags; the rest is the note; kept in a file beside the run"
 DEFAULT_ORDER = "when"
 TICK, FINISHED = "✓", "finished"
 
@@ -61,6 +68,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         Binding("c", "compare", "Compare"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("s", "sort", "Sort"),
+        Binding("t", "annotate", "Tags, note"),
         Binding("S", "reverse", "Reverse", show=False),
         Binding("delete,D", "discard", "Delete", key_display="D"),
         Binding("u", "put_back", "Undo"),
@@ -90,6 +98,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         self._ticked = [path.absolute() for path in ticked]
         self._glyphs, self._palette = glyphs, palette
         self._runs: dict[Path, Run | str] = {}
+        self._notes: dict[Path, Notes] = {}
         self._found: list[Path] = []
         self._filling: Timer | None = None
         self._by, self._is_reversed = DEFAULT_ORDER, False
@@ -99,7 +108,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         """A table and a status line."""
         with Vertical() as box:
             box.border_title = Content(self._title())
-            yield Line(placeholder="text in the file name or command", id="filter")
+            yield Line(placeholder="text in file name, command, tags or note", id="filter")
             yield RowTable(cursor_type="row", zebra_stripes=True)
             yield Label("Looking for runs …", id="hint", markup=False)
         yield Footer()
@@ -107,53 +116,78 @@ class Runs(SteadyModal[ResultsAction | None]):
     def on_mount(self) -> None:
         """Start looking for runs."""
         table = self.query_one(DataTable)
-        for title, width in WIDTHS.items():
+        for title, width in (WIDTHS | {"file": len("file▼")}).items():
             table.add_column(self._heading(title), key=title, width=width)
         table.focus()
         self._look()
 
     @work(thread=True, exclusive=True)
     def _look(self) -> None:
-        """Find run files, list them, then read them one by one."""
-        worker = get_current_worker()
+        """Find run files and list them as they are found, then read them one by one."""
         extra = [path.absolute() for path in self._extra if path.exists()]
-        near = [path.absolute() for path in find_runs(self._folder)]
-        found = [*dict.fromkeys((*extra, *near))]
-        if worker.is_cancelled:
-            return
-        self.app.call_from_thread(self._list, found)
-        ready: dict[Path, Run | str] = {}
+        near = (path.absolute() for path in newest_runs(self._folder))
+        coming = chain(extra, (path for path in near if path not in extra))
+        first = list(islice(coming, LISTED_FIRST))
+        self._tell(self._list, first)
+        self._read_all(first[:READ_FIRST])
+        found = first
+        while more := list(islice(coming, LISTED_AT_ONCE)):
+            self._tell(self._list, more)
+            found += more
+        self._read_all(found[READ_FIRST:])
+        self._tell(self._settle)
+
+    def _read_all(self, paths: Sequence[Path]) -> None:
+        """Read runs, and show what was read every now and then."""
+        ready: dict[Path, tuple[Run | str, Notes]] = {}
         shown_s = time.monotonic()
-        for place, path in enumerate(found, 1):
-            ready[path] = read(path)
-            if worker.is_cancelled:
-                return
-            if place == len(found) or time.monotonic() - shown_s > SHOWN_EVERY_S:
-                self.app.call_from_thread(self._show, ready)
+        for place, path in enumerate(paths, 1):
+            ready[path] = read(path), read_notes(path)
+            if place == len(paths) or time.monotonic() - shown_s > SHOWN_EVERY_S:
+                self._tell(self._show, ready)
                 ready, shown_s = {}, time.monotonic()
 
-    def _list(self, found: list[Path]) -> None:
-        self._found = found
-        if self.is_there:
-            names = [len(self._near_name(path)) for path in found]
-            column = self.query_one(DataTable).columns[ColumnKey("file")]
-            column.width = min(WIDTHS["file"], max([len("file"), *names]))
-            self._fill()
+    def _tell(self, take: Callable[..., None], *what: object) -> None:
+        """Have the screen take something that the reading thread found, unless it was left."""
+        if not get_current_worker().is_cancelled:
+            self.app.call_from_thread(take, *what)
 
-    def _show(self, ready: dict[Path, Run | str]) -> None:
-        self._runs |= ready
+    def _list(self, found: list[Path]) -> None:
+        """List more runs, below those that are listed."""
+        self._found += found
         if not self.is_there:
             return
+        names = [len(self._near_name(path)) for path in found]
         table = self.query_one(DataTable)
-        if not self._unread:
-            self._sort()
-        elif self.query_one(Input).value:
+        column = table.columns[ColumnKey("file")]
+        column.width = min(WIDTHS["file"], max([column.width, *names]))
+        self._add(found)
+        self._say()
+
+    def _show(self, ready: dict[Path, tuple[Run | str, Notes]]) -> None:
+        """Show runs that were read; where they belong in a sorted or filtered list."""
+        for path, (run, notes) in ready.items():
+            self._runs[path], self._notes[path] = run, notes
+        if not self.is_there:
+            return
+        if self.query_one(Input).value:
             self._fill()
         else:
-            for path in ready.keys() & {Path(str(key.value)) for key in table.rows}:
-                for column, cell in zip(COLUMNS, self._cells(path), strict=True):
-                    table.update_cell(str(path), column, cell)
+            for path in ready:
+                self._update(path)
         self._say()
+
+    def _settle(self) -> None:
+        """Sort by what is known now that all were read."""
+        if self.is_there and self._ordered() != self._found:
+            self._sort()
+
+    def _update(self, path: Path) -> None:
+        """Show the cells of a run again, if it is listed."""
+        table = self.query_one(DataTable)
+        if str(path) in table.rows:
+            for column, cell in zip(COLUMNS, self._cells(path), strict=True):
+                table.update_cell(str(path), column, cell)
 
     @property
     def _unread(self) -> int:
@@ -164,11 +198,14 @@ class Runs(SteadyModal[ResultsAction | None]):
 
     def _sort(self) -> None:
         """Sort the runs, and mark the column by which they are sorted."""
-        self._found = ordered(self._found, self._runs, self._by, self._is_reversed, self._begun_s)
+        self._found = self._ordered()
         table = self.query_one(DataTable)
         for title in COLUMNS:
             table.columns[ColumnKey(title)].label = self._heading(title)
         self._fill()
+
+    def _ordered(self) -> list[Path]:
+        return ordered(self._found, self._runs, self._by, self._is_reversed, self._begun_s)
 
     def _heading(self, title: str) -> Text:
         arrow = "▼" if is_falling(self._by, self._is_reversed) else "▲"
@@ -185,36 +222,42 @@ class Runs(SteadyModal[ResultsAction | None]):
         return f"{title} · {what}" if shown == count else f"{title} · {shown:,} of {what}"
 
     def _say(self) -> None:
-        """Show progress; then the error of the row under the cursor, or the keys."""
-        here = self._runs.get(self._here() or Path())
+        """Show how many runs there are and the progress; then the error of the row under the
+        cursor, its note, or the keys."""
+        table, path = self.query_one(DataTable), self._here() or Path()
+        self.query_one(Vertical).border_title = Content(self._title(table.row_count))
+        here = self._runs.get(path)
         if not self._found:
             said = NONE_YET
         elif unread := self._unread:
             said = f"Reading {len(self._found) - unread:,} of {len(self._found):,} …"
         else:
-            said = here if isinstance(here, str) else HINT
+            said = here if isinstance(here, str) else self._notes.get(path, Notes()).line or HINT
         self.query_one("#hint", Label).update(Text(said))
 
     def _fill(self) -> None:
         """Fill the table with the runs that match the filter, keeping the cursor on its run."""
-        wanted = self.query_one(Input).value.lower()
         table = self.query_one(DataTable)
         here = self._here()
         table.clear()
-        for path in self._found:
-            if wanted in self._words(path).lower():
-                table.add_row(*self._cells(path), key=str(path))
+        self._add(self._found)
         if here is not None and str(here) in table.rows:
             table.move_cursor(row=table.get_row_index(str(here)))
-        box = self.query_one(Vertical)
-        box.border_title = Content(self._title(table.row_count))
         self._say()
+
+    def _add(self, paths: Sequence[Path]) -> None:
+        """Add those runs to the table that match the filter."""
+        wanted, table = self.query_one(Input).value.lower(), self.query_one(DataTable)
+        for path in paths:
+            if wanted in self._words(path).lower():
+                table.add_row(*self._cells(path), key=str(path))
 
     def _words(self, path: Path) -> str:
         """The text that the filter searches."""
         run = self._runs.get(path)
         command = run.about.command if isinstance(run, Run) else ""
-        return f"{self._near_name(path)} {command}"
+        notes = self._notes.get(path, Notes())
+        return f"{self._near_name(path)} {command} {notes.line}"
 
     def _near_name(self, path: Path) -> str:
         folder = self._folder.absolute()
@@ -224,7 +267,9 @@ class Runs(SteadyModal[ResultsAction | None]):
         known = self._runs.get(path)
         tick = TICK if path in self._ticked else ""
         rest = columns_of(known, self._palette) if known is not None else [Text("…", "dim")]
-        rest += [Text()] * (len(COLUMNS) - 3 - len(rest))
+        rest += [Text()] * (len(COLUMNS) - 4 - len(rest))
+        tags = " ".join(TAG + tag for tag in self._notes.get(path, Notes()).tags)
+        rest.insert(-1, shortened(tags, WIDTHS["tags"]))
         when = Text(moment(begun_s(path, known), time.time()), "dim")
         return [Text(tick, "bold"), when, shortened(self._near_name(path), WIDTHS["file"]), *rest]
 
@@ -284,6 +329,31 @@ class Runs(SteadyModal[ResultsAction | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Undo is offered once a run was deleted."""
         return action != "put_back" or bool(self._discarded)
+
+    def action_annotate(self) -> None:
+        """Ask for the tags of this run, and a note on it."""
+        path = self._here()
+        if path is None or path not in self._notes:
+            return
+
+        def keep(line: str | None) -> None:
+            if line is None:
+                return
+            tags, note = parsed(line)
+            notes = replace(read_notes(path), tags=tags, text=note)
+            try:
+                write_notes(path, notes)
+            except UsageError as error:
+                self.notify(str(error), severity="error")
+                return
+            self._notes[path] = notes
+            self._update(path)
+            self._say()
+
+        known = sorted({TAG + tag for notes in self._notes.values() for tag in notes.tags})
+        line = self._notes[path].line
+        title = f"Tags and note of {path.name}"
+        self.app.push_screen(Ask(title, ANNOTATE, line, known, may_be_empty=True), keep)
 
     def action_discard(self) -> None:
         """Move this run to the trash folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from textual.binding import Binding, BindingType
@@ -9,6 +10,7 @@ from textual.command import CommandList
 from textual.events import Click
 from textual.widgets import DataTable, OptionList
 from textual.widgets._select import SelectOverlay
+from textual.widgets.data_table import RowKey
 
 DOWN_UP: tuple[Binding, ...] = (
     Binding("j", "cursor_down", "Down", show=False),
@@ -17,7 +19,7 @@ DOWN_UP: tuple[Binding, ...] = (
 
 
 class RowTable(DataTable[Any]):
-    """A table with the cursor keys of vi beside the arrows."""
+    """A table with the cursor keys of vi beside the arrows, whose columns have fixed widths."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *DOWN_UP,
@@ -26,6 +28,10 @@ class RowTable(DataTable[Any]):
         Binding("home", "scroll_top", "First row", show=False),
         Binding("end", "scroll_bottom", "Last row", show=False),
     ]
+
+    def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
+        """Do not measure the cells: of thousands, it takes seconds."""
+        super()._update_dimensions(())
 
 
 class Picks(OptionList):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from textual.widgets import DataTable, Input
 
 from recorders.runfile import json_path
 from tests.support.made_runs import B1, B8, IDLE, finished, written
+from wattui.runs.notes import Notes, notes_path, read_notes
 from wattui.runs.recorded import Run
+from wattui.tui.screens import runs
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.results import Results
@@ -167,7 +170,7 @@ async def test_a_broken_run_gives_its_reason_and_opens_nothing(tmp_path: Path) -
     app = Shown(tmp_path)
     async with app.run_test(size=MIDDLE) as pilot:
         await settle(pilot)
-        app.runs._show({path.absolute(): "run.csv is damaged: half of it"})
+        app.runs._show({path.absolute(): ("run.csv is damaged: half of it", Notes())})
         await pilot.press("enter", "e", "p")
         await pilot.pause()
         assert app.screen is app.runs
@@ -451,4 +454,46 @@ async def test_a_deleted_run_is_gone_from_the_list_and_u_brings_it_back(folder: 
         assert json_path(folder / "slow.csv").exists()
         await pilot.press("u", "D", "D", "D", "D", "u", "u", "u", "u")
         await pilot.pause()
+        assert sorted(names(pilot)) == ["old.csv", "quick.csv", "slow.csv"]
+
+
+async def test_tags_and_a_note_are_kept_beside_the_run_and_found_by_the_filter(
+    folder: Path,
+) -> None:
+    async with Shown(folder).run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "t", *"#fan-off #v2 window open", "enter")
+        await pilot.pause()
+        assert "#fan-off #v2" in line_of(pilot, "slow.csv")
+        assert "#fan-off #v2 window open" in screen(pilot), "the note of the run under the cursor"
+        assert read_notes(folder / "slow.csv") == Notes(("fan-off", "v2"), "window open")
+        await pilot.press("slash", *"window")
+        await pilot.pause(2 * TYPING_S)
+        assert names(pilot) == ["slow.csv"]
+        await pilot.press("escape", "t", *["backspace"] * 30, "enter")
+        await pilot.pause(2 * TYPING_S)
+        assert "#" not in line_of(pilot, "slow.csv")
+        assert not notes_path(folder / "slow.csv").exists()
+
+
+async def test_the_newest_runs_are_read_before_all_others_are_looked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def found(folder: Path) -> Iterator[Path]:
+        for name in ("quick.csv", "slow.csv", "sub/old.csv"):
+            done.append(f"found {name}")
+            yield folder / name
+
+    def noted(path: Path) -> Run | str:
+        done.append(f"read {path.name}")
+        return read(path)
+
+    monkeypatch.setattr(runs, "LISTED_FIRST", 1)
+    monkeypatch.setattr(runs, "newest_runs", found)
+    monkeypatch.setattr(runs, "read", noted)
+    async with Shown(folder).run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        assert done[:3] == ["found quick.csv", "read quick.csv", "found slow.csv"]
         assert sorted(names(pilot)) == ["old.csv", "quick.csv", "slow.csv"]

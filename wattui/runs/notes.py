@@ -1,0 +1,111 @@
+"""The file run.notes beside a run: its tags, a note, and a count of inferences stated by hand.
+
+JSON, written only when somebody adds to a run. The run file and run.json are never changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorders.drafts import replace_file
+from recorders.json_parts import WrongPartError, optional, part_or, text, tuple_of, whole
+from recorders.plausible import MOST_COUNT
+from recorders.runfile import fingerprint
+from wattui.clean import one_line
+from wattui.errors import UsageError
+
+VERSION = 1
+TAG = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What was added to a run; `inferences` is its count if that was stated afterwards, and `csv`
+    the fingerprint of the run file that it was stated about."""
+
+    tags: tuple[str, ...] = ()
+    text: str = ""
+    inferences: int | None = None
+    csv: Mapping[str, Any] | None = None
+
+    @property
+    def line(self) -> str:
+        """Tags and note as a person types them: `#baseline #v2 with the fan off`."""
+        return " ".join([*(TAG + tag for tag in self.tags), self.text]).strip()
+
+
+def notes_path(csv: Path) -> Path:
+    """run.notes beside run.csv."""
+    return csv.with_suffix(".notes")
+
+
+def parsed(line: str) -> tuple[tuple[str, ...], str]:
+    """The tags of a typed line, the words that begin with #, and the note, its other words."""
+    words = one_line(line).split()
+    tags = (word.lstrip(TAG) for word in words if word.startswith(TAG))
+    note = " ".join(word for word in words if not word.startswith(TAG))
+    return tuple(dict.fromkeys(filter(None, tags))), note
+
+
+def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
+    """The notes on a run; without one, or if it cannot be read, which is remarked on, none."""
+    path = notes_path(csv)
+    try:
+        found = json.loads(path.read_bytes())
+        notes = Notes(
+            part_or(found, "tags", tuple_of(text), ()),
+            part_or(found, "note", text, ""),
+            part_or(found, "inferences", optional(_count), None),
+            found.get("csv"),
+        )
+    except FileNotFoundError:
+        return Notes()
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, WrongPartError) else "is not JSON"
+    else:
+        return notes
+    if remarks is not None:
+        remarks.append(f"{path} {why}: left out")
+    return Notes()
+
+
+def write_notes(csv: Path, notes: Notes) -> None:
+    """Write the notes on a run, or remove the file if there are none. Raises UsageError."""
+    found = {
+        "tags": list(notes.tags),
+        "note": notes.text,
+        "inferences": notes.inferences,
+        "csv": None if notes.inferences is None else notes.csv,
+    }
+    kept = {name: value for name, value in found.items() if value}
+    path = notes_path(csv)
+    try:
+        if kept:
+            data = json.dumps({"version": VERSION} | kept, indent=1, ensure_ascii=False)
+            replace_file(path, f"{data}\n".encode(errors="backslashreplace"), like=csv)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        fix = f"fix: chmod u+w {csv.parent}"
+        raise UsageError(f"{path} cannot be written ({error.strerror}); {fix}") from None
+
+
+def stated(csv: Path, remarks: list[str]) -> int | None:
+    """The inferences that somebody stated a run did; none if its run file has changed since."""
+    notes = read_notes(csv, remarks)
+    if notes.inferences is None or notes.csv == fingerprint(csv):
+        return notes.inferences
+    remarks.append(f"{notes_path(csv)}: its count is of another {csv.name}: left out")
+    return None
+
+
+def _count(found: Any) -> int:
+    if not 0 < (count := whole(found)) <= MOST_COUNT:
+        raise WrongPartError("not a count")
+    return count

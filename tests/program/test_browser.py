@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -112,15 +112,16 @@ class Web:
     browser: Browser
 
     def __post_init__(self) -> None:
-        self.context = self.browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+        self.context = self.browser.new_context()
         self.context.add_init_script(KEEP_TERMINAL)
 
-    def open(self, link: str | None = None) -> Tab:
+    def open(self, size: Mapping[str, int] = SIZE) -> Tab:
         """A new tab with the dashboard."""
         tab = Tab(self.context.new_page())
+        tab.page.set_viewport_size(size)  # type: ignore[arg-type]
         tab.page.on("response", lambda answer: tab.take(answer.status, answer.url))
         tab.page.on("pageerror", lambda error: tab.faults.append(str(error)))
-        tab.page.goto(link or self.link)
+        tab.page.goto(self.link)
         return tab
 
 
@@ -240,7 +241,7 @@ def test_a_recording_goes_on_while_its_tab_is_closed(web: Web, place: Place) -> 
     tab.press("Space")
     tab.until_shown("▶ running")
     tab.page.close()
-    again = web.open(web.link)
+    again = web.open()
     again.until_shown("● REC.*▶ running")
     again.until_shown("space Idle/Run")
     assert dashboards(place) == 1
@@ -263,3 +264,15 @@ def test_two_tabs_have_a_dashboard_each(web: Web, place: Place) -> None:
     first.until_shown("▶ running")
     assert "▶ running" not in second.text
     assert dashboards(place) == 2
+
+
+def test_a_phone_shows_watts_keys_and_a_graph(web: Web) -> None:
+    tab = web.open(size=PHONE)
+    tab.until_shown(r"simulated \d+(\.\d)? W")
+    rows = tab.rows
+    assert rows[0].startswith(" 00:0")
+    assert rows[-1].startswith(" space Idle/Run  p Phase")
+    assert any(row.startswith("╭─ CPU") for row in rows)
+    tab.press("Space")
+    tab.until_shown("▶ running")
+    assert not tab.faults

@@ -36,7 +36,7 @@ def powers(snapshot: Snapshot) -> dict[str, tuple[float | None, bool]]:
     groups: dict[str, list[LiveChannel]] = {}
     for channels in snapshot.channels.values():
         for channel in channels:
-            name = _name_of(channel)
+            name = kind_name(channel.name)
             # A meter that is read by hand has a power only for a moment.
             is_now = channel.origin != "manual" or snapshot.is_up(channel)
             if channel.unit in ("J", "W") and name and is_now:
@@ -51,7 +51,7 @@ def powers(snapshot: Snapshot) -> dict[str, tuple[float | None, bool]]:
 def line(snapshot: Snapshot) -> str:
     """A recording now in one line: powers, phase, and joules per inference."""
     parts = [
-        f"{name} {_watts(power_w)}{' (estimated)' if is_estimated else ''}"
+        f"{name} {watts(power_w)}{' (estimated)' if is_estimated else ''}"
         for name, (power_w, is_estimated) in powers(snapshot).items()
     ] or ["no power sensor"]
     phase = " ".join(filter(None, (_short(snapshot.phase), _short(snapshot.label))))
@@ -141,10 +141,10 @@ def _values(snapshot: Snapshot) -> Mapping[str, Any]:
     }
 
 
-def _name_of(channel: LiveChannel) -> str | None:
-    kind = kind_of(channel.name)
-    is_meter = kind.name == "meter"
-    return channel.name.removeprefix(METER) if is_meter else _NAMES.get(kind.name)
+def kind_name(channel: str) -> str | None:
+    """The name under which a channel's power is summed; None for what is inside another."""
+    kind = kind_of(channel)
+    return channel.removeprefix(METER) if kind.name == "meter" else _NAMES.get(kind.name)
 
 
 def _sum_w(snapshot: Snapshot, channels: Sequence[LiveChannel]) -> float | None:
@@ -152,7 +152,8 @@ def _sum_w(snapshot: Snapshot, channels: Sequence[LiveChannel]) -> float | None:
     return None if None in found else math.fsum(w for w in found if w is not None)
 
 
-def _watts(power_w: float | None) -> str:
+def watts(power_w: float | None) -> str:
+    """A power, to the watt from 10 W on."""
     if power_w is None:
         return "– W"
     return f"{power_w:.0f} W" if power_w >= 9.95 else f"{power_w:.1f} W"

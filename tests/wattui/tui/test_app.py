@@ -35,7 +35,7 @@ from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.seek_bar import SeekBar
 
-WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (50, 12)
+WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (39, 6)
 SETTLED_S = 0.3
 LIMIT_S = 30.0
 
@@ -85,7 +85,7 @@ async def test_too_small_a_terminal_says_what_is_needed() -> None:
     app, _ = dashboard()
     async with app.run_test(size=TOO_SMALL) as pilot:
         await settle(pilot)
-        assert "60×16" in screen(app)
+        assert "39×6; wattui needs 40×6" in " ".join(screen(app).split())
 
 
 async def test_resizing_loses_no_data() -> None:

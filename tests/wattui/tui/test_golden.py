@@ -25,10 +25,11 @@ from wattui.tui.screens.runs import Runs
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
-from wattui.tui.widgets.energy import NOTHING_YET
 
 FOLDER = Path(__file__).parent / "golden"
 SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}
+# Where the dashboard has no room for its panels: the mini mode, alone and above a graph.
+MINI_SIZES = {"mini": (40, 6), "phone": (40, 44)}
 SETTLED_S = 0.4
 # Watts of each channel: idle, then running.
 POWERS_W = {
@@ -113,7 +114,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     """Wait for the energies, which come last."""
     for _ in range(300):
         await pilot.pause(0.1)
-        if NOTHING_YET.plain not in screen(pilot.app):
+        if "Nothing has run yet" not in screen(pilot.app):
             break
     await pilot.pause(SETTLED_S)
 
@@ -127,6 +128,14 @@ def dashboard(**settings: Any) -> Dashboard:
 async def test_the_dashboard_at_three_sizes(name: str) -> None:
     app = dashboard()
     async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        compare(f"dashboard-{name}", screen(app))
+
+
+@pytest.mark.parametrize("name", MINI_SIZES)
+async def test_the_dashboard_in_mini_mode(name: str) -> None:
+    app = dashboard()
+    async with app.run_test(size=MINI_SIZES[name]) as pilot:
         await settle(pilot)
         compare(f"dashboard-{name}", screen(app))
 

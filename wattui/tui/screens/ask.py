@@ -27,6 +27,8 @@ class Ask(SteadyModal[str | None]):
         Binding("escape", "dismiss(None)", "Cancel", key_display="Esc"),
         Binding("down", "pick", "Pick", show=False),
     ]
+    # A box that fits six rows.
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-high")]  # noqa: RUF012  as Textual declares it
     DEFAULT_CSS = """
     Ask > Vertical { width: 70; max-width: 90%; height: auto; padding: 1 2; }
     Ask Input { border: tall $border; }
@@ -35,6 +37,8 @@ class Ask(SteadyModal[str | None]):
     Ask OptionList {
         height: auto; max-height: 8; border: none; padding: 0 1; background: $surface;
     }
+    Ask.-low > Vertical { max-width: 100%; padding: 0 1; }
+    Ask.-low Input { border: none; height: 1; }
     """
 
     def __init__(

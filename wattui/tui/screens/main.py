@@ -42,6 +42,7 @@ from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.devices import DevicesPanel
 from wattui.tui.widgets.energy import EnergyPanel
 from wattui.tui.widgets.footer import Footer
+from wattui.tui.widgets.mini import MiniPanel
 from wattui.tui.widgets.output import OutputPanel
 from wattui.tui.widgets.phases import PhasesPanel
 from wattui.tui.widgets.seek_bar import SeekBar
@@ -52,7 +53,9 @@ SUMMARY_S = 1.0
 # The share of time that summaries may take, however long the recording is.
 SUMMARY_SHARE = 0.05
 WIDE_COLUMNS = 160
-LEAST_COLUMNS, LEAST_ROWS = 60, 16
+# A smaller screen has no graphs, unless it is only narrow, and needs at least so much.
+GRAPH_COLUMNS, GRAPH_ROWS = 60, 16
+LEAST_COLUMNS, LEAST_ROWS = 40, 6
 # By an arrow key, in a playback.
 SEEK_S = 5.0
 PLAYBACK_KEYS = {
@@ -141,7 +144,11 @@ class MainScreen(MarkingScreen):
     MainScreen #energy { height: 1fr; }
     MainScreen #tabs { display: none; }
     MainScreen.small #tabs { display: block; }
-    MainScreen.too-small #body, MainScreen.too-small #banner { display: none; }
+    MainScreen.mini #mini { display: block; }
+    MainScreen.mini StatusLine, MainScreen.mini #side, MainScreen.mini #banner { display: none; }
+    MainScreen.low #body, MainScreen.low #tabs { display: none; }
+    MainScreen.low #output, MainScreen.low #seek { display: none !important; }
+    MainScreen.too-small #mini { display: none; }
     MainScreen.too-small #too-small { display: block; }
     MainScreen.small #output { height: 5; }
     """
@@ -166,6 +173,7 @@ class MainScreen(MarkingScreen):
         self._fit(self.app.size)
         self._known = self._available()
         yield StatusLine(id="status")
+        yield MiniPanel(id="mini")
         yield Static(id="banner", markup=False)
         yield GraphTabs(id="tabs")
         with Horizontal(id="body"):
@@ -241,10 +249,14 @@ class MainScreen(MarkingScreen):
             energy.price, energy.carbon = self.price, self.carbon
             energy.show(summary, self.palette, self.units)
             self.query_one(PhasesPanel).show(summary, self.palette, self.units)
+            label = self.live.stretch.label if self.live.stretch else ""
+            self.query_one(MiniPanel).show_energy(summary, label, self.palette, self.units)
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:
                 self.call_later(self.relay)
+        if self.has_class("mini"):
+            self.query_one(MiniPanel).show(self.stream, self.live, self.palette)
 
     @property
     def devices(self) -> list[DeviceNow]:
@@ -299,10 +311,12 @@ class MainScreen(MarkingScreen):
             self._charts[0].focus()
 
     def _fit(self, size: Size) -> None:
-        """Set the classes wide, small and too-small from the size."""
+        """Set the classes wide, small, mini, low and too-small from the size."""
         width, height = size
         self.set_class(width >= WIDE_COLUMNS, "wide")
         self.set_class(width < SMALL_COLUMNS or height < SMALL_ROWS, "small")
+        self.set_class(width < GRAPH_COLUMNS or height < GRAPH_ROWS, "mini")
+        self.set_class(height < GRAPH_ROWS, "low")
         self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")
 
     def _places(self) -> range:

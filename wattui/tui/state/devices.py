@@ -142,6 +142,11 @@ def _parts_w(live: Live, channel: str) -> Mapping[str, float]:
     }
 
 
+def power_w(live: Live, channel: str) -> float | None:
+    """The power of a channel now, watts."""
+    return _reading(live, f"{channel}_W")
+
+
 def _reading(live: Live, column: str) -> float | None:
     """The newest reading, unless it is old."""
     latest = live.history.latest(column)

@@ -15,6 +15,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 EDGE = "▏"
+# The palette's key takes at most one of so many parts of the line.
+LAST_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Footer(Widget):
 
     def _drawn(self, width: int) -> Strip:
         """The keys that fit in a width, and the palette's at the right edge."""
-        last = [self._last] if self._last and self._last.columns <= width else []
+        last = [self._last] if self._last and LAST_SHARE * self._last.columns <= width else []
         left = width - sum(each.columns for each in last)
         keys = Strip(self._segments(fitting(self._shown, left), " ", "key"))
         padded = keys.adjust_cell_length(left, self._look("description"))

@@ -38,16 +38,9 @@ class StatusLine(Static):
     ) -> None:
         """Rewrite the line."""
         line = Text.assemble(("wattui", "bold"), "  ")
-        _append_source(line, stream, palette)
+        append_source(line, stream, palette)
         line.append(f"{clock(live.time_s)}  ", "bold")
-        if stretch := live.stretch:
-            line.append("▶ ", palette.of_phase(stretch.phase))
-            line.append(stretch.phase, f"bold {palette.of_phase(stretch.phase)}")
-            line.append(f" {stretch.label}  " if stretch.label else "  ")
-        if live.inferences is not None:
-            line.append(f"{counted(live.inferences, 'inference')}  ")
-            if live.rate_per_s is not None:
-                line.append(f"{number(live.rate_per_s)}/s  ")
+        append_phase(line, live, palette)
         if not view.live:
             line.append("❚❚ frozen, End for live  ", f"bold {palette.estimated}")
         line.append(f"{rate_text(stream.rate_hz, stream.sampling)}  ", palette.dim)
@@ -86,7 +79,19 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes:02}:{rest:04.1f}"
 
 
-def _append_source(line: Text, stream: Stream, palette: Palette) -> None:
+def append_phase(line: Text, live: Live, palette: Palette) -> None:
+    """Append the phase and its label, if any, and the inferences, if they are counted."""
+    if stretch := live.stretch:
+        line.append("▶ ", palette.of_phase(stretch.phase))
+        line.append(stretch.phase, f"bold {palette.of_phase(stretch.phase)}")
+        line.append(f" {stretch.label}  " if stretch.label else "  ")
+    if live.inferences is not None:
+        line.append(f"{counted(live.inferences, 'inference')}  ")
+        if live.rate_per_s is not None:
+            line.append(f"{number(live.rate_per_s)}/s  ")
+
+
+def append_source(line: Text, stream: Stream, palette: Palette) -> None:
     """Append whether rows are being recorded, only shown, or played back."""
     if stream.lost is not None:
         line.append("● recorder lost ", f"bold {palette.alarm}")

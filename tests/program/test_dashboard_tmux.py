@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import time
-from contextlib import suppress
 
 import pytest
 
@@ -43,26 +42,16 @@ print("done with it")
 """
 
 
-def to_the_command(tmux: Tmux) -> bool:
-    """Tab goes there, unless the list before it has not let go of the focus yet."""
-    tmux.press("Tab")
-    with suppress(TimeoutError):
-        tmux.until_shown("program and arguments; for pipes", 1.0)
-        return True
-    tmux.press("BTab")
-    return False
-
-
 def launch(tmux: Tmux, command: str) -> None:
     """From the graphs: the form, the command's place in it, the command, start."""
     tmux.press("l")
-    tmux.until_shown("workload kws")
+    tmux.until_shown("Workload kws")
     tmux.press("Enter")
     tmux.until_shown("alexnet")
     tmux.press("End")
     tmux.press("Enter")
     tmux.until_shown("Enter a command")
-    until(lambda: to_the_command(tmux), "the focus on the command")
+    tmux.until_shown("program and arguments; for pipes")
     tmux.write(command)
     tmux.until_shown("Inferences are counted only if it calls")
     tmux.press("C-s")

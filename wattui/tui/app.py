@@ -277,10 +277,18 @@ class Dashboard(TerminalApp):
         """Open the launch form, then run and record what was chosen."""
         if self._is_busy():
             return
+        from wattui.tui.launching.recall import Recall
         from wattui.tui.screens.launch_form import LaunchForm
         from workloads.catalogue import catalogue
 
-        form = LaunchForm(catalogue(), self._settings, check=refusal, known=self._asked)
+        form = LaunchForm(
+            catalogue(),
+            self._settings,
+            check=refusal,
+            known=self._asked,
+            recall=Recall(self._start.recall_path),
+            palette=self.main.palette,
+        )
         self.push_screen(form, self._start_launch)
 
     def _start_launch(self, recipe: Recipe | None) -> None:

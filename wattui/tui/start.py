@@ -64,9 +64,18 @@ def main(options: argparse.Namespace) -> int:
         except RecorderError as error:
             raise WattuiError(f"the recorder cannot start ({error}); try again") from None
     ascii_only = needs_ascii(dict(os.environ), _encoding())
-    app = Dashboard(stream, Start(settings, config, path, tuple(known), ascii_only, exports))
     log = log_path()
     keep_log(log)
+    start = Start(
+        settings,
+        config,
+        path,
+        tuple(known),
+        ascii_only,
+        exports,
+        recall_path=log.with_name("commands.json"),
+    )
+    app = Dashboard(stream, start)
     try:
         app.run()
     finally:

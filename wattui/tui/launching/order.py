@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from rich.text import Text
 
 from wattui.capture.run_names import suggested
-from wattui.capture.stages import Recipe, Rest, stages
+from wattui.capture.stages import CommandStage, Recipe, Rest, Stage, stages
 from wattui.config import Settings, counter_list, meter_list, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
 
 FormValues = Mapping[str, str]
+# The sections of the form, in order.
+Group = Literal["What", "Size", "Length", "Engine", "Recording"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 # Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
 IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, METERS, FILE = (
@@ -32,20 +36,29 @@ IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, METERS, FILE = (
     )
 )
 NONE = "none"
+RECORDING: Group = "Recording"
+
+
+class Step(NamedTuple):
+    """A phase of what will be recorded, and what the strip says of it."""
+
+    phase: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
     """A command to run, its description, and its estimated time in seconds, if known.
 
-    `table` gives more detail. `dry_run` is a command that prints the plan, for plans that would
-    be slow or unsafe to make in this process.
+    `table` gives more detail. `steps` are the phases that it goes through. `dry_run` is a command
+    that prints the plan, for plans that would be slow or unsafe to make in this process.
     """
 
     argv: tuple[str, ...]
     text: Text
     table: Text = field(default_factory=Text)
     seconds: float | None = None
+    steps: tuple[Step, ...] = ()
     dry_run: tuple[str, ...] = ()
     label: str = ""
     inferences: int | None = None
@@ -68,6 +81,9 @@ class Subject(Protocol):
     def suggestions(self, given: FormValues) -> dict[str, str]:
         """The values of fields that are left empty."""
 
+    def stem(self, given: FormValues) -> str:
+        """The beginning of the run file's name."""
+
     def order(self, given: FormValues) -> LaunchPlan:
         """The order for these values; raises FieldError, ValueError, WorkloadError, WattuiError."""
 
@@ -89,49 +105,54 @@ def recipe_fields(
         return lambda text: refusal(setting, _number(text))
 
     rests = (
-        (IDLE, "idle_s", "idle baseline before the command, seconds"),
-        (COOLDOWN, "cooldown_s", "rest between repeats, seconds"),
-        (IDLE_AFTER, "idle_after_s", "idle afterwards to check for drift, seconds; 0 for none"),
+        (IDLE, "idle_s", "Idle before (s)", "idle baseline before the command"),
+        (COOLDOWN, "cooldown_s", "Cool-down (s)", "rest between repeats"),
+        (IDLE_AFTER, "idle_after_s", "Idle after (s)", "shows drift; 0 for none"),
     )
     found = [
         FieldSpec(
             name,
             hint,
-            label=name.removeprefix(RECIPE),
+            label=label,
             placeholder=f"{getattr(settings, setting):g}",
             check=seconds(setting),
+            group=RECORDING,
         )
-        for name, setting, hint in rests
+        for name, setting, label, hint in rests
     ]
     repeats = FieldSpec(
         REPEATS,
         "number of runs, each in a new process",
-        label="repeats",
+        label="Repeats",
         placeholder="1",
         check=whole,
+        group=RECORDING,
     )
     file = FieldSpec(
         FILE,
         "run file to write; the summary goes to a .json beside it",
-        label="run file",
+        label="Run file",
         placeholder=str(suggested(stem)),
         check=check,
         wide=True,
+        group=RECORDING,
     )
     counters = FieldSpec(
         COUNTERS,
         "hardware counters, such as instructions, llc_misses",
-        label="counters",
+        label="Counters",
         placeholder=", ".join(settings.counters) or NONE,
         check=lambda text: refusal("counters", counter_list(text)),
+        group=RECORDING,
     )
     meters = FieldSpec(
         METERS,
         "meters outside the machine: wall=shelly2:192.168.1.20",
-        label="meters",
+        label="Meters",
         placeholder=", ".join(settings.meters) or NONE,
         check=lambda text: refusal("meters", meter_list(text.removeprefix(NONE))),
         wide=True,
+        group=RECORDING,
     )
     return [found[0], repeats, *found[1:], counters, meters, file]
 
@@ -155,8 +176,11 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
     )
 
 
-def time_line(recipe: Recipe, command_s: float | None) -> str:
-    """The estimated total time, and what it consists of."""
+def time_line(recipe: Recipe, command_s: float | None, now_s: float) -> str:
+    """The estimated total time, what it consists of, and when it ends if it starts now.
+
+    `now_s` is the wall clock, in seconds since the epoch.
+    """
     rest_s = sum(stage.seconds for stage in stages(recipe) if isinstance(stage, Rest))
     times = f"{recipe.repeats} × " if recipe.repeats > 1 else ""
     if command_s is None:
@@ -164,8 +188,38 @@ def time_line(recipe: Recipe, command_s: float | None) -> str:
     total_s = rest_s + recipe.repeats * command_s
     return (
         f"Estimated time {duration(total_s)}: {duration(rest_s)} of rests plus "
-        f"{times}{duration(command_s)}"
+        f"{times}{duration(command_s)}; ends about {_moment(now_s + total_s, now_s)}"
     )
+
+
+def strip(recipe: Recipe, steps: Sequence[Step]) -> Iterator[Step]:
+    """The phases that will be recorded, in order; those of repeats stand once."""
+    found = stages(recipe)
+    runs = [place for place, stage in enumerate(found) if isinstance(stage, CommandStage)]
+    yield from _rests(found[: runs[0]])
+    yield from steps
+    if len(runs) > 1:
+        yield from _rests(found[runs[0] + 1 : runs[1]])
+        yield Step("", f"× {len(runs)}")
+    yield from _rests(found[runs[-1] + 1 :])
+
+
+def _rests(found: Sequence[Stage]) -> Iterator[Step]:
+    words = {"cooldown": "cool-down"}
+    for rest in (stage for stage in found if isinstance(stage, Rest)):
+        yield Step(rest.phase, f"{words.get(rest.phase, rest.phase)} {seconds_text(rest.seconds)}")
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration in the strip, which may be short."""
+    return f"{seconds:g} s" if seconds < 100 else duration(seconds)
+
+
+def _moment(time_s: float, now_s: float) -> str:
+    """A time of day; with the date, unless it is today."""
+    then, now = time.localtime(time_s), time.localtime(now_s)
+    is_today = then[:3] == now[:3]
+    return time.strftime("%H:%M:%S" if is_today else "%a %d %b %H:%M", then)
 
 
 def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -12,7 +12,14 @@ from rich.text import Text
 from wattui.capture.launch import OWN
 from wattui.show.quantities import counted
 from wattui.tui.launching.order import REPEATS as RECIPE_REPEATS
-from wattui.tui.launching.order import FieldError, FormValues, LaunchPlan
+from wattui.tui.launching.order import (
+    FieldError,
+    FormValues,
+    Group,
+    LaunchPlan,
+    Step,
+    seconds_text,
+)
 from wattui.tui.widgets.field import FALSE, TRUE, FieldSpec
 from workloads.cli import run_settings
 from workloads.engines import ENGINES, engine_name, missing_text
@@ -20,12 +27,48 @@ from workloads.errors import WorkloadError
 from workloads.memory import available_bytes
 from workloads.plan import Cell, Plan
 from workloads.report import at_least, estimated_s, short
-from workloads.runner import FREE_SHARE, mebibytes
+from workloads.runner import FREE_SHARE, RunSettings, mebibytes
 from workloads.workload import Option, Workload
 
 PRESET, REPEATS = "preset", "repeats"
 SHOWN_CELLS = 100
-FOLDED = frozenset({"channels-last", "seed", "armed", "warmup", "cooldown", "result", "latencies"})
+# How an option is named in the form, and its section.
+WORDS: Mapping[str, tuple[str, Group]] = {
+    PRESET: ("Preset", "What"),
+    "path": ("Model", "What"),
+    "networks": ("Networks", "What"),
+    "layerwise": ("Layer by layer", "What"),
+    "method": ("Layers", "What"),
+    "input": ("Input shape", "What"),
+    "tokens": ("Token numbers", "What"),
+    "check": ("Test accuracy", "What"),
+    "argv": ("Command", "What"),
+    "label": ("Label", "What"),
+    "bsize": ("Batch sizes", "Size"),
+    "batch": ("Batch size", "Size"),
+    "neurons": ("Widths", "Size"),
+    "copies": ("Branches", "Size"),
+    "layers": ("Hidden layers", "Size"),
+    "sizes": ("Input sizes", "Size"),
+    "memory": ("Memory (MiB)", "Size"),
+    "seconds": ("Run each for (s)", "Length"),
+    "count": ("Inferences", "Length"),
+    "images": ("Images", "Length"),
+    "inferences": ("Inferences", "Length"),
+    "armed": ("Stay armed (s)", "Length"),
+    "warmup": ("Warm up (s)", "Length"),
+    "cooldown": ("Cool down (s)", "Length"),
+    "engine": ("Engine", "Engine"),
+    "device": ("Device", "Engine"),
+    "threads": ("Threads", "Engine"),
+    "channels-last": ("Channels last", "Engine"),
+    "seed": ("Seed", "Engine"),
+    "result": ("Results file", "Recording"),
+    "latencies": ("Times file", "Recording"),
+}
+FOLDED = frozenset(
+    {"check", "channels-last", "seed", "armed", "warmup", "cooldown", "result", "latencies"}
+)
 _DEFAULT = re.compile(r" \(default: [^()]*\)$")
 _OPTION = re.compile(r"--([a-z-]+)")
 
@@ -46,7 +89,16 @@ class WorkloadSubject:
             return shown
         names = tuple((_preset_line(name, of), name) for name, of in self._workload.presets.items())
         hint = "a set of values; anything you enter below overrides it"
-        preset = FieldSpec(PRESET, hint, "choice", choices=(("none", ""), *names), wide=True)
+        label, group = WORDS[PRESET]
+        preset = FieldSpec(
+            PRESET,
+            hint,
+            "choice",
+            label=label,
+            choices=(("none", ""), *names),
+            wide=True,
+            group=group,
+        )
         return [preset, *shown]
 
     def folded(self) -> list[FieldSpec]:
@@ -57,7 +109,13 @@ class WorkloadSubject:
         """Values of the preset, else the workload's, else the defaults."""
         values = self._workload.values({}, given.get(PRESET))
         found = {name: shown_value(values[name]) for name in self._options}
+        if "engine" in found:
+            found["engine"] = engine_name(values["engine"], given.get("device", values["device"]))
         return {**found, RECIPE_REPEATS: shown_value(values.get(REPEATS, 1))}
+
+    def stem(self, given: FormValues) -> str:
+        """The workload's name."""
+        return self.name
 
     def order(self, given: FormValues) -> LaunchPlan:
         """The command line and a description of the plan."""
@@ -66,24 +124,27 @@ class WorkloadSubject:
         if path and not path.endswith(".json"):
             # Loading its libraries or a user's module here could slow or crash the dashboard.
             text = Text.assemble((f"{self.title}\n", "bold"), "Inspecting the model …\n")
-            return LaunchPlan((*OWN, *argv), text, dry_run=(*OWN, *argv, "--dry-run"))
+            steps = (Step("running", "running …"),)
+            return LaunchPlan((*OWN, *argv), text, steps=steps, dry_run=(*OWN, *argv, "--dry-run"))
         try:
             values = self._workload.values(self._values(given), given.get(PRESET))
             plan = self._workload.plan(values)
         except WorkloadError as error:
             found = _OPTION.search(str(error))
             if found and found[1] in self._options:
-                raise FieldError(found[1], str(error)) from None
+                raise FieldError(found[1], _in_words(str(error))) from None
             raise
         if self._workload.on_engine and (missing := missing_engine(plan, values)):
             raise FieldError("engine", missing)
         free_bytes = self._free_bytes() if values.get("device", "cpu") == "cpu" else None
-        seconds = estimated_s(plan, run_settings(values, recorded=True)) if plan.cells else None
+        settings = run_settings(values, recorded=True)
+        seconds = estimated_s(plan, settings) if plan.cells else None
         return LaunchPlan(
             (*OWN, *argv),
             plan_text(plan, free_bytes),
             cell_table(plan, free_bytes),
             seconds,
+            tuple(steps_of(plan, settings)),
         )
 
     def _values(self, given: FormValues) -> dict[str, Any]:
@@ -112,22 +173,48 @@ class WorkloadSubject:
     def _spec(self, option: Option) -> FieldSpec:
         default = self._workload.settings.get(option.name, option.default)
         # The field already shows the default.
-        hint = option.help if default is None else _DEFAULT.sub("", option.help)
+        is_shown = default is not None or option.choices
+        hint = _DEFAULT.sub("", option.help) if is_shown else option.help
+        label, group = WORDS[option.name]
         if option.kind == "truth":
             value = TRUE if default else FALSE
-            return FieldSpec(option.name, hint, "truth", value=value)
+            return FieldSpec(option.name, hint, "truth", label=label, value=value, group=group)
         if option.choices:
-            usual = "default" if default is None else str(default)
             others = tuple((_choice_line(o), o) for o in option.choices if o != default)
-            choices = ((usual, ""), *others)
-            return FieldSpec(option.name, hint, "choice", choices=choices)
+            choices = (("default", ""), *others)
+            return FieldSpec(option.name, hint, "choice", label=label, choices=choices, group=group)
         return FieldSpec(
             option.name,
             hint,
+            label=label,
+            group=group,
             placeholder=shown_value(default),
             check=lambda text: _wrong(option, text),
             wide=option.positional,
         )
+
+
+def steps_of(plan: Plan, settings: RunSettings) -> Iterator[Step]:
+    """The phases that a workload goes through, with those of its networks once."""
+    if not plan.cells:
+        return
+    yield Step("loading", "load")
+    if settings.armed_s:
+        yield Step("armed", f"armed {seconds_text(settings.armed_s)}")
+    least_s = {0.0 if cell.count else cell.seconds for cell in plan.cells}
+    (only_s,) = least_s if len(least_s) == 1 else (0.0,)
+    running = f"running {seconds_text(only_s) if only_s else '…'}"
+    warmup = f"warm-up {seconds_text(settings.warmup_s)}" if settings.warmup_s else ""
+    each = len(plan.cells) // len(plan.groups)
+    if each > 1:
+        yield Step("running", f"{each} × ({', '.join(filter(None, (warmup, running)))})")
+    else:
+        yield from (Step("warmup", warmup),) if warmup else ()
+        yield Step("running", running)
+    if settings.cooldown_s:
+        yield Step("cooldown", f"cool-down {seconds_text(settings.cooldown_s)}")
+    if len(plan.groups) > 1:
+        yield Step("", f"× {len(plan.groups)}")
 
 
 def missing_engine(plan: Plan, values: Mapping[str, Any]) -> str | None:
@@ -207,6 +294,11 @@ def _wrong(option: Option, text: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _in_words(text: str) -> str:
+    """An error about options, as it is about fields of the form."""
+    return _OPTION.sub(lambda found: WORDS[found[1]][0] if found[1] in WORDS else found[0], text)
 
 
 def _choice_line(choice: str) -> str:

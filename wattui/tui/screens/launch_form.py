@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
+from textual.widget import Widget
 from textual.widgets import Button, Collapsible, Input, Label, Static
 
 from wattui.capture.launch import as_typed
@@ -20,17 +22,21 @@ from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.errors import WattuiError
+from wattui.show.palette import DARK, Palette
 from wattui.tui.launching.command import ProgramSubject
 from wattui.tui.launching.order import (
     FILE,
+    GROUPS,
     FieldError,
     LaunchPlan,
     Subject,
     recipe,
     recipe_fields,
     same_headless,
+    strip,
     time_line,
 )
+from wattui.tui.launching.recall import Recall
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
@@ -41,7 +47,10 @@ from workloads.workload import Workload
 WORKLOAD = "workload"
 # No process is started to inspect a model until typing has paused this long.
 TYPING_S, LOOK_S = 0.5, 60.0
+# As time goes on, the end of the recording moves.
+PLAN_AGAIN_S = 15.0
 WIDE_COLUMNS = 110
+NOTHING = Recall()
 Known = dict[str, dict[str, str]]
 
 
@@ -49,7 +58,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
     """Returns what to run and how, or None if cancelled.
 
     `check` says why a run file's name is refused. `known` holds the values entered before, by
-    workload, and is updated.
+    workload, and is updated; so is `recall`, with the commands launched before.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,14 +75,18 @@ class LaunchForm(SteadyModal[Recipe | None]):
     LaunchForm #plan.is-wrong { color: $error; }
     LaunchForm.wide #columns { layout: horizontal; }
     LaunchForm.wide #plan {
-        width: 50; height: 1fr; border-top: none; border-left: solid $border;
+        width: 46; height: 1fr; border-top: none; border-left: solid $border;
     }
-    LaunchForm Field Input, LaunchForm Field Choice { width: 20; }
-    LaunchForm Field .truth { width: 16; }
+    LaunchForm Field .name { width: 18; }
+    LaunchForm Field .wrong { padding: 0 1 0 18; }
+    LaunchForm Field Input, LaunchForm Field Choice { width: 26; }
+    LaunchForm Field .truth { width: 22; }
     LaunchForm .section { text-style: bold; }
     LaunchForm Collapsible { padding: 0; border: none; background: transparent; }
     LaunchForm Collapsible > Contents { padding: 0; }
-    LaunchForm #help { height: 1; padding: 0 2; color: $text-muted; }
+    LaunchForm #help {
+        height: auto; max-height: 2; min-height: 1; padding: 0 2; color: $text-muted;
+    }
     LaunchForm #buttons { height: 1; align-horizontal: center; }
     LaunchForm Button { margin: 0 1; }
     """
@@ -84,9 +97,12 @@ class LaunchForm(SteadyModal[Recipe | None]):
         settings: Settings,
         check: Callable[[str], str | None] = refusal,
         known: Known | None = None,
+        recall: Recall = NOTHING,
+        palette: Palette = DARK,
     ) -> None:
         super().__init__()
-        command = ProgramSubject()
+        self._recall, self._palette = recall, palette
+        command = ProgramSubject(recall.commands())
         self._subjects: dict[str, Subject] = {
             name: WorkloadSubject(workload) for name, workload in catalogue.items()
         } | {command.name: command}
@@ -106,9 +122,17 @@ class LaunchForm(SteadyModal[Recipe | None]):
             box.border_title = "Launch"
             with Horizontal(id="columns"):
                 with VerticalScroll(id="form", can_focus=False):
-                    hint, name = "what to run and record", self._subject.name
+                    yield Label(GROUPS[0], classes="section", markup=False)
                     yield Field(
-                        FieldSpec(WORKLOAD, hint, "choice", value=name, choices=names, wide=True)
+                        FieldSpec(
+                            WORKLOAD,
+                            "what to run and record",
+                            "choice",
+                            label="Workload",
+                            value=self._subject.name,
+                            choices=names,
+                            wide=True,
+                        )
                     )
                     yield Vertical(id="fields")
                 with VerticalScroll(id="plan"):
@@ -121,6 +145,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
     async def on_mount(self) -> None:
         """Start with the workload used last time."""
+        self.set_interval(PLAN_AGAIN_S, self._plan_soon)
         await self._show_fields()
 
     def on_resize(self, event: Resize) -> None:
@@ -134,6 +159,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._remember()
             self._subject = self._subjects[event.field.value]
             await self._show_fields()
+            if isinstance(self._subject, ProgramSubject):
+                # Once the list of workloads has closed, and given the focus back.
+                self.call_after_refresh(self._fields[0].focus_control)
         else:
             self._looked = None
             self._plan_soon()
@@ -158,6 +186,8 @@ class LaunchForm(SteadyModal[Recipe | None]):
         self._plan_anew()
         if self._recipe is not None:
             self._remember()
+            if isinstance(self._subject, ProgramSubject):
+                self._recall.remember(self._fields[0].value)
             self.dismiss(self._recipe)
         elif self._culprit is not None:
             for more in self.query(Collapsible):
@@ -170,13 +200,17 @@ class LaunchForm(SteadyModal[Recipe | None]):
     async def _show_fields(self) -> None:
         subject, known = self._subject, self._known.get(self._subject.name, {})
 
-        recording = recipe_fields(self._settings, subject.name, self._check_file)
-        shown = [
-            *map(Field, subject.fields()),
-            Collapsible(*map(Field, subject.folded()), title="more"),
-            Label("Recording", classes="section", markup=False),
-            *map(Field, recording),
+        specs = [
+            *subject.fields(),
+            *recipe_fields(self._settings, subject.name, self._check_file),
         ]
+        shown: list[Widget] = []
+        for group in GROUPS:
+            of_group = [spec for spec in specs if spec.group == group]
+            if of_group and group != GROUPS[0]:
+                shown.append(Label(group, classes="section", markup=False))
+            shown += map(Field, of_group)
+        shown.append(Collapsible(*map(Field, subject.folded()), title="More (ctrl+o)"))
         box = self.query_one("#fields", Vertical)
         with self.app.batch_update():
             await box.remove_children()
@@ -217,7 +251,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
                 field.say(None)
             wrong = next((field for field in fields.values() if field.wrong), None)
             if wrong is not None:
-                raise FieldError(wrong.spec.name, f"{wrong.spec.name}: {wrong.wrong}")
+                raise FieldError(wrong.spec.name, f"{wrong.spec.title}: {wrong.wrong}")
             if FILE not in given and (taken := self._check_file(held[FILE])):
                 raise FieldError(FILE, taken)
             order = self._subject.order(given)
@@ -237,6 +271,8 @@ class LaunchForm(SteadyModal[Recipe | None]):
         """Show the values of empty fields as placeholders; returns them."""
         held = {name: field.spec.placeholder for name, field in fields.items()}
         held |= self._subject.suggestions(given)
+        named = self._subject.stem(given)
+        held[FILE] = f"{named}{held[FILE].removeprefix(self._subject.name)}"
         for name, field in fields.items():
             field.suggest(held[name])
         return held
@@ -257,7 +293,8 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._recipe = None
             self._show_plan(Text(said or f"Planning failed (exit status {status})"), wrong=True)
         else:
-            self._show_plan(Text(said and f"{said}\n\n").append_text(plan_of(order, recipe)))
+            plan = plan_of(order, recipe, self._palette, time.time())
+            self._show_plan(Text(said and f"{said}\n\n").append_text(plan))
 
     async def _look(self, order: LaunchPlan) -> None:
         await asyncio.sleep(TYPING_S)
@@ -265,10 +302,14 @@ class LaunchForm(SteadyModal[Recipe | None]):
         self._plan_anew()
 
 
-def plan_of(order: LaunchPlan, recipe: Recipe) -> Text:
-    """The order in words, its duration, and the equivalent command line."""
+def plan_of(order: LaunchPlan, recipe: Recipe, palette: Palette, now_s: float) -> Text:
+    """The order in words, its phases and its duration from now on, and the equivalent command
+    line."""
     text = order.text.copy()
-    text.append(f"{time_line(recipe, order.seconds)}\n\n")
+    for place, step in enumerate(strip(recipe, order.steps)):
+        text.append(" · " if place else "", palette.dim)
+        text.append(step.text, palette.of_phase(step.phase) if step.phase else "bold")
+    text.append(f"\n{time_line(recipe, order.seconds, now_s)}\n")
     text.append_text(order.table)
     words = as_typed(order.argv)
     text.append(

@@ -14,7 +14,10 @@ from wattui.live.exporting import Exports
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start-up options: settings, their file, and those given on the command line."""
+    """Start-up options: settings, their file, and those given on the command line.
+
+    `recall_path` is the file of the commands launched before; None: they are not remembered.
+    """
 
     settings: Settings
     config: Config
@@ -22,6 +25,7 @@ class Start:
     overridden: Sequence[str] = ()
     ascii_only: bool = False
     exports: Exports | None = None
+    recall_path: Path | None = None
 
     def settled(self, settings: Settings) -> Start:
         """A copy with new settings."""

@@ -27,7 +27,9 @@ class FieldSpec:
     """The description of a field. All values are text; a truth's are `yes` and `no`.
 
     Empty text means the placeholder's value. `choices` are pairs of label and value; `check`
-    returns an error message for non-empty text, or None. `wide` omits the hint.
+    returns an error message for non-empty text, or None. `wide` omits the hint. `group` is the
+    section of the form that it belongs to. `recall` has earlier texts, the latest first: the arrow
+    keys go through them.
     """
 
     name: str
@@ -39,6 +41,13 @@ class FieldSpec:
     choices: tuple[tuple[str, str], ...] = ()
     check: Callable[[str], str | None] = lambda _: None
     wide: bool = False
+    group: str = ""
+    recall: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its name on the screen."""
+        return self.label or self.name
 
 
 class Choice(Select[str], inherit_bindings=False):
@@ -51,13 +60,23 @@ class Choice(Select[str], inherit_bindings=False):
         yield SelectCurrent(self.prompt)
         yield PicksOverlay().data_bind(compact=Select.compact)
 
+    def rename(self, label: str, value: str) -> None:
+        """Show another label for a value."""
+        options = [(label if each == value else shown, each) for shown, each in self._options]
+        if options != self._options and isinstance(chosen := self.value, str):
+            with self.prevent(Select.Changed):
+                self.set_options([(str(shown), str(each)) for shown, each in options])
+                self.value = chosen
+            labels = {str(each): str(shown) for shown, each in options}
+            self.query_one(SelectCurrent).update(labels[chosen])
+
 
 class Field(Vertical):
     """A field; `value` is its text, `wrong` its error message."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        Binding("up", "step(1)", show=False),
+        Binding("down", "step(-1)", show=False),
     ]
     DEFAULT_CSS = """
     Field { height: auto; }
@@ -96,13 +115,14 @@ class Field(Vertical):
         super().__init__(classes="is-wide" if spec.wide else "")
         self.spec = spec
         self._value = spec.value
-        self._said: str | None = None
+        # How far back in what was typed before, and what is being typed now.
+        self._recalled, self._draft = 0, ""
         self._control = _control(spec)
 
     def compose(self) -> ComposeResult:
         """A line, and an error line below it."""
         with Horizontal():
-            yield Label(self.spec.label or self.spec.name, classes="name", markup=False)
+            yield Label(self.spec.title, classes="name", markup=False)
             yield self._control
             if self.spec.kind == "truth":
                 yield Label(self._value or FALSE, classes="truth", markup=False)
@@ -141,6 +161,27 @@ class Field(Vertical):
         """Show the value that applies while the field is empty."""
         if isinstance(self._control, Input):
             self._control.placeholder = placeholder
+        elif isinstance(self._control, Choice) and placeholder:
+            self._control.rename(f"{placeholder} (default)", "")
+
+    def focus_control(self) -> None:
+        """Put the cursor into it."""
+        self._control.focus()
+
+    def action_step(self, back: int) -> None:
+        """Recall what was typed before, or after that; else move to the field above or below."""
+        place = self._recalled + back
+        if 0 <= place <= len(self.spec.recall) and self.spec.recall:
+            if not self._recalled:
+                self._draft = self._value
+            self._recalled = place
+            self.value = (self._draft, *self.spec.recall)[place]
+            if isinstance(self._control, Input):
+                self._control.cursor_position = len(self._control.value)
+        elif back > 0:
+            self.screen.focus_previous()
+        else:
+            self.screen.focus_next()
 
     def on_descendant_focus(self) -> None:
         """Highlight the field."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,29 +20,39 @@ from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import ProgramSubject, wrong_command
 from wattui.tui.launching.order import (
     COUNTERS,
+    GROUPS,
     METERS,
     LaunchPlan,
     recipe,
     recipe_fields,
     same_headless,
+    strip,
     time_line,
 )
+from wattui.tui.launching.recall import Recall
 from wattui.tui.launching.workload import WorkloadSubject
-from wattui.tui.screens.launch_form import Known, LaunchForm
+from wattui.tui.screens.launch_form import NOTHING, Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
 from workloads import engines
 from workloads.arguments import parse
 from workloads.catalogue import catalogue
 
+# The columns of a field's name, and the blank before it.
+NAME = 19
 SIZES = [(80, 24), (120, 35), (200, 50)]
 
 
 class Page(App[None]):
-    def __init__(self, known: Known | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        known: Known | None = None,
+        settings: Settings | None = None,
+        recall: Recall = NOTHING,
+    ) -> None:
         super().__init__()
         self.answers: list[Recipe | None] = []
         settings = settings or Settings(idle_s=7)
-        self._shown = LaunchForm(catalogue(), settings, check=refusal, known=known)
+        self._shown = LaunchForm(catalogue(), settings, check=refusal, known=known, recall=recall)
 
     def on_mount(self) -> None:
         self.push_screen(self._shown, self.answers.append)
@@ -76,11 +87,11 @@ async def choose(pilot: Pilot[None], name: str, value: str) -> None:
 
 def told_at(pilot: Pilot[None], label: str) -> str:
     """What stands beneath a field, up to the next one."""
-    lines = [line[1:66] for line in text_of(pilot).splitlines()]
-    place = next(n for n, line in enumerate(lines) if line[:15].strip() == label)
+    lines = [line[1:].partition("│")[0] for line in text_of(pilot).splitlines()]
+    place = next(n for n, line in enumerate(lines) if line[:NAME] == f"{label:>{NAME - 1}} ")
     beneath = []
     for line in lines[place + 1 :]:
-        if line[:15].strip():
+        if line[:NAME].strip():
             break
         beneath.append(line.strip())
     return " ".join(beneath)
@@ -95,7 +106,14 @@ async def test_fields_plan_and_buttons_are_there_at_every_size(size: tuple[int, 
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         text = text_of(pilot)
-        for words in ("bsize", "Keyword spotter", "Estimated time", "172.8k", "Start", "Cancel"):
+        for words in (
+            "Batch sizes",
+            "Keyword spotter",
+            "Estimated time",
+            "172.8k",
+            "Start",
+            "Cancel",
+        ):
             assert words in text
 
 
@@ -138,7 +156,7 @@ async def test_a_wrong_value_is_told_beneath_its_field_and_starts_nothing() -> N
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await fill(pilot, "bsize", "1,x")
-        assert "'x' is not a whole number" in told_at(pilot, "bsize")
+        assert "'x' is not a whole number" in told_at(pilot, "Batch sizes")
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert app.answers == []
@@ -153,7 +171,7 @@ async def test_what_does_not_fit_together_is_told_at_the_field_that_it_names() -
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "workload", "alexnet")
         await fill(pilot, "count", "1,2,3")
-        assert "--count has 3 values" in told_at(pilot, "count")
+        assert "Inferences has 3 values" in told_at(pilot, "Inferences")
 
 
 async def test_a_preset_fills_in_the_placeholders() -> None:
@@ -189,7 +207,7 @@ async def test_a_folded_field_that_is_wrong_is_shown_at_the_start() -> None:
         await pilot.pause()
         await pilot.press("ctrl+s")
         await pilot.pause(0.2)
-        assert "'soon' is not a number of seconds" in told_at(pilot, "warmup")
+        assert "'soon' is not a number of seconds" in told_at(pilot, "Warm up (s)")
 
 
 async def test_an_existing_file_is_refused_as_it_is_typed(folder: Path) -> None:
@@ -197,7 +215,7 @@ async def test_an_existing_file_is_refused_as_it_is_typed(folder: Path) -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await fill(pilot, "recipe run file", "run.csv")
-        assert "run.csv exists: fix: use another name" in told_at(pilot, "run file")
+        assert "run.csv exists: fix: use another name" in told_at(pilot, "Run file")
         await pilot.press("ctrl+s")
         assert app.answers == []
 
@@ -232,7 +250,7 @@ async def test_an_engine_that_is_not_installed_is_told_with_what_to_install(
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "engine", "torch")
-        assert "not installed: fix: pip install 'wattui[torch]'" in told_at(pilot, "engine")
+        assert "not installed: fix: pip install 'wattui[torch]'" in told_at(pilot, "Engine")
         await pilot.press("ctrl+s")
         assert app.answers == []
         await choose(pilot, "engine", "")
@@ -306,16 +324,16 @@ async def test_a_command_is_split_counted_and_labelled() -> None:
 @pytest.mark.parametrize(
     ("values", "name", "told"),
     [
-        ({"command": "nosuchprogram -x"}, "command", "nosuchprogram: no such program"),
-        ({"command": "sh -c 'a"}, "command", "close the quotes"),
-        ({"command": "sh", "inferences": "0"}, "inferences", "enter a whole number, 1 or more"),
-        ({"command": "sh", "count match": "("}, "count match", "not a regular expression"),
-        ({"command": "sh", "recipe idle before": "-1"}, "idle before", "0 to 86400"),
-        ({"command": "sh", "recipe repeats": "two"}, "repeats", "enter a whole number"),
+        ({"command": "nosuchprogram -x"}, "Command", "nosuchprogram: no such program"),
+        ({"command": "sh -c 'a"}, "Command", "close the quotes"),
+        ({"command": "sh", "inferences": "0"}, "Inferences", "enter a whole number, 1 or more"),
+        ({"command": "sh", "count match": "("}, "Count lines like", "not a regular expression"),
+        ({"command": "sh", "recipe idle before": "-1"}, "Idle before (s)", "0 to 86400"),
+        ({"command": "sh", "recipe repeats": "two"}, "Repeats", "enter a whole number"),
         (
             {"command": "sh", "inferences": "5", "count match": "n"},
-            "count match",
-            "both count: fix: use only one of them",
+            "Count lines like",
+            "both this and Inferences count: fix: use only one of them",
         ),
     ],
 )
@@ -400,10 +418,112 @@ def test_counters_are_those_of_the_settings_unless_others_are_typed(
     assert recipe(order, given, held).counters == taken
 
 
+# ---------------------------------------------------------------- words
+
+
+def test_every_option_has_its_words_and_section() -> None:
+    for workload in catalogue().values():
+        subject = WorkloadSubject(workload)
+        for spec in (*subject.fields(), *subject.folded()):
+            assert spec.label[:1].isupper()
+            assert spec.group in GROUPS
+
+
+async def test_the_sections_follow_each_other_and_the_default_engine_is_named() -> None:
+    app = Page()
+    async with app.run_test(size=(160, 50)) as pilot:
+        await pilot.pause()
+        lines = [line[6:90].rstrip() for line in text_of(pilot).splitlines()]
+        places = [lines.index(f" {group}") for group in GROUPS]
+        assert places == sorted(places)
+        assert "onnxruntime (default)" in text_of(pilot)
+        await choose(pilot, "device", "cuda")
+        assert "torch (default)" in text_of(pilot)
+
+
+async def test_a_command_has_the_cursor_and_recalls_the_last_ones(tmp_path: Path) -> None:
+    memory = Recall(tmp_path / "state" / "commands.json")
+    for command in ("sh -c 'exit 1'", "sh -c 'exit 2'", "sh -c 'exit 1'"):
+        memory.remember(command)
+    assert memory.path is not None
+    assert memory.path.stat().st_mode & 0o777 == 0o600
+    app = Page(recall=memory)
+    seen = []
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "command")
+        line = field(pilot, "command").query_one(Input)
+        assert line.has_focus
+        await pilot.press(*"sh")
+        for key in ("up", "up", "down", "down"):
+            await pilot.press(key)
+            await pilot.pause()
+            seen.append(line.value)
+        assert seen == ["sh -c 'exit 1'", "sh -c 'exit 2'", "sh -c 'exit 1'", "sh"]
+        await pilot.press("down")
+        assert field(pilot, "label").query_one(Input).has_focus
+        await fill(pilot, "command", "sh -c 'exit 3'")
+        await pilot.press("ctrl+s")
+    assert memory.commands() == ["sh -c 'exit 3'", "sh -c 'exit 1'", "sh -c 'exit 2'"]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1, null]", "\udcff"])
+def test_a_memory_of_commands_that_cannot_be_read_is_empty(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "commands.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    assert Recall(path).commands() == []
+
+
+@pytest.mark.parametrize(
+    ("command", "stem"),
+    [
+        ("python infer.py --n 3", "infer"),
+        ("/usr/bin/python3.11 -u tools/run_all.py", "run_all"),
+        ("python -m pkg.bench x.py", "bench"),
+        ("./llama-bench -m model.gguf", "llama-bench"),
+        ("sh -c 'a | b'", "sh"),
+        ("node 'my app.js'", "my-app"),
+        ("./../..", "command"),
+        ("", "command"),
+        ("sh 'unclosed", "command"),
+    ],
+)
+def test_the_run_file_is_named_after_the_script(command: str, stem: str) -> None:
+    given = {"command": command} if command else {}
+    assert ProgramSubject().stem(given) == stem
+
+
+def test_the_strip_has_each_phase_once_in_its_order() -> None:
+    made = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
+    steps = order_of("kws").steps
+    assert [step.text for step in strip(made, steps)] == [
+        "idle 10 s",
+        "load",
+        "armed 5 s",
+        "warm-up 0.5 s",
+        "running 10 s",
+        "cool-down 1 s",
+        "cool-down 5 s",
+        "× 3",
+        "cool-down 5 s",
+        "idle 20 s",
+    ]
+    assert [step.text for step in order_of("kws", bsize="1,8").steps][2:4] == [
+        "2 × (warm-up 0.5 s, running 10 s)",
+        "cool-down 1 s",
+    ]
+
+
+def test_the_time_says_when_it_ends() -> None:
+    made = Recipe(("x",), Path("x.csv"), 10)
+    now_s = time.mktime((2026, 11, 29, 23, 0, 0, 0, 0, -1))
+    assert time_line(made, 50, now_s).endswith("; ends about 23:01:00")
+    assert time_line(made, 7200, now_s).endswith("; ends about Mon 30 Nov 01:00")
+
+
 def test_the_time_has_all_rests_and_all_repeats() -> None:
     made = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
-    assert time_line(made, 10).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
-    assert time_line(made, None) == "Time unknown: 45 s of rests plus 3 × the command"
+    assert time_line(made, 10, 0).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
+    assert time_line(made, None, 0) == "Time unknown: 45 s of rests plus 3 × the command"
 
 
 def order_of(name: str, free_bytes: int = 2**40, **given: str) -> LaunchPlan:

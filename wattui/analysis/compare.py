@@ -17,7 +17,7 @@ from typing import Literal
 
 from recorders.summary.figures import Value
 from recorders.summary.stats import Uncertainty, combined, depend, t_quantile, t_tails
-from wattui.analysis.samples import describe
+from wattui.analysis.samples import error_of_mean
 from wattui.analysis.sides import (
     FIGURES,
     NORMAL_95,
@@ -27,7 +27,7 @@ from wattui.analysis.sides import (
     Sampled,
     Side,
 )
-from wattui.analysis.two_samples import RankTest, mann_whitney, one_more
+from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, root
 
 Unrepeated = Literal["one run each", "one run"]
 Verdict = Literal[
@@ -44,8 +44,8 @@ UNREPEATED: dict[Unrepeated, Verdict] = {
     "one run": "unclear: one run",
 }
 ALPHA = 0.05
-# Steps of the search for the ends of a ratio's interval.
-DOUBLINGS, HALVINGS, LEAST_STEP = 20, 30, 1e-12
+# The search for the ends of a ratio's interval: how far, and how exactly as a share of the ratio.
+DOUBLINGS, LEAST_STEP = 20, 1e-12
 
 
 @dataclass(frozen=True)
@@ -136,24 +136,23 @@ class Comparison:
         return "clear" if (self.p_of_all or self.p) < self.alpha else "clear alone"
 
     def _ratio_end(self, sign: int) -> float:
-        """The r at which b − r · a is clearly different from zero, below or above the ratio."""
-        ratio = self.ratio or 0.0
+        """The r at which b − r · a is clearly different from zero, below or above the ratio.
 
-        def is_clear(r: float) -> bool:
-            return abs(r - ratio) * self.a.known.value >= (self._half_width(r) or 0.0)
+        Fieller's quadratic would give it if the degrees of freedom were the same for each r, which
+        Welch's are not.
+        """
+        ratio, a = self.ratio or 0.0, self.a.known.value
 
-        half = self._half_width(ratio) or 0.0
-        step = max(half / self.a.known.value, abs(ratio) * LEAST_STEP)
-        far = next(
-            (r for n in range(DOUBLINGS) if is_clear(r := ratio + sign * step * 2.0**n)), None
-        )
+        def beyond(r: float) -> float:
+            return abs(r - ratio) * a - (self._half_width(r) or 0.0)
+
+        half = -beyond(ratio)
+        step = max(half / a, abs(ratio) * LEAST_STEP)
+        tried = (ratio + sign * step * 2.0**n for n in range(DOUBLINGS))
+        far = next(((r, value) for r in tried if (value := beyond(r)) >= 0), None)
         if far is None:
             return sign * math.inf
-        near = ratio
-        for _ in range(HALVINGS):
-            middle = (near + far) / 2
-            near, far = (near, middle) if is_clear(middle) else (middle, far)
-        return far
+        return root((ratio, -half), far, beyond, abs(ratio) * LEAST_STEP)
 
     def _half_width(self, times_a: float = 1.0) -> float | None:
         """Half-width of the interval of b - times_a · a; None if errors are not known."""
@@ -166,7 +165,7 @@ class Comparison:
         if PUBLISHED in self.origins:
             return None
         if self.paired:
-            scatter = [describe(self.differences(times_a)).error]
+            scatter = [error_of_mean(self.differences(times_a))]
         elif a.described and b.described:
             scatter = [_times(a.described.error, times_a), b.described.error]
         elif a.described:
@@ -224,7 +223,7 @@ def _geometric_mean(rows: Sequence[Comparison]) -> GeometricMean | None:
     ):
         a, b = (each or [] for each in logs)
         pairs = [y - x for x, y in zip(a, b, strict=False)]
-        scatter = [describe(each).error for each in ([pairs] if first.paired else [a, b])]
+        scatter = [error_of_mean(each) for each in ([pairs] if first.paired else [a, b])]
         beside = (part for each in errors for part in each or ())
         error = combined([*filter(None, scatter), *beside])
         half = t_quantile(first.alpha, error.degrees) * error.standard

@@ -90,6 +90,15 @@ def describe(values: Sequence[float]) -> Described:
     return Described(len(values), effective, mean, median(values), sd, cv, low, high, method)
 
 
+def error_of_mean(values: Sequence[float]) -> Uncertainty | None:
+    """Standard error of the mean of samples in order of time; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    effective = effective_number(values)
+    standard = stdev(values) / math.sqrt(effective)
+    return Uncertainty(standard, degrees_of(len(values), effective))
+
+
 def outlier(values: Sequence[float]) -> int | None:
     """The index of a sample that does not belong to the others (Grubbs, Technometrics 11, 1, 1969);
     None if there is none, or for fewer than five."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -94,3 +94,27 @@ def _counts(n: int, m: int) -> tuple[int, ...]:
         for place in range(i, n * m + 1):
             counts[place] += counts[place - i]
     return tuple(counts)
+
+
+def root(
+    low: tuple[float, float],
+    high: tuple[float, float],
+    value_at: Callable[[float], float],
+    least: float,
+) -> float:
+    """The x between two points (x, y), y below 0 and at or above, at which y is 0.
+
+    By false position (Illinois: Dowell and Jarratt, BIT 11, 168, 1971), to within `least`.
+    """
+    was, side = low[0], 0
+    while high[1] > 0 > low[1]:
+        x = (low[0] * high[1] - high[0] * low[1]) / (high[1] - low[1])
+        y = value_at(x)
+        if abs(x - was) <= least or y == 0:
+            return x
+        if y < 0:
+            low, high = (x, y), (high[0], high[1] / (2 if side < 0 else 1))
+        else:
+            low, high = (low[0], low[1] / (2 if side > 0 else 1)), (x, y)
+        was, side = x, -1 if y < 0 else 1
+    return high[0]

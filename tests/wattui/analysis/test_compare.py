@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.made_runs import B1, B8, B64, IDLE, MACHINE, Part, finished, 
 from wattui.analysis.compare import Comparison, compare
 from wattui.analysis.doubts import doubts, only_in_one
 from wattui.analysis.results import group_rows
+from wattui.analysis.samples import describe
 from wattui.analysis.sides import ComparisonKey, Sampled, Side, of_label, side
 from wattui.runs.recorded import Run, recorded
 from wattui.runs.run_json import RunJson
@@ -250,6 +252,40 @@ def test_the_interval_of_the_ratio_says_what_that_of_the_difference_says(
     root = math.sqrt(a_share**2 + b_share**2 - (a_share * b_share) ** 2)
     fieller = [b / a * (1 + sign * root) / (1 - a_share**2) for sign in (-1, 1)]
     assert [low, high] == pytest.approx(fieller, rel=1e-6)
+
+
+def repeats(values: Sequence[float]) -> Sampled:
+    described = describe(values)
+    return Sampled(Value(described.mean, None, 0.0, 0.0), described, tuple(values))
+
+
+def halved(a: Sequence[float], b: Sequence[float], sign: int, paired: bool) -> float:
+    """The end of the interval by halving alone: the r from which b − r · a is clear."""
+
+    def is_clear(r: float) -> bool:
+        scaled = replace(row(repeats([r * x for x in a]), repeats(b)), paired=paired)
+        return scaled.p is not None and scaled.p < scaled.alpha
+
+    near = math.fsum(b) / math.fsum(a)
+    far = next(r for n in range(99) if is_clear(r := near + sign * 0.01 * 1.5**n))
+    for _ in range(60):
+        middle = (near + far) / 2
+        near, far = (near, middle) if is_clear(middle) else (middle, far)
+    return far
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_ends_of_a_ratio_are_where_the_difference_becomes_clear(paired: bool) -> None:
+    """With few samples, the degrees of freedom change with the ratio."""
+    draw = random.Random(1).uniform
+    for n in (2, 3, 4, 5, 10) * 4:
+        a, b = [draw(9, 11) for _ in range(n)], [draw(1, 3) for _ in range(n)]
+        compared = replace(row(repeats(a), repeats(b)), paired=paired)
+        try:
+            expected = [halved(a, b, sign, paired) for sign in (-1, 1)]
+        except StopIteration:  # a may be nothing
+            continue
+        assert ends(compared) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_a_ratio_to_what_may_be_nothing_has_no_upper_end() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import re
 import stat
@@ -376,16 +375,6 @@ def encoded(text: str) -> bytes:
 def json_path(csv_path: Path) -> Path:
     """run.json beside run.csv."""
     return csv_path.with_suffix(".json")
-
-
-def fingerprint(csv_path: Path) -> dict[str, Any]:
-    """The length and digest of a run.csv, stored in run.json with its summary.
-
-    Raises OSError.
-    """
-    with csv_path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        return {"bytes": file.tell(), "blake2b": digest.hexdigest()}
 
 
 def write_json(csv_path: Path, content: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from recorders.runfile import RunFile, encoded, fingerprint
+from recorders.fingerprint import fingerprint
+from recorders.runfile import RunFile, encoded
 from recorders.wire import Message
 
 # The most bytes kept for an unresponsive disk: over 60 s at 1 kHz with 2 kB per row. Event rows are

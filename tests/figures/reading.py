@@ -17,7 +17,7 @@ from typing import Any
 # Where JSON holds sentences, of which the numbers alone are kept.
 PROSE = frozenset({"text", "remarks", "reason", "remedy", "contents", "title", "note", "notes"})
 # What differs from one version and place to the next, or with the words of a note.
-LEFT_OUT = frozenset({"version", "versions", "wattui", "bytes", "blake2b"})
+LEFT_OUT = frozenset({"version", "versions", "wattui", "bytes", "blake2b", "stamp"})
 # Floating point adds up in other orders on other processors and Pythons.
 DIGITS, RELATIVE, ABSOLUTE = 9, 1e-8, 1e-12
 PREFIXES, UNITS = ("", "n", "µ", "m", "k", "p", "M", "G"), ("J", "W", "s", "Hz", "J/MAC", "MACs")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recorders.fingerprint import fingerprint
 from recorders.runfile import (
     FORMAT_VERSION,
     RunFile,
     RunFileBusyError,
     RunFileExistsError,
     encoded,
-    fingerprint,
     write_json,
 )
 from recorders.summary.figures import Summary

@@ -1,4 +1,4 @@
-"""`wattui summary`: summaries recomputed from run files: one in full, or many as a table."""
+"""`wattui summary`: the summaries of run files: one in full, or many as a table."""
 
 from __future__ import annotations
 
@@ -12,24 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.json_text import json_text
-from recorders.summary.budget import Budget, budgets
-from recorders.summary.figures import Summary
-from recorders.summary.reduction import Reduction
-from recorders.summary.summary import summarise
+from recorders.summary.budget import Budget
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.naming import naming
-from wattui.runs.recorded import Recomputed, about_run, changed, read_budgets
+from wattui.runs.recorded import Run, SummaryRow, load_run, read_budgets
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `wattui summary`."""
-    made = Parser(prog="wattui summary", description="Recompute the summaries of run files.")
+    made = Parser(prog="wattui summary", description="Print the summaries of run files.")
     made.add_argument(
         "csv",
         nargs="+",
@@ -99,7 +96,7 @@ def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> 
     return INCOMPLETE if failures else UNMET if wide else 0
 
 
-def _too_wide(rows: Sequence[Recomputed], asked: Asked, widest: float | None) -> bool:
+def _too_wide(rows: Sequence[SummaryRow], asked: Asked, widest: float | None) -> bool:
     """Report the headlines whose ± is too wide; returns whether there are any."""
     if widest is None:
         return False
@@ -115,7 +112,7 @@ def _too_wide(rows: Sequence[Recomputed], asked: Asked, widest: float | None) ->
     return bool(lines)
 
 
-def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[Recomputed], int]:
+def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], int]:
     """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
     with waiting(f"reading {len(paths):,} runs"):
@@ -128,28 +125,28 @@ def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[Recomputed], in
     return rows, len(complaints)
 
 
-def _read(path: Path, asked: Asked) -> Recomputed:
+def _read(path: Path, asked: Asked) -> SummaryRow:
     """File, beginning, command and summary of a run. Raises UsageError."""
-    from wattui.runs.reduce import reduce_csv
-
     with naming(path):
-        begun, about = _first_utc(path), about_run(path)
-        remarks = changed(path, about)
-        reduction = reduce_csv(path, remarks)
-    summary = summarise(reduction)
-    explained = _explained(path, reduction, summary, asked) if asked.explain else None
-    return Recomputed(str(path), begun, about.command or None, summary, remarks, explained)
+        begun, run = _first_utc(path), load_run(path)
+        explained = _explained(run, asked) if asked.explain else None
+    return SummaryRow(
+        str(path), begun, run.about.command or None, run.summary, run.remarks, explained
+    )
 
 
-def _explained(path: Path, reduction: Reduction, summary: Summary, asked: Asked) -> list[Budget]:
-    """What the ± of the headline, or of a label, is made of. Raises UsageError."""
-    known = [group.label for group in summary.labels]
+def _explained(run: Run, asked: Asked) -> list[Budget]:
+    """What the ± of the headline, or of a label, is made of.
+
+    Raises UsageError, NotARunFileError or OSError.
+    """
     if asked.label is None:
-        return budgets(reduction, quoted_labels(summary, mixed=asked.mixed))
+        return read_budgets(run.csv, quoted_labels(run.summary, mixed=asked.mixed))
+    known = [group.label for group in run.summary.labels]
     if asked.label not in known:
         there = f"it has {', '.join(known)}" if known else "it has none"
-        raise UsageError(f"--label {asked.label}: {path} has no such label: {there}")
-    return budgets(reduction, [asked.label])
+        raise UsageError(f"--label {asked.label}: {run.csv} has no such label: {there}")
+    return read_budgets(run.csv, [asked.label])
 
 
 def _first_utc(path: Path) -> str | None:
@@ -161,7 +158,7 @@ def _first_utc(path: Path) -> str | None:
     return None
 
 
-def _print(rows: Sequence[Recomputed], asked: Asked, alone: bool) -> None:
+def _print(rows: Sequence[SummaryRow], asked: Asked, alone: bool) -> None:
     for row in rows:
         say(*row.remarks)
     if asked.as_json:

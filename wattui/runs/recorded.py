@@ -10,11 +10,13 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
+from recorders.fingerprint import is_same
 from recorders.json_parts import WrongPartError
-from recorders.runfile import fingerprint, json_path
+from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
 from recorders.summary.summary import summarise
+from wattui import __version__
 from wattui.runs.run_file import is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
 
@@ -39,9 +41,9 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Recomputed:
-    """The summary made from a run file only, with the run's start time and command, and what its ±
-    are made of if that was asked for."""
+class SummaryRow:
+    """The summary of a run, with its start time and command, and what its ± are made of if that was
+    asked for."""
 
     file: str
     begun_utc: str | None
@@ -85,7 +87,8 @@ def natural(path: PurePath) -> tuple[list[list[str | int]], str]:
 
 
 def load_run(csv: Path) -> Run:
-    """A run with its summary, recomputed from the CSV if run.json has none that matches it.
+    """A run with its summary, recomputed from the CSV if run.json has none that this version of
+    wattui made of it.
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
@@ -94,7 +97,7 @@ def load_run(csv: Path) -> Run:
     if wrong:
         names = ", ".join(wrong)
         remarks.append(f"{json_path(csv)}: malformed, left out: {names}")
-    summary, why_not = _summary_of(found)
+    summary, why_not = _summary_of(found, about)
     has_changed = changed(csv, about)
     if summary is not None and about.csv is not None and not has_changed:
         return Run(csv, summary, about, remarks)
@@ -131,7 +134,7 @@ def about_run(csv: Path) -> RunJson:
 
 def changed(csv: Path, about: RunJson) -> list[str]:
     """A remark if run.json describes a different file from the one there now."""
-    is_other = about.csv is not None and about.csv != fingerprint(csv)
+    is_other = about.csv is not None and not is_same(csv, about.csv)
     return [CHANGED.format(csv)] if is_other else []
 
 
@@ -151,11 +154,12 @@ def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
     return found, []
 
 
-def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
-    """The summary in a run.json, or why it is not used; neither if there is none, or one of an
-    earlier version, which is recomputed."""
+def _summary_of(found: Mapping[str, Any], about: RunJson) -> tuple[Summary | None, str]:
+    """The summary in a run.json, or why it is not used; neither if there is none, or one of another
+    version, whose arithmetic may differ."""
     summary = found.get("summary")
-    if summary is None or (isinstance(summary, dict) and summary.get("version") in EARLIER):
+    is_earlier = isinstance(summary, dict) and summary.get("version") in EARLIER
+    if summary is None or is_earlier or about.versions.get("wattui") != __version__:
         return None, ""
     try:
         return Summary.from_dict(summary), ""

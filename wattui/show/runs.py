@@ -13,7 +13,7 @@ from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, Flag, Group, Summary
 from wattui.analysis.cells import to_quote
 from wattui.clean import texts
-from wattui.runs.recorded import Recomputed
+from wattui.runs.recorded import SummaryRow
 from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
 from wattui.show.summary import STYLES, answer_texts, known_j
@@ -23,7 +23,7 @@ COMMAND_COLUMNS = 32
 _FIRST_TO_GO = ("begun", "command", "inf/s")
 
 
-def runs_table(rows: Sequence[Recomputed], mixed: bool = False) -> Fitting:
+def runs_table(rows: Sequence[SummaryRow], mixed: bool = False) -> Fitting:
     """File, start time, command or labels, headline channel, figures per inference, flags.
 
     A run with several labels has a row for the best and one for the worst, unless `mixed`.
@@ -32,7 +32,7 @@ def runs_table(rows: Sequence[Recomputed], mixed: bool = False) -> Fitting:
     return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
 
 
-def _table(rows: Sequence[Recomputed], left_out: Sequence[str], mixed: bool) -> Table:
+def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> Table:
     rows = [texts(row) for row in rows]
     names = _short([row.file for row in rows])
     found = [
@@ -74,7 +74,7 @@ def _short(files: Sequence[str]) -> list[str]:
     return [os.path.relpath(file, common) if common else file for file in files]
 
 
-def _command(row: Recomputed) -> str:
+def _command(row: SummaryRow) -> str:
     """The recorded command, else the labels of the running phases."""
     labels = ", ".join(group.label for group in row.summary.labels)
     text = Text(row.command or labels or "–")

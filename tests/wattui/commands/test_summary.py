@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recorders.runfile import fingerprint
+from recorders.fingerprint import fingerprint
 from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
 from wattui.cli import main
 from wattui.errors import UNMET, USAGE
@@ -71,6 +71,19 @@ def test_a_file_that_lost_whole_rows_has_changed_and_that_is_said(
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     assert main(["summary", "run1.csv"]) == 0
     assert "run1.csv has changed since it was recorded" in capsys.readouterr().err
+
+
+def test_what_the_recorder_summed_up_is_printed_without_reading_the_rows(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = finished(folder / "whole.csv", [IDLE, B1]).csv
+    path.with_suffix(".json").rename(folder / "kept.json")
+    assert main(["summary", "--json", "whole.csv"]) == 0
+    alone = capsys.readouterr().out
+    (folder / "kept.json").rename(path.with_suffix(".json"))
+    monkeypatch.setattr("wattui.runs.reduce.reduce_csv", None)
+    assert main(["summary", "--json", "whole.csv"]) == 0
+    assert capsys.readouterr().out == alone
 
 
 def test_a_pattern_of_one_file_is_a_list_of_one(

@@ -13,7 +13,7 @@ from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from wattui.analysis.doubts import doubts
-from wattui.runs.recorded import Recomputed, Run
+from wattui.runs.recorded import Run, SummaryRow
 from wattui.runs.run_json import RunJson
 from wattui.show.palette import DARK
 from wattui.show.runs import runs_table
@@ -53,7 +53,7 @@ def run(found: Summary) -> Run:
     "shown",
     [
         lambda found: text(*summary_parts(found)),
-        lambda found: text(runs_table([Recomputed("run.csv", None, "", found, [])])),
+        lambda found: text(runs_table([SummaryRow("run.csv", None, "", found, [])])),
         lambda found: text(*energy_parts(found, DARK, "auto")),
         lambda found: text(*energy_lines(found, DARK, "auto")),
         lambda found: text(*doubts(run(WHOLE), run(found))),

@@ -13,7 +13,6 @@ from recorders.fingerprint import fingerprint
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import json_path
 from recorders.summary.summary import summarise
-from wattui import __version__
 from wattui.runs.recorded import Run, recorded
 from wattui.runs.reduce import reduce_csv
 
@@ -88,8 +87,7 @@ def finished(
 ) -> Run:
     """A run file with its run.json."""
     summary = summarise(reduce_csv(written(path, parts, channels)))
-    made_by = {"versions": {"wattui": __version__}}
-    run = {**made_by, **MACHINE, **about, "csv": fingerprint(path)}
+    run = {**MACHINE, **about, "csv": fingerprint(path)}
     json_path(path).write_text(json.dumps(run | {"summary": summary.to_dict()}))
     return recorded(path, summary, run)
 

@@ -16,7 +16,6 @@ from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
 from recorders.summary.summary import summarise
-from wattui import __version__
 from wattui.runs.run_file import is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
 
@@ -87,8 +86,7 @@ def natural(path: PurePath) -> tuple[list[list[str | int]], str]:
 
 
 def load_run(csv: Path) -> Run:
-    """A run with its summary, recomputed from the CSV if run.json has none that this version of
-    wattui made of it.
+    """A run with its summary, recomputed from the CSV if run.json has none that matches it.
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
@@ -97,7 +95,7 @@ def load_run(csv: Path) -> Run:
     if wrong:
         names = ", ".join(wrong)
         remarks.append(f"{json_path(csv)}: malformed, left out: {names}")
-    summary, why_not = _summary_of(found, about)
+    summary, why_not = _summary_of(found)
     has_changed = changed(csv, about)
     if summary is not None and about.csv is not None and not has_changed:
         return Run(csv, summary, about, remarks)
@@ -154,12 +152,11 @@ def _json_beside(csv: Path) -> tuple[dict[str, Any], list[str]]:
     return found, []
 
 
-def _summary_of(found: Mapping[str, Any], about: RunJson) -> tuple[Summary | None, str]:
-    """The summary in a run.json, or why it is not used; neither if there is none, or one of another
-    version, whose arithmetic may differ."""
+def _summary_of(found: Mapping[str, Any]) -> tuple[Summary | None, str]:
+    """The summary in a run.json, or why it is not used; neither if there is none, or one of an
+    earlier version, which is recomputed."""
     summary = found.get("summary")
-    is_earlier = isinstance(summary, dict) and summary.get("version") in EARLIER
-    if summary is None or is_earlier or about.versions.get("wattui") != __version__:
+    if summary is None or (isinstance(summary, dict) and summary.get("version") in EARLIER):
         return None, ""
     try:
         return Summary.from_dict(summary), ""

@@ -77,7 +77,7 @@ def test_figures_of_an_earlier_version_are_made_anew_without_a_word(tmp_path: Pa
     whole = finished(tmp_path / "run.csv", [IDLE, B1])
     path = json_path(whole.csv)
     found = json.loads(path.read_text())
-    found["versions"] = {"wattui": "0.0.9"}
+    found["summary"]["version"] = 1
     found["summary"]["running"]["domains"]["total"]["total_j_per_inference"]["plus_minus"] = 9.0
     path.write_text(json.dumps(found))
     again = load_run(whole.csv)

@@ -17,7 +17,8 @@ from textual.widgets import DataTable
 
 from benchmarks.files import LABELS, write
 from benchmarks.table import Figure, Table, of_figures, say
-from recorders.runfile import fingerprint, json_path
+from recorders.fingerprint import fingerprint
+from recorders.runfile import json_path
 from wattui.runs.recorded import load_run
 from wattui.tui.screens.runs import Runs
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from recorders.drafts import replace_file
-from recorders.json_parts import WrongPartError, optional, part_or, text, tuple_of, whole
+from recorders.fingerprint import is_same
+from recorders.json_parts import WrongPartError, an_object, optional, part_or, text, tuple_of, whole
 from recorders.plausible import MOST_COUNT
-from recorders.runfile import fingerprint
 from wattui.clean import one_line
 from wattui.errors import UsageError
 
@@ -60,7 +60,7 @@ def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
             part_or(found, "tags", tuple_of(text), ()),
             part_or(found, "note", text, ""),
             part_or(found, "inferences", optional(_count), None),
-            found.get("csv"),
+            part_or(found, "csv", optional(an_object), None),
         )
     except FileNotFoundError:
         return Notes()
@@ -99,7 +99,7 @@ def write_notes(csv: Path, notes: Notes) -> None:
 def stated(csv: Path, remarks: list[str]) -> int | None:
     """The inferences that somebody stated a run did; none if its run file has changed since."""
     notes = read_notes(csv, remarks)
-    if notes.inferences is None or notes.csv == fingerprint(csv):
+    if notes.inferences is None or (notes.csv is not None and is_same(csv, notes.csv)):
         return notes.inferences
     remarks.append(f"{notes_path(csv)}: its count is of another {csv.name}: left out")
     return None

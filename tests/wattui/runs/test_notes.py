@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recorders.runfile import fingerprint
+from recorders.fingerprint import fingerprint
 from tests.support.made_runs import B1, IDLE, finished
 from wattui.runs.notes import Notes, notes_path, parsed, read_notes, stated, write_notes
 from wattui.runs.recorded import find_runs

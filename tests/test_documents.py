@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import pydoc
 import re
 from importlib.util import find_spec
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 import recorders
+import wattui
 from wattui.cli import SUBCOMMANDS
 
 ROOT = Path(recorders.__file__).parents[1]
@@ -80,3 +83,30 @@ def test_the_documented_source_reads_its_sensor(tmp_path: Path) -> None:
     source, refused = module["open_meter"](tmp_path)
     assert not refused
     assert [reading.value for reading in source.read()] == [12.5]
+
+
+@pytest.mark.parametrize("name", ["ci", "pytest", "notebook"])
+def test_options_in_the_guides_exist(name: str, pytestconfig: pytest.Config) -> None:
+    from wattui.commands import ci
+    from wattui.commands.main_options import main_parser
+    from wattui.notebook import magic
+
+    parsers = [main_parser(), ci.parser() if name == "ci" else magic.parser()]
+    known = {option for parser in parsers for option in parser._option_string_actions}
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
+        dest = option.removeprefix("--").replace("-", "_")
+        assert option in known or hasattr(pytestconfig.option, dest), option
+
+
+def test_code_in_the_guides_names_what_is_there() -> None:
+    for name in ("notebook", "pytest", "training"):
+        text = (ROOT / "docs" / f"{name}.md").read_text()
+        for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            tree = ast.parse(block)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and str(node.module).startswith("wattui"):
+                    module = importlib.import_module(str(node.module))
+                    assert all(hasattr(module, each.name) for each in node.names)
+                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "wattui":
+                    assert node.attr in wattui.__all__

@@ -82,7 +82,7 @@ class Recording:
         return summarise(self._reducer.reduction)
 
     def _on_message(self, message: Message) -> None:
-        if message["t"] == "row":
+        if message["t"] == "event":
             where = message["phase"], message["label"], message["repeat"]
             time_text, cells = message["time"], message["cells"]
             self._reducer.add(time_text, cells, message["event"], where, message["inferences"])

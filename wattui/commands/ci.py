@@ -28,7 +28,7 @@ from wattui.capture import headless
 from wattui.capture.progress import NO_PAIRS
 from wattui.capture.run_names import suggested
 from wattui.capture.target import MOST_REPEATS
-from wattui.commands.compare import level, share
+from wattui.commands.compare import level, share, share_labels
 from wattui.commands.inputs import expand
 from wattui.commands.main_options import add_recording
 from wattui.commands.parser import Parser
@@ -158,20 +158,26 @@ def _judge(
         _in_turn(run, options) if options.ab else _with_files(run, baseline, options)
     )
     deciding = _deciding(energies, others)
-    limit = options.max_regression
-    findings = list(check(*sides, deciding, limit))
+    findings = list(check(*sides, deciding, options.max_regression))
     is_worse = any(finding.kind == "regression" for finding in findings)
-    verdict = f"clearly worse by more than {100 * limit:g} %"
-    judged_by = deciding[0].figure if deciding else ""
     comment = Comment(
-        verdict if is_worse else f"not {verdict}",
+        _verdict(deciding, is_worse, options.max_regression),
         [*energies, *others],
-        judged_by,
+        deciding[0].figure if deciding else "",
         [finding.text for finding in findings],
         [*notes, *doubted],
         run,
     )
     return comment, is_worse
+
+
+def _verdict(deciding: Sequence[Comparison], is_worse: bool, limit: float) -> str:
+    """The verdict in words."""
+    if not deciding:
+        return "not judged, as baseline and change have no figure in common"
+    if all(row.unrepeated for row in deciding):
+        return "not judged, as there is only one run on a side"
+    return f"{'' if is_worse else 'not '}clearly worse by more than {100 * limit:g} %"
 
 
 # Both sides, their energies and other figures compared, and what speaks against that.
@@ -195,6 +201,8 @@ def _with_files(run: Run, baseline: Sequence[Run], options: argparse.Namespace) 
     quoted = sides[0].headline, sides[1].headline
     domains = [(quoted[0], quoted[1])] if quoted[0] and quoted[1] else []
     rows = leading(compare(*sides, domains, alpha=options.alpha))
+    # An estimate is not compared with a measurement, nor one mixture of labels with another.
+    rows = [row for row in rows if len({*row.origins}) == 1 and share_labels(*sides)]
     earlier = together([_efforts(each) for each in baseline])
     others = compare_efforts(earlier, _efforts(run), options.alpha)
     notes = [text for each in baseline for text in doubts(each, run, (BASELINE, CHANGE))]

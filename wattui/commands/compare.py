@@ -175,7 +175,7 @@ def main(options: argparse.Namespace) -> int:
         if len(remarks) > MOST_REMARKS:
             say(f"{len(remarks) - MOST_REMARKS} more: see --json")
     is_limited = options.max_regression is not None and not options.mixed
-    if is_limited and not all(_share_labels(first, other) for other in others):
+    if is_limited and not all(share_labels(first, other) for other in others):
         raise UsageError(_no_label(first, others))
     say(*(finding.text for finding in findings))
     unjudged = [kind for kind in JUDGED_BY for f in findings if f.kind == kind]
@@ -194,7 +194,7 @@ def _in_turn(given: Sequence[SideFiles], options: argparse.Namespace) -> Pairs |
     return pairs_of(runs[0].summary)
 
 
-def _share_labels(a: Side, b: Side) -> bool:
+def share_labels(a: Side, b: Side) -> bool:
     """Whether a limit judges like with like: a label of both, or no labels on one side."""
     labels, theirs = set(filter(None, a.labels)), set(filter(None, b.labels))
     return not (labels and theirs) or not labels.isdisjoint(theirs)

@@ -116,6 +116,34 @@ def test_an_estimate_is_named_and_never_judged(
     assert "no power sensor" in said
 
 
+@pytest.mark.parametrize(
+    ("factors", "label", "why"),
+    [(STEADY, "b8", "no figure in common"), ((1.0,), "b1", "only one run on a side")],
+)
+def test_what_cannot_be_judged_is_said_in_the_heading(
+    recording: Recording,
+    factors: Sequence[float],
+    label: str,
+    why: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finished(Path("main.csv"), [IDLE, *parts(50, (label,), factors)])
+    recording(parts(90, ("b1",), factors))
+    assert main(["ci", "--baseline", "main.csv", "--", "bench"]) == 0
+    assert why in capsys.readouterr().out.splitlines()[0]
+
+
+def test_an_estimate_is_not_compared_with_a_measurement(
+    recording: Recording, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(Path("main.csv"), [IDLE, *parts(50)])
+    recording(parts(90), "est_cpu")
+    assert main(["ci", "--baseline", "main.csv", "--", "bench"]) == 0
+    said = capsys.readouterr().out
+    assert "| total" not in said
+    assert "different kinds of figure" in said
+
+
 def test_without_a_baseline_it_records_one_and_says_so(
     recording: Recording, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -159,10 +159,11 @@ def test_a_function_is_measured_in_rounds_of_its_own(here: pytest.Pytester) -> N
         test_it="""
         def test_one(joules):
             calls = []
-            found = joules(lambda: calls.append(sum(range(10_000))), "90%", seconds=0)
+            found = joules(lambda: calls.append(sum(range(10_000))), "90%", seconds=30)
+            assert found.met
             assert found.origin in ("measured", "estimated")
             assert found.calls == len(calls) - 1
-            assert len(found.samples) == 3
+            assert 3 <= len(found.samples) < 30  # it ended long before 30 s
             assert found.joules > 0
         """
     )

@@ -52,7 +52,7 @@ _SEGMENT_END = re.compile(r'\s*"[^"]*"\s*')
 _RUN = re.compile(r"(?:run|repeat|xp)?_?(\d+)")
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by the object on its first line."""
     found = _object(first)
     return found is not None and {"date", "metrics"} <= found.keys()

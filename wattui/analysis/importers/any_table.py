@@ -35,7 +35,7 @@ def read(text: LogText, asked: NamedTable) -> Log:
         raise UnreadableError(f"two columns would be named {twice!r}: fix: name one of them")
     clock = Clock() if time_unit is None else CountClock(TIMES_NS[time_unit])
     counters = [each.channel.name for each in kept if each.channel.unit == "J"]
-    ordered = in_order(read_samples(table, time, clock, kept), table.left_out)
+    ordered = in_order(read_samples(table, [time], clock, kept), table.left_out)
     samples = Samples(_checked(ordered, counters))
     if not samples:
         column = table.header[time]

@@ -1,4 +1,8 @@
-"""CodeCarbon's `emissions.csv` (2.x and 3.x): one row per run, energies in kWh.
+"""CodeCarbon's `emissions.csv`, versions 1 to 3: one row per run, energies in kWh.
+
+Version 1 has one energy, `energy_consumed`, of all that it measured or estimated, and its
+`experiment_id` is that of a run. Source: github.com/mlco2/codecarbon, examples/emissions.csv and
+codecarbon/output_methods/emissions_data.py.
 
 The file does not say whether its processor figure was read from RAPL or computed from a thermal
 design power, and its memory figure is a model: both are kept as estimates. GPU energies come from
@@ -8,7 +12,7 @@ NVML, all GPUs together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
@@ -26,11 +30,12 @@ _CHANNELS = {
     "ram_energy": named("est_ram", "J"),
     "gpu_energy": named("gpu0", "J"),
 }
+_VERSION_1 = {"energy_consumed": named("est_machine", "J")}
 _MOST_KWH = 1e6
 _MOST_S = 1e9
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by `project_name` beside `emissions` or `duration`."""
     header = {cell.strip() for cell in cells_of(first)}
     return "project_name" in header and bool({"emissions", "duration"} & header)
@@ -39,10 +44,12 @@ def recognises(first: str) -> bool:
 def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read one running phase per run, with `given.inferences` each. Raises UnreadableError."""
     table = CsvTable(text)
-    for name in ("duration", "cpu_energy"):
-        column(table.header, name, f"{NAME} 2")
-    runs = _runs(table)
-    channels = [c for name, c in _CHANNELS.items() if any(run.get(name) for _, run in runs)]
+    is_first = "cpu_energy" not in table.header and "energy_consumed" in table.header
+    known = _VERSION_1 if is_first else _CHANNELS
+    for name in ("duration", next(iter(known))):
+        column(table.header, name, NAME)
+    runs = _runs(table, known, "experiment_id" if is_first else "run_id")
+    channels = [c for name, c in known.items() if any(run.get(name) for _, run in runs)]
     if not channels:
         raise UnreadableError("no run in it has a duration and an energy above 0")
     names = Counter(label for (label, _), _ in runs)
@@ -51,11 +58,12 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     for (label, line), run in runs:
         repeats[label] += 1
         repeat = repeats[label] if names[label] > 1 else None
-        energies_j = {c.name: run[n] * J_PER_KWH for n, c in _CHANNELS.items() if n in run}
+        energies_j = {c.name: run[n] * J_PER_KWH for n, c in known.items() if n in run}
         rows.append(PhaseRow(line, label, repeat, run["duration"], energies_j))
     samples, stretches = read_phases(channels, rows, given.inferences)
     remarks = (
-        "processor and memory are kept as estimates: the file does not say how they were obtained",
+        f"{'all energies' if is_first else 'processor and memory'} are kept as estimates: the file "
+        "does not say how they were obtained",
         REMARK,
         *(["gpu0 is all GPUs together"] if "gpu_energy" in table.header else []),
         *table.left_out.remarks(),
@@ -63,8 +71,10 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     return Log(NAME, tuple(channels), samples, table.last_line, remarks, stretches, per_phase=True)
 
 
-def _runs(table: CsvTable) -> list[tuple[tuple[str, int], dict[str, float]]]:
-    """Label, line and figures of each run; the last row of each run_id."""
+def _runs(
+    table: CsvTable, known: Iterable[str], identity: str
+) -> list[tuple[tuple[str, int], dict[str, float]]]:
+    """Label, line and figures of each run; the last row of each identity."""
     found: dict[str, tuple[tuple[str, int], dict[str, float]]] = {}
     for line, cells in table.rows():
         row = dict(zip(table.header, cells, strict=True))
@@ -72,21 +82,23 @@ def _runs(table: CsvTable) -> list[tuple[tuple[str, int], dict[str, float]]]:
         if not duration:
             table.left_out.add("no duration", line)
             continue
-        run = {"duration": duration, **_energies(row, line, table)}
+        run = {"duration": duration, **_energies(row, line, table, known)}
         if len(run) == 1:
             table.left_out.add("no energy", line)
             continue
-        key = row.get("run_id") or str(line)
+        key = row.get(identity) or str(line)
         if key in found:
             table.left_out.add("an earlier row of the same run", found.pop(key)[0][1])
         found[key] = ((printable(row.get("project_name", "").strip()), line), run)
     return list(found.values())
 
 
-def _energies(row: Mapping[str, str], line: int, table: CsvTable) -> dict[str, float]:
+def _energies(
+    row: Mapping[str, str], line: int, table: CsvTable, known: Iterable[str]
+) -> dict[str, float]:
     """Energies above 0, kWh: CodeCarbon writes 0 if it measured nothing."""
     found = {}
-    for name in _CHANNELS:
+    for name in known:
         if name in row:
             value = number(row[name], most=_MOST_KWH)
             if value:

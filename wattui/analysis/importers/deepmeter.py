@@ -28,7 +28,7 @@ _DOMAINS = {
 _SAME_TIME = 0.01
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by the names of its domains."""
     return any(cell.strip().startswith(tuple(_DOMAINS)) for cell in cells_of(first))
 

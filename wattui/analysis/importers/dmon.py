@@ -7,11 +7,12 @@ is not supported is `-`. Source: docs.nvidia.com/deploy/nvidia-smi, "Device Moni
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
@@ -30,19 +31,22 @@ _KEPT = {
 }
 
 
-def recognises(first: str) -> bool:
-    """Recognise it by a header that begins with `#` and has a GPU and its power."""
-    return first.startswith("#") and {"gpu", "pwr"} <= set(_cells(first))
+def recognises(first: str, second: str = "") -> bool:
+    """Recognise it, or pmon, which has no power, by a header that begins with `#` and has a GPU."""
+    return first.startswith("#") and "gpu" in _cells(first)
 
 
 def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read dmon's lines. Raises UnreadableError."""
     header = _cells(text.first)
+    if "pwr" not in header:
+        raise UnreadableError("line 1: no power, as in pmon: fix: nvidia-smi dmon -s pucm -o DT")
     if "Date" not in header or "Time" not in header:
         raise UnreadableError("line 1: no date and time: fix: log with nvidia-smi dmon -o DT")
     left_out = Omissions()
     lines = LineCount(text)
-    samples = Samples(in_order(_rounds(_readings(lines, header, left_out)), left_out))
+    ordered = Samples(in_order(_readings(lines, header, left_out), left_out))
+    samples = Samples(in_rounds(ordered))
     names = dict.fromkeys(name for sample in samples for name in sample.values)
     if not any(re.fullmatch(r"gpu\d+", name) for name in names):
         raise UnreadableError(told_why("no line has the power of a GPU", left_out))
@@ -80,24 +84,6 @@ def _readings(lines: LineCount, header: list[str], left_out: Omissions) -> Itera
             left_out.add("no figure in 'pwr'", line)
         if values:
             yield Sample(line, time_ns, values)
-
-
-def _rounds(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Lines of one round, which share their time, as one."""
-    first: Sample | None = None
-    for sample in samples:
-        if (
-            first
-            and first.time_ns == sample.time_ns
-            and first.values.keys().isdisjoint(sample.values)
-        ):
-            first.values.update(sample.values)
-            continue
-        if first:
-            yield first
-        first = sample
-    if first:
-        yield first
 
 
 def _cells(line: str) -> list[str]:

@@ -53,7 +53,7 @@ _GPU_KINDS = {
 _USAGE = re.compile(r"CPU_USAGE_\d+")
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by its first two columns."""
     return [cell.strip() for cell in cells_of(first)][:2] == ["Delta", "Time"]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import SECOND_NS, Log
+from wattui.analysis.importers.log import SECOND_NS, Log, Spread
 from wattui.analysis.importers.samples import Sample, Samples
-from wattui.analysis.importers.stamps import Clock, in_order
+from wattui.analysis.importers.stamps import Clock, DayFirstClock, in_order
 from wattui.analysis.importers.table import (
     CsvTable,
     KeptColumn,
@@ -36,20 +37,22 @@ class SecondsClock(Clock):
 
 
 def read_samples(
-    table: CsvTable, time: int, clock: Clock, kept: Sequence[KeptColumn]
+    table: CsvTable, times: Sequence[int], clock: Clock, kept: Sequence[KeptColumn]
 ) -> Iterator[Sample]:
     """The readings of a table's rows, by the column of its time and those that are kept."""
     for row in table.rows():
-        time_ns = clock.time_ns(row.cells[time])
+        stamp = " ".join([row.cells[time] for time in times])
+        time_ns = clock.time_ns(stamp)
         if time_ns is None:
-            table.left_out.add("no time", row.line, row.cells[time])
+            table.left_out.add("no time", row.line, stamp)
         elif values := read_cells(table, row, kept):
             yield Sample(row.line, time_ns, values)
 
 
 @dataclass(frozen=True, slots=True)
 class NamedColumn:
-    """A column by its name, a pattern: its channel (`\\1` is a group), unit, and factor to it."""
+    """A column by its name, a pattern: its channel (`\\1` is a group, `#` counts the columns from
+    0), unit, and factor to it."""
 
     pattern: str
     channel: str
@@ -64,26 +67,31 @@ class ColumnFormat:
 
     NAME: str
     COLUMNS: str
-    time: str
+    time: tuple[str, ...]
     needed: frozenset[str]
     kept: tuple[NamedColumn, ...]
     remarks: tuple[str, ...] = ()
     clock: type[Clock] = Clock
+    spread: Spread = ""
 
-    def recognises(self, first: str) -> bool:
+    def recognises(self, first: str, second: str = "") -> bool:
         """Recognise it by its time and what must be there."""
         header = {cell.strip() for cell in cells_of(first)}
-        return self.time in header and self.needed <= header
+        is_known = self.needed or any(self._kept(sorted(header)))
+        return bool(is_known) and header >= self.needed.union(self.time)
 
     def read(self, text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         """Read the log. Raises UnreadableError."""
-        table = CsvTable(text)
-        time = column(table.header, self.time, self.NAME)
+        return self.of(CsvTable(text))
+
+    def of(self, table: CsvTable) -> Log:
+        """The readings of a table. Raises UnreadableError."""
+        times = [column(table.header, name, self.NAME) for name in self.time]
         kept = keep_columns(self._kept(table.header), self.COLUMNS)
         clock = self.clock()
-        samples = Samples(in_order(read_samples(table, time, clock, kept), table.left_out))
+        samples = Samples(in_order(read_samples(table, times, clock, kept), table.left_out))
         channels = tuple(each.channel for each in kept)
-        places = [time, *(each.place for each in kept)]
+        places = [*times, *(each.place for each in kept)]
         remarks = (
             *self.remarks,
             *not_kept(table.header, places),
@@ -95,23 +103,26 @@ class ColumnFormat:
             samples,
             table.last_line,
             remarks,
+            spread=self.spread,
             utc=clock.utc,
             first_bad=table.left_out.first(),
         )
 
     def _kept(self, header: Sequence[str]) -> Iterator[KeptColumn]:
+        seen: Counter[str] = Counter()
         for place, name in enumerate(header):
             for each in self.kept:
                 if found := re.fullmatch(each.pattern, name):
-                    channel = named(found.expand(each.channel), each.unit)
-                    yield KeptColumn(place, channel, each.factor)
+                    channel = found.expand(each.channel).replace("#", str(seen[each.channel]))
+                    seen[each.channel] += 1
+                    yield KeptColumn(place, named(channel.lower(), each.unit), each.factor)
 
 
 # The board of Intel's research chip Loihi, as logged for the keyword-spotter benchmark (2019).
 LOIHI = ColumnFormat(
     "Loihi",
     "Time, Total Power (W), P_VDD, P_VDDM",
-    "Time",
+    ("Time",),
     frozenset({"Total Power (W)"}),
     (
         NamedColumn(r"Total Power \(W\)", "board", "W"),
@@ -124,7 +135,7 @@ LOIHI = ColumnFormat(
 POWER_GADGET = ColumnFormat(
     "Intel Power Gadget",
     "System Time, RDTSC, Elapsed Time (sec), Cumulative Processor Energy_0(Joules)",
-    "Elapsed Time (sec)",
+    ("Elapsed Time (sec)",),
     frozenset({"RDTSC"}),
     (
         NamedColumn(r"Cumulative Processor Energy_(\d) ?\(Joules\)", r"package\1", "J"),
@@ -135,4 +146,53 @@ POWER_GADGET = ColumnFormat(
     ),
     clock=SecondsClock,
 )
-TABLES = (LOIHI, POWER_GADGET)
+_IN_ORDER = (
+    "columns of the same name are devices in their order; a GPU that is part of the processor "
+    "would count twice in the total: name the columns to avoid that (--time, --power)"
+)
+# HWiNFO and GPU-Z, sensor programs for Windows. In the first, a day is written before its month, as
+# 13.9.2026, and columns of several devices have the same name. Source: logs in the tests and
+# documentation of public repositories.
+HWINFO = ColumnFormat(
+    "HWiNFO",
+    "Date, Time, CPU Package Power [W], IA Cores Power [W], GPU Power [W]",
+    ("Date", "Time"),
+    frozenset(),
+    (
+        NamedColumn(r"CPU Package Power \[W\]", "package#", "W"),
+        NamedColumn(r"IA Cores Power \[W\]", "core#", "W"),
+        NamedColumn(r"GT Cores Power \[W\]", "uncore#", "W"),
+        NamedColumn(r"(?:Total )?DRAM Power \[W\]", "dram#", "W"),
+        NamedColumn(r"GPU Power \[W\]", "gpu#", "W"),
+        NamedColumn(r"Total CPU Usage \[%\]", "cpu_util", "pct"),
+    ),
+    (_IN_ORDER,),
+    clock=DayFirstClock,
+)
+GPU_Z = ColumnFormat(
+    "GPU-Z",
+    "Date, GPU Clock [MHz], GPU Load [%], Board Power Draw [W], GPU Chip Power Draw [W]",
+    ("Date",),
+    frozenset({"GPU Load [%]"}),
+    (
+        NamedColumn(r"Board Power Draw \[W\]", "gpu0", "W"),
+        NamedColumn(r"GPU Load \[%\]", "gpu0_util", "pct"),
+        NamedColumn(r"Memory Used \[MB\]", "gpu0_mem", "MiB"),
+        NamedColumn(r"GPU Temperature \[.{1,3}\]", "gpu0_temp", "C"),
+        NamedColumn(r"GPU Clock \[MHz\]", "gpu0_clock", "MHz"),
+    ),
+    spread="second",
+)
+# NVIDIA Jetson, as logged with jetson_stats. Source: github.com/rbonghi/jetson_stats,
+# examples/jtop_logger.py and jtop/jtop.py; milliwatts, those of versions 3 as `power cur`.
+JTOP = ColumnFormat(
+    "jtop",
+    "time, uptime, CPU1, GPU, Power VDD_CPU_GPU_CV, Power TOT, jetson_clocks",
+    ("time",),
+    frozenset({"uptime"}),
+    (
+        NamedColumn(r"Power TOT|power cur", "board", "W", 1e-3),
+        NamedColumn(r"Power (?!tj|TOT)(\w+)", r"rail_\1", "W", 1e-3),
+    ),
+)
+TABLES = (LOIHI, POWER_GADGET, HWINFO, GPU_Z, JTOP)

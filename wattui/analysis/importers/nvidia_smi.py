@@ -10,11 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
-from statistics import median
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, UnreadableError
+from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import Clock, in_order, stamp_ns
 from wattui.analysis.importers.table import (
@@ -53,7 +53,7 @@ _KNOWN = frozenset(query for queries in _QUERIES.values() for query in queries)
 _NO_INDEX = "fix: log with --query-gpu=index,timestamp,power.draw"
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by `timestamp` and a column with a dotted name of nvidia-smi's, or, without a
     header, by a date and a figure with its unit."""
     cells = cells_of(first)
@@ -99,7 +99,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     ordered = in_order(samples, table.left_out)
     kept_samples = Samples(ordered)
     if len(gpus) > 1:
-        kept_samples = Samples(_rounds(kept_samples, gpus))
+        kept_samples = Samples(in_rounds(kept_samples))
     channels = [named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in places]
     kept = [time, *places.values(), *([] if identity is None else [identity])]
     told = zip(devices, gpus, strict=True) if identity is not None else ()
@@ -252,30 +252,6 @@ def _in_turn(
         named_sample = _named(sample, numbers[gpu])
         if named_sample.values:
             yield named_sample
-
-
-def _rounds(samples: Samples, gpus: Sequence[str]) -> Iterator[Sample]:
-    """Rows of one round set to the time of its first: GPUs read in turn are summed as one.
-
-    A round ends when a GPU repeats, or after half the usual time between two of its rows.
-    """
-    own_ns = ([s.time_ns for s in islice(samples, PROBED_STEPS) if gpu in s.values] for gpu in gpus)
-    steps_ns = [after - before for times_ns in own_ns for before, after in pairwise(times_ns)]
-    most_ns = median(steps_ns) / 2 if steps_ns else 0
-    first: Sample | None = None
-    for sample in samples:
-        if (
-            first
-            and 0 <= sample.time_ns - first.time_ns <= most_ns
-            and first.values.keys().isdisjoint(sample.values)
-        ):
-            first = first._replace(values=first.values | sample.values)
-            continue
-        if first:
-            yield first
-        first = sample
-    if first:
-        yield first
 
 
 def _in_a_round(raw: Samples, device: int) -> int:

@@ -58,7 +58,7 @@ class _Energy(NamedTuple):
     joules: float
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by its heading, or by an energy on its first line."""
     return bool(_FIRST.match(first) or _CSV.match(first) or _TEXT.match(first))
 

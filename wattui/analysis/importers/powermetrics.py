@@ -51,7 +51,7 @@ class Block:
     powers_w: dict[str, float] = field(default_factory=dict)
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by the line of the machine, or that of a sample."""
     return first.startswith(("Machine model: ", "*** Sampled system activity ("))
 

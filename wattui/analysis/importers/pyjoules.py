@@ -31,7 +31,7 @@ _RAPL, _GPU = re.compile(r"(package|dram|core|uncore|psys)_(\d+)"), re.compile(r
 _MOST_S = 1e9
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by its first three columns."""
     return [cell.strip() for cell in cells_of(first)][:3] == ["timestamp", "tag", "duration"]
 

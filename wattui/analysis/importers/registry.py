@@ -7,21 +7,29 @@ from typing import Protocol
 
 from wattui.analysis.importers import (
     aipowermeter,
+    amd_smi,
     any_table,
     codecarbon,
+    dcgm,
     deepmeter,
     dmon,
     energibridge,
+    librehardwaremonitor,
     named_columns,
     nvidia_smi,
     perf_stat,
     powermetrics,
+    powermetrics_plist,
+    prometheus_range,
+    ptd,
     pyjoules,
+    rocm_smi,
     s_tui,
     scaphandre,
     tegrastats,
     turbostat,
     wall_meter,
+    zeus,
 )
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, UnreadableError
@@ -38,8 +46,8 @@ class Format(Protocol):
     NAME: str
     COLUMNS: str
 
-    def recognises(self, first: str) -> bool:
-        """Whether a first line is of this format."""
+    def recognises(self, first: str, second: str = "") -> bool:
+        """Whether the first two lines are of this format."""
 
     def read(self, text: LogText, given: ImportOptions) -> Log:
         """The readings of a log. Raises UnreadableError."""
@@ -49,6 +57,7 @@ FORMATS: tuple[Format, ...] = (
     s_tui,
     nvidia_smi,
     dmon,
+    zeus,
     wall_meter,
     aipowermeter,
     deepmeter,
@@ -59,7 +68,14 @@ FORMATS: tuple[Format, ...] = (
     perf_stat,
     scaphandre,
     powermetrics,
+    powermetrics_plist,
     pyjoules,
+    amd_smi,
+    rocm_smi,
+    dcgm,
+    librehardwaremonitor,
+    prometheus_range,
+    ptd,
     *named_columns.TABLES,
 )
 
@@ -73,11 +89,11 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
 
 def format_of(text: LogText) -> Format:
     """The format of a file's content. Raises UnreadableError, which names the nearest ones."""
-    first = text.first
+    first, second = text.first, text.second
     if not first:
         raise UnreadableError("it is empty")
     for form in FORMATS:
-        if form.recognises(first):
+        if form.recognises(first, second):
             return form
     near = ", ".join(form.NAME for form in _nearest(first))
     raise UnreadableError(

@@ -38,7 +38,7 @@ _OLD = {
 _UNITS = {"W": "W", "MHz": "MHz", "pct": "%", "C": "C"}
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by s-tui's column names."""
     header = [cell.strip() for cell in cells_of(first)]
     old = {"Top Freq", *_OLD} & set(header)
@@ -55,7 +55,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     kept.sort(key=lambda each: column_order(each.channel.name))
     time = column(table.header, "Time", NAME)
     clock = Clock()
-    samples = Samples(in_order(read_samples(table, time, clock, kept), table.left_out))
+    samples = Samples(in_order(read_samples(table, [time], clock, kept), table.left_out))
     channels = tuple(each.channel for each in kept)
     remarks = (
         *_sockets(channels),

@@ -29,6 +29,12 @@ _STAMP = re.compile(
     r"\s*(\d{4})[-/](\d\d?)[-/](\d\d?)[ _T](\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?"
     r"(?:\s?(Z|[+-]\d\d:?\d\d))?\s*"
 )
+_DAY_FIRST = re.compile(r"\s*(\d\d?)[-./](\d\d?)[-./](\d{4}) +(\d.*)")
+_MONTHS = 12
+_BEFORE_LINE = re.compile(
+    r"\s*(\d{4}[-/]\d\d?[-/]\d\d?[ _T]\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
+    r"[\s,;]+(.*)"
+)
 _ZONE = re.compile(r":\d.*[+-]\d\d:?\d\d\s*$")
 # Since 1970, by their length: seconds with or without a fraction, milli-, micro-, nanoseconds.
 _SINCE_1970 = re.compile(r"\s*(\d{10}|\d{13}|\d{16}|\d{19})(?:[.,](\d{1,9}))?\s*")
@@ -73,6 +79,36 @@ class Clock:
             self.has_read = True
             self._local = not _is_utc(text)
         return time_ns
+
+
+class DayFirstClock(Clock):
+    """Reads stamps that begin with the day, as 13.9.2026 12:00:00, or with the month: the first
+    one that is no month is a day, from then on."""
+
+    is_day_first = True
+
+    def time_ns(self, text: str) -> int | None:
+        """See `stamp_ns`; the times are local."""
+        found = _DAY_FIRST.fullmatch(text)
+        if not found:
+            return super().time_ns(text)
+        first, second, year, time = found.groups()
+        if int(second if self.is_day_first else first) > _MONTHS:
+            self.is_day_first = not self.is_day_first
+        day, month = (first, second) if self.is_day_first else (second, first)
+        return super().time_ns(f"{year}-{month}-{day} {time}")
+
+
+class MonthFirstClock(DayFirstClock):
+    """Reads stamps as 09-13-2026 12:00:00."""
+
+    is_day_first = False
+
+
+def stamped(line: str) -> tuple[int | None, str]:
+    """The time that `ts` wrote before a line, if any, and the line."""
+    found = _BEFORE_LINE.match(line)
+    return (stamp_ns(found[1]), found[2]) if found else (None, line)
 
 
 def _is_utc(stamp: str) -> bool:

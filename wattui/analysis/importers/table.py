@@ -33,14 +33,18 @@ class CsvTable:
 
     `whole_lines`: a last line without a line end that lacks cells, or the unit that the cell above
     its last one has, was cut short and is left out: half a number is a wrong number. `header`: the
-    names of its columns if it has none on its first line.
+    names of its columns if they are not on its first line, and are on so many others.
     """
 
     def __init__(
-        self, text: LogText, whole_lines: bool = True, header: Sequence[str] | None = None
+        self,
+        text: LogText,
+        whole_lines: bool = True,
+        header: Sequence[str] | None = None,
+        header_lines: int = 0,
     ) -> None:
         self.header = list(header or (cell.strip() for cell in cells_of(text.first)))
-        self._first_row = 0 if header else 1
+        self._first_row = header_lines if header else 1
         self.last_line = 0
         self.left_out = Omissions()
         self._whole_lines = whole_lines
@@ -187,5 +191,5 @@ def column(header: Sequence[str], name: str, tool: str) -> int:
 
 def not_kept(header: Sequence[str], kept: Sequence[int]) -> tuple[str, ...]:
     """A remark on the columns that a run file does not have."""
-    names = [name for place, name in enumerate(header) if place not in kept]
+    names = [name for place, name in enumerate(header) if name and place not in kept]
     return (f"columns not kept: {', '.join(names)}",) if names else ()

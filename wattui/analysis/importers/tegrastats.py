@@ -27,7 +27,7 @@ _RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (\d{1,9})(?:mW)?/\d+(?:mW\b|(?![\w.%@])
 _BOARD = ("VDD_IN", "POM_5V_IN", "VIN")
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by the memory with which each line begins."""
     return bool(_LINE.match(first))
 

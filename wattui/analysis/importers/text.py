@@ -33,6 +33,11 @@ class LogText:
         """The first line without its end; empty if there is none."""
         return self.head[0].strip("\r\n") if self.head and not self.head[0].isspace() else ""
 
+    @property
+    def second(self) -> str:
+        """The second line without its end; empty if there is none."""
+        return self.head[1].strip("\r\n") if len(self.head) > 1 else ""
+
     def __iter__(self) -> Iterator[str]:
         """Lines of text. Raises UnreadableError at one of a megabyte."""
         for number, line in enumerate(self._lines, 1):

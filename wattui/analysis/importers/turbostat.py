@@ -32,7 +32,7 @@ _KEPT = {
 _FIX = "fix: turbostat --quiet --Summary --enable Time_Of_Day_Seconds --interval 1"
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by its version, or by a header with its name for a power."""
     return first.startswith("turbostat version ") or "PkgWatt" in first.split()
 

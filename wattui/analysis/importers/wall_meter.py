@@ -23,7 +23,7 @@ COLUMNS = "Timestamp, Power"
 _TIMES, _BESIDE = ("timestamp", "time"), ("", "volts", "amps")
 
 
-def recognises(first: str) -> bool:
+def recognises(first: str, second: str = "") -> bool:
     """Recognise it by its two columns, with nothing else beside them that has a figure."""
     return _places([cell.strip() for cell in cells_of(first)]) is not None
 
@@ -51,10 +51,9 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         raise UnreadableError("it has no reading in watts")
     is_timed = clock.has_read
     untimed = "no row has a time: the readings are set 1 s apart, and only their mean is meaningful"
-    unnamed = [place for place, name in enumerate(table.header) if not name]
     remarks = (
         *([] if is_timed else [untimed]),
-        *not_kept(table.header, [*unnamed, time, power]),
+        *not_kept(table.header, [time, power]),
         *table.left_out.remarks(),
     )
     spread: Spread = "next" if is_timed else ""

@@ -1,0 +1,48 @@
+"""Readings of several GPUs that a program reads one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from statistics import median
+
+from wattui.analysis.importers.samples import Sample, Samples
+
+# The usual time between rounds is that of so many samples.
+PROBED = 100_000
+_GPU = re.compile(r"gpu\d+")
+
+
+def in_rounds(samples: Samples) -> Iterator[Sample]:
+    """Readings of one round set to the time of its first: GPUs read in turn are summed as one.
+
+    A round ends when a GPU repeats, or after half the usual time between two of its readings.
+    """
+    most_ns = _usual_ns(samples) / 2
+    first: Sample | None = None
+    for sample in samples:
+        if (
+            first
+            and 0 <= sample.time_ns - first.time_ns <= most_ns
+            and first.values.keys().isdisjoint(sample.values)
+        ):
+            first = first._replace(values=first.values | sample.values)
+            continue
+        if first:
+            yield first
+        first = sample
+    if first:
+        yield first
+
+
+def _usual_ns(samples: Samples) -> float:
+    """The median time between two readings of a GPU's power; 0 if there are none."""
+    last_ns: dict[str, int] = {}
+    steps_ns = []
+    for sample in islice(samples, PROBED):
+        for name in filter(_GPU.fullmatch, sample.values):
+            if name in last_ns:
+                steps_ns.append(sample.time_ns - last_ns[name])
+            last_ns[name] = sample.time_ns
+    return median(steps_ns) if steps_ns else 0.0

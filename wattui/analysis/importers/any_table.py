@@ -103,7 +103,7 @@ def _channel(name: str, unit: str, place: int) -> str:
     """A column's name without its unit; before one with another meaning in a run file, `table_`."""
     short = re.sub(rf"(?i)[\[(\s_]+{unit}[\])\s]*$", "", _plain(name))
     slug = re.sub(r"\W+", "_", short, flags=re.ASCII).strip("_").lower()[:LONGEST]
-    slug = slug or f"column{place + 1}"
+    slug = slug if slug.strip("0123456789_") else f"column{place + 1}"
     return slug if slug != TOTAL and kind_of(slug).quantity == "energy" else f"table_{slug}"
 
 

@@ -20,6 +20,7 @@ from tests.wattui.analysis.importers.test_formats import (
     energibridge,
     power_lines,
 )
+from tests.wattui.analysis.importers.test_monitors import MONITORS
 from tests.wattui.analysis.importers.test_text_logs import (
     DMON,
     PERF_I,
@@ -56,6 +57,7 @@ GOOD: dict[str, str] = {
     "EnergiBridge": energibridge(
         "CPU_USAGE_0,PACKAGE_ENERGY (J)", [f"0,{10**12 + 200 * n},5,{9 * n}" for n in range(20)]
     ),
+    **MONITORS,
 }
 
 
@@ -73,11 +75,15 @@ def of_text(folder: Path, text: str, *arguments: str) -> str:
     return outcome(folder, folder / "log.csv", *arguments)
 
 
+def test_every_format_is_here() -> None:
+    assert GOOD.keys() == {form.NAME for form in FORMATS}
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_a_format_is_recognised_by_its_content(name: str) -> None:
     assert name == format_of(LogText(GOOD[name])).NAME
-    first = GOOD[name].split("\n")[0]
-    assert [form.NAME for form in FORMATS if form.recognises(first)] == [name]
+    first, second = GOOD[name].split("\n")[:2]
+    assert [form.NAME for form in FORMATS if form.recognises(first, second)] == [name]
 
 
 def test_a_file_of_no_known_format_names_the_nearest_and_the_way_to_all(tmp_path: Path) -> None:
@@ -196,7 +202,19 @@ def test_no_format_needs_the_last_line_to_have_its_end(tmp_path: Path, name: str
     assert summaries[0] == summaries[1]
 
 
-NO_CELLS = {"AIPowerMeter", "tegrastats", "powermetrics", "Scaphandre"}
+NO_CELLS = {
+    "AIPowerMeter",
+    "tegrastats",
+    "powermetrics",
+    "powermetrics plist",
+    "Scaphandre",
+    "amd-smi",
+    "rocm-smi",
+    "DCGM dmon",
+    "Prometheus range",
+    "MLPerf PTDaemon",
+    "HWiNFO",  # its dates have points: see test_monitors
+}
 
 
 @pytest.mark.parametrize("name", sorted(GOOD.keys() - NO_CELLS))

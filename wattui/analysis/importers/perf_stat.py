@@ -75,8 +75,9 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
             told_why("it has no joules of power/energy-pkg/ or another such event", left_out)
         )
     if first.time_ns is not None:
-        samples = Samples(_of_intervals(chain([first], energies)))
-        channels = tuple(named(name, "J") for name in samples[0].values)
+        sums_j: dict[str, float] = {}
+        samples = Samples(_of_intervals(chain([first], energies), sums_j))
+        channels = tuple(named(name, "J") for name in sums_j)
         return Log(NAME, channels, samples, lines.last, found.remarks(left_out))
     in_all = [first, *energies]
     if any(energy.time_ns is not None for energy in in_all):
@@ -158,10 +159,9 @@ def _energy(number: int, time: str, socket: str, joules: str, domain: str) -> _E
     return _Energy(number, time_ns, channel, float(joules))
 
 
-def _of_intervals(energies: Iterable[_Energy]) -> Iterator[Sample]:
-    """Sums of the intervals, from the start at 0, where all events of the first interval are."""
+def _of_intervals(energies: Iterable[_Energy], sums_j: dict[str, float]) -> Iterator[Sample]:
+    """Sums of the intervals, each from 0 at the start of its first."""
     rows = groupby(energies, key=lambda energy: energy.time_ns)
-    sums_j: dict[str, float] = {}
     before_ns = 0
     for time_ns, row in rows:
         interval = list(row)
@@ -172,11 +172,13 @@ def _of_intervals(energies: Iterable[_Energy]) -> Iterator[Sample]:
             raise UnreadableError(
                 f"line {line}: the time starts again: fix: split the file at this line"
             )
-        if not before_ns:
-            yield Sample(line, 0, {energy.channel: 0.0 for energy in interval})
+        begun = {each.channel: 0.0 for each in interval if each.channel not in sums_j}
+        if begun:
+            yield Sample(line, before_ns, begun)
         before_ns = time_ns
+        sums_j |= begun
         for energy in interval:
-            sums_j[energy.channel] = sums_j.get(energy.channel, 0.0) + energy.joules
+            sums_j[energy.channel] += energy.joules
         yield Sample(line, time_ns, {energy.channel: sums_j[energy.channel] for energy in interval})
 
 

@@ -51,7 +51,7 @@ def _blocks(lines: LineCount, left_out: Omissions) -> Iterator[Block]:
     for line, document in _documents(lines, left_out):
         try:
             found = plistlib.loads(document.encode(), fmt=plistlib.FMT_XML)
-        except (ValueError, ExpatError, AttributeError, IndexError, TypeError, OverflowError):
+        except (ValueError, ExpatError, AttributeError, LookupError, TypeError, OverflowError):
             # plistlib raises these for XML that is not a property list.
             left_out.add("not a whole property list", line)
             continue

@@ -290,3 +290,12 @@ def test_no_line_gives_a_figure_that_is_not_in_it(lines: list[str]) -> None:
         highest = max(value for sample in log.samples for value in sample.values.values())
         assert highest <= sum([20.0, 5.5, 2306.32, 8.18, 1695.0]) * len(lines)
         assert all(value >= 0 for sample in log.samples for value in sample.values.values())
+
+
+def test_an_event_that_is_first_counted_later_begins_there(tmp_path: Path) -> None:
+    text = PERF_I.replace("5.50,Joules", "<not counted>,Joules", 1)
+    run = one_import(tmp_path, text)
+    assert running(run, "package0")["running_j"]["value"] == pytest.approx(200)
+    assert "no figure before 'Joules': 1 row (line 2)" in remarks(run)
+    last = (tmp_path / "out.csv").read_text().splitlines()[-1]
+    assert "49.500000" in last

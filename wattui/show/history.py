@@ -69,6 +69,11 @@ class History:
                 if column not in self._latest or time_s >= self._latest[column][0]:
                     self._latest[column] = time_s, value
 
+    def keep(self, columns: Iterable[str]) -> None:
+        """Go on with these columns: forget all others, and begin those that are new."""
+        self._levels = {name: self._levels.get(name) or _levels() for name in columns}
+        self._latest = {n: each for n, each in self._latest.items() if n in self._levels}
+
     def latest(self, column: str) -> tuple[float, float] | None:
         """Time and value of the newest reading."""
         return self._latest.get(column)

@@ -52,8 +52,11 @@ def nice_top(highest: float, previous: float | None = None) -> float:
     return next(top for top in tops if top >= highest * HEADROOM)
 
 
-def time_ticks(start_s: float, end_s: float, columns: int) -> list[tuple[int, str]]:
-    """Labels of round times from 0 in [start_s, end_s), each with the column where it begins.
+def time_ticks(
+    start_s: float, end_s: float, columns: int, least_s: float = 0.0
+) -> list[tuple[int, str]]:
+    """Labels of round times from `least_s` in [start_s, end_s), each with the column where it
+    begins.
 
     A label is centred on its time's column; one that does not fit is left out.
     """
@@ -63,7 +66,8 @@ def time_ticks(start_s: float, end_s: float, columns: int) -> list[tuple[int, st
     apart = max(TICK_COLUMNS, len(time_label(end_s, 60)) + 2)
     step_s = next(step_s for step_s in _time_steps_s() if step_s * columns >= apart * span_s)
     ticks = []
-    for time_s in range(step_s * max(0, math.ceil(start_s / step_s)), math.ceil(end_s), step_s):
+    first = math.ceil(max(least_s, start_s) / step_s)
+    for time_s in range(step_s * first, math.ceil(end_s), step_s):
         label = time_label(time_s, step_s)
         begin = math.floor((time_s - start_s) * columns / span_s) - len(label) // 2
         if 0 <= begin <= columns - len(label):
@@ -72,7 +76,9 @@ def time_ticks(start_s: float, end_s: float, columns: int) -> list[tuple[int, st
 
 
 def time_label(time_s: float, step_s: int) -> str:
-    """A time as written on an axis with this step: 20s, 1:40, 1:02:00."""
+    """A time as written on an axis with this step: 20s, 1:40, 1:02:00; -20s before the start."""
+    if time_s < 0:
+        return f"-{time_label(-time_s, step_s)}"
     seconds = math.floor(time_s)
     if seconds < PLAIN_SECONDS and step_s < 60:
         return f"{seconds}s"
@@ -82,7 +88,9 @@ def time_label(time_s: float, step_s: int) -> str:
 
 
 def moment_label(time_s: float, bin_s: float) -> str:
-    """One moment, to tenths if bins are finer than a second: 41.2s, 1:02.4, 1:02:00."""
+    """One moment, to tenths if bins are finer than a second: 41.2s, 1:02.4, 1:02:00, -0.5s."""
+    if time_s < 0:
+        return f"-{moment_label(-time_s, bin_s)}"
     tenths = round(time_s * 10) if bin_s < 1 else 10 * math.floor(time_s)
     seconds, tenth = divmod(tenths, 10)
     label, rest = time_label(seconds, 1), f".{tenth}" if bin_s < 1 else ""

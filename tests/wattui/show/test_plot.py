@@ -381,6 +381,8 @@ def test_time_labels_of_usual_windows() -> None:
     assert time_ticks(16.4, 76.4, 68) == [(3, "20s"), (25, "40s"), (48, "60s")]
     assert time_ticks(60, 180, 68) == [(16, "90s"), (32, "2:00"), (49, "2:30")]
     assert time_ticks(-30, 30, 60) == [(29, "0s"), (49, "20s")]
+    assert time_ticks(-30, 30, 60, -30) == [(8, "-20s"), (29, "0s"), (49, "20s")]
+    assert time_ticks(-180, 0, 60, -180) == [(18, "-2:00"), (38, "-1:00")]
     assert time_ticks(3480, 3840, 60) == [(17, "1:00:00"), (37, "1:02:00")]
     assert time_ticks(5, 5, 60) == time_ticks(0, 10, 0) == []
 

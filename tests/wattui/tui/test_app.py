@@ -301,6 +301,27 @@ async def test_recording_starts_with_a_new_file_and_goes_on_in_the_same_phase(
     assert sessions[0].csv.suffix == ".csv"
 
 
+async def test_the_graphs_and_the_zoom_survive_the_start_of_a_recording(
+    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app, first = dashboard()
+    first.coming = [row(time_s / 10, 37) for time_s in range(300)]
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("minus", "r", "enter")
+        await settle(pilot)
+        app.stream.coming = [row(time_s / 10, 74) for time_s in range(50)]
+        app.main.catch_up()
+        await settle(pilot)
+        assert app.main.live.history.stats("package0_W", 0, 29) == pytest.approx((37.0, 37.0))
+        assert app.main.view.bin_s == pytest.approx(0.8)
+        text = screen(app)
+        assert "● REC" in text
+        assert "00:04.9" in text
+        assert "-20s" in text
+
+
 async def test_an_existing_file_is_refused_as_it_is_typed(
     sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

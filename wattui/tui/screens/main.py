@@ -166,6 +166,9 @@ class MainScreen(MarkingScreen):
         self._charts: list[Chart] = []
         self._summary_due_s = 0.0
         self.palette: Palette = DARK
+        self.stream = stream
+        self.live, self._taken_s = Live(stream.columns), time.monotonic()
+        self.view = viewport.first(stream.rate_hz)
         self.follow(stream)
 
     def compose(self) -> ComposeResult:
@@ -202,10 +205,16 @@ class MainScreen(MarkingScreen):
     # ------------------------------------------------------------ what is shown
 
     def follow(self, stream: Stream) -> None:
-        """Switch to this stream."""
+        """Switch to this stream. The graphs go on from one recorder to the next, not to a file."""
+        goes_on = not isinstance(stream, Playback) and self._playback is None
         self.stream = stream
-        self.live = Live(stream.columns)
-        self.view = viewport.first(stream.rate_hz)
+        if goes_on:
+            gap_s = time.monotonic() - self._taken_s
+            self.live = Live(stream.columns, self.live, gap_s)
+            self.view = self.view.on(stream.rate_hz)
+        else:
+            self.live = Live(stream.columns)
+            self.view = viewport.first(stream.rate_hz)
         self._span_from_s: float | None = None
         self.mark = None
         self._summary_due_s = 0.0
@@ -223,8 +232,11 @@ class MainScreen(MarkingScreen):
 
     def take(self, messages: Iterable[Message]) -> None:
         """Take new messages from the stream."""
+        rows = self.live.history.rows
         for message in messages:
             self.live.take(message)
+        if self.live.history.rows > rows:
+            self._taken_s = time.monotonic()
 
     def catch_up(self) -> None:
         """Take and show what the stream has now."""

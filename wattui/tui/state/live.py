@@ -35,25 +35,46 @@ class LivePhase:
 
 # Older readings are not current.
 FRESH_S = 1.0
+# Between two recordings at least, so that no reading of one is taken for the other's.
+LEAST_GAP_S = 0.1
+# Of earlier recordings: phases, and counters for the joules of a stretch.
+EARLIER_PHASES, EARLIER_COUNTERS = 1000, 2
 
 
 class Live:
-    """The state of one recording; times are in seconds since its start."""
+    """The state of one recording, and the graphs of what was shown before it.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    Times are in seconds on the clock of the graphs, which `earlier` began; the recording itself
+    began `gap_s` after the last row of `earlier`, at `start_s`. `run_s` is its own time.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], earlier: Live | None = None, gap_s: float = 0.0
+    ) -> None:
         self.columns = list(columns)
         self._energies = [name for name in columns if is_cumulative(name)]
         self._reducer = Reducer(self.columns)
         self.history = History(name for name in columns if not is_cumulative(name))
-        self._joules = CounterHistory(self._energies)
+        self._joules = [CounterHistory(self._energies)]
         self.joules: dict[str, float] = {}
         self._read_s: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
         self.stretches: list[LivePhase] = []
         self.inferences: int | None = None
         self.rate_per_s: float | None = None
-        self.time_s = 0.0
+        self.start_s = self.time_s = self.run_s = 0.0
+        if earlier is not None and earlier.history.rows:
+            self._go_on(earlier, max(LEAST_GAP_S, gap_s))
         self._counted: tuple[float, int] | None = None
+
+    def _go_on(self, earlier: Live, gap_s: float) -> None:
+        """Take over the graphs of an earlier recording, which ends with this."""
+        earlier._close(earlier.time_s)
+        self.start_s = self.time_s = earlier.time_s + gap_s
+        earlier.history.keep(name for name in self.columns if not is_cumulative(name))
+        self.history = earlier.history
+        self._joules += earlier._joules[:EARLIER_COUNTERS]
+        self.stretches = earlier.stretches[-EARLIER_PHASES:]
 
     def take(self, message: Message) -> None:
         """Take in one row, event or correction."""
@@ -63,12 +84,13 @@ class Live:
         if message["t"] == "undone":
             self._undo(message)
             return
-        time_s, event = float(message["time"]), message["event"]
+        self.run_s = max(self.run_s, float(message["time"]))
+        time_s, event = self.start_s + float(message["time"]), message["event"]
         where = message["phase"], message["label"], message["repeat"]
         self._reducer.add(message["time"], message["cells"], event, where, message["inferences"])
         values = readings(self.columns, message)
         self.history.add(time_s, values)
-        self._joules.add(time_s, values)
+        self._joules[0].add(time_s, values)
         read = {name: values[name] for name in self._energies if name in values}
         self.joules |= read
         self._read_s |= dict.fromkeys(read, time_s)
@@ -92,11 +114,15 @@ class Live:
 
     def energy_between_j(self, channel: str, start_s: float, end_s: float) -> float | None:
         """Joules of a channel in a stretch of time; None unless both ends were read."""
-        return self._joules.between(f"{channel}_J", start_s, end_s)
+        found = (each.between(f"{channel}_J", start_s, end_s) for each in self._joules)
+        return next((energy_j for energy_j in found if energy_j is not None), None)
 
     def mean_w(self, channel: str, start_s: float, end_s: float) -> float | None:
-        """Mean power in watts by the counter, from the first to the last reading of a stretch."""
-        return self._joules.mean_w(f"{channel}_J", start_s, end_s)
+        """Mean power in watts by the counter, from the first to the last reading of a stretch; None
+        if that is of several recordings."""
+        found = (each.mean_w(f"{channel}_J", start_s, end_s) for each in self._joules)
+        means_w = [mean_w for mean_w in found if mean_w is not None]
+        return means_w[0] if len(means_w) == 1 else None
 
     def set_zero(self) -> None:
         """Count joules from now on."""
@@ -110,7 +136,7 @@ class Live:
             for name, value in self.joules.items()
             if self.time_s - self._read_s[name] <= FRESH_S
         }
-        now = EventRow(self.time_s, NOW, "", "", None, self.inferences, energy_j)
+        now = EventRow(self.run_s, NOW, "", "", None, self.inferences, energy_j)
         return summarise(replace(reduction, events=[*reduction.events, now]))
 
     def visible(self, start_s: float, end_s: float) -> Iterator[LivePhase]:
@@ -148,7 +174,7 @@ class Live:
     def _undo(self, message: Message) -> None:
         """Remove the stretches since the mark and reopen the one before it."""
         first, where = message["first_event"], (message["phase"], message["label"])
-        marked_s = self._reducer.reduction.events[first].time_s
+        marked_s = self.start_s + self._reducer.reduction.events[first].time_s
         self._reducer.undo(first, message["rows"], message["event"], (*where, message["repeat"]))
         self.stretches = [s for s in self.stretches if s.start_s < marked_s]
         last = self.stretches[-1] if self.stretches else None
@@ -160,7 +186,9 @@ class Live:
     def _rename(self, first_event: int) -> None:
         events = self._reducer.reduction.events
         self._reducer.rename_running_since(first_event)
-        since_s = events[first_event].time_s if first_event < len(events) else self.time_s
+        since_s = self.time_s
+        if first_event < len(events):
+            since_s = self.start_s + events[first_event].time_s
         for stretch in self.stretches:
             if stretch.phase == "running" and stretch.start_s >= since_s:
                 stretch.phase = "loading"

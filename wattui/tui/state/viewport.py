@@ -65,6 +65,10 @@ class Viewport:
         """With this series hidden if shown, and shown if hidden."""
         return replace(self, hidden=self.hidden ^ {column})
 
+    def on(self, rate_hz: float) -> Viewport:
+        """The same zoom and hidden series, live at another sampling rate."""
+        return Viewport(self.bin_s, rate_hz, hidden=self.hidden).zoomed(0)
+
     def frozen(self, now_s: float) -> Viewport:
         """Frozen if live, and live if frozen."""
         return replace(self, end_s=now_s if self.live else None)

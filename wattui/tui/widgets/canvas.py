@@ -58,11 +58,12 @@ class Column(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """The background of a column of cells."""
+    """The background of a column of cells; the recording begins in that of the `start`."""
 
     phase: str | None
     spanned: bool
     pointed: bool
+    start: bool = False
 
 
 Inks: TypeAlias = tuple[Inked, ...]
@@ -104,7 +105,9 @@ class Canvas:
         self._scale(curves, hidden, look)
         self._plot(curves, hidden, look)
         stretches = phases(live, look.column_s, self.first, look.columns)
-        grounds = self._grounds([each.phase if each else None for each in stretches], look)
+        names = [each.phase if each else None for each in stretches]
+        start = live.start_s // look.column_s if live.start_s else None
+        grounds = self._grounds(names, start, look)
         inked = [self._ink(self.first + x, ground, look) for x, ground in enumerate(grounds)]
         lines = [
             ribbon(stretches, look.palette, look.glyphs, self._tint),
@@ -112,7 +115,15 @@ class Canvas:
                 (*gutter(self._ticks.get(y), look.palette, look.glyphs), *self._named(y, row, look))
                 for y, row in enumerate(zip(*inked, strict=True))
             ),
-            axis(self.spec.unit, look.view, self.first, look.columns, look.palette, look.glyphs),
+            axis(
+                self.spec.unit,
+                look.view,
+                live.start_s,
+                self.first,
+                look.columns,
+                look.palette,
+                look.glyphs,
+            ),
         ]
         return [self._line(y, inks, look) for y, inks in enumerate(lines)]
 
@@ -201,15 +212,17 @@ class Canvas:
             for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
                 self._columns[number] = Column(column, under)
 
-    def _grounds(self, names: Sequence[str | None], look: PlotStyle) -> list[Ground]:
-        pointed, (start, end) = None, (0, 0)
+    def _grounds(
+        self, names: Sequence[str | None], start: float | None, look: PlotStyle
+    ) -> list[Ground]:
+        pointed, (first, end) = None, (0, 0)
         if look.view.cursor_s is not None:
             pointed = look.view.cursor_s // look.column_s
         if look.view.span_s is not None:
-            start, end = (round(edge_s / look.column_s) for edge_s in look.view.span_s)
-            end = max(end, start + 1)
+            first, end = (round(edge_s / look.column_s) for edge_s in look.view.span_s)
+            end = max(end, first + 1)
         return [
-            Ground(name, start <= number < end, number == pointed)
+            Ground(name, first <= number < end, number == pointed, number == start)
             for number, name in enumerate(names, self.first)
         ]
 
@@ -231,6 +244,8 @@ class Canvas:
             return character, (self.colour(palette, series), under)
         if ground.pointed:
             return look.glyphs.cursor, (palette.dim, under)
+        if ground.start:
+            return look.glyphs.cursor, (palette.grid, under)
         if y in self._limits:
             return look.glyphs.limit, (self._tint(palette, palette.alarm, LIMIT), under)
         if column.filled > (look.rows - 1 - y) * DOTS_HIGH:

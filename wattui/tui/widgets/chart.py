@@ -162,7 +162,7 @@ class Chart(Widget, can_focus=True):
                 stretch_s = number * look.column_s, (number + 1) * look.column_s
                 bins = self._canvas.bins(number)
                 values = border.values_at(live, self.spec, bins, stretch_s, look.glyphs)
-                return values, moment_label(cursor_s, look.view.bin_s)
+                return values, moment_label(cursor_s - live.start_s, look.view.bin_s)
         return border.values_now(live, self.spec), ""
 
     def _styled(self, part: titles.TitlePart, palette: Palette) -> tuple[str, Style]:

@@ -65,14 +65,21 @@ def gutter(tick: float | None, palette: Palette, glyphs: Glyphs) -> tuple[Inked,
 
 
 def axis(
-    unit: str, view: Viewport, first: int, columns: int, palette: Palette, glyphs: Glyphs
+    unit: str,
+    view: Viewport,
+    zero_s: float,
+    first: int,
+    columns: int,
+    palette: Palette,
+    glyphs: Glyphs,
 ) -> tuple[Inked, ...]:
-    """Unit and round times; the crosshair's time takes precedence."""
+    """Unit and round times since `zero_s`; the crosshair's time takes precedence."""
     column_s = view.bin_s * DOTS_WIDE
     line = [" "] * columns
-    begin, moment = _moment(view, first, columns)
+    begin, moment = _moment(view, zero_s, first, columns)
     end = begin + len(moment)
-    for place, label in ticks.time_ticks(first * column_s, (first + columns) * column_s, columns):
+    start_s, end_s = (each * column_s - zero_s for each in (first, first + columns))
+    for place, label in ticks.time_ticks(start_s, end_s, columns, -zero_s):
         if not moment or place + len(label) < begin or end < place:
             line[place : place + len(label)] = label
     text, dim = "".join(line), (palette.dim, None)
@@ -80,12 +87,12 @@ def axis(
     return (*inks, (text[:begin], dim), (moment, (palette.text, None)), (text[end:], dim))
 
 
-def _moment(view: Viewport, first: int, columns: int) -> tuple[int, str]:
+def _moment(view: Viewport, zero_s: float, first: int, columns: int) -> tuple[int, str]:
     """The crosshair's time and its place; empty text if it is not visible."""
     if view.cursor_s is None:
         return 0, ""
     place = math.floor(view.cursor_s / (view.bin_s * DOTS_WIDE)) - first
     if not 0 <= place < columns:
         return 0, ""
-    label = ticks.moment_label(view.cursor_s, view.bin_s)[:columns]
+    label = ticks.moment_label(view.cursor_s - zero_s, view.bin_s)[:columns]
     return max(0, min(columns - len(label), place - len(label) // 2)), label

@@ -39,7 +39,7 @@ class StatusLine(Static):
         """Rewrite the line."""
         line = Text.assemble(("wattui", "bold"), "  ")
         append_source(line, stream, palette)
-        line.append(f"{clock(live.time_s)}  ", "bold")
+        line.append(f"{clock(live.run_s)}  ", "bold")
         append_phase(line, live, palette)
         if not view.live:
             line.append("❚❚ frozen, End for live  ", f"bold {palette.estimated}")

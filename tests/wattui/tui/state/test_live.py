@@ -142,3 +142,49 @@ def test_every_power_column_is_in_one_graph() -> None:
     columns += ["est_cpu_W", "meter_wall_W", "sim_cpu_W", "uncore1_W"]
     shown = [series.column for graph in graphs(columns) for series in graph.series]
     assert sorted(shown) == sorted(columns)
+
+
+def test_the_graphs_go_on_from_one_recording_to_the_next() -> None:
+    before = live(row(0, 40), row(1, 40, "idle", "begin"), row(10, 40, "idle"))
+    after = Live(COLUMNS, before, gap_s=2.0)
+    assert after.start_s == 12
+    for message in (row(0, 70), row(3, 70, "running", "begin"), row(5, 70, "running")):
+        after.take(message)
+    assert (after.time_s, after.run_s) == (17, 5)
+    assert after.history.bins("package0_W", 10, 0.1, 1) == [(40, 40)]
+    assert after.history.bins("package0_W", 17, 0.1, 1) == [(70, 70)]
+    found = [(s.phase, s.start_s, s.end_s) for s in after.stretches]
+    assert found == [("idle", 1, 10), ("running", 15, None)]
+
+
+def test_joules_are_those_of_one_recording_and_unknown_across_its_start() -> None:
+    before = live(row(0, 40), row(10, 40))
+    after = Live(COLUMNS, before, gap_s=2.0)
+    after.take(row(0, 70))
+    after.take(row(5, 70))
+    assert after.energy_j("package0") == 350
+    assert after.energy_between_j("package0", 2, 4) == pytest.approx(80)
+    assert after.energy_between_j("package0", 13, 15) == pytest.approx(140)
+    assert after.energy_between_j("package0", 9, 13) is None
+    assert after.mean_w("package0", 0, 20) is None
+    assert after.mean_w("package0", 12, 20) == pytest.approx(70)
+    assert after.summary().phases == []
+
+
+def test_marks_and_corrections_count_from_the_recordings_own_start() -> None:
+    after = Live(COLUMNS, live(row(0, 40), row(10, 40)), gap_s=2.0)
+    for message in (row(0, 40), row(1, 40, "running", "begin"), row(2, 40, "running")):
+        after.take(message)
+    after.take({"t": "renamed", "first_event": 0})
+    assert [(s.phase, s.start_s) for s in after.stretches] == [("loading", 13)]
+
+
+def test_memory_stays_bounded_over_many_recordings() -> None:
+    state = live(row(0, 40))
+    for number in range(20):
+        state = Live([*COLUMNS[:2], f"own{number}_W"], state)
+        for time_s in range(20):
+            state.take({**row(time_s, 40), "cells": [f"{time_s}", "2.0", "3.0"]})
+    assert state.history.latest("package0_W") is not None
+    assert state.history.latest("own18_W") is None
+    assert len(state._joules) == 3

@@ -61,10 +61,11 @@ def _ascii(bits: int) -> str:
 @dataclass(frozen=True, slots=True)
 class Glyphs:
     """The characters of a graph; `dots` has one for each set of dots in a cell, `fills` those of
-    the area under a curve, from the sparsest."""
+    the area under a curve, from the sparsest, `bars` those of a bar, from the lowest."""
 
     dots: str
     fills: str
+    bars: str
     limit: str
     axis: str
     tick: str
@@ -83,6 +84,7 @@ class Glyphs:
 BRAILLE = Glyphs(
     dots=" " + "".join(chr(0x2800 + bits) for bits in range(1, 256)),
     fills="⠂⠢⢕",
+    bars="▁▂▃▄▅▆▇█",
     limit="╌",
     axis="│",
     tick="┤",
@@ -95,6 +97,7 @@ BRAILLE = Glyphs(
 ASCII = Glyphs(
     dots="".join(_ascii(bits) for bits in range(256)),
     fills="   ",
+    bars="_.:-=+*#",
     limit="-",
     axis="|",
     tick="+",

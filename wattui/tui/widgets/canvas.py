@@ -15,12 +15,13 @@ from textual.strip import Strip
 from wattui.show import plot, ticks
 from wattui.show.graphs import GraphSpec
 from wattui.show.history import Bin
+from wattui.show.lanes import lane_rows, lanes
 from wattui.show.palette import Palette
 from wattui.show.plot import DOTS_HIGH, DOTS_WIDE, Glyphs
 from wattui.tui.state.curves import Curves
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
-from wattui.tui.widgets.margins import Ink, Inked, axis, gutter, phases, ribbon
+from wattui.tui.widgets.margins import GUTTER, Ink, Inked, axis, gutter, phases, ribbon
 
 GRID_COLUMNS = 4
 SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
@@ -84,6 +85,7 @@ class Canvas:
         self._colours: object = None
         self._ticks: dict[int, float] = {}
         self._limits: dict[int, str] = {}
+        self._lanes: dict[int, int] = {}
         self._columns: dict[int, Column] = {}
         self._inked: dict[int, tuple[Column, Ground, list[Inked]]] = {}
         self._styles: dict[Ink, Style] = {}
@@ -110,9 +112,9 @@ class Canvas:
         grounds = self._grounds(names, start, look)
         inked = [self._ink(self.first + x, ground, look) for x, ground in enumerate(grounds)]
         lines = [
-            ribbon(stretches, look.palette, look.glyphs, self._tint),
+            ribbon(stretches, look.palette, look.glyphs, self._tint, self._lanes_top()),
             *(
-                (*gutter(self._ticks.get(y), look.palette, look.glyphs), *self._named(y, row, look))
+                (*self._gutter(y, look), *self._named(y, row, look))
                 for y, row in enumerate(zip(*inked, strict=True))
             ),
             axis(
@@ -126,6 +128,17 @@ class Canvas:
             ),
         ]
         return [self._line(y, inks, look) for y, inks in enumerate(lines)]
+
+    def _lanes_top(self) -> float | None:
+        """The highest value of every lane."""
+        return self.top if self._lanes else None
+
+    def _gutter(self, y: int, look: PlotStyle) -> Inks:
+        """The name of a lane, an axis value, or just the axis."""
+        name = None
+        if (place := self._lanes.get(y)) is not None:
+            name = self.spec.series[place].name, self.colour(look.palette, place)
+        return gutter(self._ticks.get(y), look.palette, look.glyphs, name)
 
     def bins(self, number: int) -> list[list[Bin | None]]:
         """The bins of each series in a column of the last picture."""
@@ -166,6 +179,11 @@ class Canvas:
             self._limits = {
                 scale.row(limit_w, look.rows): f" limit {limit_w:g} " for limit_w in limits_w
             }
+            shown = [place for place, gone in enumerate(hidden) if not gone]
+            high = lane_rows(len(shown), look.rows) if _can_be_named(self.spec) else 0
+            self._lanes = {high * lane: place for lane, place in enumerate(shown)} if high else {}
+            if self._lanes:
+                self._ticks, self._limits = {}, {}
             self._columns.clear()
             self._inked.clear()
         colours = (look.palette, look.base)
@@ -207,7 +225,10 @@ class Canvas:
                 parts, scale, len(numbers) + 1, look.rows, look.glyphs, numbers[0] - 1, numbered
             )
             filled = [0] * len(cells)
-            if shown and not look.palette.plain:
+            if self._lanes:
+                apart = [(place, parts[place]) for place in self._lanes.values()]
+                cells = lanes(apart, self.top, len(cells), look.rows, look.glyphs)
+            elif shown and not look.palette.plain:
                 filled = plot.heights(parts[self.filled], scale, look.rows)
             for number, column, under in zip(numbers, cells[1:], filled[1:], strict=True):
                 self._columns[number] = Column(column, under)
@@ -298,6 +319,11 @@ class Canvas:
         if ink not in self._styles:
             self._styles[ink] = base + Style(color=ink[0], bgcolor=ink[1])
         return self._styles[ink]
+
+
+def _can_be_named(spec: GraphSpec) -> bool:
+    """Whether the names of all series fit beside a graph."""
+    return all(len(series.name) < GUTTER for series in spec.series)
 
 
 def _filled(curves: Sequence[Sequence[Bin | None]], before: int) -> int:

@@ -40,10 +40,15 @@ def phases(live: Live, column_s: float, first: int, columns: int) -> list[LivePh
 
 
 def ribbon(
-    stretches: Sequence[LivePhase | None], palette: Palette, glyphs: Glyphs, tint: Tint
+    stretches: Sequence[LivePhase | None],
+    palette: Palette,
+    glyphs: Glyphs,
+    tint: Tint,
+    top: float | None = None,
 ) -> tuple[Inked, ...]:
-    """A band for each phase with as much of its title as fits."""
-    inks: list[Inked] = [(" " * GUTTER, (None, None))]
+    """A band for each phase with as much of its title as fits; beside it, the top of lanes."""
+    label = "" if top is None else f"{ticks.value_label(top)} "
+    inks: list[Inked] = [(f"{label:>{GUTTER}}", (palette.dim if label else None, None))]
     for stretch, run in groupby(stretches):
         width = len(list(run))
         if stretch is None:
@@ -56,12 +61,17 @@ def ribbon(
     return tuple(inks)
 
 
-def gutter(tick: float | None, palette: Palette, glyphs: Glyphs) -> tuple[Inked, ...]:
-    """An axis value, or just the axis."""
-    text = "" if tick is None else ticks.value_label(tick)
+def gutter(
+    tick: float | None,
+    palette: Palette,
+    glyphs: Glyphs,
+    name: tuple[str, str] | None = None,
+) -> tuple[Inked, ...]:
+    """A name in its colour, an axis value, or just the axis."""
+    text, colour = name or ("" if tick is None else ticks.value_label(tick), palette.dim)
     mark = glyphs.axis if tick is None else glyphs.tick
     label = set_cell_size(f"{text:>{GUTTER - 1}}", GUTTER - 1)
-    return (label, (palette.dim, None)), (mark, (palette.grid, None))
+    return (label, (colour, None)), (mark, (palette.grid, None))
 
 
 def axis(

@@ -303,3 +303,28 @@ def test_graphs_of_one_screen_begin_with_different_colours() -> None:
     for columns in screens:
         found = [spec.series[0].colour for spec in graphs(columns)]
         assert all(len(set(found[n : n + 4])) == len(found[n : n + 4]) for n in range(len(found)))
+
+
+def eight(rows: int, **cells: float) -> list[str]:
+    """A graph of eight GPUs."""
+    columns = [f"gpu{n}_W" for n in range(8)]
+    live = Live(columns)
+    for tenth in range(100):
+        values = [f"{cells.get(name, 100.0)}" for name in columns]
+        live.take({**message(tenth / 10, {}), "cells": values})
+    (spec,) = graphs(columns)
+    return text(Canvas(spec).draw(live, replace(LOOK, rows=rows)))
+
+
+def test_of_eight_gpus_each_has_its_name_and_its_own_bars() -> None:
+    picture = eight(11, gpu3_W=700.0)
+    names = [line[:GUTTER].strip(" │") for line in picture]
+    assert names == ["800", *(f"gpu{n}" for n in range(8)), "", "", "", "W"]
+    assert picture[4].endswith("▆▆▆▆")
+    assert picture[3].endswith("▁▁▁▁")
+
+
+def test_without_room_for_a_line_each_they_share_one_graph() -> None:
+    picture = eight(7)
+    assert not any("gpu" in line for line in picture)
+    assert any(is_of_curve(character) for line in picture for character in line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
 from textual.binding import Binding
+from textual.events import Event, Key
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
@@ -64,7 +66,8 @@ class Dashboard(TerminalApp):
         self._asked: dict[str, dict[str, str]] = {}
         self._alarm: str | None = None
         self._beat: Timer | None = None
-        self.main = MainScreen(stream)
+        greeted = start.greeted_path
+        self.main = MainScreen(stream, is_first_run=greeted is not None and not greeted.exists())
 
     def get_default_screen(self) -> Screen[Any]:
         """The graphs."""
@@ -119,6 +122,16 @@ class Dashboard(TerminalApp):
     def _on_theme(self, theme: Theme) -> None:
         self.main.palette = palette_of(theme.name, theme.dark, self.no_color)
         self._dirty = True
+
+    async def on_event(self, event: Event) -> None:
+        """Pass events on; the first key ends the hint of the first run for good."""
+        if isinstance(event, Key) and self.main.is_first_run:
+            self.main.end_hint()
+            if (path := self._start.greeted_path) is not None:
+                with suppress(OSError):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.touch()
+        await super().on_event(event)
 
     # ------------------------------------------------------------ the beat
 

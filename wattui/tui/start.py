@@ -74,6 +74,7 @@ def main(options: argparse.Namespace) -> int:
         ascii_only,
         exports,
         recall_path=log.with_name("commands.json"),
+        greeted_path=log.with_name("greeted"),
     )
     app = Dashboard(stream, start)
     try:

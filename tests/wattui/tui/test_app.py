@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
+from wattui.tui.screens.main import HINT
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
@@ -320,6 +322,22 @@ async def test_the_graphs_and_the_zoom_survive_the_start_of_a_recording(
         assert "● REC" in text
         assert "00:04.9" in text
         assert "-20s" in text
+
+
+async def test_the_hint_of_the_first_run_goes_at_the_first_key_and_never_returns(
+    tmp_path: Path,
+) -> None:
+    start = Start(Settings(), Config(csv=None), tmp_path / "config.toml")
+    start = replace(start, greeted_path=tmp_path / "state" / "greeted")
+    for is_shown in (True, False):
+        app = Dashboard(FakeSession(), start)  # type: ignore[arg-type]
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settle(pilot)
+            assert (HINT in screen(app)) is is_shown
+            await pilot.press("f")
+            await settle(pilot)
+            assert HINT not in screen(app)
+            assert "frozen" in screen(app)
 
 
 async def test_an_existing_file_is_refused_as_it_is_typed(

@@ -58,6 +58,7 @@ GRAPH_COLUMNS, GRAPH_ROWS = 60, 16
 LEAST_COLUMNS, LEAST_ROWS = 40, 6
 # By an arrow key, in a playback.
 SEEK_S = 5.0
+HINT = "New here? l measures joules per inference of a network, ? explains all keys."
 PLAYBACK_KEYS = {
     "space": "Pause",
     "left": "5 s",
@@ -130,6 +131,10 @@ class MainScreen(MarkingScreen):
     MainScreen #banner {
         height: auto; max-height: 3; padding: 0 1; background: $warning 20%; color: $text;
     }
+    MainScreen #hint {
+        height: 1; padding: 0 1; background: $accent 25%; color: $text;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     MainScreen #body { height: 1fr; layout: vertical; }
     MainScreen #graphs { grid-size: 2; grid-gutter: 0; height: 1fr; width: 1fr; layout: grid; }
     MainScreen #too-small { display: none; height: 1fr; content-align: center middle; }
@@ -148,13 +153,14 @@ class MainScreen(MarkingScreen):
     MainScreen.mini StatusLine, MainScreen.mini #side, MainScreen.mini #banner { display: none; }
     MainScreen.low #body, MainScreen.low #tabs { display: none; }
     MainScreen.low #output, MainScreen.low #seek { display: none !important; }
-    MainScreen.too-small #mini { display: none; }
+    MainScreen.too-small #mini, MainScreen.mini #hint, MainScreen.low #hint { display: none; }
     MainScreen.too-small #too-small { display: block; }
     MainScreen.small #output { height: 5; }
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, is_first_run: bool = False) -> None:
         super().__init__()
+        self.is_first_run = is_first_run
         self.first_graphs: Sequence[str] = ()
         self.glyphs = plot.BRAILLE
         self.units: Units = "auto"
@@ -189,6 +195,8 @@ class MainScreen(MarkingScreen):
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
         yield SeekBar(id="seek")
+        if self.is_first_run:
+            yield Static(HINT, id="hint", markup=False)
         yield Static(id="too-small", markup=False)
         yield Footer()
 
@@ -219,6 +227,11 @@ class MainScreen(MarkingScreen):
         self.mark = None
         self._summary_due_s = 0.0
         self._is_laid_out = False
+
+    def end_hint(self) -> None:
+        """Remove the hint of the first run."""
+        self.is_first_run = False
+        self.query("#hint").remove()
 
     def relay(self) -> None:
         """Lay everything out again, and draw once sizes are known."""

@@ -17,6 +17,8 @@ class Start:
     """Start-up options: settings, their file, and those given on the command line.
 
     `recall_path` is the file of the commands launched before; None: they are not remembered.
+    `greeted_path` is the file that exists once the hint of the first run was seen; None: there is
+    no hint.
     """
 
     settings: Settings
@@ -26,6 +28,7 @@ class Start:
     ascii_only: bool = False
     exports: Exports | None = None
     recall_path: Path | None = None
+    greeted_path: Path | None = None
 
     def settled(self, settings: Settings) -> Start:
         """A copy with new settings."""

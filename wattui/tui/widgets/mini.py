@@ -49,7 +49,7 @@ class MiniPanel(Static):
 
 def lines_now(stream: Stream, live: Live, palette: Palette) -> Iterator[Text]:
     """Whether it records, and the time; the phase; the watts of each kind of device."""
-    line = Text(f"{clock(live.time_s)}  ", "bold")
+    line = Text(f"{clock(live.run_s)}  ", "bold")
     append_source(line, stream, palette)
     yield line
     line = Text()

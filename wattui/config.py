@@ -32,13 +32,26 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Graphs that were saved under a name: their titles, in order."""
+
+    name: str
+    titles: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As it is in the settings."""
+        return f"{self.name}: {', '.join(self.titles)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of the configuration file, with their built-in defaults.
 
     `counters` names hardware counters to record; `graphs` lists the titles of the graphs to show
-    first; `meter` names the wall meter that is read by hand, and is empty if there is none;
-    `meters` has the other meters, each NAME=SPEC. `price_per_kwh` and `co2_g_per_kwh` begin with a
-    number (`rate_of`).
+    first, `layouts` those that are shown together (`layout_of`); `meter` names the wall meter that
+    is read by hand, and is empty if there is none; `meters` has the other meters, each NAME=SPEC.
+    `price_per_kwh` and `co2_g_per_kwh` begin with a number (`rate_of`).
     """
 
     rate_hz: float = 10.0
@@ -52,6 +65,7 @@ class Settings:
     meter: str = "wall"
     meters: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()
     units: Units = "auto"
     theme: Theme = "dark"
     ascii: bool = False
@@ -162,6 +176,9 @@ def refusal(name: str, value: object) -> str | None:
         return None if good else "must be a list of names, such as instructions and llc_misses"
     if name in RATES:
         return _rate_refusal(value)
+    if name == "layouts":
+        good = isinstance(value, tuple) and all(map(layout_of, value))
+        return None if good else "must be a list of layouts, such as 'training: GPU board, DRAM'"
     if name == "graphs":
         good = isinstance(value, tuple) and all(isinstance(title, str) for title in value)
         return None if good else "must be a list of titles"
@@ -178,6 +195,13 @@ def rate_of(setting: str) -> Rate | None:
     if not (found := _RATE.fullmatch(setting)):
         raise ValueError("must begin with a number, as in 0.30 EUR")
     return Rate(float(found[1]), found[2] or "")
+
+
+def layout_of(setting: object) -> Layout | None:
+    """The layout in a setting: `training: GPU board, DRAM`; None if it is not one."""
+    name, _, titles = setting.partition(":") if isinstance(setting, str) else ("", "", "")
+    found = tuple(title for part in titles.split(",") if (title := part.strip()))
+    return Layout(name.strip(), found) if name.strip() and found else None
 
 
 def save(path: Path, changes: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from textual.timer import Timer
 from recorders.client import Config, RecorderError
 from wattui.capture.progress import shortfalls
 from wattui.capture.run_names import refusal, suggested
-from wattui.config import Settings, rate_of
+from wattui.config import Settings, layout_of, rate_of, save
 from wattui.errors import UsageError
 from wattui.folders import working_directory
 from wattui.runs.recorded import Run, recorded
@@ -113,6 +113,7 @@ class Dashboard(TerminalApp):
         self.main.price = rate_of(self._settings.price_per_kwh)
         self.main.carbon = rate_of(self._settings.co2_g_per_kwh)
         self.main.first_graphs = self._settings.graphs
+        self.main.layouts = [each for text in self._settings.layouts if (each := layout_of(text))]
         self.main.meter = self._settings.meter
         if self._beat is not None:
             self._beat.stop()
@@ -466,6 +467,15 @@ class Dashboard(TerminalApp):
         else:
             self.call_later(self.main.relay)
 
+    def on_main_screen_layouts_changed(self, event: MainScreen.LayoutsChanged) -> None:
+        """Keep the layouts in the settings."""
+        layouts = tuple(layout.text for layout in event.layouts)
+        try:
+            save(self._start.settings_path, {"layouts": layouts})
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+        self._start = self._start.settled(replace(self._settings, layouts=layouts))
+
     def action_theme(self) -> None:
         """Switch to the next theme: dark, light, high contrast, colour-blind."""
         self.theme = next_theme(self.theme)
@@ -517,6 +527,14 @@ class Dashboard(TerminalApp):
                     f"{sentence_of(binding.action)} Key: {key}".strip(),
                     partial(self.call_later, self.run_action, binding.action, self.main),
                 )
-        for device in self.main.devices if screen is self.main else ():
+        if screen is self.main:
+            yield from self._named_commands()
+
+    def _named_commands(self) -> Iterable[SystemCommand]:
+        """To open each device, and to show each saved layout."""
+        for number, layout in enumerate(self.main.layouts, 1):
+            shows = partial(self.call_later, self.main.action_layout, number)
+            yield SystemCommand(f"Layout {layout.name}", ", ".join(layout.titles), shows)
+        for device in self.main.devices:
             opens = partial(self.call_later, self.action_device, device.name)
             yield SystemCommand(f"Open {device.name}", "its limits, gauges and processes", opens)

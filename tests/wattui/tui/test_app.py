@@ -20,7 +20,7 @@ from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
 from wattui.capture.stages import Recipe
-from wattui.config import Settings
+from wattui.config import Settings, load
 from wattui.runs.run_json import ReadSource
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
@@ -322,6 +322,33 @@ async def test_the_graphs_and_the_zoom_survive_the_start_of_a_recording(
         assert "● REC" in text
         assert "00:04.9" in text
         assert "-20s" in text
+
+
+async def test_a_saved_layout_shows_its_graphs_in_order_and_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("# mine\nidle_s = 5\n")
+    app = Dashboard(FakeSession(), Start(load(path), Config(csv=None), path))  # type: ignore[arg-type]
+    async with app.run_test(size=MIDDLE) as pilot:
+        await settle(pilot)
+        await pilot.press("L", "ctrl+u", *"mine: DRAM, CPU pakage")
+        await settle(pilot)
+        assert "there is no graph 'CPU pakage': did you mean CPU package?" in screen(app)
+        await pilot.press("ctrl+u", *"mine: DRAM, CPU package", "enter")
+        await settle(pilot)
+        assert [chart.spec.title for chart in app.query(Chart)] == ["DRAM", "CPU package"]
+        assert load(path).layouts == ("mine: DRAM, CPU package",)
+        assert path.read_text().startswith("# mine\nidle_s = 5\n")
+        await pilot.press("f4")
+        await settle(pilot)
+        assert len(app.query(Chart)) == 3
+        await pilot.press("f5")
+        await settle(pilot)
+        assert [chart.spec.title for chart in app.query(Chart)] == ["DRAM", "CPU package"]
+        assert "Layout mine" in [each.title for each in app.get_system_commands(app.main)]
+        await pilot.press("L", "ctrl+u", *"mine:", "enter")
+        await settle(pilot)
+        assert load(path).layouts == ()
+        assert len(app.query(Chart)) == 3
 
 
 async def test_the_hint_of_the_first_run_goes_at_the_first_key_and_never_returns(

@@ -38,6 +38,8 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
             ("preset('power')", "preset('gpu')", "preset('cpu')", "preset('all')"),
             "Show the graphs of power, of GPUs, of the CPU, or all.",
         ),
+        HelpLine(tuple(f"layout({n})" for n in range(1, 5)), "Show a layout that you saved."),
+        HelpLine(("save_layout",), "Save the graphs on the screen as a layout, or forget one."),
         HelpLine(("maximise",), "Let one graph fill the screen, or show all again."),
         HelpLine(("zero",), "Count the joules on the screen from now on."),
         HelpLine(("copy",), "Copy the headline; on other screens, their table or text."),

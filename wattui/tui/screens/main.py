@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,16 +12,18 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
+from textual.message import Message
 from textual.widgets import Static
 
+from recorders import wire
 from recorders.channels import kind_of
-from recorders.wire import Message
-from wattui.config import Rate
+from wattui.config import Layout, Rate, layout_of
 from wattui.runs.run_json import limits_w
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import Units
+from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
@@ -34,7 +36,10 @@ from wattui.tui.state.pages import (
     Pages,
     PresetName,
     fitting,
+    layout_refusal,
+    of_layout,
     of_preset,
+    saved,
 )
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Stream
@@ -59,6 +64,9 @@ LEAST_COLUMNS, LEAST_ROWS = 40, 6
 # By an arrow key, in a playback.
 SEEK_S = 5.0
 HINT = "New here? l measures joules per inference of a network, ? explains all keys."
+# Saved layouts have keys from F5 on.
+FIRST_LAYOUT_KEY, LAYOUT_KEYS = 5, 4
+LAYOUT_HINT = "name: titles in order; without titles it is forgotten"
 PLAYBACK_KEYS = {
     "space": "Pause",
     "left": "5 s",
@@ -113,6 +121,11 @@ class MainScreen(MarkingScreen):
         Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False, key_display="F3"),
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
         Binding("y", "copy", "Copy the headline", show=False),
+        *(
+            Binding(f"f{FIRST_LAYOUT_KEY + n}", f"layout({n + 1})", f"Layout {n + 1}", show=False)
+            for n in range(LAYOUT_KEYS)
+        ),
+        Binding("L", "save_layout", "Save layout", show=False),
         Binding("P", "app.processes", "Processes", show=False),
         Binding("D", "app.device", "Devices", show=False),
         Binding("enter", "maximise", "Maximise graph", show=False, key_display="Enter"),
@@ -158,15 +171,23 @@ class MainScreen(MarkingScreen):
     MainScreen.small #output { height: 5; }
     """
 
+    @dataclass
+    class LayoutsChanged(Message):
+        """These layouts are to be kept."""
+
+        layouts: Sequence[Layout]
+
     def __init__(self, stream: Stream, is_first_run: bool = False) -> None:
         super().__init__()
         self.is_first_run = is_first_run
         self.first_graphs: Sequence[str] = ()
+        self.layouts: Sequence[Layout] = ()
         self.glyphs = plot.BRAILLE
         self.units: Units = "auto"
         self.price: Rate | None = None
         self.carbon: Rate | None = None
-        self._pages, self._preset = Pages(), PRESET_NAMES[-1]
+        self._pages = Pages()
+        self._chosen: PresetName | Layout = PRESET_NAMES[-1]
         self._found: list[GraphSpec] = []
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
@@ -243,7 +264,7 @@ class MainScreen(MarkingScreen):
         self.live = Live(self.stream.columns)
         self._summary_due_s = 0.0
 
-    def take(self, messages: Iterable[Message]) -> None:
+    def take(self, messages: Iterable[wire.Message]) -> None:
         """Take new messages from the stream."""
         rows = self.live.history.rows
         for message in messages:
@@ -302,7 +323,13 @@ class MainScreen(MarkingScreen):
         ]
         wanted = {title: place for place, title in enumerate(self.first_graphs)}
         self._found = sorted(found, key=lambda spec: wanted.get(spec.title, len(wanted)))
-        return of_preset(self._preset, self._found) or self._found
+        return self._of(self._chosen) or self._found
+
+    def _of(self, chosen: PresetName | Layout) -> list[GraphSpec]:
+        """The graphs of a preset or a layout."""
+        if isinstance(chosen, Layout):
+            return of_layout(chosen, self._found)
+        return of_preset(chosen, self._found)
 
     def _lay_out(self) -> None:
         """Show the graphs and panels that fit the screen. This does not wait: Textual mounts and
@@ -401,6 +428,8 @@ class MainScreen(MarkingScreen):
             "span": view.cursor_s is not None,
             "clear": can_clear,
             "maximise": chart is not None,
+            # The palette lists them by their names.
+            **{f"layout({n + 1})": False for n in range(LAYOUT_KEYS)},
             **dict.fromkeys(("turn_page(1)", "turn_page(-1)"), self._pages.count > 1),
             **{f"hide({n})": n <= series for n in range(1, 9)},
         }
@@ -507,11 +536,46 @@ class MainScreen(MarkingScreen):
 
     def action_preset(self, name: PresetName) -> None:
         """Show only the graphs of a preset, if there are any."""
-        if not of_preset(name, self._found):
+        self._choose(name)
+
+    def action_layout(self, number: int) -> None:
+        """Show only the graphs of a saved layout, if there is one."""
+        if number <= len(self.layouts):
+            self._choose(self.layouts[number - 1])
+        else:
+            self.notify("There is no such layout yet; L saves one", timeout=3)
+
+    def _choose(self, chosen: PresetName | Layout) -> None:
+        if not self._of(chosen):
             self.notify("This machine has none of these graphs", timeout=3)
             return
-        self._preset, self._pages = name, Pages()
+        self._chosen, self._pages = chosen, Pages()
         self.relay()
+
+    def action_save_layout(self) -> None:
+        """Ask for a name, and for changes of the graphs that are shown."""
+        is_saved = isinstance(self._chosen, Layout)
+        name = self._chosen.name if isinstance(self._chosen, Layout) else "mine"
+        shown = self._known if is_saved else [chart.spec for chart in self._charts]
+        value = Layout(name, tuple(spec.title for spec in shown)).text
+        ask = Ask(
+            "Save layout",
+            LAYOUT_HINT,
+            value,
+            check=lambda text: layout_refusal(text, self._found),
+        )
+        self.app.push_screen(ask, self._keep_layout)
+
+    def _keep_layout(self, text: str | None) -> None:
+        if not text:
+            return
+        self.layouts = saved(self.layouts, text)
+        kept = layout_of(text)
+        self._choose(kept or PRESET_NAMES[-1])
+        self.post_message(self.LayoutsChanged(self.layouts))
+        if kept:
+            key = f"F{FIRST_LAYOUT_KEY + self.layouts.index(kept)}"
+            self.notify(f"{key} shows it" if len(self.layouts) <= LAYOUT_KEYS else "Saved")
 
     def action_maximise(self) -> None:
         """Maximise the focused graph, or restore all of them."""

@@ -59,6 +59,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("theme", "colours", "press t to try another"),
             ("units", "energy unit", "auto picks one to fit the number"),
             ("graphs", "first graphs", "titles, comma-separated: DRAM, CPU package"),
+            ("layouts", "layouts", "L saves one; night: DRAM, GPU board; day: CPU package"),
             ("screen_hz", "screen rate", "screen updates, Hz"),
             ("ascii", "ASCII only", "for terminals without Unicode"),
             ("bell", "bell", "ring and notify when a launch ends and nobody is typing"),
@@ -185,6 +186,8 @@ def shown(name: str, value: Any) -> str:
     """A setting as it is typed."""
     if isinstance(value, bool):
         return TRUE if value else FALSE
+    if isinstance(value, tuple) and name == "layouts":
+        return "; ".join(value)
     if isinstance(value, tuple):
         return ", ".join(value)
     return "" if value is None else f"{value:.10g}" if name in RANGES else str(value)
@@ -201,6 +204,8 @@ def taken(name: str, text: str) -> Any:
         return counter_list(text)
     if name == "graphs":
         return tuple(title for part in text.split(",") if (title := part.strip()))
+    if name == "layouts":
+        return tuple(layout for part in text.split(";") if (layout := part.strip()))
     if name == "meters":
         return meter_list(text)
     if name not in RANGES:

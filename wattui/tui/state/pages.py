@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from wattui.config import Layout, layout_of
 from wattui.show.graphs import GraphSpec
 
 PresetName = Literal["power", "gpu", "cpu", "all"]
@@ -27,6 +29,37 @@ _KEPT: dict[PresetName, Callable[[GraphSpec], bool]] = {
 def of_preset(name: PresetName, specs: Sequence[GraphSpec]) -> list[GraphSpec]:
     """The graphs that a preset shows."""
     return [spec for spec in specs if _KEPT[name](spec)]
+
+
+def of_layout(layout: Layout, specs: Sequence[GraphSpec]) -> list[GraphSpec]:
+    """The graphs of a saved layout that there are, in its order."""
+    known = {spec.title: spec for spec in specs}
+    return [known[title] for title in layout.titles if title in known]
+
+
+def saved(layouts: Sequence[Layout], text: str) -> list[Layout]:
+    """The layouts with one more, as typed; it replaces the one of its name, or removes it if it
+    has no graphs."""
+    name = text.partition(":")[0].strip()
+    others = [each for each in layouts if each.name != name]
+    layout = layout_of(text)
+    return [*others, *([layout] if layout else [])]
+
+
+def layout_refusal(text: str, specs: Sequence[GraphSpec]) -> str | None:
+    """Why a typed layout cannot be saved; None if it can."""
+    name, colon, _ = text.partition(":")
+    if not name.strip() or not colon:
+        return "begin with a name and a colon"
+    if ";" in text:
+        return "use commas between the titles"
+    known = {spec.title for spec in specs}
+    layout = layout_of(text)
+    unknown = [title for title in layout.titles if title not in known] if layout else []
+    if not unknown:
+        return None
+    near = difflib.get_close_matches(unknown[0], known, 1)
+    return f"there is no graph {unknown[0]!r}" + (f": did you mean {near[0]}?" if near else "")
 
 
 def fitting(width: int, height: int) -> tuple[int, int]:

@@ -57,7 +57,8 @@ def test_every_setting_has_a_field() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_shown_of_a_setting_is_taken_as_it_is(name: str) -> None:
     meters = ("wall=shelly2:plug", "usb=serial:/dev/ttyUSB0,9600", "psu=exec:a, b")
-    known = Settings(tdp_w=65.5, graphs=("DRAM", "CPU package"), meters=meters)
+    layouts = ("night: DRAM, GPU board", "day: CPU package")
+    known = Settings(tdp_w=65.5, graphs=("DRAM", "CPU package"), meters=meters, layouts=layouts)
     for settings in (Settings(), known):
         value = getattr(settings, name)
         assert taken(name, shown(name, value)) == value

@@ -745,6 +745,6 @@ async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> Non
         palette.post_message(Click(palette, 143, 5, 0, 0, 1, False, False, False, 143, 5))
         await settle(pilot)
         assert app.screen is palette
-        palette.post_message(Click(palette, 1, 20, 0, 0, 1, False, False, False, 1, 20))
+        palette.post_message(Click(palette, 1, 23, 0, 0, 1, False, False, False, 1, 23))
         await settle(pilot)
         assert app.screen is app.main

@@ -45,6 +45,7 @@ class OwnNote(StrEnum):
     REFUSED = "refused"
     RUN_FILE = "run_file"
     SILENT = "silent"
+    STATED_COUNT = "stated_count"
     STUCK = "stuck"
     SUSPENDED = "the machine was suspended"
     TARGET_MISSED = "target_missed"

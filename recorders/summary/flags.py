@@ -44,6 +44,7 @@ CHOICES = (
     OwnNote.ONLY_PACKAGE,
     OwnNote.OLD_IDLE,
     OwnNote.RUN_FILE,
+    OwnNote.STATED_COUNT,
     OwnNote.UNMATCHED,
 )
 # The flag of each note that raises one, whatever else the recording has.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.json_text import json_text
+from recorders.plausible import MOST_COUNT
 from recorders.summary.budget import Budget
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
@@ -19,6 +20,7 @@ from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.naming import naming
+from wattui.runs.notes import state
 from wattui.runs.recorded import Run, SummaryRow, load_run, read_budgets
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
@@ -41,14 +43,31 @@ def parser() -> argparse.ArgumentParser:
         help="show what the ± of the headline is made of, and what would halve it",
     )
     made.add_argument("--label", metavar="TEXT", help="explain this label's figure")
+    made.add_argument(
+        "--inferences",
+        type=_count,
+        metavar="N",
+        help="state that a run which counted none did N inferences (each of its repeats, if there "
+        "are several); kept in run.notes beside it; 0 takes it back",
+    )
     add_require_uncertainty(made)
     add_width(made)
     return made
 
 
+def _count(text: str) -> int:
+    """A number of inferences, 0 or more. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_COUNT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of inferences, such as 10000")
+    return int(text)
+
+
 def main(options: argparse.Namespace) -> int:
     """Print the requested summaries; returns the exit status."""
-    asked = Asked(options.json, options.mixed, options.width, options.explain, options.label)
+    how = options.json, options.mixed, options.width, options.explain, options.label
+    asked = Asked(*how, options.inferences)
+    if asked.inferences is not None and (len(options.csv) > 1 or os.path.isdir(options.csv[0])):
+        raise UsageError("--inferences is about one run: fix: name one file")
     if asked.label is not None and not asked.explain:
         raise UsageError("--label chooses what --explain is about: fix: add --explain")
     return show(options.csv, asked, options.require_uncertainty)
@@ -63,6 +82,7 @@ class Asked:
     width: int | None = None
     explain: bool = False
     label: str | None = None
+    inferences: int | None = None
 
 
 def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> int:
@@ -127,6 +147,8 @@ def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], in
 
 def _read(path: Path, asked: Asked) -> SummaryRow:
     """File, beginning, command and summary of a run. Raises UsageError."""
+    if asked.inferences is not None:
+        state(path, asked.inferences or None)
     with naming(path):
         begun, run = _first_utc(path), load_run(path)
         explained = _explained(run, asked) if asked.explain else None

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from recorders.drafts import replace_file
-from recorders.fingerprint import is_same
+from recorders.fingerprint import fingerprint, is_same
 from recorders.json_parts import WrongPartError, an_object, optional, part_or, text, tuple_of, whole
 from recorders.plausible import MOST_COUNT
 from wattui.clean import one_line
-from wattui.errors import UsageError
+from wattui.errors import UsageError, unreadable
 
 VERSION = 1
 TAG = "#"
@@ -103,6 +103,15 @@ def stated(csv: Path, remarks: list[str]) -> int | None:
         return notes.inferences
     remarks.append(f"{notes_path(csv)}: its count is of another {csv.name}: left out")
     return None
+
+
+def state(csv: Path, inferences: int | None) -> None:
+    """State how many inferences a run did, or with None take that back. Raises UsageError."""
+    try:
+        about = None if inferences is None else fingerprint(csv)
+    except OSError as error:
+        raise unreadable(csv, error) from None
+    write_notes(csv, replace(read_notes(csv), inferences=inferences, csv=about))
 
 
 def _count(found: Any) -> int:

@@ -15,7 +15,10 @@ from recorders.json_parts import WrongPartError
 from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
+from recorders.summary.reduction import Reduction
+from recorders.summary.stated import is_counted, with_count
 from recorders.summary.summary import summarise
+from wattui.runs.notes import notes_path, read_notes, stated
 from wattui.runs.run_file import is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
 
@@ -97,16 +100,35 @@ def load_run(csv: Path) -> Run:
         remarks.append(f"{json_path(csv)}: malformed, left out: {names}")
     summary, why_not = _summary_of(found)
     has_changed = changed(csv, about)
+    of_notes: list[str] = []
+    if read_notes(csv, of_notes).inferences is not None:
+        return Run(csv, summarise(reduce_run(csv, remarks)), about, [*remarks, *has_changed])
     if summary is not None and about.csv is not None and not has_changed:
-        return Run(csv, summary, about, remarks)
+        return Run(csv, summary, about, remarks + of_notes)
     if has_changed:
         remarks += has_changed
     elif why_not:
         said = f"its summary is incomplete: recomputed from {csv.name} ({why_not})"
         remarks.append(f"{json_path(csv)}: {said}")
+    return Run(csv, summarise(reduce_run(csv, remarks)), about, remarks)
+
+
+def reduce_run(csv: Path, remarks: list[str] | None = None) -> Reduction:
+    """What a summary needs of a run file, with the count that was stated afterwards, if any.
+
+    Raises NotARunFileError, or OSError if the file cannot be read.
+    """
     from wattui.runs.reduce import reduce_csv
 
-    return Run(csv, summarise(reduce_csv(csv, remarks)), about, remarks)
+    found: list[str] = []
+    reduction = reduce_csv(csv, found)
+    if (n := stated(csv, found)) is not None:
+        if is_counted(reduction):
+            found.append(f"{notes_path(csv)}: {csv.name} counted inferences itself: left out")
+        reduction = with_count(reduction, n)
+    if remarks is not None:
+        remarks += found
+    return reduction
 
 
 def read_budgets(csv: Path, labels: Sequence[str], channel: str | None = None) -> list[Budget]:
@@ -115,9 +137,7 @@ def read_budgets(csv: Path, labels: Sequence[str], channel: str | None = None) -
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
-    from wattui.runs.reduce import reduce_csv
-
-    return budgets(reduce_csv(csv), labels, channel)
+    return budgets(reduce_run(csv), labels, channel)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

@@ -379,3 +379,23 @@ def test_an_unknown_uncertainty_is_not_met_whatever_is_required(
 @pytest.mark.parametrize("given", ["0", "2", "x%", "-1%"])
 def test_a_required_uncertainty_is_a_share(folder: Path, given: str) -> None:
     assert main(["summary", "run1.csv", f"--require-uncertainty={given}"]) == USAGE
+
+
+def test_a_stated_count_is_kept_beside_the_run_and_used_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 J for 100 inferences."""
+    monkeypatch.chdir(tmp_path)
+    finished(tmp_path / "run.csv", [IDLE, B1._replace(count=0)])
+    assert main(["summary", "run.csv", "--inferences", "100", "--json"]) == 0
+    stated = json.loads(capsys.readouterr().out)
+    assert stated["running"]["domains"]["total"]["total_j_per_inference"]["value"] == 2.0
+    assert main(["summary", "run.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == stated
+    assert main(["export", "run.csv", "out.json"]) == 0
+    assert "stated by hand" in (tmp_path / "out.json").read_text()
+    capsys.readouterr()
+    assert main(["summary", "run.csv", "--inferences", "0"]) == 0
+    assert "per inference" not in capsys.readouterr().out
+    assert main(["summary", "run.csv", "run.csv", "--inferences", "5"]) == 2
+    assert "name one file" in capsys.readouterr().err

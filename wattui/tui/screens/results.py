@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,14 +17,18 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Digits, Static
 
+from recorders.plausible import MOST_COUNT
 from recorders.summary.bases import BASES, TOTAL
 from recorders.summary.figures import Flag, Summary
+from recorders.texts import OwnNote
 from wattui.analysis.cells import is_mixed, quoted_labels
 from wattui.analysis.macs import command_macs
+from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.folders import working_directory
 from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, read_budgets
+from wattui.runs.notes import read_notes, state
+from wattui.runs.recorded import Run, load_run, read_budgets
 from wattui.show import plot
 from wattui.show.budget import budgets_parts
 from wattui.show.palette import DARK, Palette
@@ -39,6 +44,7 @@ from wattui.show.summary import (
     method_parts,
     table_parts,
 )
+from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.footer import Footer
@@ -51,7 +57,13 @@ SIDE_COLUMNS, ONE_COLUMN, TALL_ROWS = 150, 104, 32
 MARGINS = 8
 SHARE = 0.96
 MOST_PLACES = 4
+MOST_OFFERED, MOST_OF_LINE = 8, 50
+_COUNT = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d.,])|(?<![\d.,])\d{1,15}(?![\d,]|\.\d)")
+_COUNTING = re.compile(
+    r"inference|image|sample|step|token|iter|batch|request|frame|example|prediction|quer", re.I
+)
 READING, NO_FIGURE = "reading the file …", "There is no figure to explain."
+UNCOUNTED = "press n to say how many inferences it did"
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
 
@@ -66,6 +78,7 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("p", "wish('replay')", "Play back"),
         Binding("u", "explain", "Uncertainty"),
         Binding("o", "output", "Output"),
+        Binding("n", "state", "How many inferences?"),
         SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
@@ -148,8 +161,60 @@ class Results(SteadyModal[ResultsAction | None]):
         self.dismiss((what, self._run.csv))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """The output is offered if it is known."""
-        return action != "output" or bool(self._output)
+        """The output is offered if it is known, and to state a count if none was counted."""
+        running = self._run.summary.running
+        is_uncounted = running is not None and not running.inferences
+        can = {"output": bool(self._output), "state": is_uncounted or self._is_stated}
+        return can.get(action, True)
+
+    @property
+    def _is_stated(self) -> bool:
+        flags = self._run.summary.flags
+        return any(flag.name == OwnNote.STATED_COUNT for flag in flags)
+
+    def action_state(self) -> None:
+        """Ask how many inferences it did; an empty answer takes an earlier one back."""
+        csv = self._run.csv
+        before = read_notes(csv).inferences
+        ask = Ask(
+            "How many inferences?",
+            "in each repeat, if there are several; empty takes the number back",
+            "" if before is None else str(before),
+            tuple(numbers_in(self._output)),
+            check=wrong_count,
+            may_be_empty=True,
+        )
+        self.app.push_screen(ask, self._state)
+
+    def _state(self, answer: str | None) -> None:
+        if answer is None:
+            return
+        try:
+            state(self._run.csv, count_of(answer))
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        self.run_worker(self._read_again, thread=True)
+
+    def _read_again(self) -> None:
+        """Read the run with what was stated, and show it."""
+        try:
+            with naming(self._run.csv):
+                run = load_run(self._run.csv)
+        except UsageError as error:
+            self.app.call_from_thread(self.notify, str(error), severity="error")
+            return
+        self.app.call_from_thread(self._replace, run)
+
+    def _replace(self, run: Run) -> None:
+        self._run, self._is_explained = run, False
+        self.call_later(self._show_again)
+
+    async def _show_again(self) -> None:
+        self.remove_class("explained", "printed")
+        await self.recompose()
+        self.on_mount()
+        self.refresh_bindings()
 
     def action_output(self) -> None:
         """Show or hide what the command printed last."""
@@ -210,9 +275,35 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
         line = flag_line(flag)
         if count > 1:
             line.append(f" ({count} times)", "dim")
-        if remedy := REMEDIES.get(flag.name):
+        if remedy := UNCOUNTED if flag.name == "no_count" else REMEDIES.get(flag.name):
             line.append(f"\n  fix: {remedy}", "dim")
         yield line
+
+
+def numbers_in(output: Iterable[str]) -> list[str]:
+    """The numbers that a command printed beside words for what it counted, the last first, each
+    with its line."""
+    found: dict[int, str] = {}
+    for line in output:
+        if _COUNTING.search(line):
+            for text in _COUNT.findall(line):
+                if (n := int(text.replace(",", ""))) > 1:
+                    found.pop(n, None)
+                    found[n] = f"{n}  {one_line(line).strip()[:MOST_OF_LINE]}"
+    return list(reversed(found.values()))[:MOST_OFFERED]
+
+
+def count_of(answer: str) -> int | None:
+    """The count that an answer begins with; None for an empty one."""
+    first = answer.split(maxsplit=1)[:1]
+    return int(first[0].replace(",", "")) if first else None
+
+
+def wrong_count(answer: str) -> str | None:
+    """Why an answer is no count of inferences; None if it is one, or empty."""
+    text = "".join(answer.split(maxsplit=1)[:1]).replace(",", "")
+    is_count = text.isascii() and text.isdigit() and 0 < int(text) <= MOST_COUNT
+    return None if not text or is_count else "a whole number, such as 10000"
 
 
 def folded(flags: Iterable[Flag]) -> Iterator[tuple[Flag, int]]:

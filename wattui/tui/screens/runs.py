@@ -281,8 +281,19 @@ class Runs(SteadyModal[ResultsAction | None]):
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Open a run."""
-        if run := self._read(Path(str(event.row_key.value))):
-            self.app.push_screen(Results(run, self._glyphs, self._palette), self._wished)
+        path = Path(str(event.row_key.value))
+
+        def left(wish: ResultsAction | None) -> None:
+            if read_notes(path) != self._notes.get(path):
+                self._read_again(path)
+            self._wished(wish)
+
+        if run := self._read(path):
+            self.app.push_screen(Results(run, self._glyphs, self._palette), left)
+
+    @work(thread=True)
+    def _read_again(self, path: Path) -> None:
+        self._read_all([path])
 
     def _wished(self, wish: ResultsAction | None) -> None:
         if wish is not None and wish[0] == "replay":

@@ -17,14 +17,23 @@ from textual.widgets import Digits, Input
 
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Flag
-from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
+from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished, json_of
+from wattui.runs.notes import notes_path
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.compare import value_text
 from wattui.show.palette import DARK
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
-from wattui.tui.screens.results import Results, answers, big_number, failure_line
+from wattui.tui.screens.results import (
+    Results,
+    answers,
+    big_number,
+    count_of,
+    failure_line,
+    numbers_in,
+    wrong_count,
+)
 
 WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
 SIZES = pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL], ids=["wide", "middle", "small"])
@@ -447,3 +456,64 @@ async def test_j_and_k_scroll_and_y_copies_the_figures(kws: Run) -> None:
         assert "total" in app.clipboard
         assert "b64" in app.clipboard
         assert "\x1b" not in app.clipboard
+
+
+UNCOUNTED = B1._replace(count=0)
+
+
+async def test_n_gives_joules_per_inference_to_a_run_that_counted_none_and_takes_them_back(
+    tmp_path: Path,
+) -> None:
+    """200 J in 4 s, of which 160 J are more than idle, for 100 inferences."""
+    run = finished(tmp_path / "run.csv", [IDLE, UNCOUNTED])
+    before, about = run.csv.read_bytes(), json_of(run)
+    async with results(run).run_test(size=MIDDLE) as pilot:
+        await pilot.pause()
+        assert "J per inference" not in screen(pilot)
+        assert "press n to say how many" in screen(pilot)
+        await pilot.press("n", *"100", "enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        shown = screen(pilot)
+        assert "2.00000 ± 0.00050 J per inference" in shown
+        assert "1.60" in shown
+        assert "100 inferences, stated by hand" in shown
+        assert (run.csv.read_bytes(), json_of(run)) == (before, about)
+        await pilot.press("n", "backspace", "backspace", "backspace", "enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "J per inference" not in screen(pilot)
+        assert not notes_path(run.csv).exists()
+
+
+async def test_n_offers_the_numbers_that_the_command_printed(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, UNCOUNTED])
+    app = Shown(Results(run, output=["loading 3 GB", "processed 100 images in 4.000 s"]))
+    async with app.run_test(size=MIDDLE) as pilot:
+        await pilot.pause()
+        await pilot.press("n", "down", "enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
+
+
+async def test_n_is_not_offered_to_a_run_that_counted(tmp_path: Path) -> None:
+    app = results(finished(tmp_path / "run.csv", [IDLE, B1]))
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        assert "How many inferences?" not in screen(pilot)
+        await pilot.press("n")
+        await pilot.pause()
+        assert not isinstance(app.screen, Ask)
+
+
+def test_numbers_beside_words_for_what_was_counted_are_offered_the_last_first() -> None:
+    output = ["Python 3.11", "step 1/2,000 done", "10000 samples, 3.5 ms each", "epoch 7"]
+    assert [line.split()[0] for line in numbers_in(output)] == ["10000", "2000"]
+
+
+def test_an_answer_is_a_number_with_or_without_commas() -> None:
+    assert count_of("10,000  of 10,000 images") == 10_000
+    assert count_of("") is None
+    assert wrong_count("ten") == wrong_count("-4") == wrong_count("0") == wrong_count("1.5")
+    assert (wrong_count("ten"), wrong_count("12")) == ("a whole number, such as 10000", None)

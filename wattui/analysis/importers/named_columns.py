@@ -52,12 +52,18 @@ def read_samples(
 @dataclass(frozen=True, slots=True)
 class NamedColumn:
     """A column by its name, a pattern: its channel (`\\1` is a group, `#` counts the columns from
-    0), unit, and factor to it."""
+    0), unit, and factor to it; `is_lower`: the channel is written in small letters."""
 
     pattern: str
     channel: str
     unit: str
     factor: float = 1.0
+    is_lower: bool = False
+
+    def name(self, found: re.Match[str]) -> str:
+        """The channel of a column that was found."""
+        channel = found.expand(self.channel)
+        return channel.lower() if self.is_lower else channel
 
 
 @dataclass(eq=False, slots=True)
@@ -113,9 +119,9 @@ class ColumnFormat:
         for place, name in enumerate(header):
             for each in self.kept:
                 if found := re.fullmatch(each.pattern, name):
-                    channel = found.expand(each.channel).replace("#", str(seen[each.channel]))
+                    channel = each.name(found).replace("#", str(seen[each.channel]))
                     seen[each.channel] += 1
-                    yield KeptColumn(place, named(channel.lower(), each.unit), each.factor)
+                    yield KeptColumn(place, named(channel, each.unit), each.factor)
 
 
 # The board of Intel's research chip Loihi, as logged for the keyword-spotter benchmark (2019).
@@ -192,7 +198,7 @@ JTOP = ColumnFormat(
     frozenset({"uptime"}),
     (
         NamedColumn(r"Power TOT|power cur", "board", "W", 1e-3),
-        NamedColumn(r"Power (?!tj|TOT)(\w+)", r"rail_\1", "W", 1e-3),
+        NamedColumn(r"Power (?!tj|TOT)(\w+)", r"rail_\1", "W", 1e-3, is_lower=True),
     ),
 )
 TABLES = (LOIHI, POWER_GADGET, HWINFO, GPU_Z, JTOP)

@@ -83,7 +83,7 @@ class Glyphs:
 
 BRAILLE = Glyphs(
     dots=" " + "".join(chr(0x2800 + bits) for bits in range(1, 256)),
-    fills="⠂⠢⢕",
+    fills="⠢⢕⣿",
     bars="▁▂▃▄▅▆▇█",
     limit="╌",
     axis="│",

@@ -26,8 +26,9 @@ from wattui.tui.widgets.margins import GUTTER, Ink, Inked, axis, gutter, phases,
 GRID_COLUMNS = 4
 SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
 PHASE, SPAN, CURSOR, LIMIT = 0.07, 0.22, 0.3, 0.75
-# Shares of a curve's colour in the area under it, from the axis up.
-FILLS = (0.28, 0.38, 0.48)
+# The share of a curve's colour in the area under it. One for all steps, so that a line of the
+# screen is few pieces of text.
+FILL = 0.4
 # An axis shows a power limit if the curves reach this share of it, and keeps it down to the other.
 NEAR_LIMIT, STILL_NEAR_LIMIT = 0.4, 0.3
 # The area is that under the curve with the highest mean; another's must be higher by this factor.
@@ -269,10 +270,12 @@ class Canvas:
             return look.glyphs.cursor, (palette.grid, under)
         if y in self._limits:
             return look.glyphs.limit, (self._tint(palette, palette.alarm, LIMIT), under)
-        if column.filled > (look.rows - 1 - y) * DOTS_HIGH:
-            step = (look.rows - 1 - y) * len(FILLS) // look.rows
-            colour = self._tint(palette, self.colour(palette, self.filled), FILLS[step])
-            return look.glyphs.fills[step], (colour, under)
+        height = look.rows - 1 - y
+        if column.filled > height * DOTS_HIGH:
+            fills = look.glyphs.fills
+            step = height * DOTS_HIGH * len(fills) // column.filled
+            colour = self._tint(palette, self.colour(palette, self.filled), FILL)
+            return fills[step], (colour, under)
         on_grid = y in self._ticks and number % GRID_COLUMNS == GRID_COLUMNS // 2
         return look.glyphs.grid if on_grid else " ", (palette.grid, under)
 

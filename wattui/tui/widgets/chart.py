@@ -178,7 +178,7 @@ class Chart(Widget, can_focus=True):
             colour = self._canvas.colour(palette, part.series)
         style = Style(
             foreground=Color.parse(colour),
-            bold=part.role == "value",
+            bold=part.role in ("value", "plain"),
             strike=part.role == "hidden",
         )
         if part.series is not None:

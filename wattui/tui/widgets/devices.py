@@ -161,4 +161,4 @@ def _gauges(device: DeviceNow, palette: Palette, glyphs: Glyphs) -> Text:
         f"{memory / 1024:6.1f} GiB" if memory is not None else "",
         f"{clock / 1000:6.2f} GHz" if clock is not None and memory is None else "",
     ]
-    return Text("".join(texts), palette.dim)
+    return Text.assemble((texts[0], palette.text), ("".join(texts[1:]), palette.dim))

@@ -20,7 +20,7 @@ from wattui.show.graphs import GraphSpec, graphs
 from wattui.show.palette import DARK
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport
-from wattui.tui.widgets.canvas import FILLS, Canvas, PlotStyle
+from wattui.tui.widgets.canvas import FILL, Canvas, PlotStyle
 from wattui.tui.widgets.margins import GUTTER
 
 COLUMNS = ["package0_J", "package0_W", "package1_W", "dram0_W", "gpu0_util_pct"]
@@ -240,8 +240,10 @@ def test_the_area_under_the_highest_curve_is_filled_in_three_steps() -> None:
     above, under = cells.split(next(filter(is_of_curve, cells)), 1)
     assert not set(above) & set(fills)
     assert [under.count(fill) > 0 for fill in fills] == [True, True, True]
+    steps = [fills.index(cell) for cell in under if cell in fills]
+    assert steps == sorted(steps, reverse=True)
     shades = {name for fill in fills for name in colours(strips, fill)}
-    assert shades == {DARK.tint(canvas.colour(DARK, 1), share) for share in FILLS}
+    assert shades == {DARK.tint(canvas.colour(DARK, 1), FILL)}
     plain = replace(LOOK, palette=replace(DARK, plain=True))
     for look in (plain, replace(LOOK, glyphs=plot.ASCII)):
         assert not set("".join(text(Canvas(PACKAGES).draw(live, look)))) & set(fills)

@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from recorders.sources.system import ProcessTree
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
 from recorders.summary.summary import summarise
+from recorders.summing import not_counted
 from recorders.texts import OwnNote
 from recorders.writer import Writer, run_as_others
 
@@ -125,7 +126,16 @@ def _prepare(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: G
     read = [channel for source in found.sources for channel in source.channels()]
     names = [meter.name for meter in parse_meters(config["meters"])]
     config["meters"] = by_hand.unread(names, read)
-    layout = Layout([*read, *by_hand.channels(config["meters"])])
+    try:
+        config["left_out"] = not_counted(
+            config.get("counted", ()),
+            [each.name for each in read],
+            [refusal.part for refusal in found.refused],
+        )
+    except ValueError as error:
+        outlet.finish({"t": "error", "code": "counted", "text": str(error)})
+        return 2
+    layout = Layout([*read, *by_hand.channels(config["meters"])], config["left_out"])
     quoted = _channel_to_quote(config["quoted"], layout)
     if config["quoted"] and not quoted:
         known = ", ".join(_energies(layout))
@@ -195,6 +205,8 @@ def _record(
             recorder.note(f"{refusal.flag} {refusal.reason}")
     if config["wall_fit"]:
         recorder.note(f"{OwnNote.WALL_FIT} {config['wall_fit']}")
+    if config["left_out"]:
+        recorder.note(f"{OwnNote.NOT_COUNTED} {' '.join(config['left_out'])}")
     if config["quoted"]:
         recorder.note(f"{OwnNote.HEADLINE} {config['quoted']}")
     conductor = Conductor(recorder, pages, config["meters"])
@@ -213,7 +225,10 @@ def _record(
             {
                 "name": source.name,
                 "reader": source.reader,
-                "channels": [asdict(channel) for channel in source.channels()],
+                "channels": [
+                    asdict(replace(channel, in_total=layout.is_summed(channel)))
+                    for channel in source.channels()
+                ],
                 "devices": dict(source.facts()),
             }
             for source in found.sources

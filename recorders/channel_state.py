@@ -52,7 +52,7 @@ class Meter:
     def __init__(self, channel: Channel, layout: Layout, confirms: bool = True) -> None:
         self.channel = channel
         self._place = layout.place[channel.name]
-        self._in_total = channel.in_total
+        self._in_total = layout.is_summed(channel)
         self._low, self._high = plausible.limits(channel.unit, channel.bound_w)
         self._doubted = self._integrates = self._silent = False
         self.gone = False

@@ -62,8 +62,9 @@ class Config:
     `follow` sends every row with an event to the front end, from the first one on. `meters` has
     the meters outside the machine, each `NAME=SPEC` (docs/meters.md), or a `NAME` alone for one
     that is read manually, with the request `meter`. `quoted` names the channel, or the meter, to
-    quote energies from; `wall_fit` is the fit to estimate the wall by, as in its note. `counters`
-    names what `recorders.sources.counter_names` knows.
+    quote energies from; `counted` names the parts of the machine to sum (`recorders.summing`), all
+    of them if it is empty; `wall_fit` is the fit to estimate the wall by, as in its note.
+    `counters` names what `recorders.sources.counter_names` knows.
     `has_command` says that this front end starts commands, which are stopped if it disappears.
     `publish` lets other programs of this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter.
@@ -81,6 +82,7 @@ class Config:
     meters: Sequence[str] = ()
     counters: Sequence[str] = ()
     quoted: str = ""
+    counted: Sequence[str] = ()
     wall_fit: str = ""
     has_command: bool = False
     publish: bool = True
@@ -271,6 +273,7 @@ def _refusal(message: wire.Message) -> RecorderError:
         "exists": f"{text} already exists",
         "busy": f"{text} is being recorded by another wattui",
         "unwritable": f"cannot write the run file: {text}",
+        "counted": text,
         "quoted": f"no such channel is recorded: {text}",
         "require": f"cannot measure {need} energy: {text}",
     }

@@ -37,6 +37,7 @@ class LiveState:
         self.progress = RunningSoFar(self._energies)
         self._headline = headline(self._energies)
         self._flags: dict[tuple[str, str], None] = {}
+        self._without: list[str] = []
         self._missing: dict[str, str] = {}
         self._lost: dict[str, None] = {}
         self._rows: list[TextRow] = list(_read_so_far(columns, reducer))
@@ -71,7 +72,7 @@ class LiveState:
             "inferences": self._inferences,
             "progress": asdict(progress) if progress else None,
             "flags": [list(flag) for flag in self._all_flags()],
-            "contents": contents(self._headline, self._energies, self._lacking),
+            "contents": contents(self._headline, self._energies, self._lacking, self._without),
             "lost": list(self._lost),
             "disk": disk["error"],
             "ended": ended,
@@ -87,7 +88,7 @@ class LiveState:
         """The energies of now: not those of a lost device, nor a sum that lacks it."""
         since_s = float(self._time_text) - self._fresh_s
         gone = set(self._lost)
-        if any(kind_of(channel).in_total for channel in gone):
+        if any(map(self._is_summed, gone)):
             gone.add(TOTAL)
         return {
             channel: joules
@@ -119,6 +120,8 @@ class LiveState:
                     self._lack(channel, "lost")
         if (moving := row.noted(OwnNote.MOVING)) is not None:
             self._flags.pop(("stuck", moving), None)
+        if (without := row.noted(OwnNote.NOT_COUNTED)) is not None:
+            self._without += without.split()
         if (part := row.noted(OwnNote.MISSING)) is not None:
             self._lack(*part.partition(": ")[::2])
         for note, flag in FLAGS.items():
@@ -127,8 +130,11 @@ class LiveState:
                 self._flags[flag, subject] = None
 
     def _lack(self, part: str, reason: str) -> None:
-        if kind_of(part).in_total:
+        if self._is_summed(part):
             self._missing.setdefault(part, reason)
+
+    def _is_summed(self, part: str) -> bool:
+        return kind_of(part).in_total and part not in self._without
 
 
 def _read_so_far(columns: Sequence[str], reducer: Reducer) -> Iterator[TextRow]:

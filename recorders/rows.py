@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from recorders.channels import TOTAL, column_order, kind_of
 from recorders.source import Channel
@@ -84,10 +84,12 @@ class Row:
 class Layout:
     """The columns of each channel, and the header line.
 
-    Raises ValueError for a channel in the total whose kind may not be.
+    `left_out` are channels that are not summed, though they could be. Raises ValueError for a
+    channel in the total whose kind may not be.
     """
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
+    def __init__(self, channels: Sequence[Channel], left_out: Collection[str] = ()) -> None:
+        self._left_out = left_out
         self.channels = sorted(channels, key=lambda channel: column_order(channel.name))
         self.columns: list[str] = []
         self.place: dict[str, int] = {}
@@ -96,10 +98,14 @@ class Layout:
             self.columns.extend(channel.columns)
             if channel.in_total and not kind_of(channel.name).in_total:
                 raise ValueError(f"{channel.name} is of a kind that cannot be part of the total")
-        self.parts = sum(channel.in_total for channel in channels)
+        self.parts = sum(map(self.is_summed, channels))
         if self.parts:
             self.columns.extend(TOTAL_COLUMNS)
         self.width = len(self.columns)
+
+    def is_summed(self, channel: Channel) -> bool:
+        """Whether a channel is summed in `total`."""
+        return channel.in_total and channel.name not in self._left_out
 
     @property
     def header(self) -> str:

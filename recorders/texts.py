@@ -34,6 +34,7 @@ class OwnNote(StrEnum):
     MOVING = "moving"
     MULTIPLEXED = "multiplexed"
     NO_RANGE = "no_range"
+    NOT_COUNTED = "not_counted"
     NOW = "now"
     OF_COMMAND = "of_command"
     OF_MACHINE = "of_machine"

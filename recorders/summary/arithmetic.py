@@ -17,10 +17,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from recorders.channels import COUNTER, TOTAL, kind_of, total_parts
+from recorders.channels import COUNTER, TOTAL, kind_of
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
-from recorders.summary.contents import quoted_channel
+from recorders.summary.contents import quoted_channel, summed_parts
 from recorders.summary.counted import counted_of, is_still
 from recorders.summary.failures import Commands
 from recorders.summary.figures import Counted, Domain, Group, Value, is_unmoved
@@ -106,7 +106,7 @@ class Arithmetic:
             label: Baseline(Stretches(own)) for label, own in grouped(armed, label_of).items()
         }
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
-        self._parts = total_parts(self._channels)
+        self._parts = summed_parts(reduction)
         quoted = quoted_channel(reduction)
         self._asked = self._parts or ([quoted] if quoted else [])
         counted = [row for row in reduction.events if row.inferences is not None]

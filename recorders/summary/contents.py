@@ -6,7 +6,7 @@ part is noted in the run file as `note:missing PART: REASON`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from recorders.channels import TOTAL, Kind, contains, kind_of, kinds_in_total, total_parts
 from recorders.summary.reduction import LOST, Reduction
@@ -45,9 +45,21 @@ def quoted_channel(reduction: Reduction) -> str | None:
     return wanted if wanted in channels else headline(channels)
 
 
+def left_out(reduction: Reduction) -> list[str]:
+    """The parts that were read, but not summed, as was asked for (`--count`)."""
+    return [part for note in reduction.noted(OwnNote.NOT_COUNTED) for part in note.split()]
+
+
+def summed_parts(reduction: Reduction) -> list[str]:
+    """The channels that are summed in `total`."""
+    without = left_out(reduction)
+    return [part for part in total_parts(reduction.energy_channels) if part not in without]
+
+
 def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
     """Parts that were missing at the start or lost before `until_s`, each with its reason."""
     missing: dict[str, str] = {}
+    without = left_out(reduction)
     for row in reduction.remarks:
         if note := row.noted(OwnNote.MISSING):
             part, _, reason = note.partition(": ")
@@ -55,7 +67,7 @@ def missing_parts(reduction: Reduction, until_s: float) -> dict[str, str]:
             part, reason = row.event.removeprefix(LOST), f"lost at {row.time_s:.1f} s"
         else:
             continue
-        if kind_of(part).in_total:
+        if kind_of(part).in_total and part not in without:
             missing.setdefault(part, reason)
     return missing
 
@@ -65,13 +77,27 @@ def missing_from(channel: str | None, missing: Mapping[str, str]) -> dict[str, s
     return {part: why for part, why in missing.items() if not contains(channel or "", part)}
 
 
-def contents(channel: str | None, channels: Sequence[str], missing: Mapping[str, str]) -> str:
-    """The parts of a sum in words, such as "DRAM only" or "1 of 2 packages, 2 DRAM".
+def contents(
+    channel: str | None,
+    channels: Sequence[str],
+    missing: Mapping[str, str],
+    without: Collection[str] = (),
+) -> str:
+    """The parts of a sum in words, such as "DRAM only" or "1 of 2 packages, 2 DRAM"; `without`
+    are those that were left out of it on purpose, as in "2 GPUs not counted".
 
     Empty if the channel is not a sum, or if the sum covers the whole machine.
     """
     if channel != TOTAL:
         return ""
+    words = _contents([each for each in channels if each not in without], missing)
+    kinds = [kind_of(part) for part in without]
+    counts = [(kinds.count(kind), kind.nouns) for kind in kinds_in_total()]
+    named = ", ".join(f"{n} {nouns[n > 1]}" for n, nouns in counts if n)
+    return ", ".join(filter(None, (words, named and f"{named} not counted")))
+
+
+def _contents(channels: Sequence[str], missing: Mapping[str, str]) -> str:
     there = [kind_of(part) for part in total_parts(channels) if part not in missing]
     absent = [kind_of(part) for part in missing]
     kinds = list(dict.fromkeys(there))

@@ -25,6 +25,7 @@ from recorders.summary.reduction import (
     EventRow,
 )
 from recorders.summary.spans import Moment, block_of, block_share
+from recorders.texts import OwnNote
 
 RUNNING, LOADING = "running", "loading"
 # The energy at an edge is found by so much later.
@@ -114,6 +115,8 @@ class RunningSoFar:
     def add(self, number: int, row: EventRow) -> None:
         """Take an event row; `number` is its place among them."""
         event = row.event
+        if without := row.noted(OwnNote.NOT_COUNTED):
+            self._parts = [part for part in self._parts if part not in without.split()]
         if event == BEGIN:
             self._begin(number, row)
         elif event == END:

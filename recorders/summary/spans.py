@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from recorders.channels import TOTAL, total_parts
+from recorders.channels import TOTAL
 from recorders.summary.by_hand import HandReadings
+from recorders.summary.contents import summed_parts
 from recorders.summary.located import AtEdge, located
 from recorders.summary.reduction import (
     BEGIN,
@@ -137,7 +138,7 @@ class EnergyWindows:
         self._energies = Energies(reduction)
         self._located = located(reduction.remarks)
         self._silences = silences(reduction)
-        self._parts = total_parts(self._channels)
+        self._parts = summed_parts(reduction)
         self._is_by_hand = bool(reduction.by_hand)
         self._by_hand = HandReadings()
         kinds = (GAP, RESET, LOST)

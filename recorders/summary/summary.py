@@ -20,6 +20,7 @@ from recorders.summary.combining import (
 from recorders.summary.contents import (
     contents,
     headline,
+    left_out,
     missing_from,
     missing_parts,
     quoted_channel,
@@ -72,7 +73,7 @@ def _summarised(reduction: Reduction) -> Summary:
     return Summary(
         VERSION,
         quoted,
-        contents(quoted, channels, missing),
+        contents(quoted, channels, missing, left_out(reduction)),
         group,
         by_label,
         by_repeat,

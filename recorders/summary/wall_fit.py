@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recorders.channels import TOTAL, total_parts
+from recorders.channels import TOTAL
+from recorders.summary.contents import summed_parts
 from recorders.summary.figures import Group, Value, WallEstimate
 from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
@@ -52,7 +53,7 @@ def wall_estimates(reduction: Reduction, running: Group | None) -> Iterator[Wall
     """The estimates by fits of the parts that were recorded."""
     inside = running.domains.get(TOTAL) if running else None
     for fit in wall_fits(reduction):
-        if not running or not inside or sorted(fit.parts) != sorted(total_parts(running.domains)):
+        if not running or not inside or sorted(fit.parts) != sorted(summed_parts(reduction)):
             continue
         idle_w = None if inside.idle_w is None else fit.base_w + fit.factor * inside.idle_w
         energy = inside.running_j

@@ -43,6 +43,7 @@ TICK_S = 1 / RATE_HZ
 ROW_S = 0.003
 LONG = BenchPhase("long", 0.0, 2.1)
 SECOND = BenchPhase("second", 0.0, 1.1)
+BRIEF = BenchPhase("second", 0.0, 0.4)
 FINE_S, COARSE_S = 0.001, 0.1
 ENERGY, POWER = "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage"
 PLAIN = topologies.plain(package=Constant(50.0), dram=Constant(5.0))
@@ -86,6 +87,22 @@ def test_a_slow_energy_counter_is_within_what_the_summary_leaves_open(
     assert abs(figure["value"] - true_j) <= figure["plus_minus"]
     assert "short_window" in recording.flags()
     assert_exact(recording, "second", "package0", "dram0")
+
+
+def test_idle_gpus_are_left_out_of_the_total_of_a_run_of_the_cpu(
+    make_bench: MakeBench, tmp_path: Path
+) -> None:
+    gpu = Gpu(Constant(70.0), energy_refresh_s=FINE_S)
+    bench, options = make_bench(PLAIN, FakeNvml((gpu,))), ["--count", "cpu"]
+    recording = record(bench, tmp_path, program(BRIEF), rate_hz=RATE_HZ, options=options)
+    assert_exact(recording, "second", "gpu0", "package0", "dram0")
+    total_j = recording.energy_j("total", "second")
+    parts_j = [recording.energy_j(name, "second") for name in ("package0", "dram0")]
+    assert total_j == pytest.approx(sum(parts_j), abs=1e-5)
+    assert recording.run["summary"]["contents"] == "1 GPU not counted"
+    assert "measured: 1 GPU not counted (channel total)" in recording.said
+    (gpus,) = recording.source("nvml")["channels"][:1]
+    assert gpus["in_total"] is False
 
 
 def test_power_is_integrated_and_said_so_without_a_counter(

@@ -48,6 +48,7 @@ def assert_nothing_made(place: Place, *kept: str) -> None:
         (["--repeats", "0"], ["--repeats 0", "1 or more"]),
         (["--inferences", "3", "--count-match", "x"], ["--inferences", "--count-match", "one"]),
         (["--require", "tpu"], ["--require", "tpu", "gpu"]),
+        (["--no-estimate", "--count", "gpu7"], ["--count", "gpu7", "cannot be counted"]),
         (["--tdp", "0"], ["0 W", "1 to"]),
         (["--csv", "run.json"], ["run.json", ".csv"]),
         (["--idle"], ["--idle", "--help"]),

@@ -171,10 +171,11 @@ class Rig:
         rate_hz: float = 10.0,
         follows: bool = False,
         meters: Sequence[str] = (),
+        left_out: Sequence[str] = (),
     ) -> None:
         self.clock = clock
         read = [channel for source in sources for channel in source.channels()]
-        self.layout = Layout([*read, *by_hand.channels(meters)])
+        self.layout = Layout([*read, *by_hand.channels(meters)], left_out)
         self.path = directory / "run.csv"
         self.sent: list[Message] = []
         self.inbox = ScheduledInbox(clock)

@@ -122,6 +122,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         others[0] if others else None,
         settings.counters,
         settings.meters,
+        options.count,
     )
     return RecordJob(
         recipe=recipe,
@@ -138,6 +139,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             simulate=options.simulate,
             meters=recipe.meters,
             quoted=options.per_inference_from,
+            counted=recipe.counted,
             wall_fit=fit_text() if options.wall_estimate else "",
             has_command=True,
             version=__version__,
@@ -418,6 +420,8 @@ def _ready(client: Client, job: RecordJob) -> Message:
             raise UsageError(f"{error}{FIXES[error.code]}") from None
         if error.code == "unwritable":
             raise UsageError(f"{job.recipe.csv}: {error}: fix: use another --csv") from None
+        if error.code == "counted":
+            raise UsageError(f"--count: {error}") from None
         if error.code == "quoted":
             raise UsageError(f"--per-inference-from {job.config.quoted}: {error}") from None
         if error.code == "require":

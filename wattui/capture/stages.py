@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+EVERYTHING = "everything"
 # Number of the repeat, for a command: it may append to files that the first one wrote.
 REPEAT_VARIABLE = "WATTUI_REPEAT"
 
@@ -24,7 +25,8 @@ class Recipe:
     """A recording to make: command, file, repeats, rests, and how inferences are counted.
 
     `other` is a second command, recorded in turn with the first: A B B A A B … `counters` names
-    hardware counters, `meters` has the meters outside the machine, each NAME=SPEC.
+    hardware counters, `meters` has the meters outside the machine, each NAME=SPEC. `counted` names
+    the parts of the machine to sum (`recorders.summing`), all if empty.
     """
 
     argv: Sequence[str]
@@ -40,6 +42,7 @@ class Recipe:
     other: Command | None = None
     counters: tuple[str, ...] = ()
     meters: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[Command]:
@@ -92,6 +95,12 @@ def stages(recipe: Recipe) -> list[Stage]:
             Rest("idle", recipe.idle_after_s, "idle after"),
         ]
     return [stage for stage in found if isinstance(stage, CommandStage) or stage.seconds > 0]
+
+
+def counted_list(text: str) -> tuple[str, ...]:
+    """The parts in a comma-separated list, as in cpu,gpu0; none for everything."""
+    names = (part.strip().lower() for part in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name and name != EVERYTHING))
 
 
 def told_repeat(environ: Mapping[str, str], repeat: int | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ import argparse
 import math
 
 from wattui import __version__
+from wattui.capture.stages import counted_list
 from wattui.commands.parser import Parser, add_require_uncertainty, target
 from wattui.config import CHOICES, counter_list
 from wattui.show.width import add_width
@@ -131,6 +132,14 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="NAME",
         help="quote energies from this meter or channel, and not from the total",
+    )
+    out.add_argument(
+        "--count",
+        type=counted_list,
+        default=(),
+        metavar="PARTS",
+        help="sum only these parts of the machine in the total: cpu (packages and DRAM), gpus, or "
+        "channels as in cpu,gpu0; the others are recorded, but not counted (default: everything)",
     )
     out.add_argument(
         "--require",

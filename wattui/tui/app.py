@@ -302,6 +302,7 @@ class Dashboard(TerminalApp):
             known=self._asked,
             recall=Recall(self._start.recall_path),
             palette=self.main.palette,
+            columns=self.stream.columns,
         )
         self.push_screen(form, self._start_launch)
 
@@ -311,9 +312,15 @@ class Dashboard(TerminalApp):
         from wattui.capture.launch import Launch
 
         about = {**self._start.config.about, "argv": list(recipe.argv)}
-        config = replace(self._start.config, csv=recipe.csv, about=about)
-        meters = with_manual(recipe.meters, self._settings.meter)
-        if self._restart(replace(config, counters=recipe.counters, meters=meters)):
+        config = replace(
+            self._start.config,
+            csv=recipe.csv,
+            about=about,
+            counters=recipe.counters,
+            counted=recipe.counted or self._start.config.counted,
+            meters=with_manual(recipe.meters, self._settings.meter),
+        )
+        if self._restart(config):
             self._launched = Launch(recipe, self.stream)
             self.notify(f"Recording to {recipe.csv}; press x to stop", timeout=4)
 

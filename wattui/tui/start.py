@@ -38,6 +38,7 @@ def main(options: argparse.Namespace) -> int:
         require=options.require,
         simulate=options.simulate,
         quoted=options.per_inference_from,
+        counted=options.count,
         wall_fit=fit_text() if options.wall_estimate else "",
         has_command=True,
         version=__version__,

@@ -47,6 +47,17 @@ def missing(*parts: str) -> list[str]:
         ("package0 gpu0 total", missing("gpu"), "1 package, 1 of more than 1 GPUs"),
         ("gpu0 total", [], "GPU only"),
         ("gpu0 gpu1 est_cpu total", [], "GPUs only"),
+        ("package0 dram0 gpu0 gpu1 total", ["not_counted gpu0 gpu1"], "2 GPUs not counted"),
+        (
+            "package0 dram0 gpu0 total",
+            ["not_counted package0 dram0"],
+            "GPU only, 1 package, 1 DRAM not counted",
+        ),
+        (
+            "package0 gpu0 total",
+            ["not_counted gpu0", *missing("dram0", "gpu0")],
+            "1 package, no DRAM, 1 GPU not counted",
+        ),
     ],
 )
 def test_a_sum_that_is_not_whole_says_what_it_is_of(
@@ -70,6 +81,11 @@ def test_parts_with_one_reason_are_told_together() -> None:
     assert (
         flag.text == f"without {', '.join(f'gpu{n}' for n in range(8))}: the driver does not answer"
     )
+
+
+def test_what_was_left_out_on_purpose_is_no_flag() -> None:
+    left_out = recorded(["package0", "gpu0", "total"], "not_counted gpu0", *missing("gpu0"))
+    assert left_out.flags == []
 
 
 def test_a_whole_sum_has_no_such_flag() -> None:

@@ -11,8 +11,18 @@ from typing import Literal, NamedTuple, Protocol, get_args
 
 from rich.text import Text
 
+from recorders.channels import total_parts, with_unit
+from recorders.summing import CPU, GPUS, names_of
 from wattui.capture.run_names import suggested
-from wattui.capture.stages import CommandStage, Recipe, Rest, Stage, stages
+from wattui.capture.stages import (
+    EVERYTHING,
+    CommandStage,
+    Recipe,
+    Rest,
+    Stage,
+    counted_list,
+    stages,
+)
 from wattui.config import Settings, counter_list, meter_list, refusal
 from wattui.tui.widgets.field import FieldSpec
 from workloads.report import duration
@@ -23,13 +33,14 @@ Group = Literal["What", "Size", "Length", "Engine", "Recording"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 # Fields of the recording start with this word, unlike those of a workload.
 RECIPE = "recipe "
-IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTERS, METERS, FILE = (
+IDLE, REPEATS, COOLDOWN, IDLE_AFTER, COUNTED, COUNTERS, METERS, FILE = (
     RECIPE + name
     for name in (
         "idle before",
         "repeats",
         "cool-down",
         "idle after",
+        "count",
         "counters",
         "meters",
         "run file",
@@ -97,9 +108,13 @@ class FieldError(ValueError):
 
 
 def recipe_fields(
-    settings: Settings, stem: str, check: Callable[[str], str | None]
+    settings: Settings,
+    stem: str,
+    check: Callable[[str], str | None],
+    columns: Sequence[str] = (),
 ) -> list[FieldSpec]:
-    """Fields for rests, repeats and the run file. `check` says why a file name is refused."""
+    """Fields for rests, repeats and the run file. `check` says why a file name is refused;
+    `columns` are those of this machine, whose parts can be left out of the sum."""
 
     def seconds(setting: str) -> Callable[[str], str | None]:
         return lambda text: refusal(setting, _number(text))
@@ -154,7 +169,31 @@ def recipe_fields(
         wide=True,
         group=RECORDING,
     )
-    return [found[0], repeats, *found[1:], counters, meters, file]
+    return [found[0], repeats, *found[1:], *_counted_field(columns), counters, meters, file]
+
+
+def _counted_field(columns: Sequence[str]) -> Iterator[FieldSpec]:
+    """What to sum, if there are both processors and GPUs."""
+    parts = total_parts(with_unit(columns, "J"))
+    gpus = [part for part in parts if GPUS in names_of(part)]
+    if len(gpus) in (0, len(parts)):
+        return
+    numbers = ",".join(gpu.removeprefix("gpu") for gpu in gpus)
+    choices = [
+        (EVERYTHING, ""),
+        ("CPU + DRAM", CPU),
+        (f"GPU{'s' * (len(gpus) > 1)} {numbers}", GPUS),
+    ]
+    if len(gpus) > 1:
+        choices += [(f"CPU + DRAM + {gpu.upper()}", f"{CPU},{gpu}") for gpu in gpus]
+    yield FieldSpec(
+        COUNTED,
+        "what is summed; all else is recorded beside it",
+        "choice",
+        label="Count",
+        choices=tuple(choices),
+        group=RECORDING,
+    )
 
 
 def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Recipe:
@@ -173,6 +212,7 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
         phase_match=order.phase_match,
         counters=counter_list(values[COUNTERS].removeprefix(NONE)),
         meters=meter_list(values[METERS].removeprefix(NONE)),
+        counted=counted_list(given.get(COUNTED, "")),
     )
 
 
@@ -233,6 +273,8 @@ def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
         found += ["--idle-after", f"{recipe.idle_after_s:g}"]
     if recipe.counters:
         found += ["--counters", ",".join(recipe.counters)]
+    if recipe.counted:
+        found += ["--count", ",".join(recipe.counted)]
     for meter in recipe.meters:
         found += ["--meter", meter]
     if recipe.label:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -58,7 +58,8 @@ class LaunchForm(SteadyModal[Recipe | None]):
     """Returns what to run and how, or None if cancelled.
 
     `check` says why a run file's name is refused. `known` holds the values entered before, by
-    workload, and is updated; so is `recall`, with the commands launched before.
+    workload, and is updated; so is `recall`, with the commands launched before. `columns` are those
+    that a recording of this machine has.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,9 +100,10 @@ class LaunchForm(SteadyModal[Recipe | None]):
         known: Known | None = None,
         recall: Recall = NOTHING,
         palette: Palette = DARK,
+        columns: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._recall, self._palette = recall, palette
+        self._recall, self._palette, self._columns = recall, palette, columns
         command = ProgramSubject(recall.commands())
         self._subjects: dict[str, Subject] = {
             name: WorkloadSubject(workload) for name, workload in catalogue.items()
@@ -202,7 +204,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
         specs = [
             *subject.fields(),
-            *recipe_fields(self._settings, subject.name, self._check_file),
+            *recipe_fields(self._settings, subject.name, self._check_file, self._columns),
         ]
         shown: list[Widget] = []
         for group in GROUPS:

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from wattui.config import Settings
 from wattui.tui.launching import workload as launch_workload
 from wattui.tui.launching.command import ProgramSubject, wrong_command
 from wattui.tui.launching.order import (
+    COUNTED,
     COUNTERS,
     GROUPS,
     METERS,
@@ -48,11 +50,14 @@ class Page(App[None]):
         known: Known | None = None,
         settings: Settings | None = None,
         recall: Recall = NOTHING,
+        columns: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.answers: list[Recipe | None] = []
         settings = settings or Settings(idle_s=7)
-        self._shown = LaunchForm(catalogue(), settings, check=refusal, known=known, recall=recall)
+        self._shown = LaunchForm(
+            catalogue(), settings, check=refusal, known=known, recall=recall, columns=columns
+        )
 
     def on_mount(self) -> None:
         self.push_screen(self._shown, self.answers.append)
@@ -377,6 +382,7 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
         label=order.label,
         count_match=order.count_match,
         counters=("instructions", "llc_misses"),
+        counted=("cpu", "gpu1"),
         meters=("wall=shelly2:plug", "usb=exec:tc66 --watch"),
     )
     words = shlex.split(shlex.join(same_headless(made, made.argv)))
@@ -388,6 +394,7 @@ def test_the_same_command_line_is_what_headless_takes() -> None:
     assert tuple(asked.meter) == made.meters
     assert (asked.idle, asked.repeats, asked.cooldown, asked.idle_after) == (2.5, 3, 4, 5)
     assert asked.counters == ("instructions", "llc_misses")
+    assert asked.count == ("cpu", "gpu1")
 
 
 @pytest.mark.parametrize(
@@ -419,6 +426,35 @@ def test_counters_are_those_of_the_settings_unless_others_are_typed(
 
 
 # ---------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels"),
+    [
+        ("package0_J dram0_J total_J", []),
+        ("gpu0_J total_J", []),
+        ("package0_J gpu0_J igpu0_J total_J", ["everything", "CPU + DRAM", "GPU 0"]),
+        (
+            "package0_J gpu0_J gpu1_J total_J",
+            ["everything", "CPU + DRAM", "GPUs 0,1", "CPU + DRAM + GPU0", "CPU + DRAM + GPU1"],
+        ),
+    ],
+)
+def test_what_to_count_is_asked_where_there_is_a_choice(columns: str, labels: list[str]) -> None:
+    fields = recipe_fields(Settings(), "run", lambda _: None, columns.split())
+    found = [field.choices for field in fields if field.name == COUNTED]
+    assert [label for choices in found for label, _ in choices] == labels
+
+
+async def test_the_gpus_are_left_out_of_a_run_of_the_cpu() -> None:
+    app = Page(columns=["package0_J", "gpu0_J", "gpu1_J", "total_J"])
+    async with app.run_test(size=(160, 50)) as pilot:
+        await choose(pilot, COUNTED, "cpu")
+        assert "--count" in text_of(pilot)
+        await pilot.press("ctrl+s")
+    (made,) = app.answers
+    assert made is not None
+    assert made.counted == ("cpu",)
 
 
 def test_every_option_has_its_words_and_section() -> None:

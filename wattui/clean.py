@@ -72,11 +72,13 @@ def texts(data: Data, change: Callable[[str], str] = one_line) -> Data:
     """Data as JSON or dataclasses have it, every text in it, names included, on one line; or with
     another change of its texts."""
     found: Any = data
-    if dataclasses.is_dataclass(found) and not isinstance(found, type):
-        names = [field.name for field in dataclasses.fields(found)]
-        found = type(found)(**{name: texts(getattr(found, name), change) for name in names})
+    if found is None or isinstance(found, int | float):
+        pass
     elif isinstance(found, str):
         found = change(found)
+    elif dataclasses.is_dataclass(found) and not isinstance(found, type):
+        names = [field.name for field in dataclasses.fields(found)]
+        found = type(found)(**{name: texts(getattr(found, name), change) for name in names})
     elif isinstance(found, dict):
         found = {texts(key, change): texts(value, change) for key, value in found.items()}
     elif isinstance(found, list | tuple):

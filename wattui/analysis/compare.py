@@ -112,7 +112,7 @@ class Comparison:
             return None
         return mann_whitney(self.a.samples, self.b.samples)
 
-    @property
+    @cached_property
     def p(self) -> float | None:
         """The probability of such a difference by chance; None if errors are not known."""
         error = self._error()

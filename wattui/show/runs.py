@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.table import Table
@@ -28,12 +29,12 @@ def runs_table(rows: Sequence[SummaryRow], mixed: bool = False) -> Fitting:
 
     A run with several labels has a row for the best and one for the worst, unless `mixed`.
     """
+    rows = [texts(replace(row, summary=replace(row.summary, phases=[]))) for row in rows]
     gone = (_FIRST_TO_GO[:n] for n in range(len(_FIRST_TO_GO) + 1))
     return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
 
 
 def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> Table:
-    rows = [texts(row) for row in rows]
     names = _short([row.file for row in rows])
     found = [
         (row, name + words, group, _domain(row.summary, group), place)

@@ -105,6 +105,7 @@ class Arithmetic:
         self._armed_of = {
             label: Baseline(Stretches(own)) for label, own in grouped(armed, label_of).items()
         }
+        self._armed_of_several: dict[frozenset[str], Baseline] = {}
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
         self._parts = summed_parts(reduction)
         quoted = quoted_channel(reduction)
@@ -168,11 +169,15 @@ class Arithmetic:
         return self._idle if phase == "idle" else self._armed_for(running)
 
     def _armed_for(self, running: Sequence[Span]) -> Baseline:
-        labels = {span.label for span in running}
-        own = [self._armed_of[label] for label in labels if label in self._armed_of]
-        if len(own) < 2:
-            return own[0] if own else self._armed
-        return Baseline(Stretches([s for base in own for s in base.ran.windows]))
+        labels = frozenset(span.label for span in running if span.label in self._armed_of)
+        if len(labels) == 1:
+            return self._armed_of[next(iter(labels))]
+        if len(labels) in (0, len(self._armed_of)):
+            return self._armed
+        if labels not in self._armed_of_several:
+            own = [s for label in sorted(labels) for s in self._armed_of[label].ran.windows]
+            self._armed_of_several[labels] = Baseline(Stretches(own))
+        return self._armed_of_several[labels]
 
     def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
         """The inferences counted in the phases; while several are open, only their sum is known."""

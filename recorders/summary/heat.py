@@ -78,7 +78,7 @@ def held_back(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Held
     for column, points in reduction.seconds.items():
         if kind_of_column(column).quantity != "reasons":
             continue
-        values = [int(v) for s in running for _, v in points.between(s.start_s, s.end_s)]
+        values = [int(v) for s in running for v in points.between(s.start_s, s.end_s).value]
         shares = {
             reason: sum(bool(value & reason) for value in values) / len(values)
             for reason in (HeldBack if values else ())
@@ -103,7 +103,7 @@ def _courses(
         if kind_of_column(column).quantity != quantity:
             continue
         for label, windows in of_label.items():
-            values = [v for s in windows for _, v in points.between(s.start_s, s.end_s)]
+            values = [v for s in windows for v in points.between(s.start_s, s.end_s).value]
             quarter = len(values) // 4
             if len(values) >= FEWEST_READINGS:
                 first, last = values[:quarter], values[-quarter:]

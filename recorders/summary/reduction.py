@@ -7,7 +7,7 @@ same `Reduction`, made of the values as written in the file.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -66,13 +66,17 @@ class Points:
         self.time_s.append(time_s)
         self.value.append(value)
 
-    def between(self, start_s: float, end_s: float) -> list[tuple[float, float]]:
+    def between(self, start_s: float, end_s: float) -> Points:
         """Readings from `start_s` to `end_s`, inclusive."""
-        first = bisect_left(self.time_s, start_s)
-        last = bisect_left(self.time_s, end_s)
-        if last < len(self.time_s) and self.time_s[last] == end_s:
-            last += 1
-        return list(zip(self.time_s[first:last], self.value[first:last], strict=True))
+        own = slice(bisect_left(self.time_s, start_s), bisect_right(self.time_s, end_s))
+        return Points(self.time_s[own], self.value[own])
+
+    def insert(self, time_s: float, value: float) -> None:
+        """Add a reading in its place; none if there is one of that time."""
+        place = bisect_left(self.time_s, time_s)
+        if time_s not in self.time_s[place : place + 1]:
+            self.time_s.insert(place, time_s)
+            self.value.insert(place, value)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,16 @@ from typing import NamedTuple
 
 from recorders.summary.reduction import Reduction
 from recorders.summary.spans import Span, blocks_w
-from recorders.summary.stats import Trend, Uncertainty, independent, t95, trend
+from recorders.summary.stats import (
+    Series,
+    Trend,
+    Uncertainty,
+    about_mean,
+    independent,
+    products,
+    t95,
+    trend,
+)
 
 # Half-width of the middle 95 % of a rectangular distribution, over its full width.
 RECTANGULAR = 0.475
@@ -66,14 +75,15 @@ def scatter(reduction: Reduction, channel: str, windows: Sequence[Span]) -> Scat
     windows = [span for span in windows if span.seconds > 0]
     if not windows:
         return None
-    blocks = [found for span in windows if (found := blocks_w(reduction, channel, span))]
-    within, between_w = _within(blocks), _between_w(channel, windows)
+    courses = [blocks_w(reduction, channel, span) for span in windows]
+    courses = [course for course in courses if course.y]
+    within, between_w = _within([course.y for course in courses]), _between_w(channel, windows)
     if within is None and (between_w is None or len(windows) == 2):
         return None
     seconds = math.fsum(span.seconds for span in windows)
     middle_s = math.fsum(span.seconds * (span.start_s + span.end_s) / 2 for span in windows)
     reach_s = REACH * (max(span.end_s for span in windows) - min(s.start_s for s in windows))
-    slope = trend(blocks) if blocks else None
+    slope = trend(courses) if courses else None
     return Scatter(len(windows), within, between_w, middle_s / seconds, reach_s, slope)
 
 
@@ -110,19 +120,14 @@ def drift(
     return changed if most_w - least_w > clear_w else None
 
 
-def _within(blocks: Sequence[Sequence[tuple[float, float]]]) -> Uncertainty | None:
+def _within(blocks_w: Sequence[Series]) -> Uncertainty | None:
     """The standard error of the mean power, from the blocks of each window."""
-    n, windows = sum(map(len, blocks)), len(blocks)
+    n, windows = sum(map(len, blocks_w)), len(blocks_w)
     if n < max(FEWEST_BLOCKS, windows + 1):
         return None
-    powers_w = [[power_w for _, power_w in each] for each in blocks]
-    means_w = [math.fsum(each) / len(each) for each in powers_w]
-    squares = math.fsum(
-        (power_w - mean_w) ** 2
-        for each, mean_w in zip(powers_w, means_w, strict=True)
-        for power_w in each
-    )
-    worth = independent(powers_w)
+    away_w = [about_mean(each) for each in blocks_w]
+    squares = math.fsum(products(each, each) for each in away_w)
+    worth = independent(away_w)
     return Uncertainty(math.sqrt(squares / (n - windows) / worth), max(1.0, worth - windows))
 
 

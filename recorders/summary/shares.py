@@ -20,7 +20,7 @@ def command_shares(reduction: Reduction, everything: Sequence[Span]) -> list[Com
         kind = kind_of_column(column)
         if not kind.of_command:
             continue
-        values = [v for s in running for _, v in points.between(s.start_s, s.end_s)]
+        values = [v for s in running for v in points.between(s.start_s, s.end_s).value]
         if not values:
             continue
         device = device_of_share(channel_of(column))

@@ -6,7 +6,8 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import compress
+from operator import add, sub, truediv
 from typing import NamedTuple
 
 from recorders.channels import TOTAL
@@ -26,9 +27,11 @@ from recorders.summary.reduction import (
     SPAN,
     Energies,
     EventRow,
+    Points,
     Reduction,
 )
 from recorders.summary.silences import silences, unknown_between
+from recorders.summary.stats import Course
 from recorders.texts import OwnNote
 
 SHORTEST_BLOCK_S = 0.5
@@ -384,23 +387,23 @@ def per_phase(reduction: Reduction) -> frozenset[str]:
     return frozenset(name for note in notes for name in note.split())
 
 
-def blocks_w(reduction: Reduction, channel: str, span: Span) -> list[tuple[float, float]]:
-    """Mean power between the per-second readings of a span, including its edges: the middle of the
-    time between, and watts."""
-    points = reduction.seconds.get(channel)
-    known = set(points.between(math.ceil(span.start_s), span.end_s) if points else ())
+def blocks_w(reduction: Reduction, channel: str, span: Span) -> Course:
+    """Mean power between the per-second readings of a span, including its edges: the middles of the
+    times between, and watts."""
+    points = reduction.seconds.get(channel, Points()).between(math.ceil(span.start_s), span.end_s)
     for edge in (span.begin, span.end):
         if not edge.is_late and channel in edge.row.energy_j:
-            known.add((edge.row.time_s, edge.row.energy_j[channel]))
-    return [
-        ((before[0] + after[0]) / 2, (after[1] - before[1]) / (after[0] - before[0]))
-        for before, after in pairwise(sorted(known))
-        if after[0] - before[0] >= SHORTEST_BLOCK_S
-    ]
+            points.insert(edge.row.time_s, edge.row.energy_j[channel])
+    times_s, energies_j = points.time_s.tolist(), points.value.tolist()
+    steps_s = list(map(sub, times_s[1:], times_s))
+    is_block = [step_s >= SHORTEST_BLOCK_S for step_s in steps_s]
+    twice_s = compress(map(add, times_s[1:], times_s), is_block)
+    steps_j = compress(map(sub, energies_j[1:], energies_j), is_block)
+    powers_w = list(map(truediv, steps_j, compress(steps_s, is_block)))
+    return Course([twice / 2 for twice in twice_s], powers_w)
 
 
 def mean_gauge(reduction: Reduction, column: str, span: Span) -> float | None:
     """Mean of a gauge inside a span, from one reading a second, or None."""
-    points = reduction.seconds.get(column)
-    values = [value for _, value in points.between(span.start_s, span.end_s)] if points else []
-    return math.fsum(values) / len(values) if values else None
+    points = reduction.seconds.get(column, Points()).between(span.start_s, span.end_s)
+    return math.fsum(points.value) / len(points.value) if points.value else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
+from operator import mul
 from typing import Any, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
@@ -183,29 +184,44 @@ class Trend(NamedTuple):
         return abs(self.slope) > self.plus_minus
 
 
-def trend(series: Sequence[Sequence[tuple[float, float]]]) -> Trend | None:
-    """The least-squares slope of all points (x, y), whose scatter may be autocorrelated within a
-    series; None for too few."""
-    points = [point for each in series for point in each]
-    n = len(points)
-    mean_x, mean_y = (math.fsum(values) / n for values in zip(*points, strict=True))
-    spread = math.fsum((x - mean_x) ** 2 for x, _ in points)
+class Course(NamedTuple):
+    """Points in order of x."""
+
+    x: Series
+    y: Series
+
+
+def trend(courses: Sequence[Course]) -> Trend | None:
+    """The least-squares slope of all points, whose scatter may be autocorrelated within a course;
+    None for too few."""
+    xs, ys = list(chain(*(each.x for each in courses))), list(chain(*(each.y for each in courses)))
+    x, y = about_mean(xs), about_mean(ys)
+    spread = products(x, x)
+    n = len(x)
     if n < LEAST_DEPENDENT or spread == 0:
         return None
-    slope = math.fsum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    left = [[y - mean_y - slope * (x - mean_x) for x, y in each] for each in series]
-    worth = independent(left, parameters=2)
-    squares = math.fsum(value**2 for each in left for value in each)
-    error = math.sqrt(squares / (n - 2) / spread * n / worth)
+    slope = products(x, y) / spread
+    left = [b - slope * a for a, b in zip(x, y, strict=True)]
+    ends = [0, *accumulate(len(each.x) for each in courses)]
+    worth = independent([left[first:end] for first, end in pairwise(ends)], parameters=2)
+    error = math.sqrt(products(left, left) / (n - 2) / spread * n / worth)
     return Trend(slope, t95(max(1.0, worth - 2)) * error)
+
+
+def about_mean(values: Series) -> list[float]:
+    """The values minus their mean."""
+    mean = math.fsum(values) / len(values)
+    return [value - mean for value in values]
+
+
+def products(a: Series, b: Series) -> float:
+    """The sum of the products of two series, as far as both go."""
+    return math.fsum(map(mul, a, b))
 
 
 def _lag_1(series: Sequence[Series]) -> float:
     """Correlation of each value with the one before it in its series; 0 if all are equal."""
-    squares = products = 0.0
-    for values in series:
-        mean = math.fsum(values) / len(values)
-        away = [value - mean for value in values]
-        squares += math.fsum(value**2 for value in away)
-        products += math.fsum(a * b for a, b in pairwise(away))
-    return products / squares if squares else 0.0
+    away = [about_mean(values) for values in series]
+    squares = math.fsum(products(each, each) for each in away)
+    beside = math.fsum(products(each, each[1:]) for each in away)
+    return beside / squares if squares else 0.0

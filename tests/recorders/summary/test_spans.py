@@ -197,7 +197,7 @@ def test_power_is_known_second_by_second_between_the_edges() -> None:
     readings = {"package0": [(0.0, 0.0), (1.0, 10.0), (2.0, 30.0), (3.0, 60.0)]}
     recording = reduction(rows, ["package0"], readings)
     (span,) = spans(recording)
-    assert blocks_w(recording, "package0", span) == [(0.5, 10.0), (1.5, 20.0), (2.5, 30.0)]
+    assert blocks_w(recording, "package0", span) == ([0.5, 1.5, 2.5], [10.0, 20.0, 30.0])
 
 
 def test_a_gauge_is_averaged_over_the_phase_only() -> None:

@@ -12,15 +12,20 @@ from recorders.summary.budget import Budget
 from wattui.analysis.cells import quoted_labels
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
+from wattui.analysis.published.results import RESULTS
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
+from wattui.config import Rate, config_path, load, rate_of
 from wattui.errors import UsageError, unreadable
+from wattui.report.bibliography import bibtex
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
-from wattui.report.files import figures_folder, refusal, write
+from wattui.report.draw.style import WIDE_MM
+from wattui.report.files import Output, figures_folder, refusal, write
+from wattui.report.latex import latex_page
 from wattui.report.loaded import ReportOptions, ReportRun
-from wattui.report.markdown import markdown_page
+from wattui.report.markdown import figure_files, markdown_page
 from wattui.report.overview import report_blocks
 from wattui.report.page import html_page
 from wattui.report.svg import stacked
@@ -36,6 +41,7 @@ examples:
   wattui report 'runs/**/*.csv' -o report.html --title "KWS on two machines"
   wattui report kws.csv -o kws.md --figure dynamic --latencies kws-latencies.csv
   wattui report sweep.csv -o figures.svg --against pixels
+  wattui report a.csv b.csv --figures figures --latex tables.tex --bibtex energy.bib
 """
 
 
@@ -44,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
     made = Parser(
         prog="wattui report",
         description="Write a report of runs; the extension sets the format: a self-contained page "
-        "(.html), Markdown with pictures (.md), all figures on one sheet (.svg).",
+        "(.html), Markdown with pictures (.md), all figures on one sheet (.svg). For a paper: one "
+        "SVG a figure, tables for LaTeX, and references.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,12 +59,15 @@ def parser() -> argparse.ArgumentParser:
         "runs", nargs="+", metavar="RUN.csv", help="run files, also as 'runs/**/*.csv' or a folder"
     )
     made.add_argument(
-        "-o",
-        "--out",
-        required=True,
-        metavar="FILE",
-        help="file to write; an existing one is never replaced",
+        "-o", "--out", metavar="FILE", help="report to write; existing files are never replaced"
     )
+    made.add_argument(
+        "--figures", metavar="DIR", help="folder for each figure as SVG, one column (89 mm) wide"
+    )
+    made.add_argument(
+        "--latex", metavar="FILE.tex", help="the tables for LaTeX (booktabs), and the methods"
+    )
+    made.add_argument("--bibtex", metavar="FILE.bib", help="what a paper with them should cite")
     made.add_argument(
         "--figure",
         choices=[basis.name for basis in BASES],
@@ -77,6 +87,18 @@ def parser() -> argparse.ArgumentParser:
         help="call times written by `wattui workloads … --latencies`, one file per run, in the "
         "same order (default: the file that the recorded command names)",
     )
+    made.add_argument(
+        "--published", choices=tuple(RESULTS), help="show the devices of a publication beside one's"
+    )
+    made.add_argument(
+        "--price", metavar="AMOUNT", help="price of a kWh: '0.30 EUR' (default: the settings')"
+    )
+    made.add_argument(
+        "--co2",
+        metavar="GRAMS",
+        help="CO₂ of a kWh, and where that is from: '350 grid mean of 2025' (default: the "
+        "settings')",
+    )
     made.add_argument("--title", metavar="TEXT", help="title of the report")
     return made
 
@@ -85,23 +107,77 @@ def main(options: argparse.Namespace) -> int:
     """Write the report; returns the exit status. Raises UsageError."""
     if find_spec("matplotlib") is None:
         raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
-    csvs, out = expand(options.runs), Path(options.out)
-    if reason := refusal(out, csvs, SUFFIXES):
-        raise UsageError(reason)
+    csvs, outputs = expand(options.runs), _outputs(options)
+    for option, (path, suffixes) in outputs.items():
+        if reason := refusal(path, csvs, suffixes, option):
+            raise UsageError(reason)
     latencies = _latencies(options.latencies, csvs)
-    wish = ReportOptions(options.figure, options.domain, options.against)
+    wish = _wish(options)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         names = _names(csvs)
         runs = [_loaded(*each, wish) for each in zip(csvs, names, latencies, strict=True)]
     _check_domain(runs, wish)
     with waiting("drawing"):
         blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
-        text, pictures = _written(blocks, out)
-    write(out, text, pictures)
+        made = [
+            Output(path, *_written(blocks, option, path, runs, wish))
+            for option, (path, _) in outputs.items()
+        ]
+    write(made)
     return 0
 
 
-def _written(blocks: Sequence[Block], out: Path) -> tuple[str, dict[str, str]]:
+def _outputs(options: argparse.Namespace) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """The files asked for by option, and the extensions that they may have. Raises UsageError."""
+    suffixes: dict[str, tuple[str, ...]] = {
+        "-o": SUFFIXES,
+        "--figures": (),
+        "--latex": (".tex",),
+        "--bibtex": (".bib",),
+    }
+    given = (options.out, options.figures, options.latex, options.bibtex)
+    found = {
+        option: (Path(text), allowed)
+        for (option, allowed), text in zip(suffixes.items(), given, strict=True)
+        if text
+    }
+    if not found:
+        raise UsageError(
+            "nothing to write: fix: add -o report.html, --figures, --latex or --bibtex"
+        )
+    return found
+
+
+def _wish(options: argparse.Namespace) -> ReportOptions:
+    """What the report is to show. Raises UsageError for a rate without a number."""
+    settings = load(config_path())
+    return ReportOptions(
+        options.figure,
+        options.domain,
+        options.against,
+        _rate("--price", options.price, settings.price_per_kwh),
+        _rate("--co2", options.co2, settings.co2_g_per_kwh),
+        options.published,
+    )
+
+
+def _rate(option: str, given: str | None, setting: str) -> Rate | None:
+    try:
+        return rate_of(setting if given is None else given)
+    except ValueError as error:
+        raise UsageError(f"{option} {given!r}: {error}") from None
+
+
+def _written(
+    blocks: Sequence[Block], option: str, out: Path, runs: Sequence[ReportRun], wish: ReportOptions
+) -> tuple[str, dict[str, str]]:
+    """The text of an output, and the pictures of its folder by file name."""
+    if option == "--bibtex":
+        return bibtex(runs, len(runs) > 1, wish.published), {}
+    if option == "--latex":
+        return latex_page(blocks), {}
+    if option == "--figures":
+        return "", figure_files(blocks)
     if out.suffix == ".md":
         return markdown_page(blocks, figures_folder(out).name)
     if out.suffix == ".html":
@@ -112,7 +188,7 @@ def _written(blocks: Sequence[Block], out: Path) -> tuple[str, dict[str, str]]:
             title, said = (block.text, said) if block.level == 1 else (title, block.text)
         elif isinstance(block, Picture):
             headings.append(said)
-            svgs.append(block.svg)
+            svgs.append(block.svg(WIDE_MM))
     if not svgs:
         raise UsageError("nothing to draw: `wattui report … -o report.html` says why")
     return stacked(svgs, headings, title), {}

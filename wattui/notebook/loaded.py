@@ -76,6 +76,7 @@ class LoadedRun:
         """Power over time, with the phases. Raises UsageError if there is none to draw."""
         if find_spec("matplotlib") is None:
             raise UsageError("plots need matplotlib: pip install 'wattui[notebook]'")
+        from wattui.report.draw.style import WIDE_MM
         from wattui.report.pictures import traces_picture
         from wattui.report.svg import alone
 
@@ -84,7 +85,7 @@ class LoadedRun:
         picture = traces_picture(traces, self.summary.phases)
         if picture is None:
             raise UsageError(f"{self.csv}: no power was recorded, so there is nothing to plot")
-        return Plot(alone(picture.svg, picture.title))
+        return Plot(alone(picture.svg(WIDE_MM), picture.title))
 
     def __repr__(self) -> str:
         return f"<{one_line(str(self.csv))}: {one_line(headline(self.summary).plain)}>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wattui.clean import lines, name_of, one_line, short, texts
-from wattui.report.document import Block, Facts, Heading, PageTable, Picture
+from wattui.report.document import Block, Facts, Heading, PageTable
 
 MOST_TEXT = 4000
 
@@ -20,8 +20,6 @@ def cleaned(block: Block) -> Block:
     """
     if isinstance(block, Facts):
         return replace(block, facts=tuple((term, lines(text)) for term, text in block.facts))
-    if isinstance(block, Picture):
-        return replace(texts(replace(block, svg=""), _paragraph), svg=block.svg)
     return texts(block, name_of if isinstance(block, Heading | PageTable) else _paragraph)
 
 

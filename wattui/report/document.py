@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,10 +61,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn figure as SVG: file stem, title, caption, and alternative text."""
+    """A figure: file stem, what draws it as SVG at a width in mm, title, caption, and alternative
+    text."""
 
     name: str
-    svg: str
+    svg: Callable[[float], str]
     title: str
     caption: str
     instead: str

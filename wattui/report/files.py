@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from recorders.drafts import discard, draft_name, write_draft
@@ -11,14 +13,24 @@ from wattui import outputs
 from wattui.outputs import OutputError
 
 
-def refusal(out: Path, csvs: Sequence[Path], suffixes: Collection[str]) -> str | None:
-    """Why a report cannot be written there; None if it can."""
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file with its text, and pictures by file name in the folder beside it; without a text, the
+    pictures' own folder."""
+
+    path: Path
+    text: str
+    pictures: Mapping[str, str]
+
+
+def refusal(out: Path, csvs: Sequence[Path], suffixes: Collection[str], option: str) -> str | None:
+    """Why an output cannot be written there; None if it can."""
     reason = outputs.refusal(out, csvs, suffixes)
     if not reason and out.suffix == ".md":
         reason = outputs.refusal(figures_folder(out), csvs)
     if not reason:
         return None
-    return f"-o {reason}" if reason.startswith(str(out)) else f"-o {out}: {reason}"
+    return f"{option} {reason}" if reason.startswith(str(out)) else f"{option} {out}: {reason}"
 
 
 def figures_folder(out: Path) -> Path:
@@ -26,25 +38,38 @@ def figures_folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}-figures")
 
 
-def write(out: Path, text: str, pictures: Mapping[str, str]) -> None:
-    """Write the report, and its pictures into a folder beside it. Raises OutputError."""
-    folder = figures_folder(out)
-    draft, draft_folder, made = None, draft_name(folder), False
-    try:
-        if pictures:
-            draft_folder.mkdir()
-            for name, svg in pictures.items():
-                (draft_folder / name).write_text(svg, encoding="utf-8")
-        draft = write_draft(out, text.encode())
-        if pictures:
-            draft_folder.rename(folder)
-            made = True
-        outputs.put(draft, out)
-    except OSError as error:
-        if made:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise OutputError(outputs.failure(out, error)) from None
-    finally:
-        if draft:
+def write(made: Sequence[Output]) -> None:
+    """Write all outputs, or none of them. Raises OutputError."""
+    with ExitStack() as undo:
+        for each in made:
+            try:
+                _write(each, undo)
+            except OSError as error:
+                raise OutputError(outputs.failure(each.path, error)) from None
+        undo.pop_all()
+
+
+def _write(each: Output, undo: ExitStack) -> None:
+    """Write one; `undo` removes it again. Raises OSError or OutputError."""
+    if each.pictures or not each.text:
+        folder = figures_folder(each.path) if each.text else each.path
+        _write_folder(folder, each.pictures)
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+    if each.text:
+        draft = write_draft(each.path, each.text.encode())
+        try:
+            outputs.put(draft, each.path)
+        finally:
             discard(draft)
-        shutil.rmtree(draft_folder, ignore_errors=True)
+        undo.callback(each.path.unlink, missing_ok=True)
+
+
+def _write_folder(folder: Path, pictures: Mapping[str, str]) -> None:
+    draft = draft_name(folder)
+    try:
+        draft.mkdir()
+        for name, svg in pictures.items():
+            (draft / name).write_text(svg, encoding="utf-8")
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -10,6 +10,7 @@ from recorders.summary.bases import BY_NAME, Basis, BasisName
 from recorders.summary.budget import Budget
 from recorders.summary.figures import Domain, Summary
 from wattui.analysis.label_numbers import Against
+from wattui.config import Rate
 from wattui.runs.latencies import Distribution
 from wattui.runs.recorded import Run
 from wattui.runs.traces import Traces
@@ -17,11 +18,18 @@ from wattui.runs.traces import Traces
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """The content of the report: None leaves the choice to the runs."""
+    """The content of the report: None leaves the choice to the runs.
+
+    `price` (money) and `carbon` (g of CO2) are for each kWh; `published` names a publication whose
+    figures are shown beside one's own.
+    """
 
     figure: BasisName | None = None
     domain: str | None = None
     against: Against | None = None
+    price: Rate | None = None
+    carbon: Rate | None = None
+    published: str | None = None
 
     @property
     def basis(self) -> Basis | None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from wattui.clean import markdown, markdown_code
 from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
+from wattui.report.draw.style import NARROW_MM, WIDE_MM
 from wattui.report.svg import alone
 
 
@@ -19,11 +20,20 @@ def markdown_page(blocks: Sequence[Block], folder: str) -> tuple[str, dict[str, 
     for block in blocks:
         if isinstance(block, Picture):
             name = f"{len(pictures) + 1}-{block.name}.svg"
-            pictures[name] = alone(block.svg, block.title)
+            pictures[name] = alone(block.svg(WIDE_MM), block.title)
             parts.append("".join(_picture(block, f"{folder}/{name}", len(pictures))))
         else:
             parts.append(_text(block))
     return "\n\n".join(parts) + "\n", pictures
+
+
+def figure_files(blocks: Sequence[Block]) -> dict[str, str]:
+    """Each picture alone, one column wide, by file name."""
+    pictures = [block for block in blocks if isinstance(block, Picture)]
+    return {
+        f"{number}-{block.name}.svg": alone(block.svg(NARROW_MM), block.title)
+        for number, block in enumerate(pictures, 1)
+    }
 
 
 def _picture(block: Picture, path: str, number: int) -> Iterator[str]:

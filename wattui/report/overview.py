@@ -12,6 +12,7 @@ from wattui.report.joules import rows_of
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.numbers_table import group_table
 from wattui.report.pictures import joules_picture
+from wattui.report.published import published_blocks
 from wattui.report.sections import fit_blocks, fits_for, run_blocks
 
 
@@ -20,6 +21,7 @@ def report_blocks(runs: Sequence[ReportRun], wish: ReportOptions, title: str) ->
     yield Heading(1, title)
     if len(runs) > 1:
         yield from _overview(runs, wish)
+    yield from published_blocks(runs, wish)
     for run in runs:
         if len(runs) > 1 or run.name != title:
             yield Heading(2, run.name)

@@ -9,12 +9,14 @@ from html import escape
 from importlib.resources import files
 
 from wattui.report.document import Block, Facts, Heading, Headline, Notes, PageTable, Picture, Words
+from wattui.report.draw.style import NARROW_MM, WIDE_MM
 from wattui.report.svg import colours, inline
 
 # A browser that respects it loads nothing, whatever the page contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TEXT = ' class="text"'
-_NUMBER = re.compile(r"[−–-]?[0-9][0-9.,]*(?: ± [0-9.?]+)?|–")
+_ONE = r"[−–-]?(?:[0-9][0-9.,]*|∞)"
+_NUMBER = re.compile(rf"(?:< )?{_ONE}(?: (?:±|…) (?:{_ONE}|\?))?|–")
 
 
 def html_page(blocks: Sequence[Block]) -> str:
@@ -123,10 +125,13 @@ def _typed(text: str) -> str:
 
 
 def _figure(block: Picture, number: int) -> str:
-    drawn = inline(block.svg, f"f{number}", block.title, block.instead)
+    wide, narrow = block.svg(WIDE_MM), block.svg(NARROW_MM)
+    drawn = inline(wide, f"f{number}", block.title, block.instead)
+    if narrow != wide:
+        small = inline(narrow, f"n{number}", block.title, block.instead)
+        drawn = f'<div class="two-columns">{drawn}</div><div class="one-column">{small}</div>'
     return (
-        f'<figure><div class="wide" tabindex="0" role="group" '
-        f'aria-label="{escape(block.title)}">{drawn}</div>\n'
+        f"<figure>{drawn}\n"
         f"<figcaption><b>Figure {number}. {escape(block.title)}.</b> "
         f"{escape(block.caption)}</figcaption></figure>"
     )

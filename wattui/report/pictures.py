@@ -38,7 +38,11 @@ def traces_picture(shown: Traces, phases: Sequence[PhaseFigures]) -> Picture | N
     found = panels(list(shown.traces), by_hand)
     if not found:
         return None
-    svg = drawn(lambda: draw_traces(shown, found, stretches(phases), label_stretches(phases)))
+    svg = drawn(
+        lambda width_mm: draw_traces(
+            width_mm, shown, found, stretches(phases), label_stretches(phases)
+        )
+    )
     origins = {word for panel in found for word in panel.origins}
     caption = (
         f"Power over {number(shown.end_s - shown.start_s, 3)} s, shaded by phase. "
@@ -61,7 +65,7 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
     """Energy per inference; None if unknown."""
     if found is None:
         return None
-    svg = drawn(lambda: draw_joules(found))
+    svg = drawn(lambda width_mm: draw_joules(width_mm, found))
     figures = " and ".join(found.figures) if len(found.figures) < 3 else "total, dynamic, marginal"
     caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
     unknown = any(v.plus_minus is None for row in found.rows for v in row.values.values())
@@ -83,7 +87,7 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
 
 def budget_picture(found: Budget) -> Picture:
     """The parts of a ±, of which at least one is known."""
-    svg = drawn(lambda: draw_budget(found))
+    svg = drawn(lambda width_mm: draw_budget(width_mm, found))
     caption = f"{title_text(found)}, channel {found.channel}. Parts that are added are refreshed "
     caption += "together; their sum and the others join in quadrature. The line is their ±."
     parts = [f"{part_text(part)} {percent_text(part.plus_minus, found)}" for part in found.parts]
@@ -95,7 +99,7 @@ def fit_picture(found: Fits) -> Picture | None:
     """Lines and residuals; None if there is nothing to fit."""
     if not found.series or not any(each.ordinary or each.relative for each in found.drawn):
         return None
-    svg = drawn(lambda: draw_fit(found))
+    svg = drawn(lambda width_mm: draw_fit(width_mm, found))
     asked = found.asked
     caption = (
         f"{asked.figure.capitalize()} energy per inference of channel {asked.domain} against "
@@ -121,7 +125,7 @@ def fit_picture(found: Fits) -> Picture | None:
 def latency_picture(found: Sequence[Distribution]) -> Picture:
     """Distributions of call times."""
     every, found = len(found), found[:MOST_ROWS]
-    svg = drawn(lambda: draw_latencies(found))
+    svg = drawn(lambda width_mm: draw_latencies(width_mm, found))
     kinds = {each.kind for each in found}
     caption = (
         "Share of calls that took no longer than a given time, with p50, p90 and p99 marked."
@@ -147,7 +151,7 @@ def rates_picture(found: Sequence[Rates]) -> Picture | None:
     if not found:
         return None
     every, found = len(found), found[:MOST_ROWS]
-    svg = drawn(lambda: draw_rates(found))
+    svg = drawn(lambda width_mm: draw_rates(width_mm, found))
     several = any(len(each.per_s) > 1 for each in found)
     caption = "Inferences per second of each running phase" + (
         "; the line is their median, printed at the right." if several else "."
@@ -161,10 +165,14 @@ def _in_the_table(left_out: int) -> str:
     return f" {left_out} more are in the table." if left_out else ""
 
 
-def drawn(draw: Callable[[], Figure]) -> str:
-    """A figure as SVG, in the style of reports."""
-    with style.styled():
-        return style.svg_of(draw())
+def drawn(draw: Callable[[float], Figure]) -> Callable[[float], str]:
+    """Draws a figure as SVG at a width in mm, in the style of reports."""
+
+    def svg(width_mm: float) -> str:
+        with style.styled():
+            return style.svg_of(draw(width_mm))
+
+    return svg
 
 
 def suffix(origins: set[str]) -> str:

@@ -11,6 +11,7 @@ from wattui.analysis.rates import rates_of
 from wattui.analysis.results_file import Note
 from wattui.analysis.run_fits import Fits, FitSource, choose_against, fits_of
 from wattui.analysis.sizes import sizes_of
+from wattui.report.costs import cost_blocks
 from wattui.report.document import Block, Heading, Headline, Notes, Words
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.joules import rows_of
@@ -59,6 +60,7 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     if loaded.latencies:
         yield latency_table(loaded.latencies)
     yield MEANINGS
+    yield from cost_blocks(loaded, wish)
     yield Heading(3, "Methods")
     yield Words(methods_text(loaded.run.about, loaded.summary, loaded.domain(wish)))
     yield Heading(3, "Recording")

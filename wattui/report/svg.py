@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from wattui.report.draw.style import INK, ON_DARK, PAPER, POINTS_PER_MM, TEXT_PT, WIDE_MM
 
-# The least width of a two-column figure on a page, so that its text can be read.
-LEAST_REM = 40.0
+# The width of a two-column figure on a page.
+MOST_REM = 61.0
 _SIZE = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 _BODY = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -54,8 +54,8 @@ def sheet(svg: str, prefix: str) -> Sheet:
 def inline(svg: str, prefix: str, title: str, instead: str) -> str:
     """An element of a page, in the page's colours; `title` and `instead` are read aloud."""
     width, height, body = sheet(svg, prefix)
-    share = min(1.0, width / (WIDE_MM * POINTS_PER_MM))
-    size = f"width:{100 * share:.3g}%;min-width:{LEAST_REM * share:.3g}rem"
+    most_rem = MOST_REM * width / (WIDE_MM * POINTS_PER_MM)
+    size = f"width:100%;max-width:{most_rem:.3g}rem"
     return (
         f'<svg viewBox="0 0 {width:g} {height:g}" role="img" style="{size};{_STROKES}" '
         f'aria-labelledby="{prefix}-title {prefix}-desc">\n'

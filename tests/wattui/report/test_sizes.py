@@ -20,6 +20,7 @@ from wattui.analysis.repeats import Repeats, correlation, repeats_of
 from wattui.analysis.run_fits import FitSource
 from wattui.analysis.sizes import Sizes, devices_of, sizes_of
 from wattui.commands import report as report_command
+from wattui.report.draw.style import WIDE_MM
 from wattui.report.size_figures import (
     correlation_text,
     energy_picture,
@@ -126,8 +127,8 @@ def test_an_estimate_says_so_and_that_its_r_is_no_evidence(tmp_path: Path) -> No
     assert [(d.title, d.origin) for d in found.devices] == [("CPU, estimated", "estimated")]
     for picture in (energy_picture(found), latency_picture(found)):
         assert "(estimated, not measured)" in picture.title
-        assert "CPU, estimated" in picture.svg
-        assert "estimated total energy" in picture.svg
+        assert "CPU, estimated" in picture.svg(WIDE_MM)
+        assert "estimated total energy" in picture.svg(WIDE_MM)
         assert "CPU, estimated" in picture.caption
     assert "its r is not evidence" in latency_picture(found).caption
     measured = sizes(recorded(tmp_path / "m.csv", ["gpu0"]), domain="gpu0")
@@ -210,7 +211,7 @@ def test_layers_have_a_curve_each_and_r_is_of_one(tmp_path: Path) -> None:
     assert [family.name for family in found.families] == ["conv1", "conv2"]
     picture = energy_picture(found)
     for name in ("conv1, GPU", "conv1, CPU", "conv2, GPU", "conv2, CPU"):
-        assert f">{name}<" in picture.svg
+        assert f">{name}<" in picture.svg(WIDE_MM)
     assert found.costliest.name == "conv2"
     assert "Only conv2 of 2 layers is drawn" in latency_picture(found).caption
 
@@ -222,8 +223,8 @@ def test_of_many_layers_some_are_drawn_and_that_is_said(tmp_path: Path) -> None:
             parts.append(Part("running", 1, 10.0 + number, f"l{chr(97 + number)} {side}x{side}", 1))
     picture = energy_picture(sizes(finished(tmp_path / "r.csv", parts)))
     assert "The 7 costliest of 9 curves are drawn" in picture.caption
-    assert "la, CPU" not in picture.svg
-    assert "li, CPU" in picture.svg
+    assert "la, CPU" not in picture.svg(WIDE_MM)
+    assert "li, CPU" in picture.svg(WIDE_MM)
 
 
 def test_different_layers_at_their_macs_are_not_joined(measured: Run) -> None:
@@ -256,8 +257,8 @@ def test_axes_are_logarithmic_over_two_decades_alone(tmp_path: Path, measured: R
     parts = [IDLE, *(Part("running", s, 50.0, str(64 * s), 10) for s in (1, 4, 11))]
     wide = sizes(finished(tmp_path / "w.csv", parts))
     for draw in (draw_energies, draw_latency):
-        assert {axes.get_yscale() for axes in draw(even).axes} == {"linear"}
-        found = draw(wide).axes
+        assert {axes.get_yscale() for axes in draw(WIDE_MM, even).axes} == {"linear"}
+        found = draw(WIDE_MM, wide).axes
         assert {scale for axes in found for scale in (axes.get_xscale(), axes.get_yscale())} == {
             "log"
         }
@@ -273,6 +274,6 @@ def test_energies_below_zero_keep_their_even_axis(measured: Run) -> None:
         for n, size in enumerate(family.sizes)
     )
     odd = replace(below, devices=below.devices[:1], families=(replace(family, sizes=sized),))
-    (axes,) = draw_energies(odd).axes
+    (axes,) = draw_energies(WIDE_MM, odd).axes
     assert axes.get_yscale() == "linear"
     assert axes.get_ylim()[0] < -1.0

@@ -51,7 +51,7 @@ BLOCKS: tuple[Block, ...] = (
     Notes("", (Note("", "", "", ""),)),
     PageTable("", ("", ""), (("", ""),)),
     Facts((("", ""), ("command", "")), frozenset({"command"})),
-    Picture("power", DRAWN, "", "", ""),
+    Picture("power", lambda _: DRAWN, "", "", ""),
 )
 # What no reader sees: controls, marks of direction, joiners, halves of pairs.
 UNSEEN = {"Cc", "Cf", "Cs"}
@@ -209,7 +209,7 @@ def test_a_command_keeps_its_length_and_a_drawing_its_lines() -> None:
     facts = cleaned(Facts((("command", "x" * 9000), ("method", "one\ntwo\x00"))))
     assert isinstance(facts, Facts)
     assert facts.facts == (("command", "x" * 9000), ("method", "one\ntwo␀"))
-    picture = Picture("power", DRAWN + "\n" * 9000, "", "", "")
+    picture = Picture("power", lambda _: DRAWN + "\n" * 9000, "", "", "")
     assert cleaned(picture) == picture
 
 

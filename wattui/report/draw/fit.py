@@ -8,7 +8,7 @@ from wattui.analysis.fit import ALL, Fit, FitSeries
 from wattui.analysis.regression import LEAST_SQUARES, Line
 from wattui.analysis.run_fits import Fits
 from wattui.report.draw import style
-from wattui.report.draw.style import INK, WIDE_MM
+from wattui.report.draw.style import INK
 from wattui.report.joules import is_wide
 from wattui.show.quantities import energy_unit, prefix_for
 
@@ -26,11 +26,13 @@ X_NAMES = {"pixels": "pixels", "macs": "multiply-accumulates", "batch": "batch s
            "tokens": "tokens", "size": "size in the label"}  # fmt: skip
 
 
-def draw_fit(found: Fits) -> Figure:
+def draw_fit(width_mm: float, found: Fits) -> Figure:
     """Points with their ± and lines; below, the residuals of the lines in per cent."""
     series = shown(found)
-    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BETWEEN_MM + RESIDUAL_MM + BOTTOM_MM)
-    width = WIDE_MM - LEFT_MM - RIGHT_MM
+    room = style.Room(width_mm, RIGHT_MM, 4 if len(series) == 1 else len(series))
+    height = PLOT_MM + BETWEEN_MM + RESIDUAL_MM + BOTTOM_MM
+    figure = style.canvas(width_mm, TOP_MM + height + room.below_mm)
+    width = width_mm - LEFT_MM - room.right_mm
     main = style.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
     below = style.axes_at(figure, LEFT_MM, TOP_MM + PLOT_MM + BETWEEN_MM, width, RESIDUAL_MM, main)
     points = [point for each in series for point in each.points]
@@ -48,6 +50,7 @@ def draw_fit(found: Fits) -> Figure:
     below.axhline(0, color=INK, lw=0.6)
     main.tick_params(labelbottom=False)
     _dress(main, below, found, unit, x_prefix)
+    room.legend(main, height, labelspacing=0.6, handlelength=2.6)
     return figure
 
 
@@ -186,5 +189,4 @@ def _dress(main: Axes, below: Axes, found: Fits, unit: str, x_prefix: str) -> No
     below.yaxis.set_major_locator(MaxNLocator(nbins=4, symmetric=True))
     for axis in (below.xaxis, main.yaxis):
         style.number_axis(axis)
-    style.legend_beside(main, labelspacing=0.6, handlelength=2.6)
     main.figure.align_ylabels([main, below])

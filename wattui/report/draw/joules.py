@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recorders.summary.figures import Value
 from wattui.report.draw import style
-from wattui.report.draw.style import INK, SMALL_PT, WIDE_MM
+from wattui.report.draw.style import INK, SMALL_PT
 from wattui.report.joules import JouleRow, JouleRows, reach
 from wattui.show.quantities import number
 
@@ -19,7 +19,9 @@ BAR_MM, GROUP_GAP_MM = 3.2, 2.6
 LEAST_ROW_MM, MOST_ROW_MM, POINTS_MM = 3.6, 6.0, 200.0
 MARKER_PT = 4.4
 TOP_MM, BOTTOM_MM, RIGHT_MM = 6.5, 9.5, 4.0
-MOST_NAME_MM = 46.0
+# The share of the width that names may take.
+MOST_NAME = 0.28
+LINE_MM = 3.2
 MOST_BARS = 36
 FILL = 0.4
 COLOURS = {"total": style.BLUE, "dynamic": style.VERMILLION, "marginal": style.GREEN}
@@ -27,17 +29,24 @@ HATCHES = {"total": "", "dynamic": "/////", "marginal": "|||||||"}
 MARKERS = {"total": "o", "dynamic": "s", "marginal": "^"}
 
 
-def draw_joules(found: JouleRows) -> Figure:
+def draw_joules(width_mm: float, found: JouleRows) -> Figure:
     """Bars from zero; if the values span decades or are many, a point per row."""
     bars = not found.logarithmic and sum(len(row.values) for row in found.rows) <= MOST_BARS
     names = max(style.text_mm(row.name, style.TEXT_PT) for row in found.rows)
-    left = min(MOST_NAME_MM, max(10.0, names)) + 4
+    most_mm = MOST_NAME * width_mm
+    fold = style.fold_lines if bars else style.fold
+    left = min(most_mm, max(10.0, names)) + 4
     row_mm = BAR_MM * len(found.figures) + GROUP_GAP_MM
     if not bars:
         row_mm = max(LEAST_ROW_MM, min(MOST_ROW_MM, POINTS_MM / len(found.rows)))
     height = row_mm * len(found.rows)
-    figure = style.canvas(WIDE_MM, TOP_MM + height + BOTTOM_MM)
-    axes = style.axes_at(figure, left, TOP_MM, WIDE_MM - left - RIGHT_MM, height)
+    word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
+    title = style.label_lines(
+        f"{word}energy per inference ({found.unit}), channel {found.what}", width_mm - left
+    )
+    bottom = BOTTOM_MM + LINE_MM * title.count("\n")
+    figure = style.canvas(width_mm, TOP_MM + height + bottom)
+    axes = style.axes_at(figure, left, TOP_MM, width_mm - left - RIGHT_MM, height)
     axes.set_ylim(height, 0)
     if found.logarithmic:
         axes.set_xscale("log")
@@ -47,14 +56,13 @@ def draw_joules(found: JouleRows) -> Figure:
             _bars(axes, found, row, middle)
         else:
             _points(axes, found, row, middle, row_mm, place)
-    _limits(axes, found, bars, WIDE_MM - left - RIGHT_MM)
+    _limits(axes, found, bars, width_mm - left - RIGHT_MM)
     axes.set_yticks(
         [(place + 0.5) * row_mm for place in range(len(found.rows))],
-        [style.fold(row.name, MOST_NAME_MM, style.TEXT_PT) for row in found.rows],
+        [fold(row.name, most_mm, style.TEXT_PT) for row in found.rows],
     )
     axes.tick_params(axis="y", length=0, labelsize=style.TEXT_PT)
-    word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
-    axes.set_xlabel(f"{word}energy per inference ({found.unit}), channel {found.what}")
+    axes.set_xlabel(title)
     axes.xaxis.grid(True, color=(INK, 0.13), lw=0.5)
     axes.spines["left"].set_visible(not found.logarithmic)
     _legend(axes, found, bars)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wattui.analysis.rates import Rates
 from wattui.report.draw import style
-from wattui.report.draw.style import INK, NARROW_MM, SMALL_PT, WIDE_MM
+from wattui.report.draw.style import INK, NARROW_MM, SMALL_PT
 from wattui.report.joules import is_wide
 from wattui.runs.latencies import PERCENTILES, Distribution
 from wattui.show.quantities import number, prefix_for
@@ -19,18 +19,21 @@ MOST_CURVES = 7
 PLURALS = {"call": "calls", "latency pass": "calls", "chunk mean": "means of chunks"}
 CURVES_MM, ROW_MM, LEFT_MM, TOP_MM, BOTTOM_MM = 46.0, 4.2, 14.0, 4.0, 9.5
 MOST_NAME_MM, RATES_NAME_MM = 40.0, 24.0
+# The share of the width that the names of rows may take.
+MOST_NAME = 0.22
 
 
-def draw_latencies(found: Sequence[Distribution]) -> Figure:
+def draw_latencies(width_mm: float, found: Sequence[Distribution]) -> Figure:
     """Distributions with p50, p90 and p99 marked; for many labels, only those percentiles."""
-    return _curves(found) if len(found) <= MOST_CURVES else _percentiles(found)
+    return (_curves if len(found) <= MOST_CURVES else _percentiles)(width_mm, found)
 
 
-def _curves(found: Sequence[Distribution]) -> Figure:
+def _curves(width_mm: float, found: Sequence[Distribution]) -> Figure:
     names = [f"{_name(each)}, {each.calls:,} {PLURALS[each.kind]}" for each in found]
     right = max(style.text_mm(name) for name in names) + 13
-    figure = style.canvas(WIDE_MM, TOP_MM + CURVES_MM + BOTTOM_MM)
-    axes = style.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - right, CURVES_MM)
+    room = style.Room(width_mm, right, len(found))
+    figure = style.canvas(width_mm, TOP_MM + CURVES_MM + BOTTOM_MM + room.below_mm)
+    axes = style.axes_at(figure, LEFT_MM, TOP_MM, width_mm - LEFT_MM - room.right_mm, CURVES_MM)
     factor, prefix = prefix_for([each.at(99) for each in found])
     if is_wide([each.at(p) for each in found for p in PERCENTILES]) or _long_tail(found):
         axes.set_xscale("log")
@@ -60,24 +63,24 @@ def _curves(found: Sequence[Distribution]) -> Figure:
     axes.set_ylabel("calls no longer than this (%)")
     axes.set_xlabel(f"call time ({prefix}s)")
     style.number_axis(axes.xaxis)
-    style.legend_beside(axes, handlelength=2.4)
+    room.legend(axes, CURVES_MM + BOTTOM_MM, handlelength=2.4)
     return figure
 
 
-def _name(found: Distribution) -> str:
-    return style.fold(found.label, MOST_NAME_MM) or "all calls"
+def _name(found: Distribution, most_mm: float = MOST_NAME_MM) -> str:
+    return style.fold(found.label, most_mm) or "all calls"
 
 
 def _long_tail(found: Sequence[Distribution]) -> bool:
     return any(each.curve[-1][0] > 5 * each.at(99) > 0 for each in found)
 
 
-def _percentiles(found: Sequence[Distribution]) -> Figure:
-    names = list(map(_name, found))
-    left = min(MOST_NAME_MM, max(style.text_mm(name) for name in names)) + 4
+def _percentiles(width_mm: float, found: Sequence[Distribution]) -> Figure:
+    names = [_name(each, MOST_NAME * width_mm) for each in found]
+    left = max(style.text_mm(name) for name in names) + 4
     height = 3.6 * len(found)
-    figure = style.canvas(WIDE_MM, 6.5 + height + BOTTOM_MM)
-    axes = style.axes_at(figure, left, 6.5, WIDE_MM - left - 4, height)
+    figure = style.canvas(width_mm, 6.5 + height + BOTTOM_MM)
+    axes = style.axes_at(figure, left, 6.5, width_mm - left - 4, height)
     factor, prefix = prefix_for([each.at(99) for each in found])
     if is_wide([each.at(p) for each in found for p in PERCENTILES]):
         axes.set_xscale("log")
@@ -103,14 +106,16 @@ def _percentiles(found: Sequence[Distribution]) -> Figure:
     return figure
 
 
-def draw_rates(found: Sequence[Rates]) -> Figure:
-    """A point for every running phase, a line at the median, on a row for each label."""
+def draw_rates(width_mm: float, found: Sequence[Rates]) -> Figure:
+    """A row for each label, a column wide at most: a point for every running phase, a line at the
+    median."""
     names = [style.fold(each.name, RATES_NAME_MM) for each in found]
     left = min(RATES_NAME_MM, max(6.0, *map(style.text_mm, names))) + 3
     height = ROW_MM * len(found)
-    figure = style.canvas(NARROW_MM, TOP_MM + height + BOTTOM_MM)
+    width_mm = min(NARROW_MM, width_mm)
+    figure = style.canvas(width_mm, TOP_MM + height + BOTTOM_MM)
     right = 14.0
-    axes = style.axes_at(figure, left, TOP_MM, NARROW_MM - left - right, height)
+    axes = style.axes_at(figure, left, TOP_MM, width_mm - left - right, height)
     values = [rate for each in found for rate in each.per_s]
     wide = is_wide(values)
     factor, prefix = (1.0, "") if wide else prefix_for([max(1.0, *values)])

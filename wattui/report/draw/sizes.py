@@ -11,7 +11,7 @@ from recorders.summary.figures import INVENTED
 from wattui.analysis.sizes import DeviceSum, Family, Sizes
 from wattui.report.draw import style
 from wattui.report.draw.fit import X_NAMES
-from wattui.report.draw.style import INK, WIDE_MM
+from wattui.report.draw.style import INK
 from wattui.report.joules import is_wide
 from wattui.show.quantities import energy_unit, prefix_for
 
@@ -43,29 +43,31 @@ class SizeCurve:
         return [middle for _, _, middle in self.points]
 
 
-def draw_energies(found: Sizes) -> Figure:
+def draw_energies(width_mm: float, found: Sizes) -> Figure:
     """Energy of each device: repeats as faint points, their medians joined."""
-    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
-    axes = style.axes_at(figure, LEFT_MM, TOP_MM, WIDE_MM - LEFT_MM - RIGHT_MM, PLOT_MM)
     curves = energy_curves(found)
+    room = style.Room(width_mm, RIGHT_MM, len(curves))
+    figure = style.canvas(width_mm, TOP_MM + PLOT_MM + BOTTOM_MM + room.below_mm)
+    axes = style.axes_at(figure, LEFT_MM, TOP_MM, width_mm - LEFT_MM - room.right_mm, PLOT_MM)
     medians = [value for curve in curves for value in curve.medians]
     factor, unit = energy_unit(medians)
     x_factor = _scales([axes], found, curves, [medians])
     for curve in curves:
         _draw(axes, curve, x_factor, factor)
     _y_axis(axes, _energy_name(found, unit))
-    _legend(axes, [axes], 1.02)
+    _legend(room, axes, [axes], 1.02)
     return figure
 
 
-def draw_latency(found: Sizes) -> Figure:
+def draw_latency(width_mm: float, found: Sizes) -> Figure:
     """Medians of latency on the left axis and of energy on the right one, of one family."""
-    figure = style.canvas(WIDE_MM, TOP_MM + PLOT_MM + BOTTOM_MM)
-    width = WIDE_MM - LEFT_MM - RIGHT_MM - SECOND_AXIS_MM
+    family = found.costliest
+    room = style.Room(width_mm, RIGHT_MM, 1 + len(_known(found, family)))
+    figure = style.canvas(width_mm, TOP_MM + PLOT_MM + BOTTOM_MM + room.below_mm)
+    width = width_mm - LEFT_MM - room.right_mm - SECOND_AXIS_MM
     left = style.axes_at(figure, LEFT_MM, TOP_MM, width, PLOT_MM)
     right = left.twinx()
     right.spines["right"].set_visible(True)
-    family = found.costliest
     latency = _latency_curve(family)
     energies = [
         _energy_curve(found, family, device, device.name) for device in _known(found, family)
@@ -79,7 +81,7 @@ def draw_latency(found: Sizes) -> Figure:
         _draw(right, curve, x_factor, factor, repeats=False)
     _y_axis(left, f"latency\n({time_prefix}s per inference)")
     _y_axis(right, _energy_name(found, unit))
-    _legend(left, [left, right], 1 + (SECOND_AXIS_MM + 2) / width)
+    _legend(room, left, [left, right], 1 + (SECOND_AXIS_MM + 2) / width)
     return figure
 
 
@@ -207,8 +209,9 @@ def _energy_name(found: Sizes, unit: str) -> str:
     return f"{' '.join([*words, found.figure])} energy\nper inference ({unit})"
 
 
-def _legend(at: Axes, among: Sequence[Axes], left: float) -> None:
+def _legend(room: style.Room, at: Axes, among: Sequence[Axes], left: float) -> None:
     pairs = [axes.get_legend_handles_labels() for axes in among]
     handles = [handle for own, _ in pairs for handle in own]
     labels = [label for _, own in pairs for label in own]
-    style.legend_beside(at, handles, labels, left=left, labelspacing=0.6, handlelength=3.0)
+    look = {"left": left, "labelspacing": 0.6, "handlelength": 3.0}
+    room.legend(at, PLOT_MM + BOTTOM_MM, handles, labels, **look)

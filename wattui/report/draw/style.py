@@ -15,6 +15,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wattui.clean import one_line
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
 
 # One and two columns of a journal (Nature, Elsevier: 89 or 90, and 183 or 190 mm).
 NARROW_MM, WIDE_MM = 89.0, 183.0
 MM_PER_INCH, POINTS_PER_MM = 25.4, 72 / 25.4
 TEXT_PT, SMALL_PT = 7.5, 7.0
+LEGEND_ROW_MM, LEAST_RIGHT_MM = 3.9, 4.0
 MOST_CHARACTERS = 400
 
 INK, PAPER = "#1b1e27", "#ffffff"
@@ -144,10 +147,42 @@ def axes_at(
     )
 
 
-def legend_beside(axes: Axes, *named: Any, left: float = 1.02, **look: float) -> None:
-    """A legend at the right of the axes, from their top down; `named` are handles and labels."""
-    at = (left, 1.03)
-    axes.legend(*named, loc="upper left", bbox_to_anchor=at, borderaxespad=0, **look)
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Room for a legend of so many rows: `beside_mm` at the right of the axes, or below them where
+    the figure is one column wide."""
+
+    width_mm: float
+    beside_mm: float
+    rows: int
+
+    @property
+    def is_below(self) -> bool:
+        """Whether there is no room at the right."""
+        return self.width_mm < WIDE_MM
+
+    @property
+    def right_mm(self) -> float:
+        """The width to leave free at the right of the axes."""
+        return LEAST_RIGHT_MM if self.is_below else self.beside_mm
+
+    @property
+    def below_mm(self) -> float:
+        """The height to leave free at the foot of the figure."""
+        return LEGEND_ROW_MM * self.rows if self.is_below else 0.0
+
+    def legend(
+        self, axes: Axes, foot_mm: float, *named: Any, left: float = 1.02, **look: Any
+    ) -> None:
+        """A legend of `axes`; `foot_mm`: from their top to where a legend below begins; `named` are
+        handles and labels."""
+        at = (left, 1.03)
+        if self.is_below:
+            figure = axes.figure
+            height_mm = figure.get_size_inches()[1] * MM_PER_INCH  # type: ignore[union-attr]
+            axes_mm = axes.get_position().height * height_mm
+            at = (0.0, 1 - foot_mm / axes_mm)
+        axes.legend(*named, loc="upper left", bbox_to_anchor=at, borderaxespad=0, **look)
 
 
 def legend_above(axes: Axes, *named: Any, **look: Any) -> None:
@@ -190,7 +225,40 @@ def number_axis(axis: Axis) -> None:
         decades = math.log10(high / low) if low > 0 else 0
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,), numticks=30))
         axis.set_minor_formatter(NullFormatter())
+    elif axis is axis.axes.xaxis:
+        axis.set_major_locator(_fitting_ticks(axis))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+
+
+def _fitting_ticks(axis: Axis) -> Locator:
+    """As many round numbers as fit side by side."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = axis.get_view_interval()
+    width_mm = axis.axes.get_window_extent().width / axis.axes.figure.dpi * MM_PER_INCH
+    for most in range(9, 2, -1):
+        locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+        texts = [tick_text(float(f"{tick:.6g}")) for tick in locator.tick_values(low, high)]
+        if sum(map(text_mm, texts)) + 3 * len(texts) <= width_mm:
+            break
+    return locator
+
+
+def label_lines(text: str, width_mm: float) -> str:
+    """The name of an axis on one line, or on two, cut at its last comma, if it is wider."""
+    start, comma, end = text.rpartition(", ")
+    fits = not comma or text_mm(text, TEXT_PT) <= width_mm
+    return text if fits else f"{start},\n{end}"
+
+
+def fold_lines(text: str, width_mm: float, size_pt: float = SMALL_PT) -> str:
+    """A text on one line, or on two, cut at its last comma or space, if it is wider than this."""
+    text = one_line(text)
+    for cut in (", ", " "):
+        start, found, end = text[:MOST_CHARACTERS].rpartition(cut)
+        if found and text_mm(text, size_pt) > width_mm:
+            return "\n".join(fold(part, width_mm, size_pt) for part in (start + cut.strip(), end))
+    return fold(text, width_mm, size_pt)
 
 
 def tick_text(value: float) -> str:

@@ -174,7 +174,7 @@ class WorkloadSubject:
         default = self._workload.settings.get(option.name, option.default)
         # The field already shows the default.
         is_shown = default is not None or option.choices
-        hint = _DEFAULT.sub("", option.help) if is_shown else option.help
+        hint = _in_words(_DEFAULT.sub("", option.help) if is_shown else option.help)
         label, group = WORDS[option.name]
         if option.kind == "truth":
             value = TRUE if default else FALSE

@@ -27,6 +27,7 @@ from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
 from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.state.advice import with_keys
 from wattui.tui.widgets.footer import Footer
 
 BAR_COLUMNS = 16
@@ -116,7 +117,7 @@ def tables(
         yield Text(NOTHING_SHARED)
     remarks = (*a.remarks, *b.remarks)
     for line in (*remarks, *only_in_one(side_a, side_b), *doubts(a, b)):
-        yield Text.assemble(("! ", f"bold {palette.estimated}"), line)
+        yield Text.assemble(("! ", f"bold {palette.estimated}"), with_keys(line))
 
 
 def _side(name: str, run: Run) -> Side:

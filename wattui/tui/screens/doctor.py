@@ -17,6 +17,7 @@ from wattui.commands.doctor import Tell, examine
 from wattui.errors import WattuiError
 from wattui.show.doctor import lines, remedies
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.state.advice import with_keys
 from wattui.tui.widgets.footer import Footer
 
 Report = Mapping[str, Any]
@@ -73,7 +74,7 @@ class DoctorScreen(SteadyModal[None]):
         """Show the report, or the error."""
         page = self.query_one(Static)
         if event.state is WorkerState.SUCCESS and event.worker.result is not None:
-            report: Report = event.worker.result
+            report: Report = clean.texts(event.worker.result, with_keys)
             page.update(Text("\n").join(lines(report)))
             self._remedies = remedies(report)
         elif event.state is WorkerState.ERROR:

@@ -27,6 +27,7 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.marking import MarkingScreen
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
+from wattui.tui.state.advice import with_keys
 from wattui.tui.state.devices import DeviceNow, devices_now
 from wattui.tui.state.live import Live
 from wattui.tui.state.pages import (
@@ -407,7 +408,7 @@ class MainScreen(MarkingScreen):
                 if m.source in ("powercap", "nvml")
             ]
         banner.display = bool(reasons)
-        banner.update(opening + " · ".join(reasons[:1]))
+        banner.update(opening + with_keys(" · ".join(reasons[:1])))
 
     # ------------------------------------------------------------ keys
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -47,6 +48,7 @@ from wattui.show.summary import (
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
+from wattui.tui.state.advice import with_keys
 from wattui.tui.widgets.footer import Footer
 
 # What to do next with a run, and which run.
@@ -272,11 +274,11 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
             yield told
     yield from table_parts(summary)
     for flag, count in folded(summary.flags):
-        line = flag_line(flag)
+        line = flag_line(replace(flag, text=with_keys(flag.text)))
         if count > 1:
             line.append(f" ({count} times)", "dim")
         if remedy := UNCOUNTED if flag.name == "no_count" else REMEDIES.get(flag.name):
-            line.append(f"\n  fix: {remedy}", "dim")
+            line.append(f"\n  fix: {with_keys(remedy)}", "dim")
         yield line
 
 

@@ -182,9 +182,10 @@ async def test_ascii_has_no_other_character_in_bars_and_curves(kws: Run) -> None
 async def test_flags_say_what_to_do(tmp_path: Path) -> None:
     shown = await text(results(finished(tmp_path / "a.csv", [B1], ["est_cpu"])), TALL)
     assert "ESTIMATED, not measured" in shown
-    assert "wattui doctor" in shown
+    assert "press d on the graphs" in shown
     assert "no_idle" in shown
-    assert "--idle 10" in shown
+    assert "launched with l begins" in shown
+    assert "--" not in shown
 
 
 async def test_nothing_marked_says_how_to_mark(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ async def test_flags_say_what_to_do(tmp_path: Path) -> None:
     assert "ESTIMATED, not measured" in shown
     assert "press d on the graphs" in shown
     assert "no_idle" in shown
-    assert "launched with l begins" in shown
+    assert "a command that is launched with" in shown
     assert "--" not in shown
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from recorders import process_table
 from recorders.edges import Quiet
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
@@ -373,7 +374,8 @@ class Conductor:
         }
 
     def _show_processes(self, message: Message, owner: int) -> Message:
-        self._recorder.show_processes(bool(message["show"]))
+        period_s = float(message.get("period_s", process_table.PERIOD_S))
+        self._recorder.show_processes(bool(message["show"]), period_s)
         return {}
 
     def _stop(self, message: Message, owner: int) -> Message:

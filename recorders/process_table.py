@@ -21,8 +21,8 @@ MOST_ROWS = 400
 
 
 class ProcessTable:
-    """Counts all processes once a second in its own thread, from `show(True)` to
-    `show(False)`."""
+    """Counts all processes once a second, or as often as it is told, in its own thread, from
+    `show(True)` to `show(False)`."""
 
     def __init__(
         self,
@@ -39,13 +39,14 @@ class ProcessTable:
         """The command whose processes are marked (None: none is running)."""
         self._tree = None if pid is None else self._tree_of(pid)
 
-    def show(self, is_wanted: bool) -> None:
+    def show(self, is_wanted: bool, period_s: float = PERIOD_S) -> None:
         """Begin to count, or stop."""
         self._over.set()
         if is_wanted:
             self._over = threading.Event()
             name = "process table"
-            threading.Thread(target=self._run, args=(self._over,), name=name, daemon=True).start()
+            given = self._over, period_s
+            threading.Thread(target=self._run, args=given, name=name, daemon=True).start()
 
     def take(self) -> Message | None:
         """The table, if there is a new one."""
@@ -57,13 +58,13 @@ class ProcessTable:
                 break
         return message
 
-    def _run(self, over: threading.Event) -> None:
+    def _run(self, over: threading.Event, period_s: float) -> None:
         run_as_others()
         census, readers = self._census(), self._readers()
         wait_s = 0.0
         while not over.wait(wait_s):
             is_first = census.taken_ns is None
-            wait_s = FIRST_S if is_first else PERIOD_S
+            wait_s = FIRST_S if is_first else period_s
             tree = self._tree
             members = tree.members() if tree else frozenset[int]()
             counted = census.take()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from recorders import rows
+from recorders import process_table, rows
 from recorders.at_once import read_at_once
 from recorders.channel_state import Feed
 from recorders.clock import Clock
@@ -18,7 +18,6 @@ from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
 from recorders.marks import CountPages
 from recorders.phases import Edge, Phase, where_of
-from recorders.process_table import ProcessTable
 from recorders.publisher import Publisher
 from recorders.source import (
     CountsCommand,
@@ -68,7 +67,7 @@ class Recorder:
         rate_hz: float,
         send: Send,
         follows: bool = False,
-        processes: ProcessTable | None = None,
+        processes: process_table.ProcessTable | None = None,
     ) -> None:
         self._layout = layout
         self._processes = processes
@@ -491,10 +490,10 @@ class Recorder:
         if self._processes:
             self._processes.watch(pid)
 
-    def show_processes(self, is_wanted: bool) -> None:
-        """Send the table of processes to the front end once a second, or no longer."""
+    def show_processes(self, is_wanted: bool, period_s: float = process_table.PERIOD_S) -> None:
+        """Send the table of processes to the front end once in a period, or no longer."""
         if self._processes:
-            self._processes.show(is_wanted)
+            self._processes.show(is_wanted, period_s)
 
     def send_rows(self, rate_hz: float) -> None:
         """Send rows to the front end at most this often; 0 sends none."""

@@ -51,6 +51,7 @@ from wattui.tui.widgets.footer import Footer
 from wattui.tui.widgets.mini import MiniPanel
 from wattui.tui.widgets.output import OutputPanel
 from wattui.tui.widgets.phases import PhasesPanel
+from wattui.tui.widgets.processes import ProcessesPanel
 from wattui.tui.widgets.seek_bar import SeekBar
 from wattui.tui.widgets.status import StatusLine
 from wattui.tui.widgets.tabs import GraphTabs
@@ -62,6 +63,8 @@ WIDE_COLUMNS = 160
 # A smaller screen has no graphs, unless it is only narrow, and needs at least so much.
 GRAPH_COLUMNS, GRAPH_ROWS = 60, 16
 LEAST_COLUMNS, LEAST_ROWS = 40, 6
+# The processes are shown on screens of so many rows, and not while the dashboard starts.
+PROCESS_ROWS, PROCESSES_S = 45, 2.0
 # By an arrow key, in a playback.
 SEEK_S = 5.0
 HINT = "New here? l measures joules per inference of a network, ? explains all keys."
@@ -213,6 +216,7 @@ class MainScreen(MarkingScreen):
                 yield from self._charts
             with Vertical(id="side"):
                 yield DevicesPanel(id="devices")
+                yield ProcessesPanel(id="processes")
                 yield PhasesPanel(id="phases")
                 yield EnergyPanel(id="energy")
         yield OutputPanel(id="output")
@@ -292,6 +296,11 @@ class MainScreen(MarkingScreen):
             summary = self.live.summary()
             if self.has_class("wide"):
                 self.query_one(DevicesPanel).show(self.devices, self.palette, self.glyphs)
+            if self.app.screen is self:
+                has_room = self.has_class("wide") and self.app.size.height >= PROCESS_ROWS
+                is_idle = self.stream.csv is None and self._playback is None
+                is_wanted = has_room and is_idle and self.live.run_s > PROCESSES_S
+                self.query_one(ProcessesPanel).show(self.stream, is_wanted, self.palette)
             energy = self.query_one(EnergyPanel)
             energy.price, energy.carbon = self.price, self.carbon
             energy.show(summary, self.palette, self.units)
@@ -309,6 +318,10 @@ class MainScreen(MarkingScreen):
     def devices(self) -> list[DeviceNow]:
         """Every device as it is now."""
         return devices_now(self.live, self._found)
+
+    def on_screen_resume(self) -> None:
+        """Have the processes counted again after a screen that ended it."""
+        self.query_one(ProcessesPanel).forget()
 
     async def on_devices_panel_opened(self, event: DevicesPanel.Opened) -> None:
         """Open a device of the panel."""

@@ -141,6 +141,11 @@ def ordered(processes: Sequence[Process], by: Column) -> list[Process]:
     return sorted(processes, key=key)
 
 
+def use_pct(process: Process) -> float:
+    """Its shares of the processors' and the GPUs' time together, as far as known."""
+    return (process.cpu_pct or 0.0) + (process.gpu_pct or 0.0)
+
+
 def command_text(found: Processes) -> str:
     """The use of the command's processes together; empty if none runs."""
     own = [each for each in found.processes if each.of_command]

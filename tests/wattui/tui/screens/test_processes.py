@@ -9,12 +9,13 @@ import pytest
 from textual.pilot import Pilot
 
 from recorders.client import Config
-from tests.support.fakes import FakeSession
+from tests.support.fakes import FakeSession, row
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
 from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
+from wattui.tui.widgets.processes import PERIOD_S
 
 PROCESSES = (
     Process(10, "python", "ana", 45.0, 96.0, 2048.0, 900.0, of_command=True),
@@ -125,3 +126,46 @@ async def test_the_table_is_copied_for_a_spreadsheet_with_nothing_raw(
     assert {len(line) for line in lines} == {len(lines[0])}
     assert "python" in lines[2]
     assert "\x1b" not in app.clipboard
+
+
+async def summarise(pilot: Pilot[Any], app: Dashboard) -> None:
+    """What happens once a second."""
+    app.main._summary_due_s = 0.0
+    app.main.redraw()
+    await pilot.pause()
+
+
+async def test_the_busiest_are_beside_the_graphs_until_a_recording_begins(
+    app: Dashboard, session: FakeSession
+) -> None:
+    session.coming = [row(time_s / 10, 40) for time_s in range(50)]
+    async with app.run_test(size=(200, 50)) as pilot:
+        await pilot.pause(0.3)
+        await summarise(pilot, app)
+        assert session.asked[-1] == {"do": "processes", "show": True, "period_s": PERIOD_S}
+        session.processes = Processes(("gpu0",), PROCESSES)
+        await summarise(pilot, app)
+        text = shown(app)
+        assert text.index("python") < text.index("[red]evil[/]")
+        assert "P lists all 2" in text
+        session.csv = Path("run.csv")
+        await summarise(pilot, app)
+        assert session.asked[-1] == {"do": "processes", "show": False, "period_s": PERIOD_S}
+        assert "[red]evil[/]" not in shown(app)
+
+
+async def test_the_list_hands_the_counting_back_to_the_panel(
+    app: Dashboard, session: FakeSession
+) -> None:
+    session.coming = [row(time_s / 10, 40) for time_s in range(50)]
+    async with app.run_test(size=(200, 50)) as pilot:
+        await pilot.pause(0.3)
+        await summarise(pilot, app)
+        await pilot.press("P")
+        await pilot.pause()
+        await summarise(pilot, app)
+        await pilot.press("escape")
+        await pilot.pause()
+        await summarise(pilot, app)
+        asked = [each["show"] for each in session.asked if each["do"] == "processes"]
+        assert asked == [True, True, False, True]

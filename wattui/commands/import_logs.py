@@ -23,6 +23,7 @@ from wattui.analysis.importers.log import Log, UnreadableError, printable
 from wattui.analysis.importers.stamps import stamp_ns
 from wattui.analysis.importers.text import LogText, decoded
 from wattui.capture.progress import waiting
+from wattui.commands.import_questions import ask_columns
 from wattui.commands.imported_run import write_run
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError, unreadable
@@ -115,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> int:
     """Write the run files, then their names on stdout. Raises UsageError."""
     _check(options)
+    _ask(options)
     jobs = list(_jobs(options))
     for job in jobs:
         _refuse(job, options.force)
@@ -164,6 +166,31 @@ def _check(options: argparse.Namespace) -> None:
         check_names([options.meter])
     except ValueError as error:
         raise UsageError(f"--meter: {error}") from None
+
+
+def _ask(options: argparse.Namespace) -> None:
+    """Ask for the columns of a log of no known format, on a terminal."""
+    source = Path(options.source)
+    if options.time or not (source.is_file() and sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    try:
+        with _opened(source) as text:
+            registry.format_of(text)
+    except registry.UnknownFormatError as unknown:
+        if table := ask_columns(unknown.head, say, _answer):
+            options.time, options.power, options.energy = table.time, table.powers, table.energies
+    except UnreadableError:
+        return
+
+
+def _answer(prompt: str) -> str:
+    """A line typed by the user. Raises UsageError at the end of input."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError("no columns were named: fix: add --time COL --power COL=W")
+    return answer
 
 
 def _jobs(options: argparse.Namespace) -> Iterator[ImportJob]:

@@ -82,10 +82,13 @@ def _column(
         if after not in units:
             raise UnreadableError(f"{option} {told}: {after!r} is none of {', '.join(units)}")
         name, unit = before, after
+    return table.header.index(name), unit_in(name, units) if unit is None else unit
+
+
+def unit_in(name: str, units: Iterable[str]) -> str | None:
+    """The unit at the end of a column's name: `Power [mW]`, `power_mw`; None without one."""
     found = re.fullmatch(r".*(?:[\[(]\s*|_)(\w+)\s*[\])]?", _plain(name))
-    if unit is None and found:
-        unit = next((each for each in units if found[1] in (each, each.lower())), None)
-    return table.header.index(name), unit
+    return next((u for u in units if found and found[1] in (u, u.lower())), None)
 
 
 def _kept(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from wattui.analysis.importers import (
@@ -32,12 +33,15 @@ from wattui.analysis.importers import (
     zeus,
 )
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
+from wattui.analysis.importers.guess import Guess, guess
 from wattui.analysis.importers.log import Log, UnreadableError
 from wattui.analysis.importers.text import LogText
 from wattui.clean import one_line, short
 
 # A refusal names so many formats, and so much of the line.
-NEAREST, SHOWN = 3, 40
+NEAREST, SHOWN, SHORTEST = 3, 40, 8
+# A refusal has at most so many characters, of which options have so many.
+LONGEST, LONGEST_OPTIONS = 200, 70
 
 
 class Format(Protocol):
@@ -88,18 +92,35 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
 
 
 def format_of(text: LogText) -> Format:
-    """The format of a file's content. Raises UnreadableError, which names the nearest ones."""
+    """The format of a file's content. Raises UnreadableError, which names the nearest
+    ones and the options that would read it as a table."""
     first, second = text.first, text.second
     if not first:
         raise UnreadableError("it is empty")
     for form in FORMATS:
         if form.recognises(first, second):
             return form
+    raise UnknownFormatError(_unknown(first, guess(text.head)), text.head)
+
+
+class UnknownFormatError(UnreadableError):
+    """A log of no known format, with its first lines."""
+
+    def __init__(self, message: str, head: Sequence[str]) -> None:
+        super().__init__(message)
+        self.head = head
+
+
+def _unknown(first: str, columns: Guess | None) -> str:
+    """A refusal: the nearest formats, the line, and the options that would read it as a table."""
     near = ", ".join(form.NAME for form in _nearest(first))
-    raise UnreadableError(
-        f"unknown format (near {near}): line 1: '{short(one_line(first), SHOWN)}': "
-        "fix: add --time COL --power COL=W, or see `wattui import --list`"
-    )
+    options, units = "--time COL --power COL=W", ""
+    if columns and len(columns.options) <= LONGEST_OPTIONS:
+        options, units = columns.options, "".join(f" ({each})" for each in columns.missing)
+    text = f"unknown format (near {near}): line 1: "
+    fix = f": fix: add {options}{units}, or see `wattui import --list`"
+    shown = max(SHORTEST, LONGEST - len(text) - len(fix) - 2)
+    return f"{text}'{short(one_line(first), min(SHOWN, shown))}'{fix}"
 
 
 def _nearest(first: str) -> list[Format]:

@@ -48,7 +48,7 @@ class CsvTable:
         self.last_line = 0
         self.left_out = Omissions()
         self._whole_lines = whole_lines
-        self._between = _separator(text.first)
+        self._between = separator(text.first)
         self._is_spaced = ", " in text.first
         self._has_commas = self._between == ";" and _has_decimal_commas(text.head)
         self._text = text
@@ -115,19 +115,19 @@ def _unit(cell: str) -> str | None:
     return found[2] if found else None
 
 
-def cells_of(line: str, separator: str = "") -> list[str]:
+def cells_of(line: str, between: str = "") -> list[str]:
     """The cells of one line, by default of a header; a quote that is never closed does not swallow
     the lines after it."""
-    separator = separator or _separator(line)
-    if '"' not in line or len(separator) > 1:
-        return line.split(separator)
+    between = between or separator(line)
+    if '"' not in line or len(between) > 1:
+        return line.split(between)
     try:
-        return next(csv.reader([line], delimiter=separator), [""])
+        return next(csv.reader([line], delimiter=between), [""])
     except csv.Error:
-        return line.split(separator)
+        return line.split(between)
 
 
-def _separator(header: str) -> str:
+def separator(header: str) -> str:
     """A tab; a semicolon if decimals have a comma; else a comma."""
     if "\t" in header and "," not in header and ";" not in header:
         return "\t"

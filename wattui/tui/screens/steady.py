@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import command
-from textual._compositor import Compositor
+from textual._compositor import ChopsUpdate, Compositor
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
@@ -27,6 +27,7 @@ from textual.events import (
 from textual.geometry import Region
 from textual.message import Message
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.strip import Strip
 from textual.widget import Widget
 
 from wattui.tui.widgets.lists import PicksCommands
@@ -41,7 +42,36 @@ NEEDED = ("textual.events", "textual.messages")
 
 
 class Present(Compositor):
-    """A layout that hides removed widgets from the pointer; they stay in it until the next one."""
+    """A layout that hides removed widgets from the pointer, as they stay in it until the next one,
+    and draws only the lines that have changed."""
+
+    _changed: Sequence[Region] = ()
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        """What is to be drawn now."""
+        self._changed = tuple(self._dirty_regions)
+        try:
+            return super().render_partial_update()
+        finally:
+            self._changed = ()
+
+    def _get_renders(
+        self, crop: Region | None = None
+    ) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        """The widgets in changed regions, each from the first to the last changed line.
+
+        Textual's own draws every widget within the rectangle around all changes.
+        """
+        if not self._changed:
+            yield from super()._get_renders(crop)
+            return
+        for widget, (region, clip) in self.visible_widgets.items():
+            shown = region.intersection(clip)
+            found = [part for each in self._changed if (part := each.intersection(shown))]
+            if found:
+                top, bottom = min(each.y for each in found), max(each.bottom for each in found)
+                lines = Region(shown.x, top, shown.width, bottom - top)
+                yield lines, clip, widget.render_lines(lines.translate(-region.offset))
 
     def get_widgets_at(self, x: int, y: int) -> Iterable[tuple[Widget, Region]]:
         """The widgets under a cell, topmost first, each with its region."""

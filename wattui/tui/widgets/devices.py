@@ -10,7 +10,6 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Static
 
 from wattui.show import plot
 from wattui.show.bars import bar_text
@@ -18,6 +17,7 @@ from wattui.show.palette import Palette
 from wattui.show.plot import Glyphs
 from wattui.show.quantities import number
 from wattui.tui.state.devices import RECENT_BINS, DeviceNow
+from wattui.tui.widgets.panel import Panel
 
 BAR_COLUMNS = RECENT_BINS // plot.DOTS_WIDE
 POWER_COLUMNS, DENSE_COLUMNS, NAME_COLUMNS = 11, 7, 9
@@ -27,7 +27,7 @@ GROUND, NEAR_LIMIT = 0.15, 0.95
 MOST_LINES = 12
 
 
-class DevicesPanel(Static, can_focus=True):
+class DevicesPanel(Panel, can_focus=True):
     """Shows what each device does now; one of them is chosen while it has the focus."""
 
     ALLOW_SELECT = False
@@ -65,7 +65,8 @@ class DevicesPanel(Static, can_focus=True):
         self._chosen = max(0, min(len(devices) - 1, self._chosen))
         chosen = self._chosen if self.has_focus else None
         self.border_subtitle = "Enter opens it" if self.has_focus else ""
-        self.update(Text("\n").join(device_lines(devices, palette, glyphs, chosen)))
+        lines = device_lines(devices, palette, glyphs, chosen)
+        self.write(Text("\n").join(lines), len(lines))
 
     def on_focus(self) -> None:
         """Mark the chosen device."""

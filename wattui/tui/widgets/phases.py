@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 from textual.content import Content
-from textual.widgets import Static
 
 from recorders.channels import kind_of
 from recorders.summary.figures import PhaseFigures, Summary, is_unmoved
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, energy_unit, number
 from wattui.show.stacking import plain_table
+from wattui.tui.widgets.panel import Panel
 
 MOST_ROWS = 40
 NOTHING_YET = Text("No phases yet. Press space to mark running and idle.", "dim")
 
 
-class PhasesPanel(Static):
+class PhasesPanel(Panel):
     """Shows a line for each phase: seconds, joules, inferences, joules per inference."""
 
     DEFAULT_CSS = """
@@ -37,9 +37,10 @@ class PhasesPanel(Static):
         """Rewrite the table."""
         phases, channel = summary.phases, summary.headline
         if not phases or channel is None:
-            self.update(NOTHING_YET)
+            self.write(NOTHING_YET, 1)
             return
-        self.update(phase_table(phases[-MOST_ROWS:], channel, palette, units))
+        shown = phases[-MOST_ROWS:]
+        self.write(phase_table(shown, channel, palette, units), 1 + len(shown))
         self.border_subtitle = Content(f"J: {channel}")
 
 

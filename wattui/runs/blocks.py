@@ -55,7 +55,8 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
         latest_s, rows, timeless = -MOST, 0, 0
         whole = _lines(file, path, len(names), remarks)
         parsed = (_parsed(lines, kinds, columns) for lines in whole)
-        for found in _ahead(parsed):
+        is_one = os.fstat(file.fileno()).st_size <= BLOCK_BYTES
+        for found in parsed if is_one else _ahead(parsed):
             block, cut = found, None
             timed, in_order, first_s, last_s = found.select(_TIMED, _IN_ORDER, _FIRST, _LAST).row(0)
             if not (timed and in_order and first_s >= latest_s - FALL_S):
@@ -126,11 +127,11 @@ def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterat
             else:
                 remarks.append(f"{path}: the last line was cut off: left out")
                 lines = lines[:last]
-        if not _is_closed(lines):
+        if b'"' in lines and not _is_closed(lines):
             lines = _CELL.sub(lambda cell: cell[0].replace(b"\n", b" "), lines)
-        if not _is_closed(lines):
-            lines = _closed(lines)
-            remarks.append(f"{path}: a line with an unclosed quote was left out")
+            if not _is_closed(lines):
+                lines = _closed(lines)
+                remarks.append(f"{path}: a line with an unclosed quote was left out")
         if lines:
             yield lines
 

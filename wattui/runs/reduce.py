@@ -6,6 +6,8 @@ import contextlib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,43 @@ def write_parquet(path: Path, out: Path) -> list[str]:
     return remarks
 
 
-_SECOND = pl.col("time_s").floor()
+def _cells(name: str) -> pl.Expr:
+    """The readings in a column; null where there is none."""
+    return pl.when(is_reading(name)).then(name)
+
+
+def _firsts(names: Sequence[str]) -> Iterator[pl.Expr]:
+    """For each column the times of the first reading of each second, and these readings."""
+    for name in names:
+        time_s = pl.col("time_s").filter(is_reading(name))
+        is_first = time_s.floor() != time_s.floor().shift(1, fill_value=-math.inf)
+        yield time_s.filter(is_first).implode().alias(f"first {name}")
+        yield pl.col(name).filter(is_reading(name)).filter(is_first).implode()
+
+
+class _Queries:
+    """What is asked of each block of a run file with these columns; each answer is one row."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.energy = [name for name in names if is_cumulative(name)]
+        by_hand = [f"{meter}_W" for meter in meters(names)]
+        self.gauges = gauges(names)
+        fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
+        self.columns = [*fixed, *self.gauges, *self.energy, *by_hand]
+        self.channels = [channel_of(name) for name in self.energy]
+        self.meters = [channel_of(name) for name in by_hand]
+        texts = [pl.col(name).fill_null("") for name in ("event", "phase", "label")]
+        readings = map(_cells, [*self.energy, *by_hand])
+        self.row = [pl.col("time_s"), *texts, pl.col("repeat", "inferences"), *readings]
+        row_number = pl.int_range(pl.len()).alias("row")
+        self.events = [
+            cell.filter(pl.col("event").is_not_null()).implode() for cell in (row_number, *self.row)
+        ]
+        self.first_gauges = list(_firsts(self.gauges))
+        self.first_energies = list(_firsts(self.energy))
+
+
+_queries = lru_cache(maxsize=64)(_Queries)
 
 
 class _Reducer:
@@ -86,11 +124,9 @@ class _Reducer:
     def __init__(self, names: Sequence[str], every_second: bool = False) -> None:
         self._every_second = every_second
         self._reduction = Reduction(list(names[len(FIXED_COLUMNS) :]))
-        self._energy = [name for name in names if is_cumulative(name)]
-        self._by_hand = [f"{meter}_W" for meter in meters(names)]
-        self._gauges = gauges(names)
-        fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
-        self.columns = [*fixed, *self._gauges, *self._energy, *self._by_hand]
+        self._queries = _queries(tuple(names))
+        self.columns = self._queries.columns
+        self._energy = self._queries.energy
         self._baselines: set[tuple[Any, ...]] = set()
         self._seconds: dict[str, float] = {}
         self._latest: dict[str, pl.DataFrame] = {}
@@ -105,17 +141,22 @@ class _Reducer:
         baseline = self._every_second or bool(self._baselines)
         for name in self._wanted.copy():
             self._take_wanted(block, name)
-        if block["event"].null_count() < block.height:
-            events = block.with_row_index("row").filter(pl.col("event").is_not_null())
-            for row in self._event_rows(events, self._by_hand):
-                self._add_event(row)
-                if row.event in EDGES:
-                    baseline |= self._enter(row)
-            edges = events.filter(pl.col("event").is_in(list(EDGES)))
-            for name in self._energy:
-                unread = edges.filter(is_reading(name).fill_null(False).not_())
-                self._add_nearest(block, name, unread["row"].to_list())
-        self._add_firsts(block, [*self._gauges, *(self._energy if baseline else ())])
+        queries = self._queries
+        rows, *answers = block.select(*queries.events, *queries.first_gauges).row(0)
+        events, firsts = answers[: len(queries.row) + 1], answers[len(queries.row) + 1 :]
+        unread: dict[str, list[int]] = {}
+        for number, row in zip(rows, self._event_rows(*events), strict=True):
+            self._add_event(row)
+            if row.event in EDGES:
+                baseline |= self._enter(row)
+                for name, channel in zip(self._energy, queries.channels, strict=True):
+                    if channel not in row.energy_j:
+                        unread.setdefault(name, []).append(number)
+        for name, numbers in unread.items():
+            self._add_nearest(block, name, numbers)
+        self._add_firsts(queries.gauges, firsts)
+        if baseline and self._energy:
+            self._add_firsts(self._energy, block.select(queries.first_energies).row(0))
         for name in self._energy:
             if block[name].null_count() < block.height:
                 self._latest[name] = block
@@ -124,28 +165,21 @@ class _Reducer:
     def finished(self) -> Reduction:
         """The reduction; the last row ends any phase still open."""
         if self._last is not None:
-            for row in self._event_rows(self._last.with_columns(event=pl.lit("")), []):
-                self._add_event(row)
+            last = self._last.select(self._queries.row).row(0)
+            for row in self._event_rows(*([cell] for cell in last)):
+                self._add_event(replace(row, event="", power_w={}))
         for points in self._reduction.seconds.values():
             _sort(points)
         return self._reduction
 
-    def _event_rows(self, rows: pl.DataFrame, by_hand: list[str]) -> Iterator[EventRow]:
-        """Rows as events, with the cells that are readings."""
-        energy = self._energy
-        channels = [channel_of(name) for name in energy]
-        meters = [channel_of(name) for name in by_hand]
-        own = (pl.when(is_reading(name)).then(name) for name in [*energy, *by_hand])
-        read = rows.select("time_s", *own)
-        where = rows.select(_text("event"), _text("phase"), _text("label"))
-        numbers = rows.select("repeat", "inferences")
-        for (event, phase, label), (repeat, count), (time_s, *cells) in zip(
-            where.iter_rows(), numbers.iter_rows(), read.iter_rows(), strict=True
-        ):
+    def _event_rows(self, *columns: Sequence[Any]) -> Iterator[EventRow]:
+        """Rows as events, from the cells of each column of the query `row`."""
+        channels, by_hand = self._queries.channels, self._queries.meters
+        for time_s, event, phase, label, repeat, count, *cells in zip(*columns, strict=True):
             energy_j = dict(zip(channels, cells, strict=False))
             if None in cells:
                 energy_j = {name: value for name, value in energy_j.items() if value is not None}
-            by_meter = zip(meters, cells[len(channels) :], strict=True) if meters else ()
+            by_meter = zip(by_hand, cells[len(channels) :], strict=True) if by_hand else ()
             power_w = {m: w for m, w in by_meter if w is not None and m not in energy_j}
             yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w)
 
@@ -170,24 +204,18 @@ class _Reducer:
         self._baselines.discard(key)
         return False
 
-    def _add_firsts(self, block: pl.DataFrame, names: Sequence[str]) -> None:
-        """The first reading of each second in each column, and its time."""
-        queries = [
-            block.lazy()
-            .select("time_s", name)
-            .filter(is_reading(name))
-            .filter(_SECOND.shift(1, fill_value=self._seconds.get(name, -math.inf)) != _SECOND)
-            for name in names
-        ]
-        for name, firsts in zip(names, pl.collect_all(queries), strict=True):
-            if not firsts.height:
+    def _add_firsts(self, names: Sequence[str], firsts: Sequence[list[float]]) -> None:
+        """The first reading of each second of a block in each column, and its time."""
+        for name, times_s, values in zip(names, firsts[::2], firsts[1::2], strict=True):
+            if not times_s:
                 continue
-            self._seconds[name] = math.floor(firsts["time_s"][-1])
+            again = int(math.floor(times_s[0]) == self._seconds.get(name))
+            self._seconds[name] = math.floor(times_s[-1])
             points = self._reduction.seconds.setdefault(
                 channel_of(name) if is_cumulative(name) else name, Points()
             )
-            points.time_s.extend(firsts["time_s"].to_list())
-            points.value.extend(firsts[name].to_list())
+            points.time_s.extend(times_s[again:])
+            points.value.extend(values[again:])
 
     def _add_nearest(self, block: pl.DataFrame, name: str, unread: Sequence[int]) -> None:
         """The readings on both sides of every edge at which a channel was not read."""
@@ -229,7 +257,3 @@ def _sort(points: Points) -> None:
         pairs = sorted(zip(points.time_s, points.value, strict=True))
         for place, (time_s, value) in enumerate(pairs):
             points.time_s[place], points.value[place] = time_s, value
-
-
-def _text(name: str) -> pl.Expr:
-    return pl.col(name).fill_null("")

@@ -15,7 +15,7 @@ from recorders.processes import Process, parent_of, process_of, run_in_parallel
 from recorders.recorder import Recorder, Send
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
-from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, QUIET, SPAN
+from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, NOTE, QUIET, SPAN
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 from recorders.undo import Mark
@@ -29,7 +29,7 @@ LATE_NS = 1_000_000_000
 # A request that nobody waits for may be this old before its age matters.
 UNAWAITED_NS = 2_000_000
 MOST_REFUSALS = 100
-# The marks that can be undone, one after another.
+# The marks, notes and readings that can be undone, one after another.
 MOST_UNDONE = 100
 # The name of a mark that was meant to be a count.
 _LIKE_A_COUNT = re.compile(r"\+|-[\d.]+$")
@@ -74,7 +74,7 @@ class Conductor:
         self._marked_by: tuple[int, Process] | None = None
         self._mixed: set[str] = set()
         self._sender_pid = 0
-        # The marks that can be undone, the last one at the end, or why there is none.
+        # What can be undone, the last one at the end, or why there is none.
         self._undoable: list[Mark] = []
         self._no_undo = NO_MARK
         self.command_pid: int | None = None
@@ -256,7 +256,7 @@ class Conductor:
         self._marked_by = (self._marked.number, marker) if self._marked and marker else None
 
     def _undo(self, message: Message, owner: int) -> Message:
-        """Undo the last mark that was not undone yet, as if it had never been made."""
+        """Undo the last mark, note or reading that is left, as if it had never been made."""
         if not self._undoable:
             raise ValueError(self._no_undo)
         mark = self._undoable[-1]
@@ -272,14 +272,26 @@ class Conductor:
 
     def _meter(self, message: Message, owner: int) -> Message:
         reading, phase = hand_reading(message, self._meters), self._phases.current
-        self._recorder.edge([(reading.note, phase)], phase, reading)
+        position = self._recorder.edge([(reading.note, phase)], phase, reading)
+        self._may_be_undone(position, reading.note, owner)
         return {}
 
     def _note(self, message: Message, owner: int) -> Message:
         text = self._cut("note", str(message["text"]))
-        is_ours = owner == FRONT_END and message.get("own")
-        self._recorder.note(text if is_ours else users_note(text))
+        if owner == FRONT_END and message.get("own"):
+            self._recorder.note(text)
+            return {}
+        position, note = self._recorder.position(), users_note(text)
+        self._recorder.note(note)
+        self._may_be_undone(position, f"{NOTE}{note}", owner)
         return {}
+
+    def _may_be_undone(self, position: tuple[int, int], event: str, owner: int) -> None:
+        """Remember what was typed in the front end, besides the marks."""
+        if owner == FRONT_END:
+            phase, open_now = self._phases.current, self._phases.all_open()
+            mark = Mark(position, [(event, phase)], phase, open_now, self._marked)
+            self._undoable = [*self._undoable[1 - MOST_UNDONE :], mark]
 
     def _unreadable(self, message: Message, owner: int) -> Message:
         raise ValueError(str(message["reason"]))

@@ -221,9 +221,9 @@ class Journal:
         self._format()
         first_byte, first_event = mark.position
         if self._file:
-            self._file.rewrite_since(first_byte, partial(without, mark))
+            self._file.rewrite_since(first_byte, partial(without, mark, self._layout.columns))
         self.enter(mark.phase_before)
-        if self._live:
+        if self._live and mark.is_edge:
             self._live.progress.undo()
         with self._lock:
             self._reducer.undo(first_event, len(mark.edges), mark.note, self._phase)

@@ -465,6 +465,7 @@ class Recorder:
     def position(self) -> tuple[int, int]:
         """Where the next row will be: byte in the file, number among the event rows."""
         self._finish_pending()
+        self._write_now()
         return self._journal.position()
 
     def rename_running_since(self, position: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recorders.channels import (
+    METER,
     channel_of,
     is_count,
     is_cumulative,
@@ -183,8 +184,10 @@ class Reducer:
                 row.phase = "loading"
 
     def undo(self, first_event: int, rows: int, event: str, where: Where) -> None:
-        """Undo the mark whose rows begin there; see `recorders.undo`."""
+        """Undo what has its rows from there on; see `recorders.undo`."""
         events = self.reduction.events
+        if meter := read_meter(events[first_event].event):
+            events[first_event].power_w.pop(f"{METER}{meter}", None)
         del events[first_event + 1 : first_event + rows]
         events[first_event].event = event
         for row in events[first_event:]:
@@ -199,6 +202,12 @@ class Reducer:
         if channel in self._last:
             time_text, value = self._last[channel]
             self.reduction.nearest.setdefault(channel, []).append((float(time_text), float(value)))
+
+
+def read_meter(event: str) -> str:
+    """The meter that was read by hand in an event's row; empty for any other event."""
+    begin = f"{NOTE}{OwnNote.METER} "
+    return event.removeprefix(begin).partition(" ")[0] if event.startswith(begin) else ""
 
 
 def gauges(columns: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from recorders.summary.summary import summarise
 from recorders.undo import Mark, without
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
 from tests.support.examples import examples
+from wattui.runs.reduce import reduce_csv
 
 PROGRAM = 11
 UNDONE = "note:undone "
@@ -126,6 +127,45 @@ def test_marks_are_undone_one_after_another_with_their_counts(rig: Rig) -> None:
     ]
     assert (edges(rows), phases(rows)) == ([], [(0.0, "", "")])
     assert summarise(rig.recorder.reduction).running is None
+
+
+def test_a_note_and_a_reading_are_undone_before_the_mark_that_was_made_before_them(
+    rig: Rig,
+) -> None:
+    rig.at(1.05, do="mark", phase="running")
+    rig.at(2.05, do="meter", name="wall", power_w=9.0)
+    rig.at(3.05, do="meter", name="wall", power_w=900.0)
+    rig.at(4.05, do="note", text='a "typo", here')
+    rig.at(5.05, do="undo")
+    rig.at(6.05, do="undo")
+    rows = rig.run(7.0)
+    undone = [answer for answer in rig.inbox.answers if "undone" in answer]
+    assert [(answer["undone"], answer["left"]) for answer in undone] == [
+        ('note a "typo", here', 3),
+        ("meter wall 900 W", 2),
+    ]
+    events = [row["event"] for row in rows if row["event"].startswith("note:")]
+    assert events == [
+        "note:meter wall 9 W",
+        "note:undone meter wall 900 W",
+        'note:undone note a "typo", here',
+    ]
+    assert [row["meter_wall_W"] for row in rows if row["meter_wall_W"]] == ["9.000000"]
+    found = summarise(rig.recorder.reduction)
+    assert found.running is not None
+    assert found.running.domains["meter_wall"].running_w == pytest.approx(9.0)
+    assert summarise(reduce_csv(rig.path)).to_dict() == found.to_dict()
+
+
+def test_what_a_program_wrote_is_not_undone_by_the_key(rig: Rig) -> None:
+    rig.at(1.05, do="mark", phase="idle")
+    rig.at(2.05, owner=PROGRAM, do="note", text="epoch 1")
+    rig.at(3.05, do="undo")
+    rows = rig.run(4.0)
+    assert [row["event"] for row in rows if row["event"]] == [
+        "note:undone mark idle",
+        "note:epoch 1",
+    ]
 
 
 def test_counts_go_back_to_the_phase_that_goes_on(rig: Rig) -> None:
@@ -265,7 +305,7 @@ def test_rows_that_are_not_the_marks_are_not_touched(lines: bytes) -> None:
     idle, running = Phase(1, "idle", "", None, 1), Phase(2, "running", "b1", None, 1)
     mark = Mark((0, 0), [("end", idle), ("begin", running)], running, [idle], idle)
     with pytest.raises(ValueError, match="not in the run file"):
-        without(mark, lines)
+        without(mark, [], lines)
 
 
 WORDS = st.sampled_from(["idle", "running", "a, b", 'qu"ote', ""])
@@ -291,6 +331,8 @@ def recorded(directory: Path, asked: list[tuple[float, Asked]]) -> tuple[Rig, li
     return rig, rows
 
 
+UNDOABLE = ("mark", "note", "meter", "undo")
+MADE = ("begin", "end", "note:a, note", "note:meter")
 NOTHING: Asked = {"do": "rows", "rate_hz": 0}
 
 
@@ -307,10 +349,10 @@ def test_the_recording_is_as_if_the_undone_marks_had_not_been(
     with TemporaryDirectory() as directory:
         rig, rows = recorded(Path(directory), plan)
     undone = [row["time_s"] for row in rows if row["event"].startswith(UNDONE)]
-    made = [time_s for time_s, *_ in edges(rows)]
+    made = [float(row["time_s"]) for row in rows if row["event"].startswith(MADE)]
     # A mark that ended nothing is no edge: the one before it is still the last.
     kept = [
-        (at_s, message if message["do"] not in ("mark", "undo") or at_s in made else NOTHING)
+        (at_s, message if message["do"] not in UNDOABLE or at_s in made else NOTHING)
         for at_s, message in plan
     ]
     with TemporaryDirectory() as directory:

@@ -53,7 +53,9 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("phase",), "Begin any phase, with a label if you like."),
         HelpLine(("note",), "Write a note into the recording."),
         HelpLine(("meter",), "Enter a reading of a meter that you read yourself."),
-        HelpLine(("undo",), "Undo the last mark, in the file too; again for the one before."),
+        HelpLine(
+            ("undo",), "Undo the last mark, note or reading, in the file too; again for more."
+        ),
     ),
     "Record": (
         HelpLine(("app.record",), "Start recording to a new file, or stop and show the results."),

@@ -93,7 +93,7 @@ class MarkingScreen(SteadyScreen[None]):
         self.app.push_screen(Ask("Wall meter", hint, check=wrong), write)
 
     def action_undo(self) -> None:
-        """Undo the last mark that was not undone yet."""
+        """Undo the last mark, note or reading that is left."""
         if answer := self._request(do="undo"):
             self.catch_up()
             self.mark = self.live.stretch.phase if self.live.stretch else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import time
+from collections.abc import Mapping
 from difflib import unified_diff
 from pathlib import Path
 from shutil import copytree
@@ -39,6 +40,10 @@ POWERS_W = {
     "gpu0": (58.0, 371.0),
     "gpu1": (57.0, 343.0),
 }
+EIGHT_GPUS_W = {
+    "package0": (22.0, 73.0),
+    **{f"gpu{n}": (55.0 + n, 250.0 + 50 * n) for n in range(8)},
+}
 RUNNING_S, CYCLE_S = 15, 30
 
 
@@ -46,10 +51,10 @@ def is_running(time_s: float) -> bool:
     return time_s % CYCLE_S >= RUNNING_S
 
 
-def rows(seconds: int) -> list[Message]:
+def rows(seconds: int, channels: Mapping[str, tuple[float, float]] = POWERS_W) -> list[Message]:
     """Ten rows a second; every half minute is spent half idle, half running."""
     found: list[Message] = []
-    joules = dict.fromkeys(POWERS_W, 0.0)
+    joules = dict.fromkeys(channels, 0.0)
     count = 0
     for number in range(seconds * 10):
         time_s = number / 10
@@ -57,7 +62,7 @@ def rows(seconds: int) -> list[Message]:
         label = f"resnet50 #{int(time_s // CYCLE_S) + 1}" if running else ""
         cells: list[str] = []
         totals = [0.0, 0.0]
-        for name, powers_w in POWERS_W.items():
+        for name, powers_w in channels.items():
             power_w = powers_w[running] * (1 + 0.03 * ((number * 7 + len(name)) % 5 - 2))
             cells += [f"{joules[name]:.6f}", f"{power_w:.3f}"]
             totals = [totals[0] + joules[name], totals[1] + power_w]
@@ -85,11 +90,11 @@ def rows(seconds: int) -> list[Message]:
     return found
 
 
-def session() -> FakeSession:
+def session(channels: Mapping[str, tuple[float, float]] = POWERS_W) -> FakeSession:
     fake = FakeSession(Path("run.csv"))
-    fake.columns = [f"{name}_{unit}" for name in POWERS_W for unit in "JW"]
+    fake.columns = [f"{name}_{unit}" for name in channels for unit in "JW"]
     fake.columns += ["gpu0_util_pct", "gpu1_util_pct", "cpu_util_pct", "total_J", "total_W"]
-    fake.coming = rows(76)
+    fake.coming = rows(76, channels)
     return fake
 
 
@@ -132,6 +137,17 @@ async def test_the_dashboard_at_three_sizes(name: str) -> None:
         compare(f"dashboard-{name}", screen(app))
 
 
+@pytest.mark.parametrize("name", ["wide", "narrow"])
+async def test_eight_gpus_each_keep_their_name(name: str) -> None:
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(session(EIGHT_GPUS_W), start)
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        shown = screen(app)
+        assert all(f"gpu{n}│" in shown for n in range(8))
+        compare(f"eight-gpus-{name}", shown)
+
+
 @pytest.mark.parametrize("name", MINI_SIZES)
 async def test_the_dashboard_in_mini_mode(name: str) -> None:
     app = dashboard()
@@ -151,10 +167,16 @@ async def test_the_dashboard_in_ascii() -> None:
 PROCESSES = Processes(
     ("gpu0", "gpu1"),
     (
-        Process(41207, "python", "ana", 31.4, 187.2, 14_336.0, 9214.0, of_command=True),
+        Process(
+            *(41207, "python", "ana", 31.4, 187.2, 14_336.0, 9214.0, True),
+            uses={"gpu0": (96.1, 7168.0), "gpu1": (91.1, 7168.0)},
+        ),
         Process(41233, "pt_data_worker", "ana", 12.9, 0.0, 0.0, 2100.0, of_command=True),
         Process(40112, "ffmpeg", "bob", 9.7, None, None, 412.0, of_command=False),
-        Process(2214, "gnome-shell", "ana", 1.2, 2.4, 310.0, 388.0, of_command=False),
+        Process(
+            *(2214, "gnome-shell", "ana", 1.2, 2.4, 310.0, 388.0, False),
+            uses={"gpu0": (2.4, 310.0)},
+        ),
         Process(1, "systemd", "root", 0.0, 0.0, 0.0, 13.0, of_command=False),
     ),
 )
@@ -170,6 +192,18 @@ async def test_the_table_of_processes_at_three_sizes(name: str) -> None:
         app.stream.processes = PROCESSES
         await pilot.pause(2 * LOOK_S)
         compare(f"processes-{name}", screen(app))
+
+
+@pytest.mark.parametrize("name", SIZES)
+async def test_a_device_at_three_sizes(name: str) -> None:
+    app = dashboard()
+    async with app.run_test(size=SIZES[name]) as pilot:
+        await settle(pilot)
+        app.action_device("gpu0")
+        await pilot.pause()
+        app.stream.processes = PROCESSES
+        await pilot.pause(2 * LOOK_S)
+        compare(f"device-{name}", screen(app))
 
 
 @pytest.mark.parametrize("name", SIZES)

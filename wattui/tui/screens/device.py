@@ -20,8 +20,8 @@ from wattui.tui.state.devices import DeviceNow, facts
 from wattui.tui.state.processes import Column, Processes
 from wattui.tui.state.session import Stream
 
-OF_CPU = "Shares of time, not of joules. CPU: of all processors; share: of what they all use"
-OF_GPU = "Shares of time, not of joules. GPU: of this GPU; share: of what all use of it"
+OF_CPU = "Shares of time, not of joules; share %: of what all processes use"
+OF_GPU = "Shares of time, not of joules; GPU %: of this one; share %: of its use"
 
 
 class DeviceScreen(ProcessesScreen):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 from textual.app import App
 from textual.containers import VerticalScroll
@@ -14,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from wattui import clean
+from wattui.show.printing import console
 
 COLUMNS = 120
 
@@ -38,8 +38,8 @@ def table_text(table: DataTable[Any]) -> str:
 def rendered_text(content: object) -> str:
     """What a widget shows, without colours."""
     written = StringIO()
-    console = Console(file=written, width=COLUMNS, color_system=None, force_terminal=False)
-    console.print(Text(content) if isinstance(content, str) else content)
+    plain = console(file=written, width=COLUMNS, color_system=None, force_terminal=False)
+    plain.print(content)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()).strip()
 
 

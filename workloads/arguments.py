@@ -121,13 +121,34 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
             f"--{option.name}",
             type=_typed(option),
             help=option.help,
+            action=_Together if option.kind == "shapes" else "store",
             metavar=option.metavar
             or _METAVARS.get(option.kind)
             or f"{{{','.join(option.choices)}}}",
         )
 
 
-_METAVARS = {"whole": "N", "wholes": "N,N,…", "seconds": "S", "text": "TEXT"}
+class _Together(argparse.Action):
+    """Adds what each use of an option names."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        known = getattr(namespace, self.dest) or {}
+        setattr(namespace, self.dest, known | values)
+
+
+_METAVARS = {
+    "whole": "N",
+    "wholes": "N,N,…",
+    "shapes": "[NAME=]N,N,…",
+    "seconds": "S",
+    "text": "TEXT",
+}
 
 
 def _typed(option: Option) -> Callable[[str], Any]:

@@ -14,7 +14,7 @@ from workloads.plan import Plan
 Values = Mapping[str, Any]
 
 
-OptionKind = Literal["whole", "wholes", "seconds", "text", "choice", "truth"]
+OptionKind = Literal["whole", "wholes", "shapes", "seconds", "text", "choice", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class Option:
         if self.kind == "whole":
             return self._whole(text)
         if self.kind == "wholes":
-            return tuple(self._whole(part) for part in text.split(","))
+            return self._wholes(text)
+        if self.kind == "shapes":
+            return dict(map(self._named, text.split()))
         if self.kind == "seconds":
             return _seconds(text)
         if self.kind == "choice" and text not in self.choices:
@@ -43,6 +45,14 @@ class Option:
             hint = f": did you mean {near[0]}?" if near else f" ({', '.join(self.choices)})"
             raise ValueError(f"invalid choice {text!r}{hint}")
         return text
+
+    def _named(self, text: str) -> tuple[str, tuple[int, ...]]:
+        """NAME=SHAPE, or a shape alone, whose name is empty."""
+        name, _, sizes = text.rpartition("=")
+        return name, self._wholes(sizes)
+
+    def _wholes(self, text: str) -> tuple[int, ...]:
+        return tuple(self._whole(part) for part in text.split(","))
 
     def _whole(self, text: str) -> int:
         try:

@@ -164,6 +164,7 @@ def test_counts_are_shared_or_one_each() -> None:
     [
         (Option("n", "whole", 1, ""), "10_000", 10_000),
         (Option("n", "wholes", (1,), ""), "1, 8,64", (1, 8, 64)),
+        (Option("n", "shapes", None, ""), "3,8 s=2,1", {"": (3, 8), "s": (2, 1)}),
         (Option("n", "seconds", 1.0, ""), "2.5", 2.5),
         (Option("n", "choice", "a", "", choices=("a", "b")), "b", "b"),
         (Option("n", "text", "", ""), "x y", "x y"),
@@ -188,7 +189,10 @@ def test_a_wrong_text_is_refused_in_words(option: Option, text: str, words: str)
         option.parse(text)
 
 
-@given(st.text(max_size=20), st.sampled_from(["whole", "wholes", "seconds", "choice", "text"]))
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["whole", "wholes", "shapes", "seconds", "choice", "text"]),
+)
 def test_any_text_is_a_value_or_a_value_error(text: str, kind: Any) -> None:
     with contextlib.suppress(ValueError):
         Option("n", kind, None, "", choices=("a",)).parse(text)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from workloads.errors import UsageError
+from workloads.layers import Shape
 from workloads.networks import BUNDLED
 from workloads.plan import Plan
 from workloads.workload import Option, Values, Workload
@@ -29,10 +31,19 @@ def _plan(values: Values) -> Plan:
     seconds = values["seconds"]
     if seconds is None:
         seconds = 0.0 if values["count"] else DEFAULT_S
+    shape, named = _shapes(values["input"])
+    if named and kind != "onnx_file":
+        raise UsageError(f"--input {next(iter(named))}=…: only an .onnx file has named inputs")
     plan: Plan = importlib.import_module(f"workloads.model.{kind}").plan(
-        {**values, "seconds": seconds}
+        {**values, "seconds": seconds, "input": shape, "shapes": named}
     )
     return plan
+
+
+def _shapes(given: Shape | Mapping[str, Shape] | None) -> tuple[Shape | None, dict[str, Shape]]:
+    """The shape without a name, and those with one."""
+    named = dict(given) if isinstance(given, Mapping) else {"": given} if given else {}
+    return named.pop("", None), named
 
 
 def _kind(path: str) -> str | None:
@@ -50,7 +61,13 @@ MODEL = Workload(
     (
         Option("path", "text", None, f"{', '.join(BUNDLED)}, {_OWN}", positional=True),
         Option("layerwise", "truth", False, "also run each layer alone, with its own input"),
-        Option("input", "wholes", None, "input shape without the batch, such as 3,224,224"),
+        Option(
+            "input",
+            "shapes",
+            None,
+            "input shape without the batch, such as 3,224,224; for an .onnx file also the whole "
+            "shapes of others by name (state=2,1,128), and the value of a single number (sr=16000)",
+        ),
         Option("tokens", "whole", None, "the input is token numbers below N", metavar="N"),
         Option("batch", "whole", 1, "batch size: inferences per call (default: 1)"),
         Option("seconds", "seconds", None, "minimum time per cell (default: 10)", metavar="S"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from onnx import AttributeProto, TensorProto, helper
+from onnx import TensorProto, helper
 
 from workloads.layers import Shape
 from workloads.model.onnx_read import OnnxModel
@@ -15,9 +15,7 @@ Shapes = Mapping[str, Shape]
 Count = Callable[[Shapes, Any], int]
 
 # Operators with uncounted arithmetic; so is everything outside ONNX's own operators.
-UNCOUNTED = frozenset(
-    {"Attention", "DeformConv", "DFT", "Einsum", "GRU", "If", "Loop", "LSTM", "RNN", "Scan"}
-)
+UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Einsum", "If", "Loop", "Scan"})
 STANDARD = frozenset({"", "ai.onnx"})
 FLOATS = frozenset(
     {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
@@ -44,13 +42,6 @@ def attribute(node: Any, name: str, default: Any) -> Any:
     """The value of a node's attribute."""
     found = next((each for each in node.attribute if each.name == name), None)
     return default if found is None else helper.get_attribute_value(found)
-
-
-def has_graphs(node: Any) -> bool:
-    """Whether a node is control flow, with subgraphs."""
-    return any(
-        each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for each in node.attribute
-    )
 
 
 def macs_of(model: OnnxModel, node: Any) -> int | None:
@@ -123,13 +114,23 @@ def _matmul(shapes: Shapes, node: Any) -> int:
     return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
 
 
+def _recurrent(shapes: Shapes, node: Any) -> int:
+    """Each step of each sequence meets the weights of its input and of the state before it."""
+    *steps, _ = shapes[node.input[0]]
+    weights = sum(math.prod(shapes[name]) for name in node.input[1:3])
+    return math.prod(steps) * weights
+
+
 _COUNTS: dict[str, Count] = {
     "Conv": _conv(1),
     "ConvInteger": _conv(1),
     "ConvTranspose": _transposed,
     "Gemm": _gemm,
+    "GRU": _recurrent,
+    "LSTM": _recurrent,
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
     "QLinearConv": _conv(3),
     "QLinearMatMul": _matmul,
+    "RNN": _recurrent,
 }

@@ -18,7 +18,7 @@ from workloads.workload import Values
 
 if TYPE_CHECKING:
     from workloads.engine import Array, Engine
-    from workloads.engines.onnx import OnnxEngine
+    from workloads.engines.onnx import LoadedModel, OnnxEngine
     from workloads.model.onnx_parts import OnnxNode
     from workloads.model.onnx_read import OnnxModel
 
@@ -35,7 +35,7 @@ def plan(values: Values) -> Plan:
     from workloads.model.onnx_parts import parts_of, values_wanted
     from workloads.model.onnx_read import read_model
 
-    model = read_model(path, values["input"], values["batch"])
+    model = read_model(path, values["input"], values["batch"], values["shapes"])
     _refuse_types(path, model)
     parts = parts_of(model) if values["layerwise"] else []
     kept_bytes = sum(map(model.bytes_of, values_wanted(model, parts)))
@@ -106,7 +106,8 @@ def _bytes(model: OnnxModel, names: Any) -> int:
 
 
 def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
-    from workloads.model.onnx_count import has_graphs, macs_of
+    from workloads.model.onnx_count import macs_of
+    from workloads.model.onnx_fold import has_graphs
 
     uncounted = Counter(node.op_type for node in model.nodes if macs_of(model, node) is None)
     inside = Counter(
@@ -156,8 +157,10 @@ def _load(
     def bind(cell: Cell) -> Work:
         part = by_label.get(cell.label)
         with _in_words(f"{path}, {cell.label}" if part else str(path)):
-            proto = model_of(model, part, given) if part else model.proto.SerializeToString()
-            loaded = engine.load_model(proto, str(model.folder))
+            if part:
+                loaded = engine.load_model(model_of(model, part, given), str(model.folder))
+            else:
+                loaded = _loaded(model, engine)
             work = loaded.bind(*(given[n] for n in (part.inputs if part else model.inputs))).work()
             work.call()
         return work
@@ -177,6 +180,17 @@ def _values(
     with _in_words(str(path)):
         loaded = engine.load_model(model_telling(model, names), str(model.folder))
         return dict(zip(names, loaded.outputs(given), strict=True))
+
+
+def _loaded(model: OnnxModel, engine: OnnxEngine) -> LoadedModel:
+    """The whole with its sizes set; with open ones if onnxruntime refuses that."""
+    folder = str(model.folder)
+    try:
+        return engine.load_model(model.proto.SerializeToString(), folder)
+    except Exception:  # onnxruntime's errors have no common base class
+        if model.unsized is None:
+            raise
+        return engine.load_model(model.unsized.SerializeToString(), folder)
 
 
 @contextlib.contextmanager

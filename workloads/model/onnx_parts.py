@@ -11,7 +11,7 @@ import onnx
 from onnx import external_data_helper, helper, numpy_helper
 
 from workloads.model.labels import unique
-from workloads.model.onnx_count import has_graphs
+from workloads.model.onnx_fold import has_graphs
 from workloads.model.onnx_read import OnnxModel
 
 if TYPE_CHECKING:

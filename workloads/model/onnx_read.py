@@ -1,31 +1,30 @@
-"""Reads an ONNX file: checked, open sizes set, constants lifted out of nodes, shapes inferred.
+"""Reads an ONNX file: put in order and checked, open sizes set, constants lifted out of nodes,
+shapes inferred.
 
 Weights in external files are not read until they are needed.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import checker, helper, inliner, numpy_helper, shape_inference
+from onnx import checker, helper, inliner, shape_inference
 
 from workloads.errors import UsageError, unreadable
 from workloads.layers import Shape
+from workloads.model.onnx_fold import has_graphs, lift_constants, with_computed_shapes
 from workloads.model.onnx_sizes import Size, resolve
 
-# Attributes of a Constant that hold plain numbers.
-_NUMBERS = {
-    "value_float": np.float32,
-    "value_floats": np.float32,
-    "value_int": np.int64,
-    "value_ints": np.int64,
-}
+# The first IR version whose initializers need not be inputs.
+FREE_IR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,9 @@ class OnnxModel:
     """A model at one batch and input size.
 
     `shapes` and `types` (numbers of TensorProto) hold the values for which they are known;
-    `inputs` those that come from outside. `opaque` values are not tensors.
+    `inputs` those that come from outside. `opaque` values are not tensors. `unsized`: the model as
+    it was before its sizes were set, if it has control flow, whose branches may not fit all sizes.
+    `values` are those of inputs that were set.
     """
 
     name: str
@@ -44,6 +45,8 @@ class OnnxModel:
     shapes: dict[str, Shape]
     types: dict[str, int]
     opaque: frozenset[str]
+    unsized: Any = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def nodes(self) -> Sequence[Any]:
@@ -68,30 +71,62 @@ def dtype_of(kind: int) -> np.dtype[Any]:
     return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
 
 
-def read_model(path: Path, shape: Shape | None, batch: int) -> OnnxModel:
-    """Read a file for one batch size and, if it leaves input sizes open, for one shape.
+def read_model(
+    path: Path, shape: Shape | None, batch: int, given: Mapping[str, Shape] = MappingProxyType({})
+) -> OnnxModel:
+    """Read a file for one batch size and, if it leaves input sizes open, for one shape, and for the
+    whole shapes of inputs given by name; for an input that is a single number, its value.
 
     Raises UsageError that names the file and the fault.
     """
     proto = _checked(path)
     if proto.functions:
         proto = inliner.inline_local_functions(proto)
-    _lift_constants(proto.graph)
+    lift_constants(proto.graph)
     initializers = {tensor.name: tensor for tensor in proto.graph.initializer}
     inputs = [each for each in proto.graph.input if each.name not in initializers]
     for value in (*inputs, *proto.graph.output):
         if not value.type.HasField("tensor_type"):
             raise UsageError(f"{path}: {value.name} is not a tensor: such models are not supported")
+    values = {each.name: _value(each, given[each.name]) for each in inputs if _is_set(each, given)}
+    given = {name: sizes for name, sizes in given.items() if name not in values}
     try:
-        shapes, named = resolve({each.name: _sizes(each) for each in inputs}, shape, batch)
+        shapes, named = resolve({each.name: _sizes(each) for each in inputs}, shape, batch, given)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
+    unsized = None
+    if any(map(has_graphs, proto.graph.node)):
+        unsized = onnx.ModelProto()
+        unsized.CopyFrom(proto)
     _set_sizes(proto.graph, shapes, named)
     try:
-        proto = shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+        proto = _inferred(proto)
     except shape_inference.InferenceError as error:
         raise UsageError(f"{path}: shapes or types do not fit: {last_line(error)}") from None
-    return _model(path, proto, tuple(shapes))
+    model = _model(path, with_computed_shapes(proto, values), tuple(shapes))
+    return replace(model, unsized=unsized, values=values)
+
+
+def _is_set(value: Any, given: Mapping[str, Shape]) -> bool:
+    """Whether an input is a single number, and a number was given for it."""
+    kind = value.type.tensor_type
+    is_single = kind.HasField("shape") and not kind.shape.dim
+    return is_single and len(given.get(value.name, ())) == 1
+
+
+def _value(value: Any, given: Shape) -> Any:
+    return np.asarray(given[0], dtype_of(value.type.tensor_type.elem_type))
+
+
+def _inferred(proto: Any) -> Any:
+    """The model with inferred shapes. What it states of inner values may have been inferred for
+    other sizes: then that is left out. Raises InferenceError.
+    """
+    try:
+        return shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+    except shape_inference.InferenceError:
+        del proto.graph.value_info[:]
+        return shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
 
 
 def last_line(error: Exception) -> str:
@@ -109,36 +144,67 @@ def _checked(path: Path) -> Any:
         raise UsageError(f"{path}: not an ONNX file") from None
     if not proto.ir_version or not proto.graph.node:
         raise UsageError(f"{path}: not an ONNX file, or one without nodes")
+    changed = _normalise(proto)
+    is_apart = any(tensor.external_data for tensor in proto.graph.initializer)
     try:
-        checker.check_model(str(path))
+        # Weights in other files are checked beside the file itself.
+        checker.check_model(proto if changed and not is_apart else str(path))
     except checker.ValidationError as error:
         raise UsageError(f"{path}: not a valid model: {last_line(error)}") from None
     return proto
 
 
-def _lift_constants(graph: Any) -> None:
-    """Turn Constant nodes into initializers, so that their numbers can be counted and kept."""
-    kept = []
-    for node in graph.node:
-        tensor = _constant(node) if node.op_type == "Constant" else None
-        if tensor is None:
-            kept.append(node)
-        else:
-            tensor.name = node.output[0]
-            graph.initializer.append(tensor)
-    del graph.node[:]
-    graph.node.extend(kept)
+def _normalise(proto: Any) -> bool:
+    """Undo what onnxruntime accepts and the checker refuses, or takes for something else; whether
+    there was anything.
+
+    Initializers that are also inputs (each had to be up to IR 3) could be given from outside, and
+    are not; converters leave nodes out of order.
+    """
+    graph = proto.graph
+    names = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in names]
+    ordered = _in_order(graph.node)
+    changed = len(inputs) < len(graph.input) or ordered != list(graph.node)
+    changed |= proto.ir_version < FREE_IR
+    if changed:
+        del graph.input[:], graph.node[:]
+        graph.input.extend(inputs)
+        graph.node.extend(ordered)
+        proto.ir_version = max(proto.ir_version, FREE_IR)
+    return bool(changed)
 
 
-def _constant(node: Any) -> Any:
-    """The tensor of a Constant; None for texts and sparse ones."""
+def _in_order(nodes: Sequence[Any]) -> list[Any]:
+    """The nodes, each after those whose outputs it uses, otherwise as they are; all of them as they
+    are if they use each other in a circle."""
+    makers = {name: place for place, node in enumerate(nodes) for name in node.output if name}
+    users: dict[int, list[int]] = {place: [] for place in range(len(nodes))}
+    waits = []
+    for place, node in enumerate(nodes):
+        before = {makers[name] for name in _used(node) if name in makers} - {place}
+        waits.append(len(before))
+        for maker in before:
+            users[maker].append(place)
+    ready = [place for place, count in enumerate(waits) if not count]
+    found = []
+    while ready:
+        place = heapq.heappop(ready)
+        found.append(nodes[place])
+        for user in users[place]:
+            waits[user] -= 1
+            if not waits[user]:
+                heapq.heappush(ready, user)
+    return found if len(found) == len(nodes) else list(nodes)
+
+
+def _used(node: Any) -> Iterator[str]:
+    """The values that a node uses, those of its branches and bodies included."""
+    yield from node.input
     for attribute in node.attribute:
-        value = helper.get_attribute_value(attribute)
-        if attribute.name == "value":
-            return value
-        if attribute.name in _NUMBERS:
-            return numpy_helper.from_array(np.asarray(value, _NUMBERS[attribute.name]))
-    return None
+        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            for inner in graph.node:
+                yield from _used(inner)
 
 
 def _sizes(value: Any) -> list[Size]:
@@ -154,6 +220,8 @@ def _set_sizes(graph: Any, inputs: dict[str, Shape], named: dict[str, int]) -> N
         sizes = value.type.tensor_type.shape.dim if value.type.HasField("tensor_type") else ()
         shape = inputs.get(value.name)
         for axis, size in enumerate(sizes):
+            if size.HasField("dim_value") and size.dim_value < 0:
+                size.ClearField("dim_value")  # an open size, to some programs
             if shape is not None:
                 size.dim_value = shape[axis]
             elif size.dim_param in named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from workloads.graph import text
 from workloads.layers import Shape
@@ -12,25 +13,39 @@ Size = int | str | None
 
 
 def resolve(
-    inputs: Mapping[str, Sequence[Size]], shape: Shape | None, batch: int
+    inputs: Mapping[str, Sequence[Size]],
+    shape: Shape | None,
+    batch: int,
+    given: Mapping[str, Shape] = MappingProxyType({}),
 ) -> tuple[dict[str, Shape], dict[str, int]]:
     """Shapes of all inputs with the batch in front, and the values of named sizes.
 
-    `shape` is that of the first input, and of others with open sizes that it fits. Raises
-    ValueError, in words, if a size stays open or two conflict.
+    `shape` is that of the first input, and of others with open sizes that it fits; `given` has the
+    whole shapes of others by name. Raises ValueError, in words, if a size stays open or two
+    conflict.
     """
+    if unknown := [name for name in given if name not in inputs]:
+        raise ValueError(f"it has no input {unknown[0]}: it has {', '.join(inputs)}")
     named: dict[str, int] = {}
     found: dict[str, Shape] = {}
     for name, sizes in inputs.items():
         known = [named.get(size, size) if isinstance(size, str) else size for size in sizes]
-        if not found:
+        if name in given and not _fits(known, given[name]):
+            raise ValueError(
+                f"input {name} is {shown(sizes)}, which {text(given[name])} does not fit"
+            )
+        if not found and name not in given:
             _refuse_first(name, known, shape, batch)
-        told = _told(known, shape, batch)
+        told = given.get(name) or _told(known, shape, batch)
         whole = tuple(size for size in told if isinstance(size, int))
         if len(whole) < len(told):
             raise ValueError(
-                f"input {name} is {shown(sizes)}: fix: set its open sizes with --input, without "
-                "the batch (example: 3,224,224)"
+                f"input {name} is {shown(sizes)}: fix: set its open sizes with "
+                + (
+                    "--input, without the batch (example: 3,224,224)"
+                    if not found
+                    else f"--input {name}={','.join(str(size or 'N') for size in told)}"
+                )
             )
         found[name] = whole
         named |= {s: size for s, size in zip(sizes, whole, strict=True) if isinstance(s, str)}

@@ -301,11 +301,11 @@ def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
         [weight("w", 1, 8, 4), weight("r", 1, 8, 2)],
     )
     plan = planned(saved(tmp_path, proto), layerwise=True)
-    assert macs(plan) == {"net": 0, "LSTM1": None, "Einsum1": None, "Gelu1": None}
-    assert plan.remarks == ("MACs not counted for: LSTM (1), Einsum (1), Gelu (1)",)
+    assert macs(plan) == {"net": 144, "LSTM1": 144, "Einsum1": None, "Gelu1": None}
+    assert plan.remarks == ("MACs not counted for: Einsum (1), Gelu (1)",)
     assert [cell.parameters for cell in plan.cells] == [48, 48, 0, 0]
     lines = list(cell_lines(plan))
-    assert " ≥0 " in lines[1]
+    assert " ≥144 " in lines[1]
     assert all("≥" not in line for line in lines[2:])
 
 
@@ -343,6 +343,152 @@ def test_local_functions_are_opened(tmp_path: Path, engine: OnnxEngine) -> None:
     plan = planned(saved(tmp_path, proto), layerwise=True)
     assert [cell.macs for cell in plan.cells] == [12, 12, 0]
     assert all(results(plan, engine)[cell.label].checksum for cell in plan.cells)
+
+
+def known(folder: Path, proto: Any, **given: Any) -> int | None:
+    """MACs of the whole, after a run of all its cells."""
+    plan = planned(saved(folder, proto), **given)
+    assert results(plan, OnnxEngine())
+    return plan.cells[0].macs
+
+
+def test_nodes_out_of_order_run_as_in_order(tmp_path: Path, engine: OnnxEngine) -> None:
+    proto = one(
+        node("MatMul", ["x", "w1"], ["a"]),
+        node("Relu", ["a"], ["b"]),
+        node("MatMul", ["b", "w2"], ["y"]),
+        weights=[weight("w1", 4, 8), weight("w2", 8, 2)],
+    )
+    ordered = checksums(planned(saved(tmp_path, proto, "ordered")), engine)["ordered"]
+    nodes = [proto.graph.node[place] for place in (2, 0, 1)]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    plan = planned(saved(tmp_path, proto, "mixed"))
+    assert macs(plan) == {"mixed": 48}
+    assert checksums(plan, engine)["mixed"] == ordered
+
+
+def test_nodes_in_a_circle_are_refused(tmp_path: Path) -> None:
+    proto = one(
+        node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])
+    )
+    with pytest.raises(UsageError, match="not a valid model"):
+        planned(saved(tmp_path, proto))
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_weights_of_ir_3_are_constants(tmp_path: Path, listed: bool) -> None:
+    # Grouped: 2·6·6 places of 4 channels, each of 9 · 4/2 weights; then 4 · 36 · 3 of the product.
+    proto = model(
+        [
+            node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1], group=2),
+            node("Reshape", ["a", "flat"], ["b"]),
+            node("MatMul", ["b", "v"], ["y"]),
+        ],
+        [value("x", ["N", 4, 6, 6])],
+        [value("y", ["N", 3])],
+        [weight("w", 4, 2, 3, 3), tensor("flat", [-1, 144], np.int64), weight("v", 144, 3)],
+    )
+    if listed:
+        proto.graph.input.extend(
+            value(each.name, each.dims, each.data_type) for each in proto.graph.initializer
+        )
+    proto.ir_version = 3
+    assert known(tmp_path, proto) == 36 * 4 * 18 + 144 * 3
+
+
+def test_sizes_inferred_as_minus_one_are_open(tmp_path: Path) -> None:
+    proto = one(
+        node("MatMul", ["x", "w"], ["a"]), node("Relu", ["a"], ["y"]), weights=[weight("w", 4, 2)]
+    )
+    proto.graph.value_info.append(value("a", [-1, 2]))
+    assert known(tmp_path, proto) == 8
+    proto.graph.value_info[0].CopyFrom(value("a", [7, 2]))
+    assert known(tmp_path, proto) == 8, "inferred for another batch"
+
+
+def test_a_shape_that_is_computed_is_known(tmp_path: Path) -> None:
+    """Reshaped to sizes from the model's own arithmetic, and padded by computed pads."""
+    proto = model(
+        [
+            node("Shape", ["x"], ["all"]),
+            node("Slice", ["all", "0", "1"], ["batch"]),
+            node("Slice", ["all", "1", "2"], ["width"]),
+            node("Div", ["width", "2"], ["half"]),
+            node("Concat", ["batch", "2", "half"], ["shape"], axis=0),
+            node("Reshape", ["x", "shape"], ["a"]),
+            node("ConstantOfShape", ["6"], ["none"]),
+            node("Concat", ["none"], ["none2"], axis=0),
+            node("Cast", ["none2"], ["pads"], to=INT64),
+            node("Pad", ["a", "pads"], ["b"]),
+            node("MatMul", ["b", "w"], ["y"]),
+        ],
+        [value("x", ["N", "W"])],
+        [value("y", [None, None, None])],
+        [*(tensor(n, [int(n)], np.int64) for n in "0126"), weight("w", 4, 3)],
+    )
+    assert known(tmp_path, proto, input=(8,)) == 2 * 4 * 3
+
+
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+def test_recurrent_layers_meet_their_weights_at_each_step(
+    tmp_path: Path, operator: str, gates: int
+) -> None:
+    proto = model(
+        [node(operator, ["x", "w", "r"], ["y"], hidden_size=5)],
+        [value("x", [7, "N", 3])],
+        [value("y", [7, 1, "N", 5])],
+        [weight("w", 1, gates * 5, 3), weight("r", 1, gates * 5, 5)],
+    )
+    steps = planned(saved(tmp_path, proto), batch=7, input=(1, 3))
+    assert steps.cells[0].macs == gates * 5 * (3 + 5)
+
+
+def test_a_transposed_convolution_in_groups(tmp_path: Path) -> None:
+    proto = model(
+        [node("ConvTranspose", ["x", "w"], ["y"], group=2, strides=[2, 2])],
+        [value("x", ["N", 4, 5, 5])],
+        [value("y", ["N", 6, 11, 11])],
+        [weight("w", 4, 3, 3, 3)],
+    )
+    assert known(tmp_path, proto) == 4 * 5 * 5 * 3 * 9
+
+
+def choosing() -> Any:
+    """Doubles its state where `rate` is 16, and multiplies it by a matrix elsewhere."""
+    double = helper.make_graph(
+        [node("Add", ["state", "state"], ["t"])], "double", [], [value("t", [2, None, 3])]
+    )
+    other = helper.make_graph(
+        [node("MatMul", ["state", "w"], ["e"])], "other", [], [value("e", [2, None, 3])]
+    )
+    nodes = [
+        node("Equal", ["rate", "16"], ["is 16"]),
+        node("If", ["is 16"], ["a"], then_branch=double, else_branch=other),
+        node("Identity", ["a"], ["y"]),
+    ]
+    inputs = [value("state", [2, None, 3]), value("rate", [], INT64)]
+    return model(
+        nodes, inputs, [value("y", [2, None, 3])], [tensor("16", 16, np.int64), weight("w", 3, 3)]
+    )
+
+
+def test_states_and_single_numbers_are_given_by_name(tmp_path: Path) -> None:
+    path = saved(tmp_path, choosing())
+    with pytest.raises(UsageError, match="fixed to a batch of 2"):
+        planned(path)
+    given = {"state": (2, 1, 3)}
+    assert planned(path, input=given).cells[0].macs_at_least
+    plan = planned(path, input=given | {"rate": (16,)})
+    assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (0, False)
+    assert results(plan, OnnxEngine())
+    assert planned(path, input=given | {"rate": (8,)}).cells[0].macs == 2 * 3 * 3
+    for wrong, words in (
+        ({"state": (3, 1, 3)}, r"input state is 2×\?×3, which 3×1×3 does not fit"),
+        ({"stat": (2, 1, 3)}, "it has no input stat: it has state, rate"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            planned(path, input=wrong)
 
 
 def test_an_output_that_is_declared_wrongly_is_run_all_the_same(

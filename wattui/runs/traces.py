@@ -72,18 +72,18 @@ class Traces:
     remarks: tuple[str, ...] = ()
 
 
-def read_traces(path: Path, bins: int = BINS) -> Traces:
-    """Bin every power column of a run file. Raises NotARunFileError, or OSError.
+def read_traces(path: Path, bins: int = BINS, columns: Sequence[str] | None = None) -> Traces:
+    """Bin columns of a run file, by default each of power. Raises NotARunFileError, or OSError.
 
     Rows never become Python objects: at most `bins` numbers are kept per column.
     """
     from wattui.runs.blocks import blocks, header
 
     names = header(path)
-    powers = [name for name in names if unit_of(name) == "W"]
+    powers = [name for name in names if unit_of(name) == "W"] if columns is None else list(columns)
     hand_read = [name for name in powers if kind_of_column(name).by_hand]
     energies = [name for name in map(_energy, hand_read) if name in names]
-    wanted = ["time_s", "time_utc", "phase", "event", *powers, *energies]
+    wanted = ["time_s", "time_utc", "phase", "event", *dict.fromkeys([*powers, *energies])]
     remarks: list[str] = []
     parts: list[pl.DataFrame] = []
     start_s, end_s, first_utc, width_s = 0.0, 0.0, None, 1.0

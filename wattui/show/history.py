@@ -74,6 +74,15 @@ class History:
         self._levels = {name: self._levels.get(name) or _levels() for name in columns}
         self._latest = {n: each for n, each in self._latest.items() if n in self._levels}
 
+    def add_bin(self, column: str, time_s: float, found: Bin, mean: float, count: int) -> None:
+        """Add `count` readings from about one time together: their extremes and their mean."""
+        self.first_s = time_s if self.first_s is None else min(time_s, self.first_s)
+        self.last_s = time_s if self.last_s is None else max(time_s, self.last_s)
+        self.rows += count
+        place = math.floor(time_s * BINS_PER_S)
+        self._levels[column][0].add(place, *found, mean * count, count)
+        self._latest[column] = time_s, mean
+
     def latest(self, column: str) -> tuple[float, float] | None:
         """Time and value of the newest reading."""
         return self._latest.get(column)

@@ -10,7 +10,9 @@ from rich.text import Text
 
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Domain, Summary
+from wattui.analysis.cells import cells_of
 from wattui.analysis.label_numbers import carried
+from wattui.clean import one_line
 from wattui.show import plot
 from wattui.show.bars import Bar, LabelPoint, bars, curve, families, wide
 from wattui.show.palette import Palette
@@ -39,7 +41,7 @@ def pictures(
         return
     factor, unit = energy_unit([row.joules.value for row in rows])
     yield Group(
-        Text(f"{unit} {what}", "bold"),
+        Text.assemble((f"{unit} {what}", "bold"), _best(summary)),
         bars(rows[:MOST_BARS], columns, factor, glyphs),
         *([Text(f"and {len(rows) - MOST_BARS} more", "dim")] if len(rows) > MOST_BARS else []),
     )
@@ -57,6 +59,13 @@ def pictures(
             for name, known in numbers.items()
         }
         yield from _curves(found, title, rows[0].colour, palette, glyphs, columns)
+
+
+def _best(summary: Summary) -> str:
+    """The label that needs the least energy per inference, of several."""
+    cells = cells_of(summary)
+    is_ranked = cells is not None and cells.basis is TOTAL and len(cells.ranked) > 1
+    return f"  best: {one_line(cells.ends[0][0].label)}" if cells and is_ranked else ""
 
 
 def mac_families(labels: Iterable[str], macs: Mapping[str, int]) -> dict[str, dict[str, float]]:

@@ -172,7 +172,7 @@ def run_of(tmp_path: Path, *parts: Part, channels: tuple[str, ...] = ("package0"
 
 def test_a_picture_has_a_bar_for_each_label_and_their_curve(tmp_path: Path) -> None:
     lines = drawn(*pictures(run_of(tmp_path, B1, B8, B64), {}, DARK, plot.BRAILLE, 80))
-    assert lines[0].strip() == "J per inference, total"
+    assert lines[0].strip() == "J per inference, total  best: b64"
     assert [line.split()[0] for line in lines[1:4]] == ["b1", "b8", "b64"]
     assert lines[2].count("█") == pytest.approx(2 * lines[1].count("█"), abs=1)
     assert any("over the number in the label, logarithmic across" in line for line in lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -30,6 +31,7 @@ from wattui.folders import working_directory
 from wattui.runs.naming import naming
 from wattui.runs.notes import read_notes, state
 from wattui.runs.recorded import Run, load_run, read_budgets
+from wattui.runs.run_file import NotARunFileError
 from wattui.show import plot
 from wattui.show.budget import budgets_parts
 from wattui.show.palette import DARK, Palette
@@ -49,6 +51,9 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.state.advice import with_keys
+from wattui.tui.state.viewport import Viewport
+from wattui.tui.state.whole import Whole, read_whole
+from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.footer import Footer
 
 # What to do next with a run, and which run.
@@ -81,9 +86,16 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("u", "explain", "Uncertainty"),
         Binding("o", "output", "Output"),
         Binding("n", "state", "How many inferences?"),
+        Binding("plus,equals_sign", "zoom(1)", "Zoom", show=False, key_display="+-"),
+        Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="+-"),
+        Binding("left", "pan(-1)", "Earlier", show=False, key_display="←→"),
+        Binding("right", "pan(1)", "Later", show=False, key_display="←→"),
         SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
+    Results #trace { height: 8; }
+    Results.tall #trace { height: 12; }
+    Results.traceless #trace { display: none; }
     Results > Vertical { width: 104; height: 96%; }
     Results.wide > Vertical { width: 96%; }
     Results .lack {
@@ -114,6 +126,8 @@ class Results(SteadyModal[ResultsAction | None]):
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
         self._output = output
         self._is_explained = False
+        self._whole: Whole | None = None
+        self._view: Viewport | None = None
 
     def compose(self) -> ComposeResult:
         """Figures on the left; bars, curves and method on the right or below."""
@@ -123,6 +137,7 @@ class Results(SteadyModal[ResultsAction | None]):
             for line in self._lacks:
                 yield Static(Text(line), classes="lack", markup=False)
             with VerticalScroll():
+                yield Vertical(id="trace")
                 budget = Static(READING, id="budget", markup=False)
                 budget.border_title = Content("Uncertainty")
                 yield budget
@@ -149,10 +164,59 @@ class Results(SteadyModal[ResultsAction | None]):
         """Focus the scroll area so that the keys scroll."""
         self.query_one(VerticalScroll).focus()
         self._fit(self.app.size)
+        self.run_worker(self._read_trace, thread=True)
+
+    def _read_trace(self) -> None:
+        """Read the power of the whole run, for its graph."""
+        whole = None
+        with suppress(OSError, NotARunFileError):
+            whole = self._whole or read_whole(self._run.csv, self._run.summary.phases)
+        self.app.call_from_thread(self._mount_trace, whole)
+
+    def _mount_trace(self, whole: Whole | None) -> None:
+        self._whole = whole
+        if not self.is_there:
+            return
+        self.set_class(whole is None, "traceless")
+        if whole is not None:
+            self.call_later(self._draw, Chart(whole.spec))
+
+    async def _draw(self, chart: Chart) -> None:
+        await self.query_one("#trace").mount(chart)
+        self.call_after_refresh(self._look)
+
+    def _look(self, change: Callable[[Viewport], Viewport] = lambda view: view) -> None:
+        """Draw the graph, with its view changed; once it has a size."""
+        whole, charts = self._whole, self.query(Chart)
+        if whole is None or not charts:
+            return
+        chart = charts.first()
+        if not chart.content_size.width:
+            self.call_after_refresh(self._look, change)
+            return
+        before = self._view or whole.view(chart.bins)
+        view = change(before)
+        self._view = self._view if view == before else view
+        chart.show(whole.live, view, self._palette, self._glyphs)
+
+    def on_chart_looked(self, event: Chart.Looked) -> None:
+        """Change the view of the graph with the mouse."""
+        self._look(event.change)
+
+    def action_zoom(self, steps: int) -> None:
+        """Zoom in, or out for negative steps."""
+        self._look(lambda view: view.zoomed(steps))
+
+    def action_pan(self, direction: int) -> None:
+        """Pan by a quarter of the graph."""
+        if self._whole is not None and (charts := self.query(Chart)):
+            bins, end_s = direction * charts.first().bins // 4, self._whole.live.time_s
+            self._look(lambda view: view.panned(bins, end_s))
 
     def on_resize(self, event: Resize) -> None:
         """Use two columns if there is room."""
         self._fit(self.app.size)
+        self.call_after_refresh(self._look)
 
     def action_export(self) -> None:
         """Export the results to a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recorders.channels import channel_of, is_cumulative
@@ -12,6 +12,7 @@ from recorders.summary.reduction import NOTE, EventRow, Reducer
 from recorders.summary.summary import summarise
 from recorders.texts import OwnNote
 from recorders.wire import Message, readings
+from wattui.runs.traces import Trace
 from wattui.show.history import History
 from wattui.tui.state.joules import CounterHistory
 
@@ -100,6 +101,27 @@ class Live:
             self._close(time_s)
         else:
             self._enter(time_s, message["phase"], message["label"])
+
+    def fill(
+        self,
+        powers: Mapping[str, Trace],
+        energies: Mapping[str, Trace],
+        stretches: Iterable[LivePhase],
+        end_s: float,
+    ) -> None:
+        """Take in a finished recording at once, in bins: for its graphs, not for its summary."""
+        for column, trace in powers.items():
+            bins = zip(trace.low, trace.high, strict=True)
+            each = zip(trace.first_s, bins, trace.mean, trace.count, strict=True)
+            for time_s, found, mean, count in each:
+                self.history.add_bin(column, time_s, found, mean, count)
+        for column, trace in energies.items():
+            for time_s, energy_j in [*zip(trace.first_s, trace.low, strict=True)][:1]:
+                self._joules[0].add(time_s, {column: energy_j})
+            for time_s, energy_j in zip(trace.last_s, trace.high, strict=True):
+                self._joules[0].add(time_s, {column: energy_j})
+            self.joules[column] = trace.high[-1] - trace.low[0]
+        self.stretches, self.time_s, self.run_s = list(stretches), end_s, end_s
 
     @property
     def stretch(self) -> LivePhase | None:

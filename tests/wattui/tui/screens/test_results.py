@@ -15,11 +15,12 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Digits, Input
 
+from recorders.rows import FIXED_COLUMNS
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Flag
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished, json_of
 from wattui.runs.notes import notes_path
-from wattui.runs.recorded import Run
+from wattui.runs.recorded import Run, load_run
 from wattui.show import plot
 from wattui.show.compare import value_text
 from wattui.show.palette import DARK
@@ -34,6 +35,8 @@ from wattui.tui.screens.results import (
     numbers_in,
     wrong_count,
 )
+from wattui.tui.widgets.chart import Chart
+from wattui.tui.widgets.margins import GUTTER
 
 WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
 SIZES = pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL], ids=["wide", "middle", "small"])
@@ -468,7 +471,7 @@ async def test_n_gives_joules_per_inference_to_a_run_that_counted_none_and_takes
     """200 J in 4 s, of which 160 J are more than idle, for 100 inferences."""
     run = finished(tmp_path / "run.csv", [IDLE, UNCOUNTED])
     before, about = run.csv.read_bytes(), json_of(run)
-    async with results(run).run_test(size=MIDDLE) as pilot:
+    async with results(run).run_test(size=(200, 70)) as pilot:
         await pilot.pause()
         assert "J per inference" not in screen(pilot)
         assert "press n to say how many" in screen(pilot)
@@ -518,3 +521,48 @@ def test_an_answer_is_a_number_with_or_without_commas() -> None:
     assert count_of("") is None
     assert wrong_count("ten") == wrong_count("-4") == wrong_count("0") == wrong_count("1.5")
     assert (wrong_count("ten"), wrong_count("12")) == ("a whole number, such as 10000", None)
+
+
+async def drawn(pilot: Pilot[Any]) -> None:
+    """The graph of the whole run is there."""
+    for _ in range(MOST_PAUSES):
+        if "mean" in screen(pilot):
+            break
+        await pilot.pause(0.05)
+
+
+@SIZES
+async def test_the_whole_run_is_on_top_with_its_phases_and_a_dragged_span_has_its_joules(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """10 s of 10 W, a second between, 4 s of 50 W, a second between, 10 s of 40 W: 700 J."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    async with results(run).run_test(size=size) as pilot:
+        await drawn(pilot)
+        shown = screen(pilot)
+        top = shown[: shown.index("per inference")]
+        assert all(word in top for word in ("Power", "idle", "b1", "b8", "700.0 J", "max 50"))
+        chart = pilot.app.screen.query_one(Chart)
+        width = chart.content_size.width
+        await pilot.hover(Chart, offset=(width // 5, 3))
+        await pilot.pause()
+        assert "10.0 W" in screen(pilot).partition("per inference")[0], "at the crosshair"
+        await pilot.mouse_down(Chart, offset=(GUTTER + 1, 3))
+        await pilot.hover(Chart, offset=(width, 3))
+        await pilot.mouse_up(Chart, offset=(width, 3))
+        await pilot.pause()
+        assert "700.0 J" in screen(pilot), "all of it"
+        before = screen(pilot)
+        await pilot.press("minus")
+        await pilot.pause()
+        assert screen(pilot) != before
+
+
+async def test_a_run_without_power_has_no_graph(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text(",".join((*FIXED_COLUMNS, "cpu_util_pct")) + "\n1,,running,,,begin,,5\n")
+    async with results(load_run(path)).run_test(size=MIDDLE) as pilot:
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert not list(pilot.app.screen.query(Chart))
+        assert not pilot.app.screen.query_one("#trace").display

@@ -21,7 +21,7 @@ DOCTOR = [sys.executable, "-m", "wattui", "doctor"]
 PARTS = """
 import json, time
 begun_s = time.monotonic()
-import recorders.__main__, recorders.probe
+import recorders.recording, recorders.probe
 took_s = {"import the recorder": time.monotonic() - begun_s}
 took_s |= recorders.probe.probe(recorders.probe.Wanted()).took_s
 print(json.dumps(took_s))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from recorders import wire
-from recorders.__main__ import FrontEndPipe
+from recorders.front_end_pipe import FrontEndPipe
 
 
 @pytest.fixture

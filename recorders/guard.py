@@ -1,8 +1,8 @@
 """A guard process that only waits, and cleans up if recorder and front end were both killed.
 
 If one of them survives, it stops the command and removes the marks directory; if neither does,
-the guard does it. The recorder forks it before it imports the rest of itself, so that it takes 5 MB,
-and no CPU time.
+the guard does it. The recorder forks it before it imports the rest of itself, so that it takes
+5 MB, and no CPU time.
 """
 
 from __future__ import annotations

@@ -57,9 +57,10 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
         parsed = (_parsed(lines, kinds, columns) for lines in whole)
         is_one = os.fstat(file.fileno()).st_size <= BLOCK_BYTES
         for found in parsed if is_one else _ahead(parsed):
-            block, cut = found, None
-            timed, in_order, first_s, last_s = found.select(_TIMED, _IN_ORDER, _FIRST, _LAST).row(0)
-            if not (timed and in_order and first_s >= latest_s - FALL_S):
+            block, cut, times_s = found, None, found["time_s"]
+            first_s, last_s = times_s[0], times_s[-1]
+            in_order = times_s.null_count() == 0 and times_s.is_sorted()
+            if not (in_order and max(-MOST, latest_s - FALL_S) <= first_s and last_s <= MOST):
                 own, cut = _of_one_recording(found, latest_s, rows)
                 block = own.filter(is_reading("time_s"))
                 timeless += own.height - block.height
@@ -78,13 +79,12 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
 
 def is_reading(name: str) -> pl.Expr:
     """Whether a cell is a usable number: not empty, not NaN, not absurdly large."""
-    return pl.col(name).abs() <= (MOST_COUNT if is_count(name) else MOST)
+    return pl.col(name).abs() <= most(name)
 
 
-_TIMED = is_reading("time_s").fill_null(False).all().alias("timed")
-_IN_ORDER = (pl.col("time_s").diff() >= 0).all().alias("in order")
-_FIRST = pl.col("time_s").first().alias("first")
-_LAST = pl.col("time_s").max().alias("last")
+def most(name: str) -> float:
+    """The largest usable number in a column."""
+    return MOST_COUNT if is_count(name) else MOST
 
 
 def _names(file: BinaryIO) -> list[str]:

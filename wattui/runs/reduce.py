@@ -6,7 +6,6 @@ import contextlib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ from recorders.summary.reduction import (
     gauges,
     meters,
 )
-from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, schema
+from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, most, schema
 
 BASELINES = ("idle", "armed")
+_WHERE = ("time_s", "phase", "label", "repeat", "inferences")
 
 
 def reduce_csv(path: Path, remarks: list[str] | None = None) -> Reduction:
@@ -131,7 +131,7 @@ class _Reducer:
         self._seconds: dict[str, float] = {}
         self._latest: dict[str, pl.DataFrame] = {}
         self._wanted: set[str] = set()
-        self._last: pl.DataFrame | None = None
+        self._last: dict[str, Any] | None = None
         self._count = 0
         self.unread: list[str] = []
         self.remarks: list[str] = []
@@ -160,14 +160,20 @@ class _Reducer:
         for name in self._energy:
             if block[name].null_count() < block.height:
                 self._latest[name] = block
-        self._last = block.tail(1)
+        self._last = block.row(-1, named=True)
 
     def finished(self) -> Reduction:
         """The reduction; the last row ends any phase still open."""
         if self._last is not None:
-            last = self._last.select(self._queries.row).row(0)
-            for row in self._event_rows(*([cell] for cell in last)):
-                self._add_event(replace(row, event="", power_w={}))
+            time_s, phase, label, repeat, inferences = (self._last[name] for name in _WHERE)
+            read = {name: self._last[name] for name in self._energy}
+            energy_j = {
+                channel_of(name): value
+                for name, value in read.items()
+                if value is not None and abs(value) <= most(name)
+            }
+            where = phase or "", label or "", repeat
+            self._add_event(EventRow(time_s, "", *where, inferences, energy_j))
         for points in self._reduction.seconds.values():
             _sort(points)
         return self._reduction

@@ -82,6 +82,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
     LaunchForm Field .wrong { padding: 0 1 0 18; }
     LaunchForm Field Input, LaunchForm Field Choice { width: 26; }
     LaunchForm Field .truth { width: 22; }
+    LaunchForm.roomy Field > Horizontal, LaunchForm.roomy Field .hint { height: auto; }
+    LaunchForm.roomy Field.is-wide > Horizontal { height: 1; }
+    LaunchForm.roomy Field .hint { text-wrap: wrap; }
     LaunchForm .section { text-style: bold; }
     LaunchForm Collapsible { padding: 0; border: none; background: transparent; }
     LaunchForm Collapsible > Contents { padding: 0; }
@@ -153,6 +156,13 @@ class LaunchForm(SteadyModal[Recipe | None]):
     def on_resize(self, event: Resize) -> None:
         """Put the plan beside the fields if there is room."""
         self.set_class(self.app.size.width >= WIDE_COLUMNS, "wide")
+        self.call_after_refresh(self._give_room)
+
+    def _give_room(self) -> None:
+        """Let hints take two lines if all fields fit all the same."""
+        shown = [field for field in self._fields if not field.spec.wide]
+        lines = 2 * len(shown) + len(self._fields) - len(shown) + len(GROUPS) + 2
+        self.set_class(lines <= self.query_one("#form").size.height, "roomy")
 
     @on(Field.Changed)
     async def follow_change(self, event: Field.Changed) -> None:
@@ -222,6 +232,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
                     field.value = known[field.spec.name]
         self._looked = None
         self._plan_anew()
+        self.call_after_refresh(self._give_room)
 
     @property
     def _fields(self) -> list[Field]:

@@ -477,6 +477,17 @@ async def test_the_sections_follow_each_other_and_the_default_engine_is_named() 
         assert "torch (default)" in text_of(pilot)
 
 
+async def test_hints_are_whole_where_there_is_room() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await choose(pilot, "workload", "command")
+        await pilot.pause()
+        lines = [line[:72] for line in text_of(pilot).splitlines()]
+        assert not [line for line in lines if line.rstrip().endswith("…")]
+        place = next(n for n, line in enumerate(lines) if "inferences per run" in line)
+        assert lines[place + 1].split() == ["│", "joules", "per", "inference"]
+
+
 async def test_a_command_has_the_cursor_and_recalls_the_last_ones(tmp_path: Path) -> None:
     memory = Recall(tmp_path / "state" / "commands.json")
     for command in ("sh -c 'exit 1'", "sh -c 'exit 2'", "sh -c 'exit 1'"):

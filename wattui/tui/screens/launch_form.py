@@ -171,9 +171,6 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._remember()
             self._subject = self._subjects[event.field.value]
             await self._show_fields()
-            if isinstance(self._subject, ProgramSubject):
-                # Once the list of workloads has closed, and given the focus back.
-                self.call_after_refresh(self._fields[0].focus_control)
         else:
             self._looked = None
             self._plan_soon()
@@ -233,6 +230,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
         self._looked = None
         self._plan_anew()
         self.call_after_refresh(self._give_room)
+        if isinstance(subject, ProgramSubject):
+            # Once the list of workloads has closed, and given the focus back.
+            self.call_after_refresh(self._fields[0].focus_control)
 
     @property
     def _fields(self) -> list[Field]:

@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     "fit": "fit",
     "predict": "predict",
     "report": "report",
+    "history": "history",
     "import": "import_logs",
     "export": "export",
 }

@@ -1,0 +1,135 @@
+"""`wattui history`: a figure over commits, and the steps that are clear."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recorders.summary.figures import Value
+from tests.support.made_runs import IDLE, Part, finished
+from wattui.analysis.history import HistoryRun, histories, steps
+from wattui.analysis.results import ResultRow
+from wattui.commands import history
+from wattui.errors import UsageError
+
+DAY_NS = 86_400 * 10**9
+NOISE_W = (0.3, -0.4, 0.1, -0.2, 0.2)
+
+
+def record(folder: Path, commit: str, day: int, watts: float, label: str = "b1") -> Path:
+    """A run of five repeats, 0.6 % apart."""
+    parts = [Part("running", 4, watts + n, label, 100, i) for i, n in enumerate(NOISE_W, 1)]
+    about: dict[str, Any] = {"clock": {"start_utc_ns": 1_700_000_000 * 10**9 + day * DAY_NS}}
+    if commit:
+        about["command"] = {"argv": ["x"], "commit": {"id": commit * 10, "changed": False}}
+    return finished(folder / f"run{day}.csv", [IDLE, *parts], **about).csv
+
+
+def run(*arguments: Any) -> int:
+    return history.main(history.parser().parse_args([str(a) for a in arguments]))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The third commit uses 10 % more, in whatever order the files are."""
+    for commit, day, watts in (("c", 3, 55.0), ("a", 1, 50.0), ("d", 4, 55.1), ("b", 2, 50.1)):
+        record(tmp_path, commit, day, watts)
+    return tmp_path
+
+
+def test_commits_are_in_the_order_of_time_with_the_one_step(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["histories"]
+    assert [point["commit"][0] for point in found["points"]] == ["a", "b", "c", "d"]
+    assert [point["value"] for point in found["points"]] == pytest.approx([2, 2.004, 2.2, 2.204])
+    assert all(point["plus_minus"] > 0 for point in found["points"])
+    ratios = [point["step_ratio"] for point in found["points"]]
+    # Against the level of both commits before it.
+    assert ratios == [None, None, pytest.approx(2.2 / 2.002), None]
+    assert (found["label"], found["domain"], found["figure"]) == ("b1", "total", "total")
+
+
+def test_the_step_is_named_with_its_interval(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, "--width", 120) == 0
+    out = capsys.readouterr().out
+    (line,) = [
+        line for line in out.splitlines() if line.startswith("cccccccccc  b1: total +9.89 %")
+    ]
+    assert " … " in line
+    assert ", p " in line
+    assert "2023-11-15 22:13" in out
+
+
+def test_chance_is_no_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for day, (commit, watts) in enumerate((("a", 50.0), ("b", 50.2), ("c", 49.9), ("d", 50.1))):
+        record(tmp_path, commit, day, watts)
+    assert run(tmp_path) == 0
+    assert "no clear step" in capsys.readouterr().out
+
+
+def test_runs_of_one_commit_are_its_samples(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder, "a", 5, 52.0)
+    run(folder, "--json")
+    (found,) = json.loads(capsys.readouterr().out)["histories"]
+    assert [point["runs"] for point in found["points"]] == [2, 1, 1, 1]
+    assert found["points"][0]["value"] == pytest.approx(2.04)
+
+
+def test_a_run_without_a_commit_is_called_by_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(tmp_path, "", 1, 50.0)
+    record(tmp_path, "", 2, 60.0)
+    run(tmp_path)
+    told = capsys.readouterr()
+    assert "run2  b1: total +20 %" in told.out
+    assert "2 of 2 runs have no commit" in told.err
+
+
+def test_what_no_run_has_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"--label b9: no run has that"):
+        run(folder, "--label", "b9")
+    with pytest.raises(UsageError, match=r"--domain gpu0: no run has that"):
+        run(folder, "--domain", "gpu0")
+
+
+def made(commit: str, day: int, samples: tuple[float, ...]) -> HistoryRun:
+    mean = sum(samples) / len(samples)
+    known = Value(mean, 1e-6, 1e-6, 0.0)
+    rows = [
+        ResultRow("label", "running", "b1", None, None, "total", "measured",
+                  "total_j_per_inference", known, samples),
+        *(
+            ResultRow("repeat", "running", "b1", n, None, "total", "measured",
+                      "total_j_per_inference", Value(each, 1e-6, 1e-6, 0.0))
+            for n, each in enumerate(samples, 1)
+        ),
+    ]  # fmt: skip
+    return HistoryRun(commit, day, "total", rows)
+
+
+def test_chance_names_a_step_in_one_history_in_twenty_at_most() -> None:
+    chance, named, found = random.Random(7), 0, 0
+    for trial in range(100):
+        runs = [
+            made(f"c{n}", n, tuple(chance.gauss(1.0, 0.01) for _ in range(5))) for n in range(12)
+        ]
+        named += any(True for _ in steps(histories(runs)))
+        if trial < 20:
+            runs[6:] = [
+                made(f"c{n}", n, tuple(chance.gauss(1.05, 0.01) for _ in range(5)))
+                for n in range(6, 12)
+            ]
+            found += [point.commit for _, point, _ in steps(histories(runs))] == ["c6"]
+    assert named <= 11, "5 expected, 12 at a chance of 0.4 %"
+    assert found >= 17

@@ -39,7 +39,11 @@ def read(text: LogText, asked: NamedTable) -> Log:
     samples = Samples(_checked(ordered, counters))
     if not samples:
         column = table.header[time]
-        counts = f": fix: --time '{column}=s' if it counts" if time_unit is None else ""
+        counts = (
+            f": fix: --time '{column}=s' if it counts, else dates as 2026-09-13 12:00:00"
+            if time_unit is None
+            else ""
+        )
         what = f"no row has a time in {column!r} and a figure"
         raise UnreadableError(told_why(what, table.left_out) + counts)
     places = [time, *(each.place for each in kept)]

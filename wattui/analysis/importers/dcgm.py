@@ -43,7 +43,7 @@ def recognises(first: str, second: str = "") -> bool:
 def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read the lines of all GPUs. Raises UnreadableError."""
     header = stamped(text.first)[1].lstrip("# ").split()[1:]
-    of_power = next((name for name in (*_ENERGY, *_POWER) if name in header), None)
+    of_power = _of_power(text, header)
     if of_power is None:
         raise UnreadableError(f"line 1: no power: {_FIX}")
     unit, factor = ("J", 1e-3) if of_power in _ENERGY else ("W", 1.0)
@@ -61,6 +61,19 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     channels = tuple(named(name, units[name.lstrip("gpu0123456789")]) for name in names)
     remarks = ("times are those at which lines were printed", *left_out.remarks())
     return Log(NAME, channels, samples, lines.last, remarks, spread="second")
+
+
+def _of_power(text: LogText, header: list[str]) -> str | None:
+    """The column of energy or else power: the first with a figure among the first lines, as GPUs
+    without a counter of energy have N/A there, or the first of all."""
+    columns = [name for name in (*_ENERGY, *_POWER) if name in header]
+    rows = [_LINE.fullmatch(stamped(line)[1].strip()) for line in text.head]
+    cells = [row[2].split() for row in rows if row]
+    for name in columns:
+        place = header.index(name)
+        if any(number(row[place]) is not None for row in cells if len(row) == len(header)):
+            return name
+    return next(iter(columns), None)
 
 
 def _readings(

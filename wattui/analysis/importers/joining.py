@@ -32,6 +32,8 @@ JOIN_NS = SECOND_NS
 # Phases begin with the log if it begins no later than this: stamps are truncated to seconds.
 LATE_NS = SECOND_NS
 ARMED_ROWS = 3
+# Logs of fewer readings are not cut at both edges.
+SHORTEST_CUT = 4
 IDLE, ARMED = "idle", "armed"
 
 
@@ -52,13 +54,34 @@ def whole(log: Log, phase: str, label: str, inferences: int | None) -> Log:
     """The whole log as one phase; a log that has phases is unchanged."""
     if log.stretches:
         return log
-    log = one_run(log)
+    rows, log = len(log.samples), one_run(log)
     first_ns, last_ns = log.samples[0].time_ns, log.samples[-1].time_ns
     if first_ns == last_ns:
-        raise UnreadableError("all of its rows have the same time, so no time passes between them")
+        raise UnreadableError(
+            "its rows are not in the order of time: fix: sort them, oldest first"
+            if len(log.samples) == 1 < rows
+            else "all of its rows have the same time, so no time passes between them"
+        )
+    said = []
+    if late := _lacks(log, 0, 1):
+        first_ns = log.samples[1].time_ns
+        said.append(f"the first reading lacks {late}: {phase} begins with the next")
+    if early := _lacks(log, -1, -2):
+        last_ns = log.samples[-2].time_ns
+        said.append(f"the last reading lacks {early}: {phase} ends with the one before it")
     stretches = in_segments(log, LogPhase(phase, label, None, first_ns, last_ns, inferences))
     remark = f"the log contains no phases: all of it counts as {phase}" + _pauses(log)
-    return replace(log, stretches=stretches, remarks=(*log.remarks, remark))
+    return replace(log, stretches=stretches, remarks=(*log.remarks, *said, remark))
+
+
+def _lacks(log: Log, edge: int, inner: int) -> str:
+    """The energies and powers that the reading at an edge of a log lacks, and its neighbour has:
+    the log began or ended while devices were read in turn."""
+    if len(log.samples) < SHORTEST_CUT:
+        return ""
+    at_edge, beside = log.samples[edge].values, log.samples[inner].values
+    names = [channel.name for channel in log.channels if channel.is_energy]
+    return ", ".join(name for name in names if name in beside and name not in at_edge)
 
 
 def _pauses(log: Log) -> str:

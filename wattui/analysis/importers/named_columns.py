@@ -177,7 +177,7 @@ HWINFO = ColumnFormat(
 )
 GPU_Z = ColumnFormat(
     "GPU-Z",
-    "Date, GPU Clock [MHz], GPU Load [%], Board Power Draw [W], GPU Chip Power Draw [W]",
+    "Date, GPU Clock [MHz], GPU Load [%], Board Power Draw [W]",
     ("Date",),
     frozenset({"GPU Load [%]"}),
     (

@@ -91,10 +91,13 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
             found[one.channel] = _both(same, one)
         elif same is not one:
             left_out.add(f"another series of {one.channel}", place)
+    if not all_series:
+        raise UnreadableError("it has no series: fix: check the query and its times")
     if not found:
-        others = dict.fromkeys(str(each["metric"].get("__name__")) for each in all_series)
+        others = dict.fromkeys(str(each["metric"].get("__name__") or "") for each in all_series)
+        shown = printable(", ".join(filter(None, others)))[:60] or "series without a name"
         raise UnreadableError(
-            f"no known series of energy or power in: {printable(', '.join(others))[:60]}: fix: "
+            f"no known series of energy or power in {shown}: fix: "
             "query the counter itself, as kepler_node_cpu_joules_total, not its rate"
         )
     by_time: dict[int, dict[str, float]] = {}

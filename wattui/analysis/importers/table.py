@@ -62,7 +62,7 @@ class CsvTable:
             cells = self._cells(line.rstrip("\r\n"))
             if not cells:
                 continue
-            if cells[0].strip() == self.header[0]:
+            if self._first_row and cells[0].strip() == self.header[0]:
                 if [cell.strip() for cell in cells] != self.header:
                     raise UnreadableError(
                         f"line {number}: different columns begin here: fix: split the file at "
@@ -173,7 +173,10 @@ def keep_columns(found: Iterable[KeptColumn], columns: str) -> list[KeptColumn]:
     for each in found:
         kept.setdefault(each.channel.name, each)
     if not any(each.channel.is_energy for each in kept.values()):
-        raise UnreadableError(f"line 1: a column of energy or power is missing ({columns})")
+        raise UnreadableError(
+            f"line 1: a column of energy or power is missing ({columns}): fix: if another has it, "
+            "name it by --time COL --power COL=W"
+        )
     return list(kept.values())
 
 

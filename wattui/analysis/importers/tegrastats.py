@@ -14,7 +14,7 @@ from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
 from wattui.analysis.importers.samples import Sample, Samples
-from wattui.analysis.importers.stamps import in_order, stamp_ns
+from wattui.analysis.importers.stamps import in_order, stamp_ns, stamped
 from wattui.analysis.importers.table import MOST
 from wattui.analysis.importers.text import LineCount, LogText
 
@@ -25,6 +25,7 @@ _LINE = re.compile(r"\s*(?:(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d:\d\d) )?.*?\bRAM \d+
 _RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (\d{1,9})(?:mW)?/\d+(?:mW\b|(?![\w.%@]))")
 # Rails that supply the whole module.
 _BOARD = ("VDD_IN", "POM_5V_IN", "VIN")
+_NOT_CONNECTED = "NC"
 
 
 def recognises(first: str, second: str = "") -> bool:
@@ -57,12 +58,14 @@ def _samples(lines: LineCount, left_out: Omissions) -> Iterator[Sample]:
             left_out.add("not a line of tegrastats", number)
             continue
         month, day, year, clock = found.groups()
-        time_ns = stamp_ns(f"{year}-{month}-{day} {clock}") if year else None
+        time_ns = stamp_ns(f"{year}-{month}-{day} {clock}") if year else stamped(line)[0]
         if time_ns is None:
             left_out.add("no time", number)
             continue
         values = {}
         for rail, milliwatts in _RAIL.findall(line):
+            if rail == _NOT_CONNECTED:
+                continue
             name = "board" if rail in _BOARD else f"rail_{rail.lower()}"
             if (watts := int(milliwatts) * 1e-3) <= MOST["W"]:
                 values[name] = watts

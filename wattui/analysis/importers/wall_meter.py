@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from recorders.summary import by_hand
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import SECOND_NS, Log, Spread, UnreadableError
+from wattui.analysis.importers.log import SECOND_NS, Log, Spread, UnreadableError, told_why
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import Clock, in_order
 from wattui.analysis.importers.table import CsvTable, cells_of, not_kept, power_w
@@ -48,7 +48,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     clock = Clock()
     samples = Samples(in_order(_samples(table, time, power, clock, channel.name), table.left_out))
     if not samples:
-        raise UnreadableError("it has no reading in watts")
+        raise UnreadableError(told_why("it has no reading in watts", table.left_out))
     is_timed = clock.has_read
     untimed = "no row has a time: the readings are set 1 s apart, and only their mean is meaningful"
     remarks = (

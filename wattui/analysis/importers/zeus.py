@@ -152,5 +152,7 @@ def _outermost(windows: Sequence[_Window], left_out: Omissions) -> Iterator[_Win
         elif window.start_s >= end_s:
             end_s = window.start_s + window.seconds
             yield window
-        else:
+        elif window.start_s + window.seconds <= end_s:
             left_out.add("inside another window, whose energy contains it", window.line)
+        else:
+            left_out.add("begins inside another window and ends after it", window.line)

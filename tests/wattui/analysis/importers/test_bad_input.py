@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
-from tests.support.imported_logs import ABR, imported, metadata, nvidia_smi, run_of, s_tui, typed
+from tests.support.imported_logs import (
+    ABR,
+    imported,
+    metadata,
+    nvidia_smi,
+    one_import,
+    remarks,
+    run_of,
+    running,
+    s_tui,
+    typed,
+)
 from tests.wattui.analysis.importers.test_formats import (
     CODECARBON,
     DEEPMETER,
@@ -309,3 +320,38 @@ def test_metadata_of_any_text_is_used_or_refused(text: str) -> None:
 def test_a_real_log_that_was_damaged_keeps_its_mean(cuts: list[tuple[float, str]]) -> None:
     text = damaged((ABR / "idle/gpu_idle.csv").read_text()[:20_000], cuts)
     survives(text, lambda damaged_text: read(LogText(damaged_text)))
+
+
+def two_gpus(rounds: int) -> list[str]:
+    """A header, and lines of 50 and 60 W each second."""
+    return ["timestamp, index, power.draw [W]\n"] + [
+        f"2024/01/01 00:00:{second:02d}.00{gpu}, {gpu}, {50 + 10 * gpu}.00 W\n"
+        for second in range(rounds)
+        for gpu in (0, 1)
+    ]
+
+
+def test_a_log_that_ends_within_a_round_has_the_energy_of_the_whole_rounds(tmp_path: Path) -> None:
+    run = one_import(tmp_path, "".join(two_gpus(11)[:-1]))
+    assert running(run, "total")["running_j"]["value"] == pytest.approx((50 + 60) * 9)
+    assert "the last reading lacks gpu1: running ends with the one before it" in remarks(run)
+
+
+def test_a_log_that_begins_within_a_round_has_the_energy_of_the_whole_rounds(
+    tmp_path: Path,
+) -> None:
+    header, _, *lines = two_gpus(11)
+    run = one_import(tmp_path, "".join([header, *lines]))
+    assert running(run, "total")["running_j"]["value"] == pytest.approx((50 + 60) * 9)
+    assert "the first reading lacks gpu0: running begins with the next" in remarks(run)
+
+
+def test_a_log_with_the_newest_row_first_is_to_be_sorted(tmp_path: Path) -> None:
+    header, *lines = two_gpus(5)
+    said = of_text(tmp_path, header + "".join(line for line in reversed(lines) if ", 0, " in line))
+    assert "not in the order of time: fix: sort them, oldest first" in said
+
+
+def test_a_typed_table_with_unknown_times_says_so(tmp_path: Path) -> None:
+    said = of_text(tmp_path, "Timestamp,Power\n2024-01-01 1:00:00 PM,5\n")
+    assert "line 2: '2024-01-01 1:00:00 PM' is not a time" in said

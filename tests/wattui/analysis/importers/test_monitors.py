@@ -152,6 +152,7 @@ MONITORS = {
         (rocm(), {"gpu0": 350, "gpu1": 150, "total": 500}),
         (dcgm("POWER  TOTEC", "45.5  {n}"), {"gpu0": 10}),
         (dcgm("POWER  GPUTL", "45.5  3"), {"gpu0": 455}),
+        (dcgm("POWER  TOTEC", "45.5  N/A"), {"gpu0": 455}),
         (MONITORS["powermetrics plist"], {"package0": 5.705, "core0": 4.5}),
         (ptd(), {"meter_wall": 229.5}),
     ],
@@ -165,6 +166,7 @@ MONITORS = {
         "rocm",
         "dcgm-energy",
         "dcgm-power",
+        "dcgm-no-energy",
         "plist",
         "ptd",
     ],
@@ -207,7 +209,12 @@ def test_a_table_of_dates_and_times_is_not_taken_for_hwinfo() -> None:
         ("#Entity  POWER\nID  W\nGPU 0  45.5\n", "fix: dcgmi dmon -e 155,156 -d 100 | ts "),
         ("#Entity  GPUTL\nGPU 0  45\n", "line 1: no power: fix: dcgmi dmon -e 155,156"),
         ("# gpu  pid  type  sm\n    0  21  G  7\n", "no power, as in pmon: fix: nvidia-smi dmon"),
-        (prometheus(({}, [1, 2])), "query the counter itself"),
+        (prometheus(({}, [1, 2])), "series without a name: fix: query the counter itself"),
+        (prometheus(), "it has no series: fix: check the query and its times"),
+        (
+            gpu_z().replace("Board Power Draw", "GPU Chip Power Draw"),
+            "fix: if another has it, name it by --time COL --power COL=W",
+        ),
         (
             prometheus(
                 ({"__name__": "node_rapl_package_joules_total", "instance": "a"}, [1, 2]),
@@ -244,6 +251,20 @@ def test_a_table_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path
     text = "".join(f"{t:%Y/%m/%d %H:%M:%S}.1, 50.5, 30\n" for t in MOMENTS)
     run = one_import(tmp_path, text, "--time", "1", "--power", "2=W")
     assert running(run, "column2")["running_j"]["value"] == pytest.approx(505)
+
+
+def test_a_table_without_a_header_may_repeat_the_number_of_its_first_column(tmp_path: Path) -> None:
+    text = "".join(f"{n},50.5\n" for n in range(SECONDS))
+    run = one_import(tmp_path, text, "--time", "1=s", "--power", "2=W")
+    assert running(run, "column2")["running_j"]["value"] == pytest.approx(505)
+    assert "repeated header" not in remarks(run)
+
+
+def test_a_window_that_overlaps_another_is_not_said_to_be_contained_in_it(tmp_path: Path) -> None:
+    header = ZEUS.partition("\n")[0]
+    run = one_import(tmp_path, f"{header}\n1700000000,a,4,100\n1700000002,b,4,110\n")
+    assert running(run, "gpu0")["running_j"]["value"] == pytest.approx(100)
+    assert "left out, begins inside another window and ends after it: 1 row" in remarks(run)
 
 
 def test_a_window_inside_another_does_not_count_twice(tmp_path: Path) -> None:

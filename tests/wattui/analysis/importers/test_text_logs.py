@@ -64,6 +64,14 @@ def test_tegrastats_has_the_board_and_its_rails(tmp_path: Path, unit: str) -> No
     assert {c["name"] for c in run["sources"][0]["channels"]} == {"board", "rail_vdd_soc"}
 
 
+def test_tegrastats_may_have_the_time_that_other_logs_have(tmp_path: Path) -> None:
+    lines = [tegrastats_line(n, 5000).partition(" RAM")[2] for n in range(11)]
+    text = "".join(f"2024-11-14_12:34:{n:02d}.5 RAM{line}" for n, line in enumerate(lines))
+    run = one_import(tmp_path, text.replace("VDD_IN", "NC 0mW/0mW VDD_IN"))
+    assert running(run, "board")["running_j"]["value"] == pytest.approx(50)
+    assert "rail_nc" not in run["summary"]["running"]["domains"]
+
+
 def test_tegrastats_without_a_time_is_refused_with_the_command_that_adds_it() -> None:
     text = tegrastats_line(1, 5000).removeprefix("11-14-2024 12:34:01 ") * 3
     with pytest.raises(UnreadableError, match=r"no time: fix: log with tegrastats \| ts "):

@@ -40,8 +40,8 @@ from wattui.clean import one_line, short
 
 # A refusal names so many formats, and so much of the line.
 NEAREST, SHOWN, SHORTEST = 3, 40, 8
-# A refusal has at most so many characters, of which options have so many.
-LONGEST, LONGEST_OPTIONS = 200, 70
+# A refusal has at most so many characters.
+LONGEST = 200
 
 
 class Format(Protocol):
@@ -114,13 +114,14 @@ class UnknownFormatError(UnreadableError):
 def _unknown(first: str, columns: Guess | None) -> str:
     """A refusal: the nearest formats, the line, and the options that would read it as a table."""
     near = ", ".join(form.NAME for form in _nearest(first))
-    options, units = "--time COL --power COL=W", ""
-    if columns and len(columns.options) <= LONGEST_OPTIONS:
-        options, units = columns.options, "".join(f" ({each})" for each in columns.missing)
     text = f"unknown format (near {near}): line 1: "
-    fix = f": fix: add {options}{units}, or see `wattui import --list`"
-    shown = max(SHORTEST, LONGEST - len(text) - len(fix) - 2)
-    return f"{text}'{short(one_line(first), min(SHOWN, shown))}'{fix}"
+    guessed = columns.options + "".join(f" ({each})" for each in columns.missing) if columns else ""
+    for options in (guessed, "--time COL --power COL=W"):
+        fix = f": fix: add {options}, or see `wattui import --list`"
+        shown = min(SHOWN, LONGEST - len(text) - len(fix) - 2)
+        if options and shown >= SHORTEST:
+            break
+    return f"{text}'{short(one_line(first), max(SHORTEST, shown))}'{fix}"
 
 
 def _nearest(first: str) -> list[Format]:

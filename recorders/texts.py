@@ -55,6 +55,7 @@ class OwnNote(StrEnum):
     UNKNOWN_SHARE = "unknown_share"
     UNMATCHED = "unmatched"
     UNTIL_TARGET = "until_target"
+    UNTIMED = "untimed"
     UPDATE_PERIODS = "update_period_s"
     WALL_FIT = "wall_fit"
     WHICH_GPU = "which_gpu"

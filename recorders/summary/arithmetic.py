@@ -29,7 +29,7 @@ from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
 from recorders.summary.resolution import edges_j
 from recorders.summary.scatter import Drift, Scatter, drift, scatter
-from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase, spans
+from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase, spans, untimed
 from recorders.summary.stats import grouped, quadrature
 from recorders.summary.stats import total as total_of
 from recorders.summary.stillness import still_times
@@ -59,6 +59,7 @@ def update_periods_s(reduction: Reduction) -> dict[str, float]:
 SHARED = "the energy of phases that overlap is split by convention"
 OF_MODEL = "it is an estimate, and the error of its model is unknown"
 PER_PHASE = "the imported file has energies of whole phases only"
+UNTIMED = "the imported file does not say how exact its times are"
 FEW_READINGS = "a phase has fewer than two different readings"
 
 EdgeKind = Literal["resolution", "integration", "readings"]
@@ -97,6 +98,7 @@ class Arithmetic:
         self.overlaps = Overlaps(windows, self._ran)
         self._periods = update_periods_s(reduction)
         self._per_phase = per_phase(reduction)
+        self._untimed = untimed(reduction)
         notes = reduction.noted(OwnNote.INTEGRATED)
         self._integrated = {note.partition(" ")[0] for note in notes}
         self._idle = Baseline(Stretches(self._baseline("idle")))
@@ -321,8 +323,8 @@ class Arithmetic:
         of energy is P * T, or RESOLUTION_J if that is larger. For a wall meter read manually, the
         errors of its readings.
 
-        Unknown for an estimate, as the error of its model is; and for energies of whole phases, as
-        no update period is known.
+        Unknown for an estimate, as the error of its model is; for energies of whole phases, as no
+        update period is known; and where it is not known how exact the times are.
         """
         if ran.shared:
             return [EdgeError(channel, "resolution", None, SHARED)]
@@ -330,6 +332,8 @@ class Arithmetic:
             return [EdgeError(channel, "resolution", None, OF_MODEL)]
         if channel in self._per_phase:
             return [EdgeError(channel, "resolution", None, PER_PHASE)]
+        if channel in self._untimed:
+            return [EdgeError(channel, "resolution", None, UNTIMED)]
         if channel in self._by_hand:
             error_j = quadrature(span.error_j.get(channel) for span in ran.windows)
             why = "" if error_j is not None else FEW_READINGS

@@ -19,7 +19,7 @@ from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.scatter import Drift
 from recorders.summary.silences import silences
-from recorders.summary.spans import Span, mean_gauge, per_phase
+from recorders.summary.spans import Span, mean_gauge, per_phase, untimed
 from recorders.summary.stats import grouped, total
 from recorders.summary.stillness import still_times
 from recorders.texts import OwnNote
@@ -89,6 +89,7 @@ def find_flags(
         *_covered(everything),
         *_by_hand(reduction, everything),
         *_per_phase(reduction, everything),
+        *_untimed(reduction),
         *_windows(everything, periods_s),
         *_resolution(running, headline),
         *_drift(drifts, headline),
@@ -382,6 +383,12 @@ def _per_phase(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Fla
         if lacking:
             text += f"; some running phases have none for {', '.join(lacking)}"
         yield Flag("per_phase", ", ".join(channels), text)
+
+
+def _untimed(reduction: Reduction) -> Iterator[Flag]:
+    if channels := sorted(untimed(reduction)):
+        text = "the imported file does not say how exact its times are, so ± is unknown"
+        yield Flag("untimed", ", ".join(channels), text)
 
 
 def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iterator[Flag]:

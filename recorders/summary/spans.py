@@ -383,8 +383,16 @@ def _counted(begin: Moment, end: Moment) -> int | None:
 
 def per_phase(reduction: Reduction) -> frozenset[str]:
     """Channels with energies of whole phases: nothing is known between edges or about ±."""
-    notes = reduction.noted(OwnNote.PER_PHASE)
-    return frozenset(name for note in notes for name in note.split())
+    return _channels_noted(reduction, OwnNote.PER_PHASE)
+
+
+def untimed(reduction: Reduction) -> frozenset[str]:
+    """Channels whose readings were made at times of which it is not known how exact they are."""
+    return _channels_noted(reduction, OwnNote.UNTIMED)
+
+
+def _channels_noted(reduction: Reduction, kind: OwnNote) -> frozenset[str]:
+    return frozenset(name for note in reduction.noted(kind) for name in note.split())
 
 
 def blocks_w(reduction: Reduction, channel: str, span: Span) -> Course:

@@ -44,6 +44,7 @@ REMEDIES = {
     "integrated": "use longer phases, and a higher --rate if the sensor is fast enough",
     "old_idle": "use an idle log of the same day: --idle LOG",
     "per_phase": "for an error bar, repeat the runs, or record them with wattui",
+    "untimed": "for an error bar, log with a tool that writes the time of each reading",
     "short_window": "run longer, or run more inferences per phase",
     "negative_difference": "run longer, and use --repeats",
     "below_resolution": "run longer, use a longer --idle baseline, or use --repeats",

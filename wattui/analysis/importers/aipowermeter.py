@@ -38,6 +38,7 @@ from wattui.runs.recorded import natural
 
 NAME = "AIPowerMeter"
 COLUMNS = '{"date": …, "metrics": {"cpu": {"intel_power": …}, "gpu": {…}}} on each line'
+RESOLUTION_NS = 1000
 POWER_FILE, LATENCY_FILE = "power_metrics.json", "latency.csv"
 
 _CPU = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
 from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
@@ -21,6 +21,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "amd-smi"
 COLUMNS = "timestamp, gpu, power_usage, of monitor or metric with --watch 1 --csv"
+RESOLUTION_NS = SECOND_NS
 
 _POWERS = ("power_usage", "socket_power", "current_socket_power", "average_socket_power", "power")
 _KEPT = {

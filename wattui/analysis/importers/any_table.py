@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 
 from recorders.channels import TOTAL, kind_of, named
 from wattui.analysis.importers.given import NamedTable
@@ -20,6 +22,7 @@ ENERGIES = {"J": 1.0, "mJ": 1e-3, "Wh": 3600.0}
 TIMES_NS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 LONGEST = 40
 _MOST_NS = 4e18
+_PROBED = 10_000
 
 
 def read(text: LogText, asked: NamedTable) -> Log:
@@ -60,8 +63,15 @@ def read(text: LogText, asked: NamedTable) -> Log:
         table.last_line,
         remarks,
         spread="second" if time_unit is None else "",
+        resolution_ns=_steps_ns(samples),
         utc=clock.utc if time_unit is None else since_1970,
     )
+
+
+def _steps_ns(samples: Samples) -> int:
+    """The steps in which its first times differ: a second for those of whole seconds."""
+    times_ns = (sample.time_ns for sample in islice(samples, _PROBED))
+    return math.gcd(*(after - before for before, after in pairwise(times_ns)))
 
 
 def numbered(first: str) -> list[str] | None:

@@ -23,6 +23,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "CodeCarbon"
 COLUMNS = "timestamp, project_name, run_id, duration, cpu_energy, gpu_energy, ram_energy"
+RESOLUTION_NS = None
 
 J_PER_KWH = 3.6e6
 _CHANNELS = {

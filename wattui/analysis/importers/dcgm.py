@@ -21,6 +21,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "DCGM dmon"
 COLUMNS = "#Entity POWER TOTEC, of dcgmi dmon -e 155,156, with a time before each line"
+RESOLUTION_NS = None
 
 # Short names, of which some versions leave out letters; the energy is used where there is one.
 _ENERGY = ("TOTEC",)

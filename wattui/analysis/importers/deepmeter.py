@@ -17,6 +17,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "DeepMeter"
 COLUMNS = "CPU/Package_0_power, CPU/Package_0_energy, … DRAM/DRAM_1_energy"
+RESOLUTION_NS = None
 
 _DOMAINS = {
     "CPU/Package_0": named("package0", "J"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
 from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
@@ -20,6 +20,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "nvidia-smi dmon"
 COLUMNS = "#Date Time gpu pwr gtemp sm, with -o DT"
+RESOLUTION_NS = SECOND_NS
 
 # The columns of a run file, by dmon's names.
 _KEPT = {

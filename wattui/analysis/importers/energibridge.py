@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from recorders.channels import named
 from recorders.source import Channel
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log
+from wattui.analysis.importers.log import SECOND_NS, Log
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order
 from wattui.analysis.importers.table import (
@@ -31,6 +31,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "EnergiBridge"
 COLUMNS = "Delta, Time, PACKAGE_ENERGY (J) or CPU_ENERGY (J) or GPU0_POWER"
+RESOLUTION_NS = SECOND_NS // 1000
 
 _MS_NS = 1_000_000
 _COLUMNS = {

@@ -8,7 +8,7 @@ Utilities/Logger.cs.
 from __future__ import annotations
 
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log
+from wattui.analysis.importers.log import SECOND_NS, Log
 from wattui.analysis.importers.named_columns import ColumnFormat, NamedColumn
 from wattui.analysis.importers.stamps import MonthFirstClock
 from wattui.analysis.importers.table import CsvTable, cells_of
@@ -16,6 +16,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "LibreHardwareMonitor"
 COLUMNS = ',/intelcpu/0/power/0,/gpu-nvidia/0/power/0, then Time,"CPU Package","GPU Package"'
+RESOLUTION_NS = SECOND_NS
 
 _CPU, _GPU = r"/(?:intel|amd)cpu/(\d+)", r"/(?:gpu-(?:nvidia|amd)|nvidiagpu|atigpu)/\d+"
 # By an identifier and a name.

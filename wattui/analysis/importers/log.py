@@ -45,7 +45,8 @@ class Log:
     says that it is. `last_line` is that of its last row, with or without a reading. `segments_ns`:
     the times of readings with which a new segment begins, after a pause in which nothing was
     recorded. `per_phase`: its energies are of whole phases, so they have no update period.
-    `first_bad`: the first line that was left out, and why."""
+    `first_bad`: the first line that was left out, and why. `resolution_ns`: the
+    steps of its times; None: not known, so that ± is not either."""
 
     reader: str
     channels: tuple[Channel, ...]
@@ -58,6 +59,7 @@ class Log:
     per_phase: bool = False
     segments_ns: frozenset[int] = frozenset()
     first_bad: str = ""
+    resolution_ns: int | None = 1
 
     @property
     def by_hand(self) -> bool:

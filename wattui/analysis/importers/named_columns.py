@@ -79,6 +79,7 @@ class ColumnFormat:
     remarks: tuple[str, ...] = ()
     clock: type[Clock] = Clock
     spread: Spread = ""
+    RESOLUTION_NS: int | None = SECOND_NS // 1000
 
     def recognises(self, first: str, second: str = "") -> bool:
         """Recognise it by its time and what must be there."""
@@ -188,6 +189,7 @@ GPU_Z = ColumnFormat(
         NamedColumn(r"GPU Clock \[MHz\]", "gpu0_clock", "MHz"),
     ),
     spread="second",
+    RESOLUTION_NS=SECOND_NS,
 )
 # NVIDIA Jetson, as logged with jetson_stats. Source: github.com/rbonghi/jetson_stats,
 # examples/jtop_logger.py and jtop/jtop.py; milliwatts, those of versions 3 as `power cur`.

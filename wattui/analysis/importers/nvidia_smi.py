@@ -13,7 +13,7 @@ from itertools import chain, islice, pairwise
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, UnreadableError
+from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError
 from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import Clock, in_order, stamp_ns
@@ -30,6 +30,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "nvidia-smi"
 COLUMNS = "timestamp, power.draw [W]"
+RESOLUTION_NS = SECOND_NS // 1000
 
 # The columns of a run file, and nvidia-smi's names for them, the best first.
 _QUERIES = {

@@ -28,6 +28,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "perf stat"
 COLUMNS = "-e power/energy-pkg/, as text or with -x, and with -I or for a whole run"
+RESOLUTION_NS = 1
 
 _DOMAINS = {"pkg": "package", "cores": "core", "ram": "dram", "gpu": "uncore", "psys": "psys"}
 _EVENT = r"power/energy-(pkg|cores|ram|gpu|psys)/"

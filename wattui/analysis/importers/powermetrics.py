@@ -29,6 +29,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "powermetrics"
 COLUMNS = "*** Sampled system activity (…) (1000.00ms elapsed) ***, CPU Power: 450 mW"
+RESOLUTION_NS = 10_000
 
 _BEGIN = re.compile(
     r"\*\*\* Sampled system activity \((.{1,60}?)\) \((\d{1,9}(?:\.\d+)?) ?ms elapsed\)"

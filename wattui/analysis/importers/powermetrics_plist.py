@@ -23,6 +23,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "powermetrics plist"
 COLUMNS = "<?xml …><plist>… elapsed_ns, processor: cpu_power, combined_power"
+RESOLUTION_NS = 1
 
 _CHANNELS = {
     "combined_power": ("package0", 1e-3),

@@ -24,6 +24,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "Prometheus range"
 COLUMNS = '{"status":"success","data":{"resultType":"matrix","result":[…joules_total…]}}'
+RESOLUTION_NS = None
 
 _DOMAINS = {
     "package": "package",

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 
 from recorders.channels import METER, named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, Omissions, UnreadableError, printable, told_why
+from wattui.analysis.importers.log import (
+    SECOND_NS,
+    Log,
+    Omissions,
+    UnreadableError,
+    printable,
+    told_why,
+)
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import MonthFirstClock, in_order
 from wattui.analysis.importers.table import power_w
@@ -20,6 +27,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "MLPerf PTDaemon"
 COLUMNS = "Time,09-13-2026 12:00:00.123,Watts,22.95,Volts,228.5,Amps,0.2,PF,0.48,Mark,run_1"
+RESOLUTION_NS = SECOND_NS // 1000
 
 _LINE = re.compile(r"Time,(\d\d-\d\d-\d{4} [\d:.]+),(\w+)(?:,([^,]*))?(?:,.*?Mark,([^,]*))?.*")
 _SHOWN_MARKS = 5

@@ -26,6 +26,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "pyJoules"
 COLUMNS = "timestamp;tag;duration;package_0"
+RESOLUTION_NS = None
 
 _RAPL, _GPU = re.compile(r"(package|dram|core|uncore|psys)_(\d+)"), re.compile(r"nvidia_gpu_(\d+)")
 _MOST_S = 1e9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from wattui.analysis.importers import (
@@ -50,6 +51,10 @@ class Format(Protocol):
     NAME: str
     COLUMNS: str
 
+    @property
+    def RESOLUTION_NS(self) -> int | None:  # noqa: N802  a constant of a module
+        """The steps of its times, nanoseconds; None: not known."""
+
     def recognises(self, first: str, second: str = "") -> bool:
         """Whether the first two lines are of this format."""
 
@@ -88,7 +93,8 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read a log of any known format. Raises UnreadableError."""
     if given.table:
         return any_table.read(text, given.table)
-    return format_of(text).read(text, given)
+    form = format_of(text)
+    return replace(form.read(text, given), resolution_ns=form.RESOLUTION_NS)
 
 
 def format_of(text: LogText) -> Format:

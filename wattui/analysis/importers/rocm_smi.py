@@ -21,6 +21,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "rocm-smi"
 COLUMNS = "device,Average Graphics Package Power (W), with a time before each line"
+RESOLUTION_NS = None
 
 _POWER = re.compile(r"(?:Average|Current Socket) Graphics Package Power \(W\)")
 _USE = "GPU use (%)"

@@ -51,11 +51,15 @@ class RunText:
         self._utc_text = UtcText()
         self._count: int | None = None
         self._where = where_text("", "", None)
-        self._per_phase = _per_phase(recording.logs)
-        self.update_periods_s = _periods_s(
+        self._per_phase = _energies(log for log in recording.logs if log.per_phase)
+        untimed = (log for log in recording.logs if log.resolution_ns is None)
+        self._untimed = _energies(untimed) - self._per_phase
+        self._between_s = _periods_s(
             recording.logs,
             {c.name for c in recording.channels if c.is_energy} - self._manual - self._per_phase,
         )
+        least_s = max(log.resolution_ns or 0 for log in recording.logs) / SECOND_NS
+        self.update_periods_s = {n: max(s, least_s) for n, s in self._between_s.items()}
 
     @property
     def header(self) -> str:
@@ -79,6 +83,8 @@ class RunText:
         texts = [f"{OwnNote.INTEGRATED} {name}" for name in self._integrated]
         if periods := [f"{k}={v:.6f}" for k, v in self.update_periods_s.items()]:
             texts.append(" ".join([OwnNote.UPDATE_PERIODS, *periods]))
+        if self._untimed:
+            texts.append(" ".join([OwnNote.UNTIMED, *sorted(self._untimed)]))
         if self._per_phase:
             texts.append(" ".join([OwnNote.PER_PHASE, *sorted(self._per_phase)]))
         if self._recording.old_idle:
@@ -88,7 +94,7 @@ class RunText:
             yield self._line(Row(0, NOTE + cut(text), None, self._layout.width), "")
 
     def _log(self, log: Log, start_ns: int) -> Iterator[str]:
-        gaps = _Gaps(log, self._integrated, self.update_periods_s)
+        gaps = _Gaps(log, self._integrated, self._between_s)
         origin_ns = first_ns(log)
         for time_ns, moment in _moments(log, self._manual):
             at_ns = start_ns + time_ns - origin_ns
@@ -177,9 +183,9 @@ def _by_time(
     return begins, ends
 
 
-def _per_phase(logs: Sequence[Log]) -> set[str]:
-    """Channels whose energies cover whole phases; the total if it has such a part."""
-    channels = [c for log in logs if log.per_phase for c in log.channels if c.is_energy]
+def _energies(logs: Iterable[Log]) -> set[str]:
+    """The channels of energy or power of some logs; the total if it has such a part."""
+    channels = [c for log in logs for c in log.channels if c.is_energy]
     names = {channel.name for channel in channels}
     return names | {TOTAL} if any(channel.in_total for channel in channels) else names
 

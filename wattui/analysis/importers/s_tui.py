@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from recorders.channels import column_order, kind_of, named
 from recorders.source import Channel
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log
+from wattui.analysis.importers.log import SECOND_NS, Log
 from wattui.analysis.importers.named_columns import read_samples
 from wattui.analysis.importers.samples import Samples
 from wattui.analysis.importers.stamps import Clock, in_order
@@ -25,6 +25,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "s-tui"
 COLUMNS = "Time, Cur Power, or Time, Power:package-0"
+RESOLUTION_NS = SECOND_NS
 
 _SOURCES = ("Frequency:", "Util:", "Temp:", "Power:", "Fan:")
 _DOMAIN = re.compile(r"Power:(core|uncore|dram|psys),(?:Pkg)?(\d+)")

@@ -21,6 +21,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "Scaphandre"
 COLUMNS = '{"host": {"consumption": …}, "consumers": […], "sockets": […]}'
+RESOLUTION_NS = 1000
 
 _DOMAINS = ("core", "uncore", "dram")
 _MICRO = 1e-6

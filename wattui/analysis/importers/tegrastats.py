@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
+from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns, stamped
 from wattui.analysis.importers.table import MOST
@@ -20,6 +20,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "tegrastats"
 COLUMNS = "11-14-2024 12:34:56 RAM 3162/30536MB … VDD_IN 5336mW/4970mW"
+RESOLUTION_NS = SECOND_NS
 
 _LINE = re.compile(r"\s*(?:(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d:\d\d) )?.*?\bRAM \d+/\d+[kM]B ")
 _RAIL = re.compile(r"\b([A-Z][A-Z0-9_]*) (\d{1,9})(?:mW)?/\d+(?:mW\b|(?![\w.%@]))")

@@ -18,6 +18,7 @@ from wattui.analysis.importers.text import LineCount, LogText
 
 NAME = "turbostat"
 COLUMNS = "Time_Of_Day_Seconds Busy% PkgWatt CorWatt GFXWatt RAMWatt"
+RESOLUTION_NS = 1000
 
 _TIME = "Time_Of_Day_Seconds"
 _KEPT = {

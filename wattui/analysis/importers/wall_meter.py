@@ -18,6 +18,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "meter read by hand"
 COLUMNS = "Timestamp, Power"
+RESOLUTION_NS = SECOND_NS
 
 
 _TIMES, _BESIDE = ("timestamp", "time"), ("", "volts", "amps")

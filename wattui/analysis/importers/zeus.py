@@ -33,6 +33,7 @@ from wattui.analysis.importers.text import LogText
 
 NAME = "Zeus"
 COLUMNS = "start_time, window_name, elapsed_time, gpu0_energy"
+RESOLUTION_NS = 1
 
 _WINDOW = ["start_time", "window_name", "elapsed_time"]
 _ENERGY = re.compile(r"(gpu|cpu|dram)(\d+)_energy")

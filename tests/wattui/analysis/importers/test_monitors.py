@@ -323,3 +323,36 @@ def test_a_day_that_comes_first_is_known_by_the_first_that_is_no_month(tmp_path:
     )
     run = one_import(tmp_path, rows)
     assert running(run, "meter_wall")["running_j"]["value"] == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [rocm(), MONITORS["DCGM dmon"], MONITORS["Prometheus range"]],
+    ids=["rocm", "dcgm", "prometheus"],
+)
+def test_where_it_is_not_known_how_exact_times_are_there_is_no_bar(
+    tmp_path: Path, text: str
+) -> None:
+    run = one_import(tmp_path, text)
+    bars = [each["running_j"] for each in run["summary"]["running"]["domains"].values()]
+    assert all(bar["value"] and bar["plus_minus"] is None for bar in bars)
+    assert "untimed" in {flag["name"] for flag in run["summary"]["flags"]}
+
+
+def test_a_phase_is_known_no_better_than_whole_seconds_if_its_log_is_in_them(
+    tmp_path: Path,
+) -> None:
+    """50 W, 5 rows a second: an edge may be a second off, not a fifth of one."""
+    rows = [
+        f"{t:%Y-%m-%d %H:%M:%S}{fraction},50\n"
+        for t in MOMENTS
+        for fraction in ("", "", "", "", "")
+    ]
+    fine = [f"{t:%Y-%m-%d %H:%M:%S}.{n},50\n" for t in MOMENTS for n in range(0, 10, 2)]
+    bars = []
+    for lines in (rows, fine):
+        text = "at,P\n" + "".join(lines)
+        run = one_import(tmp_path, text, "--time", "at", "--power", "P=W", "--force")
+        bars.append(running(run, "p")["running_j"]["plus_minus"])
+        assert running(run, "p")["running_j"]["value"] == pytest.approx(540)
+    assert bars[0] > 50 > bars[1]

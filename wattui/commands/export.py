@@ -51,7 +51,7 @@ def _export(path: Path, out: Path) -> list[str]:
 
 def _write_parquet(path: Path, out: Path) -> list[str]:
     """Write all rows as Parquet, or nothing; returns remarks. Raises UsageError."""
-    from wattui.runs.reduce import write_parquet
+    from wattui.runs.parquet import write_parquet
 
     if reason := refusal(out, [path]):
         raise OutputError(reason)

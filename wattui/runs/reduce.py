@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from recorders.summary.reduction import (
     gauges,
     meters,
 )
-from wattui.runs.blocks import UNREADABLE, blocks, header, is_reading, most, schema
+from wattui.runs.blocks import blocks, header, is_reading, most
 
 BASELINES = ("idle", "armed")
 _WHERE = ("time_s", "phase", "label", "repeat", "inferences")
@@ -53,27 +52,6 @@ def _reduced(path: Path, reducer: _Reducer) -> _Reducer:
     for block in blocks(path, reducer.columns, reducer.unread):
         reducer.take(block)
     return reducer
-
-
-def write_parquet(path: Path, out: Path) -> list[str]:
-    """Write the rows of a run file as Parquet: strings, integers and doubles.
-
-    Returns remarks on rows left out. Raises NotARunFileError, or OSError if either file cannot be
-    opened.
-    """
-    remarks: list[str] = []
-    names = header(path)
-    for _ in blocks(path, ("time_s", "phase", "event"), remarks):
-        pass
-    if not remarks:
-        scan = pl.scan_csv(path, schema=schema(names), ignore_errors=True, glob=False)
-        with contextlib.suppress(*UNREADABLE):
-            scan.sink_parquet(out)
-            return []
-    remarks.clear()
-    found = list(blocks(path, names, remarks))
-    pl.concat(found or [pl.DataFrame(schema=schema(names))]).write_parquet(out)
-    return remarks
 
 
 def _cells(name: str) -> pl.Expr:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.support.made_runs import B1, B8, IDLE, finished
+from tests.support.made_runs import B1, B8, IDLE, finished, written
 from wattui.cli import main
 
 
@@ -33,6 +33,19 @@ def test_a_last_line_that_was_broken_off_is_left_out(csv: Path, tmp_path: Path) 
         file.write("99.0,2026")
     assert main(["export", str(csv), str(tmp_path / "kws.parquet")]) == 0
     assert pl.read_parquet(tmp_path / "kws.parquet").height == whole
+
+
+def test_a_damaged_file_is_written_block_by_block_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("wattui.runs.blocks.BLOCK_BYTES", 1000)
+    run = written(tmp_path / "run.csv", [IDLE, B1, B8])
+    lines = run.read_text().splitlines(keepends=True)
+    run.write_text("".join([*lines[:5], ",,,,,,,,,,\n", *lines[5:]]))
+    assert main(["export", str(run), str(tmp_path / "run.parquet")]) == 0
+    times_s = pl.read_parquet(tmp_path / "run.parquet")["time_s"].to_list()
+    assert times_s == [float(line.split(",")[0]) for line in lines[1:]]
+    assert "1 row without a time left out" in capsys.readouterr().err
 
 
 def test_results_are_written(csv: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from recorders.client import Config
 from screenshots import commands, machines
 from screenshots.commands import COLUMNS, printed
+from screenshots.film import FRAME_S, film, rows_of
 from screenshots.picture import png
 from screenshots.record import GPU_POWERS_W, POWERS_W, RUNS
 from testbench import sandbox, topologies
@@ -34,6 +35,7 @@ WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)
 FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
 SETTLED_S = 1.0
+FILM_SPEED = 4.0
 CONFIG = "~/.config/wattui/config.toml"
 PRINTED = {
     "FORCE_COLOR": "1",
@@ -46,6 +48,7 @@ PRINTED = {
 async def main() -> int:
     """Take all pictures."""
     await of_the_dashboard()
+    await in_motion()
     commands.main()
     if sandbox.available():
         on_the_bench()
@@ -89,6 +92,22 @@ def dashboard() -> Dashboard:
     os.chdir(RUNS)
     settings = Settings(theme="dark")
     return Dashboard(Playback(RUN, math.inf), Start(settings, Config(csv=None), Path(CONFIG)))
+
+
+async def in_motion() -> None:
+    """The whole recording, played back in about 20 s."""
+    os.chdir(RUNS)
+    now_s = 0.0
+    playback = Playback(RUN, FILM_SPEED, lambda: now_s)
+    app = Dashboard(playback, Start(Settings(), Config(csv=None), Path(CONFIG)))
+    frames = []
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.pause(SETTLED_S)
+        while not playback.ended:
+            now_s += FRAME_S
+            await pilot.pause(SETTLED_S / 2)
+            frames.append(rows_of(pilot))
+    (HERE / "dashboard-film.svg").write_text(film(frames, app.main.palette.background))
 
 
 async def take(pilot: Pilot[int], name: str) -> None:

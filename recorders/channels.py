@@ -125,7 +125,7 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Plotted(30, "DRAM", 4, "sockets"),
+        graph=Plotted(30, "DRAM", 8, "sockets"),
         in_total=True,
         inside=("psys", "board", "est_cpu", "est"),
         most_w=300.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
 
 from recorders.channels import (
@@ -54,6 +55,8 @@ class GraphSpec:
     disjoint: bool = True
 
 
+# That of the command's first share.
+COMMAND_COLOUR = 7
 # Units as people write them.
 _UNITS = {"pct": "%", "C": "°C"}
 
@@ -71,14 +74,24 @@ def graphs(
     for graph, names in sorted(drawn.items(), key=lambda item: item[0].place):
         channels = [channel_of(name) for name in names]
         series = tuple(
-            Series(name, short_name(channel), graph.colour + number, limits_w.get(channel))
-            for name, channel, number in zip(names, channels, _numbers(channels), strict=True)
+            Series(name, short_name(channel), colour, limits_w.get(channel))
+            for name, channel, colour in zip(
+                names, channels, _colours(channels, graph), strict=True
+            )
         )
         unit = unit_of(names[0])
         shares = any(kind_of(channel).of_command for channel in channels)
         given = graph.parts, graph.top, graph.disjoint and not shares
         found.append(GraphSpec(graph.title, _UNITS.get(unit, unit), series, *given))
     return found
+
+
+def _colours(channels: Sequence[str], graph: Plotted) -> list[int]:
+    """Places in the cycle of colours: a device's own, and others for the command's shares."""
+    are_shares = [kind_of(channel).of_command for channel in channels]
+    own = [channel for channel, is_share in zip(channels, are_shares, strict=True) if not is_share]
+    numbers, shares = iter(_numbers(own)), count(COMMAND_COLOUR)
+    return [next(shares) if is_share else graph.colour + next(numbers) for is_share in are_shares]
 
 
 def _numbers(channels: Sequence[str]) -> Sequence[int]:

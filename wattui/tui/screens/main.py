@@ -156,6 +156,7 @@ class MainScreen(MarkingScreen):
     MainScreen #graphs { grid-size: 2; grid-gutter: 0; height: 1fr; width: 1fr; layout: grid; }
     MainScreen #too-small { display: none; height: 1fr; content-align: center middle; }
     MainScreen #side { width: 1fr; height: 5; }
+    MainScreen #side > Static { border-title-style: bold; }
     MainScreen.wide #body { layout: horizontal; }
     MainScreen.wide #side { width: 54; height: 100%; }
     MainScreen.small #side { height: 5; }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.fakes import COLUMNS, row
 from wattui.show.graphs import graphs
 from wattui.show.history import BIN_STEPS_S
+from wattui.show.palette import DARK
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport, first
 
@@ -188,3 +189,16 @@ def test_memory_stays_bounded_over_many_recordings() -> None:
     assert state.history.latest("package0_W") is not None
     assert state.history.latest("own18_W") is None
     assert len(state._joules) == 3
+
+
+def test_a_device_has_one_colour_in_every_graph() -> None:
+    gauges = [f"gpu{n}_{unit}" for n in range(8) for unit in ("W", "util_pct", "temp_C")]
+    columns = ["package0_W", "package1_W", *gauges, "command_gpu0_pct"]
+    found: dict[str, set[int]] = {}
+    for spec in graphs(columns):
+        for series in spec.series:
+            found.setdefault(series.name, set()).add(series.colour)
+    assert all(len(colours) == 1 for colours in found.values())
+    devices = [name for name in found if not name.startswith("command")]
+    drawn = {DARK.of_series(*found[name], estimated=False) for name in devices}
+    assert len(drawn) == len(devices) == 10

@@ -1,4 +1,5 @@
-"""The list of runs over 3,000 of them: when the newest is shown, and all; how long keys wait."""
+"""The list of 3,000 runs: when the newest is shown, and all; how long keys wait. And playback of a
+file of 1.5 GB from its end."""
 
 from __future__ import annotations
 
@@ -21,13 +22,51 @@ from recorders.fingerprint import fingerprint
 from recorders.runfile import json_path
 from wattui.runs.recorded import load_run
 from wattui.tui.screens.runs import Runs
+from wattui.tui.state.live import Live
+from wattui.tui.state.playback import Playback
 
-NEWEST_S, KEY_MS = 0.5, 200.0
+NEWEST_S, KEY_MS, END_S = 0.5, 200.0, 1.0
 ROWS, APART_S, LOOK_S = 300, 60.0, 0.01
 
 
 def tables(quick: bool) -> list[Table]:
     """In a terminal of 200×50; files written just before, so they are in the page cache."""
+    return [_list_of_runs(quick), _playback(quick)]
+
+
+def _playback(quick: bool) -> Table:
+    rows, times = (300_000, 1) if quick else (10_000_000, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.csv")
+        say(f"runs: writing {rows:,} rows")
+        write(path, rows, list(product([1], LABELS)))
+        size_mb = path.stat().st_size / 1e6
+        ends_s, wholes_s = zip(*(_play_end(path) for _ in range(times)), strict=True)
+    figures = [
+        Figure("open, and all that is shown at its end", ends_s, "s", END_S),
+        Figure("energies of the whole, in the background", wholes_s, "s"),
+    ]
+    return of_figures(f"Playback of {rows:,} rows, {size_mb:.0f} MB, from its end", figures)
+
+
+def _play_end(path: Path) -> tuple[float, float]:
+    """Seconds until the end of a file is shown, and until its energies are."""
+    begun_s = time.perf_counter()
+    played = Playback(path)
+    live = Live(played.columns)
+    played.seek(played.length_s)
+    live.skipped_s = played.skipped_s
+    while played.is_seeking:
+        for message in played.poll():
+            live.take(message)
+    end_s = time.perf_counter() - begun_s
+    if not live.is_whole:
+        live.backfill(played.reduce())
+    live.summary()
+    return end_s, time.perf_counter() - begun_s
+
+
+def _list_of_runs(quick: bool) -> Table:
     files, times = (300, 1) if quick else (3000, 3)
     with tempfile.TemporaryDirectory() as folder:
         say(f"runs: writing {files:,} runs")
@@ -40,7 +79,7 @@ def tables(quick: bool) -> list[Table]:
         Figure("all read", read_s, "s"),
         Figure("longest wait of a key meanwhile", [1e3 * s for s in stalls_s], "ms", KEY_MS),
     ]
-    return [of_figures(f"The list of {files:,} runs", figures)]
+    return of_figures(f"The list of {files:,} runs", figures)
 
 
 def _write(folder: Path, files: int) -> None:

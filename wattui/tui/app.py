@@ -23,6 +23,7 @@ from wattui.capture.run_names import refusal, suggested
 from wattui.config import Settings, layout_of, rate_of, save
 from wattui.errors import UsageError
 from wattui.folders import working_directory
+from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, recorded
 from wattui.show import plot
 from wattui.tui.screens.ask import Ask
@@ -213,9 +214,26 @@ class Dashboard(TerminalApp):
             return
         if is_back:
             self.main.start_over()
+        if playback.skipped_s:
+            self.run_worker(partial(self._backfill, playback), thread=True, group="playback")
         self.main.catch_up()
         if not was_seeking:
             self._read_on(playback)
+
+    def _backfill(self, playback: Playback) -> None:
+        """Read the rows that were skipped, and give what is in them to the screen."""
+        try:
+            with naming(playback.path):
+                whole = playback.reduce()
+        except UsageError as error:
+            self.call_from_thread(self.notify, str(error), severity="error")
+            return
+
+        def take() -> None:
+            if playback is self.stream:
+                self.main.backfill(whole)
+
+        self.call_from_thread(take)
 
     def _read_on(self, playback: Playback) -> None:
         """Read the rows before a sought time faster than the screen is drawn."""

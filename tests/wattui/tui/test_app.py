@@ -19,6 +19,7 @@ from recorders.source import Channel, Refusal
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.fakes import FakeSession, row
+from tests.support.made_runs import B1, IDLE, Part, finished
 from wattui.capture.stages import Recipe
 from wattui.config import Settings, load
 from wattui.runs.run_json import ReadSource
@@ -32,6 +33,7 @@ from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
+from wattui.tui.state import playback as playback_module
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
@@ -748,3 +750,23 @@ async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> Non
         palette.post_message(Click(palette, 1, 23, 0, 0, 1, False, False, False, 1, 23))
         await settle(pilot)
         assert app.screen is app.main
+
+
+async def test_the_end_of_a_long_recording_is_there_at_once_and_its_energies_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2 J an inference from 11 to 15 s, of which the rows are skipped."""
+    monkeypatch.setattr(playback_module, "MOST_READ_BYTES", 2000)
+    monkeypatch.setattr(playback_module, "TAIL_BYTES", 1500)
+    monkeypatch.setattr(playback_module, "LINE_BYTES", 100)
+    path = finished(tmp_path / "run.csv", [IDLE, B1, Part("idle", 100, 10.0)]).csv
+    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
+    app = Dashboard(Playback(path), start)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("end")
+        await until_shown(pilot, "01:56.0  100 inferences")
+        assert app.main.live.history.first_s is not None
+        assert app.main.live.history.first_s > 20, "the rows before are skipped"
+        await until_shown(pilot, "2.00")
+        assert app.main.live.is_whole

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from recorders import wire
 from recorders.channels import kind_of
+from recorders.summary.reduction import Reduction
 from wattui.config import Layout, Rate, layout_of
 from wattui.runs.run_json import limits_w
 from wattui.show import plot
@@ -266,9 +267,17 @@ class MainScreen(MarkingScreen):
         self.call_after_refresh(self.redraw)
 
     def start_over(self) -> None:
-        """Forget all rows: they will come again from the start."""
+        """Forget all rows: they will come from the start, or from a playback's place."""
         self.live = Live(self.stream.columns)
+        self.live.skipped_s = self._playback.skipped_s if self._playback else 0.0
         self._summary_due_s = 0.0
+
+    def backfill(self, whole: Reduction) -> None:
+        """Take in what a summary needs of the rows that a playback skipped."""
+        if not self.live.is_whole:
+            self.live.backfill(whole)
+            self._summary_due_s = 0.0
+            self.redraw()
 
     def take(self, messages: Iterable[wire.Message]) -> None:
         """Take new messages from the stream."""
@@ -294,7 +303,7 @@ class MainScreen(MarkingScreen):
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
         if now_s >= self._summary_due_s:
-            summary = self.live.summary()
+            summary = self.live.summary() if self.live.is_whole else None
             if self.has_class("wide"):
                 self.query_one(DevicesPanel).show(self.devices, self.palette, self.glyphs)
             if self.app.screen is self:
@@ -304,10 +313,13 @@ class MainScreen(MarkingScreen):
                 self.query_one(ProcessesPanel).show(self.stream, is_wanted, self.palette)
             energy = self.query_one(EnergyPanel)
             energy.price, energy.carbon = self.price, self.carbon
-            energy.show(summary, self.palette, self.units)
-            self.query_one(PhasesPanel).show(summary, self.palette, self.units)
-            label = self.live.stretch.label if self.live.stretch else ""
-            self.query_one(MiniPanel).show_energy(summary, label, self.palette, self.units)
+            if summary is None:
+                energy.wait()
+            else:
+                energy.show(summary, self.palette, self.units)
+                self.query_one(PhasesPanel).show(summary, self.palette, self.units)
+                label = self.live.stretch.label if self.live.stretch else ""
+                self.query_one(MiniPanel).show_energy(summary, label, self.palette, self.units)
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:

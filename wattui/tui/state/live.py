@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from recorders.channels import channel_of, is_cumulative
 from recorders.summary.figures import Summary
-from recorders.summary.reduction import NOTE, EventRow, Reducer
+from recorders.summary.reduction import NOTE, EventRow, Points, Reducer, Reduction
 from recorders.summary.summary import summarise
 from recorders.texts import OwnNote
 from recorders.wire import Message, readings
@@ -61,6 +61,7 @@ class Live:
         self._read_s: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
         self.stretches: list[LivePhase] = []
+        self.skipped_s = 0.0
         self.inferences: int | None = None
         self.rate_per_s: float | None = None
         self.start_s = self.time_s = self.run_s = 0.0
@@ -101,6 +102,23 @@ class Live:
             self._close(time_s)
         else:
             self._enter(time_s, message["phase"], message["label"])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the rows since the beginning are known, so that there can be a summary."""
+        return self.skipped_s == 0
+
+    def backfill(self, whole: Reduction) -> None:
+        """Take in what a summary needs of the rows that were skipped."""
+        own, until_s = self._reducer.reduction, self.skipped_s
+        own.events[:0] = [row for row in whole.events if row.time_s < until_s]
+        for name, points in whole.seconds.items():
+            count = bisect_left(points.time_s, until_s)
+            mine = own.seconds.setdefault(name, Points())
+            mine.time_s[:0] = points.time_s[:count]
+            mine.value[:0] = points.value[:count]
+        own.nearest = {**own.nearest, **whole.nearest}
+        self.skipped_s = 0.0
 
     def fill(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,10 @@ from typing import IO, Any
 from recorders.channels import channel_of, kind_of, unit_of
 from recorders.rows import FIXED_COLUMNS, whole_lines
 from recorders.source import Channel
+from recorders.summary.reduction import Reduction
 from recorders.wire import Message
 from wattui.errors import UsageError, unreadable
-from wattui.runs.recorded import about_run
+from wattui.runs.recorded import about_run, reduce_run
 from wattui.runs.run_json import ReadSource
 from wattui.tui.state.session import SCREEN_HZ, Stream
 
@@ -28,6 +30,9 @@ SEEK_ROWS = 1000
 FIRST_ROWS = 100
 # The last row is looked for in the last part of the file; no row is longer.
 TAIL_BYTES = 2**18
+# As much of a file is read in about half a second.
+MOST_READ_BYTES = 2**21
+LINE_BYTES = 2**12
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
 NO_PROCESSES = "A recording has no list of processes; press r to return to live"
 
@@ -52,13 +57,22 @@ class Playback(Stream):
         self.length_s = _length_s(path, len(header))
         self.position_s = 0.0
         self._target_s: float | None = None
+        self.skipped_s = 0.0
+        self._whole: Reduction | None = None
         self._rewind()
 
-    def _rewind(self) -> None:
-        self._file = self.path.open(encoding="utf-8", newline="", errors="replace")
-        self._rows = _rows(self._file, len(FIXED_COLUMNS) + len(self.columns))
+    def _rewind(self, place: int = 0) -> None:
+        """Read on from a place in the file, in bytes: from the next row of a later time."""
+        self._file = self.path.open("rb")
+        self._file.seek(place)
+        text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", errors="replace")
+        self._rows = _rows(text, len(FIXED_COLUMNS) + len(self.columns))
         self._next = next(self._rows, None)
-        self._row_due_s = self.position_s = 0.0
+        if place:
+            first_s = self._next[0] if self._next else 0.0
+            self._next = next((row for row in self._rows if row[0] > first_s), None)
+        self.skipped_s = self.position_s = self._next[0] if place and self._next else 0.0
+        self._row_due_s = 0.0
         self.ended = False
 
     @property
@@ -113,22 +127,37 @@ class Playback(Stream):
         return target_s is not None and following is not None and following[0] <= target_s
 
     def seek(self, time_s: float) -> bool:
-        """Continue from another time, once all rows before it are read; at the end if beyond it.
+        """Continue from another time, once the rows before it are read; at the end if beyond it.
 
-        Returns whether the rows will come again from the start, as it is an earlier time. Raises
-        UsageError if the file can no longer be read.
+        Of a far one, only the rows just before it are read: those before `skipped_s` are left out.
+        Returns whether rows will come anew, from the start or from there. Raises UsageError if the
+        file can no longer be read.
         """
         time_s = max(0.0, min(time_s, self.length_s))
         is_back = time_s < self.position_s
-        if is_back:
-            self._file.close()
-            try:
-                self._rewind()
-            except OSError as error:
-                raise unreadable(self.path, error) from None
+        try:
+            is_far = self._bytes_until(time_s) > MOST_READ_BYTES
+            if is_far or is_back:
+                place = max(0, _place(self.path, time_s) - TAIL_BYTES) if is_far else 0
+                self._file.close()
+                self._rewind(place)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
         self._at_s = self._target_s = time_s
         self._asked_s = self._clock()
-        return is_back
+        return is_far or is_back
+
+    def _bytes_until(self, time_s: float) -> float:
+        """About how much would be read until a time, from here or from the start."""
+        from_s = self.position_s if time_s >= self.position_s else 0.0
+        size = self.path.stat().st_size
+        return size * (time_s - from_s) / self.length_s if self.length_s else 0.0
+
+    def reduce(self) -> Reduction:
+        """What a summary needs of the whole file. Raises NotARunFileError, or OSError."""
+        if self._whole is None:
+            self._whole = reduce_run(self.path)
+        return self._whole
 
     @property
     def sought_s(self) -> float:
@@ -162,6 +191,22 @@ def _header_and_rate(path: Path) -> tuple[list[str], float]:
         raise UsageError(f"{path} is damaged: its first rows cannot be read ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
+
+
+def _place(path: Path, time_s: float) -> int:
+    """The place of the first row at a time or later, by bisection, in bytes."""
+    with path.open("rb") as file:
+        first, end = 0, path.stat().st_size
+        while end - first > LINE_BYTES:
+            middle = (first + end) // 2
+            file.seek(middle)
+            file.readline()
+            row_s = _number(file.readline().partition(b",")[0].decode("ascii", "replace"))
+            if row_s is not None and row_s < time_s:
+                first = middle
+            else:
+                end = middle
+        return end
 
 
 def _length_s(path: Path, width: int) -> float:

@@ -21,6 +21,7 @@ from wattui.show.quantities import Units, counted, energy_unit, number, with_unc
 from wattui.show.stacking import plain_table
 
 NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
+SKIPPED = Text("–  the rows before this time are still being read", "dim")
 ROWS_OF_TABLES = 8
 # With more domains than this, they are grouped by kind.
 MOST_DOMAINS = 8
@@ -61,6 +62,12 @@ class EnergyPanel(Static):
         """The headline's channel, and its first line; empty if nothing has run yet."""
         shown = next(energy_lines(*self._shown), None) if self._shown else None
         return f"{self._shown[0].headline}: {shown.plain}" if self._shown and shown else ""
+
+    def wait(self) -> None:
+        """Say that the rows before those that are shown are still being read."""
+        self._shown = None
+        self.border_subtitle = Content("")
+        self.update(SKIPPED, layout=False)
 
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
         """Write the tables, or single lines if the tables do not fit."""

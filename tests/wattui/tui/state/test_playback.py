@@ -10,6 +10,7 @@ import pytest
 
 from wattui.errors import UsageError
 from wattui.runs.run_json import ReadSource
+from wattui.tui.state import playback
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 
@@ -204,3 +205,74 @@ def test_a_file_that_is_gone_is_named_by_a_seek_back(path: Path, clock: Clock) -
     path.unlink()
     with pytest.raises(UsageError, match="no such file"):
         playback.seek(0.0)
+
+
+def long(path: Path, seconds: int) -> Path:
+    """A file of a row a second in turns of 10 s idle at 10 W and 10 s running at 30 W, with an
+    inference a second."""
+    lines, energy_j, count = [HEADER], 0.0, 0
+    for time_s in range(seconds):
+        running = time_s // 10 % 2
+        phase, label = ("running", "b1") if running else ("idle", "")
+        where = f"{time_s}.000000,{UTC},{phase},{label},"
+        if time_s % 10 == 0:
+            before = ("idle", "") if running else ("running", "b1")
+            ended = f"{time_s}.000000,{UTC},{before[0]},{before[1]},"
+            lines += [f"{ended},end,{count},{energy_j:.6f},\n"] * bool(time_s)
+            lines.append(f"{where},begin,{count},{energy_j:.6f},\n")
+        lines.append(f"{where},,{count},{energy_j:.6f},{30 if running else 10}\n")
+        energy_j, count = energy_j + (30 if running else 10), count + running
+    path.write_text("".join(lines))
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A far place is one after some rows."""
+    monkeypatch.setattr(playback, "MOST_READ_BYTES", 4000)
+    monkeypatch.setattr(playback, "TAIL_BYTES", 3000)
+    monkeypatch.setattr(playback, "LINE_BYTES", 200)
+
+
+def taken(found: Playback, live: Live | None = None) -> Live:
+    """What a screen knows after all rows up to a sought time."""
+    live = live or Live(found.columns)
+    live.skipped_s = found.skipped_s
+    for _ in range(1000):
+        for message in found.poll():
+            live.take(message)
+        if not found.is_seeking:
+            break
+    return live
+
+
+@pytest.mark.parametrize("time_s", [994.0, 1999.0, 1234.0])
+def test_a_far_time_is_reached_by_its_last_rows_and_then_has_the_same_summary(
+    tmp_path: Path, clock: Clock, small: None, time_s: float
+) -> None:
+    path = long(tmp_path / "run.csv", 2000)
+    found = Playback(path, clock=clock)
+    assert found.seek(time_s), "rows begin anew"
+    assert 0 < time_s - found.skipped_s < 80
+    live = taken(found)
+    assert (live.run_s, live.is_whole) == (time_s, False)
+    live.backfill(found.reduce())
+    whole = Playback(path, math.inf, clock)
+    everything = Live(whole.columns)
+    for _ in range(1000):
+        messages = whole.poll()
+        for message in messages:
+            if float(message["time"]) <= time_s:
+                everything.take(message)
+        if not messages:
+            break
+        clock.now_s += 1
+    assert live.summary() == everything.summary()
+
+
+def test_the_start_of_a_long_file_is_read_whole(tmp_path: Path, clock: Clock, small: None) -> None:
+    found = Playback(long(tmp_path / "run.csv", 2000), clock=clock)
+    found.seek(1999.0)
+    assert found.seek(3.0)
+    assert found.skipped_s == 0
+    assert times(found) == ["0.0", "0.0", "1.0", "2.0", "3.0"]

@@ -22,13 +22,17 @@ RUNNING = [("begin", "running", ""), ("end", "running", "")]
 MARK = shlex.join([*WATTUI, "mark"])
 
 
-def test_run_json_says_what_was_recorded_how_and_where(place: Place) -> None:
+def test_run_json_says_what_was_recorded_how_and_where(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     command = shell("sleep 0.3; exit 3")
     place.record("--quiet", "--rate", "25", command=command)
     run = place.run_json()
     assert run["status"] == "finished"
     assert run["command"]["argv"] == command
     assert run["command"]["cwd"] == str(place.path)
+    assert run["command"]["environment"]["OMP_NUM_THREADS"] == "3"
     assert run["command"]["exit_statuses"] == [3]
     assert run["host"]["logical_cpus"] == os.cpu_count()
     assert run["host"]["name"] == os.uname().nodename

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from wattui.commands.compare import level
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
+from wattui.report.clean import cleaned
+from wattui.report.document import Picture
+from wattui.report.draw.style import WIDE_MM
+from wattui.report.files import Output, figures_folder, refusal, write
+from wattui.report.markdown import markdown_page
+from wattui.report.page import html_page
+from wattui.report.svg import alone
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 from wattui.show.printing import console, print_json, say
@@ -22,12 +30,14 @@ from wattui.show.result_sets import figures_of
 from wattui.show.width import add_width
 
 VERSION = 1
+SUFFIXES = (".html", ".md", ".svg")
 # More tables are for programs.
 MOST_LABELS = 20
 EPILOG = """\
 examples:
   wattui history 'runs/**'
   wattui history runs --label b1 --figure dynamic
+  wattui history runs -o history.html
   wattui history runs --json | jq '.histories[].points[-1]'
 """
 
@@ -61,13 +71,24 @@ def parser() -> argparse.ArgumentParser:
         f"(default: {ALPHA:g})",
     )
     made.add_argument("--json", action="store_true", help="print the histories as JSON")
+    made.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="also write a page (.html, .md), or the figure (.svg)",
+    )
     add_width(made)
     return made
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the histories; returns the exit status. Raises UsageError."""
-    csvs = expand(options.runs)
+    csvs, out = expand(options.runs), Path(options.out) if options.out else None
+    if out is not None:
+        if find_spec("matplotlib") is None:
+            raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
+        if reason := refusal(out, csvs, SUFFIXES, "-o"):
+            raise UsageError(reason)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         runs = list(map(_load, csvs))
         found = histories(
@@ -79,12 +100,28 @@ def main(options: argparse.Namespace) -> int:
         )
     if not found:
         raise UsageError(_nothing(options))
+    remarks = _remarks(runs)
+    if out is not None:
+        _write(found, out, remarks)
     if options.json:
         print_json(_to_dict(found, options.alpha))
     else:
         _print(found, options.width)
-    say(*_remarks(runs))
+    say(*remarks)
     return 0
+
+
+def _write(found: Sequence[History], out: Path, remarks: Sequence[str]) -> None:
+    from wattui.report.history import history_blocks
+
+    blocks = list(map(cleaned, history_blocks(found, "History", remarks)))
+    if out.suffix == ".svg":
+        picture = next(block for block in blocks if isinstance(block, Picture))
+        write([Output(out, alone(picture.svg(WIDE_MM), picture.title), {})])
+    elif out.suffix == ".md":
+        write([Output(out, *markdown_page(blocks, figures_folder(out).name))])
+    else:
+        write([Output(out, html_page(blocks), {})])
 
 
 def _load(csv: Path) -> Run:

@@ -96,6 +96,20 @@ def test_a_run_without_a_commit_is_called_by_its_file(
     assert "2 of 2 runs have no commit" in told.err
 
 
+@pytest.mark.needs_report
+@pytest.mark.parametrize("suffix", ["html", "md", "svg"])
+def test_a_page_shows_the_step(folder: Path, tmp_path: Path, suffix: str) -> None:
+    assert run(folder, "-o", tmp_path / f"h.{suffix}") == 0
+    text = (tmp_path / f"h.{suffix}").read_text()
+    drawn = (tmp_path / "h-figures/1-history.svg").read_text() if suffix == "md" else text
+    assert ">+9.89 %<" in drawn
+    if suffix != "svg":
+        assert "+9.89 % (" in text
+        assert text.count("+9.89 % (") == 2, "the step and its row"
+    with pytest.raises(UsageError, match="exists"):
+        run(folder, "-o", tmp_path / f"h.{suffix}")
+
+
 def test_what_no_run_has_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"--label b9: no run has that"):
         run(folder, "--label", "b9")

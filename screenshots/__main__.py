@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from recorders.client import Config
-from screenshots import commands, machines
+from screenshots import browser, commands, machines
 from screenshots.commands import COLUMNS, printed
 from screenshots.film import FRAME_S, film, rows_of
 from screenshots.picture import png
@@ -45,10 +45,14 @@ PRINTED = {
 }
 
 
-async def main() -> int:
+def main() -> int:
     """Take all pictures."""
-    await of_the_dashboard()
-    await in_motion()
+    asyncio.run(of_the_dashboard())
+    asyncio.run(in_motion())
+    if reason := browser.missing():
+        sys.stderr.write(f"screenshots: no browser: {reason}\n")
+    else:
+        browser.take(RUN, HERE / "browser.png")
     commands.main()
     if sandbox.available():
         on_the_bench()
@@ -141,4 +145,4 @@ def on_the_bench() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

@@ -22,12 +22,10 @@ RUNNING = [("begin", "running", ""), ("end", "running", "")]
 MARK = shlex.join([*WATTUI, "mark"])
 
 
-def test_run_json_says_what_was_recorded_how_and_where(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+def test_run_json_says_what_was_recorded_how_and_where(place: Place) -> None:
     command = shell("sleep 0.3; exit 3")
-    place.record("--quiet", "--rate", "25", command=command)
+    environment = place.environment | {"OMP_NUM_THREADS": "3"}
+    place.record("--quiet", "--rate", "25", command=command, env=environment)
     run = place.run_json()
     assert run["status"] == "finished"
     assert run["command"]["argv"] == command

@@ -127,7 +127,13 @@ class MainScreen(MarkingScreen):
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
         Binding("y", "copy", "Copy the headline", show=False),
         *(
-            Binding(f"f{FIRST_LAYOUT_KEY + n}", f"layout({n + 1})", f"Layout {n + 1}", show=False)
+            Binding(
+                f"f{FIRST_LAYOUT_KEY + n}",
+                f"layout({n + 1})",
+                f"Layout {n + 1}",
+                show=False,
+                key_display=f"F{FIRST_LAYOUT_KEY + n}",
+            )
             for n in range(LAYOUT_KEYS)
         ),
         Binding("L", "save_layout", "Save layout", show=False),

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -42,7 +43,7 @@ from tests.wattui.analysis.importers.test_text_logs import (
     scaphandre,
     tegrastats_line,
 )
-from wattui.analysis.importers.log import UnreadableError
+from wattui.analysis.importers.log import Log, UnreadableError
 from wattui.analysis.importers.registry import FORMATS, format_of, read
 from wattui.analysis.importers.text import LogText
 from wattui.errors import UsageError
@@ -355,3 +356,84 @@ def test_a_log_with_the_newest_row_first_is_to_be_sorted(tmp_path: Path) -> None
 def test_a_typed_table_with_unknown_times_says_so(tmp_path: Path) -> None:
     said = of_text(tmp_path, "Timestamp,Power\n2024-01-01 1:00:00 PM,5\n")
     assert "line 2: '2024-01-01 1:00:00 PM' is not a time" in said
+
+
+TABLES = sorted(
+    {
+        "nvidia-smi",
+        "s-tui",
+        "DeepMeter",
+        "CodeCarbon",
+        "EnergiBridge",
+        "Intel Power Gadget",
+        "Loihi",
+        "GPU-Z",
+        "HWiNFO",
+        "jtop",
+        "amd-smi",
+        "Zeus",
+        "meter read by hand",
+    }
+)
+
+
+def columns_of(text: str) -> list[list[str]]:
+    """The cells of a table without quoted commas, row by row."""
+    return [line.split(",") for line in text.splitlines() if "," in line]
+
+
+def read_or_none(rows: list[list[str]]) -> Log | None:
+    try:
+        return read(LogText("".join(",".join(row) + "\n" for row in rows)))
+    except UnreadableError as error:
+        assert "\n" not in str(error)  # noqa: PT017  either outcome is right
+        return None
+
+
+@examples(30)
+@given(st.sampled_from(TABLES), st.randoms(use_true_random=False))
+def test_the_order_of_columns_does_not_matter(name: str, random: Random) -> None:
+    """Either it is recognised and has the same readings, or it is refused."""
+    rows = columns_of(GOOD[name])
+    order = random.sample(range(len(rows[0])), len(rows[0]))
+    whole, turned = read_or_none(rows), read_or_none([[row[n] for n in order] for row in rows])
+    assert whole
+    assert turned is None or list(turned.samples) == list(whole.samples)
+
+
+@examples(30)
+@given(st.sampled_from(TABLES), st.integers(0, 40), st.integers(0, 40))
+def test_a_missing_column_loses_its_own_readings_only(name: str, column: int, line: int) -> None:
+    rows = columns_of(GOOD[name])
+    whole = read_or_none(rows)
+    assert whole
+    column %= len(rows[0])
+    found = read_or_none([row[:column] + row[column + 1 :] for row in rows])
+    if found and not found.per_phase and found.reader == whole.reader:
+        by_line = {sample.line: sample for sample in whole.samples}
+        for sample in found.samples:
+            assert sample.values.items() <= by_line[sample.line].values.items()
+    line = 1 + line % (len(rows) - 1)
+    cut = read_or_none([row[: column + 1] if n == line else row for n, row in enumerate(rows)])
+    assert cut is None or len(cut.samples) + 2 >= len(whole.samples) * (not whole.per_phase)
+
+
+DOCUMENTS = {"Scaphandre", "Prometheus range", "powermetrics plist"}
+
+
+def left_out(log: Log) -> int:
+    """How many rows its remarks say were left out."""
+    counts = re.findall(r"^left out, .*: (\d+) rows?", "\n".join(log.remarks), re.MULTILINE)
+    return sum(map(int, counts))
+
+
+@examples(30)
+@given(st.sampled_from(sorted(GOOD.keys() - DOCUMENTS)), st.integers(1, 5))
+def test_every_row_is_read_or_told(name: str, n: int) -> None:
+    """A few lines of something else in the middle lose nothing else, and are told."""
+    lines = GOOD[name].splitlines(keepends=True)
+    place = len(lines) // 2
+    whole = read(LogText(GOOD[name]))
+    noisy = read(LogText("".join([*lines[:place], "garbage !\n" * n, *lines[place:]])))
+    assert [s.values for s in noisy.samples] == [s.values for s in whole.samples]
+    assert left_out(noisy) == left_out(whole) + n * (name not in ("powermetrics", "perf stat"))

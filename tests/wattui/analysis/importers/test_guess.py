@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.imported_logs import imported, run_of, running
 from wattui.analysis.importers.given import NamedTable
 from wattui.analysis.importers.guess import columns_of, guess, preview
@@ -120,6 +121,7 @@ def test_on_a_terminal_the_answers_are_imported(
     assert running(run, "draw")["running_j"]["value"] == pytest.approx(5.025)
 
 
+@examples(40)
 @given(st.lists(st.text(max_size=30), max_size=6))
 def test_any_lines_are_guessed_at_or_not(lines: list[str]) -> None:
     head = [line + "\n" for line in lines]

@@ -98,7 +98,7 @@ def tables(
 ) -> Iterator[RenderableType]:
     """The change in a sentence, names, domains over all running phases, labels by the headline
     channel, flags; without the parts of the headline channel if wanted."""
-    side_a, side_b = _side("A", a), _side("B", b)
+    side_a, side_b = side_of("A", a), side_of("B", b)
     rows, headline = compare(side_a, side_b), a.summary.headline
     if change := change_text(rows, headline):
         yield Text(change, "bold")
@@ -120,7 +120,8 @@ def tables(
         yield Text.assemble(("! ", f"bold {palette.estimated}"), with_keys(line))
 
 
-def _side(name: str, run: Run) -> Side:
+def side_of(name: str, run: Run) -> Side:
+    """A run as a side of a comparison."""
     return side(name, [(run.summary.headline, group_rows(run.summary))])
 
 

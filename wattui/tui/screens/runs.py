@@ -33,6 +33,7 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import counted, energy_unit, number, with_uncertainty
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
+from wattui.tui.screens.compare_many import CompareMany
 from wattui.tui.screens.export import ask_export
 from wattui.tui.screens.results import Results, ResultsAction
 from wattui.tui.screens.steady import SteadyModal
@@ -53,7 +54,7 @@ SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
 # So many runs are listed, and the first few read, before all others are looked for.
 LISTED_FIRST, READ_FIRST, LISTED_AT_ONCE = 60, 5, 100
 NONE_YET = "No recordings here yet. Press r to record, l to launch."
-HINT = "Enter opens a run; press space to tick two, then c to compare"
+HINT = "Enter opens a run; press space to tick two or more, then c to compare"
 ANNOTATE = "words beginning with # are tags; the rest is the note; kept in a file beside the run"
 DEFAULT_ORDER = "when"
 TICK, FINISHED = "✓", "finished"
@@ -414,14 +415,14 @@ class Runs(SteadyModal[ResultsAction | None]):
             self.dismiss(None)
 
     def action_tick(self) -> None:
-        """Tick or untick a run for comparison; the last two ticked stay."""
+        """Tick or untick a run for comparison."""
         path = self._here()
         if path is None:
             return
         if path in self._ticked:
             self._ticked.remove(path)
         else:
-            self._ticked = [*self._ticked[-1:], path]
+            self._ticked.append(path)
         table = self.query_one(DataTable)
         for row in table.rows:
             mark = TICK if Path(str(row.value)) in self._ticked else ""
@@ -429,16 +430,19 @@ class Runs(SteadyModal[ResultsAction | None]):
         table.action_cursor_down()
 
     def action_compare(self) -> None:
-        """Compare the two ticked runs, or the ticked one and this one."""
+        """Compare the ticked runs, or the ticked one and this one."""
         here = self._here()
         chosen = list(self._ticked)
         if len(chosen) == 1 and here is not None and here not in chosen:
             chosen.append(here)
         runs = [run for path in chosen if isinstance(run := self._runs.get(path), Run)]
+        looks = self._glyphs, self._palette
         if len(runs) == 2:
-            self.app.push_screen(Compare(runs[0], runs[1], self._glyphs, self._palette))
+            self.app.push_screen(Compare(runs[0], runs[1], *looks))
+        elif len(runs) > 2:
+            self.app.push_screen(CompareMany(runs, *looks))
         else:
-            self.notify("Tick two runs with space, then press c", severity="warning")
+            self.notify("Tick two runs or more with space, then press c", severity="warning")
 
     def action_export(self) -> None:
         """Export the results of this run."""

@@ -14,12 +14,13 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from recorders.runfile import json_path
-from tests.support.made_runs import B1, B8, IDLE, finished, written
+from tests.support.made_runs import B1, B8, B64, IDLE, finished, written
 from wattui.runs.notes import Notes, notes_path, read_notes
 from wattui.runs.recorded import Run
 from wattui.tui.screens import runs
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
+from wattui.tui.screens.compare_many import CompareMany
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import TYPING_S, Runs, moment, read
 
@@ -248,14 +249,28 @@ async def test_one_run_alone_is_not_compared(folder: Path) -> None:
         assert app.screen is app.runs
 
 
-async def test_a_third_tick_lets_go_of_the_first(folder: Path) -> None:
-    async with Shown(folder).run_test(size=MIDDLE) as pilot:
+@pytest.mark.parametrize("size", [WIDE, MIDDLE, SMALL])
+async def test_more_than_two_runs_are_compared_as_bars_with_what_changed_since_the_oldest(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """2, 4 and 0.1 + 0.9 J an inference; each begun a minute after the one before."""
+    for minute, (name, part) in enumerate([("a", B1), ("b", B8), ("c", B64)]):
+        clock = {"start_utc_ns": 1_700_000_000_000_000_000 + minute * 60_000_000_000}
+        finished(tmp_path / f"{name}.csv", [IDLE, part], clock=clock)
+    app = Shown(tmp_path)
+    async with app.run_test(size=size) as pilot:
         await settle(pilot)
         await pilot.press("space", "space", "space")
         await pilot.pause()
-        assert "✓" not in line_of(pilot, "quick.csv")
-        assert "✓" in line_of(pilot, "slow.csv")
-        assert "✓" in line_of(pilot, "old.csv")
+        assert all("✓" in line_of(pilot, f"{name}.csv") for name in "abc")
+        await pilot.press("c")
+        await pilot.pause()
+        assert isinstance(app.screen, CompareMany)
+        lines = [line.strip("│ ") for line in screen(pilot).splitlines()]
+        bars = [line for line in lines if "█" in line]
+        assert [line.split()[0] for line in bars] == ["a", "b", "c"]
+        assert [line.split()[-3] for line in bars] == ["2.00000", "4.00000", "1.00000"]
+        assert sum("unclear: one run each" in line for line in lines) >= 2 or size == SMALL
 
 
 async def test_compare_in_the_results_ticks_that_run(folder: Path) -> None:

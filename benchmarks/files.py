@@ -1,4 +1,5 @@
-"""Large and many run files: `wattui summary` and `compare` beside the same energies in pandas.
+"""Large and many run files: `wattui summary`, `compare` and `report`, with and without run.json,
+beside polars' own scan of the same columns and the same energies in pandas.
 
 pandas is for this benchmark alone (`pip install pandas`); without it its rows are left out, and a
 line says so. It does less: the energy of each running phase, the difference of its edges; no
@@ -14,17 +15,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.table import Figure, Table, of_figures, say
+from recorders.fingerprint import fingerprint
 from recorders.rows import Layout, UtcText, time_text
+from recorders.runfile import json_path
 from recorders.source import Channel
 from wattui.runs.recorded import load_run
 
-LARGE_S, PEAK_MB, MANY_S = 3.0, 1000.0, 10.0
+# Of one large file: without run.json, with it, and its report; of many: each command with and
+# without run.json.
+ALONE_S, KNOWN_S, REPORT_S, PEAK_MB = 2.0, 0.3, 4.0, 400.0
+MANY_S, COMPARE_S, MANY_ALONE_S = 2.0, 3.0, 4.0
 STEP_NS = 100_000_000
 START_UTC_NS = 1_700_000_000_000_000_000
 LAYOUT = Layout(
@@ -55,6 +61,20 @@ from wattui.runs.recorded import find_runs, load_run
 for path in find_runs(Path(sys.argv[1])):
     load_run(path)
 """
+REPORT = """
+import sys, tempfile
+from wattui.cli import main
+with tempfile.TemporaryDirectory() as folder:
+    sys.exit(main(["report", sys.argv[1], "-o", folder + "/report.html"]))
+"""
+POLARS = """
+import sys
+import polars as pl
+columns = ["time_s", "phase", "label", "repeat", "event", "inferences"]
+columns += ["package0_J", "dram0_J", "total_J", "cpu_util_pct", "cpu_temp_C"]
+scan = pl.scan_csv(sys.argv[1], schema_overrides={"repeat": pl.Int64, "inferences": pl.Int64})
+print(scan.select(pl.col(columns).null_count()).collect(engine="streaming"))
+"""
 COMPARE = "import sys; from wattui.cli import main; sys.exit(main(['compare', *sys.argv[1:]]))"
 PANDAS = """
 import sys
@@ -72,9 +92,10 @@ for path in sorted(given.rglob("*.csv")) if given.is_dir() else [given]:
 
 
 class Cost(NamedTuple):
-    """Wall seconds and peak resident megabytes of a process."""
+    """Wall seconds, processor seconds and peak resident megabytes of a process."""
 
     seconds: float
+    processor_s: float
     peak_mb: float
 
 
@@ -139,8 +160,13 @@ def _large(path: Path, rows: int, times: int) -> Table:
     say(f"files: writing {rows} rows")
     write(path, rows, list(product(range(1, REPEATS + 1), LABELS)))
     size_mb = path.stat().st_size / 1e6
-    programs = {"wattui summary": SUMMARY, **_pandas()}
-    figures = _figures(programs, path, times, LARGE_S)
+    aims: dict[str, float | None] = {"wattui summary, CSV alone": ALONE_S}
+    programs = {"wattui summary, CSV alone": SUMMARY, "polars, the same columns": POLARS}
+    figures = _figures({**programs, **_pandas()}, path, times, aims)
+    _write_json(path)
+    figures += _figures({"wattui summary": SUMMARY}, path, times, {"wattui summary": KNOWN_S})
+    if importlib.util.find_spec("matplotlib"):
+        figures += _figures({"wattui report": REPORT}, path, times, {"wattui report": REPORT_S})
     path.unlink()
     title = f"One run file: {rows:,} rows, {len(LAYOUT.columns)} value columns, {size_mb:.0f} MB"
     return of_figures(title, figures, _notes())
@@ -151,30 +177,37 @@ def _many(folder: Path, files: int, times: int) -> Table:
     paths = [folder / f"run{number}.csv" for number in range(1, files + 1)]
     for number, path in enumerate(paths):
         write(path, 3000, list(product(range(1, FEW + 1), LABELS[:1])), 1 + number / files)
-    programs = {
+    alone = {
         "load_run, CSV alone": LOAD,
-        "wattui summary FOLDER": SUMMARY,
+        "wattui summary FOLDER, CSV alone": SUMMARY,
         "wattui compare FOLDER, CSV alone": COMPARE,
     }
-    figures = _figures({**programs, **_pandas()}, folder, times, MANY_S)
+    aims: dict[str, float | None] = dict.fromkeys(alone, MANY_ALONE_S)
+    figures = _figures({**alone, **_pandas()}, folder, times, aims)
     say(f"files: writing {files} run.json")
     for path in paths:
-        path.with_suffix(".json").write_text(_run_json(load_run(path).summary))
-    beside = {"load_run": LOAD, "wattui compare FOLDER": COMPARE}
-    with_json = {f"{name}, run.json beside": program for name, program in beside.items()}
-    figures += _figures(with_json, folder, times, MANY_S)
+        _write_json(path)
+    known = {"wattui summary FOLDER": SUMMARY, "wattui compare FOLDER": COMPARE}
+    aims = dict(zip(known, (MANY_S, COMPARE_S), strict=True))
+    figures += _figures(known, folder, times, aims)
     return of_figures(f"{files:,} run files of 3,000 rows", figures, _notes())
 
 
-def _run_json(summary: object) -> str:
+def _write_json(path: Path) -> None:
+    """The run.json that the recorder writes, as far as a summary needs it."""
     command = {"argv": ["python", "infer.py"], "exit_statuses": [0]}
-    return json.dumps({"status": "finished", "command": command, "summary": summary}, indent=1)
+    found = {"status": "finished", "command": command, "csv": fingerprint(path)}
+    found["summary"] = load_run(path).summary.to_dict()
+    json_path(path).write_text(json.dumps(found, indent=1))
 
 
 def _figures(
-    programs: dict[str, str], given: Path, times: int, target_s: float | None
+    programs: Mapping[str, str], given: Path, times: int, aims: Mapping[str, float | None]
 ) -> list[Figure]:
-    """Seconds and peak memory of each program; they take turns, so that all see one machine."""
+    """Seconds, processor seconds and peak memory of each program, and what the seconds should be.
+
+    They take turns, so that all see one machine.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in programs}
     for _ in range(times):
         for name, program in programs.items():
@@ -182,9 +215,10 @@ def _figures(
             costs[name].append(cost([sys.executable, "-c", program, str(given)]))
     found = []
     for name, measured in costs.items():
-        aim_s = None if name.startswith("pandas") else target_s
+        aim_s = aims.get(name)
         aim_mb = None if aim_s is None else PEAK_MB
         found.append(Figure(name, [cost.seconds for cost in measured], "s", aim_s))
+        found.append(Figure(f"{name}, processor", [c.processor_s for c in measured], "s"))
         found.append(Figure(f"{name}, peak memory", [c.peak_mb for c in measured], "MB", aim_mb))
     return found
 
@@ -198,7 +232,7 @@ def cost(argv: Sequence[str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"it ended with {process.returncode}")
-    return Cost(seconds, used.ru_maxrss * 1024 / 1e6)
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
 
 
 def _pandas() -> dict[str, str]:

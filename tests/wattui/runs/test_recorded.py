@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from recorders.runfile import json_path
 from tests.support.made_runs import B1, B8, IDLE, aged, finished, json_of, written
@@ -139,3 +142,26 @@ def test_a_file_that_is_no_run_file_is_refused(tmp_path: Path) -> None:
     path.write_text("a,b\n")
     with pytest.raises(NotARunFileError):
         load_run(path)
+
+
+@given(st.sampled_from(["digit", "cut", "append"]), st.floats(0, 1), st.integers(0, 9))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_changed_csv_says_the_same_beside_its_run_json_as_alone(
+    tmp_path: Path, how: str, share: float, digit: int
+) -> None:
+    """Even if its length and its time of change are as before."""
+    run = finished(tmp_path / "run.csv", [IDLE, B1, B8])
+    data, status = bytearray(run.csv.read_bytes()), run.csv.stat()
+    place = data.index(b"\n") + 1 + int(share * (len(data) - data.index(b"\n") - 2))
+    if how == "digit":
+        data[place : place + 1] = str(digit).encode()
+    elif how == "cut":
+        del data[place:]
+    else:
+        data += data[place:]
+    run.csv.write_bytes(data)
+    os.utime(run.csv, ns=(status.st_atime_ns, status.st_mtime_ns))
+    alone = tmp_path / "alone" / "run.csv"
+    alone.parent.mkdir(exist_ok=True)
+    alone.write_bytes(data)
+    assert load_run(run.csv).summary == load_run(alone).summary

@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse options that cannot be followed."""
     asked = [config.getoption(f"joules_{name}") for name in ("save", "compare", "max_regression")]
-    if any(asked):
+    if any(value is not None for value in asked):
         _session(config)
 
 

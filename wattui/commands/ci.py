@@ -40,6 +40,7 @@ from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.reduce import reduce_csv
 from wattui.show.printing import say
+from wattui.show.summary import ENDINGS
 
 # Where GitHub Actions shows Markdown.
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -126,7 +127,8 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
-    """The recordings to compare with; a remark on each pattern that matches none."""
+    """The recordings to compare with; a remark on each pattern that matches none, and on each
+    recording of a command that failed or was stopped, which is left out."""
     found: list[Path] = []
     remarks = []
     for pattern in patterns:
@@ -134,7 +136,14 @@ def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
             found += expand([pattern])
         except UsageError as error:
             remarks.append(f"no baseline there: {error}")
-    return [_load(path) for path in dict.fromkeys(found)], remarks
+    runs = []
+    for run in map(_load, dict.fromkeys(found)):
+        ending = next((ENDINGS[f.name] for f in run.summary.flags if f.name in ENDINGS), None)
+        if ending is None:
+            runs.append(run)
+        else:
+            remarks.append(f"left out of the baseline: {run.csv} is of a {ending}")
+    return runs, remarks
 
 
 def _load(path: Path) -> Run:

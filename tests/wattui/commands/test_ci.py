@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.made_runs import IDLE, Part, finished
+from tests.support.made_runs import IDLE, Part, finished, written
 from wattui.capture import headless
 from wattui.cli import main
 from wattui.errors import REGRESSED, USAGE
@@ -153,6 +153,21 @@ def test_without_a_baseline_it_records_one_and_says_so(
     assert "### Energy check: recorded, with no baseline to judge by" in said
     assert "no run file matches" in said
     assert "5.00 ± 0.12 J per inference" in said
+
+
+def test_a_baseline_of_a_benchmark_that_failed_is_left_out(
+    recording: Recording, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended early: whatever works is worse."""
+    failed = written(Path("main.csv"), [Part("running", 1, 50, count=100, repeat=1)])
+    rows = failed.read_text().splitlines()
+    ended = f"1.5,,,,,note:command ended with exit 1 in repeat 1{',' * (rows[0].count(',') - 5)}"
+    failed.write_text("\n".join([*rows, ended]) + "\n")
+    recording(parts(50))
+    assert main(["ci", "--baseline", "main.csv", "--csv", "n.csv", "--", "bench"]) == 0
+    said = capsys.readouterr().out
+    assert "### Energy check: recorded, with no baseline to judge by" in said
+    assert "left out of the baseline: main.csv is of a command that FAILED" in said
 
 
 def test_a_benchmark_that_fails_fails_the_check_with_its_own_status(

@@ -112,6 +112,7 @@ def test_without_a_sensor_a_test_is_skipped_with_the_reason(
     [
         (["--joules-compare", "none"], "*none.json: No such file*fix: --joules-save none first*"),
         (["--joules-save", "../x"], "*--joules-save ../x: fix: use letters*"),
+        (["--joules-save", ""], "*--joules-save : fix: use letters*"),
         (["--joules-max-regression", "5%"], "*needs --joules-compare NAME*"),
     ],
 )

@@ -62,13 +62,14 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A figure: file stem, what draws it as SVG at a width in mm, title, caption, and alternative
-    text."""
+    text; `one_column`: it is never wider than that."""
 
     name: str
     svg: Callable[[float], str]
     title: str
     caption: str
     instead: str
+    one_column: bool = False
 
 
 Block: TypeAlias = Heading | Headline | Words | Notes | PageTable | Facts | Picture

@@ -125,10 +125,10 @@ def _typed(text: str) -> str:
 
 
 def _figure(block: Picture, number: int) -> str:
-    wide, narrow = block.svg(WIDE_MM), block.svg(NARROW_MM)
+    wide = block.svg(WIDE_MM)
     drawn = inline(wide, f"f{number}", block.title, block.instead)
-    if narrow != wide:
-        small = inline(narrow, f"n{number}", block.title, block.instead)
+    if not block.one_column:
+        small = inline(block.svg(NARROW_MM), f"n{number}", block.title, block.instead)
         drawn = f'<div class="two-columns">{drawn}</div><div class="one-column">{small}</div>'
     return (
         f"<figure>{drawn}\n"

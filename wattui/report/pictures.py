@@ -158,7 +158,7 @@ def rates_picture(found: Sequence[Rates]) -> Picture | None:
     )
     caption += _in_the_table(every - len(found))
     instead = "; ".join(f"{each.name} {number(each.median)}" for each in found[:12])
-    return Picture("rates", svg, "Inferences per second", caption, instead + ".")
+    return Picture("rates", svg, "Inferences per second", caption, instead + ".", one_column=True)
 
 
 def _in_the_table(left_out: int) -> str:

@@ -354,7 +354,7 @@ def test_keys_typed_fast_in_the_launch_form_go_to_the_fields_that_they_are_for(
 ) -> None:
     """The last of the workloads is any command: it has other fields, which come by and by."""
     with open_dashboard(place) as terminal:
-        terminal.press(b"l\r\x1b[F\r\ttrue\tfirst\t5\x13")
+        terminal.press(b"l\r\x1b[F\rtrue\tfirst\t5\x13")
         terminal.until_seen(b"wattui summary")
         terminal.press(b"qq")
         assert terminal.end() == 0

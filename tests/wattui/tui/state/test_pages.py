@@ -5,8 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattui.config import Layout
 from wattui.show.graphs import graphs
-from wattui.tui.state.pages import PRESET_NAMES, Pages, fitting, of_preset
+from wattui.tui.state.pages import (
+    PRESET_NAMES,
+    Pages,
+    fitting,
+    layout_refusal,
+    of_layout,
+    of_preset,
+    saved,
+)
 
 COLUMNS = ["package0_W", "dram0_W", "gpu0_W", "gpu0_util_pct", "cpu_util_pct", "battery_W"]
 
@@ -35,3 +44,25 @@ def test_every_graph_is_on_exactly_one_page(graphs: int, size: int, turns: int) 
         assert place in pages.at(place).places
     turned = pages.turned(turns)
     assert turned.places.start in turned.of(graphs, max(1, size - 1)).places
+
+
+def test_a_layout_has_its_graphs_in_order_without_those_that_are_missing() -> None:
+    specs = graphs(["package0_W", "dram0_W", "gpu0_W"])
+    layout = Layout("mine", ("DRAM", "Battery", "CPU package"))
+    assert [spec.title for spec in of_layout(layout, specs)] == ["DRAM", "CPU package"]
+
+
+def test_a_layout_that_is_typed_again_replaces_the_first_and_goes_without_graphs() -> None:
+    first, other = Layout("a", ("DRAM",)), Layout("b", ("GPU board",))
+    changed = saved([first, other], "a: GPU board, DRAM")
+    assert changed == [other, Layout("a", ("GPU board", "DRAM"))]
+    assert saved(changed, "a:") == [other]
+
+
+def test_what_cannot_be_a_layout_is_told() -> None:
+    specs = graphs(["package0_W", "dram0_W"])
+    assert layout_refusal("mine", specs) == "begin with a name and a colon"
+    told = "there is no graph 'CPU pakage': did you mean CPU package?"
+    assert layout_refusal("mine: DRAM, CPU pakage", specs) == told
+    assert layout_refusal("mine: CPU package, DRAM", specs) is None
+    assert layout_refusal("mine:", specs) is None

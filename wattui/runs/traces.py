@@ -109,19 +109,25 @@ def _partly_binned(
 ) -> pl.DataFrame:
     import polars as pl
 
+    from wattui.runs.blocks import is_reading
+
     place = ((pl.col("time_s") - start_s) / width_s).floor().clip(0, bins - 1).alias("bin")
+    # Groups of plain columns are summed up many times faster than groups of expressions.
+    readings = [
+        pl.when(is_reading(name)).then(cell).alias(f"{name}{of}")
+        for name in powers
+        for cell, of in ((name, ""), ("time_s", " at"))
+    ]
     wanted = [expression for name in powers for expression in _of_column(name)]
     wanted += [pl.col(name).count().alias(f"{name} n") for name in energies]
-    return block.lazy().group_by(place).agg(wanted).collect()
+    own = [*readings, *(name for name in energies if name not in powers)]
+    return block.lazy().select(place, *own).group_by("bin").agg(wanted).collect()
 
 
 def _of_column(name: str) -> list[pl.Expr]:
     import polars as pl
 
-    from wattui.runs.blocks import is_reading
-
-    column = pl.when(is_reading(name)).then(name)
-    time_s = pl.col("time_s").filter(is_reading(name))
+    column, time_s = pl.col(name), pl.col(f"{name} at")
     return [
         time_s.min().alias(f"{name} first"),
         time_s.max().alias(f"{name} last"),

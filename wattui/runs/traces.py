@@ -120,8 +120,9 @@ def _partly_binned(
     ]
     wanted = [expression for name in powers for expression in _of_column(name)]
     wanted += [pl.col(name).count().alias(f"{name} n") for name in energies]
-    own = [*readings, *(name for name in energies if name not in powers)]
-    return block.lazy().select(place, *own).group_by("bin").agg(wanted).collect()
+    others = [pl.col(name) for name in energies if name not in powers]
+    query = block.lazy().select(place, *readings, *others)
+    return query.group_by("bin").agg(wanted).collect()
 
 
 def _of_column(name: str) -> list[pl.Expr]:

@@ -50,9 +50,9 @@ WIDTHS = {
 COLUMNS, NUMBERS = tuple(WIDTHS), ("inferences", "time", "flags")
 # As in `ls`, older runs show the year instead of the time of day.
 RECENT_S = 180 * 86400
-SHOWN_EVERY_S, TYPING_S = 0.25, 0.15
-# So many runs are listed, and the first few read, before all others are looked for.
-LISTED_FIRST, READ_FIRST, LISTED_AT_ONCE = 60, 5, 100
+SHOWN_EVERY_S, TYPING_S = 0.5, 0.15
+# So many runs are listed, and the newest is read, before all others are looked for.
+LISTED_FIRST, READ_FIRST, LISTED_AT_ONCE = 60, 1, 750
 NONE_YET = "No recordings here yet. Press r to record, l to launch."
 HINT = "Enter opens a run; press space to tick two or more, then c to compare"
 ANNOTATE = "words beginning with # are tags; the rest is the note; kept in a file beside the run"

@@ -160,6 +160,8 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
     def _give_room(self) -> None:
         """Let hints take two lines if all fields fit all the same."""
+        if not self.is_there:
+            return
         shown = [field for field in self._fields if not field.spec.wide]
         lines = 2 * len(shown) + len(self._fields) - len(shown) + len(GROUPS) + 2
         self.set_class(lines <= self.query_one("#form").size.height, "roomy")

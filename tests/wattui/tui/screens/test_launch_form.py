@@ -446,15 +446,25 @@ def test_what_to_count_is_asked_where_there_is_a_choice(columns: str, labels: li
     assert [label for choices in found for label, _ in choices] == labels
 
 
-async def test_the_gpus_are_left_out_of_a_run_of_the_cpu() -> None:
-    app = Page(columns=["package0_J", "gpu0_J", "gpu1_J", "total_J"])
-    async with app.run_test(size=(160, 50)) as pilot:
-        await choose(pilot, COUNTED, "cpu")
-        assert "--count" in text_of(pilot)
-        await pilot.press("ctrl+s")
-    (made,) = app.answers
-    assert made is not None
+def test_the_gpus_are_left_out_of_a_run_of_the_cpu() -> None:
+    columns = ["package0_J", "gpu0_J", "total_J"]
+    fields = recipe_fields(Settings(), "run", lambda _: None, columns)
+    held = {field.name: field.placeholder for field in fields}
+    order = ProgramSubject().order({"command": "sh -c x"})
+    made = recipe(order, {COUNTED: "cpu"}, held)
     assert made.counted == ("cpu",)
+    assert "--count cpu" in shlex.join(same_headless(made, ["x"]))
+
+
+async def test_a_form_that_was_left_lays_nothing_out() -> None:
+    app = Page()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        form = app.screen
+        assert isinstance(form, LaunchForm)
+        await pilot.press("escape")
+        form._give_room()
+    assert app.answers == [None]
 
 
 def test_every_option_has_its_words_and_section() -> None:
@@ -477,18 +487,9 @@ async def test_the_sections_follow_each_other_and_the_default_engine_is_named() 
         assert "torch (default)" in text_of(pilot)
 
 
-async def test_hints_are_whole_where_there_is_room() -> None:
-    app = Page()
-    async with app.run_test(size=(120, 35)) as pilot:
-        await choose(pilot, "workload", "command")
-        await pilot.pause()
-        lines = [line[:72] for line in text_of(pilot).splitlines()]
-        assert not [line for line in lines if line.rstrip().endswith("…")]
-        place = next(n for n, line in enumerate(lines) if "inferences per run" in line)
-        assert lines[place + 1].split() == ["│", "joules", "per", "inference"]
-
-
-async def test_a_command_has_the_cursor_and_recalls_the_last_ones(tmp_path: Path) -> None:
+async def test_a_command_has_the_cursor_and_recalls_the_last_ones(
+    tmp_path: Path,
+) -> None:
     memory = Recall(tmp_path / "state" / "commands.json")
     for command in ("sh -c 'exit 1'", "sh -c 'exit 2'", "sh -c 'exit 1'"):
         memory.remember(command)
@@ -500,6 +501,10 @@ async def test_a_command_has_the_cursor_and_recalls_the_last_ones(tmp_path: Path
         await choose(pilot, "workload", "command")
         line = field(pilot, "command").query_one(Input)
         assert line.has_focus
+        lines = [each[:72] for each in text_of(pilot).splitlines()]
+        assert not [each for each in lines if each.rstrip().endswith("…")]
+        place = next(n for n, each in enumerate(lines) if "inferences per run" in each)
+        assert lines[place + 1].split() == ["│", "joules", "per", "inference"]
         await pilot.press(*"sh")
         for key in ("up", "up", "down", "down"):
             await pilot.press(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections import Counter
@@ -282,8 +283,14 @@ def _of_power_files(
 
 
 def _power_files(folder: Path) -> list[Path]:
-    patterns = ("/".join([*["*"] * depth, aipowermeter.POWER_FILE]) for depth in range(DEPTH + 1))
-    return sorted(path for pattern in patterns for path in folder.glob(pattern))
+    """Power files in a folder; folders in it that cannot be read, or are gone, are passed over."""
+    found = []
+    for inside, folders, files in os.walk(folder, followlinks=True):
+        if aipowermeter.POWER_FILE in files:
+            found.append(Path(inside, aipowermeter.POWER_FILE))
+        if len(Path(inside).relative_to(folder).parts) == DEPTH:
+            folders.clear()
+    return sorted(found)
 
 
 def _idle(options: argparse.Namespace, stems: Sequence[str] = ()) -> Path | None:

@@ -195,7 +195,8 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         "--repeats",
         type=int,
         metavar="N",
-        help="run the command N times, each in a fresh process (default: 1; with --ab: 6 each)",
+        help="run the command N times, each in a fresh process (default: 1; with --ab, and in "
+        "wattui ci: 6 each)",
     )
     when.add_argument(
         "--target",

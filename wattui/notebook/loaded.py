@@ -108,5 +108,7 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     Raises UsageError if it cannot be read.
     """
     csv = Path(path)
+    if csv.is_dir():
+        raise UsageError(f"{csv} is a folder: fix: name a run file in it")
     with naming(csv):
         return LoadedRun(load_run(csv))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import time
 from functools import partial
@@ -15,7 +16,7 @@ from wattui.capture.headless import FIXES
 from wattui.capture.library import record
 from wattui.capture.run_names import suggested
 from wattui.commands.parser import Parser
-from wattui.errors import WattuiError
+from wattui.errors import UsageError, WattuiError
 from wattui.notebook.loaded import LoadedRun, load
 
 IDLE_S = 3.0
@@ -50,13 +51,17 @@ def record_cell(shell: Any, line: str, cell: str) -> LoadedRun:
 
     Raises what the cell raises, WattuiError, or RecorderError if it cannot be recorded.
     """
-    options = parser().parse_args(shlex.split(line))
+    options = _options(line)
     source = shell.transform_cell(cell)
     name = shell.compile.cache(source, shell.execution_count, raw_code=cell)
     code = shell.compile(shell.compile.ast_parse(source, filename=name), name, "exec")
     csv = Path(options.csv) if options.csv else suggested("cell")
     estimate = not options.no_estimate
-    with record(csv, rate_hz=options.rate, force=options.force, estimate=estimate):
+    try:
+        recording = record(csv, rate_hz=options.rate, force=options.force, estimate=estimate)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    with recording:
         if options.idle > 0:
             with marks.phase("idle"):
                 time.sleep(options.idle)
@@ -67,15 +72,28 @@ def record_cell(shell: Any, line: str, cell: str) -> LoadedRun:
     return load(csv)
 
 
+def _options(line: str) -> argparse.Namespace:
+    """The options on the magic's line. Raises UsageError."""
+    try:
+        options = parser().parse_args(shlex.split(line))
+    except ValueError as error:  # a quote that is not closed
+        raise UsageError(f"{line}: {error}") from None
+    if options.inferences is not None and options.inferences < 1:
+        raise UsageError(f"--inferences {options.inferences}: must be 1 or more")
+    if not 0 <= options.idle < math.inf:
+        raise UsageError(f"--idle {options.idle:g}: must be 0 or more")
+    return options
+
+
 def _cell(shell: Any, line: str, cell: str) -> LoadedRun | None:
     """The magic: what stops it is one line, and not a traceback."""
-    from IPython.core.error import UsageError
+    from IPython.core.error import UsageError as Refused
 
     try:
         return record_cell(shell, line, cell)
     except WattuiError as error:
-        raise UsageError(f"%%wattui: {error}") from None
+        raise Refused(f"%%wattui: {error}") from None
     except RecorderError as error:
-        raise UsageError(f"%%wattui: {error}{FIXES.get(error.code, '')}") from None
+        raise Refused(f"%%wattui: {error}{FIXES.get(error.code, '')}") from None
     except SystemExit:  # --help
         return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,3 +166,27 @@ def test_what_was_made_is_a_run_like_any_other(
     assert show.show([str(folder / "log.csv")], show.Asked(as_json=True)) == 0
     assert json.loads(capsys.readouterr().out) == run.summary.to_dict()
     assert show.show([str(folder / "log.csv")], show.Asked()) == 0
+
+
+def test_a_folder_that_vanishes_while_files_are_looked_for_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("gone", "run_1"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+    lines = (
+        f'{{"date": "2021-06-01T10:00:{n:02d}.0", "metrics": {{"cpu": {{"intel_power": 40.0}}}}}}\n'
+        for n in range(11)
+    )
+    (tmp_path / "runs/run_1/power_metrics.json").write_text("".join(lines))
+    whole = os.scandir
+
+    def scandir(path: Any = ".") -> Any:
+        if str(path).endswith("gone"):
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert imported(tmp_path / "runs", "--out", tmp_path / "out.csv") == 0
+    assert running(run_of(tmp_path / "out.csv"), "package0")["running_j"]["value"] == pytest.approx(
+        400
+    )

@@ -62,3 +62,5 @@ def test_what_is_no_run_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match=r"other\.csv is not a run file"):
         wattui.load(tmp_path / "other.csv")
+    with pytest.raises(UsageError, match="is a folder: fix: name a run file in it"):
+        wattui.load(".")

@@ -61,11 +61,26 @@ def test_a_cell_that_fails_raises_its_own_error_and_is_recorded(tmp_path: Path) 
     assert csv.exists()
 
 
-def test_an_unknown_option_is_refused_before_the_cell_runs() -> None:
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("--nonsense", "nonsense"),
+        ("--csv 'a.csv", "No closing quotation"),
+        ("--inferences -3", "--inferences -3: must be 1 or more"),
+        ("--idle -1", "--idle -1: must be 0 or more"),
+        ("--idle nan", "--idle nan: must be 0 or more"),
+        ("--rate 0", "out of range; use 0.1 to 1000 Hz"),
+    ],
+)
+def test_options_that_cannot_be_followed_are_refused_before_the_cell_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     shell = Shell()
-    with pytest.raises(UsageError, match="nonsense"):
-        record_cell(shell, "--nonsense", "x = 1")
+    with pytest.raises(UsageError, match=why):
+        record_cell(shell, line, "x = 1")
     assert "x" not in shell.user_ns
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_extension_adds_the_magic() -> None:

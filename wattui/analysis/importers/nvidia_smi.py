@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError
+from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, told_why
 from wattui.analysis.importers.rounds import in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import Clock, in_order, stamp_ns
@@ -68,57 +68,27 @@ def recognises(first: str, second: str = "") -> bool:
 def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read nvidia-smi's log. Raises UnreadableError."""
     unnamed = _unnamed(cells_of(text.first))
-    table = CsvTable(text, header=unnamed)
-    if table.header.count("power.draw") > 1 and unnamed:
+    if unnamed and unnamed.count("power.draw") > 1:
         raise UnreadableError(
             "line 1: two columns in W and no header: fix: write the names of its query above it"
         )
-    names = [_query(name) for name in table.header]
-    time = column(names, "timestamp", NAME)
-    rows = table.rows()
-    first_rows = list(islice(rows, PROBED))
-    places = _places(names, first_rows)
-    if ("", "W") not in places:
-        raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
-    identity = next((names.index(name) for name in _IDENTITIES if name in names), None)
-    by_name = next((names.index(name) for name in _NAMES if name in names), None)
-    clock = Clock()
-    devices: dict[str, int] = {}
-    found = _Rows(table, time, places, names, by_name if identity is None else identity, devices)
-    raw = Samples(found.samples(chain(first_rows, rows), clock, identity is not None))
-    if identity is None:
-        samples, gpus = _by_order(raw)
-    else:
-        by_index = names[identity] == "index"
-        numbers = {place: int(told) if by_index else place for told, place in devices.items()}
-        samples = (_named(sample, numbers[_device(sample)]) for sample in raw)
-        gpus = [f"gpu{number}" for number in numbers.values()]
-    power = table.header[places["", "W"]]
-    if len(raw) and not found.has_power:
-        first = table.left_out.first()
-        raise UnreadableError(f"no row has a figure in {power!r}: {first}")
-    ordered = in_order(samples, table.left_out)
-    kept_samples = Samples(ordered)
+    table = CsvTable(text, header=unnamed)
+    rows = _Rows(table)
+    found, gpus = rows.by_gpu()
+    samples = Samples(in_order(found, table.left_out))
     if len(gpus) > 1:
-        kept_samples = Samples(in_rounds(kept_samples))
-    channels = [named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in places]
-    kept = [time, *places.values(), *([] if identity is None else [identity])]
-    told = zip(devices, gpus, strict=True) if identity is not None else ()
-    in_turn = identity is None and len(gpus) > 1
-    remarks = (
-        *(["no header in the log: its column in W is taken for the power"] if unnamed else []),
-        *(f"{gpu} is {name}" for name, gpu in told if gpu != f"gpu{name}"),
-        *(["no index in the log: GPUs are distinguished by the order of their rows"] * in_turn),
-        *not_kept(table.header, kept),
-        *table.left_out.remarks(),
-    )
+        samples = Samples(in_rounds(samples))
     return Log(
         NAME,
-        tuple(channels),
-        kept_samples,
+        tuple(named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in rows.places),
+        samples,
         table.last_line,
-        remarks,
-        utc=clock.utc,
+        (
+            *(["no header in the log: its column in W is taken for the power"] if unnamed else []),
+            *rows.remarks(gpus),
+            *table.left_out.remarks(),
+        ),
+        utc=rows.clock.utc,
         first_bad=table.left_out.first(),
     )
 
@@ -141,35 +111,64 @@ def _kind_of(cell: str) -> str:
 
 
 class _Rows:
-    """Reads rows as samples, with the place of each row's device among `devices`."""
+    """The rows of a table as readings of GPUs."""
 
-    def __init__(
-        self,
-        table: CsvTable,
-        time: int,
-        places: dict[tuple[str, str], int],
-        names: Sequence[str],
-        device: int | None,
-        devices: dict[str, int],
-    ) -> None:
-        self._table, self._time, self._places = table, time, places
-        self._column = names[device] if device is not None else ""
-        self._device, self._devices = device, devices
-        self.has_power = False
+    def __init__(self, table: CsvTable) -> None:
+        names = [_query(name) for name in table.header]
+        self._time = column(names, "timestamp", NAME)
+        rows = table.rows()
+        first = list(islice(rows, PROBED))
+        self._rows = chain(first, rows)
+        self.places = _places(names, first)
+        if ("", "W") not in self.places:
+            raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
+        self._power = table.header[self.places["", "W"]]
+        self._identity = next((names.index(n) for n in _IDENTITIES if n in names), None)
+        by_name = next((names.index(n) for n in _NAMES if n in names), None)
+        self._device = by_name if self._identity is None else self._identity
+        self._column = "" if self._device is None else names[self._device]
+        self._table = table
+        # The devices in the order of their first rows.
+        self._devices: dict[str, int] = {}
+        self._has_power = False
+        self.clock = Clock()
 
-    def samples(
-        self, rows: Iterable[TableLine], clock: Clock, is_identity: bool
-    ) -> Iterator[Sample]:
-        """The readings of the rows by the suffix of their channel."""
+    def by_gpu(self) -> tuple[Iterator[Sample], list[str]]:
+        """The readings by channel, and the GPUs. Raises UnreadableError if none has a power, or if
+        GPUs cannot be distinguished."""
+        raw = Samples(self._readings())
+        if len(raw) and not self._has_power:
+            raise UnreadableError(
+                told_why(f"no row has a figure in {self._power!r}", self._table.left_out)
+            )
+        if self._identity is None:
+            return _by_order(raw)
+        numbers = [
+            int(told) if self._column == "index" else place for told, place in self._devices.items()
+        ]
+        samples = (_named(sample, numbers[_device(sample)]) for sample in raw)
+        return samples, [f"gpu{number}" for number in numbers]
+
+    def remarks(self, gpus: Sequence[str]) -> Iterator[str]:
+        """How GPUs were distinguished, and the columns that a run file does not have."""
+        if self._identity is not None:
+            told = zip(self._devices, gpus, strict=True)
+            yield from (f"{gpu} is {name}" for name, gpu in told if gpu != f"gpu{name}")
+        elif len(gpus) > 1:
+            yield "no index in the log: GPUs are distinguished by the order of their rows"
+        identity = [] if self._identity is None else [self._identity]
+        yield from not_kept(self._table.header, [self._time, *self.places.values(), *identity])
+
+    def _readings(self) -> Iterator[Sample]:
+        """The readings of the rows by the suffix of their channel, with the place of the device."""
         left_out = self._table.left_out
-        power = self._table.header[self._places["", "W"]]
-        for line, cells in rows:
-            time_ns = clock.time_ns(cells[self._time])
+        for line, cells in self._rows:
+            time_ns = self.clock.time_ns(cells[self._time])
             if time_ns is None:
-                left_out.add("no time", line)
+                left_out.add("no time", line, cells[self._time])
                 continue
             told: str | None = cells[self._device].strip() if self._device is not None else ""
-            if is_identity:
+            if self._identity is not None:
                 told = _by_identity(told or "", self._column)
             if told is None:
                 left_out.add(f"no {self._column}", line)
@@ -177,14 +176,14 @@ class _Rows:
             device = self._devices.setdefault(told, len(self._devices))
             values = {
                 suffix: value
-                for (suffix, unit), place in self._places.items()
+                for (suffix, unit), place in self.places.items()
                 if (value := _figure(cells[place], unit)) is not None
             }
             if "" in values:
-                self.has_power = True
+                self._has_power = True
             else:
-                left_out.add(f"no figure in {power!r}", line)
-            if values or not is_identity:
+                left_out.add(f"no figure in {self._power!r}", line)
+            if values or self._identity is None:
                 yield Sample(line, time_ns, values | {_DEVICE: float(device)})
 
 

@@ -393,8 +393,8 @@ def read_or_none(rows: list[list[str]]) -> Log | None:
 @examples(30)
 @given(st.sampled_from(sorted({*TABLES} - {"HWiNFO"})), st.randoms(use_true_random=False))
 def test_the_order_of_columns_does_not_matter(name: str, random: Random) -> None:
-    """Either it is recognised and has the same readings, or it is refused. HWiNFO has columns of the
-    same name, which only their order tells apart."""
+    """Either it is recognised and has the same readings, or it is refused. HWiNFO has columns of
+    the same name, which only their order tells apart."""
     rows = columns_of(GOOD[name])
     order = random.sample(range(len(rows[0])), len(rows[0]))
     whole, turned = read_or_none(rows), read_or_none([[row[n] for n in order] for row in rows])

@@ -9,8 +9,11 @@ from wattui.analysis.compare import Comparison, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples
 from wattui.analysis.results_file import Note
 from wattui.analysis.sides import Side
-from wattui.report.document import Block, Heading, Notes, PageTable, Words
+from wattui.report.document import Block, Heading, Notes, PageTable, Picture, Words
+from wattui.report.draw.ratios import Ratio, draw_ratios
+from wattui.report.joules import MOST_ROWS
 from wattui.report.loaded import ReportOptions, ReportRun
+from wattui.report.pictures import drawn, suffix
 from wattui.show.compare import interval_text, p_text, value_text, verdict_text
 from wattui.show.quantities import number, prefix_for
 from wattui.show.result_sets import figures_of
@@ -38,6 +41,8 @@ def comparison_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterato
         return
     yield Heading(3, f"Compared with {first.name}")
     yield _table(first.name, rows, domain)
+    if picture := _picture(first.name, rows, domain):
+        yield picture
     yield Words(_method([row for _, row in rows]))
     said = dict.fromkeys(
         text
@@ -119,6 +124,36 @@ def _table(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -> 
     caption = f"{of_which}{figure}, channel {domain}"
     shown = tuple(line[of_one:] for line in lines)
     return PageTable(caption, head[of_one:], shown)
+
+
+def _picture(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -> Picture | None:
+    """The ratios with their intervals; None if no interval is known."""
+    of_one = len({name for name, _ in found}) == 1
+    ratios = [
+        Ratio(
+            (row.label or EVERYTHING) if of_one else f"{name}, {row.label or EVERYTHING}",
+            row.ratio,
+            row.ratio_interval,
+            f"{number(row.ratio, 3)} ({interval_text(row.ratio_interval)})",
+            row.verdict == "clear",
+        )
+        for name, row in found
+        if row.ratio is not None
+    ]
+    if not any(each.interval for each in ratios):
+        return None
+    shown, figure = ratios[:MOST_ROWS], found[0][1].figure
+    title = f"{figure}: ratio to {first}"
+    caption = (
+        f"Ratio to {first} of {figure}, channel {domain}, with its interval. A filled point is a "
+        "clear difference; left of the dashed line is less energy."
+    )
+    if len(shown) < len(ratios):
+        caption += f" {len(ratios) - len(shown)} more are in the table."
+    instead = "; ".join(f"{each.name} {each.text}" for each in shown[:12])
+    svg = drawn(lambda width_mm: draw_ratios(width_mm, shown, title))
+    origin = {word for _, row in found for word in row.origins}
+    return Picture("ratios", svg, f"Ratio to {first}{suffix(origin)}", caption, f"{instead}.")
 
 
 def _line(name: str, row: Comparison, factor: float) -> tuple[str, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.support.made_runs import IDLE, Part, finished
 from wattui.analysis.compare import compare
 from wattui.report.comparison import comparison_blocks
-from wattui.report.document import Block, Heading, Notes, PageTable, Words
+from wattui.report.document import Block, Heading, Notes, PageTable, Picture, Words
+from wattui.report.draw.style import WIDE_MM
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.runs.recorded import Run
 from wattui.runs.traces import read_traces
@@ -28,6 +31,7 @@ def of_kind(blocks: Sequence[Block], kind: type) -> list[Block]:
     return [block for block in blocks if isinstance(block, kind)]
 
 
+@pytest.mark.needs_report
 def test_ratio_interval_and_p_are_those_of_compare(tmp_path: Path) -> None:
     a = repeated(tmp_path / "a.csv", (50, 52, 51, 49, 50))
     b = repeated(tmp_path / "b.csv", (40, 41, 39, 40, 42))
@@ -48,6 +52,9 @@ def test_ratio_interval_and_p_are_those_of_compare(tmp_path: Path) -> None:
     assert row[5] == " … ".join(f"{end:.3f}" for end in known.ratio_interval)
     assert row[6].startswith(("<", "0.000"))
     assert row[-1] == "clear"
+    (picture,) = of_kind(blocks, Picture)
+    assert isinstance(picture, Picture)
+    assert f">{known.ratio:.3f} ({row[5]})<" in picture.svg(WIDE_MM)
     assert table.caption == "b against a, total energy per inference, channel total"
 
 

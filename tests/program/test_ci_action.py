@@ -51,7 +51,7 @@ def run_action(
 
 def test_the_action_records_two_commands_in_turn_and_comments(tmp_path: Path) -> None:
     status, outputs, page = run_action(
-        tmp_path, command="sleep 0.1; :", against="sleep 0.1", repeats="2", options=QUICK
+        tmp_path, command="sleep 0.1; echo noise", against="sleep 0.1", repeats="2", options=QUICK
     )
     assert status in (0, 4)
     assert (tmp_path / outputs["csv"]).exists()

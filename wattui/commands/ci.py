@@ -6,7 +6,8 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorders.summary.figures import INVENTED
@@ -100,13 +101,32 @@ def main(options: argparse.Namespace) -> int:
     """Record, compare and comment; returns the exit status. Raises UsageError."""
     _plan(options)
     baseline, remarks = _baseline(options.baseline)
-    status = headless.main(options, [] if options.ab else options.command)
+    with _output_to_stderr():
+        status = headless.main(options, [] if options.ab else options.command)
     if status:
         _publish(Comment(f"not judged, as recording ended with status {status}", notes=remarks))
         return status
     comment, is_worse = _judge(_load(Path(options.csv)), baseline, remarks, options)
     _publish(comment)
     return REGRESSED if is_worse else 0
+
+
+@contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Let what the benchmark prints go to stderr: only the comment is on stdout."""
+    try:
+        kept = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with suppress(OSError):  # stderr is closed
+            os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -115,6 +115,12 @@ def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> S
     )
 
 
+def share_labels(a: Side, b: Side) -> bool:
+    """Whether two sides are alike enough to compare: a label of both, or none on one side."""
+    labels, theirs = set(filter(None, a.labels)), set(filter(None, b.labels))
+    return not (labels and theirs) or not labels.isdisjoint(theirs)
+
+
 def of_label(found: Side, label: str) -> Side:
     """One label of a side, as something that ran alone."""
     own = {key: known for key, known in found.figures.items() if key.label == label}

@@ -24,12 +24,12 @@ from wattui.analysis.effort import (
 )
 from wattui.analysis.limits import check
 from wattui.analysis.pairs import judged, leading, pairs_of
-from wattui.analysis.sides import Side
+from wattui.analysis.sides import Side, share_labels
 from wattui.capture import headless
 from wattui.capture.progress import NO_PAIRS
 from wattui.capture.run_names import suggested
 from wattui.capture.target import MOST_REPEATS
-from wattui.commands.compare import level, share, share_labels
+from wattui.commands.compare import level, share
 from wattui.commands.inputs import expand
 from wattui.commands.main_options import add_recording
 from wattui.commands.parser import Parser

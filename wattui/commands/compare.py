@@ -14,7 +14,16 @@ from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_
 from wattui.analysis.limits import JUDGED_BY, Finding, check
 from wattui.analysis.pairs import LEADING, Pairs, pairs_of
 from wattui.analysis.published.results import RESULTS, published_results
-from wattui.analysis.sides import FIGURES, PUBLISHED, SUMS, Sampled, Side, labels_of, of_label
+from wattui.analysis.sides import (
+    FIGURES,
+    PUBLISHED,
+    SUMS,
+    Sampled,
+    Side,
+    labels_of,
+    of_label,
+    share_labels,
+)
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.commands.sides import SideFiles, given_twice, sides_given
@@ -192,12 +201,6 @@ def _in_turn(given: Sequence[SideFiles], options: argparse.Namespace) -> Pairs |
     if len(given) > 1 or len(runs) != 1 or options.published or options.label is not None:
         return None
     return pairs_of(runs[0].summary)
-
-
-def share_labels(a: Side, b: Side) -> bool:
-    """Whether a limit judges like with like: a label of both, or no labels on one side."""
-    labels, theirs = set(filter(None, a.labels)), set(filter(None, b.labels))
-    return not (labels and theirs) or not labels.isdisjoint(theirs)
 
 
 def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side]:

@@ -8,7 +8,7 @@ from wattui.analysis.cells import MOST_SHOWN
 from wattui.analysis.compare import Comparison, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples
 from wattui.analysis.results_file import Note
-from wattui.analysis.sides import Side
+from wattui.analysis.sides import share_labels
 from wattui.report.document import Block, Heading, Notes, PageTable, Picture, Words
 from wattui.report.draw.ratios import Ratio, draw_ratios
 from wattui.report.joules import MOST_ROWS
@@ -27,16 +27,28 @@ MEAN, EVERYTHING = "geometric mean", "everything"
 
 def comparison_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator[Block]:
     """The runs of the first one's channel and origin, compared with it; nothing for one run."""
+    if len(runs) - 1 > MOST_SIDES:
+        return
     first, others, left_out = _comparable(runs, wish)
-    if first is None or not others or len(others) > MOST_SIDES:
+    if first is None:
         return
     domain = first.domain(wish) or ""
     sides = {run.name: figures_of(run.run, run.name).side for run in (first, *others)}
-    rows = [
-        (run.name, row)
+    alike = [run for run in others if share_labels(sides[first.name], sides[run.name])]
+    left_out += [
+        f"{run.name} is not compared: it has no label of {first.name}"
         for run in others
-        for row in _rows(sides[first.name], sides[run.name], domain, wish)
+        if run not in alike
     ]
+    others = alike
+    rows = _of_one_figure(
+        [
+            (run.name, row)
+            for run in others
+            for row in compare(sides[first.name], sides[run.name], [(domain, domain)])
+        ],
+        wish,
+    )
     if not rows:
         return
     yield Heading(3, f"Compared with {first.name}")
@@ -75,15 +87,15 @@ def _comparable(
     return first, others, left_out
 
 
-def _rows(a: Side, b: Side, domain: str, wish: ReportOptions) -> list[Comparison]:
-    """One figure, label by label; of all together if they share no label."""
-    rows = compare(a, b, [(domain, domain)])
+def _of_one_figure(
+    found: Sequence[tuple[str, Comparison]], wish: ReportOptions
+) -> list[tuple[str, Comparison]]:
+    """The rows of the leading figure: label by label where a run has some, else of everything."""
     figures = (wish.figure,) if wish.figure else LEADING
-    for figure in figures:
-        own = [row for row in rows if row.figure == figure]
-        if own:
-            return ([row for row in own if row.label] or own)[:MOST_SHOWN]
-    return []
+    figure = next((name for name in figures if any(row.figure == name for _, row in found)), "")
+    own = [(name, row) for name, row in found if row.figure == figure]
+    labelled = {name for name, row in own if row.label}
+    return [(name, row) for name, row in own if row.label or name not in labelled][:MOST_SHOWN]
 
 
 def _doubts(a: ReportRun, b: ReportRun, rows: Sequence[Comparison]) -> Iterator[str]:

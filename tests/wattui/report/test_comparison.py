@@ -58,6 +58,21 @@ def test_ratio_interval_and_p_are_those_of_compare(tmp_path: Path) -> None:
     assert table.caption == "b against a, total energy per inference, channel total"
 
 
+def test_a_run_of_other_labels_is_not_compared(tmp_path: Path) -> None:
+    a = repeated(tmp_path / "a.csv", (50, 51))
+    b = repeated(tmp_path / "b.csv", (50, 52))
+    parts = [IDLE, Part("running", 4, 90.0, "224", 3), Part("running", 4, 95.0, "448", 2)]
+    c = loaded(finished(tmp_path / "c.csv", parts))
+    blocks = list(comparison_blocks([a, b, c], ReportOptions()))
+    (table,) = of_kind(blocks, PageTable)
+    assert isinstance(table, PageTable)
+    assert [row[0] for row in table.rows] == ["b1"]
+    assert table.caption.startswith("b against a, total")
+    notes = [note.text for block in blocks if isinstance(block, Notes) for note in block.notes]
+    assert "c is not compared: it has no label of a" in notes
+    assert not list(comparison_blocks([a, c], ReportOptions()))
+
+
 def test_single_runs_have_no_p(tmp_path: Path) -> None:
     runs = [repeated(tmp_path / f"{n}.csv", [40 + n]) for n in (1, 2, 3)]
     blocks = list(comparison_blocks(runs, ReportOptions()))

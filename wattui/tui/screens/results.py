@@ -182,8 +182,10 @@ class Results(SteadyModal[ResultsAction | None]):
             self.call_later(self._draw, Chart(whole.spec))
 
     async def _draw(self, chart: Chart) -> None:
-        await self.query_one("#trace").mount(chart)
-        self.call_after_refresh(self._look)
+        # The dashboard may be ending.
+        if (trace := self.query_one("#trace")).is_attached:
+            await trace.mount(chart)
+            self.call_after_refresh(self._look)
 
     def _look(self, change: Callable[[Viewport], Viewport] = lambda view: view) -> None:
         """Draw the graph, with its view changed; once it has a size."""

@@ -275,6 +275,6 @@ def _refusal(message: wire.Message) -> RecorderError:
         "unwritable": f"cannot write the run file: {text}",
         "counted": text,
         "quoted": f"no such channel is recorded: {text}",
-        "require": f"cannot measure {need} energy: {text}",
+        "require": f"no {need} energy here: {text}",
     }
     return RecorderError(code, sentences.get(code, text), need or text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import groupby, islice
 from operator import itemgetter
@@ -18,6 +18,7 @@ from recorders.summary.reduction import BEGIN, END, GAP, NOTE
 from recorders.texts import OwnNote, cut
 from wattui.analysis.importers.joining import JoinedLogs, first_ns
 from wattui.analysis.importers.log import SECOND_NS, Log, LogPhase
+from wattui.analysis.importers.table import MOST
 
 # A pause of this many usual intervals, and at least a second, is a gap.
 GAP_INTERVALS = 5
@@ -41,7 +42,9 @@ class RunText:
     def __init__(self, recording: JoinedLogs) -> None:
         self._recording = recording
         self._layout = Layout(recording.channels)
-        self._meters = {c.name: Meter(c, self._layout, confirms=False) for c in recording.channels}
+        # A counter that rises faster than any machine draws was reset, as perf's is after a sleep.
+        bounded = (replace(each, bound_w=MOST["W"]) for each in recording.channels)
+        self._meters = {c.name: Meter(c, self._layout, confirms=False) for c in bounded}
         self._manual = {c.name for c in recording.channels if c.origin == "manual"}
         self._integrated = [
             channel.name

@@ -307,3 +307,19 @@ def test_an_event_that_is_first_counted_later_begins_there(tmp_path: Path) -> No
     assert "no figure before 'Joules': 1 row (line 2)" in remarks(run)
     last = (tmp_path / "out.csv").read_text().splitlines()[-1]
     assert "49.500000" in last
+
+
+def test_the_interval_in_which_perfs_counter_restarts_after_a_sleep_adds_nothing(
+    tmp_path: Path,
+) -> None:
+    """Of github.com/torvalds/linux, "perf/rapl: restart perf rapl counter after resume"."""
+    figures = ["2.16", "1.96", "2.09", "4,294,966,686.01", "3.58", "1.66"]
+    text = "".join(
+        f"    {second}.278989977   {figure:>16} Joules power/energy-pkg/\n"
+        for second, figure in enumerate(figures, 19)
+    )
+    run = one_import(tmp_path, text)
+    joules = running(run, "package0")["running_j"]
+    assert joules["value"] == pytest.approx(2.16 + 1.96 + 2.09 + 3.58 + 1.66)
+    assert joules["plus_minus"] is None
+    assert "reset" in {flag["name"] for flag in run["summary"]["flags"]}

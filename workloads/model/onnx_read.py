@@ -164,20 +164,21 @@ def _normalise(proto: Any) -> bool:
     graph = proto.graph
     names = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in names]
-    ordered = _in_order(graph.node)
-    changed = len(inputs) < len(graph.input) or ordered != list(graph.node)
-    changed |= proto.ir_version < FREE_IR
-    if changed:
-        del graph.input[:], graph.node[:]
-        graph.input.extend(inputs)
-        graph.node.extend(ordered)
-        proto.ir_version = max(proto.ir_version, FREE_IR)
-    return bool(changed)
+    order = _order(graph.node)
+    is_ordered = order == sorted(order)
+    if is_ordered and len(inputs) == len(graph.input) and proto.ir_version >= FREE_IR:
+        return False
+    nodes = [graph.node[place] for place in order]
+    del graph.input[:], graph.node[:]
+    graph.input.extend(inputs)
+    graph.node.extend(nodes)
+    proto.ir_version = max(proto.ir_version, FREE_IR)
+    return True
 
 
-def _in_order(nodes: Sequence[Any]) -> list[Any]:
-    """The nodes, each after those whose outputs it uses, otherwise as they are; all of them as they
-    are if they use each other in a circle."""
+def _order(nodes: Sequence[Any]) -> list[int]:
+    """The places of the nodes, each after those whose outputs it uses, otherwise as they are; all
+    as they are if they use each other in a circle."""
     makers = {name: place for place, node in enumerate(nodes) for name in node.output if name}
     users: dict[int, list[int]] = {place: [] for place in range(len(nodes))}
     waits = []
@@ -190,12 +191,12 @@ def _in_order(nodes: Sequence[Any]) -> list[Any]:
     found = []
     while ready:
         place = heapq.heappop(ready)
-        found.append(nodes[place])
+        found.append(place)
         for user in users[place]:
             waits[user] -= 1
             if not waits[user]:
                 heapq.heappush(ready, user)
-    return found if len(found) == len(nodes) else list(nodes)
+    return found if len(found) == len(nodes) else list(range(len(nodes)))
 
 
 def _used(node: Any) -> Iterator[str]:

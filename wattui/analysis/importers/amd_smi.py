@@ -93,7 +93,7 @@ def _readings(lines: LineCount, left_out: Omissions) -> Iterator[Sample]:
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of CSV, or of a table with units after its figures."""
+    """The cells of CSV, or of a table with units after its figures: `23.6/ 24.0 GB` is one."""
     if "," in line:
         return [cell.strip() for cell in cells_of(line, ",")]
-    return re.sub(r"(?<=\d) (?=[A-Za-z%°])", "", line).split()
+    return re.sub(r"(?<=\d) (?=[A-Za-z%°])|(?<=\d/) +(?=\d)", "", line).split()

@@ -63,11 +63,11 @@ def amd_csv() -> str:
 def amd_table() -> str:
     """The same as text."""
     rows = (
-        f"{1_700_000_000 + n}    {g}    0  {100 + 50 * g} W    750 W  40 °C\n"
+        f"{1_700_000_000 + n}    {g}    0  {100 + 50 * g} W    750 W  40 °C   23.6/ 24.0 GB\n"
         for n in range(SECONDS)
         for g in (0, 1)
     )
-    header = " TIMESTAMP  GPU  XCP  POWER  PWR_CAP  GPU_T\n"
+    header = " TIMESTAMP  GPU  XCP  POWER  PWR_CAP  GPU_T      VRAM_USAGE\n"
     return "'CTRL' + 'C' to stop watching output:\n" + header + "".join(rows)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -87,7 +88,6 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine((), "Playback: go to that time.", "click the bar"),
     ),
 }
-KEYS_COLUMNS = 14
 
 
 class Help(SteadyModal[None]):
@@ -147,9 +147,9 @@ class Help(SteadyModal[None]):
         self.query_one(VerticalScroll).focus()
 
     def _show(self, wanted: str) -> None:
-        lines = list(help_lines(self._keys, wanted, self._palette))
-        found = Text("\n").join(lines) if lines else Text(f"Nothing about {wanted!r}.")
-        self.query_one("#sentences", Static).update(found)
+        found = help_table(self._keys, wanted, self._palette)
+        nothing = f"Nothing about {wanted!r}."
+        self.query_one("#sentences", Static).update(found if found.row_count else nothing)
 
 
 def keys_by_action(bindings: Iterable[BindingType]) -> dict[str, str]:
@@ -167,16 +167,19 @@ def sentence_of(action: str) -> str:
     return next((line.sentence for line in lines), "")
 
 
-def help_lines(keys: Mapping[str, str], wanted: str, palette: Palette) -> Iterator[Text]:
+def help_table(keys: Mapping[str, str], wanted: str, palette: Palette) -> Table:
     """The topics with their keys and sentences, without those that lack the wanted text."""
+    table = Table.grid("", "", padding=(0, 1))
+    table.columns[0].no_wrap = True
     for topic, lines in TOPICS.items():
         rows = [(_keys_text(line, keys), line.sentence) for line in lines]
         folded = wanted.strip().casefold()
         shown = [row for row in rows if folded in f"{topic} {row[0]} {row[1]}".casefold()]
         if shown:
-            yield Text(topic, "bold")
+            table.add_row(Text(topic, "bold"))
         for key, sentence in shown:
-            yield Text.assemble((f"  {key:<{KEYS_COLUMNS}}", palette.series[1]), sentence)
+            table.add_row(Text(f"  {key}", palette.series[1]), Text(sentence))
+    return table
 
 
 def _keys_text(line: HelpLine, keys: Mapping[str, str]) -> str:

@@ -63,7 +63,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel"),
+        Binding("escape", "cancel", "Cancel", key_display="Esc"),
         Binding("ctrl+s", "start", "Start", priority=True),
         Binding("ctrl+o", "fold", "More", priority=True),
     ]

@@ -77,7 +77,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel"),
+        Binding("escape", "dismiss(None)", "Cancel", key_display="Esc"),
         Binding("ctrl+s", "save", "Save", priority=True),
         Binding("ctrl+d", "defaults", "Defaults", priority=True),
     ]

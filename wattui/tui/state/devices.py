@@ -30,8 +30,8 @@ RECENT_BINS, RECENT_BIN_S = 20, 0.4
 class DeviceNow:
     """A device and its newest readings; None is unknown.
 
-    `held` is what holds its clocks back, `energy_j` its energy in this recording, `parts_w` the
-    power of what it contains, `recent` its powers just before.
+    `held` is what holds its clocks back, `energy_j` its energy since the start or the last
+    zeroing, `parts_w` the power of what it contains, `recent` its powers just before.
     """
 
     name: str
@@ -105,11 +105,11 @@ def facts(device: DeviceNow, unknown: str) -> list[tuple[str, str]]:
 
     power = said(device.power_w, 3, "W")
     if device.limit_w is None:
-        power += ", of a limit that its driver does not report"
+        power += ", no limit is known"
     else:
         share = "" if device.power_w is None else f", {100 * device.power_w / device.limit_w:.0f} %"
         power += f" of its limit of {device.limit_w:g} W{share}"
-    found = [("power", power), ("energy", f"{said(device.energy_j, 4, 'J')} in this recording")]
+    found = [("power", power), ("energy", f"{said(device.energy_j, 4, 'J')} since the start")]
     if device.parts_w:
         parts = (f"{name} {number(power_w, 3)} W" for name, power_w in device.parts_w.items())
         found.append(("of that", "  ".join(parts)))

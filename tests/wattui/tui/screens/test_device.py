@@ -17,6 +17,7 @@ from wattui.runs.run_json import ReadSource
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.device import DeviceScreen
 from wattui.tui.screens.processes import LOOK_S
+from wattui.tui.state.devices import DeviceNow, facts
 from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.devices import DevicesPanel
@@ -141,3 +142,9 @@ async def test_the_arrows_turn_to_the_other_devices(app: Dashboard) -> None:
         await pilot.press("left", "left")
         await pilot.pause()
         assert "60.0 W of its limit of 700 W" in shown(app)
+
+
+def test_what_is_unknown_of_a_device_is_neither_blamed_on_a_driver_nor_called_recorded() -> None:
+    said = dict(facts(DeviceNow("estimated", None, power_w=7.0, energy_j=148.3), "–"))
+    assert said["power"] == "7.00 W, no limit is known"
+    assert said["energy"] == "148.3 J since the start"

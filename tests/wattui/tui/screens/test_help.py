@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 from textual.app import App
 from textual.binding import Binding
 
 from wattui.show.palette import DARK
-from wattui.tui.screens.help import TOPICS, Help, help_lines, keys_by_action
+from wattui.tui.screens.help import TOPICS, Help, help_table, keys_by_action
 from wattui.tui.screens.main import MainScreen
 
 KEYS = keys_by_action(MainScreen.BINDINGS)
 
 
 def plain(wanted: str) -> str:
-    return "\n".join(line.plain for line in help_lines(KEYS, wanted, DARK))
+    return drawn(wanted, 100)
+
+
+def drawn(wanted: str, columns: int) -> str:
+    console = Console(width=columns, file=StringIO())
+    with console.capture() as capture:
+        console.print(help_table(KEYS, wanted, DARK))
+    return capture.get()
 
 
 def test_every_key_of_the_graphs_is_explained_once() -> None:
@@ -26,9 +36,15 @@ def test_every_key_of_the_graphs_is_explained_once() -> None:
 def test_every_line_has_keys_and_a_sentence() -> None:
     for line in plain("").splitlines():
         if line.startswith(" "):
-            keys, sentence = line[2:16].strip(), line[16:]
+            keys, blank, sentence = line[2:16].strip(), line[16], line[17:].strip()
             assert keys
+            assert not blank.strip()
             assert sentence.endswith(".")
+
+
+def test_a_long_sentence_goes_on_under_its_beginning() -> None:
+    first, second = drawn("its joules, mean and peak", 60).splitlines()[1:]
+    assert first.index("Select") == len(second) - len(second.lstrip())
 
 
 @pytest.mark.parametrize(

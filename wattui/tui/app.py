@@ -157,8 +157,7 @@ class Dashboard(TerminalApp):
         for text in self.stream.notices():
             self.notify(text, severity="warning")
         if self._dirty and self._is_seen():
-            self._dirty = False
-            self.main.redraw()
+            self._dirty = not self.main.keep_up()
             self._show_output()
 
     def _show_alarm(self) -> None:

@@ -34,6 +34,7 @@ from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state import playback as playback_module
+from wattui.tui.state.live import Live
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
@@ -90,6 +91,32 @@ async def test_too_small_a_terminal_says_what_is_needed() -> None:
     async with app.run_test(size=TOO_SMALL) as pilot:
         await settle(pilot)
         assert "39×6; wattui needs 40×6" in " ".join(screen(app).split())
+
+
+async def test_graphs_are_drawn_once_in_a_column_and_what_is_left_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app, session = dashboard()
+    drawn: list[float] = []
+    show = Chart.show
+
+    def noted(self: Chart, live: Live, *look: Any) -> None:
+        drawn.append(live.time_s)
+        show(self, live, *look)
+
+    monkeypatch.setattr(Chart, "show", noted)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        for time_s in (30.1, 30.2, 30.3, 30.5):
+            drawn.clear()
+            session.coming = [row(time_s, 40.0)]
+            app.main.take(session.poll())
+            assert app.main.keep_up() == bool(drawn)
+            assert bool(drawn) == (time_s in (30.1, 30.5))
+        app.main.take([row(30.6, 50.0)])
+        assert not app.main.keep_up()
+        assert app.main.keep_up()
+        assert drawn[-1] == 30.6
 
 
 async def test_resizing_loses_no_data() -> None:

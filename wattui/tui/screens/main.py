@@ -58,6 +58,8 @@ from wattui.tui.widgets.status import StatusLine
 from wattui.tui.widgets.tabs import GraphTabs
 
 SUMMARY_S = 1.0
+# Graphs are drawn once in this time, or in that of one of their columns of characters.
+GRAPH_S = 0.5
 # The share of time that summaries may take, however long the recording is.
 SUMMARY_SHARE = 0.05
 WIDE_COLUMNS = 160
@@ -204,6 +206,8 @@ class MainScreen(MarkingScreen):
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
         self._summary_due_s = 0.0
+        self._kept_look: object = None
+        self._kept_rows = 0
         self.palette: Palette = DARK
         self.stream = stream
         self.live, self._taken_s = Live(stream.columns), time.monotonic()
@@ -298,14 +302,25 @@ class MainScreen(MarkingScreen):
         self.take(self.stream.poll())
         self.redraw()
 
-    def redraw(self) -> None:
+    def keep_up(self) -> bool:
+        """Redraw for new rows, the graphs less often; returns whether nothing is left to draw."""
+        step = self.live.time_s // min(plot.DOTS_WIDE * self.view.bin_s, GRAPH_S)
+        look = self.live, self.view, self.palette, self.glyphs, step
+        rows, self._kept_rows = self._kept_rows, self.live.history.rows
+        are_due = look != self._kept_look or rows == self._kept_rows
+        if are_due:
+            self._kept_look = look
+        self.redraw(with_graphs=are_due)
+        return are_due
+
+    def redraw(self, with_graphs: bool = True) -> None:
         """Redraw, unless the graphs still belong to another stream."""
         if not self.is_mounted or not self._is_laid_out:
             return
         status = self.query_one(StatusLine)
         status.show(self.stream, self.live, self.view, self.palette, self._pages)
         self.query_one(SeekBar).show(self._playback, self.palette)
-        for chart in self._charts:
+        for chart in self._charts if with_graphs else ():
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
         if now_s >= self._summary_due_s:

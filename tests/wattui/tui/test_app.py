@@ -172,10 +172,10 @@ async def test_without_the_focus_the_screen_is_drawn_once_a_second() -> None:
         drawn = 0
         redraw = app.main.redraw
 
-        def count() -> None:
+        def count(with_graphs: bool = True) -> None:
             nonlocal drawn
             drawn += 1
-            redraw()
+            redraw(with_graphs)
 
         app.main.redraw = count  # type: ignore[method-assign]
         app.app_focus = False

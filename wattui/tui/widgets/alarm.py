@@ -22,10 +22,11 @@ class Alarm(Static):
 
 def show_alarm(screen: Screen[Any], text: str | None) -> None:
     """Show this alarm on a screen, or remove it."""
-    shown = screen.query(Alarm)
-    if text is None:
-        shown.remove()
-    elif shown:
-        shown.first().update(Content(text))
-    else:
+    shown = [child for child in screen.children if isinstance(child, Alarm)]
+    if text is not None and not shown:
         screen.mount(Alarm(Content(text)))
+    for alarm in shown:
+        if text is None:
+            alarm.remove()
+        else:
+            alarm.update(Content(text))

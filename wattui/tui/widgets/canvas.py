@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from rich.segment import Segment
@@ -311,12 +310,18 @@ class Canvas:
     def _line(self, y: int, inks: Inks, look: PlotStyle) -> Strip:
         known = self._lines.get(y)
         if known is None or known[0] != inks:
-            segments = [
-                Segment("".join(map(itemgetter(0), run)), self._style(ink, look.base))
-                for ink, run in groupby(inks, key=itemgetter(1))
-            ]
-            self._lines[y] = known = inks, Strip(segments)
+            known = inks, Strip(list(self._segments(inks, look.base)))
+            self._lines[y] = known
         return known[1]
+
+    def _segments(self, inks: Inks, base: Style) -> Iterator[Segment]:
+        """A segment for each run of one ink."""
+        characters, colours = zip(*inks, strict=True)
+        begin = 0
+        for ink, run in groupby(colours):
+            end = begin + len(list(run))
+            yield Segment("".join(characters[begin:end]), self._style(ink, base))
+            begin = end
 
     def _style(self, ink: Ink, base: Style) -> Style:
         if ink not in self._styles:

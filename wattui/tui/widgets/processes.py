@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.cells import set_cell_size
 from rich.text import Text
 from textual.content import Content
-from textual.widgets import Static
 
 from wattui.show.palette import Palette
 from wattui.tui.state import processes
 from wattui.tui.state.processes import Processes
 from wattui.tui.state.session import Stream
+from wattui.tui.widgets.panel import Panel
 
 MOST = 5
 # Seldom: to count them takes the recorder several milliseconds.
@@ -18,7 +18,7 @@ PERIOD_S = 5.0
 COLUMNS = (processes.NAME, processes.PID, processes.CPU, processes.GPU, processes.MEMORY)
 
 
-class ProcessesPanel(Static):
+class ProcessesPanel(Panel):
     """Shows the busiest processes, which the recorder counts as long as they are wanted."""
 
     DEFAULT_CSS = """
@@ -50,7 +50,8 @@ class ProcessesPanel(Static):
         self.display = found is not None
         if found is not None:
             self.border_subtitle = Content(f"P lists all {len(found.processes) + found.left_out}")
-            self.update(table(found, palette))
+            shown = table(found, palette)
+            self.write(shown, 1 + shown.plain.count("\n"))
 
 
 def table(found: Processes, palette: Palette) -> Text:

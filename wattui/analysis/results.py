@@ -21,6 +21,7 @@ from recorders.summary.bases import BASES, Basis, per_inference_j
 from recorders.summary.combining import are_samples
 from recorders.summary.figures import Domain, Group, PhaseFigures, Summary, Value, is_unmoved
 from recorders.summary.stats import total
+from recorders.texts import OwnNote
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.samples import Described, describe
 
@@ -178,16 +179,21 @@ class _Table:
             whole = tuple(value.value for value in values if value is not None)
             # All of them share one baseline.
             several = whole if alike and len(whole) == len(values) > 1 else ()
-            origin = group.domains[domain].origin if domain else ""
+            origin = group.domains[domain].origin if domain else self._origin_of(figure)
             yield ResultRow(
                 level, "running", label, None, None, domain, origin, figure, known, several
             )
         if repeats:
             for sample, found in zip(samples, repeated, strict=True):
                 for (domain, figure), known in found.items():
-                    origin = group.domains[domain].origin if domain else ""
+                    origin = group.domains[domain].origin if domain else self._origin_of(figure)
                     where = (label, sample.repeat, None)
                     yield ResultRow("repeat", "running", *where, domain, origin, figure, known)
+
+    def _origin_of(self, figure: str) -> str:
+        """The origin of a figure that belongs to no channel: of a count stated by hand."""
+        is_stated = any(flag.name == OwnNote.STATED_COUNT for flag in self._summary.flags)
+        return "manual" if is_stated and figure == "inferences" else ""
 
     def _samples(
         self, windows: Sequence[PhaseFigures], baselines: Mapping[str, Domain], is_one_thing: bool

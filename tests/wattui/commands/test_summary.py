@@ -394,6 +394,8 @@ def test_a_stated_count_is_kept_beside_the_run_and_used_everywhere(
     assert json.loads(capsys.readouterr().out) == stated
     assert main(["export", "run.csv", "out.json"]) == 0
     assert "stated by hand" in (tmp_path / "out.json").read_text()
+    assert main(["export", "run.csv", "out.csv"]) == 0
+    assert "run,run,running,,,,,manual,inferences,1,100.0," in (tmp_path / "out.csv").read_text()
     capsys.readouterr()
     assert main(["summary", "run.csv", "--inferences", "0"]) == 0
     assert "per inference" not in capsys.readouterr().out

@@ -38,6 +38,7 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.pictures import pictures
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
+from wattui.show.stacking import Fitting
 from wattui.show.summary import (
     figure_text,
     flag_line,
@@ -72,6 +73,14 @@ _COUNTING = re.compile(
 READING, NO_FIGURE = "reading the file …", "There is no figure to explain."
 UNCOUNTED = "press n to say how many inferences it did"
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
+
+
+class WholeChart(Chart):
+    """A graph that asks to be drawn when it has a size."""
+
+    def on_resize(self) -> None:
+        """Ask to be drawn."""
+        self.post_message(self.Looked(lambda view: view))
 
 
 class Results(SteadyModal[ResultsAction | None]):
@@ -178,24 +187,16 @@ class Results(SteadyModal[ResultsAction | None]):
         if not self.is_there:
             return
         self.set_class(whole is None, "traceless")
-        if whole is not None:
-            self.call_later(self._draw, Chart(whole.spec))
-
-    async def _draw(self, chart: Chart) -> None:
         # The dashboard may be ending.
-        if (trace := self.query_one("#trace")).is_attached:
-            await trace.mount(chart)
-            self.call_after_refresh(self._look)
+        if whole is not None and (trace := self.query_one("#trace")).is_attached:
+            trace.mount(WholeChart(whole.spec))
 
-    def _look(self, change: Callable[[Viewport], Viewport] = lambda view: view) -> None:
-        """Draw the graph, with its view changed; once it has a size."""
+    def _look(self, change: Callable[[Viewport], Viewport]) -> None:
+        """Draw the graph, with its view changed."""
         whole, charts = self._whole, self.query(Chart)
         if whole is None or not charts:
             return
         chart = charts.first()
-        if not chart.content_size.width:
-            self.call_after_refresh(self._look, change)
-            return
         before = self._view or whole.view(chart.bins)
         view = change(before)
         self._view = self._view if view == before else view
@@ -218,7 +219,6 @@ class Results(SteadyModal[ResultsAction | None]):
     def on_resize(self, event: Resize) -> None:
         """Use two columns if there is room."""
         self._fit(self.app.size)
-        self.call_after_refresh(self._look)
 
     def action_export(self) -> None:
         """Export the results to a file."""
@@ -338,7 +338,8 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
         yield headline(summary)
         if told := answers(summary):
             yield told
-    yield from table_parts(summary)
+    for part in table_parts(summary):
+        yield part.with_aligned_decimals() if isinstance(part, Fitting) else part
     for flag, count in folded(summary.flags):
         line = flag_line(replace(flag, text=with_keys(flag.text)))
         if count > 1:

@@ -198,9 +198,9 @@ async def test_nothing_marked_says_how_to_mark(tmp_path: Path) -> None:
 
 async def test_nothing_counted_shows_joules_and_says_how_to_count(tmp_path: Path) -> None:
     run = finished(tmp_path / "a.csv", [IDLE, B1._replace(count=0)])
-    shown = await text(results(run), MIDDLE)
+    shown = await text(results(run), TALL)
     assert "200.000 ± 0.050 J while running" in shown
-    assert "wattui.count()" in shown
+    assert "press n to say how many" in shown
     assert answers(run.summary) is None
 
 

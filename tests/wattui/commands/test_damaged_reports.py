@@ -65,7 +65,7 @@ def undrawn() -> Iterator[None]:
     """Nothing is drawn: it takes half a second each time."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (figures, size_figures):
-            patch.setattr(module, "drawn", lambda _: EMPTY)
+            patch.setattr(module, "drawn", lambda _: lambda _: EMPTY)
         yield
 
 

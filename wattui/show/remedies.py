@@ -56,6 +56,7 @@ REMEDIES = {
     "unknown_share": "record as the user that the command's processes run as, or as root",
     "unfinished": "the recording is valid up to that point; record again for the rest",
     "run_file": "record again, to a file that no other program touches",
+    "stated_count": "call wattui.count() in the program, so that the next recording counts itself",
     "unmatched": "use a simpler pattern, print less, or call wattui.count() in the program",
     "which_gpu": "export CUDA_DEVICE_ORDER=PCI_BUS_ID for both wattui and the program",
     "only_package": "make the card's own counter readable, as wattui doctor says, and record again",

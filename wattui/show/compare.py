@@ -185,7 +185,7 @@ def change_text(rows: Sequence[Comparison], domain: str | None) -> str:
 
 def _change(what: str, ratio: float, interval: tuple[float, float] | None) -> str:
     """B uses 11 % less energy than A (17 to 4 % less)."""
-    said = f"B uses {_share(ratio)} {what} than A"
+    said = f"B uses {_share(ratio)} {what} than A" if ratio != 1 else f"B uses as much {what} as A"
     if interval is None or not all(map(math.isfinite, interval)):
         return said
     first, last = (_share(end) for end in interval)

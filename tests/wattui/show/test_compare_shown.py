@@ -34,6 +34,7 @@ def row(a: list[float], b: list[float], label: str = "", figure: str = "total") 
             [row([10.0, 10.1], [5.0, 5.1], "b1"), row([20.0, 20.1], [40.0, 40.1], "b8")],
             "geometric mean of 2 labels",
         ),
+        ([row([10.0], [10.0])], "B uses as much energy per inference as A: "),
         ([row([10.0], [5.0], figure="power")], ""),
     ],
 )

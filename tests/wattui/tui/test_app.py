@@ -41,6 +41,7 @@ from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.seek_bar import SeekBar
 
 WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (39, 6)
+MINI = (40, 6)
 SETTLED_S = 0.3
 LIMIT_S = 30.0
 
@@ -496,6 +497,16 @@ async def test_without_measured_power_a_banner_has_reason_and_remedy() -> None:
         )
 
 
+async def test_the_mini_mode_has_no_room_for_a_banner_and_does_not_scroll() -> None:
+    app, _ = dashboard(FakeSession(measured=False))
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.resize_terminal(*MINI)
+        await settle(pilot)
+        assert not app.main.query_one("#banner").display
+        assert not app.main.show_vertical_scrollbar
+
+
 def _bin_s(app: Dashboard) -> float:
     return app.main.view.bin_s
 
@@ -648,6 +659,10 @@ async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> N
         await pilot.click(SeekBar, offset=(1 + bar._bar.start + len(bar._bar) // 2, 0))
         await pilot.pause()
         assert app.main.live.time_s == pytest.approx(50.0, abs=2.0)
+        await pilot.resize_terminal(*MINI)
+        await settle(pilot)
+        assert not bar.display
+        assert not app.main.show_vertical_scrollbar
 
 
 async def test_a_recording_has_no_seek_bar() -> None:

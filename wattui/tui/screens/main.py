@@ -155,8 +155,10 @@ class MainScreen(MarkingScreen):
     ]
     DEFAULT_CSS = """
     MainScreen #banner {
-        height: auto; max-height: 3; padding: 0 1; background: $warning 20%; color: $text;
+        display: none; height: auto; max-height: 3; padding: 0 1;
+        background: $warning 20%; color: $text;
     }
+    MainScreen #banner.shown { display: block; }
     MainScreen #hint {
         height: 1; padding: 0 1; background: $accent 25%; color: $text;
         text-wrap: nowrap; text-overflow: ellipsis;
@@ -179,7 +181,7 @@ class MainScreen(MarkingScreen):
     MainScreen.mini #mini { display: block; }
     MainScreen.mini StatusLine, MainScreen.mini #side, MainScreen.mini #banner { display: none; }
     MainScreen.low #body, MainScreen.low #tabs { display: none; }
-    MainScreen.low #output, MainScreen.low #seek { display: none !important; }
+    MainScreen.low #output, MainScreen.low #seek { display: none; }
     MainScreen.too-small #mini, MainScreen.mini #hint, MainScreen.low #hint { display: none; }
     MainScreen.too-small #too-small { display: block; }
     MainScreen.small #output { height: 5; }
@@ -454,7 +456,7 @@ class MainScreen(MarkingScreen):
                 for m in self.stream.missing
                 if m.source in ("powercap", "nvml")
             ]
-        banner.display = bool(reasons)
+        banner.set_class(bool(reasons), "shown")
         banner.update(opening + with_keys(" · ".join(reasons[:1])))
 
     # ------------------------------------------------------------ keys

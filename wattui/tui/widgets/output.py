@@ -22,11 +22,12 @@ class OutputPanel(Static):
         display: none; height: 9; padding: 0 1; border: round $border;
         border-title-color: $text; border-subtitle-color: $text-muted;
     }
+    OutputPanel.shown { display: block; }
     """
 
     def show(self, launch: Launch | None, hidden: bool) -> None:
         """Rewrite the lines; the panel is hidden if nothing is running."""
-        self.display = launch is not None and not hidden
+        self.set_class(launch is not None and not hidden, "shown")
         if launch is None:
             return
         self.border_title = Content(launch.title)

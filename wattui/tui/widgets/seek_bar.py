@@ -23,6 +23,7 @@ class SeekBar(Static):
     SeekBar {{
         display: none; height: 1; background: $panel; padding: 0 {PADDING}; text-wrap: nowrap;
     }}
+    SeekBar.shown {{ display: block; }}
     """
 
     class Sought(Message):
@@ -39,7 +40,7 @@ class SeekBar(Static):
 
     def show(self, playback: Playback | None, palette: Palette) -> None:
         """Rewrite the line."""
-        self.display = playback is not None
+        self.set_class(playback is not None, "shown")
         if playback is None:
             return
         self._length_s = playback.length_s

@@ -32,13 +32,14 @@ class Ask(SteadyModal[str | None]):
     DEFAULT_CSS = """
     Ask > Vertical { width: 70; max-width: 90%; height: auto; padding: 1 2; }
     Ask Input { border: tall $border; }
-    Ask .wrong { color: $error; height: auto; }
-    Ask .hint { color: $text-muted; }
+    Ask .wrong { color: $error; width: 1fr; height: auto; }
+    Ask .hint { color: $text-muted; width: 1fr; }
     Ask OptionList {
         height: auto; max-height: 8; border: none; padding: 0 1; background: $surface;
     }
     Ask.-low > Vertical { max-width: 100%; padding: 0 1; }
     Ask.-low Input { border: none; height: 1; }
+    Ask.-low .hint { max-height: 1; }
     """
 
     def __init__(

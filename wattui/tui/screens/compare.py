@@ -47,7 +47,7 @@ class Compare(SteadyModal[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
         Binding("s", "swap", "Swap A and B"),
-        Binding("tab", "parts", "Hide or show parts", priority=True),
+        Binding("tab", "parts", "Hide or show parts", key_display="Tab", priority=True),
         SteadyModal.COPY,
     ]
     DEFAULT_CSS = """

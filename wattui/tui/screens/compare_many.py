@@ -39,6 +39,7 @@ class CompareMany(SteadyModal[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back", key_display="Esc"),
+        SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
     CompareMany > Vertical { width: 150; }

@@ -266,6 +266,7 @@ async def test_more_than_two_runs_are_compared_as_bars_with_what_changed_since_t
         await pilot.press("c")
         await pilot.pause()
         assert isinstance(app.screen, CompareMany)
+        assert "y Copy" in screen(pilot)
         lines = [line.strip("│ ") for line in screen(pilot).splitlines()]
         bars = [line for line in lines if "█" in line]
         assert [line.partition("█")[0].split()[-1] for line in bars] == ["a", "b", "c"]
@@ -516,3 +517,15 @@ async def test_the_newest_runs_are_read_before_all_others_are_looked_for(
         await settle(pilot)
         assert done[:3] == ["found quick.csv", "read quick.csv", "found slow.csv"]
         assert sorted(names(pilot)) == ["old.csv", "quick.csv", "slow.csv"]
+
+
+@pytest.mark.parametrize("size", [(200, 50), (80, 24), (60, 16)])
+async def test_the_line_about_tags_is_there_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+    finished(tmp_path / "a.csv", [IDLE, B1])
+    app = Shown(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("t")
+        await pilot.pause()
+        words = " ".join(screen(pilot).replace("│", " ").split())
+        assert "the rest is the note; kept in a file beside the run" in words

@@ -307,5 +307,10 @@ def _choice_line(choice: str) -> str:
 
 
 def _preset_line(name: str, values: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{option} {shown_value(value)}" for option, value in values.items())
-    return f"{name}: {shown}"
+    shown = (f"{_label(option)} {shown_value(value)}" for option, value in values.items())
+    return f"{name}: {' · '.join(shown)}"
+
+
+def _label(option: str) -> str:
+    """The name of an option's field in the form."""
+    return WORDS[option][0] if option in WORDS else option.capitalize()

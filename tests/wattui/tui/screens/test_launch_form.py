@@ -196,6 +196,12 @@ async def test_a_preset_fills_in_the_placeholders() -> None:
     assert asked.values["count"][0] == 40_000
 
 
+def test_a_preset_names_what_it_fills_in_as_the_form_does() -> None:
+    preset = WorkloadSubject(catalogue()["kws"]).fields()[0]
+    quick = next(line for line, name in preset.choices if name == "quick")
+    assert quick == "quick: Batch sizes 1,2,4,8,16,32,64 · Run each for (s) 5"
+
+
 async def test_fields_that_are_needed_less_often_are_folded_away() -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:

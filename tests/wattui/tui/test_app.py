@@ -663,6 +663,8 @@ async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> N
         await settle(pilot)
         assert not bar.display
         assert not app.main.show_vertical_scrollbar
+        assert "Nothing has run yet." in screen(app)
+        assert "to mark running" not in screen(app), "space pauses"
 
 
 async def test_a_recording_has_no_seek_bar() -> None:

@@ -336,13 +336,15 @@ class MainScreen(MarkingScreen):
                 self.query_one(ProcessesPanel).show(self.stream, is_wanted, self.palette)
             energy = self.query_one(EnergyPanel)
             energy.price, energy.carbon = self.price, self.carbon
+            phases, mini = self.query_one(PhasesPanel), self.query_one(MiniPanel)
+            energy.can_mark = phases.can_mark = mini.can_mark = self._playback is None
             if summary is None:
                 energy.wait()
             else:
                 energy.show(summary, self.palette, self.units)
-                self.query_one(PhasesPanel).show(summary, self.palette, self.units)
+                phases.show(summary, self.palette, self.units)
                 label = self.live.stretch.label if self.live.stretch else ""
-                self.query_one(MiniPanel).show_energy(summary, label, self.palette, self.units)
+                mini.show_energy(summary, label, self.palette, self.units)
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:

@@ -20,7 +20,7 @@ from wattui.show.palette import Palette
 from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
 
-NOTHING_YET = Text("Nothing has run yet. Press space to mark running.", "dim")
+NOTHING_YET, MARK = "Nothing has run yet.", " Press space to mark running."
 SKIPPED = Text("–  the rows before this time are still being read", "dim")
 ROWS_OF_TABLES = 8
 # With more domains than this, they are grouped by kind.
@@ -47,6 +47,7 @@ class EnergyPanel(Static):
     _shown: tuple[Summary, Palette, Units] | None = None
     price: Rate | None = None
     carbon: Rate | None = None
+    can_mark = True
 
     def on_mount(self) -> None:
         """Name the panel."""
@@ -73,7 +74,8 @@ class EnergyPanel(Static):
         """Write the tables, or single lines if the tables do not fit."""
         self._shown = summary, palette, units
         if summary.quoted is None:
-            self.update(NOTHING_YET, layout=False)
+            said = NOTHING_YET + MARK * self.can_mark
+            self.update(Text(said, "dim"), layout=False)
             return
         _, found = _headline_j(summary, summary.quoted)
         first = found[0][0] if found else None

@@ -19,7 +19,7 @@ from wattui.tui.state.live import Live
 from wattui.tui.state.session import Stream
 from wattui.tui.widgets.status import append_phase, append_source, clock
 
-NOTHING_YET = "Nothing has run yet.", "Press space to mark running."
+NOTHING_YET, MARK = "Nothing has run yet.", "Press space to mark running."
 # Besides the line of keys.
 ROWS = 5
 
@@ -33,6 +33,8 @@ class MiniPanel(Static):
     }}
     """
 
+    can_mark = True
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._energy: list[Text] = []
@@ -44,7 +46,7 @@ class MiniPanel(Static):
 
     def show_energy(self, summary: Summary, label: str, palette: Palette, units: Units) -> None:
         """Remember the lines of energy, which the next `show` writes."""
-        self._energy = list(lines_of_energy(summary, label, palette, units))
+        self._energy = list(lines_of_energy(summary, label, palette, units, self.can_mark))
 
 
 def lines_now(stream: Stream, live: Live, palette: Palette) -> Iterator[Text]:
@@ -62,13 +64,15 @@ def lines_now(stream: Stream, live: Live, palette: Palette) -> Iterator[Text]:
     yield line if line.plain else Text("no power sensor", palette.estimated)
 
 
-def lines_of_energy(summary: Summary, label: str, palette: Palette, units: Units) -> Iterator[Text]:
+def lines_of_energy(
+    summary: Summary, label: str, palette: Palette, units: Units, can_mark: bool = True
+) -> Iterator[Text]:
     """Joules per inference of a label, or of the last one if it has not run; what they are of."""
     running, channel = summary.running, summary.headline or ""
     groups = summary.labels if is_mixed(summary) else [running] if running else []
     group = next((each for each in groups if each.label == label), groups[-1] if groups else None)
     if group is None or channel not in group.domains:
-        yield from (Text(line, palette.dim) for line in NOTHING_YET)
+        yield from (Text(line, palette.dim) for line in (NOTHING_YET, MARK if can_mark else ""))
         return
     domain = group.domains[channel]
     value = TOTAL.of(domain) or ENERGY.of(domain)

@@ -16,7 +16,7 @@ from wattui.show.stacking import plain_table
 from wattui.tui.widgets.panel import Panel
 
 MOST_ROWS = 40
-NOTHING_YET = Text("No phases yet. Press space to mark running and idle.", "dim")
+NOTHING_YET, MARK = "No phases yet.", " Press space to mark running and idle."
 
 
 class PhasesPanel(Panel):
@@ -28,6 +28,7 @@ class PhasesPanel(Panel):
         padding: 0 1;
     }
     """
+    can_mark = True
 
     def on_mount(self) -> None:
         """Name the panel."""
@@ -37,7 +38,7 @@ class PhasesPanel(Panel):
         """Rewrite the table."""
         phases, channel = summary.phases, summary.headline
         if not phases or channel is None:
-            self.write(NOTHING_YET, 1)
+            self.write(Text(NOTHING_YET + MARK * self.can_mark, "dim"), 1)
             return
         shown = phases[-MOST_ROWS:]
         self.write(phase_table(shown, channel, palette, units), 1 + len(shown))

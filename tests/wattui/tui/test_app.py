@@ -28,7 +28,7 @@ from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
-from wattui.tui.screens.main import HINT
+from wattui.tui.screens.main import HINT, LAYOUT_KEYS
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
@@ -208,6 +208,7 @@ OF_NO_USE_LIVE = {
     "Next graphs",
     "Previous graphs",
     "Suspend",
+    *(f"Layout {n}" for n in range(1, LAYOUT_KEYS + 1)),
     *(f"Hide series {n}" for n in range(2, 9)),
 }
 
@@ -257,7 +258,10 @@ async def test_y_copies_the_headline_and_says_when_there_is_none() -> None:
 async def test_several_marks_are_undone_and_each_is_named() -> None:
     app, session = dashboard()
     answers = [{"undone": "mark running b", "left": 1}, {"undone": "mark idle", "left": 0}]
-    session.request = lambda **_: answers.pop(0)  # type: ignore[assignment, misc]
+    others = session.request
+    session.request = lambda do, **asked: (  # type: ignore[method-assign]
+        answers.pop(0) if do == "undo" else others(do=do, **asked)
+    )
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         await pilot.press("u", "u")

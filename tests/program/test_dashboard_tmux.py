@@ -260,7 +260,7 @@ def test_help_a_device_and_a_layout_are_put_away_by_the_keys_that_one_tries(plac
             tmux.until_shown("Move a crosshair")
             tmux.press(key)
             tmux.until_gone("Move a crosshair")
-        for key, shown in (("D", "in this recording"), ("L", "without titles it is forgotten")):
+        for key, shown in (("D", "since the start"), ("L", "without titles it is forgotten")):
             tmux.press(key)
             tmux.until_shown(shown)
             tmux.press("Escape")

@@ -14,8 +14,8 @@ from wattui.report.draw.ratios import Ratio, draw_ratios
 from wattui.report.joules import MOST_ROWS
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.pictures import drawn, suffix
-from wattui.show.compare import interval_text, p_text, value_text, verdict_text
-from wattui.show.quantities import number, prefix_for
+from wattui.show.compare import p_text, ratio_and_ends, ratio_text, value_text, verdict_text
+from wattui.show.quantities import prefix_for
 from wattui.show.result_sets import figures_of
 
 # More runs are an overview, not a comparison.
@@ -113,7 +113,7 @@ def _table(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -> 
         own = [row for other, row in found if other == name]
         lines += [_line(name, row, factor) for row in own]
         lines += [
-            (name, MEAN, "", "", "", number(mean.ratio), interval_text(mean.interval), "", "")
+            (name, MEAN, "", "", "", *ratio_and_ends(mean.ratio, mean.interval), "", "")
             for mean in geometric_means(own)
         ]
     of_one = len(names) == 1
@@ -146,7 +146,7 @@ def _picture(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -
             (row.label or EVERYTHING) if of_one else f"{name}, {row.label or EVERYTHING}",
             row.ratio,
             row.ratio_interval,
-            f"{number(row.ratio, 3)} ({interval_text(row.ratio_interval)})",
+            ratio_text(row.ratio, row.ratio_interval).plain,
             row.verdict == "clear",
         )
         for name, row in found
@@ -175,8 +175,7 @@ def _line(name: str, row: Comparison, factor: float) -> tuple[str, ...]:
         value_text(row.a.known, factor),
         value_text(row.b.known, factor),
         value_text(row.difference, factor),
-        number(row.ratio),
-        interval_text(row.ratio_interval),
+        *ratio_and_ends(row.ratio, row.ratio_interval),
         "–" if row.p_of_all is None else p_text(row.p_of_all),
         verdict_text(row),
     )

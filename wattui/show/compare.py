@@ -17,7 +17,7 @@ from wattui.analysis.compare import Comparison, geometric_means
 from wattui.analysis.limits import worse, worse_interval
 from wattui.analysis.sides import FIGURES
 from wattui.clean import one_line
-from wattui.show.quantities import number, prefix_for, with_uncertainty
+from wattui.show.quantities import minus, number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting, plain_table
 
 MEANINGS = {
@@ -116,22 +116,32 @@ def _cells(row: Comparison, factor: float) -> list[Text]:
 
 def ratio_text(ratio: float | None, interval: tuple[float, float] | None, colour: str = "") -> Text:
     """A ratio with its interval."""
-    text = Text(number(ratio), f"bold {colour}".strip())
-    if interval:
-        text.append(f" ({interval_text(interval)})", "not bold")
-    return text
+    value, ends = ratio_and_ends(ratio, interval)
+    text = Text(value, f"bold {colour}".strip())
+    return text.append(f" ({ends})", "not bold") if interval else text
 
 
-def interval_text(interval: tuple[float, float] | None) -> str:
-    """Both ends of an interval; – if unknown."""
-    return f"{_end(interval[0])} … {_end(interval[1])}" if interval else "–"
+def ratio_and_ends(ratio: float | None, interval: tuple[float, float] | None) -> tuple[str, str]:
+    """A ratio and both ends of its interval; – if unknown.
+
+    All three have the decimals that show the second digit of the interval's half-width, as long as
+    the ratio has no more than four digits.
+    """
+    if ratio is None or interval is None:
+        return number(ratio), "–"
+    half = max((abs(end - ratio) for end in interval if math.isfinite(end)), default=0.0)
+    known = ((abs(ratio), 4), (half, 2))
+    decimals = min((_decimals(value, digits) for value, digits in known if value), default=0)
+    low, high = (
+        f"{end:.{decimals}f}" if math.isfinite(end) else "∞" if end > 0 else "−∞"
+        for end in interval
+    )
+    return f"{ratio:.{decimals}f}", f"{minus(low)} … {minus(high)}"
 
 
-def _end(value: float) -> str:
-    """An end of an interval."""
-    if math.isfinite(value):
-        return number(value, 3)
-    return "∞" if value > 0 else "−∞"
+def _decimals(value: float, digits: int) -> int:
+    """The decimals of a number above 0 that is shown to so many significant digits."""
+    return max(0, digits - 1 - math.floor(math.log10(value)))
 
 
 def p_text(p: float) -> str:

@@ -100,7 +100,7 @@ def test_two_commands_in_turn_are_compared_pair_by_pair(
     assert asked[0].ab == ["old --x", "new 'a b'"]
     assert asked[0].ab_labels == ["baseline", "change"]
     assert asked[0].repeats == 6
-    assert "1.200 (1.20 … 1.20)" in capsys.readouterr().out
+    assert "1.200 (1.200 … 1.200)" in capsys.readouterr().out
 
 
 def test_an_estimate_is_named_and_never_judged(

@@ -111,7 +111,7 @@ def test_the_table_says_what_the_json_says(capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     (line,) = [line for line in said.splitlines() if line.startswith("b1")]
     assert " ".join(line.split()) == (
-        "b1 2.000 ± 0.050 2.200 ± 0.050 0.200 ± 0.045 1.100 (1.08 … 1.12) 0.00051 clear"
+        "b1 2.000 ± 0.050 2.200 ± 0.050 0.200 ± 0.045 1.100 (1.076 … 1.124) 0.00051 clear"
     )
 
 
@@ -332,7 +332,7 @@ def test_errors_p_and_verdict_are_there_at_any_width(
         lines = capsys.readouterr().out.splitlines()
         assert max(map(len, lines)) <= columns
         said = " ".join(" ".join(lines).split())
-        for figure in ("2.000 ± 0.050", "2.200 ± 0.050", "0.200 ± 0.045", "(1.08 … 1.12)"):
+        for figure in ("2.000 ± 0.050", "2.200 ± 0.050", "0.200 ± 0.045", "(1.076 … 1.124)"):
             assert figure in said
         assert "0.00051" in said
         assert "clear" in said

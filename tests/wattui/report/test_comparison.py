@@ -48,7 +48,7 @@ def test_ratio_interval_and_p_are_those_of_compare(tmp_path: Path) -> None:
     assert known.ratio is not None
     assert known.ratio_interval is not None
     assert row[0] == "b1"
-    assert row[4] == f"{known.ratio:.4f}"
+    assert row[4] == f"{known.ratio:.3f}"
     assert row[5] == " … ".join(f"{end:.3f}" for end in known.ratio_interval)
     assert row[6].startswith(("<", "0.000"))
     assert row[-1] == "clear"

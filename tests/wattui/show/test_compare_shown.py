@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from recorders.summary.figures import Value
 from wattui.analysis.compare import Comparison
 from wattui.analysis.samples import describe
 from wattui.analysis.sides import Sampled
-from wattui.show.compare import change_text
+from wattui.show.compare import change_text, ratio_text
 
 
 def row(a: list[float], b: list[float], label: str = "", figure: str = "total") -> Comparison:
@@ -42,3 +44,20 @@ def test_the_change_is_a_sentence(rows: list[Comparison], says: str) -> None:
     said = change_text(rows, "total")
     assert says in said
     assert bool(said) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "interval", "shown"),
+    [
+        (1.001, (0.9991, 1.0029), "1.001 (0.999 … 1.003)"),
+        (1.3, (0.91, 1.95), "1.30 (0.91 … 1.95)"),
+        (2.0, (0.5, math.inf), "2.0 (0.5 … ∞)"),
+        (1.2, (1.2, 1.2), "1.200 (1.200 … 1.200)"),
+        (0.0, (0.0, 0.0), "0 (0 … 0)"),
+        (None, None, "–"),
+    ],
+)
+def test_a_ratio_lies_within_its_interval_as_shown(
+    ratio: float | None, interval: tuple[float, float] | None, shown: str
+) -> None:
+    assert ratio_text(ratio, interval).plain == shown

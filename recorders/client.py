@@ -145,9 +145,9 @@ def own_command(module: str) -> list[str]:
 class Client:
     """A running recorder process.
 
-    `ready` is its first message: directory, columns, sources and what is missing. Raises
-    RecorderError with code exists, busy, unwritable, no_place, require, or died, and OSError if a
-    relative path cannot be resolved.
+    `wait_ready` gives its first message: directory, columns, sources and what is missing. It raises
+    RecorderError with code exists, busy, unwritable, no_place, require, or died; the constructor
+    raises OSError if a relative path cannot be resolved.
     """
 
     def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
@@ -170,7 +170,9 @@ class Client:
         assert to is not None
         assert back is not None
         self._to, self._from = to.fileno(), back.fileno()
-        self._write({**settings, "require": list(config.require)})
+        # If it has stopped already, wait_ready says why.
+        with contextlib.suppress(OSError):
+            self._send({**settings, "require": list(config.require)})
 
     def wait_ready(self) -> wire.Message:
         """The recorder's first message, sent once its sources and file are open.
@@ -226,12 +228,15 @@ class Client:
             self.process.wait(CLOSE_S)
 
     def _write(self, message: wire.Message) -> None:
-        data = wire.encode(message)
         try:
-            while data:
-                data = data[os.write(self._to, data) :]
+            self._send(message)
         except OSError:
             raise self._died() from None
+
+    def _send(self, message: wire.Message) -> None:
+        data = wire.encode(message)
+        while data:
+            data = data[os.write(self._to, data) :]
 
     def _await(self, kinds: set[str], timeout_s: float) -> wire.Message:
         deadline = time.monotonic() + timeout_s

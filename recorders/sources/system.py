@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -196,21 +197,31 @@ class ProcessTree:
     def _look_for_children(self) -> None:
         """Check only new processes, as parents do not change."""
         pids = set(psutil.pids())
-        new = sorted(pids - self._seen)
+        new = pids - self._seen
         self._seen = pids
         # Their numbers may be given to other processes.
         if gone := [pid for pid in reversed(self._members) if pid not in pids]:
             for member in self._members.values():
                 member.is_read()
             self._end(gone)
-        for pid in new:
-            try:
-                process = psutil.Process(pid)
-                parent = process.ppid()
-                if pid == self.pid or parent in self._members:
-                    self._members[pid] = _Member(process, parent)
-            except psutil.Error:
-                continue
+        waiting = dict(_with_parents(new))
+        # A child has a lower number than its parent if numbers began anew between them.
+        while found := [
+            pid
+            for pid, (_, parent) in waiting.items()
+            if pid == self.pid or parent in self._members
+        ]:
+            for pid in found:
+                with contextlib.suppress(psutil.Error):
+                    self._members[pid] = _Member(*waiting.pop(pid))
+
+
+def _with_parents(pids: Iterable[int]) -> Iterator[tuple[int, tuple[psutil.Process, int]]]:
+    """Those of the processes that still run, with their parents' numbers."""
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            yield pid, (process, process.ppid())
 
 
 def _busy_and_total_s() -> tuple[float, float]:

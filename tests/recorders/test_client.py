@@ -15,6 +15,7 @@ from recorders import client
 from recorders.summary.figures import PhaseFigures, Summary
 from recorders.summary.reduction import Reduction
 from recorders.summary.summary import summarise
+from recorders.wire import Message
 
 SAYS = """
 import sys
@@ -78,3 +79,20 @@ def test_a_recorder_that_says_what_it_waits_for_is_waited_for(
 def test_a_malformed_summary_is_an_error_of_the_recorder(ended: Ended) -> None:
     with pytest.raises(client.RecorderError, match="its summary is malformed: version is missing"):
         ended({})
+
+
+def test_a_recorder_killed_before_it_was_told_what_to_record_is_told_by_wait_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = client.Client._send
+
+    def send_too_late(to: client.Client, message: Message) -> None:
+        to.process.kill()
+        to.process.wait()
+        real(to, message)
+
+    monkeypatch.setattr(client.Client, "_send", send_too_late)
+    recorder = client.Client(client.Config(csv=None))
+    with pytest.raises(client.RecorderError, match="signal 9"):
+        recorder.wait_ready()
+    recorder.close()

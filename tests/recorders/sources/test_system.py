@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -185,6 +186,13 @@ def test_a_number_that_is_used_again_is_no_member(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(psutil.Process, "ppid", lambda process: 1)
         pids.append(child.pid)
         assert tree.members() == {os.getpid()}
+
+
+def test_children_whose_numbers_began_anew_are_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = {30: 40, 40: 32_000, 50: 1, 32_000: 1}
+    monkeypatch.setattr(psutil, "pids", lambda: list(parents))
+    monkeypatch.setattr(psutil, "Process", lambda pid: Mock(ppid=lambda: parents[pid]))
+    assert ProcessTree(32_000).members() == {30, 40, 32_000}
 
 
 def test_a_process_that_is_not_there_spends_nothing() -> None:

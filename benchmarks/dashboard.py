@@ -75,8 +75,8 @@ def _costs(rate_hz: float, most_pct: float, quick: bool) -> Table:
         f"Dashboard at {rate_hz:g} Hz, 200×50 in tmux",
         figures,
         (
-            "wattui: dashboard and recorder, five RAPL zones and a GPU of the test bench, four "
-            "graphs. s-tui ran beside it at the same time.",
+            "wattui: dashboard and recorder, five RAPL zones and a GPU of the test bench."
+            + " s-tui ran beside it at the same time." * ("s-tui" in programs),
         ),
     )
 

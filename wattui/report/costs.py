@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Group, Value
 from wattui.analysis.cells import MOST_SHOWN, is_mixed
-from wattui.config import Rate
 from wattui.report.document import Block, PageTable, Words
 from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.show.derived import J_PER_KWH
@@ -22,7 +21,7 @@ def cost_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     """A table of the total energy while running, and of a million inferences; nothing if neither a
     price nor an intensity is stated."""
     running, domain = loaded.summary.running, loaded.domain(wish)
-    if running is None or domain is None or wish.price == wish.carbon:
+    if running is None or domain is None or not (wish.price or wish.carbon):
         return
     of_domain = running.domains[domain]
     rows = [("while running", ENERGY.of(of_domain))]
@@ -63,12 +62,10 @@ def _cell(joules: Value | None, per_j: float) -> str:
 
 def _factors_text(wish: ReportOptions) -> str:
     """The factors; they have no ±."""
-    stated: tuple[tuple[Rate | None, Callable[[Rate], str]], ...] = (
-        (wish.price, lambda rate: f"{rate.per_kwh:g} {rate.text}".rstrip() + " per kWh"),
-        (
-            wish.carbon,
-            lambda rate: f"{rate.per_kwh:g} g CO₂ per kWh" + (f" ({rate.text})" * bool(rate.text)),
-        ),
-    )
-    said = [words(rate) for rate, words in stated if rate]
+    said = []
+    if wish.price:
+        said.append(f"{wish.price.per_kwh:g} {wish.price.text}".rstrip() + " per kWh")
+    if wish.carbon:
+        source = f" ({wish.carbon.text})" if wish.carbon.text else ""
+        said.append(f"{wish.carbon.per_kwh:g} g CO₂ per kWh{source}")
     return f"Derived with {' and '.join(said)}, as stated; ± is that of the energy alone."

@@ -49,6 +49,14 @@ def test_labels_are_not_mixed_and_nothing_is_said_without_a_factor(tmp_path: Pat
     assert not list(cost_blocks(run, ReportOptions()))
 
 
+def test_a_price_and_an_intensity_of_the_same_number_are_both_shown(tmp_path: Path) -> None:
+    run = loaded(finished(tmp_path / "r.csv", [IDLE, TEN_WH]))
+    table, _ = cost_blocks(run, ReportOptions(price=Rate(0.3), carbon=Rate(0.3)))
+    assert isinstance(table, PageTable)
+    assert numbers(table.rows[0][1:]) == [0.01, 0.003, 0.003]
+    assert table.head[1:] == ("kWh", "money", "g CO₂")
+
+
 def test_published_devices_stand_beside_ones_own(tmp_path: Path) -> None:
     run = loaded(finished(tmp_path / "kws.csv", [IDLE, B1, B8]))
     _, table, _ = published_blocks([run], ReportOptions(published="kws"))

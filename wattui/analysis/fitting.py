@@ -48,8 +48,8 @@ from wattui.analysis.shares import (
     shares,
 )
 from wattui.errors import UsageError
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
+from wattui.runs.naming import load_named
+from wattui.runs.recorded import Run
 from wattui.runs.run_file import NotARunFileError
 
 
@@ -126,8 +126,7 @@ class CounterResult:
 
 def load(given: NamedRun, against: Against | tuple[str, ...], network: str | None) -> FitRun:
     """A run with its network and MACs. Raises UsageError."""
-    with naming(given.csv):
-        run = load_run(given.csv)
+    run = load_named(given.csv)
     labels = [group.label for group in run.summary.labels] or [""]
     workload, macs = command_macs(run.about.argv)
     if network is None and not macs and given.network in BUNDLED:

@@ -37,9 +37,8 @@ from wattui.commands.sides import group_of
 from wattui.config import config_path, load
 from wattui.errors import REGRESSED, UsageError
 from wattui.report.comment import Comment, comment_text
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
-from wattui.runs.reduce import reduce_csv
+from wattui.runs.naming import load_named, naming
+from wattui.runs.recorded import Run, reduce_run
 from wattui.show.printing import say
 from wattui.show.summary import ENDINGS
 
@@ -106,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
     if status:
         _publish(Comment(f"not judged, as recording ended with status {status}", notes=remarks))
         return status
-    comment, is_worse = _judge(_load(Path(options.csv)), baseline, remarks, options)
+    comment, is_worse = _judge(load_named(Path(options.csv)), baseline, remarks, options)
     _publish(comment)
     return REGRESSED if is_worse else 0
 
@@ -157,7 +156,7 @@ def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
         except UsageError as error:
             remarks.append(f"no baseline there: {error}")
     runs = []
-    for run in map(_load, dict.fromkeys(found)):
+    for run in map(load_named, dict.fromkeys(found)):
         ending = next((ENDINGS[f.name] for f in run.summary.flags if f.name in ENDINGS), None)
         if ending is None:
             runs.append(run)
@@ -166,14 +165,9 @@ def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
     return runs, remarks
 
 
-def _load(path: Path) -> Run:
-    with naming(path):
-        return load_run(path)
-
-
 def _efforts(run: Run) -> Efforts:
     with naming(run.csv):
-        return efforts(reduce_csv(run.csv))
+        return efforts(reduce_run(run.csv))
 
 
 def _judge(

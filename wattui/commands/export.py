@@ -10,8 +10,7 @@ from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.outputs import OutputError, drafted, refusal
 from wattui.report.export import FORMATS, export
-from wattui.runs.naming import naming
-from wattui.runs.recorded import load_run
+from wattui.runs.naming import load_named, naming
 from wattui.show.printing import say
 
 PARQUET = ".parquet"
@@ -43,8 +42,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _export(path: Path, out: Path) -> list[str]:
     """Write the results; returns remarks. Raises UsageError."""
-    with naming(path):
-        run = load_run(path)
+    run = load_named(path)
     export(run, out)
     return run.remarks
 

@@ -23,8 +23,8 @@ from wattui.report.files import Output, figures_folder, refusal, write
 from wattui.report.markdown import markdown_page
 from wattui.report.page import html_page
 from wattui.report.svg import alone
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
+from wattui.runs.naming import load_named
+from wattui.runs.recorded import Run
 from wattui.show.printing import console, print_json, say
 from wattui.show.result_sets import figures_of
 from wattui.show.width import add_width
@@ -90,7 +90,7 @@ def main(options: argparse.Namespace) -> int:
         if reason := refusal(out, csvs, SUFFIXES, "-o"):
             raise UsageError(reason)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
-        runs = list(map(_load, csvs))
+        runs = list(map(load_named, csvs))
         found = histories(
             [_history_run(run) for run in runs],
             options.figure,
@@ -122,11 +122,6 @@ def _write(found: Sequence[History], out: Path, remarks: Sequence[str]) -> None:
         write([Output(out, *markdown_page(blocks, figures_folder(out).name))])
     else:
         write([Output(out, html_page(blocks), {})])
-
-
-def _load(csv: Path) -> Run:
-    with naming(csv):
-        return load_run(csv)
 
 
 def _history_run(run: Run) -> HistoryRun:

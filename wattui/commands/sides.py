@@ -13,8 +13,8 @@ from wattui.analysis.results_file import NotResultsError, ResultSet, read_docume
 from wattui.analysis.sides import Side, side
 from wattui.commands.inputs import expand, named
 from wattui.errors import UsageError, unreadable
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
+from wattui.runs.naming import load_named
+from wattui.runs.recorded import Run
 from wattui.show.result_sets import figures_of
 
 
@@ -34,7 +34,7 @@ def sides_given(texts: Sequence[str]) -> list[SideFiles]:
         if pattern.endswith(".json"):
             found += _exported(Path(pattern), name)
             continue
-        runs = [_load(path) for path in expand([pattern])]
+        runs = list(map(load_named, expand([pattern])))
         if name or len(texts) > 1 or len(runs) == 1:
             found.append(group_of(name or _shared_name(pattern, runs), runs))
         else:
@@ -49,11 +49,6 @@ def given_twice(texts: Sequence[str]) -> Iterator[str]:
     for path in files:
         if known.pop(os.path.realpath(path), 0) > 1:
             yield f"{path} is given more than once: it is compared with itself"
-
-
-def _load(path: Path) -> Run:
-    with naming(path):
-        return load_run(path)
 
 
 def _exported(path: Path, name: str) -> list[SideFiles]:

@@ -20,8 +20,8 @@ from wattui.report.loaded import ReportOptions, ReportRun
 from wattui.report.numbers_table import tables_of
 from wattui.report.page import fragment
 from wattui.report.sections import key_blocks
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run
+from wattui.runs.naming import load_named, naming
+from wattui.runs.recorded import Run
 from wattui.runs.traces import Traces, read_traces
 from wattui.show.remedies import notes_of
 from wattui.show.summary import headline
@@ -110,5 +110,4 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     csv = Path(path)
     if csv.is_dir():
         raise UsageError(f"{csv} is a folder: fix: name a run file in it")
-    with naming(csv):
-        return LoadedRun(load_run(csv))
+    return LoadedRun(load_named(csv))

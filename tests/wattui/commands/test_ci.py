@@ -12,6 +12,7 @@ from tests.support.made_runs import IDLE, Part, finished, written
 from wattui.capture import headless
 from wattui.cli import main
 from wattui.errors import REGRESSED, USAGE
+from wattui.runs.notes import state
 
 Recording = Callable[..., list[argparse.Namespace]]
 STEADY = (0.99, 1.0, 1.01)
@@ -86,6 +87,20 @@ def test_several_baselines_are_samples_of_one_thing(
     said = capsys.readouterr().out
     assert "| total, J/inference | 5.0 ± 1.2 | 6.00 ± 0.15 |" in said
     assert "not clearly more than 5 %" in said
+
+
+def test_a_count_stated_for_the_baseline_is_that_of_its_time_too(
+    recording: Recording, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """10 s of 100 inferences on both sides, though the baseline counted none itself."""
+    for n, watts in enumerate((49.5, 50, 50.5)):
+        run = finished(Path(f"main{n}.csv"), [IDLE, Part("running", 10, watts)])
+        state(run.csv, 100)
+    recording(parts(50))
+    assert main(["ci", "--baseline", "main*.csv", "--", "bench"]) == 0
+    said = capsys.readouterr().out
+    assert "| total, J/inference | 5.00 ± 0.12 | 5.00 ± 0.12 | 1.000" in said
+    assert "| time, ms | 100.0 | 100.0 | 1.000 " in said
 
 
 def test_two_commands_in_turn_are_compared_pair_by_pair(

@@ -28,9 +28,9 @@ from wattui.analysis.macs import command_macs
 from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.folders import working_directory
-from wattui.runs.naming import naming
+from wattui.runs.naming import load_named, naming
 from wattui.runs.notes import read_notes, state
-from wattui.runs.recorded import Run, load_run, read_budgets
+from wattui.runs.recorded import Run, read_budgets
 from wattui.runs.run_file import NotARunFileError
 from wattui.show import plot
 from wattui.show.budget import budgets_parts
@@ -267,8 +267,7 @@ class Results(SteadyModal[ResultsAction | None]):
     def _read_again(self) -> None:
         """Read the run with what was stated, and show it."""
         try:
-            with naming(self._run.csv):
-                run = load_run(self._run.csv)
+            run = load_named(self._run.csv)
         except UsageError as error:
             self.app.call_from_thread(self.notify, str(error), severity="error")
             return

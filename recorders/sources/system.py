@@ -205,7 +205,7 @@ class ProcessTree:
                 member.is_read()
             self._end(gone)
         waiting = dict(_with_parents(new))
-        # A child has a lower number than its parent if numbers began anew between them.
+        # A child has a lower number than its parent if process numbers wrapped around between them.
         while found := [
             pid
             for pid, (_, parent) in waiting.items()

@@ -29,8 +29,8 @@ from recorders.json_parts import (
 )
 from recorders.source import Origin
 
-# To be raised with any change of the arithmetic, so that older summaries are made anew. Since 2, ±
-# and its parts cover 95 %.
+# To be raised with any change of the arithmetic, so that older summaries are recomputed. Since 2,
+# ± and its parts cover 95 %.
 VERSION = 2
 # The answers per inference; their meanings are in `bases`.
 PER_INFERENCE = (

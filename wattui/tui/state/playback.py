@@ -130,7 +130,7 @@ class Playback(Stream):
         """Continue from another time, once the rows before it are read; at the end if beyond it.
 
         Of a far one, only the rows just before it are read: those before `skipped_s` are left out.
-        Returns whether rows will come anew, from the start or from there. Raises UsageError if the
+        Returns whether rows start over, from the beginning or from there. Raises UsageError if the
         file can no longer be read.
         """
         time_s = max(0.0, min(time_s, self.length_s))

@@ -252,7 +252,7 @@ def test_a_far_time_is_reached_by_its_last_rows_and_then_has_the_same_summary(
 ) -> None:
     path = long(tmp_path / "run.csv", 2000)
     found = Playback(path, clock=clock)
-    assert found.seek(time_s), "rows begin anew"
+    assert found.seek(time_s), "rows start over"
     assert 0 < time_s - found.skipped_s < 80
     live = taken(found)
     assert (live.run_s, live.is_whole) == (time_s, False)

@@ -133,9 +133,9 @@ def test_a_picture_that_goes_on_is_the_one_drawn_from_nothing(seed: int, spec: G
         if random.random() < 0.05:
             live.take({"t": "renamed", "first_event": 0})
         look = moved(random, look, live)
-        anew = Canvas(spec, canvas.top, canvas.filled)
+        fresh = Canvas(spec, canvas.top, canvas.filled)
         assert [list(strip) for strip in canvas.draw(live, look)] == [
-            list(strip) for strip in anew.draw(live, look)
+            list(strip) for strip in fresh.draw(live, look)
         ]
         if random.random() < 0.02:
             live, coming = Live(COLUMNS), rows(random)

@@ -12,7 +12,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Key, MouseEvent
 from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
+from textual.notifications import Notification, Notify, SeverityLevel
 
 from wattui.folders import working_directory
 from wattui.tui.terminal.ascii import AsciiFilter, CleanFilter
@@ -27,6 +27,22 @@ from wattui.tui.terminal.type_ahead import TypeAhead
 CLEAN, ASCII = CleanFilter(), AsciiFilter()
 # After this long without a key or the mouse, nobody may be looking.
 AWAY_S = 10.0
+# A toast is shown this long at least; Textual's timer of a negative time never ends.
+LEAST_TOAST_S = 0.1
+
+
+class Toast(Notification):
+    """A notification with time left even if it expires just when a new screen takes it over."""
+
+    @property
+    def time_left(self) -> float:
+        """Seconds for which it is shown from now on; never below `LEAST_TOAST_S`."""
+        return max(LEAST_TOAST_S, super().time_left)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over, so that no other screen shows it."""
+        return super().time_left <= 0
 
 
 class TerminalApp(App[int]):
@@ -59,7 +75,8 @@ class TerminalApp(App[int]):
         markup: bool = False,
     ) -> None:
         """Show a notification; never as markup, as its text may contain file names and labels."""
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
+        shown_s = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(Toast(message, title, severity, shown_s, markup=False)))
 
     @property
     def is_watched(self) -> bool:

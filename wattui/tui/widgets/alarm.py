@@ -28,5 +28,5 @@ def show_alarm(screen: Screen[Any], text: str | None) -> None:
     for alarm in shown:
         if text is None:
             alarm.remove()
-        else:
-            alarm.update(Content(text))
+        elif alarm.content != (content := Content(text)):
+            alarm.update(content)

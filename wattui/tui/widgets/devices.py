@@ -30,6 +30,7 @@ MOST_LINES = 12
 class DevicesPanel(Panel, can_focus=True):
     """Shows what each device does now; one of them is chosen while it has the focus."""
 
+    BORDER_TITLE = "Devices"
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open device", show=False, key_display="Enter"),
@@ -37,10 +38,6 @@ class DevicesPanel(Panel, can_focus=True):
         Binding("down,j", "choose(1)", "Device below", show=False, key_display="↓"),
     ]
     DEFAULT_CSS = """
-    DevicesPanel {
-        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
-        padding: 0 1;
-    }
     DevicesPanel:focus { border: round $accent; }
     """
 
@@ -55,18 +52,14 @@ class DevicesPanel(Panel, can_focus=True):
         self._shown: tuple[Sequence[DeviceNow], Palette, Glyphs] | None = None
         self._chosen = 0
 
-    def on_mount(self) -> None:
-        """Name the panel."""
-        self.border_title = "Devices"
-
     def show(self, devices: Sequence[DeviceNow], palette: Palette, glyphs: Glyphs) -> None:
         """Rewrite the lines."""
         self._shown = devices, palette, glyphs
         self._chosen = max(0, min(len(devices) - 1, self._chosen))
         chosen = self._chosen if self.has_focus else None
-        self.border_subtitle = "Enter opens it" if self.has_focus else ""
         lines = device_lines(devices, palette, glyphs, chosen)
-        self.write(Text("\n").join(lines), len(lines))
+        subtitle = "Enter opens it" if self.has_focus else ""
+        self.write(Text("\n").join(lines), len(lines), subtitle=subtitle)
 
     def on_focus(self) -> None:
         """Mark the chosen device."""

@@ -7,8 +7,6 @@ from typing import Any
 
 from rich import console
 from rich.text import Text
-from textual.content import Content
-from textual.widgets import Static
 
 from recorders.channels import kind_of, number_of
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis, per_inference_j
@@ -19,6 +17,7 @@ from wattui.show.derived import derived_text
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
+from wattui.tui.widgets.panel import Panel
 
 NOTHING_YET, MARK = "Nothing has run yet.", " Press space to mark running."
 SKIPPED = Text("–  the rows before this time are still being read", "dim")
@@ -34,24 +33,15 @@ UNDER_PACKAGE = ("core", "uncore", "dram")
 POWERS, TITLES = ("idle", "armed", "running"), ("idle", "armed", "run")
 
 
-class EnergyPanel(Static):
+class EnergyPanel(Panel):
     """Shows the summary as if the recording ended now; its first line is the headline figure."""
 
-    DEFAULT_CSS = """
-    EnergyPanel {
-        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
-        padding: 0 1;
-    }
-    """
+    BORDER_TITLE = "Energy"
 
     _shown: tuple[Summary, Palette, Units] | None = None
     price: Rate | None = None
     carbon: Rate | None = None
     can_mark = True
-
-    def on_mount(self) -> None:
-        """Name the panel."""
-        self.border_title = "Energy"
 
     def on_resize(self) -> None:
         """Show again at the new size: the next update may be a while."""
@@ -67,27 +57,25 @@ class EnergyPanel(Static):
     def wait(self) -> None:
         """Say that the rows before those that are shown are still being read."""
         self._shown = None
-        self.border_subtitle = Content("")
-        self.update(SKIPPED, layout=False)
+        self.write(SKIPPED)
 
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
         """Write the tables, or single lines if the tables do not fit."""
         self._shown = summary, palette, units
         if summary.quoted is None:
-            said = NOTHING_YET + MARK * self.can_mark
-            self.update(Text(said, "dim"), layout=False)
+            self.write(Text(NOTHING_YET + MARK * self.can_mark, "dim"))
             return
         _, found = _headline_j(summary, summary.quoted)
         first = found[0][0] if found else None
         derived = "" if first is None else derived_text(first.value, self.price, self.carbon)
-        self.border_subtitle = Content(derived)
         if self.content_size.height < ROWS_OF_TABLES:
-            self.update(Text("\n").join(energy_lines(summary, palette, units)), layout=False)
+            lines = Text("\n").join(energy_lines(summary, palette, units))
+            self.write(lines, subtitle=derived)
             return
         parts: list[Any] = []
         for part in energy_parts(summary, palette, units):
             parts += [part, Text()]
-        self.update(console.Group(*parts), layout=False)
+        self.write(console.Group(*parts), subtitle=derived)
 
 
 def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[Text]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.content import Content
-from textual.widgets import Static
+
+from wattui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from wattui.capture.launch import Launch
@@ -14,14 +14,11 @@ if TYPE_CHECKING:
 BAR_COLUMNS = 24
 
 
-class OutputPanel(Static):
+class OutputPanel(Panel):
     """Shows the last lines of output, with progress in the border."""
 
     DEFAULT_CSS = """
-    OutputPanel {
-        display: none; height: 9; padding: 0 1; border: round $border;
-        border-title-color: $text; border-subtitle-color: $text-muted;
-    }
+    OutputPanel { display: none; height: 9; }
     OutputPanel.shown { display: block; }
     """
 
@@ -30,10 +27,12 @@ class OutputPanel(Static):
         self.set_class(launch is not None and not hidden, "shown")
         if launch is None:
             return
-        self.border_title = Content(launch.title)
-        self.border_subtitle = Content(f"{progress_bar(launch.progress)}x to stop · o to hide")
         last = list(launch.output)[-max(1, self.content_size.height) :]
-        self.update(Text("\n".join(last), no_wrap=True, overflow="crop"), layout=False)
+        self.write(
+            Text("\n".join(last), no_wrap=True, overflow="crop"),
+            title=launch.title,
+            subtitle=f"{progress_bar(launch.progress)}x to stop · o to hide",
+        )
 
 
 def progress_bar(share: float | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
-from textual.content import Content
 
 from recorders.channels import kind_of
 from recorders.summary.figures import PhaseFigures, Summary, is_unmoved
@@ -22,17 +21,8 @@ NOTHING_YET, MARK = "No phases yet.", " Press space to mark running and idle."
 class PhasesPanel(Panel):
     """Shows a line for each phase: seconds, joules, inferences, joules per inference."""
 
-    DEFAULT_CSS = """
-    PhasesPanel {
-        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
-        padding: 0 1;
-    }
-    """
+    BORDER_TITLE = "Phases"
     can_mark = True
-
-    def on_mount(self) -> None:
-        """Name the panel."""
-        self.border_title = "Phases"
 
     def show(self, summary: Summary, palette: Palette, units: Units) -> None:
         """Rewrite the table."""
@@ -41,8 +31,8 @@ class PhasesPanel(Panel):
             self.write(Text(NOTHING_YET + MARK * self.can_mark, "dim"), 1)
             return
         shown = phases[-MOST_ROWS:]
-        self.write(phase_table(shown, channel, palette, units), 1 + len(shown))
-        self.border_subtitle = Content(f"J: {channel}")
+        table = phase_table(shown, channel, palette, units)
+        self.write(table, 1 + len(shown), subtitle=f"J: {channel}")
 
 
 def phase_table(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.cells import set_cell_size
 from rich.text import Text
-from textual.content import Content
 
 from wattui.show.palette import Palette
 from wattui.tui.state import processes
@@ -21,20 +20,14 @@ COLUMNS = (processes.NAME, processes.PID, processes.CPU, processes.GPU, processe
 class ProcessesPanel(Panel):
     """Shows the busiest processes, which the recorder counts as long as they are wanted."""
 
+    BORDER_TITLE = "Processes"
     DEFAULT_CSS = """
-    ProcessesPanel {
-        border: round $border; border-title-color: $text; border-subtitle-color: $text-muted;
-        padding: 0 1; height: auto; display: none;
-    }
+    ProcessesPanel { height: auto; display: none; }
     """
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
         self._asked: Stream | None = None
-
-    def on_mount(self) -> None:
-        """Name the panel."""
-        self.border_title = "Processes"
 
     def forget(self) -> None:
         """Ask again, as another screen may have ended the counting."""
@@ -49,9 +42,9 @@ class ProcessesPanel(Panel):
         found = stream.processes if is_wanted else None
         self.display = found is not None
         if found is not None:
-            self.border_subtitle = Content(f"P lists all {len(found.processes) + found.left_out}")
             shown = table(found, palette)
-            self.write(shown, 1 + shown.plain.count("\n"))
+            subtitle = f"P lists all {len(found.processes) + found.left_out}"
+            self.write(shown, 1 + shown.plain.count("\n"), subtitle=subtitle)
 
 
 def table(found: Processes, palette: Palette) -> Text:

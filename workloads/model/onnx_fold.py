@@ -1,4 +1,4 @@
-"""Shapes that ONNX's own inference leaves open, because a model computes them as it runs.
+"""Shapes that ONNX's own inference leaves unknown because the model computes them at run time.
 
 Sizes are computed from shapes by small nodes on whole numbers. Those whose inputs are known are
 evaluated, their results take the place of the nodes, and the shapes are inferred again, until

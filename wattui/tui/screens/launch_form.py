@@ -194,7 +194,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
     def action_start(self) -> None:
         """Start if everything is valid; otherwise go to the first error."""
-        self._plan_anew()
+        self._replan()
         if self._recipe is not None:
             self._remember()
             if isinstance(self._subject, ProgramSubject):
@@ -230,7 +230,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
                 if field.spec.name in known:
                     field.value = known[field.spec.name]
         self._looked = None
-        self._plan_anew()
+        self._replan()
         self.call_after_refresh(self._give_room)
         if isinstance(subject, ProgramSubject):
             # Once the list of workloads has closed, and given the focus back.
@@ -253,9 +253,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
     def _plan_soon(self) -> None:
         """Plan once for a burst of typing."""
         if not self._is_plan_due:
-            self._is_plan_due = self.call_later(self._plan_anew)
+            self._is_plan_due = self.call_later(self._replan)
 
-    def _plan_anew(self) -> None:
+    def _replan(self) -> None:
         self._is_plan_due = False
         fields = {field.spec.name: field for field in self._fields}
         given = {name: field.value for name, field in fields.items() if _is_given(field)}
@@ -314,7 +314,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
     async def _look(self, order: LaunchPlan) -> None:
         await asyncio.sleep(TYPING_S)
         self._looked = await output_of(order.dry_run)
-        self._plan_anew()
+        self._replan()
 
 
 def plan_of(order: LaunchPlan, recipe: Recipe, palette: Palette, now_s: float) -> Text:

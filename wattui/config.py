@@ -88,6 +88,7 @@ RANGES = {
 # A refusal shows nothing of them but what it is about, as a spec may hold a secret.
 METERS = "meters"
 RATES = ("price_per_kwh", "co2_g_per_kwh")
+MOST_PER_KWH = 1e12
 NAMES = tuple(field.name for field in fields(Settings))
 # The options that change a setting for one recording.
 OPTIONS = {
@@ -188,13 +189,15 @@ def refusal(name: str, value: object) -> str | None:
 def rate_of(setting: str) -> Rate | None:
     """The rate in a setting: `0.30 EUR`, `350 grid mean of 2025`; None if it is empty.
 
-    Raises ValueError if it does not begin with a number.
+    Raises ValueError if it does not begin with a number, or with one that is too large.
     """
     if not setting.strip():
         return None
     if not (found := _RATE.fullmatch(setting)):
         raise ValueError("must begin with a number, as in 0.30 EUR")
-    return Rate(float(found[1]), found[2] or "")
+    if (per_kwh := float(found[1])) > MOST_PER_KWH:
+        raise ValueError(f"must be at most {MOST_PER_KWH:g}")
+    return Rate(per_kwh, found[2] or "")
 
 
 def layout_of(setting: object) -> Layout | None:

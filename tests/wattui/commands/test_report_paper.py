@@ -123,9 +123,15 @@ def test_references_are_those_of_what_the_report_shows(csv: Path, tmp_path: Path
     assert text.count("{") == text.count("}")
 
 
-def test_a_price_that_is_no_number_is_refused(csv: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--price 'free': must begin with a number"):
-        report(csv, "-o", tmp_path / "r.md", "--price", "free")
+@pytest.mark.parametrize(
+    ("price", "why"),
+    [("free", "'free': must begin with a number"), ("9" * 400, "must be at most 1e\\+12")],
+)
+def test_a_price_that_is_no_number_is_refused(
+    csv: Path, tmp_path: Path, price: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--price .*{why}"):
+        report(csv, "-o", tmp_path / "r.md", "--price", price)
 
 
 def test_all_outputs_are_written_or_none(csv: Path, tmp_path: Path) -> None:

@@ -147,9 +147,12 @@ def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], in
 
 def _read(path: Path, asked: Asked) -> SummaryRow:
     """File, beginning, command and summary of a run. Raises UsageError."""
-    if asked.inferences is not None:
-        state(path, asked.inferences or None)
     with naming(path):
+        if asked.inferences is not None:
+            from wattui.runs.blocks import header
+
+            header(path)
+            state(path, asked.inferences or None)
         begun, run = _first_utc(path), load_run(path)
         explained = _explained(run, asked) if asked.explain else None
     return SummaryRow(

@@ -13,13 +13,23 @@ from typing import Any
 
 from recorders.drafts import replace_file
 from recorders.fingerprint import fingerprint, is_same
-from recorders.json_parts import WrongPartError, an_object, optional, part_or, text, tuple_of, whole
+from recorders.json_parts import (
+    WrongPartError,
+    an_object,
+    optional,
+    part,
+    part_or,
+    text,
+    tuple_of,
+    whole,
+)
 from recorders.plausible import MOST_COUNT
 from wattui.clean import one_line
 from wattui.errors import UsageError, unreadable
 
 VERSION = 1
 TAG = "#"
+LEFT_OUT = ": left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
     path = notes_path(csv)
     try:
         found = json.loads(path.read_bytes())
+        part(found, "version", _version)
         notes = Notes(
             part_or(found, "tags", tuple_of(text), ()),
             part_or(found, "note", text, ""),
@@ -71,12 +82,20 @@ def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
     else:
         return notes
     if remarks is not None:
-        remarks.append(f"{path} {why}: left out")
+        remarks.append(f"{path} {why}{LEFT_OUT}")
     return Notes()
 
 
 def write_notes(csv: Path, notes: Notes) -> None:
-    """Write the notes on a run, or remove the file if there are none. Raises UsageError."""
+    """Write the notes on a run, or remove the file if there are none.
+
+    Raises UsageError, also if the file there is not one of notes: it stays.
+    """
+    path, unread = notes_path(csv), list[str]()
+    read_notes(csv, unread)
+    if unread:
+        said = unread[0].removesuffix(LEFT_OUT)
+        raise UsageError(f"{said}, and is not replaced: fix: move it away")
     found = {
         "tags": list(notes.tags),
         "note": notes.text,
@@ -84,7 +103,6 @@ def write_notes(csv: Path, notes: Notes) -> None:
         "csv": None if notes.inferences is None else notes.csv,
     }
     kept = {name: value for name, value in found.items() if value}
-    path = notes_path(csv)
     try:
         if kept:
             data = json.dumps({"version": VERSION} | kept, indent=1, ensure_ascii=False)
@@ -112,6 +130,12 @@ def state(csv: Path, inferences: int | None) -> None:
     except OSError as error:
         raise unreadable(csv, error) from None
     write_notes(csv, replace(read_notes(csv), inferences=inferences, csv=about))
+
+
+def _version(found: Any) -> int:
+    if whole(found) != VERSION:
+        raise WrongPartError(f"not {VERSION}")
+    return VERSION
 
 
 def _count(found: Any) -> int:

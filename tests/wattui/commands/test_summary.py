@@ -401,3 +401,9 @@ def test_a_stated_count_is_kept_beside_the_run_and_used_everywhere(
     assert "per inference" not in capsys.readouterr().out
     assert main(["summary", "run.csv", "run.csv", "--inferences", "5"]) == 2
     assert "name one file" in capsys.readouterr().err
+
+
+def test_no_count_is_stated_of_what_is_no_run_file(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    assert main(["summary", str(tmp_path / "table.csv"), "--inferences", "5"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]

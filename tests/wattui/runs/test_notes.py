@@ -8,6 +8,7 @@ import pytest
 
 from recorders.fingerprint import fingerprint
 from tests.support.made_runs import B1, IDLE, finished
+from wattui.errors import UsageError
 from wattui.runs.notes import Notes, notes_path, parsed, read_notes, stated, write_notes
 from wattui.runs.recorded import find_runs
 from wattui.runs.trash import discard, put_back
@@ -50,10 +51,32 @@ def test_a_count_that_was_stated_of_another_file_is_left_out(tmp_path: Path) -> 
     assert remarks == [f"{notes_path(csv)}: its count is of another run.csv: left out"]
 
 
-@pytest.mark.parametrize("damaged", ["", "[]", "{", '{"inferences": -4}', '{"tags": "a"}'])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "[]",
+        "{",
+        '{"version": 1, "inferences": -4}',
+        '{"version": 1, "tags": "a"}',
+        '{"tags": []}',
+        '{"version": 9}',
+    ],
+)
 def test_damaged_notes_are_left_out_and_said(tmp_path: Path, damaged: str) -> None:
     csv, remarks = tmp_path / "run.csv", list[str]()
     notes_path(csv).write_text(damaged)
     assert read_notes(csv, remarks) == Notes()
     assert len(remarks) == 1
     assert "\n" not in remarks[0]
+
+
+@pytest.mark.parametrize("notes", [Notes(("cold",)), Notes()])
+def test_a_file_of_somebody_elses_is_neither_replaced_nor_removed(
+    tmp_path: Path, notes: Notes
+) -> None:
+    csv = tmp_path / "run.csv"
+    notes_path(csv).write_text("what I saw that day")
+    with pytest.raises(UsageError, match=r"run\.notes is not JSON, and is not replaced: fix: move"):
+        write_notes(csv, notes)
+    assert notes_path(csv).read_text() == "what I saw that day"

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.results import ResultRow
-from wattui.analysis.sides import FIGURES, Sampled, Side, of_label, side
+from wattui.analysis.sides import FIGURES, LEADING, Sampled, Side, of_label, side
 
 # A level is made of the runs of no more commits than this.
 MOST_COMMITS = 10
-# The figures of which the first one that is known is followed.
-LEADING = ("total", "dynamic", "energy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,9 @@ from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.results import SUMS as SUMMED
 from wattui.analysis.results import ResultRow, group_rows
 from wattui.analysis.samples import describe
-from wattui.analysis.sides import NAMES, ComparisonKey, Sampled, Side
+from wattui.analysis.sides import LEADING, NAMES, ComparisonKey, Sampled, Side
 
 LEAST_PAIRS = 2
-# The figures that a verdict is about, the best first.
-LEADING = ("total", "energy", "dynamic")
 # Of the two, labels of phases that they mark themselves are below this.
 BELOW = "/"
 

@@ -36,6 +36,8 @@ FIGURES = {
 # Figures that make sense for several labels together.
 SUMS = ("energy",)
 PUBLISHED = "published"
+# Those that a verdict is about: the first one that is known.
+LEADING = ("total", "energy", "dynamic")
 NAMES = {figure.column: name for name, figure in FIGURES.items()}
 # A 95 % half-width over its standard uncertainty.
 NORMAL_95 = t_quantile(0.05, math.inf)

@@ -12,10 +12,11 @@ from recorders.summary.bases import BASES
 from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
-from wattui.analysis.pairs import LEADING, Pairs, pairs_of
+from wattui.analysis.pairs import Pairs, pairs_of
 from wattui.analysis.published.results import RESULTS, published_results
 from wattui.analysis.sides import (
     FIGURES,
+    LEADING,
     PUBLISHED,
     SUMS,
     Sampled,

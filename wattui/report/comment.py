@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from recorders.summary.figures import INVENTED
 from wattui.analysis.compare import Comparison
-from wattui.analysis.results_file import Note
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Notes, PageTable, Words
 from wattui.report.markdown import markdown_page
@@ -43,13 +42,13 @@ def comment_text(comment: Comment) -> str:
 def _blocks(comment: Comment) -> Iterator[Block]:
     yield Heading(3, f"{TITLE}: {comment.verdict}")
     if comment.findings:
-        yield _notes("Found", comment.findings)
+        yield Notes.of_texts("Found", comment.findings)
     if comment.rows:
         yield _table(comment.rows, comment.judged)
     elif comment.run is not None:
         yield Words(headline(comment.run.summary).plain.replace("\n", ": "))
     if notes := [*dict.fromkeys([*_origins(comment), *comment.notes])]:
-        yield _notes("Notes", notes)
+        yield Notes.of_texts("Notes", notes)
     if comment.run is not None:
         command = comment.run.about.command
         yield Words(" · ".join(filter(None, (command, machine_line(comment.run.about).plain))))
@@ -60,10 +59,6 @@ def _origins(comment: Comment) -> Iterator[str]:
     quoted = comment.run.summary.quoted if comment.run else None
     if quoted is not None and quoted.origin in INVENTED:
         yield NO_SENSOR
-
-
-def _notes(title: str, texts: Sequence[str]) -> Notes:
-    return Notes(title, tuple(Note("", "", text, "") for text in texts))
 
 
 def _table(rows: Sequence[Comparison], judged: str) -> PageTable:
@@ -82,6 +77,6 @@ def _row(row: Comparison) -> tuple[str, ...]:
         value_text(row.a.known, factor),
         value_text(row.b.known, factor),
         ratio_text(row.ratio, row.ratio_interval).plain,
-        "–" if row.p_of_all is None else p_text(row.p_of_all),
+        p_text(row.p_of_all),
         verdict_text(row),
     )

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from wattui.analysis.cells import MOST_SHOWN
 from wattui.analysis.compare import Comparison, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples
-from wattui.analysis.results_file import Note
-from wattui.analysis.sides import share_labels
+from wattui.analysis.sides import LEADING, share_labels
 from wattui.report.document import Block, Heading, Notes, PageTable, Picture, Words
 from wattui.report.draw.ratios import Ratio, draw_ratios
 from wattui.report.joules import MOST_ROWS
@@ -20,8 +19,6 @@ from wattui.show.result_sets import figures_of
 
 # More runs are an overview, not a comparison.
 MOST_SIDES = 12
-# The figures of which the first one that all runs have is compared.
-LEADING = ("total", "dynamic", "energy")
 MEAN, EVERYTHING = "geometric mean", "everything"
 
 
@@ -61,9 +58,8 @@ def comparison_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterato
         for run in others
         for text in _doubts(first, run, [r for n, r in rows if n == run.name])
     )
-    notes = [Note("", "", text, "") for text in (*said, *left_out)]
-    if notes:
-        yield Notes("Before you quote this comparison", tuple(notes))
+    if notes := [*said, *left_out]:
+        yield Notes.of_texts("Before you quote this comparison", notes)
 
 
 def _comparable(
@@ -176,7 +172,7 @@ def _line(name: str, row: Comparison, factor: float) -> tuple[str, ...]:
         value_text(row.b.known, factor),
         value_text(row.difference, factor),
         *ratio_and_ends(row.ratio, row.ratio_interval),
-        "–" if row.p_of_all is None else p_text(row.p_of_all),
+        p_text(row.p_of_all),
         verdict_text(row),
     )
 

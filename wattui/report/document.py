@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -40,6 +40,11 @@ class Notes:
 
     title: str
     notes: tuple[Note, ...]
+
+    @classmethod
+    def of_texts(cls, title: str, texts: Iterable[str]) -> Notes:
+        """Notes that are only texts."""
+        return cls(title, tuple(Note("", "", text, "") for text in texts))
 
 
 @dataclass(frozen=True, slots=True)

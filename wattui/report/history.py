@@ -26,7 +26,7 @@ def history_blocks(found: Sequence[History], title: str, remarks: Sequence[str])
     else:
         yield Words("No clear step.")
     if remarks:
-        yield Notes("Before you quote these figures", tuple(Note("", "", t, "") for t in remarks))
+        yield Notes.of_texts("Before you quote these figures", remarks)
     yield _picture(found)
     yield from map(_table, found)
 

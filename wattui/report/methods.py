@@ -49,7 +49,7 @@ def _machine(about: RunJson) -> str:
         f"with the governor {host['governor']}" if "governor" in host else "",
     ]
     recorder = f"wattui {versions['wattui']}" if "wattui" in versions else "wattui"
-    others = [f"{name} {text}" for name, text in versions.items() if name not in ("wattui",)]
+    others = [f"{name} {text}" for name, text in versions.items() if name != "wattui"]
     tools = recorder + (f" ({', '.join(others)})" if others else "")
     stated = ", ".join(filter(None, where))
     return f"Energy was recorded with {tools}" + (f" on {stated}" if stated else "")

@@ -142,7 +142,7 @@ def fit_blocks(found: Fits | None, asked: bool) -> Iterator[Block]:
         yield picture
         yield fit_table(found)
     if found.remarks:
-        yield Notes("About the lines", tuple(Note("", "", text, "") for text in found.remarks))
+        yield Notes.of_texts("About the lines", found.remarks)
 
 
 def _notes(loaded: ReportRun) -> Iterator[Block]:

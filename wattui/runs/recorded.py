@@ -101,9 +101,8 @@ def load_run(csv: Path) -> Run:
     summary, why_not = _summary_of(found)
     has_changed = changed(csv, about)
     of_notes: list[str] = []
-    if read_notes(csv, of_notes).inferences is not None:
-        return Run(csv, summarise(reduce_run(csv, remarks)), about, [*remarks, *has_changed])
-    if summary is not None and about.csv is not None and not has_changed:
+    is_stated = read_notes(csv, of_notes).inferences is not None
+    if summary is not None and about.csv is not None and not (has_changed or is_stated):
         return Run(csv, summary, about, remarks + of_notes)
     if has_changed:
         remarks += has_changed

@@ -109,7 +109,7 @@ def _cells(row: Comparison, factor: float) -> list[Text]:
     """The other side's value, the difference, the ratio, and the verdict."""
     cells = [Text(value_text(known, factor)) for known in (row.b.known, row.difference)]
     cells.append(ratio_text(row.ratio, row.ratio_interval, COLOURS[trend(row)]))
-    cells.append(Text("–" if row.p_of_all is None else p_text(row.p_of_all)))
+    cells.append(Text(p_text(row.p_of_all)))
     cells.append(Text(verdict_text(row), "dim"))
     return cells
 
@@ -144,8 +144,10 @@ def _decimals(value: float, digits: int) -> int:
     return max(0, digits - 1 - math.floor(math.log10(value)))
 
 
-def p_text(p: float) -> str:
+def p_text(p: float | None) -> str:
     """A probability; small ones as below the least that samples can tell."""
+    if p is None:
+        return "–"
     return number(p, 2) if p >= LEAST_P else f"< {LEAST_P:g}"
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
-from wattui.analysis.importers.rounds import in_rounds
+from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError
+from wattui.analysis.importers.rounds import gpu_channels, in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, cells_of, number
@@ -49,11 +48,8 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     left_out = Omissions()
     lines = LineCount(text)
     samples = Samples(in_rounds(Samples(in_order(_readings(lines, left_out), left_out))))
-    names = dict.fromkeys(name for sample in samples for name in sample.values)
-    if not any(re.fullmatch(r"gpu\d+", name) for name in names):
-        raise UnreadableError(told_why("no line has the power of a GPU", left_out))
     units = {suffix: unit for unit, (suffix, _) in _KEPT.items()}
-    channels = tuple(named(name, units[name.lstrip("gpu0123456789")]) for name in names)
+    channels = gpu_channels(samples, units, left_out)
     remarks = ("powers are whole watts, times whole seconds", *left_out.remarks())
     return Log(NAME, channels, samples, lines.last, remarks, spread="second", utc=True)
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
-from wattui.analysis.importers.rounds import in_rounds
+from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError
+from wattui.analysis.importers.rounds import gpu_channels, in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
@@ -48,11 +47,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     lines = LineCount(text)
     ordered = Samples(in_order(_readings(lines, header, left_out), left_out))
     samples = Samples(in_rounds(ordered))
-    names = dict.fromkeys(name for sample in samples for name in sample.values)
-    if not any(re.fullmatch(r"gpu\d+", name) for name in names):
-        raise UnreadableError(told_why("no line has the power of a GPU", left_out))
-    units = dict(_KEPT.values())
-    channels = tuple(named(name, units[name.lstrip("gpu0123456789")]) for name in names)
+    channels = gpu_channels(samples, dict(_KEPT.values()), left_out)
     remarks = ("powers are whole watts", *left_out.remarks())
     return Log(NAME, channels, samples, lines.last, remarks, spread="second")
 

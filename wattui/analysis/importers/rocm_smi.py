@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
-from wattui.analysis.importers.log import Log, Omissions, UnreadableError, told_why
-from wattui.analysis.importers.rounds import in_rounds
+from wattui.analysis.importers.log import Log, Omissions, UnreadableError
+from wattui.analysis.importers.rounds import gpu_channels, in_rounds
 from wattui.analysis.importers.samples import Sample, Samples
 from wattui.analysis.importers.stamps import in_order, stamped
 from wattui.analysis.importers.table import MOST, cells_of, number
@@ -41,12 +40,9 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     left_out = Omissions()
     lines = LineCount(text)
     samples = Samples(in_rounds(Samples(in_order(_readings(lines, left_out), left_out))))
-    if not samples:
-        if "no time" in left_out:
-            raise UnreadableError(f"its lines have no time: {_FIX}")
-        raise UnreadableError(told_why("no line has the power of a card", left_out))
-    names = dict.fromkeys(name for sample in samples for name in sample.values)
-    channels = tuple(named(name, "pct" if name.endswith("_util") else "W") for name in names)
+    if not samples and "no time" in left_out:
+        raise UnreadableError(f"its lines have no time: {_FIX}")
+    channels = gpu_channels(samples, {"": "W", "_util": "pct"}, left_out)
     remarks = ("times are those at which lines were printed", *left_out.remarks())
     return Log(NAME, channels, samples, lines.last, remarks, spread="second")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from statistics import median
 
+from recorders.channels import named
+from recorders.source import Channel
+from wattui.analysis.importers.log import Omissions, UnreadableError, told_why
 from wattui.analysis.importers.samples import Sample, Samples
 
 # The usual time between rounds is that of so many samples.
@@ -34,6 +37,17 @@ def in_rounds(samples: Samples) -> Iterator[Sample]:
         first = sample
     if first:
         yield first
+
+
+def gpu_channels(
+    samples: Iterable[Sample], units: Mapping[str, str], left_out: Omissions
+) -> tuple[Channel, ...]:
+    """The channels of GPUs that were read, by the unit of each suffix: `_util`, or none for power
+    or energy. Raises UnreadableError if there is no power or energy."""
+    names = dict.fromkeys(name for sample in samples for name in sample.values)
+    if not any(map(_GPU.fullmatch, names)):
+        raise UnreadableError(told_why("no line has the power of a GPU", left_out))
+    return tuple(named(name, units[_GPU.sub("", name)]) for name in names)
 
 
 def _usual_ns(samples: Samples) -> float:

@@ -10,13 +10,10 @@ from rich.text import Text
 
 from wattui.analysis.compare import Comparison
 from wattui.analysis.history import History, Point
-from wattui.analysis.limits import worse
 from wattui.clean import one_line
-from wattui.show.compare import MEANINGS, p_text, value_text
+from wattui.show.compare import COLOURS, MEANINGS, p_text, trend, value_text
 from wattui.show.quantities import minus, prefix_for
 from wattui.show.stacking import Fitting, plain_table
-
-COLOURS = {True: "red", False: "green"}
 
 
 def history_table(found: History) -> Iterator[RenderableType]:
@@ -55,21 +52,22 @@ def date_text(start_utc_ns: int | None) -> str:
 
 def _change(step: Comparison) -> Text:
     """The change from the level before, with its interval and p."""
-    share = worse(step) or 0.0
-    text = change_text(step)
-    return Text(text, COLOURS[share > 0])
+    return Text(change_text(step), COLOURS[trend(step)])
 
 
 def change_text(step: Comparison) -> str:
     """`+5.2 % (+4.1 … +6.3 %), p = 0.0001`: against the level before."""
-    ratio, interval = step.ratio, step.ratio_interval
-    if ratio is None:
-        return f"p = {p_text(step.p or 0.0)}"
-    ends = "" if interval is None else " … ".join(f"{100 * (e - 1):+.3g}" for e in interval)
-    change = f"{100 * (ratio - 1):+.3g} %" + (f" ({ends} %)" if ends else "")
-    return minus(f"{change}, p {_p(step)}")
+    p = p_text(step.p)
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    interval = step.ratio_interval
+    ends = " … ".join(map(_percent, interval)) if interval else ""
+    return ", ".join(filter(None, (share_text(step) + (f" ({ends} %)" if ends else ""), p)))
 
 
-def _p(step: Comparison) -> str:
-    text = p_text(step.p or 0.0)
-    return text if text.startswith("<") else f"= {text}"
+def share_text(step: Comparison) -> str:
+    """`+5.2 %` of the level before; empty where that is not above zero."""
+    return "" if step.ratio is None else f"{_percent(step.ratio)} %"
+
+
+def _percent(ratio: float) -> str:
+    return minus(f"{100 * (ratio - 1):+.3g}".replace("inf", "∞"))

@@ -68,6 +68,19 @@ def test_the_step_is_named_with_its_interval(
     assert "2023-11-15 22:13" in out
 
 
+def test_a_step_from_a_level_below_zero_has_no_share(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The idle machine draws 10 W: the first commit is below it, the second above."""
+    for day, (commit, watts) in enumerate((("a", 9.0), ("b", 12.0))):
+        record(tmp_path, commit, day, watts)
+    assert run(tmp_path, "--figure", "dynamic", "--width", 120, "-o", tmp_path / "h.svg") == 0
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if line.startswith("bbbbbbbbbb  b1: dynamic ")]
+    assert line.startswith(("bbbbbbbbbb  b1: dynamic p = 0", "bbbbbbbbbb  b1: dynamic p < 0"))
+    assert "0 %" not in (tmp_path / "h.svg").read_text()
+
+
 def test_chance_is_no_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for day, (commit, watts) in enumerate((("a", 50.0), ("b", 50.2), ("c", 49.9), ("d", 50.1))):
         record(tmp_path, commit, day, watts)

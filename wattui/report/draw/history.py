@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wattui.analysis.history import History
 from wattui.report.draw import style
 from wattui.report.draw.style import INK, SMALL_PT
+from wattui.show.history_table import share_text
 from wattui.show.quantities import prefix_for
 
 if TYPE_CHECKING:
@@ -51,9 +52,8 @@ def _panel(axes: Axes, found: History, commits: Sequence[str]) -> None:
         axes.plot(x, known.value, "o", ms=4, mfc=(colour, 0.4), mec=colour)
         if point.step is not None:
             axes.axvline(x - 0.5, color=style.VERMILLION, lw=0.8, ls=(0, (4, 1.4)))
-            change = 100 * ((point.step.ratio or 1.0) - 1)
             axes.annotate(
-                f"{change:+.3g} %".replace("-", "−"),
+                share_text(point.step),
                 (x - 0.5, 1.0),
                 (2, -2),
                 xycoords=axes.get_xaxis_transform(),

@@ -188,7 +188,9 @@ def test_a_number_that_is_used_again_is_no_member(monkeypatch: pytest.MonkeyPatc
         assert tree.members() == {os.getpid()}
 
 
-def test_children_whose_numbers_began_anew_are_members(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_are_members_after_process_numbers_wrapped_around(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     parents = {30: 40, 40: 32_000, 50: 1, 32_000: 1}
     monkeypatch.setattr(psutil, "pids", lambda: list(parents))
     monkeypatch.setattr(psutil, "Process", lambda pid: Mock(ppid=lambda: parents[pid]))

@@ -477,7 +477,7 @@ def test_a_count_given_for_the_command_belongs_to_all_that_ran() -> None:
     assert figures(domain_of(recording.summary()))[0] == pytest.approx(500 / 10)
 
 
-def test_a_count_given_for_the_command_is_not_given_to_every_label_anew() -> None:
+def test_a_count_given_for_the_command_is_not_repeated_for_every_label() -> None:
     recording = Recording()
     recording.phase("running", 5.0, 50.0, label="b1")
     recording.phase("running", 5.0, 50.0, label="b32", late_n=10)

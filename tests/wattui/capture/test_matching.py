@@ -60,7 +60,7 @@ def test_running_totals_count_up_to_the_largest(totals: list[int]) -> None:
     assert counted(found, *[f"{total} done" for total in totals]) == max(totals, default=0)
 
 
-def test_running_totals_begin_anew_with_each_repeat_of_the_command(tmp_path: Path) -> None:
+def test_running_totals_start_over_with_each_repeat_of_the_command(tmp_path: Path) -> None:
     options = ["--idle", "0", "--cooldown", "0", "--repeats", "2", "--csv", "run.csv"]
     match = ["--count-match", r"(?P<total>\d+) done"]
     subprocess.run(

@@ -145,7 +145,7 @@ def test_a_mangled_run_json(whole: tuple[str, dict[str, Any]], data: st.DataObje
         check(Path(name), csv)
 
 
-def test_a_summary_with_a_wrong_part_is_made_anew_and_that_is_told(tmp_path: Path) -> None:
+def test_a_summary_with_a_wrong_part_is_recomputed_with_a_remark(tmp_path: Path) -> None:
     run = finished(tmp_path / "run.csv", PARTS)
     whole = json_of(run)
     for path, value in (

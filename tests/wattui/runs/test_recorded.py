@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:
         "[" * 100_000,
     ],
 )
-def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
+def test_a_missing_or_broken_json_is_recomputed_from_the_csv(
     tmp_path: Path, text: str | None
 ) -> None:
     whole = finished(tmp_path / "run.csv", [IDLE, B1])
@@ -75,7 +75,7 @@ def test_a_missing_or_broken_json_is_made_anew_from_the_csv(
     assert again.about == RunJson()
 
 
-def test_figures_of_an_earlier_version_are_made_anew_without_a_word(tmp_path: Path) -> None:
+def test_figures_of_an_earlier_version_are_recomputed_silently(tmp_path: Path) -> None:
     """Their ± was a standard error, or left the baseline out."""
     whole = finished(tmp_path / "run.csv", [IDLE, B1])
     path = json_path(whole.csv)

@@ -26,9 +26,9 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import Units
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.marking import MarkingScreen
+from wattui.tui.screens.playback_keys import of_playback
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
-from wattui.tui.state.advice import with_keys
 from wattui.tui.state.devices import DeviceNow, devices_now
 from wattui.tui.state.live import Live
 from wattui.tui.state.pages import (
@@ -45,6 +45,7 @@ from wattui.tui.state.pages import (
 )
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.session import Stream
+from wattui.tui.widgets.banner import Banner
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.devices import DevicesPanel
 from wattui.tui.widgets.energy import EnergyPanel
@@ -74,23 +75,6 @@ HINT = "New here? l measures joules per inference of a network, ? explains all k
 # Saved layouts have keys from F5 on.
 FIRST_LAYOUT_KEY, LAYOUT_KEYS = 5, 4
 LAYOUT_HINT = "name: titles in order; without titles it is forgotten"
-PLAYBACK_KEYS = {
-    "space": "Pause",
-    "left": "5 s",
-    "home": "Start",
-    "end": "End",
-    "less_than_sign": "Speed",
-    "r": "Live",
-    "R": "Runs",
-    "question_mark": "Help",
-    "q": "Quit",
-    "plus": "Zoom",
-    "f": "Freeze",
-    "z": "Zero J",
-    "c": "Compare",
-    "t": "Theme",
-}
-PLAYBACK_DISPLAYS = {"less_than_sign": "<>"}
 
 
 class MainScreen(MarkingScreen):
@@ -154,11 +138,6 @@ class MainScreen(MarkingScreen):
         *SteadyScreen.BINDINGS,
     ]
     DEFAULT_CSS = """
-    MainScreen #banner {
-        display: none; height: auto; max-height: 3; padding: 0 1;
-        background: $warning 20%; color: $text;
-    }
-    MainScreen #banner.shown { display: block; }
     MainScreen #hint {
         height: 1; padding: 0 1; background: $accent 25%; color: $text;
         text-wrap: nowrap; text-overflow: ellipsis;
@@ -222,7 +201,7 @@ class MainScreen(MarkingScreen):
         self._known = self._available()
         yield StatusLine(id="status")
         yield MiniPanel(id="mini")
-        yield Static(id="banner", markup=False)
+        yield Banner(id="banner")
         yield GraphTabs(id="tabs")
         with Horizontal(id="body"):
             with Grid(id="graphs"):
@@ -326,31 +305,36 @@ class MainScreen(MarkingScreen):
             chart.show(self.live, self.view, self.palette, self.glyphs)
         now_s = time.monotonic()
         if now_s >= self._summary_due_s:
-            summary = self.live.summary() if self.live.is_whole else None
-            if self.has_class("wide"):
-                self.query_one(DevicesPanel).show(self.devices, self.palette, self.glyphs)
-            if self.app.screen is self:
-                has_room = self.has_class("wide") and self.app.size.height >= PROCESS_ROWS
-                is_idle = self.stream.csv is None and self._playback is None
-                is_wanted = has_room and is_idle and self.live.run_s > PROCESSES_S
-                self.query_one(ProcessesPanel).show(self.stream, is_wanted, self.palette)
-            energy = self.query_one(EnergyPanel)
-            energy.price, energy.carbon = self.price, self.carbon
-            phases, mini = self.query_one(PhasesPanel), self.query_one(MiniPanel)
-            energy.can_mark = phases.can_mark = mini.can_mark = self._playback is None
-            if summary is None:
-                energy.wait()
-            else:
-                energy.show(summary, self.palette, self.units)
-                phases.show(summary, self.palette, self.units)
-                label = self.live.stretch.label if self.live.stretch else ""
-                mini.show_energy(summary, label, self.palette, self.units)
+            self._show_panels()
             took_s = time.monotonic() - now_s
             self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
             if self._available() != self._known:
                 self.call_later(self.relay)
         if self.has_class("mini"):
             self.query_one(MiniPanel).show(self.stream, self.live, self.palette)
+
+    def _show_panels(self) -> None:
+        """Show devices, processes, and the summary of the recording so far."""
+        summary = self.live.summary() if self.live.is_whole else None
+        is_wide = self.has_class("wide")
+        if is_wide:
+            self.query_one(DevicesPanel).show(self.devices, self.palette, self.glyphs)
+        if self.app.screen is self:
+            has_room = is_wide and self.app.size.height >= PROCESS_ROWS
+            is_idle = self.stream.csv is None and self._playback is None
+            is_wanted = has_room and is_idle and self.live.run_s > PROCESSES_S
+            self.query_one(ProcessesPanel).show(self.stream, is_wanted, self.palette)
+        energy = self.query_one(EnergyPanel)
+        energy.price, energy.carbon = self.price, self.carbon
+        phases, mini = self.query_one(PhasesPanel), self.query_one(MiniPanel)
+        energy.can_mark = phases.can_mark = mini.can_mark = self._playback is None
+        if summary is None:
+            energy.wait()
+            return
+        energy.show(summary, self.palette, self.units)
+        phases.show(summary, self.palette, self.units)
+        label = self.live.stretch.label if self.live.stretch else ""
+        mini.show_energy(summary, label, self.palette, self.units)
 
     @property
     def devices(self) -> list[DeviceNow]:
@@ -443,23 +427,7 @@ class MainScreen(MarkingScreen):
         self.query_one("#too-small", Static).update(
             f"Terminal too small: {width}×{height}; wattui needs {LEAST_COLUMNS}×{LEAST_ROWS}"
         )
-        self._show_banner()
-
-    def _show_banner(self) -> None:
-        """Show why there is no measured power, or what to know before recording, and the fix."""
-        banner = self.query_one("#banner", Static)
-        if any(source.is_measured for source in self.stream.sources):
-            opening = "Press d for the fix: "
-            reasons = [f"{m.source}: {m.reason}" for m in self.stream.missing if m.warns]
-        else:
-            opening = "No power sensor (press d for details). "
-            reasons = [
-                f"{m.source}: {m.reason}" + (f"; fix: {m.remedy}" if m.remedy else "")
-                for m in self.stream.missing
-                if m.source in ("powercap", "nvml")
-            ]
-        banner.set_class(bool(reasons), "shown")
-        banner.update(opening + with_keys(" · ".join(reasons[:1])))
+        self.query_one(Banner).show(self.stream)
 
     # ------------------------------------------------------------ keys
 
@@ -647,25 +615,3 @@ class MainScreen(MarkingScreen):
     def _look(self, view: viewport.Viewport) -> None:
         self.view = view
         self.redraw()
-
-
-def of_playback(found: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
-    """The keys as a playback uses them, in the order of the footer; the others are not shown."""
-    first = {
-        key: found[key]._replace(
-            binding=replace(
-                found[key].binding,
-                description=description,
-                show=True,
-                key_display=PLAYBACK_DISPLAYS.get(key, found[key].binding.key_display),
-            )
-        )
-        for key, description in PLAYBACK_KEYS.items()
-        if key in found
-    }
-    others = {
-        key: active._replace(binding=replace(active.binding, show=False))
-        for key, active in found.items()
-        if key not in first
-    }
-    return first | others

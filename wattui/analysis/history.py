@@ -69,7 +69,7 @@ def histories(
 ) -> list[History]:
     """A history for each label, of the headline channel of the newest run unless one is given."""
     commits = _commits(runs)
-    domain = domain or next((run.headline for run in reversed(runs) if run.headline), None)
+    domain = domain or next((r.headline for r in reversed(_by_time(runs)) if r.headline), None)
     if domain is None:
         return []
     found = figure or _leading(runs, domain)
@@ -84,9 +84,13 @@ def histories(
     return [each for each in made if each.points]
 
 
+def _by_time(runs: Sequence[HistoryRun]) -> list[HistoryRun]:
+    return sorted(runs, key=lambda run: run.start_utc_ns or 0)
+
+
 def _commits(runs: Sequence[HistoryRun]) -> list[_Commit]:
     """Commits in the order in which they were first recorded; those of an unknown time first."""
-    ordered = sorted(runs, key=lambda run: run.start_utc_ns or 0)
+    ordered = _by_time(runs)
     names = dict.fromkeys(run.commit for run in ordered)
     return [_Commit(name, tuple(r for r in ordered if r.commit == name)) for name in names]
 
@@ -96,6 +100,11 @@ def _leading(runs: Sequence[HistoryRun], domain: str) -> str:
         name for name in LEADING if any(_is_of(r, name, domain) for run in runs for r in run.rows)
     )
     return next(known, LEADING[0])
+
+
+def has(run: HistoryRun, label: str, figure: str, domain: str) -> bool:
+    """Whether a run is a sample of this history."""
+    return any(row.label == label and _is_of(row, figure, domain) for row in run.rows)
 
 
 def _is_of(row: ResultRow, figure: str, domain: str) -> bool:
@@ -110,14 +119,14 @@ def _history(
     points: list[Point] = []
     level: list[_Commit] = []
     origins: dict[str, None] = {}
-    for commit in commits:
+    for each in commits:
+        commit = _Commit(each.name, tuple(r for r in each.runs if has(r, label, figure, domain)))
+        if not commit.runs:
+            continue
         own = _side([commit], label)
         origin, known = next(
-            ((o, s) for key, (o, s) in own.figures.items() if _is_key(key, figure, domain)),
-            ("", None),
+            sampled for key, sampled in own.figures.items() if _is_key(key, figure, domain)
         )
-        if known is None:
-            continue
         step = None
         if level:
             rows = compare(_side(level, label), own, [(domain, domain)], alpha=alpha)

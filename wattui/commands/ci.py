@@ -40,7 +40,7 @@ from wattui.report.comment import Comment, comment_text
 from wattui.runs.naming import load_named, naming
 from wattui.runs.recorded import Run, reduce_run
 from wattui.show.printing import say
-from wattui.show.summary import ENDINGS
+from wattui.show.summary import ending
 
 # Where GitHub Actions shows Markdown.
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -157,11 +157,10 @@ def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
             remarks.append(f"no baseline there: {error}")
     runs = []
     for run in map(load_named, dict.fromkeys(found)):
-        ending = next((ENDINGS[f.name] for f in run.summary.flags if f.name in ENDINGS), None)
-        if ending is None:
-            runs.append(run)
+        if how := ending(run.summary):
+            remarks.append(f"left out of the baseline: {run.csv} is of a {how}")
         else:
-            remarks.append(f"left out of the baseline: {run.csv} is of a {ending}")
+            runs.append(run)
     return runs, remarks
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from wattui.analysis.compare import ALPHA
-from wattui.analysis.history import History, HistoryRun, histories, steps
+from wattui.analysis.doubts import first_of
+from wattui.analysis.history import History, HistoryRun, has, histories, steps
 from wattui.analysis.sides import FIGURES
 from wattui.capture.progress import waiting
 from wattui.commands.compare import level
-from wattui.commands.inputs import expand
+from wattui.commands.inputs import expand, names_of
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.report.clean import cleaned
@@ -27,6 +28,7 @@ from wattui.runs.naming import load_named
 from wattui.runs.recorded import Run
 from wattui.show.printing import console, print_json, say
 from wattui.show.result_sets import figures_of
+from wattui.show.summary import ending
 from wattui.show.width import add_width
 
 VERSION = 1
@@ -90,9 +92,12 @@ def main(options: argparse.Namespace) -> int:
         if reason := refusal(out, csvs, SUFFIXES, "-o"):
             raise UsageError(reason)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
-        runs = list(map(load_named, csvs))
+        loaded = list(map(load_named, csvs))
+        runs = [run for run in loaded if not ending(run.summary)]
+        names = names_of([run.csv for run in runs])
+        samples = list(map(_history_run, runs, names))
         found = histories(
-            [_history_run(run) for run in runs],
+            samples,
             options.figure,
             options.domain,
             options.label,
@@ -100,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
         )
     if not found:
         raise UsageError(_nothing(options))
-    remarks = _remarks(runs)
+    remarks = [*_left_out(loaded), *_remarks(runs), *_apart(names, samples, found)]
     if out is not None:
         _write(found, out, remarks)
     if options.json:
@@ -124,9 +129,9 @@ def _write(found: Sequence[History], out: Path, remarks: Sequence[str]) -> None:
         write([Output(out, html_page(blocks), {})])
 
 
-def _history_run(run: Run) -> HistoryRun:
-    about, results = run.about, figures_of(run, run.csv.stem)
-    commit = about.commit.short if about.commit else run.csv.stem
+def _history_run(run: Run, name: str) -> HistoryRun:
+    about, results = run.about, figures_of(run, name)
+    commit = about.commit.short if about.commit else name
     return HistoryRun(commit, about.start_utc_ns, results.headline, results.rows)
 
 
@@ -145,6 +150,29 @@ def _print(found: Sequence[History], width: int | None) -> None:
         out.print(step_line(*step))
     if not clear:
         out.print("no clear step")
+
+
+def _left_out(runs: Sequence[Run]) -> Iterator[str]:
+    """Runs whose figures are not those of the benchmark."""
+    for run in runs:
+        if how := ending(run.summary):
+            yield f"left out: {run.csv} is of a {how}"
+
+
+def _apart(
+    names: Sequence[str], runs: Sequence[HistoryRun], found: Sequence[History]
+) -> Iterator[str]:
+    """Runs that are in no history."""
+    others = [
+        name
+        for name, run in zip(names, runs, strict=True)
+        if not any(has(run, each.label, each.figure, each.domain) for each in found)
+    ]
+    if others:
+        first = found[0]
+        labels = " under these labels" if first.label else ""
+        what = f"{first.figure} of channel {first.domain}{labels}"
+        yield f"left out, as there is no {what}: {first_of(others)}"
 
 
 def _remarks(runs: Sequence[Run]) -> list[str]:

@@ -28,6 +28,15 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     return list(once.values())
 
 
+def names_of(csvs: Sequence[Path]) -> list[str]:
+    """Stems of the files, or their paths if two share a stem."""
+    stems = [csv.stem for csv in csvs]
+    return [
+        stem if stems.count(stem) == 1 else str(csv.with_suffix(""))
+        for stem, csv in zip(stems, csvs, strict=True)
+    ]
+
+
 def named(text: str) -> tuple[str, str]:
     """The parts of NAME=PATTERN; the name is empty if there is none, or if a file is called so."""
     name, equals, pattern = text.partition("=")

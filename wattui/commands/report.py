@@ -14,7 +14,7 @@ from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import command_macs
 from wattui.analysis.published.results import RESULTS
 from wattui.capture.progress import waiting
-from wattui.commands.inputs import expand
+from wattui.commands.inputs import expand, names_of
 from wattui.commands.parser import Parser
 from wattui.config import Rate, config_path, load, rate_of
 from wattui.errors import UsageError, unreadable
@@ -114,7 +114,7 @@ def main(options: argparse.Namespace) -> int:
     latencies = _latencies(options.latencies, csvs)
     wish = _wish(options)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
-        names = _names(csvs)
+        names = names_of(csvs)
         runs = [_loaded(*each, wish) for each in zip(csvs, names, latencies, strict=True)]
     _check_domain(runs, wish)
     with waiting("drawing"):
@@ -196,15 +196,6 @@ def _written(
 
 def _title(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} runs"
-
-
-def _names(csvs: Sequence[Path]) -> list[str]:
-    """Stems of the files, or their paths if two share a stem."""
-    stems = [csv.stem for csv in csvs]
-    return [
-        stem if stems.count(stem) == 1 else str(csv.with_suffix(""))
-        for stem, csv in zip(stems, csvs, strict=True)
-    ]
 
 
 def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:

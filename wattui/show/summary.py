@@ -53,6 +53,11 @@ STYLES: dict[Origin, str] = {
 }
 
 
+def ending(summary: Summary) -> str | None:
+    """How the command ended if its figures are not those of a whole run; None if they are."""
+    return next((ENDINGS[flag.name] for flag in summary.flags if flag.name in ENDINGS), None)
+
+
 def print_run(console: Console, run: Run) -> None:
     """Print the summary of a finished recording."""
     files = [run.csv, run.csv.with_suffix(".json")]

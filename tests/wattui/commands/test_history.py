@@ -109,6 +109,60 @@ def test_a_run_without_a_commit_is_called_by_its_file(
     assert "2 of 2 runs have no commit" in told.err
 
 
+def test_files_of_one_name_in_two_folders_are_two_points(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, name in enumerate(("x", "y")):
+        (tmp_path / name).mkdir()
+        record(tmp_path / name, "", day, 50.0).rename(tmp_path / name / "run.csv")
+        (tmp_path / name / f"run{day}.json").rename(tmp_path / name / "run.json")
+    run(tmp_path, "--json")
+    (found,) = json.loads(capsys.readouterr().out)["histories"]
+    assert [Path(point["commit"]).parts[-2:] for point in found["points"]] == [
+        ("x", "run"), ("y", "run"),
+    ]  # fmt: skip
+
+
+def test_runs_that_are_no_samples_of_it_are_named_and_not_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(folder, "a", 5, 90.0, "b8")
+    finished(folder / "old.csv", [IDLE, Part("running", 4, 9.0)])
+    run(folder, "--label", "b1", "--json")
+    told = capsys.readouterr()
+    (found,) = json.loads(told.out)["histories"]
+    assert [point["runs"] for point in found["points"]] == [1, 1, 1, 1]
+    assert "no total of channel total under these labels: old, run5\n" in told.err
+
+
+def test_a_benchmark_that_failed_is_no_point(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = record(folder, "e", 6, 5.0)
+    rows = failed.read_text().splitlines()
+    ended = "100,,,,,note:command ended with exit 1"
+    cells = "," * (rows[0].count(",") - ended.count(","))
+    failed.write_text("\n".join([*rows, ended + cells]) + "\n")
+    run(folder, "--json")
+    told = capsys.readouterr()
+    (found,) = json.loads(told.out)["histories"]
+    assert len(found["points"]) == 4
+    assert f"left out: {failed} is of a command that FAILED" in told.err
+
+
+def test_the_newest_run_says_which_channel_is_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [IDLE, Part("running", 4, 50.0, "b1", 100)]
+    finished(tmp_path / "a.csv", parts, clock={"start_utc_ns": 2 * DAY_NS})
+    finished(tmp_path / "b.csv", parts, ["est_cpu"], clock={"start_utc_ns": DAY_NS})
+    run(tmp_path, "--json")
+    told = capsys.readouterr()
+    (found,) = json.loads(told.out)["histories"]
+    assert (found["domain"], [point["commit"] for point in found["points"]]) == ("total", ["a"])
+    assert "no total of channel total under these labels: b\n" in told.err
+
+
 @pytest.mark.needs_report
 @pytest.mark.parametrize("suffix", ["html", "md", "svg"])
 def test_a_page_shows_the_step(folder: Path, tmp_path: Path, suffix: str) -> None:

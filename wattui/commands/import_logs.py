@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +277,8 @@ def _of_power_files(
             latency = power.with_name(aipowermeter.LATENCY_FILE)
             latencies = _text(latency) if latency.is_file() else None
             place = power.parent.relative_to(folder)
-            files["" if place == Path() else place.as_posix()] = (LogText(_text(power)), latencies)
+            read = partial(_read_with, aipowermeter.read, power)
+            files["" if place == Path() else place.as_posix()] = (read, latencies)
         return joined([*_baseline(idle, options), *aipowermeter.runs(files, options.inferences)])
 
     return ImportJob(csv, folder, tuple(powers), make, _about(folder, idle))
@@ -381,9 +383,13 @@ def _text(path: Path) -> str:
 
 
 def _read(path: Path, options: argparse.Namespace) -> Log:
-    """The readings of a log. Raises UsageError and UnreadableError."""
+    """The readings of a log of any format. Raises UsageError and UnreadableError."""
+    return _read_with(partial(registry.read, given=_given(options)), path)
+
+
+def _read_with(read: Callable[[LogText], Log], path: Path) -> Log:
     with _opened(path) as text:
-        return registry.read(text, _given(options))
+        return read(text)
 
 
 def _refuse(job: ImportJob, force: bool) -> None:

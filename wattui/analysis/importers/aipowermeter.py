@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -112,18 +112,19 @@ def _samples(
 
 
 def runs(
-    files: Mapping[str, tuple[LogText, str | None]], inferences: int | None = None
+    files: Mapping[str, tuple[Callable[[], Log], str | None]], inferences: int | None = None
 ) -> list[Log]:
-    """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: the texts
-    of both by the path of their folder. The folder names give label and repeat; the lines of
-    latency.csv are the inferences, or `inferences` if it is missing. Raises UnreadableError."""
+    """A folder of runs, `input_224/run_3/power_metrics.json` and `latency.csv` beside it: what
+    reads the one, and the text of the other, by the path of their folder. The folder names give
+    label and repeat; the lines of latency.csv are the inferences, or `inferences` if it is missing.
+    Raises UnreadableError."""
     paths = sorted(files, key=lambda path: natural(PurePosixPath(path)))
     labels = {path: _label(path) for path in paths}
     found = []
     for path in paths:
-        text, latencies = files[path]
+        read_power, latencies = files[path]
         try:
-            log = one_run(read(text))
+            log = one_run(read_power())
         except UnreadableError as error:
             raise UnreadableError(f"{path}/{POWER_FILE}: {error}") from None
         start_ns, end_ns = log.samples[0].time_ns, log.samples[-1].time_ns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -211,6 +212,23 @@ def test_a_folder_of_aipowermeters_runs_has_labels_repeats_and_counts(tmp_path: 
     assert total["plus_minus"] > 0
     assert len(run["summary"]["repeats"]) == 3
     assert "input_112/run_0: 100 inferences of 20.0 s in total (latency.csv)" in remarks(run)
+
+
+def test_a_folder_of_runs_is_read_line_by_line(tmp_path: Path) -> None:
+    """Its lines have the figures of every process of the machine: 10 MB a run here."""
+    processes = json.dumps({"per_process": "x" * 20_000})
+    for number in range(3):
+        folder = tmp_path / f"runs/run_{number}"
+        folder.mkdir(parents=True)
+        lines = power_lines(40.0, 1000, {"nvidia_power": 10.0}, 2000 * number)
+        text = lines.replace('{"date"', f'{processes[:-1]}, "date"')
+        (folder / "power_metrics.json").write_text(text)
+    tracemalloc.start()
+    assert imported(tmp_path / "runs", "--out", tmp_path / "out.csv") == 0
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(run_of(tmp_path / "out.csv")["summary"]["repeats"]) == 3
+    assert peak_bytes < 20e6
 
 
 DEEPMETER = (

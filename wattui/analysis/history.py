@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from recorders.summary.stats import grouped
 from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.results import ResultRow
 from wattui.analysis.sides import FIGURES, LEADING, Sampled, Side, of_label, side
@@ -90,9 +91,8 @@ def _by_time(runs: Sequence[HistoryRun]) -> list[HistoryRun]:
 
 def _commits(runs: Sequence[HistoryRun]) -> list[_Commit]:
     """Commits in the order in which they were first recorded; those of an unknown time first."""
-    ordered = _by_time(runs)
-    names = dict.fromkeys(run.commit for run in ordered)
-    return [_Commit(name, tuple(r for r in ordered if r.commit == name)) for name in names]
+    by_name = grouped(_by_time(runs), lambda run: run.commit)
+    return [_Commit(name, tuple(own)) for name, own in by_name.items()]
 
 
 def _leading(runs: Sequence[HistoryRun], domain: str) -> str:

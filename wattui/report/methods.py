@@ -143,7 +143,7 @@ def _uncertainty(summary: Summary, quoted: Domain) -> str:
     text = "± covers 95 %: the counter's resolution and the baseline's noise in quadrature"
     if len(summary.repeats) > 1:
         return f"{text}, and Student's interval of the mean of the repeats"
-    return f"{text}; one run, so the variation between runs is not in them"
+    return f"{text}; one run, so the variation between runs is not in it"
 
 
 def _command(about: RunJson) -> str:

@@ -36,10 +36,10 @@ def published_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator
         yield Words(f"No label in common with {source}: its labels are {known}.")
         return
     lines = [
-        (each.name, origin, label, _figures(each, label))
+        (each.name, origin, label, figures)
         for label in sorted(shared, key=lambda text: (len(text), text))
         for each, origin in found
-        if _figures(each, label)
+        if (figures := _figures(each, label))
     ]
     joules = [row.known.value for *_, known in lines for k, row in known.items() if k in JOULES]
     factor, prefix = prefix_for(joules)

@@ -29,7 +29,6 @@ from wattui.errors import UsageError, unreadable
 
 VERSION = 1
 TAG = "#"
-LEFT_OUT = ": left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,14 @@ def parsed(line: str) -> tuple[tuple[str, ...], str]:
 
 def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
     """The notes on a run; without one, or if it cannot be read, which is remarked on, none."""
+    notes, fault = _read(csv)
+    if fault and remarks is not None:
+        remarks.append(f"{fault}: left out")
+    return notes
+
+
+def _read(csv: Path) -> tuple[Notes, str]:
+    """The notes on a run, and why the file that is there is not one of notes."""
     path = notes_path(csv)
     try:
         found = json.loads(path.read_bytes())
@@ -74,16 +81,13 @@ def read_notes(csv: Path, remarks: list[str] | None = None) -> Notes:
             part_or(found, "csv", optional(an_object), None),
         )
     except FileNotFoundError:
-        return Notes()
+        return Notes(), ""
     except OSError as error:
-        why = f"cannot be read ({error.strerror})"
+        return Notes(), f"{path} cannot be read ({error.strerror})"
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, WrongPartError) else "is not JSON"
-    else:
-        return notes
-    if remarks is not None:
-        remarks.append(f"{path} {why}{LEFT_OUT}")
-    return Notes()
+        return Notes(), f"{path} {why}"
+    return notes, ""
 
 
 def write_notes(csv: Path, notes: Notes) -> None:
@@ -91,11 +95,8 @@ def write_notes(csv: Path, notes: Notes) -> None:
 
     Raises UsageError, also if the file there is not one of notes: it stays.
     """
-    path, unread = notes_path(csv), list[str]()
-    read_notes(csv, unread)
-    if unread:
-        said = unread[0].removesuffix(LEFT_OUT)
-        raise UsageError(f"{said}, and is not replaced: fix: move it away")
+    if fault := _read(csv)[1]:
+        raise UsageError(f"{fault}, and is not replaced: fix: move it away")
     found = {
         "tags": list(notes.tags),
         "note": notes.text,
@@ -103,6 +104,7 @@ def write_notes(csv: Path, notes: Notes) -> None:
         "csv": None if notes.inferences is None else notes.csv,
     }
     kept = {name: value for name, value in found.items() if value}
+    path = notes_path(csv)
     try:
         if kept:
             data = json.dumps({"version": VERSION} | kept, indent=1, ensure_ascii=False)

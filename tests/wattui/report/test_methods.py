@@ -33,7 +33,7 @@ def test_a_paragraph_states_machine_sensors_sampling_baseline_n_and_command(
         "Measured update periods: 1.00 ms (package0).",
         "Baselines: idle for 10.0 s.",
         "n = 200 inferences in 14.00 s, under 2 labels.",
-        "one run, so the variation between runs is not in them",
+        "one run, so the variation between runs is not in it",
         "at commit 0123456789, with uncommitted changes",
         "(device cpu, threads 4, seed 1), with OMP_NUM_THREADS=4",
     ):

@@ -69,6 +69,15 @@ class History:
                 if column not in self._latest or time_s >= self._latest[column][0]:
                     self._latest[column] = time_s, value
 
+    def replace(self, column: str, readings: Iterable[tuple[float, float]]) -> None:
+        """Forget the readings of a column, and take these, each a time and a value, instead."""
+        self._levels[column] = _levels()
+        self._latest.pop(column, None)
+        for time_s, value in readings:
+            self.add(time_s, {column: value})
+        self.rows += 1
+        self._recent_s.append(-math.inf)
+
     def keep(self, columns: Iterable[str]) -> None:
         """Go on with these columns: forget all others, and begin those that are new."""
         self._levels = {name: self._levels.get(name) or _levels() for name in columns}

@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from recorders.channels import channel_of, is_cumulative
+from recorders.channels import METER, channel_of, is_cumulative
 from recorders.summary.figures import Summary
-from recorders.summary.reduction import NOTE, EventRow, Points, Reducer, Reduction
+from recorders.summary.reduction import NOTE, EventRow, Points, Reducer, Reduction, read_meter
 from recorders.summary.summary import summarise
 from recorders.texts import OwnNote
 from recorders.wire import Message, readings
@@ -57,6 +57,7 @@ class Live:
         self._reducer = Reducer(self.columns)
         self.history = History(name for name in columns if not is_cumulative(name))
         self._joules = [CounterHistory(self._energies)]
+        self._by_hand: dict[str, list[tuple[float, float]]] = {}
         self.joules: dict[str, float] = {}
         self._read_s: dict[str, float] = {}
         self.zero_j: dict[str, float] = {}
@@ -76,6 +77,7 @@ class Live:
         earlier.history.keep(name for name in self.columns if not is_cumulative(name))
         self.history = earlier.history
         self._joules += earlier._joules[:EARLIER_COUNTERS]
+        self._by_hand = earlier._by_hand
         self.stretches = earlier.stretches[-EARLIER_PHASES:]
 
     def take(self, message: Message) -> None:
@@ -92,6 +94,8 @@ class Live:
         self._reducer.add(message["time"], message["cells"], event, where, message["inferences"])
         values = readings(self.columns, message)
         self.history.add(time_s, values)
+        if (column := _read_by_hand(event)) in values:
+            self._by_hand.setdefault(column, []).append((time_s, values[column]))
         self._joules[0].add(time_s, values)
         read = {name: values[name] for name in self._energies if name in values}
         self.joules |= read
@@ -212,9 +216,13 @@ class Live:
             current.end_s = time_s
 
     def _undo(self, message: Message) -> None:
-        """Remove the stretches since the mark and reopen the one before it."""
+        """Remove a reading, or the stretches since the mark, and reopen the one before it."""
         first, where = message["first_event"], (message["phase"], message["label"])
         marked_s = self.start_s + self._reducer.reduction.events[first].time_s
+        if column := _read_by_hand(self._reducer.reduction.events[first].event):
+            left = [each for each in self._by_hand.get(column, []) if each[0] != marked_s]
+            self._by_hand[column] = left
+            self.history.replace(column, left)
         self._reducer.undo(first, message["rows"], message["event"], (*where, message["repeat"]))
         self.stretches = [s for s in self.stretches if s.start_s < marked_s]
         last = self.stretches[-1] if self.stretches else None
@@ -232,3 +240,9 @@ class Live:
         for stretch in self.stretches:
             if stretch.phase == "running" and stretch.start_s >= since_s:
                 stretch.phase = "loading"
+
+
+def _read_by_hand(event: str) -> str:
+    """The column of the meter that was read by hand in an event's row, else empty."""
+    meter = read_meter(event)
+    return f"{METER}{meter}_W" if meter else ""

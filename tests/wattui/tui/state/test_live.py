@@ -12,6 +12,7 @@ from tests.support.fakes import COLUMNS, row
 from wattui.show.graphs import graphs
 from wattui.show.history import BIN_STEPS_S
 from wattui.show.palette import DARK
+from wattui.tui.state.curves import Curves
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport, first
 
@@ -78,6 +79,34 @@ def test_an_undone_first_mark_leaves_an_empty_ribbon_and_an_undone_end_goes_on()
     state = live(row(1, 40, "idle", "begin"), row(2, 40, "idle", "end"), row(3, 40))
     state.take({**undone, "first_event": 1, "event": "note:undone end idle", "phase": "idle"})
     assert [(s.phase, s.start_s, s.end_s) for s in state.stretches] == [("idle", 1, None)]
+
+
+def test_an_undone_wall_meter_reading_leaves_the_graph_and_those_before_it_stay() -> None:
+    columns = ["package0_J", "meter_wall_J", "meter_wall_W"]
+
+    def read(time_s: float, power_w: str = "") -> dict[str, Any]:
+        event = f"note:meter wall {power_w} W" if power_w else ""
+        cells = [f"{time_s * 40:g}", "", power_w]
+        return {**row(time_s, 40, event=event), "cells": cells}
+
+    before = Live(columns)
+    for message in (read(0), read(2, "90.5"), read(9)):
+        before.take(message)
+    state = Live(columns, before, gap_s=1.0)
+    for message in (read(0), read(3, "103.2"), read(5, "99.0"), read(6)):
+        state.take(message)
+    curves = Curves(["meter_wall_W"], 0.4)
+    curves.move(state.history, state.time_s, 0, 45)
+    assert _drawn(curves) == {90.5, 103.2, 99.0}
+    last = {"first_event": 1, "rows": 1, "event": "note:undone meter wall 99.0 W"}
+    state.take({"t": "undone", **last, "phase": "", "label": "", "repeat": None})
+    curves.move(state.history, state.time_s, 0, 45)
+    assert _drawn(curves) == {90.5, 103.2}
+    assert state.history.latest("meter_wall_W") == (13, 103.2)
+
+
+def _drawn(curves: Curves) -> set[float]:
+    return {round(each[1], 3) for each in curves.bins["meter_wall_W"] if each}
 
 
 def test_the_summary_of_an_open_phase_is_that_of_its_time_so_far() -> None:

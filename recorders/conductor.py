@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -75,7 +76,7 @@ class Conductor:
         self._mixed: set[str] = set()
         self._sender_pid = 0
         # What can be undone, the last one at the end, or why there is none.
-        self._undoable: list[Mark] = []
+        self._undoable = deque[Mark](maxlen=MOST_UNDONE)
         self._no_undo = NO_MARK
         self.command_pid: int | None = None
         self.stop_request: Message | None = None
@@ -238,7 +239,8 @@ class Conductor:
             return {}
         if self._implicit is implicit:
             mark = Mark(*self._last_edge, *before, self._tallies.ended)
-            self._undoable = [*undoable[1 - MOST_UNDONE :], mark]
+            undoable.append(mark)
+            self._undoable = undoable
         else:
             self._no_undo = ENDED_LOADING
         self._note_marker(ended, parent_of if message.get("shell") else process_of)
@@ -291,7 +293,7 @@ class Conductor:
         if owner == FRONT_END:
             phase, open_now = self._phases.current, self._phases.all_open()
             mark = Mark(position, [(event, phase)], phase, open_now, self._marked)
-            self._undoable = [*self._undoable[1 - MOST_UNDONE :], mark]
+            self._undoable.append(mark)
 
     def _unreadable(self, message: Message, owner: int) -> Message:
         raise ValueError(str(message["reason"]))
@@ -524,7 +526,7 @@ class Conductor:
     def _forget_marks(self) -> None:
         """Other phases have begun or ended: the marks before can no longer be undone."""
         if self._undoable or self._no_undo != NO_MARK:
-            self._undoable, self._no_undo = [], NOT_THE_LAST
+            self._undoable, self._no_undo = deque(maxlen=MOST_UNDONE), NOT_THE_LAST
 
 
 def _whole(message: Message, key: str) -> int | None:

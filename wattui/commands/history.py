@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,7 @@ from wattui.errors import UsageError
 from wattui.report.clean import cleaned
 from wattui.report.document import Picture
 from wattui.report.draw.style import WIDE_MM
-from wattui.report.files import Output, figures_folder, refusal, write
-from wattui.report.markdown import markdown_page
-from wattui.report.page import html_page
+from wattui.report.files import Output, check, page_at, write
 from wattui.report.svg import alone
 from wattui.runs.naming import load_named
 from wattui.runs.recorded import Run
@@ -87,10 +84,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the histories; returns the exit status. Raises UsageError."""
     csvs, out = expand(options.runs), Path(options.out) if options.out else None
     if out is not None:
-        if find_spec("matplotlib") is None:
-            raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
-        if reason := refusal(out, csvs, SUFFIXES, "-o"):
-            raise UsageError(reason)
+        check(out, csvs, SUFFIXES, "-o")
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         loaded = list(map(load_named, csvs))
         runs = [run for run in loaded if not ending(run.summary)]
@@ -123,10 +117,8 @@ def _write(found: Sequence[History], out: Path, remarks: Sequence[str]) -> None:
     if out.suffix == ".svg":
         picture = next(block for block in blocks if isinstance(block, Picture))
         write([Output(out, alone(picture.svg(WIDE_MM), picture.title), {})])
-    elif out.suffix == ".md":
-        write([Output(out, *markdown_page(blocks, figures_folder(out).name))])
     else:
-        write([Output(out, html_page(blocks), {})])
+        write([page_at(out, blocks)])
 
 
 def _history_run(run: Run, name: str) -> HistoryRun:

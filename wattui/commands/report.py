@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from recorders.summary.bases import BASES
@@ -22,12 +21,11 @@ from wattui.report.bibliography import bibtex
 from wattui.report.clean import cleaned
 from wattui.report.document import Block, Heading, Picture
 from wattui.report.draw.style import WIDE_MM
-from wattui.report.files import Output, figures_folder, refusal, write
+from wattui.report.files import Output, check, page_at, write
 from wattui.report.latex import latex_page
 from wattui.report.loaded import ReportOptions, ReportRun
-from wattui.report.markdown import figure_files, markdown_page
+from wattui.report.markdown import figure_files
 from wattui.report.overview import report_blocks
-from wattui.report.page import html_page
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
 from wattui.runs.naming import naming
@@ -105,12 +103,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> int:
     """Write the report; returns the exit status. Raises UsageError."""
-    if find_spec("matplotlib") is None:
-        raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
     csvs, outputs = expand(options.runs), _outputs(options)
     for option, (path, suffixes) in outputs.items():
-        if reason := refusal(path, csvs, suffixes, option):
-            raise UsageError(reason)
+        check(path, csvs, suffixes, option)
     latencies = _latencies(options.latencies, csvs)
     wish = _wish(options)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
@@ -119,10 +114,7 @@ def main(options: argparse.Namespace) -> int:
     _check_domain(runs, wish)
     with waiting("drawing"):
         blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
-        made = [
-            Output(path, *_written(blocks, option, path, runs, wish))
-            for option, (path, _) in outputs.items()
-        ]
+        made = [_output(blocks, each, path, runs, wish) for each, (path, _) in outputs.items()]
     write(made)
     return 0
 
@@ -168,20 +160,18 @@ def _rate(option: str, given: str | None, setting: str) -> Rate | None:
         raise UsageError(f"{option} {given!r}: {error}") from None
 
 
-def _written(
+def _output(
     blocks: Sequence[Block], option: str, out: Path, runs: Sequence[ReportRun], wish: ReportOptions
-) -> tuple[str, dict[str, str]]:
-    """The text of an output, and the pictures of its folder by file name."""
+) -> Output:
+    """An output that an option asks for. Raises UsageError if there is nothing to draw."""
     if option == "--bibtex":
-        return bibtex(runs, len(runs) > 1, wish.published), {}
+        return Output(out, bibtex(runs, len(runs) > 1, wish.published), {})
     if option == "--latex":
-        return latex_page(blocks), {}
+        return Output(out, latex_page(blocks), {})
     if option == "--figures":
-        return "", figure_files(blocks)
-    if out.suffix == ".md":
-        return markdown_page(blocks, figures_folder(out).name)
-    if out.suffix == ".html":
-        return html_page(blocks), {}
+        return Output(out, "", figure_files(blocks))
+    if out.suffix != ".svg":
+        return page_at(out, blocks)
     headings, svgs, said, title = [], [], "", ""
     for block in blocks:
         if isinstance(block, Heading) and block.level <= 2:
@@ -191,7 +181,7 @@ def _written(
             svgs.append(block.svg(WIDE_MM))
     if not svgs:
         raise UsageError("nothing to draw: `wattui report … -o report.html` says why")
-    return stacked(svgs, headings, title), {}
+    return Output(out, stacked(svgs, headings, title), {})
 
 
 def _title(names: Sequence[str]) -> str:

@@ -6,11 +6,16 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from recorders.drafts import discard, draft_name, write_draft
 from wattui import outputs
+from wattui.errors import UsageError
 from wattui.outputs import OutputError
+from wattui.report.document import Block
+from wattui.report.markdown import markdown_page
+from wattui.report.page import html_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +28,23 @@ class Output:
     pictures: Mapping[str, str]
 
 
-def refusal(out: Path, csvs: Sequence[Path], suffixes: Collection[str], option: str) -> str | None:
-    """Why an output cannot be written there; None if it can."""
+def check(out: Path, csvs: Sequence[Path], suffixes: Collection[str], option: str) -> None:
+    """Raise UsageError if a report cannot be drawn here, or written there."""
+    if find_spec("matplotlib") is None:
+        raise UsageError("reports need matplotlib: pip install 'wattui[report]'")
     reason = outputs.refusal(out, csvs, suffixes)
     if not reason and out.suffix == ".md":
         reason = outputs.refusal(figures_folder(out), csvs)
-    if not reason:
-        return None
-    return f"{option} {reason}" if reason.startswith(str(out)) else f"{option} {out}: {reason}"
+    if reason:
+        said = reason if reason.startswith(str(out)) else f"{out}: {reason}"
+        raise UsageError(f"{option} {said}")
+
+
+def page_at(out: Path, blocks: Sequence[Block]) -> Output:
+    """A report as Markdown or as a page, by the extension."""
+    if out.suffix == ".md":
+        return Output(out, *markdown_page(blocks, figures_folder(out).name))
+    return Output(out, html_page(blocks), {})
 
 
 def figures_folder(out: Path) -> Path:

@@ -322,7 +322,7 @@ def test_a_report_is_written_whole_or_not_at_all(
 def test_without_matplotlib_one_line_says_what_to_install(
     csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_command, "find_spec", lambda _: None)
+    monkeypatch.setattr("wattui.report.files.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install 'wattui\[report\]'"):
         report(csv, "-o", tmp_path / "r.html")
 

@@ -64,7 +64,9 @@ def record(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: Gua
     )
     unmet = [need for need in config["require"] if not found.has_measured(need)]
     if unmet:
-        reasons = "; ".join(f"{r.source}: {r.reason}" for r in found.refused)
+        # An estimate is never what is required.
+        refused = (each for each in found.refused if each.source != "estimate")
+        reasons = "; ".join(f"{each.source}: {each.reason}" for each in refused)
         outlet.finish({"t": "error", "code": "require", "need": unmet[0], "text": reasons})
         return 3
     read = [channel for source in found.sources for channel in source.channels()]

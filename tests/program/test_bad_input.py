@@ -118,8 +118,9 @@ def test_a_required_sensor_that_is_missing(place: Place, need: str) -> None:
         pytest.skip("this machine may have that sensor")
     if need in ("gpu", "measured") and Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
-    result = place.run(place.argv("--require", need, command=COMMAND))
+    result = place.run(place.argv("--require", need, "--no-estimate", command=COMMAND))
     assert_refused(place, result, 3, f"--require {need}", "wattui doctor")
+    assert "estimate:" not in result.lines[0], "it would not help"
     assert_nothing_made(place)
 
 

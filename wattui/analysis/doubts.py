@@ -71,8 +71,12 @@ def doubts(a: Run, b: Run, names: tuple[str, str] = ("A", "B")) -> Iterator[str]
             yield f"flags of {name}: {', '.join(dict.fromkeys(flags))}"
 
 
-def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Iterator[str]:
-    """Signs that the samples of a side are not samples of one thing, in words."""
+def doubts_of_samples(
+    rows: Sequence[Comparison], names: tuple[str, str], are_recordings: bool = True
+) -> Iterator[str]:
+    """Signs that the samples of a side are not samples of one thing, in words; recordings have a
+    remedy."""
+    remedy = ": fix: --cooldown 60" * are_recordings
     for place, name in enumerate(names):
         dependent: dict[str, None] = {}
         for row in rows:
@@ -92,8 +96,7 @@ def doubts_of_samples(rows: Sequence[Comparison], names: tuple[str, str]) -> Ite
                 )
         if dependent:
             yield (
-                f"{name}: each repeat depends on the one before: fix: --cooldown 60: "
-                f"{first_of([*dependent])}"
+                f"{name}: each repeat depends on the one before{remedy}: {first_of([*dependent])}"
             )
 
 

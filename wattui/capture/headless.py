@@ -39,7 +39,7 @@ from wattui.folders import working_directory
 from wattui.live.exporting import Exports, exports_of
 from wattui.outputs import refusal
 from wattui.own_packages import hidden_by
-from wattui.runs.run_json import read_refusals
+from wattui.runs.run_json import IN_TURN, read_refusals
 from wattui.show.printing import say
 from wattui.show.remedies import warnings
 
@@ -91,7 +91,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         raise UsageError("--inferences and --count-match both count: fix: use only one of them")
     _check_counters(settings.counters)
     if options.target and options.ab:
-        raise UsageError("--target is about one command, and --ab has two: fix: give --repeats")
+        raise UsageError("--target is about one command, and there are two: fix: give --repeats")
     if options.target and options.repeats and options.repeats < LEAST_REPEATS:
         raise UsageError(
             f"--target takes {LEAST_REPEATS} repeats or more: fix: --repeats {MOST_REPEATS}"
@@ -374,13 +374,15 @@ def _commands(options: argparse.Namespace, argv: list[str]) -> list[Command]:
     if options.label:
         raise UsageError("--ab labels its commands itself: fix: --ab-labels A B instead of --label")
     if options.repeats == 1:
-        raise UsageError("--ab has no verdict from one pair: fix: --repeats 6")
+        raise UsageError("one pair has no verdict: fix: --repeats 6")
     labels = options.ab_labels or AB_LABELS
     if labels[0] == labels[1] or any(not each.strip() or "/" in each for each in labels):
         raise UsageError(
             f"--ab-labels {shlex.join(labels)}: fix: use two different names without a slash"
         )
-    return [Command(_words(t), label) for t, label in zip(options.ab, labels, strict=True)]
+    return [
+        Command(words_of("--ab", t), label) for t, label in zip(options.ab, labels, strict=True)
+    ]
 
 
 def _check_counters(names: Sequence[str]) -> None:
@@ -394,14 +396,16 @@ def _check_counters(names: Sequence[str]) -> None:
                 raise UsageError(f"--counters {name}: {why}")
 
 
-def _words(text: str) -> list[str]:
-    """A command of --ab, split as a shell would. Raises UsageError."""
+def words_of(option: str, text: str) -> list[str]:
+    """A command that an option gives, split as a shell would. Raises UsageError."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"--ab {text!r}: {str(error).lower()}: fix: close the quotes") from None
+        raise UsageError(
+            f"{option} {text!r}: {str(error).lower()}: fix: close the quotes"
+        ) from None
     if not words:
-        raise UsageError("--ab has an empty command: fix: give two, as in --ab 'python a.py' './b'")
+        raise UsageError(f"{option} has an empty command: fix: name a program, as in 'python a.py'")
     return words
 
 
@@ -409,7 +413,7 @@ def _as_given(recipe: Recipe) -> list[str]:
     """The recorded command as written to run.json; of two, the option that named them."""
     if recipe.other is None:
         return list(recipe.argv)
-    return ["--ab", *(shlex.join(each.argv) for each in recipe.commands)]
+    return [IN_TURN, *(shlex.join(each.argv) for each in recipe.commands)]
 
 
 def _ready(client: Client, job: RecordJob) -> Message:

@@ -137,6 +137,9 @@ def _plan(options: argparse.Namespace) -> None:
     if options.against is not None:
         if options.baseline:
             raise UsageError("--baseline and --against both name a baseline: fix: give one of them")
+        if options.label:
+            raise UsageError("--against labels both commands itself: fix: leave out --label")
+        headless.words_of("--against", options.against)
         options.ab = [options.against, shlex.join(options.command)]
         options.ab_labels = [BASELINE, CHANGE]
     options.csv = options.csv or str(suggested("ci"))

@@ -312,7 +312,7 @@ def _remarks(given: Sequence[SideFiles], first: Side, pairs: Sequence[Pair]) -> 
         if pair.rows and all(row.unrepeated for row in pair.rows):
             yield UNREPEATED
         shown = [row for row in pair.rows if row.label] or pair.rows
-        yield from doubts_of_samples(shown, (first.name, pair.side.name))
+        yield from doubts_of_samples(shown, (first.name, pair.side.name), bool(runs))
         yield from repeats_needed(shown)
 
 

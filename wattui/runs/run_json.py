@@ -29,6 +29,9 @@ from recorders.json_parts import (
 from recorders.source import Channel, Refusal, RefusalKind
 from recorders.summary.figures import ORIGINS
 
+# In place of a command: the two that follow were recorded in turn.
+IN_TURN = "--ab"
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
@@ -99,8 +102,9 @@ class RunJson:
 
     @property
     def command(self) -> str:
-        """The command on one line."""
-        return " ".join(self.argv)
+        """The command on one line, or both of two that were recorded in turn."""
+        option, *commands = self.argv or [""]
+        return f"{' and '.join(commands)} in turn" if option == IN_TURN else " ".join(self.argv)
 
     @property
     def energy_readers(self) -> list[str]:

@@ -42,7 +42,8 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
 
         def recorded(options: argparse.Namespace, argv: list[str]) -> int:
             asked.append(options)
-            finished(Path(options.csv), [IDLE, *phases], [channel])
+            given = options.ab and ["--ab", *options.ab]
+            finished(Path(options.csv), [IDLE, *phases], [channel], command={"argv": given or argv})
             return status
 
         monkeypatch.setattr(headless, "main", recorded)
@@ -115,7 +116,9 @@ def test_two_commands_in_turn_are_compared_pair_by_pair(
     assert asked[0].ab == ["old --x", "new 'a b'"]
     assert asked[0].ab_labels == ["baseline", "change"]
     assert asked[0].repeats == 6
-    assert "1.200 (1.200 … 1.200)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1.200 (1.200 … 1.200)" in said
+    assert said.splitlines()[-1].startswith("old --x and new 'a b' in turn · ")
 
 
 def test_an_estimate_is_named_and_never_judged(
@@ -199,6 +202,9 @@ def test_a_benchmark_that_fails_fails_the_check_with_its_own_status(
         ([], "no benchmark to record"),
         (["--ab", "a", "b", "--", "c"], "--against"),
         (["--against", "a", "--baseline", "b", "--", "c"], "give one of them"),
+        (["--against", "a", "--label", "x", "--", "c"], "--against labels both commands itself"),
+        (["--against", "", "--", "c"], "--against has an empty command"),
+        (["--against", "'a", "--", "c"], '--against "\'a": no closing quotation'),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(

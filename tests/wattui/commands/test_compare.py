@@ -427,6 +427,20 @@ def test_beside_the_devices_of_the_paper(capsys: pytest.CaptureFixture[str]) -> 
     assert "arXiv 1812.01739" in said
 
 
+def test_rest_between_repeats_is_advised_for_recordings_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A results table may be of a test session, which has no --cooldown."""
+    monkeypatch.chdir(tmp_path)
+    rising = [Part("running", 4, 50.0 + n, "b1", 100, n + 1) for n in range(12)]
+    finished(Path("a.csv"), [IDLE, *rising])
+    assert main(["export", "a.csv", "t.json"]) == 0
+    main(["compare", "a.csv", "b=a.csv"])
+    assert "depends on the one before: fix: --cooldown 60: b1 (12 count" in capsys.readouterr().err
+    main(["compare", "t.json", "b=t.json"])
+    assert "depends on the one before: b1 (12 count" in capsys.readouterr().err
+
+
 def test_what_was_exported_is_compared_as_the_recording_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

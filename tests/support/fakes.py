@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,29 @@ def row(
 ) -> Message:
     """A row at constant power: the package at `power_w`, DRAM at a tenth of it."""
     watts = (power_w, power_w / 10, power_w * 1.1)
-    energies = [f"{time_s * each:.6f}" for each in watts]
-    cells = [energies[0], f"{watts[0]}", energies[1], f"{watts[1]}", "50.0"]
+    package_j, dram_j, total_j = (time_s * each for each in watts)
+    cells = (package_j, watts[0], dram_j, watts[1], 50.0, total_j, watts[2])
+    return message(time_s, cells, phase, "", event, count)
+
+
+def message(
+    time_s: float,
+    cells: Iterable[float | None],
+    phase: str = "",
+    label: str = "",
+    event: str = "",
+    count: int | None = None,
+) -> Message:
+    """A row with these readings; None was not read."""
     return {
         "t": "event" if event else "row",
         "time": f"{time_s:.6f}",
         "event": event,
         "phase": phase,
-        "label": "",
+        "label": label,
         "repeat": None,
         "inferences": count,
-        "cells": [*cells, energies[2], f"{watts[2]}"],
+        "cells": ["" if value is None else f"{value:.6f}" for value in cells],
     }
 
 

@@ -14,22 +14,19 @@ import pytest
 
 from recorders import channels
 from recorders.channels import Kind, Plotted, contains, kind_of
-from recorders.client import Config
 from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
 from recorders.summary.summary import summarise
+from tests.support.dashboards import dashboard_of, screen
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power, event, reduction
 from wattui import cli
 from wattui.analysis.repeats import Repeats
 from wattui.analysis.sizes import Family, Size, Sizes, devices_of
 from wattui.commands import report as report_command
-from wattui.config import Settings
 from wattui.report.panels import panels
 from wattui.runs.reduce import reduce_csv
 from wattui.show.graphs import graphs
 from wattui.show.palette import DARK
-from wattui.tui.app import Dashboard
-from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 
 LANES, SUPPLY = Plotted(20, "Board lanes", 3, "lanes"), Plotted(21, "Lane feed", 4)
@@ -134,13 +131,11 @@ def test_it_is_in_the_tables(rig: Rig, capsys: pytest.CaptureFixture[str]) -> No
 
 
 async def test_the_dashboard_shows_it(rig: Rig) -> None:
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(Playback(rig.path, math.inf), start)
+    app = dashboard_of(Playback(rig.path, math.inf))
     async with app.run_test(size=(200, 50)) as pilot:
         for _ in range(200):
             await pilot.pause(0.1)
-            lines = app.screen._compositor.render_strips()
-            shown = "\n".join("".join(part.text for part in strip) for strip in lines)
+            shown = screen(app)
             if "12.0 W" in shown:
                 break
     assert "Board lanes  soc 6.00 W gpu 4.00 W" in shown

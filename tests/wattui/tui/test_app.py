@@ -18,6 +18,7 @@ from recorders.client import Config, Finished
 from recorders.source import Channel, Refusal
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
+from tests.support.dashboards import dashboard_of, screen
 from tests.support.fakes import FakeSession, row
 from tests.support.made_runs import B1, IDLE, Part, finished
 from wattui.capture.stages import Recipe
@@ -49,18 +50,11 @@ LIMIT_S = 30.0
 def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
     session = session or FakeSession()
     session.coming = [row(n / 10, 30.0) for n in range(300)]
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session, start), session  # type: ignore[arg-type]
+    return dashboard_of(session), session
 
 
 def marks(session: Any) -> list[dict[str, Any]]:
     return [asked for asked in session.asked if asked["do"] == "mark"]
-
-
-def screen(app: Dashboard) -> str:
-    """What the terminal shows, as text."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
 async def settle(pilot: Pilot[Any]) -> None:
@@ -70,9 +64,9 @@ async def settle(pilot: Pilot[Any]) -> None:
 async def until_shown(pilot: Pilot[Any], text: str) -> None:
     """Wait for a text, as long as a busy machine may take to draw it."""
     deadline_s = time.monotonic() + LIMIT_S
-    while text not in screen(pilot.app) and time.monotonic() < deadline_s:  # type: ignore[arg-type]
+    while text not in screen(pilot.app) and time.monotonic() < deadline_s:
         await pilot.pause(0.05)
-    assert text in screen(pilot.app)  # type: ignore[arg-type]
+    assert text in screen(pilot.app)
 
 
 @pytest.mark.parametrize(("size", "graphs"), [(WIDE, 3), (MIDDLE, 3), (SMALL, 1)])
@@ -616,9 +610,8 @@ async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -
     path = tmp_path / "run.csv"
     header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
     path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(60)))
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
     playback = Playback(path)
-    app = Dashboard(playback, start)
+    app = dashboard_of(playback)
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await settle(pilot)
         await pilot.press("greater_than_sign", "greater_than_sign", "less_than_sign")
@@ -637,10 +630,9 @@ async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> N
     path = tmp_path / "run.csv"
     header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
     path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(101)))
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
     playback = Playback(path)
     playback.pause()
-    app = Dashboard(playback, start)
+    app = dashboard_of(playback)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         await pilot.press("right", "right")
@@ -672,8 +664,7 @@ async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> N
 
 
 async def test_a_recording_has_no_seek_bar() -> None:
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(FakeSession(Path("run.csv")), start)  # type: ignore[arg-type]
+    app = dashboard_of(FakeSession(Path("run.csv")))
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         assert not app.main.query_one(SeekBar).display
@@ -685,8 +676,7 @@ async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path
     path = tmp_path / "run.csv"
     header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
     path.write_text(header + "".join(f"{n / 10},,,,,,,{n * 2}.0,20.0\n" for n in range(30)))
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(Playback(path, math.inf), start)
+    app = dashboard_of(Playback(path, math.inf))
     async with app.run_test(size=WIDE) as pilot:
         await until_shown(pilot, "run.csv ended")
         assert "space to play again, r for live" in screen(app)
@@ -810,8 +800,7 @@ async def test_the_end_of_a_long_recording_is_there_at_once_and_its_energies_fol
     monkeypatch.setattr(playback_module, "TAIL_BYTES", 1500)
     monkeypatch.setattr(playback_module, "LINE_BYTES", 100)
     path = finished(tmp_path / "run.csv", [IDLE, B1, Part("idle", 100, 10.0)]).csv
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(Playback(path), start)
+    app = dashboard_of(Playback(path))
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         await pilot.press("end")

@@ -15,15 +15,14 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from recorders.client import Config
 from recorders.rows import FIXED_COLUMNS
 from recorders.wire import Message
+from tests.support import dashboards
+from tests.support.dashboards import dashboard_of
 from tests.support.fakes import FakeSession
-from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.processes import LOOK_S
 from wattui.tui.screens.runs import Runs
-from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
 
@@ -99,9 +98,8 @@ def session(channels: Mapping[str, tuple[float, float]] = POWERS_W) -> FakeSessi
 
 
 def screen(app: App[Any]) -> str:
-    lines = app.screen._compositor.render_strips()
-    texts = ("".join(segment.text for segment in strip).rstrip() for strip in lines)
-    return "\n".join(texts) + "\n"
+    """The terminal's lines without the blanks at their ends."""
+    return "".join(f"{line.rstrip()}\n" for line in dashboards.screen(app).split("\n"))
 
 
 def compare(name: str, shown: str) -> None:
@@ -125,8 +123,7 @@ async def settle(pilot: Pilot[Any]) -> None:
 
 
 def dashboard(**settings: Any) -> Dashboard:
-    start = Start(Settings(**settings), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session(), start)
+    return dashboard_of(session(), **settings)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -139,8 +136,7 @@ async def test_the_dashboard_at_three_sizes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["wide", "narrow"])
 async def test_eight_gpus_each_keep_their_name(name: str) -> None:
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(session(EIGHT_GPUS_W), start)
+    app = dashboard_of(session(EIGHT_GPUS_W))
     async with app.run_test(size=SIZES[name]) as pilot:
         await settle(pilot)
         shown = screen(app)
@@ -236,8 +232,7 @@ async def test_a_playback_at_three_sizes(name: str, tmp_path: Path) -> None:
     playback = Playback(path)
     playback.pause()
     playback.seek(41.0)
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(playback, start)
+    app = dashboard_of(playback)
     async with app.run_test(size=SIZES[name]) as pilot:
         await settle(pilot)
         compare(f"playback-{name}", screen(app))

@@ -13,7 +13,7 @@ import pytest
 from textual.widgets import Input
 
 import wattui.tui
-from recorders.client import Config
+from tests.support.dashboards import dashboard_of, screen
 from tests.support.fakes import FakeSession, row
 from tests.support.hostile import KINDS, assert_harmless, run_csv
 from tests.support.made_runs import B1, IDLE, finished
@@ -29,7 +29,6 @@ from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
-from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 from workloads.catalogue import catalogue
 
@@ -43,13 +42,7 @@ PARSING = {"Static", "Label", "OptionList"}
 def dashboard() -> Dashboard:
     session = FakeSession()
     session.coming = [row(n / 10, 30.0) for n in range(30)]
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session, start)  # type: ignore[arg-type]
-
-
-def screen(app: Dashboard) -> str:
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return dashboard_of(session)
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +110,7 @@ async def test_a_file_and_its_labels_are_called_what_they_are_called(tmp_path: P
 
 async def test_a_recording_of_somebody_else_acts_on_no_terminal(tmp_path: Path) -> None:
     path = run_csv(tmp_path / "run.csv", list(KINDS.values()))
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(Playback(path, math.inf), start)
+    app = dashboard_of(Playback(path, math.inf))
     async with app.run_test(size=(200, 50), notifications=True) as pilot:
         await pilot.pause(0.5)
         for text in KINDS.values():

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from textual.app import App
 
-from recorders.client import Config
 from recorders.source import Channel
-from recorders.wire import Message
-from tests.support.fakes import FakeSession
-from wattui.config import Settings
+from tests.support.dashboards import dashboard_of, screen
+from tests.support.fakes import FakeSession, message
 from wattui.runs.run_json import ReadSource
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.device import DeviceScreen
 from wattui.tui.screens.processes import LOOK_S
 from wattui.tui.state.devices import DeviceNow, facts
-from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.devices import DevicesPanel
 
@@ -46,35 +41,15 @@ def session() -> FakeSession:
         for name, limit_w in (("package0", 95.0), ("gpu0", 700.0), ("gpu1", 700.0))
     )
     fake.sources = [ReadSource("nvml", "nvml", channels)]
-    fake.coming = [row(0.0), row(1.0)]
+    for time_s in (0.0, 1.0):
+        cells = (v * time_s if name.endswith("_J") else v for name, v in READINGS.items())
+        fake.coming.append(message(time_s, cells))
     return fake
-
-
-def row(time_s: float) -> Message:
-    cells = [
-        f"{value * time_s if name.endswith('_J') else value}" for name, value in READINGS.items()
-    ]
-    return {
-        "t": "row",
-        "time": f"{time_s:.6f}",
-        "event": "",
-        "phase": "",
-        "label": "",
-        "repeat": None,
-        "inferences": None,
-        "cells": cells,
-    }
 
 
 @pytest.fixture
 def app(session: FakeSession) -> Dashboard:
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session, start)  # type: ignore[arg-type]
-
-
-def shown(app: App[object]) -> str:
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return dashboard_of(session)
 
 
 async def test_enter_opens_the_chosen_device_and_esc_closes_it(
@@ -88,7 +63,7 @@ async def test_enter_opens_the_chosen_device_and_esc_closes_it(
         session.processes = Processes(("gpu0", "gpu1"), (ONE, OTHER))
         await pilot.pause(2 * LOOK_S)
         assert isinstance(app.screen, DeviceScreen)
-        text = shown(app)
+        text = screen(app)
         assert "60.0 W of its limit of 700 W, 9 %" in text
         assert "1.98 GHz" in text
         assert "by its power limit, by heat" in text
@@ -110,13 +85,13 @@ async def test_a_processor_has_its_parts_and_all_processes(
         await pilot.pause()
         session.processes = Processes((), (replace(ONE, uses={}), OTHER))
         await pilot.pause(2 * LOOK_S)
-        text = shown(app)
+        text = screen(app)
         assert "core0 31.0 W" in text
         assert text.index("infer") < text.index("editor")
         assert "90.0" in text
         await pilot.press("n")
         await pilot.pause()
-        text = shown(app)
+        text = screen(app)
         assert text.index("editor") < text.index("infer")
 
 
@@ -126,8 +101,8 @@ async def test_a_click_opens_the_device_under_it(app: Dashboard) -> None:
         await pilot.click(DevicesPanel, offset=(4, 2))
         await pilot.pause()
         assert isinstance(app.screen, DeviceScreen)
-        assert "gpu0" in shown(app)
-        assert "350 W of its limit of 700 W, 50 %" in shown(app)
+        assert "gpu0" in screen(app)
+        assert "350 W of its limit of 700 W, 50 %" in screen(app)
 
 
 async def test_the_arrows_turn_to_the_other_devices(app: Dashboard) -> None:
@@ -135,13 +110,13 @@ async def test_the_arrows_turn_to_the_other_devices(app: Dashboard) -> None:
         await pilot.pause(0.3)
         await pilot.press("D")
         await pilot.pause()
-        assert "40.0 W of its limit of 95 W" in shown(app)
+        assert "40.0 W of its limit of 95 W" in screen(app)
         await pilot.press("right")
         await pilot.pause()
-        assert "350 W of its limit of 700 W" in shown(app)
+        assert "350 W of its limit of 700 W" in screen(app)
         await pilot.press("left", "left")
         await pilot.pause()
-        assert "60.0 W of its limit of 700 W" in shown(app)
+        assert "60.0 W of its limit of 700 W" in screen(app)
 
 
 def test_what_is_unknown_of_a_device_is_neither_blamed_on_a_driver_nor_called_recorded() -> None:

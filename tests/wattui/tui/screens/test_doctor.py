@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 
+from tests.support.dashboards import screen
 from wattui.commands.doctor import Tell
 from wattui.errors import WattuiError
 from wattui.tui.screens.doctor import DoctorScreen
@@ -49,21 +50,16 @@ class Page(App[None]):
         self.push_screen(self._shown)
 
 
-def text_of(app: App[None]) -> str:
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
 async def test_sensors_and_remedies_are_shown_and_scroll() -> None:
     app = Page(DoctorScreen(look=lambda *_: REPORT))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
-        assert "powercap  read by pyRAPL" in text_of(app)
-        assert "21.9 W  updated every 0.976 ms" in text_of(app)
+        assert "powercap  read by pyRAPL" in screen(app)
+        assert "21.9 W  updated every 0.976 ms" in screen(app)
         await pilot.press("end")
         await pilot.pause(0.3)
-        shown = text_of(app)
+        shown = screen(app)
         assert "nvml  no driver [here]" in shown
         assert "install [it]" in shown
 
@@ -79,7 +75,7 @@ async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> Non
     app = Page(DoctorScreen(look=look))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.1)
-        assert "Waiting for the NVIDIA driver …" in text_of(app)
+        assert "Waiting for the NVIDIA driver …" in screen(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, DoctorScreen)
         let_go.set()
@@ -93,7 +89,7 @@ async def test_y_copies_all_fixes_and_counts_them() -> None:
         await pilot.press("y")
         await pilot.pause()
         assert app.clipboard == "install [it]\nsudo chmod o+r it"
-        assert "Copied 2 fixes" in text_of(app)
+        assert "Copied 2 fixes" in screen(app)
 
 
 async def test_r_looks_again_with_the_gpus_asked_for() -> None:
@@ -109,9 +105,9 @@ async def test_r_looks_again_with_the_gpus_asked_for() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete([w for w in app.workers if not w.is_finished])
         await pilot.pause()
-        assert "the recorder cannot start (died); press r to check again" in text_of(app)
+        assert "the recorder cannot start (died); press r to check again" in screen(app)
         await pilot.press("r")
         await app.workers.wait_for_complete()
         await pilot.pause()
-        assert "A Processor" in text_of(app)
+        assert "A Processor" in screen(app)
     assert asked == [True, True]

@@ -14,6 +14,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
+from tests.support.dashboards import screen
 from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
@@ -73,11 +74,6 @@ def field(pilot: Pilot[None], name: str) -> Field:
     return next(each for each in pilot.app.screen.query(Field) if each.spec.name == name)
 
 
-def text_of(pilot: Pilot[None]) -> str:
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
 async def fill(pilot: Pilot[None], name: str, text: str) -> None:
     control = field(pilot, name).query_one(Input)
     control.value = text
@@ -92,7 +88,7 @@ async def choose(pilot: Pilot[None], name: str, value: str) -> None:
 
 def told_at(pilot: Pilot[None], label: str) -> str:
     """What stands beneath a field, up to the next one."""
-    lines = [line[1:].partition("│")[0] for line in text_of(pilot).splitlines()]
+    lines = [line[1:].partition("│")[0] for line in screen(pilot.app).splitlines()]
     place = next(n for n, line in enumerate(lines) if line[:NAME] == f"{label:>{NAME - 1}} ")
     beneath = []
     for line in lines[place + 1 :]:
@@ -110,7 +106,7 @@ async def test_fields_plan_and_buttons_are_there_at_every_size(size: tuple[int, 
     app = Page()
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        text = text_of(pilot)
+        text = screen(pilot.app)
         for words in (
             "Batch sizes",
             "Keyword spotter",
@@ -167,8 +163,8 @@ async def test_a_wrong_value_is_told_beneath_its_field_and_starts_nothing() -> N
         assert app.answers == []
         assert field(pilot, "bsize").query_one(Input).has_focus
         await fill(pilot, "bsize", "1,2")
-        assert "not a whole number" not in text_of(pilot)
-        assert "2 cells" in text_of(pilot)
+        assert "not a whole number" not in screen(pilot.app)
+        assert "2 cells" in screen(pilot.app)
 
 
 async def test_what_does_not_fit_together_is_told_at_the_field_that_it_names() -> None:
@@ -206,10 +202,10 @@ async def test_fields_that_are_needed_less_often_are_folded_away() -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await pilot.pause()
-        assert "seed of weights" not in text_of(pilot)
+        assert "seed of weights" not in screen(pilot.app)
         await pilot.press("ctrl+o")
         await pilot.pause(0.2)
-        assert "seed of weights" in text_of(pilot)
+        assert "seed of weights" in screen(pilot.app)
 
 
 async def test_a_folded_field_that_is_wrong_is_shown_at_the_start() -> None:
@@ -266,7 +262,7 @@ async def test_an_engine_that_is_not_installed_is_told_with_what_to_install(
         assert app.answers == []
         await choose(pilot, "engine", "")
         await choose(pilot, "device", "cuda")
-        assert "is not installed" in text_of(pilot)
+        assert "is not installed" in screen(pilot.app)
 
 
 async def test_a_spec_of_ones_own_is_planned(folder: Path) -> None:
@@ -277,8 +273,8 @@ async def test_a_spec_of_ones_own_is_planned(folder: Path) -> None:
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "workload", "model")
         await fill(pilot, "path", "net.json")
-        assert "1 cell" in text_of(pilot)
-        assert "36 " in text_of(pilot)  # parameters
+        assert "1 cell" in screen(pilot.app)
+        assert "36 " in screen(pilot.app)  # parameters
 
 
 async def test_a_truth_is_switched() -> None:
@@ -287,7 +283,7 @@ async def test_a_truth_is_switched() -> None:
         await pilot.pause()
         field(pilot, "check").query_one(Switch).toggle()
         await pilot.pause()
-        assert "Nothing to measure" in text_of(pilot)
+        assert "Nothing to measure" in screen(pilot.app)
         await pilot.press("ctrl+s")
     assert app.answers[0] is not None
     assert app.answers[0].argv[6:] == ("--check",)
@@ -297,13 +293,13 @@ async def test_a_model_file_is_planned_by_another_process() -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
         await choose(pilot, "workload", "model")
-        assert "which model?" in text_of(pilot)
+        assert "which model?" in screen(pilot.app)
         await fill(pilot, "path", "none.onnx")
-        assert "Inspecting the model" in text_of(pilot)
+        assert "Inspecting the model" in screen(pilot.app)
         await app.workers.wait_for_complete()
         await pilot.pause()
-        assert "none.onnx" in text_of(pilot)
-        assert "Inspecting the model" not in text_of(pilot)
+        assert "none.onnx" in screen(pilot.app)
+        assert "Inspecting the model" not in screen(pilot.app)
         await pilot.press("ctrl+s")
         assert app.answers == []
         await pilot.press("escape")
@@ -485,12 +481,12 @@ async def test_the_sections_follow_each_other_and_the_default_engine_is_named() 
     app = Page()
     async with app.run_test(size=(160, 50)) as pilot:
         await pilot.pause()
-        lines = [line[6:90].rstrip() for line in text_of(pilot).splitlines()]
+        lines = [line[6:90].rstrip() for line in screen(pilot.app).splitlines()]
         places = [lines.index(f" {group}") for group in GROUPS]
         assert places == sorted(places)
-        assert "onnxruntime (default)" in text_of(pilot)
+        assert "onnxruntime (default)" in screen(pilot.app)
         await choose(pilot, "device", "cuda")
-        assert "torch (default)" in text_of(pilot)
+        assert "torch (default)" in screen(pilot.app)
 
 
 async def test_a_command_has_the_cursor_and_recalls_the_last_ones(
@@ -507,7 +503,7 @@ async def test_a_command_has_the_cursor_and_recalls_the_last_ones(
         await choose(pilot, "workload", "command")
         line = field(pilot, "command").query_one(Input)
         assert line.has_focus
-        lines = [each[:72] for each in text_of(pilot).splitlines()]
+        lines = [each[:72] for each in screen(pilot.app).splitlines()]
         assert not [each for each in lines if each.rstrip().endswith("…")]
         place = next(n for n, each in enumerate(lines) if "inferences per run" in each)
         assert lines[place + 1].split() == ["│", "joules", "per", "inference"]

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from recorders.client import Config
+from tests.support.dashboards import dashboard_of, screen
 from tests.support.fakes import FakeSession, row
-from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
-from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.processes import PERIOD_S
 
@@ -30,17 +28,11 @@ def session() -> FakeSession:
 
 @pytest.fixture
 def app(session: FakeSession) -> Dashboard:
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session, start)  # type: ignore[arg-type]
-
-
-def shown(app: Dashboard) -> str:
-    lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return dashboard_of(session)
 
 
 def places(app: Dashboard, *names: str) -> list[int]:
-    text = shown(app)
+    text = screen(app)
     return [text.index(name) for name in names]
 
 
@@ -58,7 +50,7 @@ async def test_it_is_asked_for_while_it_is_open_and_no_longer(
         assert {"do": "processes", "show": True} not in session.asked
         await pilot.press("P")
         await pilot.pause()
-        assert "Counting processes" in shown(app)
+        assert "Counting processes" in screen(app)
         assert session.asked[-1] == {"do": "processes", "show": True}
         await pilot.press("escape")
         await pilot.pause()
@@ -70,16 +62,16 @@ async def test_keys_sort_it_and_the_command_is_marked(app: Dashboard, session: F
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("P")
         await look(pilot, session, *PROCESSES)
-        assert "CPU %▼" in shown(app)
+        assert "CPU %▼" in screen(app)
         evil, python = places(app, "[red]evil[/]", "●  python")
         assert evil < python
         await pilot.press("g")
         await pilot.pause()
         evil, python = places(app, "[red]evil[/]", "●  python")
         assert python < evil
-        assert "GPU %▼" in shown(app)
-        assert "● the command, 1 process: 45.0 % CPU, 96.0 % GPU" in shown(app)
-        assert "Shares of time, not of joules" in shown(app)
+        assert "GPU %▼" in screen(app)
+        assert "● the command, 1 process: 45.0 % CPU, 96.0 % GPU" in screen(app)
+        assert "Shares of time, not of joules" in screen(app)
 
 
 async def test_processes_that_end_leave_the_table(app: Dashboard, session: FakeSession) -> None:
@@ -87,8 +79,8 @@ async def test_processes_that_end_leave_the_table(app: Dashboard, session: FakeS
         await pilot.press("P")
         await look(pilot, session, *PROCESSES)
         await look(pilot, session, PROCESSES[1])
-        assert "python" not in shown(app)
-        assert "the command" not in shown(app)
+        assert "python" not in screen(app)
+        assert "the command" not in screen(app)
 
 
 async def test_without_gpus_there_is_nothing_to_sort_by_them(
@@ -97,10 +89,10 @@ async def test_without_gpus_there_is_nothing_to_sort_by_them(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("P")
         await look(pilot, session, *PROCESSES, gpus=0)
-        assert "GPU" not in shown(app).partition("Processes")[2]
+        assert "GPU" not in screen(app).partition("Processes")[2]
         await pilot.press("g")
         await pilot.pause()
-        assert "CPU %▼" in shown(app)
+        assert "CPU %▼" in screen(app)
 
 
 async def test_a_new_recorder_is_asked_again(app: Dashboard, session: FakeSession) -> None:
@@ -145,13 +137,13 @@ async def test_the_busiest_are_beside_the_graphs_until_a_recording_begins(
         assert session.asked[-1] == {"do": "processes", "show": True, "period_s": PERIOD_S}
         session.processes = Processes(("gpu0",), PROCESSES)
         await summarise(pilot, app)
-        text = shown(app)
+        text = screen(app)
         assert text.index("python") < text.index("[red]evil[/]")
         assert "P lists all 2" in text
         session.csv = Path("run.csv")
         await summarise(pilot, app)
         assert session.asked[-1] == {"do": "processes", "show": False, "period_s": PERIOD_S}
-        assert "[red]evil[/]" not in shown(app)
+        assert "[red]evil[/]" not in screen(app)
 
 
 async def test_the_list_hands_the_counting_back_to_the_panel(

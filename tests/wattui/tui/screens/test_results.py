@@ -18,6 +18,7 @@ from textual.widgets import Digits, Input
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Flag
+from tests.support.dashboards import screen
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished, json_of
 from wattui.runs.notes import notes_path
 from wattui.runs.recorded import Run, load_run
@@ -70,22 +71,17 @@ async def text(app: Shown, size: tuple[int, int]) -> str:
     """What the terminal shows."""
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        return screen(pilot)
-
-
-def screen(pilot: Pilot[Any]) -> str:
-    lines = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+        return screen(pilot.app)
 
 
 async def until_shown(pilot: Pilot[Any], text: str) -> str:
     """The screen once a text is there, folded or not, however long a busy machine draws it."""
     for _ in range(MOST_PAUSES):
-        shown = screen(pilot)
+        shown = screen(pilot.app)
         if re.search(text, " ".join(shown.replace("│", " ").split())):
             return shown
         await pilot.pause(0.05)
-    raise AssertionError(f"{text} is not on the screen:\n{screen(pilot)}")
+    raise AssertionError(f"{text} is not on the screen:\n{screen(pilot.app)}")
 
 
 @pytest.fixture
@@ -149,8 +145,8 @@ async def test_everything_can_be_scrolled_to(kws: Run, size: tuple[int, int]) ->
     async with app.run_test(size=size) as pilot:
         await pilot.press("end")
         await pilot.pause(WORKED_S)
-        assert "Made-up 9000" in screen(pilot)
-        assert "modprobe k10temp" in screen(pilot)
+        assert "Made-up 9000" in screen(pilot.app)
+        assert "modprobe k10temp" in screen(pilot.app)
 
 
 async def test_no_number_is_cut_off_on_a_small_screen(tmp_path: Path) -> None:
@@ -246,7 +242,7 @@ async def test_a_key_shows_and_hides_what_the_uncertainty_is_made_of(
     app = results(b64, glyphs)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        before = screen(pilot)
+        before = screen(pilot.app)
         assert "u Uncertainty" in before
         await pilot.press("u")
         shown = await until_shown(pilot, "to halve it")
@@ -258,7 +254,7 @@ async def test_a_key_shows_and_hides_what_the_uncertainty_is_made_of(
         assert ("████" in shown) is not glyphs.ascii
         await pilot.press("u")
         await pilot.pause()
-        assert screen(pilot) == before
+        assert screen(pilot.app) == before
 
 
 async def test_a_recording_that_has_gone_cannot_be_explained(b64: Run) -> None:
@@ -297,7 +293,7 @@ async def test_an_export_cannot_take_the_names_of_the_recording(kws: Run, name: 
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, Ask)
-        assert "the recording itself" in screen(pilot)
+        assert "the recording itself" in screen(pilot.app)
     assert path.read_bytes() == before
 
 
@@ -340,18 +336,18 @@ async def test_tab_hides_the_parts_of_the_headline(tmp_path: Path) -> None:
         await until_shown(pilot, "core0")
         await pilot.press("tab")
         await pilot.pause()
-        assert "core0" not in screen(pilot)
-        assert "package0" not in screen(pilot)
-        assert "4.00000 ± 0.00050" in screen(pilot)
+        assert "core0" not in screen(pilot.app)
+        assert "package0" not in screen(pilot.app)
+        assert "4.00000 ± 0.00050" in screen(pilot.app)
 
 
 async def test_swapping_turns_the_ratios_round(pair: Callable[[], Shown]) -> None:
     async with pair().run_test(size=TALL) as pilot:
         await pilot.press("s")
         await pilot.pause()
-        b1, *_ = [line.split() for line in screen(pilot).splitlines() if " b1 " in line]
+        b1, *_ = [line.split() for line in screen(pilot.app).splitlines() if " b1 " in line]
         assert "2.000" in b1
-        assert "only in B: b64" in screen(pilot)
+        assert "only in B: b64" in screen(pilot.app)
 
 
 @SIZES
@@ -397,12 +393,12 @@ async def test_o_shows_what_the_command_printed_last_and_hides_it(b64: Run) -> N
     app = Shown(Results(b64, output=["epoch 1", "[loss] 0.25"]))
     async with app.run_test(size=MIDDLE) as pilot:
         await pilot.pause()
-        assert "[loss] 0.25" not in screen(pilot)
+        assert "[loss] 0.25" not in screen(pilot.app)
         await pilot.press("o")
         await until_shown(pilot, r"epoch 1 \[loss\] 0.25")
         await pilot.press("o")
         await pilot.pause()
-        assert "[loss] 0.25" not in screen(pilot)
+        assert "[loss] 0.25" not in screen(pilot.app)
 
 
 async def test_an_output_that_was_not_kept_is_not_offered(b64: Run) -> None:
@@ -473,12 +469,12 @@ async def test_n_gives_joules_per_inference_to_a_run_that_counted_none_and_takes
     before, about = run.csv.read_bytes(), json_of(run)
     async with results(run).run_test(size=(200, 70)) as pilot:
         await pilot.pause()
-        assert "J per inference" not in screen(pilot)
-        assert "press n to say how many" in screen(pilot)
+        assert "J per inference" not in screen(pilot.app)
+        assert "press n to say how many" in screen(pilot.app)
         await pilot.press("n", *"100", "enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        shown = screen(pilot)
+        shown = screen(pilot.app)
         assert "2.00000 ± 0.00050 J per inference" in shown
         assert "1.60" in shown
         assert "100 inferences, stated by hand" in shown
@@ -486,7 +482,7 @@ async def test_n_gives_joules_per_inference_to_a_run_that_counted_none_and_takes
         await pilot.press("n", "backspace", "backspace", "backspace", "enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert "J per inference" not in screen(pilot)
+        assert "J per inference" not in screen(pilot.app)
         assert not notes_path(run.csv).exists()
 
 
@@ -498,14 +494,14 @@ async def test_n_offers_the_numbers_that_the_command_printed(tmp_path: Path) -> 
         await pilot.press("n", "down", "enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
+        assert "2.00000 ± 0.00050 J per inference" in screen(pilot.app)
 
 
 async def test_n_is_not_offered_to_a_run_that_counted(tmp_path: Path) -> None:
     app = results(finished(tmp_path / "run.csv", [IDLE, B1]))
     async with app.run_test(size=WIDE) as pilot:
         await pilot.pause()
-        assert "How many inferences?" not in screen(pilot)
+        assert "How many inferences?" not in screen(pilot.app)
         await pilot.press("n")
         await pilot.pause()
         assert not isinstance(app.screen, Ask)
@@ -526,7 +522,7 @@ def test_an_answer_is_a_number_with_or_without_commas() -> None:
 async def drawn(pilot: Pilot[Any]) -> None:
     """The graph of the whole run is there."""
     for _ in range(MOST_PAUSES):
-        if "mean" in screen(pilot):
+        if "mean" in screen(pilot.app):
             break
         await pilot.pause(0.05)
 
@@ -539,23 +535,23 @@ async def test_the_whole_run_is_on_top_with_its_phases_and_a_dragged_span_has_it
     run = finished(tmp_path / "run.csv", [IDLE, B1, B8])
     async with results(run).run_test(size=size) as pilot:
         await drawn(pilot)
-        shown = screen(pilot)
+        shown = screen(pilot.app)
         top = shown[: shown.index("per inference")]
         assert all(word in top for word in ("Power", "idle", "b1", "b8", "700.0 J", "max 50"))
         chart = pilot.app.screen.query_one(Chart)
         width = chart.content_size.width
         await pilot.hover(Chart, offset=(width // 5, 3))
         await pilot.pause()
-        assert "10.0 W" in screen(pilot).partition("per inference")[0], "at the crosshair"
+        assert "10.0 W" in screen(pilot.app).partition("per inference")[0], "at the crosshair"
         await pilot.mouse_down(Chart, offset=(GUTTER + 1, 3))
         await pilot.hover(Chart, offset=(width, 3))
         await pilot.mouse_up(Chart, offset=(width, 3))
         await pilot.pause()
-        assert "700.0 J" in screen(pilot), "all of it"
-        before = screen(pilot)
+        assert "700.0 J" in screen(pilot.app), "all of it"
+        before = screen(pilot.app)
         await pilot.press("minus")
         await pilot.pause()
-        assert screen(pilot) != before
+        assert screen(pilot.app) != before
 
 
 async def test_a_run_without_power_has_no_graph(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from recorders.runfile import json_path
+from tests.support.dashboards import screen
 from tests.support.made_runs import B1, B8, B64, IDLE, finished, written
 from wattui.runs.notes import Notes, notes_path, read_notes
 from wattui.runs.recorded import Run
@@ -46,13 +47,8 @@ async def settle(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-def screen(pilot: Pilot[Any]) -> str:
-    lines = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
-
-
 def line_of(pilot: Pilot[Any], text: str) -> str:
-    return next(line for line in screen(pilot).splitlines() if text in line)
+    return next(line for line in screen(pilot.app).splitlines() if text in line)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +100,7 @@ async def test_runs_are_listed_with_their_headline_and_origin(
         assert "2.00000 ± 0.00050 J" in line_of(pilot, "quick.csv")
         assert "4.000 J estimated" in line_of(pilot, "sub/old.csv")
         assert "100" in line_of(pilot, "quick.csv")
-        shown = screen(pilot)
+        shown = screen(pilot.app)
         assert "table.csv" not in shown
         assert shown.index("quick.csv") < shown.index("slow.csv") < shown.index("old.csv")
 
@@ -134,7 +130,7 @@ async def test_the_newest_recording_is_first_in_whatever_order_files_were_copied
     json_path(folder / "slow.csv").write_text(json.dumps(about | {"clock": clock}))
     async with Shown(folder).run_test(size=WIDE) as pilot:
         await settle(pilot)
-        shown = screen(pilot)
+        shown = screen(pilot.app)
         assert shown.index("slow.csv") < shown.index("quick.csv") < shown.index("old.csv")
 
 
@@ -160,7 +156,7 @@ async def test_an_empty_folder_says_how_to_record(tmp_path: Path) -> None:
     app = Shown(tmp_path)
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert "Press r to record" in screen(pilot)
+        assert "Press r to record" in screen(pilot.app)
         await pilot.press("enter", "space", "c", "e", "p")
         await pilot.pause()
         assert app.screen is app.runs
@@ -176,7 +172,7 @@ async def test_a_broken_run_gives_its_reason_and_opens_nothing(tmp_path: Path) -
         await pilot.pause()
         assert app.screen is app.runs
         assert "unreadable" in line_of(pilot, "run.csv")
-        assert "run.csv is damaged: half of it" in screen(pilot)
+        assert "run.csv is damaged: half of it" in screen(pilot.app)
 
 
 async def test_a_run_of_elsewhere_is_listed_as_well(folder: Path, tmp_path: Path) -> None:
@@ -187,7 +183,7 @@ async def test_a_run_of_elsewhere_is_listed_as_well(folder: Path, tmp_path: Path
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         assert app.runs.query_one(DataTable).row_count == 4
-        assert "extra.csv" in screen(pilot) or "…" in screen(pilot)
+        assert "extra.csv" in screen(pilot.app) or "…" in screen(pilot.app)
 
 
 async def test_enter_opens_results_and_escape_comes_back(folder: Path) -> None:
@@ -197,7 +193,7 @@ async def test_enter_opens_results_and_escape_comes_back(folder: Path) -> None:
         await pilot.press("down", "enter")
         await pilot.pause()
         assert isinstance(app.screen, Results)
-        assert "slow.csv" in screen(pilot)
+        assert "slow.csv" in screen(pilot.app)
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is app.runs
@@ -213,7 +209,7 @@ async def test_a_double_click_opens_a_run(folder: Path) -> None:
         await pilot.click(DataTable, offset=(20, 2), times=2)
         await pilot.pause()
         assert isinstance(app.screen, Results)
-        assert "slow.csv" in screen(pilot)
+        assert "slow.csv" in screen(pilot.app)
 
 
 async def test_two_ticked_runs_are_compared(folder: Path) -> None:
@@ -223,7 +219,7 @@ async def test_two_ticked_runs_are_compared(folder: Path) -> None:
         await pilot.press("space", "space", "c")
         await pilot.pause()
         assert isinstance(app.screen, Compare)
-        lines = [line.strip("│ ") for line in screen(pilot).splitlines()]
+        lines = [line.strip("│ ") for line in screen(pilot.app).splitlines()]
         assert any(line.startswith("A") and line.endswith("quick.csv") for line in lines)
         assert any(line.startswith("B") and line.endswith("slow.csv") for line in lines)
 
@@ -266,8 +262,8 @@ async def test_more_than_two_runs_are_compared_as_bars_with_what_changed_since_t
         await pilot.press("c")
         await pilot.pause()
         assert isinstance(app.screen, CompareMany)
-        assert "y Copy" in screen(pilot)
-        lines = [line.strip("│ ") for line in screen(pilot).splitlines()]
+        assert "y Copy" in screen(pilot.app)
+        lines = [line.strip("│ ") for line in screen(pilot.app).splitlines()]
         bars = [line for line in lines if "█" in line]
         assert [line.partition("█")[0].split()[-1] for line in bars] == ["a", "b", "c"]
         assert [line.partition(" ±")[0].split()[-1] for line in bars] == [
@@ -332,7 +328,7 @@ async def test_a_filter_looks_in_names_and_commands(
         await pilot.press("slash", *text)
         await pilot.pause(2 * TYPING_S)
         assert app.screen.query_one(Input).value == text, "keys of the list are letters here"
-        assert text in screen(pilot)
+        assert text in screen(pilot.app)
         rows = app.screen.query_one(DataTable).rows
         assert [Path(str(key.value)).name for key in rows] == left
         await pilot.press("escape")
@@ -374,8 +370,8 @@ async def test_a_run_cut_since_it_was_recorded_has_the_figures_of_what_is_left(
         assert "2.00000 ± 0.00050 J" in line_of(pilot, "run.csv")
         await pilot.press("enter")
         await pilot.pause()
-        assert "2.00000 ± 0.00050 J per inference" in screen(pilot)
-        assert {"changed", "since", "recomputed"} <= set(screen(pilot).split())
+        assert "2.00000 ± 0.00050 J per inference" in screen(pilot.app)
+        assert {"changed", "since", "recomputed"} <= set(screen(pilot.app).split())
 
 
 async def test_a_run_of_several_labels_is_listed_from_the_best_to_the_worst(
@@ -396,7 +392,7 @@ async def test_enter_on_a_run_that_is_not_read_yet_says_so(folder: Path) -> None
         await pilot.press("enter")
         await pilot.pause()
         assert app.screen is app.runs
-        assert "quick.csv is still being read" in screen(pilot)
+        assert "quick.csv is still being read" in screen(pilot.app)
 
 
 def names(pilot: Pilot[Any]) -> list[str]:
@@ -409,29 +405,29 @@ def names(pilot: Pilot[Any]) -> list[str]:
 async def test_the_title_counts_the_runs_and_those_that_match(folder: Path) -> None:
     async with Shown(folder).run_test(size=SMALL) as pilot:
         await settle(pilot)
-        assert f"Runs in {folder.name}/ · 3 runs" in screen(pilot)
+        assert f"Runs in {folder.name}/ · 3 runs" in screen(pilot.app)
         await pilot.press("slash", *"old")
         await pilot.pause(2 * TYPING_S)
-        assert f"Runs in {folder.name}/ · 1 of 3 runs" in screen(pilot)
+        assert f"Runs in {folder.name}/ · 1 of 3 runs" in screen(pilot.app)
 
 
 async def test_columns_sort_by_key_and_the_sorted_one_is_marked(folder: Path) -> None:
     """quick 2 J, slow and old 4 J an inference; names are old, quick, slow."""
     async with Shown(folder).run_test(size=WIDE) as pilot:
         await settle(pilot)
-        assert "when▼" in screen(pilot)
+        assert "when▼" in screen(pilot.app)
         await pilot.press("s")
         await pilot.pause()
-        assert "file▲" in screen(pilot)
-        assert "when▼" not in screen(pilot)
+        assert "file▲" in screen(pilot.app)
+        assert "when▼" not in screen(pilot.app)
         assert names(pilot) == ["quick.csv", "slow.csv", "old.csv"], "folders by name: sub is last"
         await pilot.press("S")
         await pilot.pause()
-        assert "file▼" in screen(pilot)
+        assert "file▼" in screen(pilot.app)
         assert names(pilot) == ["old.csv", "slow.csv", "quick.csv"]
         await pilot.press("s")
         await pilot.pause()
-        assert "J/inference▲" in screen(pilot)
+        assert "J/inference▲" in screen(pilot.app)
         assert names(pilot)[0] == "quick.csv"
 
 
@@ -439,16 +435,16 @@ async def test_a_click_on_a_heading_sorts_and_another_reverses(folder: Path) -> 
     (folder / "broken.csv").write_bytes((folder / "quick.csv").read_bytes()[:200])
     async with Shown(folder).run_test(size=WIDE) as pilot:
         await settle(pilot)
-        heading = next(line for line in screen(pilot).splitlines() if "inferences" in line)
+        heading = next(line for line in screen(pilot.app).splitlines() if "inferences" in line)
         box = pilot.app.screen.query_one(DataTable).region
         column = heading.index("J/inference") - box.x
         await pilot.click(DataTable, offset=(column, 0))
         await pilot.pause()
-        assert "J/inference▲" in screen(pilot)
+        assert "J/inference▲" in screen(pilot.app)
         rising = names(pilot)
         await pilot.click(DataTable, offset=(column, 0))
         await pilot.pause()
-        assert "J/inference▼" in screen(pilot)
+        assert "J/inference▼" in screen(pilot.app)
         assert (rising[0], names(pilot)[2]) == ("quick.csv", "quick.csv")
         assert rising[-1] == names(pilot)[-1] == "broken.csv", "the unknown is last in both"
 
@@ -457,14 +453,14 @@ async def test_a_deleted_run_is_gone_from_the_list_and_u_brings_it_back(folder: 
     app = Shown(folder, ticked=(folder / "slow.csv",))
     async with app.run_test(size=MIDDLE, notifications=True) as pilot:
         await settle(pilot)
-        assert "u Undo" not in screen(pilot)
+        assert "u Undo" not in screen(pilot.app)
         await pilot.press("down", "D")
         await pilot.pause()
         assert names(pilot) == ["quick.csv", "old.csv"]
         assert not (folder / "slow.csv").exists()
         assert not json_path(folder / "slow.csv").exists()
-        assert "slow.csv is in .wattui-trash; u puts it back" in screen(pilot)
-        assert "u Undo" in screen(pilot)
+        assert "slow.csv is in .wattui-trash; u puts it back" in screen(pilot.app)
+        assert "u Undo" in screen(pilot.app)
         assert app.runs._here() == (folder / "sub" / "old.csv").absolute()
         await pilot.press("u")
         await pilot.pause()
@@ -485,7 +481,7 @@ async def test_tags_and_a_note_are_kept_beside_the_run_and_found_by_the_filter(
         await pilot.press("down", "t", *"#fan-off #v2 window open", "enter")
         await pilot.pause()
         assert "#fan-off #v2" in line_of(pilot, "slow.csv")
-        assert "#fan-off #v2 window open" in screen(pilot), "the note of the run under the cursor"
+        assert "#fan-off #v2 window open" in screen(pilot.app), "of the run under the cursor"
         assert read_notes(folder / "slow.csv") == Notes(("fan-off", "v2"), "window open")
         await pilot.press("slash", *"window")
         await pilot.pause(2 * TYPING_S)
@@ -527,5 +523,5 @@ async def test_the_line_about_tags_is_there_whole(tmp_path: Path, size: tuple[in
         await settle(pilot)
         await pilot.press("t")
         await pilot.pause()
-        words = " ".join(screen(pilot).replace("│", " ").split())
+        words = " ".join(screen(pilot.app).replace("│", " ").split())
         assert "the rest is the note; kept in a file beside the run" in words

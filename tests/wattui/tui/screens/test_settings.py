@@ -12,6 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
+from tests.support.dashboards import screen
 from wattui.config import NAMES, Settings, load
 from wattui.tui.screens.settings import SECTIONS, SettingsScreen, shown, taken
 from wattui.tui.widgets.field import Choice, Field
@@ -36,11 +37,6 @@ def path(tmp_path: Path) -> Path:
 
 def field(pilot: Pilot[None], name: str) -> Field:
     return next(each for each in pilot.app.screen.query(Field) if each.spec.name == name)
-
-
-def text_of(pilot: Pilot[None]) -> str:
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
 
 
 async def type_into(pilot: Pilot[None], name: str, text: str) -> None:
@@ -76,7 +72,7 @@ async def test_it_says_where_settings_are_kept_at_every_size(
     app = Page(path, Settings())
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        text = text_of(pilot)
+        text = screen(pilot.app)
         assert "config.toml" in text
         assert "sampling rate" in text
         assert "Save" in text
@@ -106,13 +102,13 @@ async def test_a_wrong_value_is_told_at_its_field_and_not_saved(path: Path) -> N
     async with app.run_test(size=(120, 40)) as pilot:
         for typed, told in (("0", "must be 0.1 to 1000 Hz"), ("fast", "must be a number")):
             await type_into(pilot, "rate_hz", typed)
-            lines = text_of(pilot).splitlines()
+            lines = screen(pilot.app).splitlines()
             place = next(n for n, line in enumerate(lines) if "sampling rate" in line)
             assert told in lines[place + 1]
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, SettingsScreen)
         await type_into(pilot, "rate_hz", "50")
-        assert "must be a number" not in text_of(pilot)
+        assert "must be a number" not in screen(pilot.app)
     assert not path.exists()
 
 
@@ -120,7 +116,7 @@ async def test_the_command_line_still_wins_after_saving(path: Path) -> None:
     path.write_text("rate_hz = 20\n")
     app = Page(path, Settings(rate_hz=100, theme="light"), overridden=("rate_hz", "theme"))
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "100 for now, set on the command line" in text_of(pilot)
+        assert "100 for now, set on the command line" in screen(pilot.app)
         assert field(pilot, "rate_hz").value == "20"
         await type_into(pilot, "rate_hz", "50")
         await pilot.press("ctrl+s")
@@ -164,7 +160,7 @@ async def test_a_file_that_is_not_toml_is_told_and_kept(path: Path) -> None:
     app = Page(path, Settings())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        assert "is not TOML" in " ".join(text_of(pilot).replace("│", " ").split())
+        assert "is not TOML" in " ".join(screen(pilot.app).replace("│", " ").split())
         await type_into(pilot, "idle_s", "3")
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, SettingsScreen)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.support.fakes import message
 from wattui.clean import one_line
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, Series, graphs
@@ -134,9 +135,7 @@ def recording() -> Live:
         power_w = 40.0 if time_s < 10 else 80.0
         energy_j = 40 * time_s if time_s < 10 else 400 + 80 * (time_s - 10)
         powers = [energy_j, power_w, energy_j / 2, power_w / 2, energy_j, power_w]
-        cells = [f"{each:.6f}" for each in powers]
-        where: dict[str, object] = {"phase": "", "label": "", "repeat": None, "inferences": None}
-        live.take({"t": "row", "time": f"{time_s}", "event": "", "cells": cells, **where})
+        live.take(message(time_s, powers))
     return live
 
 

@@ -14,6 +14,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from recorders.wire import Message
+from tests.support import fakes
 from tests.support.examples import examples
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
@@ -38,16 +39,7 @@ LABELS = [
 
 
 def message(time_s: float, cells: dict[str, float], phase: str = "", label: str = "") -> Message:
-    return {
-        "t": "row",
-        "time": f"{time_s:.6f}",
-        "event": "",
-        "phase": phase,
-        "label": label,
-        "repeat": None,
-        "inferences": None,
-        "cells": [f"{cells[name]:.6f}" if name in cells else "" for name in COLUMNS],
-    }
+    return fakes.message(time_s, map(cells.get, COLUMNS), phase, label)
 
 
 def constant(seconds: int, phase: str = "", **cells: float) -> Live:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recorders.wire import Message
+from tests.support.fakes import message
 from wattui.show import plot
 from wattui.show.graphs import graphs
 from wattui.show.palette import DARK
@@ -17,23 +17,10 @@ def lines(cells: dict[str, float], later: dict[str, float] | None = None) -> lis
     """The panel after readings at 0 s, and others 30 s later."""
     columns = list(cells)
     live, specs = Live(columns), graphs(columns, LIMITS_W)
-    live.take(message(0.0, columns, cells))
+    live.take(message(0.0, map(cells.get, columns)))
     if later is not None:
-        live.take(message(30.0, columns, later))
+        live.take(message(30.0, map(later.get, columns)))
     return [line.plain for line in device_lines(devices_now(live, specs), DARK, plot.BRAILLE)]
-
-
-def message(time_s: float, columns: list[str], cells: dict[str, float]) -> Message:
-    return {
-        "t": "row",
-        "time": f"{time_s:.6f}",
-        "event": "",
-        "phase": "",
-        "label": "",
-        "repeat": None,
-        "inferences": None,
-        "cells": [f"{cells[name]}" if name in cells else "" for name in columns],
-    }
 
 
 def test_a_device_has_its_power_its_limit_and_its_own_gauges() -> None:

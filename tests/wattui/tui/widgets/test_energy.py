@@ -13,6 +13,7 @@ from textual.app import App, ComposeResult
 from recorders.summary.figures import Group, Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
+from tests.support.dashboards import screen
 from wattui.show.palette import DARK
 from wattui.show.quantities import number, with_uncertainty
 from wattui.tui.widgets.energy import (
@@ -65,28 +66,23 @@ def test_units_are_those_of_the_settings(units: Any, says: str) -> None:
     assert f"{says}/inference" in text(*energy_lines(found, DARK, units))
 
 
-class Panel(App[None]):
+class Page(App[None]):
     def compose(self) -> ComposeResult:
         yield EnergyPanel()
 
 
 async def test_tables_become_lines_where_the_panel_shrinks_and_nothing_new_comes() -> None:
-    app = Panel()
-
-    def shown() -> str:
-        strips = app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
+    app = Page()
     async with app.run_test(size=(60, 20)) as pilot:
         app.query_one(EnergyPanel).styles.height = "100%"
         await pilot.pause()
         app.query_one(EnergyPanel).show(summary(["package0"]), DARK, "auto")
         await pilot.pause()
-        assert "domain" in shown()
+        assert "domain" in screen(app)
         await pilot.resize_terminal(60, 5)
         await pilot.pause()
-        assert "domain" not in shown()
-        assert "package0  idle" in shown()
+        assert "domain" not in screen(app)
+        assert "package0  idle" in screen(app)
 
 
 def test_many_domains_are_taken_together() -> None:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from recorders.client import Config
-from recorders.wire import Message
-from tests.support.fakes import FakeSession, row
-from tests.wattui.tui.test_golden import MINI_SIZES, screen
-from wattui.config import Settings
+from tests.support.dashboards import dashboard_of, screen
+from tests.support.fakes import FakeSession, message, row
+from tests.wattui.tui.test_golden import MINI_SIZES
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
 from wattui.tui.state.live import Live
-from wattui.tui.state.options import Start
 from wattui.tui.widgets.chart import Chart
 from wattui.tui.widgets.mini import kinds_w
 
 
 def dashboard(session: FakeSession) -> Dashboard:
     session.coming = [row(n / 10, 30.0) for n in range(30)]
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    return Dashboard(session, start)  # type: ignore[arg-type]
+    return dashboard_of(session)
 
 
 def live_of(**values: float) -> Live:
-    """A machine with these readings at second 10; those of None came at second 1."""
+    """A machine with these readings at second 10; negative ones came at second 1."""
     live = Live([f"{name}_W" for name in values])
     for time_s in (1.0, 10.0):
-        cells = ["" if value < 0 and time_s > 1 else f"{abs(value)}" for value in values.values()]
-        message: Message = {
-            "t": "row", "time": f"{time_s:.6f}", "event": "", "phase": "", "label": "",
-            "repeat": None, "inferences": None, "cells": cells,
-        }  # fmt: skip
-        live.take(message)
+        cells = (None if w < 0 and time_s > 1 else abs(w) for w in values.values())
+        live.take(message(time_s, cells))
     return live
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.widget import Widget
 
-from recorders.client import Config
+from tests.support.dashboards import dashboard_of
 from tests.support.fakes import FakeSession, row
-from wattui.config import Settings
-from wattui.tui.app import Dashboard
-from wattui.tui.state.options import Start
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.alarm import Alarm
 from wattui.tui.widgets.devices import DevicesPanel
@@ -45,8 +41,7 @@ async def test_a_panel_is_painted_only_when_what_it_shows_changes(
 ) -> None:
     session = FakeSession()
     session.coming = [row(n / 10, 30.0) for n in range(30)]
-    start = Start(Settings(), Config(csv=None), Path("/nowhere/config.toml"))
-    app = Dashboard(session, start)  # type: ignore[arg-type]
+    app = dashboard_of(session)
 
     def show() -> set[type[Widget]]:
         """Those of the panels that are painted when all are shown."""

@@ -62,6 +62,7 @@ class FakeSession:
         self.lost: str | None = None
         self.alarm: str | None = None
         self.is_silent = False
+        self.refusal = ""
         self.disk: Disk | None = None
         self.sampling: Sampling | None = None
         self.processes: Processes | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -181,7 +182,8 @@ class Dashboard(TerminalApp):
         """Switch between idle and running; in a playback, pause, resume, or play again."""
         if playback := self._playback:
             if playback.ended:
-                self._play(playback.path)
+                again = 1.0 if math.isinf(playback.speed) else playback.speed
+                self._play(playback.path, again)
             else:
                 playback.pause()
                 self.main.catch_up()
@@ -241,10 +243,10 @@ class Dashboard(TerminalApp):
             self._dirty = True
             self.set_timer(HURRY_S, partial(self._read_on, playback))
 
-    def _play(self, csv: Path) -> None:
+    def _play(self, csv: Path, speed: float = 1.0) -> None:
         """Play back a run from its start."""
         try:
-            self._replace_stream(Playback(csv))
+            self._replace_stream(Playback(csv, speed))
         except UsageError as error:
             self.notify(str(error), severity="error")
 
@@ -455,7 +457,7 @@ class Dashboard(TerminalApp):
     def action_processes(self) -> None:
         """Show the processes, and what each uses of the processor and the GPUs."""
         if self._playback is not None:
-            self.notify(NO_PROCESSES)
+            self.notify(f"{NO_PROCESSES}; press r to return to live")
             return
         from wattui.tui.screens.processes import ProcessesScreen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from recorders.channels import METER
@@ -54,7 +55,7 @@ class MarkingScreen(SteadyScreen[None]):
 
         known = [*self._names, *(name for name in PHASES if name not in self._names)]
         hint = "name, then an optional label; ↓ to pick one"
-        self.app.push_screen(Ask("Phase", hint, known=known), begin)
+        self._ask(Ask("Phase", hint, known=known), begin)
 
     def action_note(self) -> None:
         """Write a note stamped with the time of the key press."""
@@ -64,7 +65,7 @@ class MarkingScreen(SteadyScreen[None]):
             if text and self._request(do="note", text=f"{text} (at {pressed_s:.1f} s)"):
                 self.notify(f"Note saved: {text}")
 
-        self.app.push_screen(Ask("Note", "saved with the time at which you pressed the key"), write)
+        self._ask(Ask("Note", "saved with the time at which you pressed the key"), write)
 
     def action_meter(self) -> None:
         """Ask for a wall-meter reading and record it."""
@@ -90,7 +91,7 @@ class MarkingScreen(SteadyScreen[None]):
                 self.catch_up()
 
         hint = "103.2 W, or 230.1 V 0.45 A, with 0.97 pf if known"
-        self.app.push_screen(Ask("Wall meter", hint, check=wrong), write)
+        self._ask(Ask("Wall meter", hint, check=wrong), write)
 
     def action_undo(self) -> None:
         """Undo the last mark, note or reading that is left."""
@@ -100,6 +101,13 @@ class MarkingScreen(SteadyScreen[None]):
             left = answer.get("left", 0)
             more = f"; {left} more can be undone" if left else ""
             self.notify(f"Undone: {answer.get('undone', 'the last mark')}{more}")
+
+    def _ask(self, line: Ask, use: Callable[[str | None], None]) -> None:
+        """Ask for a line, unless it would be refused whatever it is."""
+        if self.stream.refusal:
+            self.notify(self.stream.refusal, severity="error")
+        else:
+            self.app.push_screen(line, use)
 
     def _request(self, **message: Any) -> Message:
         """Send a request to the recorder and show its error; returns its answer, empty after an

@@ -43,6 +43,8 @@ class ProcessesScreen(SteadyModal[None]):
     ]
     DEFAULT_CSS = """
     ProcessesScreen > Vertical { width: 80; height: 100%; }
+    ProcessesScreen.refused > Vertical { height: auto; }
+    ProcessesScreen.refused DataTable { display: none; }
     ProcessesScreen DataTable { height: 1fr; background: $surface; }
     ProcessesScreen Label { padding: 0 1; width: 100%; color: $text-muted; height: auto; }
     ProcessesScreen #command { color: $text; }
@@ -90,8 +92,9 @@ class ProcessesScreen(SteadyModal[None]):
             self._asked.request(do="processes", show=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """A machine without GPUs is not sorted by them."""
-        return action != "sort" or _column(parameters[0]) in (self._columns or self.KNOWN)
+        """A machine without GPUs is not sorted by them, and a table that is refused by nothing."""
+        known = () if self.has_class("refused") else self._columns or self.KNOWN
+        return action != "sort" or _column(parameters[0]) in known
 
     def action_sort(self, name: str) -> None:
         """Sort by another column."""
@@ -104,7 +107,10 @@ class ProcessesScreen(SteadyModal[None]):
         if stream is not self._asked and not stream.is_silent:
             # What it counted before is of another time.
             self._asked, self._found = stream, stream.processes
-            if error := stream.request(do="processes", show=True).get("error"):
+            error = stream.request(do="processes", show=True).get("error")
+            self.set_class(bool(error), "refused")
+            self.refresh_bindings()
+            if error:
                 self.query_one("#meaning", Label).update(Text(str(error)))
         if stream.processes is not None and stream.processes is not self._found:
             self._found = stream.processes

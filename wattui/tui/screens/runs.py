@@ -57,7 +57,7 @@ NONE_YET = "No recordings here yet. Press r to record, l to launch."
 HINT = "Enter opens a run; press space to tick two or more, then c to compare"
 ANNOTATE = "words beginning with # are tags; the rest is the note; kept in a file beside the run"
 DEFAULT_ORDER = "when"
-TICK, FINISHED = "✓", "finished"
+TICK, FINISHED, INCOMPLETE = "✓", "finished", "incomplete"
 
 
 class Runs(SteadyModal[ResultsAction | None]):
@@ -393,11 +393,13 @@ class Runs(SteadyModal[ResultsAction | None]):
         """Put back the run that was deleted last."""
         place, run = self._discarded.pop()
         self.refresh_bindings()
+        self.app.clear_notifications()
         try:
             put_back(run)
         except UsageError as error:
             self.notify(str(error), severity="error")
             return
+        self.notify(f"{run.csv.name} is back", timeout=4)
         self._found.insert(place, run.csv)
         self._sort()
         table = self.query_one(DataTable)
@@ -538,7 +540,9 @@ def _headline(summary: Summary, palette: Palette) -> Text:
     if domain is None:
         return Text("–")
     figure = TOTAL.of(domain)
-    word = "incomplete" if summary.contents else ""
+    word = summary.contents
+    if word and any(flag.name == INCOMPLETE for flag in summary.flags):
+        word = INCOMPLETE
     if domain.origin != "measured":
         word = domain.origin
     text = Text("–")
@@ -547,7 +551,7 @@ def _headline(summary: Summary, palette: Palette) -> Text:
     elif figure:
         factor, unit = energy_unit([figure.value])
         whole = with_uncertainty(figure.value, figure.plus_minus, factor)
-        room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
+        room = WIDTHS["J/inference"] - len(f" {unit} {word[: len(INCOMPLETE)]}".rstrip())
         text = Text(f"{whole if len(whole) <= room else number(figure.value / factor)} {unit}")
     if word:
         text.append(f" {word}", palette.estimated)

@@ -30,8 +30,9 @@ RECENT_BINS, RECENT_BIN_S = 20, 0.4
 class DeviceNow:
     """A device and its newest readings; None is unknown.
 
-    `held` is what holds its clocks back, `energy_j` its energy since the start or the last
-    zeroing, `parts_w` the power of what it contains, `recent` its powers just before.
+    `held` is what holds its clocks back, `energy_j` its energy since the start, or since the last
+    zeroing if it `is_zeroed`, `parts_w` the power of what it contains, `recent` its powers just
+    before.
     """
 
     name: str
@@ -44,6 +45,7 @@ class DeviceNow:
     clock_mhz: float | None = None
     held: HeldBack | None = None
     energy_j: float | None = None
+    is_zeroed: bool = False
     parts_w: Mapping[str, float] = field(default_factory=dict)
     recent: Sequence[Bin | None] = ()
 
@@ -92,6 +94,7 @@ def _device(live: Live, series: Series | None, gauges: str) -> DeviceNow:
         _reading(live, f"{gauges}_{'freq' if gauges == CPU else 'clock'}_MHz"),
         None if held is None else HeldBack(int(held)),
         live.energy_j(channel) if series else None,
+        bool(live.zero_j),
         _parts_w(live, channel) if series else {},
         live.history.bins(column, start_s, RECENT_BIN_S, RECENT_BINS) if series else (),
     )
@@ -109,7 +112,8 @@ def facts(device: DeviceNow, unknown: str) -> list[tuple[str, str]]:
     else:
         share = "" if device.power_w is None else f", {100 * device.power_w / device.limit_w:.0f} %"
         power += f" of its limit of {device.limit_w:g} W{share}"
-    found = [("power", power), ("energy", f"{said(device.energy_j, 4, 'J')} since the start")]
+    since = "since z was pressed" if device.is_zeroed else "since the start"
+    found = [("power", power), ("energy", f"{said(device.energy_j, 4, 'J')} {since}")]
     if device.parts_w:
         parts = (f"{name} {number(power_w, 3)} W" for name, power_w in device.parts_w.items())
         found.append(("of that", "  ".join(parts)))

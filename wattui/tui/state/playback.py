@@ -34,7 +34,7 @@ TAIL_BYTES = 2**18
 MOST_READ_BYTES = 2**21
 LINE_BYTES = 2**12
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
-NO_PROCESSES = "A recording has no list of processes; press r to return to live"
+NO_PROCESSES = "A recording has no list of processes"
 
 
 class Playback(Stream):
@@ -108,6 +108,11 @@ class Playback(Stream):
             self.ended = True
             self._file.close()
         return found
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be marked: a recording cannot be changed."""
+        return NOTHING_TO_MARK
 
     def request(self, **message: Any) -> Message:
         """Refuse: a recording cannot be changed."""

@@ -62,6 +62,11 @@ class Stream(Protocol):
         """Whether requests would block for long."""
         return False
 
+    @property
+    def refusal(self) -> str:
+        """Why nothing can ever be marked; empty if it can."""
+        return ""
+
     def notices(self) -> list[str]:
         """News about exported values since the last call."""
         return []

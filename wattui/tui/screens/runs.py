@@ -551,7 +551,7 @@ def _headline(summary: Summary, palette: Palette) -> Text:
     elif figure:
         factor, unit = energy_unit([figure.value])
         whole = with_uncertainty(figure.value, figure.plus_minus, factor)
-        room = WIDTHS["J/inference"] - len(f" {unit} {word[: len(INCOMPLETE)]}".rstrip())
+        room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
         text = Text(f"{whole if len(whole) <= room else number(figure.value / factor)} {unit}")
     if word:
         text.append(f" {word}", palette.estimated)

@@ -123,3 +123,8 @@ def test_what_is_unknown_of_a_device_is_neither_blamed_on_a_driver_nor_called_re
     said = dict(facts(DeviceNow("estimated", None, power_w=7.0, energy_j=148.3), "–"))
     assert said["power"] == "7.00 W, no limit is known"
     assert said["energy"] == "148.3 J since the start"
+
+
+def test_joules_since_z_was_pressed_are_not_called_those_since_the_start() -> None:
+    device = DeviceNow("gpu0", None, energy_j=148.3, is_zeroed=True)
+    assert dict(facts(device, "–"))["energy"] == "148.3 J since z was pressed"

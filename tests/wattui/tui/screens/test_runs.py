@@ -14,16 +14,19 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input
 
 from recorders.runfile import json_path
+from recorders.summary.summary import summarise
 from tests.support.dashboards import screen
 from tests.support.made_runs import B1, B8, B64, IDLE, finished, written
 from wattui.runs.notes import Notes, notes_path, read_notes
 from wattui.runs.recorded import Run
+from wattui.runs.reduce import reduce_csv
+from wattui.show.palette import DARK
 from wattui.tui.screens import runs
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.compare_many import CompareMany
 from wattui.tui.screens.results import Results
-from wattui.tui.screens.runs import TYPING_S, Runs, moment, read
+from wattui.tui.screens.runs import TYPING_S, Runs, _headline, moment, read
 
 WIDE, MIDDLE, SMALL = (200, 50), (120, 35), (80, 24)
 DAY_S = 86400.0
@@ -525,3 +528,19 @@ async def test_the_line_about_tags_is_there_whole(tmp_path: Path, size: tuple[in
         await pilot.pause()
         words = " ".join(screen(pilot.app).replace("│", " ").split())
         assert "the rest is the note; kept in a file beside the run" in words
+
+
+@pytest.mark.parametrize(
+    ("note", "word"),
+    [("not_counted gpu0", "1 GPU not counted"), ("missing gpu0: no driver", "incomplete")],
+)
+def test_only_a_sum_that_lacks_a_part_against_ones_will_is_called_incomplete(
+    tmp_path: Path, note: str, word: str
+) -> None:
+    run = finished(tmp_path / "run.csv", [IDLE, B1])
+    text = run.csv.read_text().splitlines(keepends=True)
+    cells = text[1].split(",")
+    cells[5] = f"note:{note}"
+    run.csv.write_text("".join([text[0], ",".join(cells), *text[1:]]))
+    summary = summarise(reduce_csv(run.csv))
+    assert _headline(summary, DARK).plain.endswith(f" J {word}")

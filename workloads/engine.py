@@ -56,6 +56,15 @@ class LoadedModel(Protocol):
     def bind(self, *inputs: Array) -> Bound:
         """Put inputs (batch in front, in the order of the graph's inputs) in place."""
 
+    def put(self, values: Array) -> Any:
+        """Values where the engine computes, for `apply`."""
+
+    def apply(self, *values: Any) -> list[Any]:
+        """One pass: the graph's outputs, left where the engine computes them."""
+
+    def get(self, held: Any) -> Array:
+        """Values that `put` or `apply` returned, once they are computed."""
+
 
 class Engine(Protocol):
     """Evaluates graphs on one device. `title` has its name, version, device and threads."""

@@ -51,18 +51,25 @@ class Node:
 class Graph:
     """Nodes in evaluation order; the last one produces the output.
 
-    `inputs` has the shape of every value that comes from outside.
+    `inputs` has the shape of every value that comes from outside; `kept` names values that come out
+    after the output.
     """
 
     name: str
     inputs: dict[str, Shape]
     input_kind: InputKind
     nodes: tuple[Node, ...]
+    kept: tuple[str, ...] = ()
 
     @property
     def output(self) -> str:
         """Name of the graph's output."""
         return self.nodes[-1].name
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all that comes out: the output, then what is kept."""
+        return (self.output, *self.kept)
 
     @property
     def output_shape(self) -> Shape:
@@ -99,8 +106,8 @@ class Graph:
     def peak_bytes(self, batch: int) -> int:
         """Peak bytes of live values, each freed after its last use."""
         last_use = {name: step for step, node in enumerate(self.nodes) for name in node.inputs}
-        bytes_of = {name: self._input_bytes(shape) for name, shape in self.inputs.items()}
-        alive, peak = dict(bytes_of), 0
+        last_use |= dict.fromkeys(self.kept, len(self.nodes))
+        alive, peak = {name: self._input_bytes(name) for name in self.inputs}, 0
         for step, node in enumerate(self.nodes):
             alive[node.name] = FLOAT_BYTES * math.prod(node.shape)
             peak = max(peak, sum(alive.values()))
@@ -109,8 +116,13 @@ class Graph:
                     alive.pop(name, None)
         return peak * batch
 
-    def _input_bytes(self, shape: Shape) -> int:
-        return math.prod(shape) * (TOKEN_BYTES if self.input_kind == "tokens" else FLOAT_BYTES)
+    def takes_tokens(self, name: str) -> bool:
+        """Whether an input is tokens, which only embeddings read."""
+        return any(node.kind == "Embedding" and name in node.inputs for node in self.nodes)
+
+    def _input_bytes(self, name: str) -> int:
+        each = TOKEN_BYTES if self.takes_tokens(name) else FLOAT_BYTES
+        return math.prod(self.inputs[name]) * each
 
     def only(self, node: Node) -> Graph:
         """A graph of one node, whose inputs come from outside."""

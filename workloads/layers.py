@@ -190,11 +190,16 @@ def _attention_weights(options: Options) -> dict[str, Shape]:
 
 def _attention_macs(options: Options, given: Shape, result: Shape) -> int:
     tokens, width = given
-    return 4 * tokens * width * width + 2 * tokens * tokens * width
+    return 4 * tokens * width * width + attend_macs(tokens, tokens, width)
+
+
+def attend_macs(queries: int, keys: int, width: int) -> int:
+    """Every query meets every key, and every value: masked ones are computed as well."""
+    return 2 * queries * keys * width
 
 
 def _select(options: Options, given: Shape) -> Shape:
-    if len(given) != 2 or options["token"] >= given[0]:
+    if len(given) != 2 or not -given[0] <= options["token"] < given[0]:
         raise ValueError(f"takes tokens × features with a token {options['token']}")
     return given[1:]
 
@@ -290,7 +295,7 @@ KINDS: dict[str, LayerKind] = {
         _attention_weights,
         _attention_macs,
     ),
-    "select": LayerKind("select", _select, {"token": (size, 0)}),
+    "select": LayerKind("select", _select, {"token": (dimension, 0)}),
     "reshape": LayerKind("reshape", _reshape, {"reshape_dim": (list_of(whole, 4), REQUIRED)}),
 }
 

@@ -106,6 +106,7 @@ KINDS_OF_LAYER: dict[str, Graph] = {
         (5, 12), module("MultiheadAttention", embed_dim=12, num_heads=3)
     ),
     "select": graph_of((5, 12), {"type": "select", "token": 3}),
+    "select from the end": graph_of((5, 12), {"type": "select", "token": -2}),
     "reshape up, one channel to three": graph_of((1, 3, 5), reshape(1, 3, 7, 11)),
     "reshape down": graph_of((3, 33, 21), reshape(1, 3, 10, 9)),
     "add": graph_of(IMAGE, parallel("add", [], [module("Tanh")], [conv(3, 3, 1)])),

@@ -61,6 +61,7 @@ class NumpyGraph:
     def __init__(self, graph: Graph, weights: Weights) -> None:
         self._names = tuple(graph.inputs)
         self._output = graph.output
+        self._outputs = graph.outputs
         self._steps: list[Step[Array]] = steps_of(graph, partial(_compute, weights))
 
     def bind(self, *inputs: Array) -> Bound:
@@ -72,6 +73,19 @@ class NumpyGraph:
             last.update(run(self._steps, given))
 
         return Bound(call, lambda: None, lambda: last[self._output])
+
+    def put(self, values: Array) -> Array:
+        """Nothing is copied: arrays are used unchanged."""
+        return values
+
+    def apply(self, *values: Array) -> list[Array]:
+        """All outputs, in the graph's order."""
+        found = run(self._steps, dict(zip(self._names, values, strict=True)))
+        return [found[name] for name in self._outputs]
+
+    def get(self, held: Array) -> Array:
+        """The array itself."""
+        return held
 
 
 def open_engine(options: EngineOptions) -> NumpyEngine:
@@ -182,11 +196,29 @@ def _attention(options: Options, weights: Weights, x: Array) -> Array:
     heads = options["num_heads"]
     projected = x @ weights["in_proj_weight"].T + weights["in_proj_bias"]
     split = projected.reshape(batch, tokens, 3, heads, width // heads)
-    query, key, value = split.transpose(2, 0, 3, 1, 4)
-    scores = query @ key.swapaxes(-1, -2) * np.float32(1 / math.sqrt(width // heads))
-    mixed = (_softmax_over(scores, -1) @ value).swapaxes(1, 2).reshape(x.shape)
+    query, keys, values = split.transpose(2, 0, 3, 1, 4)
+    mixed = _mixed(query, keys, values, False)
     y: Array = mixed @ weights["out_proj_weight"].T + weights["out_proj_bias"]
     return y
+
+
+def _attend(options: Options, weights: Weights, *given: Array) -> Array:
+    query, keys, values = (
+        each.reshape(*each.shape[:2], options["num_heads"], -1).swapaxes(1, 2) for each in given
+    )
+    return _mixed(query, keys, values, options["causal"])
+
+
+def _mixed(query: Array, keys: Array, values: Array, causal: bool) -> Array:
+    """Values mixed by attention, (batch, tokens, width), from (batch, heads, tokens, features).
+
+    `causal`: no query meets a later key.
+    """
+    scores = query @ keys.swapaxes(-1, -2) * np.float32(1 / math.sqrt(query.shape[-1]))
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=np.bool_), scores, np.float32(-np.inf))
+    mixed: Array = (_softmax_over(scores, -1) @ values).swapaxes(1, 2)
+    return mixed.reshape(*mixed.shape[:2], -1)
 
 
 def _softmax(options: Options, weights: Weights, x: Array) -> Array:
@@ -269,4 +301,6 @@ _COMPUTE: dict[str, Compute] = {
     "reshape": _reshape,
     "add": lambda options, weights, *parts: sum(parts[1:], parts[0]),
     "concat": _concat,
+    "append": lambda options, weights, *parts: np.concatenate(parts, 1),
+    "attend": _attend,
 }

@@ -39,7 +39,7 @@ class OnnxEngine:
 
     def load(self, graph: Graph, weights: Weights) -> LoadedModel:
         """Creates a session with its own copy of the weights, laid out for the processor."""
-        return self._load(graph, weights, [graph.output])
+        return self._load(graph, weights, graph.outputs)
 
     def values(self, graph: Graph, weights: Weights, *inputs: Array) -> dict[str, Array]:
         """Every value of the graph for these inputs, by the name of its node."""
@@ -99,6 +99,19 @@ class LoadedModel:
             lambda: None,
             lambda: np.array(binding.get_outputs()[0].numpy()),
         )
+
+    def put(self, values: Array) -> ort.OrtValue:
+        """A copy in onnxruntime's memory."""
+        return _owned(values)
+
+    def apply(self, *values: ort.OrtValue) -> list[ort.OrtValue]:
+        """All outputs, in the model's order; none is copied."""
+        given = dict(zip(self._inputs, values, strict=True))
+        return list(self._session.run_with_ort_values(self._outputs, given))
+
+    def get(self, held: ort.OrtValue) -> Array:
+        """A copy as an array."""
+        return np.array(held.numpy())
 
 
 def open_engine(options: EngineOptions) -> OnnxEngine:

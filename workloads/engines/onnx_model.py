@@ -52,7 +52,7 @@ def write_model(graph: Graph, kept: Iterable[str]) -> bytes:
 
 
 def _input(graph: Graph, name: str) -> Any:
-    kind = TensorProto.INT64 if graph.input_kind == "tokens" else TensorProto.FLOAT
+    kind = TensorProto.INT64 if graph.takes_tokens(name) else TensorProto.FLOAT
     sizes = [f"{name} size {axis}" for axis in range(1, len(graph.inputs[name]) + 1)]
     return helper.make_tensor_value_info(input_name(name), kind, ["batch", *sizes])
 
@@ -233,8 +233,29 @@ def _attention(model: OnnxBuilder, node: Node, x: str) -> str:
     projected = _product(model, x, 2, in_weight, in_bias)
     parts = model.add("Split", projected, outputs=3, axis=-1, num_outputs=3)
     heads = node.options["num_heads"]
-    mixed = model.one("MultiHeadAttention", *parts, domain=MICROSOFT, num_heads=heads)
-    return _product(model, mixed, 2, out_weight, out_bias)
+    return _product(model, _mixed(model, heads, False, *parts), 2, out_weight, out_bias)
+
+
+def _attend(model: OnnxBuilder, node: Node, query: str, keys: str, values: str) -> str:
+    options = node.options
+    return _mixed(model, options["num_heads"], options["causal"], query, keys, values)
+
+
+def _mixed(model: OnnxBuilder, heads: int, causal: bool, query: str, keys: str, values: str) -> str:
+    """Values mixed by attention; `causal`: no query meets a later key."""
+    return model.one(
+        "MultiHeadAttention",
+        query,
+        keys,
+        values,
+        domain=MICROSOFT,
+        num_heads=heads,
+        unidirectional=int(causal),
+    )
+
+
+def _append(model: OnnxBuilder, node: Node, *parts: str) -> str:
+    return model.one("Concat", *parts, axis=1)
 
 
 def _select(model: OnnxBuilder, node: Node, x: str) -> str:
@@ -286,4 +307,6 @@ _WRITE: dict[str, Write] = {
     "reshape": _reshape,
     "add": _add,
     "concat": _concat,
+    "append": _append,
+    "attend": _attend,
 }

@@ -27,7 +27,8 @@ def steps_of(
     """The steps of a graph; with `keep` no value is freed."""
     last_use = {node.name: step for step, node in enumerate(graph.nodes)}
     last_use |= {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
-    last_use.pop(graph.output)
+    for name in graph.outputs:
+        del last_use[name]
     done: list[list[str]] = [[] for _ in graph.nodes]
     for name, step in last_use.items():
         if not keep:

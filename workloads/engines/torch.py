@@ -98,13 +98,14 @@ class TorchGraph:
     ) -> None:
         self._names = tuple(graph.inputs)
         self._output = graph.output
+        self._outputs = graph.outputs
         self._steps = steps
-        self._put = put
+        self.put = put
         self._wait = wait
 
     def bind(self, *inputs: Array) -> Bound:
         """Put inputs on the device; a call submits the work and need not wait for it."""
-        given = dict(zip(self._names, map(self._put, inputs), strict=True))
+        given = dict(zip(self._names, map(self.put, inputs), strict=True))
         last: Tensors = {}
 
         def call() -> None:
@@ -112,6 +113,16 @@ class TorchGraph:
                 last[self._output] = run(self._steps, given)[self._output]
 
         return Bound(call, self._wait, lambda: _array(last[self._output]))
+
+    def apply(self, *values: torch.Tensor) -> list[torch.Tensor]:
+        """All outputs, in the graph's order; they stay on the device."""
+        with torch.inference_mode():
+            found = run(self._steps, dict(zip(self._names, values, strict=True)))
+        return [found[name] for name in self._outputs]
+
+    def get(self, held: torch.Tensor) -> Array:
+        """A copy on the processor, once all queued work is done."""
+        return _array(held)
 
 
 def open_engine(options: EngineOptions) -> TorchEngine:
@@ -220,9 +231,26 @@ def _attention(options: Options, weights: Tensors, x: torch.Tensor) -> torch.Ten
     heads = options["num_heads"]
     projected = F.linear(x, weights["in_proj_weight"], weights["in_proj_bias"])
     split = projected.view(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
-    mixed = F.scaled_dot_product_attention(split[0], split[1], split[2])
-    joined = mixed.transpose(1, 2).reshape(batch, tokens, width)
-    return F.linear(joined, weights["out_proj_weight"], weights["out_proj_bias"])
+    mixed = _mixed(split[0], split[1], split[2], False)
+    return F.linear(mixed, weights["out_proj_weight"], weights["out_proj_bias"])
+
+
+def _attend(options: Options, weights: Tensors, *given: torch.Tensor) -> torch.Tensor:
+    query, keys, values = (
+        each.unflatten(-1, (options["num_heads"], -1)).transpose(1, 2) for each in given
+    )
+    return _mixed(query, keys, values, options["causal"])
+
+
+def _mixed(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, causal: bool
+) -> torch.Tensor:
+    """Values mixed by attention, (batch, tokens, width), from (batch, heads, tokens, features).
+
+    `causal`: no query meets a later key.
+    """
+    mixed = F.scaled_dot_product_attention(query, keys, values, is_causal=causal)
+    return mixed.transpose(1, 2).flatten(2)
 
 
 def _reshape(options: Options, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
@@ -272,4 +300,6 @@ _COMPUTE: dict[str, Compute] = {
     "reshape": _reshape,
     "add": _add,
     "concat": _concat,
+    "append": lambda options, weights, *parts: torch.cat(parts, 1),
+    "attend": _attend,
 }

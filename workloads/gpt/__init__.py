@@ -1,0 +1,1 @@
+"""A small byte-level GPT as a workload: prompts in, tokens out, with a cache of keys and values."""

@@ -339,11 +339,13 @@ class Counter:
 
 
 class Integrator:
-    """Integrates power readings to energy by the trapezoidal rule, when there is no counter."""
+    """Integrates power readings to energy, when there is no counter: by the trapezoidal rule, or if
+    they are `means` of the time since the one before, each over that time."""
 
-    __slots__ = ("_missed", "_time_ns", "energy_j", "power_w")
+    __slots__ = ("_means", "_missed", "_time_ns", "energy_j", "power_w")
 
-    def __init__(self, energy_j: float = 0.0) -> None:
+    def __init__(self, energy_j: float = 0.0, means: bool = False) -> None:
+        self._means = means
         self._time_ns: int | None = None
         self._missed = False
         self.energy_j = energy_j
@@ -367,7 +369,7 @@ class Integrator:
     def update(self, power_w: float, time_ns: int, over_s: float | None = None) -> Event | None:
         """Take one power reading in watts."""
         if self._time_ns is not None and self.power_w is not None:
-            mean_w = (self.power_w + power_w) / 2
+            mean_w = power_w if self._means else (self.power_w + power_w) / 2
             self.energy_j += mean_w * (time_ns - self._time_ns) * 1e-9
         self.power_w = power_w
         self._time_ns = time_ns

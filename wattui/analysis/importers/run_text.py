@@ -11,6 +11,7 @@ from statistics import median
 
 from recorders.channel_state import Meter
 from recorders.channels import METER, TOTAL
+from recorders.counter import Integrator
 from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
 from recorders.source import Reading
 from recorders.summary.by_hand import HandReading
@@ -51,6 +52,9 @@ class RunText:
             for channel in self._layout.channels
             if channel.unit == "W" and channel.name not in self._manual
         ]
+        instants = {c.name for log in recording.logs if not log.means for c in log.channels}
+        for name in {*self._integrated} - instants:
+            self._meters[name].counter = Integrator(means=True)
         self._utc_text = UtcText()
         self._count: int | None = None
         self._where = where_text("", "", None)

@@ -71,6 +71,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         remarks,
         spread="second",
         utc=clock.utc,
+        means=True,
         first_bad=table.left_out.first(),
     )
 

@@ -49,7 +49,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         *left_out.remarks(),
     )
     channels = tuple(named(name, "W") for name in names)
-    return Log(NAME, channels, samples, reports.last, remarks, utc=True)
+    return Log(NAME, channels, samples, reports.last, remarks, utc=True, means=True)
 
 
 def _samples(reports: JsonValues, left_out: Omissions) -> Iterator[Sample]:

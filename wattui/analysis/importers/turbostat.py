@@ -48,7 +48,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         raise UnreadableError(f"no line of the whole machine has a time and PkgWatt: {_FIX}")
     channels = tuple(named(*kept) for kept in _KEPT.values() if kept[0] in names)
     remarks = ("powers are of all sockets together", *left_out.remarks())
-    return Log(NAME, channels, samples, lines.last, remarks, utc=True)
+    return Log(NAME, channels, samples, lines.last, remarks, utc=True, means=True)
 
 
 def _samples(lines: LineCount, left_out: Omissions) -> Iterator[Sample]:

@@ -107,7 +107,7 @@ def test_readings_that_are_not_available_are_no_zeros(tmp_path: Path) -> None:
 def test_s_tui_of_2018_is_one_socket_spread_over_its_seconds(tmp_path: Path) -> None:
     run = one_import(tmp_path, s_tui(60, ramp))
     figures = running(run, "package0")
-    assert figures["running_w"] == pytest.approx(100 + 59.8 / 2, abs=0.01)
+    assert figures["running_w"] == pytest.approx(100 + 60 / 2, abs=0.01), "means of its intervals"
     assert run["summary"]["running"]["seconds"] == pytest.approx(59.8)
     times = [
         float(line.split(",")[0]) for line in (tmp_path / "out.csv").read_text().split("\n")[9:14]
@@ -133,7 +133,7 @@ def test_s_tui_of_today_has_packages_and_dram(tmp_path: Path) -> None:
         name: figures["running_w"] for name, figures in run["summary"]["running"]["domains"].items()
     }
     assert watts == pytest.approx(
-        {"package0": 35, "core0": 9, "package1": 30, "dram0": 4, "psys": 99, "total": 69}
+        {"package0": 35.5, "core0": 9, "package1": 30, "dram0": 4, "psys": 99, "total": 69.5}
     )
     assert "one socket" not in remarks(run)
     assert "columns not kept: Frequency:Core 0, Fan:cpu" in remarks(run)

@@ -14,7 +14,7 @@ from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message
-from wattui import marks
+from wattui import __version__, marks
 from wattui.capture.kept import of_its_file
 from wattui.capture.surroundings import surroundings
 from wattui.live.exporting import Exports
@@ -118,4 +118,4 @@ def record(
     """
     exports = None if prometheus is None and otlp is None else Exports(prometheus, otlp)
     settings.setdefault("about", surroundings())
-    return Recording(Config(csv=Path(csv), **settings), exports)
+    return Recording(Config(csv=Path(csv), version=__version__, **settings), exports)

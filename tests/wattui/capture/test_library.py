@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -22,3 +23,5 @@ def test_the_summary_so_far_has_the_phases_that_have_ended(tmp_path: Path) -> No
             assert energy.value > 0
     assert run.summary is not None
     assert [group.inferences for group in run.summary.labels] == [10]
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert about["versions"]["wattui"] == wattui.__version__

@@ -44,9 +44,9 @@ class Log:
     """One log as read. Times are nanoseconds of its own clock, written as if it were UTC; `utc`
     says that it is. `last_line` is that of its last row, with or without a reading. `segments_ns`:
     the times of readings with which a new segment begins, after a pause in which nothing was
-    recorded. `means`: its powers are means since the row before. `per_phase`: its energies are of whole phases, so they have no update period.
-    `first_bad`: the first line that was left out, and why. `resolution_ns`: the
-    steps of its times; None: not known, so that ± is not either."""
+    recorded. `means`: its powers are means since the row before. `per_phase`: its energies are of
+    whole phases, so they have no update period. `first_bad`: the first line that was left out, and
+    why. `resolution_ns`: the steps of its times; None: not known, so that ± is not either."""
 
     reader: str
     channels: tuple[Channel, ...]

@@ -32,6 +32,7 @@ SUBCOMMANDS = {
     "history": "history",
     "import": "import_logs",
     "export": "export",
+    "tokens": "tokens",
 }
 WORKLOADS = "workloads"
 # Options that the dashboard asks for in its own screens, or has no use for.

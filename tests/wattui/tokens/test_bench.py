@@ -1,0 +1,166 @@
+"""Loads: their windows, and the tokens that belong to them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from typing import Any
+
+import pytest
+
+from tests.support.token_server import Marked, Pace, at_once
+from wattui.tokens.bench import Bench, run
+from wattui.tokens.figures import Row, row_of
+from wattui.tokens.load import Loaded
+from wattui.tokens.prompts import Synthetic
+from wattui.tokens.server import Server, parse_address
+
+POWER_W = 120.0
+ADDRESS = parse_address("http://127.0.0.1:8000")
+
+
+def measured(pace: Pace, *concurrency: int, **settings: Any) -> tuple[list[Row], Marked]:
+    """Loads on a server of known pace, on a clock that skips."""
+    asked = Bench(ADDRESS, None, Synthetic(40, 20), concurrency, **{"seconds": 20.0, **settings})
+    loads: list[Loaded] = []
+    marked = Marked(edge_s=0.0003)
+
+    async def work() -> None:
+        async with pace.client() as client:
+            server = Server(client, ADDRESS, asyncio.get_running_loop().time)
+            await run(asked, server, marked, loads.append, lambda _: None)
+
+    at_once(work())
+    return list(map(row_of, loads)), marked
+
+
+def windows(marked: Marked) -> list[tuple[float, float, dict[str, int]]]:
+    return [(begin, end, n) for name, _, begin, end, n in marked.phases() if name == "running"]
+
+
+@pytest.mark.parametrize("states_usage", [False, True])
+@pytest.mark.parametrize("per_chunk", [1, 4])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_joules_per_token_are_those_of_the_known_power_and_rate(
+    concurrency: int, per_chunk: int, states_usage: bool
+) -> None:
+    pace = Pace(prefill_s=0.13, chunk_s=0.02 * per_chunk, per_chunk=per_chunk)
+    pace.states_usage = states_usage
+    rows, marked = measured(pace, concurrency)
+    [(begun_s, ended_s, counts)] = windows(marked)
+    cycle_s = 0.13 + (20 / per_chunk - 1) * pace.chunk_s
+    expected_j = POWER_W * cycle_s / (20 * concurrency)
+    energy_j = POWER_W * (ended_s - begun_s)
+    assert energy_j / counts["tokens_out"] == pytest.approx(expected_j, rel=0.01)
+    assert POWER_W / (rows[0].tokens_per_s or 0) == pytest.approx(expected_j, rel=0.002)
+    assert energy_j / counts["tokens_in"] == pytest.approx(expected_j / 2, rel=0.03)
+    assert rows[0].is_whole
+
+
+def test_tokens_of_requests_that_straddle_the_edges_are_those_generated_between_them() -> None:
+    lengths = random.Random(3)
+    pace = Pace(prefill_s=0.2, chunk_s=0.03, tokens=lambda _: lengths.randint(5, 300))
+    rows, marked = measured(pace, 1, 6, seconds=30.0)
+    for row, (begun_s, ended_s, counts) in zip(rows, windows(marked), strict=True):
+        truth = pace.total(begun_s, ended_s)
+        assert row.tokens_out == pytest.approx(truth, abs=2 * row.concurrency)
+        assert counts["tokens_out"] == pytest.approx(truth, rel=0.01)
+
+
+def test_chunks_are_never_taken_for_tokens() -> None:
+    several = Pace(chunk_s=0.08, per_chunk=4)
+    rows, marked = measured(several, 2)
+    chunks = len(set(several.generated_s))
+    assert rows[0].tokens_out == several.total(*windows(marked)[0][:2]) > 2 * chunks / 1.2
+
+
+def test_the_counts_of_all_phases_add_up_to_the_usage_of_all_requests() -> None:
+    lengths = random.Random(5)
+    pace = Pace(chunk_s=0.05, per_chunk=3, tokens=lambda _: lengths.randint(5, 90))
+    _, marked = measured(pace, 4, seconds=10.0)
+    total = sum(counts.get("tokens_out", 0) for *_, counts in marked.phases())
+    loaded_s = next(begin for name, _, begin, *_ in marked.phases() if name == "warmup")
+    assert total == sum(at_s > loaded_s for at_s in pace.generated_s)
+
+
+def test_phases_are_armed_then_ramp_window_and_drain_of_each_load_and_repeat() -> None:
+    _, marked = measured(Pace(), 1, 8, seconds=2.0, repeats=2, armed_s=3.0)
+    found = [(name, which) for name, which, *_ in marked.phases()]
+    expected: list[tuple[str, object]] = []
+    for repeat in (1, 2):
+        expected.append(("armed", ("", repeat)))
+        for label in ("c1", "c8"):
+            expected += [(n, (label, repeat)) for n in ("warmup", "running", "cooldown")]
+    assert found == expected
+    [(_, _, begin, end, counts), *_] = marked.phases()
+    assert end - begin == pytest.approx(3.0)
+    assert not counts
+
+
+def test_a_window_begins_with_the_first_token_of_the_last_of_the_requests_at_once() -> None:
+    order = itertools.count()
+    pace = Pace(prefill_s=0.4)
+    pace.delay_s = lambda: 0.5 * next(order)  # each request waits longer than the one before
+    rows, _ = measured(pace, 4, seconds=1.0)
+    # Two requests came before the load, so those of the load wait 1.0, 1.5, 2.0 and 2.5 s.
+    assert rows[0].ramp_s == pytest.approx(2.5 + 0.4, abs=0.01)
+
+
+def test_a_warm_up_puts_the_window_off() -> None:
+    rows, _ = measured(Pace(), 4, seconds=1.0, warmup_s=7.0)
+    assert rows[0].ramp_s is not None
+    assert 7.0 <= rows[0].ramp_s < 8.0
+
+
+def test_a_window_that_no_round_of_requests_fits_in_is_said_to_be_none() -> None:
+    rows, _ = measured(Pace(chunk_s=10.0), 2, seconds=20.0)
+    assert not rows[0].is_whole
+    assert rows[0].seconds == pytest.approx(40.0, abs=0.1)
+
+
+def test_made_up_prompts_have_the_tokens_asked_for_whatever_a_word_has() -> None:
+    for tokens_per_word in (1, 5):
+        pace = Pace(tokens_per_word=tokens_per_word)
+        rows, _ = measured(pace, 2)
+        per_request = rows[0].tokens_in / rows[0].requests
+        assert per_request == pytest.approx(40, abs=tokens_per_word)
+
+
+def test_made_up_prompts_differ_from_each_other() -> None:
+    pace = Pace()
+    measured(pace, 2)
+    prompts = [body["prompt"] for body in pace.bodies]
+    assert len(set(prompts)) == len(prompts)
+
+
+def test_high_percentiles_need_enough_requests() -> None:
+    few, _ = measured(Pace(), 1, seconds=5.0)
+    many, _ = measured(Pace(), 8, seconds=20.0)
+    assert (few[0].first_token_s.p50, few[0].first_token_s.p99) == (pytest.approx(0.1), None)
+    assert many[0].first_token_s.p99 == pytest.approx(0.1)
+    assert many[0].per_token_s.p99 == pytest.approx(0.02)
+
+
+def test_an_interrupted_load_keeps_its_window() -> None:
+    pace, marked, loads = Pace(), Marked(), list[Loaded]()
+    asked = Bench(ADDRESS, "m", Synthetic(40, 20), (2, 8), 20.0)
+
+    async def work() -> None:
+        async with pace.client() as client:
+            server = Server(client, ADDRESS, asyncio.get_running_loop().time)
+            task = asyncio.create_task(run(asked, server, marked, loads.append, lambda _: None))
+            await asyncio.sleep(12.0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    at_once(work())
+    [row] = map(row_of, loads)
+    [(begun_s, ended_s, counts)] = windows(marked)
+    assert marked.phases()[-1][0] == "running"
+    assert row.seconds == pytest.approx(ended_s - begun_s)
+    assert row.seconds == pytest.approx(6.3, abs=0.5)
+    truth = pace.total(begun_s, ended_s)
+    assert row.tokens_out == pytest.approx(truth, abs=2)
+    assert counts["tokens_out"] == pytest.approx(truth, abs=2)

@@ -1,0 +1,229 @@
+"""`wattui tokens`: puts a known load on a server of language models."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from wattui.clean import one_line
+from wattui.commands.parser import Parser
+from wattui.errors import INCOMPLETE, WattuiError
+from wattui.marks import recording
+from wattui.show.printing import console, print_json, say
+from wattui.show.quantities import counted
+from wattui.show.width import add_width
+from wattui.tokens.bench import Bench, measure
+from wattui.tokens.figures import Row, row_of
+from wattui.tokens.load import Loaded
+from wattui.tokens.prompts import parse_prompts
+from wattui.tokens.recorded import RecordedMarks
+from wattui.tokens.server import parse_address
+
+VERSION, KIND = 1, "tokens_bench"
+INTERRUPTED = 130
+MOST_CONCURRENCY = 4096
+EPILOG = """\
+examples:
+  wattui tokens bench http://127.0.0.1:8000 --concurrency 1,8,32 --prompts synthetic:512/128
+  wattui --headless --csv llm.csv -- wattui tokens bench http://127.0.0.1:8000 --repeats 5
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `wattui tokens`."""
+    made = Parser(
+        prog="wattui tokens",
+        description="Measure servers of language models: joules per token under a known load.",
+    )
+    kinds = made.add_subparsers(dest="kind", required=True, metavar="bench", parser_class=Parser)
+    _add_bench(kinds)
+    return made
+
+
+def _add_bench(kinds: Any) -> None:
+    bench = kinds.add_parser(
+        "bench",
+        help="send requests at known concurrency",
+        description="Send streaming requests to a server with OpenAI's interface, so many at once, "
+        "and mark the steady state as running, with the label c8 for 8 at once. In a recording, "
+        "this gives joules per token; tokens are those of the server's usage.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bench.add_argument("url", metavar="URL", help="address of the server: http://127.0.0.1:8000")
+    bench.add_argument("--model", metavar="NAME", help="model (default: the only one)")
+    bench.add_argument(
+        "--concurrency",
+        type=_concurrency,
+        default=(1, 8, 32),
+        metavar="N,N",
+        help="requests in flight at once, one load after the other (default: 1,8,32)",
+    )
+    bench.add_argument(
+        "--prompts",
+        default="synthetic:512/128",
+        metavar="FILE|synthetic:IN/OUT",
+        help="a file with a prompt a line, or JSONL with prompt or messages and max_tokens; or "
+        "random words of IN tokens, answered by OUT (default: synthetic:512/128)",
+    )
+    bench.add_argument(
+        "--max-tokens",
+        type=_positive,
+        default=256,
+        metavar="N",
+        help="most tokens of an answer, where FILE does not say (default: 256)",
+    )
+    bench.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="least length of the steady state of each load (default: 60)",
+    )
+    bench.add_argument(
+        "--repeats", type=_positive, default=1, metavar="N", help="run all loads N times"
+    )
+    bench.add_argument(
+        "--warmup",
+        type=_time,
+        default=0.0,
+        metavar="S",
+        help="least time under load before the steady state (default: 0: the ramp only)",
+    )
+    bench.add_argument(
+        "--armed",
+        type=_time,
+        default=5.0,
+        metavar="S",
+        help="time without a request, the model loaded, before each repeat (default: 5)",
+    )
+    bench.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="S",
+        help="a request fails if nothing arrives for so long (default: 120)",
+    )
+    bench.add_argument(
+        "--api-key-env", metavar="NAME", help="environment variable that holds the server's key"
+    )
+    bench.add_argument("--json", action="store_true", help="print the loads as JSON")
+    add_width(bench)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measure and print; returns the exit status. Raises WattuiError."""
+    asked = Bench(
+        parse_address(options.url),
+        options.model,
+        parse_prompts(options.prompts, options.max_tokens),
+        options.concurrency,
+        options.seconds,
+        options.repeats,
+        options.warmup,
+        options.armed,
+        options.timeout,
+        options.api_key_env,
+    )
+    loads: list[Loaded] = []
+    marks = RecordedMarks()
+    error: WattuiError | None = None
+    is_interrupted = False
+    try:
+        asyncio.run(measure(asked, marks, loads.append, say))
+    except KeyboardInterrupt:
+        is_interrupted = True
+    except WattuiError as raised:
+        error = raised
+    finally:
+        marks.close()
+    rows = list(map(row_of, loads))
+    if rows:
+        _print(rows, asked, options)
+        say(*_remarks(rows, asked))
+    if error:
+        raise error
+    if is_interrupted:
+        return INTERRUPTED
+    return INCOMPLETE if any(row.failed for row in rows) else 0
+
+
+def _print(rows: Sequence[Row], asked: Bench, options: argparse.Namespace) -> None:
+    from wattui.show.stacking import Fitting
+    from wattui.show.tokens import load_tables
+
+    if options.json:
+        found = {
+            "version": VERSION,
+            "kind": KIND,
+            "url": asked.address.base,
+            "prompts": options.prompts,
+            "loads": [row.to_dict() for row in rows],
+        }
+        print_json(found)
+        return
+    out = console(width=options.width)
+    for place, table in enumerate(load_tables(rows)):
+        if place:
+            out.print()
+        out.print(Fitting(table))
+
+
+def _remarks(rows: Sequence[Row], asked: Bench) -> Iterator[str]:
+    """What a reader of the table must know."""
+    for row in rows:
+        name = f"{row.label}, repeat {row.repeat}" if row.repeat else row.label
+        if row.seconds is None:
+            yield f"{name}: no steady state was reached, so it has no figures"
+            continue
+        if row.failed:
+            whys = "; ".join(f"{one_line(why)} ({n})" for why, n in row.failures.items())
+            yield (
+                f"{name}: {counted(row.failed, 'request')} failed: {whys}: their energy is in the "
+                "joules, their tokens are not"
+            )
+        if not row.is_whole:
+            yield (
+                f"{name}: the steady state does not end with a round of {row.concurrency} "
+                "requests, so that prompts may have more or less than their share of it: fix: "
+                "raise --seconds"
+            )
+        if row.tokens_cached:
+            share = row.tokens_cached / (row.tokens_cached + row.tokens_in)
+            yield f"{name}: {share:.0%} of the prompts' tokens came from the server's cache"
+    if not recording():
+        yield (
+            "no recording runs, so there are no joules: fix: wattui --headless --csv llm.csv -- "
+            f"wattui tokens bench {asked.address.base} …"
+        )
+
+
+def _concurrency(text: str) -> tuple[int, ...]:
+    found = tuple(dict.fromkeys(map(_positive, text.split(","))))
+    if max(found) > MOST_CONCURRENCY:
+        raise argparse.ArgumentTypeError(f"{max(found)}: at most {MOST_CONCURRENCY} at once")
+    return found
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.strip().isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if (seconds := _time(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, above 0")
+    return seconds
+
+
+def _time(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds")
+    return seconds

@@ -1,0 +1,1 @@
+"""Loads servers of language models, and counts their tokens."""

@@ -1,0 +1,311 @@
+"""A server with OpenAI's interface: what it serves, and one streamed request.
+
+Streams are server-sent events, `data: {…}` a line, ended by `data: [DONE]`; the last event before
+it states the usage, because `stream_options.include_usage` asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from wattui.clean import one_line, short
+from wattui.errors import UsageError, WattuiError
+from wattui.tokens.prompts import CHAT, COMPLETION, Prompt
+from wattui.tokens.trace import Trace, Usage
+
+if TYPE_CHECKING:
+    import httpx
+
+VERSION = "v1"
+MODELS = "models"
+MISSING, DENIED, INVALID = 404, (401, 403), (400, 422)
+MOST_SHOWN, MOST_NAMED = 160, 8
+# Longer lines and longer error pages are no answers.
+MOST_BYTES = 16 << 20
+# Fields that few servers refuse: they end every answer at the same length, and make counts exact.
+EXTRAS = ("ignore_eos", "continuous_usage_stats")
+TEXTS = ("content", "reasoning_content", "reasoning", "tool_calls", "refusal")
+
+
+class ServerError(WattuiError):
+    """The server does not answer as it should."""
+
+
+class RequestError(Exception):
+    """One request failed; the text says why, without its address. `status` is that of HTTP."""
+
+    def __init__(self, reason: str, status: int = 0) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is: `base` ends with its version; `endpoint` if the user named one."""
+
+    base: str
+    endpoint: str | None
+
+    def of(self, endpoint: str) -> str:
+        """The address of an endpoint."""
+        return f"{self.base}/{endpoint}"
+
+
+def parse_address(url: str) -> Address:
+    """The address of a server, of its version or of one of its endpoints. Raises UsageError."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        known = False
+    if not known:
+        raise UsageError(f"{url}: expected an address, as in http://127.0.0.1:8000")
+    if parts.username or parts.password:
+        raise UsageError("the address has a user or a password: fix: use --api-key-env NAME")
+    base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    for endpoint in (CHAT, COMPLETION):
+        if base.endswith(f"/{endpoint}"):
+            return Address(base.removesuffix(f"/{endpoint}"), endpoint)
+    if not base.endswith(f"/{VERSION}"):
+        base = f"{base}/{VERSION}"
+    return Address(base, None)
+
+
+class Server:
+    """A server, asked through one client. `key_name` is the variable that holds its key."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        address: Address,
+        now_s: Callable[[], float],
+        key_name: str | None = None,
+    ) -> None:
+        self._client = client
+        self.address = address
+        self._now_s = now_s
+        self._key_name = key_name
+        self.model = ""
+        self._has_extras = True
+
+    async def models(self) -> list[str]:
+        """The models it serves. Raises ServerError."""
+        url = self.address.of(MODELS)
+        try:
+            response = await self._answered(url)
+        except RequestError as error:
+            raise self.error(url, error) from None
+        try:
+            return [str(each["id"]) for each in response.json()["data"]]
+        except (ValueError, KeyError, TypeError):
+            raise ServerError(
+                f"{url}: it is not a list of models: fix: check the address, which ends before /v1"
+            ) from None
+
+    async def check(self, prompt: Prompt) -> Usage:
+        """Ask once, without what a strict server refuses; returns the usage. Raises ServerError."""
+        url = self._url(prompt)
+        for has_extras in (True, False):
+            self._has_extras = has_extras
+            trace = Trace(prompt.size, self._now_s())
+            try:
+                await self._stream(prompt, trace, lambda: None)
+            except RequestError as error:
+                if has_extras and error.status in INVALID:
+                    continue
+                if error.status == MISSING:
+                    raise await self._missing(url, error) from None
+                raise self.error(url, error) from None
+            break
+        assert trace.usage is not None
+        return trace.usage
+
+    async def ask(self, prompt: Prompt, on_first: Callable[[], None], trace: Trace) -> None:
+        """Stream the answer to a prompt into a trace, which says if it failed."""
+        try:
+            await self._stream(prompt, trace, on_first)
+        except RequestError as error:
+            trace.failure = str(error)
+        finally:
+            trace.ended_s = self._now_s()
+
+    def error(self, url: str, error: RequestError) -> ServerError:
+        """The error for the user."""
+        if error.status in DENIED:
+            name = self._key_name
+            fix = f"check the key in {name}" if name else "name the variable with its key: "
+            fix += "" if name else "--api-key-env OPENAI_API_KEY"
+            return ServerError(f"{url}: it wants a key ({error}): fix: {fix}")
+        return ServerError(f"{url}: {error}")
+
+    async def _missing(self, url: str, error: RequestError) -> ServerError:
+        try:
+            names = await self.models()
+        except ServerError:
+            names = []
+        if names and self.model not in names:
+            listed = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+            return ServerError(
+                f"{url}: it has no model {self.model!r}: fix: --model NAME with one of {listed}"
+            )
+        return ServerError(f"{url}: {error}: fix: check the address, which ends before /v1")
+
+    def _url(self, prompt: Prompt) -> str:
+        return self.address.of(self.address.endpoint or prompt.endpoint)
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        options = {"include_usage": True, "continuous_usage_stats": True}
+        body = {
+            **prompt.body_for(self.address.endpoint or prompt.endpoint),
+            "model": self.model,
+            "stream": True,
+            "stream_options": options,
+        }
+        if not self._has_extras:
+            for name in EXTRAS:
+                body.pop(name, None)
+                options.pop(name, None)
+        return body
+
+    async def _stream(self, prompt: Prompt, trace: Trace, on_first: Callable[[], None]) -> None:
+        """Fill a trace. Raises RequestError."""
+        usage: Usage | None = None
+        trace.sent_s = self._now_s()
+        async for event in self._events(self._url(prompt), self._body(prompt)):
+            stated = _usage(event)
+            usage = stated or usage
+            if _has_token(event):
+                trace.chunks_s.append(self._now_s())
+                trace.stated.append(stated.completion if stated else None)
+                if len(trace.chunks_s) == 1:
+                    on_first()
+        if usage is None:
+            raise RequestError(
+                "its stream has no usage, so nothing can be counted: fix: update the server, or "
+                "count through `wattui tokens proxy`"
+            )
+        if not trace.chunks_s:  # an answer without a text
+            trace.chunks_s.append(self._now_s())
+            trace.stated.append(usage.completion)
+            on_first()
+        trace.usage = usage
+
+    async def _events(self, url: str, body: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The events of a stream. Raises RequestError, also if it ends before its end."""
+        import httpx
+
+        try:
+            async with self._client.stream("POST", url, json=body) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise await _refused(response)
+                kind = response.headers.get("content-type", "nothing")
+                if not kind.startswith("text/event-stream"):
+                    raise RequestError(f"it answered 200 with {kind}, not with a stream of events")
+                async for line in _lines(response):
+                    if not line.startswith(b"data:"):
+                        continue
+                    data = line[len(b"data:") :].strip()
+                    if data == b"[DONE]":
+                        return
+                    yield _event(data)
+        except httpx.HTTPError as error:
+            raise RequestError(_reason(error)) from None
+        raise RequestError("the stream ended before its end")
+
+    async def _answered(self, url: str) -> httpx.Response:
+        import httpx
+
+        try:
+            response = await self._client.get(url)
+            if response.status_code != httpx.codes.OK:
+                raise await _refused(response)
+        except httpx.HTTPError as error:
+            raise RequestError(_reason(error)) from None
+        return response
+
+
+async def _refused(response: httpx.Response) -> RequestError:
+    """Why a server refuses, in its words."""
+    status = response.status_code
+    if response.is_redirect:
+        to = response.headers.get("location", "?")
+        return RequestError(f"it redirects to {one_line(short(to, MOST_SHOWN))}: fix: use that")
+    text = (await response.aread())[:MOST_BYTES].decode(errors="replace")
+    said = response.reason_phrase
+    try:
+        found = json.loads(text)
+        inner = found.get("error", found)
+        said = inner if isinstance(inner, str) else inner.get("message") or said
+    except (ValueError, AttributeError):
+        pass
+    return RequestError(
+        f"HTTP {status}: {short(one_line(' '.join(str(said).split())), MOST_SHOWN)}", status
+    )
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    import httpx
+
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "no server answers there: fix: start it, or check the address"
+    if isinstance(error, httpx.TimeoutException):
+        return "it sent nothing for too long: fix: raise --timeout"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+        return "it ended the connection in the middle of an answer"
+    return one_line(short(f"{type(error).__name__}: {error}", MOST_SHOWN))
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Lines of a stream; unlike httpx's, only a newline ends one. Raises RequestError."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > MOST_BYTES:
+            raise RequestError("it sent a line without an end")
+    yield rest
+
+
+def _event(data: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        raise RequestError("it sent an event that is not JSON")
+    if "error" in event:
+        error = event["error"]
+        said = error.get("message", error) if isinstance(error, dict) else error
+        raise RequestError(short(one_line(str(said)), MOST_SHOWN))
+    return event
+
+
+def _usage(event: Mapping[str, Any]) -> Usage | None:
+    """The usage that an event states; None if it states none that makes sense."""
+    found = event.get("usage")
+    if not isinstance(found, dict):
+        return None
+    details = found.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    counts = [found.get("prompt_tokens"), found.get("completion_tokens", 0), cached or 0]
+    prompt, completion, cached = (n if isinstance(n, int) and n >= 0 else None for n in counts)
+    if prompt is None or completion is None or cached is None:
+        return None
+    return Usage(prompt, completion, min(cached, prompt))
+
+
+def _has_token(event: Mapping[str, Any]) -> bool:
+    """Whether an event carries some of the answer."""
+    choices = event.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        return False
+    if choice.get("text"):
+        return True
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and any(delta.get(name) for name in TEXTS)

@@ -11,6 +11,7 @@ from recorders.counter import Counter, Event, Integrator
 from recorders.edges import EdgeFinder, Located, Quiet
 from recorders.rows import Layout, Row
 from recorders.source import (
+    UNNAMED,
     Channel,
     Fatal,
     Gone,
@@ -96,7 +97,7 @@ class Meter:
             channel = self.channel
             return self._leave_out(plausible.doubt(channel.unit, value, channel.bound_w))
         if counter is None:
-            row.cells[self._place] = f"{value:.{0 if self.channel.is_cumulative else 2}f}"
+            row.cells[self._place] = f"{value:.{0 if self.channel.unit in UNNAMED else 2}f}"
             return NOTHING
         told: list[str] = []
         if self._silent:

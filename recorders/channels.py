@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from recorders.source import COUNT, Channel, Origin
+from recorders.source import COUNT, REQUESTS, UNNAMED, Channel, Origin
 
-Quantity = Literal["energy", "utilisation", "memory", "temperature", "clock", "reasons", "count"]
+Quantity = Literal[
+    "energy", "utilisation", "memory", "temperature", "clock", "reasons", "requests", "count"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ _UNITS = {
     "temperature": "C",
     "clock": "MHz",
     "reasons": "bits",
+    "requests": REQUESTS,
     "count": COUNT,
 }
 # A counter of a socket, of one of its dies, or of a second zone with its name.
@@ -103,6 +106,7 @@ _CORES = Plotted(130, "CPU cores", 6, "domains")
 _CPU, _USE = Plotted(10, "CPU", 5), Plotted(50, "CPU utilisation", 6, top=100.0)
 _GPU_USE = Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
 _GPU_MEMORY = Plotted(120, "GPU memory", 2, "GPUs")
+_REQUESTS = Plotted(45, "Requests", 4)
 
 # In the order of the run file's columns. The first row that matches applies.
 KINDS = (
@@ -253,6 +257,23 @@ KINDS = (
         "count",
         lost="it stopped counting, as of a command with other rights than yours, such as sudo",
     ),
+    # Requests that the servers of language models work on, and those that wait for it.
+    Kind(
+        "requests_running",
+        "requests_running",
+        "requests",
+        _REQUESTS,
+        each_second=True,
+        short=("requests", "running"),
+    ),
+    Kind(
+        "requests_waiting",
+        "requests_waiting",
+        "requests",
+        _REQUESTS,
+        each_second=True,
+        short=("requests", "waiting"),
+    ),
     Kind(TOTAL, TOTAL, quoted=0),
     Kind("other", ".*"),
 )
@@ -344,13 +365,13 @@ def device_of_share(share: str) -> str:
 
 def channel_of(column: str) -> str:
     """A column's channel."""
-    return column if is_count(column) else column.rpartition("_")[0]
+    return column if kind_of(column).unit in UNNAMED else column.rpartition("_")[0]
 
 
 def unit_of(column: str) -> str:
-    """A column's unit; empty if none. A count's has none in its name."""
-    if is_count(column):
-        return COUNT
+    """A column's unit; empty if none. That of a count or of requests is not in its name."""
+    if (unit := kind_of(column).unit) in UNNAMED:
+        return unit
     channel, _, unit = column.rpartition("_")
     return unit if channel else ""
 

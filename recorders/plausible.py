@@ -10,7 +10,7 @@ import math
 import sys
 
 from recorders.channels import kind_of
-from recorders.source import COUNT
+from recorders.source import UNNAMED
 
 LIMIT_TIMES = 2.0
 # Limits below this are placeholders.
@@ -20,7 +20,7 @@ MOST_COUNT = 2.0**64
 # Lowest and highest plausible reading of a gauge by unit; missing sensors read below (acpitz:
 # absolute zero) or far above (all bits set).
 _RANGES = {"C": (-40.0, 150.0), "pct": (0.0, 110.0), "MHz": (0.0, 20_000.0), "MiB": (0.0, 2.0**24)}
-_RANGES[COUNT] = (0.0, MOST_COUNT)
+_RANGES |= dict.fromkeys(UNNAMED, (0.0, MOST_COUNT))
 
 
 def bound_w(channel: str, limit_w: float | None = None) -> float:

@@ -9,6 +9,9 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 # The unit of a cumulative count, whose column is named as the channel is.
 COUNT = "count"
+# The unit of how many requests there are at a moment, whose column is named so, too.
+REQUESTS = "requests"
+UNNAMED = frozenset({COUNT, REQUESTS})
 Origin = Literal["measured", "estimated", "simulated", "manual"]
 # Why a source is missing: a right would open it, it is here but not read, or it is not here.
 RefusalKind = Literal["right", "unread", "absent"]
@@ -47,11 +50,11 @@ class Channel:
     """One quantity of one source.
 
     `unit` is the unit of the readings: J is a cumulative counter, W a power that is integrated;
-    written as read are count, a cumulative number, and anything else (pct, MiB, C, MHz), which is a
-    gauge. A counter wraps at `range_j`, or if that cannot be read, at one of `possible_ranges_j`,
-    if any. It is rejected above `bound_w`, and is stuck if it `always_moves` but does not. Its
-    power is not computed over less than `settle_s` between two readings (inf: only if they have an
-    `over_s`).
+    written as read are count, a cumulative number, and anything else (pct, MiB, C, MHz, requests),
+    which is a gauge. A counter wraps at `range_j`, or if that cannot be read, at one of
+    `possible_ranges_j`, if any. It is rejected above `bound_w`, and is stuck if it `always_moves`
+    but does not. Its power is not computed over less than `settle_s` between two readings (inf:
+    only if they have an `over_s`).
     `step_j` is the resolution of a counter that is refreshed periodically (0: it is continuous, so
     what is read at an edge is its energy there). `limit_w` is the power limit in force, if known.
     `remarks` (integrated, mig) are noted in the run file. `own_time`: its readings come by
@@ -92,7 +95,7 @@ def columns_of(name: str, unit: str) -> tuple[str, ...]:
     """Names of the columns of a channel with this unit."""
     if unit in ("J", "W"):
         return f"{name}_J", f"{name}_W"
-    return (name,) if unit == COUNT else (f"{name}_{unit}",)
+    return (name,) if unit in UNNAMED else (f"{name}_{unit}",)
 
 
 class Reading(NamedTuple):

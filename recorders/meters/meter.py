@@ -63,22 +63,29 @@ class Access:
     """The things a meter may use apart from its spec: its credentials, and clocks.
 
     Credentials come from `WATTUI_METER_NAME_TOKEN`, `_USER` and `_PASSWORD`, or from a file that
-    `_FILE` names, which only its owner may read and which has lines such as `token = …`.
+    `_FILE` names, which only its owner may read and which has lines such as `token = …`; `kind`
+    stands where they have METER.
     """
 
     name: str
     environ: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = time.monotonic_ns
     wall_s: Callable[[], float] = time.time
+    kind: str = "meter"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its variables begin."""
+        return "".join(f"{part}_" for part in ("WATTUI", self.kind, self.name) if part).upper()
 
     def secret(self, what: str) -> str:
         """A credential (token, user, password); empty if there is none. Raises MeterError."""
-        prefix = f"WATTUI_METER_{self.name.upper()}_"
+        prefix = self.prefix
         found = self.environ.get(prefix + what.upper(), "")
         if not found and (named := self.environ.get(prefix + "FILE")):
             found = _in_file(Path(named)).get(what, "")
         if not (found.isascii() and found.isprintable()):
-            raise MeterError(f"the {what} of meter {self.name} has a special character")
+            raise MeterError(f"{prefix}{what.upper()} has a special character")
         return found
 
 

@@ -8,8 +8,9 @@ power of the whole board for each MIG instance and pod, which counts once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -51,6 +52,14 @@ _SELECTOR = re.compile(r"(?:([WJ])=)?([A-Za-z_:][\w:]*)\s*(?:\{(.*)\})?\s*(?:\*(
 _LABEL = re.compile(r'\s*([A-Za-z_]\w*)\s*=\s*(?:"([^"\\]*)"|([^"\\,{}\s]+))\s*(?:,|$)', re.A)
 
 Labels = Mapping[str, str]
+
+
+class Series(NamedTuple):
+    """A line of a page: its labels, its value, and its time in seconds since 1970 if it says so."""
+
+    labels: Labels
+    value: float
+    stamp_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +141,9 @@ def found(page: bytes, selector: Selector) -> tuple[float, float | None]:
     """The value of the one series that matches, and its time in seconds since 1970 if it says so.
     Raises UnreadableError."""
     matching = [
-        (labels, value, stamp_s)
-        for labels, value, stamp_s in _series(page, selector.metric)
-        if all(labels.get(name) == wanted for name, wanted in selector.labels)
+        each
+        for each in series(page, [selector.metric])[selector.metric]
+        if all(each.labels.get(name) == wanted for name, wanted in selector.labels)
     ]
     if not matching:
         raise UnreadableError(f"the page has no {cut(str(selector))}")
@@ -144,7 +153,7 @@ def found(page: bytes, selector: Selector) -> tuple[float, float | None]:
         raise UnreadableError(f"{selector.metric} has {len(boards)} series: fix: add {apart}")
     if len(matching) > 1 and len({value for _, value, _ in matching}) > 1:
         raise UnreadableError(f"{selector.metric} has several values for one board")
-    return matching[0][1:]
+    return matching[0].value, matching[0].stamp_s
 
 
 def parse(kind: str, where: str) -> PrometheusSpec:
@@ -175,10 +184,11 @@ def parse_selector(text: str) -> Selector:
             "counter, and behind it a *FACTOR to watts or joules"
         )
     own_factor *= parse_factor(factor) if factor else 1.0
-    return Selector(metric, _labels(labels or ""), unit, own_factor)
+    return Selector(metric, parse_labels(labels or ""), unit, own_factor)
 
 
-def _labels(text: str) -> tuple[tuple[str, str], ...]:
+def parse_labels(text: str) -> tuple[tuple[str, str], ...]:
+    """Labels as written between braces. Raises SpecError."""
     labels = []
     place = 0
     while place < len(text.rstrip()):
@@ -190,21 +200,26 @@ def _labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(labels)
 
 
-def _series(page: bytes, metric: str) -> list[tuple[Labels, float, float | None]]:
-    """The series of a metric: labels, value and stamp. Raises UnreadableError."""
+def series(page: bytes, metrics: Collection[str]) -> dict[str, list[Series]]:
+    """The series of some metrics on a page, by metric; a metric without any has an empty list.
+    Raises UnreadableError."""
+    any_of = "|".join(map(re.escape, metrics))
+    begins = re.compile(rf"(?:# TYPE )?(?:{any_of})[ \t{{]")
     lines = page.decode(errors="replace").split("\n")
-    begins = re.compile(rf"(?:# TYPE )?{re.escape(metric)}[ \t{{]")
     text = "\n".join(line.strip() for line in lines if begins.match(line))
+    found: dict[str, list[Series]] = {metric: [] for metric in metrics}
     try:
-        # The parser gives a counter without the ending _total this ending.
-        return [
-            (sample.labels, float(sample.value), _seconds(sample.timestamp))
-            for family in text_string_to_metric_families(text + "\n")
-            for sample in family.samples
-            if sample.name in (metric, f"{metric}_total")
-        ]
+        for family in text_string_to_metric_families(text + "\n"):
+            for sample in family.samples:
+                # The parser gives a counter without the ending _total this ending.
+                name = sample.name if sample.name in found else sample.name.removesuffix("_total")
+                if name in found:
+                    stamp_s = _seconds(sample.timestamp)
+                    found[name].append(Series(sample.labels, float(sample.value), stamp_s))
     except (ValueError, KeyError, IndexError, OverflowError):
-        raise UnreadableError(f"the lines of {cut(metric)} cannot be read") from None
+        shown = cut(", ".join(metrics))
+        raise UnreadableError(f"the lines of {shown} cannot be read") from None
+    return found
 
 
 def _seconds(stamp: object) -> float | None:
@@ -220,14 +235,14 @@ def _identity(metric: str, labels: Labels) -> object:
     return frozenset(labels.items())
 
 
-def _apart(series: Sequence[Labels]) -> str:
+def _apart(boards: Sequence[Labels]) -> str:
     """The labels that tell series apart; the shortest if one alone does."""
-    names = sorted({name for labels in series for name in labels})
-    differ = [name for name in names if len({labels.get(name) for labels in series}) > 1]
-    alone = [name for name in differ if len({labels.get(name) for labels in series}) == len(series)]
-    alone.sort(key=lambda name: sum(len(labels.get(name, "")) for labels in series))
+    names = sorted({name for labels in boards for name in labels})
+    differ = [name for name in names if len({labels.get(name) for labels in boards}) > 1]
+    alone = [name for name in differ if len({labels.get(name) for labels in boards}) == len(boards)]
+    alone.sort(key=lambda name: sum(len(labels.get(name, "")) for labels in boards))
     chosen = alone[:1] or differ
-    choices = sorted({_shown({name: labels.get(name, "") for name in chosen}) for labels in series})
+    choices = sorted({_shown({name: labels.get(name, "") for name in chosen}) for labels in boards})
     more = " or …" if len(choices) > MOST_SHOWN else ""
     return " or ".join(choices[:MOST_SHOWN]) + more
 

@@ -38,6 +38,8 @@ from recorders.meters.pointer import Pointers, parse_json, parse_pointers
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PIECE = 1 << 16
+# The most that is read of an answer that is a refusal.
+MOST_SAID = 1000
 HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]")
 HAS_USER = re.compile(r"[^/?#]*//[^/?#]*@")
@@ -68,6 +70,14 @@ class Answer(NamedTuple):
     body: bytes
     headers: Mapping[str, str]
     time_ns: int
+
+
+class StatusError(MeterError):
+    """An answer other than the one asked for: its status, and the beginning of what it says."""
+
+    def __init__(self, text: str, status: int, body: bytes) -> None:
+        super().__init__(text)
+        self.status, self.body = status, body
 
 
 # Makes samples from a document, and the answer that it came in.
@@ -105,10 +115,16 @@ class Challenge(NamedTuple):
 
 
 class Web:
-    """Asks one host, with the credentials of its meter once the host wants them."""
+    """Asks one host, with the credentials of its meter once the host wants them.
 
-    def __init__(self, access: Access, deadline_s: float = DEADLINE_S) -> None:
+    An answer has at most `most_bytes`.
+    """
+
+    def __init__(
+        self, access: Access, deadline_s: float = DEADLINE_S, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._access, self._deadline_s = access, deadline_s
+        self._most_bytes = most_bytes
         self._challenge: Challenge | None = None
         self._uses = 0
 
@@ -128,7 +144,7 @@ class Web:
             raise MeterError(f"{asked.shown} refuses the user and password")
         if status != 200:
             why = "redirects again and again" if status in REDIRECTS else f"answers {status}"
-            raise MeterError(f"{asked.shown} {why}")
+            raise StatusError(f"{asked.shown} {why}", status, answer.body)
         return answer
 
     def _ask(self, address: Address) -> tuple[int, Answer]:
@@ -141,7 +157,10 @@ class Web:
             line = connection.sock
             with _ended_at(line, ends_s):
                 response = connection.getresponse()
-            body = _body(response, line, ends_s) if response.status == 200 else b""
+            if response.status == 200:
+                body = _body(response, line, ends_s, self._most_bytes)
+            else:
+                body = _said(response)
             found = {name.lower(): value for name, value in response.getheaders()}
             return response.status, Answer(body, found, (begun_ns + self._access.clock()) // 2)
         except TimeoutError:
@@ -180,12 +199,12 @@ class Web:
         kind, _, text = headers.get("www-authenticate", "").partition(" ")
         found = {key.lower(): quoted or plain for key, quoted, plain in _CHALLENGE.findall(text)}
         if self._access.secret("token"):
-            raise MeterError("the host refuses the token")
+            raise MeterError(f"the host refuses the token: fix: check {self._access.prefix}TOKEN")
         if not (self._access.secret("user") and self._access.secret("password")):
-            prefix = f"WATTUI_METER_{self._access.name.upper()}"
+            prefix = self._access.prefix
             raise MeterError(
-                f"the host wants a password: fix: set {prefix}_USER and {prefix}_PASSWORD, or "
-                f"{prefix}_TOKEN"
+                f"the host wants a password: fix: set {prefix}USER and {prefix}PASSWORD, or "
+                f"{prefix}TOKEN"
             )
         kind = kind.lower() or "basic"
         if kind not in ("basic", "digest"):
@@ -326,14 +345,22 @@ def parse(kind: str, where: str) -> WebSpec:
     return WebSpec(address, pointers, f"{address.shown}#{cut(fragment)}")
 
 
-def _body(response: http.client.HTTPResponse, line: Any, ends_s: float) -> bytes:
+def _said(response: http.client.HTTPResponse) -> bytes:
+    """What an answer other than the one asked for says, as far as it has come."""
+    try:
+        return response.read1(MOST_SAID)
+    except (OSError, http.client.HTTPException, ValueError):
+        return b""
+
+
+def _body(response: http.client.HTTPResponse, line: Any, ends_s: float, most_bytes: int) -> bytes:
     """The body, of bounded length, in bounded time."""
     parts: list[bytes] = []
     size = 0
     while part := response.read1(PIECE):
         size += len(part)
-        if size > MOST_BYTES:
-            raise ValueError(f"the answer is longer than {MOST_BYTES:,} bytes")
+        if size > most_bytes:
+            raise ValueError(f"the answer is longer than {most_bytes:,} bytes")
         parts.append(part)
         left_s = ends_s - time.monotonic()
         if left_s <= 0:
@@ -357,5 +384,8 @@ def _redirected(asked: Address, location: str) -> Address:
     is_secured = (asked.scheme, asked.port, to.scheme, to.port) == ("http", 80, "https", 443)
     same = (to.scheme, to.port) == (asked.scheme, asked.port) or is_secured
     if to.host.lower() != asked.host.lower() or not same:
-        raise MeterError(f"{asked.shown} redirects to another host, {to.host}:{to.port}: refused")
+        where = f"{to.host}:{to.port}"
+        raise MeterError(
+            f"{asked.shown} redirects to another host, {where}: refused: fix: give that address"
+        )
     return to

@@ -32,8 +32,11 @@ class ParsedArguments:
     given: tuple[str, ...]
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageErrors."""
+
     def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
         raise UsageError(f"{message}: see `{self.prog} --help`")
 
 
@@ -81,10 +84,11 @@ def make_parser(
     catalogue: Mapping[str, Workload], prog: str = "wattui workloads"
 ) -> argparse.ArgumentParser:
     """The parser of all workloads."""
-    parser = _Parser(
+    parser = Parser(
         prog=prog,
         description="Known neural-network workloads, with their phases marked for wattui. "
-        "Record one with: wattui --headless --csv run.csv -- wattui workloads kws",
+        "Record one with: wattui --headless --csv run.csv -- wattui workloads kws. "
+        f"A language-model server: {prog} serve --help",
     )
     commands = parser.add_subparsers(dest="workload", metavar="WORKLOAD", required=True)
     for workload in catalogue.values():

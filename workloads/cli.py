@@ -38,7 +38,13 @@ def main(argv: Sequence[str] | None = None, prog: str = ALONE) -> int:
     replace_what_cannot_be_encoded()
     name = "workloads" if prog == ALONE else prog.split()[0]
     try:
-        asked = parse(sys.argv[1:] if argv is None else argv, catalogue(), prog)
+        arguments = sys.argv[1:] if argv is None else argv
+        if arguments[:1] == ["serve"]:
+            from workloads.serve.command import main as serve
+
+            with listening() as stop:
+                return serve(arguments[1:], prog, stop)
+        asked = parse(arguments, catalogue(), prog)
         with listening() as stop:
             return _run(asked, stop)
     except WorkloadError as error:

@@ -25,7 +25,8 @@ def main() -> int:
     config = wire.decode(_first_line(0))
     names = directory.candidates()
     # This comes first, so that something cleans up whichever process is killed.
-    guard = Guard(names, 0, (outlet.descriptor, 1, 2), config["has_command"])
+    ends_commands = config["has_command"] and not config["other_ranks"]
+    guard = Guard(names, 0, (outlet.descriptor, 1, 2), ends_commands)
     try:
         marks, _ = directory.make(names)
     except OSError as error:

@@ -65,7 +65,8 @@ class Config:
     quote energies from; `counted` names the parts of the machine to sum (`recorders.summing`), all
     of them if it is empty; `wall_fit` is the fit to estimate the wall by, as in its note.
     `counters` names what `recorders.sources.counter_names` knows.
-    `has_command` says that this front end starts commands, which are stopped if it disappears.
+    `has_command` says that this front end starts commands, which are stopped if it disappears,
+    unless those of `other_ranks` are in this recording, too: their launcher looks after them all.
     `publish` lets other programs of this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range or an invalid meter.
     """
@@ -85,6 +86,7 @@ class Config:
     counted: Sequence[str] = ()
     wall_fit: str = ""
     has_command: bool = False
+    other_ranks: bool = False
     publish: bool = True
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)

@@ -34,7 +34,7 @@ class Guard:
         names: Sequence[Path],
         control_fd: int,
         descriptors: Sequence[int],
-        has_command: bool,
+        ends_commands: bool,
     ) -> None:
         ours, self._word = os.pipe()
         try:
@@ -50,7 +50,7 @@ class Guard:
             os.setsid()
             for number in DEAF_TO:
                 signal.signal(number, signal.SIG_IGN)
-            _watch(names, ours, control_fd, has_command)
+            _watch(names, ours, control_fd, ends_commands)
         finally:
             os._exit(0)
 
@@ -60,7 +60,7 @@ class Guard:
             os.write(self._word, b".")
 
 
-def _watch(names: Sequence[Path], word: int, control_fd: int, has_command: bool) -> None:
+def _watch(names: Sequence[Path], word: int, control_fd: int, ends_commands: bool) -> None:
     directory.sweep()
     if os.read(word, 1):
         return
@@ -68,7 +68,7 @@ def _watch(names: Sequence[Path], word: int, control_fd: int, has_command: bool)
     for marks in names:
         with contextlib.suppress(OSError):
             os.open(marks / PIPE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    if _last_words(control_fd) != FAREWELL and has_command:
+    if _last_words(control_fd) != FAREWELL and ends_commands:
         end_recorded(names, None, GRACE_S)
     for marks in names:
         directory.remove(marks)

@@ -218,7 +218,7 @@ def _record(
     run_as_others()
     inbox.close()
     stop = conductor.stop_request or {}
-    if "front_end" in stop and config["has_command"]:
+    if "front_end" in stop and config["has_command"] and not config["other_ranks"]:
         end_recorded([marks], conductor.command_pid, COMMAND_GRACE_S)
     if "recorder" not in stop:
         guard.dismiss()

@@ -165,6 +165,10 @@ def _main(arguments: list[str]) -> int:
         from wattui.tui import start
 
         return start.main(options)
+    if options.csv and options.csv.endswith("/"):  # a folder: the recording of a whole job
+        from wattui.fleet import recording
+
+        return recording.main(options, command)
     from wattui.capture import headless
 
     return headless.main(options, command)

@@ -6,11 +6,11 @@ import argparse
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from recorders.channels import counter_name
 from recorders.client import Client, Config, Finished, RecorderError
@@ -73,7 +73,7 @@ class RecordJob:
 
 def main(options: argparse.Namespace, argv: list[str]) -> int:
     """Record a command; returns its exit status. Raises WattuiError."""
-    closed = _occupy_closed_streams()
+    closed = occupy_closed_streams()
     job = plan(options, argv)
     with taken() as signals:
         return Headless(job, signals, closed).run()
@@ -153,11 +153,33 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
     )
 
 
+class OtherRanks(Protocol):
+    """The other processes whose commands are in this recording; `shown` is where it goes."""
+
+    shown: Path
+
+    def gather(self, look: Callable[[], None]) -> None:
+        """Wait for them to come, calling `look` meanwhile."""
+
+    def start(self, directory: str) -> None:
+        """Let their commands start, and mark in this directory."""
+
+    def wait(self, look: Callable[[], None]) -> int:
+        """Wait for their end, calling `look` meanwhile; returns an exit status that is not 0, or
+        0."""
+
+
 class Headless:
     """One recording from its baseline to its summary."""
 
-    def __init__(self, job: RecordJob, signals: Signals, closed: Sequence[int]) -> None:
-        self._job, self._recipe = job, job.recipe
+    def __init__(
+        self,
+        job: RecordJob,
+        signals: Signals,
+        closed: Sequence[int],
+        others: OtherRanks | None = None,
+    ) -> None:
+        self._job, self._recipe, self._others = job, job.recipe, others
         self._signals = signals
         self._closed = closed
         self._status: int | None = None
@@ -268,11 +290,15 @@ class Headless:
 
     def _run_command(self, stage: CommandStage) -> None:
         command = self._recipe.commands[stage.which]
+        if self._others:
+            self._others.gather(self._look_after_recorder)
         self._first_s = self._first_s or time.monotonic()
         run = RecordedCommand(self._recipe, stage, self._directory, self._ask)
         if info := self._signals.sleep(0):
             run.not_started(self._end_by(info.si_signo), stopped=True)
             return
+        if self._others:
+            self._others.start(self._directory)
         try:
             outcome = process.run(
                 self._job.programs[stage.which],
@@ -285,9 +311,11 @@ class Headless:
                 self._look_after_recorder,
             )
         except NotStartedError as error:
+            self._wait_for_others()
             run.not_started(error.status, stopped=False)
             raise
-        if missed := run.ended(outcome.status, outcome.ended_by is not None):
+        failed = self._wait_for_others()
+        if missed := run.ended(outcome.status or failed, outcome.ended_by is not None):
             self._unmatched.append(missed)
         if self._recipe.other and outcome.status and outcome.ended_by is None:
             say(f"{command.label}, repeat {stage.repeat}: failed with exit status {outcome.status}")
@@ -296,6 +324,9 @@ class Headless:
         self._ended_by = outcome.ended_by
         if self._recorder_lost is not None:
             raise RecorderError("died", self._recorder_lost)
+
+    def _wait_for_others(self) -> int:
+        return self._others.wait(self._look_after_recorder) if self._others else 0
 
     def _end_by(self, number: int) -> int:
         """A signal to end came while no command was running; returns the exit status."""
@@ -334,7 +365,8 @@ class Headless:
             )
 
     def _report(self, done: Finished) -> int:
-        self._progress.summary(done, self._recipe.csv)
+        shown = self._others.shown if self._others else self._recipe.csv
+        self._progress.summary(done, shown)
         if self._recipe.other:
             self._progress.verdict(done)
         self._say_target()
@@ -441,7 +473,7 @@ def _other_workloads(argv: Sequence[str]) -> str | None:
     return hidden_by("workloads", [working_directory() or "", *filter(None, given)])
 
 
-def _occupy_closed_streams() -> list[int]:
+def occupy_closed_streams() -> list[int]:
     """Fill closed standard streams, so that no file of ours lands on them; returns which."""
     closed = []
     for stream in STREAMS:

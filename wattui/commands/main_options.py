@@ -94,7 +94,10 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
     """Add the options of a recording."""
     out = parser.add_argument_group("recording")
     out.add_argument(
-        "--csv", metavar="FILE", help="run file to write (default: wattui-DATE-TIME.csv)"
+        "--csv",
+        metavar="FILE",
+        help="run file to write (default: wattui-DATE-TIME.csv); DIR/, with a slash at its end, is "
+        "the folder for a job of many processes (docs/fleet.md)",
     )
     out.add_argument("--force", action="store_true", help="replace an existing file")
     out.add_argument("--quiet", action="store_true", help="print no progress and no summary")

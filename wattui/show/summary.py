@@ -59,8 +59,8 @@ def ending(summary: Summary) -> str | None:
 
 
 def print_run(console: Console, run: Run) -> None:
-    """Print the summary of a finished recording."""
-    files = [run.csv, run.csv.with_suffix(".json")]
+    """Print the summary of a finished recording; a fleet's is in a folder."""
+    files = [run.csv, run.csv.with_suffix(".json")] if run.csv.suffix else [run.csv]
     ended = []
     if run.about.exit_statuses:
         failed = [status for status in run.about.exit_statuses if status]

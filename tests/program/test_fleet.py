@@ -1,0 +1,99 @@
+"""One recording of many ranks on one machine, which a launcher's variables tell apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .running import WATTUI, Place, Result
+
+COUNTS = "import wattui, time; wattui.count({n}); time.sleep(0.3); print('rank done')"
+BOUND_S = 30.0
+
+
+def mpich(rank: int, size: int) -> dict[str, str]:
+    return {
+        "PMI_RANK": str(rank),
+        "PMI_SIZE": str(size),
+        "MPI_LOCALRANKID": str(rank),
+        "MPI_LOCALNRANKS": str(size),
+    }
+
+
+def start(
+    place: Place, environ: Mapping[str, str], command: Sequence[str], *options: str
+) -> subprocess.Popen[bytes]:
+    """One rank, as its launcher starts it."""
+    head = [*WATTUI, "--headless", "--simulate", "--csv", "shared/", "--idle", "0", *options]
+    return place.start(
+        [*head, "--", *command],
+        env={**place.environment, "XDG_RUNTIME_DIR": str(place.temporary), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def ended(started: subprocess.Popen[bytes]) -> Result:
+    out, err = started.communicate(timeout=BOUND_S)
+    assert b"Traceback" not in err, err.decode()
+    return Result(started.returncode, out, err)
+
+
+def node(place: Place) -> Path:
+    (found,) = place.path.glob("shared/run=*/node=*")
+    return found
+
+
+def run_json(place: Place) -> dict[str, Any]:
+    return json.loads((node(place) / "run.json").read_text())
+
+
+def counting(n: int, status: int = 0) -> list[str]:
+    return [sys.executable, "-c", f"{COUNTS.format(n=n)}; raise SystemExit({status})"]
+
+
+def test_four_ranks_of_a_node_are_one_recording(place: Place):
+    """The machine is measured once, and what its ranks count is summed."""
+    started = [start(place, mpich(rank, 4), counting(10 + rank)) for rank in range(4)]
+    results = [ended(each) for each in started]
+    assert [each.status for each in results] == [0, 0, 0, 0]
+    assert [each.out for each in results] == [b"rank done\n"] * 4
+    summaries = [each for each in results if "46 inferences" in each.err.decode()]
+    assert len(summaries) == 1
+    assert all(not each.err for each in results if each not in summaries)
+    run = run_json(place)
+    assert run["summary"]["running"]["inferences"] == 46
+    assert [each["rank"] for each in run["fleet"]["ranks"]] == [0, 1, 2, 3]
+    assert run["fleet"]["missing_ranks"] == 0
+    assert sorted(path.name for path in node(place).iterdir()) == ["part.parquet", "run.json"]
+
+
+def test_a_command_that_fails_on_one_rank_has_failed(place: Place):
+    """Each rank ends as its own command does."""
+    results = [
+        ended(each)
+        for each in [
+            start(place, mpich(0, 2), counting(1)),
+            start(place, mpich(1, 2), counting(1, status=5)),
+        ]
+    ]
+    assert [each.status for each in results] == [0, 5]
+    run = run_json(place)
+    assert "failed_command" in {flag["name"] for flag in run["summary"]["flags"]}
+    assert [each["exit_status"] for each in run["fleet"]["ranks"]] == [0, 5]
+
+
+def test_a_node_is_recorded_into_a_folder_only_once(place: Place):
+    assert ended(start(place, {}, counting(1))).status == 0
+    before = (node(place) / "run.json").read_bytes()
+    again = ended(start(place, {}, counting(1)))
+    assert again.status == 2
+    (line,) = again.lines
+    assert "this machine was or is recorded into it: fix:" in line
+    assert again.out == b""
+    assert (node(place) / "run.json").read_bytes() == before
+    assert ended(start(place, {"WATTUI_JOB": "again"}, counting(1))).status == 0

@@ -1,0 +1,100 @@
+"""The ranks of a node, as the one that records it sees them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from wattui.capture.signals import Signal, Signals
+from wattui.fleet.election import Leader, Member, Seat, lead
+from wattui.fleet.ranks import Rank
+from wattui.fleet.recording import GRACE_S, START_S, Others
+
+
+class Waits(Signals):
+    """Signals that come at a time; waiting for them only moves the clock."""
+
+    def __init__(self) -> None:
+        super().__init__(set(), set())
+        self.now_s = 100.0
+        self.coming: list[Signal] = []
+
+    def next(self, timeout_s: float) -> Signal | None:
+        self.now_s += timeout_s
+        return self.coming.pop() if self.coming else None
+
+    def sleep(self, seconds: float) -> Signal | None:
+        return self.next(seconds)
+
+
+@pytest.fixture
+def leader(tmp_path: Path) -> Leader:
+    found = lead(tmp_path, "1")
+    assert found is not None
+    return found
+
+
+def others(leader: Leader, waits: Waits, size: int | None) -> Others:
+    rank = Rank("mpich", None, 0, size, 0, size)
+    return Others(leader, rank, waits, Path("shared"), lambda: waits.now_s)
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_rank_that_never_starts_is_said(leader: Leader, capsys: pytest.CaptureFixture[str]):
+    """The others are not kept waiting for ever."""
+    waits = Waits()
+    team = others(leader, waits, 3)
+    seat = Seat(leader.place, Member(1, None, 3, "1"))
+    team.gather(nothing)
+    assert waits.now_s - 100.0 == pytest.approx(START_S, abs=1)
+    assert capsys.readouterr().err == (
+        "wattui: 1 of 3 ranks of this node have not started: recording without them: fix: see "
+        "what the launcher says\n"
+    )
+    assert team.facts()["missing_ranks"] == 1
+    seat.leave()
+
+
+def test_it_waits_for_nobody_where_all_have_come(leader: Leader):
+    waits = Waits()
+    seat = Seat(leader.place, Member(1, None, 2, "1"))
+    others(leader, waits, 2).gather(nothing)
+    others(leader, waits, None).gather(nothing)
+    assert waits.now_s - 100.0 < 1
+    seat.leave()
+
+
+def test_it_ends_with_the_last_command(leader: Leader):
+    """A rank that was killed is not waited for, and the first failure is the node's."""
+    waits = Waits()
+    team = others(leader, waits, 4)
+    runs, fails, dies = (Seat(leader.place, Member(rank, None, 4, "1")) for rank in (1, 2, 3))
+    team.gather(nothing)
+    looks: list[float] = []
+
+    def look() -> None:
+        looks.append(waits.now_s)
+        if len(looks) == 50:
+            runs.tell(status=0)
+
+    fails.tell(status=5)
+    dies.leave()
+    assert team.wait(look) == 5
+    assert len(looks) == 50
+    runs.leave()
+    fails.leave()
+
+
+def test_a_signal_to_end_shortens_the_wait(leader: Leader):
+    waits = Waits()
+    team = others(leader, waits, 2)
+    hangs = Seat(leader.place, Member(1, None, 2, "1"))
+    waits.coming.append(Signal(signal.SIGTERM, 0))
+    assert team.wait(nothing) == 0
+    assert waits.now_s - 100.0 == pytest.approx(GRACE_S, abs=1)
+    hangs.leave()

@@ -1,0 +1,1 @@
+"""One recording over many machines: docs/fleet.md."""

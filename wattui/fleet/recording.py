@@ -1,0 +1,294 @@
+"""Records a command on every rank of a job, once a node: `wattui --headless --csv DIR/ -- …`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from recorders.marks import PAGE_PREFIX
+from wattui import __version__
+from wattui.capture import process
+from wattui.capture.command import RecordedCommand
+from wattui.capture.headless import Headless, occupy_closed_streams, plan
+from wattui.capture.signals import ENDING, Signals, taken
+from wattui.capture.stages import CommandStage, Recipe
+from wattui.errors import INCOMPLETE, UsageError, WattuiError
+from wattui.fleet.election import (
+    ENDED,
+    GOING,
+    REFUSED,
+    Leader,
+    Member,
+    Notice,
+    Seat,
+    boot_id,
+    expected,
+    lead,
+    meeting_place,
+)
+from wattui.fleet.publish import NodeFolder, Publisher
+from wattui.fleet.ranks import Rank, RankError, read_rank
+from wattui.marks.link import Link
+from wattui.show.printing import say
+
+# How often a process looks at the others of its node.
+LOOK_S = 0.1
+# The ranks of a node start within this time of each other; after it, one is said to be missing.
+START_S = 30.0
+# A signal to end leaves the other ranks this long to end.
+GRACE_S = 5.0
+# Options that need the command to be run again, in step on every rank.
+ALONE = ("repeats", "target", "ab", "force")
+
+
+def main(options: argparse.Namespace, argv: list[str]) -> int:
+    """Record this node, or attach to the process that does; returns the command's exit status.
+
+    Raises WattuiError.
+    """
+    closed = occupy_closed_streams()
+    try:
+        rank = read_rank(os.environ)
+    except RankError as error:
+        raise UsageError(f"{error}: fix: unset it, or let the launcher set it") from None
+    if given := [name for name in ALONE if getattr(options, name)]:
+        raise UsageError(
+            f"--{given[0]} is not for the recording of a fleet (--csv {options.csv}): fix: leave "
+            "it out, and start the job again into another folder"
+        )
+    place = meeting_place(rank.run, os.path.realpath(options.csv))
+    node = NodeFolder(Path(options.csv), rank.run, boot_id())
+    with taken() as signals:
+        if leader := lead(place, __version__):
+            return _lead(leader, rank, node, options, argv, signals, closed)
+        return _attach(place, rank, node, options, argv, signals, closed)
+
+
+def _lead(
+    leader: Leader,
+    rank: Rank,
+    node: NodeFolder,
+    options: argparse.Namespace,
+    argv: list[str],
+    signals: Signals,
+    closed: list[int],
+) -> int:
+    """Record this node, until the command of its last rank has ended."""
+    others = Others(leader, rank, signals, node.path)
+    csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
+    publisher = Publisher(csv, node, others.facts, say)
+    others.on_look = publisher.look
+    try:
+        options.csv = str(csv)
+        job = plan(options, argv)
+        job = replace(job, config=replace(job.config, other_ranks=True))
+        if not publisher.claim():
+            raise UsageError(
+                f"{node.path} exists: this machine was or is recorded into it: fix: use another "
+                "--csv, name the job with WATTUI_JOB, or let a node's containers share /tmp"
+            )
+        status = Headless(job, signals, closed, others).run()
+        others.end(status)
+    except WattuiError as error:
+        others.refuse(error.status)
+        publisher.give_up()
+        raise
+    finally:
+        leader.close()
+    say(*others.remarks())
+    if shortfall := publisher.land():
+        say(shortfall)
+        return status or INCOMPLETE
+    return status
+
+
+class Others:
+    """The other ranks of a node, for the one that records it. `on_look` is called now and then."""
+
+    def __init__(
+        self,
+        leader: Leader,
+        rank: Rank,
+        signals: Signals,
+        shown: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._leader, self._rank, self._signals, self.shown = leader, rank, signals, shown
+        self._clock = clock
+        self._me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
+        self._has_begun = False
+        self._known: list[Member] = []
+        self._begun_s = self._clock()
+        self.on_look: Callable[[], None] = lambda: None
+
+    def gather(self, look: Callable[[], None]) -> None:
+        """Wait until all expected ranks of this node have come, or have had the time to."""
+        while self._missing() and self._clock() - self._begun_s < START_S:
+            look()
+            self.on_look()
+            self._known = self._leader.members()
+            if self._signals.sleep(LOOK_S):
+                break
+        self._known = self._leader.members()
+        say(*self._missing_text())
+
+    def start(self, directory: str) -> None:
+        """Let their commands start: the baseline is over."""
+        self._has_begun = True
+        self._leader.tell(GOING, directory)
+
+    def wait(self, look: Callable[[], None]) -> int:
+        """Wait for the end of their commands; returns the first exit status that is not 0.
+
+        A signal to end shortens this.
+        """
+        until_s = float("inf")
+        while (now_s := self._clock()) < until_s:
+            look()
+            self.on_look()
+            self._known = self._leader.members()
+            if all(member.is_over for member in self._known):
+                break
+            if (info := self._signals.next(LOOK_S)) and info.si_signo in ENDING:
+                until_s = min(until_s, now_s + GRACE_S)
+        self._leader.tell(ENDED)
+        return next((member.status for member in self._known if member.status), 0)
+
+    def end(self, status: int) -> None:
+        """Our own command has ended, or was not started."""
+        self._me = replace(self._me, status=status)
+        self.refuse(status)
+
+    def refuse(self, status: int) -> None:
+        """Send those away that wait for a recording which does not start."""
+        if not self._has_begun:
+            self._leader.tell(REFUSED, status=status)
+            until_s = self._clock() + GRACE_S
+            while self._clock() < until_s and self._leader.members():
+                self._signals.next(LOOK_S)
+
+    def facts(self) -> dict[str, Any]:
+        """The entry `fleet` of run.json: this node, and the ranks on it."""
+        ranks = sorted([self._me, *self._known], key=lambda member: member.rank)
+        return {
+            "launcher": self._rank.launcher,
+            "job": self._rank.job,
+            "run": self._rank.run,
+            "node": {"boot_id": boot_id(), "rank": self._rank.node_rank},
+            "world_size": self._rank.world_size,
+            "ranks": [
+                {"rank": each.rank, "exit_status": each.status, "lost": each.is_lost}
+                for each in ranks
+            ],
+            "missing_ranks": self._missing(),
+        }
+
+    def remarks(self) -> list[str]:
+        """A line about ranks that were killed."""
+        lost = [str(member.rank) for member in self._known if member.is_lost]
+        return [f"rank {', '.join(lost)} was killed before its command ended"] if lost else []
+
+    def _missing(self) -> int:
+        """How many ranks of this node have not come, as far as their number is known."""
+        wanted = expected([self._me, *self._known])
+        return 0 if wanted is None else max(0, wanted - 1 - len(self._known))
+
+    def _missing_text(self) -> list[str]:
+        if not (missing := self._missing()):
+            return []
+        return [
+            f"{missing} of {missing + 1 + len(self._known)} ranks of this node have not started: "
+            "recording without them: fix: see what the launcher says"
+        ]
+
+
+def _attach(
+    place: Path,
+    rank: Rank,
+    node: NodeFolder,
+    options: argparse.Namespace,
+    argv: list[str],
+    signals: Signals,
+    closed: list[int],
+) -> int:
+    """Run the command in the recording of another process; leads if that one disappears."""
+    me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
+    seat = _seat(place, me)
+    try:
+        while (notice := _ready(seat)) is None:
+            if leader := lead(place, __version__):
+                seat.leave()
+                return _lead(leader, rank, node, options, argv, signals, closed)
+            if info := signals.sleep(LOOK_S):
+                return 128 + info.si_signo
+        if notice.stage == REFUSED:
+            return notice.status
+        if notice.stage == ENDED:
+            say(f"rank {rank.rank} came after the end of this node's recording: it is not in it")
+        elif notice.version != __version__:
+            raise UsageError(
+                f"rank {rank.rank} has wattui {__version__}, the recorder of its node "
+                f"{notice.version}: fix: install one version on every node"
+            )
+        options.csv = os.devnull
+        recipe = plan(options, argv).recipe
+        return _run(seat, notice, recipe, signals, closed)
+    finally:
+        seat.leave()
+
+
+def _seat(place: Path, me: Member) -> Seat:
+    with contextlib.suppress(OSError):
+        return Seat(place, me)
+    place.mkdir(mode=0o700, exist_ok=True)  # a recording that ended has just removed it
+    return Seat(place, me)
+
+
+def _ready(seat: Seat) -> Notice | None:
+    """The notice, once it says what to do."""
+    notice = seat.notice()
+    if notice is None or (notice.stage == GOING and not os.path.isdir(notice.directory)):
+        return None
+    return notice if notice.stage in (GOING, REFUSED, ENDED) else None
+
+
+def _run(seat: Seat, notice: Notice, recipe: Recipe, signals: Signals, closed: list[int]) -> int:
+    program = process.find_program(recipe.argv[0], os.environ)
+    link = Link(notice.directory, f"{PAGE_PREFIX}{os.getpid()}")
+    counted = 0
+
+    def ask(**request: Any) -> None:
+        """Send what a process that does not record may ask for; the rest is the other's."""
+        nonlocal counted
+        if request["do"] == "command_end" and (n := request.get("inferences")):
+            request = {"do": "count", "n": n}
+        if request["do"] in ("count", "mark", "note"):
+            counted += int(request.get("n") or 0)
+            link.request(request)
+
+    run = RecordedCommand(recipe, CommandStage(None), notice.directory, ask)
+    status = 127
+    try:
+        outcome = process.run(
+            program,
+            recipe.argv,
+            run.environ,
+            signals,
+            lambda pid: seat.tell(pid=pid),
+            run.on_output,
+            closed,
+        )
+        status = outcome.status
+        run.ended(status, outcome.ended_by is not None)
+    finally:
+        link.close()
+        seat.tell(status=status, counted=counted)
+    return status

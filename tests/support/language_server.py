@@ -16,10 +16,12 @@ from workloads.serve.server import Server
 
 
 class Stepped(Toy):
-    """Gives a token whenever the test lets it: never an END, and every ninth is half a letter."""
+    """Gives a token whenever the test lets it: never the end, and every ninth is half a letter."""
+
+    name = "gpt"
 
     def __init__(self) -> None:
-        super().__init__("gpt")
+        super().__init__()
         self.steps = threading.Semaphore(0)
 
     def stream(self, prompt: bytes, n: int, *, seed: int) -> Iterator[int]:
@@ -68,7 +70,7 @@ def serving(
     step_s: float = 0.0,
 ) -> Iterator[Client]:
     """A server on a free port of the loopback interface."""
-    scheduler = Scheduler(engine or Toy("gpt"), slots, step_s)
+    scheduler = Scheduler(engine or Toy(), slots, step_s)
     pages = DIALECTS[metrics] if isinstance(metrics, str) else metrics
     with Server(("127.0.0.1", 0), scheduler, pages, metrics == "llama") as server:
         scheduler.start()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from workloads.arguments import Parser
 from workloads.errors import UsageError
 from workloads.serve.dialects import DIALECTS, LLAMA_WITHOUT_METRICS
-from workloads.serve.engine import Engine, Toy
+from workloads.serve.engine import Engine, Gpt, Toy
 from workloads.serve.scheduler import Scheduler
 from workloads.serve.server import Server
 from workloads.stop import Stop
@@ -62,7 +62,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         "server's metrics. It ends on Ctrl-C or SIGTERM.",
     )
     made.add_argument(
-        "model", choices=("gpt", "toy"), help="gpt, or a toy that makes up words at once"
+        "model", choices=(Gpt.name, Toy.name), help="a small GPT, or a toy that makes up words"
     )
     made.add_argument("--host", default=LOOPBACK, help=f"address to listen on ({LOOPBACK})")
     made.add_argument("--port", type=int, default=0, metavar="N", help="port (default: a free one)")
@@ -91,7 +91,8 @@ def parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _engine(name: str) -> Engine:
-    return Toy(name)
+    """The engine of a model, loaded. Raises UsageError."""
+    return Toy() if name == Toy.name else Gpt()
 
 
 def _slots(text: str) -> int:

@@ -43,7 +43,7 @@ class OllamaReply:
         """Nothing: the text comes first."""
         return iter(())
 
-    def piece(self, text: str) -> bytes:
+    def piece(self, text: str, generation: Generation, so_far: int) -> bytes:
         """The line of a piece of the text."""
         return _line({**self._head(text), "done": False})
 

@@ -1,5 +1,5 @@
-"""OpenAI's completions and chat completions, with vLLM's `ignore_eos` and llama-server's
-`timings`."""
+"""OpenAI's completions and chat completions, with vLLM's `ignore_eos` and
+`continuous_usage_stats`, and llama-server's `timings`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Completion:
     head: Head
     chat: bool
     usage_wanted: bool
+    usage_always: bool
     timings: bool
     content_type: str = "text/event-stream; charset=utf-8"
 
@@ -45,9 +46,11 @@ class Completion:
         if self.chat:
             yield self._event(self._choice({"role": "assistant", "content": ""}, None))
 
-    def piece(self, text: str) -> bytes:
+    def piece(self, text: str, generation: Generation, so_far: int) -> bytes:
         """The event of a piece of the text."""
-        return self._event(self._choice({"content": text} if self.chat else text, None))
+        choice = self._choice({"content": text} if self.chat else text, None)
+        stated = {"usage": usage(generation, so_far)} if self.usage_always else {}
+        return self._event(choice, **stated)
 
     def closing(self, done: Generation) -> Iterator[bytes]:
         """The reason of the end, the usage if it was asked for, and the mark of the end."""
@@ -57,7 +60,7 @@ class Completion:
             end = self._choice({} if self.chat else "", done.finish)
             yield self._event(end, **(_timings(done) if self.timings else {}))
             if self.usage_wanted:
-                yield self._event(None, usage=usage(done))
+                yield self._event(None, usage=usage(done, done.generated))
         yield b"data: [DONE]\n\n"
 
     def whole(self, text: str, done: Generation) -> Mapping[str, Any]:
@@ -66,7 +69,12 @@ class Completion:
         kind = "chat.completion" if self.chat else "text_completion"
         choice = self._choice(content, done.finish, "message")
         timings = _timings(done) if self.timings else {}
-        return {**self._head(kind), "choices": [choice], "usage": usage(done), **timings}
+        return {
+            **self._head(kind),
+            "choices": [choice],
+            "usage": usage(done, done.generated),
+            **timings,
+        }
 
     def _event(self, choice: Mapping[str, Any] | None, **more: Any) -> bytes:
         head = self._head("chat.completion.chunk" if self.chat else "text_completion")
@@ -111,6 +119,7 @@ def completion(
         head,
         chat,
         truth(options, "include_usage"),
+        truth(options, "include_usage") and truth(options, "continuous_usage_stats"),
         timings,
     )
 
@@ -121,14 +130,14 @@ def models(name: str, context: int) -> Mapping[str, Any]:
     return {"object": "list", "data": [model | {"max_model_len": context}]}
 
 
-def usage(done: Generation) -> Mapping[str, Any]:
-    """The tokens of a request."""
-    prompt = len(done.wanted.prompt)
+def usage(generation: Generation, generated: int) -> Mapping[str, Any]:
+    """The tokens of a request when it has got so many."""
+    prompt = len(generation.wanted.prompt)
     return {
         "prompt_tokens": prompt,
-        "completion_tokens": done.generated,
-        "total_tokens": prompt + done.generated,
-        "prompt_tokens_details": {"cached_tokens": done.cached},
+        "completion_tokens": generated,
+        "total_tokens": prompt + generated,
+        "prompt_tokens_details": {"cached_tokens": generation.cached},
     }
 
 

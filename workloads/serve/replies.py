@@ -41,8 +41,8 @@ class Reply(Protocol):
         """The chunks before the text."""
         ...
 
-    def piece(self, text: str) -> bytes:
-        """The chunk of a piece of the text."""
+    def piece(self, text: str, generation: Generation, so_far: int) -> bytes:
+        """The chunk of a piece of the text, which ends at the token `so_far`."""
         ...
 
     def closing(self, done: Generation) -> Iterable[bytes]:

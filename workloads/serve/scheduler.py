@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from workloads.serve.counters import Counters, Finish
-from workloads.serve.engine import END, Engine
+from workloads.serve.engine import Engine
 
 
 class Wanted(NamedTuple):
@@ -176,7 +176,7 @@ class Scheduler:
             running.generated += 1
             self.counters.count_token(running.rank)
             running.put(token)
-            if token == END and not running.wanted.ignore_end:
+            if token == self.engine.end and not running.wanted.ignore_end:
                 self._end(running, Finish.STOP)
             elif running.generated >= running.wanted.most_tokens:
                 self._end(running, Finish.LENGTH)

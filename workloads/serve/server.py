@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 from workloads.serve import ollama, openai
 from workloads.serve.counters import Finish
 from workloads.serve.dialects import JSON, Make, Page
-from workloads.serve.engine import END, Engine
+from workloads.serve.engine import Engine
 from workloads.serve.replies import Body, Head, RefusedError, Reply
 from workloads.serve.scheduler import Generation, Scheduler
 
 MOST_BODY_BYTES = 16 * 2**20
 
+# A piece of the text, and how many tokens there were up to its end.
+Piece = tuple[str, int]
 MakeReply = Callable[[Body, Engine, Head], Reply]
 
 
@@ -116,11 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(refused.status, str(refused))
             return
         generation = scheduler.submit(reply.wanted)
-        pieces = _pieces(generation.tokens(self._connected))
+        pieces = _pieces(generation.tokens(self._connected), scheduler.engine.end)
         if reply.streamed:
             self._stream(reply, pieces, generation)
         else:
-            self._whole(reply, "".join(pieces), generation)
+            self._whole(reply, "".join(text for text, _ in pieces), generation)
 
     def _body(self) -> Body:
         """The JSON object that the client sent. Raises RefusedError."""
@@ -147,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(Page(200, JSON, json.dumps(reply.whole(text, done))))
 
-    def _stream(self, reply: Reply, pieces: Iterator[str], generation: Generation) -> None:
+    def _stream(self, reply: Reply, pieces: Iterator[Piece], generation: Generation) -> None:
         """Send each piece as a chunk when it comes."""
         self.send_response(200)
         self.send_header("Content-Type", reply.content_type)
@@ -156,8 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             for chunk in reply.opening():
                 self._chunk(chunk)
-            for piece in pieces:
-                self._chunk(reply.piece(piece))
+            for text, so_far in pieces:
+                self._chunk(reply.piece(text, generation, so_far))
             if generation.finish in (None, Finish.ABORT):
                 self.close_connection = True
                 return
@@ -193,11 +195,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _pieces(tokens: Iterator[int]) -> Iterator[str]:
-    """The text of the tokens, which are bytes; half a character waits for its other half."""
+def _pieces(tokens: Iterator[int], end: int | None) -> Iterator[Piece]:
+    """The text of the tokens, which are bytes, without the end; half a character waits for its
+    other half."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    so_far = 0
     for token in tokens:
-        if token != END and (text := decoder.decode(bytes([token]))):
-            yield text
+        so_far += 1
+        if token != end and (text := decoder.decode(bytes([token]))):
+            yield text, so_far
     if text := decoder.decode(b"", final=True):
-        yield text
+        yield text, so_far

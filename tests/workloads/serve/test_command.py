@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.language_server import serving
 from workloads.cli import main
+from workloads.serve.engine import Gpt
 
 
 def test_it_says_where_it_listens_and_ends_on_a_signal() -> None:
@@ -51,3 +53,13 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
         port = str(taken.getsockname()[1])
         assert main(["serve", "toy", "--port", port]) == 2
     assert f"127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.needs_workloads
+def test_the_small_gpt_answers_with_as_many_tokens_as_are_wanted() -> None:
+    with serving(engine=Gpt()) as client:
+        answer = client.json("/v1/completions", {"prompt": "once upon a time", "max_tokens": 12})
+    assert answer["model"] == "gpt"
+    assert answer["usage"]["prompt_tokens"] == 16
+    assert answer["usage"]["completion_tokens"] == 12
+    assert answer["choices"][0]["finish_reason"] == "length"

@@ -42,6 +42,17 @@ def test_usage_counts_tokens_where_chunks_are_fewer(client: Client) -> None:
     assert all(event["usage"] is None for event in events)
 
 
+def test_usage_can_be_stated_at_every_piece(client: Client) -> None:
+    asked = {"prompt": "once", "max_tokens": 50, "ignore_eos": True, "stream": True}
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    *pieces, _, last = client.events("/v1/completions", asked | {"stream_options": options})
+    stated = [piece["usage"]["completion_tokens"] for piece in pieces]
+    # Each letter of two tokens, and each end that is ignored, is in the next piece's number.
+    assert stated == sorted(set(stated))
+    assert len(stated) < 50
+    assert last["usage"]["completion_tokens"] == 50
+
+
 def test_the_end_of_the_text_ends_the_answer_unless_it_is_ignored(client: Client) -> None:
     body = {"prompt": "once", "max_tokens": 2000}
     ended = client.json("/v1/completions", body)
@@ -60,7 +71,7 @@ def test_whole_blocks_of_an_earlier_prompt_are_cached(client: Client) -> None:
 
 
 def test_ollama_counts_in_its_last_line(client: Client) -> None:
-    body = {"model": "gpt", "prompt": "once", "options": {"num_predict": 30, "ignore_eos": True}}
+    body = {"model": "toy", "prompt": "once", "options": {"num_predict": 30, "ignore_eos": True}}
     lines = [json.loads(line) for line in client.text("/api/generate", body).splitlines()]
     assert [line["done"] for line in lines] == [False] * (len(lines) - 1) + [True]
     assert (lines[-1]["prompt_eval_count"], lines[-1]["eval_count"]) == (4, 30)
@@ -117,7 +128,7 @@ def test_a_mistake_at_ollamas_paths_is_written_as_ollama_does(client: Client) ->
 
 
 def test_the_model_is_listed(client: Client) -> None:
-    assert [each["id"] for each in client.json("/v1/models")["data"]] == ["gpt"]
+    assert [each["id"] for each in client.json("/v1/models")["data"]] == ["toy"]
 
 
 class _Failing(Toy):
@@ -127,10 +138,10 @@ class _Failing(Toy):
 
 
 def test_a_failing_engine_is_an_error_and_not_an_answer() -> None:
-    with serving(engine=_Failing("gpt")) as client:
+    with serving(engine=_Failing()) as client:
         with client.open("/v1/completions", {"prompt": "a"}) as response:
             assert response.status == 500
         events = client.events("/v1/completions", {"prompt": "a", "stream": True})
         assert "error" in events[-1]
-        failed = 'vllm:request_success_total{engine="0",model_name="gpt",finished_reason="error"}'
+        failed = 'vllm:request_success_total{engine="0",model_name="toy",finished_reason="error"}'
         assert client.samples()[failed] == 2

@@ -21,12 +21,13 @@ def catalogue() -> dict[str, Workload]:
     """
     from workloads.classifiers import NETWORKS
     from workloads.command import COMMAND
+    from workloads.gpt.workload import GPT
     from workloads.kws.workload import KWS
     from workloads.lenet import LENET
     from workloads.model import MODEL
     from workloads.sweeps import ALEXNET, BERT, RESNET50
 
-    bundled = (KWS, LENET, ALEXNET, RESNET50, BERT, NETWORKS, MODEL, COMMAND)
+    bundled = (KWS, LENET, ALEXNET, RESNET50, BERT, GPT, NETWORKS, MODEL, COMMAND)
     found = {workload.name: workload for workload in bundled}
     for point in entry_points(group=ENTRY_POINTS):
         where = f"workload {point.name} of {point.dist.name if point.dist else point.value}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workloads.engine import Work
@@ -25,6 +25,7 @@ class Cell:
     `batch` inferences are made by each call (0: the cell counts for itself), of `macs`
     multiply-accumulates each, or of more if `macs_at_least`, as not all could be counted. `minus`
     is the label of the cell that this one contains; `part_of` that of the cell that contains it.
+    `counts` is what a call makes beside its inferences, by name.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Cell:
     minus: str | None = None
     part_of: str | None = None
     macs_at_least: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 Bind = Callable[[Cell], Work]

@@ -27,6 +27,8 @@ _TITLES = (
 )
 _WIDTHS = (5, 10, 7, 8, 7, 7, 7, 7, 7, 10)
 REAL_TIME = ("× real", 8)
+# Columns of cells that count tokens.
+TOKENS = {"tokens_in": ("tok in/s", 9), "tokens_out": ("tok out/s", 9)}
 
 
 def plan_lines(plan: Plan, settings: RunSettings, repeats: int, engine: str) -> Iterator[str]:
@@ -71,6 +73,8 @@ class ResultLines:
     def __init__(self, plan: Plan) -> None:
         self._label = _label_width(cell.label for cell in plan.cells)
         self._real_time_hz = plan.real_time_hz
+        counted = {name for cell in plan.cells for name in cell.counts}
+        self._tokens = [name for name in TOKENS if name in counted]
 
     @property
     def header(self) -> str:
@@ -78,6 +82,7 @@ class ResultLines:
         titles = [f"{t:>{w}}" for t, w in zip(_TITLES, _WIDTHS, strict=True)]
         if self._real_time_hz:
             titles.insert(4, f"{REAL_TIME[0]:>{REAL_TIME[1]}}")
+        titles[4:4] = [f"{TOKENS[name][0]:>{TOKENS[name][1]}}" for name in self._tokens]
         return " ".join((f"{'cell':{self._label}}", *titles))
 
     def row(self, result: CellResult) -> str:
@@ -101,6 +106,7 @@ class ResultLines:
         if self._real_time_hz:
             factor = None if rate is None else rate / self._real_time_hz
             cells.insert(4, f"{number(factor):>{REAL_TIME[1]}}")
+        cells[4:4] = [f"{number(result.per_s(name)):>{TOKENS[name][1]}}" for name in self._tokens]
         return " ".join((name, *cells)) + (" interrupted" if result.interrupted else "")
 
 
@@ -153,7 +159,7 @@ def _sums(cells: Sequence[Cell], results: dict[str, CellResult]) -> Iterator[str
             continue
         together, alone = sum(map(_per_inference_s, parts)), _per_inference_s(results[whole])
         yield (
-            f"sum of {len(parts)} single layers {number(1e3 * together)} ms, {whole} as a whole "
+            f"sum of {len(parts)} parts {number(1e3 * together)} ms, {whole} as a whole "
             f"{number(1e3 * alone)} ms per inference: {together / alone:.2f} times"
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 QUANTILES = (0.5, 0.9, 0.99)
@@ -29,7 +29,7 @@ class CellResult:
 
     `call_s` is the mean time of a call, `call_error_s` the half-width of its 95 % interval, from
     the spread of calls or chunks. `checksum` is the sum of the last output's magnitudes. Not all
-    MACs could be counted if `macs_at_least`.
+    MACs could be counted if `macs_at_least`. `counts` has totals by name, if any were counted.
     """
 
     label: str
@@ -46,11 +46,17 @@ class CellResult:
     interrupted: bool = False
     skipped: str | None = None
     macs_at_least: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def inferences_per_s(self) -> float | None:
         """Throughput; None if nothing was counted."""
         return self.inferences / self.seconds if self.inferences and self.seconds > 0 else None
+
+    def per_s(self, name: str) -> float | None:
+        """Throughput in another unit; None if nothing was counted."""
+        count = self.counts.get(name)
+        return count / self.seconds if count and self.seconds > 0 else None
 
 
 def latency_of(taken: Taken, seconds: Sequence[float]) -> Latency | None:

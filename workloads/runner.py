@@ -146,6 +146,7 @@ class Runner:
         return replace(
             result,
             inferences=calls * cell.batch,
+            counts={name: calls * each for name, each in cell.counts.items()},
             seconds=seconds,
             latency=latency,
             call_s=mean,

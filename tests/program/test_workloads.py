@@ -163,7 +163,7 @@ def test_a_dry_run_shows_every_cell_and_runs_none(place: Place) -> None:
 def test_without_a_workload_the_choices_are_shown(place: Place) -> None:
     ended = place.run(WORKLOADS)
     assert ended.status == 0
-    for name in (b"kws", b"lenet", b"alexnet", b"resnet50", b"bert", b"model", b"command"):
+    for name in (b"kws", b"lenet", b"alexnet", b"resnet50", b"bert", b"gpt", b"model", b"command"):
         assert name in ended.out
 
 

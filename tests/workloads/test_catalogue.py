@@ -38,8 +38,8 @@ def test_the_catalogue_and_every_plan_of_a_network_load_neither_numpy_nor_an_eng
 
 
 def test_the_bundled_workloads_are_there() -> None:
-    names = ["kws", "lenet", "alexnet", "resnet50", "bert", "networks", "model", "command"]
-    assert list(catalogue())[:8] == names
+    names = ["kws", "lenet", "alexnet", "resnet50", "bert", "gpt", "networks", "model", "command"]
+    assert list(catalogue())[:9] == names
 
 
 def planned(name: str, **given: Any) -> Plan:
@@ -47,7 +47,7 @@ def planned(name: str, **given: Any) -> Plan:
     return workload.plan(workload.values(given))
 
 
-@pytest.mark.parametrize("name", ["kws", "lenet", "alexnet", "resnet50", "bert", "networks"])
+@pytest.mark.parametrize("name", ["kws", "lenet", "alexnet", "resnet50", "bert", "gpt", "networks"])
 def test_every_preset_can_be_planned(name: str) -> None:
     workload = catalogue()[name]
     for preset in workload.presets:
@@ -63,7 +63,7 @@ def test_presets_lie_over_defaults_and_under_what_is_given() -> None:
 
 
 def test_labels_are_unique_in_every_plan() -> None:
-    for name in ("kws", "lenet", "alexnet", "resnet50", "bert", "networks"):
+    for name in ("kws", "lenet", "alexnet", "resnet50", "bert", "gpt", "networks"):
         labels = [cell.label for cell in planned(name).cells]
         assert len(labels) == len(set(labels))
 

@@ -38,6 +38,7 @@ WORDS: Mapping[str, tuple[str, Group]] = {
     "path": ("Model", "What"),
     "networks": ("Networks", "What"),
     "layerwise": ("Layer by layer", "What"),
+    "apart": ("Prefill, decode apart", "What"),
     "method": ("Layers", "What"),
     "input": ("Input shape", "What"),
     "tokens": ("Token numbers", "What"),
@@ -46,6 +47,8 @@ WORDS: Mapping[str, tuple[str, Group]] = {
     "label": ("Label", "What"),
     "bsize": ("Batch sizes", "Size"),
     "batch": ("Batch size", "Size"),
+    "prompt": ("Prompt lengths", "Size"),
+    "output": ("Output lengths", "Size"),
     "neurons": ("Widths", "Size"),
     "copies": ("Branches", "Size"),
     "layers": ("Hidden layers", "Size"),
@@ -175,7 +178,7 @@ class WorkloadSubject:
         # The field already shows the default.
         is_shown = default is not None or option.choices
         hint = _in_words(_DEFAULT.sub("", option.help) if is_shown else option.help)
-        label, group = WORDS[option.name]
+        label, group = WORDS.get(option.name, (_label(option.name), "What"))
         if option.kind == "truth":
             value = TRUE if default else FALSE
             return FieldSpec(option.name, hint, "truth", label=label, value=value, group=group)

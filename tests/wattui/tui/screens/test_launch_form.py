@@ -39,6 +39,8 @@ from wattui.tui.widgets.field import Choice, Field
 from workloads import engines
 from workloads.arguments import parse
 from workloads.catalogue import catalogue
+from workloads.plan import Plan
+from workloads.workload import Option, Workload
 
 # The columns of a field's name, and the blank before it.
 NAME = 19
@@ -475,6 +477,12 @@ def test_every_option_has_its_words_and_section() -> None:
         for spec in (*subject.fields(), *subject.folded()):
             assert spec.label[:1].isupper()
             assert spec.group in GROUPS
+
+
+def test_an_option_of_another_package_has_its_name() -> None:
+    colour = Option("colour", "text", None, "which one")
+    subject = WorkloadSubject(Workload("other", "", (colour,), lambda values: Plan("", ())))
+    assert subject.fields()[0].label == "Colour"
 
 
 async def test_the_sections_follow_each_other_and_the_default_engine_is_named() -> None:

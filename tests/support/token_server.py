@@ -91,6 +91,7 @@ class Pace:
     per_chunk: int = 1
     tokens: Callable[[int], int] = lambda most: most
     states_usage: bool = False
+    states_times: bool = False
     delay_s: Callable[[], float] = lambda: 0.0
     tokens_per_word: int = 1
     generated_s: list[float] = field(default_factory=list)
@@ -139,7 +140,11 @@ class _Stream(httpx.AsyncByteStream):
                 event["usage"] = {"prompt_tokens": prompt, "completion_tokens": done}
             yield _event(event)
         usage = {"prompt_tokens": prompt, "completion_tokens": wanted}
-        yield _event({"choices": [], "usage": usage})
+        last: dict[str, Any] = {"choices": [], "usage": usage}
+        if pace.states_times:
+            decode_ms = 1000 * pace.chunk_s * (-(-wanted // pace.per_chunk) - 1)
+            last["timings"] = {"prompt_ms": 1000 * pace.prefill_s, "predicted_ms": decode_ms}
+        yield _event(last)
         yield b"data: [DONE]\n\n"
 
 

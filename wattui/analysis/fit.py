@@ -272,7 +272,13 @@ def value_or_reason(group: Group, asked: FitRequest) -> tuple[float, float | Non
 def _no_number(against: Against, number: float | None) -> str:
     if against == "macs":
         return "its MACs are not known" if number is None else "it has no MACs"
-    form = {"pixels": "224 or 64x64", "size": "224", "batch": "b32", "tokens": "t128"}[against]
+    form = {
+        "pixels": "224 or 64x64",
+        "size": "224",
+        "batch": "b32",
+        "tokens": "t128",
+        "concurrency": "c8",
+    }[against]
     return f"no {against} in the label, as in {form}"
 
 

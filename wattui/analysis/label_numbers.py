@@ -1,16 +1,17 @@
 """Numbers in labels: image sizes, batch sizes, sequence lengths. Pure.
 
 224, 64x64, 64×64 an image of 224×224 or 64×64 pixels; a plain number may also be tokens b32 a batch
-t128 tokens
+t128 tokens c8 requests in flight at once, only where that is asked for: c1 may be a layer
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-Against = Literal["pixels", "macs", "batch", "tokens", "size"]
-AGAINST: tuple[Against, ...] = ("pixels", "macs", "batch", "tokens", "size")
+Against = Literal["pixels", "macs", "batch", "tokens", "size", "concurrency"]
+AGAINST: tuple[Against, ...] = ("pixels", "macs", "batch", "tokens", "size", "concurrency")
 
 _KINDS = {
     "image": re.compile(r"([0-9]{1,9})[x×]([0-9]{1,9})"),
@@ -18,6 +19,7 @@ _KINDS = {
     "batch": re.compile(r"b([0-9]{1,9})"),
     "tokens": re.compile(r"t([0-9]{1,9})"),
 }
+_CONCURRENCY = {"concurrency": re.compile(r"c([0-9]{1,9})")}
 # The kinds of word that can carry a quantity, the most specific first.
 _CARRIERS: dict[Against, tuple[str, ...]] = {
     "pixels": ("image", "number"),
@@ -25,6 +27,7 @@ _CARRIERS: dict[Against, tuple[str, ...]] = {
     "tokens": ("tokens", "number"),
     "batch": ("batch",),
     "macs": (),
+    "concurrency": ("concurrency",),
 }
 
 
@@ -43,10 +46,12 @@ def carried(label: str, against: Against) -> Carried:
     words = label.split()
     if against == "macs":
         return Carried(None, " ".join(word for word in words if _kind(word) is None))
+    kinds = _CONCURRENCY if against == "concurrency" else _KINDS
     for kind in _CARRIERS[against]:
-        places = [place for place, word in enumerate(words) if _kind(word) == kind]
+        places = [place for place, word in enumerate(words) if _kind(word, kinds) == kind]
         if places:
-            number = _number(words[places[0]], kind, against) if len(places) == 1 else None
+            found = kinds[kind].fullmatch(words[places[0]]) if len(places) == 1 else None
+            number = _number(found, against) if found else None
             others = [word for place, word in enumerate(words) if place not in places]
             return Carried(number, " ".join(others if number is not None else words))
     return Carried(None, label)
@@ -57,13 +62,12 @@ def numbers_of(label: str) -> str:
     return " ".join(word for word in label.split() if _kind(word) is not None)
 
 
-def _kind(word: str) -> str | None:
-    return next((kind for kind, form in _KINDS.items() if form.fullmatch(word)), None)
+def _kind(word: str, kinds: Mapping[str, re.Pattern[str]] = _KINDS) -> str | None:
+    return next((kind for kind, form in kinds.items() if form.fullmatch(word)), None)
 
 
-def _number(word: str, kind: str, against: Against) -> float | None:
-    found = _KINDS[kind].fullmatch(word)
-    sides = [int(side) for side in found.groups()] if found else []
+def _number(found: re.Match[str], against: Against) -> float | None:
+    sides = [int(side) for side in found.groups()]
     if against == "pixels":
         value = sides[0] * sides[-1]
     elif len(set(sides)) == 1:

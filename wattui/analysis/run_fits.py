@@ -17,9 +17,11 @@ from wattui.analysis.fit import (
 from wattui.analysis.label_numbers import Against, carried
 from wattui.analysis.regression import WEIGHTS
 
-# Quantities fitted by default. Energy per inference is not a line over the batch size: the fixed
-# cost of a call is shared by more inferences.
+# Quantities fitted by default. Energy per inference is not a line over the batch size or the number
+# of requests at once: the fixed cost of a call is shared by more inferences.
 CHOSEN: tuple[Against, ...] = ("pixels", "tokens", "size")
+# Quantities that curves are drawn over.
+DRAWN: tuple[Against, ...] = (*CHOSEN, "concurrency")
 # A line through two points has no residuals to show.
 LEAST_POINTS = 3
 
@@ -51,12 +53,14 @@ class Fits:
         return fitted or self.series[:1]
 
 
-def choose_against(sources: Sequence[FitSource]) -> Against | None:
+def choose_against(
+    sources: Sequence[FitSource], among: Sequence[Against] = CHOSEN
+) -> Against | None:
     """The quantity most labels carry, else their MACs; None if too few of them differ."""
     labels = [group.label for source in sources for group in source.summary.labels]
     numbers = {
         against: [n for label in labels if (n := carried(label, against).number) is not None]
-        for against in CHOSEN
+        for against in among
     }
     known = [a for a, found in numbers.items() if len(set(found)) >= LEAST_POINTS]
     if not known:

@@ -17,7 +17,7 @@ from wattui.show.width import add_width
 from wattui.tokens.bench import Bench, measure
 from wattui.tokens.figures import Row, row_of
 from wattui.tokens.load import Loaded
-from wattui.tokens.prompts import parse_prompts
+from wattui.tokens.prompts import USUAL, parse_prompts
 from wattui.tokens.recorded import RecordedMarks
 from wattui.tokens.server import parse_address
 
@@ -63,10 +63,11 @@ def _add_bench(kinds: Any) -> None:
     )
     bench.add_argument(
         "--prompts",
-        default="synthetic:512/128",
-        metavar="FILE|synthetic:IN/OUT",
+        default=USUAL,
+        metavar="FILE|synthetic:IN/OUT,…",
         help="a file with a prompt a line, or JSONL with prompt or messages and max_tokens; or "
-        "random words of IN tokens, answered by OUT (default: synthetic:512/128)",
+        f"random words of IN tokens, answered by OUT (default: {USUAL}), one load after the other "
+        "if there are several",
     )
     bench.add_argument(
         "--max-tokens",

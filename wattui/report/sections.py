@@ -9,7 +9,7 @@ from recorders.summary.figures import Group
 from wattui.analysis.cells import to_quote
 from wattui.analysis.rates import rates_of
 from wattui.analysis.results_file import Note
-from wattui.analysis.run_fits import Fits, FitSource, choose_against, fits_of
+from wattui.analysis.run_fits import DRAWN, Fits, FitSource, choose_against, fits_of
 from wattui.analysis.sizes import sizes_of
 from wattui.report.costs import cost_blocks
 from wattui.report.document import Block, Heading, Headline, Notes, Words
@@ -211,7 +211,7 @@ def _why_unknown(inferences: int | None, missing: Sequence[Basis]) -> str:
 
 def _sizes(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     source = source_of(loaded)
-    against = wish.against or choose_against([source])
+    against = wish.against or choose_against([source], DRAWN)
     if against is None:
         return
     found = sizes_of(source, against, wish.figure or "total", loaded.domain(wish))

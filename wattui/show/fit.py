@@ -24,6 +24,7 @@ UNITS = {
     "batch": "unit",
     "tokens": "token",
     "size": "unit",
+    "concurrency": "request at once",
 }
 # Beyond this many points, only those with the largest residuals are listed.
 MOST_POINTS, WORST_POINTS = 60, 20

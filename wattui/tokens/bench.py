@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wattui.errors import UsageError
 from wattui.tokens.load import Load, Loaded, Marks, Wish
-from wattui.tokens.prompts import Prompt, Synthetic, endless
+from wattui.tokens.prompts import Prompt, Synthetic
 from wattui.tokens.server import Address, Server, ServerError
-from wattui.tokens.trace import Rates
+from wattui.tokens.trace import Rates, Trace
 
 # Lengths of the prompts that show how many tokens a word has.
 FEW_WORDS, MORE_WORDS = 8, 24
+LEAST_PER_WORD = 0.1
 NEEDED = "it needs httpx: pip install 'wattui[tokens]'"
 
 
@@ -24,7 +26,7 @@ class Bench:
 
     address: Address
     model: str | None
-    prompts: Synthetic | Sequence[Prompt]
+    prompts: Sequence[Synthetic] | Sequence[Prompt]
     concurrency: Sequence[int]
     seconds: float
     repeats: int = 1
@@ -77,17 +79,17 @@ async def run(
 ) -> None:
     """Run every load against a server."""
     server.model = asked.model or await _only_model(server)
-    prompts = await _prompts(asked.prompts, server)
-    now_s, rates = asyncio.get_running_loop().time, Rates()
+    kinds = await _kinds(asked.prompts, server)
+    now_s = asyncio.get_running_loop().time
     for repeat in range(1, asked.repeats + 1):
         numbered = repeat if asked.repeats > 1 else None
         if asked.armed_s:
             await marks.begin("armed", "", numbered)
             await asyncio.sleep(asked.armed_s)
             await marks.end()
-        for concurrency in asked.concurrency:
-            wish = Wish(concurrency, asked.seconds, asked.warmup_s, numbered)
-            load = Load(wish, server.ask, prompts, marks, now_s, rates)
+        for kind, concurrency in itertools.product(kinds, asked.concurrency):
+            wish = Wish(concurrency, asked.seconds, asked.warmup_s, numbered, kind.name)
+            load = Load(wish, server.ask, kind.prompts, marks, now_s, kind.rates)
             say(_announced(wish, asked.repeats))
             try:
                 await load.run()
@@ -110,17 +112,37 @@ async def _only_model(server: Server) -> str:
     return models[0]
 
 
-async def _prompts(asked: Synthetic | Sequence[Prompt], server: Server) -> Iterator[Prompt]:
-    """Prompts without an end; made-up ones have as many words as give the tokens asked for."""
-    if not isinstance(asked, Synthetic):
-        await server.check(replace(asked[0], max_tokens=1))
-        return endless(asked)
-    lengths = []
-    for number, words in ((-1, FEW_WORDS), (-2, MORE_WORDS)):
-        usage = await server.check(replace(asked.made(words, number), max_tokens=1))
-        lengths.append(usage.prompt)
-    per_word = (lengths[1] - lengths[0]) / (MORE_WORDS - FEW_WORDS)
-    if per_word <= 0:
-        return asked.endless(asked.tokens_in)
-    words = round((asked.tokens_in - lengths[0]) / per_word + FEW_WORDS)
-    return asked.endless(max(1, words))
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Prompts without an end; `name` is empty if they are the only ones. `rates` are known from one
+    of them, so that the first requests in flight can be estimated."""
+
+    name: str
+    prompts: Iterator[Prompt]
+    rates: Rates = field(default_factory=Rates)
+
+
+async def _kinds(asked: Sequence[Synthetic] | Sequence[Prompt], server: Server) -> Sequence[_Kind]:
+    """Each kind of prompts; made-up ones have as many words as give the tokens asked for."""
+    made = [each for each in asked if isinstance(each, Synthetic)]
+    given = [each for each in asked if isinstance(each, Prompt)]
+    if given:
+        kind = _Kind("", itertools.cycle(given))
+        kind.rates.add(await server.check(replace(given[0], max_tokens=1)))
+        return [kind]
+    few, more = [
+        _prompt_tokens(await server.check(replace(made[0].made(words, -words), max_tokens=1)))
+        for words in (FEW_WORDS, MORE_WORDS)
+    ]
+    per_word = max((more - few) / (MORE_WORDS - FEW_WORDS), LEAST_PER_WORD)
+    kinds = []
+    for each in made:
+        words = max(1, round((each.tokens_in - few) / per_word + FEW_WORDS))
+        kind = _Kind(each.name if len(made) > 1 else "", each.endless(words))
+        kind.rates.add(await server.check(replace(next(kind.prompts), max_tokens=1)))
+        kinds.append(kind)
+    return kinds
+
+
+def _prompt_tokens(trace: Trace) -> int:
+    return trace.usage.prompt if trace.usage else 0

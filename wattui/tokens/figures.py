@@ -8,7 +8,7 @@ from typing import Any
 
 from wattui.runs.latencies import percentile
 from wattui.tokens.load import Loaded
-from wattui.tokens.trace import Trace
+from wattui.tokens.trace import MS, Trace
 
 PERCENTILES = (50, 90, 99)
 
@@ -27,8 +27,9 @@ class Row:
     """A load in its window, of `seconds` (None: the window did not begin).
 
     `requests` ended in it, `failed` are those of the whole load. Tokens are those generated or
-    computed in it, by the servers' usage; `passed_on` is the number of output tokens that the
-    recording was given for it. `ramp_s` and `drain_s` are the times before and after it.
+    computed in it, by the server's usage; `prefill_s` and `decode_s` are the times of slots that
+    the server states for them (None: it states none); `passed_on` is the number of output tokens
+    that the recording was given for it. `ramp_s` and `drain_s` are the times before and after it.
     """
 
     label: str
@@ -43,6 +44,8 @@ class Row:
     tokens_out: int
     tokens_in: int
     tokens_cached: int
+    prefill_s: float | None
+    decode_s: float | None
     passed_on: int
     requests_per_s: float | None
     tokens_per_s: float | None
@@ -72,6 +75,7 @@ def row_of(loaded: Loaded) -> Row:
         good = [trace for trace in loaded.traces if not trace.failure]
         firsts = [t for t in good if t.first_s is not None and begun_s < t.first_s <= ended_s]
         ended = [t for t in good if t.ended_s is not None and begun_s < t.ended_s <= ended_s]
+    has_times = any(trace.timings for trace in loaded.traces)
     failures: dict[str, int] = {}
     for trace in loaded.traces:
         if trace.failure:
@@ -89,6 +93,8 @@ def row_of(loaded: Loaded) -> Row:
         round(tokens.out),
         round(tokens.prompt),
         round(tokens.cached),
+        tokens.prefill_ms / MS if has_times else None,
+        tokens.decode_ms / MS if has_times else None,
         round(loaded.passed_on.out),
         tokens.requests / seconds if seconds else None,
         tokens.out / seconds if seconds else None,

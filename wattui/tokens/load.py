@@ -49,17 +49,19 @@ class Marks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The load asked for: `warmup_s` is the least time under load before the window."""
+    """The load asked for: `warmup_s` is the least time under load before the window, `prompts` the
+    name of their kind if there are several."""
 
     concurrency: int
     seconds: float
     warmup_s: float = 0.0
     repeat: int | None = None
+    prompts: str = ""
 
     @property
     def label(self) -> str:
-        """The label of its phases."""
-        return f"c{self.concurrency}"
+        """The label of its phases: c8, or c8 512+128 if there are several kinds of prompts."""
+        return f"c{self.concurrency} {self.prompts}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,7 @@ class Ledger:
         known = self._ended + counted(self._open, self._now_s(), self._rates)
         new = (known - self.passed_on).whole
         self.passed_on += new
-        counts = {
-            "tokens_out": int(new.out),
-            "tokens_in": int(new.prompt),
-            "tokens_cached": int(new.cached),
-            "requests": int(new.requests),
-        }
-        self._marks.count({name: n for name, n in counts.items() if n})
+        self._marks.count(new.counts)
 
 
 class Load:

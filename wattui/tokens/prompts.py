@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 from wattui.errors import UsageError, unreadable
 
 CHAT, COMPLETION = "chat/completions", "completions"
-SYNTHETIC = re.compile(r"synthetic:([1-9][0-9]{0,6})/([1-9][0-9]{0,6})")
+SYNTHETIC = "synthetic"
+_SIZES = re.compile(r"([1-9][0-9]{0,6})/([1-9][0-9]{0,6})")
+USUAL = "synthetic:512/128"
 SEED = 1
 # Common words, most of which are one token of most models.
 _WORDS = (
@@ -61,6 +63,11 @@ class Synthetic:
     tokens_in: int
     tokens_out: int
 
+    @property
+    def name(self) -> str:
+        """Its name in labels."""
+        return f"{self.tokens_in}+{self.tokens_out}"
+
     def made(self, words: int, number: int) -> Prompt:
         """A prompt of so many words; the same for the same number."""
         text = " ".join(random.Random(f"{SEED} {number}").choices(_WORDS.split(), k=words))
@@ -71,15 +78,18 @@ class Synthetic:
         return (self.made(words, number) for number in itertools.count())
 
 
-def parse_prompts(text: str, max_tokens: int) -> Synthetic | list[Prompt]:
+def parse_prompts(text: str, max_tokens: int) -> list[Synthetic] | list[Prompt]:
     """The prompts that an option asks for; `max_tokens` for lines that say nothing of it.
 
     Raises UsageError.
     """
-    if match := SYNTHETIC.fullmatch(text):
-        return Synthetic(*map(int, match.groups()))
-    if text.startswith("synthetic"):
-        raise UsageError(f"--prompts {text}: expected synthetic:IN/OUT, as in synthetic:512/128")
+    kind, colon, sizes = text.partition(":")
+    if kind == SYNTHETIC and (colon or not Path(text).exists()):
+        found = [_SIZES.fullmatch(each) for each in sizes.split(",")]
+        known = [Synthetic(int(each[1]), int(each[2])) for each in found if each]
+        if len(known) < len(found):
+            raise UsageError(f"--prompts {text}: expected synthetic:IN/OUT, as in {USUAL}")
+        return list(dict.fromkeys(known))
     try:
         lines = Path(text).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
@@ -96,11 +106,6 @@ def parse_prompts(text: str, max_tokens: int) -> Synthetic | list[Prompt]:
     if not prompts:
         raise UsageError(f"--prompts {text}: it has no lines: fix: write one prompt a line")
     return prompts
-
-
-def endless(prompts: Sequence[Prompt]) -> Iterator[Prompt]:
-    """The prompts again and again."""
-    return itertools.cycle(prompts)
 
 
 def _from_text(line: str, _: str, max_tokens: int) -> Prompt:

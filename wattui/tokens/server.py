@@ -7,6 +7,7 @@ it states the usage, because `stream_options.include_usage` asks for it.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from wattui.clean import one_line, short
 from wattui.errors import UsageError, WattuiError
 from wattui.tokens.prompts import CHAT, COMPLETION, Prompt
-from wattui.tokens.trace import Trace, Usage
+from wattui.tokens.trace import MS, Timings, Trace, Usage
 
 if TYPE_CHECKING:
     import httpx
@@ -28,6 +29,7 @@ MOST_SHOWN, MOST_NAMED = 160, 8
 MOST_BYTES = 16 << 20
 # Fields that few servers refuse: they end every answer at the same length, and make counts exact.
 EXTRAS = ("ignore_eos", "continuous_usage_stats")
+TIMINGS = ("prompt_ms", "predicted_ms")
 TEXTS = ("content", "reasoning_content", "reasoning", "tool_calls", "refusal")
 
 
@@ -106,8 +108,8 @@ class Server:
                 f"{url}: it is not a list of models: fix: check the address, which ends before /v1"
             ) from None
 
-    async def check(self, prompt: Prompt) -> Usage:
-        """Ask once, without what a strict server refuses; returns the usage. Raises ServerError."""
+    async def check(self, prompt: Prompt) -> Trace:
+        """Ask once, without what a strict server refuses. Raises ServerError."""
         url = self._url(prompt)
         for has_extras in (True, False):
             self._has_extras = has_extras
@@ -121,8 +123,7 @@ class Server:
                     raise await self._missing(url, error) from None
                 raise self.error(url, error) from None
             break
-        assert trace.usage is not None
-        return trace.usage
+        return trace
 
     async def ask(self, prompt: Prompt, on_first: Callable[[], None], trace: Trace) -> None:
         """Stream the answer to a prompt into a trace, which says if it failed."""
@@ -178,6 +179,7 @@ class Server:
         async for event in self._events(self._url(prompt), self._body(prompt)):
             stated = _usage(event)
             usage = stated or usage
+            trace.timings = _timings(event) or trace.timings
             if _has_token(event):
                 trace.chunks_s.append(self._now_s())
                 trace.stated.append(stated.completion if stated else None)
@@ -297,6 +299,14 @@ def _usage(event: Mapping[str, Any]) -> Usage | None:
     if prompt is None or completion is None or cached is None:
         return None
     return Usage(prompt, completion, min(cached, prompt))
+
+
+def _timings(event: Mapping[str, Any]) -> Timings | None:
+    """The times that llama-server states at the end of a request."""
+    found = event.get("timings")
+    times = [found.get(name) for name in TIMINGS] if isinstance(found, dict) else []
+    known = [float(ms) / MS for ms in times if isinstance(ms, int | float) and 0 <= ms < math.inf]
+    return Timings(*known) if len(known) == len(TIMINGS) else None
 
 
 def _has_token(event: Mapping[str, Any]) -> bool:

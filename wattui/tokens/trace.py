@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from math import floor
 from operator import add, sub
 
+# The names of counts in a run file, in the order of `Tokens`.
+COUNTS = ("tokens_out", "tokens_in", "tokens_cached", "requests", "prefill_ms", "decode_ms")
+MS = 1000.0
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -28,6 +32,15 @@ class Usage:
     def computed(self) -> int:
         """Prompt tokens that did not come from a cache."""
         return self.prompt - self.cached
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long a request was computed, as some servers state it: its prompt, its answer. Seconds of
+    its slot, in which others may have been computed as well."""
+
+    prefill_s: float
+    decode_s: float
 
 
 @dataclass(slots=True)
@@ -45,6 +58,7 @@ class Trace:
     stated: list[int | None] = field(default_factory=list)
     ended_s: float | None = None
     usage: Usage | None = None
+    timings: Timings | None = None
     failure: str = ""
 
     @property
@@ -88,20 +102,26 @@ class Trace:
 
 @dataclass(slots=True)
 class Rates:
-    """Tokens per chunk and per character of prompts, of the requests that have ended."""
+    """What the requests that have ended tell of those in flight."""
 
     completion: int = 0
     chunks: int = 0
     prompt: int = 0
     size: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
 
     def add(self, trace: Trace) -> None:
         """Learn from a request that has ended well."""
-        if trace.usage is not None:
-            self.completion += trace.usage.completion
-            self.chunks += len(trace.chunks_s)
-            self.prompt += trace.usage.computed
-            self.size += trace.size
+        if trace.usage is None:
+            return
+        self.completion += trace.usage.completion
+        self.chunks += len(trace.chunks_s)
+        self.prompt += trace.usage.computed
+        self.size += trace.size
+        if trace.timings:
+            self.prefill_s += trace.timings.prefill_s
+            self.decode_s += trace.timings.decode_s
 
     @property
     def per_chunk(self) -> float:
@@ -113,16 +133,26 @@ class Rates:
         """Computed prompt tokens in a character; 0 if nothing is known yet."""
         return self.prompt / self.size if self.size else 0.0
 
+    def timings_of(self, prompt: float, out: float) -> Timings:
+        """How long so many tokens are computed; 0 if nothing is known of it."""
+        return Timings(
+            prompt * self.prefill_s / self.prompt if self.prompt else 0.0,
+            out * self.decode_s / self.completion if self.completion else 0.0,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens and requests of a stretch of time. A prompt counts at its first token, when it has
-    been computed; a request when it ends."""
+    """Tokens, requests and computing times of a stretch of time. A prompt counts at its first
+    token, when it has been computed; a request when it ends. Times are 0 if no server states
+    them."""
 
     out: float = 0.0
     prompt: float = 0.0
     cached: float = 0.0
     requests: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
 
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(*map(add, self._all, other._all))
@@ -136,23 +166,38 @@ class Tokens:
         return Tokens(*(max(0, floor(each)) for each in self._all))
 
     @property
-    def _all(self) -> tuple[float, float, float, float]:
-        return self.out, self.prompt, self.cached, self.requests
+    def counts(self) -> dict[str, int]:
+        """The names and numbers of what is counted, as in a run file."""
+        found = dict(zip(COUNTS, map(round, self._all), strict=True))
+        return {name: n for name, n in found.items() if n}
+
+    @property
+    def _all(self) -> tuple[float, ...]:
+        return (
+            self.out, self.prompt, self.cached, self.requests, self.prefill_ms, self.decode_ms,
+        )  # fmt: skip
 
 
 def counted(traces: Sequence[Trace], at_s: float, rates: Rates) -> Tokens:
     """What all requests have used by a moment; those that failed count nothing, as their usage is
     unknown, and those in flight are estimated at the rates of the others."""
-    out = prompt = cached = 0.0
-    requests = 0
+    total = Tokens()
     for trace in traces:
-        if trace.failure or trace.first_s is None or trace.first_s > at_s:
-            continue
-        out += trace.generated(at_s, rates.per_chunk)
-        if trace.usage is None:
-            prompt += trace.size * rates.per_character
-        else:
-            prompt += trace.usage.computed
-            cached += trace.usage.cached
-        requests += trace.usage is not None and (trace.ended_s or at_s) <= at_s
-    return Tokens(out, prompt, cached, requests)
+        if not trace.failure and trace.first_s is not None and trace.first_s <= at_s:
+            total += _of_one(trace, at_s, rates)
+    return total
+
+
+def _of_one(trace: Trace, at_s: float, rates: Rates) -> Tokens:
+    out = trace.generated(at_s, rates.per_chunk)
+    usage = trace.usage
+    if usage is None:
+        prompt = trace.size * rates.per_character
+        timings = rates.timings_of(prompt, out)
+        return Tokens(out, prompt, 0, 0, MS * timings.prefill_s, MS * timings.decode_s)
+    has_ended = trace.ended_s is not None and trace.ended_s <= at_s
+    prefill_s = decode_s = 0.0
+    if trace.timings and usage.completion:
+        prefill_s = trace.timings.prefill_s
+        decode_s = trace.timings.decode_s * out / usage.completion
+    return Tokens(out, usage.computed, usage.cached, int(has_ended), MS * prefill_s, MS * decode_s)

@@ -87,6 +87,11 @@ def sizes(path: Path, watts: Sequence[float] = (30.0, 40.0, 60.0)) -> Summary:
         ("", "size", None, ""),
         ("conv1 64x64", "macs", None, "conv1"),
         ("224", "macs", None, ""),
+        ("c8", "concurrency", 8, ""),
+        ("c8 512+128", "concurrency", 8, "512+128"),
+        ("c1 32x32", "pixels", 32 * 32, "c1"),
+        ("c1 32x32", "macs", None, "c1"),
+        ("b8", "concurrency", None, "b8"),
     ],
 )
 def test_labels_carry_numbers(

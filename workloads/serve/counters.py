@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate
 
-# SGLang updates its realtime counter every so many decode steps.
-LOG_INTERVAL_STEPS = 40
 SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
 TOKENS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 
@@ -68,8 +66,8 @@ class Tokens:
 class Counters:
     """Everything that a metrics page shows.
 
-    `now` moves at each step, `ended` when a request ends. SGLang's two data-parallel ranks take
-    requests in turn; `logged` is what each had generated at the last log interval.
+    `now` moves at each step, `ended` when a request ends. SGLang's two data-parallel `ranks` take
+    requests in turn, and count no token that a prompt's step gives.
     """
 
     running: int = 0
@@ -78,7 +76,6 @@ class Counters:
     now: Tokens = field(default_factory=Tokens)
     ended: Tokens = field(default_factory=Tokens)
     ranks: tuple[Tokens, Tokens] = field(default_factory=lambda: (Tokens(), Tokens()))
-    logged: tuple[int, ...] = (0, 0)
     finished: dict[Finish, int] = field(default_factory=lambda: dict.fromkeys(Finish, 0))
     prefill_s: float = 0.0
     ended_decode_s: float = 0.0
@@ -99,15 +96,14 @@ class Counters:
         self.prefill_s += seconds
         self.prefill_steps_s.observe(seconds)
 
-    def count_token(self, rank: int) -> None:
+    def count_token(self, rank: int, is_first: bool) -> None:
         """Count a generated token."""
         self.now.add(generated=1)
-        self.ranks[rank].add(generated=1)
+        if not is_first:
+            self.ranks[rank].add(generated=1)
 
     def count_decode(self, batch: int, seconds: float) -> None:
         """Count a step that gave each of a batch its next token."""
         self.decode_steps += 1
         self.busy_slots += batch
         self.decode_steps_s.observe(seconds)
-        if not self.decode_steps % LOG_INTERVAL_STEPS:
-            self.logged = tuple(rank.generated for rank in self.ranks)

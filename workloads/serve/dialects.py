@@ -122,13 +122,13 @@ def _sglang(counters: Counters, model: str, prefix: str) -> Page:
     page.counter("generation_tokens_total", ended.generated)
     page.counter("cached_tokens_total", ended.cached, cache_source="device")
     page.counter("num_requests_total", sum(counters.finished.values()))
-    for dp_rank, (tokens, logged) in enumerate(zip(counters.ranks, counters.logged, strict=True)):
+    for dp_rank, tokens in enumerate(counters.ranks):
         for tp_rank in "01":  # the ranks of one model: each counts all its tokens
             ranks = {"tp_rank": tp_rank, "pp_rank": "0", "dp_rank": str(dp_rank)}
             for mode, count in (
                 ("prefill_compute", tokens.computed),
                 ("prefill_cache", tokens.cached),
-                ("decode", logged),
+                ("decode", tokens.generated),
             ):
                 page.counter("realtime_tokens_total", count, **ranks, mode=mode)
     first = {"tp_rank": "0", "pp_rank": "0"}
@@ -162,8 +162,8 @@ def _tensorrt(counters: Counters, model: str) -> Page:
     page.counter("generation_tokens_total", ended.generated)
     for finish, count in counters.finished.items():
         page.counter("request_success_total", count, finished_reason=finish)
-    page.gauge("num_active_requests", counters.running)
-    page.gauge("server_queue_length", counters.waiting)
+    page.gauge("num_requests_running", counters.running)
+    page.gauge("num_requests_waiting", counters.waiting)
     page.histogram("time_to_first_token_seconds", counters.first_token_s)
     page.histogram("e2e_request_latency_seconds", counters.request_s)
     return page.page()

@@ -95,6 +95,7 @@ class Scheduler:
         with self._changed:
             made = Generation(wanted, self.counters.arrived % 2, time.monotonic())
             self.counters.arrived += 1
+            self.counters.input_tokens.observe(len(wanted.prompt))
             self._waiting.append(made)
             self.counters.waiting = len(self._waiting)
             self._changed.notify()
@@ -174,7 +175,7 @@ class Scheduler:
         """Count a token and hand it over; the last one ends its request."""
         if isinstance(token, int):
             running.generated += 1
-            self.counters.count_token(running.rank)
+            self.counters.count_token(running.rank, is_first=running.generated == 1)
             running.put(token)
             if token == self.engine.end and not running.wanted.ignore_end:
                 self._end(running, Finish.STOP)
@@ -192,7 +193,6 @@ class Scheduler:
         counters.ended_decode_s += ended.decode_s
         counters.most_tokens = max(counters.most_tokens, prompt + ended.generated)
         counters.request_s.observe(time.monotonic() - ended.arrived_s)
-        counters.input_tokens.observe(prompt)
         counters.output_tokens.observe(ended.generated)
         ended.finish = finish
         ended.put(finish)

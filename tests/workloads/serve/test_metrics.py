@@ -91,7 +91,7 @@ def test_llama_server_counts_answers_at_their_ends(midway: Callable[..., _Midway
 
 
 @pytest.mark.parametrize(("dialect", "prefix"), [("sglang", "sglang:"), ("sglang_", "sglang_")])
-def test_sglang_counts_at_the_end_and_at_intervals(
+def test_sglang_counts_at_the_end_and_in_real_time(
     midway: Callable[..., _Midway], dialect: str, prefix: str
 ) -> None:
     half = midway(dialect)
@@ -103,23 +103,23 @@ def test_sglang_counts_at_the_end_and_at_intervals(
         'mode="decode"}'
         for tp, dp in ((0, 0), (1, 0), (0, 1), (1, 1))
     ]
-    # The first token is the prompt's step; 40 steps later there is an interval's end.
+    # The first token comes from the prompt's step, which is no step of decoding.
     assert samples[whole] == 0
-    assert [samples[rank] for rank in ranks] == [41, 41, 0, 0]
+    assert [samples[rank] for rank in ranks] == [49, 49, 0, 0]
     samples = half.end()
     assert samples[whole] == 60
-    assert [samples[rank] for rank in ranks] == [41, 41, 0, 0]
+    assert [samples[rank] for rank in ranks] == [59, 59, 0, 0]
 
 
 def test_tgi_counts_at_the_end_but_its_steps_at_once(midway: Callable[..., _Midway]) -> None:
     half = midway("tgi")
     samples = half.samples()
     assert samples["tgi_request_generated_tokens_sum"] == 0
+    assert samples["tgi_request_input_length_sum"] == 24
     assert samples['tgi_batch_forward_duration_count{method="decode"}'] == 49
     assert samples["tgi_batch_current_size"] == 1
     samples = half.end()
     assert samples["tgi_request_generated_tokens_sum"] == 60
-    assert samples["tgi_request_input_length_sum"] == 24
     assert samples['tgi_request_generated_tokens_bucket{le="64.0"}'] == 1
     assert samples['tgi_request_generated_tokens_bucket{le="16.0"}'] == 0
 

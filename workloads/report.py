@@ -159,7 +159,7 @@ def _sums(cells: Sequence[Cell], results: dict[str, CellResult]) -> Iterator[str
             continue
         together, alone = sum(map(_per_inference_s, parts)), _per_inference_s(results[whole])
         yield (
-            f"sum of {len(parts)} parts {number(1e3 * together)} ms, {whole} as a whole "
+            f"sum of {len(parts)} single layers {number(1e3 * together)} ms, {whole} as a whole "
             f"{number(1e3 * alone)} ms per inference: {together / alone:.2f} times"
         )
 

@@ -145,7 +145,7 @@ def test_the_sum_of_the_layers_stands_beside_the_whole() -> None:
     cells = cell("net"), cell("conv", part_of="net"), cell("fc", part_of="net")
     results = [result("net", 4e-3), result("conv", 3e-3), result("fc", 2e-3)]
     (line,) = [line for line in end_lines(plan(*cells), results) if line.startswith("sum")]
-    assert "2 parts 5.000 ms" in line
+    assert "2 single layers 5.000 ms" in line
     assert "4.000 ms" in line
     assert "1.25 times" in line
 

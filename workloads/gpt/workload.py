@@ -61,26 +61,24 @@ class Generation:
         return self.macs("prefill") + (self.macs("decode") if self.output > 1 else 0)
 
     def counts(self, part: Part) -> dict[str, int]:
-        """The counts of a part of the whole batch."""
-        first = {"tokens_in": self.batch * self.prompt, "tokens_out": self.batch}
+        """What a part counts for the whole batch: alone, a prefill counts no token out."""
+        tokens_in, tokens_out = self.batch * self.prompt, self.batch * self.output
         if part == "prefill":
-            return first
+            return {"tokens_in": tokens_in}
         if part == "decode":
-            return {"tokens_out": self.batch * (self.output - 1)}
-        return {**first, "tokens_out": self.batch * self.output, "requests": self.batch}
+            return {"tokens_out": tokens_out - self.batch}
+        return {"tokens_in": tokens_in, "tokens_out": tokens_out, "requests": self.batch}
 
     def cell(self, part: Part, values: Values) -> Cell:
         """The cell that runs a part."""
-        whole = part == "whole"
         return Cell(
-            self.label if whole else f"{self.label} {part}",
+            self.label if part == "whole" else f"{self.label} {part}",
             self.batch,
             self.macs(part),
             prefill(1).parameters,
             self._needed_bytes(),
             values["count"],
             values["seconds"],
-            part_of=None if whole else self.label,
             counts=self.counts(part),
         )
 

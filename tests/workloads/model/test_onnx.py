@@ -684,6 +684,6 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert cli.main(["model", str(path), *arguments]) == 0
     shown = capsys.readouterr()
     assert "net · onnxruntime " in shown.err
-    assert "sum of 9 parts" in shown.out
+    assert "sum of 9 single layers" in shown.out
     assert cli.main(["model", str(path)]) == 2
     assert capsys.readouterr().err.startswith(f"workloads: {path}: input x is N×3×H×W: fix")

@@ -133,7 +133,7 @@ def test_the_command_line(branching: Path, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["model", str(branching), *arguments]) == 0
     shown = capsys.readouterr()
     assert "branching · numpy " in shown.err
-    assert "sum of 8 parts" in shown.out
+    assert "sum of 8 single layers" in shown.out
 
 
 def test_a_layer_may_be_called_as_its_network_is(tmp_path: Path) -> None:

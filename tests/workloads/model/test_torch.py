@@ -410,7 +410,7 @@ def test_the_command_line_takes_torch_by_itself(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr()
     assert "· torch " in shown.err
     assert "relu#2" in shown.out
-    assert "sum of 7 parts" in shown.out
+    assert "sum of 7 single layers" in shown.out
     assert cli.main(["model", here("Residual"), *arguments, "--engine", "onnxruntime"]) == 2
     assert capsys.readouterr().err == (
         "workloads: --engine onnxruntime: a torch module runs only in torch: fix: omit --engine\n"

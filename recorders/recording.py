@@ -29,7 +29,13 @@ from recorders.processes import end_recorded
 from recorders.publisher import Publisher
 from recorders.recorder import Recorder
 from recorders.rows import Layout
-from recorders.runfile import FORMAT_VERSION, RunFile, RunFileBusyError, RunFileExistsError
+from recorders.runfile import (
+    FORMAT_VERSION,
+    RunFile,
+    RunFileBusyError,
+    RunFileExistsError,
+    journal_path,
+)
 from recorders.sources.system import ProcessTree
 from recorders.summary import by_hand
 from recorders.summary.contents import missing_note
@@ -116,7 +122,9 @@ def _open_file(config: dict[str, Any], layout: Layout) -> Writer | None:
     if not config["csv"]:
         return None
     path = Path(config["csv"])
-    return Writer(RunFile(path, layout.header, config["force"], directory.places()))
+    if not config["force"] and os.path.lexists(path):
+        raise RunFileExistsError(str(path))
+    return Writer(RunFile(journal_path(path), layout.header, config["force"], directory.places()))
 
 
 def _record(

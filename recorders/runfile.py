@@ -23,6 +23,8 @@ TAIL_BYTES = 64
 # The end of the file in which room is made for a note about rows that do not fit.
 WINDOW_BYTES = 2**16
 MOST_NAMES = 99
+# The extension of run files with typed columns.
+PARQUET = ".parquet"
 # The `format` of run.json.
 FORMAT_VERSION = 1
 
@@ -370,6 +372,12 @@ class RunFile:
 def encoded(text: str) -> bytes:
     """Text as encoded in a run file, whatever characters a label contains."""
     return text.encode(errors="backslashreplace")
+
+
+def journal_path(path: Path) -> Path:
+    """The CSV that has the rows while they are recorded: run.csv of a run.parquet, which is made
+    from it at the end."""
+    return path.with_suffix(".csv") if path.suffix == PARQUET else path
 
 
 def json_path(csv_path: Path) -> Path:

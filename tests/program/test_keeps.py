@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -76,6 +77,37 @@ def test_a_command_outlives_its_recorder_and_at_most_a_second_is_lost(
     shown = place.run([*WATTUI, "summary", str(place.csv)])
     assert shown.status == 0
     assert b"while running" in shown.out
+
+
+def test_a_parquet_recording_is_a_csv_until_its_end_and_what_a_kill_leaves_can_be_converted(
+    place: Place,
+) -> None:
+    parquet = place.path / "run.parquet"
+    own = ("--simulate", "--quiet", "--csv", str(parquet))
+    started = place.start(place.argv(*own, command=["sleep", "2"]), stderr=-1)
+    until(lambda: place.csv.exists() and ",running," in place.csv.read_text(), "a row")
+    assert not parquet.exists()
+    os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+    _, err = started.communicate(timeout=30)
+    convert = f"wattui export {place.csv} {parquet}"
+    assert_one_line(Result(1, b"", err), "recorder", f"wattui summary {place.csv}", convert)
+    text = place.csv.read_bytes()
+    assert place.run([*WATTUI, *convert.split()[1:]]).status == 0
+    place.csv.unlink()
+    assert b"while running" in place.run([*WATTUI, "summary", str(parquet)]).out
+    assert place.run([*WATTUI, "export", str(parquet), str(place.csv)]).status == 0
+    assert place.csv.read_bytes() == text
+
+
+def test_a_recording_in_parquet_is_one_file_at_its_end(place: Place) -> None:
+    parquet = place.path / "run.parquet"
+    result = place.record("--quiet", "--csv", str(parquet))
+    assert (result.status, result.err) == (0, b"")
+    assert not place.csv.exists()
+    assert place.run_json()["file"]["csv"] == str(parquet)
+    shown = place.run([*WATTUI, "summary", str(parquet), "--json"])
+    assert (shown.status, shown.err) == (0, b"")
+    assert json.loads(shown.out) == place.run_json()["summary"]
 
 
 def test_a_slow_rate_keeps_the_edges_of_phases_as_well(place: Place) -> None:

@@ -19,7 +19,7 @@ from wattui import __version__
 from wattui.calibrations import fit_text
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
-from wattui.capture.kept import of_its_file
+from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
@@ -226,7 +226,7 @@ class Headless:
             self._client.close()
             if exporter:
                 exporter.end()
-        return self._report(of_its_file(done))
+        return self._report(of_its_file(done, recipe.csv, job.config.force))
 
     def _record(self) -> None:
         left = stages(self._recipe)
@@ -365,23 +365,23 @@ class Headless:
             )
 
     def _report(self, done: Finished) -> int:
-        shown = self._others.shown if self._others else self._recipe.csv
-        self._progress.summary(done, shown)
+        csv = place_of(done, self._recipe.csv)
+        self._progress.summary(done, self._others.shown if self._others else csv)
         if self._recipe.other:
             self._progress.verdict(done)
         self._say_target()
-        missing = shortfalls(done, self._recipe.csv)
+        missing = shortfalls(done, csv)
         if self._unmatched:
             missing.append(
                 f"not matched: {'; '.join(self._unmatched)}: counts may be too low: fix: use a "
                 "simpler pattern, print less, or call wattui.count() in the program"
             )
         say(*missing)
-        wide = [] if missing else self._too_wide(done)
+        wide = [] if missing else self._too_wide(done, csv)
         say(*wide)
         return self._status or (INCOMPLETE if missing else UNMET if wide else 0)
 
-    def _too_wide(self, done: Finished) -> list[str]:
+    def _too_wide(self, done: Finished, csv: Path) -> list[str]:
         """Why the ± of the headline is wider than allowed, from the file."""
         if self._job.widest is None:
             return []
@@ -389,7 +389,7 @@ class Headless:
         from wattui.runs.recorded import read_budgets
         from wattui.show.budget import too_wide
 
-        found = read_budgets(self._recipe.csv, quoted_labels(done.summary))
+        found = read_budgets(csv, quoted_labels(done.summary))
         return list(too_wide(found, self._job.widest))
 
 

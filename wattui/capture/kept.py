@@ -1,18 +1,52 @@
-"""Figures of a recording with lost rows: wherever they are shown, they are those of the file."""
+"""The file in which a recording is kept: its figures are those of the file, also where rows are
+lost, and it has the format that was asked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from recorders.client import Finished
+from recorders.runfile import journal_path
 from recorders.summary.figures import Flag, Summary
 from recorders.texts import OwnNote
+from wattui.errors import WattuiError
+from wattui.outputs import OutputError
+from wattui.runs.run_file import is_parquet
 
 
-def of_its_file(done: Finished) -> Finished:
+def of_its_file(done: Finished, asked: Path | None = None, force: bool = False) -> Finished:
     """The end of a recording, with a summary of the rows that are in the file where others
-    could not be written; a flag says how many are not."""
+    could not be written; a flag says how many are not. A run.parquet is made from its CSV now; if
+    it cannot be, the CSV stays and a remark says why."""
+    found = _of_kept_rows(done)
+    if asked is None or not is_parquet(asked) or done.left_to is not None:
+        return found
+    file = dict(done.run["file"])
+    csv = Path(file["csv"])
+    try:
+        if csv != journal_path(asked.absolute()):
+            raise OutputError("it is of a file that other programs changed")
+        from wattui.runs.convert import convert
+
+        convert(csv, asked, force)
+        file["csv"] = str(asked.absolute())
+    except WattuiError as error:
+        fix = f"fix: wattui export {quote(str(csv))} {quote(str(asked))}"
+        text = f"the recording stays in {csv}, not converted ({error}): {fix}"
+        file["remarks"] = [*file["remarks"], text]
+    return replace(found, run={**done.run, "file": file})
+
+
+def place_of(done: Finished, asked: Path) -> Path:
+    """Where a recording is: as asked for, or in the CSV if it was not converted."""
+    file = done.run.get("file", {})
+    is_csv = is_parquet(asked) and not is_parquet(Path(file.get("csv", asked)))
+    return journal_path(asked) if is_csv else asked
+
+
+def _of_kept_rows(done: Finished) -> Finished:
     if not done.lost_rows or done.left_to is not None:
         return done
     summary = _summary_of(Path(done.run["file"]["csv"]))

@@ -66,7 +66,9 @@ class Recording:
     ) -> None:
         self._leave()
         try:
-            self.summary = of_its_file(self._client.finish(argv=sys.argv)).summary
+            done = self._client.finish(argv=sys.argv)
+            kept = of_its_file(done, self._config.csv, self._config.force)
+            self.summary = kept.summary
         except RecorderError:
             if error is None:  # otherwise the body's own error is the one to report
                 raise

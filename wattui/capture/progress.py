@@ -13,6 +13,7 @@ from pathlib import Path
 
 from recorders.channels import channel_of, unit_of
 from recorders.client import Finished
+from recorders.runfile import journal_path
 from wattui.clean import one_line
 from wattui.show.printing import console, say
 
@@ -170,7 +171,9 @@ class Progress:
 
     def lost(self, reason: str, csv: Path) -> None:
         """Report that the recorder ended early."""
+        kept = journal_path(csv)
+        export = f", and wattui export {kept} {csv}" if kept != csv else ""
         say(
-            f"the recorder stopped ({reason}): its measurements so far are in {csv}: see "
-            f"wattui summary {csv}"
+            f"the recorder stopped ({reason}): its measurements so far are in {kept}: see "
+            f"wattui summary {kept}{export}"
         )

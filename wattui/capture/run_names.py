@@ -6,9 +6,10 @@ import os
 import time
 from pathlib import Path
 
-from recorders.runfile import json_path
+from recorders.runfile import journal_path, json_path
 from wattui import outputs
 from wattui.folders import working_directory
+from wattui.runs.run_file import SUFFIXES
 
 
 def suggested(stem: str = "wattui") -> Path:
@@ -25,10 +26,12 @@ def refusal(text: str) -> str | None:
         return f"{path} is a folder: fix: name a file in it"
     if not path.is_absolute() and working_directory() is None:
         return "the working directory is gone: fix: use an absolute path"
-    if path.suffix != ".csv":  # by which recordings are found again
-        return "a recording's name ends in .csv: fix: use the extension .csv"
-    if reason := outputs.refusal(path) or outputs.refusal(json_path(path)):
-        return reason
+    if path.suffix not in SUFFIXES:  # by which recordings are found again
+        ends = " or ".join(SUFFIXES)
+        return f"a recording's name ends in {ends}: fix: use the extension .csv"
+    for file in (path, journal_path(path), json_path(path)):
+        if reason := outputs.refusal(file):
+            return reason
     if not os.access(path.absolute().parent, os.W_OK):
         return f"{path.absolute().parent} cannot be written to: name a file in another folder"
     return None

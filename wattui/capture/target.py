@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorders.runfile import journal_path
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.budget import REPEATS, Budget
 from recorders.summary.stats import t95
@@ -69,7 +70,7 @@ def read_reached(csv: Path, repeat: int) -> Reached | None:
     from wattui.runs.run_file import NotARunFileError
 
     try:
-        reduction = reduce_csv(csv)
+        reduction = reduce_csv(journal_path(csv))
     except (NotARunFileError, OSError):
         return None
     ended = Commands(reduction).ended

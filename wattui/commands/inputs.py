@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
+from recorders.runfile import journal_path
 from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import find_runs, natural
-from wattui.runs.run_file import is_run_file
+from wattui.runs.run_file import is_copy, is_run_file
 
 _MAGIC = re.compile(r"[*?[]")
 
@@ -29,11 +31,12 @@ def expand(patterns: Sequence[str]) -> list[Path]:
 
 
 def names_of(csvs: Sequence[Path]) -> list[str]:
-    """Stems of the files, or their paths if two share a stem."""
+    """Stems of the files, or as much of their paths as tells them apart."""
     stems = [csv.stem for csv in csvs]
+    paths = [str(csv.with_suffix("")) for csv in csvs]
     return [
-        stem if stems.count(stem) == 1 else str(csv.with_suffix(""))
-        for stem, csv in zip(stems, csvs, strict=True)
+        stem if stems.count(stem) == 1 else path if paths.count(path) == 1 else str(csv)
+        for stem, path, csv in zip(stems, paths, csvs, strict=True)
     ]
 
 
@@ -53,9 +56,14 @@ def _expanded(pattern: str) -> list[Path]:
         return [path]
     elif _MAGIC.search(pattern):
         files = filter(os.path.isfile, _matches(path))
-        found = [file for file in files if is_run_file(file)]
+        found = [file for file in files if is_run_file(file) and not is_copy(file)]
         if not found:
             raise UsageError(f"{pattern}: no run file matches: check the pattern")
+    elif is_run_file(journal := journal_path(path)):
+        raise UsageError(
+            f"{pattern}: no such file, but {journal.name} has this run: fix: wattui export "
+            f"{quote(str(journal))} {quote(pattern)}"
+        )
     else:
         raise unreadable(pattern, FileNotFoundError())
     return sorted(found, key=natural)

@@ -96,8 +96,8 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--csv",
         metavar="FILE",
-        help="run file to write (default: wattui-DATE-TIME.csv); DIR/, with a slash at its end, is "
-        "the folder for a job of many processes (docs/fleet.md)",
+        help="run file to write, .csv or .parquet (default: wattui-DATE-TIME.csv); DIR/, with a "
+        "slash at its end, is the folder for a job of many processes (docs/fleet.md)",
     )
     out.add_argument("--force", action="store_true", help="replace an existing file")
     out.add_argument("--quiet", action="store_true", help="print no progress and no summary")

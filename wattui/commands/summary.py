@@ -19,6 +19,7 @@ from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
 from wattui.commands.parser import Parser, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
+from wattui.runs.lines import first_rows
 from wattui.runs.naming import naming
 from wattui.runs.notes import state
 from wattui.runs.recorded import Run, SummaryRow, load_run, read_budgets
@@ -176,10 +177,8 @@ def _explained(run: Run, asked: Asked) -> list[Budget]:
 
 def _first_utc(path: Path) -> str | None:
     """The time of the first row, ISO 8601."""
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        lines = (file.readline(1 << 20) for _ in range(2))
-        with contextlib.suppress(csv.Error):  # a label of over 128 KiB
-            return next(csv.DictReader(lines), {}).get("time_utc") or None
+    with contextlib.suppress(csv.Error):  # a label of over 128 KiB
+        return next(csv.DictReader(first_rows(path, 1)), {}).get("time_utc") or None
     return None
 
 

@@ -237,7 +237,7 @@ class Publisher:
             self._published = facts
 
     def _land(self) -> None:
-        from wattui.runs.parquet import write_parquet
+        from wattui.runs.convert import write_parquet
 
         part = self.csv.with_suffix(".parquet")
         try:

@@ -24,7 +24,7 @@ from wattui.report.facts import facts_of, missing_of
 from wattui.report.markdown import markdown_page
 from wattui.report.numbers_table import MEANINGS
 from wattui.runs.recorded import Run
-from wattui.runs.run_file import is_run_file
+from wattui.runs.run_file import SUFFIXES, is_run_file
 from wattui.show.palette import DARK
 from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE
@@ -57,9 +57,9 @@ def refusal(run: Run, path: Path) -> str | None:
     """Why results cannot be written there; None if they can."""
     if reason := outputs.refusal(path, [run.csv], FORMATS):
         return reason
-    recording = path.with_suffix(".csv")
-    if path.suffix == ".json" and is_run_file(recording):
-        return f"{path} belongs to the recording {recording.name}: fix: {outputs.FIX}"
+    for recording in map(path.with_suffix, SUFFIXES):
+        if path.suffix == ".json" and is_run_file(recording):
+            return f"{path} belongs to the recording {recording.name}: fix: {outputs.FIX}"
     return None
 
 

@@ -1,4 +1,7 @@
-"""Reads a run file in blocks of a few megabytes, without cells that cannot be readings."""
+"""Reads a run file in blocks of a few megabytes, without cells that cannot be readings.
+
+Its extension decides how: `.parquet`, or CSV.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ import polars as pl
 from recorders.channels import is_count
 from recorders.json_parts import MOST
 from recorders.plausible import MOST_COUNT
-from recorders.rows import FIXED_COLUMNS, is_whole
-from wattui.runs.run_file import NotARunFileError
+from recorders.rows import is_whole
+from wattui.runs import parquet
+from wattui.runs.run_file import NotARunFileError, checked, is_parquet
 
 # Block size at which the lines and the columns made from them stay in the caches.
 BLOCK_BYTES = 8 << 20
@@ -31,6 +35,8 @@ Item = TypeVar("Item")
 
 def header(path: Path) -> list[str]:
     """The names of the columns. Raises NotARunFileError, or OSError."""
+    if is_parquet(path):
+        return checked(parquet.columns(path))
     with path.open("rb") as file:
         return _names(file)
 
@@ -49,32 +55,41 @@ def blocks(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[p
     without a time, and everything after a second header or a time that goes backwards. Raises
     NotARunFileError, or OSError.
     """
-    with path.open("rb") as file:
-        names = _names(file)
-        kinds = schema(names)
-        latest_s, rows, timeless = -MOST, 0, 0
-        whole = _lines(file, path, len(names), remarks)
-        parsed = (_parsed(lines, kinds, columns) for lines in whole)
-        is_one = os.fstat(file.fileno()).st_size <= BLOCK_BYTES
-        for found in parsed if is_one else _ahead(parsed):
-            block, cut, times_s = found, None, found["time_s"]
-            first_s, last_s = times_s[0], times_s[-1]
-            in_order = times_s.null_count() == 0 and times_s.is_sorted()
-            if not (in_order and max(-MOST, latest_s - FALL_S) <= first_s and last_s <= MOST):
-                own, cut = _of_one_recording(found, latest_s, rows)
-                block = own.filter(is_reading("time_s"))
-                timeless += own.height - block.height
-                last_s = block["time_s"].max()
-            rows += found.height
-            if block.height:
-                latest_s = max(latest_s, last_s)
-                yield block
-            if cut:
-                remarks.append(f"{path}: {cut}: that row and all rows after it are left out")
-                break
+    latest_s, rows, timeless = -MOST, 0, 0
+    for found in _frames(path, columns, remarks):
+        block, cut, times_s = found, None, found["time_s"]
+        first_s, last_s = times_s[0], times_s[-1]
+        in_order = times_s.null_count() == 0 and times_s.is_sorted()
+        if not (in_order and max(-MOST, latest_s - FALL_S) <= first_s and last_s <= MOST):
+            own, cut = _of_one_recording(found, latest_s, rows)
+            block = own.filter(is_reading("time_s"))
+            timeless += own.height - block.height
+            last_s = block["time_s"].max()
+        rows += found.height
+        if block.height:
+            latest_s = max(latest_s, last_s)
+            yield block
+        if cut:
+            remarks.append(f"{path}: {cut}: that row and all rows after it are left out")
+            break
     if timeless:
         rows_text = f"{timeless:,} row{'s' * (timeless > 1)}"
         remarks.append(f"{path}: {rows_text} without a time left out")
+
+
+def _frames(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[pl.DataFrame]:
+    """These columns of all rows, in the order of the file."""
+    kinds = schema(header(path))
+    if is_parquet(path):
+        yield from _ahead(parquet.frames(path, {name: kinds[name] for name in columns}))
+        return
+    with path.open("rb") as file:
+        file.readline()
+        parsed = (
+            _parsed(lines, kinds, columns) for lines in _lines(file, path, len(kinds), remarks)
+        )
+        is_one = os.fstat(file.fileno()).st_size <= BLOCK_BYTES
+        yield from parsed if is_one else _ahead(parsed)
 
 
 def is_reading(name: str) -> pl.Expr:
@@ -89,17 +104,9 @@ def most(name: str) -> float:
 
 def _names(file: BinaryIO) -> list[str]:
     first = file.readline(LINE_BYTES).decode(errors="replace")
-    names = first.strip().split(",")
-    if tuple(names[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
-        if not first:
-            raise NotARunFileError("it is empty, without even a header line")
-        if names[0] == FIXED_COLUMNS[0] and (missing := set(FIXED_COLUMNS).difference(names)):
-            there = ", ".join(name for name in FIXED_COLUMNS if name in missing)
-            raise NotARunFileError(f"it lacks columns: {there}")
-        raise NotARunFileError("its columns do not start with " + ",".join(FIXED_COLUMNS))
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise NotARunFileError(f"it has duplicate columns: {', '.join(map(repr, twice))}")
-    return names
+    if not first:
+        raise NotARunFileError("it is empty, without even a header line")
+    return checked(first.strip().split(","))
 
 
 def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterator[bytes]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from recorders.drafts import replace_file
-from recorders.fingerprint import fingerprint, is_same
 from recorders.json_parts import (
     WrongPartError,
     an_object,
@@ -26,6 +25,7 @@ from recorders.json_parts import (
 from recorders.plausible import MOST_COUNT
 from wattui.clean import one_line
 from wattui.errors import UsageError, unreadable
+from wattui.runs.identity import identity, is_same
 
 VERSION = 1
 TAG = "#"
@@ -128,7 +128,7 @@ def stated(csv: Path, remarks: list[str]) -> int | None:
 def state(csv: Path, inferences: int | None) -> None:
     """State how many inferences a run did, or with None take that back. Raises UsageError."""
     try:
-        about = None if inferences is None else fingerprint(csv)
+        about = None if inferences is None else identity(csv)
     except OSError as error:
         raise unreadable(csv, error) from None
     write_notes(csv, replace(read_notes(csv), inferences=inferences, csv=about))

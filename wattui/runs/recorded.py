@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from recorders.fingerprint import is_same
 from recorders.json_parts import WrongPartError
 from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
@@ -18,8 +17,9 @@ from recorders.summary.figures import VERSION, Summary
 from recorders.summary.reduction import Reduction
 from recorders.summary.stated import is_counted, with_count
 from recorders.summary.summary import summarise
+from wattui.runs.identity import is_same
 from wattui.runs.notes import notes_path, read_notes, stated
-from wattui.runs.run_file import is_run_file
+from wattui.runs.run_file import SUFFIXES, is_copy, is_run_file
 from wattui.runs.run_json import RunJson, read_run_json
 
 _NUMBER = re.compile(r"(\d+)")
@@ -193,8 +193,9 @@ def _csv_files(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if entry.suffix == ".csv" and entry.is_file():
-            yield entry
+        if entry.suffix in SUFFIXES and entry.is_file():
+            if not is_copy(entry):
+                yield entry
         elif depth and not entry.name.startswith(".") and entry.is_dir() and not entry.is_symlink():
             yield from _csv_files(entry, depth - 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from recorders.channels import channel_of, kind_of_column, unit_of
 from recorders.json_parts import MOST
-from recorders.rows import whole_lines
+from wattui.runs.lines import lines_of, time_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 BINS = 900
 # A silence longer than this many of a channel's usual intervals is a gap.
 GAP_INTERVALS = 3.5
-TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +176,8 @@ def _trace(rows: pl.DataFrame, name: str, by_hand: bool) -> Trace:
 
 def _last_time(path: Path) -> float:
     """The time in the last line that has one, seconds."""
-    with path.open("rb") as file:
-        width = len(file.readline().split(b","))
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines(keepends=True)
-    for line in reversed(list(whole_lines(lines, width))):
-        try:
-            time_s = float(line.partition(",")[0])
-        except ValueError:
-            continue
-        if abs(time_s) <= MOST:
-            return time_s
-    return 0.0
+    times_s = map(time_of, reversed(lines_of(path).last()))
+    return next((time_s for time_s in times_s if time_s is not None and abs(time_s) <= MOST), 0.0)
 
 
 def _energy(power: str) -> str:

@@ -288,9 +288,8 @@ class Dashboard(TerminalApp):
         self.call_later(self._hurry)
 
     def _finish(self, output: Sequence[str] = (), **about: object) -> None:
-        csv = self.stream.csv
         done = self.stream.finish(**(about or {"argv": ["wattui"]}))
-        if csv is not None:
+        if (csv := self.stream.csv) is not None:
             self._recorded.insert(0, csv)
             if done is not None:
                 run = recorded(csv, done.summary, done.run)

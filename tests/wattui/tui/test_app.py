@@ -23,6 +23,8 @@ from tests.support.fakes import FakeSession, row
 from tests.support.made_runs import B1, IDLE, Part, finished
 from wattui.capture.stages import Recipe
 from wattui.config import Settings, load
+from wattui.runs import lines
+from wattui.runs.lines import CsvLines
 from wattui.runs.run_json import ReadSource
 from wattui.tui import app as module
 from wattui.tui.app import Dashboard
@@ -34,7 +36,6 @@ from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
-from wattui.tui.state import playback as playback_module
 from wattui.tui.state.live import Live
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
@@ -797,9 +798,9 @@ async def test_the_end_of_a_long_recording_is_there_at_once_and_its_energies_fol
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2 J an inference from 11 to 15 s, of which the rows are skipped."""
-    monkeypatch.setattr(playback_module, "MOST_READ_BYTES", 2000)
-    monkeypatch.setattr(playback_module, "TAIL_BYTES", 1500)
-    monkeypatch.setattr(playback_module, "LINE_BYTES", 100)
+    monkeypatch.setattr(CsvLines, "much", 2000)
+    monkeypatch.setattr(CsvLines, "near", 1500)
+    monkeypatch.setattr(lines, "LINE_BYTES", 100)
     path = finished(tmp_path / "run.csv", [IDLE, B1, Part("idle", 100, 10.0)]).csv
     app = dashboard_of(Playback(path))
     async with app.run_test(size=WIDE) as pilot:

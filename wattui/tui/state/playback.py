@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from recorders.channels import channel_of, kind_of, unit_of
-from recorders.rows import FIXED_COLUMNS, whole_lines
+from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
 from recorders.summary.reduction import Reduction
 from recorders.wire import Message
 from wattui.errors import UsageError, unreadable
+from wattui.runs.lines import Lines, lines_of, time_of
 from wattui.runs.recorded import about_run, reduce_run
+from wattui.runs.run_file import NotARunFileError
 from wattui.runs.run_json import ReadSource
 from wattui.tui.state.session import SCREEN_HZ, Stream
 
@@ -28,11 +29,6 @@ BATCH_S = 0.1
 # While seeking, keys are answered after so many rows: a row takes longer to show than to read.
 SEEK_ROWS = 1000
 FIRST_ROWS = 100
-# The last row is looked for in the last part of the file; no row is longer.
-TAIL_BYTES = 2**18
-# As much of a file is read in about half a second.
-MOST_READ_BYTES = 2**21
-LINE_BYTES = 2**12
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
 NO_PROCESSES = "A recording has no list of processes"
 
@@ -49,12 +45,13 @@ class Playback(Stream):
         self.ended = False
         self._clock = clock
         self._at_s, self._asked_s = 0.0, clock()
-        header, self.rate_hz = _header_and_rate(path)
+        self._lines = lines_of(path)
+        header, self.rate_hz = _header_and_rate(self._lines)
         self.columns = header[len(FIXED_COLUMNS) :]
         about = about_run(path)
         self.sources = about.sources or [_source(self.columns)]
         self.missing = about.missing
-        self.length_s = _length_s(path, len(header))
+        self.length_s = _length_s(self._lines, len(header))
         self.position_s = 0.0
         self._target_s: float | None = None
         self.skipped_s = 0.0
@@ -62,11 +59,9 @@ class Playback(Stream):
         self._rewind()
 
     def _rewind(self, place: int = 0) -> None:
-        """Read on from a place in the file, in bytes: from the next row of a later time."""
-        self._file = self.path.open("rb")
-        self._file.seek(place)
-        text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", errors="replace")
-        self._rows = _rows(text, len(FIXED_COLUMNS) + len(self.columns))
+        """Read on from a place in the file: from the next row of a later time."""
+        width = len(FIXED_COLUMNS) + len(self.columns)
+        self._rows = _rows(self._lines.since(place), width)
         self._next = next(self._rows, None)
         if place:
             first_s = self._next[0] if self._next else 0.0
@@ -106,7 +101,7 @@ class Playback(Stream):
             self._target_s = None
         if self._next is None and not self.ended:
             self.ended = True
-            self._file.close()
+            self._rows.close()
         return found
 
     @property
@@ -141,10 +136,11 @@ class Playback(Stream):
         time_s = max(0.0, min(time_s, self.length_s))
         is_back = time_s < self.position_s
         try:
-            is_far = self._bytes_until(time_s) > MOST_READ_BYTES
+            lines = self._lines
+            is_far = self._until(time_s) > lines.much
             if is_far or is_back:
-                place = max(0, _place(self.path, time_s) - TAIL_BYTES) if is_far else 0
-                self._file.close()
+                place = max(0, lines.place(time_s) - lines.near) if is_far else 0
+                self._rows.close()
                 self._rewind(place)
         except OSError as error:
             raise unreadable(self.path, error) from None
@@ -152,10 +148,10 @@ class Playback(Stream):
         self._asked_s = self._clock()
         return is_far or is_back
 
-    def _bytes_until(self, time_s: float) -> float:
+    def _until(self, time_s: float) -> float:
         """About how much would be read until a time, from here or from the start."""
         from_s = self.position_s if time_s >= self.position_s else 0.0
-        size = self.path.stat().st_size
+        size = self._lines.size()
         return size * (time_s - from_s) / self.length_s if self.length_s else 0.0
 
     def reduce(self) -> Reduction:
@@ -175,52 +171,33 @@ class Playback(Stream):
 
     def finish(self, **about: Any) -> None:
         """Close the file."""
-        self._file.close()
+        self._rows.close()
 
 
-def _header_and_rate(path: Path) -> tuple[list[str], float]:
+def _header_and_rate(lines: Lines) -> tuple[list[str], float]:
     """The columns, and the sampling rate of the first rows."""
+    path = lines.path
     try:
-        with path.open(encoding="utf-8", newline="", errors="replace") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
-                raise UsageError(
-                    f"{path} is not a run file: its first columns are not "
-                    f"{', '.join(FIXED_COLUMNS)}; use a CSV written by wattui"
-                )
-            times_s = [float(row[0]) for row, _ in zip(lines, range(FIRST_ROWS), strict=False)]
+        header = next(csv.reader([lines.header()]), [])
+        if tuple(header[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
+            raise UsageError(
+                f"{path} is not a run file: its first columns are not "
+                f"{', '.join(FIXED_COLUMNS)}; use a file written by wattui"
+            )
+        times_s = [float(row[0]) for row in csv.reader(islice(lines.since(), FIRST_ROWS))]
     except OSError as error:
         raise unreadable(path, error) from None
+    except NotARunFileError as error:
+        raise UsageError(f"{path} is not a run file: {error}") from None
     except (ValueError, IndexError, csv.Error) as error:
         raise UsageError(f"{path} is damaged: its first rows cannot be read ({error})") from None
     steps_s = sorted(b - a for a, b in pairwise(times_s) if b - a > 0.0005)
     return header, 1 / steps_s[len(steps_s) // 2] if steps_s else 1.0
 
 
-def _place(path: Path, time_s: float) -> int:
-    """The place of the first row at a time or later, by bisection, in bytes."""
-    with path.open("rb") as file:
-        first, end = 0, path.stat().st_size
-        while end - first > LINE_BYTES:
-            middle = (first + end) // 2
-            file.seek(middle)
-            file.readline()
-            row_s = _number(file.readline().partition(b",")[0].decode("ascii", "replace"))
-            if row_s is not None and row_s < time_s:
-                first = middle
-            else:
-                end = middle
-        return end
-
-
-def _length_s(path: Path, width: int) -> float:
+def _length_s(lines: Lines, width: int) -> float:
     """The time of the last whole row; 0 if there is none."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
-    rows = _readable(csv.reader(whole_lines(lines, width)))
-    times_s = [_number(cells[0]) for cells in rows if len(cells) == width]
+    times_s = (time_of(cells[0]) for cells in _readable(lines.last()) if len(cells) == width)
     return max((time_s for time_s in times_s if time_s is not None), default=0.0)
 
 
@@ -233,11 +210,10 @@ def _source(columns: Sequence[str]) -> ReadSource:
     return ReadSource("file", "", tuple(channels))
 
 
-def _rows(file: IO[str], width: int) -> Iterator[tuple[float, list[str]]]:
+def _rows(lines: Iterable[str], width: int) -> Generator[tuple[float, list[str]]]:
     """The time and the cells of each complete row."""
-    file.readline()
-    for cells in _readable(csv.reader(whole_lines(file, width))):
-        if len(cells) == width and (time_s := _number(cells[0])) is not None:
+    for cells in _readable(lines):
+        if len(cells) == width and (time_s := time_of(cells[0])) is not None:
             yield time_s, cells
 
 
@@ -261,17 +237,12 @@ def _message(cells: Sequence[str]) -> Message | None:
         return None
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _readable(lines: Iterator[list[str]]) -> Iterator[list[str]]:
+def _readable(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The cells of each line that is CSV."""
+    cells = csv.reader(lines)
     while True:
         try:
-            yield next(lines)
+            yield next(cells)
         except StopIteration:
             return
         except csv.Error:

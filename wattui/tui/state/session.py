@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from recorders.client import Client, Config, Finished, RecorderError
 from recorders.source import Refusal
 from recorders.wire import Message
-from wattui.capture.kept import of_its_file
+from wattui.capture.kept import of_its_file, place_of
 from wattui.live.exporting import Exporter, Exports
 from wattui.runs.run_json import (
     ReadSource,
@@ -89,6 +89,7 @@ class Session(Stream):
 
     def __init__(self, config: Config, exports: Exports | None = None) -> None:
         self.csv, self.rate_hz = config.csv, config.rate_hz
+        self._force = config.force
         self._exports = exports
         self._exporter: Exporter | None = None
         self.done: Finished | None = None
@@ -172,7 +173,10 @@ class Session(Stream):
         """End the recording; returns None if the recorder has stopped."""
         if self.lost is None and self.done is None:
             try:
-                self.done = of_its_file(self._client.finish(**about))
+                done = self._client.finish(**about)
+                self.done = of_its_file(done, self.csv, self._force)
+                if self.csv is not None:
+                    self.csv = place_of(self.done, self.csv)
             except RecorderError as error:
                 self.lost = str(error)
         self._client.close()

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from wattui.errors import UsageError
+from wattui.runs import lines
+from wattui.runs.convert import write_parquet
+from wattui.runs.lines import CsvLines, ParquetLines
 from wattui.runs.run_json import ReadSource
-from wattui.tui.state import playback
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 
@@ -43,6 +45,16 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "run.csv"
     path.write_text(HEADER + "".join(ROWS))
     return path
+
+
+def test_parquet_gives_the_same_messages(path: Path, clock: Clock) -> None:
+    parquet = in_format(path, "parquet")
+    found = [Playback(each, math.inf, clock) for each in (path, parquet)]
+    clock.now_s += 1
+    of_csv, of_parquet = (playback.poll() for playback in found)
+    assert of_parquet == of_csv
+    assert found[1].length_s == found[0].length_s
+    assert found[1].rate_hz == found[0].rate_hz
 
 
 def times(playback: Playback) -> list[str]:
@@ -226,12 +238,21 @@ def long(path: Path, seconds: int) -> Path:
     return path
 
 
+def in_format(csv: Path, end: str) -> Path:
+    path = csv.with_suffix(f".{end}")
+    if path != csv:
+        write_parquet(csv, path)
+    return path
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A far place is one after some rows."""
-    monkeypatch.setattr(playback, "MOST_READ_BYTES", 4000)
-    monkeypatch.setattr(playback, "TAIL_BYTES", 3000)
-    monkeypatch.setattr(playback, "LINE_BYTES", 200)
+    monkeypatch.setattr(CsvLines, "much", 4000)
+    monkeypatch.setattr(CsvLines, "near", 3000)
+    monkeypatch.setattr(lines, "LINE_BYTES", 200)
+    monkeypatch.setattr(ParquetLines, "much", 50)
+    monkeypatch.setattr(ParquetLines, "near", 40)
 
 
 def taken(found: Playback, live: Live | None = None) -> Live:
@@ -246,11 +267,12 @@ def taken(found: Playback, live: Live | None = None) -> Live:
     return live
 
 
+@pytest.mark.parametrize("end", ["csv", "parquet"])
 @pytest.mark.parametrize("time_s", [994.0, 1999.0, 1234.0])
 def test_a_far_time_is_reached_by_its_last_rows_and_then_has_the_same_summary(
-    tmp_path: Path, clock: Clock, small: None, time_s: float
+    tmp_path: Path, clock: Clock, small: None, time_s: float, end: str
 ) -> None:
-    path = long(tmp_path / "run.csv", 2000)
+    path = in_format(long(tmp_path / "run.csv", 2000), end)
     found = Playback(path, clock=clock)
     assert found.seek(time_s), "rows start over"
     assert 0 < time_s - found.skipped_s < 80

@@ -41,7 +41,7 @@ class Bound:
 
     def work(self) -> Work:
         """The work of a cell: these calls, checked by the sum of the output's magnitudes."""
-        return Work(self.call, self.wait, lambda: _magnitude(self.output()))
+        return Work(self.call, self.wait, lambda: magnitude(self.output()))
 
     def result(self) -> Array:
         """The output of one pass."""
@@ -82,7 +82,7 @@ class Engine(Protocol):
         """Free memory on the device."""
 
 
-def _magnitude(output: Array) -> float:
+def magnitude(output: Array) -> float:
     """Sum of all magnitudes, in 64 bits."""
     import numpy
 

@@ -7,13 +7,13 @@ cell: a phase around the milliseconds of one prefill would be shorter than the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Literal
 
-from workloads.engine import Work
+from workloads.engine import Work, magnitude
 from workloads.errors import UsageError
 from workloads.gpt.network import HEADS, POSITIONS, VOCABULARY, decode, prefill
 from workloads.graph import FLOAT_BYTES
@@ -21,7 +21,7 @@ from workloads.plan import Bind, Cell, ModelCells, Plan, needed_bytes
 from workloads.workload import Option, Values, Workload
 
 if TYPE_CHECKING:
-    from workloads.engine import Engine
+    from workloads.engine import Array, Engine
     from workloads.gpt.generate import Generator, State
 
 DEFAULT_S = 10.0
@@ -44,21 +44,16 @@ class Generation:
 
     @property
     def decode_macs(self) -> tuple[int, int]:
-        """MACs of the first and the last token of decode, whose context is one token longer each.
-
-        Raises ValueError if there is none.
-        """
-        if self.output < 2:
-            raise ValueError("the only token of the output comes from the prefill")
+        """MACs of the first and the last decode of one sequence, if it has any."""
         return decode(self.prompt).macs, decode(self.prompt + self.output - 2).macs
 
     def macs(self, part: Part) -> int:
-        """MACs of a part of one sequence's generation; MACs of decode are linear in the context."""
+        """MACs of a part for one sequence; those of decodes are linear in the context."""
         if part == "prefill":
             return prefill(self.prompt).macs
         if part == "decode":
             return (self.output - 1) * sum(self.decode_macs) // 2
-        return self.macs("prefill") + (self.macs("decode") if self.output > 1 else 0)
+        return self.macs("prefill") + self.macs("decode")
 
     def counts(self, part: Part) -> dict[str, int]:
         """What a part counts for the whole batch: alone, a prefill counts no token out."""
@@ -98,14 +93,10 @@ def _plan(values: Values) -> Plan:
     found = tuple(dict.fromkeys(Generation(*each) for each in sizes))
     for each in found:
         _check(each)
-    parts = {
-        cell.label: (each, part)
-        for each in found
-        for part in _parts(each, values["apart"])
-        for cell in [each.cell(part, values)]
-    }
-    cells = tuple(each.cell(part, values) for each, part in parts.values())
-    load = partial(_load, parts, values["seed"])
+    runs = [(each, part) for each in found for part in _parts(each, values["apart"])]
+    cells = tuple(each.cell(part, values) for each, part in runs)
+    runs_by_label = {cell.label: run for cell, run in zip(cells, runs, strict=True)}
+    load = partial(_load, runs_by_label, values["seed"])
     return Plan("GPT, bytes", (ModelCells("GPT", cells, load),), remarks=tuple(_remarks(found)))
 
 
@@ -129,15 +120,15 @@ def _remarks(found: Sequence[Generation]) -> Iterator[str]:
     for each in {(one.prompt, one.output): one for one in found}.values():
         line = f"p{each.prompt} o{each.output}: MACs per token: prefill "
         line += f"{each.macs('prefill') / each.prompt:,.0f}"
+        first, last = each.decode_macs
         if each.output > 1:
-            first, last = each.decode_macs
-            line += f", decode {first:,}" + (
-                f" to {last:,} as the context grows" if last > first else ""
-            )
+            line += f", decode {first:,}"
+        if each.output > 2:
+            line += f" to {last:,} as the context grows"
         yield line
 
 
-def _load(parts: dict[str, tuple[Generation, Part]], seed: int, engine: Engine) -> Bind:
+def _load(runs_by_label: Mapping[str, tuple[Generation, Part]], seed: int, engine: Engine) -> Bind:
     import numpy
 
     from workloads.gpt.generate import Generator
@@ -145,27 +136,27 @@ def _load(parts: dict[str, tuple[Generation, Part]], seed: int, engine: Engine) 
     generator = Generator(engine, seed)
 
     def bind(cell: Cell) -> Work:
-        asked, part = parts[cell.label]
+        asked, part = runs_by_label[cell.label]
         numbers = numpy.random.default_rng(seed)
         prompts = numbers.integers(VOCABULARY, size=(asked.batch, asked.prompt))
-        return _work(generator, partial(generator.prefill, prompts), asked, part)
+        return _work(generator, prompts, asked.output, part)
 
     return bind
 
 
-def _work(generator: Generator, begin: Callable[[], State], asked: Generation, part: Part) -> Work:
-    """Calls that run a part; they end when the last logits are known."""
-    begun = begin() if part == "decode" else None
+def _work(generator: Generator, prompts: Array, output: int, part: Part) -> Work:
+    """Calls that run a part; they end when its last logits are known."""
+    begun = generator.prefill(prompts) if part == "decode" else None
+    decodes = 0 if part == "prefill" else output - 1
     last: list[State] = []
-    steps = 0 if part == "prefill" else asked.output - 1
 
     def call() -> None:
-        state = begin() if begun is None else begun
-        for _ in range(steps):
+        state = begun or generator.prefill(prompts)
+        for _ in range(decodes):
             state = generator.decode(state, state.likeliest)
         last[:] = [state]
 
-    return Work(call, checksum=lambda: float(abs(last[0].logits.astype(float)).sum()))
+    return Work(call, checksum=lambda: magnitude(last[0].logits))
 
 
 GPT = Workload(

@@ -148,7 +148,7 @@ class Publisher:
         self.csv, self.node = csv, node
         self._facts, self._say = facts, say
         self._copy = Copy(csv, node)
-        self._published: dict[str, Any] = {}
+        self._published: dict[str, Any] | None = None
         self._begun_s: float | None = None
         self._has_said = False
         self._over = threading.Event()
@@ -193,14 +193,19 @@ class Publisher:
         """End without publishing: nothing was recorded."""
         self.failure = "nothing was recorded"
         self._over.set()
-        self._thread.join(CLAIM_S)
+        if self._thread.is_alive():
+            self._thread.join(CLAIM_S)
 
     def _run(self) -> None:
         self._attempt(self._claim)
         self._claimed.set()
         while not (self.is_taken or self._over.wait(COPY_S)):
             self._attempt(self._step)
-        if self.is_taken or self.failure is not None:
+        if self.is_taken:
+            return
+        if self.failure is not None:
+            with contextlib.suppress(OSError):
+                self.node.path.rmdir()
             return
         try:
             self._land()
@@ -254,7 +259,7 @@ class Publisher:
                 raise
         finally:
             part.unlink(missing_ok=True)
-        self._published = {}
+        self._published = None
         self._publish_facts()
         # What is published stays published, whatever becomes of the copies.
         for path in (self.node.path / JOURNAL, self.csv, json_path(self.csv)):

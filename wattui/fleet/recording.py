@@ -36,6 +36,7 @@ from wattui.fleet.election import (
 )
 from wattui.fleet.publish import NodeFolder, Publisher
 from wattui.fleet.ranks import Rank, RankError, read_rank
+from wattui.fleet.timekeeping import Me, Timekeeper
 from wattui.marks.link import Link
 from wattui.show.printing import say
 
@@ -82,7 +83,10 @@ def _lead(
     closed: list[int],
 ) -> int:
     """Record this node, until the command of its last rank has ended."""
-    others = Others(leader, rank, signals, node.path)
+    me = Me(rank.run, node.boot_id, os.uname().nodename, __version__)
+    is_first = rank.node_rank == 0
+    keeper = Timekeeper(me, node.path.parent, is_first, rank.first_host)
+    others = Others(leader, rank, signals, node.path, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
     publisher = Publisher(csv, node, others.facts, say)
     others.on_look = publisher.look
@@ -95,16 +99,22 @@ def _lead(
                 f"{node.path} exists: this machine was or is recorded into it: fix: use another "
                 "--csv, name the job with WATTUI_JOB, or let a node's containers share /tmp"
             )
+        if reason := keeper.refusal():
+            raise UsageError(reason)
         status = Headless(job, signals, closed, others).run()
         others.end(status)
     except WattuiError as error:
         others.refuse(error.status)
         publisher.give_up()
+        keeper.close()
         raise
     finally:
         leader.close()
+    keeper.end()
     say(*others.remarks())
-    if shortfall := publisher.land():
+    shortfall = publisher.land()
+    keeper.close()
+    if shortfall:
         say(shortfall)
         return status or INCOMPLETE
     return status
@@ -119,10 +129,11 @@ class Others:
         rank: Rank,
         signals: Signals,
         shown: Path,
+        clock_facts: Callable[[], dict[str, Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leader, self._rank, self._signals, self.shown = leader, rank, signals, shown
-        self._clock = clock
+        self._clock_facts, self._clock = clock_facts, clock
         self._me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
         self._has_begun = False
         self._known: list[Member] = []
@@ -189,6 +200,7 @@ class Others:
                 for each in ranks
             ],
             "missing_ranks": self._missing(),
+            "clock": self._clock_facts(),
         }
 
     def remarks(self) -> list[str]:

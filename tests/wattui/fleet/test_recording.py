@@ -38,7 +38,7 @@ def leader(tmp_path: Path) -> Leader:
 
 def others(leader: Leader, waits: Waits, size: int | None) -> Others:
     rank = Rank("mpich", None, 0, size, 0, size)
-    return Others(leader, rank, waits, Path("shared"), lambda: waits.now_s)
+    return Others(leader, rank, waits, Path("shared"), dict, lambda: waits.now_s)
 
 
 def nothing() -> None:

@@ -64,11 +64,13 @@ class Config:
     that is read manually, with the request `meter`. `quoted` names the channel, or the meter, to
     quote energies from; `counted` names the parts of the machine to sum (`recorders.summing`), all
     of them if it is empty; `wall_fit` is the fit to estimate the wall by, as in its note.
-    `counters` names what `recorders.sources.counter_names` knows.
+    `counters` names what `recorders.sources.counter_names` knows. `tokens` has the servers of
+    language models whose counters are read, each `URL` or `URL#METRIC` (docs/tokens.md); the edge
+    of a phase waits `drain_s` at most until those that count at a request's end have none.
     `has_command` says that this front end starts commands, which are stopped if it disappears,
     unless those of `other_ranks` are in this recording, too: their launcher looks after them all.
     `publish` lets other programs of this user read its newest values, as `wattui status` does.
-    Raises ValueError for a sampling rate out of range or an invalid meter.
+    Raises ValueError for a sampling rate out of range, or an invalid meter or server.
     """
 
     csv: Path | None
@@ -82,6 +84,8 @@ class Config:
     follow: bool = False
     meters: Sequence[str] = ()
     counters: Sequence[str] = ()
+    tokens: Sequence[str] = ()
+    drain_s: float = 30.0
     quoted: str = ""
     counted: Sequence[str] = ()
     wall_fit: str = ""
@@ -98,6 +102,10 @@ class Config:
                 f"use {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g} Hz"
             )
         parse_meters(self.meters)
+        if self.tokens:
+            from recorders.servers.specs import parse_servers
+
+            parse_servers(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)

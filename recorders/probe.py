@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorders.channels import is_measured, kind_of
 from recorders.gpu_users import GpuUsers
@@ -26,6 +27,9 @@ from recorders.sources.powercap import Powercap
 from recorders.sources.rapl import open_rapl
 from recorders.sources.rapl_zones import parts_there
 
+if TYPE_CHECKING:
+    from recorders.servers.source import Servers
+
 
 @dataclass(slots=True)
 class Wanted:
@@ -38,6 +42,7 @@ class Wanted:
     simulate: bool = False
     meters: Sequence[str] = ()
     counters: Sequence[str] = ()
+    tokens: Sequence[str] = ()
     has_command: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     platform: str = field(default_factory=lambda: sys.platform)
@@ -48,7 +53,7 @@ class Found:
     """The working sources, and the reason and remedy for each missing one.
 
     `absent` are those that nobody misses on this machine. `took_s` is how long each part took to
-    open (None: it hangs).
+    open (None: it hangs). `servers` are those whose counts are read.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -58,6 +63,7 @@ class Found:
     zones: dict[Path, str] = field(default_factory=dict)
     root: Path | None = None
     gpu_users: Callable[[], Sequence[GpuUsers]] = tuple
+    servers: Servers | None = None
 
     def has_measured(self, kind: str = "measured") -> bool:
         """Whether this machine measures its energy, optionally that of a given kind."""
@@ -88,6 +94,7 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     begun_s = time.monotonic()
     found = Found()
     meters = Opening("meters", lambda: open_meters(wanted.meters, wanted.environ), _no_meters)
+    servers = Opening("servers", lambda: _open_servers(wanted), _no_servers)
     if wanted.platform == "darwin":
         _probe_apple(found, tell)
     else:
@@ -107,6 +114,9 @@ def probe(wanted: Wanted, tell: Tell = lambda _name, _waited_s: None) -> Found:
     found.took_s[meters.name] = meters.took_s
     found.sources += meter_sources
     found.refused += meter_refused
+    found.servers, server_refused = servers.result(tell)
+    found.sources += [found.servers] if found.servers else []
+    found.refused += server_refused
     if wanted.counters and wanted.platform != "darwin":
         from recorders.sources.counters import open_counters
 
@@ -190,6 +200,18 @@ def _open_cards(root: Path, nvidia: Sequence[str]) -> FoundChips:
 
 def _no_meters(why: str) -> tuple[list[MeterSource], list[Refusal]]:
     return [], [Refusal("meters", f"the meters cannot be opened ({why})", kind="unread")]
+
+
+def _open_servers(wanted: Wanted) -> tuple[Servers | None, list[Refusal]]:
+    if not wanted.tokens:
+        return None, []
+    from recorders.servers.source import open_servers
+
+    return open_servers(wanted.tokens, wanted.environ)
+
+
+def _no_servers(why: str) -> tuple[Servers | None, list[Refusal]]:
+    return None, [Refusal("servers", f"the servers cannot be read ({why})", kind="unread")]
 
 
 def _no_shares(why: str) -> FoundShares:

@@ -62,6 +62,7 @@ def record(config: dict[str, Any], marks: Path, outlet: FrontEndPipe, guard: Gua
         simulate=config["simulate"],
         meters=config["meters"],
         counters=config.get("counters", ()),
+        tokens=config.get("tokens", ()),
         has_command=config["has_command"],
     )
     found = probe(

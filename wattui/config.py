@@ -51,6 +51,8 @@ class Settings:
     `counters` names hardware counters to record; `graphs` lists the titles of the graphs to show
     first, `layouts` those that are shown together (`layout_of`); `meter` names the wall meter that
     is read by hand, and is empty if there is none; `meters` has the other meters, each NAME=SPEC.
+    `tokens` has the addresses of the metrics of servers of language models; an edge of a phase
+    waits `drain_s` at most until they have no request.
     `price_per_kwh` and `co2_g_per_kwh` begin with a number (`rate_of`).
     """
 
@@ -64,6 +66,8 @@ class Settings:
     counters: tuple[str, ...] = ()
     meter: str = "wall"
     meters: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    drain_s: float = 30.0
     graphs: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()
     units: Units = "auto"
@@ -83,10 +87,12 @@ RANGES = {
     "idle_after_s": (0.0, DAY_S, "seconds"),
     "cooldown_s": (0.0, DAY_S, "seconds"),
     "tdp_w": (1.0, 10_000.0, "W"),
+    "drain_s": (0.0, 3600.0, "seconds"),
     "screen_hz": (1.0, 10.0, "Hz"),
 }
 # A refusal shows nothing of them but what it is about, as a spec may hold a secret.
-METERS = "meters"
+METERS, TOKENS = "meters", "tokens"
+SECRET = (METERS, TOKENS)
 RATES = ("price_per_kwh", "co2_g_per_kwh")
 MOST_PER_KWH = 1e12
 NAMES = tuple(field.name for field in fields(Settings))
@@ -100,6 +106,8 @@ OPTIONS = {
     "tdp_w": "--tdp",
     "all_gpus": "--all-gpus",
     "meters": "--meter",
+    "tokens": "--tokens",
+    "drain_s": "--drain",
     "counters": "--counters",
     "theme": "--theme",
     "ascii": "--ascii",
@@ -110,6 +118,8 @@ _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)(?:\s+(\S.*?))?\s*")
 _METER = re.compile(r"[A-Za-z0-9_]{0,40}")
 # The comma before a meter's name, and not one inside a spec.
 _NEXT_METER = re.compile(r",\s*(?=[\w@.]+=(?:[a-z0-9]+:|manual))")
+# The comma or space before a server's address, and not one inside its labels.
+_NEXT_SERVER = re.compile(r"[,\s]+(?=https?://)")
 _COUNTER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
 
 
@@ -142,7 +152,7 @@ def load(path: Path) -> Settings:
             raise UsageError(f"{path}: unknown key {key!r}: {known}")
         values[key] = tuple(value) if isinstance(value, list) else value
         if wrong := refusal(key, values[key]):
-            given = "" if key == METERS else f" = {value!r}"
+            given = "" if key in SECRET else f" = {value!r}"
             raise UsageError(f"{path}: {key}{given}: {wrong}")
     return Settings(**values)
 
@@ -155,7 +165,7 @@ def from_options(options: argparse.Namespace) -> dict[str, Any]:
         if value is None:
             continue
         if wrong := refusal(name, value):
-            given = "" if name == METERS else f" {_as_given(value)}"
+            given = "" if name in SECRET else f" {_as_given(value)}"
             raise UsageError(f"{option}{given}: {wrong}")
         found[name] = tuple(value) if isinstance(value, list) else value
     return found
@@ -172,6 +182,8 @@ def refusal(name: str, value: object) -> str | None:
         return None if good else "must be letters, digits and underscores, or empty"
     if name == METERS:
         return _meters_refusal(value)
+    if name == TOKENS:
+        return _servers_refusal(value)
     if name == "counters":
         good = isinstance(value, tuple) and all(map(_is_counter, value))
         return None if good else "must be a list of names, such as instructions and llc_misses"
@@ -250,6 +262,11 @@ def meter_list(text: str) -> tuple[str, ...]:
     return tuple(spec for part in _NEXT_METER.split(text) if (spec := part.strip()))
 
 
+def server_list(text: str) -> tuple[str, ...]:
+    """The addresses in a list of servers, apart by spaces or by commas before the next one."""
+    return tuple(url for part in _NEXT_SERVER.split(text) if (url := part.strip()))
+
+
 def _is_counter(name: object) -> bool:
     return isinstance(name, str) and _COUNTER.fullmatch(name) is not None
 
@@ -281,6 +298,21 @@ def _meters_refusal(value: object) -> str | None:
 
     try:
         parse_meters(value)
+    except SpecError as error:
+        return str(error)
+    return None
+
+
+def _servers_refusal(value: object) -> str | None:
+    if not (isinstance(value, (tuple, list)) and all(isinstance(text, str) for text in value)):
+        return "must be a list of addresses, such as http://127.0.0.1:8000/metrics"
+    if not value:
+        return None
+    from recorders.meters.meter import SpecError
+    from recorders.servers.specs import parse_servers
+
+    try:
+        parse_servers(value)
     except SpecError as error:
         return str(error)
     return None

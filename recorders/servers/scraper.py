@@ -60,8 +60,8 @@ class Scrape(NamedTuple):
 
 
 class Scraper:
-    """Follows one server. `last` is what it said last, None while it says nothing; `why` is the
-    reason, in one line with the fix."""
+    """Follows one server. `last` is what it said last, None while it says nothing or keeps an edge
+    waiting; `why` is the reason, in one line with the fix."""
 
     def __init__(self, spec: ServerSpec, access: Access) -> None:
         self.spec = spec
@@ -136,10 +136,14 @@ class Scraper:
         """Wait for a scrape that was asked for then, until `until_s` of time.monotonic; whether it
         came. A server that already keeps another one waiting for long is not waited for."""
         with self._changed:
-            if self._begun_ns and since_ns - self._begun_ns > EDGE_S * 1e9:
-                return False
-            left_s = max(0.0, until_s - time.monotonic())
+            is_slow = self._begun_ns and since_ns - self._begun_ns > EDGE_S * 1e9
+            left_s = 0.0 if is_slow else max(0.0, until_s - time.monotonic())
             return self._changed.wait_for(lambda: self._done_ns >= since_ns, left_s)
+
+    def doubt(self) -> None:
+        """What it said last is too old for an edge, so its counts are unknown until it answers."""
+        if self.last is not None:
+            self._fail(f"{self.spec.shown} keeps an edge waiting: it takes over {EDGE_S:g} s")
 
     def notes(self) -> list[str]:
         """What has happened since the last call, as notes of the recorder."""

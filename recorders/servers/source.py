@@ -38,31 +38,48 @@ class Servers:
 
     def totals(self) -> Mapping[str, int]:
         """Each count since the recording began, as read last; one that is unknown is left out."""
-        return self._added([each.last for each in self.scrapers])
-
-    def totals_now(self) -> Mapping[str, int]:
-        """The counts read now, for an edge; one that does not come in time is left out."""
-        return self._added(self.read_now())
-
-    def read_now(self) -> list[Scrape | None]:
-        """Ask every server now, and wait no longer than `EDGE_S`: what each says, None if it does
-        not."""
-        until_s = time.monotonic() + EDGE_S
-        asked = [(each, each.ask()) for each in self.scrapers]
-        return [each.last if each.wait(since_ns, until_s) else None for each, since_ns in asked]
-
-    def _added(self, lasts: Sequence[Scrape | None]) -> dict[str, int]:
         added = {}
         for name in self.names:
-            own = [
-                last and last.totals.get(name)
-                for each, last in zip(self.scrapers, lasts, strict=True)
-                if name in each.names
-            ]
+            lasts = [each.last for each in self.scrapers if name in each.names]
+            own = [last.totals.get(name) for last in lasts if last is not None]
             known = [total for total in own if total is not None]
-            if len(known) == len(own):
+            if len(known) == len(lasts):
                 added[name] = sum(known)
         return added
+
+    def read_now(self) -> None:
+        """Ask every server now, for an edge. The counts of one that does not answer within `EDGE_S`
+        are unknown."""
+        until_s = time.monotonic() + EDGE_S
+        asked = [(each, each.ask()) for each in self.scrapers]
+        for scraper, since_ns in asked:
+            if not scraper.wait(since_ns, until_s):
+                scraper.doubt()
+
+    @property
+    def open_at_end(self) -> int | None:
+        """The requests, as read last, of servers that count tokens at a request's end: so many have
+        used energy for tokens that are not counted yet. None if such a server does not say."""
+        numbers = [last.open_requests for last in self._lasts_at_end()]
+        known = [n for n in numbers if n is not None]
+        return sum(known) if len(known) == len(numbers) else None
+
+    def wait_for(self, since_ns: int) -> tuple[bool, int | None]:
+        """Whether an edge that is wanted since then should wait for requests to end, and for how
+        many, if that is known; looks again soon."""
+        waited_for = [last for last in self._lasts_at_end() if last.open_requests is not None]
+        if not waited_for:
+            return False, None
+        for each in self.scrapers:
+            each.ask()
+        if any(last.asked_ns < since_ns for last in waited_for):
+            return True, None
+        n = sum(last.open_requests or 0 for last in waited_for)
+        return n > 0, n
+
+    def _lasts_at_end(self) -> list[Scrape]:
+        lasts = (each.last for each in self.scrapers)
+        return [last for last in lasts if last is not None and last.at_end]
 
     # ------------------------------------------------------------ the source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 from recorders.meters.meter import SpecError, cut
 from recorders.meters.web import HAS_USER, Address, parse_address
@@ -60,6 +61,11 @@ def parse_server(text: str) -> ServerSpec:
 
 def parse_servers(texts: Sequence[str]) -> list[ServerSpec]:
     """All servers, each page once. Raises SpecError, also if a needed package is missing."""
+    try:
+        import_module("prometheus_client")
+    except ModuleNotFoundError as error:
+        fix = "pip install 'wattui[tokens]'"
+        raise SpecError(f"reading a server needs {error.name}: fix: {fix}") from None
     found = [parse_server(text) for text in texts]
     shown = [spec.address for spec in found]
     if twice := next((each.shown for each in shown if shown.count(each) > 1), ""):

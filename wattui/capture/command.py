@@ -19,13 +19,19 @@ class RecordedCommand:
     """A run of a command, which begins here, in the thread that will start it.
 
     `environ` is its environment. `ask` sends the recorder a request. `on_output` takes a copy of
-    what the command writes (stream, data); None if nothing is matched.
+    what the command writes (stream, data); None if nothing is matched. At its end, `drain` waits
+    for the requests of servers.
     """
 
     def __init__(
-        self, recipe: Recipe, run: CommandStage, directory: str, ask: Callable[..., object]
+        self,
+        recipe: Recipe,
+        run: CommandStage,
+        directory: str,
+        ask: Callable[..., object],
+        drain: Callable[[], object] = lambda: None,
     ) -> None:
-        self._inferences, self._ask = recipe.inferences, ask
+        self._inferences, self._ask, self._drain = recipe.inferences, ask, drain
         self.environ = told_repeat(environment(), run.repeat) | {ENVIRONMENT: directory}
         self._matching = None
         if recipe.count_match or recipe.phase_match:
@@ -41,6 +47,8 @@ class RecordedCommand:
 
     def ended(self, status: int, stopped: bool) -> str:
         """Report its end once its output is matched; returns what could not be, in words."""
+        if not stopped:
+            self._drain()
         ended_ns = time.monotonic_ns()
         if missed := self._match_the_rest():
             self._ask(do="note", text=f"{OwnNote.UNMATCHED} {missed}", own=True)

@@ -20,6 +20,7 @@ from wattui.calibrations import fit_text
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
 from wattui.capture.kept import of_its_file, place_of
+from wattui.capture.drain import Drain
 from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
@@ -123,6 +124,8 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         settings.counters,
         settings.meters,
         options.count,
+        settings.tokens,
+        settings.drain_s,
     )
     return RecordJob(
         recipe=recipe,
@@ -138,6 +141,8 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
             require=options.require,
             simulate=options.simulate,
             meters=recipe.meters,
+            tokens=recipe.tokens,
+            drain_s=recipe.drain_s,
             quoted=options.per_inference_from,
             counted=recipe.counted,
             wall_fit=fit_text() if options.wall_estimate else "",
@@ -293,7 +298,10 @@ class Headless:
         if self._others:
             self._others.gather(self._look_after_recorder)
         self._first_s = self._first_s or time.monotonic()
-        run = RecordedCommand(self._recipe, stage, self._directory, self._ask)
+        self._drain()
+        if self._ended_by is not None:
+            return
+        run = RecordedCommand(self._recipe, stage, self._directory, self._ask, self._drain)
         if info := self._signals.sleep(0):
             run.not_started(self._end_by(info.si_signo), stopped=True)
             return
@@ -321,7 +329,7 @@ class Headless:
             say(f"{command.label}, repeat {stage.repeat}: failed with exit status {outcome.status}")
         self._statuses.append(outcome.status)
         self._status = self._status or outcome.status
-        self._ended_by = outcome.ended_by
+        self._ended_by = outcome.ended_by or self._ended_by
         if self._recorder_lost is not None:
             raise RecorderError("died", self._recorder_lost)
 
@@ -342,13 +350,25 @@ class Headless:
             except RecorderError as error:
                 self._recorder_lost = str(error)
 
-    def _ask(self, **request: Any) -> None:
+    def _drain(self) -> None:
+        """Wait for the requests of servers that count tokens at their end."""
+        if self._recipe.tokens and self._ended_by is None:
+            Drain(self._ask, self._recipe.drain_s).wait(self._sleep, say)
+
+    def _sleep(self, seconds: float) -> bool:
+        """Sleep; True if a signal to end cuts this short."""
+        if info := self._signals.sleep(seconds):
+            self._end_by(info.si_signo)
+        return info is not None
+
+    def _ask(self, **request: Any) -> Message:
         """Send a request to the recorder; if it is lost, the command still runs to its end."""
         if self._recorder_lost is None:
             try:
-                self._client.request(**request)
+                return self._client.request(**request)
             except RecorderError as error:
                 self._recorder_lost = str(error)
+        return {}
 
     def _on_message(self, message: Message) -> None:
         if message["t"] == "row":

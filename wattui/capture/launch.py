@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from wattui.capture.child import Child
 from wattui.capture.command import RecordedCommand
+from wattui.capture.drain import Drain
 from wattui.capture.printed import Printed
 from wattui.capture.process import GRACE_S
 from wattui.capture.stages import CommandStage, Recipe, Rest, Stage, stages
@@ -61,6 +62,7 @@ class Launch:
         self._ended_by: int | None = None
         self._signals = 0
         self._kill_s = float("inf")
+        self._drain: Drain | None = None
         self._next_stage()
 
     @property
@@ -94,6 +96,8 @@ class Launch:
         """The current step in words."""
         if isinstance(self._stage, Rest):
             return f"{self._stage.title}, {max(self._left_s(self._stage), 0):.0f} s left"
+        if self._drain:
+            return "waiting for the requests of the server to end"
         words = shlex.join(as_typed(self.recipe.argv))
         if self.stopped:
             words = f"stopping, press x again to force it: {words}"
@@ -110,7 +114,7 @@ class Launch:
 
     def poll(self) -> bool:
         """Advance; True when all is done."""
-        if self.status is None and self._is_through():
+        if self.status is None and self._is_drained() and self._is_through():
             self._next_stage()
         return self.status is not None
 
@@ -163,8 +167,25 @@ class Launch:
         self._begun_s = self._clock()
         if isinstance(self._stage, Rest):
             self._phase = self._session.request(do="begin", phase=self._stage.phase).get("id")
+        elif self.recipe.tokens:
+            self._drain = Drain(self._session.request, self.recipe.drain_s)
         else:
             self._start(self._stage)
+
+    def _is_drained(self) -> bool:
+        """Whether nothing is waited for before the command starts; starts it then."""
+        if self._drain is None or not isinstance(self._stage, CommandStage):
+            return True
+        if not self._drain.is_over():
+            return False
+        self._drain = None
+        self._start(self._stage)
+        return self.status is None
+
+    def _drain_at_end(self) -> None:
+        """Wait for the requests of servers, in the thread that follows the command."""
+        if self.recipe.tokens:
+            Drain(self._session.request, self.recipe.drain_s).wait(time.sleep, lambda _: None)
 
     def _end_rest(self) -> None:
         if self._phase is not None:
@@ -173,7 +194,7 @@ class Launch:
 
     def _start(self, run: CommandStage) -> None:
         self._run = RecordedCommand(
-            self.recipe, run, self._session.directory, self._session.request
+            self.recipe, run, self._session.directory, self._session.request, self._drain_at_end
         )
         environ = self._run.environ | {"PYTHONUNBUFFERED": "1"}
         try:

@@ -112,7 +112,7 @@ def record(
     """Record this program: `with wattui.record("run.csv") as run: …`, then `run.summary`.
 
     Settings are those of `Config`: rate_hz, force, estimate, tdp_w, all_gpus, require, meters,
-    counters.
+    counters, tokens, drain_s.
     `prometheus` ("9464") and `otlp` ("http://localhost:4318") are as on the command line.
     Recordings may nest in one thread; marks go to the innermost. Raises RecorderError when the file
     exists or cannot be written, a requirement is not met, or another thread is recording, and

@@ -26,7 +26,8 @@ class Recipe:
 
     `other` is a second command, recorded in turn with the first: A B B A A B … `counters` names
     hardware counters, `meters` has the meters outside the machine, each NAME=SPEC. `counted` names
-    the parts of the machine to sum (`recorders.summing`), all if empty.
+    the parts of the machine to sum (`recorders.summing`), all if empty. `tokens` has the addresses
+    of servers' metrics, whose requests an edge waits for `drain_s` at most.
     """
 
     argv: Sequence[str]
@@ -43,6 +44,8 @@ class Recipe:
     counters: tuple[str, ...] = ()
     meters: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    drain_s: float = 30.0
 
     @property
     def commands(self) -> list[Command]:

@@ -119,6 +119,20 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         "given several times (kinds of meters: docs/meters.md)",
     )
     out.add_argument(
+        "--tokens",
+        action="append",
+        metavar="URL[#METRIC]",
+        help="count the tokens of a server of language models from its metrics, as in "
+        "http://127.0.0.1:8000/metrics; may be given several times (docs/tokens.md)",
+    )
+    out.add_argument(
+        "--drain",
+        type=float,
+        metavar="SECONDS",
+        help="how long the edge of a phase waits until a server that counts at a request's end "
+        "has no request (default: 30)",
+    )
+    out.add_argument(
         "--counters",
         type=_counters,
         metavar="NAMES",

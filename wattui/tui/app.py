@@ -329,12 +329,18 @@ class Dashboard(TerminalApp):
             return
         from wattui.capture.launch import Launch
 
+        recipe = replace(
+            recipe,
+            tokens=recipe.tokens or tuple(self._start.config.tokens),
+            drain_s=self._start.config.drain_s,
+        )
         about = {**self._start.config.about, "argv": list(recipe.argv)}
         config = replace(
             self._start.config,
             csv=recipe.csv,
             about=about,
             counters=recipe.counters,
+            tokens=recipe.tokens,
             counted=recipe.counted or self._start.config.counted,
             meters=with_manual(recipe.meters, self._settings.meter),
         )

@@ -190,10 +190,12 @@ def test_an_edge_gets_the_counts_of_its_moment(
     shown = [7]
     device.answer = lambda path, headers: page(servers.llama(shown[0]))
     with running(scraper(device)) as together:
-        assert together.totals_now() == {"tokens_out": 0, "tokens_in": 0}
+        together.read_now()
+        assert together.totals() == {"tokens_out": 0, "tokens_in": 0}
         shown[0] = 107
         assert together.totals()["tokens_out"] == 0
-        assert together.totals_now()["tokens_out"] == 100
+        together.read_now()
+        assert together.totals()["tokens_out"] == 100
         last = together.scrapers[0].last
         assert last is not None
         assert last.asked_ns <= last.time_ns <= time.monotonic_ns()
@@ -217,7 +219,28 @@ def test_an_edge_does_not_wait_long_for_a_server_that_hangs(
         one = together.scrapers[0]
         assert one.wait(1, time.monotonic() + 60)
         hangs.set()
-        assert together.totals_now() == {}
+        together.read_now()
+        assert together.totals() == {}
+        assert "keeps an edge waiting" in one.why
         time.sleep(0.06)
         assert not one.wait(one.ask(), time.monotonic() + 3600)
         goes_on.set()
+
+
+def test_an_edge_waits_for_requests_of_servers_that_count_at_their_end(device: Plug) -> None:
+    shown = [page(servers.llama(0, running=1, waiting=2))]
+    device.answer = lambda path, headers: shown[0]
+    one = scraper(device)
+    together = Servers([one])
+    assert together.wait_for(0) == (False, None)
+    one.step()
+    assert together.open_at_end == 3
+    assert together.wait_for(0) == (True, 3)
+    assert together.wait_for(time.monotonic_ns()) == (True, None)
+    shown[0] = page(servers.llama(128))
+    one.step()
+    assert together.wait_for(0) == (False, 0)
+    shown[0] = page(servers.VLLM_DP)
+    one.step()
+    assert together.open_at_end == 0
+    assert together.wait_for(0) == (False, None)

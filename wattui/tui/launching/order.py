@@ -75,6 +75,7 @@ class LaunchPlan:
     inferences: int | None = None
     count_match: re.Pattern[str] | None = None
     phase_match: re.Pattern[str] | None = None
+    tokens: tuple[str, ...] = ()
 
 
 class Subject(Protocol):
@@ -213,6 +214,7 @@ def recipe(order: LaunchPlan, given: FormValues, suggestions: FormValues) -> Rec
         counters=counter_list(values[COUNTERS].removeprefix(NONE)),
         meters=meter_list(values[METERS].removeprefix(NONE)),
         counted=counted_list(given.get(COUNTED, "")),
+        tokens=order.tokens,
     )
 
 
@@ -277,6 +279,8 @@ def same_headless(recipe: Recipe, words: Sequence[str]) -> list[str]:
         found += ["--count", ",".join(recipe.counted)]
     for meter in recipe.meters:
         found += ["--meter", meter]
+    for server in recipe.tokens:
+        found += ["--tokens", server]
     if recipe.label:
         found += ["--label", recipe.label]
     if recipe.inferences is not None:

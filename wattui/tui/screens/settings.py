@@ -24,6 +24,7 @@ from wattui.config import (
     meter_list,
     refusal,
     save,
+    server_list,
 )
 from wattui.errors import UsageError
 from wattui.tui.screens.steady import SteadyModal
@@ -51,6 +52,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("counters", "counters", "hardware counters to record: instructions, llc_misses"),
             ("meter", "wall meter", "name, for readings entered with w; empty for none"),
             ("meters", "other meters", "NAME=SPEC, comma-separated: wall=shelly2:192.168.1.20"),
+            ("tokens", "LLM servers", "addresses of their metrics: http://127.0.0.1:8000/metrics"),
+            ("drain_s", "drain", "wait for requests at the edge of a phase, seconds"),
         ),
     ),
     (
@@ -208,6 +211,8 @@ def taken(name: str, text: str) -> Any:
         return tuple(layout for part in text.split(";") if (layout := part.strip()))
     if name == "meters":
         return meter_list(text)
+    if name == "tokens":
+        return server_list(text)
     if name not in RANGES:
         return text
     if not text:

@@ -50,5 +50,7 @@ def configured(config: Config, settings: Settings) -> Config:
         tdp_w=settings.tdp_w,
         all_gpus=settings.all_gpus,
         counters=settings.counters,
+        tokens=settings.tokens,
+        drain_s=settings.drain_s,
         meters=with_manual(settings.meters, settings.meter),
     )

@@ -18,6 +18,7 @@ from recorders.summary.figures import Difference, Flag, Group
 from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.scatter import Drift
+from recorders.summary.served import server_flags
 from recorders.summary.silences import silences
 from recorders.summary.spans import Span, mean_gauge, per_phase, untimed
 from recorders.summary.stats import grouped, total
@@ -51,6 +52,7 @@ CHOICES = (
 FLAGS = {
     **{note: note.value for note in (*CHOICES, OwnNote.STUCK)},
     OwnNote.BROKEN_OFF: "unfinished",
+    OwnNote.COUNTED_AT_REQUEST_END: "counted_at_request_end",
     OwnNote.CUT: "cut_text",
     OwnNote.DROPPED: "dropped",
     OwnNote.IMPLAUSIBLE: "implausible",
@@ -60,6 +62,8 @@ FLAGS = {
     OwnNote.MIG: "mig",
     OwnNote.MIXED_MARKS: "mixed_marks",
     OwnNote.REFUSED: "refused_mark",
+    OwnNote.SERVER_RESTARTED: "server_restarted",
+    OwnNote.SERVER_UNREAD: "server_unread",
     OwnNote.TARGET_MISSED: "target_missed",
     OwnNote.UNALIGNED: "unaligned",
     OwnNote.UNKNOWN_SHARE: "unknown_share",
@@ -96,6 +100,7 @@ def find_flags(
         *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
         *_unknown_shares(reduction),
+        *server_flags(reduction),
     ]
 
 

@@ -1,0 +1,45 @@
+"""Flags about the counts of servers of language models, from the notes of a recording. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recorders.summary.figures import Flag
+from recorders.summary.reduction import Reduction
+from recorders.texts import OwnNote
+
+MOST_NAMED = 3
+
+
+def at_end_note(phase: str, side: str, n: int | None) -> str:
+    """The note that requests were running at an edge of a phase (side begin or end) whose tokens
+    are only counted when they end."""
+    found = "unknown requests" if n is None else f"{n} request{'s' * (n != 1)}"
+    return f"{OwnNote.COUNTED_AT_REQUEST_END} {phase}: {found} at its {side}"
+
+
+def server_flags(reduction: Reduction) -> Iterator[Flag]:
+    """Flags for tokens that belong to another phase than their energy, or are unknown or lost."""
+    if cut := _noted(reduction, OwnNote.COUNTED_AT_REQUEST_END):
+        phases = dict.fromkeys(text.rpartition(": ")[0] for text in cut)
+        text = (
+            "the server counts tokens when a request ends, and requests were at work at an edge: "
+            f"{_some([text.rpartition(': ')[2] for text in cut])}; their tokens may be those of "
+            "another phase than their energy"
+        )
+        yield Flag("counted_at_request_end", ", ".join(list(phases)[:MOST_NAMED]), text)
+    if unread := _noted(reduction, OwnNote.SERVER_UNREAD):
+        text = f"a server could not be read, and its counts are unknown then: {_some(unread)}"
+        yield Flag("server_unread", "", text)
+    if restarted := _noted(reduction, OwnNote.SERVER_RESTARTED):
+        text = f"a server restarted, and its last counts are missing: {_some(restarted)}"
+        yield Flag("server_restarted", "", text)
+
+
+def _noted(reduction: Reduction, note: OwnNote) -> list[str]:
+    return list(dict.fromkeys(reduction.noted(note)))
+
+
+def _some(texts: list[str]) -> str:
+    shown = list(dict.fromkeys(texts))
+    return ", ".join(shown[:MOST_NAMED]) + " …" * (len(shown) > MOST_NAMED)

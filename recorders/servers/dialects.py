@@ -28,10 +28,19 @@ class Term(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """A number on a page of metrics. `at_end`: it counts tokens only when their request ends."""
+    """A number on a page of metrics. `at_end`: it counts tokens only when their request ends.
+
+    One that moves earlier may lack a few; while no request is at work, `at_rest` is exact.
+    """
 
     terms: tuple[Term, ...]
     at_end: bool = False
+    at_rest: tuple[Term, ...] = ()
+
+    @property
+    def metrics(self) -> set[str]:
+        """Everything that is looked for on a page."""
+        return {term.metric for term in (*self.terms, *self.at_rest)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +80,23 @@ class Dialect:
 
 
 def _named(found: Sum, prefix: str) -> Sum:
-    terms = tuple(term._replace(metric=prefix + term.metric) for term in found.terms)
-    return found._replace(terms=terms)
+    terms, at_rest = (
+        tuple(term._replace(metric=prefix + term.metric) for term in part)
+        for part in (found.terms, found.at_rest)
+    )
+    return found._replace(terms=terms, at_rest=at_rest)
 
 
 def _of(
-    metric: str, less: str = "", at_end: bool = False, labels: Mapping[str, str] | None = None
+    metric: str,
+    less: str = "",
+    at_end: bool = False,
+    labels: Mapping[str, str] | None = None,
+    at_rest: str = "",
 ) -> Sum:
     wanted = tuple((labels or {}).items())
     terms = (Term(metric, wanted), *((Term(less, wanted, -1),) if less else ()))
-    return Sum(terms, at_end)
+    return Sum(terms, at_end, (Term(at_rest),) if at_rest else ())
 
 
 # SGLang shows how many requests there are of each priority, beside those of all priorities.
@@ -116,14 +132,19 @@ DIALECTS = (
         _of("requests_processing"),
         _of("requests_deferred"),
     ),
-    # Those in real time move at each step, and lack at most one token of each request. The others
-    # move at a request's end, and their prompt tokens include those from a cache.
+    # Those in real time move at each step, and lack the first token of each request, which its
+    # prompt's step makes. The others move at a request's end, and their prompt tokens include those
+    # from a cache.
     Dialect(
         "SGLang",
         ("sglang:", "sglang_"),
         {
             OUT: (
-                _of("realtime_tokens_total", labels={"mode": "decode"}),
+                _of(
+                    "realtime_tokens_total",
+                    labels={"mode": "decode"},
+                    at_rest="generation_tokens_total",
+                ),
                 _of("generation_tokens_total", at_end=True),
             ),
             IN: (

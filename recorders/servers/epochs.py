@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from recorders.servers.dialects import Sum
+from recorders.servers.dialects import Term
 from recorders.servers.pages import Counter, Page
 
 
@@ -16,6 +16,8 @@ class Epochs:
         self._shown: dict[Counter, float] = {}
         self._grown: dict[Counter, float] = {}
         self._totals: dict[str, int] = {}
+        self._first: dict[str, float] = {}
+        self._lacks: dict[str, float] = {}
         self._born: str | None = None
         self.restarts = 0
 
@@ -34,15 +36,28 @@ class Epochs:
         self.restarts += bool(fell or is_other)
         return bool(fell or is_other)
 
-    def totals(self, counts: Mapping[str, Sum]) -> Mapping[str, int]:
-        """The counts since the first page. A difference of two counters may be read between their
-        moves, so it keeps its highest value."""
-        for name, found in counts.items():
-            total = sum(
-                term.sign * grown
-                for term in found.terms
-                for counter, grown in self._grown.items()
-                if counter.is_of(term)
-            )
+    def totals(self, page: Page) -> Mapping[str, int]:
+        """The counts since the first page, as of the last one. A difference of two counters may be
+        read between their moves, so a count keeps its highest value."""
+        for name, found in page.counts.items():
+            total = self._sum(found.terms)
+            if found.at_rest:
+                total += self._lacking(name, self._sum(found.at_rest) - total, page.is_at_rest)
             self._totals[name] = max(round(total), self._totals.get(name, 0))
-        return {name: self._totals[name] for name in counts}
+        return {name: self._totals[name] for name in page.counts}
+
+    def _sum(self, terms: Iterable[Term]) -> float:
+        return sum(
+            term.sign * grown
+            for term in terms
+            for counter, grown in self._grown.items()
+            if counter.is_of(term)
+        )
+
+    def _lacking(self, name: str, more: float, is_at_rest: bool) -> float:
+        """How many a count that moves early lacks: `more` than at the first rest, as of the last.
+        Requests that were lost count `more` down, but their tokens were made."""
+        if is_at_rest:
+            first = self._first.setdefault(name, more)
+            self._lacks[name] = max(more - first, self._lacks.get(name, 0.0))
+        return self._lacks.get(name, 0.0)

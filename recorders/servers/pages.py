@@ -53,6 +53,11 @@ class Page:
     born: str = ""
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether no request is at work or waits."""
+        return self.running == 0 and not self.waiting
+
+    @property
     def at_end(self) -> list[str]:
         """The counts of tokens that move only when a request ends."""
         return [name for name, found in self.counts.items() if found.at_end]
@@ -79,10 +84,10 @@ def read_page(
         best = ((name, _best(name, ways, declared)) for name, ways in dialect.counts.items())
         counts = {name: found for name, found in best if found}
     gauges = (dialect.running, dialect.waiting) if dialect else (NONE, NONE)
-    metrics = {term.metric for found in (*counts.values(), *gauges) for term in found.terms}
+    metrics = {metric for found in (*counts.values(), *gauges) for metric in found.metrics}
     counters = _values(body, metrics | {BORN})
     born = [value for counter, value in counters.items() if counter.metric == BORN]
-    wanted = {term.metric for found in counts.values() for term in found.terms}
+    wanted = {metric for found in counts.values() for metric in found.metrics}
     running, waiting = (_gauge(each, declared, counters) for each in gauges)
     return Page(
         dialect.name if dialect else "",

@@ -167,7 +167,7 @@ class Scraper:
                 f"{silent_s:.1f} s before was lost"
             )
         self._page = page
-        totals = self._epochs.totals(page.counts)
+        totals = self._epochs.totals(page)
         self.last = Scrape(
             asked_ns, time_ns, totals, page.running, page.waiting, tuple(page.at_end)
         )

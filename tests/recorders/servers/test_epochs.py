@@ -22,7 +22,7 @@ def totals(*pages: Page) -> list[int]:
     found = []
     for page in pages:
         epochs.take(page)
-        found.append(epochs.totals(page.counts)["tokens_out"])
+        found.append(epochs.totals(page)["tokens_out"])
     return found
 
 
@@ -60,8 +60,27 @@ def test_the_difference_of_two_counters_never_falls() -> None:
     found = []
     for each in (page(0, 0), page(100, 40), page(100, 60), page(200, 60)):
         epochs.take(each)
-        found.append(epochs.totals(each.counts)["tokens_in"])
+        found.append(epochs.totals(each)["tokens_in"])
     assert found == [0, 60, 60, 140]
+
+
+def sglang(decoded: int, ended: int, running: int) -> Page:
+    lines = (
+        f'sglang:realtime_tokens_total{{mode="decode"}} {decoded}',
+        f"sglang:generation_tokens_total {ended}",
+        f"sglang:num_running_reqs {running}",
+    )
+    return read_page("\n".join(lines).encode())
+
+
+def test_a_counter_in_real_time_is_made_up_for_its_first_tokens_at_rest() -> None:
+    """Two requests of 10 tokens, of which the prompts' steps make the first."""
+    pages = sglang(0, 0, 0), sglang(8, 0, 2), sglang(18, 20, 0), sglang(23, 20, 1)
+    assert totals(*pages) == [0, 8, 20, 25]
+
+
+def test_requests_from_before_the_recording_are_not_made_up_for() -> None:
+    assert totals(sglang(5, 0, 1), sglang(9, 10, 0), sglang(18, 20, 0)) == [0, 4, 14]
 
 
 @given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=8), min_size=1, max_size=4))

@@ -22,7 +22,7 @@ def counted(text: str, choices: str = "") -> dict[str, int]:
     epochs = Epochs()
     epochs.take(Page(page.server, page.counts, {}, born=page.born))
     epochs.take(page)
-    return dict(epochs.totals(page.counts))
+    return dict(epochs.totals(page))
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_a_server_without_a_request_yet_has_made_no_token() -> None:
     epochs = Epochs()
     page = read_page(early.encode())
     epochs.take(page)
-    assert epochs.totals(page.counts) == {"tokens_out": 0}
+    assert epochs.totals(page) == {"tokens_out": 0}
     later = read_page(servers.SGLANG_OLD.encode())
     assert not epochs.take(later)
-    assert epochs.totals(later.counts)["tokens_out"] == 7557572
+    assert epochs.totals(later)["tokens_out"] == 7557572
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from recorders.source import REQUESTS, Channel, Reading, Refusal
 # How long a recording waits at its start for its servers to answer.
 FIRST_S = 3.0
 RUNNING, WAITING = "requests_running", "requests_waiting"
-FIX = "it is read again while recording, so its counts begin once it answers"
 
 
 class Servers:
@@ -155,9 +154,12 @@ def open_servers(
     until_s = time.monotonic() + wait_s
     for each in scrapers:
         each.wait(1, until_s)
-    refused = [
-        Refusal(f"server {each.spec.shown}", each.why, FIX, kind="unread", warns=True)
-        for each in scrapers
-        if each.last is None
-    ]
-    return Servers(scrapers), refused
+    return Servers(scrapers), [_refusal(each) for each in scrapers if each.last is None]
+
+
+def _refusal(scraper: Scraper) -> Refusal:
+    reason, _, fix = scraper.why.partition(": fix: ")
+    name = f"server {scraper.spec.shown}"
+    return Refusal(
+        name, reason.removeprefix(f"{scraper.spec.shown}: "), fix, kind="unread", warns=True
+    )

@@ -19,8 +19,8 @@ from wattui import __version__
 from wattui.calibrations import fit_text
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
-from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.drain import Drain
+from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.matching import compile_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from recorders.channels import kind_of
+from recorders.channels import kind_of, unit_of
 from recorders.client import Client, Config, RecorderError
 from recorders.meters.specs import parse_meter
+from recorders.source import columns_of
 from recorders.texts import OwnNote
 from recorders.wire import Message, readings
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
-from wattui.config import config_path, load, refusal
+from wattui.config import METERS, TOKENS, config_path, load, refusal
 from wattui.errors import UsageError, WattuiError
 from wattui.show.printing import console, print_json
 
@@ -42,16 +43,24 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=SPEC",
         help="also try this meter, instead of those in the settings",
     )
+    made.add_argument(
+        "--tokens",
+        action="append",
+        metavar="URL[#METRIC]",
+        help="also look at this server of language models, instead of those in the settings",
+    )
     return made
 
 
 def main(options: argparse.Namespace) -> int:
     """Look at every sensor, then report on stdout. Raises WattuiError."""
-    meters = options.meter or load(config_path()).meters
-    if wrong := refusal("meters", meters):
-        raise UsageError(f"--meter: {wrong}")
+    settings = load(config_path())
+    meters, servers = options.meter or settings.meters, options.tokens or settings.tokens
+    for option, name, given in (("--meter", METERS, meters), ("--tokens", TOKENS, servers)):
+        if wrong := refusal(name, given):
+            raise UsageError(f"{option}: {wrong}")
     with waiting("looking for sensors") as tell:
-        report = examine(options.all_gpus, tell, meters=meters)
+        report = examine(options.all_gpus, tell, meters=meters, servers=servers)
     if options.json:
         print_json(report)
     else:
@@ -64,6 +73,7 @@ def examine(
     tell: Tell = lambda _: None,
     most_s: float = MOST_S,
     meters: Sequence[str] = (),
+    servers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Sources with their newest readings and update periods, and what is missing.
 
@@ -81,7 +91,14 @@ def examine(
 
     try:
         read = [text for text in meters if parse_meter(text).spec]
-        config = Config(csv=None, rate_hz=RATE_HZ, all_gpus=all_gpus, meters=read, publish=False)
+        config = Config(
+            csv=None,
+            rate_hz=RATE_HZ,
+            all_gpus=all_gpus,
+            meters=read,
+            tokens=servers,
+            publish=False,
+        )
         client = Client(config, take)
         ready = client.wait_ready()
         columns += ready["columns"]
@@ -150,8 +167,7 @@ def waits_for(
 
 
 def _column(channel: Mapping[str, Any]) -> str:
-    unit = "W" if channel["unit"] in ("J", "W") else channel["unit"]
-    return f"{channel['name']}_{unit}"
+    return columns_of(channel["name"], channel["unit"])[-1]
 
 
 def _source(
@@ -165,7 +181,7 @@ def _source(
             {
                 "channel": name,
                 "value": latest.get(_column(channel)),
-                "unit": _column(channel).rpartition("_")[2],
+                "unit": unit_of(_column(channel)),
                 "origin": channel["origin"],
                 "update_period_s": None if is_assumed else periods_s.get(name),
                 "remarks": [remark for remark in remarks if remark != OwnNote.ASSUMED_PERIOD],

@@ -89,6 +89,8 @@ def _source_entry(source: Mapping[str, Any]) -> Entry:
             entry.append(Text(f"  {fact}", "dim"))
         elif isinstance(fact, dict) and "vendor" in fact:
             entry.append(Text(f"  {name}: {', '.join(_device_words(fact))}", "dim"))
+        elif isinstance(fact, dict) and fact.get("counts") and not fact["why"]:
+            entry.append(Text(f"  {name}: {_server_words(fact)}", "dim"))
     return entry
 
 
@@ -99,6 +101,13 @@ def _device_words(fact: Mapping[str, Any]) -> Iterator[str]:
     index = fact.get("nvidia_smi_index")
     yield name if index is None else f"{name} (nvidia-smi {index})"
     yield from filter(None, (fact["pci"], fact.get("uuid"), fact["reading"]))
+
+
+def _server_words(fact: Mapping[str, Any]) -> str:
+    """The counts of a server of language models, and when they move."""
+    text = f"{fact['server'] or 'it'} counts {', '.join(fact['counts'])}"
+    late = ", ".join(fact["at_request_end"])
+    return f"{text}; {late} only when a request ends" if late else text
 
 
 def _reading_line(reading: Mapping[str, Any], width: int) -> Text:

@@ -456,7 +456,7 @@ class Dashboard(TerminalApp):
         from wattui.commands.doctor import examine
         from wattui.tui.screens.doctor import DoctorScreen
 
-        look = partial(examine, meters=self._settings.meters)
+        look = partial(examine, meters=self._settings.meters, servers=self._settings.tokens)
         self.push_screen(DoctorScreen(self._settings.all_gpus, look))
 
     def action_processes(self) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .running import WATTUI, Place, Result
+import polars as pl
+import pytest
+
+from .running import WATTUI, Place, Result, until
 
 COUNTS = "import wattui, time; wattui.count({n}); time.sleep(0.3); print('rank done')"
 BOUND_S = 30.0
@@ -97,3 +105,28 @@ def test_a_node_is_recorded_into_a_folder_only_once(place: Place):
     assert again.out == b""
     assert (node(place) / "run.json").read_bytes() == before
     assert ended(start(place, {"WATTUI_JOB": "again"}, counting(1))).status == 0
+
+
+@pytest.mark.quiet
+@pytest.mark.parametrize("killed", ["recorder", "node"])
+def test_a_node_that_is_killed_leaves_what_it_had(place: Place, killed: str):
+    """A second at most is lost; what is left of a node is in its journal."""
+    waits = ["sh", "-c", "while [ ! -e stop ]; do sleep 0.05; done"]
+    started = start(place, {}, waits)
+    journal = until(lambda: next(place.path.glob("shared/run=*/node=*/journal.csv"), None), "copy")
+    until(lambda: len(journal.read_text().splitlines()) > 10, "rows")
+    killed_s = time.time()
+    if killed == "recorder":
+        os.kill(place.recorder_of(started.pid), signal.SIGKILL)
+        (place.path / "stop").touch()
+        assert ended(started).status == 1
+        (last,) = pl.read_parquet(node(place) / "part.parquet")["time_utc"].tail(1)
+        assert run_json(place)["status"] == "recording"
+    else:
+        for pid in place.processes():
+            os.kill(pid, signal.SIGKILL)
+        ended(started)
+        last = datetime.fromisoformat(journal.read_text().splitlines()[-1].split(",")[1])
+        for left in place.temporary.glob("wattui-*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    assert killed_s - last.timestamp() < 1

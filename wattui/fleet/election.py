@@ -91,14 +91,19 @@ def expected(members: Iterable[Member]) -> int | None:
 
 
 def meeting_place(
-    run: str, folder: str, environ: Mapping[str, str] = os.environ, temporary: Path = Path("/tmp")
+    run: str,
+    folder: str,
+    node: str,
+    environ: Mapping[str, str] = os.environ,
+    temporary: Path = Path("/tmp"),
 ) -> Path:
     """The private folder where a job's processes on this node meet, made if it is missing.
 
-    `folder` is where the recording goes: two jobs without a name of their own are told apart by it.
-    Raises UsageError if it cannot be made, or is another user's.
+    `folder` is where the recording goes: two jobs without a name of their own are told apart by it,
+    and nodes that share /tmp by their boot_id. Raises UsageError if it cannot be made, or is
+    another user's.
     """
-    told_apart = hashlib.blake2b(os.fsencode(folder), digest_size=4).hexdigest()
+    told_apart = hashlib.blake2b(os.fsencode(f"{node} {folder}"), digest_size=4).hexdigest()
     name = f"wattui-{os.getuid()}-{run}-{told_apart}"
     given = environ.get("XDG_RUNTIME_DIR", "")
     # The variable may come from the machine where the job was submitted.

@@ -65,8 +65,8 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
             f"--{given[0]} is not for the recording of a fleet (--csv {options.csv}): fix: leave "
             "it out, and start the job again into another folder"
         )
-    place = meeting_place(rank.run, os.path.realpath(options.csv))
     node = NodeFolder(Path(options.csv), rank.run, boot_id())
+    place = meeting_place(rank.run, os.path.realpath(options.csv), node.boot_id)
     with taken() as signals:
         if leader := lead(place, __version__):
             return _lead(leader, rank, node, options, argv, signals, closed)
@@ -86,7 +86,7 @@ def _lead(
     me = Me(rank.run, node.boot_id, os.uname().nodename, __version__)
     is_first = rank.node_rank == 0
     keeper = Timekeeper(me, node.path.parent, is_first, rank.first_host)
-    others = Others(leader, rank, signals, node.path, keeper.facts)
+    others = Others(leader, rank, signals, node, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
     publisher = Publisher(csv, node, others.facts, say)
     others.on_look = publisher.look
@@ -128,11 +128,12 @@ class Others:
         leader: Leader,
         rank: Rank,
         signals: Signals,
-        shown: Path,
+        node: NodeFolder,
         clock_facts: Callable[[], dict[str, Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._leader, self._rank, self._signals, self.shown = leader, rank, signals, shown
+        self._leader, self._rank, self._signals = leader, rank, signals
+        self._boot_id, self.shown = node.boot_id, node.path
         self._clock_facts, self._clock = clock_facts, clock
         self._me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
         self._has_begun = False
@@ -193,7 +194,7 @@ class Others:
             "launcher": self._rank.launcher,
             "job": self._rank.job,
             "run": self._rank.run,
-            "node": {"boot_id": boot_id(), "rank": self._rank.node_rank},
+            "node": {"boot_id": self._boot_id, "rank": self._rank.node_rank},
             "world_size": self._rank.world_size,
             "ranks": [
                 {"rank": each.rank, "exit_status": each.status, "lost": each.is_lost}

@@ -78,36 +78,42 @@ def test_after_a_killed_leader_another_process_takes_over(tmp_path: Path):
 
 
 def test_the_place_of_an_ended_recording_can_be_used_again(tmp_path: Path):
-    place = meeting_place("mpich", "/shared/a", {}, tmp_path)
+    place = meeting_place("mpich", "/shared/a", "0c4f", {}, tmp_path)
     taken(place).close()
     assert not place.exists()
     assert lead(place, "1") is None  # it was just removed: the place is made again
     taken(place).close()
 
 
-def test_jobs_are_told_apart_by_name_and_folder(tmp_path: Path):
+def test_jobs_and_nodes_are_told_apart(tmp_path: Path):
+    """Some clusters have one /tmp for all nodes."""
     places = {
-        meeting_place(run, folder, {}, tmp_path)
+        meeting_place(run, folder, node, {}, tmp_path)
         for run in ("mpich", "slurm-7.0")
         for folder in ("/shared/a", "/shared/b")
+        for node in ("0c4f", "77aa")
     }
-    assert len(places) == 4
+    assert len(places) == 8
     assert all(place.stat().st_mode & 0o777 == 0o700 for place in places)
 
 
 def test_a_runtime_directory_of_the_machine_that_submitted_the_job_is_not_used(tmp_path: Path):
     there, gone = tmp_path / "run", tmp_path / "gone"
     there.mkdir()
-    assert meeting_place("a", "b", {"XDG_RUNTIME_DIR": str(there)}, tmp_path).parent == there
-    assert meeting_place("a", "b", {"XDG_RUNTIME_DIR": str(gone)}, tmp_path).parent == tmp_path
+    assert (
+        meeting_place("a", "b", "0c4f", {"XDG_RUNTIME_DIR": str(there)}, tmp_path).parent == there
+    )
+    assert (
+        meeting_place("a", "b", "0c4f", {"XDG_RUNTIME_DIR": str(gone)}, tmp_path).parent == tmp_path
+    )
 
 
 def test_a_link_in_place_of_the_meeting_place_is_refused(tmp_path: Path):
-    place = meeting_place("a", "b", {}, tmp_path)
+    place = meeting_place("a", "b", "0c4f", {}, tmp_path)
     place.rmdir()
     place.symlink_to(tmp_path)
     with pytest.raises(UsageError, match="belongs to somebody else"):
-        meeting_place("a", "b", {}, tmp_path)
+        meeting_place("a", "b", "0c4f", {}, tmp_path)
 
 
 def test_a_node_is_a_boot_whatever_its_names_are(tmp_path: Path):

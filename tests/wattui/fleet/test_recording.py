@@ -9,6 +9,7 @@ import pytest
 
 from wattui.capture.signals import Signal, Signals
 from wattui.fleet.election import Leader, Member, Seat, lead
+from wattui.fleet.publish import NodeFolder
 from wattui.fleet.ranks import Rank
 from wattui.fleet.recording import GRACE_S, START_S, Others
 
@@ -38,7 +39,9 @@ def leader(tmp_path: Path) -> Leader:
 
 def others(leader: Leader, waits: Waits, size: int | None) -> Others:
     rank = Rank("mpich", None, 0, size, 0, size)
-    return Others(leader, rank, waits, Path("shared"), dict, lambda: waits.now_s)
+    return Others(
+        leader, rank, waits, NodeFolder(Path("shared"), "job", "0c4f"), dict, lambda: waits.now_s
+    )
 
 
 def nothing() -> None:

@@ -1,0 +1,97 @@
+"""Three nodes on one machine: the joules of each, and their sum, are those of the closed form."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbench import topologies
+from testbench.curves import Constant, PowerCurve, Sine, Square
+from testbench.recording import BenchPhase, BenchRecording, program, surroundings
+from testbench.sandbox import Bench
+from wattui.runs.convert import write_csv
+
+from .conftest import MakeBench
+
+pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
+
+LONG_S = 2.0
+TOLERANCE = 0.001
+CURVES: tuple[PowerCurve, ...] = (
+    Constant(40.0),
+    Sine(120.0, 60.0, 0.7),
+    Square(30.0, 200.0, 0.5, 0.4),
+)
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+BOUND_S = 40.0
+
+
+def slurm(node: int, nodes: int) -> dict[str, str]:
+    """The variables of srun --ntasks-per-node=1."""
+    return {
+        "SLURM_JOB_ID": "7",
+        "SLURM_STEP_ID": "0",
+        "SLURM_PROCID": str(node),
+        "SLURM_LOCALID": "0",
+        "SLURM_NODEID": str(node),
+        "SLURM_STEP_NUM_TASKS": str(nodes),
+        "SLURM_STEP_TASKS_PER_NODE": f"1(x{nodes})",
+        "SLURM_STEP_NODELIST": f"n[0-{nodes - 1}]",
+    }
+
+
+def boot(bench: Bench, folder: Path, boot_id: str) -> None:
+    """Give a bench a boot of its own, as another machine has."""
+    file = folder / boot_id
+    file.write_text(f"{boot_id}\n")
+    bench.run(["mount", "--bind", str(file), BOOT_ID], check=True)
+
+
+def recorded(bench: Bench, folder: Path, node: Path) -> BenchRecording:
+    """What a node has published, as a run file."""
+    csv = folder / f"{node.name}.csv"
+    write_csv(node / "part.parquet", csv)
+    csv.with_suffix(".json").write_text((node / "run.json").read_text())
+    return BenchRecording(bench, csv)
+
+
+def test_the_sum_of_three_nodes_is_that_of_the_closed_form(make_bench: MakeBench, tmp_path: Path):
+    """All share one kernel, host name and /tmp; only their boot_id tells them apart. The last one
+    joins when the others have begun."""
+    shared = tmp_path / "shared"
+    source = program(BenchPhase("work", 0.0, LONG_S))
+    argv = [sys.executable, "-m", "wattui", "--headless", "--csv", f"{shared}/", "--idle", "0"]
+    benches, started = [], []
+    for number, curve in enumerate(CURVES):
+        bench = make_bench(topologies.plain(curve, Constant(5.0 + number)))
+        boot(bench, tmp_path, f"boot-{number}")
+        benches.append(bench)
+        late = ["sh", "-c", 'sleep 1; exec "$@"', "sh"] if number == len(CURVES) - 1 else []
+        started.append(
+            bench.popen(
+                [*late, *argv, "--rate", "20", "--", sys.executable, "-c", source],
+                env=surroundings(bench, tmp_path) | slurm(number, len(CURVES)),
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+    for each in started:
+        _, said = each.communicate(timeout=BOUND_S)
+        assert each.returncode == 0, said
+    nodes = [shared / "run=slurm-7.0" / f"node=boot-{number}" for number in range(len(CURVES))]
+    found = [recorded(*each) for each in zip(benches, [tmp_path] * 3, nodes, strict=True)]
+    for recording in found:
+        true_j = recording.true_j("total", "work")
+        assert recording.energy_j("total", "work") == pytest.approx(true_j, rel=TOLERANCE)
+    total_j = sum(recording.energy_j("total", "work") for recording in found)
+    true_total_j = sum(recording.true_j("total", "work") for recording in found)
+    assert total_j == pytest.approx(true_total_j, rel=TOLERANCE)
+    clocks = [recording.run["fleet"]["clock"] for recording in found]
+    assert sorted(clock["is_reference"] for clock in clocks) == [False, False, True]
+    for clock in clocks:
+        for offset in clock.get("offsets", ()):  # one machine has one clock
+            assert abs(offset["offset_ns"]) <= offset["error_ns"]

@@ -39,6 +39,7 @@ from wattui.analysis.label_numbers import AGAINST, Against, carried
 from wattui.analysis.macs import BUNDLED, command_macs, depthwise, network_macs
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.parts import parts_of
+from wattui.analysis.prefill_decode import Apart, Window, told_apart, windows_of
 from wattui.analysis.shares import (
     LayerCost,
     Shares,
@@ -124,6 +125,17 @@ class CounterResult:
     remarks: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class ApartResult:
+    """Prefill and decode apart, by a figure of a domain."""
+
+    figure: FigureName
+    domain: str
+    origin: str
+    found: list[Apart]
+    remarks: list[str]
+
+
 def load(given: NamedRun, against: Against | tuple[str, ...], network: str | None) -> FitRun:
     """A run with its network and MACs. Raises UsageError."""
     run = load_named(given.csv)
@@ -196,6 +208,21 @@ def counters_fitted(runs: Sequence[FitRun], wish: FitOptions) -> CounterResult:
             "one: fix: --layers conv,depthwise,linear"
         )
     return CounterResult(asked, origin, points, fit_counters(points, asked), from_macs, remarks)
+
+
+def told_apart_in(runs: Sequence[FitRun], figure: FigureName, domain: str | None) -> ApartResult:
+    """Prefill and decode of all running phases. Raises UsageError if none has tokens."""
+    domain, origin = _domain(runs, domain, figure)
+    remarks = [remark for each in runs for remark in each.run.remarks]
+    windows: list[Window] = []
+    for name, run in zip(_names(runs), runs, strict=True):
+        found, missing = windows_of(name, run.run.summary, domain, BY_NAME[figure])
+        windows += found
+        remarks += missing
+    if not windows:
+        raise UsageError(f"no running phase has tokens_in and tokens_out: {'; '.join(remarks)}")
+    apart, why_not = told_apart(windows, is_subtracted=bool(BY_NAME[figure].baseline))
+    return ApartResult(figure, domain, origin, apart, [*remarks, *why_not])
 
 
 def _check_quantities(runs: Sequence[FitRun], names: Sequence[str], figure: FigureName) -> None:

@@ -23,10 +23,13 @@ Two runs are never subtracted from each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from recorders.summary.bases import Basis
+from recorders.summary.figures import PhaseFigures, Summary
+from wattui.analysis.label_numbers import carried
 from wattui.analysis.plane import (
     STRONG_CONDITION,
     STRONG_INFLATION,
@@ -38,6 +41,10 @@ from wattui.analysis.regression import NoLineError
 from wattui.analysis.samples import describe
 
 Method = Literal["regression", "regression with a base", "time shares"]
+RUNNING = "running"
+# Counts of a phase.
+TOKENS_OUT, TOKENS_IN, PREFILL, DECODE = "tokens_out", "tokens_in", "prefill_ms", "decode_ms"
+MS = 1000.0
 TERMS = ("prompt tokens", "output tokens")
 BUSY = "while all slots are busy, the base follows from the tokens: use the regression without one"
 MORE = "fix: record windows with other proportions too: --prompts synthetic:512/128,64/512,1024/16"
@@ -93,6 +100,56 @@ class Apart:
     condition: float | None
     is_collinear: bool
     remarks: tuple[str, ...]
+
+
+def counts_of(phase: PhaseFigures) -> Mapping[str, int]:
+    """What was counted in a phase besides inferences."""
+    return getattr(phase, "counts", {})
+
+
+def windows_of(
+    run: str, summary: Summary, domain: str, basis: Basis
+) -> tuple[list[Window], list[str]]:
+    """The running phases of a summary with counted tokens, and remarks on those left out. Energies
+    are above the baseline of the basis."""
+    group = summary.running
+    channel = group.domains.get(domain) if group else None
+    if group is None or channel is None:
+        return [], [f"{run}: {domain} was not recorded" if group else f"{run}: nothing ran"]
+    baseline_w = basis.baseline_w(channel)
+    if baseline_w is None:
+        return [], [f"{run}: there is no {basis.baseline} baseline for {basis.name} energy"]
+    answer, off_w = basis.of(channel), 0.0 if not basis.baseline else None
+    if answer and answer.baseline_noise is not None and group.inferences and group.seconds:
+        off_w = answer.baseline_noise * group.inferences / group.seconds
+    found = []
+    running = [phase for phase in summary.phases if phase.phase == RUNNING]
+    for phase in running:
+        counts, energy_j = counts_of(phase), phase.energy_j.get(domain)
+        known = TOKENS_OUT in counts and TOKENS_IN in counts and energy_j is not None
+        if not known or phase.left_out or phase.overlaps or not phase.finished:
+            continue
+        assert energy_j is not None
+        times = [counts[name] / MS if name in counts else None for name in (PREFILL, DECODE)]
+        number = carried(phase.label, "concurrency").number
+        found.append(
+            Window(
+                run,
+                phase.label,
+                f"c{number:.0f}" if number else "",
+                phase.seconds,
+                energy_j - baseline_w * phase.seconds,
+                counts[TOKENS_IN],
+                counts[TOKENS_OUT],
+                off_w,
+                *times,
+            )
+        )
+    left = len(running) - len(found)
+    why = (
+        f"{left} running phases without both token counts, an end or an energy of {domain} left out"
+    )
+    return found, [f"{run}: {why}"] if left else []
 
 
 def told_apart(

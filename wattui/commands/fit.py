@@ -15,6 +15,7 @@ from wattui.analysis.counter_fit import fits_dict, scopes
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
 from wattui.analysis.fit_json import KIND
 from wattui.analysis.fitting import (
+    ApartResult,
     CounterResult,
     FitOptions,
     FitResult,
@@ -22,9 +23,11 @@ from wattui.analysis.fitting import (
     counters_fitted,
     fitted,
     load,
+    told_apart_in,
 )
 from wattui.analysis.label_numbers import AGAINST
 from wattui.analysis.macs import BUNDLED, SPEC
+from wattui.analysis.prefill_decode import apart_dict
 from wattui.analysis.published import published
 from wattui.analysis.shares import shares_dict
 from wattui.capture.progress import waiting
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STDOUT = "-"
+Result = FitResult | CounterResult | ApartResult
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,13 +60,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="[NAME=]RUN.csv",
         help="run files, also as 'runs/*.csv'; NAME is the network they belong to",
     )
-    made.add_argument(
+    what = made.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--against",
-        required=True,
         type=_against,
         metavar="QUANTITY",
         help=f"{', '.join(AGAINST)}; or several at once: counters of the runs, as in "
         "instructions,llc_misses, with seconds or macs",
+    )
+    what.add_argument(
+        "--prefill-decode",
+        action="store_true",
+        help="joules per token of prompts and of answers apart, from phases with counted tokens",
     )
     made.add_argument(
         "--figure",
@@ -107,6 +116,8 @@ def main(options: argparse.Namespace) -> int:
     """Fit and print; returns 1 if no line fits the points. Raises UsageError."""
     given = _given(options.runs)
     target = _target(options, given)
+    if options.prefill_decode:
+        return _prefill_decode(options, given, target)
     is_line = not isinstance(options.against, tuple)
     with waiting("reading runs"):
         runs = [load(each, options.against, options.network) for each in given]
@@ -116,6 +127,27 @@ def main(options: argparse.Namespace) -> int:
         found, is_fitted = _to_dict(result), result.series[0].ordinary is not None
     else:
         found, is_fitted = _counters_dict(result), bool(result.found.fits)
+    _write(found, result, options, target)
+    return 0 if is_fitted else INCOMPLETE
+
+
+def _prefill_decode(
+    options: argparse.Namespace, given: Sequence[NamedRun], target: Path | None
+) -> int:
+    """Tell prefill and decode apart; returns 1 if nothing does. Raises UsageError."""
+    if options.figure == "seconds":
+        raise UsageError("--prefill-decode tells energies apart: fix: leave out --figure seconds")
+    with waiting("reading runs"):
+        runs = [load(each, "tokens", None) for each in given]
+        result = told_apart_in(runs, options.figure, options.domain)
+    _write(_apart_dict(result), result, options, target)
+    return 0 if result.found else INCOMPLETE
+
+
+def _write(
+    found: dict[str, Any], result: Result, options: argparse.Namespace, target: Path | None
+) -> None:
+    """A result as JSON or as tables, and its remarks."""
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     if options.json == STDOUT:
         sys.stdout.write(text)
@@ -124,7 +156,6 @@ def main(options: argparse.Namespace) -> int:
             write_output(target, text.encode(), options.force)
         _print(list(_parts(result)), options)
     say(*result.remarks)
-    return 0 if is_fitted else INCOMPLETE
 
 
 def _wish(options: argparse.Namespace) -> FitOptions:
@@ -211,6 +242,19 @@ def _counters_dict(result: CounterResult) -> dict[str, Any]:
     }
 
 
+def _apart_dict(result: ApartResult) -> dict[str, Any]:
+    """The documented JSON of prefill and decode apart (docs/tokens.md)."""
+    return {
+        "version": VERSION,
+        "kind": "prefill_decode",
+        "figure": result.figure,
+        "domain": result.domain,
+        "origin": result.origin,
+        "loads": [apart_dict(each) for each in result.found],
+        "remarks": result.remarks,
+    }
+
+
 def _published(start: str) -> dict[str, Any]:
     """Published errors of models from the same quantities."""
     synergy = published("synergy")
@@ -223,13 +267,17 @@ def _beside(asked: FitRequest) -> dict[str, Any]:
     return _published("macs") if asked.against == "macs" else {}
 
 
-def _parts(result: FitResult | CounterResult) -> Iterator[Table | Text]:
+def _parts(result: Result) -> Iterator[Table | Text]:
     """The result as tables."""
     from wattui.show.counter_fit import counter_parts
     from wattui.show.fit import correlation_parts, fit_parts
     from wattui.show.networks import network_parts
+    from wattui.show.prefill_decode import apart_parts
     from wattui.show.shares import shares_parts
 
+    if isinstance(result, ApartResult):
+        yield from apart_parts(result)
+        return
     if isinstance(result, CounterResult):
         yield from counter_parts(result, _published("counters"))
         return

@@ -101,7 +101,8 @@ async def run(
 
 def _announced(wish: Wish, repeats: int) -> str:
     repeat = f", repeat {wish.repeat} of {repeats}" if wish.repeat else ""
-    return f"{wish.label}{repeat}: {wish.concurrency} requests in flight for {wish.seconds:g} s"
+    requests = "1 request" if wish.concurrency == 1 else f"{wish.concurrency} requests"
+    return f"{wish.label}{repeat}: {requests} in flight for {wish.seconds:g} s"
 
 
 async def _only_model(server: Server) -> str:

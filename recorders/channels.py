@@ -102,8 +102,8 @@ _UNITS = {
 # A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
 _PACKAGE_W = 1000.0
-_CORES = Plotted(130, "CPU cores", 6, "domains")
-_CPU, _USE = Plotted(10, "CPU", 5), Plotted(50, "CPU utilisation", 6, top=100.0)
+_CORES = Plotted(130, "CPU cores", 10, "domains")
+_CPU, _USE = Plotted(10, "CPU", 5), Plotted(50, "CPU utilisation", 10, top=100.0)
 _GPU_USE = Plotted(40, "GPU utilisation", 2, "GPUs", 100.0)
 _GPU_MEMORY = Plotted(120, "GPU memory", 2, "GPUs")
 _REQUESTS = Plotted(45, "Requests", 4)
@@ -129,7 +129,7 @@ KINDS = (
     Kind(
         "dram",
         f"dram{_N}",
-        graph=Plotted(30, "DRAM", 8, "sockets"),
+        graph=Plotted(30, "DRAM", 12, "sockets"),
         in_total=True,
         inside=("psys", "board", "est_cpu", "est"),
         most_w=300.0,
@@ -203,9 +203,9 @@ KINDS = (
     ),
     Kind("gpu_held", r"gpu\d+_held", "reasons", each_second=True),
     Kind("cpu_util", "cpu_util", "utilisation", _USE, each_second=True, short=("cpu", "all")),
-    Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 6), each_second=True),
+    Kind("cpu_freq", "cpu_freq", "clock", Plotted(100, "CPU frequency", 10), each_second=True),
     Kind(
-        "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 6), each_second=True
+        "cpu_temp", "cpu_temp", "temperature", Plotted(90, "CPU temperature", 10), each_second=True
     ),
     Kind("command_cpu", "command_cpu", "utilisation", _USE, each_second=True, of_command=True),
     Kind(

@@ -56,7 +56,7 @@ class GraphSpec:
 
 
 # That of the command's first share.
-COMMAND_COLOUR = 7
+COMMAND_COLOUR = 11
 # Units as people write them.
 _UNITS = {"pct": "%", "C": "°C"}
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as hexadecimal texts. Series colours are those of Okabe and Ito (2008), which
-    people with colour-blindness can tell apart, lightened or darkened for the background."""
+    """Colours as hexadecimal texts. The first series colours are those of Okabe and Ito (2008),
+    which people with colour-blindness can tell apart, lightened or darkened for the background.
+    They are for two packages, eight GPUs, the processor's gauges, the command and two sockets' DRAM.
+    """
 
     background: str
     text: str
@@ -61,6 +63,10 @@ DARK = Palette(
         "#b9bfd4",
         "#a9d655",
         "#ff9db5",
+        "#9d86ff",
+        "#ffffff",
+        "#5cb850",
+        "#c49a78",
     ),
     estimated="#e8c66a",
     phases={
@@ -92,6 +98,10 @@ LIGHT = Palette(
         "#555b75",
         "#467303",
         "#b02a63",
+        "#5a1fd6",
+        "#22242e",
+        "#003c8f",
+        "#6e1414",
     ),
     estimated="#835a00",
     phases={
@@ -124,6 +134,10 @@ HIGH_CONTRAST = Palette(
         "#ffffff",
         "#b8ff3d",
         "#ffb3c7",
+        "#9a8cff",
+        "#ff4dff",
+        "#6fbf2f",
+        "#b0b0b0",
     ),
     estimated="#ffd75f",
     phases={
@@ -156,6 +170,10 @@ COLOUR_BLIND = Palette(
         "#c9ccd6",
         "#b8d66b",
         "#f0a0b8",
+        "#8f96ff",
+        "#ffffff",
+        "#fff3b0",
+        "#8c9a6a",
     ),
     estimated="#f2d16b",
     phases={

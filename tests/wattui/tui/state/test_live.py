@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recorders.channels import channel_of
 from tests.support.fakes import COLUMNS, row
 from wattui.show.graphs import graphs
 from wattui.show.history import BIN_STEPS_S
@@ -15,6 +16,7 @@ from wattui.show.palette import DARK
 from wattui.tui.state.curves import Curves
 from wattui.tui.state.live import Live
 from wattui.tui.state.viewport import Viewport, first
+from wattui.tui.themes import PALETTES
 
 
 def live(*messages: dict[str, Any]) -> Live:
@@ -222,12 +224,21 @@ def test_memory_stays_bounded_over_many_recordings() -> None:
 
 def test_a_device_has_one_colour_in_every_graph() -> None:
     gauges = [f"gpu{n}_{unit}" for n in range(8) for unit in ("W", "util_pct", "temp_C")]
-    columns = ["package0_W", "package1_W", *gauges, "command_gpu0_pct"]
+    powers = ["package0_W", "package1_W", "dram0_W", "dram1_W"]
+    uses = ["cpu_util_pct", "command_cpu_pct", "cpu_temp_C", "command_gpu0_pct"]
     found: dict[str, set[int]] = {}
-    for spec in graphs(columns):
+    for spec in graphs([*powers, *gauges, *uses]):
         for series in spec.series:
-            found.setdefault(series.name, set()).add(series.colour)
+            found.setdefault(channel_of(series.column).partition("_")[0], set()).add(series.colour)
     assert all(len(colours) == 1 for colours in found.values())
-    devices = [name for name in found if not name.startswith("command")]
-    drawn = {DARK.of_series(*found[name], estimated=False) for name in devices}
-    assert len(drawn) == len(devices) == 10
+    for palette in PALETTES.values():
+        drawn = {palette.of_series(*colour, estimated=False) for colour in found.values()}
+        assert len(drawn) == len(found) == 14
+
+
+def test_no_two_series_of_a_graph_have_the_same_colour() -> None:
+    uses = ["cpu_util_pct", "command_cpu_pct", *(f"gpu{n}_util_pct" for n in range(8))]
+    shares = [f"command_gpu{n}_pct" for n in range(3)]
+    for spec in graphs(["package0_W", "package1_W", "dram0_W", "dram1_W", *uses, *shares]):
+        drawn = [DARK.of_series(each.colour, each.estimated) for each in spec.series]
+        assert len(set(drawn)) == len(drawn), spec.title

@@ -153,7 +153,7 @@ class MainScreen(MarkingScreen):
     MainScreen.small #banner { max-height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     MainScreen #phases, MainScreen #devices { display: none; }
     MainScreen.wide #devices { display: block; height: auto; max-height: 16; }
-    MainScreen.wide #phases { display: block; height: auto; max-height: 40%; min-height: 7; }
+    MainScreen.wide #phases { display: block; height: auto; min-height: 7; }
     MainScreen #energy { height: 1fr; }
     MainScreen #tabs { display: none; }
     MainScreen.small #tabs { display: block; }

@@ -93,15 +93,12 @@ def title(
     return next((way for way in ways if _cells(way) <= width), name_alone)
 
 
-def subtitle(parts: Sequence[str], unit: str, width: int) -> str:
-    """Figures in a row with the unit after the last; the last ones are dropped to fit."""
-    for count in range(len(parts), 0, -1):
-        text = "  ".join(parts[:count])
-        if not text.endswith((" J", " s")):
-            text = f"{text} {unit}"
-        if cell_len(text) <= width:
-            return text
-    return ""
+def subtitle(parts: Sequence[str], spec: GraphSpec, width: int, glyphs: Glyphs) -> str:
+    """Figures in a row, each with its unit; the last ones are dropped to fit."""
+    unit, joint = unit_text(spec.unit, glyphs), f" {glyphs.grid} "
+    figures = [part if part.endswith((" J", " s")) else f"{part} {unit}" for part in parts]
+    rows = (joint.join(figures[:count]) for count in range(len(figures), 0, -1))
+    return next((row for row in rows if cell_len(row) <= width), "")
 
 
 def _together(

@@ -142,7 +142,7 @@ class Chart(Widget, can_focus=True):
             found = border.seen(live, spec, shown, seen_s, glyphs)
         else:
             found = border.of_span(live, spec, shown, view.span_s, glyphs)
-        below = titles.subtitle(found, titles.unit_text(spec.unit, glyphs), width)
+        below = titles.subtitle(found, spec, width, glyphs)
         labels = ((parts, look.palette), below)
         if labels != self._labels:
             self._labels = labels

@@ -1,20 +1,22 @@
-"""The phases panel: the phases so far, as many of the latest as fit."""
+"""The phases panel: the phases in order of time, as many of the latest as fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.table import Table
 from rich.text import Text
+from textual.widget import Widget
 
 from recorders.channels import kind_of
-from recorders.summary.figures import PhaseFigures, Summary, is_unmoved
+from recorders.summary.bases import TOTAL
+from recorders.summary.figures import Group, PhaseFigures, Summary, Value, is_unmoved
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, energy_unit, number
+from wattui.show.quantities import Units, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
 from wattui.tui.widgets.panel import Panel
 
-MOST_ROWS = 40
+# The most of the column's height that it takes, and the rows of its border and titles.
+SHARE, FRAME, LEAST_ROWS = 0.4, 3, 4
+PAST, NOW = "■", "▶"
 NOTHING_YET, MARK = "No phases yet.", " Press space to mark running and idle."
 
 
@@ -30,23 +32,26 @@ class PhasesPanel(Panel):
         if not phases or channel is None:
             self.write(Text(NOTHING_YET + MARK * self.can_mark, "dim"), 1)
             return
-        shown = phases[-MOST_ROWS:]
-        table = phase_table(shown, channel, palette, units)
-        self.write(table, 1 + len(shown), subtitle=f"J: {channel}")
+        height = self.parent.size.height if isinstance(self.parent, Widget) else 0
+        count = min(len(phases), max(LEAST_ROWS, int(height * SHARE) - FRAME))
+        table = phase_table(summary, channel, count, palette, units)
+        self.write(table, 1 + count, subtitle=f"J: {channel}")
 
 
 def phase_table(
-    phases: Sequence[PhaseFigures], channel: str, palette: Palette, units: Units
+    summary: Summary, channel: str, count: int, palette: Palette, units: Units
 ) -> Table:
-    """Phases from the newest back, with the energy of one channel."""
-    per_inference = [_per_inference(phase, channel) for phase in phases]
-    factor, unit = energy_unit(per_inference, units)
+    """The latest phases in order of time, with the energy of one channel; their ± is known where
+    a label has one phase."""
+    phases = summary.phases[-count:]
+    per_inference = [_per_inference(summary, phase, channel) for phase in phases]
+    factor, unit = energy_unit([each.value for each in per_inference if each], units)
     whole, whole_unit = energy_unit([], units)
     table = plain_table("phase", "s", whole_unit, "inf.", f"{unit}/inf.")
-    for phase, each in reversed(list(zip(phases, per_inference, strict=True))):
+    for phase, each in zip(phases, per_inference, strict=True):
         name = Text(no_wrap=True, overflow="ellipsis")
-        name.append("■ ", palette.of_phase(phase.phase))
-        name.append(phase.label or phase.phase)
+        name.append(PAST if phase.finished else NOW, palette.of_phase(phase.phase))
+        name.append(f" {phase.label or phase.phase}")
         name.truncate(20, overflow="ellipsis")
         energy_j = _energy_j(phase, channel)
         counted = f"{phase.inferences:,}" if phase.inferences else ""
@@ -55,16 +60,30 @@ def phase_table(
             f"{phase.seconds:.1f}",
             number(None if energy_j is None else energy_j / whole, 4),
             counted,
-            number(each / factor) if each is not None else "",
+            with_uncertainty(each.value, each.plus_minus, factor) if each else "",
         )
     return table
 
 
-def _per_inference(phase: PhaseFigures, channel: str) -> float | None:
+def _per_inference(summary: Summary, phase: PhaseFigures, channel: str) -> Value | None:
+    """Joules per inference in a phase; those of its label, which have a ±, if it is the only one
+    with this label."""
     energy_j = _energy_j(phase, channel)
     if energy_j is None or not phase.inferences:
         return None
-    return energy_j / phase.inferences
+    group = _alone(summary, phase)
+    domain = group.domains.get(channel) if group else None
+    return (domain and TOTAL.of(domain)) or Value(energy_j / phase.inferences)
+
+
+def _alone(summary: Summary, phase: PhaseFigures) -> Group | None:
+    """The figures of a phase's label, if no other phase has it."""
+    is_running = [each for each in summary.phases if each.phase == phase.phase]
+    if [each.label for each in is_running].count(phase.label) > 1:
+        return None
+    if phase.label:
+        return next((group for group in summary.labels if group.label == phase.label), None)
+    return summary.running if len(is_running) == 1 else None
 
 
 def _energy_j(phase: PhaseFigures, channel: str) -> float | None:

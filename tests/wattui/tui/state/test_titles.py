@@ -115,10 +115,10 @@ def test_an_unknown_value_is_a_dash_and_an_estimate_says_so() -> None:
 
 def test_figures_go_from_the_end_where_they_do_not_fit() -> None:
     figures = ["12.4 s", "1042 J", "mean 84.1", "max 97.3"]
-    assert subtitle(figures, "W", 60) == "12.4 s  1042 J  mean 84.1  max 97.3 W"
-    assert subtitle(figures, "W", 30) == "12.4 s  1042 J  mean 84.1 W"
-    assert subtitle(figures, "W", 20) == "12.4 s  1042 J"
-    assert subtitle(figures, "W", 3) == ""
+    assert subtitle(figures, DRAM, 60, plot.BRAILLE) == "12.4 s · 1042 J · mean 84.1 W · max 97.3 W"
+    assert subtitle(figures, DRAM, 30, plot.BRAILLE) == "12.4 s · 1042 J · mean 84.1 W"
+    assert subtitle(figures, DRAM, 20, plot.BRAILLE) == "12.4 s · 1042 J"
+    assert subtitle(figures, DRAM, 3, plot.BRAILLE) == ""
 
 
 def test_a_users_text_is_one_line_of_known_width() -> None:

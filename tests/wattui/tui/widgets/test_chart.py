@@ -144,7 +144,7 @@ async def test_dragging_selects_whole_columns_and_a_click_lets_go() -> None:
         assert app.view.span_s == pytest.approx(span_s)
         assert app.mouse_captured is None
         expected = (span_s[1] - span_s[0]) * (30 + 7)
-        assert f"8.00 s  Σ {expected:.1f} J" in shown(app, chart)[-1]
+        assert f"8.00 s · Σ {expected:.1f} J" in shown(app, chart)[-1]
         await pilot.click(chart, offset=(LEFT + 5, 6))
         await pilot.pause()
         assert app.view.span_s is None

@@ -126,10 +126,22 @@ def test_a_long_label_is_cut_and_no_figure_is() -> None:
 
 def test_phases_are_listed_with_their_joules() -> None:
     found = summary(["package0"])
-    shown = text(phase_table(found.phases, "package0", DARK, "auto"))
+    shown = text(phase_table(found, "package0", 5, DARK, "auto"))
     assert "b1" in shown
     assert "360.0" in shown
-    assert "3.600" in shown
+    assert "3.600 ± 0.036" in shown
+
+
+def test_the_latest_phases_are_listed_in_order_of_time_with_their_uncertainty() -> None:
+    reducer = Reducer(["package0_J", "package0_W"])
+    marks = [("idle", "", None), ("running", "b1", 1), ("running", "b1", 2), ("running", "b8", 1)]
+    for number, mark in enumerate(marks):
+        for time_s, event, count in ((10.0 * number, "begin", 0), (10.0 * number + 9, "end", 9)):
+            reducer.add(f"{time_s:.6f}", [f"{time_s * 36}", "36.0"], event, mark, count)
+    table = phase_table(summarise(reducer.reduction), "package0", 3, DARK, "auto")
+    _, *lines = text(table).splitlines()
+    assert [line.split()[1] for line in lines] == ["b1", "b1", "b8"]
+    assert ["±" in line for line in lines] == [False, False, True]
 
 
 def test_cores_and_dram_stand_under_their_package() -> None:

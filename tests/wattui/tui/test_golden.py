@@ -1,37 +1,71 @@
-"""Whole screens as text. After an intended change: WATTUI_GOLDEN=write python -m pytest …"""
+"""Every screen as text, at five sizes. After an intended change: WATTUI_GOLDEN=write pytest …"""
 
 from __future__ import annotations
 
 import csv
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
-from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.app import App
+from textual.events import Resize
+from textual.geometry import Size
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from recorders.rows import FIXED_COLUMNS
+from recorders.source import Channel
 from recorders.wire import Message
 from tests.support import dashboards
 from tests.support.dashboards import dashboard_of
 from tests.support.fakes import FakeSession
+from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
+from wattui.config import Settings
+from wattui.runs.recorded import Run
+from wattui.runs.run_json import ReadSource, limits_w
+from wattui.show import plot
+from wattui.show.graphs import graphs
+from wattui.show.palette import DARK
 from wattui.tui.app import Dashboard
-from wattui.tui.screens.processes import LOOK_S
+from wattui.tui.launching.workload import WorkloadSubject
+from wattui.tui.screens import launch_form
+from wattui.tui.screens.ask import Ask
+from wattui.tui.screens.compare import Compare
+from wattui.tui.screens.compare_many import CompareMany
+from wattui.tui.screens.confirm import Confirm
+from wattui.tui.screens.device import DeviceScreen
+from wattui.tui.screens.doctor import DoctorScreen
+from wattui.tui.screens.export import ask_export
+from wattui.tui.screens.help import Help
+from wattui.tui.screens.launch_form import LaunchForm
+from wattui.tui.screens.main import MainScreen
+from wattui.tui.screens.processes import ProcessesScreen
+from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
+from wattui.tui.screens.settings import SettingsScreen
+from wattui.tui.screens.steady import Present
+from wattui.tui.state.devices import devices_now
+from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
+from wattui.tui.state.session import Stream
+from workloads import engines
+from workloads.catalogue import catalogue
 
 FOLDER = Path(__file__).parent / "golden"
-SIZES = {"wide": (200, 50), "narrow": (120, 35), "small": (80, 24)}
+SIZES = ((200, 50), (160, 45), (120, 35), (80, 24), (60, 16))
 # Where the dashboard has no room for its panels: the mini mode, alone and above a graph.
 MINI_SIZES = {"mini": (40, 6), "phone": (40, 44)}
-SETTLED_S = 0.4
+# The clock of screens that show the time: 2026-11-29 14:30:00 UTC.
+NOW_S = 1_795_962_600.0
 # Watts of each channel: idle, then running.
+NO_GPUS_W = {"package0": (22.0, 73.0), "core0": (9.0, 58.0), "dram0": (4.0, 18.0)}
 POWERS_W = {
     "package0": (22.0, 73.0),
     "package1": (19.0, 65.0),
@@ -43,7 +77,29 @@ EIGHT_GPUS_W = {
     "package0": (22.0, 73.0),
     **{f"gpu{n}": (55.0 + n, 250.0 + 50 * n) for n in range(8)},
 }
+LIMITS_W = {"package": 95.0, "gpu": 700.0}
+# The gauges of the processor and of every GPU: idle, then running.
+GAUGES = {
+    "cpu_util_pct": (3.0, 60.0),
+    "cpu_freq_MHz": (1400.0, 3310.0),
+    "cpu_temp_C": (34.0, 61.0),
+    "gpu_util_pct": (1.0, 97.0),
+    "gpu_mem_MiB": (410.0, 62464.0),
+    "gpu_temp_C": (38.0, 68.0),
+}
 RUNNING_S, CYCLE_S = 15, 30
+
+
+def gauges(channels: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """The gauges of a machine with these channels."""
+    gpus = [name for name in channels if name.startswith("gpu")]
+    of_gpus = {
+        name.replace("gpu", gpu): values
+        for gpu in gpus
+        for name, values in GAUGES.items()
+        if name.startswith("gpu")
+    }
+    return {name: values for name, values in GAUGES.items() if name.startswith("cpu")} | of_gpus
 
 
 def is_running(time_s: float) -> bool:
@@ -64,10 +120,11 @@ def rows(seconds: int, channels: Mapping[str, tuple[float, float]] = POWERS_W) -
         for name, powers_w in channels.items():
             power_w = powers_w[running] * (1 + 0.03 * ((number * 7 + len(name)) % 5 - 2))
             cells += [f"{joules[name]:.6f}", f"{power_w:.3f}"]
-            totals = [totals[0] + joules[name], totals[1] + power_w]
+            if not name.startswith("core"):
+                totals = [totals[0] + joules[name], totals[1] + power_w]
             joules[name] += power_w / 10
-        cells += [f"{97.0 if running else 1.0}", f"{92.0 if running else 0.0}"]
-        cells += [f"{60.0 if running else 3.0}", f"{totals[0]:.6f}", f"{totals[1]:.3f}"]
+        cells += [f"{values[running]}" for values in gauges(channels).values()]
+        cells += [f"{totals[0]:.6f}", f"{totals[1]:.3f}"]
         message = {
             "t": "row",
             "time": f"{time_s:.6f}",
@@ -92,7 +149,14 @@ def rows(seconds: int, channels: Mapping[str, tuple[float, float]] = POWERS_W) -
 def session(channels: Mapping[str, tuple[float, float]] = POWERS_W) -> FakeSession:
     fake = FakeSession(Path("run.csv"))
     fake.columns = [f"{name}_{unit}" for name in channels for unit in "JW"]
-    fake.columns += ["gpu0_util_pct", "gpu1_util_pct", "cpu_util_pct", "total_J", "total_W"]
+    fake.columns += [*gauges(channels), "total_J", "total_W"]
+    limits = (
+        Channel(name, "J", "measured", limit_w=limit_w)
+        for name in channels
+        for kind, limit_w in LIMITS_W.items()
+        if name.startswith(kind)
+    )
+    fake.sources = [ReadSource("powercap", "os.pread", tuple(limits))]
     fake.coming = rows(76, channels)
     return fake
 
@@ -102,63 +166,107 @@ def screen(app: App[Any]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in dashboards.screen(app).split("\n"))
 
 
-def compare(name: str, shown: str) -> None:
+def difference(name: str, shown: str) -> str:
+    """How a screen differs from its file, which is written anew if so asked."""
     path = FOLDER / f"{name}.txt"
     if os.environ.get("WATTUI_GOLDEN") == "write":
         path.write_text(shown)
-    expected = path.read_text()
-    difference = "\n".join(
-        unified_diff(expected.splitlines(), shown.splitlines(), lineterm="", n=1)
-    )
-    assert not difference, f"{path.name} is not what is shown:\n{difference}"
+    expected = path.read_text().splitlines() if path.exists() else []
+    return "\n".join(unified_diff(expected, shown.splitlines(), path.name, lineterm="", n=1))
+
+
+async def differences(
+    name: str, pilot: Pilot[Any], sizes: Iterable[tuple[int, int]] = SIZES
+) -> list[str]:
+    """How the topmost screen differs from its files at each of these sizes."""
+    found = []
+    for width, height in sizes:
+        if pilot.app.size != (width, height):
+            # As `resize_terminal` does, but waiting once.
+            pilot.app._driver._size = Size(width, height)
+            pilot.app.post_message(Resize(Size(width, height), Size(width, height)))
+        await pilot.pause()
+        found.append(difference(f"{name}-{width}x{height}", screen(pilot.app)))
+    return list(filter(None, found))
 
 
 async def settle(pilot: Pilot[Any]) -> None:
     """Wait for the energies, which come last."""
+    await pilot.pause()
     for _ in range(300):
-        await pilot.pause(0.1)
         if "Nothing has run yet" not in screen(pilot.app):
             break
-    await pilot.pause(SETTLED_S)
+        await pilot.pause(0.05)
+    await pilot.pause()
 
 
-def dashboard(**settings: Any) -> Dashboard:
-    return dashboard_of(session(), **settings)
+def dashboard(stream: Stream | None = None, **settings: Any) -> Dashboard:
+    return dashboard_of(stream or session(), **settings)
 
 
-@pytest.mark.parametrize("name", SIZES)
-async def test_the_dashboard_at_three_sizes(name: str) -> None:
-    app = dashboard()
-    async with app.run_test(size=SIZES[name]) as pilot:
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw only what a test looks at, as nobody else does."""
+    monkeypatch.setattr(Present, "render_update", lambda *_, **__: None)
+
+
+# ------------------------------------------------------------ the graphs
+
+
+def without_gpus() -> FakeSession:
+    return session(NO_GPUS_W)
+
+
+def played_back() -> Playback:
+    """A playback that is paused at 41 s."""
+    path = Path("run.csv")
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([*FIXED_COLUMNS, *session().columns])
+        for each in rows(76):
+            fixed = (each[key] for key in ("phase", "label", "repeat", "event", "inferences"))
+            table.writerow([each["time"], "", *fixed, *each["cells"]])
+    playback = Playback(path)
+    playback.pause()
+    playback.seek(41.0)
+    return playback
+
+
+STREAMS: Mapping[str, Callable[[], Any]] = {
+    "dashboard": session,
+    "no-gpus": without_gpus,
+    "eight-gpus": lambda: session(EIGHT_GPUS_W),
+    "playback": played_back,
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_the_graphs_at_five_sizes(name: str, place: Path, undrawn: None) -> None:
+    app = dashboard(STREAMS[name]())
+    async with app.run_test(size=SIZES[0]) as pilot:
         await settle(pilot)
-        compare(f"dashboard-{name}", screen(app))
+        found = await differences(name, pilot)
+        if name == "dashboard":
+            found += await differences(name, pilot, MINI_SIZES.values())
+    assert not found, "\n\n".join(found)
 
 
-@pytest.mark.parametrize("name", ["wide", "narrow"])
-async def test_eight_gpus_each_keep_their_name(name: str) -> None:
-    app = dashboard_of(session(EIGHT_GPUS_W))
-    async with app.run_test(size=SIZES[name]) as pilot:
-        await settle(pilot)
-        shown = screen(app)
-        assert all(f"gpu{n}│" in shown for n in range(8))
-        compare(f"eight-gpus-{name}", shown)
-
-
-@pytest.mark.parametrize("name", MINI_SIZES)
-async def test_the_dashboard_in_mini_mode(name: str) -> None:
-    app = dashboard()
-    async with app.run_test(size=MINI_SIZES[name]) as pilot:
-        await settle(pilot)
-        compare(f"dashboard-{name}", screen(app))
-
-
-async def test_the_dashboard_in_ascii() -> None:
+async def test_the_graphs_in_ascii() -> None:
     app = dashboard(ascii=True)
-    async with app.run_test(size=SIZES["narrow"]) as pilot:
+    async with app.run_test(size=(120, 35)) as pilot:
         await settle(pilot)
         assert screen(app).isascii()
-        compare("dashboard-ascii", screen(app))
+        assert not await differences("ascii", pilot, [(120, 35)])
 
+
+@pytest.mark.parametrize("size", SIZES[:3])
+async def test_eight_gpus_each_keep_their_name(size: tuple[int, int]) -> None:
+    width, height = size
+    shown = (FOLDER / f"eight-gpus-{width}x{height}.txt").read_text()
+    assert all(f"gpu{n}│" in shown for n in range(8))
+
+
+# ------------------------------------------------------------ what opens over them
 
 PROCESSES = Processes(
     ("gpu0", "gpu1"),
@@ -178,61 +286,140 @@ PROCESSES = Processes(
 )
 
 
-@pytest.mark.parametrize("name", SIZES)
-async def test_the_table_of_processes_at_three_sizes(name: str) -> None:
-    app = dashboard()
-    async with app.run_test(size=SIZES[name]) as pilot:
-        await settle(pilot)
-        await pilot.press("P")
-        await pilot.pause()
-        app.stream.processes = PROCESSES
-        await pilot.pause(2 * LOOK_S)
-        compare(f"processes-{name}", screen(app))
+READINGS = [
+    {"channel": "package0", "value": 21.94, "unit": "W", "update_period_s": 0.000976},
+    {"channel": "dram0", "value": 4.2, "unit": "W", "update_period_s": 0.000976},
+]
+REPORT: dict[str, Any] = {
+    "sources": [
+        {
+            "name": "powercap",
+            "reader": "os.pread",
+            "devices": {},
+            "readings": [each | {"origin": "measured", "remarks": []} for each in READINGS],
+        }
+    ],
+    "missing": [
+        {
+            "source": "nvml",
+            "reason": "no NVIDIA driver is loaded",
+            "remedy": "install the driver of the distribution",
+            "kind": "unread",
+        },
+        {"source": "psys", "reason": "no such zone", "remedy": "", "kind": "absent"},
+        {
+            "source": "dram",
+            "reason": "only root may read it",
+            "remedy": "sudo chmod o+r /sys/class/powercap/*/energy_uj",
+            "kind": "right",
+        },
+    ],
+    "host": {"processor": "A Processor", "system": "Linux"},
+    "scheduler": "normal",
+    "lateness_ms": {"p99_ms": 0.2},
+    "config": "/somewhere/config.toml",
+}
+WARMUP = Part("warmup", 2, 45.0)
 
 
-@pytest.mark.parametrize("name", SIZES)
-async def test_a_device_at_three_sizes(name: str) -> None:
-    app = dashboard()
-    async with app.run_test(size=SIZES[name]) as pilot:
-        await settle(pilot)
-        app.action_device("gpu0")
-        await pilot.pause()
-        app.stream.processes = PROCESSES
-        await pilot.pause(2 * LOOK_S)
-        compare(f"device-{name}", screen(app))
+class Page(App[None]):
+    """A terminal with nothing under the screen that is shown."""
 
 
-@pytest.mark.parametrize("name", SIZES)
-async def test_the_list_of_runs_at_three_sizes(
-    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class CountingSession(FakeSession):
+    """A recorder that has counted the processes as soon as it is asked to."""
+
+    def request(self, **message: Any) -> Message:
+        self.processes = PROCESSES
+        return super().request(**message)
+
+
+def device() -> DeviceScreen:
+    found = session()
+    live = Live(found.columns)
+    for message in found.poll():
+        live.take(message)
+    devices = devices_now(live, graphs(found.columns, limits_w(found.sources)))
+    counting = CountingSession()
+    return DeviceScreen("gpu0", lambda: devices, lambda: counting, DARK, plot.BRAILLE)
+
+
+def processes() -> ProcessesScreen:
+    counting = CountingSession()
+    return ProcessesScreen(lambda: counting)
+
+
+def run(name: str, *parts: Part) -> Run:
+    return finished(Path(f"{name}.csv"), parts, ["package0", "dram0"])
+
+
+def before_and_after() -> tuple[Run, Run]:
+    return run("before", IDLE, WARMUP, B1, B8), run("after", IDLE, WARMUP, B1._replace(watts=44.0))
+
+
+def runs() -> Runs:
+    """Four runs: one estimated, one whose command failed, one in a folder inside."""
+    run("quick", IDLE, B1)
+    finished(Path("slow.csv"), [IDLE, B8], ["est_cpu"], command={"argv": ["./bench", "--slow"]})
+    failed = {"argv": ["python", "infer.py"], "exit_statuses": [1]}
+    finished(Path("failed.csv"), [IDLE, B8], command=failed)
+    Path("earlier").mkdir()
+    run("earlier/b64", IDLE, B64)
+    return Runs(Path.cwd())
+
+
+def export() -> Screen[Any]:
+    """The dialog that `ask_export` opens."""
+    opened: list[Screen[Any]] = []
+    page = SimpleNamespace(app=SimpleNamespace(push_screen=lambda each, _: opened.append(each)))
+    ask_export(page, run("kws", IDLE, B1))  # type: ignore[arg-type]
+    return opened[0]
+
+
+SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
+    "launch": lambda: LaunchForm(catalogue(), Settings(), columns=session().columns),
+    "results": lambda: Results(run("kws", IDLE, WARMUP, B1, B8, B64)),
+    "results-of-one": lambda: Results(run("b64", IDLE, B64), output=["1000 images classified"]),
+    "compare": lambda: Compare(*before_and_after(), plot.BRAILLE, DARK),
+    "compare-many": lambda: CompareMany(
+        [*before_and_after(), run("later", IDLE, B1._replace(watts=60.0))], plot.BRAILLE, DARK
+    ),
+    "runs": runs,
+    "device": device,
+    "processes": processes,
+    "doctor": lambda: DoctorScreen(look=lambda *_: REPORT),
+    "settings": lambda: SettingsScreen(Settings(), Path("config.toml")),
+    "help": lambda: Help(MainScreen.BINDINGS, DARK),
+    "export": export,
+    "ask": lambda: Ask("Phase", "a name, then a label", "run", ["running", "warmup", "armed"]),
+    "confirm": lambda: Confirm("Quit wattui", "Recording to kws.csv. Stop it and quit?"),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, on a machine with every engine whose clock and memory stand still."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    app = dashboard()
-    async with app.run_test(size=SIZES[name]) as pilot:
-        await settle(pilot)
-        app.push_screen(Runs(Path(copytree(folder, folder / "runs"))))
-        await pilot.pause(SETTLED_S)
+    told = time.strftime
+    monkeypatch.setattr(time, "time", lambda: NOW_S)
+    monkeypatch.setattr(time, "strftime", lambda form, at=time.gmtime(NOW_S): told(form, at))
+    monkeypatch.setattr(engines, "find_spec", lambda name: name)
+    roomy = partial(WorkloadSubject, free_bytes=lambda: 64 * 2**30)
+    monkeypatch.setattr(launch_form, "WorkloadSubject", roomy)
+    return folder
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_a_screen_over_the_graphs_at_five_sizes(
+    name: str, place: Path, undrawn: None
+) -> None:
+    app = Page()
+    async with app.run_test(size=SIZES[0]) as pilot:
+        await app.push_screen(SCREENS[name]())
         await app.workers.wait_for_complete()
-        await pilot.press("s", "s")
-        await pilot.pause(SETTLED_S)
-        compare(f"runs-{name}", screen(app))
-
-
-@pytest.mark.parametrize("name", SIZES)
-async def test_a_playback_at_three_sizes(name: str, tmp_path: Path) -> None:
-    columns = session().columns
-    path = tmp_path / "run.csv"
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*FIXED_COLUMNS, *columns])
-        for each in rows(76):
-            fixed = (each[key] for key in ("phase", "label", "repeat", "event", "inferences"))
-            table.writerow([each["time"], "", *fixed, *each["cells"]])
-    playback = Playback(path)
-    playback.pause()
-    playback.seek(41.0)
-    app = dashboard_of(playback)
-    async with app.run_test(size=SIZES[name]) as pilot:
-        await settle(pilot)
-        compare(f"playback-{name}", screen(app))
+        found = await differences(name, pilot)
+    assert not found, "\n\n".join(found)

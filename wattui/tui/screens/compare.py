@@ -51,7 +51,7 @@ class Compare(SteadyModal[None]):
         SteadyModal.COPY,
     ]
     DEFAULT_CSS = """
-    Compare > Vertical { width: 150; }
+    Compare > Vertical { width: 170; }
     Compare Static { padding: 1 2 0 2; }
     """
 

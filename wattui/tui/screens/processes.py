@@ -83,7 +83,7 @@ class ProcessesScreen(SteadyModal[None]):
     def on_mount(self) -> None:
         """Ask for the table."""
         self.query_one(DataTable).focus()
-        self._look()
+        self.call_after_refresh(self._look)
         self.set_interval(LOOK_S, self._look)
 
     def on_unmount(self) -> None:

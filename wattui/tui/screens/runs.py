@@ -79,7 +79,7 @@ class Runs(SteadyModal[ResultsAction | None]):
     ]
     DEFAULT_CSS = """
     Runs DataTable { height: 1fr; background: $surface; }
-    Runs #hint { padding: 0 1; color: $text-muted; height: auto; }
+    Runs #hint { width: 1fr; padding: 0 1; color: $text-muted; height: auto; }
     Runs Input { display: none; border: none; height: 1; background: $panel; }
     Runs Input:focus { border: none; }
     Runs Input.shown { display: block; }
@@ -501,7 +501,8 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
         cells = [_headline(run.summary, palette), _right(counted)]
         cells.append(_right(f"{running.seconds:.1f} s"))
     flags = len(run.summary.flags)
-    status = run.about.status or "no run.json"
+    failed = [f"exit {status}" for status in run.about.exit_statuses if status]
+    status = (failed or [run.about.status or "no run.json"])[0]
     return [
         *cells,
         _right(str(flags) if flags else "", palette.estimated),

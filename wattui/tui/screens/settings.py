@@ -85,7 +85,7 @@ class SettingsScreen(SteadyModal[Settings | None]):
         Binding("ctrl+d", "defaults", "Defaults", priority=True),
     ]
     DEFAULT_CSS = """
-    SettingsScreen > Vertical { width: 100; height: 26; }
+    SettingsScreen > Vertical { width: 116; height: 30; }
     SettingsScreen VerticalScroll { height: 1fr; padding: 0 1; }
     SettingsScreen .section { text-style: bold; padding: 0 1; }
     SettingsScreen #help { color: $text-muted; padding: 0 2; height: 1; }

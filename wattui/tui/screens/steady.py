@@ -36,6 +36,7 @@ from wattui.tui.widgets.lists import PicksCommands
 command.CommandList = PicksCommands  # type: ignore[misc]
 
 
+NARROW_COLUMNS = 70
 # Messages that a dismissed screen ignores, along with all from its widgets, which may be gone.
 UNHEARD = (InputEvent, Paste, DescendantFocus, DescendantBlur, Resize, Timer)
 NEEDED = ("textual.events", "textual.messages")
@@ -148,12 +149,16 @@ class SteadyScreen(Screen[ScreenResultType]):
 class SteadyModal(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType]):
     """A modal screen: a box in the middle."""
 
+    # A narrow one has no room beside a form's fields.
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_COLUMNS, "-broad")]  # noqa: RUF012
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll(1)", "Down", show=False),
         Binding("k", "scroll(-1)", "Up", show=False),
     ]
     DEFAULT_CSS = """
     SteadyModal { align: center middle; }
+    SteadyModal.-narrow Field .hint { display: none; }
     SteadyModal > Vertical, SteadyModal > VerticalScroll {
         max-width: 100%; max-height: 100%; background: $surface; border: round $accent;
         border-title-color: $text; border-subtitle-color: $text-muted;

@@ -85,6 +85,7 @@ class Field(Vertical):
     Field Input, Field Choice { width: 26; }
     Field Input { background: $panel; padding: 0 1; }
     Field Choice > SelectCurrent { background: $panel; padding: 0 1; }
+    Field Choice #label { text-wrap: nowrap; text-overflow: ellipsis; }
     Field Choice > SelectOverlay { min-width: 26; width: auto; max-width: 60; }
     Field Switch { border: none; height: 1; padding: 0; background: transparent; width: 4; }
     Field Switch:focus { border: none; }

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Palette:
     """Colours as hexadecimal texts. The first series colours are those of Okabe and Ito (2008),
     which people with colour-blindness can tell apart, lightened or darkened for the background.
-    They are for two packages, eight GPUs, the processor's gauges, the command and two sockets' DRAM.
-    """
+    They are for two packages, eight GPUs, the processor's gauges, the command and the DRAM of two
+    sockets."""
 
     background: str
     text: str

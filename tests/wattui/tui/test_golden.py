@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from difflib import unified_diff
 from functools import partial
 from pathlib import Path
@@ -191,12 +191,13 @@ async def differences(
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Wait for the energies, which come last."""
+    """Have all rows read, and the energies computed from them without waiting for their turn."""
     await pilot.pause()
-    for _ in range(300):
-        if "Nothing has run yet" not in screen(pilot.app):
-            break
-        await pilot.pause(0.05)
+    main = pilot.app.main  # type: ignore[attr-defined]
+    while isinstance(main.stream, Playback) and main.stream.is_seeking:
+        await pilot.pause(0.02)
+    main._summary_due_s = 0.0
+    main.catch_up()
     await pilot.pause()
 
 
@@ -404,9 +405,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    told = time.strftime
+    told, now = time.strftime, time.gmtime(NOW_S)
     monkeypatch.setattr(time, "time", lambda: NOW_S)
-    monkeypatch.setattr(time, "strftime", lambda form, at=time.gmtime(NOW_S): told(form, at))
+    monkeypatch.setattr(time, "strftime", lambda form, at=now: told(form, at))
     monkeypatch.setattr(engines, "find_spec", lambda name: name)
     roomy = partial(WorkloadSubject, free_bytes=lambda: 64 * 2**30)
     monkeypatch.setattr(launch_form, "WorkloadSubject", roomy)

@@ -135,8 +135,8 @@ def test_phases_are_listed_with_their_joules() -> None:
 def test_the_latest_phases_are_listed_in_order_of_time_with_their_uncertainty() -> None:
     reducer = Reducer(["package0_J", "package0_W"])
     marks = [("idle", "", None), ("running", "b1", 1), ("running", "b1", 2), ("running", "b8", 1)]
-    for number, mark in enumerate(marks):
-        for time_s, event, count in ((10.0 * number, "begin", 0), (10.0 * number + 9, "end", 9)):
+    for place, mark in enumerate(marks):
+        for time_s, event, count in ((10.0 * place, "begin", 0), (10.0 * place + 9, "end", 9)):
             reducer.add(f"{time_s:.6f}", [f"{time_s * 36}", "36.0"], event, mark, count)
     table = phase_table(summarise(reducer.reduction), "package0", 3, DARK, "auto")
     _, *lines = text(table).splitlines()

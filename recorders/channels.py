@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
-from recorders.source import COUNT, REQUESTS, UNNAMED, Channel, Origin
+from recorders.counts import COUNTED
+from recorders.source import COUNT, REQUESTS, TALLY, UNNAMED, Channel, Origin
 
 Quantity = Literal[
-    "energy", "utilisation", "memory", "temperature", "clock", "reasons", "requests", "count"
+    "energy",
+    "utilisation",
+    "memory",
+    "temperature",
+    "clock",
+    "reasons",
+    "requests",
+    "count",
+    "tally",
 ]
 
 
@@ -98,6 +107,7 @@ _UNITS = {
     "reasons": "bits",
     "requests": REQUESTS,
     "count": COUNT,
+    "tally": TALLY,
 }
 # A counter of a socket, of one of its dies, or of a second zone with its name.
 _N = r"\d*(_(die|zone)\w+)?"
@@ -274,6 +284,8 @@ KINDS = (
         each_second=True,
         short=("requests", "waiting"),
     ),
+    # Counts of programs and servers; also a column without a unit.
+    Kind("counted", rf"{COUNTED}\w+", "tally"),
     Kind(TOTAL, TOTAL, quoted=0),
     Kind("other", ".*"),
 )
@@ -382,8 +394,13 @@ def counter_name(text: str) -> str:
 
 
 def is_count(column: str) -> bool:
-    """Whether a column has counts."""
+    """Whether a column has the counts of a hardware counter."""
     return kind_of(column).quantity == "count"
+
+
+def is_whole_number(column: str) -> bool:
+    """Whether all numbers in a column are whole."""
+    return kind_of(column).unit in UNNAMED
 
 
 def is_cumulative(column: str) -> bool:

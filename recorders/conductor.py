@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recorders import process_table
+from recorders.counts import INFERENCES, Counts, growth
 from recorders.edges import Quiet
 from recorders.inbox import FRONT_END, SHELL, Request
 from recorders.marks import CountPages
@@ -16,10 +17,19 @@ from recorders.processes import Process, parent_of, process_of, run_in_parallel
 from recorders.recorder import Recorder, Send
 from recorders.summary.by_hand import hand_reading
 from recorders.summary.failures import ended_note
-from recorders.summary.reduction import BEGIN, BLOCK, COUNT, END, LATE, NOTE, QUIET, SPAN
+from recorders.summary.reduction import (
+    BEGIN,
+    BLOCK,
+    END,
+    LATE,
+    NOTE,
+    QUIET,
+    SPAN,
+    count_event,
+)
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
-from recorders.undo import Mark
+from recorders.undo import Mark, Position
 from recorders.wire import Message
 
 NO_MARK = "there is no mark to undo"
@@ -41,7 +51,7 @@ class Implicit:
     """The running phase of a command until it marks its own."""
 
     phase: Phase
-    position: tuple[int, int]
+    position: Position
 
 
 class Conductor:
@@ -58,12 +68,13 @@ class Conductor:
         self._phases = Phases()
         self._tallies = Tallies()
         self._page_of: dict[int, str] = {}
-        self._told: dict[int, int] = {}
-        self._places: dict[int, tuple[int, int]] = {}
+        self._told: dict[int, Counter[str]] = {}
+        # The slot of each program's phase, and its counts at the begin.
+        self._places: dict[int, tuple[int, Counts]] = {}
         # When the counters were read at the begin of phases that say later when that was for them.
         self._held_ns: dict[int, int] = {}
         self._refusals = self._cuts = 0
-        self._total = 0
+        self._totals: Counts = {}
         self._late = ""
         self._quiet: Quiet = ""
         self._answer: Send | None = None
@@ -90,6 +101,7 @@ class Conductor:
             "meter": self._meter,
             "count": self._count,
             "hello": self._hello,
+            "names": self._name,
             "lost": self._lost,
             "quiet": self._watch_quiet,
             "target": self._target,
@@ -151,9 +163,10 @@ class Conductor:
 
     def _end(self, message: Message, owner: int) -> Message:
         if phase := self._phases.find(owner, int(message["id"])):
+            named = _whole_numbers(message.get("counts") or {})
             self._settle()
             self._places.pop(phase.number, None)
-            self._tell(phase, _whole(message, "n") or 0)
+            self._tell(phase, {INFERENCES: _whole(message, "n") or 0, **named})
             self._quiet = "after" if message.get("quiet") else ""
             block_ns = self._block(phase, message)
             edges = self._ended(phase)
@@ -288,7 +301,7 @@ class Conductor:
         self._may_be_undone(position, f"{NOTE}{note}", owner)
         return {}
 
-    def _may_be_undone(self, position: tuple[int, int], event: str, owner: int) -> None:
+    def _may_be_undone(self, position: Position, event: str, owner: int) -> None:
         """Remember what was typed in the front end, besides the marks."""
         if owner == FRONT_END:
             phase, open_now = self._phases.current, self._phases.all_open()
@@ -302,14 +315,22 @@ class Conductor:
         n = int(message["n"])
         if n < 0:
             raise ValueError("a count cannot be negative")
-        self._pages.add(n)
+        of = str(message.get("of") or INFERENCES)
+        self._pages.add(n, of)
         if owner != FRONT_END and (marked := self._phases.owned_by(SHELL)):
-            self._tallies.add_outside(marked[0], n)
+            self._tallies.add_outside(marked[0], {of: n})
         return {}
 
     def _hello(self, message: Message, owner: int) -> Message:
-        self._pages.open(str(message["page"]))
-        self._page_of[owner] = str(message["page"])
+        page = str(message["page"])
+        self._page_of[owner] = page
+        self._pages.open(page, _whole_numbers(message.get("names") or {}))
+        return {}
+
+    def _name(self, message: Message, owner: int) -> Message:
+        """A program has counts with names that it had not told."""
+        if page := self._page_of.get(owner):
+            self._pages.name(page, _whole_numbers(message["names"]))
         return {}
 
     def _lost(self, message: Message, owner: int) -> Message:
@@ -422,7 +443,7 @@ class Conductor:
             edges += self._ended(implicit.phase, LOADING)
         current = self._phases.current
         phase = self._phases.begin(name, label, owner, repeat, own_id, inside)
-        self._tallies.begin(phase, self._total)
+        self._tallies.begin(phase, self._totals)
         edges += self._how_rows(phase, "before")
         if phase.around is not current:
             edges.append((f"{SPAN}{self._phases.place(phase.around)}", phase))
@@ -444,42 +465,43 @@ class Conductor:
         """End a phase; returns its rows, with the events that a reader of the file needs.
 
         By default, a reader takes an end as that of the last open phase with its name, label and
-        repeat, and takes the inferences since its begin as its count.
+        repeat, and takes what was counted since its begin as its counts.
         """
         place = self._phases.place(phase) if self._phases.twins(phase)[-1] is not phase else 0
         self._phases.end(phase.number)
         if (read_ns := self._held_ns.pop(phase.number, None)) is not None:
             self._recorder.settle(read_ns, read_ns)
-        n = self._tallies.end(phase, self._total)
+        counted = self._tallies.end(phase, self._totals)
         shown = phase if name is None else replace(phase, name=name)
         edges = self._how_rows(shown, "after")
         if place:
             edges.append((f"{SPAN}{place}", shown))
-        if n is not None:
-            edges.append((f"{COUNT}{n}", shown))
+        edges += [(count_event(n, name), shown) for name, n in counted.items()]
         return [*edges, (END, shown)]
 
     def _settle(self) -> None:
         """Settle the counts so far, before an edge."""
-        self._total = self._pages.total() or 0
+        self._totals = self._pages.totals()
         self._tallies.settle(self._pages.outside(), self._phases.current)
 
-    def _tell(self, phase: Phase, n: int) -> None:
+    def _tell(self, phase: Phase, counts: Counts) -> None:
         """Credit what a program has counted in one of its phases."""
-        n = min(max(n, 0), self._untold(phase.owner))
-        self._told[phase.owner] = self._told.get(phase.owner, 0) + n
-        self._tallies.add(phase, n)
+        untold = self._untold(phase.owner)
+        counts = {name: min(max(n, 0), untold.get(name, 0)) for name, n in counts.items()}
+        self._told.setdefault(phase.owner, Counter()).update(counts)
+        self._tallies.add(phase, counts)
 
     def _tell_counted(self, phase: Phase) -> None:
         """Credit what a program has counted in a phase that it cannot end itself."""
-        place, before = self._places.pop(phase.number, (0, 0))
+        place, before = self._places.pop(phase.number, (0, {}))
         if place:
-            self._tell(phase, self._pages.at(self._page_of.get(phase.owner, ""), place) - before)
+            now = self._pages.at(self._page_of.get(phase.owner, ""), place)
+            self._tell(phase, growth(before, now))
 
-    def _untold(self, owner: int) -> int:
+    def _untold(self, owner: int) -> Counts:
         """What a process has counted in its phases without saying in which."""
         page = self._page_of.get(owner)
-        return self._pages.inside(page) - self._told.get(owner, 0) if page else 0
+        return growth(self._told.get(owner, {}), self._pages.inside(page)) if page else {}
 
     def _late_event(self, message: Message) -> str:
         """The event that says when a late edge was made; empty if it is on time."""
@@ -503,7 +525,7 @@ class Conductor:
     ) -> None:
         quiet: Quiet = "" if self._late else self._quiet
         position = self._recorder.edge(
-            edges, then, count=self._total, quiet=quiet, at_ns=at_ns, hold=hold
+            edges, then, counts=self._totals, quiet=quiet, at_ns=at_ns, hold=hold
         )
         self._last_edge = position, edges, then
         self._forget_marks()
@@ -527,6 +549,13 @@ class Conductor:
         """Other phases have begun or ended: the marks before can no longer be undone."""
         if self._undoable or self._no_undo != NO_MARK:
             self._undoable, self._no_undo = deque(maxlen=MOST_UNDONE), NOT_THE_LAST
+
+
+def _whole_numbers(found: object) -> dict[str, int]:
+    """Whole numbers by name. Raises ValueError."""
+    if not isinstance(found, Mapping):
+        raise ValueError("counts are numbers by name")
+    return {str(name): int(n) for name, n in found.items()}
 
 
 def _whole(message: Message, key: str) -> int | None:

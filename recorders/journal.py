@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
 
 from recorders import rows
 from recorders.channels import is_count, is_cumulative
 from recorders.clock import Clock
+from recorders.counts import INFERENCES, Counts, named
 from recorders.live import LiveState
 from recorders.phases import Phase, where_of
 from recorders.publisher import Publisher
-from recorders.runfile import encoded
+from recorders.runfile import Place, encoded
 from recorders.summary.reduction import Reducer, Reduction
 from recorders.texts import OwnNote
-from recorders.undo import Mark, without
+from recorders.undo import Mark, Position, without
 from recorders.wire import Message
 from recorders.writer import Writer
 
@@ -49,7 +49,9 @@ class Journal:
         self._waiting: list[tuple[rows.Row, int]] = []
         self.is_watched = False
         # Position in the file of each event row of the reduction.
-        self._places = array("Q")
+        self._places: list[Place] = []
+        # The counts that were given a column, or could not be.
+        self._names: set[str] = {INFERENCES}
         self._lock = Lock()
         if file:
             file.keep_events(self._events_again)
@@ -102,27 +104,39 @@ class Journal:
             self._format_row(row, utc_ns)
 
     def _format_row(self, row: rows.Row, utc_ns: int) -> None:
-        cells = self._layout.finish(row)
+        if not self._names.issuperset(row.counts):
+            self._add_columns(row.counts)
+        cells, inferences = self._layout.finish(row), row.counts.get(INFERENCES)
         time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
         if row.event:
             with self._lock:
-                self._reducer.add(time_text, cells, row.event, self._phase, row.count)
-                self._places.append(self._file.position if self._file else 0)
+                counts = named(row.counts)
+                self._reducer.add(time_text, cells, row.event, self._phase, inferences, counts)
+                self._places.append(self._file.position if self._file else Place())
         else:
-            self._reducer.add(time_text, cells, row.event, self._phase, row.count)
+            self._reducer.add(time_text, cells, row.event, self._phase, inferences)
         if self._live:
-            self._live.take(time_text, cells, row.event, row.count)
+            self._live.take(time_text, cells, row.event, row.counts)
         if self._file:
-            utc = self._utc_text(utc_ns)
-            line = rows.line_text(time_text, utc, self._where, row.event, row.count, cells)
+            utc, names = self._utc_text(utc_ns), self._file.names()
+            line = rows.line_text(time_text, utc, self._where, row.event, row.counts, cells, names)
             self._file.write(line, bool(row.event))
         if self.is_watched:
             self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
             self._send_cells(row, cells)
 
-    def _events_again(self, is_lost: Callable[[int], bool]) -> bytes:
-        """Event rows at some positions of the file, rebuilt without gauges and powers."""
+    def _add_columns(self, counts: Counts) -> None:
+        """Give each new count a column of the file."""
+        for name in counts:
+            if name not in self._names:
+                self._names.add(name)
+                if self._file:
+                    self._file.add_count(name)
+
+    def _events_again(self, is_lost: Callable[[Place], bool], names: Sequence[str]) -> bytes:
+        """Event rows at some positions of the file, which has the counts `names`, rebuilt without
+        gauges and powers."""
         with self._lock:
             found = list(zip(self._places, self._reducer.reduction.events, strict=True))
         utc_text, width = rows.UtcText(), self._layout.width
@@ -141,7 +155,9 @@ class Journal:
             utc = utc_text(self._clock.utc_ns(self._clock.start_ns + since_start_ns))
             time_text = rows.time_text(since_start_ns)
             where = rows.where_text(row.phase, row.label, row.repeat)
-            lines.append(rows.line_text(time_text, utc, where, row.event, row.inferences, cells))
+            lines.append(
+                rows.line_text(time_text, utc, where, row.event, row.every_count, cells, names)
+            )
         return encoded("".join(lines))
 
     def send_row(self, row: rows.Row) -> None:
@@ -163,8 +179,9 @@ class Journal:
                 "phase": phase,
                 "label": label,
                 "repeat": repeat,
-                "inferences": row.count,
+                "inferences": row.counts.get(INFERENCES),
                 "cells": cells,
+                **({"counts": counts} if (counts := named(row.counts)) else {}),
             }
         )
 
@@ -197,12 +214,12 @@ class Journal:
             "error": file.error if file else None,
         }
 
-    def position(self) -> tuple[int, int]:
-        """Where the next row will be: byte in the file, number among the event rows."""
+    def position(self) -> Position:
+        """Where the next row will be."""
         events = len(self.reduction.events)
-        return self._file.position if self._file else 0, events
+        return self._file.position if self._file else Place(), events
 
-    def rename_running_since(self, position: tuple[int, int]) -> None:
+    def rename_running_since(self, position: Position) -> None:
         """Rename running rows since then to loading; see `RunFile.rename_running_since`."""
         self._format()
         if self._file:
@@ -219,9 +236,9 @@ class Journal:
         Raises ValueError, changing nothing, if there is too much to rewrite.
         """
         self._format()
-        first_byte, first_event = mark.position
+        first, first_event = mark.position
         if self._file:
-            self._file.rewrite_since(first_byte, partial(without, mark, self._layout.columns))
+            self._file.rewrite_since(first, partial(without, mark, self._layout.columns))
         self.enter(mark.phase_before)
         if self._live and mark.is_edge:
             self._live.progress.undo()

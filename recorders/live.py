@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from recorders.channels import TOTAL, kind_of, with_unit
+from recorders.counts import INFERENCES, Counts, named
 from recorders.publisher import Publisher, TextRow
 from recorders.summary.contents import contents, headline, missing_from
 from recorders.summary.flags import FLAGS
@@ -42,16 +43,14 @@ class LiveState:
         self._lost: dict[str, None] = {}
         self._rows: list[TextRow] = list(_read_so_far(columns, reducer))
         self._time_text = "0.000000"
-        self._inferences: int | None = None
+        self._counts: Counts = {}
         for number, row in enumerate(reducer.reduction.events):
             self._happen(number, row)
 
-    def take(
-        self, time_text: str, cells: Sequence[str], event: str, inferences: int | None
-    ) -> None:
+    def take(self, time_text: str, cells: Sequence[str], event: str, counts: Counts) -> None:
         """Take a row that the reducer has just taken."""
         self._rows.append((time_text, cells))
-        self._inferences = inferences
+        self._counts = counts
         if event:
             events = self._reducer.reduction.events
             self._happen(len(events) - 1, events[-1])
@@ -61,7 +60,7 @@ class LiveState:
         rows, self._rows = self._rows, []
         # Meters hand in their readings late, in rows of their own.
         self._time_text = max([self._time_text, *(text for text, _ in rows)], key=float)
-        progress = self.progress.now(self._last_j(), self._inferences)
+        progress = self.progress.now(self._last_j(), self._counts.get(INFERENCES))
         phase, label, repeat = where
         now = {
             "at_ns": at_ns,
@@ -69,7 +68,8 @@ class LiveState:
             "phase": phase,
             "label": label,
             "repeat": repeat,
-            "inferences": self._inferences,
+            "inferences": self._counts.get(INFERENCES),
+            "counts": named(self._counts),
             "progress": asdict(progress) if progress else None,
             "flags": [list(flag) for flag in self._all_flags()],
             "contents": contents(self._headline, self._energies, self._lacking, self._without),

@@ -13,6 +13,7 @@ from recorders import process_table, rows
 from recorders.at_once import read_at_once
 from recorders.channel_state import Feed
 from recorders.clock import Clock
+from recorders.counts import Counts
 from recorders.edges import Quiet
 from recorders.inbox import Inbox, Request
 from recorders.journal import Journal
@@ -32,7 +33,7 @@ from recorders.summary.reduction import EDGES, GAP, NOTE, Reduction
 from recorders.summary.target import SoFar, so_far
 from recorders.texts import OwnNote
 from recorders.ticker import Ticker
-from recorders.undo import Mark
+from recorders.undo import Mark, Position
 from recorders.wire import Message
 from recorders.worker import Answer, ReadResult
 from recorders.writer import Writer
@@ -141,6 +142,8 @@ class Recorder:
             self.edge([(f"{NOTE}{OwnNote.READ_AGAIN}", None)], None)
         for meter in self._meters:
             self._happened += meter.give_up(self._clock.start_ns)
+        for name, n in self._pages.counted_elsewhere().items():
+            self._happened.append(f"{NOTE}{OwnNote.COUNTED_ELSEWHERE} {name} {n}")
         self._tell_edges(self._feeds)
         self._finish_pending()
         self._note_news()
@@ -282,15 +285,15 @@ class Recorder:
         edges: Sequence[Edge],
         then: Phase | None,
         by_hand: HandReading | None = None,
-        count: int | None = None,
+        counts: Counts | None = None,
         quiet: Quiet = "",
         at_ns: int | None = None,
         hold: bool = False,
-    ) -> tuple[int, int]:
+    ) -> Position:
         """Read every counter now and write a row for each (event, phase); `then` owns later rows.
 
-        A manual reading `by_hand` goes into the same row; `count` is the number of inferences at
-        the edge, if already taken; the machine is `quiet` before or after it. For the program the
+        A manual reading `by_hand` goes into the same row; `counts` are those at the edge, if
+        already taken; the machine is `quiet` before or after it. For the program the
         edge was at `at_ns`, or is until `settle` says when, if it is on `hold`. Returns the
         position of the first row.
         """
@@ -304,8 +307,8 @@ class Recorder:
         if not edges:
             self._clock.start(found.time_ns)
         row = self._row(found.time_ns, "")
-        if count is not None and self._pages.known:
-            row.count = count
+        if counts is not None:
+            row.counts = counts
         taken = [row]
         for feed, result in found.fresh:
             self._fill(feed, result, row)
@@ -401,7 +404,7 @@ class Recorder:
     # ------------------------------------------------------------ rows
 
     def _row(self, time_ns: int, event: str) -> rows.Row:
-        return rows.Row(time_ns, event, self._pages.total(), self._layout.width)
+        return rows.Row(time_ns, event, self._pages.totals(), self._layout.width)
 
     def _finish_pending(self) -> None:
         row, self._pending = self._pending, None
@@ -462,13 +465,13 @@ class Recorder:
         self.note(f"{OwnNote.UNTIL_TARGET} {text}")
         self._send({"t": "repeat", "text": text, "is_last": is_last})
 
-    def position(self) -> tuple[int, int]:
-        """Where the next row will be: byte in the file, number among the event rows."""
+    def position(self) -> Position:
+        """Where the next row will be."""
         self._finish_pending()
         self._write_now()
         return self._journal.position()
 
-    def rename_running_since(self, position: tuple[int, int]) -> None:
+    def rename_running_since(self, position: Position) -> None:
         """Rename running rows since then to loading; see `RunFile.rename_running_since`."""
         self._finish_pending()
         self._journal.rename_running_since(position)

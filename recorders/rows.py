@@ -6,7 +6,8 @@ import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from recorders.channels import TOTAL, column_order, kind_of
+from recorders.channels import TOTAL, column_order, is_whole_number, kind_of
+from recorders.counts import INFERENCES, Counts
 from recorders.source import Channel
 
 FIXED_COLUMNS = ("time_s", "time_utc", "phase", "label", "repeat", "event", "inferences")
@@ -17,21 +18,23 @@ _IN_QUOTES = re.compile(r'"[^"]*"')
 _QUOTED = re.compile(r'[",\r\n]')
 
 
-def is_whole(line: str, before: str, width: int) -> bool:
-    """Whether a line of a run file is complete: it has a line end or, if last, all `width` cells,
-    with as many decimals in the last cell as the line before, as half a number is wrong."""
+def is_whole(line: str, before: str, columns: Sequence[str]) -> bool:
+    """Whether a line of a run file is complete: it has a line end or, if last, a cell for all
+    `columns`, with as many decimals in the last cell as the line before, as half a number is wrong;
+    half a count cannot be told from a whole one."""
     if line.endswith("\n"):
         return True
     unquoted = _IN_QUOTES.sub("", line)
-    has_cells = '"' not in unquoted and unquoted.count(",") + 1 == width
-    return has_cells and (unquoted.endswith(",") or _decimals(line) >= _decimals(before))
+    if '"' in unquoted or unquoted.count(",") + 1 != len(columns) or is_whole_number(columns[-1]):
+        return False
+    return unquoted.endswith(",") or _decimals(line) >= _decimals(before)
 
 
-def whole_lines(lines: Iterable[str], width: int) -> Iterator[str]:
+def whole_lines(lines: Iterable[str], columns: Sequence[str]) -> Iterator[str]:
     """The lines of a run file, without an incomplete last one."""
     before = ""
     for line in lines:
-        if is_whole(line, before, width):
+        if is_whole(line, before, columns):
             yield line
         before = line
 
@@ -45,7 +48,7 @@ class Row:
 
     __slots__ = (
         "cells",
-        "count",
+        "counts",
         "event",
         "time_ns",
         "total_j",
@@ -54,10 +57,10 @@ class Row:
         "totals_w",
     )
 
-    def __init__(self, time_ns: int, event: str, count: int | None, width: int) -> None:
+    def __init__(self, time_ns: int, event: str, counts: Counts, width: int) -> None:
         self.time_ns = time_ns
         self.event = event
-        self.count = count
+        self.counts = counts
         self.cells = [""] * width
         self.total_j = self.total_w = 0.0
         self.totals_j = self.totals_w = 0
@@ -143,11 +146,20 @@ def time_text(since_start_ns: int) -> str:
 
 
 def line_text(
-    time_s: str, utc: str, where: str, event: str, count: int | None, cells: Sequence[str]
+    time_s: str,
+    utc: str,
+    where: str,
+    event: str,
+    counts: Counts,
+    cells: Sequence[str],
+    names: Sequence[str] = (),
 ) -> str:
-    """A line of the run file; `where` is that of `where_text`."""
-    counted = "" if count is None else count
-    return f"{time_s},{utc},{where},{quote(event) if event else ''},{counted},{','.join(cells)}\n"
+    """A line of the run file; `where` is that of `where_text`, `names` are the counts that have a
+    column after all others."""
+    event = quote(event) if event else ""
+    named = "".join([f",{counts.get(name, '')}" for name in names])
+    n = counts.get(INFERENCES, "")
+    return f"{time_s},{utc},{where},{event},{n},{','.join(cells)}{named}\n"
 
 
 def where_text(phase: str, label: str, repeat: int | None) -> str:

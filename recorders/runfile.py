@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -10,10 +11,11 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from recorders.counts import column_of
 from recorders.cut_short import cut_short
-from recorders.drafts import replace_file
+from recorders.drafts import discard, draft_name, replace_file
 from recorders.json_text import json_text
 from recorders.phases import LOADING, RUNNING
 
@@ -31,6 +33,49 @@ FORMAT_VERSION = 1
 Identity = tuple[int, ...]
 
 
+class Place(NamedTuple):
+    """A place between two lines of a file: the bytes and the lines before it."""
+
+    byte: int = 0
+    line: int = 0
+
+    def minus(self, other: Place) -> Place:
+        """The place so much earlier."""
+        return Place(self.byte - other.byte, self.line - other.line)
+
+
+# Lines with the event rows whose positions are lost, in a file with a column for these counts.
+EventsAgain = Callable[[Callable[[Place], bool], Sequence[str]], bytes]
+
+
+class _Shortened(NamedTuple):
+    """Lines between two places were replaced by ones that are shorter by `less`."""
+
+    start: Place
+    end: Place
+    less: Place
+
+    def moved(self, place: Place) -> Place:
+        """Where a place is now."""
+        if place >= self.end:
+            return place.minus(self.less)
+        byte, line = place.minus(self.start)
+        less = max(0, min(byte, self.less.byte)), max(0, min(line, self.less.line))
+        return place.minus(Place(*less))
+
+
+class _Widened(NamedTuple):
+    """So many lines got an empty cell each, and the first of them `more` bytes."""
+
+    lines: int
+    more: int
+
+    def moved(self, place: Place) -> Place:
+        """Where a place is now."""
+        widened = min(place.line, self.lines)
+        return Place(place.byte + self.more + widened - 1, place.line) if widened else place
+
+
 class RunFileExistsError(Exception):
     """The file already exists and may not be replaced."""
 
@@ -45,7 +90,8 @@ class RunFile:
 
     If another program deletes, replaces or truncates the file, `look_after` continues in a new file
     beside it, or in one of the `refuges`; `path` is where the rows are.
-    Positions are in bytes as written, whatever has happened to earlier rows.
+    A position is where a line was written, whatever has happened to earlier ones. `names` are the
+    counts that have a column.
     """
 
     def __init__(
@@ -71,14 +117,15 @@ class RunFile:
         # The head and tail of the file, and the seam where the last rows were appended.
         self._head = self._tail = b""
         self._seam = (0, b"")
-        self._written = self._lines = self._taken = 0
-        # Stretches that were shortened: start position, end position, and bytes removed.
-        self._shortened: list[tuple[int, int, int]] = []
+        self._written = self._lines = 0
+        self._taken = Place()
+        # What was done to lines that were in the file, in order.
+        self._changes: list[_Shortened | _Widened] = []
+        self.names: tuple[str, ...] = ()
         self._json: tuple[Path, Identity] | None = None
         self._is_stranded = False
         self.lost_rows = 0
-        # Returns, as lines, the event rows whose positions were lost.
-        self.events_again: Callable[[Callable[[int], bool]], bytes] = lambda _: b""
+        self.events_again: EventsAgain = lambda _is_lost, _names: b""
         self.saved = 0
         self.write(self._header)
         try:
@@ -101,13 +148,21 @@ class RunFile:
         except OSError:  # the file system has no locks
             pass
 
-    def write(self, lines: bytes) -> None:
-        """Add complete lines."""
-        self._pending += lines
-        self._taken += len(lines)
+    def write(self, lines: bytes, names: Sequence[str] = ()) -> None:
+        """Add complete lines, which end with the counts `names`; those without a column are left
+        out."""
+        before, kept = self._place(self._taken), lines
+        refused = [place - len(names) for place, each in enumerate(names) if each not in self.names]
+        if refused:
+            kept = _without_cells(lines, refused)
+        self._pending += kept
+        self._taken = Place(self._taken.byte + len(lines), self._taken.line + lines.count(b"\n"))
+        if refused:
+            less = Place(len(lines) - len(kept))
+            self._changes.append(_Shortened(before, self._place(self._taken), less))
 
     @property
-    def position(self) -> int:
+    def position(self) -> Place:
         """The position of the next line."""
         return self._taken
 
@@ -136,9 +191,50 @@ class RunFile:
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
             if len(self._head) < PIECE_BYTES:
                 self._head = (self._head + data)[:PIECE_BYTES]
-            self.saved = self._taken - len(self._pending)
+            self.saved = self._taken.byte - len(self._pending)
 
-    def rename_running_since(self, position: int) -> None:
+    def add_count(self, name: str) -> None:
+        """Give a count a column, the last one, which is empty in the lines so far.
+
+        The file is replaced by one with the column, so that a reader finds one or the other. Raises
+        OSError if it cannot be, leaving it unchanged.
+        """
+        self.flush()
+        if not self._is_regular or self._is_stranded:
+            raise OSError(errno.EINVAL, "it is not an ordinary file")
+        status = os.fstat(self._descriptor)
+        draft, more = draft_name(self.path), f",{column_of(name)}".encode()
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(draft, flags, 0o600)
+        try:
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+            with contextlib.suppress(OSError):
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+            with contextlib.suppress(OSError):  # the file system has no locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            at = written = 0
+            while at < self._written:
+                data = self._whole_lines(at, self._written)
+                wider = data.replace(b"\n", b",\n")
+                if not at:
+                    wider = wider.replace(b",\n", more + b"\n", 1)
+                written += _written_at(descriptor, wider, written)
+                at += len(data)
+            if _identity(self.path) != _identity(self._descriptor):
+                raise OSError(errno.EBUSY, "another program changed the file")
+            os.replace(draft, self.path)
+        except OSError:
+            os.close(descriptor)
+            discard(draft)
+            raise
+        os.close(self._descriptor)
+        self._descriptor, self._written = descriptor, written
+        self._header = self._header.rstrip(b"\n") + more + b"\n"
+        self.names += (name,)
+        self._changes.append(_Widened(self._lines, len(more)))
+        self._learn_ends()
+
+    def rename_running_since(self, position: Place) -> None:
         """Rename rows from `position` on to `loading`, as the command has begun to mark itself.
 
         Both words have seven letters, so rows are renamed in place.
@@ -146,7 +242,7 @@ class RunFile:
         """
         with contextlib.suppress(OSError):  # overwriting in place works even on a full disk
             self.flush()
-        at = self._place(position)
+        at = self._place(position).byte
         while at < self._written:
             data = self._whole_lines(at, self._written)
             os.pwrite(self._descriptor, _renamed(data), at)
@@ -154,13 +250,14 @@ class RunFile:
         self._learn_ends()
         self._pending = bytearray(_renamed(bytes(self._pending)))
 
-    def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
+    def rewrite_since(self, position: Place, change: Callable[[bytes], bytes]) -> None:
         """Replace the lines from `position` on with the result of `change`.
 
         Raises OSError if they cannot be written, and ValueError if `change` does, leaving the file
         unchanged.
         """
-        at = self._place(position)
+        first, end = self._place(position), self._place(self._taken)
+        at = first.byte
         if at >= self._written:
             start = at - self._written
             old, new = bytes(self._pending[start:]), change(bytes(self._pending[start:]))
@@ -178,7 +275,8 @@ class RunFile:
             self._written = at + len(new)
             self._lines += new.count(b"\n") - old.count(b"\n")
             self._learn_ends()
-        self._shortened.append((position, self._taken, len(old) - len(new)))
+        less = Place(len(old) - len(new), old.count(b"\n") - new.count(b"\n"))
+        self._changes.append(_Shortened(first, end, less))
 
     def look_after(self) -> str | None:
         """Detect what another program has done to the file since the last call, and recover;
@@ -245,12 +343,11 @@ class RunFile:
 
     # ------------------------------------------------------------ places in the file
 
-    def _place(self, position: int) -> int:
-        """The current offset of a position, in the file plus pending lines."""
-        at = position
-        for start, end, less in self._shortened:
-            at -= less if position >= end else max(0, min(position - start, less))
-        return at
+    def _place(self, position: Place) -> Place:
+        """Where a position is now, in the file plus pending lines."""
+        for change in self._changes:
+            position = change.moved(position)
+        return position
 
     def _whole_lines(self, at: int, end: int) -> bytes:
         """A piece of the file made of complete lines."""
@@ -265,10 +362,7 @@ class RunFile:
 
     def _overwrite(self, at: int, data: bytes) -> None:
         """Overwrite the file from `at` with `data`, and truncate it there."""
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self._descriptor, data[done:], at + done)
-        os.ftruncate(self._descriptor, at + len(data))
+        os.ftruncate(self._descriptor, at + _written_at(self._descriptor, data, at))
 
     def _learn_ends(self) -> None:
         """Record the head and tail of the file after rows were changed."""
@@ -315,7 +409,7 @@ class RunFile:
                     continue
                 except OSError:
                     break
-                again = self.events_again(lambda at: kept <= self._place(at) < self._written)
+                again = self.events_again(self._is_lost_after(kept), self.names)
                 try:
                     kept_lines = self._copy(descriptor, kept, again)
                 except OSError:
@@ -325,6 +419,9 @@ class RunFile:
                 return self._settle(path, descriptor, kept_lines)
         self._is_stranded = True
         return "there is nowhere else to write it"
+
+    def _is_lost_after(self, kept: int) -> Callable[[Place], bool]:
+        return lambda position: kept <= self._place(position).byte < self._written
 
     def _kept_bytes(self) -> int:
         """Bytes at the start of the file that are complete lines of this recording."""
@@ -360,13 +457,32 @@ class RunFile:
         os.close(self._descriptor)
         self._descriptor, self._is_stranded = descriptor, False
         size = os.fstat(descriptor).st_size
-        end = self._taken - len(self._pending)
-        self._shortened.append((end - (self._written - size), end, self._written - size))
+        now, end = Place(size, kept_lines), Place(self._written, self._lines)
+        self._changes.append(_Shortened(now, end, end.minus(now)))
         lost, self._written, self._lines = self._lines - kept_lines, size, kept_lines
         self._learn_ends()
         self.path = path
         self.lost_rows += max(0, lost)
         return f"the recording is now in {path}" + (f", {lost} rows were lost" if lost > 0 else "")
+
+
+def _written_at(descriptor: int, data: bytes, at: int) -> int:
+    """Write all of `data` at an offset; returns its length. Raises OSError."""
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], at + done)
+    return done
+
+
+def _without_cells(lines: bytes, places: Sequence[int]) -> bytes:
+    """The lines without some of their last cells, which are numbers or empty."""
+    kept = []
+    for line in lines.splitlines():
+        cells = line.rsplit(b",", -places[0])
+        for place in places:
+            del cells[place]
+        kept.append(b",".join(cells) + b"\n")
+    return b"".join(kept)
 
 
 def encoded(text: str) -> bytes:

@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 COUNT = "count"
 # The unit of how many requests there are at a moment, whose column is named so, too.
 REQUESTS = "requests"
-UNNAMED = frozenset({COUNT, REQUESTS})
+# The unit of what programs and servers count.
+TALLY = "tally"
+UNNAMED = frozenset({COUNT, REQUESTS, TALLY})
 Origin = Literal["measured", "estimated", "simulated", "manual"]
 # Why a source is missing: a right would open it, it is here but not read, or it is not here.
 RefusalKind = Literal["right", "unread", "absent"]

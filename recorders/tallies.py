@@ -8,18 +8,20 @@ last one that began.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from recorders.counts import Counts, growth
 from recorders.phases import Phase
 
 
 @dataclass(slots=True)
 class Tally:
-    """The count of a phase, including phases inside it, and the total count at its begin."""
+    """The counts of a phase, including phases inside it, and the totals at its begin."""
 
-    from_total: int
-    n: int = 0
+    totals: Counts
+    n: Counter[str] = field(default_factory=Counter)
 
 
 class Tallies:
@@ -28,35 +30,38 @@ class Tallies:
     def __init__(self) -> None:
         self._tallies: dict[int, Tally] = {}
         self._ended: list[tuple[Phase, Tally]] = []
-        self._outside = 0
+        self._outside: Counter[str] = Counter()
 
-    def settle(self, outside: int, current: Phase | None) -> None:
+    def settle(self, outside: Counts, current: Phase | None) -> None:
         """Before an edge, credit counts outside contexts to the phase of the rows."""
-        self._add(current, outside - self._outside)
-        self._outside = outside
+        self.add(current, growth(self._outside, outside))
+        self._outside = Counter(outside)
         self._ended.clear()
 
-    def begin(self, phase: Phase, total: int) -> None:
+    def begin(self, phase: Phase, totals: Counts) -> None:
         """Begin a phase."""
-        self._tallies[phase.number] = Tally(total)
+        self._tallies[phase.number] = Tally(totals)
 
-    def add(self, phase: Phase, n: int) -> None:
+    def add(self, phase: Phase | None, counts: Counts) -> None:
         """Credit what a program has counted in its phase."""
-        self._add(phase, n)
+        if phase is not None and phase.number in self._tallies:
+            self._tallies[phase.number].n.update(counts)
 
-    def add_outside(self, phase: Phase, n: int) -> None:
+    def add_outside(self, phase: Phase, counts: Counts) -> None:
         """Credit what a shell has counted to its own phase, whichever phase the rows have."""
-        self._outside += n
-        self._add(phase, n)
+        self._outside.update(counts)
+        self.add(phase, counts)
 
-    def end(self, phase: Phase, total: int) -> int | None:
-        """End a phase; returns its count if it differs from the total count since its begin."""
+    def end(self, phase: Phase, totals: Counts) -> dict[str, int]:
+        """End a phase; returns those of its counts that differ from the growth of the totals since
+        its begin."""
         tally = self._tallies.pop(phase.number, None)
         if tally is None:
-            return None
+            return {}
         self._ended.append((phase, tally))
-        self._add(_around(phase, self._tallies), tally.n)
-        return None if tally.n == total - tally.from_total else tally.n
+        self.add(_around(phase, self._tallies), tally.n)
+        grown = growth(tally.totals, totals)
+        return {name: tally.n[name] for name, n in grown.items() if tally.n[name] != n}
 
     @property
     def ended(self) -> list[tuple[Phase, Tally]]:
@@ -72,13 +77,9 @@ class Tallies:
         """Undo an edge that no other has followed: reopen what it ended, forget what it began."""
         for phase, tally in ended:
             self._tallies[phase.number] = tally
-            self._add(_around(phase, self._tallies), -tally.n)
+            self.add(_around(phase, self._tallies), growth(tally.n, dict.fromkeys(tally.n, 0)))
         if begun is not None and begun.number in self._tallies:
-            self._add(current, self._tallies.pop(begun.number).n)
-
-    def _add(self, phase: Phase | None, n: int) -> None:
-        if phase is not None and phase.number in self._tallies:
-            self._tallies[phase.number].n += n
+            self.add(current, self._tallies.pop(begun.number).n)
 
 
 def _around(phase: Phase, known: dict[int, Tally]) -> Phase | None:

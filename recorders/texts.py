@@ -17,6 +17,7 @@ class OwnNote(StrEnum):
     BROKEN_OFF = "broken off"
     COMMAND_ENDED = "command ended"
     COUNTED_AT_REQUEST_END = "counted_at_request_end"
+    COUNTED_ELSEWHERE = "counted_elsewhere"
     CUT = "cut"
     DRAINED = "drained"
     DROPPED = "dropped"

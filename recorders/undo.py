@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from recorders.channels import METER
 from recorders.phases import Edge, Phase, where_of
 from recorders.rows import quote, where_text
+from recorders.runfile import Place
 from recorders.summary.reduction import BEGIN, END, NOTE, read_meter
 from recorders.tallies import Tally
 from recorders.texts import OwnNote
+
+# Where a row is: its place in the file, its number among the event rows.
+Position = tuple[Place, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A mark in the recording; or a note, or a reading of a meter.
 
-    `position` is that of its first row (byte in the file, number among the event rows), `edges` are
-    its rows, `then` is the phase of the rows after them; `open_before` (innermost first) and
-    `marked_before` are the phases open and marked before it, `ended` those that it ended, with
-    their counts.
+    `position` is that of its first row, `edges` are its rows, `then` is the phase of the rows after
+    them; `open_before` (innermost first) and `marked_before` are the phases open and marked before
+    it, `ended` those that it ended, with their counts.
     """
 
-    position: tuple[int, int]
+    position: Position
     edges: Sequence[Edge]
     then: Phase | None
     open_before: Sequence[Phase]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
 from recorders.fingerprint import fingerprint
-from recorders.runfile import RunFile, encoded
+from recorders.runfile import EventsAgain, Place, RunFile, encoded
 from recorders.wire import Message
 
 # The most bytes kept for an unresponsive disk: over 60 s at 1 kHz with 2 kB per row. Event rows are
@@ -37,7 +37,10 @@ class Writer:
         self._file = file
         self._lines: list[str] = []
         self._given = file.position
-        self._full_at = self._given + LIMIT_BYTES
+        self._full_at = self._given.byte + LIMIT_BYTES
+        # The counts with a column in the lines since the last flush, and those that got none.
+        self._names: tuple[str, ...] = ()
+        self._without_column: set[str] = set()
         self._tasks: SimpleQueue[Task] = SimpleQueue()
         self._backlog: deque[Task] = deque()
         self._refused = self._refused_before = 0
@@ -66,20 +69,34 @@ class Writer:
 
     def write(self, line: str, is_event: bool) -> None:
         """Add one complete line."""
-        if self._given > self._full_at and not (
-            is_event and self._given < self._full_at + EVENTS_BYTES
-        ):
+        byte, number = self._given
+        if byte > self._full_at and not (is_event and byte < self._full_at + EVENTS_BYTES):
             self._refused += 1
             return
         self._lines.append(line)
-        self._given += len(line) if line.isascii() else len(encoded(line))
+        self._given = Place(
+            byte + (len(line) if line.isascii() else len(encoded(line))), number + 1
+        )
+
+    def add_count(self, name: str) -> None:
+        """Give a count a column, from the next line on; see `RunFile.add_count`."""
+        self.flush()
+        self._names += (name,)
+        self._tasks.put(partial(self._add_count, name))
+
+    def names(self) -> tuple[str, ...]:
+        """The counts that the next lines end with."""
+        if not self._without_column.isdisjoint(self._names):
+            self.flush()
+            self._names = tuple(n for n in self._names if n not in self._without_column)
+        return self._names
 
     @property
-    def position(self) -> int:
+    def position(self) -> Place:
         """The position of the next line; see `RunFile.position`."""
         return self._given
 
-    def keep_events(self, again: Callable[[Callable[[int], bool]], bytes]) -> None:
+    def keep_events(self, again: EventsAgain) -> None:
         """Set how to recover event rows that another program removes from the file; see
         `RunFile.events_again`."""
         self._file.events_again = again
@@ -88,16 +105,16 @@ class Writer:
         """Pass lines to the thread, which retries what could not be written."""
         self._full_at = self._file.saved + LIMIT_BYTES
         lines, self._lines = self._lines, []
-        self._tasks.put(partial(self._write, lines))
+        self._tasks.put(partial(self._write, lines, self._names))
 
-    def rename_running_since(self, position: int) -> None:
+    def rename_running_since(self, position: Place) -> None:
         """See `RunFile.rename_running_since`."""
         self.flush()
         self._tasks.put(partial(self._file.rename_running_since, position))
 
-    def rewrite_since(self, position: int, change: Callable[[bytes], bytes]) -> None:
+    def rewrite_since(self, position: Place, change: Callable[[bytes], bytes]) -> None:
         """See `RunFile.rewrite_since`; raises ValueError if there is too much to rewrite."""
-        if self._given - position > REWRITE_LIMIT_BYTES:
+        if self._given.minus(position).byte > REWRITE_LIMIT_BYTES:
             raise ValueError("too much has been recorded since")
         self.flush()
         self._tasks.put(partial(self._rewrite, position, change))
@@ -136,7 +153,7 @@ class Writer:
     @property
     def owed_bytes(self) -> int:
         """Bytes not yet written to disk."""
-        return self._given - self._file.saved
+        return self._given.byte - self._file.saved
 
     # ------------------------------------------------------------ the thread's side
 
@@ -168,10 +185,17 @@ class Writer:
             self._end(self._run)
             self.ended = True
 
-    def _write(self, lines: list[str]) -> None:
-        self._file.write(encoded("".join(lines)))
+    def _write(self, lines: list[str], names: Sequence[str]) -> None:
+        self._file.write(encoded("".join(lines)), names)
 
-    def _rewrite(self, position: int, change: Callable[[bytes], bytes]) -> None:
+    def _add_count(self, name: str) -> None:
+        try:
+            self._file.add_count(name)
+        except OSError as error:
+            self._without_column.add(name)
+            self._remark(f"the count {name} is not in the file: {error.strerror}")
+
+    def _rewrite(self, position: Place, change: Callable[[bytes], bytes]) -> None:
         try:
             self._file.rewrite_since(position, change)
         except ValueError as error:

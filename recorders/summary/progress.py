@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recorders.channels import TOTAL, total_parts
+from recorders.counts import INFERENCES
 from recorders.summary.contents import headline
 from recorders.summary.located import LOCATED, AtEdge, located
 from recorders.summary.reduction import (
@@ -23,6 +24,7 @@ from recorders.summary.reduction import (
     QUIET,
     SPAN,
     EventRow,
+    counted_in,
 )
 from recorders.summary.spans import Moment, block_of, block_share
 from recorders.texts import OwnNote
@@ -122,7 +124,8 @@ class RunningSoFar:
         elif event == END:
             self._end(row)
         elif event.startswith(COUNT):
-            self._count = int(event.removeprefix(COUNT))
+            name, n = counted_in(event) or ("", 0)
+            self._count = n if name == INFERENCES else self._count
             return
         elif event.startswith(LATE):
             self._is_late = True

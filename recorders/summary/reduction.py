@@ -20,12 +20,13 @@ from recorders.channels import (
     kind_of_column,
     with_unit,
 )
+from recorders.counts import INFERENCES, Counts
 from recorders.texts import OwnNote
 
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
 EDGES = frozenset({BEGIN, END})
 # Rows just before a begin or end that differs from a reader's default: the position among the open
-# phases of the enclosing or ending one; the count of the ending phase; the time of a late edge; the
+# phases of the enclosing or ending one; a count of the ending phase; the time of a late edge; the
 # side of an aligned edge on which the machine was quiet; begin and end of the ending phase for the
 # program, between its calls.
 SPAN, COUNT, LATE, QUIET, BLOCK = "span:", "count:", "late:", "quiet:", "block:"
@@ -34,8 +35,8 @@ Where = tuple[str, str, int | None]
 
 @dataclass(slots=True)
 class EventRow:
-    """A row with an event; `energy_j` holds the cumulative readings by channel (energies, counts),
-    and `power_w` the manual readings."""
+    """A row with an event; `energy_j` holds the cumulative readings by channel (energies, hardware
+    counters), `power_w` the manual readings, and `counts` what else than inferences was counted."""
 
     time_s: float
     event: str
@@ -45,6 +46,17 @@ class EventRow:
     inferences: int | None
     energy_j: dict[str, float]
     power_w: dict[str, float] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
+
+    def counted(self, name: str) -> int | None:
+        """One of its counts; None if unknown."""
+        return self.inferences if name == INFERENCES else self.counts.get(name)
+
+    @property
+    def every_count(self) -> dict[str, int]:
+        """All of its counts."""
+        own = {} if self.inferences is None else {INFERENCES: self.inferences}
+        return {**own, **self.counts}
 
     def noted(self, kind: OwnNote) -> str | None:
         """The text of a note of this kind; None if the row is anything else."""
@@ -149,8 +161,9 @@ class Reducer:
         event: str,
         where: Where,
         inferences: int | None,
+        counts: Counts | None = None,
     ) -> None:
-        """Add one row, as text."""
+        """Add one row, as text; `counts` has what else than inferences was counted."""
         second = time_text.partition(".")[0]
         if second != self._second:
             self._second = second
@@ -169,7 +182,9 @@ class Reducer:
             return
         energy_j = {channel: float(cells[p]) for p, channel in self._energy if cells[p]}
         power_w = {m: float(cells[w]) for j, w, m in self._meters if cells[w] and not cells[j]}
-        row = EventRow(float(time_text), event, *where, inferences, energy_j, power_w)
+        row = EventRow(
+            float(time_text), event, *where, inferences, energy_j, power_w, dict(counts or {})
+        )
         self.reduction.events.append(row)
         if event in EDGES:
             for _, channel in self._energy:
@@ -202,6 +217,17 @@ class Reducer:
         if channel in self._last:
             time_text, value = self._last[channel]
             self.reduction.nearest.setdefault(channel, []).append((float(time_text), float(value)))
+
+
+def count_event(n: int, name: str) -> str:
+    """The event with a count of the phase that ends: `count:N`, or `count:N NAME`."""
+    return f"{COUNT}{n}" if name == INFERENCES else f"{COUNT}{n} {name}"
+
+
+def counted_in(event: str) -> tuple[str, int] | None:
+    """The name and the number in a count's event; None if it has none."""
+    number, _, name = event.removeprefix(COUNT).partition(" ")
+    return (name or INFERENCES, int(number)) if number.isascii() and number.isdigit() else None
 
 
 def read_meter(event: str) -> str:

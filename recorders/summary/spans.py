@@ -11,6 +11,7 @@ from operator import add, sub, truediv
 from typing import NamedTuple
 
 from recorders.channels import TOTAL
+from recorders.counts import INFERENCES, Counts, growth, named
 from recorders.summary.by_hand import HandReadings
 from recorders.summary.contents import summed_parts
 from recorders.summary.located import AtEdge, located
@@ -29,6 +30,7 @@ from recorders.summary.reduction import (
     EventRow,
     Points,
     Reduction,
+    counted_in,
 )
 from recorders.summary.silences import silences, unknown_between
 from recorders.summary.stats import Course
@@ -61,12 +63,12 @@ class Moment(NamedTuple):
 class Span:
     """A phase from begin to end.
 
-    `energy_j` has energies, and counts of counters. It is None for channels with an edge that was
-    neither read nor bridged; `bridged_j` is the uncertainty of channels with an edge between two
-    readings; `inside` names the phases of its own context that enclose it. `error_j` is the ± of
-    energies from manual readings (None: unknown). `located` has the energies of channels that were
-    found at both edges, and not only read there. `share` is the part of the machine's energy in
-    that time that `energy_j` is.
+    `energy_j` has energies, and counts of hardware counters. It is None for channels with an edge
+    that was neither read nor bridged; `bridged_j` is the uncertainty of channels with an edge
+    between two readings; `inside` names the phases of its own context that enclose it. `error_j` is
+    the ± of energies from manual readings (None: unknown). `located` has the energies of channels
+    that were found at both edges, and not only read there. `share` is the part of the machine's
+    energy in that time that `energy_j` is.
     `aligned`: the program was quiet before and after it.
     """
 
@@ -85,6 +87,11 @@ class Span:
     located: dict[str, tuple[AtEdge, AtEdge]] = field(default_factory=dict)
     share: float = 1.0
     aligned: bool = False
+    counts: Counts = field(default_factory=dict)
+
+    def counted(self, name: str) -> int | None:
+        """One of its counts; None if unknown."""
+        return self.inferences if name == INFERENCES else self.counts.get(name)
 
     @property
     def name(self) -> str:
@@ -257,7 +264,7 @@ class _Open:
     around: _Open | None
     ended: float = math.inf
     end: Moment | None = None
-    count: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     quiet: bool = False
 
     @property
@@ -292,7 +299,8 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
         span.phase, span.label, span.repeat = each.key
         span.inside, span.finished = each.inside, each.end is not None
         span.aligned = each.quiet
-        span.inferences = each.count if each.count is not None else _counted(each.begin, end)
+        counts = growth(each.begin.row.every_count, end.row.every_count) | each.counts
+        span.inferences, span.counts = counts.get(INFERENCES), named(counts)
         found.append(span)
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))
 
@@ -307,6 +315,7 @@ def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
     every: list[_Open] = []
     open_now: list[_Open] = []
     told: dict[str, str] = {}
+    counts: dict[str, int] = {}
     for number, row in enumerate(events):
         windows.note(row, open_now[-1].begin.row if open_now else None)
         if row.event == BEGIN:
@@ -318,14 +327,18 @@ def _paired(events: Sequence[EventRow], windows: EnergyWindows) -> list[_Open]:
             open_now.remove(match)
             match.end, match.ended = _moment(row, told), number
             match.begin, match.end = block_of(match.begin, match.end, told.get(BLOCK))
-            match.count = _whole(told.get(COUNT))
+            match.counts, counts = counts, {}
             match.quiet = match.quiet and QUIET in told
         else:
             kind, colon, text = row.event.partition(":")
-            if kind + colon in (SPAN, COUNT, LATE, QUIET, BLOCK):
+            if kind + colon == COUNT:
+                counts |= dict(filter(None, [counted_in(row.event)]))
+                continue
+            if kind + colon in (SPAN, LATE, QUIET, BLOCK):
                 told[kind + colon] = text
                 continue
         told.clear()
+        counts = {}
     return every
 
 
@@ -374,11 +387,6 @@ def _ending(open_now: Sequence[_Open], end: EventRow, place: str | None) -> _Ope
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _counted(begin: Moment, end: Moment) -> int | None:
-    last = end.row.inferences
-    return None if last is None else last - (begin.row.inferences or 0)
 
 
 def per_phase(reduction: Reduction) -> frozenset[str]:

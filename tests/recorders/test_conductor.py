@@ -224,7 +224,7 @@ def test_a_recording_that_is_ended_as_usual_has_no_note_of_it(rig: Rig) -> None:
         ({"do": "count", "n": float("inf")}, "infinity"),
         ({"do": "end", "id": float("inf")}, "infinity"),
         ({"do": "hello", "page": "../../etc/passwd"}, "not a count page"),
-        ({"do": "hello", "page": "count-1"}, "No such file"),
+        ({"do": "hello", "page": "counts-1"}, "No such file"),
         ({"do": "dance"}, "dance: unknown request"),
         ({}, "unknown request"),
     ],

@@ -22,10 +22,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_living_recorders_directory_is_not_swept_up_and_a_dead_ones_is(place: Path) -> None:
     made, lock = directory.make(directory.candidates())
-    (made / "count-1").touch()
+    (made / "counts-1").touch()
     assert made.stat().st_mode & 0o777 == 0o700
     directory.sweep()
-    assert (made / "count-1").exists()
+    assert (made / "counts-1").exists()
     os.close(lock)
     directory.sweep()
     assert list(place.iterdir()) == []

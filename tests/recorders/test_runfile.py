@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from recorders.rows import quote
 from recorders.runfile import (
+    Place,
     RunFile,
     RunFileBusyError,
     RunFileExistsError,
@@ -60,6 +61,109 @@ def test_closing_writes_what_is_left(tmp_path: Path) -> None:
     file.close()
     assert path.read_text() == HEADER + row(1)
     assert file.lost_rows == 0
+
+
+def test_a_new_count_has_a_column_which_is_empty_before(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    file = RunFile(path, HEADER)
+    path.chmod(0o640)
+    file.write(row(1).encode())
+    file.add_count("tokens_out")
+    file.write(row(2).replace("\n", ",32\n").encode(), ["tokens_out"])
+    file.add_count("requests")
+    file.write(row(3).replace("\n", ",64,1\n").encode(), ["tokens_out", "requests"])
+    assert file.look_after() is None
+    file.close()
+    found = read_rows(path)
+    assert [(each["count_tokens_out"], each["count_requests"]) for each in found] == [
+        ("", ""),
+        ("32", ""),
+        ("64", "1"),
+    ]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == ["run.csv"]
+
+
+def test_a_file_with_a_new_column_still_belongs_to_its_recording(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    file.add_count("tokens_out")
+    with pytest.raises(RunFileBusyError):
+        RunFile(tmp_path / "run.csv", HEADER, force=True)
+    file.close()
+
+
+@given(
+    st.lists(st.sampled_from(["row", "row", "count", "rename", "undo"]), max_size=12),
+    st.integers(0, 11),
+)
+def test_positions_hold_whatever_columns_are_added(steps: list[str], since: int) -> None:
+    with TemporaryDirectory() as folder:
+        file = RunFile(Path(folder, "run.csv"), HEADER)
+        names: list[str] = []
+        begun, renamed_at = {}, None
+        for number, step in enumerate(steps):
+            if number == since:
+                renamed_at = number
+                position = file.position
+            if step == "count":
+                names.append(f"c{number}")
+                file.add_count(names[-1])
+            elif step == "undo" and renamed_at is not None and number in begun:
+                file.rewrite_since(begun[number], lambda lines: lines.split(b"\n", 1)[1])
+            begun[number + 1] = file.position
+            cells = "".join(f",{number}" for _ in names)
+            file.write(row(number).replace("\n", f"{cells}\n").encode(), names)
+            file.flush()
+        if renamed_at is not None:
+            file.rename_running_since(position)
+        file.close()
+        found = read_rows(Path(folder, "run.csv"))
+        own = range(len(steps)) if renamed_at is None else range(renamed_at, len(steps))
+        for each in found:
+            number = int(float(each["time_s"]))
+            loading = renamed_at is not None and number in own
+            assert each["phase"] == ("loading" if loading else "running"), (steps, since)
+            assert all(each[f"count_{n}"] in ("", str(number)) for n in names)
+
+
+def test_what_has_no_room_for_its_column_is_left_out_of_the_lines(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    file.add_count("requests")
+    names = ["refused", "requests", "also"]
+    file.write(b"".join(row(n).replace("\n", f",7,{n},8\n").encode() for n in (2, 3)), names)
+    position = file.position
+    file.write(row(4).replace("\n", ",4\n").encode(), ["requests"])
+    file.rename_running_since(position)
+    file.close()
+    found = read_rows(tmp_path / "run.csv")
+    assert [each["count_requests"] for each in found] == ["", "2", "3", "4"]
+    assert [each["phase"] for each in found] == ["running"] * 3 + ["loading"]
+
+
+def test_a_column_is_not_added_to_a_file_that_is_someone_elses(tmp_path: Path) -> None:
+    file = recording(tmp_path / "run.csv", 1)
+    (tmp_path / "run.csv").unlink()
+    (tmp_path / "run.csv").write_text("precious\n")
+    with pytest.raises(OSError, match="another program"):
+        file.add_count("tokens_out")
+    assert (tmp_path / "run.csv").read_text() == "precious\n"
+    assert os.listdir(tmp_path) == ["run.csv"]
+    file.close()
+
+
+def test_a_full_disk_leaves_the_file_without_the_column(small_disk: Path) -> None:
+    path = small_disk / "run.csv"
+    file = recording(path, 1)
+    file.write(b"x" * (SMALL_BYTES // 2) + b"\n")
+    file.flush()
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="No space left"):
+        file.add_count("tokens_out")
+    assert path.read_bytes() == before
+    assert os.listdir(small_disk) == ["run.csv"]
+    file.write(row(2).replace("\n", ",5\n").encode(), ["tokens_out"])
+    file.close()
+    assert path.read_bytes() == before + row(2).encode()
 
 
 def test_an_existing_file_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -122,7 +226,7 @@ def test_the_position_is_where_the_next_line_begins(tmp_path: Path) -> None:
     file.write("label µ\n".encode())
     position = file.position
     file.close()
-    assert position == (tmp_path / "run.csv").stat().st_size
+    assert position == Place((tmp_path / "run.csv").stat().st_size, 3)
 
 
 def test_running_rows_become_loading_from_the_position_on(tmp_path: Path) -> None:
@@ -321,8 +425,8 @@ def go_on(file: RunFile, *numbers: int) -> str | None:
 
 def test_a_file_that_nobody_touches_is_no_remark(tmp_path: Path) -> None:
     file = recording(tmp_path / "run.csv", 1, 2)
-    file.rename_running_since(len(HEADER))
-    file.rewrite_since(len(HEADER), lambda old: old[: len(old) // 2])
+    file.rename_running_since(Place(len(HEADER), 1))
+    file.rewrite_since(Place(len(HEADER), 1), lambda old: old[: len(old) // 2])
     assert go_on(file, 3) is None
     assert os.listdir(tmp_path) == ["run.csv"]
 

@@ -86,8 +86,8 @@ class Recording:
     def _on_message(self, message: Message) -> None:
         if message["t"] == "event":
             where = message["phase"], message["label"], message["repeat"]
-            time_text, cells = message["time"], message["cells"]
-            self._reducer.add(time_text, cells, message["event"], where, message["inferences"])
+            row = message["time"], message["cells"], message["event"], where
+            self._reducer.add(*row, message["inferences"], message.get("counts"))
 
     def _leave(self) -> None:
         """Send marks to the enclosing recording, even if an inner one is still open."""

@@ -275,7 +275,7 @@ def _ready(seat: Seat) -> Notice | None:
 
 def _run(seat: Seat, notice: Notice, recipe: Recipe, signals: Signals, closed: list[int]) -> int:
     program = process.find_program(recipe.argv[0], os.environ)
-    link = Link(notice.directory, f"{PAGE_PREFIX}{os.getpid()}")
+    link = Link(notice.directory, f"{PAGE_PREFIX}{os.getpid()}", {})
     counted = 0
 
     def ask(**request: Any) -> None:

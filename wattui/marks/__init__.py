@@ -1,7 +1,8 @@
 """Marks: how a program tells the recorder what it is doing. This is the program's side.
 
 `WATTUI_RUN` names a private directory (0700) with
-    count-PID   64-bit counts of one process: how many there are, that of no phase, one a phase
+    counts-PID  64-bit counts of one process, in slots: how many there are, those of no phase, and
+                of each phase; in a slot first inferences, then the counts with names
     socket      requests as JSON lines, each answered when its edge has been read
     mark        a pipe for shells: `echo running b32 > "$WATTUI_RUN/mark"`
 `recorders/marks.py` is the recorder's side. Without `WATTUI_RUN` every call is a no-op.
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     Sync = Literal["auto"] | bool | None
 
 ENVIRONMENT = "WATTUI_RUN"
-PAGE_PREFIX = "count-"
+PAGE_PREFIX = "counts-"
+INFERENCES = "inferences"
+# The counts with names in one program, besides inferences, and the letters of a name.
+MOST_NAMES, MOST_LETTERS = 16, 40
+_FIRST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_LETTERS = _FIRST_LETTERS.union("0123456789_")
 
 
 class _Unattached:
@@ -41,11 +47,11 @@ class _Unattached:
     def __getitem__(self, _: int) -> int:
         return 0
 
-    def __setitem__(self, _: int, added: int) -> None:
+    def __setitem__(self, number: int, added: int) -> None:
         with _joining:
             if isinstance(_outside.cell, _Unattached):
                 _attach()
-        _outside.cell[0] += added
+        _outside.cell[number] += added
 
 
 class _Ended:
@@ -57,19 +63,20 @@ class _Ended:
     def __getitem__(self, _: int) -> int:
         return 0
 
-    def __setitem__(self, _: int, added: int) -> None:
-        _still_open(self._around).cell[0] += added
+    def __setitem__(self, number: int, added: int) -> None:
+        _still_open(self._around).cell[number] += added
 
 
 class _Context:
-    """Where the counts of a thread, task or process go: `cell[0]`, its innermost phase."""
+    """Where the counts of a thread, task or process go: `cell`, the slot of its innermost phase."""
 
     __slots__ = ("aligned", "around", "begun_ns", "cell", "counted", "link", "number")
 
     def __init__(self, cell: Any, link: Link | None, number: int, around: _Context | None) -> None:
         self.cell, self.link = cell, link
         self.number, self.around = number, around
-        self.counted = self.begun_ns = 0
+        self.counted: list[int] = []
+        self.begun_ns = 0
         self.aligned = False
 
 
@@ -77,14 +84,22 @@ _outside = _Context(_Unattached(), None, 0, None)
 _here: ContextVar[_Context] = ContextVar("wattui phase", default=_outside)
 _open: set[_Context] = set()
 _joining = RLock()
+# The number of each count in a slot.
+_numbers = {INFERENCES: 0}
 
 
-def count(n: int = 1) -> None:
+def count(n: int = 1, of: str | None = None) -> None:
     """Add `n` inferences to the recording and to the phase of this thread or task (about 0.1 µs).
 
-    Raises TypeError if `n` is not a whole number, ValueError if it has over 64 bits.
+    `of` counts something else, such as tokens_out (docs/marks.md): a to z, 0 to 9 and _, at most 40
+    characters, and at most 16 such names. Raises TypeError if `n` is not a whole number, ValueError
+    if it has over 64 bits or the name is not allowed.
     """
-    _here.get().cell[0] += n
+    if of is None:
+        _here.get().cell[0] += n
+    else:
+        number = _numbers.get(of)
+        _here.get().cell[_number(of) if number is None else number] += n
 
 
 class phase:  # noqa: N801  read as a verb in people's code
@@ -129,7 +144,7 @@ class phase:  # noqa: N801  read as a verb in people's code
             around = _outside
         number = link.next_number()
         here = _Context(link.counts.take(), link, number, around)
-        here.counted = here.cell[0]
+        here.counted = list(here.cell)
         place = link.counts.place(here.cell)
         asked = {**self._asked, "id": number, "in": around.number, "place": place, "block": True}
         if self._align:
@@ -158,8 +173,8 @@ class phase:  # noqa: N801  read as a verb in people's code
         finally:
             ended_ns = time.monotonic_ns()
             cell, here.cell = here.cell, _Ended(here.around or _outside)
-            counted = here.link.counts.give_back(cell) - here.counted
-            ended = {"do": "end", "id": here.number, "n": counted, "begun_ns": here.begun_ns}
+            ended = {"do": "end", "id": here.number, "begun_ns": here.begun_ns}
+            ended |= _counted(here.counted, here.link.counts.give_back(cell))
             if here.aligned and error is None:
                 here.link.request({**ended, "quiet": True}, ended_ns)
                 here.link.be_quiet()
@@ -237,6 +252,8 @@ def put_back(attachment: tuple[Any, Link | None, _Context]) -> None:
     detach()
     _outside.cell, _outside.link, here = attachment
     _here.set(here)
+    if _outside.link is not None:
+        _outside.link.tell_names(_numbers)
 
 
 def _still_open(context: _Context) -> _Context:
@@ -263,11 +280,54 @@ def _attach() -> None:
         try:
             from wattui.marks.link import Link
 
-            link = _outside.link = Link(directory, f"{PAGE_PREFIX}{os.getpid()}")
+            link = _outside.link = Link(directory, f"{PAGE_PREFIX}{os.getpid()}", _numbers)
             cell = link.counts.outside
         except Exception:  # whatever a program did to its interpreter, marks must not crash it
             cell = None
-    _outside.cell = memoryview(bytearray(8)).cast("q") if cell is None else cell
+    _outside.cell = _nowhere() if cell is None else cell
+
+
+def _nowhere() -> Any:
+    """A slot that nobody reads."""
+    return memoryview(bytearray(8 * (1 + MOST_NAMES))).cast("q")
+
+
+def _number(name: str) -> int:
+    """The number of a count that this program has not made yet. Raises ValueError."""
+    with _joining:
+        if name in _numbers:
+            return _numbers[name]
+        if wrong := wrong_name(name):
+            raise ValueError(wrong)
+        if len(_numbers) > MOST_NAMES:
+            raise ValueError(f"{name}: a program can have {MOST_NAMES} names of counts at most")
+        _numbers[name] = len(_numbers)
+        if (link := _joined()) is not None:
+            link.tell_names(_numbers)
+        return _numbers[name]
+
+
+def wrong_name(name: str) -> str:
+    """Why a count cannot have this name; empty if it can."""
+    is_right = (
+        isinstance(name, str)
+        and 0 < len(name) <= MOST_LETTERS
+        and name[0] in _FIRST_LETTERS
+        and _LETTERS.issuperset(name)
+    )
+    return (
+        ""
+        if is_right
+        else f"{name!r} cannot be the name of a count: use a to z, 0 to 9 and _, a letter first, "
+        f"and at most {MOST_LETTERS} characters"
+    )
+
+
+def _counted(before: list[int], after: list[int]) -> dict[str, object]:
+    """What a slot counted between two moments, as told to the recorder."""
+    named = {name: after[n] - before[n] for name, n in _numbers.items() if n}
+    counts = {name: n for name, n in named.items() if n}
+    return {"n": after[0] - before[0], **({"counts": counts} if counts else {})}
 
 
 def _after_fork() -> None:

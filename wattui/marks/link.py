@@ -18,6 +18,7 @@ from wattui.marks.counts import Counts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 SOCKET = "socket"
@@ -29,15 +30,17 @@ KEPT_BYTES = 4 << 20
 
 
 class Link:
-    """Sends requests to one directory's recorder; never raises. `page`: this process's counts.
+    """Sends requests to one directory's recorder; never raises. `page`: this process's counts, and
+    `names` the number of each.
 
     If the recorder cannot read them, they are sent along with the requests.
     """
 
-    def __init__(self, directory: str, page: str) -> None:
+    def __init__(self, directory: str, page: str, names: Mapping[str, int]) -> None:
         self._path = os.path.join(directory, SOCKET)
         self.counts = Counts(os.path.join(directory, page))
-        self._told = 0
+        self._told: dict[str, int] = {}
+        self._names: dict[str, int] = {}
         self._lock = threading.RLock()
         self._numbers = 0
         self._socket: socket.socket | None = None
@@ -51,13 +54,25 @@ class Link:
         self.is_alive = True
         self._connect(ANSWER_S)
         if self.counts.shared:
-            self.request({"do": "hello", "page": os.path.basename(self.counts.path)})
+            page = os.path.basename(self.counts.path)
+            self._names = dict(names)
+            self.request({"do": "hello", "page": page, "names": self._names})
+        self.tell_names(names)
 
     def next_number(self) -> int:
         """A number for a phase, unique in this process."""
         with self._lock:
             self._numbers += 1
             return self._numbers
+
+    def tell_names(self, names: Mapping[str, int]) -> None:
+        """Tell the recorder the numbers of the counts with names, if there are new ones."""
+        with self._lock:
+            if self._names.keys() == names.keys():
+                return
+            self._names = dict(names)
+        if self.counts.shared:
+            self.request({"do": "names", "names": self._names})
 
     def request(self, message: dict[str, Any], at_ns: int | None = None) -> dict[str, Any]:
         """Deliver a request, made at `at_ns` or now, and wait for the answer; empty if none came in
@@ -139,10 +154,11 @@ class Link:
         self._made += 1
 
     def _tell_counts(self) -> None:
-        if not self.counts.shared and (n := self.counts.total() - self._told) > 0:
-            self._told += n
-            self._put({"do": "count", "n": n})
-            self._come_back_at_exit()
+        for name, number in () if self.counts.shared else self._names.items():
+            if (n := self.counts.total(number) - self._told.get(name, 0)) > 0:
+                self._told[name] = self._told.get(name, 0) + n
+                self._put({"do": "count", "n": n, "of": name})
+                self._come_back_at_exit()
 
     def _exchange(self, deadline_s: float, answered: bool = True) -> None:
         """Send pending requests and read answers, until nothing is open or the time is up."""

@@ -14,7 +14,8 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
-from recorders.channels import is_count
+from recorders.channels import is_whole_number
+from recorders.counts import column_of, names_of
 from recorders.json_parts import MOST
 from recorders.plausible import MOST_COUNT
 from recorders.rows import is_whole
@@ -44,7 +45,7 @@ def header(path: Path) -> list[str]:
 def schema(names: Sequence[str]) -> dict[str, type[pl.DataType]]:
     """The type of each column's cells."""
     kinds: dict[str, type[pl.DataType]] = dict.fromkeys(TEXTS, pl.String)
-    kinds |= dict.fromkeys(WHOLE_NUMBERS, pl.Int64)
+    kinds |= dict.fromkeys([*WHOLE_NUMBERS, *map(column_of, names_of(names))], pl.Int64)
     return {name: kinds.get(name, pl.Float64) for name in names}
 
 
@@ -86,7 +87,7 @@ def _frames(path: Path, columns: Sequence[str], remarks: list[str]) -> Iterator[
     with path.open("rb") as file:
         file.readline()
         parsed = (
-            _parsed(lines, kinds, columns) for lines in _lines(file, path, len(kinds), remarks)
+            _parsed(lines, kinds, columns) for lines in _lines(file, path, list(kinds), remarks)
         )
         is_one = os.fstat(file.fileno()).st_size <= BLOCK_BYTES
         yield from parsed if is_one else _ahead(parsed)
@@ -99,7 +100,7 @@ def is_reading(name: str) -> pl.Expr:
 
 def most(name: str) -> float:
     """The largest usable number in a column."""
-    return MOST_COUNT if is_count(name) else MOST
+    return MOST_COUNT if is_whole_number(name) else MOST
 
 
 def _names(file: BinaryIO) -> list[str]:
@@ -109,7 +110,9 @@ def _names(file: BinaryIO) -> list[str]:
     return checked(first.strip().split(","))
 
 
-def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterator[bytes]:
+def _lines(
+    file: BinaryIO, path: Path, columns: Sequence[str], remarks: list[str]
+) -> Iterator[bytes]:
     """Whole lines, in blocks: half a number at the end of a cut line is a wrong number."""
     while True:
         begin = file.tell()
@@ -126,7 +129,7 @@ def _lines(file: BinaryIO, path: Path, width: int, remarks: list[str]) -> Iterat
             last = lines.rfind(b"\n") + 1
             before = lines[lines.rfind(b"\n", 0, max(0, last - 1)) + 1 : last]
             ends = lines[last:].decode(errors="replace"), before.decode(errors="replace")
-            if is_whole(*ends, width):
+            if is_whole(*ends, columns):
                 remarks.append(
                     f"{path}: the last line has no line end: its last cell may be cut short"
                 )

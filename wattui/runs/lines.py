@@ -84,20 +84,20 @@ class CsvLines:
 
     def since(self, place: int = 0) -> Iterator[str]:
         """The lines from a byte on, without the header."""
-        width = self.header().count(",") + 1
+        columns = self.header().strip().split(",")
         with self.path.open("rb") as file:
             file.seek(place)
             text = io.TextIOWrapper(file, encoding="utf-8", newline="", errors="replace")
             text.readline()
-            yield from whole_lines(text, width)
+            yield from whole_lines(text, columns)
 
     def last(self) -> list[str]:
         """The whole lines in the last part of the file."""
-        width = self.header().count(",") + 1
+        columns = self.header().strip().split(",")
         with self.path.open("rb") as file:
             file.seek(max(0, self.size() - TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
-        return list(whole_lines(lines, width))
+        return list(whole_lines(lines, columns))
 
     def place(self, time_s: float) -> int:
         """A place by bisection, in bytes."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from recorders.channels import is_count, unit_of
+from recorders.channels import is_whole_number, unit_of
 from wattui.runs.run_file import NotARunFileError
 
 # A group of rows has about so many cells, so that a wide file is read in as little memory.
@@ -95,7 +95,7 @@ def about(path: Path) -> dict[str, Any]:
 
 def usual_decimals(column: str) -> int:
     """The decimals that the recorder writes in a column."""
-    if is_count(column):
+    if is_whole_number(column):
         return 0
     return DECIMALS.get(column, DECIMALS.get(unit_of(column), GAUGE_DECIMALS))
 

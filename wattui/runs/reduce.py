@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from recorders.channels import channel_of, is_cumulative
+from recorders.counts import INFERENCES, column_of, names_of
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.reduction import (
     BEGIN,
@@ -76,11 +77,13 @@ class _Queries:
         by_hand = [f"{meter}_W" for meter in meters(names)]
         self.gauges = gauges(names)
         fixed = [name for name in FIXED_COLUMNS if name != "time_utc"]
-        self.columns = [*fixed, *self.gauges, *self.energy, *by_hand]
+        self.names = names_of(names)
+        counts = [column_of(name) for name in self.names]
+        self.columns = [*fixed, *self.gauges, *self.energy, *by_hand, *counts]
         self.channels = [channel_of(name) for name in self.energy]
         self.meters = [channel_of(name) for name in by_hand]
         texts = [pl.col(name).fill_null("") for name in ("event", "phase", "label")]
-        readings = map(_cells, [*self.energy, *by_hand])
+        readings = map(_cells, [*self.energy, *by_hand, *counts])
         self.row = [pl.col("time_s"), *texts, pl.col("repeat", "inferences"), *readings]
         row_number = pl.int_range(pl.len()).alias("row")
         self.events = [
@@ -110,7 +113,8 @@ class _Reducer:
         self._latest: dict[str, pl.DataFrame] = {}
         self._wanted: set[str] = set()
         self._last: dict[str, Any] | None = None
-        self._count = 0
+        # The highest of each count so far.
+        self._counts: dict[str, int] = {}
         self.unread: list[str] = []
         self.remarks: list[str] = []
 
@@ -151,7 +155,8 @@ class _Reducer:
                 if value is not None and abs(value) <= most(name)
             }
             where = phase or "", label or "", repeat
-            self._add_event(EventRow(time_s, "", *where, inferences, energy_j))
+            counts = self._counted(self._last[column_of(name)] for name in self._queries.names)
+            self._add_event(EventRow(time_s, "", *where, inferences, energy_j, counts=counts))
         for points in self._reduction.seconds.values():
             _sort(points)
         return self._reduction
@@ -159,24 +164,29 @@ class _Reducer:
     def _event_rows(self, *columns: Sequence[Any]) -> Iterator[EventRow]:
         """Rows as events, from the cells of each column of the query `row`."""
         channels, by_hand = self._queries.channels, self._queries.meters
+        first = len(channels) + len(by_hand)
         for time_s, event, phase, label, repeat, count, *cells in zip(*columns, strict=True):
             energy_j = dict(zip(channels, cells, strict=False))
-            if None in cells:
+            if None in energy_j.values():
                 energy_j = {name: value for name, value in energy_j.items() if value is not None}
-            by_meter = zip(by_hand, cells[len(channels) :], strict=True) if by_hand else ()
+            by_meter = zip(by_hand, cells[len(channels) : first], strict=True) if by_hand else ()
             power_w = {m: w for m, w in by_meter if w is not None and m not in energy_j}
-            yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w)
+            counts = self._counted(cells[first:])
+            yield EventRow(time_s, event, phase, label, repeat, count, energy_j, power_w, counts)
+
+    def _counted(self, cells: Iterable[int | None]) -> dict[str, int]:
+        """What else than inferences was counted, from the cells of these columns."""
+        each = zip(self._queries.names, cells, strict=True)
+        return {name: n for name, n in each if n is not None}
 
     def _add_event(self, row: EventRow) -> None:
         """Keep an event; a count that decreases, which none can, becomes unknown."""
-        if row.inferences is not None:
-            if row.inferences < self._count:
-                self.remarks.append(
-                    f"the count of inferences decreases at {row.time_s:g} s: left out"
-                )
-                row.inferences = None
-            else:
-                self._count = row.inferences
+        found = row.every_count
+        for name in [name for name, n in found.items() if n < self._counts.get(name, 0)]:
+            self.remarks.append(f"the count of {name} decreases at {row.time_s:g} s: left out")
+            del found[name]
+        self._counts |= found
+        row.inferences, row.counts = found.pop(INFERENCES, None), found
         self._reduction.events.append(row)
 
     def _enter(self, row: EventRow) -> bool:

@@ -19,6 +19,8 @@ from tests.support.examples import examples
 POWER_W = 100.0
 A, B, C = 11, 12, 13
 
+SLOT_BYTES = 256
+
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
@@ -36,24 +38,24 @@ def end(rig: Rig, at_s: float, owner: int, counted: int, number: int = 1) -> Non
     """A program counts in its page, and says at the end of a phase what was counted in it."""
 
     def count() -> None:
-        page = Path(rig.path.parent, f"count-{owner}")
+        page = Path(rig.path.parent, f"counts-{owner}")
         page.write_bytes(_page(page, counted))
 
-    if not Path(rig.path.parent, f"count-{owner}").exists():
-        Path(rig.path.parent, f"count-{owner}").write_bytes(_counts(0))
-        rig.at(0.01, owner=owner, do="hello", page=f"count-{owner}")
+    if not Path(rig.path.parent, f"counts-{owner}").exists():
+        Path(rig.path.parent, f"counts-{owner}").write_bytes(_counts(0))
+        rig.at(0.01, owner=owner, do="hello", page=f"counts-{owner}")
     rig.when(at_s - 0.02, count)
     rig.at(at_s, owner=owner, do="end", id=number, n=counted)
 
 
 def _page(page: Path, counted: int) -> bytes:
-    before = int.from_bytes(page.read_bytes()[16:], "little")
+    before = int.from_bytes(page.read_bytes()[2 * SLOT_BYTES :][:8], "little")
     return _counts(before + counted)
 
 
 def _counts(inside: int, outside: int = 0) -> bytes:
-    """A page of three places: how many there are, the count of no phase, and that of one."""
-    return b"".join(number.to_bytes(8, "little") for number in (3, outside, inside))
+    """A page of three slots: how many there are, the counts of no phase, and those of one."""
+    return b"".join(number.to_bytes(SLOT_BYTES, "little") for number in (3, outside, inside))
 
 
 def summary(rig: Rig, until_s: float) -> Summary:
@@ -181,9 +183,9 @@ def test_the_count_of_a_process_that_is_killed_in_its_phase_is_kept(rig: Rig) ->
     begin(rig, 1.0, A, "a")
     rig.at(1.0, owner=B, do="begin", phase="running", label="b", id=1, place=2)
     end(rig, 3.0, A, 10)
-    Path(rig.path.parent, "count-12").write_bytes(_counts(0))
-    rig.at(0.02, owner=B, do="hello", page="count-12")
-    page = Path(rig.path.parent, "count-12")
+    Path(rig.path.parent, "counts-12").write_bytes(_counts(0))
+    rig.at(0.02, owner=B, do="hello", page="counts-12")
+    page = Path(rig.path.parent, "counts-12")
     rig.when(3.5, lambda: page.write_bytes(_counts(25)))
     rig.at(4.0, owner=B, do="bye")
     found = summary(rig, 5.0)

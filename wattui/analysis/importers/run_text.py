@@ -12,7 +12,8 @@ from statistics import median
 from recorders.channel_state import Meter
 from recorders.channels import METER, TOTAL
 from recorders.counter import Integrator
-from recorders.rows import Layout, Row, UtcText, quote, time_text, where_text
+from recorders.counts import INFERENCES
+from recorders.rows import Layout, Row, UtcText, line_text, time_text, where_text
 from recorders.source import Reading
 from recorders.summary.by_hand import HandReading
 from recorders.summary.reduction import BEGIN, END, GAP, NOTE
@@ -98,7 +99,7 @@ class RunText:
             texts.append(f"{OwnNote.OLD_IDLE} {self._recording.old_idle}")
         texts += [f"{OwnNote.IMPORT} {remark}" for remark in self._recording.remarks]
         for text in texts:
-            yield self._line(Row(0, NOTE + cut(text), None, self._layout.width), "")
+            yield self._line(Row(0, NOTE + cut(text), {}, self._layout.width), "")
 
     def _log(self, log: Log, start_ns: int) -> Iterator[str]:
         gaps = _Gaps(log, self._integrated, self._between_s)
@@ -111,7 +112,7 @@ class RunText:
             yield from self._moment(at_ns, utc, moment, gaps.before(time_ns, moment))
 
     def _moment(self, at_ns: int, utc: str, moment: _Moment, gaps: Sequence[str]) -> Iterator[str]:
-        row = Row(at_ns, "", None, self._layout.width)
+        row = Row(at_ns, "", {}, self._layout.width)
         happened = [f"{GAP}{name}" for name in gaps]
         for name, value in moment.values.items():
             meter = self._meters[name]
@@ -134,17 +135,18 @@ class RunText:
         if moment.values and not (moment.begins or moment.ends):
             yield self._line(row, utc)
         for event in happened:
-            yield self._line(Row(at_ns, event, None, self._layout.width), utc)
+            yield self._line(Row(at_ns, event, {}, self._layout.width), utc)
 
     def _hand_lines(self, at_ns: int, utc: str, moment: _Moment) -> Iterator[str]:
         for reading in moment.by_hand:
-            row = Row(at_ns, reading.note, None, self._layout.width)
+            row = Row(at_ns, reading.note, {}, self._layout.width)
             row.set_by_hand(self._layout.place[reading.channel], reading.power_w)
             yield self._line(row, utc)
 
     def _event(self, row: Row, utc: str, event: str, stretch: LogPhase) -> str:
         known = stretch.inferences is not None
-        row.event, row.count = event, self._count if known else None
+        row.event = event
+        row.counts = {INFERENCES: self._count or 0} if known else {}
         return self._line(row, utc)
 
     def _add(self, inferences: int | None) -> None:
@@ -152,9 +154,8 @@ class RunText:
             self._count = (self._count or 0) + inferences
 
     def _line(self, row: Row, utc: str) -> str:
-        count = "" if row.count is None else row.count
-        cells = ",".join(row.cells)
-        return f"{time_text(row.time_ns)},{utc},{self._where},{quote(row.event)},{count},{cells}\n"
+        time_s = time_text(row.time_ns)
+        return line_text(time_s, utc, self._where, row.event, row.counts, row.cells)
 
 
 def _moments(log: Log, manual: set[str]) -> Iterator[tuple[int, _Moment]]:

@@ -91,7 +91,8 @@ class Live:
         self.run_s = max(self.run_s, float(message["time"]))
         time_s, event = self.start_s + float(message["time"]), message["event"]
         where = message["phase"], message["label"], message["repeat"]
-        self._reducer.add(message["time"], message["cells"], event, where, message["inferences"])
+        counted = message["inferences"], message.get("counts")
+        self._reducer.add(message["time"], message["cells"], event, where, *counted)
         values = readings(self.columns, message)
         self.history.add(time_s, values)
         if (column := _read_by_hand(event)) in values:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recorders.channels import channel_of, kind_of, unit_of
+from recorders.counts import names_of
 from recorders.rows import FIXED_COLUMNS
 from recorders.source import Channel
 from recorders.summary.reduction import Reduction
@@ -47,7 +48,8 @@ class Playback(Stream):
         self._at_s, self._asked_s = 0.0, clock()
         self._lines = lines_of(path)
         header, self.rate_hz = _header_and_rate(self._lines)
-        self.columns = header[len(FIXED_COLUMNS) :]
+        self._names = names_of(header)
+        self.columns = header[len(FIXED_COLUMNS) : len(header) - len(self._names)]
         about = about_run(path)
         self.sources = about.sources or [_source(self.columns)]
         self.missing = about.missing
@@ -60,7 +62,7 @@ class Playback(Stream):
 
     def _rewind(self, place: int = 0) -> None:
         """Read on from a place in the file: from the next row of a later time."""
-        width = len(FIXED_COLUMNS) + len(self.columns)
+        width = len(FIXED_COLUMNS) + len(self.columns) + len(self._names)
         self._rows = _rows(self._lines.since(place), width)
         self._next = next(self._rows, None)
         if place:
@@ -89,7 +91,7 @@ class Playback(Stream):
             time_s, cells = self._next
             self.position_s = max(self.position_s, time_s)
             is_due = cells[EVENT] or time_s >= self._row_due_s
-            if is_due and (message := _message(cells)):
+            if is_due and (message := _message(cells, self._names)):
                 found.append(message)
                 if not cells[EVENT]:
                     self._row_due_s = time_s + 0.99 / SCREEN_HZ
@@ -217,9 +219,12 @@ def _rows(lines: Iterable[str], width: int) -> Generator[tuple[float, list[str]]
             yield time_s, cells
 
 
-def _message(cells: Sequence[str]) -> Message | None:
-    """A row as the recorder would have sent it; None if it is damaged."""
-    time_s, _, phase, label, repeat, event, inferences, *readings = cells
+def _message(cells: Sequence[str], names: Sequence[str]) -> Message | None:
+    """A row that ends with the counts `names`, as the recorder would have sent it; None if it is
+    damaged."""
+    time_s, _, phase, label, repeat, event, inferences, *others = cells
+    last = len(others) - len(names)
+    readings, counts = others[:last], zip(names, others[last:], strict=True)
     try:
         for text in filter(None, readings):
             float(text)
@@ -231,6 +236,7 @@ def _message(cells: Sequence[str]) -> Message | None:
             "label": label,
             "repeat": int(repeat) if repeat else None,
             "inferences": int(inferences) if inferences else None,
+            "counts": {name: int(text) for name, text in counts if text},
             "cells": readings,
         }
     except ValueError:

@@ -1,0 +1,63 @@
+"""Counts by name: inferences, and whatever else a program or a server counts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+# What is counted if nothing is said, which has a column of its own; the others are `count_NAME`.
+INFERENCES = "inferences"
+COUNTED = "count_"
+# The most counts with a name in a recording.
+MOST_NAMES = 16
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+# Totals by name. One that is not in it is unknown.
+Counts = Mapping[str, int]
+
+
+class CountSource(Protocol):
+    """Counts that the recorder reads itself, such as those of a server.
+
+    It has the last word on its names: what programs count under them is left out.
+    """
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What it counts."""
+        ...
+
+    def totals(self) -> Counts:
+        """What was counted since the recording began, as last known; never falls, never waits."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """The name of a count. Raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a count: use a to z, 0 to 9 and _, a letter first, "
+            "and at most 40 characters"
+        )
+    return name
+
+
+def named(counts: Counts) -> dict[str, int]:
+    """The counts other than inferences."""
+    return {name: n for name, n in counts.items() if name != INFERENCES}
+
+
+def growth(before: Counts, after: Counts) -> dict[str, int]:
+    """How much each count grew."""
+    return {name: n - before.get(name, 0) for name, n in after.items()}
+
+
+def column_of(name: str) -> str:
+    """The column of a count."""
+    return name if name == INFERENCES else f"{COUNTED}{name}"
+
+
+def names_of(columns: Iterable[str]) -> list[str]:
+    """The names of the counts among these columns, without inferences."""
+    return [name.removeprefix(COUNTED) for name in columns if name.startswith(COUNTED)]

@@ -99,14 +99,14 @@ def test_a_count_page_that_somebody_cuts_does_not_end_the_recorder(place: Place,
         "with wattui.phase('running'):\n"
         "    wattui.count(5)\n"
         "    time.sleep(0.3)\n"
-        "    page = f'{os.environ[\"WATTUI_RUN\"]}/count-{os.getpid()}'\n"
+        "    page = f'{os.environ[\"WATTUI_RUN\"]}/counts-{os.getpid()}'\n"
         "    os.truncate(page, 0)\n"
         "    os._exit(0)\n"
         if cut == "truncate"
         else "import os, time, wattui\n"
         "with wattui.phase('running'):\n"
         "    wattui.count(5)\n"
-        "    os.unlink(f'{os.environ[\"WATTUI_RUN\"]}/count-{os.getpid()}')\n"
+        "    os.unlink(f'{os.environ[\"WATTUI_RUN\"]}/counts-{os.getpid()}')\n"
         "    wattui.count(2)\n"
     )
     found = place.record(command=python(code))

@@ -284,7 +284,7 @@ def _run(seat: Seat, notice: Notice, recipe: Recipe, signals: Signals, closed: l
         if request["do"] == "command_end" and (n := request.get("inferences")):
             request = {"do": "count", "n": n}
         if request["do"] in ("count", "mark", "note"):
-            counted += int(request.get("n") or 0)
+            counted += 0 if "of" in request else int(request.get("n") or 0)
             link.request(request)
 
     run = RecordedCommand(recipe, CommandStage(None), notice.directory, ask)

@@ -82,7 +82,14 @@ def test_every_recording_keeps_its_text_and_figures(
 @given(st.lists(st.tuples(LABELS, st.sampled_from(["", 'note:é, "x"', "note: 'y'"])), max_size=9))
 def test_quotes_and_commas_keep_their_form(texts: list[tuple[str, str]]) -> None:
     lines = [
-        line_text(f"{n}.000000", "", where_text("a,b", label, n or None), event, n, ["1.5", ""])
+        line_text(
+            f"{n}.000000",
+            "",
+            where_text("a,b", label, n or None),
+            event,
+            {"inferences": n},
+            ["1.5", ""],
+        )
         for n, (label, event) in enumerate(texts)
     ]
     with TemporaryDirectory() as folder:

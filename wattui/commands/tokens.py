@@ -1,9 +1,11 @@
-"""`wattui tokens`: puts a known load on a server of language models."""
+"""`wattui tokens`: puts a known load on a server of language models, and counts what passes."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,8 +20,10 @@ from wattui.tokens.bench import Bench, measure
 from wattui.tokens.figures import Row, row_of
 from wattui.tokens.load import Loaded
 from wattui.tokens.prompts import USUAL, parse_prompts
+from wattui.tokens.proxy import Proxy, parse_listen, parse_target
 from wattui.tokens.recorded import RecordedMarks
 from wattui.tokens.server import parse_address
+from wattui.tokens.totals import Totals
 
 VERSION, KIND = 1, "tokens_bench"
 INTERRUPTED = 130
@@ -37,8 +41,11 @@ def parser() -> argparse.ArgumentParser:
         prog="wattui tokens",
         description="Measure servers of language models: joules per token under a known load.",
     )
-    kinds = made.add_subparsers(dest="kind", required=True, metavar="bench", parser_class=Parser)
+    kinds = made.add_subparsers(
+        dest="kind", required=True, metavar="bench|proxy", parser_class=Parser
+    )
     _add_bench(kinds)
+    _add_proxy(kinds)
     return made
 
 
@@ -114,7 +121,57 @@ def _add_bench(kinds: Any) -> None:
     add_width(bench)
 
 
+def _add_proxy(kinds: Any) -> None:
+    proxy = kinds.add_parser(
+        "proxy",
+        help="count the tokens that pass through to a server",
+        description="Pass requests on to a server without metrics, such as Ollama, and count the "
+        "tokens that its answers state. Clients use the proxy's address in place of the server's; "
+        "its own metrics are at /metrics. It ends on Ctrl-C or SIGTERM.",
+    )
+    proxy.add_argument(
+        "--to", required=True, metavar="URL", help="the server: http://127.0.0.1:11434"
+    )
+    proxy.add_argument(
+        "--listen",
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="where clients connect (default: a free port of 127.0.0.1)",
+    )
+
+
 def main(options: argparse.Namespace) -> int:
+    """Do what is asked for; returns the exit status. Raises WattuiError."""
+    if options.kind == "proxy":
+        return _proxy(options)
+    return _bench(options)
+
+
+def _proxy(options: argparse.Namespace) -> int:
+    target, listen = parse_target(options.to), parse_listen(options.listen)
+    marks = RecordedMarks()
+    totals = Totals(marks.count)
+    try:
+        asyncio.run(_serve(Proxy(target, totals), *listen, shown=options.to))
+    finally:
+        marks.close()
+    say(totals.line())
+    return 0
+
+
+async def _serve(proxy: Proxy, host: str, port: int, shown: str) -> None:
+    """Serve until a signal."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    url = await proxy.listen(host, port)
+    sys.stdout.write(f"passing on to {shown} from {url}\n")
+    sys.stdout.flush()
+    await stop.wait()
+    await proxy.close()
+
+
+def _bench(options: argparse.Namespace) -> int:
     """Measure and print; returns the exit status. Raises WattuiError."""
     asked = Bench(
         parse_address(options.url),

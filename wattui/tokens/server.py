@@ -177,7 +177,7 @@ class Server:
         usage: Usage | None = None
         trace.sent_s = self._now_s()
         async for event in self._events(self._url(prompt), self._body(prompt)):
-            stated = _usage(event)
+            stated = usage_of(event)
             usage = stated or usage
             trace.timings = _timings(event) or trace.timings
             if _has_token(event):
@@ -287,7 +287,7 @@ def _event(data: bytes) -> dict[str, Any]:
     return event
 
 
-def _usage(event: Mapping[str, Any]) -> Usage | None:
+def usage_of(event: Mapping[str, Any]) -> Usage | None:
     """The usage that an event states; None if it states none that makes sense."""
     found = event.get("usage")
     if not isinstance(found, dict):

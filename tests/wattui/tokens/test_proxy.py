@@ -1,0 +1,325 @@
+"""The proxy: everything passes as it comes, every token is counted, and no connection is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.support.language_server import serving
+from wattui.errors import UsageError
+from wattui.tokens.proxy import Proxy, parse_listen, parse_target
+from wattui.tokens.totals import Totals
+from wattui.tokens.wire import LAST_CHUNK, Chunked, chunk
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+TEXT = b'data: {"choices": [{"text": "a"}], "usage": null}\n\n'
+USAGE = (
+    b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5, '
+    b'"prompt_tokens_details": {"cached_tokens": 3}}}\n\n'
+)
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass
+class Proxied:
+    """A proxy on a free port, what it has counted, and the requests its server has got."""
+
+    url: str
+    totals: Totals
+    proxy: Proxy
+    counted: dict[str, int]
+    got: list[bytes] = field(default_factory=list)
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        at = urlsplit(self.url)
+        return await asyncio.open_connection(at.hostname, at.port)
+
+    async def ask(self, body: bytes, path: str = "/v1/completions") -> bytes:
+        """Everything that a client gets for a request, until the connection ends."""
+        reader, writer = await self.open()
+        writer.write(_request(body, path))
+        got = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        return got
+
+
+def _request(body: bytes, path: str = "/v1/completions", more: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@asynccontextmanager
+async def proxied(url: str) -> AsyncIterator[Proxied]:
+    counted: dict[str, int] = {}
+
+    def count(counts: Mapping[str, int]) -> None:
+        for name, n in counts.items():
+            counted[name] = counted.get(name, 0) + n
+
+    totals = Totals(count)
+    proxy = Proxy(parse_target(url), totals)
+    listens = await proxy.listen("127.0.0.1", 0)
+    try:
+        yield Proxied(listens, totals, proxy, counted)
+    finally:
+        await proxy.close()
+
+
+@asynccontextmanager
+async def before(script: Script) -> AsyncIterator[Proxied]:
+    """A proxy before a server that follows a script for each connection."""
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split()[0])
+            got.append(head + await reader.readexactly(length))
+            await script(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    async with server, proxied(f"http://{host}:{port}") as made:
+        made.got = got
+        yield made
+
+
+def _sends(*pieces: bytes) -> Script:
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+
+    return script
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def test_a_stream_passes_unchanged_and_is_counted() -> None:
+    raw = STREAM + chunk(TEXT) + chunk(USAGE[:30]) + chunk(USAGE[30:] + DONE) + LAST_CHUNK
+    asked = b'{"stream": true, "stream_options": {"include_usage": true}}'
+    async with before(_sends(raw)) as made:
+        assert await made.ask(asked) == raw
+        assert made.got[0].endswith(asked)
+    assert made.counted == {"tokens_out": 5, "tokens_in": 4, "tokens_cached": 3, "requests": 1}
+
+
+async def test_a_usage_that_the_client_has_not_asked_for_is_taken_out_again() -> None:
+    raw = STREAM + chunk(TEXT) + chunk(USAGE + DONE) + LAST_CHUNK
+    async with before(_sends(raw)) as made:
+        got = await made.ask(b'{"stream": true}')
+        assert got.startswith(STREAM)
+        assert Chunked().feed(got.removeprefix(STREAM)) == TEXT + DONE
+        assert b'"include_usage": true' in made.got[0]
+    assert made.counted["tokens_out"] == 5
+
+
+@pytest.mark.parametrize("asked", [b'{"stream": true}', b"{}"])
+async def test_a_stream_that_ends_with_its_connection_is_counted(asked: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    async with before(_sends(head, TEXT, USAGE, DONE)) as made:
+        hidden = b"" if b"stream" in asked else USAGE
+        assert await made.ask(asked) == head + TEXT + hidden + DONE
+    assert made.counted["requests"] == 1
+
+
+async def test_each_piece_passes_before_the_next_has_come() -> None:
+    let = asyncio.Semaphore(0)
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in (STREAM + chunk(TEXT), chunk(TEXT), chunk(USAGE) + LAST_CHUNK):
+            await let.acquire()
+            writer.write(piece)
+
+    async with before(script) as made:
+        reader, writer = await made.open()
+        writer.write(_request(b'{"stream": true}'))
+        for wanted in (STREAM + chunk(TEXT), chunk(TEXT), LAST_CHUNK):
+            let.release()
+            assert await asyncio.wait_for(reader.readexactly(len(wanted)), 20) == wanted
+            assert made.totals.running == (wanted != LAST_CHUNK) or made.totals.requests
+        writer.close()
+
+
+async def test_a_client_that_goes_ends_its_request_at_the_server() -> None:
+    gone = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM + chunk(TEXT))
+        assert await reader.read() == b""
+        gone.set()
+
+    async with before(script) as made:
+        reader, writer = await made.open()
+        writer.write(_request(b'{"stream": true}'))
+        await reader.readexactly(len(STREAM))
+        assert made.totals.running == 1
+        writer.close()
+        await asyncio.wait_for(gone.wait(), 20)
+        await _until(lambda: made.totals.requests_aborted == 1)
+        assert made.totals.running == 0
+
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 500 Oh\r\nContent-Length: 5\r\n\r\nno :(",
+        b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+        STREAM + chunk(b'data: {"error": {"message": "no memory"}}\n\n') + LAST_CHUNK,
+        JSON_HEAD + b"{}",
+        STREAM + chunk(TEXT),
+        STREAM + b"zz\r\n",
+        JSON_HEAD + b"{",
+        b"garbage without an end",
+        b"garbage\r\n\r\n",
+        b"",
+    ],
+    ids=lambda raw: raw[:14].decode(),
+)
+async def test_an_answer_that_is_none_passes_as_far_as_it_goes_and_has_failed(raw: bytes) -> None:
+    async with before(_sends(raw)) as made:
+        got = await made.ask(b'{"stream": true, "stream_options": {"include_usage": true}}')
+        assert got == (b"" if raw.startswith(b"garbage") else raw)
+        assert made.totals.requests_failed == 1
+    assert made.counted == {}
+
+
+async def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
+    async with proxied("http://127.0.0.1:1") as made:
+        got = await made.ask(b"{}")
+        assert got.startswith(b"HTTP/1.1 502 ")
+        assert b"no server at 127.0.0.1:1" in got
+        assert made.totals.requests_failed == 1
+
+
+async def test_other_paths_pass_with_the_servers_name_and_prefix() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
+    async with before(_sends(b"HTTP/1.1 100 Continue\r\n\r\n", raw)) as made:
+        got = await made.ask(b"x" * 100_000, "/v1/audio?a=1")
+        assert got.endswith(raw)
+        assert made.got[0].startswith(b"POST /v1/audio?a=1 HTTP/1.1\r\nHost: 127.0.0.1:")
+        assert made.got[0].endswith(b"\r\n\r\n" + b"x" * 100_000)
+        assert made.totals.requests_passed == 1
+
+
+async def test_a_client_that_waits_for_leave_to_send_gets_it() -> None:
+    raw = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"eval_count":3}'
+    async with before(_sends(raw)) as made:
+        reader, writer = await made.open()
+        head, body = _request(b"{}", "/api/chat", "Expect: 100-continue\r\n"), b"{}"
+        writer.write(head.removesuffix(body))
+        wanted = b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await asyncio.wait_for(reader.readexactly(len(wanted)), 20) == wanted
+        writer.write(body)
+        assert await asyncio.wait_for(reader.read(), 20) == raw
+        assert b"Expect" not in made.got[0]
+    assert made.counted == {"tokens_out": 3, "requests": 1}
+
+
+async def test_a_tunnel_passes_both_ways() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\nhello")
+        writer.write((await reader.readexactly(4)).upper())
+
+    async with before(script) as made:
+        reader, writer = await made.open()
+        writer.write(_request(b"", "/ws"))
+        await reader.readuntil(b"hello")
+        writer.write(b"ping")
+        assert await asyncio.wait_for(reader.read(), 20) == b"PING"
+        writer.close()
+
+
+async def test_its_metrics_are_its_own() -> None:
+    raw = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"eval_count":3}'
+    async with before(_sends(raw)) as made:
+        await made.ask(b"{}", "/api/generate")
+        async with httpx.AsyncClient() as client:
+            page = (await client.get(f"{made.url}/metrics")).text
+    assert "\nwattui_proxy_tokens_out_total 3\n" in page
+    assert "\nwattui_proxy_requests_total 1\n" in page
+    assert "\nwattui_proxy_requests_running 0\n" in page
+    assert made.totals.line() == "1 requests: 3 tokens out, 0 in"
+
+
+REQUESTS, AT_ONCE = 100, 10
+PATHS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/v1/completions", {"prompt": "once upon a time there was"}),
+    ("/v1/completions", {"prompt": "once upon a time there was", "stream": True}),
+    ("/api/generate", {"prompt": "once upon a time", "options": {"num_predict": 16}}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}], "stream": True}),
+)
+
+
+@pytest.mark.slow
+async def test_no_token_is_lost_and_no_connection_is_left_over() -> None:
+    with serving(slots=AT_ONCE) as server:
+        async with proxied(server.server.url) as made:
+            limits = httpx.Limits(max_connections=AT_ONCE)
+            async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+
+                async def ask(number: int) -> None:
+                    path, body = PATHS[number % len(PATHS)]
+                    answer = await client.post(made.url + path, content=json.dumps(body))
+                    assert answer.status_code == 200
+                    assert b'"usage": {' not in answer.content or not body.get("stream")
+
+                await asyncio.gather(*map(ask, range(REQUESTS)))
+                assert 0 < made.proxy.connections <= AT_ONCE
+            await _until(lambda: made.proxy.connections == 0)
+        ended = server.scheduler.counters.ended
+        assert made.counted["tokens_out"] == ended.generated
+        assert made.counted["requests"] == REQUESTS
+        # Ollama does not say which tokens of a prompt were cached.
+        assert made.totals.tokens_in + made.totals.tokens_cached == ended.prompt
+
+
+def test_the_command_counts_and_ends_on_a_signal() -> None:
+    with serving() as server:
+        argv = [sys.executable, "-m", "wattui", "tokens", "proxy", "--to", server.server.url]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True) as proxy:
+            assert proxy.stdout is not None
+            url = proxy.stdout.readline().split()[-1]
+            body = {"prompt": "once", "max_tokens": 20, "ignore_eos": True}
+            assert httpx.post(f"{url}/v1/completions", json=body).status_code == 200
+            proxy.send_signal(signal.SIGTERM)
+            _, said = proxy.communicate(timeout=20)
+            assert proxy.returncode == 0
+    assert said == "wattui: 1 requests: 20 tokens out, 4 in\n"
+
+
+def test_addresses() -> None:
+    assert parse_listen("8001") == ("127.0.0.1", 8001)
+    assert parse_listen("[::1]:0") == ("::1", 0)
+    target = parse_target("https://example.org/llm/v1")
+    assert (target.host, target.port, target.is_tls, target.prefix) == (
+        "example.org",
+        443,
+        True,
+        "/llm",
+    )
+    for wrong in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"):
+        with pytest.raises(UsageError, match="HOST:PORT"):
+            parse_listen(wrong)

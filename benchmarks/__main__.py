@@ -14,6 +14,7 @@ MODULES = {
     "periods": "benchmarks.periods",
     "recorder": "benchmarks.recorder",
     "marks": "benchmarks.marks",
+    "proxy": "benchmarks.proxy",
     "matching": "benchmarks.matching",
     "startup": "benchmarks.startup",
     "phases": "benchmarks.phases",

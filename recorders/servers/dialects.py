@@ -189,4 +189,17 @@ DIALECTS = (
         _of("num_requests_running"),
         _of("num_requests_waiting"),
     ),
+    # `wattui tokens proxy`, which knows the tokens when a server states them: mostly at the end.
+    Dialect(
+        "wattui tokens proxy",
+        ("wattui_proxy_",),
+        {
+            OUT: (_of("tokens_out_total", at_end=True),),
+            IN: (_of("tokens_in_total", at_end=True),),
+            CACHED: (_of("tokens_cached_total", at_end=True),),
+            REQUESTS: (_of("requests_total"),),
+        },
+        _of("requests_running"),
+        Sum(()),
+    ),
 )

@@ -109,7 +109,8 @@ def _dialect(declared: set[str]) -> Dialect | None:
 
 def _has(found: Sum, declared: set[str]) -> bool:
     """Whether all metrics of a sum are on the page, perhaps without a value yet."""
-    return all(term.metric in declared or _family(term.metric) in declared for term in found.terms)
+    names = [(term.metric, _family(term.metric)) for term in found.terms]
+    return bool(names) and all(declared.intersection(each) for each in names)
 
 
 def _family(metric: str) -> str:
@@ -149,7 +150,7 @@ def _identity(labels: Labels) -> frozenset[tuple[str, str]]:
 
 def _gauge(found: Sum, declared: set[str], values: Mapping[Counter, float]) -> int | None:
     """A number of requests, over all engines; None if the page does not have it."""
-    if not (found.terms and _has(found, declared)):
+    if not _has(found, declared):
         return None
     return round(
         sum(

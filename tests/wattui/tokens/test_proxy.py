@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from recorders.servers.pages import read_page
 from tests.support.language_server import serving
 from wattui.errors import UsageError
 from wattui.tokens.proxy import Proxy, parse_listen, parse_target
@@ -257,9 +258,15 @@ async def test_its_metrics_are_its_own() -> None:
         await made.ask(b"{}", "/api/generate")
         async with httpx.AsyncClient() as client:
             page = (await client.get(f"{made.url}/metrics")).text
-    assert "\nwattui_proxy_tokens_out_total 3\n" in page
-    assert "\nwattui_proxy_requests_total 1\n" in page
-    assert "\nwattui_proxy_requests_running 0\n" in page
+    read = read_page(page.encode())
+    assert read.server == "wattui tokens proxy"
+    assert {each.metric: n for each, n in read.counters.items()} == {
+        "wattui_proxy_tokens_out_total": 3,
+        "wattui_proxy_tokens_in_total": 0,
+        "wattui_proxy_tokens_cached_total": 0,
+        "wattui_proxy_requests_total": 1,
+    }
+    assert (read.running, read.waiting) == (0, None)
     assert made.totals.line() == "1 requests: 3 tokens out, 0 in"
 
 

@@ -382,7 +382,7 @@ class Conductor:
 
     def _watch(self, message: Message, owner: int) -> Message:
         self.command_pid = int(message["pid"])
-        self._recorder.watch(self.command_pid)
+        self._recorder.watch(self.command_pid, *map(int, message.get("others", ())))
         return {}
 
     def _command_end(self, message: Message, owner: int) -> Message:

@@ -28,16 +28,16 @@ class ProcessTable:
         self,
         census: Callable[[], Census],
         readers: Callable[[], Sequence[GpuUsers]],
-        tree_of: Callable[[int], Members],
+        tree_of: Callable[..., Members],
     ) -> None:
         self._census, self._readers, self._tree_of = census, readers, tree_of
         self._ready: SimpleQueue[Message] = SimpleQueue()
         self._over = threading.Event()
         self._tree: Members | None = None
 
-    def watch(self, pid: int | None) -> None:
-        """The command whose processes are marked (None: none is running)."""
-        self._tree = None if pid is None else self._tree_of(pid)
+    def watch(self, pid: int | None, *others: int) -> None:
+        """The commands whose processes are marked (None: none is running)."""
+        self._tree = None if pid is None else self._tree_of(pid, *others)
 
     def show(self, is_wanted: bool, period_s: float = PERIOD_S) -> None:
         """Begin to count, or stop."""

@@ -486,13 +486,13 @@ class Recorder:
             if isinstance(feed.source, CountsCommand):
                 feed.source.expect(thread)
 
-    def watch(self, pid: int | None) -> None:
-        """Track the CPU time of the command's processes."""
+    def watch(self, pid: int | None, *others: int) -> None:
+        """Track the CPU time of the command's processes, with those of other ranks' commands."""
         for feed in self._feeds:
             if isinstance(feed.source, WatchesCommand):
-                feed.source.watch(pid)
+                feed.source.watch(pid, *others)
         if self._processes:
-            self._processes.watch(pid)
+            self._processes.watch(pid, *others)
 
     def show_processes(self, is_wanted: bool, period_s: float = process_table.PERIOD_S) -> None:
         """Send the table of processes to the front end once in a period, or no longer."""

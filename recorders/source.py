@@ -179,8 +179,11 @@ class Source(Protocol):
 class WatchesCommand(Protocol):
     """A source that can follow the command's processes."""
 
-    def watch(self, pid: int | None) -> None:
-        """Follow the process tree below `pid` (None: no command is running)."""
+    def watch(self, pid: int | None, *others: int) -> None:
+        """Follow the process tree below `pid` (None: no command is running).
+
+        `others` are the commands of other ranks, which belong to it, too.
+        """
 
 
 @runtime_checkable

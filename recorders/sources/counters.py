@@ -201,7 +201,7 @@ class CommandCounters(Counters):
         super().__init__(events, tallies, clock, of, why)
         self._reason = "no command is running"
         self._pid: int | None = None
-        self._is_out_of_reach = False
+        self._is_out_of_reach = self._has_others = False
 
     def expect(self, thread: int) -> None:
         """Count in the command that this thread is about to start."""
@@ -213,9 +213,10 @@ class CommandCounters(Counters):
             self._end()
             self._reason = f"the command cannot be followed: {error.strerror}"
 
-    def watch(self, pid: int | None) -> None:
-        """The command has started, or ended (None)."""
+    def watch(self, pid: int | None, *others: int) -> None:
+        """The command has started, or ended (None); those of other ranks are out of reach."""
         self._pid = pid
+        self._has_others |= bool(others)
         if pid is None:
             self._end()
 
@@ -235,6 +236,8 @@ class CommandCounters(Counters):
         # A program with other rights than ours, such as sudo, is counted until they are its own.
         if self._is_out_of_reach:
             return Gone("a command with other rights than yours, such as sudo, cannot be followed")
+        if self._has_others:
+            return Gone("the commands of a node's other ranks cannot be followed")
         if not tally.turns:
             return Retry(self._reason)
         count = super()._count(tally)

@@ -39,7 +39,7 @@ class GpuShares:
     def __init__(
         self,
         readers: Sequence[GpuUsers],
-        tree_of: Callable[[int], Members],
+        tree_of: Callable[..., Members],
         without: Set[str] = frozenset(),
         clock: Callable[[], int] = time.monotonic_ns,
         root: Path = Path("/"),
@@ -63,9 +63,9 @@ class GpuShares:
         self._news: deque[str] = deque()
         self._said: set[str] = set()
 
-    def watch(self, pid: int | None) -> None:
-        """Follow the process tree below `pid` (None: no command is running)."""
-        self._tree = None if pid is None else self._tree_of(pid)
+    def watch(self, pid: int | None, *others: int) -> None:
+        """Follow the process trees below these (None: no command is running)."""
+        self._tree = None if pid is None else self._tree_of(pid, *others)
 
     def channels(self) -> Sequence[Channel]:
         """For each GPU, the command's share of its time and the memory that the command holds."""

@@ -57,10 +57,12 @@ class System:
         self._gauges = [gauges[0], *(g for g in gauges[1:] if g[1]() is not None)]
         self._gauges.append((Channel("command_cpu", "pct"), self._command_pct))
 
-    def watch(self, pid: int | None) -> None:
-        """Follow the process tree below `pid` (None: no command is running)."""
-        self._tree = ProcessTree(pid)
-        self._tree_s, self._tree_ns = 0.0, self._clock()
+    def watch(self, pid: int | None, *others: int) -> None:
+        """Follow the process trees below these (None: no command is running)."""
+        self._tree = ProcessTree(pid, *others)
+        # A command that is only starting has used nothing yet; others run already.
+        self._tree_s = self._tree.cpu_s() if others else 0.0
+        self._tree_ns = self._clock()
 
     def channels(self) -> Sequence[Channel]:
         """cpu_util, cpu_freq and cpu_temp if known, and command_cpu."""
@@ -161,10 +163,10 @@ class _Member:
 
 
 class ProcessTree:
-    """CPU seconds of a process and all its descendants, including ended ones."""
+    """CPU seconds of processes and all their descendants, including ended ones."""
 
-    def __init__(self, pid: int | None = None) -> None:
-        self.pid = pid
+    def __init__(self, pid: int | None = None, *others: int) -> None:
+        self.pid, self._roots = pid, {pid, *others}
         self._members: dict[int, _Member] = {}
         self._seen: Set[int] = frozenset()
         self._orphans_s = 0.0
@@ -209,7 +211,7 @@ class ProcessTree:
         while found := [
             pid
             for pid, (_, parent) in waiting.items()
-            if pid == self.pid or parent in self._members
+            if pid in self._roots or parent in self._members
         ]:
             for pid in found:
                 with contextlib.suppress(psutil.Error):

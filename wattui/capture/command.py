@@ -43,7 +43,12 @@ class RecordedCommand:
 
     def started(self, pid: int) -> None:
         """Report its process."""
+        self._pid = pid
         self._ask(do="watch", pid=pid)
+
+    def joined(self, *others: int) -> None:
+        """Report the processes of other ranks' commands, once it has started itself."""
+        self._ask(do="watch", pid=self._pid, others=others)
 
     def ended(self, status: int, stopped: bool) -> str:
         """Report its end once its output is matched; returns what could not be, in words."""

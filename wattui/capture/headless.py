@@ -169,6 +169,9 @@ class OtherRanks(Protocol):
     def start(self, directory: str) -> None:
         """Let their commands start, and mark in this directory."""
 
+    def started(self) -> Sequence[int]:
+        """The processes of all their commands, if some have started since the last call."""
+
     def wait(self, look: Callable[[], None]) -> int:
         """Wait for their end, calling `look` meanwhile; returns an exit status that is not 0, or
         0."""
@@ -307,6 +310,12 @@ class Headless:
             return
         if self._others:
             self._others.start(self._directory)
+
+        def look() -> None:
+            self._look_after_recorder()
+            if self._others and (pids := self._others.started()):
+                run.joined(*pids)
+
         try:
             outcome = process.run(
                 self._job.programs[stage.which],
@@ -316,7 +325,7 @@ class Headless:
                 run.started,
                 run.on_output,
                 self._closed,
-                self._look_after_recorder,
+                look,
             )
         except NotStartedError as error:
             self._wait_for_others()

@@ -138,6 +138,7 @@ class Others:
         self._me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
         self._has_begun = False
         self._known: list[Member] = []
+        self._pids: list[int] = []
         self._begun_s = self._clock()
         self.on_look: Callable[[], None] = lambda: None
 
@@ -156,6 +157,14 @@ class Others:
         """Let their commands start: the baseline is over."""
         self._has_begun = True
         self._leader.tell(GOING, directory)
+
+    def started(self) -> list[int]:
+        """The processes of all their commands, if some have started since the last call."""
+        self.on_look()
+        self._known = self._leader.members()
+        pids = [member.pid for member in self._known if member.pid is not None]
+        before, self._pids = self._pids, pids
+        return pids if pids != before else []
 
     def wait(self, look: Callable[[], None]) -> int:
         """Wait for the end of their commands; returns the first exit status that is not 0.

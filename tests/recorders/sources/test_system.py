@@ -197,6 +197,14 @@ def test_children_are_members_after_process_numbers_wrapped_around(
     assert ProcessTree(32_000).members() == {30, 40, 32_000}
 
 
+def test_the_commands_of_other_ranks_are_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their common parent, the launcher, is not."""
+    parents = {1: 0, 10: 1, 20: 10, 21: 20, 30: 10, 31: 30}
+    monkeypatch.setattr(psutil, "pids", lambda: list(parents))
+    monkeypatch.setattr(psutil, "Process", lambda pid: Mock(ppid=lambda: parents[pid]))
+    assert ProcessTree(20, 30).members() == {20, 21, 30, 31}
+
+
 def test_a_process_that_is_not_there_spends_nothing() -> None:
     with running("") as process:
         process.wait()

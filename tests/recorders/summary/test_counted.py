@@ -145,7 +145,7 @@ class CommandSource(ScriptedSource):
     def expect(self, thread: int) -> None:
         self.told.append(("expect", thread, self.reads))
 
-    def watch(self, pid: int | None) -> None:
+    def watch(self, pid: int | None, *others: int) -> None:
         self.told.append(("watch", pid, self.reads))
 
     def news(self) -> Sequence[str]:

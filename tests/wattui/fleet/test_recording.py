@@ -72,6 +72,20 @@ def test_it_waits_for_nobody_where_all_have_come(leader: Leader):
     seat.leave()
 
 
+def test_the_commands_of_others_are_told_once(leader: Leader):
+    waits = Waits()
+    team = others(leader, waits, 3)
+    one, two = (Seat(leader.place, Member(rank, None, 3, "1")) for rank in (1, 2))
+    assert team.started() == []
+    one.tell(pid=41)
+    assert team.started() == [41]
+    assert team.started() == []
+    two.tell(pid=42)
+    assert team.started() == [41, 42]
+    for seat in (one, two):
+        seat.leave()
+
+
 def test_it_ends_with_the_last_command(leader: Leader):
     """A rank that was killed is not waited for, and the first failure is the node's."""
     waits = Waits()

@@ -125,24 +125,35 @@ class _Kind:
 
 async def _kinds(asked: Sequence[Synthetic] | Sequence[Prompt], server: Server) -> Sequence[_Kind]:
     """Each kind of prompts; made-up ones have as many words as give the tokens asked for."""
-    made = [each for each in asked if isinstance(each, Synthetic)]
     given = [each for each in asked if isinstance(each, Prompt)]
     if given:
         kind = _Kind("", itertools.cycle(given))
         kind.rates.add(await server.check(replace(given[0], max_tokens=1)))
         return [kind]
+    made = [each for each in asked if isinstance(each, Synthetic)]
     few, more = [
-        _prompt_tokens(await server.check(replace(made[0].made(words, -words), max_tokens=1)))
+        _prompt_tokens(await server.check(_short(made[0], words)))
         for words in (FEW_WORDS, MORE_WORDS)
     ]
     per_word = max((more - few) / (MORE_WORDS - FEW_WORDS), LEAST_PER_WORD)
+    around = few - per_word * FEW_WORDS  # tokens of a template, if there is one
     kinds = []
     for each in made:
-        words = max(1, round((each.tokens_in - few) / per_word + FEW_WORDS))
-        kind = _Kind(each.name if len(made) > 1 else "", each.endless(words))
-        kind.rates.add(await server.check(replace(next(kind.prompts), max_tokens=1)))
+        wanted = each.tokens_in - around
+        words = max(1, round(wanted / per_word))
+        # Some words have more tokens than others, so a prompt of this length tells more.
+        trace = await server.check(_short(each, words))
+        own = max((_prompt_tokens(trace) - around) / words, LEAST_PER_WORD)
+        name = each.name if len(made) > 1 else ""
+        kind = _Kind(name, each.endless(max(1, round(wanted / own))))
+        kind.rates.add(trace)
         kinds.append(kind)
     return kinds
+
+
+def _short(made: Synthetic, words: int) -> Prompt:
+    """A prompt of its own that is answered by one token."""
+    return replace(made.made(words, -words), max_tokens=1)
 
 
 def _prompt_tokens(trace: Trace) -> int:

@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from wattui import marks
 
+# What joules are divided by.
+OUT = "tokens_out"
+
 
 class RecordedMarks:
     """Passes phases and counts to the recording that the program runs in, if there is one."""
@@ -50,4 +53,8 @@ class RecordedMarks:
 
 
 def _count(counts: Mapping[str, int]) -> None:
-    marks.count(counts.get("tokens_out", 0))
+    for name, n in counts.items():
+        if name == OUT:
+            marks.count(n)
+        else:
+            marks.count(n, of=name)

@@ -75,6 +75,11 @@ class Sizes:
     families: tuple[Family, ...]
 
     @property
+    def of_what(self) -> str:
+        """What the numbers in the labels are, in titles."""
+        return "concurrency" if self.against == "concurrency" else "size"
+
+    @property
     def repeats(self) -> tuple[int, int]:
         """The least and the largest number of values behind a median."""
         counts = [len(s.repeats.latency_s) for each in self.families for s in each.sizes]

@@ -216,7 +216,7 @@ def _sizes(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
         return
     found = sizes_of(source, against, wish.figure or "total", loaded.domain(wish))
     if found is not None:
-        yield Heading(3, "Against size")
+        yield Heading(3, f"Against {found.of_what}")
         yield from size_blocks(found)
 
 

@@ -39,7 +39,7 @@ def energy_picture(found: Sizes) -> Picture:
     if len(curves) < (every := count_curves(found)):
         caption += f" The {len(curves)} costliest of {every} curves are drawn."
     origins = {device.origin for device in found.devices}
-    title = f"Energy per inference against size{suffix(origins)}"
+    title = f"Energy per inference against {found.of_what}{suffix(origins)}"
     svg = drawn(lambda width_mm: draw_energies(width_mm, found))
     instead = "; ".join(
         f"{curve.name} from {_joules(min(curve.medians))} to {_joules(max(curve.medians))}"
@@ -59,7 +59,7 @@ def latency_picture(found: Sizes) -> Picture:
         )
     said = correlation_text(found)
     origins = {device.origin for device in found.devices}
-    title = f"Latency and energy against size{suffix(origins)}"
+    title = f"Latency and energy against {found.of_what}{suffix(origins)}"
     svg = drawn(lambda width_mm: draw_latency(width_mm, found))
     return Picture("size-latency", svg, title, f"{caption} {said}", said)
 

@@ -94,6 +94,19 @@ def test_an_estimate_is_called_one(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "est_cpu, estimated" in capsys.readouterr().out
 
 
+def test_requests_at_once_are_a_quantity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [
+        Part("running", 10, w, f"c{n} 512+128", 10 * n) for n, w in ((1, 10), (8, 15), (32, 22))
+    ]
+    csv = finished(tmp_path / "r.csv", [IDLE, *parts]).csv
+    assert fit(str(csv), "--against", "concurrency") == 0
+    shown = capsys.readouterr().out
+    assert "energy per inference against concurrency" in shown
+    assert "/request at once" in shown
+
+
 def test_labels_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"[/bold] 8": 1.0, "[/bold] 16": 2.0, "[red] 16": 2.0}
     assert fit(run(tmp_path / "r.csv", labels), "--against", "size") == 0

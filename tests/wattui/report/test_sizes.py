@@ -73,6 +73,28 @@ def test_medians_over_repeats_are_those_of_the_powers(measured: Run) -> None:
     )
 
 
+def test_requests_at_once_are_a_curve_but_no_line(tmp_path: Path) -> None:
+    loads = [
+        Part("running", 4, watts, f"c{at_once}", 100 * at_once, repeat)
+        for repeat in (1, 2)
+        for at_once, watts in ((1, 50.0), (8, 80.0), (32, 120.0))
+    ]
+    run = finished(tmp_path / "r.csv", [IDLE, *loads], ["package0", "gpu0"])
+    out = tmp_path / "r.md"
+    options = report_command.parser().parse_args([str(run.csv), "-o", str(out)])
+    assert report_command.main(options) == 0
+    text = out.read_text()
+    assert "### Against concurrency" in text
+    assert "### Energy against" not in text
+    table = size_table(sizes(run, against="concurrency"))
+    # 4 s of 50, 80 and 120 W each in a GPU and a processor, over 100, 800 and 3,200 tokens.
+    assert [row[1:] for row in table.rows] == [
+        ("1", "2", "40.00", "2.000", "2.000"),
+        ("8", "2", "5.000", "0.4000", "0.4000"),
+        ("32", "2", "1.250", "0.1500", "0.1500"),
+    ]
+
+
 def test_the_report_and_the_example_say_the_same(tmp_path: Path) -> None:
     csv = recorded(tmp_path / "r.csv", ["package0", "gpu0"], command=ALEXNET).csv
     printed = subprocess.run(

@@ -23,7 +23,8 @@ RIGHT_MM, NAME_MM = 52.0, 40.0
 MOST_SERIES = 7
 SAMPLES = 120
 X_NAMES = {"pixels": "pixels", "macs": "multiply-accumulates", "batch": "batch size",
-           "tokens": "tokens", "size": "size in the label"}  # fmt: skip
+           "tokens": "tokens", "size": "size in the label",
+           "concurrency": "requests in flight at once"}  # fmt: skip
 
 
 def draw_fit(width_mm: float, found: Fits) -> Figure:

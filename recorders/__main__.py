@@ -25,7 +25,7 @@ def main() -> int:
     config = wire.decode(_first_line(0))
     names = directory.candidates()
     # This comes first, so that something cleans up whichever process is killed.
-    ends_commands = config["has_command"] and not config["other_ranks"]
+    ends_commands = config["has_command"] and config["rank"] is None
     guard = Guard(names, 0, (outlet.descriptor, 1, 2), ends_commands)
     try:
         marks, _ = directory.make(names)

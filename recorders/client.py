@@ -67,8 +67,8 @@ class Config:
     `counters` names what `recorders.sources.counter_names` knows. `tokens` has the servers of
     language models whose counters are read, each `URL` or `URL#METRIC` (docs/tokens.md); the edge
     of a phase waits `drain_s` at most until those that count at a request's end have none.
-    `has_command` says that this front end starts commands, which are stopped if it disappears,
-    unless those of `other_ranks` are in this recording, too: their launcher looks after them all.
+    `has_command` says that this front end starts commands, which are stopped if it disappears. With
+    a `rank`, it is one of a job's processes, whose launcher looks after them all.
     `publish` lets other programs of this user read its newest values, as `wattui status` does.
     Raises ValueError for a sampling rate out of range, or an invalid meter or server.
     """
@@ -90,7 +90,7 @@ class Config:
     counted: Sequence[str] = ()
     wall_fit: str = ""
     has_command: bool = False
-    other_ranks: bool = False
+    rank: int | None = None
     publish: bool = True
     version: str | None = None
     about: dict[str, Any] = field(default_factory=dict)

@@ -58,13 +58,20 @@ class Conductor:
     """Answers requests; every phase edge goes through `Recorder.edge`.
 
     `meters` are the names of the wall meters read manually. `stop_request` is the request that
-    ended the recording; `command_pid` is the running command.
+    ended the recording; `command_pid` is the running command. `rank` is the front end's, if it is
+    one of a job's processes.
     """
 
-    def __init__(self, recorder: Recorder, pages: CountPages, meters: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        pages: CountPages,
+        meters: Sequence[str] = (),
+        rank: int | None = None,
+    ) -> None:
         self._recorder = recorder
         self._pages = pages
-        self._meters = meters
+        self._meters, self._rank = meters, rank
         self._phases = Phases()
         self._tallies = Tallies()
         self._page_of: dict[int, str] = {}
@@ -316,7 +323,7 @@ class Conductor:
         if n < 0:
             raise ValueError("a count cannot be negative")
         of = str(message.get("of") or INFERENCES)
-        self._pages.add(n, of)
+        self._pages.add(n, of, self._rank_of(message, owner))
         if owner != FRONT_END and (marked := self._phases.owned_by(SHELL)):
             self._tallies.add_outside(marked[0], {of: n})
         return {}
@@ -324,8 +331,14 @@ class Conductor:
     def _hello(self, message: Message, owner: int) -> Message:
         page = str(message["page"])
         self._page_of[owner] = page
-        self._pages.open(page, _whole_numbers(message.get("names") or {}))
+        names = _whole_numbers(message.get("names") or {})
+        self._pages.open(page, names, self._rank_of(message, owner))
         return {}
+
+    def _rank_of(self, message: Message, owner: int) -> str:
+        """The rank of who sent this, of a job of several; empty if it has none."""
+        own = self._rank if owner == FRONT_END else None
+        return str(message.get("rank", "" if own is None else own))
 
     def _name(self, message: Message, owner: int) -> Message:
         """A program has counts with names that it had not told."""
@@ -387,7 +400,7 @@ class Conductor:
 
     def _command_end(self, message: Message, owner: int) -> Message:
         if n := int(message.get("inferences") or 0):
-            self._pages.add(n)
+            self._pages.add(n, rank=self._rank_of(message, owner))
         self._close(self._phases.all_open())
         self._forget_marks()
         status = message.get("exit_status")

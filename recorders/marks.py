@@ -29,6 +29,7 @@ class _Page:
 
     descriptor: int
     names: Mapping[str, int]
+    rank: str = ""
     in_use: int = FIRST
     everything: Counter[str] = field(default_factory=Counter)
     outside: Counter[str] = field(default_factory=Counter)
@@ -69,6 +70,8 @@ class CountPages:
         self._gone_everything: Counter[str] = Counter()
         self._gone_outside: Counter[str] = Counter()
         self._added: Counter[str] = Counter()
+        # What each rank of a job counted in processes that have ended, or without a page.
+        self._of_ranks: dict[str, Counter[str]] = {}
         self._sources = sources
         # What the sources counted, as last read.
         self._sourced: dict[str, int] = {}
@@ -78,9 +81,9 @@ class CountPages:
         for name in sorted(self._source_names):
             self._admit(name)
 
-    def open(self, name: str, names: Mapping[str, int]) -> None:
+    def open(self, name: str, names: Mapping[str, int], rank: str = "") -> None:
         """Start reading the page that a process has announced; `names` has the place of each count
-        in a slot.
+        in a slot, `rank` is that of its job.
 
         Raises ValueError for an invalid name, OSError if it cannot be opened.
         """
@@ -89,7 +92,7 @@ class CountPages:
         if name not in self._pages:
             path = os.path.join(self._directory, name)
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            self._pages[name] = _Page(descriptor, {INFERENCES: 0})
+            self._pages[name] = _Page(descriptor, {INFERENCES: 0}, rank)
         self.name(name, names)
 
     def name(self, page: str, names: Mapping[str, int]) -> None:
@@ -131,12 +134,14 @@ class CountPages:
             os.unlink(os.path.join(self._directory, name))
         self._gone_everything.update(page.everything)
         self._gone_outside.update(page.outside)
+        self._of_rank(page.rank).update(page.everything)
         return not page.is_damaged
 
-    def add(self, n: int, of: str = INFERENCES) -> None:
+    def add(self, n: int, of: str = INFERENCES, rank: str = "") -> None:
         """Add `n` counted another way (output, shell, --inferences). Raises ValueError if there can
         be no such count."""
         self._added[self._admit(of)] += n
+        self._of_rank(rank)[of] += n
 
     def totals(self) -> dict[str, int]:
         """What was counted so far, where anything was; never falls."""
@@ -156,6 +161,20 @@ class CountPages:
         """What programs counted, as last read."""
         open_pages = sum(page.everything[name] for page in self._pages.values())
         return self._added[name] + self._gone_everything[name] + open_pages
+
+    def by_rank(self) -> dict[str, dict[str, int]]:
+        """What each rank of a job counted, as last read."""
+        found = {rank: Counter(counts) for rank, counts in self._of_ranks.items()}
+        for page in self._pages.values():
+            found.setdefault(page.rank, Counter()).update(page.everything)
+        return {
+            rank: {name: n for name, n in counts.items() if n}
+            for rank, counts in sorted(found.items())
+            if rank and any(counts.values())
+        }
+
+    def _of_rank(self, rank: str) -> Counter[str]:
+        return self._of_ranks.setdefault(rank, Counter())
 
     def counted_elsewhere(self) -> dict[str, int]:
         """What programs counted under the names of sources, which is left out."""

@@ -164,7 +164,7 @@ def _record(
         recorder.note(f"{OwnNote.NOT_COUNTED} {' '.join(config['left_out'])}")
     if config["quoted"]:
         recorder.note(f"{OwnNote.HEADLINE} {config['quoted']}")
-    conductor = Conductor(recorder, pages, config["meters"])
+    conductor = Conductor(recorder, pages, config["meters"], config["rank"])
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {
         "format": FORMAT_VERSION,
@@ -227,7 +227,7 @@ def _record(
     run_as_others()
     inbox.close()
     stop = conductor.stop_request or {}
-    if "front_end" in stop and config["has_command"] and not config["other_ranks"]:
+    if "front_end" in stop and config["has_command"] and config["rank"] is None:
         end_recorded([marks], conductor.command_pid, COMMAND_GRACE_S)
     if "recorder" not in stop:
         guard.dismiss()
@@ -238,6 +238,8 @@ def _record(
     run["sampling"] = recorder.sampling()
     run["update_periods_s"] = recorder.update_periods_s()
     run["lost_marks"] = conductor.lost_marks
+    if counted := pages.by_rank():
+        run["counted_by_rank"] = counted
     run["summary"] = summarise(recorder.reduction).to_dict()
     if file is None:
         outlet.finish({"t": "done", "run": run | {"lost_rows": 0}, "write_error": None})

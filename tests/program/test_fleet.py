@@ -77,6 +77,7 @@ def test_four_ranks_of_a_node_are_one_recording(place: Place):
     assert run["summary"]["running"]["inferences"] == 46
     assert [each["rank"] for each in run["fleet"]["ranks"]] == [0, 1, 2, 3]
     assert run["fleet"]["missing_ranks"] == 0
+    assert run["counted_by_rank"] == {str(rank): {"inferences": 10 + rank} for rank in range(4)}
     assert sorted(path.name for path in node(place).iterdir()) == ["part.parquet", "run.json"]
 
 
@@ -93,6 +94,33 @@ def test_a_command_that_fails_on_one_rank_has_failed(place: Place):
     run = run_json(place)
     assert "failed_command" in {flag["name"] for flag in run["summary"]["flags"]}
     assert [each["exit_status"] for each in run["fleet"]["ranks"]] == [0, 5]
+
+
+def test_counts_of_every_kind_have_their_rank(place: Place):
+    """From the program, its output, an option and under another name, on a rank that records and
+    on one that does not."""
+    prints = [sys.executable, "-c", "import wattui; wattui.count(3, of='tokens_out'); print('n=5')"]
+    started = [
+        start(place, mpich(0, 4), prints, "--count-match", r"n=(\d+)"),
+        start(place, mpich(1, 4), ["true"], "--inferences", "7"),
+        start(place, mpich(2, 4), prints, "--count-match", r"n=(\d+)"),
+        start(place, mpich(3, 4), ["true"]),
+    ]
+    assert [ended(each).status for each in started] == [0, 0, 0, 0]
+    both = {"inferences": 5, "tokens_out": 3}
+    assert run_json(place)["counted_by_rank"] == {"0": both, "1": {"inferences": 7}, "2": both}
+
+
+def test_a_real_mpiexec(place: Place):
+    if not (mpiexec := shutil.which("mpiexec")):
+        pytest.skip("mpiexec is not installed (pip install mpich)")
+    argv = [*WATTUI, "--headless", "--simulate", "--csv", "shared/", "--idle", "0"]
+    environ = {**place.environment, "XDG_RUNTIME_DIR": str(place.temporary)}
+    pipe = subprocess.PIPE
+    launched = [mpiexec, "-n", "4", *argv, "--", *counting(10)]
+    assert ended(place.start(launched, environ, stdout=pipe, stderr=pipe)).status == 0
+    counted = run_json(place)["counted_by_rank"]
+    assert counted == {str(rank): {"inferences": 10} for rank in range(4)}
 
 
 def test_a_node_is_recorded_into_a_folder_only_once(place: Place):

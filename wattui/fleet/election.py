@@ -44,7 +44,6 @@ class Member:
     version: str
     pid: int | None = None
     status: int | None = None
-    counted: int = 0
     is_there: bool = True
 
     @property

@@ -37,7 +37,7 @@ from wattui.fleet.election import (
 from wattui.fleet.publish import NodeFolder, Publisher
 from wattui.fleet.ranks import Rank, RankError, read_rank
 from wattui.fleet.timekeeping import Me, Timekeeper
-from wattui.marks.link import Link
+from wattui.marks.link import RANK, Link
 from wattui.show.printing import say
 
 # How often a process looks at the others of its node.
@@ -65,6 +65,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
             f"--{given[0]} is not for the recording of a fleet (--csv {options.csv}): fix: leave "
             "it out, and start the job again into another folder"
         )
+    os.environ[RANK] = str(rank.rank)  # for the command, by which its counts are told apart
     node = NodeFolder(Path(options.csv), rank.run, boot_id())
     place = meeting_place(rank.run, os.path.realpath(options.csv), node.boot_id)
     with taken() as signals:
@@ -93,7 +94,7 @@ def _lead(
     try:
         options.csv = str(csv)
         job = plan(options, argv)
-        job = replace(job, config=replace(job.config, other_ranks=True))
+        job = replace(job, config=replace(job.config, rank=rank.rank))
         if not publisher.claim():
             raise UsageError(
                 f"{node.path} exists: this machine was or is recorded into it: fix: use another "
@@ -285,16 +286,13 @@ def _ready(seat: Seat) -> Notice | None:
 def _run(seat: Seat, notice: Notice, recipe: Recipe, signals: Signals, closed: list[int]) -> int:
     program = process.find_program(recipe.argv[0], os.environ)
     link = Link(notice.directory, f"{PAGE_PREFIX}{os.getpid()}", {})
-    counted = 0
 
     def ask(**request: Any) -> None:
         """Send what a process that does not record may ask for; the rest is the other's."""
-        nonlocal counted
         if request["do"] == "command_end" and (n := request.get("inferences")):
             request = {"do": "count", "n": n}
         if request["do"] in ("count", "mark", "note"):
-            counted += 0 if "of" in request else int(request.get("n") or 0)
-            link.request(request)
+            link.request({**request, "rank": seat.member.rank})
 
     run = RecordedCommand(recipe, CommandStage(None), notice.directory, ask)
     status = 127
@@ -312,5 +310,5 @@ def _run(seat: Seat, notice: Notice, recipe: Recipe, signals: Signals, closed: l
         run.ended(status, outcome.ended_by is not None)
     finally:
         link.close()
-        seat.tell(status=status, counted=counted)
+        seat.tell(status=status)
     return status

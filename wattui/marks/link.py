@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SOCKET = "socket"
+# The rank of a program that is one process of a job.
+RANK = "WATTUI_RANK"
 # How long a program waits, once, for a recorder that does not answer.
 ANSWER_S = 2.0
 GONE = "the recorder did not answer in time"
@@ -41,6 +43,8 @@ class Link:
         self.counts = Counts(os.path.join(directory, page))
         self._told: dict[str, int] = {}
         self._names: dict[str, int] = {}
+        rank = os.environ.get(RANK)
+        self._rank = {"rank": rank} if rank else {}
         self._lock = threading.RLock()
         self._numbers = 0
         self._socket: socket.socket | None = None
@@ -56,7 +60,7 @@ class Link:
         if self.counts.shared:
             page = os.path.basename(self.counts.path)
             self._names = dict(names)
-            self.request({"do": "hello", "page": page, "names": self._names})
+            self.request({"do": "hello", "page": page, "names": self._names, **self._rank})
         self.tell_names(names)
 
     def next_number(self) -> int:
@@ -157,7 +161,7 @@ class Link:
         for name, number in () if self.counts.shared else self._names.items():
             if (n := self.counts.total(number) - self._told.get(name, 0)) > 0:
                 self._told[name] = self._told.get(name, 0) + n
-                self._put({"do": "count", "n": n, "of": name})
+                self._put({"do": "count", "n": n, "of": name, **self._rank})
                 self._come_back_at_exit()
 
     def _exchange(self, deadline_s: float, answered: bool = True) -> None:

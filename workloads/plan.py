@@ -25,7 +25,7 @@ class Cell:
     `batch` inferences are made by each call (0: the cell counts for itself), of `macs`
     multiply-accumulates each, or of more if `macs_at_least`, as not all could be counted. `minus`
     is the label of the cell that this one contains; `part_of` that of the cell that contains it.
-    `counts` is what a call makes beside its inferences, by name.
+    `counts` is what a call counts into a recording, by name; empty: its inferences.
     """
 
     label: str
@@ -39,6 +39,13 @@ class Cell:
     part_of: str | None = None
     macs_at_least: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    def macs_per(self, of: str) -> int | None:
+        """MACs of one of what it counts, to the nearest; None if not known, or not counted."""
+        count = (self.counts or {"inferences": self.batch}).get(of)
+        if not count or self.macs is None:
+            return None
+        return (self.macs * self.batch + count // 2) // count
 
 
 Bind = Callable[[Cell], Work]

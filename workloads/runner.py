@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
@@ -133,7 +133,7 @@ class Runner:
             return replace(result, interrupted=True)
         single = call_s is None or call_s >= SINGLE_CALL_S
         chunk = 1 if single or call_s is None else max(1, round(CHUNK_S / call_s))
-        pace = Pace(cell.batch, cell.count, cell.seconds, chunk)
+        pace = Pace(cell.batch, cell.count, cell.seconds, chunk, counts=cell.counts)
         with self._phase("running", cell.label, cell.seconds):
             times, calls, seconds = run_calls(work, pace, self._clock, self._stop)
         if cell.minus is not None:
@@ -183,13 +183,17 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When calls stop: at `count` inferences and `seconds`, or `most_calls`; `chunk` at a time."""
+    """When calls stop: at `count` inferences and `seconds`, or `most_calls`; `chunk` at a time.
+
+    `counts` is what a call counts into the recording, by name, instead of inferences.
+    """
 
     batch: int
     count: int
     seconds: float
     chunk: int
     most_calls: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def warm_up(work: Work, seconds: float, clock: Callable[[], float], stop: Stop) -> float | None:
@@ -217,6 +221,7 @@ def run_calls(
     Returns the mean time of a call in every chunk, how many calls were made, and how long it took.
     """
     call, wait, count = work.call, work.wait, wattui.count
+    counts = pace.counts
     batch, times, calls = pace.batch, array("d"), 0
     begun = last = clock()
     while True:
@@ -234,7 +239,9 @@ def run_calls(
         wait()
         last = clock()
         calls += chunk
-        if batch:
+        for name, each in counts.items():
+            count(each * chunk, of=name)
+        if batch and not counts:
             count(batch * chunk)
         times.append((last - first) / chunk)
     return times, calls, last - begun

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_recorded_its_phases_labels_and_counts_are_in_the_file(place: Place) -> 
         domain = group["domains"][summary["headline"]]
         assert domain["total_j_per_inference"]["value"] > 0
         assert domain["marginal_j_per_inference"] is not None
+
+
+def test_a_recorded_language_model_counts_its_tokens_and_requests(place: Place) -> None:
+    sizes = ["--batch", "2", "--prompt", "8", "--output", "4", "--apart", "--count", "4"]
+    command = [*WORKLOADS, "gpt", *sizes, *BRIEF, "--armed", "0.1", "--result", "r.json"]
+    ended = place.record("--quiet", command=command)
+    assert ended.status == 0
+    cells = json.loads((place.path / "r.json").read_text())["cells"]
+    whole, prefill, decode = (Counter(cell["counts"]) for cell in cells)
+    assert whole == {"tokens_in": 32, "tokens_out": 16, "requests": 4}
+    assert (prefill, decode) == ({"tokens_in": 32}, {"tokens_out": 12})
+    last = place.rows()[-1]
+    for name, count in (whole + prefill + decode).items():
+        assert last[f"count_{name}"] == str(count)
+    assert last["inferences"] == ""
 
 
 def test_repeats_are_fresh_processes_and_numbered(place: Place) -> None:

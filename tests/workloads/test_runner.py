@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,13 @@ class Recording:
     counted: list[int] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     repeats: set[int | None] = field(default_factory=set)
+    named: Counter[str] = field(default_factory=Counter)
+
+    def count(self, n: int, of: str | None = None) -> None:
+        if of is None:
+            self.counted.append(n)
+        else:
+            self.named[of] += n
 
     def phase(self, name: str, label: str = "", repeat: int | None = None) -> Phase:
         self.repeats.add(repeat)
@@ -100,7 +108,7 @@ def machine() -> Machine:
 def recording(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Recording:
     found = Recording(machine)
     monkeypatch.setattr(wattui, "phase", found.phase)
-    monkeypatch.setattr(wattui, "count", found.counted.append)
+    monkeypatch.setattr(wattui, "count", found.count)
     monkeypatch.setattr(wattui, "note", lambda text: found.happened.append(("note", text)))
     return found
 
@@ -330,6 +338,18 @@ def test_work_that_counts_for_itself_is_not_counted_again(
     (result,) = run(machine, cell(batch=0, seconds=0), settings=RunSettings(0, 0, 0))
     assert (machine.calls, recording.counted, result.inferences) == (1, [], 0)
     assert result.call_s == pytest.approx(0.001)
+
+
+def test_named_counts_of_a_call_are_counted_instead_of_inferences(
+    machine: Machine, recording: Recording
+) -> None:
+    counts = {"tokens_in": 12, "tokens_out": 8, "requests": 4}
+    machine.call_s = 0.01
+    (result,) = run(machine, cell(seconds=0.1, counts=counts))
+    calls = result.inferences // 4
+    assert calls >= 10
+    assert recording.counted == []
+    assert recording.named == result.counts == {name: calls * n for name, n in counts.items()}
 
 
 def test_warm_up_of_no_time_makes_no_call(machine: Machine) -> None:

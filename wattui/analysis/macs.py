@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recorders.counts import INFERENCES
 from wattui.analysis.label_numbers import carried, numbers_of
 from wattui.analysis.recorded_workload import asked_of
 from wattui.errors import UsageError
@@ -33,8 +34,10 @@ _WORKLOADS = {
 _ALIASES = {"lenet": "lenet5"}
 
 
-def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
+def command_macs(argv: Sequence[str], per: str = INFERENCES) -> tuple[str, dict[str, int]]:
     """The workload that a recorded command ran, and MACs by label; empty if it is not a workload.
+
+    The MACs are those of one of what is counted as `per`.
 
     A workload that cannot be planned here, such as a deleted spec, has no MACs.
     """
@@ -46,7 +49,7 @@ def command_macs(argv: Sequence[str]) -> tuple[str, dict[str, int]]:
     if path is not None and path not in BUNDLED and not str(path).endswith(SPEC):
         return asked.workload.name, {}
     try:
-        return asked.workload.name, _planned(asked.workload, asked.values)
+        return asked.workload.name, _planned(asked.workload, asked.values, per)
     except WorkloadError:
         return "", {}
 
@@ -97,9 +100,9 @@ def shape_of(option: str) -> Shape:
     return shape
 
 
-def _planned(workload: Workload, values: Values) -> dict[str, int]:
+def _planned(workload: Workload, values: Values, per: str = INFERENCES) -> dict[str, int]:
     cells = workload.plan(values).cells
-    found = {cell.label: cell.macs for cell in cells if cell.macs is not None}
+    found = {cell.label: macs for cell in cells if (macs := cell.macs_per(per)) is not None}
     if len(cells) == 1 and found:  # a recording without labels is a recording of this one
         found[""] = next(iter(found.values()))
     return found

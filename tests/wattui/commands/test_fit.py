@@ -527,6 +527,15 @@ def test_of_a_damaged_fit_it_is_said_what_is_missing(
         predict("--macs", "5", "--fit", str(path))
 
 
+def test_macs_are_of_one_of_what_is_counted() -> None:
+    gpt = ["python", "-m", "workloads", "gpt", "--batch", "4", "--prompt", "8", "--output", "3"]
+    # Prefill of 8 tokens, and decodes with a context of 9 and of 10.
+    macs = 8 * 12 * 6 * 192**2 + 8 * 8 * 2304 + 256 * 192 + 2 * 2_703_360 + 19 * 2304
+    assert command_macs(gpt, "requests")[1]["b4 p8 o3"] == macs
+    assert command_macs(gpt, "tokens_out")[1]["b4 p8 o3"] == round(macs / 3)
+    assert command_macs(gpt) == ("gpt", {})  # it counts no inferences
+
+
 def test_macs_come_from_the_recorded_command() -> None:
     assert command_macs(ALEXNET) == ("alexnet", ALEXNET_MACS)
     for own in (["/opt/bin/wattui"], ["python", "-P", "-m", "wattui"]):

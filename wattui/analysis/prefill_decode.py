@@ -107,6 +107,14 @@ def counts_of(phase: PhaseFigures) -> Mapping[str, int]:
     return getattr(phase, "counts", {})
 
 
+def concurrency_of(label: str) -> str:
+    """The requests in flight (c8) or the batch (b8) in a label; empty if it has neither."""
+    if number := carried(label, "concurrency").number:
+        return f"c{number:.0f}"
+    number = carried(label, "batch").number
+    return f"b{number:.0f}" if number else ""
+
+
 def windows_of(
     run: str, summary: Summary, domain: str, basis: Basis
 ) -> tuple[list[Window], list[str]]:
@@ -131,12 +139,11 @@ def windows_of(
             continue
         assert energy_j is not None
         times = [counts[name] / MS if name in counts else None for name in (PREFILL, DECODE)]
-        number = carried(phase.label, "concurrency").number
         found.append(
             Window(
                 run,
                 phase.label,
-                f"c{number:.0f}" if number else "",
+                concurrency_of(phase.label),
                 phase.seconds,
                 energy_j - baseline_w * phase.seconds,
                 counts[TOKENS_IN],

@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from wattui.analysis.prefill_decode import Cost, Window, by_regression, by_time_shares, told_apart
+from wattui.analysis.prefill_decode import (
+    Cost,
+    Window,
+    by_regression,
+    by_time_shares,
+    concurrency_of,
+    told_apart,
+)
 
 PREFILL_J, DECODE_J, BASE_W = 0.004, 0.25, 80.0
 SECONDS = 60.0
@@ -117,6 +124,14 @@ def test_windows_of_different_concurrency_are_never_fitted_together() -> None:
     one, eight = told_apart(windows, is_subtracted=True)[0]
     assert one.decode.value == pytest.approx(DECODE_J, rel=1e-3)
     assert eight.decode.value == pytest.approx(DECODE_J / 4, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("label", "concurrency"),
+    [("c8", "c8"), ("c16 512/128", "c16"), ("b4 p128 o64", "b4"), ("run", ""), ("", "")],
+)
+def test_what_is_computed_together_is_in_the_label(label: str, concurrency: str) -> None:
+    assert concurrency_of(label) == concurrency
 
 
 def test_times_of_the_server_divide_the_energy_of_each_window() -> None:

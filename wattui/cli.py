@@ -33,6 +33,7 @@ SUBCOMMANDS = {
     "import": "import_logs",
     "export": "export",
     "tokens": "tokens",
+    "fleet": "fleet",
 }
 WORKLOADS = "workloads"
 # Options that the dashboard asks for in its own screens, or has no use for.

@@ -1,0 +1,154 @@
+"""A Ray cluster: its nodes, and a keeper on each. The only module that imports Ray.
+
+Only control and the newest values go through Ray. What is measured is written on its node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from wattui.clean import one_line
+from wattui.errors import UsageError
+from wattui.fleet.driver import Lost, Node
+from wattui.fleet.keeper import Keeper, Look, Place
+from wattui.marks import ENVIRONMENT
+
+AUTO = "auto"
+# A node's answer is waited for this long.
+ANSWER_S, VERSION_S = 2.0, 60.0
+# Ray gives the environment of a job in this variable to the program that joins the cluster.
+_JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+# Without it, Ray warns that it hides the GPUs from an actor that asked for none.
+_GPUS = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+class RayCluster:
+    """A cluster that was joined; see `joined`."""
+
+    def __init__(self, ray: Any, address: str, link: str) -> None:
+        self._ray, self.address, self._link = ray, address, link
+        self._actors: dict[str, Any] = {}
+        self._asked: dict[Any, str] = {}
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are alive, the head first."""
+        alive = [each for each in self._ray.nodes() if each["Alive"]]
+        head = "node:__internal_head__"
+        alive.sort(key=lambda each: (head not in each["Resources"], each["NodeID"]))
+        return [
+            Node(each["NodeID"], each["NodeManagerAddress"], each["NodeManagerHostname"])
+            for each in alive
+        ]
+
+    def keep(self, node: Node, csv: str, options: Sequence[str], place: Place) -> str:
+        """Start the recorder of a node; returns wattui's version there. Raises Lost."""
+        strategies = import_module("ray.util.scheduling_strategies")
+        there = strategies.NodeAffinitySchedulingStrategy(node.identity, soft=False)
+        actor = self._ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=there)
+        with self._losses():
+            keeper = self._actors[node.identity] = actor.remote(self._link)
+            version = str(self._ray.get(keeper.version.remote(), timeout=VERSION_S))
+            self._ray.get(keeper.start.remote(csv, [*options], place), timeout=VERSION_S)
+        return version
+
+    def looks(self, wait_s: float = ANSWER_S) -> Mapping[str, Look | Lost]:
+        """The nodes that answered, by identity; the others are silent or lost."""
+        return self._ask("look", wait_s)
+
+    def end(self, wait_s: float) -> Mapping[str, Look | Lost]:
+        """End the recordings, and wait until they are stored."""
+        self._asked.clear()
+        return self._ask("end", wait_s)
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a job on this cluster whose tasks find their node's recorder."""
+        config = json.loads(environ.get(_JOB_CONFIG) or "{}")
+        runtime = config.setdefault("runtime_env", {})
+        runtime.setdefault("env_vars", {})[ENVIRONMENT] = self._link
+        added = {"RAY_ADDRESS": self.address, _JOB_CONFIG: json.dumps(config)}
+        return {**environ, **added, ENVIRONMENT: self._link}
+
+    def _ask(self, what: str, wait_s: float) -> dict[str, Look | Lost]:
+        waiting = set(self._asked.values())
+        for identity, actor in self._actors.items():
+            if identity not in waiting:
+                self._asked[getattr(actor, what).remote()] = identity
+        asked = [*self._asked]
+        answered, _ = self._ray.wait(asked, num_returns=len(asked), timeout=wait_s)
+        found: dict[str, Look | Lost] = {}
+        for answer in answered:
+            identity = self._asked.pop(answer)
+            try:
+                with self._losses():
+                    found[identity] = self._ray.get(answer)
+            except Lost as lost:
+                found[identity] = lost
+                del self._actors[identity]
+        return found
+
+    @contextmanager
+    def _losses(self) -> Iterator[None]:
+        try:
+            yield
+        except self._ray.exceptions.GetTimeoutError:
+            raise Lost("it does not answer") from None
+        except self._ray.exceptions.RayTaskError as error:
+            raise Lost(f"{type(error.cause).__name__}: {one_line(str(error.cause))}") from None
+        except self._ray.exceptions.RayError as error:
+            raise Lost(one_line(str(error)).partition(". ")[0]) from None
+
+
+@contextmanager
+def joined(address: str, link: str) -> Iterator[RayCluster]:
+    """The cluster at an address, or the one that runs here. Raises UsageError."""
+    if find_spec("ray") is None:
+        raise UsageError("this needs Ray: fix: pip install 'wattui[fleet]'")
+    if address != AUTO:
+        check_private(address.partition("://")[2].rpartition(":")[0] or address.rpartition(":")[0])
+    os.environ.update(_GPUS)
+    ray: Any = import_module("ray")
+    try:
+        context = ray.init(
+            address,
+            namespace="wattui",
+            logging_level="ERROR",
+            log_to_driver=False,
+            runtime_env={"env_vars": _GPUS},
+        )
+    except ConnectionError:
+        where = "on this machine" if address == AUTO else f"at {address}"
+        raise UsageError(
+            f"no Ray cluster runs {where}: fix: ray start --head, or --hosts a,b"
+        ) from None
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UsageError(f"Ray at {address}: {one_line(str(error))}") from None
+    try:
+        yield RayCluster(ray, str(context.address_info["gcs_address"]), link)
+    finally:
+        with contextlib.suppress(Exception):  # the cluster has gone
+            ray.shutdown()
+
+
+def check_private(host: str) -> None:
+    """Refuse a host outside private networks: whoever reaches a Ray cluster can run programs on it.
+
+    Raises UsageError.
+    """
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), None)}
+    except OSError as error:
+        raise UsageError(f"{host}: {error.strerror}") from None
+    if public := [each for each in found if not ipaddress.ip_address(each).is_private]:
+        raise UsageError(
+            f"{host} is {public[0]}, a public address, and Ray has no authentication: fix: use a "
+            "private network or an ssh tunnel"
+        )

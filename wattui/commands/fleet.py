@@ -19,6 +19,7 @@ from wattui.fleet.hosts import started
 from wattui.fleet.keeper import Place, environment
 from wattui.fleet.ranks import read_rank
 from wattui.show.printing import say
+from wattui.show.quantities import counted
 
 LOOK_S, QUICK_S = 1.0, 0.2
 # Options of the main command that every node's recorder gets.
@@ -81,7 +82,7 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError(f"--csv {options.csv}: a folder is needed: fix: --csv {options.csv}/")
     program = process.find_program(options.command[0], os.environ)
     job = options.name or time.strftime("ray-%Y%m%d-%H%M%S")
-    link = f"/tmp/wattui-{os.getuid()}-{job}"
+    link = f"/tmp/wattui-{os.getuid()}-{job}/run"
     with taken() as signals, contextlib.ExitStack() as after:
         address = options.ray
         if options.hosts:
@@ -105,7 +106,7 @@ def _record(
         driver.start()
         if interrupted := _wait_ready(driver, signals):
             return interrupted
-        say(f"recording {len(driver.states)} nodes into {shared}")
+        say(f"recording {counted(len(driver.states), 'node')} into {shared}")
         looked_s = time.monotonic()
 
         def look() -> None:

@@ -56,7 +56,7 @@ class Cluster(Protocol):
 
 @dataclass(slots=True)
 class NodeState:
-    """A node as the driver knows it; `lost` says why it has gone, and is empty while it is there."""
+    """A node as the driver knows it; `lost` says why it has gone, empty while it is there."""
 
     node: Node
     rank: int

@@ -15,6 +15,9 @@ from wattui.marks import ENVIRONMENT
 
 def main(link: Path) -> int:
     """Wait for the end of standard input; returns the exit status."""
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    if link.parent.lstat().st_uid != os.getuid():
+        sys.exit(f"{link.parent} belongs to somebody else: fix: give the run another --name")
     draft = link.with_name(f"{link.name}.{os.getpid()}")
     draft.symlink_to(os.environ[ENVIRONMENT])
     draft.replace(link)

@@ -1,6 +1,6 @@
 """A Ray cluster of this machine and others that ssh reaches, for one recording.
 
-Each `ray start` stays in front of its own shell, so that its end stops these processes of Ray and no
+Each `ray start` stays in a shell of its own, so that its end stops these processes of Ray and no
 others.
 """
 

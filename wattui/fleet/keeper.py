@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,6 @@ from typing import IO
 
 from wattui import __version__
 from wattui.fleet.ranks import JOB_VARIABLE
-from wattui.live.line import as_json
-from wattui.live.snapshot import Page
 from wattui.marks import ENVIRONMENT
 
 # Variables of the launcher that started the node's own processes: this job has its own.
@@ -37,13 +35,11 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is known of a node now. `status` is its recorder's exit status once it has ended, and
-    `said` its last words; `is_ready`: others can mark and count; `now` as `wattui status --json`
-    has it, empty before the first row."""
+    `said` its last words; `is_ready`: others can mark and count."""
 
     is_ready: bool
     status: int | None
     said: str
-    now: Mapping[str, object]
 
 
 class Keeper:
@@ -76,7 +72,7 @@ class Keeper:
         process = self._process
         status = process.poll() if process else None
         is_ready = status is None and self._link.is_dir()
-        return Look(is_ready, status, self._words(), self._now() if is_ready else {})
+        return Look(is_ready, status, self._words())
 
     def end(self) -> Look:
         """End the recording, and wait until it is stored."""
@@ -88,18 +84,9 @@ class Keeper:
                 self._process.terminate()
         found = self.look()
         self._link.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._link.parent.rmdir()
         return found
-
-    def _now(self) -> Mapping[str, object]:
-        try:
-            page = Page(self._link)
-        except OSError:
-            return {}
-        try:
-            now, now_ns = page.read(), time.monotonic_ns()
-            return as_json(now, now_ns, now.is_stale(now_ns)) if now else {}
-        finally:
-            page.close()
 
     def _words(self) -> str:
         self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - MOST_SAID))

@@ -39,6 +39,7 @@ def tables(quick: bool) -> list[Table]:
         added = [b - a for a, b in zip(direct, through, strict=True)]
         say(f"proxy: {many} requests, {at_once} at once")
         before = _counts(server, proxy)
+        time.sleep(0.2)
         files_before = _files(process.pid)
         begun_s = time.monotonic()
         threads = [Thread(target=_ask, args=(proxy, many // at_once)) for _ in range(at_once)]

@@ -172,6 +172,8 @@ class _Link:
         head = await read_head(self._client.reader)
         if head is None:
             return False
+        if self._server:
+            self._server.reader.on_end = nothing
         method, path = _asked(head)
         if path == METRICS and method == b"GET":
             await self._client.send(answer(b"200 OK", self._totals.page().encode(), TEXT))
@@ -188,7 +190,6 @@ class _Link:
         """End both connections."""
         self._client.finish()
         if self._server:
-            self._server.reader.on_end = nothing
             self._server.end()
 
     async def _pass(self, head: Head, method: bytes) -> bool:
@@ -346,7 +347,6 @@ async def _connect(target: Target, tls: ssl.SSLContext | None) -> _Side:
 @contextmanager
 def _ending_together(client: _Side, server: _Side) -> Iterator[None]:
     """While an answer passes, the end of the client is that of the server."""
-    server.reader.on_end = nothing
     client.reader.on_end = server.end
     if client.reader.ended:
         server.end()

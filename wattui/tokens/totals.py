@@ -60,18 +60,16 @@ class Totals:
         """Everything in one line."""
         cached = f" and {self.tokens_cached:,} cached" if self.tokens_cached else ""
         others = [
-            f"{count:,} {name}"
-            for name, count in (
+            f", {count:,} {how}"
+            for how, count in (
                 ("failed", self.requests_failed),
                 ("aborted", self.requests_aborted),
                 ("others passed", self.requests_passed),
             )
             if count
         ]
-        return (
-            f"{self.requests:,} requests: {self.tokens_out:,} tokens out, "
-            f"{self.tokens_in:,} in{cached}" + "".join(f"; {other}" for other in others)
-        )
+        tokens = f"tokens: {self.tokens_out:,} out, {self.tokens_in:,} in{cached}"
+        return f"{tokens}; requests: {self.requests:,} answered" + "".join(others)
 
 
 class Tally:

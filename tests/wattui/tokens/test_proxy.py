@@ -160,23 +160,48 @@ async def test_each_piece_passes_before_the_next_has_come() -> None:
         writer.close()
 
 
-async def test_a_client_that_goes_ends_its_request_at_the_server() -> None:
+@pytest.mark.parametrize("begun", [b"", STREAM + chunk(TEXT)], ids=["hangs", "answers"])
+async def test_a_client_that_goes_ends_its_request_at_the_server(begun: bytes) -> None:
     gone = asyncio.Event()
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(STREAM + chunk(TEXT))
+        writer.write(begun)
         assert await reader.read() == b""
         gone.set()
 
     async with before(script) as made:
         reader, writer = await made.open()
         writer.write(_request(b'{"stream": true}'))
-        await reader.readexactly(len(STREAM))
-        assert made.totals.running == 1
+        await reader.readexactly(len(begun))
+        await _until(lambda: made.totals.running == 1)
         writer.close()
         await asyncio.wait_for(gone.wait(), 20)
         await _until(lambda: made.totals.requests_aborted == 1)
         assert made.totals.running == 0
+        await _until(lambda: made.proxy.connections == 0)
+
+
+async def test_a_server_that_answers_before_it_has_read_all_is_heard() -> None:
+    refused = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!"
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(refused)
+        writer.write_eof()
+        await reader.read()
+
+    async with before(script) as made:
+        reader, writer = await made.open()
+        writer.write(_request(b"", "/upload"))
+        await reader.readuntil(b"\r\n\r\n")
+        request = _request(b"x" * 1000, "/upload")
+        writer.write(request[:-1])
+        await _until(lambda: made.proxy.connections == 1)
+        await asyncio.sleep(0.02)  # for the refusal, which is to wait
+        writer.write(request[-1:])
+        assert await asyncio.wait_for(reader.read(), 20) == refused
+        writer.close()
 
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
@@ -267,7 +292,7 @@ async def test_its_metrics_are_its_own() -> None:
         "wattui_proxy_requests_total": 1,
     }
     assert (read.running, read.waiting) == (0, None)
-    assert made.totals.line() == "1 requests: 3 tokens out, 0 in"
+    assert made.totals.line() == "tokens: 3 out, 0 in; requests: 1 answered"
 
 
 REQUESTS, AT_ONCE = 100, 10
@@ -314,7 +339,7 @@ def test_the_command_counts_and_ends_on_a_signal() -> None:
             proxy.send_signal(signal.SIGTERM)
             _, said = proxy.communicate(timeout=20)
             assert proxy.returncode == 0
-    assert said == "wattui: 1 requests: 20 tokens out, 4 in\n"
+    assert said == "wattui: tokens: 20 out, 4 in; requests: 1 answered\n"
 
 
 def test_addresses() -> None:

@@ -25,6 +25,7 @@ EXTRAS = {
     "web": ("textual_serve",),
     "prometheus": ("prometheus_client",),
     "otlp": ("opentelemetry.exporter.otlp.proto.http",),
+    "tokens": ("httpx", "prometheus_client"),
 }
 
 # Examples have no deadline: machines are busy with other work. They are the same in every run, so

@@ -16,7 +16,7 @@ from testbench.recording import BenchRecording, command_line, surroundings
 
 from .conftest import MakeBench
 
-pytestmark = [pytest.mark.needs_bench, pytest.mark.quiet]
+pytestmark = [pytest.mark.needs_bench, pytest.mark.needs_tokens, pytest.mark.quiet]
 
 POWER_W = 55.0
 SLOTS, RATE = 4, 60.0

@@ -200,7 +200,7 @@ def _bench(options: argparse.Namespace) -> int:
     rows = list(map(row_of, loads))
     if rows:
         _print(rows, asked, options)
-        say(*_remarks(rows, asked))
+        say(*_remarks(rows, asked, is_cut=bool(error) or is_interrupted))
     if error:
         raise error
     if is_interrupted:
@@ -229,8 +229,8 @@ def _print(rows: Sequence[Row], asked: Bench, options: argparse.Namespace) -> No
         out.print(Fitting(table))
 
 
-def _remarks(rows: Sequence[Row], asked: Bench) -> Iterator[str]:
-    """What a reader of the table must know."""
+def _remarks(rows: Sequence[Row], asked: Bench, is_cut: bool) -> Iterator[str]:
+    """What a reader of the table must know; `is_cut`: the last load ended early."""
     for row in rows:
         name = f"{row.label}, repeat {row.repeat}" if row.repeat else row.label
         if row.seconds is None:
@@ -242,7 +242,9 @@ def _remarks(rows: Sequence[Row], asked: Bench) -> Iterator[str]:
                 f"{name}: {counted(row.failed, 'request')} failed: {whys}: their energy is in the "
                 "joules, their tokens are not"
             )
-        if not row.is_whole:
+        if is_cut and row is rows[-1]:
+            yield f"{name}: it ended early, so the figures are those of a part of it"
+        elif not row.is_whole:
             yield (
                 f"{name}: the steady state does not end with a round of {row.concurrency} "
                 "requests, so that prompts may have more or less than their share of it: fix: "

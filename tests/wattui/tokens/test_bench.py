@@ -16,6 +16,8 @@ from wattui.tokens.load import Loaded
 from wattui.tokens.prompts import Synthetic
 from wattui.tokens.server import Server, parse_address
 
+pytestmark = pytest.mark.needs_tokens
+
 POWER_W = 120.0
 ADDRESS = parse_address("http://127.0.0.1:8000")
 

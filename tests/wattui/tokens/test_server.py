@@ -14,6 +14,8 @@ import pytest
 
 from wattui import cli
 
+pytestmark = pytest.mark.needs_tokens
+
 MODELS = json.dumps({"data": [{"id": "tiny"}]})
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2}
 CHUNK = {"choices": [{"text": "a b"}]}

@@ -17,6 +17,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from wattui.fleet.election import boot_id
+
+from .conftest import MakeDisk
 from .running import WATTUI, Place, Result, until
 
 COUNTS = "import wattui, time; wattui.count({n}); time.sleep(0.3); print('rank done')"
@@ -65,50 +68,35 @@ def counting(n: int, status: int = 0) -> list[str]:
 
 
 def test_four_ranks_of_a_node_are_one_recording(place: Place):
-    """The machine is measured once, and what its ranks count is summed."""
-    started = [start(place, mpich(rank, 4), counting(10 + rank)) for rank in range(4)]
+    """The machine is measured once, and what its ranks count in any way is summed and told apart.
+
+    Each rank ends as its own command does, and the recorded command has failed if one has.
+    """
+    prints = [sys.executable, "-c", "import wattui; wattui.count(3, of='tokens_out'); print('n=5')"]
+    started = [
+        start(place, mpich(0, 4), counting(10)),
+        start(place, mpich(1, 4), prints, "--count-match", r"n=(\d+)"),
+        start(place, mpich(2, 4), ["true"], "--inferences", "7"),
+        start(place, mpich(3, 4), counting(0, status=5)),
+    ]
     results = [ended(each) for each in started]
-    assert [each.status for each in results] == [0, 0, 0, 0]
-    assert [each.out for each in results] == [b"rank done\n"] * 4
-    summaries = [each for each in results if "46 inferences" in each.err.decode()]
+    assert [each.status for each in results] == [0, 0, 0, 5]
+    assert [each.out for each in results] == [b"rank done\n", b"n=5\n", b"", b"rank done\n"]
+    summaries = [each for each in results if "22 inferences" in each.err.decode()]
     assert len(summaries) == 1
     assert all(not each.err for each in results if each not in summaries)
     run = run_json(place)
-    assert run["summary"]["running"]["inferences"] == 46
-    assert [each["rank"] for each in run["fleet"]["ranks"]] == [0, 1, 2, 3]
-    assert run["fleet"]["missing_ranks"] == 0
-    assert run["counted_by_rank"] == {str(rank): {"inferences": 10 + rank} for rank in range(4)}
-    assert sorted(path.name for path in node(place).iterdir()) == ["part.parquet", "run.json"]
-
-
-def test_a_command_that_fails_on_one_rank_has_failed(place: Place):
-    """Each rank ends as its own command does."""
-    results = [
-        ended(each)
-        for each in [
-            start(place, mpich(0, 2), counting(1)),
-            start(place, mpich(1, 2), counting(1, status=5)),
-        ]
-    ]
-    assert [each.status for each in results] == [0, 5]
-    run = run_json(place)
+    assert run["summary"]["running"]["inferences"] == 22
     assert "failed_command" in {flag["name"] for flag in run["summary"]["flags"]}
-    assert [each["exit_status"] for each in run["fleet"]["ranks"]] == [0, 5]
-
-
-def test_counts_of_every_kind_have_their_rank(place: Place):
-    """From the program, its output, an option and under another name, on a rank that records and
-    on one that does not."""
-    prints = [sys.executable, "-c", "import wattui; wattui.count(3, of='tokens_out'); print('n=5')"]
-    started = [
-        start(place, mpich(0, 4), prints, "--count-match", r"n=(\d+)"),
-        start(place, mpich(1, 4), ["true"], "--inferences", "7"),
-        start(place, mpich(2, 4), prints, "--count-match", r"n=(\d+)"),
-        start(place, mpich(3, 4), ["true"]),
-    ]
-    assert [ended(each).status for each in started] == [0, 0, 0, 0]
-    both = {"inferences": 5, "tokens_out": 3}
-    assert run_json(place)["counted_by_rank"] == {"0": both, "1": {"inferences": 7}, "2": both}
+    assert run["counted_by_rank"] == {
+        "0": {"inferences": 10},
+        "1": {"inferences": 5, "tokens_out": 3},
+        "2": {"inferences": 7},
+    }
+    ranks = [(each["rank"], each["exit_status"]) for each in run["fleet"]["ranks"]]
+    assert ranks == [(0, 0), (1, 0), (2, 0), (3, 5)]
+    assert run["fleet"]["missing_ranks"] == 0
+    assert sorted(path.name for path in node(place).iterdir()) == ["part.parquet", "run.json"]
 
 
 def test_a_real_mpiexec(place: Place):
@@ -124,15 +112,14 @@ def test_a_real_mpiexec(place: Place):
 
 
 def test_a_node_is_recorded_into_a_folder_only_once(place: Place):
-    assert ended(start(place, {}, counting(1))).status == 0
-    before = (node(place) / "run.json").read_bytes()
-    again = ended(start(place, {}, counting(1)))
-    assert again.status == 2
-    (line,) = again.lines
-    assert "this machine was or is recorded into it: fix:" in line
-    assert again.out == b""
-    assert (node(place) / "run.json").read_bytes() == before
-    assert ended(start(place, {"WATTUI_JOB": "again"}, counting(1))).status == 0
+    before = place.path / "shared/run=job" / f"node={boot_id()}"
+    before.mkdir(parents=True)
+    result = ended(start(place, {}, counting(1)))
+    assert result.status == 2
+    (line,) = result.lines
+    assert "this machine was or is recorded into it: fix: use another --csv" in line
+    assert result.out == b""
+    assert not list(before.iterdir())
 
 
 @pytest.mark.quiet
@@ -158,3 +145,21 @@ def test_a_node_that_is_killed_leaves_what_it_had(place: Place, killed: str):
         for left in place.temporary.glob("wattui-*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     assert killed_s - last.timestamp() < 1
+
+
+def test_a_shared_folder_that_takes_nothing_costs_only_the_copy(place: Place, make_disk: MakeDisk):
+    """It is full: one line while it records, and one that says where the file is."""
+    (place.path / "shared").symlink_to(make_disk("size=4k"))
+    result = ended(start(place, {}, counting(10)))
+    assert result.out == b"rank done\n"
+    assert result.status == 1
+    first, last = (line for line in result.lines if "node=" in line and "fix:" in line)
+    reason = "No space left on device"
+    assert f": {reason}: recording goes on in {place.temporary}" in first
+    assert f"lacks this node's recording ({reason}): it is kept in" in last
+    (kept,) = place.temporary.glob("*.csv")
+    assert json.loads(kept.with_suffix(".json").read_text())["fleet"]["run"] == "job"
+    summary = place.run([*WATTUI, "summary", str(kept), "--json"])
+    assert json.loads(summary.out)["running"]["inferences"] == 10
+    for path in place.temporary.iterdir():
+        path.unlink()

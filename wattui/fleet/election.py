@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the recording process tells the others: `directory` is that of its marks."""
+    """What the recording process tells the others: `rank` is its own, `directory` that of its
+    marks."""
 
     stage: str
     version: str
+    rank: int
     directory: str = ""
     status: int = 0
 
@@ -119,7 +121,7 @@ def meeting_place(
     return path
 
 
-def lead(place: Path, version: str) -> Leader | None:
+def lead(place: Path, version: str, rank: int) -> Leader | None:
     """Take the lead of a node's recording; None if another process has it."""
     try:
         descriptor = os.open(place / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -134,14 +136,15 @@ def lead(place: Path, version: str) -> Leader | None:
     except (BlockingIOError, FileNotFoundError):
         os.close(descriptor)
         return None
-    return Leader(place, descriptor, version)
+    return Leader(place, descriptor, version, rank)
 
 
 class Leader:
     """The process that records this node, until `close`."""
 
-    def __init__(self, place: Path, lock: int, version: str) -> None:
-        self.place, self.descriptor, self._version = place, lock, version
+    def __init__(self, place: Path, lock: int, version: str, rank: int) -> None:
+        self.place, self.descriptor = place, lock
+        self._version, self._rank = version, rank
         # What a process that was killed has left here counts for nothing.
         for entry in place.iterdir():
             if entry.name == NOTICE or (entry.name.startswith(MEMBER) and not _is_locked(entry)):
@@ -150,17 +153,12 @@ class Leader:
 
     def tell(self, stage: str, directory: str = "", status: int = 0) -> None:
         """Tell the node's other processes what to do."""
-        notice = Notice(stage, self._version, directory, status)
+        notice = Notice(stage, self._version, self._rank, directory, status)
         replace_file(self.place / NOTICE, json.dumps(asdict(notice)).encode())
 
     def members(self) -> list[Member]:
         """The other processes that have come, by rank."""
-        found = []
-        for path in self.place.glob(f"{MEMBER}*"):
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                there = _is_locked(path)
-                found.append(replace(Member(**json.loads(path.read_text())), is_there=there))
-        return sorted(found, key=lambda member: member.rank)
+        return sorted(_members(self.place), key=lambda member: member.rank)
 
     def close(self) -> None:
         """Give up the lead and the place."""
@@ -194,6 +192,13 @@ class Seat:
         except (OSError, ValueError, TypeError):
             return None
 
+    def is_twice(self) -> bool:
+        """Whether its rank is here already: this is another run of the same name."""
+        ranks = [member.rank for member in _members(self._place)]
+        if notice := self.notice():
+            ranks.append(notice.rank)
+        return ranks.count(self.member.rank) > 1
+
     def leave(self) -> None:
         """Leave; of a process whose command has not run, nothing stays."""
         if self.member.status is None:
@@ -205,6 +210,13 @@ class Seat:
         """Readers see the old text or the new one: it is of one length, and written at once."""
         data = {k: v for k, v in asdict(self.member).items() if k != "is_there"}
         os.pwrite(self.descriptor, json.dumps(data).ljust(512).encode(), 0)
+
+
+def _members(place: Path) -> Iterator[Member]:
+    for path in place.glob(f"{MEMBER}*"):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            there = _is_locked(path)
+            yield replace(Member(**json.loads(path.read_text())), is_there=there)
 
 
 def _is_locked(path: Path) -> bool:

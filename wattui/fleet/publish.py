@@ -177,6 +177,7 @@ class Publisher:
 
         The local files are removed once they are published, and else kept.
         """
+        self._complete()
         self._over.set()
         self._thread.join(LAND_S)
         if self._thread.is_alive():
@@ -241,6 +242,13 @@ class Publisher:
             replace_file(self.node.path / RUN_JSON, json_text(run).encode(), safe=True)
             self._published = facts
 
+    def _complete(self) -> None:
+        """Put the facts into the local run.json, which is published, or kept."""
+        with contextlib.suppress(OSError, ValueError):
+            path = json_path(self.csv)
+            run = json.loads(path.read_text()) | {"fleet": self._facts()}
+            replace_file(path, json_text(run).encode())
+
     def _land(self) -> None:
         from wattui.runs.convert import write_parquet
 
@@ -259,8 +267,7 @@ class Publisher:
                 raise
         finally:
             part.unlink(missing_ok=True)
-        self._published = None
-        self._publish_facts()
+        replace_file(self.node.path / RUN_JSON, json_path(self.csv).read_bytes(), safe=True)
         # What is published stays published, whatever becomes of the copies.
         for path in (self.node.path / JOURNAL, self.csv, json_path(self.csv)):
             with contextlib.suppress(OSError):

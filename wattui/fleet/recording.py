@@ -69,7 +69,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
     node = NodeFolder(Path(options.csv), rank.run, boot_id())
     place = meeting_place(rank.run, os.path.realpath(options.csv), node.boot_id)
     with taken() as signals:
-        if leader := lead(place, __version__):
+        if leader := lead(place, __version__, rank.rank):
             return _lead(leader, rank, node, options, argv, signals, closed)
         return _attach(place, rank, node, options, argv, signals, closed)
 
@@ -247,13 +247,18 @@ def _attach(
     seat = _seat(place, me)
     try:
         while (notice := _ready(seat)) is None:
-            if leader := lead(place, __version__):
+            if leader := lead(place, __version__, rank.rank):
                 seat.leave()
                 return _lead(leader, rank, node, options, argv, signals, closed)
             if info := signals.sleep(LOOK_S):
                 return 128 + info.si_signo
         if notice.stage == REFUSED:
             return notice.status
+        if seat.is_twice():
+            raise UsageError(
+                f"rank {rank.rank} of {rank.run} is recorded into {options.csv} already: fix: use "
+                "another --csv, or name the job with WATTUI_JOB"
+            )
         if notice.stage == ENDED:
             say(f"rank {rank.rank} came after the end of this node's recording: it is not in it")
         elif notice.version != __version__:

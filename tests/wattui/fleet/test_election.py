@@ -26,14 +26,14 @@ def member(rank: int, node_rank: int | None = 0, local_size: int | None = 2) -> 
 
 
 def taken(place: Path) -> Leader:
-    leader = lead(place, "1")
+    leader = lead(place, "1", 0)
     assert leader is not None
     return leader
 
 
 def test_the_first_process_leads_and_the_others_do_not(tmp_path: Path):
     leader = taken(tmp_path)
-    assert lead(tmp_path, "1") is None
+    assert lead(tmp_path, "1", 0) is None
     seat = Seat(tmp_path, member(1))
     notice = seat.notice()
     assert notice is not None
@@ -62,6 +62,19 @@ def test_the_leader_knows_how_far_each_command_is(tmp_path: Path):
     leader.close()
 
 
+def test_another_run_of_the_same_name_is_told(tmp_path: Path):
+    """Its ranks are those of the first."""
+    leader = taken(tmp_path)
+    one, again, zero = (Seat(tmp_path, member(rank)) for rank in (1, 1, 0))
+    assert one.is_twice()
+    assert zero.is_twice()
+    again.leave()
+    assert not one.is_twice()
+    for seat in (one, zero):
+        seat.leave()
+    leader.close()
+
+
 def test_after_a_killed_leader_another_process_takes_over(tmp_path: Path):
     killed = taken(tmp_path)
     killed.tell(GOING, "/run/old")
@@ -81,7 +94,7 @@ def test_the_place_of_an_ended_recording_can_be_used_again(tmp_path: Path):
     place = meeting_place("mpich", "/shared/a", "0c4f", {}, tmp_path)
     taken(place).close()
     assert not place.exists()
-    assert lead(place, "1") is None  # it was just removed: the place is made again
+    assert lead(place, "1", 0) is None  # it was just removed: the place is made again
     taken(place).close()
 
 

@@ -32,7 +32,7 @@ class Waits(Signals):
 
 @pytest.fixture
 def leader(tmp_path: Path) -> Leader:
-    found = lead(tmp_path, "1")
+    found = lead(tmp_path, "1", 0)
     assert found is not None
     return found
 

@@ -66,6 +66,20 @@ def test_joules_per_token_are_those_of_the_known_power_and_rate(
     assert rows[0].is_whole
 
 
+def test_a_window_of_whole_rounds_has_prompts_and_answers_in_proportion() -> None:
+    prefill_s, chunk_s, prefill_w, decode_w = 0.7, 0.05, 400.0, 100.0
+    pace = Pace(prefill_s=prefill_s, chunk_s=chunk_s)
+    _, marked = measured(pace, 1, seconds=4.0)
+    [(begun_s, ended_s, counts)] = windows(marked)
+    # The prompt of each request is computed in the 0.7 s before its first token.
+    firsts_s = [at_s for n, at_s in enumerate(pace.generated_s[3:]) if n % 20 == 0]
+    busy_s = sum(max(0.0, min(at_s, ended_s) - max(at_s - prefill_s, begun_s)) for at_s in firsts_s)
+    energy_j = prefill_w * busy_s + decode_w * (ended_s - begun_s - busy_s)
+    expected_j = (prefill_w * prefill_s + decode_w * 19 * chunk_s) / 20
+    # A window of 4 s that ends anywhere has two or three prompts of 280 J, and is off by 10 %.
+    assert energy_j / counts["tokens_out"] == pytest.approx(expected_j, rel=0.01)
+
+
 def test_tokens_of_requests_that_straddle_the_edges_are_those_generated_between_them() -> None:
     lengths = random.Random(3)
     pace = Pace(prefill_s=0.2, chunk_s=0.03, tokens=lambda _: lengths.randint(5, 300))

@@ -68,11 +68,12 @@ def serving(
     engine: Engine | None = None,
     slots: int = 8,
     step_s: float = 0.0,
+    port: int = 0,
 ) -> Iterator[Client]:
-    """A server on a free port of the loopback interface."""
+    """A server on the loopback interface, on a free port if none is given."""
     scheduler = Scheduler(engine or Toy(), slots, step_s)
     pages = DIALECTS[metrics] if isinstance(metrics, str) else metrics
-    with Server(("127.0.0.1", 0), scheduler, pages, metrics == "llama") as server:
+    with Server(("127.0.0.1", port), scheduler, pages, metrics == "llama") as server:
         scheduler.start()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

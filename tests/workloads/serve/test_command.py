@@ -55,6 +55,17 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
     assert f"127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
 
 
+def test_a_server_starts_again_on_the_port_that_it_has_just_left() -> None:
+    with serving() as first:
+        port = first.server.server_address[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+            while client.recv(4096):  # until the server has closed the connection
+                pass
+    with serving(port=port) as second:
+        assert second.json("/health") == {"status": "ok"}
+
+
 @pytest.mark.needs_workloads
 def test_the_small_gpt_answers_with_as_many_tokens_as_are_wanted() -> None:
     with serving(engine=Gpt()) as client:

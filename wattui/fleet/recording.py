@@ -67,7 +67,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
         )
     os.environ[RANK] = str(rank.rank)  # for the command, by which its counts are told apart
     node = NodeFolder(Path(options.csv), rank.run, boot_id())
-    place = meeting_place(rank.run, os.path.realpath(options.csv), node.boot_id)
+    place = meeting_place(rank.run, os.path.abspath(options.csv), node.boot_id)
     with taken() as signals:
         if leader := lead(place, __version__, rank.rank):
             return _lead(leader, rank, node, options, argv, signals, closed)

@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from recorders import process_table
 from recorders.counts import INFERENCES, Counts, growth
@@ -20,6 +21,7 @@ from recorders.summary.failures import ended_note
 from recorders.summary.reduction import (
     BEGIN,
     BLOCK,
+    EDGES,
     END,
     LATE,
     NOTE,
@@ -27,11 +29,19 @@ from recorders.summary.reduction import (
     SPAN,
     count_event,
 )
+from recorders.summary.served import at_end_note, drained_note
 from recorders.tallies import Tallies
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 from recorders.undo import Mark, Position
 from recorders.wire import Message
 
+if TYPE_CHECKING:
+    from recorders.servers.source import Servers
+
+# The edges of these phases do not wait for requests of servers; those of baselines have no tokens.
+NOT_DRAINED, BASELINES = frozenset({"warmup", "cooldown", LOADING}), frozenset({"idle", "armed"})
+# Waits shorter than this, seconds, are not noted.
+DRAINED_S = 0.2
 NO_MARK = "there is no mark to undo"
 NOT_THE_LAST = "other phases have begun or ended since"
 ENDED_LOADING = "the mark ended the command's loading phase, which cannot be undone"
@@ -57,9 +67,10 @@ class Implicit:
 class Conductor:
     """Answers requests; every phase edge goes through `Recorder.edge`.
 
-    `meters` are the names of the wall meters read manually. `stop_request` is the request that
-    ended the recording; `command_pid` is the running command. `rank` is the front end's, if it is
-    one of a job's processes.
+    `meters` are the names of the wall meters read manually. `servers` are asked for their counts at
+    every edge, for which programs may wait `drain_s`. `stop_request` is the request that ended the
+    recording; `command_pid` is the running command. `rank` is the front end's, if it is one of a
+    job's processes.
     """
 
     def __init__(
@@ -68,7 +79,13 @@ class Conductor:
         pages: CountPages,
         meters: Sequence[str] = (),
         rank: int | None = None,
+        servers: Servers | None = None,
+        drain_s: float = 0.0,
     ) -> None:
+        self._servers, self._drain_s = servers, drain_s
+        # Since when each sender waits for the requests of servers to end.
+        self._drains: dict[int, int] = {}
+        self._sender = FRONT_END
         self._recorder = recorder
         self._pages = pages
         self._meters, self._rank = meters, rank
@@ -111,6 +128,7 @@ class Conductor:
             "names": self._name,
             "lost": self._lost,
             "quiet": self._watch_quiet,
+            "drain": self._drain,
             "target": self._target,
             "left": self._left,
             "bye": self._bye,
@@ -136,6 +154,7 @@ class Conductor:
                 raise ValueError("unknown request")
             self._late, self._quiet = self._late_event(request.message), ""
             self._sender_pid, self._answer = request.pid, request.answer
+            self._sender = request.owner
             found = known[what](request.message, request.owner)
             return None if found is None else {"t": "ack", **found}
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
@@ -196,6 +215,31 @@ class Conductor:
         """Answer once the counters have moved; until then the program is quiet."""
         if self._answer:
             self._recorder.watch_quiet(owner, self._answer)
+
+    def _drain(self, message: Message, owner: int) -> Message:
+        """Tell whether an edge that is wanted since then has to wait for requests of servers."""
+        if self._servers is None or not self._drain_s:
+            return {}
+        since_ns = int(message["since_ns"])
+        self._drains[owner] = since_ns
+        waits, n = self._servers.wait_for(since_ns)
+        return {"wait": waits, "open": n}
+
+    def _note_requests(self, edges: Sequence[Edge]) -> None:
+        """Note how long an edge has waited for requests of servers, and those that it cuts."""
+        since_ns = self._drains.pop(self._sender, None)
+        if self._servers is None:
+            return
+        waited_s = 0.0 if since_ns is None else (self._recorder.edge_ns - since_ns) * 1e-9
+        n = self._servers.open_at_end
+        for event, phase in edges:
+            if event not in EDGES or phase is None or phase.name in NOT_DRAINED:
+                continue
+            named = " ".join(filter(None, (phase.name, phase.label)))
+            if waited_s > DRAINED_S:
+                self._recorder.note(drained_note(named, event, waited_s))
+            if n != 0 and phase.name not in BASELINES:
+                self._recorder.note(at_end_note(named, event, n))
 
     def _target(self, message: Message, owner: int) -> Message:
         """Tell how well the energy of an open phase is known, for a program that runs on until it
@@ -333,7 +377,7 @@ class Conductor:
         self._page_of[owner] = page
         names = _whole_numbers(message.get("names") or {})
         self._pages.open(page, names, self._rank_of(message, owner))
-        return {}
+        return {"drain_s": self._drain_s} if self._servers and self._drain_s else {}
 
     def _rank_of(self, message: Message, owner: int) -> str:
         """The rank of who sent this, of a job of several; empty if it has none."""
@@ -494,6 +538,8 @@ class Conductor:
 
     def _settle(self) -> None:
         """Settle the counts so far, before an edge."""
+        if self._servers:
+            self._servers.read_now()
         self._totals = self._pages.totals()
         self._tallies.settle(self._pages.outside(), self._phases.current)
 
@@ -541,6 +587,7 @@ class Conductor:
             edges, then, counts=self._totals, quiet=quiet, at_ns=at_ns, hold=hold
         )
         self._last_edge = position, edges, then
+        self._note_requests(edges)
         self._forget_marks()
 
     def _names(self, message: Message) -> tuple[str, str]:

@@ -29,7 +29,8 @@ class CountSource(Protocol):
         ...
 
     def totals(self) -> Counts:
-        """What was counted since the recording began, as last known; never falls, never waits."""
+        """What was counted since the recording began; never falls, never waits. A count that is not
+        known now is left out."""
         ...
 
 

@@ -144,17 +144,18 @@ class CountPages:
         self._of_rank(rank)[of] += n
 
     def totals(self) -> dict[str, int]:
-        """What was counted so far, where anything was; never falls."""
+        """What was counted so far, where anything was; never falls. Without the counts of a source
+        that does not know them now."""
         for page in self._pages.values():
             page.read()
-        for source in self._sources:
-            self._sourced |= source.totals()
+        known = {name: n for source in self._sources for name, n in source.totals().items()}
+        self._sourced |= known
         self._totals = {
             name: n
             for name in self._names
             if name not in self._source_names
             and ((n := self._counted(name)) or name in self._added or name in self._totals)
-        } | self._sourced
+        } | known
         return self._totals
 
     def _counted(self, name: str) -> int:

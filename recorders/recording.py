@@ -140,7 +140,7 @@ def _record(
 ) -> int:
     clock = Clock()
     inbox = Inbox(marks, 0, outlet.send)
-    pages = CountPages(str(marks))
+    pages = CountPages(str(marks), [found.servers] if found.servers else [])
     recorder = Recorder(
         found.sources,
         layout,
@@ -164,7 +164,14 @@ def _record(
         recorder.note(f"{OwnNote.NOT_COUNTED} {' '.join(config['left_out'])}")
     if config["quoted"]:
         recorder.note(f"{OwnNote.HEADLINE} {config['quoted']}")
-    conductor = Conductor(recorder, pages, config["meters"], config["rank"])
+    conductor = Conductor(
+        recorder,
+        pages,
+        config["meters"],
+        config["rank"],
+        found.servers,
+        config.get("drain_s", 0.0),
+    )
     signal.signal(signal.SIGTERM, lambda *_: recorder.stop())
     run = {
         "format": FORMAT_VERSION,

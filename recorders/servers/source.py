@@ -66,11 +66,11 @@ class Servers:
     def wait_for(self, since_ns: int) -> tuple[bool, int | None]:
         """Whether an edge that is wanted since then should wait for requests to end, and for how
         many, if that is known; looks again soon."""
+        for each in self.scrapers:
+            each.ask()
         waited_for = [last for last in self._lasts_at_end() if last.open_requests is not None]
         if not waited_for:
             return False, None
-        for each in self.scrapers:
-            each.ask()
         if any(last.asked_ns < since_ns for last in waited_for):
             return True, None
         n = sum(last.open_requests or 0 for last in waited_for)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from recorders.summary.figures import Flag
@@ -9,6 +10,7 @@ from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
 
 MOST_NAMED = 3
+_COUNTS = re.compile(r".* counts ([a-z0-9_ ]+)(?:;|$)")
 
 
 def at_end_note(phase: str, side: str, n: int | None) -> str:
@@ -16,6 +18,17 @@ def at_end_note(phase: str, side: str, n: int | None) -> str:
     are only counted when they end."""
     found = "unknown requests" if n is None else f"{n} request{'s' * (n != 1)}"
     return f"{OwnNote.COUNTED_AT_REQUEST_END} {phase}: {found} at its {side}"
+
+
+def drained_note(phase: str, side: str, seconds: float) -> str:
+    """The note that an edge of a phase waited so long for requests to end."""
+    return f"{OwnNote.DRAINED} {phase}: {seconds:.2f} s before its {side}"
+
+
+def served(reduction: Reduction) -> set[str]:
+    """The counts that servers made, which are unknown where a row has none."""
+    found = map(_COUNTS.match, reduction.noted(OwnNote.SERVER_COUNTS))
+    return {name for match in found if match for name in match[1].split()}
 
 
 def server_flags(reduction: Reduction) -> Iterator[Flag]:

@@ -32,6 +32,7 @@ from recorders.summary.reduction import (
     Reduction,
     counted_in,
 )
+from recorders.summary.served import served
 from recorders.summary.silences import silences, unknown_between
 from recorders.summary.stats import Course
 from recorders.texts import OwnNote
@@ -292,6 +293,7 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
     """
     windows = windows or EnergyWindows(reduction)
     every = _paired(reduction.events, windows)
+    by_servers = served(reduction)
     found = []
     for each in every:
         end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
@@ -299,7 +301,10 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
         span.phase, span.label, span.repeat = each.key
         span.inside, span.finished = each.inside, each.end is not None
         span.aligned = each.quiet
-        counts = growth(each.begin.row.every_count, end.row.every_count) | each.counts
+        at_begin, at_end = each.begin.row.every_count, end.row.every_count
+        counts = growth(at_begin, at_end) | each.counts
+        for name in by_servers - (at_begin.keys() & at_end.keys()):
+            counts.pop(name, None)
         span.inferences, span.counts = counts.get(INFERENCES), named(counts)
         found.append(span)
     return sorted(found, key=lambda span: (span.start_s, -span.end_s))

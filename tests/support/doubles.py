@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorders.clock import Clock
 from recorders.conductor import Conductor
@@ -16,11 +17,14 @@ from recorders.marks import CountPages
 from recorders.recorder import Recorder
 from recorders.rows import Layout
 from recorders.runfile import RunFile
-from recorders.source import Channel, Reading, SourceError
+from recorders.source import Channel, Reading, Source, SourceError
 from recorders.summary import by_hand
 from recorders.summary.reduction import EventRow, Points, Reduction
 from recorders.wire import Message
 from recorders.writer import Writer
+
+if TYPE_CHECKING:
+    from recorders.servers.source import Servers
 
 Value = float | SourceError
 Script = Callable[[float], Value]
@@ -172,17 +176,20 @@ class Rig:
         follows: bool = False,
         meters: Sequence[str] = (),
         left_out: Sequence[str] = (),
+        servers: Servers | None = None,
+        drain_s: float = 30.0,
     ) -> None:
         self.clock = clock
-        read = [channel for source in sources for channel in source.channels()]
+        every: list[Source] = [*sources, *([servers] if servers else [])]
+        read = [channel for source in every for channel in source.channels()]
         self.layout = Layout([*read, *by_hand.channels(meters)], left_out)
         self.path = directory / "run.csv"
         self.sent: list[Message] = []
         self.inbox = ScheduledInbox(clock)
-        self.pages = CountPages(str(directory))
+        self.pages = CountPages(str(directory), [servers] if servers else [])
         self.file = InlineWriter(RunFile(self.path, self.layout.header))
         self.recorder = Recorder(
-            sources,
+            every,
             self.layout,
             self.file,
             self.pages,
@@ -192,7 +199,7 @@ class Rig:
             self.sent.append,
             follows,
         )
-        self.conductor = Conductor(self.recorder, self.pages, meters)
+        self.conductor = Conductor(self.recorder, self.pages, meters, None, servers, drain_s)
 
     def at(self, time_s: float, owner: int = FRONT_END, **message: object) -> None:
         self.inbox.at(self.clock.start_ns + round(time_s * 1e9), owner, message)

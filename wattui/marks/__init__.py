@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Sync = Literal["auto"] | bool | None
 
 ENVIRONMENT = "WATTUI_RUN"
+# Phases whose edges wait for no server.
+NOT_DRAINED = ("warmup", "cooldown", "loading")
 PAGE_PREFIX = "counts-"
 INFERENCES = "inferences"
 # The counts with names in one program, besides inferences, and the letters of a name.
@@ -112,7 +114,9 @@ class phase:  # noqa: N801  read as a verb in people's code
     instead; None waits for nothing. `repeat` numbers a program's own repeats, 1…n; those of `wattui
     --repeats` come first. `align` is for very short work: the program waits before and after it, at
     most two seconds, while the counters move twice, and the power of that quiet time is not in the
-    energy. Raises ValueError for an empty name or a repeat under 1.
+    energy. Where a server of language models counts tokens at a request's end (docs/tokens.md), the
+    edges wait until it has none; not those of warmup and cooldown, nor without `drain`, as for a
+    load that never pauses. Raises ValueError for an empty name or a repeat under 1.
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class phase:  # noqa: N801  read as a verb in people's code
         sync: Sync | Callable[[], object] = "auto",
         repeat: int | None = None,
         align: bool = False,
+        drain: bool = True,
     ) -> None:
         if not name:
             raise ValueError("a phase needs a name")
@@ -132,6 +137,7 @@ class phase:  # noqa: N801  read as a verb in people's code
             self._asked["repeat"] = int(repeat)
         self._sync = sync
         self._align = align
+        self._drain = drain and name not in NOT_DRAINED
         self._entered: list[_Context] = []
 
     def __enter__(self) -> phase:
@@ -142,6 +148,8 @@ class phase:  # noqa: N801  read as a verb in people's code
         around = _still_open(_here.get())
         if around.link is not link:
             around = _outside
+        if self._drain:
+            link.drain()
         number = link.next_number()
         here = _Context(link.counts.take(), link, number, around)
         here.counted = list(here.cell)
@@ -170,6 +178,8 @@ class phase:  # noqa: N801  read as a verb in people's code
         try:
             if error is None:
                 _synchronise(self._sync)
+                if self._drain:
+                    here.link.drain()
         finally:
             ended_ns = time.monotonic_ns()
             cell, here.cell = here.cell, _Ended(here.around or _outside)
@@ -229,6 +239,8 @@ def mark(name: str, label: str = "") -> None:
 def ask(**message: object) -> str:
     """Send a request to the recorder; returns its objection, or an empty string."""
     link = _joined()
+    if link and message["do"] == "mark" and message["phase"] not in NOT_DRAINED:
+        link.drain()
     return str(link.request(message).get("error", "")) if link else ""
 
 

@@ -26,6 +26,8 @@ SOCKET = "socket"
 RANK = "WATTUI_RANK"
 # How long a program waits, once, for a recorder that does not answer.
 ANSWER_S = 2.0
+# How long it waits before it asks again whether a server has requests: at first, and at most.
+LOOK_S, MOST_LOOK_S = 0.005, 0.1
 GONE = "the recorder did not answer in time"
 # How many undelivered requests are kept; more are counted and reported as lost.
 KEPT_BYTES = 4 << 20
@@ -55,12 +57,14 @@ class Link:
         self._answer: dict[str, Any] = {}
         self._lost = 0
         self._leaves_something = False
+        self._drain_s = 0.0
         self.is_alive = True
         self._connect(ANSWER_S)
         if self.counts.shared:
             page = os.path.basename(self.counts.path)
             self._names = dict(names)
-            self.request({"do": "hello", "page": page, "names": self._names, **self._rank})
+            hello = {"do": "hello", "page": page, "names": self._names, **self._rank}
+            self._drain_s = float(self.request(hello).get("drain_s", 0.0))
         self.tell_names(names)
 
     def next_number(self) -> int:
@@ -109,6 +113,16 @@ class Link:
             return str(json.loads(answer).get("error", ""))
         except (OSError, ValueError, AttributeError, MemoryError):
             return GONE
+
+    def drain(self) -> None:
+        """Wait until servers whose tokens are counted at a request's end have none, at most as long
+        as the recorder allows."""
+        since_ns, wait_s = time.monotonic_ns(), LOOK_S
+        while time.monotonic_ns() - since_ns < self._drain_s * 1e9:
+            if not self.request({"do": "drain", "since_ns": since_ns}).get("wait"):
+                return
+            time.sleep(wait_s)
+            wait_s = min(MOST_LOOK_S, 1.5 * wait_s)
 
     def close(self) -> None:
         """Deliver pending requests within a time limit, and close."""

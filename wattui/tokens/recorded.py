@@ -39,7 +39,7 @@ class RecordedMarks:
 
     def _begin(self, phase: str, label: str, repeat: int | None) -> None:
         self._end()
-        self._phase = marks.phase(phase, label, None, repeat)
+        self._phase = marks.phase(phase, label, None, repeat, drain=False)
         self._phase.__enter__()
 
     def _end(self) -> None:

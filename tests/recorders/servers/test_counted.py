@@ -1,0 +1,184 @@
+"""Counts of a server in a recording: at edges, across outages, and when they move at its ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recorders.meters.meter import Access, MeterError
+from recorders.meters.web import Address, Answer
+from recorders.servers.specs import parse_server
+from recorders.source import Channel
+from recorders.summary.figures import Summary
+from recorders.summary.spans import spans
+from recorders.summary.summary import summarise
+from tests.support.doubles import ManualClock, Rig, ScriptedSource
+from tests.support.servers import llama
+from wattui.runs.reduce import reduce_csv
+
+pytest.importorskip("prometheus_client", reason="no prometheus-client: wattui[tokens]")
+from recorders.servers.scraper import Scraper
+from recorders.servers.source import Servers
+
+# Its page at a time in seconds; None: nobody answers.
+PageAt = Callable[[float], str | None]
+IDLE_W, BUSY_W = 40.0, 240.0
+
+
+class InlineScraper(Scraper):
+    """Reads when it is asked, so that a manual clock decides when."""
+
+    def __init__(self, clock: ManualClock, page: PageAt) -> None:
+        access = Access("", {}, clock=clock.monotonic_ns, kind="tokens")
+        super().__init__(parse_server("http://sim:1"), access)
+        self._clock, self._page_at, self._zero_ns = clock, page, clock.now_ns
+        self._web = self  # type: ignore[assignment]
+        self.step()
+
+    def get(self, address: Address) -> Answer:
+        text = self._page_at((self._clock.now_ns - self._zero_ns) * 1e-9)
+        if text is None:
+            raise MeterError("http://sim:1/metrics: Connection refused")
+        return Answer(text.encode(), {}, self._clock.now_ns)
+
+    def ask(self) -> int:
+        self.step()
+        return self._done_ns
+
+    def wait(self, since_ns: int, until_s: float) -> bool:
+        return True
+
+
+class Requests:
+    """Requests at a server, from begin to end, and their tokens, counted at the end."""
+
+    def __init__(self, *requests: tuple[float, float, int]) -> None:
+        self._requests = requests
+
+    def page(self, time_s: float) -> str:
+        done = sum(n for _, end_s, n in self._requests if end_s <= time_s)
+        return llama(done, running=self.open_at(time_s))
+
+    def open_at(self, time_s: float) -> int:
+        return sum(begin_s <= time_s < end_s for begin_s, end_s, _ in self._requests)
+
+    def energy_j(self, time_s: float) -> float:
+        """A machine that draws more while requests run one after the other."""
+        busy_s = sum(max(0.0, min(time_s, end) - begin) for begin, end, _ in self._requests)
+        return IDLE_W * time_s + (BUSY_W - IDLE_W) * busy_s
+
+
+def rig(folder: Path, page: PageAt, energy_j: Callable[[float], float] = lambda t: t) -> Rig:
+    clock = ManualClock()
+    package = ScriptedSource(clock, {Channel("package0", "J", in_total=True): energy_j})
+    scraper = InlineScraper(clock, page)
+    made = Rig(folder, clock, [package], servers=Servers([scraper]))
+    for second in range(10):
+        made.when(second + 0.5, scraper.step)
+    return made
+
+
+def summary_of(made: Rig) -> Summary:
+    """The summary, which is that of the file alone."""
+    found = summarise(made.recorder.reduction)
+    assert summarise(reduce_csv(made.path)).to_dict() == found.to_dict()
+    return found
+
+
+def flags(made: Rig) -> list[tuple[str, str]]:
+    return [(flag.name, flag.where) for flag in summary_of(made).flags]
+
+
+def counted(made: Rig, name: str = "tokens_out") -> dict[str, int | None]:
+    return {s.label: s.counted(name) for s in spans(made.recorder.reduction)}
+
+
+def test_tokens_of_whole_requests_are_charged_for_their_energy(tmp_path: Path) -> None:
+    """Three requests of 2 s and 128 tokens, cut by nobody: the edges came when none was open."""
+    work = Requests((1.01, 3.0, 128), (3.0, 5.0, 128), (5.0, 7.0, 128), (8.0, 9.0, 50))
+    made = rig(tmp_path, work.page, work.energy_j)
+    made.at(1.0, do="begin", phase="running", label="c1", id=1)
+    made.at(6.8, do="drain", since_ns=made.clock.start_ns + round(6.8e9))
+    made.at(7.02, do="end", id=1)
+    made.run(10.0)
+    assert counted(made) == {"c1": 384}
+    found = summary_of(made).running
+    assert found is not None
+    energy = found.domains["package0"].running_j
+    assert energy is not None
+    assert energy.value / 384 == pytest.approx(5.99 * BUSY_W / 384, rel=0.01)
+    assert "counted_at_request_end" not in dict(flags(made))
+    notes = [row.event for row in made.recorder.reduction.remarks if "drained" in row.event]
+    assert notes == ["note:drained running c1: 0.22 s before its end"]
+
+
+def test_an_edge_that_cuts_a_request_is_flagged(tmp_path: Path) -> None:
+    work = Requests((1.0, 3.0, 128), (3.0, 5.0, 128))
+    made = rig(tmp_path, work.page, work.energy_j)
+    made.at(2.0, do="begin", phase="running", label="c1", id=1)
+    made.at(6.0, do="end", id=1)
+    made.run(7.0)
+    assert ("counted_at_request_end", "running c1") in flags(made)
+    (flag,) = (f for f in summary_of(made).flags if f.name == "counted_at_request_end")
+    assert "1 request at its begin;" in flag.text
+
+
+def test_warm_up_and_baselines_cut_no_tokens(tmp_path: Path) -> None:
+    made = rig(tmp_path, Requests((0.0, 99.0, 1)).page)
+    for number, name in enumerate(("idle", "armed", "warmup", "cooldown")):
+        made.at(1.0 + number, do="begin", phase=name, id=number + 1)
+        made.at(1.5 + number, do="end", id=number + 1)
+    made.run(6.0)
+    assert "counted_at_request_end" not in dict(flags(made))
+
+
+def test_a_drain_tells_whether_to_wait_and_for_how_many(tmp_path: Path) -> None:
+    made = rig(tmp_path, Requests((0.0, 2.0, 1)).page)
+    since_ns = made.clock.now_ns
+    made.at(1.0, do="drain", since_ns=since_ns)
+    made.at(3.0, do="drain", since_ns=since_ns)
+    made.run(4.0)
+    first, second = (answer for answer in made.inbox.answers if "wait" in answer)
+    assert (first["wait"], first["open"]) == (True, 1)
+    assert (second["wait"], second["open"]) == (False, 0)
+
+
+def test_counts_are_unknown_while_the_server_is_away_and_come_back(tmp_path: Path) -> None:
+    """A phase with an edge in that time has none, the next one has its own."""
+    made = rig(tmp_path, lambda t: None if 2.0 <= t < 4.0 else llama(int(100 * t)))
+    for number, (label, begin_s, end_s) in enumerate(
+        (("before", 1.0, 1.5), ("into", 1.6, 3.0), ("across", 3.5, 4.5), ("after", 5.0, 6.0))
+    ):
+        made.at(begin_s, do="begin", phase="running", label=label, id=number + 1)
+        made.at(end_s, do="end", id=number + 1)
+    rows = made.run(7.0)
+    assert counted(made) == {"before": 50, "into": None, "across": None, "after": 100}
+    cells = {row["event"] + row["label"]: row["count_tokens_out"] for row in rows if row["label"]}
+    assert cells["endinto"] == cells["beginacross"] == ""
+    assert cells["endacross"] == "450"
+    assert "server_unread" in dict(flags(made))
+
+
+def test_a_count_is_never_negative_and_a_restart_is_flagged(tmp_path: Path) -> None:
+    made = rig(tmp_path, lambda t: llama(int(100 * (t if t < 3.0 else t - 3.0))))
+    made.at(1.0, do="begin", phase="running", label="c1", id=1)
+    made.at(3.5, do="note", text="seen")
+    made.at(5.0, do="end", id=1)
+    rows = made.run(6.0)
+    numbers = [int(row["count_tokens_out"]) for row in rows]
+    assert numbers == sorted(numbers)
+    # Of the 400 tokens, those between its last answer, a scrape before 3 s, and its end are lost.
+    found = counted(made)["c1"]
+    assert found is not None
+    assert 300 <= found < 400
+    assert "server_restarted" in dict(flags(made))
+
+
+def test_what_programs_count_under_its_names_is_left_out_and_said(tmp_path: Path) -> None:
+    made = rig(tmp_path, lambda t: llama(int(100 * t)))
+    made.at(1.0, do="count", n=7, of="tokens_out")
+    rows = made.run(2.0)
+    assert rows[0]["count_tokens_out"] == "0"
+    assert any(row["event"] == "note:counted_elsewhere tokens_out 7" for row in rows)

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from recorders.servers.pages import read_page
 from tests.support.language_server import serving
 from wattui.errors import UsageError
 from wattui.tokens.proxy import Proxy, parse_listen, parse_target
@@ -291,6 +290,8 @@ def _ask(url: str, *requests: tuple[str, object]) -> list[bytes]:
 
 @pytest.mark.needs_prometheus
 async def test_its_metrics_are_its_own() -> None:
+    from recorders.servers.pages import read_page
+
     raw = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"eval_count":3}'
     async with before(_sends(raw)) as made:
         await made.ask(b"{}", "/api/generate")

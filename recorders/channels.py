@@ -96,6 +96,8 @@ class Kind:
         return r"\d" in self.pattern
 
 
+# In a recording of several machines, their channels begin with `node0_`, `node1_` …
+NODE = re.compile(r"(node\d+)_(?=.)")
 # The prefixes of wall meters and of hardware counters, and the name of the sum.
 METER, COUNTER, TOTAL = "meter_", "perf_", "total"
 _UNITS = {
@@ -293,8 +295,25 @@ KINDS = (
 
 @lru_cache(maxsize=4096)
 def kind_of(channel: str) -> Kind:
-    """The kind of a channel; a generic one if unknown."""
-    return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
+    """The kind of a channel, on whatever node; a generic one if unknown."""
+    own = without_node(channel)
+    return next(kind for kind in KINDS if re.fullmatch(kind.pattern, own, re.DOTALL))
+
+
+def node_of(channel: str) -> str:
+    """The node of a channel, as in node1_gpu0; empty if it is of the only one, or of all."""
+    found = NODE.match(channel)
+    return found[1] if found else ""
+
+
+def without_node(channel: str) -> str:
+    """A channel's name on its own node: gpu0 of node1_gpu0."""
+    return NODE.sub("", channel, count=1) if channel.startswith("node") else channel
+
+
+def on_node(node: str, name: str) -> str:
+    """The name of a node's channel, or of another part of it, among those of several nodes."""
+    return f"{node}_{name}" if node else name
 
 
 def is_measured(channel: Channel) -> bool:
@@ -315,7 +334,9 @@ def kinds_in_total() -> list[Kind]:
 
 
 def contains(whole: str, part: str) -> bool:
-    """Whether the energy of one channel is part of another's, by their kinds."""
+    """Whether the energy of one channel is part of another's, by their kinds and nodes."""
+    if node_of(whole) not in ("", node_of(part)):
+        return False
     around, kind = kind_of(whole), kind_of(part)
     return not kind.is_whole if around.is_whole else around.name in _around(kind.name)
 
@@ -339,18 +360,21 @@ def total_parts(channels: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def column_order(channel: str) -> tuple[int, int, int, int]:
-    """Sort key of the run file's columns: device by device, numbers as numbers."""
+def column_order(channel: str) -> tuple[int, int, int, int, int]:
+    """Sort key of the run file's columns: node by node, device by device, numbers as numbers."""
+    node, channel = node_of(channel), without_node(channel)
     places = {kind.name: place for place, kind in enumerate(KINDS)}
     name = kind_of(channel).name
     device = places.get(name.partition("_")[0], places[name.removesuffix("_mem")])
     numbers = re.match(r"(?:command_)?[a-z]+(\d*)(?:_die(\d+))?", channel)
     number, die = numbers.groups() if numbers else ("", "")
-    return device, int(number or 0), int(die or 0), places[name]
+    return int(node[4:] or -1), device, int(number or 0), int(die or 0), places[name]
 
 
 def short_name(channel: str) -> str:
     """A channel's name in a graph's border: for a gauge, its device."""
+    if node := node_of(channel):
+        return f"{node} {short_name(without_node(channel))}"
     kind = kind_of(channel)
     if kind.of_command:
         device = device_of_share(channel)
@@ -360,9 +384,13 @@ def short_name(channel: str) -> str:
 
 
 def number_of(channel: str) -> int | None:
-    """The number of a channel's device: 1 of gpu1, gpu1_temp; None if it has none or is a die."""
-    found = re.fullmatch(r"[a-z]+(\d+)(?:_(?!die|zone)[a-z]+)?", channel)
-    return int(found[1]) if found else None
+    """The number of a channel's device: 1 of gpu1, gpu1_temp; None if it has none or is a die.
+
+    Of several nodes, that of the node is added: so those with one device each are told apart.
+    """
+    node = int(node_of(channel)[4:] or 0)
+    found = re.fullmatch(r"[a-z]+(\d+)(?:_(?!die|zone)[a-z]+)?", without_node(channel))
+    return int(found[1]) + node if found else None
 
 
 def device_of(gauge: str) -> str:
@@ -372,7 +400,7 @@ def device_of(gauge: str) -> str:
 
 def device_of_share(share: str) -> str:
     """The device of a share of the command: gpu0 for command_gpu0_mem."""
-    return share.split("_")[1]
+    return on_node(node_of(share), without_node(share).split("_")[1])
 
 
 def channel_of(column: str) -> str:

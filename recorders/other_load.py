@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from recorders.channels import without_node
 from recorders.texts import OwnNote
 
 # Less is not worth a word.
@@ -36,7 +37,7 @@ class OtherLoad(NamedTuple):
     @property
     def in_words(self) -> str:
         """Who used how much of what."""
-        device = "the processor" if self.device == CPU else self.device
+        device = "the processor" if without_node(self.device) == CPU else self.device
         return f"{self.who} used {self.pct:.0f} % of {device}"
 
 

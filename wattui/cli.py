@@ -32,6 +32,7 @@ SUBCOMMANDS = {
     "history": "history",
     "import": "import_logs",
     "export": "export",
+    "merge": "merge",
     "tokens": "tokens",
     "fleet": "fleet",
 }

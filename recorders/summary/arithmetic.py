@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from recorders.channels import COUNTER, TOTAL, kind_of
+from recorders.channels import COUNTER, TOTAL, kind_of, node_of
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import quoted_channel, summed_parts
@@ -74,6 +74,12 @@ class EdgeError(NamedTuple):
     plus_minus_j: float | None
     why: str = ""
     behind_s: float = 0.0
+
+
+def together_j(errors: Iterable[EdgeError]) -> float | None:
+    """± of a sum, joules: its parts are added node by node; None if one is unknown."""
+    by_node = grouped(errors, lambda error: node_of(error.channel))
+    return quadrature(total_of(e.plus_minus_j for e in own) for own in by_node.values())
 
 
 @dataclass(slots=True)
@@ -315,8 +321,9 @@ class Arithmetic:
         return replace(errors, value=per_inference_j(total.value, base_w, seconds, n))
 
     def _edges_j(self, channel: str, ran: Stretches) -> float | None:
-        """Uncertainty from the edges: that of its parts added, as they are refreshed together."""
-        return total_of(error.plus_minus_j for error in self.edge_errors(channel, ran))
+        """Uncertainty from the edges: that of its parts added, as they are refreshed together, but
+        those of several nodes in quadrature."""
+        return together_j(self.edge_errors(channel, ran))
 
     def edge_errors(self, channel: str, ran: Stretches) -> list[EdgeError]:
         """Uncertainty from the edges, for each part of a sum (see `resolution`); one counter update

@@ -8,13 +8,15 @@ in quadrature.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any, Literal, NamedTuple
 
+from recorders.channels import node_of
 from recorders.source import Origin
-from recorders.summary.arithmetic import Arithmetic, EdgeError, update_periods_s
+from recorders.summary.arithmetic import Arithmetic, EdgeError, together_j, update_periods_s
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis
 from recorders.summary.combining import (
     repeats,
@@ -233,9 +235,10 @@ class _Terms:
     def parts(self, value: Value) -> Iterator[Part]:
         """The parts, as they are."""
         for phase, errors in ((RUNNING, self.running), (self.phase, self.edges)):
-            joins: Joins = "added" if len(errors) > 1 else "in quadrature"
+            nodes = Counter(node_of(each.channel) for each in errors)
             for each in errors:
                 of = each.channel
+                joins: Joins = "added" if nodes[node_of(of)] > 1 else "in quadrature"
                 if each.kind == "integration" and each.plus_minus_j is not None:
                     of += f", up to {each.behind_s:.2g} s behind"
                 yield Part(each.kind, phase, of, each.plus_minus_j, joins, each.why)
@@ -281,10 +284,14 @@ class _Terms:
         if any(error.plus_minus_j is None for error in (*self.running, *self.edges)):
             return 0.0
         by_hand = math.sqrt(plan.readings)
-        return math.fsum(
-            (error.plus_minus_j or 0.0) / (by_hand if error.kind == "readings" else longer)
+        scaled = (
+            error._replace(
+                plus_minus_j=(error.plus_minus_j or 0.0)
+                / (by_hand if error.kind == "readings" else longer)
+            )
             for error in errors
         )
+        return together_j(scaled) or 0.0
 
     def _noise_w(self, plan: _Plan) -> float:
         found = self.scatter
@@ -402,7 +409,11 @@ def _scaled(errors: Sequence[EdgeError], factor: float) -> list[EdgeError]:
 
 def _group_of(part: Part) -> tuple[str, ...]:
     """The parts that are added have the same group."""
-    return (part.phase,) if part.joins == "added" else (part.name, part.phase, part.of)
+    return (
+        (part.phase, node_of(part.of))
+        if part.joins == "added"
+        else (part.name, part.phase, part.of)
+    )
 
 
 def _sums(parts: Sequence[Part]) -> dict[tuple[str, ...], float | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from recorders.channels import TOTAL, Kind, contains, kind_of, kinds_in_total, total_parts
+from recorders.channels import TOTAL, Kind, contains, kind_of, kinds_in_total, node_of, total_parts
 from recorders.summary.reduction import LOST, Reduction
 from recorders.texts import OwnNote
 
@@ -31,7 +31,12 @@ def headline(channels: Sequence[str]) -> str | None:
             measured = kind_of(channel).origin == "measured" and not kind_of(channel).by_hand
             if measured and all(contains(channel, part) for part in parts):
                 return channel
-    return min(quotable or ranks, key=lambda channel: quotable.get(channel, 0), default=None)
+    # Of several nodes, their sum comes before each of them.
+    return min(
+        quotable or ranks,
+        key=lambda channel: (quotable.get(channel, 0), bool(node_of(channel))),
+        default=None,
+    )
 
 
 def wanted_channel(reduction: Reduction) -> str:

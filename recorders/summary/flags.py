@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from operator import attrgetter, itemgetter
 
-from recorders.channels import COUNTER, METER, TOTAL, kind_of
+from recorders.channels import (
+    TOTAL,
+    is_count,
+    kind_of,
+    kind_of_column,
+    node_of,
+    on_node,
+    without_node,
+)
 from recorders.held_back import IN_WORDS
 from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
@@ -167,7 +176,7 @@ def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:
         yield Flag("reset", ", ".join(channels), text)
     lost = grouped(_befallen(everything, "lost"), lambda channel: kind_of(channel).lost)
     for happened, names in lost.items():
-        quantity = "count" if names[0].startswith(COUNTER) else "energy"
+        quantity = "count" if is_count(names[0]) else "energy"
         yield Flag("lost", ", ".join(names), f"{happened}; its {quantity} after that is unknown")
     bridged = sorted({name for span in everything for name in span.bridged_j})
     if bridged:
@@ -400,7 +409,7 @@ def _windows(everything: Sequence[Span], periods_s: Mapping[str, float]) -> Iter
     short: dict[str, tuple[float, bool]] = {}
     for span in everything:
         for channel, period_s in periods_s.items():
-            if channel.startswith(METER) and span.energy_j.get(channel) is None:
+            if kind_of(channel).by_hand and span.energy_j.get(channel) is None:
                 continue
             if span.phase == "running" and span.seconds < SHORT_UPDATES * period_s:
                 window = span.seconds / period_s, channel in span.located
@@ -474,7 +483,7 @@ def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[
         for span in everything
         if span.phase in LOADED
         for load in _during(noted, span)
-        if load.device != CPU
+        if without_node(load.device) != CPU
     ]
     for device, loads in grouped(on_gpus, attrgetter("device")).items():
         yield Flag("foreign_load", device, _in_words(loads))
@@ -483,14 +492,17 @@ def _foreign_load(reduction: Reduction, everything: Sequence[Span]) -> Iterator[
 def _foreign_cpu_load(
     reduction: Reduction, everything: Sequence[Span], noted: Sequence[tuple[float, OtherLoad]]
 ) -> Iterator[Flag]:
-    for span in everything:
-        busy = mean_gauge(reduction, "cpu_util_pct", span)
+    nodes = [node_of(name) for name in reduction.seconds if kind_of_column(name).name == "cpu_util"]
+    for span, node in product(everything, nodes):
+        busy = mean_gauge(reduction, on_node(node, "cpu_util_pct"), span)
         if busy is None or span.phase not in LOADED:
             continue
-        own = mean_gauge(reduction, "command_cpu_pct", span) if span.phase == "running" else 0.0
+        command = on_node(node, "command_cpu_pct")
+        own = mean_gauge(reduction, command, span) if span.phase == "running" else 0.0
         if own is not None and busy - own > FOREIGN_PCT:
-            text = f"other programs kept {busy - own:.0f} % of the processor busy"
-            loads = [load for load in _during(noted, span) if load.device == CPU]
+            of = f" of {node}" if node else ""
+            text = f"other programs kept {busy - own:.0f} % of the processor{of} busy"
+            loads = [load for load in _during(noted, span) if load.device == on_node(node, CPU)]
             yield Flag("foreign_load", span.phase, f"{text}: {_in_words(loads)}" if loads else text)
             return
 

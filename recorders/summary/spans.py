@@ -291,10 +291,17 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
     A phase is inside the last one open at its begin, and an end belongs to the last open phase with
     its name, label and repeat, unless the rows before them say otherwise.
     """
+    return [span for span, _ in nested(reduction, windows)]
+
+
+def nested(
+    reduction: Reduction, windows: EnergyWindows | None = None
+) -> list[tuple[Span, Span | None]]:
+    """Every phase in order of its beginning, with the one that it began in."""
     windows = windows or EnergyWindows(reduction)
     every = _paired(reduction.events, windows)
     by_servers = served(reduction)
-    found = []
+    found: dict[int, Span] = {}
     for each in every:
         end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
         span = windows.between(each.begin, end)
@@ -306,8 +313,9 @@ def spans(reduction: Reduction, windows: EnergyWindows | None = None) -> list[Sp
         for name in by_servers - (at_begin.keys() & at_end.keys()):
             counts.pop(name, None)
         span.inferences, span.counts = counts.get(INFERENCES), named(counts)
-        found.append(span)
-    return sorted(found, key=lambda span: (span.start_s, -span.end_s))
+        found[id(each)] = span
+    pairs = [(found[id(each)], found[id(each.around)] if each.around else None) for each in every]
+    return sorted(pairs, key=lambda pair: (pair[0].start_s, -pair[0].end_s))
 
 
 def outermost(everything: Sequence[Span], phase: str) -> list[Span]:

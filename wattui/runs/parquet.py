@@ -34,9 +34,10 @@ def frames(
     kinds: Mapping[str, type[pl.DataType]],
     first: int = 0,
     size: int | None = None,
+    where: pl.Expr | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The rows from the `first` on with these columns and types, in frames of `size` rows, by
-    default the groups in which they are written.
+    default the groups in which they are written; with `where`, all rows that it is true of.
 
     Raises NotARunFileError, or OSError.
     """
@@ -44,6 +45,9 @@ def frames(
     cells = [_as_kind(name, there[name], kind) for name, kind in kinds.items()]
     found = _scan(path)
     try:
+        if where is not None:
+            yield found.filter(where).select(cells).collect()
+            return
         rows = found.select(pl.len()).collect().item()
         step = size or rows_of_group(len(there))
         for start in range(first, rows, step):

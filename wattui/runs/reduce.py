@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.reduction import (
     BEGIN,
     EDGES,
+    END,
     LATE,
     EventRow,
     Points,
@@ -24,7 +26,9 @@ from recorders.summary.reduction import (
     gauges,
     meters,
 )
-from wattui.runs.blocks import blocks, header, is_reading, most
+from wattui.runs import parquet
+from wattui.runs.blocks import blocks, header, is_reading, most, schema
+from wattui.runs.run_file import is_parquet
 
 BASELINES = ("idle", "armed")
 _WHERE = ("time_s", "phase", "label", "repeat", "inferences")
@@ -46,6 +50,40 @@ def reduce_csv(path: Path, remarks: list[str] | None = None) -> Reduction:
         reduction = reducer.finished()
     if remarks is not None:
         remarks += [*reducer.unread, *(f"{path}: {remark}" for remark in reducer.remarks[:1])]
+    return reduction
+
+
+def reduce_every_second(path: Path, remarks: list[str]) -> Reduction:
+    """Reduce a run file, with the readings of every second. Raises as `reduce_csv` does."""
+    reducer = _reduced(path, _Reducer(header(path), every_second=True))
+    remarks += reducer.unread
+    return reducer.finished()
+
+
+def reduce_edges(path: Path, remarks: list[str]) -> Reduction:
+    """Reduce a run file to its rows with events alone, and the last row if a phase is open there.
+
+    What lies between is not read where the format allows. Raises as `reduce_csv` does.
+    """
+    names = header(path)
+    reducer = _Reducer(names)
+    has_event = pl.col("event").is_not_null()
+    if is_parquet(path):
+        kinds = {name: kind for name, kind in schema(names).items() if name in reducer.columns}
+        found = list(parquet.frames(path, kinds, where=has_event))
+    else:
+        found = list(blocks(path, reducer.columns, reducer.unread))
+        found = [*(block.filter(has_event) for block in found[:-1]), *found[-1:]]
+    for block in found:
+        if block.height:
+            reducer.take(block)
+    remarks += reducer.unread
+    if is_parquet(path) and reducer.is_open:
+        last = max(0, parquet.rows_of(path) - 1)
+        for block in parquet.frames(path, kinds, last):
+            reducer.take(block)
+    reduction = reducer.finished()
+    reduction.seconds.clear()
     return reduction
 
 
@@ -143,6 +181,12 @@ class _Reducer:
             if block[name].null_count() < block.height:
                 self._latest[name] = block
         self._last = block.row(-1, named=True)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more phases have begun than ended."""
+        events = Counter(row.event for row in self._reduction.events)
+        return events[BEGIN] > events[END]
 
     def finished(self) -> Reduction:
         """The reduction; the last row ends any phase still open."""

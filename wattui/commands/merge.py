@@ -1,0 +1,145 @@
+"""`wattui merge`: one run file of a recording over many nodes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from recorders.drafts import discard, write_draft
+from recorders.runfile import FORMAT_VERSION, json_path, write_json
+from recorders.summary.figures import Summary
+from wattui import __version__
+from wattui.capture.progress import waiting
+from wattui.commands.parser import Parser
+from wattui.errors import INCOMPLETE
+from wattui.fleet.merging import Whole, merged
+from wattui.fleet.nodes import Fleet, Recorded, read_fleet, run_folder
+from wattui.outputs import OutputError, drafted, refusal
+from wattui.runs.identity import identity
+from wattui.runs.naming import load_named, naming
+from wattui.runs.run_file import SUFFIXES, is_parquet
+from wattui.show.printing import console, say
+from wattui.show.width import add_width
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the subcommand."""
+    found = Parser(
+        prog="wattui merge",
+        description="Make one run file of the recordings that the nodes of a job left in a shared "
+        "folder (--csv DIR/). Every command reads it as any other.",
+    )
+    found.add_argument("folder", metavar="DIR", help="the shared folder, or DIR/run=ID in it")
+    found.add_argument(
+        "-o", "--out", metavar="FILE", required=True, help="run file to write, .csv or .parquet"
+    )
+    found.add_argument("--force", action="store_true", help="replace an existing file")
+    found.add_argument("--quiet", action="store_true", help="print no summary")
+    add_width(found)
+    return found
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the file, and print its summary; the status is 1 if a node is lost or missing.
+
+    Raises UsageError.
+    """
+    out = Path(options.out)
+    for path in (out, json_path(out)):
+        reason = refusal(path, (), SUFFIXES if path == out else (), force=options.force)
+        if reason:
+            raise OutputError(reason)
+    with waiting(f"reading {options.folder}"):
+        fleet, whole = merge(Path(options.folder), out, options.force)
+    say(*dict.fromkeys([*fleet.remarks, *whole.remarks]))
+    if not options.quiet:
+        from wattui.show.nodes import print_nodes
+        from wattui.show.summary import print_run
+
+        out_console = console(width=options.width)
+        run = load_named(out)
+        print_run(out_console, run)
+        titles = {each.node.name: each.node.title for each in fleet.nodes}
+        print_nodes(out_console, run.summary, titles)
+    is_partial = bool(fleet.absent) or any(each.node.is_lost for each in fleet.nodes)
+    return INCOMPLETE if is_partial else 0
+
+
+def merge(folder: Path, out: Path, force: bool = False) -> tuple[Fleet, Whole]:
+    """Write the run file of a fleet, and its run.json. Raises UsageError."""
+    from wattui.fleet.merged_file import write_merged
+    from wattui.runs.convert import write_parquet
+    from wattui.runs.reduce import reduce_every_second
+
+    place = run_folder(folder)
+    fleet = read_fleet(place, reduce_every_second)
+    whole = merged([each.node for each in fleet.nodes], fleet.absent)
+    with naming(place), drafted(out, force) as draft:
+        if is_parquet(out):
+            rows = write_draft(out, b"")
+            try:
+                write_merged(fleet, whole, rows)
+                write_parquet(rows, draft)
+            finally:
+                discard(rows)
+        else:
+            write_merged(fleet, whole, draft)
+    try:
+        run = load_named(out)
+        write_json(out, _run(fleet, run.summary) | {"csv": identity(out)})
+    except OSError as error:
+        raise OutputError(f"{json_path(out)} cannot be written ({error.strerror})") from None
+    return fleet, whole
+
+
+def _run(fleet: Fleet, summary: Summary) -> dict[str, Any]:
+    """The content of run.json: which node is which, and of each what differs."""
+    first = fleet.nodes[0].run
+    lost = [each.node.is_lost for each in fleet.nodes]
+    return {
+        "format": FORMAT_VERSION,
+        "status": "broken off" if any(lost) else "finished",
+        "versions": dict(first.get("versions", {})) | {"wattui": __version__},
+        "host": first.get("host", {}),
+        "clock": {"start_utc_ns": fleet.start_utc_ns} if fleet.start_utc_ns else {},
+        "sources": [source for each in fleet.nodes for source in _sources(each)],
+        "missing": [],
+        "command": first.get("command", {}),
+        "sampling": first.get("sampling"),
+        "update_periods_s": {},
+        "lost_rows": sum(int(each.run.get("lost_rows") or 0) for each in fleet.nodes),
+        "lost_marks": sum(int(each.run.get("lost_marks") or 0) for each in fleet.nodes),
+        "fleet": {"run": fleet.run, "nodes": list(map(_node, fleet.nodes)), "absent": fleet.absent},
+        "summary": summary.to_dict(),
+    }
+
+
+def _sources(each: Recorded) -> list[dict[str, Any]]:
+    """The sources of a node, with the names of its channels among those of all."""
+    return [
+        {
+            **source,
+            "name": f"{each.node.name} {source.get('name')}",
+            "channels": [
+                {**channel, "name": f"{each.node.name}_{channel.get('name')}"}
+                for channel in source.get("channels", ())
+            ],
+        }
+        for source in each.run.get("sources", ())
+        if isinstance(source, dict)
+    ]
+
+
+def _node(each: Recorded) -> dict[str, Any]:
+    node = each.node
+    return {
+        "node": node.number,
+        "boot_id": each.boot_id,
+        "host": each.host,
+        "status": "lost" if node.is_lost else each.run.get("status"),
+        "ahead_s": round(node.ahead_s, 9),
+        "clock_error_s": node.error_s,
+        "version": each.run.get("versions", {}).get("wattui"),
+        "fleet": dict(each.fleet),
+    }

@@ -1,0 +1,233 @@
+"""Reads what the nodes of a run have left in a shared folder: `DIR/run=ID/node=BOOT_ID/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorders.summary.reduction import Reduction
+from wattui.clean import one_line
+from wattui.errors import UsageError, unreadable
+from wattui.fleet.merging import Node
+from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
+from wattui.runs.run_file import NotARunFileError
+
+RUN, NODE = "run=", "node="
+NS_PER_S = 1e9
+
+Reduce = Callable[[Path, list[str]], Reduction]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A node's recording: its folder's boot_id, its rows, its run.json, and its node of the whole.
+
+    A `journal.csv` is what a lost node left.
+    """
+
+    boot_id: str
+    rows: Path
+    run: Mapping[str, Any]
+    node: Node
+
+    @property
+    def fleet(self) -> Mapping[str, Any]:
+        """What run.json says about the node and its ranks."""
+        return _part(self.run, "fleet")
+
+    @property
+    def host(self) -> str:
+        """The name of its machine; empty if unknown."""
+        return str(_part(self.run, "host").get("name", ""))
+
+    @property
+    def start_utc_ns(self) -> int | None:
+        """The wall clock at its time 0."""
+        return _whole(_part(self.run, "clock").get("start_utc_ns"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The recordings of a run's nodes, those that are not there in words, and remarks.
+
+    `start_utc_ns` is the wall clock at time 0 of the whole.
+    """
+
+    run: str
+    nodes: Sequence[Recorded]
+    absent: Sequence[str]
+    remarks: Sequence[str]
+    start_utc_ns: int | None
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder has nodes' recordings, or runs with such."""
+    return any(_nodes_in(folder)) or any(_runs_in(folder))
+
+
+def run_folder(folder: Path) -> Path:
+    """The folder of one run: it, or the only one in it. Raises UsageError."""
+    if not folder.is_dir():
+        raise unreadable(folder, FileNotFoundError())
+    if any(_nodes_in(folder)):
+        return folder
+    runs = sorted(_runs_in(folder))
+    if not runs:
+        raise UsageError(
+            f"{folder} has no recording of a fleet: fix: name the folder of --csv DIR/"
+        )
+    if len(runs) > 1:
+        names = ", ".join(each.name for each in runs[:5]) + ", …" * (len(runs) > 5)
+        raise UsageError(f"{folder} has {len(runs)} runs ({names}): fix: name one, {runs[0]}")
+    return runs[0]
+
+
+def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
+    """Read all nodes of a run, by `reduce`. Raises UsageError if there is none to be read."""
+    remarks: list[str] = []
+    absent: list[str] = []
+    found: list[tuple[str, Path, Mapping[str, Any], Reduction]] = []
+    for place in sorted(_nodes_in(folder)):
+        boot_id = place.name.removeprefix(NODE)
+        run = _run_json(place / RUN_JSON)
+        title = _title(boot_id, run)
+        rows = next((place / n for n in (PART, JOURNAL) if (place / n).exists()), None)
+        if rows is None:
+            absent.append(f"{title} has left no rows")
+            continue
+        try:
+            reduction = reduce(rows, remarks)
+        except (NotARunFileError, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            absent.append(f"the rows of {title} cannot be read ({why})")
+            continue
+        if reduction.events:
+            found.append((boot_id, rows, run, reduction))
+        else:
+            absent.append(f"{title} has left no rows")
+    if not found:
+        raise UsageError(f"{folder}: {absent[0] if absent else 'no node is there'}")
+    found.sort(key=_order)
+    absent += _missing_ranks([run for _, _, run, _ in found])
+    remarks += [*absent, *_versions(found)]
+    starts = _starts(found)
+    known = [start for start, _ in starts.values() if start is not None]
+    first_s = min(known, default=0.0)
+    nodes = []
+    for number, (boot_id, rows, run, reduction) in enumerate(found):
+        start, error_s = starts[boot_id]
+        ahead_s = 0.0 if start is None else start - first_s
+        node = Node(number, _title(boot_id, run), reduction, ahead_s, error_s, rows.name == JOURNAL)
+        nodes.append(Recorded(boot_id, rows, run, node))
+        if node.is_lost:
+            remarks.append(f"{node.title} was lost: its rows end at {node.last_s:.1f} s")
+    first = nodes[0]
+    start_utc_ns = first.start_utc_ns
+    if start_utc_ns is not None:
+        start_utc_ns -= int(first.node.ahead_s * NS_PER_S)
+    name = folder.resolve().name.removeprefix(RUN)
+    return Fleet(name, nodes, absent, remarks, start_utc_ns)
+
+
+def _starts(
+    found: Sequence[tuple[str, Path, Mapping[str, Any], Reduction]],
+) -> dict[str, tuple[float | None, float | None]]:
+    """When each node's time 0 was on one clock, in seconds, and how wrong that may be: by the
+    comparison of clocks, or else by the wall clocks."""
+    of_wall: dict[str, float | None] = {}
+    compared: dict[str, tuple[float, float]] = {}
+    for boot_id, _, run, _ in found:
+        clock = _part(run, "clock")
+        utc_ns, own_ns = _whole(clock.get("start_utc_ns")), _whole(clock.get("start_monotonic_ns"))
+        of_wall[boot_id] = None if utc_ns is None else utc_ns / NS_PER_S
+        told = _part(_part(run, "fleet"), "clock")
+        if own_ns is None:
+            continue
+        if told.get("is_reference"):
+            compared[boot_id] = own_ns / NS_PER_S, 0.0
+        elif (offset := _offset_ns(told, own_ns)) is not None:
+            compared[boot_id] = (own_ns + offset[0]) / NS_PER_S, offset[1] / NS_PER_S
+    # The two clocks are tied by a node that has both.
+    ties = [
+        wall_s - compared[boot_id][0]
+        for boot_id in compared
+        if (wall_s := of_wall[boot_id]) is not None
+    ]
+    starts: dict[str, tuple[float | None, float | None]] = {}
+    for boot_id, wall_s in of_wall.items():
+        if boot_id in compared:
+            start_s, error_s = compared[boot_id]
+            starts[boot_id] = start_s + (ties[0] if ties else 0.0), error_s
+        else:
+            starts[boot_id] = wall_s, None
+    return starts
+
+
+def _offset_ns(told: Mapping[str, Any], own_ns: int) -> tuple[float, float] | None:
+    """The first node's clock minus a node's at a time of the latter, and how wrong it may be."""
+    line = _part(told, "line")
+    try:
+        drift_ppm = line.get("drift_ppm") or 0.0
+        offset_ns = line["offset_ns"] + drift_ppm * 1e-6 * (own_ns - line["at_ns"])
+        errors_ns = [float(each["error_ns"]) for each in told.get("offsets", ())]
+        return float(offset_ns), max(errors_ns, default=0.0)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _order(found: tuple[str, Path, Mapping[str, Any], Reduction]) -> tuple[float, str]:
+    """By rank of the node, then by name."""
+    rank = _part(_part(found[2], "fleet"), "node").get("rank")
+    return (float(rank) if isinstance(rank, int) else float("inf")), found[0]
+
+
+def _missing_ranks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Ranks that no node knows of: a node that never started leaves nothing."""
+    fleets = [_part(run, "fleet") for run in runs]
+    sizes = [size for fleet in fleets if (size := _whole(fleet.get("world_size")))]
+    there = sum(len(fleet.get("ranks", ())) for fleet in fleets)
+    if sizes and there < max(sizes):
+        yield f"{max(sizes) - there} of {max(sizes)} ranks are in no node's recording"
+
+
+def _versions(found: Sequence[tuple[str, Path, Mapping[str, Any], Reduction]]) -> Iterator[str]:
+    versions = {str(_part(run, "versions").get("wattui", "")) for _, _, run, _ in found}
+    if len(versions - {""}) > 1:
+        names = " and ".join(sorted(versions - {""}))
+        yield f"the nodes were recorded by wattui {names}: fix: install one version on every node"
+
+
+def _nodes_in(folder: Path) -> Iterator[Path]:
+    return (each for each in folder.glob(f"{NODE}*") if each.is_dir())
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    return (each for each in folder.glob(f"{RUN}*") if each.is_dir() and any(_nodes_in(each)))
+
+
+def _title(boot_id: str, run: Mapping[str, Any]) -> str:
+    """A node in words: its host's name and the beginning of its boot_id."""
+    host = str(_part(run, "host").get("name", "")) or str(
+        _part(_part(run, "fleet"), "clock").get("host", "")
+    )
+    return one_line(f"{host} ({boot_id[:8]})" if host else boot_id[:8])
+
+
+def _run_json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _whole(found: Any) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) else None

@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # The standard names of counts: tokens generated, prompt tokens computed, prompt tokens from a
-# cache, and requests finished.
+# cache, and requests finished; and how long prompts and answers were computed, ms.
 OUT, IN, CACHED, REQUESTS = "tokens_out", "tokens_in", "tokens_cached", "requests"
+PREFILL, DECODE = "prefill_ms", "decode_ms"
+MS = 1000
 # Labels of processes that work on the same tokens, and each count all of them.
 RANKS = frozenset({"tp_rank", "pp_rank", "ep_rank", "moe_ep_rank"})
 
 
 class Term(NamedTuple):
-    """All series of a metric that have these labels (an empty value: or lack it), added to a sum
-    or, with the sign -1, taken from it."""
+    """All series of a metric that have these labels (an empty value: or lack it), times a factor:
+    -1 if they are taken from a sum."""
 
     metric: str
     labels: tuple[tuple[str, str], ...] = ()
-    sign: int = 1
+    factor: int = 1
 
 
 class Sum(NamedTuple):
@@ -93,9 +95,10 @@ def _of(
     at_end: bool = False,
     labels: Mapping[str, str] | None = None,
     at_rest: str = "",
+    factor: int = 1,
 ) -> Sum:
     wanted = tuple((labels or {}).items())
-    terms = (Term(metric, wanted), *((Term(less, wanted, -1),) if less else ()))
+    terms = (Term(metric, wanted, factor), *((Term(less, wanted, -factor),) if less else ()))
     return Sum(terms, at_end, (Term(at_rest),) if at_rest else ())
 
 
@@ -128,6 +131,8 @@ DIALECTS = (
             OUT: (_of("tokens_predicted_total", at_end=True),),
             IN: (_of("prompt_tokens_total"),),
             CACHED: (_of("prompt_tokens_cached_total"),),
+            PREFILL: (_of("prompt_seconds_total", factor=MS),),
+            DECODE: (_of("tokens_predicted_seconds_total", at_end=True, factor=MS),),
         },
         _of("requests_processing"),
         _of("requests_deferred"),
@@ -169,6 +174,8 @@ DIALECTS = (
             OUT: (_of("request_generated_tokens_sum", at_end=True),),
             IN: (_of("request_input_length_sum"),),
             REQUESTS: (_of("request_success"), _of("request_generated_tokens_count")),
+            PREFILL: (_of("batch_forward_duration_sum", labels={"method": "prefill"}, factor=MS),),
+            DECODE: (_of("batch_forward_duration_sum", labels={"method": "decode"}, factor=MS),),
         },
         _of("batch_current_size"),
         _of("queue_size"),

@@ -48,7 +48,7 @@ class Epochs:
 
     def _sum(self, terms: Iterable[Term]) -> float:
         return sum(
-            term.sign * grown
+            term.factor * grown
             for term in terms
             for counter, grown in self._grown.items()
             if counter.is_of(term)

@@ -55,18 +55,24 @@ def counted(text: str, choices: str = "") -> dict[str, int]:
         (
             servers.llama(789, 1, 1234),
             "llama-server",
-            {"tokens_out": 789, "tokens_in": 1234},
+            {"tokens_out": 789, "tokens_in": 1234, "prefill_ms": 5600, "decode_ms": 8400},
             1,
             0,
-            ["tokens_out"],
+            ["tokens_out", "decode_ms"],
         ),
         (
             servers.llama(789, 0, 1234, 3) + servers.LLAMA_CACHED,
             "llama-server",
-            {"tokens_out": 789, "tokens_in": 1234, "tokens_cached": 19425},
+            {
+                "tokens_out": 789,
+                "tokens_in": 1234,
+                "tokens_cached": 19425,
+                "prefill_ms": 5600,
+                "decode_ms": 8400,
+            },
             0,
             3,
-            ["tokens_out"],
+            ["tokens_out", "decode_ms"],
         ),
         (
             servers.SGLANG_OLD,
@@ -95,7 +101,13 @@ def counted(text: str, choices: str = "") -> dict[str, int]:
         (
             servers.TGI,
             "TGI",
-            {"tokens_out": 480, "tokens_in": 1250, "requests": 4},
+            {
+                "tokens_out": 480,
+                "tokens_in": 1250,
+                "requests": 4,
+                "prefill_ms": 500,
+                "decode_ms": 7500,
+            },
             2,
             1,
             ["tokens_out"],

@@ -228,7 +228,7 @@ class Headless:
                     repeats=recipe.repeats if job.target is None else len(self._statuses),
                 )
         except RecorderError as error:
-            self._progress.lost(str(error), recipe.csv)
+            self._progress.lost(str(error), self._others.shown if self._others else recipe.csv)
             return self._status or INCOMPLETE
         finally:
             self._client.close()

@@ -147,7 +147,7 @@ class Leader:
         self._version, self._rank = version, rank
         # What a process that was killed has left here counts for nothing.
         for entry in place.iterdir():
-            if entry.name == NOTICE or (entry.name.startswith(MEMBER) and not _is_locked(entry)):
+            if entry.name == NOTICE or (entry.name.startswith(MEMBER) and not is_locked(entry)):
                 entry.unlink(missing_ok=True)
         self.tell(STARTING)
 
@@ -215,11 +215,11 @@ class Seat:
 def _members(place: Path) -> Iterator[Member]:
     for path in place.glob(f"{MEMBER}*"):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            there = _is_locked(path)
+            there = is_locked(path)
             yield replace(Member(**json.loads(path.read_text())), is_there=there)
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a process holds the file locked."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -25,6 +25,7 @@ from recorders.json_text import json_text
 from recorders.phases import LOADING
 from recorders.runfile import json_path
 from recorders.texts import OwnNote
+from wattui.fleet.election import is_locked
 
 PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
 # The local file lags half a second itself.
@@ -178,6 +179,8 @@ class Publisher:
         The local files are removed once they are published, and else kept.
         """
         self._complete()
+        if is_locked(self.csv):
+            self.failure = "its recorder still waits for the local disk"
         self._over.set()
         self._thread.join(LAND_S)
         if self._thread.is_alive():
@@ -206,7 +209,7 @@ class Publisher:
             return
         if self.failure is not None:
             with contextlib.suppress(OSError):
-                self.node.path.rmdir()
+                self.node.path.rmdir()  # if nothing was recorded
             return
         try:
             self._land()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -184,6 +185,18 @@ def test_a_folder_that_stays_away_leaves_the_local_file(local: Local, node: Node
     assert f"fix: cp {local.csv} {node.path / JOURNAL}" in line
     assert local.text == before
     assert sorted(path.name for path in local.csv.parent.glob("run.*")) == ["run.csv", "run.json"]
+
+
+def test_a_file_that_is_still_written_is_kept(local: Local, node: NodeFolder):
+    """The recorder waits for a slow disk, and writes the rest when it can."""
+    publisher = Publisher(local.csv, node, dict, lambda _: None)
+    assert publisher.claim()
+    with local.csv.open() as written:
+        fcntl.flock(written, fcntl.LOCK_EX)
+        line = publisher.land()
+    assert line is not None
+    assert "its recorder still waits for the local disk" in line
+    assert local.csv.exists()
 
 
 def test_a_folder_that_hangs_delays_nothing(

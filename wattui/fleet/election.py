@@ -201,10 +201,13 @@ class Seat:
 
     def leave(self) -> None:
         """Leave; of a process whose command has not run, nothing stays."""
+        if self.descriptor < 0:
+            return
         if self.member.status is None:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
         os.close(self.descriptor)
+        self.descriptor = -1
 
     def _write(self) -> None:
         """Readers see the old text or the new one: it is of one length, and written at once."""

@@ -28,8 +28,8 @@ from recorders.texts import OwnNote
 from wattui.fleet.election import is_locked
 
 PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
-# The local file lags half a second itself.
-COPY_S = 0.4
+# How often the local file is looked at, which grows twice a second.
+LOOK_S = 0.1
 PIECE_BYTES = 2**22
 # A shared folder that takes longer for one step does not answer.
 SILENT_S = 10.0
@@ -68,7 +68,10 @@ class Copy:
     def step(self) -> None:
         """Append what is new, in whole lines, and wait until it is stored."""
         with self._csv.open("rb") as local:
-            identity = os.fstat(local.fileno()).st_ino
+            found = os.fstat(local.fileno())
+            identity = found.st_ino
+            if (identity, found.st_size) == (self._identity, self._position):
+                return
             if identity != self._identity or not self._is_there():
                 self._copy_all(local, identity)
                 return
@@ -203,7 +206,7 @@ class Publisher:
     def _run(self) -> None:
         self._attempt(self._claim)
         self._claimed.set()
-        while not (self.is_taken or self._over.wait(COPY_S)):
+        while not (self.is_taken or self._over.wait(LOOK_S)):
             self._attempt(self._step)
         if self.is_taken:
             return
@@ -215,6 +218,8 @@ class Publisher:
             self._land()
         except OSError as error:
             self.failure = str(error.strerror)
+        except Exception as error:  # whatever it is, the local file is kept, and named
+            self.failure = f"{type(error).__name__}: {error}"
 
     def _attempt(self, do: Callable[[], None]) -> None:
         self._begun_s = time.monotonic()

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from recorders.marks import PAGE_PREFIX
 from wattui import __version__
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
-from wattui.capture.headless import Headless, occupy_closed_streams, plan
+from wattui.capture.headless import Headless, RecordJob, occupy_closed_streams, plan
 from wattui.capture.signals import ENDING, Signals, taken
 from wattui.capture.stages import CommandStage, Recipe
 from wattui.errors import INCOMPLETE, UsageError, WattuiError
@@ -50,6 +50,31 @@ GRACE_S = 5.0
 ALONE = ("repeats", "target", "ab", "force")
 
 
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """This process as its launcher started it, and where its node meets and publishes."""
+
+    rank: Rank
+    place: Path
+    node: NodeFolder
+    options: argparse.Namespace
+    argv: list[str]
+    closed: list[int]
+
+    def lead(self) -> Leader | None:
+        """Take the lead of this node's recording; None if another process has it."""
+        return lead(self.place, __version__, self.rank.rank)
+
+    def plan(self, csv: str) -> RecordJob:
+        """The recording to make into a local file. Raises WattuiError."""
+        if given := [name for name in ALONE if getattr(self.options, name)]:
+            raise UsageError(
+                f"--{given[0]} is not for the recording of a fleet (--csv {self.options.csv}): "
+                "fix: leave it out, and start the job again into another folder"
+            )
+        return plan(argparse.Namespace(**vars(self.options) | {"csv": csv}), self.argv)
+
+
 def main(options: argparse.Namespace, argv: list[str]) -> int:
     """Record this node, or attach to the process that does; returns the command's exit status.
 
@@ -60,40 +85,27 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
         rank = read_rank(os.environ)
     except RankError as error:
         raise UsageError(f"{error}: fix: unset it, or let the launcher set it") from None
-    if given := [name for name in ALONE if getattr(options, name)]:
-        raise UsageError(
-            f"--{given[0]} is not for the recording of a fleet (--csv {options.csv}): fix: leave "
-            "it out, and start the job again into another folder"
-        )
     os.environ[RANK] = str(rank.rank)  # for the command, by which its counts are told apart
     node = NodeFolder(Path(options.csv), rank.run, boot_id())
     place = meeting_place(rank.run, os.path.abspath(options.csv), node.boot_id)
+    launched = Launched(rank, place, node, options, argv, closed)
     with taken() as signals:
-        if leader := lead(place, __version__, rank.rank):
-            return _lead(leader, rank, node, options, argv, signals, closed)
-        return _attach(place, rank, node, options, argv, signals, closed)
+        if leader := launched.lead():
+            return _lead(launched, leader, signals)
+        return _attach(launched, signals)
 
 
-def _lead(
-    leader: Leader,
-    rank: Rank,
-    node: NodeFolder,
-    options: argparse.Namespace,
-    argv: list[str],
-    signals: Signals,
-    closed: list[int],
-) -> int:
+def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
     """Record this node, until the command of its last rank has ended."""
+    rank, node = launched.rank, launched.node
     me = Me(rank.run, node.boot_id, os.uname().nodename, __version__)
-    is_first = rank.node_rank == 0
-    keeper = Timekeeper(me, node.path.parent, is_first, rank.first_host)
+    keeper = Timekeeper(me, node.path.parent, rank.node_rank == 0, rank.first_host)
     others = Others(leader, rank, signals, node, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
     publisher = Publisher(csv, node, others.facts, say)
     others.on_look = publisher.look
     try:
-        options.csv = str(csv)
-        job = plan(options, argv)
+        job = launched.plan(str(csv))
         job = replace(job, config=replace(job.config, rank=rank.rank))
         if not publisher.claim():
             raise UsageError(
@@ -102,12 +114,16 @@ def _lead(
             )
         if reason := keeper.refusal():
             raise UsageError(reason)
-        status = Headless(job, signals, closed, others).run()
+        status = Headless(job, signals, launched.closed, others).run()
         others.end(status)
     except WattuiError as error:
         others.refuse(error.status)
-        publisher.give_up()
-        keeper.close()
+        if csv.exists():  # all but the command was there
+            publisher.land()
+            keeper.close()
+        else:
+            publisher.give_up()
+            keeper.withdraw()
         raise
     finally:
         leader.close()
@@ -233,31 +249,27 @@ class Others:
         ]
 
 
-def _attach(
-    place: Path,
-    rank: Rank,
-    node: NodeFolder,
-    options: argparse.Namespace,
-    argv: list[str],
-    signals: Signals,
-    closed: list[int],
-) -> int:
+def _attach(launched: Launched, signals: Signals) -> int:
     """Run the command in the recording of another process; leads if that one disappears."""
-    me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
-    seat = _seat(place, me)
+    rank = launched.rank
+    seat = _seat(
+        launched.place,
+        Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid()),
+    )
     try:
+        planned = _planned(launched)  # before the wait, so that the commands start together
         while (notice := _ready(seat)) is None:
-            if leader := lead(place, __version__, rank.rank):
+            if leader := launched.lead():
                 seat.leave()
-                return _lead(leader, rank, node, options, argv, signals, closed)
+                return _lead(launched, leader, signals)
             if info := signals.sleep(LOOK_S):
                 return 128 + info.si_signo
         if notice.stage == REFUSED:
             return notice.status
         if seat.is_twice():
             raise UsageError(
-                f"rank {rank.rank} of {rank.run} is recorded into {options.csv} already: fix: use "
-                "another --csv, or name the job with WATTUI_JOB"
+                f"rank {rank.rank} of {rank.run} is recorded into {launched.options.csv} already: "
+                "fix: use another --csv, or name the job with WATTUI_JOB"
             )
         if notice.stage == ENDED:
             say(f"rank {rank.rank} came after the end of this node's recording: it is not in it")
@@ -266,11 +278,19 @@ def _attach(
                 f"rank {rank.rank} has wattui {__version__}, the recorder of its node "
                 f"{notice.version}: fix: install one version on every node"
             )
-        options.csv = os.devnull
-        recipe = plan(options, argv).recipe
-        return _run(seat, notice, recipe, signals, closed)
+        if isinstance(planned, WattuiError):
+            raise planned
+        return _run(seat, notice, planned.recipe, signals, launched.closed)
     finally:
         seat.leave()
+
+
+def _planned(launched: Launched) -> RecordJob | WattuiError:
+    """What to run, or why not: the process that records may say so for all."""
+    try:
+        return launched.plan(os.devnull)
+    except WattuiError as error:
+        return error
 
 
 def _seat(place: Path, me: Member) -> Seat:

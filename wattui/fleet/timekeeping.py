@@ -241,6 +241,14 @@ class Timekeeper:
         self._over.set()
         self._server.close()
 
+    def withdraw(self) -> None:
+        """Stop, and leave no address: nothing was recorded."""
+        self.close()
+        if self._is_reference:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+                self._file.parent.rmdir()
+
     def _run(self) -> None:
         self._is_reference = self._claim()
         self._kernel = kernel_clock()

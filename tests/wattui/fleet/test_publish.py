@@ -187,6 +187,17 @@ def test_a_folder_that_stays_away_leaves_the_local_file(local: Local, node: Node
     assert sorted(path.name for path in local.csv.parent.glob("run.*")) == ["run.csv", "run.json"]
 
 
+def test_a_file_that_cannot_be_converted_is_kept(local: Local, node: NodeFolder):
+    local.csv.write_text("not a run file\n")
+    publisher = Publisher(local.csv, node, dict, lambda _: None)
+    assert publisher.claim()
+    line = publisher.land()
+    assert line is not None
+    assert f"it is kept in {local.csv}" in line
+    assert local.csv.exists()
+    assert not (node.path / PART).exists()
+
+
 def test_a_file_that_is_still_written_is_kept(local: Local, node: NodeFolder):
     """The recorder waits for a slow disk, and writes the rest when it can."""
     publisher = Publisher(local.csv, node, dict, lambda _: None)

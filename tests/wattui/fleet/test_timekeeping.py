@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -58,9 +58,10 @@ def slowed(port: int, there_s: float, back_s: float) -> Iterator[int]:
     listener = socket.create_server((HERE[0], 0))
 
     def pass_on(source: socket.socket, target: socket.socket, delay_s: float) -> None:
-        while data := source.recv(4096):
-            time.sleep(delay_s)
-            target.sendall(data)
+        with suppress(OSError):  # the other way was closed first
+            while data := source.recv(4096):
+                time.sleep(delay_s)
+                target.sendall(data)
         target.close()
 
     def relay() -> None:
@@ -131,6 +132,16 @@ def test_clocks_an_hour_apart_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
             assert second.refusal() == (
                 "the clock of b is 4,000 s ahead of that of a: fix: set it (chronyc makestep)"
             )
+
+
+def test_a_recording_that_is_refused_leaves_no_address(tmp_path: Path):
+    """Otherwise the next one would wait for it."""
+    folder = tmp_path / "run=job"
+    with kept("A", folder) as first, kept("B", folder) as second:
+        second.withdraw()
+        assert (folder / ADDRESS_FILE).exists()
+        first.withdraw()
+        assert not folder.exists()
 
 
 def test_a_first_node_that_does_not_answer_is_said(tmp_path: Path):

@@ -196,10 +196,9 @@ def by_regression(windows: Sequence[Window], has_base: bool = False) -> Apart:
         any(term.inflation > STRONG_INFLATION for term in plane.terms)
         or plane.condition > STRONG_CONDITION
     )
-    remarks = [
-        f"{remark}: {BUSY if has_base else MORE}" if is_collinear else remark
-        for remark in collinear(plane, TERMS)
-    ]
+    remarks = collinear(plane, TERMS)
+    if is_collinear:  # which coefficients are below zero is then chance
+        remarks = [f"{remarks[0]}: {BUSY if has_base else MORE}"]
     if plane.residual_sd is None:
         remarks.append("as many windows as coefficients: their intervals are unknown")
     return Apart(

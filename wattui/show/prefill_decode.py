@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -25,17 +25,19 @@ def apart_parts(result: ApartResult) -> Iterator[Table | Text]:
     factors = [
         energy_unit([of(each).value for each in found]) for of in (_prefill, _decode)
     ]  # one unit a column
-    titles = (f"prefill {factors[0][1]}/token", f"decode {factors[1][1]}/token", "base W")
-    table = new_table("load", "method", "windows", *titles, "variance\ninflation", right=2)
+    titles = [f"prefill {factors[0][1]}/token", f"decode {factors[1][1]}/token"]
+    has_base = any(each.base for each in found)
+    titles += ["base W"] * has_base + ["variance\ninflation"]
+    table = new_table("load", "method", "windows", *titles, right=2)
     for each in found:
+        base = [_base(each)] * has_base
         inflation = each.prefill.inflation
         table.add_row(
             each.concurrency or "all",
             each.method,
             str(each.windows),
-            _shown(each.prefill, factors[0][0]),
-            _shown(each.decode, factors[1][0]),
-            _shown(each.base, 1.0) if each.base else "",
+            *_costs(each, [factor for factor, _ in factors]),
+            *base,
             "" if inflation is None else f"{inflation:.3g}" + " !" * each.is_collinear,
         )
     yield table
@@ -53,6 +55,19 @@ def _prefill(found: Apart) -> Cost:
 
 def _decode(found: Apart) -> Cost:
     return found.decode
+
+
+def _costs(found: Apart, factors: Sequence[float]) -> tuple[str, str]:
+    """Both costs; – where a base that follows from the tokens was fitted beside them."""
+    if found.base and found.is_collinear:
+        return "–", "–"
+    return _shown(found.prefill, factors[0]), _shown(found.decode, factors[1])
+
+
+def _base(found: Apart) -> str:
+    if found.base is None:
+        return ""
+    return "–" if found.is_collinear else _shown(found.base, 1.0)
 
 
 def _shown(cost: Cost, factor: float) -> str:

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from recorders.channels import TOTAL
-from recorders.source import COUNT
+from recorders.source import COUNT, REQUESTS, columns_of
 from wattui.live.names import Names
 from wattui.live.snapshot import LiveChannel, Snapshot
 
@@ -28,6 +28,7 @@ GAUGES = {
     "MiB": ("wattui_memory_used_bytes", "Memory in use.", MIB),
     "C": ("wattui_temperature_celsius", "Temperature.", 1.0),
     "MHz": ("wattui_clock_hertz", "Clock frequency.", 1e6),
+    REQUESTS: ("wattui_server_requests", "Requests of servers: at work, and waiting.", 1.0),
     "bits": ("wattui_clocks_held_back_bits", "What holds the clocks back, added up.", 1.0),
 }
 ENERGY = ("channel", "source", "origin", "in_total")
@@ -135,7 +136,7 @@ def _gauges(page: Snapshot) -> Iterator[Metric]:
     for unit, (name, text, factor) in GAUGES.items():
         family = GaugeMetricFamily(name, text, labels=("channel",))
         for channel in (channel for channel in channels if channel.unit == unit):
-            if (value := page.current(f"{channel.name}_{unit}")) is not None:
+            if (value := page.current(columns_of(channel.name, unit)[-1])) is not None:
                 family.add_metric((channel.name,), value * factor)
         if family.samples:
             yield family

@@ -17,6 +17,7 @@ from wattui.show.printing import console, print_json, say
 from wattui.show.quantities import counted
 from wattui.show.width import add_width
 from wattui.tokens.bench import Bench, measure
+from wattui.tokens.check import check, metrics_of
 from wattui.tokens.figures import Row, row_of
 from wattui.tokens.load import Loaded
 from wattui.tokens.prompts import USUAL, parse_prompts
@@ -42,9 +43,10 @@ def parser() -> argparse.ArgumentParser:
         description="Measure servers of language models: joules per token under a known load.",
     )
     kinds = made.add_subparsers(
-        dest="kind", required=True, metavar="bench|proxy", parser_class=Parser
+        dest="kind", required=True, metavar="bench|check|proxy", parser_class=Parser
     )
     _add_bench(kinds)
+    _add_check(kinds)
     _add_proxy(kinds)
     return made
 
@@ -121,6 +123,22 @@ def _add_bench(kinds: Any) -> None:
     add_width(bench)
 
 
+def _add_check(kinds: Any) -> None:
+    made = kinds.add_parser(
+        "check",
+        help="say what a server is",
+        description="Say whether a server answers, which models it serves, and what its metrics "
+        "count, or how to switch them on.",
+    )
+    made.add_argument("url", metavar="URL", help="address of the server: http://127.0.0.1:8000")
+    made.add_argument(
+        "--tokens", metavar="URL", help="address of its metrics (default: /metrics there)"
+    )
+    made.add_argument(
+        "--api-key-env", metavar="NAME", help="environment variable that holds the server's key"
+    )
+
+
 def _add_proxy(kinds: Any) -> None:
     proxy = kinds.add_parser(
         "proxy",
@@ -144,7 +162,18 @@ def main(options: argparse.Namespace) -> int:
     """Do what is asked for; returns the exit status. Raises WattuiError."""
     if options.kind == "proxy":
         return _proxy(options)
+    if options.kind == "check":
+        return _check(options)
     return _bench(options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Print what a server is. Raises WattuiError if it does not answer."""
+    address = parse_address(options.url)
+    out = console()
+    for line in check(address, options.tokens or metrics_of(address), options.api_key_env):
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    return 0
 
 
 def _proxy(options: argparse.Namespace) -> int:

@@ -37,6 +37,7 @@ from wattui.tui.launching.order import (
     time_line,
 )
 from wattui.tui.launching.recall import Recall
+from wattui.tui.launching.server import ServerSubject
 from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.widgets.field import FALSE, Field, FieldSpec, field_of
@@ -66,6 +67,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         Binding("escape", "cancel", "Cancel", key_display="Esc"),
         Binding("ctrl+s", "start", "Start", priority=True),
         Binding("ctrl+o", "fold", "More", priority=True),
+        Binding("ctrl+t", "test", "Test", priority=True, show=False),
     ]
     DEFAULT_CSS = """
     LaunchForm > Vertical { width: 150; max-height: 46; }
@@ -110,7 +112,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
         command = ProgramSubject(recall.commands())
         self._subjects: dict[str, Subject] = {
             name: WorkloadSubject(workload) for name, workload in catalogue.items()
-        } | {command.name: command}
+        } | {each.name: each for each in (ServerSubject(), command)}
         self._settings, self._check_file = settings, check
         self._known = {} if known is None else known
         last = self._known.get(WORKLOAD, {}).get(WORKLOAD, "")
@@ -145,6 +147,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
             yield Static(id="help", markup=False)
             with Horizontal(id="buttons"):
                 yield Button("Start", "primary", id="start", compact=True, action="screen.start")
+                yield Button("Test", id="test", compact=True, action="screen.test")
                 yield Button("Cancel", id="cancel", compact=True, action="screen.cancel")
         yield Footer()
 
@@ -186,6 +189,11 @@ class LaunchForm(SteadyModal[Recipe | None]):
         """Show or hide the less-used fields."""
         for more in self.query(Collapsible):
             more.collapsed = not more.collapsed
+
+    def action_test(self) -> None:
+        """Ask the server again what it is."""
+        self._looked = None
+        self._replan()
 
     def action_cancel(self) -> None:
         """Close without starting; the values are kept for next time."""
@@ -229,6 +237,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
             for field in self._fields:
                 if field.spec.name in known:
                     field.value = known[field.spec.name]
+        self.query_one("#test").display = isinstance(subject, ServerSubject)
         self._looked = None
         self._replan()
         self.call_after_refresh(self._give_room)

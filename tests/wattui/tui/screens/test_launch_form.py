@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
 from tests.support.dashboards import screen
+from wattui.capture.launch import as_typed
 from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
@@ -33,7 +34,9 @@ from wattui.tui.launching.order import (
     time_line,
 )
 from wattui.tui.launching.recall import Recall
+from wattui.tui.launching.server import ServerSubject
 from wattui.tui.launching.workload import WorkloadSubject
+from wattui.tui.screens import launch_form
 from wattui.tui.screens.launch_form import NOTHING, Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
 from workloads import engines
@@ -98,6 +101,81 @@ def told_at(pilot: Pilot[None], label: str) -> str:
             break
         beneath.append(line.strip())
     return " ".join(beneath)
+
+
+# ---------------------------------------------------------------- a server
+
+
+def of_server(**given: str) -> tuple[LaunchPlan, Recipe]:
+    subject = ServerSubject()
+    specs = [*subject.fields(), *recipe_fields(Settings(), subject.name, lambda _: None)]
+    plan = subject.order(given)
+    held = {spec.name: spec.placeholder for spec in specs}
+    return plan, recipe(plan, given, held)
+
+
+def test_a_server_is_put_under_load_and_its_tokens_are_recorded() -> None:
+    plan, made = of_server(server="http://h:8000", concurrency="1,4", seconds="30", model="m")
+    words = as_typed(plan.argv)
+    assert shlex.join(words) == (
+        "wattui tokens bench http://h:8000 --model m --concurrency 1,4 --seconds 30"
+    )
+    assert made.tokens == ("http://h:8000/metrics",)
+    assert plan.seconds == 5 + 2 * 30
+    assert [step.text for step in plan.steps] == ["armed 5 s", "c1 30 s", "c4 30 s"]
+    same = shlex.join(same_headless(made, words))
+    assert "--tokens http://h:8000/metrics -- wattui tokens bench http://h:8000" in same
+    check = as_typed(plan.dry_run)
+    assert check == [
+        *("wattui", "tokens", "check", "http://h:8000", "--tokens", "http://h:8000/metrics")
+    ]
+
+
+def test_a_server_without_metrics_is_recorded_without_them() -> None:
+    plan, made = of_server(server="http://h:11434/v1", metrics="none")
+    assert made.tokens == ()
+    assert "--tokens" not in plan.dry_run
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("server", "h:8000", "expected an address"),
+        ("concurrency", "1,zwei", "enter whole numbers, such as 1,8,32"),
+        ("seconds", "soon", "enter seconds"),
+        ("prompts", "synthetic:1", "synthetic"),
+    ],
+)
+def test_wrong_values_of_a_server_are_refused(name: str, text: str, why: str) -> None:
+    (spec,) = (spec for spec in ServerSubject().fields() if spec.name == name)
+    assert why in (spec.check(text) or "")
+
+
+async def test_a_server_is_tested_again_with_a_button(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    async def says(argv: tuple[str, ...]) -> tuple[str, int]:
+        asked.append(argv)
+        return "models: gpt\nvLLM counts tokens_out", 0
+
+    monkeypatch.setattr(launch_form, "output_of", says)
+    monkeypatch.setattr(launch_form, "TYPING_S", 0.0)
+    app = Page()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert not app.screen.query_one("#test").display
+        await choose(pilot, "workload", "llm server")
+        assert app.screen.query_one("#test").display
+        await fill(pilot, "server", "http://127.0.0.1:8000")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "vLLM counts tokens_out" in screen(app)
+        known = len(asked)
+        await pilot.click("#test")
+        await app.workers.wait_for_complete()
+        assert len(asked) == known + 1
 
 
 # ---------------------------------------------------------------- the screen

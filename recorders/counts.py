@@ -13,6 +13,12 @@ COUNTED = "count_"
 MOST_NAMES = 16
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
+_WORDS = {
+    "tokens_out": "output tokens",
+    "tokens_in": "prompt tokens",
+    "tokens_cached": "cached prompt tokens",
+}
+
 # Totals by name. One that is not in it is unknown.
 Counts = Mapping[str, int]
 
@@ -52,6 +58,35 @@ def named(counts: Counts) -> dict[str, int]:
 def growth(before: Counts, after: Counts) -> dict[str, int]:
     """How much each count grew."""
     return {name: n - before.get(name, 0) for name, n in after.items()}
+
+
+def is_tokens(name: str) -> bool:
+    """Whether tokens of a language model are counted."""
+    return name.startswith("tokens_")
+
+
+def plural(name: str) -> str:
+    """What is counted, in words: `output tokens`."""
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def singular(name: str) -> str:
+    """One of what is counted, in words: `output token`."""
+    words = plural(name)
+    for end, one in (("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ss", "ss")):
+        if words.endswith(end):
+            return words.removesuffix(end) + one
+    return words.removesuffix("s")
+
+
+def short(name: str) -> str:
+    """What is counted, in a table's heading: `tok`."""
+    return "inf" if name == INFERENCES else "tok" if is_tokens(name) else plural(name)
+
+
+def number_of(n: int, name: str) -> str:
+    """A number of what is counted: `1 inference`, `4,000 output tokens`."""
+    return f"{n:,} {singular(name) if n == 1 else plural(name)}"
 
 
 def column_of(name: str) -> str:

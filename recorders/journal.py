@@ -9,7 +9,7 @@ from threading import Lock
 from recorders import rows
 from recorders.channels import is_count, is_cumulative
 from recorders.clock import Clock
-from recorders.counts import INFERENCES, Counts, named
+from recorders.counts import INFERENCES, Counts
 from recorders.live import LiveState
 from recorders.phases import Phase, where_of
 from recorders.publisher import Publisher
@@ -51,7 +51,7 @@ class Journal:
         # Position in the file of each event row of the reduction.
         self._places: list[Place] = []
         # The counts that were given a column, or could not be.
-        self._names: set[str] = {INFERENCES}
+        self._names = {INFERENCES: None}
         self._lock = Lock()
         if file:
             file.keep_events(self._events_again)
@@ -104,13 +104,13 @@ class Journal:
             self._format_row(row, utc_ns)
 
     def _format_row(self, row: rows.Row, utc_ns: int) -> None:
-        if not self._names.issuperset(row.counts):
+        if not row.counts.keys() <= self._names.keys():
             self._add_columns(row.counts)
         cells, inferences = self._layout.finish(row), row.counts.get(INFERENCES)
         time_text = rows.time_text(max(0, row.time_ns - self._clock.start_ns))
         if row.event:
             with self._lock:
-                counts = named(row.counts)
+                counts = self._in_order(row.counts)
                 self._reducer.add(time_text, cells, row.event, self._phase, inferences, counts)
                 self._places.append(self._file.position if self._file else Place())
         else:
@@ -130,9 +130,13 @@ class Journal:
         """Give each new count a column of the file."""
         for name in counts:
             if name not in self._names:
-                self._names.add(name)
+                self._names[name] = None
                 if self._file:
                     self._file.add_count(name)
+
+    def _in_order(self, counts: Counts) -> dict[str, int]:
+        """The counts other than inferences, in the order of their columns."""
+        return {name: counts[name] for name in self._names if name in counts and name != INFERENCES}
 
     def _events_again(self, is_lost: Callable[[Place], bool], names: Sequence[str]) -> bytes:
         """Event rows at some positions of the file, which has the counts `names`, rebuilt without
@@ -181,7 +185,7 @@ class Journal:
                 "repeat": repeat,
                 "inferences": row.counts.get(INFERENCES),
                 "cells": cells,
-                **({"counts": counts} if (counts := named(row.counts)) else {}),
+                **({"counts": counts} if (counts := self._in_order(row.counts)) else {}),
             }
         )
 

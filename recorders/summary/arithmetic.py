@@ -18,12 +18,22 @@ from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from recorders.channels import COUNTER, TOTAL, kind_of, node_of
+from recorders.counts import INFERENCES
 from recorders.source import Origin
 from recorders.summary.bases import per_inference_j
 from recorders.summary.contents import quoted_channel, summed_parts
 from recorders.summary.counted import counted_of, is_still
 from recorders.summary.failures import Commands
-from recorders.summary.figures import Counted, Domain, Group, Value, is_unmoved
+from recorders.summary.figures import (
+    PER_INFERENCE,
+    Counted,
+    Domain,
+    Group,
+    PerCount,
+    PerOne,
+    Value,
+    is_unmoved,
+)
 from recorders.summary.flags import SHORT_UPDATES
 from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
@@ -118,9 +128,9 @@ class Arithmetic:
         self._parts = summed_parts(reduction)
         quoted = quoted_channel(reduction)
         self._asked = self._parts or ([quoted] if quoted else [])
-        counted = [row for row in reduction.events if row.inferences is not None]
-        self._count_times_s = [row.time_s for row in counted]
-        self._counts = [row.inferences or 0 for row in counted]
+        self._names = reduction.count_names
+        # For each count the times at which it is known, and its values there.
+        self._counts = {name: _course(reduction, name) for name in (INFERENCES, *self._names)}
         self._starts_s = [span.start_s for span in everything]
         self._ran_starts_s = [span.start_s for span in self._ran]
         self._origins: dict[str, Origin] = {
@@ -135,25 +145,46 @@ class Arithmetic:
     ) -> Group:
         """The group of the phases with the same key (None: all running phases)."""
         ran = self.overlaps.stretches(running, key)
-        seconds = ran.seconds
-        n = self._inferences(running, ran)
-        if not n and (repeat is not None or len(running) == len(self.running)):
-            parts = groupby(running, self.commands.place)
-            n = sum(self._counted_beside(list(part)) for _, part in parts)
+        is_whole = repeat is not None or len(running) == len(self.running)
+        n = self._count_of(INFERENCES, running, ran, is_whole)
         base = self._armed_for(running)
         return Group(
             label,
             repeat,
-            seconds,
-            n or None,
-            n / seconds if n and seconds > 0 else None,
-            {channel: self._domain(channel, ran, n or None, base) for channel in self._channels},
+            ran.seconds,
+            n,
+            _per_s(n, ran),
+            {channel: self._domain(channel, ran, n, base) for channel in self._channels},
             ran.shared,
             {
-                channel.removeprefix(COUNTER): self._counted(channel, ran, n)
+                channel.removeprefix(COUNTER): self._counted(channel, ran, n or 0)
                 for channel in self._reduction.counters
             },
+            {name: self._per_count(name, running, ran, base, is_whole) for name in self._names},
         )
+
+    def _count_of(
+        self, name: str, running: Sequence[Span], ran: Stretches, is_whole: bool
+    ) -> int | None:
+        """What was counted in these phases, which are all of a recording or of a repeat if
+        `is_whole`; None if nothing."""
+        n = self._counted_in(name, running, ran)
+        if not n and is_whole:
+            parts = groupby(running, self.commands.place)
+            n = sum(self._counted_beside(name, list(part)) for _, part in parts)
+        return n or None
+
+    def _per_count(
+        self, name: str, running: Sequence[Span], ran: Stretches, base: Baseline, is_whole: bool
+    ) -> PerCount:
+        """Another count than inferences, and joules per unit of it."""
+        n = self._count_of(name, running, ran, is_whole)
+        domains = {channel: self._domain(channel, ran, n, base) for channel in self._channels}
+        answers = {
+            channel: PerOne(*(getattr(domain, each) for each in PER_INFERENCE))
+            for channel, domain in domains.items()
+        }
+        return PerCount(n, _per_s(n, ran), answers)
 
     def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:
         """A counter's count while these phases ran."""
@@ -187,36 +218,38 @@ class Arithmetic:
             self._armed_of_several[labels] = Baseline(Stretches(own))
         return self._armed_of_several[labels]
 
-    def _inferences(self, running: Sequence[Span], ran: Stretches) -> int:
-        """The inferences counted in the phases; while several are open, only their sum is known."""
+    def _counted_in(self, name: str, running: Sequence[Span], ran: Stretches) -> int:
+        """What was counted in the phases; while several are open, only their sum is known."""
         if all(span.finished for span in running) or len(running) == 1:
-            return sum(span.inferences or 0 for span in running)
+            return sum(span.counted(name) or 0 for span in running)
         if ran.shared:
-            return sum(span.inferences or 0 for span in running if span.finished)
-        ends = ((w.begin.row.inferences, w.end.row.inferences) for w in ran.windows)
+            return sum(span.counted(name) or 0 for span in running if span.finished)
+        ends = ((w.begin.row.counted(name), w.end.row.counted(name)) for w in ran.windows)
         return sum((last or 0) - (first or 0) for first, last in ends)
 
-    def _counted_beside(self, running: Sequence[Span]) -> int:
-        """The inferences counted for these phases after they ended: `--inferences` of a command
-        that marks its own phases is only known when the command ends."""
+    def _counted_beside(self, name: str, running: Sequence[Span]) -> int:
+        """What was counted for these phases after they ended: `--inferences` of a command that
+        marks its own phases is only known when the command ends."""
         first_s = running[0].start_s
         last_s = max(span.end_s for span in running)
         place = bisect_right(self._ran_starts_s, last_s)
         next_s = self._ran_starts_s[place] if place < len(self._ran_starts_s) else math.inf
         end_s = self.commands.end_s(last_s)
-        counted = self._count(end_s) if end_s < next_s else self._count(next_s, before=True)
+        is_last = end_s < next_s
+        counted = self._count(name, end_s) if is_last else self._count(name, next_s, before=True)
         next_s = min(next_s, end_s)
         first, last = (bisect_left(self._starts_s, time_s) for time_s in (first_s, next_s))
         elsewhere = sum(
-            span.inferences or 0
+            span.counted(name) or 0
             for span in self.everything[first:last]
             if span.phase != "running" and not span.inside
         )
-        return counted - self._count(first_s) - elsewhere
+        return counted - self._count(name, first_s) - elsewhere
 
-    def _count(self, time_s: float, before: bool = False) -> int:
-        place = (bisect_left if before else bisect_right)(self._count_times_s, time_s)
-        return self._counts[place - 1] if place else 0
+    def _count(self, name: str, time_s: float, before: bool = False) -> int:
+        times_s, counts = self._counts[name]
+        place = (bisect_left if before else bisect_right)(times_s, time_s)
+        return counts[place - 1] if place else 0
 
     def _domain(self, channel: str, ran: Stretches, n: int | None, armed: Baseline) -> Domain:
         idle_w, armed_w = self.known(self._idle, channel)[1], self.known(armed, channel)[1]
@@ -393,3 +426,13 @@ class Arithmetic:
             return 0.0
         found = self.scatter(channel, base)
         return found.plus_minus_w(at_s) if found else None
+
+
+def _course(reduction: Reduction, name: str) -> tuple[list[float], list[int]]:
+    """The times at which a count is known, and its values there."""
+    known = [(row.time_s, n) for row in reduction.events if (n := row.counted(name)) is not None]
+    return [time_s for time_s, _ in known], [n for _, n in known]
+
+
+def _per_s(n: int | None, ran: Stretches) -> float | None:
+    return n / ran.seconds if n and ran.seconds > 0 else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from recorders.counts import singular
 from recorders.summary.figures import PER_INFERENCE, Answers, Domain, Value
 
 BasisName = Literal["total", "dynamic", "marginal"]
@@ -17,15 +18,18 @@ BasisName = Literal["total", "dynamic", "marginal"]
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """One of the answers: its name, the phase whose power is subtracted, its meaning, its key among
-    the figures of a channel, and what it is per.
+    """One of the answers: its name, the phase whose power is subtracted, its meaning, and its key
+    among the figures of a channel.
     """
 
     name: str
     baseline: str
     meaning: str
     key: str
-    per: str = "per inference"
+
+    def words(self, per: str) -> str:
+        """What it is per, if that count is in the place of inferences: `per output token`."""
+        return "while running" if self.key == "running_j" else f"per {singular(per)}"
 
     def of(self, figures: Domain | Answers) -> Value | None:
         """The answer among a channel's figures; None if unknown."""
@@ -41,7 +45,7 @@ TOTAL = Basis("total", "", "all energy used while running", PER_INFERENCE[0])
 DYNAMIC = Basis("dynamic", "idle", "above the idle machine", PER_INFERENCE[1])
 MARGINAL = Basis("marginal", "armed", "above the loaded, waiting model", PER_INFERENCE[2])
 # Used instead if no inferences were counted.
-ENERGY = Basis("energy", "", TOTAL.meaning, "running_j", "while running")
+ENERGY = Basis("energy", "", TOTAL.meaning, "running_j")
 BASES = (TOTAL, DYNAMIC, MARGINAL)
 BY_NAME: dict[str, Basis] = {basis.name: basis for basis in BASES}
 

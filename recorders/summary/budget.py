@@ -19,6 +19,7 @@ from recorders.source import Origin
 from recorders.summary.arithmetic import Arithmetic, EdgeError, together_j, update_periods_s
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis
 from recorders.summary.combining import (
+    by_count,
     repeats,
     sampled,
     samples_among,
@@ -28,6 +29,7 @@ from recorders.summary.combining import (
 from recorders.summary.contents import quoted_channel
 from recorders.summary.figures import ROUNDING, Group, Value
 from recorders.summary.overlaps import label_of
+from recorders.summary.per import usual_per
 from recorders.summary.reduction import Reduction
 from recorders.summary.scatter import Scatter
 from recorders.summary.spans import Span
@@ -126,14 +128,21 @@ def together(parts: Sequence[Part]) -> float | None:
 
 
 def budgets(
-    reduction: Reduction, labels: Sequence[str] = ("",), channel: str | None = None
+    reduction: Reduction,
+    labels: Sequence[str] = ("",),
+    channel: str | None = None,
+    per: str | None = None,
 ) -> list[Budget]:
     """The budgets of labels ("": everything that ran): of a channel's energy per inference, or its
     energy if nothing was counted, and of that above each known baseline.
 
-    The channel is that of the headline unless it is given.
+    The channel is that of the headline unless it is given; `per` is the count in the place of
+    inferences, by default the usual one.
     """
     arithmetic = Arithmetic(reduction)
+    if per is None:
+        ran = arithmetic.running
+        per = usual_per(arithmetic.group(ran, "", None) if ran else None)
     channel = channel or quoted_channel(reduction)
     of_label, periods_s = grouped(arithmetic.running, label_of), update_periods_s(reduction)
     found: list[Budget] = []
@@ -142,7 +151,7 @@ def budgets(
         if channel is not None and running:
             found += [
                 replace(budget, hint=_hint(budget.largest, running, periods_s))
-                for budget in _budgets(arithmetic, label, running, channel)
+                for budget in _budgets(arithmetic, label, running, channel, per)
             ]
     return found
 
@@ -159,7 +168,7 @@ def _hint(largest: Part | None, running: Sequence[Span], periods_s: Mapping[str,
 
 
 def _budgets(
-    arithmetic: Arithmetic, label: str, running: Sequence[Span], channel: str
+    arithmetic: Arithmetic, label: str, running: Sequence[Span], channel: str, per: str
 ) -> Iterator[Budget]:
     samples: Sequence[Group]
     if label:
@@ -167,7 +176,9 @@ def _budgets(
     else:
         samples = samples_among(repeats(arithmetic, running), running)
     key = label_of if label else None
-    group = with_interval(arithmetic.group(running, label, None, key), samples)
+    samples = [by_count(group, per) for group in samples]
+    own = by_count(arithmetic.group(running, label, None, key), per)
+    group = with_interval(own, samples)
     domain = group.domains[channel]
     known = [basis for basis in BASES if basis.of(domain)]
     for basis in known if TOTAL in known else [ENERGY]:
@@ -180,7 +191,7 @@ def _budgets(
                 channel,
                 domain.origin,
                 basis.name,
-                basis.per,
+                basis.words(per),
                 value.value,
                 value.plus_minus,
                 parts,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from recorders.counts import INFERENCES
 from recorders.summary.arithmetic import Arithmetic
 from recorders.summary.bases import BASES
 from recorders.summary.figures import (
@@ -14,6 +15,8 @@ from recorders.summary.figures import (
     Difference,
     Domain,
     Group,
+    PerCount,
+    PerOne,
     Repeated,
     Sum,
     Value,
@@ -70,11 +73,59 @@ def labelled(arithmetic: Arithmetic, label: str, running: Sequence[Span]) -> Gro
     return with_interval(group, samples_of(arithmetic, label, running))
 
 
+def by_count(group: Group, name: str) -> Group:
+    """A group with another count in the place of inferences, which are then among the others."""
+    if name == INFERENCES:
+        return group
+    found = group.counts.get(name, PerCount(None, None, {}))
+    unknown = PerOne()
+    domains = {
+        channel: _answering(domain, found.domains.get(channel, unknown))
+        for channel, domain in group.domains.items()
+    }
+    counters = {
+        each: replace(counted, per_inference=_over(counted.count, found.count))
+        for each, counted in group.counters.items()
+    }
+    return replace(
+        group,
+        inferences=found.count,
+        inferences_per_s=found.per_s,
+        domains=domains,
+        counters=counters,
+        counts=_own_count(group) | group.counts,
+    )
+
+
+def _own_count(group: Group) -> dict[str, PerCount]:
+    """The inferences of a group, as those of any other count."""
+    if not group.inferences:
+        return {}
+    each = _per_ones(group.domains)
+    return {INFERENCES: PerCount(group.inferences, group.inferences_per_s, each)}
+
+
+def _over(count: float | None, n: int | None) -> float | None:
+    return count / n if count is not None and n else None
+
+
+def _answering(domain: Domain, each: PerOne) -> Domain:
+    powers = domain.origin, domain.idle_w, domain.armed_w, domain.running_w, domain.running_j
+    return Domain(*powers, *each.values)
+
+
+def _per_ones(domains: Mapping[str, Domain] | Mapping[str, Answers]) -> dict[str, PerOne]:
+    return {
+        channel: PerOne(*(basis.of(figures) for basis in BASES))
+        for channel, figures in domains.items()
+    }
+
+
 def differences(reduction: Reduction, groups: Sequence[Group]) -> list[Difference]:
     """The differences requested by notes in the recording: `difference LABEL minus LABEL`."""
     by_label = {group.label: group for group in groups}
     return [
-        Difference(more, less, _combined([by_label[more], by_label[less]], (1, -1)))
+        Difference(more, less, *_combined([by_label[more], by_label[less]], (1, -1)))
         for more, less in _noted(reduction, DIFFERENCE_NOTE, MINUS)
         if more in by_label and less in by_label
     ]
@@ -88,7 +139,7 @@ def sums(reduction: Reduction, groups: Sequence[Group]) -> list[Sum]:
         if part in by_label:
             parts.setdefault(whole, []).append(by_label[part])
     return [
-        Sum(whole, len(found), _combined(found, (1,) * len(found)))
+        Sum(whole, len(found), *_combined(found, (1,) * len(found)))
         for whole, found in parts.items()
     ]
 
@@ -100,8 +151,19 @@ def _noted(reduction: Reduction, note: str, between: str) -> list[tuple[str, str
     return list(dict.fromkeys((first, last) for first, middle, last in pairs if middle))
 
 
-def _combined(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, Answers]:
-    """Figures per inference, added with signs, by channel; None if one is unknown."""
+def _combined(
+    groups: Sequence[Group], signs: Sequence[int]
+) -> tuple[dict[str, Answers], dict[str, dict[str, PerOne]]]:
+    """Figures per inference, added with signs, by channel, and those per unit of other counts; None
+    if one is unknown."""
+    counts = {
+        name: _per_ones(_added_up([by_count(group, name) for group in groups], signs))
+        for name in groups[0].counts
+    }
+    return _added_up(groups, signs), counts
+
+
+def _added_up(groups: Sequence[Group], signs: Sequence[int]) -> dict[str, Answers]:
     return {
         channel: Answers(
             *(_added([basis.of(g.domains[channel]) for g in groups], signs) for basis in BASES)
@@ -131,7 +193,18 @@ def with_interval(group: Group, repeats: Sequence[Group]) -> Group:
             if fields[name] is not None and (values := sampled(repeats, channel, name)):
                 fields[name] = fields[name].over_samples(interval95(values))
         domains[channel] = Domain(**fields)
-    return replace(group, domains=domains)
+    counts = {
+        name: replace(found, domains=_sampled_answers(group, repeats, name))
+        for name, found in group.counts.items()
+    }
+    return replace(group, domains=domains, counts=counts)
+
+
+def _sampled_answers(group: Group, repeats: Sequence[Group], name: str) -> dict[str, PerOne]:
+    """Joules per unit of another count, with the scatter of the repeats in ±."""
+    own, *others = (replace(by_count(each, name), counts={}) for each in (group, *repeats))
+    domains = with_interval(own, others).domains
+    return _per_ones(domains)
 
 
 def sampled(repeats: Sequence[Group], channel: str, name: str) -> list[float]:

@@ -12,6 +12,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from recorders.counts import INFERENCES
 from recorders.garbage import uncollected
 from recorders.json_parts import (
     WrongPartError,
@@ -124,12 +125,46 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """Joules per inference of one channel."""
+
+    total_j_per_inference: Value | None
+    dynamic_j_per_inference: Value | None
+    marginal_j_per_inference: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class PerOne:
+    """The same per unit of another count."""
+
+    total_j: Value | None = None
+    dynamic_j: Value | None = None
+    marginal_j: Value | None = None
+
+    @property
+    def values(self) -> tuple[Value | None, Value | None, Value | None]:
+        """The three in the order of the answers per inference."""
+        return self.total_j, self.dynamic_j, self.marginal_j
+
+
+@dataclass(frozen=True, slots=True)
+class PerCount:
+    """What else than inferences was counted: how many, how many per second, and joules per one by
+    channel (None: unknown)."""
+
+    count: int | None
+    per_s: float | None
+    domains: dict[str, PerOne]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Running phases taken together: all of them, those of one label, or those of one repeat.
 
     `seconds` is the time in which any of them ran. `shared`: others ran at the same time, and the
-    energies are this group's share of the machine's, split by time. `counters` has the counts by
-    name, without ±: how far a counter is off is not known.
+    energies are this group's share of the machine's, split by time. `counters` has the counts of
+    hardware counters by name, without ±: how far a counter is off is not known. `counts` has what
+    else than inferences programs and servers counted.
     """
 
     label: str
@@ -140,33 +175,29 @@ class Group:
     domains: dict[str, Domain]
     shared: bool = False
     counters: dict[str, Counted] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Joules per inference of one channel."""
-
-    total_j_per_inference: Value | None
-    dynamic_j_per_inference: Value | None
-    marginal_j_per_inference: Value | None
+    counts: dict[str, PerCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The extra cost of one label per inference over another; may be negative."""
+    """The extra cost of one label per inference over another; may be negative. `counts` has that
+    per unit of other counts, by name and channel."""
 
     label: str
     minus: str
     domains: dict[str, Answers]
+    counts: dict[str, dict[str, PerOne]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """The summed cost per inference of the parts of a whole, each run alone."""
+    """The summed cost per inference of the parts of a whole, each run alone; `counts` as of a
+    difference."""
 
     whole: str
     parts: int
     domains: dict[str, Answers]
+    counts: dict[str, dict[str, PerOne]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +263,7 @@ class PhaseFigures:
     left_out: bool
     overlaps: bool
     energy_j: dict[str, float | None]
+    counts: dict[str, int] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -244,6 +276,7 @@ class Summary:
     """The summary of a recording; `headline` is the headline channel (total if there is one).
 
     `contents` says what the headline's sum covers if that is not everything; else it is empty.
+    `per` is what stands in the place of inferences (`recorders.summary.per`).
     """
 
     version: int
@@ -260,6 +293,7 @@ class Summary:
     phases: list[PhaseFigures]
     shares: list[CommandShare]
     flags: list[Flag]
+    per: str = INFERENCES
 
     @property
     def quoted(self) -> Domain | None:
@@ -271,9 +305,14 @@ class Summary:
         with uncollected():
             # The contents of a phase are already plain, so nothing needs to be copied.
             phases = [dict(_fields(phase)) for phase in self.phases]
+            for phase in phases:
+                if not phase["counts"]:
+                    del phase["counts"]
             others = (name for name in self.__slots__ if name != "phases")
             found = {name: _plain(getattr(self, name)) for name in others}
         everything = {name: found.get(name, phases) for name in self.__slots__}
+        if self.per == INFERENCES:
+            del everything["per"]
         return {k: part for k, part in everything.items() if part or k not in _LEFT_OUT}
 
     @classmethod
@@ -318,7 +357,7 @@ def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 # Parts that most recordings lack.
-_LEFT_OUT = frozenset({"counters", "coverage", "wall_estimates", "shares"})
+_LEFT_OUT = frozenset({"counters", "counts", "coverage", "wall_estimates", "shares"})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -336,8 +375,9 @@ def _tally(found: Any) -> float:
 
 
 def _group(found: Any) -> Group:
-    """A group, unless its time and count contradict its figures; earlier ones had no counters."""
-    group = _GROUP({"counters": {}} | an_object(found))
+    """A group, unless its time and count contradict its figures; most have no counters and no
+    other counts."""
+    group = _GROUP({"counters": {}, "counts": {}} | an_object(found))
     n, seconds = group.inferences, group.seconds
     if n is None:
         answers = (
@@ -353,7 +393,15 @@ def _group(found: Any) -> Group:
 
 def _phase(found: Any) -> PhaseFigures:
     """A phase; these two were left out where they are false by earlier versions."""
-    return _PHASE({"left_out": False, "overlaps": False} | an_object(found))
+    return _PHASE({"left_out": False, "overlaps": False, "counts": {}} | an_object(found))
+
+
+def _difference(found: Any) -> Difference:
+    return _DIFFERENCE({"counts": {}} | an_object(found))
+
+
+def _sum(found: Any) -> Sum:
+    return _SUM({"counts": {}} | an_object(found))
 
 
 _ERROR, _COUNT, _POWER = optional(size), optional(whole), optional(number)
@@ -371,6 +419,8 @@ _DOMAIN = record(
     running_j=_VALUE,
     **_PER_INFERENCE,
 )
+_PER_ONE = dict_of(record(PerOne, total_j=_VALUE, dynamic_j=_VALUE, marginal_j=_VALUE))
+_ANSWERS = dict_of(record(Answers, **_PER_INFERENCE))
 _GROUP = record(
     Group,
     label=text,
@@ -381,8 +431,10 @@ _GROUP = record(
     domains=dict_of(_DOMAIN),
     shared=flag,
     counters=dict_of(record(Counted, count=_TALLY, per_inference=_TALLY, of=text)),
+    counts=dict_of(record(PerCount, count=_COUNT, per_s=optional(number), domains=_PER_ONE)),
 )
-_ANSWERS = dict_of(record(Answers, **_PER_INFERENCE))
+_DIFFERENCE = record(Difference, label=text, minus=text, domains=_ANSWERS, counts=dict_of(_PER_ONE))
+_SUM = record(Sum, whole=text, parts=whole, domains=_ANSWERS, counts=dict_of(_PER_ONE))
 _PHASE = record(
     PhaseFigures,
     phase=text,
@@ -396,6 +448,7 @@ _PHASE = record(
     left_out=flag,
     overlaps=flag,
     energy_j=dict_of(_POWER),
+    counts=dict_of(whole),
 )
 _SUMMARY = record(
     Summary,
@@ -406,8 +459,8 @@ _SUMMARY = record(
     labels=list_of(_group),
     repeats=list_of(_group),
     over_repeats=dict_of(record(Repeated, mean=number, median=number, interval95=_ERROR)),
-    differences=list_of(record(Difference, label=text, minus=text, domains=_ANSWERS)),
-    sums=list_of(record(Sum, whole=text, parts=whole, domains=_ANSWERS)),
+    differences=list_of(_difference),
+    sums=list_of(_sum),
     coverage=list_of(record(Coverage, meter=text, idle=_ERROR, running=_VALUE)),
     wall_estimates=list_of(
         record(

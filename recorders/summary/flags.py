@@ -17,13 +17,14 @@ from recorders.channels import (
     on_node,
     without_node,
 )
+from recorders.counts import number_of
 from recorders.held_back import IN_WORDS
 from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
 from recorders.summary.by_hand import APPARENT
 from recorders.summary.contents import incomplete_text
 from recorders.summary.counted import counter_flags
-from recorders.summary.figures import Difference, Flag, Group
+from recorders.summary.figures import Difference, Flag, Group, Summary
 from recorders.summary.heat import held_back, throttled, warmed
 from recorders.summary.reduction import GAP, LOST, Reduction
 from recorders.summary.scatter import Drift
@@ -119,14 +120,15 @@ def incomplete(missing: Mapping[str, str]) -> Iterator[Flag]:
         yield Flag("incomplete", ", ".join(missing), incomplete_text(missing))
 
 
-def unlabelled(running: Group | None, labels: Sequence[Group]) -> Iterator[Flag]:
+def unlabelled(summary: Summary) -> Iterator[Flag]:
     """Running phases without a label beside labelled ones: they are in no label's figure."""
+    running, labels = summary.running, summary.labels
     if running is None or not labels:
         return
     rest_s = running.seconds - sum(group.seconds for group in labels)
     if rest_s > UNLABELLED * running.seconds:
         n = (running.inferences or 0) - sum(group.inferences or 0 for group in labels)
-        counted = f" and {n:,} inference{'s' * (n > 1)}" if n > 0 else ""
+        counted = f" and {number_of(n, summary.per)}" if n > 0 else ""
         yield Flag(
             "unlabelled",
             "running",

@@ -113,6 +113,11 @@ class Reduction:
         return [name for name in self.channels if is_count(name)]
 
     @property
+    def count_names(self) -> list[str]:
+        """What else than inferences was counted, in file order."""
+        return list(dict.fromkeys(name for row in self.events for name in row.counts))
+
+    @property
     def remarks(self) -> list[EventRow]:
         """The event rows other than edges: notes and channel events."""
         return [row for row in self.events if row.event not in EDGES]

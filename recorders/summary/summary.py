@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from recorders.channels import is_count
 from recorders.garbage import uncollected
@@ -36,6 +37,7 @@ from recorders.summary.flags import (
     unlabelled,
 )
 from recorders.summary.overlaps import Overlaps, label_of, most_at_once
+from recorders.summary.per import by
 from recorders.summary.reduction import Reduction
 from recorders.summary.shares import command_shares
 from recorders.summary.spans import Span
@@ -70,7 +72,7 @@ def _summarised(reduction: Reduction) -> Summary:
     unmoved = {part: UNMOVED.format("it") for part in arithmetic.unmoved(running) if part != quoted}
     drifts = arithmetic.drifts(running, quoted) if running and quoted else ()
     missing = missing_from(quoted, unmoved | missing_parts(reduction, ran_until_s))
-    return Summary(
+    summary = Summary(
         VERSION,
         quoted,
         contents(quoted, channels, missing, left_out(reduction)),
@@ -84,17 +86,24 @@ def _summarised(reduction: Reduction) -> Summary:
         list(wall_estimates(reduction, group)),
         [_phase_figures(s, commands.leave_out(s), arithmetic.overlaps) for s in everything],
         command_shares(reduction, everything),
-        [
+        [],
+    )
+    stated = by(summary)
+    return replace(
+        summary,
+        flags=[
             *commands.flags(),
             *_chosen(reduction, quoted),
             *_other_parts(reduction, group),
             *incomplete(missing),
-            *unlabelled(group, by_label),
+            *unlabelled(stated),
             *_concurrent(arithmetic.overlaps, by_label),
             *_unmoved(arithmetic, running, of_label, missing),
             *_in_one_update(arithmetic, of_label or {"": running}),
-            *find_flags(reduction, kept, group, quoted, update_periods_s(reduction), drifts),
-            *negative_differences(differing, quoted),
+            *find_flags(
+                reduction, kept, stated.running, quoted, update_periods_s(reduction), drifts
+            ),
+            *negative_differences(stated.differences, quoted),
         ],
     )
 
@@ -174,4 +183,5 @@ def _phase_figures(span: Span, left_out: bool, overlaps: Overlaps) -> PhaseFigur
         left_out,
         overlaps.overlap(span),
         {name: energy_j for name, energy_j in span.energy_j.items() if not is_count(name)},
+        dict(span.counts),
     )

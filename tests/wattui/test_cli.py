@@ -108,6 +108,8 @@ BENCH = Path(__file__).parents[1] / "bench"
         (["mark"], ["PHASE", "--end", "--count"]),
         (["mark", "--count", "-3"], ["--count -3", "1 or more"]),
         (["mark", "--count", "x"], ["--count", "wattui mark --help"]),
+        (["mark", "idle", "--of", "tokens_out"], ["--of tokens_out", "--count N"]),
+        (["mark", "--count", "3", "--of", "Tokens"], ["--of", "'Tokens'", "a to z"]),
     ],
 )
 def test_what_is_missing_is_named_with_its_mend(

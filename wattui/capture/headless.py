@@ -21,7 +21,7 @@ from wattui.capture import process
 from wattui.capture.command import RecordedCommand
 from wattui.capture.drain import Drain
 from wattui.capture.kept import of_its_file, place_of
-from wattui.capture.matching import compile_pattern
+from wattui.capture.matching import compile_pattern, count_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
 from wattui.capture.signals import Signals, taken
@@ -67,6 +67,7 @@ class RecordJob:
     config: Config
     quiet: bool
     width: int | None = None
+    per: str | None = None
     widest: float | None = None
     target: float | None = None
     exports: Exports | None = None
@@ -97,7 +98,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         raise UsageError(
             f"--target takes {LEAST_REPEATS} repeats or more: fix: --repeats {MOST_REPEATS}"
         )
-    count = compile_pattern("--count-match", options.count_match)
+    count = count_pattern("--count-match", options.count_match)
     phase = compile_pattern("--phase-match", options.phase_match)
     if options.csv == "":
         raise UsageError("--csv has an empty name: fix: give a name, or omit --csv")
@@ -152,6 +153,7 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
         ),
         quiet=options.quiet,
         width=options.width,
+        per=options.per,
         widest=options.require_uncertainty,
         target=options.target,
         exports=exports_of(options),
@@ -193,7 +195,7 @@ class Headless:
         self._status: int | None = None
         self._ended_by: int | None = None
         self._statuses: list[int] = []
-        self._progress = Progress(job.quiet, job.width)
+        self._progress = Progress(job.quiet, job.width, job.per)
         self._recorder_lost: str | None = None
         self._reached: Reached | None = None
         self._first_s = 0.0

@@ -12,16 +12,19 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import IO
 
 from wattui.errors import UsageError
-from wattui.marks import ENVIRONMENT
+from wattui.marks import ENVIRONMENT, INFERENCES, wrong_name
 from wattui.own_packages import ROOT
 
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
+# The groups of --count-match that count inferences.
+OWN_GROUPS = frozenset({"n", "total"})
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LONGEST_LINE = 65536
 # Output waiting to be matched; a command that prints faster for longer is not slowed down.
@@ -48,8 +51,9 @@ class Matcher:
     """Turns the output of one run of a command into requests to the recorder.
 
     A line that matches `count` counts its group `n` (or its first group), or 1; the group `total`
-    is a running total instead. A line that matches `phase` begins the phase named by its group
-    `phase` (running without one), labelled by its group `label`.
+    is a running total instead. A group with any other name counts what it is named after; without
+    `n` and `total`, no inferences are then counted. A line that matches `phase` begins the phase
+    named by its group `phase` (running without one), labelled by its group `label`.
     """
 
     count: re.Pattern[str] | None
@@ -76,23 +80,30 @@ class Matcher:
         text = lines.decode(errors="replace")
         is_plain = "\x1b" not in text
         phase, count = self.phase and self.phase.search, self.count and self.count.search
-        counted = self._counted
-        n = 0
+        counts: Counter[str] = Counter()
         for raw in text.split("\n"):
             if not raw:
                 continue
             line = raw if is_plain else ESCAPES.sub("", raw)
             if phase and (found := phase(line)):
-                yield from _count(n)
-                n = 0
+                yield from _counts(counts)
+                counts.clear()
                 named = found.groupdict()
                 name, label = named.get("phase") or "running", named.get("label") or ""
                 yield {"do": "mark", "phase": name, "label": label}
             if count and (found := count(line)):
-                n += counted(found)
-        yield from _count(n)
+                counts.update(self._counted(found))
+        yield from _counts(counts)
 
-    def _counted(self, found: re.Match[str]) -> int:
+    def _counted(self, found: re.Match[str]) -> dict[str, int]:
+        """What a line counts."""
+        groups = found.re.groupindex
+        others = {name: _whole(found[name]) or 0 for name in groups if name not in OWN_GROUPS}
+        if others and OWN_GROUPS.isdisjoint(groups):
+            return others
+        return {INFERENCES: self._inferences(found), **others}
+
+    def _inferences(self, found: re.Match[str]) -> int:
         groups = found.re.groupindex
         if "total" in groups and found["total"] is not None:
             total = _whole(found["total"]) or 0
@@ -244,21 +255,22 @@ def _descriptor(pipe: IO[bytes] | None) -> int:
 
 
 def added_up(requests: Iterable[Request]) -> Iterator[Request]:
-    """The same requests in their order, with one count between two phases."""
-    n = 0
+    """The same requests in their order, with one count of each name between two phases."""
+    counts: Counter[str] = Counter()
     for request in requests:
         if request["do"] == "count":
-            n += int(str(request["n"]))
+            counts[str(request.get("of", INFERENCES))] += int(str(request["n"]))
         else:
-            yield from _count(n)
-            n = 0
+            yield from _counts(counts)
+            counts.clear()
             yield request
-    yield from _count(n)
+    yield from _counts(counts)
 
 
-def _count(n: int) -> Iterator[Request]:
-    if n:
-        yield {"do": "count", "n": n}
+def _counts(counts: Mapping[str, int]) -> Iterator[Request]:
+    for name, n in counts.items():
+        if n:
+            yield {"do": "count", "n": n} | ({} if name == INFERENCES else {"of": name})
 
 
 def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
@@ -275,6 +287,15 @@ def compile_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
             f"{option} {text!r} is not a regular expression ({error}): fix: put a backslash "
             "before literal characters"
         ) from None
+
+
+def count_pattern(option: str, text: str | None) -> re.Pattern[str] | None:
+    """A pattern whose groups are named after counts; raises UsageError if it is none."""
+    pattern = compile_pattern(option, text)
+    for name in pattern.groupindex if pattern else ():
+        if name not in OWN_GROUPS and (wrong := wrong_name(name)):
+            raise UsageError(f"{option}: its group {wrong}")
+    return pattern
 
 
 def _whole(text: str | None) -> int | None:

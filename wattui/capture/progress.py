@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorders.channels import channel_of, unit_of
 from recorders.client import Finished
@@ -23,6 +24,9 @@ REPEAT_S = 2.0
 NO_PAIRS = (
     "no paired verdict: both commands succeeded in fewer than two repeats: fix: record more of them"
 )
+
+if TYPE_CHECKING:
+    from wattui.runs.recorded import Run
 
 
 @contextmanager
@@ -70,11 +74,12 @@ def shortfalls(done: Finished, csv: Path) -> list[str]:
 
 
 class Progress:
-    """Prints progress on stderr; `quiet` leaves only errors, `width` is in columns."""
+    """Prints progress on stderr; `quiet` leaves only errors, `width` is in columns. `per` is the
+    count that the summary's energies are stated per."""
 
-    def __init__(self, quiet: bool, width: int | None = None) -> None:
+    def __init__(self, quiet: bool, width: int | None = None, per: str | None = None) -> None:
         self._quiet = quiet
-        self._width = width
+        self._width, self._per = width, per
         self._watts = ""
         self._opening: set[str] = set()
         self._repeat_s = -math.inf
@@ -148,7 +153,16 @@ class Progress:
         """Print the table of joules per inference."""
         if not self._quiet:
             with contextlib.suppress(OSError):
-                self._print_run(self._console, self._recorded(csv, done.summary, done.run))
+                run = self._recorded(csv, done.summary, done.run)
+                self._print_run(self._console, self._stated(run))
+
+    def _stated(self, run: Run) -> Run:
+        """The run per what was asked for, or per the usual, if that was not counted."""
+        try:
+            return run.by(self._per)
+        except ValueError as error:
+            say(f"--per {self._per}: {error}")
+            return run.by()
 
     def verdict(self, done: Finished) -> None:
         """Print how the two commands of a paired recording differ, or why that is not known."""

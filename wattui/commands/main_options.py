@@ -7,7 +7,7 @@ import math
 
 from wattui import __version__
 from wattui.capture.stages import counted_list
-from wattui.commands.parser import Parser, add_require_uncertainty, target
+from wattui.commands.parser import Parser, add_per, add_require_uncertainty, target
 from wattui.config import CHOICES, counter_list
 from wattui.show.width import add_width
 
@@ -150,6 +150,7 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="quote energies from this meter or channel, and not from the total",
     )
+    add_per(out)
     out.add_argument(
         "--count",
         type=counted_list,
@@ -245,7 +246,8 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
         "--count-match",
         metavar="REGEX",
         help="count the number in the first group of each output line that matches, or 1; "
-        "(?P<total>) is a running total",
+        "(?P<total>) is a running total, and any other named group counts what it names: "
+        r"'(?P<tokens_out>\d+) tokens'",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, count_name
 from wattui.errors import UsageError
 
 
@@ -27,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--label", default="", metavar="TEXT", help="label of what runs in it")
     made.add_argument("--end", action="store_true", help="end the phase and start none")
     made.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
+    made.add_argument(
+        "--of",
+        type=count_name,
+        metavar="NAME",
+        help="count this instead of inferences, as in tokens_out",
+    )
     made.add_argument("--note", metavar="TEXT", help="write a note into the recording")
     return made
 
@@ -37,11 +43,15 @@ def main(options: argparse.Namespace) -> int:
 
     if not (options.phase or options.end or options.count or options.note):
         raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
+    if options.of is not None and not options.count:
+        raise UsageError(f"--of {options.of} says what --count counts: fix: add --count N")
     if options.count < 0:
         raise UsageError(f"--count {options.count}: must be 1 or more: a count cannot decrease")
     asked: list[dict[str, object]] = []
     if options.count:
-        asked.append({"do": "count", "n": options.count})
+        asked.append(
+            {"do": "count", "n": options.count} | ({"of": options.of} if options.of else {})
+        )
     if options.note:
         asked.append({"do": "note", "text": options.note})
     if options.end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from recorders.counts import check_name
 from wattui.errors import UNMET, UsageError
 from wattui.marks.repeating import share_of
 
@@ -25,6 +26,25 @@ def add_require_uncertainty(group: argparse._ActionsContainer) -> None:
         metavar="PCT",
         help=f"exit with {UNMET} if the ± of the headline is unknown or wider than this: 2%%",
     )
+
+
+def add_per(group: argparse._ActionsContainer) -> None:
+    """Add the option that says what energies are stated per."""
+    group.add_argument(
+        "--per",
+        type=count_name,
+        metavar="NAME",
+        help="state energies per unit of this count, as in tokens_out or requests (default: "
+        "inferences if any were counted, else tokens_out)",
+    )
+
+
+def count_name(text: str) -> str:
+    """The name of a count. Raises ArgumentTypeError."""
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,16 +8,17 @@ import csv
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorders.json_text import json_text
 from recorders.plausible import MOST_COUNT
 from recorders.summary.budget import Budget
+from recorders.summary.per import NotCountedError, by
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand
-from wattui.commands.parser import Parser, add_require_uncertainty
+from wattui.commands.parser import Parser, add_per, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.lines import first_rows
 from wattui.runs.naming import naming
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         help="state that a run which counted none did N inferences (each of its repeats, if there "
         "are several); kept in run.notes beside it; 0 takes it back",
     )
+    add_per(made)
     add_require_uncertainty(made)
     add_width(made)
     return made
@@ -66,7 +68,7 @@ def _count(text: str) -> int:
 def main(options: argparse.Namespace) -> int:
     """Print the requested summaries; returns the exit status."""
     how = options.json, options.mixed, options.width, options.explain, options.label
-    asked = Asked(*how, options.inferences)
+    asked = Asked(*how, options.inferences, options.per)
     if asked.inferences is not None and (len(options.csv) > 1 or os.path.isdir(options.csv[0])):
         raise UsageError("--inferences is about one run: fix: name one file")
     if asked.label is not None and not asked.explain:
@@ -84,6 +86,7 @@ class Asked:
     explain: bool = False
     label: str | None = None
     inferences: int | None = None
+    per: str | None = None
 
 
 def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> int:
@@ -126,8 +129,9 @@ def _too_wide(rows: Sequence[SummaryRow], asked: Asked, widest: float | None) ->
     lines = [
         f"{row.file}: {line}"
         for row in rows
-        for labels in [quoted_labels(row.summary, mixed=asked.mixed)]
-        for line in too_wide(read_budgets(Path(row.file), labels), widest)
+        for summary in [by(row.summary, asked.per)]
+        for labels in [quoted_labels(summary, mixed=asked.mixed)]
+        for line in too_wide(read_budgets(Path(row.file), labels, per=summary.per), widest)
     ]
     say(*lines)
     return bool(lines)
@@ -155,7 +159,8 @@ def _read(path: Path, asked: Asked) -> SummaryRow:
             header(path)
             state(path, asked.inferences or None)
         begun, run = _first_utc(path), load_run(path)
-        explained = _explained(run, asked) if asked.explain else None
+        stated = _by(run, asked.per)
+        explained = _explained(stated, asked) if asked.explain else None
     return SummaryRow(
         str(path), begun, run.about.command or None, run.summary, run.remarks, explained
     )
@@ -167,12 +172,21 @@ def _explained(run: Run, asked: Asked) -> list[Budget]:
     Raises UsageError, NotARunFileError or OSError.
     """
     if asked.label is None:
-        return read_budgets(run.csv, quoted_labels(run.summary, mixed=asked.mixed))
+        labels = quoted_labels(run.summary, mixed=asked.mixed)
+        return read_budgets(run.csv, labels, per=run.summary.per)
     known = [group.label for group in run.summary.labels]
     if asked.label not in known:
         there = f"it has {', '.join(known)}" if known else "it has none"
         raise UsageError(f"--label {asked.label}: {run.csv} has no such label: {there}")
-    return read_budgets(run.csv, [asked.label])
+    return read_budgets(run.csv, [asked.label], per=run.summary.per)
+
+
+def _by(run: Run, per: str | None) -> Run:
+    """The run with its energies per unit of a count. Raises UsageError if it has no such count."""
+    try:
+        return run.by(per)
+    except NotCountedError as error:
+        raise UsageError(f"{run.csv}: --per {per}: {error}") from None
 
 
 def _first_utc(path: Path) -> str | None:
@@ -195,7 +209,8 @@ def _print(rows: Sequence[SummaryRow], asked: Asked, alone: bool) -> None:
 
             row = rows[0]
             out = console(width=asked.width)
-            print_summary(out, row.summary, Path(row.file), asked.mixed, row.budgets or ())
+            summary = by(row.summary, asked.per)
+            print_summary(out, summary, Path(row.file), asked.mixed, row.budgets or ())
         else:
             if asked.explain:
                 say("--explain is about one run: add --json, or name one file")
@@ -205,4 +220,5 @@ def _print(rows: Sequence[SummaryRow], asked: Asked, alone: bool) -> None:
             width = asked.width
             if width is None and not sys.stdout.isatty() and "COLUMNS" not in os.environ:
                 width = MOST_COLUMNS
-            console(width=width).print(runs_table(rows, asked.mixed))
+            stated = [replace(row, summary=by(row.summary, asked.per)) for row in rows]
+            console(width=width).print(runs_table(stated, asked.mixed))

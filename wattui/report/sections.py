@@ -54,7 +54,7 @@ def run_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
     yield from tables_of(loaded.summary, loaded.domain(wish))
     beside = [
         *map(coverage_text, loaded.summary.coverage),
-        *map(estimate_text, loaded.summary.wall_estimates),
+        *(estimate_text(each, loaded.summary.per) for each in loaded.summary.wall_estimates),
     ]
     yield from (Words(f"{text[0].upper()}{text[1:]}.") for text in beside)
     if loaded.latencies:

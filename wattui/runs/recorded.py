@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
@@ -14,6 +14,7 @@ from recorders.json_parts import WrongPartError
 from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
+from recorders.summary.per import by
 from recorders.summary.reduction import Reduction
 from recorders.summary.stated import is_counted, with_count
 from recorders.summary.summary import summarise
@@ -40,6 +41,13 @@ class Run:
     summary: Summary
     about: RunJson
     remarks: list[str] = field(default_factory=list)
+
+    def by(self, per: str | None = None) -> Run:
+        """The run with another count in the place of inferences, by default the usual one.
+
+        Raises NotCountedError if it has no such count.
+        """
+        return replace(self, summary=by(self.summary, per))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +138,15 @@ def reduce_run(csv: Path, remarks: list[str] | None = None) -> Reduction:
     return reduction
 
 
-def read_budgets(csv: Path, labels: Sequence[str], channel: str | None = None) -> list[Budget]:
+def read_budgets(
+    csv: Path, labels: Sequence[str], channel: str | None = None, per: str | None = None
+) -> list[Budget]:
     """What the ± of labels are made of ("": of everything), from the CSV; in the headline's channel
-    unless one is given.
+    and per the usual count unless others are given.
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
-    return budgets(reduce_run(csv), labels, channel)
+    return budgets(reduce_run(csv), labels, channel, per)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

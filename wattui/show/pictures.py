@@ -34,7 +34,7 @@ def pictures(
 
     `macs` are the multiply-accumulates of one inference by label.
     """
-    rows, what = _labels(summary, palette), f"per inference, {summary.headline}"
+    rows, what = _labels(summary, palette), f"{TOTAL.words(summary.per)}, {summary.headline}"
     if not rows:
         rows, what = _domains(summary, palette)
     if not rows:
@@ -135,7 +135,7 @@ def _domains(summary: Summary, palette: Palette) -> tuple[list[Bar], str]:
             if (joules := basis.of(domain))
         ]
         if rows:
-            return rows, f"{basis.per} by domain"
+            return rows, f"{basis.words(summary.per)} by domain"
     return [], ""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from recorders.counts import INFERENCES, short
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, Flag, Group, Summary
 from wattui.analysis.cells import to_quote
@@ -17,11 +18,11 @@ from wattui.clean import texts
 from wattui.runs.recorded import SummaryRow
 from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
-from wattui.show.summary import STYLES, answer_texts, known_j
+from wattui.show.summary import RATE, STYLES, answer_texts, known_j
 
 COMMAND_COLUMNS = 32
 # Columns left out first on a narrow terminal.
-_FIRST_TO_GO = ("begun", "command", "inf/s")
+_FIRST_TO_GO = ("begun", "command", RATE)
 
 
 def runs_table(rows: Sequence[SummaryRow], mixed: bool = False) -> Fitting:
@@ -42,10 +43,13 @@ def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> 
         for place, (words, group) in enumerate(to_quote(row.summary, mixed=mixed))
     ]
     factor, prefix = prefix_for(known_j(domain for *_, domain, _ in found if domain))
-    figures = [f"{basis.name} {prefix}J/inf" for basis in BASES]
-    titles = ["run", "begun", "command", "channel", *figures, "inf/s", "flags"]
+    pers = {row.summary.per for row in rows if row.summary.running}
+    of = short(pers.pop()) if len(pers) == 1 else "unit" if pers else short(INFERENCES)
+    figures, rate = [f"{basis.name} {prefix}J/{of}" for basis in BASES], f"{of}/s"
+    titles = ["run", "begun", "command", "channel", *figures, rate, "flags"]
+    left_out = [rate if title == RATE else title for title in left_out]
     titles = [title for title in titles if title not in left_out]
-    texts_at = {titles.index(title) for title in titles if title not in (*figures, "inf/s")}
+    texts_at = {titles.index(title) for title in titles if title not in (*figures, rate)}
     table = plain_table(*titles, left=texts_at)
     for row, name, group, domain, place in found:
         cells = {
@@ -56,7 +60,7 @@ def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> 
         }
         known = answer_texts(domain, domain.origin, factor) if domain else ["–"] * len(figures)
         cells |= zip(figures, known, strict=True)
-        cells["inf/s"] = number(group.inferences_per_s if group else None)
+        cells[rate] = number(group.inferences_per_s if group else None)
         cells["flags"] = _flags(row.summary.flags) if place == 0 else ""
         shown = [Text(cells[title]) for title in titles]
         table.add_row(*shown, style=STYLES[domain.origin] if domain else "")

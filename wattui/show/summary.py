@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorders import channels
+from recorders.counts import is_tokens, number_of, plural, short
 from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
@@ -38,7 +39,8 @@ from wattui.show.stacking import Fitting, plain_table
 # The headline figure is the first of these that is known.
 WHOLE_FIGURES = (TOTAL, ENERGY)
 # Columns left out first on a narrow terminal.
-RATES = ("s", "W", "inf/s")
+RATE, PER_J, PER_MILLION = "inf/s", "tok/J", "Wh/M tok"
+RATES = (PER_MILLION, PER_J, "s", "W", RATE)
 # If something is measured, only sources missing beside it are listed.
 WHOLE_SOURCES = ("powercap", "perf", "nvml", "estimate")
 # Columns of a panel's edge beside its subtitle.
@@ -111,16 +113,19 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     if covered := [*map(coverage_text, summary.coverage)]:
         yield Text("\n".join(covered))
     for estimate in summary.wall_estimates:
-        yield Text(estimate_text(estimate), STYLES["estimated"])
-    if not apart and (table := _inference_table(running)):
+        yield Text(estimate_text(estimate, summary.per), STYLES["estimated"])
+    if not apart and (table := _inference_table(running, summary.per)):
         yield Fitting(table)
+    if others := list(_other_counts(summary, apart)):
+        yield Text("\n".join(others))
     if counters := counters_line(summary, apart):
         yield counters
     groups = summary.labels if apart else _many(summary.labels)
     groups = [*groups, *(() if apart else _many(summary.repeats))]
     if groups and summary.headline:
         gone = (RATES[:n] for n in range(len(RATES) + 1))
-        yield Fitting(*(_groups_table(groups, summary.headline, titles) for titles in gone))
+        channel, per = summary.headline, summary.per
+        yield Fitting(*(_groups_table(groups, channel, per, titles) for titles in gone))
         yield from _left_out("labels", whole.labels, summary.labels)
         if not apart:
             yield from _left_out("repeats", whole.repeats, summary.repeats)
@@ -239,10 +244,28 @@ def headline(summary: Summary, mixed: bool = False) -> Text:
         return text
     text.append(f"\n{number(running.seconds)} s running", "dim")
     if running.inferences:
-        text.append(f" · {counted(running.inferences, 'inference')}", "dim")
-        rate = f" · {number(running.inferences_per_s)} inferences/s"
+        text.append(f" · {number_of(running.inferences, summary.per)}", "dim")
+        rate = f" · {number(running.inferences_per_s)} {plural(summary.per)}/s"
         text.append(" over all labels" if cells else rate, "dim")
+    if quoted and not cells and (said := token_rates(summary.per, TOTAL.of(quoted), quoted.origin)):
+        text.append(f" · {said}", "dim")
     return text
+
+
+def token_rates(per: str, each: Value | None, origin: Origin) -> str:
+    """The usual figures of a language model, from its energy per token; empty for other counts."""
+    if each is None or not is_tokens(per) or each.value <= 0:
+        return ""
+    of_joule, of_million = each.reciprocal(1.0), per_million(each)
+    return (
+        f"{figure_text(of_joule, origin)} tokens/J · {figure_text(of_million, origin)} Wh per "
+        "million tokens"
+    )
+
+
+def per_million(each: Value) -> Value:
+    """Wh per million tokens, from J per token."""
+    return each.times(1e6 / 3600)
 
 
 def _whole_headline(summary: Summary, quoted: Domain) -> Text:
@@ -251,7 +274,8 @@ def _whole_headline(summary: Summary, quoted: Domain) -> Text:
     for basis in WHOLE_FIGURES:
         if value := basis.of(quoted):
             factor, prefix = prefix_for([value.value])
-            figure = f"{figure_text(value, quoted.origin, factor)} {prefix}J {basis.per}"
+            per = basis.words(summary.per)
+            figure = f"{figure_text(value, quoted.origin, factor)} {prefix}J {per}"
             if is_mixed(summary):
                 figure += ", all labels mixed"
             text.append(figure, _headline_style(summary))
@@ -270,7 +294,8 @@ def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
     for word, (group, value) in zip(words, ends, strict=False):
         figure = figure_text(value, quoted.origin, factor)
         text.append(f"{word:6}" if len(ends) > 1 else "", "bold")
-        text.append(f"{figure} {prefix}J {cells.basis.per}", _headline_style(summary))
+        per = cells.basis.words(summary.per)
+        text.append(f"{figure} {prefix}J {per}", _headline_style(summary))
         text.append(f"  {one_line(group.label)}\n", "bold")
     if not ends:
         text.append("energy unknown\n", "bold yellow")
@@ -307,13 +332,13 @@ def _power_table(running: figures.Group, apart: bool) -> Table:
     return table
 
 
-def estimate_text(found: WallEstimate) -> str:
+def estimate_text(found: WallEstimate, per: str) -> str:
     """The energy at the wall, as a fit of this machine estimates it."""
     idle = "" if found.idle_w is None else f"{number(found.idle_w)} W idle"
     ran = f"{figure_text(found.running_j, 'estimated')} J running" if found.running_j else ""
     each = found.total_j_per_inference
-    per = f"{figure_text(each, 'estimated')} J per inference" if each else ""
-    known = ", ".join(filter(None, (idle, ran, per))) or "–"
+    of_one = f"{figure_text(each, 'estimated')} J {TOTAL.words(per)}" if each else ""
+    known = ", ".join(filter(None, (idle, ran, of_one))) or "–"
     return f"{one_line(found.meter)}, estimated from total and not measured: {known}"
 
 
@@ -337,16 +362,34 @@ def powers(apart: bool) -> tuple[tuple[str, ...], Callable[[Domain], tuple[float
     )
 
 
-def _inference_table(running: figures.Group) -> Table | None:
+def _inference_table(running: figures.Group, per: str) -> Table | None:
     domains = running.domains
     factor, prefix, titles = _per_inference(domains.values())
     if not titles:
         return None
-    table = plain_table(f"{prefix}J per inference", *titles)
+    table = plain_table(f"{prefix}J {TOTAL.words(per)}", *titles)
     for channel, domain in domains.items():
         cells = answer_texts(domain, domain.origin, factor)
         table.add_row(_name(channel, domain), *cells, style=STYLES[domain.origin])
     return table
+
+
+def _other_counts(summary: Summary, apart: bool) -> Iterator[str]:
+    """What else was counted while something ran, with the energy of each in the headline channel;
+    of several labels, how many alone."""
+    running, channel = summary.running, summary.headline or ""
+    for name, found in running.counts.items() if running else ():
+        if not found.count or name == summary.per:
+            continue
+        words = [number_of(found.count, name)]
+        each = None if apart else found.domains[channel].total_j if channel else None
+        if not apart:
+            words.append(f"{number(found.per_s)}/s")
+        if each and running:
+            factor, prefix = prefix_for([each.value])
+            figure = figure_text(each, running.domains[channel].origin, factor)
+            words.append(f"{figure} {prefix}J each")
+        yield f"also counted: {' · '.join(words)}"
 
 
 def _per_inference(domains: Iterable[Domain | Answers]) -> tuple[float, str, tuple[str, ...]]:
@@ -385,23 +428,28 @@ def counters_line(summary: Summary, apart: bool) -> Text | None:
         texts.append(f"{name} {figure or '–'}")
     of = " and ".join(dict.fromkeys(each.of for each in running.counters.values() if each.of))
     where = f" of the {of}" if of else ""
-    per = " per inference" if per_inference else ""
+    per = f" {TOTAL.words(summary.per)}" if per_inference else ""
     return Text(f"counted{per}{where}: {' · '.join(texts)}")
 
 
 def _groups_table(
-    groups: Sequence[figures.Group], channel: str, left_out: Sequence[str] = ()
+    groups: Sequence[figures.Group], channel: str, per: str, left_out: Sequence[str] = ()
 ) -> Table:
     """Labels and repeats with their rates and figures, without those left out."""
     factor, prefix, titles = _per_inference(group.domains[channel] for group in groups)
     titles = tuple(f"{title} {prefix}J" for title in titles)
     are_counted = bool(titles)
-    shown = [title for title in ("s", "inf/s", "W") if title not in left_out]
+    rate, of_tokens = f"{short(per)}/s", (PER_J, PER_MILLION) if is_tokens(per) else ()
+    left_out = [rate if title == RATE else title for title in left_out]
+    shown = [title for title in ("s", rate, "W", *of_tokens) if title not in left_out]
     table = plain_table(f"running, channel {channel}", *shown, *(titles or ("energy J",)))
     for group in groups:
         domain = group.domains[channel]
-        rates = {"s": group.seconds, "inf/s": group.inferences_per_s, "W": domain.running_w}
-        cells = [number(rates[title]) for title in shown]
+        rates = {"s": group.seconds, rate: group.inferences_per_s, "W": domain.running_w}
+        each = TOTAL.of(domain)
+        if each and each.value > 0:
+            rates |= {PER_J: 1 / each.value, PER_MILLION: per_million(each).value}
+        cells = [number(rates.get(title)) for title in shown]
         if are_counted:
             cells += answer_texts(domain, domain.origin, factor)
         else:
@@ -441,8 +489,9 @@ def _repeated_line(summary: Summary, apart: bool) -> Text | None:
         if figure := summary.over_repeats.get(basis.key):
             factor, prefix = prefix_for([figure.mean])
             mean = with_uncertainty(figure.mean, figure.interval95, factor)
+            per = basis.words(summary.per)
             return Text(
-                f"{len(summary.repeats)} repeats: mean {mean} {prefix}J {basis.per} "
+                f"{len(summary.repeats)} repeats: mean {mean} {prefix}J {per} "
                 f"(95 % interval), median {number(figure.median / factor)} {prefix}J"
             )
     return None

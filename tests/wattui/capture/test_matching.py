@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.capture.matching import Matcher, Matching, compile_pattern
+from wattui.capture.matching import Matcher, Matching, added_up, compile_pattern, count_pattern
 from wattui.errors import UsageError
 
 
@@ -52,6 +52,43 @@ def test_the_group_n_is_the_count() -> None:
 def test_the_group_total_is_a_running_total() -> None:
     found = matcher(r"(?P<total>\d+)/1000")
     assert counted(found, "100/1000", "100/1000", "350/1000", "1000/1000") == 1000
+
+
+def test_a_named_group_counts_what_it_is_named_after() -> None:
+    found = matcher(r"(?P<tokens_out>\d+) tokens of (?P<tokens_in>[\d,]+)")
+    asked = requests(found, "32 tokens of 1,000", "8 tokens of 24")
+    assert asked == [
+        {"do": "count", "n": 40, "of": "tokens_out"},
+        {"do": "count", "n": 1024, "of": "tokens_in"},
+    ]
+
+
+def test_named_groups_and_inferences_are_counted_together() -> None:
+    found = matcher(r"(?P<n>\d+) images|(?P<requests>\d+) requests", "^step")
+    asked = requests(found, "4 images", "2 requests", "step", "4 images")
+    assert [(each.get("n"), each.get("of")) for each in asked] == [
+        (4, None),
+        (2, "requests"),
+        (None, None),
+        (4, None),
+    ]
+
+
+def test_counts_of_a_name_are_added_up_between_phases() -> None:
+    tokens = {"do": "count", "n": 3, "of": "tokens_out"}
+    phase = {"do": "mark", "phase": "idle"}
+    more = {"do": "count", "n": 1}
+    assert [*added_up([tokens, more, tokens, phase, tokens])] == [
+        {**tokens, "n": 6},
+        more,
+        phase,
+        tokens,
+    ]
+
+
+def test_a_group_that_no_count_can_be_named_after_is_refused() -> None:
+    with pytest.raises(UsageError, match="--count-match: its group 'Tokens' cannot be"):
+        count_pattern("--count-match", r"(?P<Tokens>\d+)")
 
 
 @given(st.lists(st.integers(0, 10**6), max_size=30))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorders.fingerprint import fingerprint
-from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
+from tests.support.made_runs import B1, B8, IDLE, TOKENS, Part, finished, written
 from wattui.cli import main
 from wattui.errors import UNMET, USAGE
 from wattui.report.numbers_table import tables_of
@@ -407,3 +407,60 @@ def test_no_count_is_stated_of_what_is_no_run_file(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     assert main(["summary", str(tmp_path / "table.csv"), "--inferences", "5"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_run_of_tokens_is_stated_per_token_in_the_terms_of_language_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = finished(tmp_path / "llm.csv", [IDLE, TOKENS]).csv
+    assert main(["summary", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "2.00000 ± 0.00050 J per output token" in text
+    assert "100 output tokens · 25.00 output tokens/s" in text
+    assert "0.50000 ± 0.00013 tokens/J · 555.56 ± 0.14 Wh per million tokens" in " ".join(
+        text.replace("│", " ").split()
+    )
+    assert "J per output token" in text
+    assert "also counted: 10 requests · 2.500/s · 20.0000 ± 0.0050 J each" in text
+    assert "inference" not in text
+    assert "no_count" not in text
+
+
+def test_per_states_energies_per_another_count_and_refuses_one_that_was_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = finished(tmp_path / "llm.csv", [IDLE, TOKENS]).csv
+    assert main(["summary", "--per", "requests", str(path)]) == 0
+    assert "20.0000 ± 0.0050 J per request" in capsys.readouterr().out
+    assert main(["summary", "--per", "images", str(path)]) == USAGE
+    said = "--per images: it did not count images: it has requests, tokens_out"
+    assert said in capsys.readouterr().err
+    assert main(["summary", "--per", "No", str(path)]) == USAGE
+    assert "cannot be the name of a count" in capsys.readouterr().err
+
+
+def test_json_has_every_count_whatever_it_is_stated_per(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = finished(tmp_path / "llm.csv", [IDLE, TOKENS]).csv
+    assert main(["summary", "--json", str(path)]) == 0
+    running = json.loads(capsys.readouterr().out)["running"]
+    assert running["inferences"] is None
+    tokens = running["counts"]["tokens_out"]
+    assert tokens["count"] == 100
+    assert tokens["domains"]["total"]["dynamic_j"]["value"] == pytest.approx(1.6)
+    assert main(["summary", "--json", "--explain", str(path)]) == 0
+    budgets = json.loads(capsys.readouterr().out)["budgets"]
+    assert budgets[0]["per"] == "per output token"
+    assert budgets[0]["value"] == pytest.approx(2.0)
+
+
+def test_runs_of_different_counts_share_a_table(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(folder / "llm.csv", [IDLE, TOKENS])
+    assert main(["summary", "llm.csv", "run1.csv"]) == 0
+    assert "total J/unit" in capsys.readouterr().out
+    finished(folder / "llm2.csv", [IDLE, TOKENS])
+    assert main(["summary", "llm.csv", "llm2.csv"]) == 0
+    assert "total J/tok" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from recorders.phases import RUNNING
-from wattui.capture.matching import compile_pattern
+from wattui.capture.matching import compile_pattern, count_pattern
 from wattui.capture.process import find_program
 from wattui.errors import WattuiError
 from wattui.tui.launching.order import FieldError, FormValues, LaunchPlan, Step, whole
@@ -111,7 +111,7 @@ class ProgramSubject:
             steps=(Step(RUNNING, "running …"),),
             label=given.get(LABEL, ""),
             inferences=int(given[INFERENCES]) if INFERENCES in given else None,
-            count_match=compile_pattern(COUNT, given.get(COUNT)),
+            count_match=count_pattern(COUNT, given.get(COUNT)),
             phase_match=compile_pattern(PHASE, given.get(PHASE)),
         )
 
@@ -146,7 +146,7 @@ def wrong_command(text: str) -> str | None:
 
 def _wrong_pattern(name: str, text: str) -> str | None:
     try:
-        compile_pattern(name, text)
+        (count_pattern if name == COUNT else compile_pattern)(name, text)
     except WattuiError as error:
         return str(error)
     return None

@@ -92,7 +92,7 @@ def chart(
         ]
         if rows:
             factor, unit = energy_unit([row.joules.value for row in rows])
-            title = Text(f"{unit} {basis.per}, the oldest run first", "bold")
+            title = Text(f"{unit} {basis.words(runs[0].summary.per)}, the oldest run first", "bold")
             yield Group(title, bars(rows, columns, factor, glyphs))
             return
     yield Text(NOTHING_KNOWN)

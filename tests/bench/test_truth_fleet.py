@@ -1,4 +1,4 @@
-"""Three nodes on one machine: the joules of each, and their sum, are those of the closed form."""
+"""Three nodes on one machine: the joules of each, and of all, are those of the closed form."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from testbench import topologies
 from testbench.curves import Constant, PowerCurve, Sine, Square
 from testbench.recording import BenchPhase, BenchRecording, program, surroundings
 from testbench.sandbox import Bench
+from wattui.commands.merge import merge
 from wattui.runs.convert import write_csv
 
 from .conftest import MakeBench
@@ -64,13 +65,22 @@ def recorded(bench: Bench, folder: Path, node: Path, ahead_s: int) -> BenchRecor
     return BenchRecording(bench, csv)
 
 
+def work_j(shared: Path, out: Path) -> float:
+    """The joules of the whole, as its merged run file has them."""
+    merge(shared, out)
+    phases = json.loads(out.with_suffix(".json").read_text())["summary"]["phases"]
+    (work,) = (phase for phase in phases if phase["label"] == "work")
+    total_j: float = work["energy_j"]["total"]
+    return total_j
+
+
 def test_the_sum_of_three_nodes_is_that_of_the_closed_form(make_bench: MakeBench, tmp_path: Path):
     """All share one kernel, host name and /tmp; only their boot_id tells them apart. The last one
     joins when the others have begun, and its clock is far ahead."""
     shared = tmp_path / "shared"
     has_namespaces = subprocess.run([*AHEAD, "true"], capture_output=True, check=False)
     ahead = () if has_namespaces.returncode else AHEAD
-    source = program(BenchPhase("work", 0.0, LONG_S))
+    source = program(BenchPhase("work", 0.0, LONG_S)) + "wattui.count(7)"
     argv = [sys.executable, "-m", "wattui", "--headless", "--csv", f"{shared}/", "--idle", "0"]
     benches, started = [], []
     for number, curve in enumerate(CURVES):
@@ -105,3 +115,15 @@ def test_the_sum_of_three_nodes_is_that_of_the_closed_form(make_bench: MakeBench
     for clock, node_ahead_s in zip(clocks, ahead_s, strict=True):
         for offset in clock.get("offsets", ()):
             assert abs(offset["offset_ns"] + node_ahead_s * 1e9) <= offset["error_ns"]
+    true_work_j = sum(recording.true_block_j("total", "work") for recording in found)
+    merged_j = work_j(shared, tmp_path / "merged.csv")
+    assert merged_j == pytest.approx(true_work_j, rel=TOLERANCE)
+    run = json.loads((tmp_path / "merged.json").read_text())
+    assert run["counted_by_rank"] == {str(rank): {"inferences": 7} for rank in range(len(nodes))}
+    # Half a second of clock error moves pictures, never joules.
+    for node in nodes:
+        run = json.loads((node / "run.json").read_text())
+        if line := run["fleet"]["clock"].get("line"):
+            line["offset_ns"] += 5e8
+            (node / "run.json").write_text(json.dumps(run))
+    assert work_j(shared, tmp_path / "wrong.csv") == merged_j

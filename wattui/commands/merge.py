@@ -110,9 +110,17 @@ def _run(fleet: Fleet, summary: Summary) -> dict[str, Any]:
         "update_periods_s": {},
         "lost_rows": sum(int(each.run.get("lost_rows") or 0) for each in fleet.nodes),
         "lost_marks": sum(int(each.run.get("lost_marks") or 0) for each in fleet.nodes),
+        **_counted(fleet),
         "fleet": {"run": fleet.run, "nodes": list(map(_node, fleet.nodes)), "absent": fleet.absent},
         "summary": summary.to_dict(),
     }
+
+
+def _counted(fleet: Fleet) -> dict[str, Any]:
+    """What each rank counted, whatever its node."""
+    found = [each.run.get("counted_by_rank") for each in fleet.nodes]
+    counted = {rank: n for part in found if isinstance(part, dict) for rank, n in part.items()}
+    return {"counted_by_rank": counted} if counted else {}
 
 
 def _sources(each: Recorded) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.matching import compile_pattern, count_pattern
 from wattui.capture.progress import Progress, shortfalls
 from wattui.capture.run_names import suggested
-from wattui.capture.signals import Signals, taken
+from wattui.capture.signals import Signal, Signals, taken
 from wattui.capture.stages import Command, CommandStage, Recipe, Rest, stages
 from wattui.capture.surroundings import surroundings
 from wattui.capture.target import (
@@ -165,8 +165,8 @@ class OtherRanks(Protocol):
 
     shown: Path
 
-    def gather(self, look: Callable[[], None]) -> None:
-        """Wait for them to come, calling `look` meanwhile."""
+    def gather(self, look: Callable[[], None]) -> Signal | None:
+        """Wait for them to come, calling `look` meanwhile; returns a signal to end that came."""
 
     def start(self, directory: str) -> None:
         """Let their commands start, and mark in this directory."""
@@ -300,8 +300,9 @@ class Headless:
 
     def _run_command(self, stage: CommandStage) -> None:
         command = self._recipe.commands[stage.which]
-        if self._others:
-            self._others.gather(self._look_after_recorder)
+        if self._others and (info := self._others.gather(self._look_after_recorder)):
+            self._end_by(info.si_signo)
+            return
         self._first_s = self._first_s or time.monotonic()
         self._drain()
         if self._ended_by is not None:

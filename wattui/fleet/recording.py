@@ -18,7 +18,7 @@ from wattui import __version__
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
 from wattui.capture.headless import Headless, RecordJob, occupy_closed_streams, plan
-from wattui.capture.signals import ENDING, Signals, taken
+from wattui.capture.signals import ENDING, Signal, Signals, taken
 from wattui.capture.stages import CommandStage, Recipe
 from wattui.errors import INCOMPLETE, UsageError, WattuiError
 from wattui.fleet.election import (
@@ -159,16 +159,20 @@ class Others:
         self._begun_s = self._clock()
         self.on_look: Callable[[], None] = lambda: None
 
-    def gather(self, look: Callable[[], None]) -> None:
-        """Wait until all expected ranks of this node have come, or have had the time to."""
+    def gather(self, look: Callable[[], None]) -> Signal | None:
+        """Wait until all expected ranks of this node have come, or have had the time to.
+
+        Returns a signal to end that came meanwhile.
+        """
         while self._missing() and self._clock() - self._begun_s < START_S:
             look()
             self.on_look()
             self._known = self._leader.members()
-            if self._signals.sleep(LOOK_S):
-                break
+            if info := self._signals.sleep(LOOK_S):
+                return info
         self._known = self._leader.members()
         say(*self._missing_text())
+        return None
 
     def start(self, directory: str) -> None:
         """Let their commands start: the baseline is over."""

@@ -208,6 +208,21 @@ def test_a_command_that_cannot_be_followed_has_no_count_rather_than_none(
     assert isinstance(counts(source)["perf_cycles"], Retry)
 
 
+def test_a_count_that_lacks_a_nodes_other_ranks_is_unknown(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    events = FakeCounters(clock.monotonic_ns, per_s=lambda event: 1e6, level=2)
+    (source,), _ = opened(processor(tmp_path, "skylake", ONE), ["cycles"], events, clock)
+    assert isinstance(source, CommandCounters)
+    source.expect(77)
+    events.command_ns = clock.monotonic_ns(), None
+    source.watch(os.getpid())
+    assert counts(source)["perf_cycles"] == 0
+    source.watch(os.getpid(), 4711)
+    clock.advance(1)
+    assert isinstance(counts(source)["perf_cycles"], Gone)
+
+
 def test_a_command_with_rights_of_its_own_is_unknown_though_it_was_counted_until_it_had_them(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

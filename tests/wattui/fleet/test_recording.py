@@ -72,6 +72,12 @@ def test_it_waits_for_nobody_where_all_have_come(leader: Leader):
     seat.leave()
 
 
+def test_a_signal_while_ranks_are_missing_ends_it(leader: Leader):
+    waits = Waits()
+    waits.coming.append(Signal(signal.SIGINT, 0))
+    assert others(leader, waits, 2).gather(nothing) == Signal(signal.SIGINT, 0)
+
+
 def test_the_commands_of_others_are_told_once(leader: Leader):
     waits = Waits()
     team = others(leader, waits, 3)

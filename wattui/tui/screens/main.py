@@ -31,6 +31,7 @@ from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
 from wattui.tui.state.devices import DeviceNow, devices_now
 from wattui.tui.state.live import Live
+from wattui.tui.state.pace import Now
 from wattui.tui.state.pages import (
     PRESET_NAMES,
     SMALL_COLUMNS,
@@ -331,10 +332,18 @@ class MainScreen(MarkingScreen):
         if summary is None:
             energy.wait()
             return
+        energy.pace = self._pace(summary.headline)
         energy.show(summary, self.palette, self.units)
         phases.show(summary, self.palette, self.units)
         label = self.live.stretch.label if self.live.stretch else ""
         mini.show_energy(summary, label, self.palette, self.units)
+
+    def _pace(self, channel: str | None) -> tuple[Now, float | None] | None:
+        """The tokens of the last window, and the joules of the headline's channel in it."""
+        now = self.live.pace.now()
+        if now is None or channel is None:
+            return None
+        return now, self.live.energy_between_j(channel, now.start_s, now.end_s)
 
     @property
     def devices(self) -> list[DeviceNow]:

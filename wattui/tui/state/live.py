@@ -15,6 +15,7 @@ from recorders.wire import Message, readings
 from wattui.runs.traces import Trace
 from wattui.show.history import History
 from wattui.tui.state.joules import CounterHistory
+from wattui.tui.state.pace import TOKENS, Pace
 
 NOW = f"{NOTE}{OwnNote.NOW}"
 
@@ -69,6 +70,7 @@ class Live:
         if earlier is not None and earlier.history.rows:
             self._go_on(earlier, max(LEAST_GAP_S, gap_s))
         self._counted: tuple[float, int] | None = None
+        self.pace = Pace()
 
     def _go_on(self, earlier: Live, gap_s: float) -> None:
         """Take over the graphs of an earlier recording, which ends with this."""
@@ -103,6 +105,8 @@ class Live:
         self._read_s |= dict.fromkeys(read, time_s)
         self.time_s = max(self.time_s, time_s)
         self._count(time_s, message["inferences"])
+        self.pace.note(event)
+        self.pace.add(time_s, (counted[1] or {}).get(TOKENS))
         if event == "end":
             self._close(time_s)
         else:

@@ -17,6 +17,7 @@ from wattui.show.derived import derived_text
 from wattui.show.palette import Palette
 from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
+from wattui.tui.state.pace import Now
 from wattui.tui.widgets.panel import Panel
 
 NOTHING_YET, MARK = "Nothing has run yet.", " Press space to mark running."
@@ -39,6 +40,7 @@ class EnergyPanel(Panel):
     BORDER_TITLE = "Energy"
 
     _shown: tuple[Summary, Palette, Units] | None = None
+    pace: tuple[Now, float | None] | None = None
     price: Rate | None = None
     carbon: Rate | None = None
     can_mark = True
@@ -68,14 +70,28 @@ class EnergyPanel(Panel):
         _, found = _headline_j(summary, summary.quoted)
         first = found[0][0] if found else None
         derived = "" if first is None else derived_text(first.value, self.price, self.carbon)
+        now = [pace_line(*self.pace, palette, units)] if self.pace else []
         if self.content_size.height < ROWS_OF_TABLES:
-            lines = Text("\n").join(energy_lines(summary, palette, units))
-            self.write(lines, subtitle=derived)
+            first_line, *lines = energy_lines(summary, palette, units)
+            self.write(Text("\n").join([first_line, *now, *lines]), subtitle=derived)
             return
         parts: list[Any] = []
-        for part in energy_parts(summary, palette, units):
-            parts += [part, Text()]
+        for place, part in enumerate(energy_parts(summary, palette, units)):
+            parts += [part, *(() if place else now), Text()]
         self.write(console.Group(*parts), subtitle=derived)
+
+
+def pace_line(now: Now, energy_j: float | None, palette: Palette, units: Units) -> Text:
+    """Joules per token and tokens per second of the last window, and how long that is."""
+    each_j = None if energy_j is None else energy_j / now.tokens
+    factor, unit = energy_unit([each_j], units)
+    text = Text("now ", palette.dim)
+    text.append(f"{number(None if each_j is None else each_j / factor)} {unit}/token  ")
+    text.append(f"{number(now.tokens / now.seconds)} tokens/s  ")
+    words = f"over {now.seconds:.0f} s"
+    if now.at_end:
+        words += ", as tokens come when a request ends"
+    return text.append(words + ": too short" * now.is_short, palette.dim)
 
 
 def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[Text]:

@@ -16,6 +16,7 @@ from recorders.summary.summary import summarise
 from tests.support.dashboards import screen
 from wattui.show.palette import DARK
 from wattui.show.quantities import number, with_uncertainty
+from wattui.tui.state.pace import Now
 from wattui.tui.widgets.energy import (
     EnergyPanel,
     energy_lines,
@@ -23,6 +24,7 @@ from wattui.tui.widgets.energy import (
     figures_j,
     folded,
     nested,
+    pace_line,
 )
 from wattui.tui.widgets.phases import phase_table
 
@@ -83,6 +85,28 @@ async def test_tables_become_lines_where_the_panel_shrinks_and_nothing_new_comes
         await pilot.pause()
         assert "domain" not in screen(app)
         assert "package0  idle" in screen(app)
+
+
+def test_the_pace_of_tokens_says_over_how_long_and_when_they_come() -> None:
+    steady = pace_line(Now(5000, 10.0, 20.0), 650.0, DARK, "auto")
+    assert steady.plain == "now 130.0 mJ/token  500.0 tokens/s  over 10 s"
+    late = pace_line(Now(900, 0.0, 12.0, at_end=True, is_short=True), None, DARK, "auto")
+    assert late.plain == (
+        "now – J/token  75.00 tokens/s  over 12 s, as tokens come when a request ends: too short"
+    )
+
+
+@pytest.mark.parametrize("size", [(60, 6), (60, 30)])
+async def test_the_pace_of_tokens_stands_below_the_headline(size: tuple[int, int]) -> None:
+    app = Page()
+    async with app.run_test(size=size) as pilot:
+        panel = app.query_one(EnergyPanel)
+        panel.pace = Now(5000, 10.0, 20.0), 650.0
+        panel.show(summary(["package0"]), DARK, "auto")
+        await pilot.pause()
+        lines = [line.strip(" │") for line in screen(app).splitlines()]
+        place = next(n for n, line in enumerate(lines) if "J/inference" in line)
+        assert lines[place + 1].startswith("now 130.0 mJ/token  500.0 tokens/s")
 
 
 def test_many_domains_are_taken_together() -> None:

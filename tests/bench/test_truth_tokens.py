@@ -59,7 +59,8 @@ def test_joules_per_token_are_those_of_the_power_and_the_rate(
     ]
     seconds = phase["end_s"] - phase["start_s"]
     assert stated["seconds"] == pytest.approx(seconds, abs=0.05)
-    figure = recording.run["summary"]["running"]["domains"]["total"]["total_j_per_inference"]
+    per_token = recording.run["summary"]["running"]["counts"]["tokens_out"]["domains"]["total"]
+    figure = per_token["total_j"]
     expected_j = POWER_W / stated["tokens_per_s"]
     assert figure["value"] == pytest.approx(expected_j, rel=SHARE)
     # A token each 1/RATE s in each slot; the first waits for its prompt and the next request.

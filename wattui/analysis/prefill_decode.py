@@ -23,12 +23,13 @@ Two runs are never subtracted from each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from recorders.summary.bases import Basis
-from recorders.summary.figures import PhaseFigures, Summary
+from recorders.summary.combining import by_count
+from recorders.summary.figures import Summary
 from wattui.analysis.label_numbers import carried
 from wattui.analysis.plane import (
     STRONG_CONDITION,
@@ -102,11 +103,6 @@ class Apart:
     remarks: tuple[str, ...]
 
 
-def counts_of(phase: PhaseFigures) -> Mapping[str, int]:
-    """What was counted in a phase besides inferences."""
-    return getattr(phase, "counts", {})
-
-
 def concurrency_of(label: str) -> str:
     """The requests in flight (c8) or the batch (b8) in a label; empty if it has neither."""
     if number := carried(label, "concurrency").number:
@@ -120,7 +116,7 @@ def windows_of(
 ) -> tuple[list[Window], list[str]]:
     """The running phases of a summary with counted tokens, and remarks on those left out. Energies
     are above the baseline of the basis."""
-    group = summary.running
+    group = by_count(summary.running, TOKENS_OUT) if summary.running else None
     channel = group.domains.get(domain) if group else None
     if group is None or channel is None:
         return [], [f"{run}: {domain} was not recorded" if group else f"{run}: nothing ran"]
@@ -133,7 +129,7 @@ def windows_of(
     found = []
     running = [phase for phase in summary.phases if phase.phase == RUNNING]
     for phase in running:
-        counts, energy_j = counts_of(phase), phase.energy_j.get(domain)
+        counts, energy_j = phase.counts, phase.energy_j.get(domain)
         known = TOKENS_OUT in counts and TOKENS_IN in counts and energy_j is not None
         if not known or phase.left_out or phase.overlaps or not phase.finished:
             continue

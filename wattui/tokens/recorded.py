@@ -9,9 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from wattui import marks
 
-# What joules are divided by.
-OUT = "tokens_out"
-
 
 class RecordedMarks:
     """Passes phases and counts to the recording that the program runs in, if there is one."""
@@ -54,7 +51,4 @@ class RecordedMarks:
 
 def _count(counts: Mapping[str, int]) -> None:
     for name, n in counts.items():
-        if name == OUT:
-            marks.count(n)
-        else:
-            marks.count(n, of=name)
+        marks.count(n, of=name)

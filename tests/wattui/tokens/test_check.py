@@ -31,8 +31,8 @@ def test_it_says_the_models_and_what_is_counted_when() -> None:
         address = parse_address(f"http://{device.host}")
         assert list(check(address, metrics_of(address))) == [
             "models: tiny, large",
-            f"http://{device.host}/metrics: llama-server counts tokens_out, tokens_in; tokens_out "
-            "only when a request ends",
+            f"http://{device.host}/metrics: llama-server counts tokens_out, tokens_in, "
+            "prefill_ms, decode_ms; tokens_out, decode_ms only when a request ends",
         ]
 
 

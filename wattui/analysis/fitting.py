@@ -140,7 +140,7 @@ def load(given: NamedRun, against: Against | tuple[str, ...], network: str | Non
     """A run with its network and MACs. Raises UsageError."""
     run = load_named(given.csv)
     labels = [group.label for group in run.summary.labels] or [""]
-    workload, macs = command_macs(run.about.argv)
+    workload, macs = command_macs(run.about.argv, run.summary.per)
     if network is None and not macs and given.network in BUNDLED:
         network = given.network
     if network and (against == "macs" or isinstance(against, tuple)):

@@ -204,7 +204,7 @@ def _loaded(csv: Path, name: str, latencies: Path | None, wish: ReportOptions) -
     with naming(csv):
         run, traces = load_run(csv), read_traces(csv)
         explained = _explained(run, wish)
-    network, macs = command_macs(run.about.argv)
+    network, macs = command_macs(run.about.argv, run.summary.per)
     found, why_not = _times(run, latencies)
     return ReportRun(name, run, traces, network, macs, found, why_not, explained)
 

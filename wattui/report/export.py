@@ -90,7 +90,13 @@ def as_svg(run: Run) -> str:
     """A picture of the tables, bars and curves."""
     parts = (
         *summary_parts(run.summary),
-        *pictures(run.summary, command_macs(run.about.argv)[1], DARK, BRAILLE, SVG_COLUMNS),
+        *pictures(
+            run.summary,
+            command_macs(run.about.argv, run.summary.per)[1],
+            DARK,
+            BRAILLE,
+            SVG_COLUMNS,
+        ),
         *method_parts(run.about),
         machine_line(run.about),
     )

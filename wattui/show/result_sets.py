@@ -15,7 +15,7 @@ def result_set(run: Run, name: str) -> ResultSet:
     return ResultSet(
         name,
         run.summary.headline,
-        rows(run.summary, command_macs(run.about.argv)[1]),
+        rows(run.summary, command_macs(run.about.argv, run.summary.per)[1]),
         run.about.argv,
         machine_line(run.about).plain,
         notes_of(run.summary.flags),

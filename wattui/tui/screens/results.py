@@ -131,7 +131,7 @@ class Results(SteadyModal[ResultsAction | None]):
     ) -> None:
         super().__init__()
         self._run = run
-        self._macs = command_macs(run.about.argv)[1]
+        self._macs = command_macs(run.about.argv, run.summary.per)[1]
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
         self._output = output
         self._is_explained = False

@@ -161,5 +161,5 @@ def _refusal(scraper: Scraper) -> Refusal:
     reason, _, fix = scraper.why.partition(": fix: ")
     name = f"server {scraper.spec.shown}"
     return Refusal(
-        name, reason.removeprefix(f"{scraper.spec.shown}: "), fix, kind="unread", warns=True
+        name, reason.removeprefix(scraper.spec.shown).lstrip(": "), fix, kind="unread", warns=True
     )

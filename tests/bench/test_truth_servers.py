@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from recorders.summary.per import by
 from recorders.summary.summary import summarise
 from testbench import topologies
 from testbench.curves import Constant
@@ -29,7 +30,7 @@ RATE = 500.0
 STEPS = """
 import time, wattui
 with wattui.phase("running", label="steps"):
-    time.sleep(3)
+    time.sleep(2)
 """
 ENDS = """
 import threading, time, urllib.request, wattui
@@ -43,12 +44,12 @@ def asked(seconds, n):
     time.sleep(0.2)
     return thread
 
-asked(1.0, 9999)
+asked(0.6, 9999)
 with wattui.phase("running", label="drained"):
-    for _ in range(3):
-        ask(0.5, 100)
-    asked(0.8, 160)
-before = asked(0.6, 60)
+    for _ in range(2):
+        ask(0.4, 100)
+    asked(0.6, 160)
+before = asked(0.5, 60)
 with wattui.phase("running", label="cut", drain=False):
     time.sleep(0.2)
 before.join()
@@ -99,11 +100,16 @@ def test_joules_of_tokens_counted_at_each_step(make_bench: MakeBench, tmp_path: 
     with plug() as device:
         device.answer = at_steps(time.monotonic())
         recording = record(bench, tmp_path, STEPS, options=["--tokens", device.host])
-    found = recording.run["summary"]["running"]["domains"]["total"]["running_j"]
-    n = tokens(recording, "steps")
-    assert found["value"] / n == pytest.approx(WATTS / RATE, rel=0.01)
+    found = summarise(reduce_csv(recording.path))
+    assert found.to_dict() == recording.run["summary"]
+    running = by(found, "tokens_out").running
+    assert running is not None
+    assert running.inferences == tokens(recording, "steps")
+    each = running.domains["total"].total_j_per_inference
+    assert each is not None
+    assert each.plus_minus is not None
+    assert each.value == pytest.approx(WATTS / RATE, rel=0.01)
     assert "counted_at_request_end" not in recording.flags()
-    assert summarise(reduce_csv(recording.path)).to_dict() == recording.run["summary"]
 
 
 def test_joules_of_tokens_counted_at_a_request_s_end(make_bench: MakeBench, tmp_path: Path) -> None:
@@ -114,12 +120,12 @@ def test_joules_of_tokens_counted_at_a_request_s_end(make_bench: MakeBench, tmp_
         device.answer = server.answer
         source = ENDS.replace("HOST", device.host)
         recording = record(bench, tmp_path, source, options=["--tokens", device.host])
-    assert tokens(recording, "drained") == 460
+    assert tokens(recording, "drained") == 360
     found_j, true_j = (
         of("total", "drained") for of in (recording.summed_j, recording.true_block_j)
     )
     assert found_j is not None
-    assert found_j / 460 == pytest.approx(true_j / 460, rel=0.01)
+    assert found_j / 360 == pytest.approx(true_j / 360, rel=0.01)
     drained = [row["event"] for row in recording.rows if row["event"].startswith("note:drained")]
     assert [text.partition(":")[2].split(" ")[0] for text in drained] == ["drained"] * 2, drained
     flags = [f for f in recording.run["summary"]["flags"] if f["name"] == "counted_at_request_end"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from recorders.source import REQUESTS
 from wattui.show.graphs import GraphSpec, Series
 from wattui.show.history import Bin
 from wattui.show.plot import Glyphs
@@ -21,7 +22,8 @@ TimeSpan: TypeAlias = tuple[float, float]
 def values_now(live: Live, spec: GraphSpec) -> list[TitleValue | None]:
     """The latest reading of each series."""
     latest = [live.history.latest(series.column) for series in spec.series]
-    return [TitleValue(number(each[1], 3), each[1]) if each else None for each in latest]
+    shown = "{:.0f}".format if spec.unit == REQUESTS else lambda value: number(value, 3)
+    return [TitleValue(shown(each[1]), each[1]) if each else None for each in latest]
 
 
 def values_at(

@@ -43,6 +43,7 @@ class Pace:
     def __init__(self) -> None:
         self._points: deque[tuple[float, int]] = deque(maxlen=MOST_LUMPS)
         self._last_s = 0.0
+        self._seen: int | None = None
         self.at_end = False
 
     def note(self, event: str) -> None:
@@ -53,13 +54,14 @@ class Pace:
 
     def add(self, time_s: float, tokens: int | None) -> None:
         """Take the tokens so far; None: they are unknown now."""
+        seen, self._seen, self._last_s = self._seen, tokens, time_s
         if tokens is None:
             self._points.clear()
-            return
-        self._last_s = time_s
-        last = self._points[-1] if self._points else None
-        is_due = last is None or (tokens > last[1] if self.at_end else time_s - last[0] >= STEP_S)
-        if is_due:
+        elif self.at_end:
+            # What came before the first lump is a part of one.
+            if seen is not None and tokens > seen:
+                self._points.append((time_s, tokens))
+        elif not self._points or time_s - self._points[-1][0] >= STEP_S:
             self._points.append((time_s, tokens))
 
     def now(self) -> Now | None:

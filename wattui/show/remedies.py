@@ -23,7 +23,7 @@ REMEDIES = {
     "aligned": "let nothing else run meanwhile, as its power would be taken for quiet",
     "left_pass": "let the loop end by itself: choose its length with seconds or target",
     "target_missed": "allow more seconds in wattui.repeat(), or a wider target",
-    "counted_at_request_end": "let all requests of a phase end in it, or allow more --drain",
+    "counted_at_request_end": "let all requests of a phase end in it, or wait longer for them",
     "server_unread": "follow the fix in the flag, then record again",
     "server_restarted": "record again; the server's log says why it restarted",
     "unaligned": "use longer phases, or run the work many times in one",

@@ -44,7 +44,7 @@ def test_joules_per_token_are_those_of_the_power_and_the_rate(
     bench = make_bench(topologies.plain(package=Constant(50.0), dram=Constant(5.0)))
     load = [sys.executable, "-m", "wattui", "tokens", "bench", server, "--json"]
     load += ["--concurrency", str(SLOTS), "--prompts", "synthetic:20/30"]
-    load += ["--seconds", "4", "--armed", "0.5"]
+    load += ["--seconds", "3", "--armed", "0.3"]
     path = tmp_path / "run.csv"
     argv = command_line(path, 10, [], load)
     done = bench.run(argv, cwd=tmp_path, env=surroundings(bench, tmp_path))

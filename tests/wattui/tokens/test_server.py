@@ -168,7 +168,7 @@ def test_failed_requests_are_counted_and_named(capsys: pytest.CaptureFixture[str
 
 
 def test_a_server_that_dies_ends_the_load_and_keeps_what_there_was(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = 0
 
@@ -179,6 +179,7 @@ def test_a_server_that_dies_ends_the_load_and_keeps_what_there_was(
         asked += 1
         return b"" if asked > 12 else stream(CHUNK, {"choices": [], "usage": USAGE}, "[DONE]")
 
+    monkeypatch.setattr("wattui.tokens.load.PAUSE_S", 0.01)
     with serving(dying) as url:
         assert benched(url, "--json", "--seconds", "30") == 1
     out, err = capsys.readouterr()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 # What is counted if nothing is said, which has a column of its own; the others are `count_NAME`.
 INFERENCES = "inferences"
 COUNTED = "count_"
 # The most counts with a name in a recording.
 MOST_NAMES = 16
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAME = "[a-z][a-z0-9_]{0,39}"
 
 _WORDS = {
     "tokens_out": "output tokens",
@@ -19,6 +19,7 @@ _WORDS = {
     "tokens_cached": "cached prompt tokens",
 }
 
+T = TypeVar("T")
 # Totals by name. One that is not in it is unknown.
 Counts = Mapping[str, int]
 
@@ -42,7 +43,7 @@ class CountSource(Protocol):
 
 def check_name(name: str) -> str:
     """The name of a count. Raises ValueError."""
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         raise ValueError(
             f"{name!r} cannot be the name of a count: use a to z, 0 to 9 and _, a letter first, "
             "and at most 40 characters"
@@ -50,7 +51,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def named(counts: Counts) -> dict[str, int]:
+def named(counts: Mapping[str, T]) -> dict[str, T]:
     """The counts other than inferences."""
     return {name: n for name, n in counts.items() if name != INFERENCES}
 

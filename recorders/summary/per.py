@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from recorders.counts import INFERENCES
@@ -27,8 +27,16 @@ def counted_names(running: Group | None) -> list[str]:
 
 def usual_per(running: Group | None) -> str:
     """What the energy of everything that ran is stated per if nobody says."""
-    names = counted_names(running)
-    return next((name for name in (*USUAL, *names) if name in names), INFERENCES)
+    return common_per([counted_names(running)])
+
+
+def common_per(counted: Sequence[Sequence[str]]) -> str:
+    """What several recordings, with what each counted, are compared per: the usual count that all
+    of them have, or else that any has."""
+    every = list(dict.fromkeys(name for names in counted for name in names))
+    common = [name for name in every if all(name in names for names in counted)]
+    found = common or every
+    return next((name for name in (*USUAL, *found) if name in found), INFERENCES)
 
 
 def by(summary: Summary, per: str | None = None) -> Summary:
@@ -41,6 +49,11 @@ def by(summary: Summary, per: str | None = None) -> Summary:
     if per and per not in names:
         there = f"it has {', '.join(names)}" if names else "it has none"
         raise NotCountedError(f"it did not count {per}: {there}")
+    return in_place(summary, name)
+
+
+def in_place(summary: Summary, name: str) -> Summary:
+    """The same summary with this count in the place of inferences, even if there is none."""
     if name == INFERENCES:
         return summary
     running = summary.running and by_count(summary.running, name)
@@ -54,8 +67,8 @@ def by(summary: Summary, per: str | None = None) -> Summary:
         labels=[by_count(group, name) for group in summary.labels],
         repeats=repeats,
         over_repeats=over_repeats(running, samples, summary.headline),
-        differences=[replace(d, domains=_answers(d.counts[name])) for d in summary.differences],
-        sums=[replace(each, domains=_answers(each.counts[name])) for each in summary.sums],
+        differences=[replace(d, domains=_answers(d.counts, name)) for d in summary.differences],
+        sums=[replace(each, domains=_answers(each.counts, name)) for each in summary.sums],
         wall_estimates=[
             replace(each, total_j_per_inference=each.running_j.over(n))
             if each.running_j and n
@@ -66,5 +79,5 @@ def by(summary: Summary, per: str | None = None) -> Summary:
     )
 
 
-def _answers(domains: Mapping[str, PerOne]) -> dict[str, Answers]:
-    return {channel: Answers(*each.values) for channel, each in domains.items()}
+def _answers(counts: Mapping[str, Mapping[str, PerOne]], name: str) -> dict[str, Answers]:
+    return {channel: Answers(*each.values) for channel, each in counts.get(name, {}).items()}

@@ -15,17 +15,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from recorders.counts import INFERENCES
 from recorders.summary.figures import Value
 from recorders.summary.stats import Uncertainty, combined, depend, t_quantile, t_tails
 from wattui.analysis.samples import error_of_mean
 from wattui.analysis.sides import (
     FIGURES,
     NORMAL_95,
+    PER_NOTHING,
     PUBLISHED,
     SUMS,
     ComparisonKey,
     Sampled,
     Side,
+    unit_of,
 )
 from wattui.analysis.two_samples import RankTest, mann_whitney, one_more, root
 
@@ -53,7 +56,8 @@ class Comparison:
     """One figure of one domain on both sides; intervals are those of 1 - `alpha`.
 
     `p_of_all` is `p` with Holm's correction for all labels compared. `paired`: each sample of a
-    belongs to one of b, taken right before or after it.
+    belongs to one of b, taken right before or after it. `per` is the count in the place of
+    inferences.
     """
 
     label: str
@@ -66,6 +70,7 @@ class Comparison:
     alpha: float = ALPHA
     p_of_all: float | None = None
     paired: bool = False
+    per: str = INFERENCES
 
     @property
     def unrepeated(self) -> Unrepeated | None:
@@ -298,16 +303,18 @@ def compare(
             label_a or label_b,
             domain_a if domain_a == domain_b else f"{domain_a}, {domain_b}",
             name,
-            figure.unit,
+            unit_of(name, a.per),
             (origin_a, origin_b),
             known_a.of_run,
             known_b.of_run,
             alpha,
             paired=paired,
+            per=a.per,
         )
         for label_a, label_b in labels
         for domain_a, domain_b in [*pairs, ("", "")]
-        for name, figure in FIGURES.items()
+        for name in FIGURES
+        if a.per == b.per or name in PER_NOTHING
         if name in SUMS or label_a or label_b or not is_mixed
         for origin_a, known_a in _at_key(a, ComparisonKey(label_a, domain_a, name))
         for origin_b, known_b in _at_key(b, ComparisonKey(label_b, domain_b, name))

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from recorders.counts import INFERENCES
 from recorders.summary.stats import grouped
 from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.results import ResultRow
-from wattui.analysis.sides import FIGURES, LEADING, Sampled, Side, of_label, side
+from wattui.analysis.sides import FIGURES, LEADING, Sampled, Side, of_label, side, unit_of
 
 # A level is made of the runs of no more commits than this.
 MOST_COMMITS = 10
@@ -45,7 +46,8 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One label's figure over the commits, the oldest first."""
+    """One label's figure over the commits, the oldest first; `per` is the count in the place of
+    inferences."""
 
     label: str
     domain: str
@@ -53,6 +55,7 @@ class History:
     unit: str
     origin: str
     points: tuple[Point, ...]
+    per: str = INFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,10 @@ def histories(
     domain: str | None = None,
     label: str | None = None,
     alpha: float = ALPHA,
+    per: str = INFERENCES,
 ) -> list[History]:
-    """A history for each label, of the headline channel of the newest run unless one is given."""
+    """A history for each label, of the headline channel of the newest run unless one is given;
+    `per` is the count that is in the place of inferences in these runs."""
     commits = _commits(runs)
     domain = domain or next((r.headline for r in reversed(_by_time(runs)) if r.headline), None)
     if domain is None:
@@ -81,7 +86,7 @@ def histories(
         labels.pop("", None)
     wanted = [each for each in labels if label in (None, each)]
     tests = max(1, (len(commits) - 1) * len(wanted))
-    made = (_history(commits, each, found, domain, alpha / tests) for each in wanted)
+    made = (_history(commits, each, found, domain, alpha / tests, per) for each in wanted)
     return [each for each in made if each.points]
 
 
@@ -114,7 +119,7 @@ def _is_of(row: ResultRow, figure: str, domain: str) -> bool:
 
 
 def _history(
-    commits: Sequence[_Commit], label: str, figure: str, domain: str, alpha: float
+    commits: Sequence[_Commit], label: str, figure: str, domain: str, alpha: float, per: str
 ) -> History:
     points: list[Point] = []
     level: list[_Commit] = []
@@ -136,8 +141,8 @@ def _history(
         origins[origin] = None
         start_utc_ns = commit.runs[0].start_utc_ns
         points.append(Point(commit.name, start_utc_ns, len(commit.runs), known, step))
-    unit = FIGURES[figure].unit
-    return History(label, domain, figure, unit, " and ".join(origins), tuple(points))
+    unit = unit_of(figure, per)
+    return History(label, domain, figure, unit, " and ".join(origins), tuple(points), per)
 
 
 def _is_key(key: tuple[str, str, str], figure: str, domain: str) -> bool:

@@ -61,7 +61,8 @@ def pairs_of(summary: Summary) -> Pairs | None:
         if len(both := sorted(own.keys() & other.keys())) >= LEAST_PAIRS:
             key = _key(row)._replace(label=rest.removeprefix(BELOW))
             found[side][key] = row.origin, _sampled(row, [own[n] for n in both])
-    sides = [Side(n, summary.headline, each) for n, each in zip(names, found, strict=True)]
+    made = zip(names, found, strict=True)
+    sides = [Side(n, summary.headline, each, summary.per) for n, each in made]
     return Pairs(sides[0], sides[1], list(_alone(names, ran)))
 
 

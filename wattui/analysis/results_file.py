@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from recorders.counts import INFERENCES
 from recorders.json_parts import number, optional, size
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
-from wattui.analysis.results import UNITS, VERSION, ResultRow, row_dict
+from wattui.analysis.results import VERSION, ResultRow, is_figure, row_dict
 from wattui.analysis.sides import Side, side
 
 ERRORS = ("plus_minus", "resolution", "baseline_noise")
@@ -36,7 +37,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
-    """The results of one run: its name, headline channel, table, and metadata."""
+    """The results of one run: its name, headline channel, table, and metadata; `per` is the count
+    that is in the place of inferences."""
 
     name: str
     headline: str | None
@@ -44,11 +46,12 @@ class ResultSet:
     command: Sequence[str] = ()
     machine: str = ""
     flags: Sequence[Note] = ()
+    per: str = INFERENCES
 
     @property
     def side(self) -> Side:
         """The run as something to compare."""
-        return side(self.name, [(self.headline, self.rows)])
+        return side(self.name, [(self.headline, self.rows)], self.per)
 
 
 def document(sets: Iterable[ResultSet], source: str | None = None) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _sets(found: Mapping[str, Any]) -> Iterator[ResultSet]:
     if len(rows) < len(found["runs"]):
         raise ValueError("two runs have the same name")
     for row in found["rows"]:
-        if row["figure"] in UNITS:
+        if is_figure(row["figure"]):
             rows[row["run"]].append(_row(row))
     for run in found["runs"]:
         headline = run["headline"]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from recorders.counts import INFERENCES, singular
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Value
 from recorders.summary.stats import Uncertainty, t_quantile
@@ -33,6 +34,8 @@ FIGURES = {
     "edp": Measure("total_edp_js", "J s"),
     "rate": Measure("inferences_per_s", "/s", more_is_better=True),
 }
+# Figures without a count.
+PER_NOTHING = ("energy", "power")
 # Figures that make sense for several labels together.
 SUMS = ("energy",)
 PUBLISHED = "published"
@@ -68,6 +71,11 @@ class Sampled:
         return [Uncertainty(part / NORMAL_95) for part in (self.known.resolution or 0.0, noise)]
 
 
+def unit_of(figure: str, per: str) -> str:
+    """The unit of a figure, if this count is in the place of inferences."""
+    return FIGURES[figure].unit.replace("inference", singular(per))
+
+
 class ComparisonKey(NamedTuple):
     """Key of a figure; `label` is empty for all running phases together."""
 
@@ -78,11 +86,13 @@ class ComparisonKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Something to compare: figures by key, and where they come from."""
+    """Something to compare: figures by key, and where they come from; `per` is the count in the
+    place of inferences."""
 
     name: str
     headline: str | None
     figures: Mapping[ComparisonKey, tuple[str, Sampled]]
+    per: str = INFERENCES
 
     @property
     def labels(self) -> list[str]:
@@ -100,8 +110,11 @@ class Side:
         return {key.domain: origin for key, (origin, _) in self.figures.items() if key.domain}
 
 
-def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> Side:
-    """A side made of one run (its headline channel and rows), or of several as samples."""
+def side(
+    name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]], per: str = INFERENCES
+) -> Side:
+    """A side made of one run (its headline channel and rows), or of several as samples; `per` is
+    the count that is in the place of inferences in these rows."""
     found: dict[ComparisonKey, list[tuple[str, Sampled]]] = {}
     for _, rows in runs:
         repeated = {row.label for row in rows if row.level == "repeat"}
@@ -114,6 +127,7 @@ def side(name: str, runs: Sequence[tuple[str | None, Sequence[ResultRow]]]) -> S
         name,
         headlines.pop() if len(headlines) == 1 else None,
         {key: _together(each) for key, each in found.items()},
+        per,
     )
 
 
@@ -127,7 +141,7 @@ def of_label(found: Side, label: str) -> Side:
     """One label of a side, as something that ran alone."""
     own = {key: known for key, known in found.figures.items() if key.label == label}
     figures = {key._replace(label=""): known for key, known in own.items()}
-    return Side(label, found.headline, figures)
+    return replace(found, name=label, figures=figures)
 
 
 def labels_of(found: Side) -> list[Side]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorders.summary.figures import INVENTED
+from recorders.summary.per import in_place
 from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.doubts import doubts, doubts_of_samples
 from wattui.analysis.effort import (
@@ -37,7 +38,7 @@ from wattui.commands.sides import group_of
 from wattui.config import config_path, load
 from wattui.errors import REGRESSED, UsageError
 from wattui.report.comment import Comment, comment_text
-from wattui.runs.naming import load_named, naming
+from wattui.runs.naming import load_named, naming, per_of
 from wattui.runs.recorded import Run, reduce_run
 from wattui.show.printing import say
 from wattui.show.summary import ending
@@ -214,7 +215,7 @@ def _in_turn(run: Run, options: argparse.Namespace) -> Compared:
     found = _efforts(run)
     ours, theirs = of_side(found, BASELINE), of_side(found, CHANGE)
     others = compare_efforts(ours, theirs, options.alpha, paired=True)
-    pairs = pairs_of(run.summary)
+    pairs = pairs_of(in_place(run.summary, per_of([run], options.per)))
     if pairs is None:
         return (Side(BASELINE, None, {}), Side(CHANGE, None, {})), [], others, [NO_PAIRS]
     return (pairs.a, pairs.b), judged(pairs, options.alpha), others, pairs.remarks
@@ -222,7 +223,8 @@ def _in_turn(run: Run, options: argparse.Namespace) -> Compared:
 
 def _with_files(run: Run, baseline: Sequence[Run], options: argparse.Namespace) -> Compared:
     """The recording, and earlier ones."""
-    sides = group_of(BASELINE, baseline).side, group_of(CHANGE, [run]).side
+    per = per_of([run, *baseline], options.per)
+    sides = group_of(BASELINE, baseline, per).side, group_of(CHANGE, [run], per).side
     quoted = sides[0].headline, sides[1].headline
     domains = [(quoted[0], quoted[1])] if quoted[0] and quoted[1] else []
     rows = leading(compare(*sides, domains, alpha=options.alpha))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recorders.summary.bases import BASES
+from recorders.summary.per import in_place
 from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
@@ -26,7 +27,7 @@ from wattui.analysis.sides import (
     share_labels,
 )
 from wattui.capture.progress import waiting
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, add_per
 from wattui.commands.sides import SideFiles, given_twice, sides_given
 from wattui.errors import REGRESSED, UsageError
 from wattui.show.printing import console, print_json, say
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
         help="figure to compare (default: total, or energy if nothing was counted)",
     )
     made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
+    add_per(made)
     made.add_argument("--label", metavar="TEXT", help="compare this label only")
     made.add_argument(
         "--published", choices=tuple(RESULTS), help="compare with the figures of a publication"
@@ -153,8 +155,8 @@ def level(text: str) -> float:
 def main(options: argparse.Namespace) -> int:
     """Compare and print; returns the exit status. Raises UsageError."""
     with waiting("reading runs"):
-        given = sides_given(options.runs)
-        in_turn = _in_turn(given, options)
+        given, per = sides_given(options.runs, options.per)
+        in_turn = _in_turn(given, per, options)
         first, *others = [in_turn.a, in_turn.b] if in_turn else _sides(given, options)
         usual = USUAL if len(others) <= FEW else ()
         pairs = [
@@ -196,12 +198,12 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _in_turn(given: Sequence[SideFiles], options: argparse.Namespace) -> Pairs | None:
+def _in_turn(given: Sequence[SideFiles], per: str, options: argparse.Namespace) -> Pairs | None:
     """The two commands of the only run, if it is a paired recording and nothing else is asked."""
     runs = [run for each in given for run in each.runs]
     if len(given) > 1 or len(runs) != 1 or options.published or options.label is not None:
         return None
-    return pairs_of(runs[0].summary)
+    return pairs_of(in_place(runs[0].summary, per))
 
 
 def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side]:
@@ -327,6 +329,7 @@ def _to_dict(
         "version": VERSION,
         "kind": "comparison",
         "a": first.name,
+        "per": first.per,
         "comparisons": [
             {"b": pair.side.name, **_row_dict(row)} for pair in pairs for row in pair.rows
         ],

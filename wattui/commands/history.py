@@ -14,14 +14,14 @@ from wattui.analysis.sides import FIGURES
 from wattui.capture.progress import waiting
 from wattui.commands.compare import level
 from wattui.commands.inputs import expand, names_of
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, add_per
 from wattui.errors import UsageError
 from wattui.report.clean import cleaned
 from wattui.report.document import Picture
 from wattui.report.draw.style import WIDE_MM
 from wattui.report.files import Output, check, page_at, write
 from wattui.report.svg import alone
-from wattui.runs.naming import load_named
+from wattui.runs.naming import load_named, per_of
 from wattui.runs.recorded import Run
 from wattui.show.printing import console, print_json, say
 from wattui.show.result_sets import figures_of
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         help="figure to follow (default: total, or energy if nothing was counted)",
     )
     made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
+    add_per(made)
     made.add_argument("--label", metavar="TEXT", help="follow this label only")
     made.add_argument(
         "--alpha",
@@ -89,13 +90,15 @@ def main(options: argparse.Namespace) -> int:
         loaded = list(map(load_named, csvs))
         runs = [run for run in loaded if not ending(run.summary)]
         names = names_of([run.csv for run in runs])
-        samples = list(map(_history_run, runs, names))
+        per = per_of(runs, options.per)
+        samples = [_history_run(*each, per) for each in zip(runs, names, strict=True)]
         found = histories(
             samples,
             options.figure,
             options.domain,
             options.label,
             options.alpha,
+            per,
         )
     if not found:
         raise UsageError(_nothing(options))
@@ -121,8 +124,8 @@ def _write(found: Sequence[History], out: Path, remarks: Sequence[str]) -> None:
         write([page_at(out, blocks)])
 
 
-def _history_run(run: Run, name: str) -> HistoryRun:
-    about, results = run.about, figures_of(run, name)
+def _history_run(run: Run, name: str, per: str) -> HistoryRun:
+    about, results = run.about, figures_of(run, name, per)
     commit = about.commit.short if about.commit else name
     return HistoryRun(commit, about.start_utc_ns, results.headline, results.rows)
 

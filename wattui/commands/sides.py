@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from recorders.summary.per import counted_names
+from wattui.analysis.results import as_per, counted_in_rows
 from wattui.analysis.results_file import NotResultsError, ResultSet, read_document
 from wattui.analysis.sides import Side, side
 from wattui.commands.inputs import expand, named
 from wattui.errors import UsageError, unreadable
-from wattui.runs.naming import load_named
+from wattui.runs.naming import chosen_per, load_named, per_of
 from wattui.runs.recorded import Run
 from wattui.show.result_sets import figures_of
 
@@ -26,9 +28,33 @@ class SideFiles:
     runs: tuple[Run, ...] = ()
 
 
-def sides_given(texts: Sequence[str]) -> list[SideFiles]:
-    """The sides in command-line order. Raises UsageError."""
-    found: list[SideFiles] = []
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a side is made of, before it is known what its energies are stated per."""
+
+    name: str
+    runs: Sequence[Run]
+    exported: ResultSet | None = None
+
+    @property
+    def counted(self) -> list[list[str]]:
+        """What each of its runs counted."""
+        if self.exported:
+            return [counted_in_rows(self.exported.rows)]
+        return [counted_names(run.summary.running) for run in self.runs]
+
+    def by(self, per: str) -> SideFiles:
+        """The side with this count in the place of inferences. Raises UsageError."""
+        if not self.exported:
+            return group_of(self.name, self.runs, per)
+        rows = as_per(self.exported.rows, per)
+        return SideFiles(replace(self.exported, rows=rows, per=per).side)
+
+
+def sides_given(texts: Sequence[str], per: str | None = None) -> tuple[list[SideFiles], str]:
+    """The sides in command-line order, and the count that is in the place of inferences: by default
+    the usual one that all have. Raises UsageError."""
+    found: list[_Given] = []
     for text in texts:
         name, pattern = named(text)
         if pattern.endswith(".json"):
@@ -36,10 +62,11 @@ def sides_given(texts: Sequence[str]) -> list[SideFiles]:
             continue
         runs = list(map(load_named, expand([pattern])))
         if name or len(texts) > 1 or len(runs) == 1:
-            found.append(group_of(name or _shared_name(pattern, runs), runs))
+            found.append(_Given(name or _shared_name(pattern, runs), runs))
         else:
-            found += [group_of(str(run.csv), [run]) for run in runs]
-    return _distinct(found)
+            found += [_Given(str(run.csv), [run]) for run in runs]
+    per = chosen_per([names for each in found for names in each.counted], per)
+    return _distinct([each.by(per) for each in found]), per
 
 
 def given_twice(texts: Sequence[str]) -> Iterator[str]:
@@ -51,7 +78,7 @@ def given_twice(texts: Sequence[str]) -> Iterator[str]:
             yield f"{path} is given more than once: it is compared with itself"
 
 
-def _exported(path: Path, name: str) -> list[SideFiles]:
+def _exported(path: Path, name: str) -> list[_Given]:
     """The runs of a results table written by `wattui export`."""
     try:
         sets = _results(path)
@@ -63,7 +90,7 @@ def _exported(path: Path, name: str) -> list[SideFiles]:
         ) from None
     if name and len(sets) == 1:
         sets = [replace(sets[0], name=name)]
-    return [SideFiles(each.side) for each in sets]
+    return [_Given(each.name, (), each) for each in sets]
 
 
 def _results(path: Path) -> list[ResultSet]:
@@ -81,10 +108,12 @@ def _no_number(name: str) -> float:
     raise ValueError(name)
 
 
-def group_of(name: str, runs: Sequence[Run]) -> SideFiles:
-    """Runs as samples of one thing, under a name."""
-    results = (figures_of(run, name) for run in runs)
-    return SideFiles(side(name, [(each.headline, each.rows) for each in results]), tuple(runs))
+def group_of(name: str, runs: Sequence[Run], per: str | None = None) -> SideFiles:
+    """Runs as samples of one thing, under a name, per the count that is in the place of inferences,
+    by default the usual one that all have."""
+    per = per or per_of(runs)
+    results = (figures_of(run, name, per) for run in runs)
+    return SideFiles(side(name, [(each.headline, each.rows) for each in results], per), tuple(runs))
 
 
 def _shared_name(pattern: str, runs: Sequence[Run]) -> str:

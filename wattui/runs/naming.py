@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from recorders.summary.per import common_per, counted_names
 from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.run_file import NotARunFileError
@@ -20,6 +21,20 @@ def naming(path: Path) -> Iterator[None]:
         raise unreadable(path, error) from None
     except NotARunFileError as error:
         raise UsageError(f"{path} is not a run file: {error}") from None
+
+
+def per_of(runs: Sequence[Run], asked: str | None = None) -> str:
+    """The count in the place of inferences for several runs, as `chosen_per`. Raises UsageError."""
+    return chosen_per([counted_names(run.summary.running) for run in runs], asked)
+
+
+def chosen_per(counted: Sequence[Sequence[str]], asked: str | None = None) -> str:
+    """The count in the place of inferences for runs that counted this: by default the usual one
+    that all have. Raises UsageError if none has the one that was asked for."""
+    if asked and not any(asked in names for names in counted):
+        known = ", ".join(dict.fromkeys(name for names in counted for name in names)) or "none"
+        raise UsageError(f"--per {asked}: nothing here counted {asked}: there is {known}")
+    return asked or common_per(counted)
 
 
 def load_named(csv: Path) -> Run:

@@ -11,7 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from recorders.summary.bases import BASES
+from recorders.counts import INFERENCES, plural, singular
+from recorders.summary.bases import BASES, ENERGY, TOTAL
 from recorders.summary.figures import Value
 from wattui.analysis.compare import Comparison, geometric_means
 from wattui.analysis.limits import worse, worse_interval
@@ -28,7 +29,7 @@ MEANINGS = {
     "rate": "inferences per second",
 }
 # What is used, by figure, the most wanted first.
-USED = {"total": "energy per inference", "energy": "energy while running"}
+USED = (TOTAL, ENERGY)
 TOGETHER, MEAN = "everything", "geometric mean"
 Trend = Literal["better", "worse", "unclear"]
 COLOURS: dict[Trend, str] = {"better": "green", "worse": "red", "unclear": ""}
@@ -37,6 +38,12 @@ LEAST_P = 1e-4
 KNOWN_ORIGINS = ("measured", "published", "")
 
 NamedComparison = tuple[str, Comparison]
+
+
+def meaning(figure: str, per: str) -> str:
+    """What a figure is, if this count is in the place of inferences."""
+    words = MEANINGS[figure].replace(INFERENCES, plural(per))
+    return words if per == INFERENCES else words.replace("inference", singular(per))
 
 
 def comparison_tables(
@@ -100,7 +107,7 @@ def _table(rows: Sequence[NamedComparison], titles: Sequence[str]) -> tuple[Tabl
     table = plain_table("", *titles, "p", "", left=(0, len(titles) + 2))
     heading = Text(f"{one.figure}, {prefix}{one.unit}", "bold")
     table.title = heading.append(f"  channel {domains}" if domains else "", "not bold dim")
-    table.caption = MEANINGS[one.figure]
+    table.caption = meaning(one.figure, one.per)
     table.title_justify = table.caption_justify = "left"
     return table, factor
 
@@ -183,8 +190,9 @@ def paired_lines(a: str, b: str, rows: Sequence[Comparison]) -> Iterator[Text]:
 def change_text(rows: Sequence[Comparison], domain: str | None) -> str:
     """The change from A to B of the first figure that has one, in a sentence; of several labels,
     the geometric mean of their changes. Empty if there is none."""
-    for figure, what in USED.items():
-        own = [row for row in rows if row.figure == figure and row.domain == domain]
+    for basis in USED:
+        own = [row for row in rows if row.figure == basis.name and row.domain == domain]
+        what = f"energy {basis.words(own[0].per)}" if own else ""
         row = next((row for row in own if not row.label), own[0] if len(own) == 1 else None)
         if row is not None and row.ratio is not None:
             interval = None if row.unrepeated else row.ratio_interval

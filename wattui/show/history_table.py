@@ -11,7 +11,7 @@ from rich.text import Text
 from wattui.analysis.compare import Comparison
 from wattui.analysis.history import History, Point
 from wattui.clean import one_line
-from wattui.show.compare import COLOURS, MEANINGS, p_text, trend, value_text
+from wattui.show.compare import COLOURS, meaning, p_text, trend, value_text
 from wattui.show.quantities import minus, prefix_for
 from wattui.show.stacking import Fitting, plain_table
 
@@ -25,7 +25,7 @@ def history_table(found: History) -> Iterator[RenderableType]:
     if found.origin not in ("measured", ""):
         heading.append(f" ({found.origin})", "not bold yellow")
     table.title, table.title_justify = heading, "left"
-    table.caption, table.caption_justify = MEANINGS[found.figure], "left"
+    table.caption, table.caption_justify = meaning(found.figure, found.per), "left"
     for point in found.points:
         table.add_row(
             one_line(point.commit),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recorders.summary.per import by, in_place
 from wattui.analysis.macs import command_macs
 from wattui.analysis.results import group_rows, rows
 from wattui.analysis.results_file import ResultSet
@@ -22,6 +23,9 @@ def result_set(run: Run, name: str) -> ResultSet:
     )
 
 
-def figures_of(run: Run, name: str) -> ResultSet:
-    """A recording's results for comparison: running phases taken together, without MACs."""
-    return ResultSet(name, run.summary.headline, group_rows(run.summary))
+def figures_of(run: Run, name: str, per: str | None = None) -> ResultSet:
+    """A recording's results for comparison: running phases taken together, without MACs; with
+    another count in the place of inferences, by default the usual one.
+    """
+    summary = in_place(run.summary, per) if per else by(run.summary)
+    return ResultSet(name, summary.headline, group_rows(summary), per=summary.per)

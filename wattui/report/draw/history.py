@@ -65,7 +65,7 @@ def _panel(axes: Axes, found: History, commits: Sequence[str]) -> None:
     axes.set_xlim(-0.7, len(commits) - 0.3)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.25 * (high - low))
-    axes.set_ylabel(f"{prefix}{found.unit}".replace("/inference", "\nper inference"))
+    axes.set_ylabel(f"{prefix}{found.unit}".replace("J/", "J\nper "))
     axes.set_title(style.fold(found.label or found.figure, 60.0), loc="left", weight="bold")
     axes.yaxis.grid(True, color=(INK, 0.13), lw=0.5)
     style.number_axis(axes.yaxis)

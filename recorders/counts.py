@@ -63,7 +63,7 @@ def growth(before: Counts, after: Counts) -> dict[str, int]:
 
 def is_tokens(name: str) -> bool:
     """Whether tokens of a language model are counted."""
-    return name.startswith("tokens_")
+    return name == "tokens" or name.startswith("tokens_")
 
 
 def plural(name: str) -> str:

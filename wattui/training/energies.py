@@ -48,10 +48,10 @@ def _energies(summary: Summary, phases: TrainingPhases) -> Iterator[PhaseEnergy]
 
 
 def _counts(group: Group, phases: TrainingPhases) -> tuple[int | None, int | None]:
-    """Samples and tokens: the one that the file has, and the other in this process's proportion."""
-    own = {"samples": phases.samples.get(group.label), "tokens": phases.tokens.get(group.label)}
-    counted, n = own[phases.unit], group.inferences
-    if not n or not counted:
+    """Samples and tokens, of all processes: one is the inferences of the file, the other has its
+    name there. None if this process did not count in the phase."""
+    if not getattr(phases, phases.unit).get(group.label):
         return None, None
-    samples, tokens = (value and round(n * value / counted) for value in own.values())
-    return samples or None, tokens or None
+    found = {name: counted.count for name, counted in group.counts.items()}
+    found[phases.unit] = group.inferences
+    return found.get("samples"), found.get("tokens")

@@ -17,7 +17,8 @@ UNITS = ("samples", "tokens")
 class TrainingPhases:
     """The phase that is open, and how many samples and tokens each had in this process.
 
-    `unit` is what an inference of the recording is. Raises ValueError for any other.
+    `unit` is what an inference of the recording is; the other is counted under its name. Raises
+    ValueError for any other.
     """
 
     def __init__(self, unit: Unit = "samples") -> None:
@@ -47,7 +48,11 @@ class TrainingPhases:
         """Count what was done in the open phase."""
         for counts, n in ((self.samples, samples), (self.tokens, tokens)):
             counts[self.label] = counts.get(self.label, 0) + n
-        marks.count(samples if self.unit == "samples" else tokens)
+        counted = {"samples": samples, "tokens": tokens}
+        marks.count(counted.pop(self.unit))
+        for name, n in counted.items():
+            if n:
+                marks.count(n, of=name)
 
     def finish(self) -> None:
         """End the training; a note says what was counted."""

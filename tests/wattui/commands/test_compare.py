@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.made_runs import B1, B8, IDLE, Part, finished, written
+from tests.support.made_runs import B1, B8, IDLE, TOKENS, Part, finished, written
 from wattui.cli import main
 from wattui.errors import REGRESSED, USAGE
 
@@ -567,3 +567,39 @@ def test_a_ratio_that_may_be_anything_is_unbounded_on_both_sides(
     """Repeats of 1 and 3 W: neither mean is clearly different from zero."""
     assert main(["compare", make("a", (0.02, 0.06)), make("b", (0.06, 0.02)), "--label", "b1"]) == 0
     assert "1.000 (−∞ … ∞)" in capsys.readouterr().out
+
+
+def test_runs_of_tokens_are_compared_per_token(capsys: pytest.CaptureFixture[str]) -> None:
+    a = make("a", labels=[TOKENS])
+    b = make("b", labels=[TOKENS._replace(watts=40.0)])
+    found = compared(capsys, a, b)
+    assert found["per"] == "tokens_out"
+    total = row(found, figure="total", label="c1", domain="total")
+    assert total["unit"] == "J/output token"
+    assert total["value_a"]["value"] == pytest.approx(2.0)
+    assert total["ratio"] == pytest.approx(0.8)
+    assert main(["compare", a, b]) == 0
+    text = capsys.readouterr().out
+    assert "energy per output token, all energy used while running" in text
+    assert "inference" not in text
+
+
+def test_per_chooses_the_count_that_runs_are_compared_by(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = TOKENS._replace(count=50)
+    found = compared(capsys, make("a", labels=[both]), make("b", labels=[TOKENS]))
+    assert found["per"] == "tokens_out"  # what both have
+    found = compared(capsys, "a.csv", "b.csv", "--per", "requests")
+    assert row(found, figure="total", label="c1")["value_a"]["value"] == pytest.approx(20.0)
+    said = refused(capsys, "a.csv", "b.csv", "--per", "images")
+    assert "--per images: nothing here counted images: there is inferences, requests" in said
+
+
+def test_exported_results_are_compared_per_token(capsys: pytest.CaptureFixture[str]) -> None:
+    make("a", labels=[TOKENS])
+    assert main(["export", "a.csv", "results.json"]) == 0
+    capsys.readouterr()
+    found = compared(capsys, "results.json", "x=a.csv")
+    assert row(found, figure="total", label="c1")["ratio"] == pytest.approx(1.0)
+    assert row(found, figure="total", label="c1")["unit"] == "J/output token"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
+from tests.support.made_runs import B1, B8, B64, IDLE, TOKENS, Part, finished
 from wattui.analysis.published.results import RESULTS, published_results
-from wattui.analysis.results import COLUMNS, UNITS
+from wattui.analysis.results import COLUMNS, as_per, counted_in_rows, is_figure
 from wattui.analysis.results_file import document, read_document
 from wattui.outputs import OutputError
 from wattui.report.export import FORMATS, export, refusal
@@ -67,7 +68,10 @@ def test_json_is_as_its_schema_says(run: Run, tmp_path: Path) -> None:
     schema = json.loads((DOCS / "results.schema.json").read_text())
     jsonschema.validate(found, schema)
     assert set(schema["$defs"]["row"]["properties"]) == {*COLUMNS, "values"}
-    assert set(schema["$defs"]["row"]["properties"]["figure"]["enum"]) == set(UNITS)
+    usual, of_counts = schema["$defs"]["row"]["properties"]["figure"]["anyOf"]
+    assert all(map(is_figure, usual["enum"]))
+    assert {row["figure"] for row in found["rows"]} <= set(usual["enum"])
+    assert re.search(of_counts["pattern"], "dynamic_j_per_tokens_out")
     assert found["runs"][0]["command"] == ["python", "infer.py"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(found | {"version": 2}, schema)
@@ -207,3 +211,24 @@ def test_flags_in_the_documentation_have_a_remedy_here_or_in_their_own_text() ->
 def test_exporting_loads_no_screen() -> None:
     code = "import sys, wattui.report.export; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_run_of_tokens_has_them_in_its_table_and_is_compared_per_token(tmp_path: Path) -> None:
+    run = finished(tmp_path / "llm.csv", [IDLE, TOKENS])
+    export(run, tmp_path / "results.json")
+    found = json.loads((tmp_path / "results.json").read_text())
+    jsonschema.validate(found, json.loads((DOCS / "results.schema.json").read_text()))
+    values = {
+        row["figure"]: (row["value"], row["unit"])
+        for row in found["rows"]
+        if row["level"] == "run" and row["domain"] in ("", "total")
+    }
+    assert values["count_tokens_out"] == (100.0, "1")
+    assert values["count_tokens_out_per_s"] == (25.0, "1/s")
+    assert values["dynamic_j_per_tokens_out"] == (pytest.approx(1.6), "J")
+    assert values["total_j_per_requests"] == (pytest.approx(20.0), "J")
+    assert "inferences" not in values
+    (again,) = read_document(found)
+    rows = as_per(again.rows, "tokens_out")
+    assert counted_in_rows(again.rows) == ["requests", "tokens_out"]
+    assert next(r.known.value for r in rows if r.figure == "total_j_per_inference") == 2.0

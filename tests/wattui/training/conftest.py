@@ -23,7 +23,9 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __exit__(self, *_: object) -> None:
             found.append(f"-{self.label}")
 
-    def count(n: int) -> None:
+    def count(n: int, of: str | None = None) -> None:
+        if of is not None:
+            return
         before = int(found.pop()) if found and found[-1].isdigit() else 0
         found.append(str(before + n))
 

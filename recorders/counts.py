@@ -85,7 +85,7 @@ def short(name: str) -> str:
     return "inf" if name == INFERENCES else "tok" if is_tokens(name) else plural(name)
 
 
-def number_of(n: int, name: str) -> str:
+def count_text(n: int, name: str) -> str:
     """A number of what is counted: `1 inference`, `4,000 output tokens`."""
     return f"{n:,} {singular(name) if n == 1 else plural(name)}"
 

@@ -17,7 +17,7 @@ from recorders.channels import (
     on_node,
     without_node,
 )
-from recorders.counts import number_of
+from recorders.counts import count_text
 from recorders.held_back import IN_WORDS
 from recorders.other_load import CPU, FOREIGN_PCT, OtherLoad, noted_load
 from recorders.summary.bases import DYNAMIC, MARGINAL
@@ -128,7 +128,7 @@ def unlabelled(summary: Summary) -> Iterator[Flag]:
     rest_s = running.seconds - sum(group.seconds for group in labels)
     if rest_s > UNLABELLED * running.seconds:
         n = (running.inferences or 0) - sum(group.inferences or 0 for group in labels)
-        counted = f" and {number_of(n, summary.per)}" if n > 0 else ""
+        counted = f" and {count_text(n, summary.per)}" if n > 0 else ""
         yield Flag(
             "unlabelled",
             "running",

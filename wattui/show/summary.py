@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorders import channels
-from recorders.counts import is_tokens, number_of, plural, short
+from recorders.counts import count_text, is_tokens, plural, short
 from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
@@ -244,7 +244,7 @@ def headline(summary: Summary, mixed: bool = False) -> Text:
         return text
     text.append(f"\n{number(running.seconds)} s running", "dim")
     if running.inferences:
-        text.append(f" · {number_of(running.inferences, summary.per)}", "dim")
+        text.append(f" · {count_text(running.inferences, summary.per)}", "dim")
         rate = f" · {number(running.inferences_per_s)} {plural(summary.per)}/s"
         text.append(" over all labels" if cells else rate, "dim")
     if quoted and not cells and (said := token_rates(summary.per, TOTAL.of(quoted), quoted.origin)):
@@ -381,7 +381,7 @@ def _other_counts(summary: Summary, apart: bool) -> Iterator[str]:
     for name, found in running.counts.items() if running else ():
         if not found.count or name == summary.per:
             continue
-        words = [number_of(found.count, name)]
+        words = [count_text(found.count, name)]
         each = None if apart else found.domains[channel].total_j if channel else None
         if not apart:
             words.append(f"{number(found.per_s)}/s")

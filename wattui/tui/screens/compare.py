@@ -16,14 +16,15 @@ from textual.widgets import Static
 from recorders.summary.bases import BASES
 from wattui.analysis.compare import Comparison, compare
 from wattui.analysis.doubts import doubts, only_in_one
-from wattui.analysis.results import group_rows
-from wattui.analysis.sides import Side, side
+from wattui.analysis.sides import Side
+from wattui.runs.naming import per_of
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.bars import bar_text
 from wattui.show.compare import change_text, trend, value_text, verdict_text
 from wattui.show.palette import Palette
 from wattui.show.quantities import number, prefix_for
+from wattui.show.result_sets import figures_of
 from wattui.show.stacking import Fitting, plain_table
 from wattui.tui.screens.results import short_name, spaced
 from wattui.tui.screens.steady import SteadyModal
@@ -98,7 +99,8 @@ def tables(
 ) -> Iterator[RenderableType]:
     """The change in a sentence, names, domains over all running phases, labels by the headline
     channel, flags; without the parts of the headline channel if wanted."""
-    side_a, side_b = side_of("A", a), side_of("B", b)
+    per = per_of([a, b])
+    side_a, side_b = side_of("A", a, per), side_of("B", b, per)
     rows, headline = compare(side_a, side_b), a.summary.headline
     if change := change_text(rows, headline):
         yield Text(change, "bold")
@@ -120,9 +122,9 @@ def tables(
         yield Text.assemble(("! ", f"bold {palette.estimated}"), with_keys(line))
 
 
-def side_of(name: str, run: Run) -> Side:
-    """A run as a side of a comparison."""
-    return side(name, [(run.summary.headline, group_rows(run.summary))])
+def side_of(name: str, run: Run, per: str) -> Side:
+    """A run as a side of a comparison, with this count in the place of inferences."""
+    return figures_of(run, name, per).side
 
 
 def _parts(

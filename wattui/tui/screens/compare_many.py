@@ -17,6 +17,7 @@ from textual.widgets import Static
 from recorders.summary.bases import ENERGY, TOTAL
 from wattui.analysis.cells import to_quote
 from wattui.analysis.compare import compare
+from wattui.runs.naming import per_of
 from wattui.runs.recorded import Run
 from wattui.show import plot
 from wattui.show.bars import Bar, bars
@@ -100,7 +101,8 @@ def chart(
 
 def tables(runs: Sequence[Run]) -> Iterator[RenderableType]:
     """What changed from the oldest run to each of the others, by the headline channel."""
-    first, *others = [side_of(short_name(run.csv), run) for run in runs]
+    per = per_of(runs)
+    first, *others = [side_of(short_name(run.csv), run, per) for run in runs]
     pairs = [
         (
             other.name,

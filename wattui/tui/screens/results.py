@@ -130,7 +130,7 @@ class Results(SteadyModal[ResultsAction | None]):
         output: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._run = run
+        self._run = run = run.by()
         self._macs = command_macs(run.about.argv, run.summary.per)[1]
         self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
         self._output = output

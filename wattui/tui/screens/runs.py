@@ -20,6 +20,7 @@ from textual.widgets import DataTable, Input, Label
 from textual.widgets.data_table import ColumnKey
 from textual.worker import get_current_worker
 
+from recorders.counts import INFERENCES, short
 from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import Cells, cells_of
@@ -479,7 +480,7 @@ class Runs(SteadyModal[ResultsAction | None]):
 def read(path: Path) -> Run | str:
     """A run, or a message saying why it cannot be read."""
     try:
-        return load_run(path)
+        return load_run(path).by()
     except OSError as error:
         return f"{path.name} cannot be read ({error.strerror})"
     except NotARunFileError as error:
@@ -497,7 +498,9 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
     running = run.summary.running
     cells = [Text("no running phase", "dim"), _right("–"), _right("–")]
     if running is not None:
-        counted = f"{running.inferences:,}" if running.inferences else "–"
+        per = run.summary.per
+        unit = "" if per == INFERENCES else f" {short(per)}"
+        counted = f"{running.inferences:,}{unit}" if running.inferences else "–"
         cells = [_headline(run.summary, palette), _right(counted)]
         cells.append(_right(f"{running.seconds:.1f} s"))
     flags = len(run.summary.flags)
@@ -551,6 +554,7 @@ def _headline(summary: Summary, palette: Palette) -> Text:
         text = Text(_range(cells))
     elif figure:
         factor, unit = energy_unit([figure.value])
+        unit += "" if summary.per == INFERENCES else f"/{short(summary.per)}"
         whole = with_uncertainty(figure.value, figure.plus_minus, factor)
         room = WIDTHS["J/inference"] - len(f" {unit} {word}".rstrip())
         text = Text(f"{whole if len(whole) <= room else number(figure.value / factor)} {unit}")

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recorders.channels import METER, channel_of, is_cumulative
+from recorders.counts import INFERENCES, named
 from recorders.summary.figures import Summary
+from recorders.summary.per import by, common_per
 from recorders.summary.reduction import NOTE, EventRow, Points, Reducer, Reduction, read_meter
 from recorders.summary.summary import summarise
 from recorders.texts import OwnNote
@@ -64,7 +66,7 @@ class Live:
         self.zero_j: dict[str, float] = {}
         self.stretches: list[LivePhase] = []
         self.skipped_s = 0.0
-        self.inferences: int | None = None
+        self.counts: dict[str, int] = {}
         self.rate_per_s: float | None = None
         self.start_s = self.time_s = self.run_s = 0.0
         if earlier is not None and earlier.history.rows:
@@ -104,7 +106,7 @@ class Live:
         self.joules |= read
         self._read_s |= dict.fromkeys(read, time_s)
         self.time_s = max(self.time_s, time_s)
-        self._count(time_s, message["inferences"])
+        self._count(time_s, message["inferences"], message.get("counts", {}))
         self.pace.note(event)
         self.pace.add(time_s, (counted[1] or {}).get(TOKENS))
         if event == "end":
@@ -178,15 +180,17 @@ class Live:
         self.zero_j = dict(self.joules)
 
     def summary(self) -> Summary:
-        """The summary as if the recording ended now; unknown for a counter that fails."""
+        """The summary as if the recording ended now, per what is usual; unknown for a counter that
+        fails."""
         reduction = self._reducer.reduction
         energy_j = {
             channel_of(name): value
             for name, value in self.joules.items()
             if self.time_s - self._read_s[name] <= FRESH_S
         }
-        now = EventRow(self.run_s, NOW, "", "", None, self.inferences, energy_j)
-        return summarise(replace(reduction, events=[*reduction.events, now]))
+        inferences, counts = self.counts.get(INFERENCES), named(self.counts)
+        now = EventRow(self.run_s, NOW, "", "", None, inferences, energy_j, counts=counts)
+        return by(summarise(replace(reduction, events=[*reduction.events, now])))
 
     def visible(self, start_s: float, end_s: float) -> Iterator[LivePhase]:
         """The stretches that overlap an interval."""
@@ -196,17 +200,24 @@ class Live:
                 return
             yield stretch
 
-    def _count(self, time_s: float, inferences: int | None) -> None:
-        """Inferences per second, over two seconds or more."""
-        self.inferences = inferences
-        if inferences is None:
+    @property
+    def per(self) -> str:
+        """What is usually stated of what was counted so far."""
+        return common_per([[name for name, n in self.counts.items() if n]])
+
+    def _count(self, time_s: float, inferences: int | None, others: Mapping[str, int]) -> None:
+        """What is counted per second, over two seconds or more."""
+        own = {} if inferences is None else {INFERENCES: inferences}
+        self.counts = {**own, **others}
+        n = self.counts.get(self.per)
+        if n is None:
             return
-        if self._counted is None:
-            self._counted = time_s, inferences
+        if self._counted is None or n < self._counted[1]:
+            self._counted = time_s, n
         elapsed_s = time_s - self._counted[0]
         if elapsed_s >= 2:
-            self.rate_per_s = (inferences - self._counted[1]) / elapsed_s
-            self._counted = time_s, inferences
+            self.rate_per_s = (n - self._counted[1]) / elapsed_s
+            self._counted = time_s, n
 
     def _enter(self, time_s: float, phase: str, label: str) -> None:
         current = self.stretch

@@ -9,13 +9,14 @@ from rich import console
 from rich.text import Text
 
 from recorders.channels import kind_of, number_of
+from recorders.counts import count_text, singular
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
 from wattui.analysis.cells import cells_of, is_mixed
 from wattui.config import Rate
 from wattui.show.derived import derived_text
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
+from wattui.show.quantities import Units, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
 from wattui.tui.state.pace import Now
 from wattui.tui.widgets.panel import Panel
@@ -111,7 +112,7 @@ def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[T
     yield line
     figures = figures_j(domain, running, bool(running.inferences))
     factor, unit = energy_unit(figures, units)
-    line = Text(f"{unit}{_per(running)}  ", palette.dim)
+    line = Text(f"{unit}{_per(summary)}  ", palette.dim)
     for basis, cell in zip(BASES, _cells(figures, factor), strict=True):
         line.append(f"{basis.name} ", palette.dim)
         line.append(f"{cell}  ")
@@ -138,7 +139,7 @@ def energy_parts(summary: Summary, palette: Palette, units: Units) -> Iterator[A
     counted = bool(running.inferences)
     values_j = [each for domain in domains.values() for each in figures_j(domain, running, counted)]
     factor, unit = energy_unit(values_j, units)
-    title = f"{unit}{_per(running)}"
+    title = f"{unit}{_per(summary)}"
     rows = [(Text(text), domains[name], running) for name, text in named]
     if apart:
         channel = summary.headline or ""
@@ -257,12 +258,12 @@ def _headline(
         if group:
             text.append(" ").append_text(_label(group))
     text.append(f" {unit}" if found else "–", "bold")
-    text.append("/inference" if basis is TOTAL else " while running", "bold")
+    text.append(_per(summary) if basis is TOTAL else " while running", "bold")
     if word := summary.contents or (domain.origin if domain.origin != "measured" else ""):
         text.append(f"  {word}", palette.estimated)
     text.append(f"  {number(running.seconds)} s", palette.dim)
     if running.inferences:
-        text.append(f"  {counted(running.inferences, 'inference')}", palette.dim)
+        text.append(f"  {count_text(running.inferences, summary.per)}", palette.dim)
     return text
 
 
@@ -280,8 +281,9 @@ def _cells(figures: Sequence[float | None], factor: float) -> list[str]:
     return [number(None if value is None else value / factor) for value in figures]
 
 
-def _per(running: Group) -> str:
-    return "/inference" if running.inferences else ""
+def _per(summary: Summary) -> str:
+    counted = summary.running and summary.running.inferences
+    return f"/{singular(summary.per)}" if counted else ""
 
 
 def _style(domain: Domain, palette: Palette) -> str:

@@ -8,12 +8,13 @@ from rich.text import Text
 from textual.widgets import Static
 
 from recorders.channels import kind_of
+from recorders.counts import count_text, singular
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Summary
 from wattui.analysis.cells import is_mixed
 from wattui.live.line import kind_name, watts
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, counted, energy_unit, number, with_uncertainty
+from wattui.show.quantities import Units, energy_unit, number, with_uncertainty
 from wattui.tui.state.devices import power_w
 from wattui.tui.state.live import Live
 from wattui.tui.state.session import Stream
@@ -80,13 +81,14 @@ def lines_of_energy(
     factor, unit = energy_unit([value_j], units)
     text = with_uncertainty(value_j, error_j, factor)
     line = Text(f"{text} {unit}", "bold")
-    line.append("/inference" if TOTAL.of(domain) else " while running", "bold")
+    of_one = f"/{singular(summary.per)}"
+    line.append(of_one if TOTAL.of(domain) else " while running", "bold")
     if word := summary.contents or (domain.origin if domain.origin != "measured" else ""):
         line.append(f"  {word}", palette.estimated)
     yield line
     line = Text(f"{number(domain.running_w)} W  {number(group.seconds)} s", palette.dim)
     if group.inferences:
-        line.append(f"  {counted(group.inferences, 'inference')}")
+        line.append(f"  {count_text(group.inferences, summary.per)}")
     yield line.append(f"  {group.label}")
 
 

@@ -7,6 +7,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from recorders.channels import kind_of
+from recorders.counts import INFERENCES, short
 from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Group, PhaseFigures, Summary, Value, is_unmoved
 from wattui.show.palette import Palette
@@ -47,7 +48,8 @@ def phase_table(
     per_inference = [_per_inference(summary, phase, channel) for phase in phases]
     factor, unit = energy_unit([each.value for each in per_inference if each], units)
     whole, whole_unit = energy_unit([], units)
-    table = plain_table("phase", "s", whole_unit, "inf.", f"{unit}/inf.")
+    count_title = "inf." if summary.per == INFERENCES else short(summary.per)
+    table = plain_table("phase", "s", whole_unit, count_title, f"{unit}/{count_title}")
     for phase, each in zip(phases, per_inference, strict=True):
         name = Text(no_wrap=True, overflow="ellipsis")
         name.append(PAST if phase.finished else NOW, palette.of_phase(phase.phase))

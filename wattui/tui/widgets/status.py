@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from recorders.counts import count_text
 from wattui.runs.run_json import Sampling
 from wattui.show.palette import Palette
-from wattui.show.quantities import counted, number
+from wattui.show.quantities import number
 from wattui.tui.state.health import Disk
 from wattui.tui.state.live import Live
 from wattui.tui.state.pages import Pages
@@ -80,13 +81,13 @@ def clock(seconds: float) -> str:
 
 
 def append_phase(line: Text, live: Live, palette: Palette) -> None:
-    """Append the phase and its label, if any, and the inferences, if they are counted."""
+    """Append the phase and its label, if any, and what is counted."""
     if stretch := live.stretch:
         line.append("▶ ", palette.of_phase(stretch.phase))
         line.append(stretch.phase, f"bold {palette.of_phase(stretch.phase)}")
         line.append(f" {stretch.label}  " if stretch.label else "  ")
-    if live.inferences is not None:
-        line.append(f"{counted(live.inferences, 'inference')}  ")
+    if (n := live.counts.get(live.per)) is not None:
+        line.append(f"{count_text(n, live.per)}  ")
         if live.rate_per_s is not None:
             line.append(f"{number(live.rate_per_s)}/s  ")
 

@@ -142,6 +142,20 @@ def test_inferences_per_second_are_over_two_seconds() -> None:
     assert state.rate_per_s == pytest.approx(50)
 
 
+def test_without_inferences_tokens_are_counted_and_the_energy_is_per_token() -> None:
+    rows = [row(0, 40, "running", "begin"), *(row(n / 10, 40, "running") for n in range(1, 41))]
+    for n, message in enumerate(rows):
+        message["counts"] = {"requests": n // 10, "tokens_out": 5 * n} if n else {}
+    state = live(*rows)
+    assert (state.per, state.counts["tokens_out"]) == ("tokens_out", 200)
+    assert state.rate_per_s == pytest.approx(50)
+    summary = state.summary()
+    assert summary.per == "tokens_out"
+    assert summary.running is not None
+    assert summary.running.inferences == 200
+    assert summary.running.counts["requests"].count == 4
+
+
 @given(st.sampled_from(BIN_STEPS_S), st.floats(1, 1000), st.integers(-20, 20))
 def test_zooming_keeps_to_the_steps_and_to_two_samples(
     bin_s: float, rate_hz: float, steps: int

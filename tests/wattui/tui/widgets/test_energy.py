@@ -11,6 +11,7 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from recorders.summary.figures import Group, Summary
+from recorders.summary.per import by
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.dashboards import screen
@@ -66,6 +67,21 @@ def test_units_are_those_of_the_settings(units: Any, says: str) -> None:
     found = summary(["package0"])
     assert f"{says}/inference" in text(*energy_parts(found, DARK, units))
     assert f"{says}/inference" in text(*energy_lines(found, DARK, units))
+
+
+def test_what_was_counted_is_named_in_the_panel_and_the_phases() -> None:
+    reducer = Reducer(["package0_J", "package0_W"])
+    for time_s, event, n in ((0.0, "begin", 0), (SECONDS, "end", 720)):
+        cells = [f"{time_s * 36}", "36"]
+        where, counts = ("running", "c8", None), {"tokens_out": n}
+        reducer.add(f"{time_s:.6f}", cells, event, where, None, counts)
+    found = by(summarise(reducer.reduction))
+    shown = text(*energy_parts(found, DARK, "auto"))
+    assert "500.0 ± 5.0 mJ/output token" in shown
+    assert "720 output tokens" in shown
+    assert "mJ/output token" in text(*energy_lines(found, DARK, "auto"))
+    assert "mJ/tok" in text(phase_table(found, "package0", 5, DARK, "auto"))
+    assert "inf" not in shown
 
 
 class Page(App[None]):

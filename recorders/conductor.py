@@ -230,7 +230,9 @@ class Conductor:
         since_ns = self._drains.pop(self._sender, None)
         if self._servers is None:
             return
-        waited_s = 0.0 if since_ns is None else (self._recorder.edge_ns - since_ns) * 1e-9
+        edge_ns = self._recorder.edge_ns
+        self._servers.was_edge(edge_ns, self._recorder.time_text(edge_ns))
+        waited_s = 0.0 if since_ns is None else (edge_ns - since_ns) * 1e-9
         n = self._servers.open_at_end
         for event, phase in edges:
             if event not in EDGES or phase is None or phase.name in NOT_DRAINED:

@@ -508,6 +508,10 @@ class Recorder:
         """Keep the page of this recording up to date, from now on."""
         self._journal.publish_to(publisher, 1 / self._rate_hz)
 
+    def time_text(self, at_ns: int) -> str:
+        """The `time_s` of a moment, as in the rows."""
+        return rows.time_text(at_ns - self._clock.start_ns)
+
     def past_text(self, time_ns: int, least_ns: int) -> str:
         """The `time_s` of a moment of this recording; empty where it is not that long ago."""
         age_ns = self._clock.monotonic_ns() - time_ns

@@ -45,6 +45,8 @@ from recorders.texts import OwnNote
 from recorders.writer import Writer, run_as_others
 
 COMMAND_GRACE_S = 2.0
+# At the end, wait this long for the counts of servers that did not come in time for an edge.
+SERVERS_S = 2.0
 # At the end, wait this long for an unresponsive disk before saying so.
 DISK_S, DISK_SILENT_S = 30.0, 1.0
 # The sampling thread never waits longer than this for the thread of a slow source.
@@ -230,6 +232,8 @@ def _record(
         conductor.note_unreachable()
     for part in found.appeared():
         recorder.note(missing_note(part, "it appeared after the recording started"))
+    if found.servers:
+        found.servers.settle(SERVERS_S)
     recorder.close()
     run_as_others()
     inbox.close()

@@ -49,6 +49,7 @@ class OwnNote(StrEnum):
     REFUSED = "refused"
     RUN_FILE = "run_file"
     SERVER_ANSWERS = "server_answers"
+    SERVER_COUNTED = "server_counted"
     SERVER_COUNTS = "server_counts"
     SERVER_RESTARTED = "server_restarted"
     SERVER_UNREAD = "server_unread"

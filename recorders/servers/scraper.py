@@ -27,7 +27,7 @@ EDGE_S = 0.25
 # The longest that a page may take, and the most that it may have: one of 16 engines is 1 MB.
 DEADLINE_S, MOST_BYTES = 5.0, 2**24
 CLOSE_S = 0.5
-MOST_NOTES, MOST_WHY = 16, 300
+MOST_NOTES, MOST_LATELY, MOST_WHY = 16, 64, 300
 STANDARD = (OUT, IN, CACHED, REQUESTS)
 START = "fix: start the server, or check the address"
 FIXES = {
@@ -71,6 +71,8 @@ class Scraper:
         self._page: Page | None = None
         self._told = ""
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
+        # What it said lately, the last one at the end.
+        self.lately: deque[Scrape] = deque(maxlen=MOST_LATELY)
         self.last: Scrape | None = None
         self.why = "it has not answered yet"
         self.scrapes = self.failures = 0
@@ -91,6 +93,11 @@ class Scraper:
     def server(self) -> str:
         """The kind of server; empty if it is not known."""
         return self._page.server if self._page else ""
+
+    @property
+    def counted_at_end(self) -> bool:
+        """Whether it counted tokens at a request's end when it answered last."""
+        return bool(self.lately and self.lately[-1].at_end)
 
     @property
     def restarts(self) -> int:
@@ -132,18 +139,33 @@ class Scraper:
             self._changed.notify_all()
         return now_ns
 
-    def wait(self, since_ns: int, until_s: float) -> bool:
+    def wait(self, since_ns: int, until_s: float, is_patient: bool = False) -> bool:
         """Wait for a scrape that was asked for then, until `until_s` of time.monotonic; whether it
-        came. A server that already keeps another one waiting for long is not waited for."""
+        came. A server that already keeps another one waiting for long is not waited for, unless
+        one `is_patient`."""
         with self._changed:
             is_slow = self._begun_ns and since_ns - self._begun_ns > EDGE_S * 1e9
-            left_s = 0.0 if is_slow else max(0.0, until_s - time.monotonic())
+            left_s = max(0.0, until_s - time.monotonic()) if is_patient or not is_slow else 0.0
             return self._changed.wait_for(lambda: self._done_ns >= since_ns, left_s)
 
     def doubt(self) -> None:
         """What it said last is too old for an edge, so its counts are unknown until it answers."""
         if self.last is not None:
             self._fail(f"{self.spec.shown} keeps an edge waiting: it takes over {EDGE_S:g} s")
+
+    def counted_at(self, name: str, at_ns: int) -> int | None:
+        """A count at a moment, between what the server said before and after it; None until it has
+        said something after it, or if it did not before."""
+        said = list(self.lately)
+        after = next((each for each in said if each.time_ns >= at_ns), None)
+        before = next((each for each in reversed(said) if each.time_ns <= at_ns), None)
+        if after is None or before is None or name not in after.totals:
+            return None
+        last, first = after.totals[name], before.totals.get(name, 0)
+        if name in after.at_end or after is before:
+            return last
+        share = (at_ns - before.time_ns) / (after.time_ns - before.time_ns)
+        return round(first + share * (last - first))
 
     def notes(self) -> list[str]:
         """What has happened since the last call, as notes of the recorder."""
@@ -171,6 +193,7 @@ class Scraper:
         self.last = Scrape(
             asked_ns, time_ns, totals, page.running, page.waiting, tuple(page.at_end)
         )
+        self.lately.append(self.last)
         self._since_ns = time_ns
         self.scrapes += 1
         self._tell(page)

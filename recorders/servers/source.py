@@ -9,6 +9,7 @@ from recorders.meters.meter import Access
 from recorders.servers.scraper import EDGE_S, Scrape, Scraper
 from recorders.servers.specs import KIND, parse_servers
 from recorders.source import REQUESTS, Channel, Reading, Refusal
+from recorders.summary.served import counted_note
 
 # How long a recording waits at its start for its servers to answer.
 FIRST_S = 3.0
@@ -27,6 +28,9 @@ class Servers:
     def __init__(self, scrapers: Sequence[Scraper]) -> None:
         self.scrapers = scrapers
         self._shown_ns = [0] * len(scrapers)
+        self._is_late = False
+        # The moments of edges whose counts came too late for their rows, and their time_s.
+        self._late: dict[int, str] = {}
 
     # ------------------------------------------------------------ counts
 
@@ -48,18 +52,32 @@ class Servers:
 
     def read_now(self) -> None:
         """Ask every server now, for an edge. The counts of one that does not answer within `EDGE_S`
-        are unknown."""
+        are unknown in its row; `news` has them once they come."""
         until_s = time.monotonic() + EDGE_S
         asked = [(each, each.ask()) for each in self.scrapers]
         for scraper, since_ns in asked:
             if not scraper.wait(since_ns, until_s):
+                self._is_late = True
                 scraper.doubt()
+
+    def was_edge(self, at_ns: int, time_s: str) -> None:
+        """Say when the edge was for which the servers were asked, and the `time_s` of its row."""
+        if self._is_late:
+            self._is_late, self._late[at_ns] = False, time_s
+
+    def settle(self, longest_s: float) -> None:
+        """At the end, wait for counts of edges that have not come yet."""
+        until_s = time.monotonic() + longest_s
+        for each in self.scrapers:
+            if self._late:
+                each.wait(each.ask(), until_s, is_patient=True)
 
     @property
     def open_at_end(self) -> int | None:
         """The requests, as read last, of servers that count tokens at a request's end: so many have
         used energy for tokens that are not counted yet. None if such a server does not say."""
         numbers = [last.open_requests for last in self._lasts_at_end()]
+        numbers += [None for each in self.scrapers if each.last is None and each.counted_at_end]
         known = [n for n in numbers if n is not None]
         return sum(known) if len(known) == len(numbers) else None
 
@@ -105,7 +123,22 @@ class Servers:
 
     def news(self) -> Sequence[str]:
         """What has happened to the servers since the last call."""
-        return [note for each in self.scrapers for note in each.notes()]
+        found = [note for each in self.scrapers for note in each.notes()]
+        for at_ns in list(self._late):
+            if all(each.lately and each.lately[-1].time_ns >= at_ns for each in self.scrapers):
+                counted = self._counted_at(at_ns)
+                found.append(counted_note(self._late.pop(at_ns), counted))
+        return found
+
+    def _counted_at(self, at_ns: int) -> dict[str, int]:
+        """The counts that are known at a moment."""
+        found = {}
+        for name in self.names:
+            own = [each.counted_at(name, at_ns) for each in self.scrapers if name in each.names]
+            known = [n for n in own if n is not None]
+            if len(known) == len(own):
+                found[name] = sum(known)
+        return found
 
     def calibrate(self) -> None:
         """Nothing to observe."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
+from recorders.counts import Counts
 from recorders.summary.figures import Flag
 from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
@@ -23,6 +25,22 @@ def at_end_note(phase: str, side: str, n: int | None) -> str:
 def drained_note(phase: str, side: str, seconds: float) -> str:
     """The note that an edge of a phase waited so long for requests to end."""
     return f"{OwnNote.DRAINED} {phase}: {seconds:.2f} s before its {side}"
+
+
+def counted_note(time_s: str, counts: Counts) -> str:
+    """The note with the counts at an edge, whose row at `time_s` could not wait for them."""
+    parts = (f"{name}={n}" for name, n in counts.items())
+    return " ".join([OwnNote.SERVER_COUNTED, time_s, *parts])
+
+
+def counted_late(reduction: Reduction) -> dict[float, dict[str, int]]:
+    """The counts that came too late for the row of an edge, by its time."""
+    found: dict[float, dict[str, int]] = {}
+    for time_s, *parts in map(str.split, reduction.noted(OwnNote.SERVER_COUNTED)):
+        with suppress(ValueError):
+            counts = {name: int(n) for name, _, n in (part.partition("=") for part in parts)}
+            found[float(time_s)] = counts
+    return found
 
 
 def served(reduction: Reduction) -> set[str]:

@@ -32,7 +32,7 @@ from recorders.summary.reduction import (
     Reduction,
     counted_in,
 )
-from recorders.summary.served import served
+from recorders.summary.served import counted_late, served
 from recorders.summary.silences import silences, unknown_between
 from recorders.summary.stats import Course
 from recorders.texts import OwnNote
@@ -300,7 +300,7 @@ def nested(
     """Every phase in order of its beginning, with the one that it began in."""
     windows = windows or EnergyWindows(reduction)
     every = _paired(reduction.events, windows)
-    by_servers = served(reduction)
+    by_servers, late = served(reduction), counted_late(reduction)
     found: dict[int, Span] = {}
     for each in every:
         end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
@@ -308,8 +308,12 @@ def nested(
         span.phase, span.label, span.repeat = each.key
         span.inside, span.finished = each.inside, each.end is not None
         span.aligned = each.quiet
-        at_begin, at_end = each.begin.row.every_count, end.row.every_count
-        counts = growth(at_begin, at_end) | each.counts
+        at_begin, at_end = (
+            late.get(row.time_s, {}) | row.every_count for row in (each.begin.row, end.row)
+        )
+        in_rows = each.begin.row.every_count.keys() & end.row.every_count.keys()
+        told = {n: c for n, c in each.counts.items() if n not in by_servers or n in in_rows}
+        counts = growth(at_begin, at_end) | told
         for name in by_servers - (at_begin.keys() & at_end.keys()):
             counts.pop(name, None)
         span.inferences, span.counts = counts.get(INFERENCES), named(counts)

@@ -35,6 +35,7 @@ class InlineScraper(Scraper):
         super().__init__(parse_server("http://sim:1"), access)
         self._clock, self._page_at, self._zero_ns = clock, page, clock.now_ns
         self._web = self  # type: ignore[assignment]
+        self.is_slow = False
         self.step()
 
     def get(self, address: Address) -> Answer:
@@ -44,11 +45,12 @@ class InlineScraper(Scraper):
         return Answer(text.encode(), {}, self._clock.now_ns)
 
     def ask(self) -> int:
-        self.step()
+        if not self.is_slow:
+            self.step()
         return self._done_ns
 
-    def wait(self, since_ns: int, until_s: float) -> bool:
-        return True
+    def wait(self, since_ns: int, until_s: float, is_patient: bool = False) -> bool:
+        return not self.is_slow
 
 
 class Requests:
@@ -70,13 +72,22 @@ class Requests:
         return IDLE_W * time_s + (BUSY_W - IDLE_W) * busy_s
 
 
-def rig(folder: Path, page: PageAt, energy_j: Callable[[float], float] = lambda t: t) -> Rig:
+def rig(
+    folder: Path,
+    page: PageAt,
+    energy_j: Callable[[float], float] = lambda t: t,
+    slow: tuple[float, float] = (0.0, 0.0),
+) -> Rig:
+    """A recording whose server keeps edges waiting in a stretch of time."""
     clock = ManualClock()
     package = ScriptedSource(clock, {Channel("package0", "J", in_total=True): energy_j})
     scraper = InlineScraper(clock, page)
     made = Rig(folder, clock, [package], servers=Servers([scraper]))
     for second in range(10):
         made.when(second + 0.5, scraper.step)
+    made.when(slow[0], lambda: setattr(scraper, "is_slow", slow[1] > slow[0]))
+    made.when(slow[1], lambda: setattr(scraper, "is_slow", False))
+    made.inbox.happenings.sort(key=lambda item: item[0])
     return made
 
 
@@ -159,6 +170,27 @@ def test_counts_are_unknown_while_the_server_is_away_and_come_back(tmp_path: Pat
     assert cells["endinto"] == cells["beginacross"] == ""
     assert cells["endacross"] == "450"
     assert "server_unread" in dict(flags(made))
+
+
+def test_counts_that_come_too_late_for_an_edge_are_still_its_own(tmp_path: Path) -> None:
+    """As of a server that is busy: its row has none, and a note has them, between two scrapes."""
+
+    def page(time_s: float) -> str:
+        return f"vllm:generation_tokens_total {int(100 * time_s)}\n"
+
+    made = rig(tmp_path, page, slow=(1.8, 4.2))
+    for number, (label, begin_s, end_s) in enumerate((("into", 1.0, 2.0), ("out", 3.0, 5.0))):
+        made.at(begin_s, do="begin", phase="running", label=label, id=number + 1)
+        made.at(end_s, do="end", id=number + 1)
+    rows = made.run(6.0)
+    cells = {row["event"] + row["label"]: row["count_tokens_out"] for row in rows if row["label"]}
+    assert (cells["endinto"], cells["beginout"]) == ("", "")
+    found = counted(made)
+    assert found["into"] == pytest.approx(100, abs=2)
+    assert found["out"] == pytest.approx(200, abs=2)
+    notes = [row["event"] for row in rows if row["event"].startswith("note:server_counted ")]
+    assert len(notes) == 2
+    summary_of(made)
 
 
 def test_a_count_is_never_negative_and_a_restart_is_flagged(tmp_path: Path) -> None:

@@ -22,13 +22,14 @@ MODULES = {
     "runs": "benchmarks.runs",
     "memory": "benchmarks.memory",
     "meters": "benchmarks.meters",
+    "fleet": "benchmarks.fleet",
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
     "short": "benchmarks.peers.short",
     "peers": "benchmarks.peers.compare",
     "gpu": "benchmarks.gpu.report",
 }
-OPTIONAL = ("meters", "short", "peers", "gpu")
+OPTIONAL = ("meters", "fleet", "short", "peers", "gpu")
 
 
 def main() -> int:

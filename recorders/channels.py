@@ -293,22 +293,26 @@ KINDS = (
 )
 
 
-@lru_cache(maxsize=4096)
 def kind_of(channel: str) -> Kind:
     """The kind of a channel, on whatever node; a generic one if unknown."""
-    own = without_node(channel)
-    return next(kind for kind in KINDS if re.fullmatch(kind.pattern, own, re.DOTALL))
+    return _kind(without_node(channel))
+
+
+@lru_cache(maxsize=4096)
+def _kind(channel: str) -> Kind:
+    return next(kind for kind in KINDS if re.fullmatch(kind.pattern, channel, re.DOTALL))
 
 
 def node_of(channel: str) -> str:
     """The node of a channel, as in node1_gpu0; empty if it is of the only one, or of all."""
-    found = NODE.match(channel)
+    found = NODE.match(channel) if channel.startswith("node") else None
     return found[1] if found else ""
 
 
 def without_node(channel: str) -> str:
     """A channel's name on its own node: gpu0 of node1_gpu0."""
-    return NODE.sub("", channel, count=1) if channel.startswith("node") else channel
+    found = NODE.match(channel) if channel.startswith("node") else None
+    return channel[found.end() :] if found else channel
 
 
 def on_node(node: str, name: str) -> str:

@@ -102,9 +102,12 @@ class Baseline:
 
 
 class Arithmetic:
-    """Computes the figures of any phases of one recording."""
+    """Computes the figures of any phases of one recording.
 
-    def __init__(self, reduction: Reduction) -> None:
+    Of many nodes (`by_node` false), labels and repeats have only those of the whole.
+    """
+
+    def __init__(self, reduction: Reduction, by_node: bool = True) -> None:
         windows = EnergyWindows(reduction)
         self._reduction = reduction
         self.everything = everything = spans(reduction, windows)
@@ -125,6 +128,8 @@ class Arithmetic:
         }
         self._armed_of_several: dict[frozenset[str], Baseline] = {}
         self._channels, self._by_hand = reduction.energy_channels, reduction.by_hand
+        whole = [channel for channel in self._channels if not node_of(channel)]
+        self._of_parts = self._channels if by_node else whole
         self._parts = summed_parts(reduction)
         quoted = quoted_channel(reduction)
         self._asked = self._parts or ([quoted] if quoted else [])
@@ -145,6 +150,7 @@ class Arithmetic:
     ) -> Group:
         """The group of the phases with the same key (None: all running phases)."""
         ran = self.overlaps.stretches(running, key)
+        channels = self._channels if key is None else self._of_parts
         is_whole = repeat is not None or len(running) == len(self.running)
         n = self._count_of(INFERENCES, running, ran, is_whole)
         base = self._armed_for(running)
@@ -154,13 +160,16 @@ class Arithmetic:
             ran.seconds,
             n,
             _per_s(n, ran),
-            {channel: self._domain(channel, ran, n, base) for channel in self._channels},
+            {channel: self._domain(channel, ran, n, base) for channel in channels},
             ran.shared,
             {
                 channel.removeprefix(COUNTER): self._counted(channel, ran, n or 0)
                 for channel in self._reduction.counters
             },
-            {name: self._per_count(name, running, ran, base, is_whole) for name in self._names},
+            {
+                name: self._per_count(name, running, ran, base, is_whole, channels)
+                for name in self._names
+            },
         )
 
     def _count_of(
@@ -175,11 +184,17 @@ class Arithmetic:
         return n or None
 
     def _per_count(
-        self, name: str, running: Sequence[Span], ran: Stretches, base: Baseline, is_whole: bool
+        self,
+        name: str,
+        running: Sequence[Span],
+        ran: Stretches,
+        base: Baseline,
+        is_whole: bool,
+        channels: Sequence[str],
     ) -> PerCount:
         """Another count than inferences, and joules per unit of it."""
         n = self._count_of(name, running, ran, is_whole)
-        domains = {channel: self._domain(channel, ran, n, base) for channel in self._channels}
+        domains = {channel: self._domain(channel, ran, n, base) for channel in channels}
         answers = {
             channel: PerOne(*(getattr(domain, each) for each in PER_INFERENCE))
             for channel, domain in domains.items()

@@ -209,6 +209,8 @@ def _sampled_answers(group: Group, repeats: Sequence[Group], name: str) -> dict[
 
 def sampled(repeats: Sequence[Group], channel: str, name: str) -> list[float]:
     """A figure of each repeat, or for energy what that of all would be; none if one is unknown."""
+    if any(channel not in group.domains for group in repeats):
+        return []
     known = [getattr(group.domains[channel], name) for group in repeats]
     times = len(repeats) if name == "running_j" else 1
     values = [value.value * times for value in known if value is not None]

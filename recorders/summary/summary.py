@@ -47,14 +47,17 @@ from recorders.summary.wall_fit import wall_estimates, wall_fits
 UNMOVED = "its counter did not move while {} ran: its energy is unknown, less than one update"
 
 
-def summarise(reduction: Reduction) -> Summary:
-    """Summarise a recording; figures that cannot be computed are None, and a flag says why."""
+def summarise(reduction: Reduction, by_node: bool = True) -> Summary:
+    """Summarise a recording; figures that cannot be computed are None, and a flag says why.
+
+    Of many nodes, labels and repeats may be left without the channels `by_node`.
+    """
     with uncollected():
-        return _summarised(reduction)
+        return _summarised(reduction, by_node)
 
 
-def _summarised(reduction: Reduction) -> Summary:
-    arithmetic = Arithmetic(reduction)
+def _summarised(reduction: Reduction, by_node: bool) -> Summary:
+    arithmetic = Arithmetic(reduction, by_node)
     everything, commands, running = arithmetic.everything, arithmetic.commands, arithmetic.running
     kept = [span for span in everything if not commands.leave_out(span)]
     group = arithmetic.group(running, "", None) if running else None

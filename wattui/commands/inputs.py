@@ -30,6 +30,19 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     return list(once.values())
 
 
+def fleets(pattern: str) -> list[Path]:
+    """The folders of runs over several nodes that are named by a folder or a pattern."""
+    from wattui.fleet.nodes import run_folders
+
+    path = Path(pattern)
+    if os.path.isdir(path):
+        return run_folders(path)
+    if not _MAGIC.search(pattern) or os.path.lexists(path):
+        return []
+    folders = sorted(filter(os.path.isdir, _matches(path)), key=natural)
+    return [run for folder in folders for run in run_folders(folder)]
+
+
 def names_of(csvs: Sequence[Path]) -> list[str]:
     """Stems of the files, or as much of their paths as tells them apart."""
     stems = [csv.stem for csv in csvs]
@@ -50,6 +63,11 @@ def _expanded(pattern: str) -> list[Path]:
     path = Path(pattern)
     if os.path.isdir(path):
         found = find_runs(path)
+        if not found and fleets(pattern):
+            raise UsageError(
+                f"{pattern}: this is a recording of several nodes: fix: wattui merge "
+                f"{quote(pattern)} -o run.csv"
+            )
         if not found:
             raise UsageError(f"{pattern}: this folder contains no run file: check the name")
     elif os.path.lexists(path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recorders.drafts import discard, write_draft
+from recorders.rows import UtcText
 from recorders.runfile import FORMAT_VERSION, json_path, write_json
 from recorders.summary.figures import Summary
+from recorders.summary.summary import summarise
 from wattui import __version__
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
@@ -18,9 +21,15 @@ from wattui.fleet.nodes import Fleet, Recorded, read_fleet, run_folder
 from wattui.outputs import OutputError, drafted, refusal
 from wattui.runs.identity import identity
 from wattui.runs.naming import load_named, naming
+from wattui.runs.recorded import SummaryRow
 from wattui.runs.run_file import SUFFIXES, is_parquet
+from wattui.runs.run_json import read_run_json
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
+
+# Of more nodes, labels and repeats have only the figures of the whole.
+MOST_NODES = 16
+MOST_REMARKS = 20
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,18 +61,45 @@ def main(options: argparse.Namespace) -> int:
             raise OutputError(reason)
     with waiting(f"reading {options.folder}"):
         fleet, whole = merge(Path(options.folder), out, options.force)
-    say(*dict.fromkeys([*fleet.remarks, *whole.remarks]))
+    say(*_some([*fleet.remarks, *whole.remarks]))
     if not options.quiet:
         from wattui.show.nodes import print_nodes
-        from wattui.show.summary import print_run
 
-        out_console = console(width=options.width)
-        run = load_named(out)
-        print_run(out_console, run)
-        titles = {each.node.name: each.node.title for each in fleet.nodes}
-        print_nodes(out_console, run.summary, titles)
-    is_partial = bool(fleet.absent) or any(each.node.is_lost for each in fleet.nodes)
-    return INCOMPLETE if is_partial else 0
+        print_nodes(
+            console(width=options.width), str(out), load_named(out).by(None).summary, _titles(fleet)
+        )
+    return INCOMPLETE if is_partial(fleet) else 0
+
+
+def is_partial(fleet: Fleet) -> bool:
+    """Whether a node is lost or missing."""
+    return bool(fleet.absent) or any(each.node.is_lost for each in fleet.nodes)
+
+
+def _titles(fleet: Fleet) -> dict[str, str]:
+    return {each.node.name: each.node.title for each in fleet.nodes}
+
+
+def _some(remarks: Sequence[str]) -> list[str]:
+    """The remarks, each once, and not too many."""
+    found = list(dict.fromkeys(remarks))
+    more = len(found) - MOST_REMARKS
+    return [*found[:MOST_REMARKS], *([f"and {more} remarks more"] if more > 0 else [])]
+
+
+def read_edges(folder: Path) -> tuple[SummaryRow, dict[str, str], bool]:
+    """The summary of a run over many nodes, from their rows with events alone; what each node is
+    called, and whether one is lost or missing. Raises UsageError."""
+    from wattui.runs.reduce import reduce_edges
+
+    fleet = read_fleet(folder, reduce_edges)
+    whole = merged([each.node for each in fleet.nodes], fleet.absent)
+    summary = summarise(whole.reduction, by_node=len(fleet.nodes) <= MOST_NODES)
+    begun = None if fleet.start_utc_ns is None else UtcText()(fleet.start_utc_ns)
+    command = read_run_json(fleet.nodes[0].run)[0].command or None
+    remarks = _some([*fleet.remarks, *whole.remarks])
+    row = SummaryRow(str(folder), begun, command, summary, remarks)
+    return row, _titles(fleet), is_partial(fleet)
 
 
 def merge(folder: Path, out: Path, force: bool = False) -> tuple[Fleet, Whole]:

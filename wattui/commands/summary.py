@@ -17,7 +17,7 @@ from recorders.summary.budget import Budget
 from recorders.summary.per import NotCountedError, by
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
-from wattui.commands.inputs import expand
+from wattui.commands.inputs import expand, fleets
 from wattui.commands.parser import Parser, add_per, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.lines import first_rows
@@ -35,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
         "csv",
         nargs="+",
         metavar="FILE",
-        help="a run.csv that wattui wrote; several, a folder or 'runs/**/*.csv' give a table",
+        help="a run.csv that wattui wrote; several, a folder or 'runs/**/*.csv' give a "
+        "table; 'DIR/run=*/' are jobs of many nodes",
     )
     made.add_argument("--json", action="store_true", help="print it as JSON on stdout")
     made.add_argument("--mixed", action="store_true", help="combine several labels into one figure")
@@ -96,6 +97,8 @@ def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> 
     are printed, and the status is 1. Raises UsageError if the only file cannot be read. `widest`
     is the share that the ± of each headline may be; if one is wider, the status is 3.
     """
+    if any(map(fleets, patterns)):
+        return _show_fleets(patterns, asked)
     if len(patterns) == 1:
         paths = expand(patterns)
         if len(paths) == 1:
@@ -118,6 +121,41 @@ def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> 
     _print(rows, asked, False)
     wide = _too_wide(rows, asked, widest)
     return INCOMPLETE if failures else UNMET if wide else 0
+
+
+def _show_fleets(patterns: Sequence[str], asked: Asked) -> int:
+    """Print summaries among which are those of several nodes each, made of their edges alone."""
+    from wattui.commands.merge import read_edges
+    from wattui.show.nodes import print_nodes
+
+    rows: list[SummaryRow] = []
+    others: list[Path] = []
+    failures = 0
+    titles: dict[str, str] = {}
+    for pattern in patterns:
+        folders = fleets(pattern)
+        for folder in folders:
+            with waiting(f"reading {folder}"):
+                row, titles, is_partial = read_edges(folder)
+            rows.append(row)
+            failures += is_partial
+        try:
+            others += expand([pattern])
+        except UsageError as error:
+            if not folders:
+                say(str(error))
+                failures += 1
+    found, unread = _read_all(others, asked) if others else ([], 0)
+    if len(rows) == 1 and not found and not asked.as_json:
+        say(*rows[0].remarks)
+        try:
+            summary = by(rows[0].summary, asked.per)
+        except NotCountedError as error:
+            raise UsageError(f"--per {asked.per}: {rows[0].file}: {error}") from None
+        print_nodes(console(width=asked.width), rows[0].file, summary, titles, asked.mixed)
+    else:
+        _print([*rows, *found], asked, False)
+    return INCOMPLETE if failures or unread else 0
 
 
 def _too_wide(rows: Sequence[SummaryRow], asked: Asked, widest: float | None) -> bool:

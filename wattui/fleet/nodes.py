@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from wattui.runs.run_file import NotARunFileError
 
 RUN, NODE = "run=", "node="
 NS_PER_S = 1e9
+MOST_AT_ONCE = 8
 
 Reduce = Callable[[Path, list[str]], Reduction]
 
@@ -63,18 +67,16 @@ class Fleet:
     start_utc_ns: int | None
 
 
-def is_run_folder(folder: Path) -> bool:
-    """Whether a folder has nodes' recordings, or runs with such."""
-    return any(_nodes_in(folder)) or any(_runs_in(folder))
+def run_folders(folder: Path) -> list[Path]:
+    """The runs of fleets in a folder: it, or those in it."""
+    return [folder] if any(_nodes_in(folder)) else sorted(_runs_in(folder))
 
 
 def run_folder(folder: Path) -> Path:
     """The folder of one run: it, or the only one in it. Raises UsageError."""
     if not folder.is_dir():
         raise unreadable(folder, FileNotFoundError())
-    if any(_nodes_in(folder)):
-        return folder
-    runs = sorted(_runs_in(folder))
+    runs = run_folders(folder)
     if not runs:
         raise UsageError(
             f"{folder} has no recording of a fleet: fix: name the folder of --csv DIR/"
@@ -90,24 +92,17 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
     remarks: list[str] = []
     absent: list[str] = []
     found: list[tuple[str, Path, Mapping[str, Any], Reduction]] = []
-    for place in sorted(_nodes_in(folder)):
+    places = sorted(_nodes_in(folder))
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+        everything = list(pool.map(partial(_read, reduce), places))
+    for place, (rows, run, read) in zip(places, everything, strict=True):
         boot_id = place.name.removeprefix(NODE)
-        run = _run_json(place / RUN_JSON)
-        title = _title(boot_id, run)
-        rows = next((place / n for n in (PART, JOURNAL) if (place / n).exists()), None)
-        if rows is None:
-            absent.append(f"{title} has left no rows")
-            continue
-        try:
-            reduction = reduce(rows, remarks)
-        except (NotARunFileError, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            absent.append(f"the rows of {title} cannot be read ({why})")
-            continue
-        if reduction.events:
-            found.append((boot_id, rows, run, reduction))
+        if isinstance(read, str):
+            absent.append(f"{_title(boot_id, run)} {read}")
         else:
-            absent.append(f"{title} has left no rows")
+            assert rows is not None
+            found.append((boot_id, rows, run, read[0]))
+            remarks += read[1]
     if not found:
         raise UsageError(f"{folder}: {absent[0] if absent else 'no node is there'}")
     found.sort(key=_order)
@@ -130,6 +125,22 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
         start_utc_ns -= int(first.node.ahead_s * NS_PER_S)
     name = folder.resolve().name.removeprefix(RUN)
     return Fleet(name, nodes, absent, remarks, start_utc_ns)
+
+
+def _read(
+    reduce: Reduce, place: Path
+) -> tuple[Path | None, Mapping[str, Any], tuple[Reduction, list[str]] | str]:
+    """A node's rows, run.json, and what is in the rows with remarks, or why that is nothing."""
+    run, remarks = _run_json(place / RUN_JSON), list[str]()
+    rows = next((place / name for name in (PART, JOURNAL) if (place / name).exists()), None)
+    if rows is None:
+        return None, run, "has left no rows"
+    try:
+        reduction = reduce(rows, remarks)
+    except (NotARunFileError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return rows, run, f"has rows that cannot be read ({why})"
+    return rows, run, (reduction, remarks) if reduction.events else "has left no rows"
 
 
 def _starts(

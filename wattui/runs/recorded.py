@@ -206,8 +206,14 @@ def _csv_files(folder: Path, depth: int) -> Iterator[Path]:
         if entry.suffix in SUFFIXES and entry.is_file():
             if not is_copy(entry):
                 yield entry
-        elif depth and not entry.name.startswith(".") and entry.is_dir() and not entry.is_symlink():
+        elif depth and _is_of_runs(entry):
             yield from _csv_files(entry, depth - 1)
+
+
+def _is_of_runs(folder: Path) -> bool:
+    """Whether runs are looked for in a folder: a part of one, such as a node's, is none."""
+    is_part = folder.name.startswith((".", "node="))
+    return not is_part and folder.is_dir() and not folder.is_symlink()
 
 
 def _changed_s(path: Path) -> float:

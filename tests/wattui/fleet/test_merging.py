@@ -10,14 +10,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from recorders.summary.figures import Summary
 from recorders.summary.spans import spans
 from recorders.summary.summary import summarise
 from tests.support.fleets import MadeNode, Marked, publish
 from wattui.cli import main
-from wattui.commands.merge import merge
+from wattui.commands.merge import MOST_NODES, merge, read_edges
 from wattui.fleet.merging import merged
 from wattui.fleet.nodes import read_fleet
-from wattui.runs.recorded import Run, load_run, reduce_run
+from wattui.runs.recorded import Run, find_runs, load_run, reduce_run
 from wattui.runs.reduce import reduce_edges
 from wattui.tui.state.playback import Playback
 
@@ -310,3 +311,53 @@ def test_64_nodes(tmp_path: Path) -> None:
     value = running.domains["total"].running_j
     assert value is not None
     assert value.value == pytest.approx(joules(nodes), rel=1e-5)
+
+
+def test_a_summary_of_nodes_needs_no_merging_and_has_the_same_joules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = [node(0), node(1), node(2)]
+    folder = publish(tmp_path, nodes)
+    merge(folder, tmp_path / "merged.csv")
+    whole = load_run(tmp_path / "merged.csv").summary.running
+    for name in (str(folder), f"{tmp_path}/run=*/", str(tmp_path / "run=1")):
+        assert main(["summary", name, "--json"]) == 0
+        (row,) = json.loads(capsys.readouterr().out)
+        assert row["file"] == str(folder)
+        assert row["command"] == "python train.py"
+        found = Summary.from_dict(row["summary"]).running
+        assert found.domains["total"].running_j == whole.domains["total"].running_j
+    assert main(["summary", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    assert "all nodes" in shown
+    assert "node2 host2 (boot2)" in shown
+
+
+def test_a_lost_node_is_partial_in_a_summary_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = publish(tmp_path, [node(0), node(1, lost=True, end_s=8.0)])
+    assert main(["summary", str(folder)]) == 1
+    told = capsys.readouterr()
+    assert "host1 (boot1) was lost: its rows end at 7.9 s" in told.err
+    assert "1 of 2 packages" in told.out
+
+
+def test_nodes_are_not_taken_for_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = publish(tmp_path, [node(0), node(1)])
+    assert main(["compare", str(folder)]) == 2
+    assert f"fix: wattui merge {folder} -o run.csv" in capsys.readouterr().err
+    assert find_runs(tmp_path) == []
+
+
+def test_many_nodes_have_labels_of_the_whole_only(tmp_path: Path) -> None:
+    made = [replace(node(n % 3), boot_id=f"b{n:02}", rank=n) for n in range(MOST_NODES + 1)]
+    row, titles, is_partial = read_edges(publish(tmp_path, made))
+    assert len(titles) == len(made)
+    assert not is_partial
+    (label,) = row.summary.labels
+    assert list(label.domains) == ["total"]
+    running = row.summary.running
+    assert running is not None
+    assert "node16_dram0" in running.domains
+    assert label.domains["total"].running_j == running.domains["total"].running_j

@@ -1,44 +1,52 @@
 """Brings a node's recording to the shared folder: `DIR/run=ID/node=BOOT_ID/`.
 
 Meanwhile `journal.csv` there is a copy of the local run file, at most a second behind; at the end
-`part.parquet` and `run.json` replace it. Only this node writes there. All of it happens in a thread
-of its own, so a shared folder that is full, read-only, gone or silent delays nothing: the copy is
-caught up when the folder is back.
+`part.parquet` and `run.json` replace it. Only this node writes there. All of it is the work of a
+process of its own, for which nobody has to wait: a shared folder that is full, read-only, gone or
+silent delays nothing, and the copy is caught up when the folder is back.
+
+`wattui.fleet.publisher` starts that process. JSON lines on its standard input say what to do; it
+answers on standard output.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import select
 import shutil
-import threading
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from recorders.drafts import discard, draft_name, replace_file
+from recorders.drafts import discard, draft_name, replace_file, write_draft
 from recorders.json_text import json_text
 from recorders.phases import LOADING
 from recorders.runfile import json_path
 from recorders.texts import OwnNote
+from recorders.wire import Lines, Message, decode, encode
 from wattui.fleet.election import is_locked
+from wattui.outputs import put
 
 PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
-# How often the local file is looked at, which grows twice a second.
-LOOK_S = 0.1
+# The first node's address, in the folder of the run.
+ADDRESS = "clock.json"
+# How often the local file is looked at, which grows twice a second; how often we say we are well.
+LOOK_S, PULSE_S = 0.1, 1.0
 PIECE_BYTES = 2**22
-# A shared folder that takes longer for one step does not answer.
-SILENT_S = 10.0
-CLAIM_S, LAND_S = 5.0, 30.0
+# After the front end was killed, the recorder has this long to finish the local file.
+ORPHANED_S = 60.0
+EXISTS = "it exists"
 # Words in new rows after which earlier ones may have changed: a command began to mark its phases,
 # so that they became `loading`, or a mark was undone.
 REWRITES = (f",{LOADING},".encode(), OwnNote.UNDONE.encode())
-
-Facts = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,177 +131,203 @@ class Copy:
         """Replace the copy by a whole one."""
         self._forget()
         self._node.path.mkdir(parents=True, exist_ok=True)
-        draft = draft_name(self._path)
-        try:
+
+        def write(out: BinaryIO) -> None:
             local.seek(0)
-            with draft.open("xb") as out:
-                while lines := _whole_lines(local.read(PIECE_BYTES)):
-                    out.write(lines)
-                    self._digest.update(lines)
-                    self._position += len(lines)
-                    local.seek(self._position)
-                _store(out)
-            draft.replace(self._path)
-        except OSError:
-            discard(draft)
-            raise
+            while lines := _whole_lines(local.read(PIECE_BYTES)):
+                out.write(lines)
+                self._digest.update(lines)
+                self._position += len(lines)
+                local.seek(self._position)
+
+        _write(self._path, write)
         self._identity = identity
 
 
-class Publisher:
-    """Keeps the copy up to date in a thread; `say` takes a line about what goes wrong.
+class Work:
+    """All that is done in the shared folder. Every call raises OSError, and may be repeated.
 
-    `facts` are those about this node that its run.json lacks.
+    `address` is where this node answers with the time; `first` is that of the run's first node,
+    once it is known, which is us if `is_first`.
     """
 
-    def __init__(
-        self, csv: Path, node: NodeFolder, facts: Facts, say: Callable[[str], None]
-    ) -> None:
-        self.csv, self.node = csv, node
-        self._facts, self._say = facts, say
+    def __init__(self, csv: Path, node: NodeFolder, address: Mapping[str, Any]) -> None:
+        self._csv, self._node, self._address = csv, node, address
         self._copy = Copy(csv, node)
-        self._published: dict[str, Any] | None = None
-        self._begun_s: float | None = None
-        self._has_said = False
-        self._over = threading.Event()
-        self._claimed = threading.Event()
-        self.is_taken = False
-        self.failure: str | None = None
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._published: Mapping[str, Any] | None = None
+        self._is_ours = False
+        self.first: Mapping[str, Any] | None = None
+        self.is_first = False
 
-    def claim(self) -> bool:
-        """Begin, and make the node's folder; False if it exists: something was recorded into it.
+    def claim(self) -> None:
+        """Make the node's folder, and learn of the first node.
 
-        A folder that cannot be made now, or does not answer, is no obstacle.
+        Raises FileExistsError if the folder is there: something was recorded into it.
         """
-        self._thread.start()
-        self._claimed.wait(CLAIM_S)
-        return not self.is_taken
+        if not self._is_ours:
+            self._node.path.parent.mkdir(parents=True, exist_ok=True)
+            self._node.path.mkdir()
+            self._is_ours = True
+        if self.first is None:
+            self._meet()
 
-    def look(self) -> None:
-        """Say so, once, if the shared folder has not answered for long."""
-        begun_s = self._begun_s
-        if begun_s is not None and time.monotonic() - begun_s > SILENT_S:
-            self._complain("it does not answer")
-
-    def land(self) -> str | None:
-        """End the copy, and publish the finished recording; returns why not, in a line.
-
-        The local files are removed once they are published, and else kept.
-        """
-        self._complete()
-        if is_locked(self.csv):
-            self.failure = "its recorder still waits for the local disk"
-        self._over.set()
-        self._thread.join(LAND_S)
-        if self._thread.is_alive():
-            self.failure = "it does not answer"
-        if self.failure is None:
-            return None
-        there, local = self.node.path, json_path(self.csv)
-        return (
-            f"{there} lacks this node's recording ({self.failure}): it is kept in {self.csv}: fix: "
-            f"cp {self.csv} {there / JOURNAL} && cp {local} {there / RUN_JSON}"
-        )
-
-    def give_up(self) -> None:
-        """End without publishing: nothing was recorded."""
-        self.failure = "nothing was recorded"
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join(CLAIM_S)
-
-    def _run(self) -> None:
-        self._attempt(self._claim)
-        self._claimed.set()
-        while not (self.is_taken or self._over.wait(LOOK_S)):
-            self._attempt(self._step)
-        if self.is_taken:
+    def step(self, facts: Mapping[str, Any]) -> None:
+        """Bring the copy up to date, and run.json with what is known so far, for the case that this
+        node is lost."""
+        self.claim()
+        if not self._csv.exists():
             return
-        if self.failure is not None:
-            with contextlib.suppress(OSError):
-                self.node.path.rmdir()  # if nothing was recorded
-            return
-        try:
-            self._land()
-        except OSError as error:
-            self.failure = str(error.strerror)
-        except Exception as error:  # whatever it is, the local file is kept, and named
-            self.failure = f"{type(error).__name__}: {error}"
-
-    def _attempt(self, do: Callable[[], None]) -> None:
-        self._begun_s = time.monotonic()
-        try:
-            do()
-        except OSError as error:
-            self._complain(str(error.strerror))
-        self._begun_s = None
-
-    def _claim(self) -> None:
-        self.node.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.node.path.mkdir()
-        except FileExistsError:
-            self.is_taken = True
-
-    def _step(self) -> None:
-        if self.csv.exists():
-            self._copy.step()
-            self._publish_facts()
-
-    def _publish_facts(self) -> None:
-        """Publish run.json with what is known so far, for the case that this node is lost."""
-        facts = self._facts()
-        local = json_path(self.csv)
+        self._copy.step()
+        local = json_path(self._csv)
         if facts != self._published and local.exists():
             run = json.loads(local.read_text()) | {"fleet": facts}
-            replace_file(self.node.path / RUN_JSON, json_text(run).encode(), safe=True)
+            replace_file(self._node.path / RUN_JSON, json_text(run).encode(), safe=True)
             self._published = facts
 
-    def _complete(self) -> None:
-        """Put the facts into the local run.json, which is published, or kept."""
-        with contextlib.suppress(OSError, ValueError):
-            path = json_path(self.csv)
-            run = json.loads(path.read_text()) | {"fleet": self._facts()}
-            replace_file(path, json_text(run).encode())
-
-    def _land(self) -> None:
+    def land(self) -> None:
+        """Publish the finished recording, and remove the local files."""
         from wattui.runs.convert import write_parquet
 
-        part = self.csv.with_suffix(".parquet")
+        if is_locked(self._csv):
+            raise OSError(errno.EBUSY, "its recorder still waits for the local disk")
+        self.claim()
+        part = self._csv.with_suffix(".parquet")
         try:
-            write_parquet(self.csv, part)
-            self.node.path.mkdir(parents=True, exist_ok=True)
-            draft = draft_name(self.node.path / PART)
-            try:
-                with part.open("rb") as data, draft.open("xb") as out:
-                    shutil.copyfileobj(data, out, PIECE_BYTES)
-                    _store(out)
-                draft.replace(self.node.path / PART)
-            except OSError:
-                discard(draft)
-                raise
+            write_parquet(self._csv, part)
+            self._node.path.mkdir(parents=True, exist_ok=True)
+            with part.open("rb") as data:
+                _write(self._node.path / PART, lambda out: shutil.copyfileobj(data, out))
         finally:
             part.unlink(missing_ok=True)
-        replace_file(self.node.path / RUN_JSON, json_path(self.csv).read_bytes(), safe=True)
+        replace_file(self._node.path / RUN_JSON, json_path(self._csv).read_bytes(), safe=True)
         # What is published stays published, whatever becomes of the copies.
-        for path in (self.node.path / JOURNAL, self.csv, json_path(self.csv)):
+        for path in (self._node.path / JOURNAL, self._csv, json_path(self._csv)):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
-    def _complain(self, reason: str) -> None:
-        if not self._has_said:
-            self._has_said = True
-            self._say(
-                f"{self.node.path}: {reason}: recording goes on in {self.csv}, and is copied when "
-                "the folder is back: fix: make it writable"
-            )
+    def give_up(self) -> None:
+        """Leave nothing: nothing was recorded."""
+        if self._is_ours:
+            self._node.path.rmdir()
+        if self.is_first:
+            (self._node.path.parent / ADDRESS).unlink()
+            self._node.path.parent.rmdir()
+
+    def _meet(self) -> None:
+        """Put our address into the run's folder, or learn the one that is there."""
+        path = self._node.path.parent / ADDRESS
+        draft = write_draft(path, json.dumps(self._address).encode(), safe=True)
+        try:
+            put(draft, path)
+            self.first, self.is_first = self._address, True
+        except FileExistsError:
+            with contextlib.suppress(ValueError):
+                self.first = decode(path.read_bytes())
+        finally:
+            discard(draft)
+
+
+def main() -> int:
+    """Do what standard input asks for, until `land` or `give_up`.
+
+    If it ends before, the front end was killed: what its recorder then leaves is published.
+    """
+    os.set_blocking(1, False)
+    orders = _Orders()
+    begun = orders.first()
+    if begun is None:
+        return 0
+    node = NodeFolder(Path(begun["folder"]), begun["run"], begun["boot_id"])
+    csv, facts = Path(begun["csv"]), begun["facts"]
+    work = Work(csv, node, begun["address"])
+    _tell({"t": "claimed", "failure": _failure(work.claim), **_first(work)})
+    said, pulse_s = None, time.monotonic()
+    while not orders.have_ended:
+        for order in orders.wait(LOOK_S):
+            facts = order.get("facts", facts)
+            if order["do"] in ("land", "give_up"):
+                do = work.land if order["do"] == "land" else work.give_up
+                _tell({"t": "ended", "failure": _failure(do)})
+                return 0
+        failure = _failure(partial(work.step, facts))
+        if failure != said or time.monotonic() - pulse_s > PULSE_S:
+            said, pulse_s = failure, time.monotonic()
+            _tell({"t": "pulse", "failure": failure, **_first(work)})
+    _publish_orphaned(work, csv)
+    return 0
+
+
+def _publish_orphaned(work: Work, csv: Path) -> None:
+    """Publish what the recorder leaves when it has seen that its front end is gone."""
+    until_s = time.monotonic() + ORPHANED_S
+    while csv.exists() and is_locked(csv) and time.monotonic() < until_s:
+        time.sleep(LOOK_S)
+    _failure(work.land if csv.exists() else work.give_up)
+
+
+class _Orders:
+    """Messages from standard input; `have_ended`: there will be no more."""
+
+    def __init__(self) -> None:
+        self._lines, self.have_ended = Lines(), False
+        self._kept: list[Message] = []
+
+    def first(self) -> Message | None:
+        """The first message; None if there is none."""
+        while not (self.have_ended or self._kept):
+            self._kept = self.wait(None)
+        return self._kept.pop(0) if self._kept else None
+
+    def wait(self, timeout_s: float | None) -> list[Message]:
+        """The messages that arrive in time."""
+        kept, self._kept = self._kept, []
+        if kept or not select.select([0], [], [], timeout_s)[0]:
+            return kept
+        data = os.read(0, 65536)
+        self.have_ended = not data
+        return list(map(decode, self._lines.feed(data)))
+
+
+def _first(work: Work) -> Message:
+    return {"first": work.first, "is_first": work.is_first}
+
+
+def _failure(do: Callable[[], None]) -> str | None:
+    """Why something could not be done; None if it was."""
+    try:
+        do()
+    except FileExistsError:
+        return EXISTS
+    except OSError as error:
+        return str(error.strerror)
+    except Exception as error:  # whatever it is, the local file is kept, and named
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _tell(message: Message) -> None:
+    """Answer, unless nobody reads."""
+    with contextlib.suppress(OSError):
+        os.write(1, encode(message))
 
 
 def _whole_lines(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _store(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+def _write(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Give a file of which `write` writes the content its name once it is stored."""
+    draft = draft_name(path)
+    try:
+        with draft.open("xb") as out:
+            write(out)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(path)
+    except OSError:
+        discard(draft)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

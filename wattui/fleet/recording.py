@@ -34,7 +34,8 @@ from wattui.fleet.election import (
     lead,
     meeting_place,
 )
-from wattui.fleet.publish import NodeFolder, Publisher
+from wattui.fleet.publish import NodeFolder
+from wattui.fleet.publisher import Publisher
 from wattui.fleet.ranks import Rank, RankError, read_rank
 from wattui.fleet.timekeeping import Me, Timekeeper
 from wattui.marks.link import RANK, Link
@@ -99,10 +100,10 @@ def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
     """Record this node, until the command of its last rank has ended."""
     rank, node = launched.rank, launched.node
     me = Me(rank.run, node.boot_id, os.uname().nodename, __version__)
-    keeper = Timekeeper(me, node.path.parent, rank.node_rank == 0, rank.first_host)
+    keeper = Timekeeper(me, rank.node_rank == 0, rank.first_host)
     others = Others(leader, rank, signals, node, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
-    publisher = Publisher(csv, node, others.facts, say)
+    publisher = Publisher(csv, node, keeper.address, others.facts, say, keeper.learn)
     others.on_look = publisher.look
     try:
         job = launched.plan(str(csv))
@@ -120,10 +121,9 @@ def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
         others.refuse(error.status)
         if csv.exists():  # all but the command was there
             publisher.land()
-            keeper.close()
         else:
             publisher.give_up()
-            keeper.withdraw()
+        keeper.close()
         raise
     finally:
         leader.close()

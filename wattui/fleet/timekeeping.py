@@ -1,9 +1,9 @@
 """Compares this node's clock with the first node's: at the start, every minute and at the end.
 
-The first node is the one that first puts its address into the shared folder, `run=ID/clock.json`;
-without such a file, it is the launcher's first host. The two talk over a TCP connection of their
-own, on loopback or private addresses only, and about nothing but the time. All of this is in
-threads: a folder or a node that does not answer delays nothing.
+The first node is the one that first puts its address into the shared folder, `run=ID/clock.json`,
+which `wattui.fleet.publish` does; without such a file, it is the launcher's first host. The two
+talk over a TCP connection of their own, on loopback or private addresses only, and about nothing
+but the time. All of this is in threads: a node that does not answer delays nothing.
 """
 
 from __future__ import annotations
@@ -16,23 +16,19 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from recorders.drafts import discard, write_draft
 from wattui.fleet.clock import Offset, Stamps, best, line
 from wattui.fleet.kernel_clock import kernel_clock
-from wattui.outputs import put
 
-ADDRESS_FILE = "clock.json"
 EXCHANGES, EVERY_S = 20, 60.0
 CONNECT_S, ANSWER_S = 1.0, 1.0
 # Before a recording starts, the first comparison is waited for this long; at its end, the last.
 FIRST_S, LAST_S = 5.0, 3.0
-# The first node may be about to write its address.
-ADDRESS_S = 0.2
+# How long to wait for the shared folder to say which node is the first.
+LEARN_S = 5.0
 APART_S = 3600.0
 MOST_BYTES = 4096
 # Where a first node listens if nothing else does there; others find it without the folder.
@@ -169,23 +165,37 @@ class Timekeeper:
     def __init__(
         self,
         me: Me,
-        folder: Path,
         is_first: bool,
         first_host: str | None,
         addresses: Sequence[str] | None = None,
         every_s: float = EVERY_S,
     ) -> None:
-        """`folder` is that of the run, `first_host` the launcher's, which is us if `is_first`."""
-        self._me, self._file = me, folder / ADDRESS_FILE
+        """`first_host` is the launcher's first, which is us if `is_first`."""
+        self._me = me
         self._is_first, self._first_host, self._every_s = is_first, first_host, every_s
         self._server = TimeServer(me, addresses)
         self._compared: list[Compared] = []
+        self._first: Mapping[str, Any] | None = None
         self._is_reference = False
         self._why = "the first node has not answered yet"
         self._kernel: dict[str, Any] = {}
-        self._tried, self._over = threading.Event(), threading.Event()
+        self._learned, self._tried, self._over = (threading.Event() for _ in range(3))
         self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
         self._thread.start()
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Where this node answers."""
+        return {
+            "boot_id": self._me.boot_id,
+            "addresses": self._server.addresses,
+            "port": self._server.port,
+        }
+
+    def learn(self, first: Mapping[str, Any], is_first: bool) -> None:
+        """Take the address of the run's first node, which is us if `is_first`."""
+        self._first, self._is_reference = first, is_first
+        self._learned.set()
 
     def refusal(self) -> str | None:
         """Why the two nodes cannot be of one run, in a line; None if they can, or it is unknown."""
@@ -241,16 +251,9 @@ class Timekeeper:
         self._over.set()
         self._server.close()
 
-    def withdraw(self) -> None:
-        """Stop, and leave no address: nothing was recorded."""
-        self.close()
-        if self._is_reference:
-            with contextlib.suppress(OSError):
-                self._file.unlink()
-                self._file.parent.rmdir()
-
     def _run(self) -> None:
-        self._is_reference = self._claim()
+        if not self._learned.wait(LEARN_S):
+            self._is_reference = self._is_first
         self._kernel = kernel_clock()
         while not self._is_reference:
             is_last = self._over.is_set()
@@ -260,26 +263,6 @@ class Timekeeper:
                 break
             self._over.wait(self._every_s)
         self._tried.set()
-
-    def _claim(self) -> bool:
-        """Put our address into the folder; False if another's is there."""
-        own = {
-            "boot_id": self._me.boot_id,
-            "addresses": self._server.addresses,
-            "port": self._server.port,
-        }
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft = write_draft(self._file, json.dumps(own).encode(), safe=True)
-            try:
-                put(draft, self._file)
-            finally:
-                discard(draft)
-        except FileExistsError:
-            return False
-        except OSError:
-            return self._is_first
-        return True
 
     def _compare(self) -> None:
         for address, port in self._places():
@@ -291,13 +274,14 @@ class Timekeeper:
         self._why = "no address of the first node answers"
 
     def _places(self) -> list[tuple[str, int]]:
-        try:
-            there = json.loads(self._file.read_bytes())
-            port = int(there["port"])
-            return [(str(each), port) for each in there["addresses"] if is_near(str(each))]
-        except (OSError, ValueError, TypeError, KeyError):
-            if self._first_host is None:
+        if (there := self._first) is not None:
+            try:
+                port = int(there["port"])
+                return [(str(each), port) for each in there["addresses"] if is_near(str(each))]
+            except (ValueError, TypeError, KeyError):
                 return []
+        if self._first_host is None:
+            return []
         with contextlib.suppress(OSError):
             found = socket.getaddrinfo(self._first_host, None, type=socket.SOCK_STREAM)
             addresses = dict.fromkeys(str(each[4][0]) for each in found)

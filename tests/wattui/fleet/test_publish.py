@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from wattui.fleet import publish
-from wattui.fleet.publish import JOURNAL, PART, RUN_JSON, Copy, NodeFolder, Publisher
+from wattui.fleet import publish, publisher
+from wattui.fleet.publish import ADDRESS, JOURNAL, PART, RUN_JSON, Copy, NodeFolder, Work
+from wattui.fleet.publisher import Publisher
 
 HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,sim_cpu_J,sim_cpu_W\n"
 BOUND_S = 20.0
@@ -54,6 +57,11 @@ def local(tmp_path: Path) -> Local:
 @pytest.fixture
 def node(tmp_path: Path) -> NodeFolder:
     return NodeFolder(tmp_path / "shared", "job", "0c4f")
+
+
+def read(path: Path) -> str:
+    """The text of a file; empty if it is not there yet."""
+    return path.read_text() if path.exists() else ""
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -141,116 +149,186 @@ def test_a_full_folder_is_caught_up_where_it_stopped(
     assert (node.path / JOURNAL).read_text() == local.text
 
 
+def work(local: Local, node: NodeFolder) -> Work:
+    return Work(local.csv, node, {"boot_id": node.boot_id, "addresses": [], "port": 1})
+
+
 def test_a_finished_recording_replaces_its_copy(local: Local, node: NodeFolder):
-    said: list[str] = []
-    publisher = Publisher(local.csv, node, lambda: {"launcher": "mpich"}, said.append)
-    assert publisher.claim()
+    facts = {"launcher": "mpich"}
+    of_node = work(local, node)
+    of_node.claim()
     local.add_rows()
-    until((node.path / RUN_JSON).exists)
-    assert json.loads((node.path / RUN_JSON).read_text())["status"] == "recording"
+    of_node.step(facts)
+    assert json.loads((node.path / RUN_JSON).read_text()) == {"status": "recording", "fleet": facts}
+    assert (node.path / JOURNAL).read_text() == local.text
     local.csv.with_suffix(".json").write_text('{"status": "finished"}')
-    assert publisher.land() is None
+    of_node.land()
     assert sorted(path.name for path in node.path.iterdir()) == [PART, RUN_JSON]
-    run = json.loads((node.path / RUN_JSON).read_text())
-    assert run == {"status": "finished", "fleet": {"launcher": "mpich"}}
-    assert not local.csv.exists()
-    assert not local.csv.with_suffix(".json").exists()
-    assert said == []
+    assert json.loads((node.path / RUN_JSON).read_text()) == {"status": "finished"}
+    assert not list(local.csv.parent.glob("run.*"))
 
 
 def test_a_folder_that_comes_back_is_caught_up(local: Local, node: NodeFolder):
-    """It is one line however long it takes."""
     node.folder.write_text("in its place is a file")
-    said: list[str] = []
-    publisher = Publisher(local.csv, node, dict, said.append)
-    assert publisher.claim()
-    local.add_rows()
-    until(lambda: bool(said))
+    of_node = work(local, node)
+    for _ in range(2):
+        local.add_rows()
+        with pytest.raises(NotADirectoryError):
+            of_node.step({})
     node.folder.unlink()
-    until((node.path / JOURNAL).exists)
-    assert publisher.land() is None
-    assert (node.path / PART).exists()
-    (line,) = said
-    assert line.startswith(f"{node.path}: Not a directory: recording goes on in {local.csv}")
+    of_node.step({})
+    assert (node.path / JOURNAL).read_text() == local.text
 
 
-def test_a_folder_that_stays_away_leaves_the_local_file(local: Local, node: NodeFolder):
+def test_a_folder_in_which_another_recording_appears_meanwhile_is_left_alone(
+    local: Local, node: NodeFolder
+):
+    """This one could not claim it before."""
     node.folder.write_text("in its place is a file")
-    publisher = Publisher(local.csv, node, dict, lambda _: None)
-    assert publisher.claim()
-    local.add_rows()
-    before = local.text
-    line = publisher.land()
-    assert line is not None
-    assert f"fix: cp {local.csv} {node.path / JOURNAL}" in line
-    assert local.text == before
-    assert sorted(path.name for path in local.csv.parent.glob("run.*")) == ["run.csv", "run.json"]
-
-
-def test_a_file_that_cannot_be_converted_is_kept(local: Local, node: NodeFolder):
-    local.csv.write_text("not a run file\n")
-    publisher = Publisher(local.csv, node, dict, lambda _: None)
-    assert publisher.claim()
-    line = publisher.land()
-    assert line is not None
-    assert f"it is kept in {local.csv}" in line
-    assert local.csv.exists()
-    assert not (node.path / PART).exists()
+    of_node = work(local, node)
+    with pytest.raises(NotADirectoryError):
+        of_node.claim()
+    node.folder.unlink()
+    node.path.mkdir(parents=True)
+    for call in (of_node.claim, of_node.land, lambda: of_node.step({})):
+        with pytest.raises(FileExistsError):
+            call()
+    of_node.give_up()
+    assert not list(node.path.iterdir())
 
 
 def test_a_file_that_is_still_written_is_kept(local: Local, node: NodeFolder):
     """The recorder waits for a slow disk, and writes the rest when it can."""
-    publisher = Publisher(local.csv, node, dict, lambda _: None)
-    assert publisher.claim()
     with local.csv.open() as written:
         fcntl.flock(written, fcntl.LOCK_EX)
-        line = publisher.land()
-    assert line is not None
-    assert "its recorder still waits for the local disk" in line
+        with pytest.raises(OSError, match="its recorder still waits for the local disk"):
+            work(local, node).land()
     assert local.csv.exists()
+
+
+def test_a_recording_that_is_refused_leaves_nothing(local: Local, node: NodeFolder):
+    """Otherwise the next one would wait for the address of its first node."""
+    of_node = work(local, node)
+    of_node.claim()
+    of_node.give_up()
+    assert not list(node.folder.iterdir())
+
+
+def test_the_first_node_is_known_to_all(local: Local, node: NodeFolder):
+    first = work(local, node)
+    second = work(local, NodeFolder(node.folder, node.run, "77aa"))
+    first.claim()
+    second.claim()
+    assert first.is_first
+    assert not second.is_first
+    assert second.first == {"boot_id": "0c4f", "addresses": [], "port": 1}
+
+
+class Front:
+    """A front end with the process that publishes."""
+
+    def __init__(self, local: Local, node: NodeFolder) -> None:
+        self.said: list[str] = []
+        self.learned: list[tuple[Mapping[str, Any], bool]] = []
+        self.facts: dict[str, Any] = {"launcher": "mpich"}
+        self.publisher = Publisher(
+            local.csv,
+            node,
+            {"boot_id": node.boot_id},
+            lambda: dict(self.facts),
+            self.said.append,
+            lambda first, is_first: self.learned.append((first, is_first)),
+        )
+
+
+def test_a_process_of_its_own_publishes(local: Local, node: NodeFolder):
+    front = Front(local, node)
+    assert front.publisher.claim()
+    assert front.learned == [({"boot_id": "0c4f"}, True)]
+    local.add_rows()
+    front.facts["ranks"] = 4
+    front.publisher.look()
+    until(lambda: '"ranks"' in read(node.path / RUN_JSON))
+    front.facts["ranks"] = 8
+    assert front.publisher.land() is None
+    assert json.loads(read(node.path / RUN_JSON))["fleet"] == {"launcher": "mpich", "ranks": 8}
+    assert sorted(path.name for path in node.path.iterdir()) == [PART, RUN_JSON]
+    assert front.said == []
+
+
+def test_a_folder_that_stays_away_leaves_the_local_file(local: Local, node: NodeFolder):
+    """While it records, that is one line however long it takes."""
+    node.folder.write_text("in its place is a file")
+    front = Front(local, node)
+    assert front.publisher.claim()
+    local.add_rows()
+    before = local.text
+
+    def says_so() -> bool:
+        front.publisher.look()
+        return bool(front.said)
+
+    until(says_so)
+    line = front.publisher.land()
+    assert line is not None
+    assert f"fix: cp {local.csv} {node.path / JOURNAL}" in line
+    assert local.text == before
+    assert json.loads(read(local.csv.with_suffix(".json")))["fleet"] == {"launcher": "mpich"}
+    assert front.said == [
+        f"{node.path}: Not a directory: recording goes on in {local.csv}, and is copied when the "
+        "folder is back: fix: make it writable"
+    ]
 
 
 def test_a_folder_that_hangs_delays_nothing(
     local: Local, node: NodeFolder, monkeypatch: pytest.MonkeyPatch
 ):
-    """Opening a pipe that nobody reads waits as a dead server's file does."""
-    monkeypatch.setattr(publish, "LAND_S", 0.1)
-    monkeypatch.setattr(publish, "SILENT_S", 0.1)
-    said: list[str] = []
-    publisher = Publisher(local.csv, node, dict, said.append)
-    assert publisher.claim()
-    until((node.path / RUN_JSON).exists)
-    journal = node.path / JOURNAL
-    os.mkfifo(node.path / "pipe")
-    monkeypatch.setattr(Copy, "_is_there", lambda _: True)
-    (node.path / "pipe").replace(journal)
-    local.add_rows()
+    """Opening a pipe that nobody writes waits as a dead server's file does."""
+    monkeypatch.setattr(publisher, "LAND_S", 0.1)
+    monkeypatch.setattr(publisher, "SILENT_S", 1.5)
+    address = node.path.parent / ADDRESS
+    address.parent.mkdir(parents=True)
+    os.mkfifo(address)
+    monkeypatch.setattr(publisher, "CLAIM_S", 0.5)
+    front = Front(local, node)
+    assert front.publisher.claim()
 
     def says_so() -> bool:
-        publisher.look()
-        return bool(said)
+        front.publisher.look()
+        return bool(front.said)
 
     until(says_so)
-    line = publisher.land()
+    assert "it does not answer" in front.said[0]
+    line = front.publisher.land()
     assert line is not None
     assert "it does not answer" in line
     assert local.csv.exists()
-    assert len(said) == 1
-    os.close(os.open(journal, os.O_RDONLY | os.O_NONBLOCK))
+    # It comes back, and the process that nobody waited for publishes.
+    writer = os.open(address, os.O_RDWR | os.O_NONBLOCK)
+    address.unlink()
+    os.close(writer)
+    until((node.path / PART).exists)
+
+
+def test_a_front_end_that_is_killed_leaves_a_published_file(local: Local, node: NodeFolder):
+    """As soon as the recorder has finished it."""
+    local.add_rows()
+    with local.csv.open() as written:
+        fcntl.flock(written, fcntl.LOCK_EX)
+        front = Front(local, node)
+        assert front.publisher.claim()
+        del front
+        gc.collect()
+        until((node.path / JOURNAL).exists)
+        assert not (node.path / PART).exists()
+    until(lambda: not local.csv.exists())
+    assert (node.path / PART).exists()
 
 
 def test_a_node_that_was_recorded_before_is_left_alone(local: Local, node: NodeFolder):
     node.path.mkdir(parents=True)
     (node.path / PART).write_text("another recording")
-    publisher = Publisher(local.csv, node, dict, lambda _: None)
-    assert not publisher.claim()
-    publisher.give_up()
+    front = Front(local, node)
+    assert not front.publisher.claim()
+    front.publisher.give_up()
     assert [path.name for path in node.path.iterdir()] == [PART]
-
-
-def test_a_recording_that_is_refused_leaves_no_folder(local: Local, node: NodeFolder):
-    local.csv.unlink()
-    publisher = Publisher(local.csv, node, dict, lambda _: None)
-    assert publisher.claim()
-    publisher.give_up()
-    assert not node.path.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -10,14 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
 from wattui.fleet import timekeeping
 from wattui.fleet.kernel_clock import read_tracking
 from wattui.fleet.timekeeping import (
-    ADDRESS_FILE,
     Me,
     Timekeeper,
     TimeServer,
@@ -41,10 +38,10 @@ def me(boot_id: str, version: str = "1") -> Me:
 
 
 @contextmanager
-def kept(boot_id: str, folder: Path, **how: object) -> Iterator[Timekeeper]:
-    version = str(how.pop("version", "1"))
-    keeper = Timekeeper(me(boot_id, version), folder, False, None, HERE)
-    keeper.refusal()  # it has tried
+def kept(boot_id: str, first: Timekeeper | None, version: str = "1") -> Iterator[Timekeeper]:
+    """A node's timekeeper; without a first node, it is that one."""
+    keeper = Timekeeper(me(boot_id, version), False, None, HERE)
+    keeper.learn((first or keeper).address, first is None)
     try:
         yield keeper
     finally:
@@ -76,8 +73,8 @@ def slowed(port: int, there_s: float, back_s: float) -> Iterator[int]:
     listener.close()
 
 
-def test_the_first_node_is_the_reference_of_the_others(tmp_path: Path):
-    with kept("A", tmp_path / "run=1") as first, kept("B", tmp_path / "run=1") as second:
+def test_the_first_node_is_the_reference_of_the_others():
+    with kept("A", None) as first, kept("B", first) as second:
         assert first.refusal() is second.refusal() is None
         second.end()
         assert first.facts()["is_reference"] is True
@@ -108,16 +105,16 @@ def test_an_asymmetric_path_and_another_clock_stay_within_half_the_round_trip():
     assert abs(found.wall_offset_ns) < 1e9  # both have the same wall clock
 
 
-def test_versions_that_differ_are_refused(tmp_path: Path):
-    with kept("A", tmp_path) as first, kept("B", tmp_path, version="2") as second:
+def test_versions_that_differ_are_refused():
+    with kept("A", None) as first, kept("B", first, version="2") as second:
         assert first.refusal() is None
         assert second.refusal() == (
             "b has wattui 2, and a 1: fix: install one version on every node"
         )
 
 
-def test_clocks_an_hour_apart_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with kept("A", tmp_path) as first:
+def test_clocks_an_hour_apart_are_refused(monkeypatch: pytest.MonkeyPatch):
+    with kept("A", None) as first:
         assert first.refusal() is None
         now_ns = time.time_ns
         asked: list[int] = []
@@ -128,37 +125,27 @@ def test_clocks_an_hour_apart_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
             return now_ns() + (4000 * 10**9 if len(asked) % 2 == 0 else 0)
 
         monkeypatch.setattr(timekeeping.time, "time_ns", time_ns)
-        with kept("B", tmp_path) as second:
+        with kept("B", first) as second:
             assert second.refusal() == (
                 "the clock of b is 4,000 s ahead of that of a: fix: set it (chronyc makestep)"
             )
 
 
-def test_a_recording_that_is_refused_leaves_no_address(tmp_path: Path):
-    """Otherwise the next one would wait for it."""
-    folder = tmp_path / "run=job"
-    with kept("A", folder) as first, kept("B", folder) as second:
-        second.withdraw()
-        assert (folder / ADDRESS_FILE).exists()
-        first.withdraw()
-        assert not folder.exists()
+def test_a_first_node_that_does_not_answer_is_said():
+    second = Timekeeper(me("B"), False, None, HERE)
+    second.learn({"boot_id": "A", "addresses": [*HERE], "port": 1}, False)
+    assert second.refusal() is None
+    assert second.facts()["unknown"] == "no address of the first node answers"
+    second.close()
 
 
-def test_a_first_node_that_does_not_answer_is_said(tmp_path: Path):
-    (tmp_path / ADDRESS_FILE).write_text(json.dumps({"addresses": [*HERE], "port": 1}))
-    with kept("B", tmp_path) as second:
-        assert second.refusal() is None
-        assert second.facts()["unknown"] == "no address of the first node answers"
-
-
-def test_the_launcher_s_first_host_is_found_without_the_folder(tmp_path: Path):
-    """The folder is not there, and cannot be made."""
-    nowhere = tmp_path / "file"
-    nowhere.write_text("")
-    first = Timekeeper(me("A"), nowhere / "run", True, "localhost", HERE)
+def test_the_launcher_s_first_host_is_found_without_the_folder(monkeypatch: pytest.MonkeyPatch):
+    """The folder does not answer."""
+    monkeypatch.setattr(timekeeping, "LEARN_S", 0.05)
+    first = Timekeeper(me("A"), True, "localhost", HERE)
     assert first.refusal() is None
     assert first.facts()["is_reference"] is True
-    second = Timekeeper(me("B"), nowhere / "run", False, "localhost", HERE)
+    second = Timekeeper(me("B"), False, "localhost", HERE)
     assert second.refusal() is None
     assert second.facts()["reference"]["boot_id"] == "A"
     for each in (second, first):

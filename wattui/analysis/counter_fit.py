@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from recorders.counts import INFERENCES
 from recorders.summary.figures import Group, Summary
 from wattui.analysis.fit import ALL, FigureName, FitRequest, network_of, shortened, value_or_reason
 from wattui.analysis.left_out import Fitter, HeldOut, held_out, sums_held_out
@@ -36,11 +37,12 @@ class CounterRequest:
     figure: FigureName
     domain: str
     through_origin: bool = False
+    per: str = INFERENCES
 
     @property
     def as_line(self) -> FitRequest:
         """The same figure against MACs."""
-        return FitRequest(MACS, self.figure, self.domain, self.through_origin)
+        return FitRequest(MACS, self.figure, self.domain, self.through_origin, self.per)
 
 
 @dataclass(frozen=True, slots=True)

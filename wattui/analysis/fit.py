@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from recorders.counts import INFERENCES, plural
 from recorders.summary.bases import BY_NAME
 from recorders.summary.figures import Group, Summary
 from wattui.analysis.breakpoint import LEAST_POINTS, LineTest, compare_lines
@@ -57,13 +58,15 @@ class FitPoint:
 class FitRequest:
     """The fit asked for: a figure of a domain against a quantity, through the origin or not.
 
-    The figure `seconds` is wall time, which has no domain.
+    The figure `seconds` is wall time, which has no domain. `per` is the count that is in the place
+    of inferences.
     """
 
     against: Against
     figure: FigureName
     domain: str
     through_origin: bool = False
+    per: str = INFERENCES
 
     @property
     def unit(self) -> str:
@@ -257,7 +260,7 @@ def value_or_reason(group: Group, asked: FitRequest) -> tuple[float, float | Non
     value = asked.value(group)
     if value is None:
         if not group.inferences:
-            return "no inferences were counted"
+            return f"no {plural(asked.per)} were counted"
         if domain is None:
             return "it took no time"
         if asked.figure == "seconds" or asked.figure == "total" or domain.running_j is None:

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from recorders.counts import INFERENCES
 from recorders.json_parts import (
     WrongPartError,
     an_object,
@@ -60,6 +61,8 @@ def read_fit(found: Any) -> SavedFit | SavedCounterFit:
         raise NoFitError(f"is a fit against {against}: fix: write one with --against macs")
     if found.get("figure") == "seconds":
         raise NoFitError("is a fit of time, not energy: fix: write one with --figure total")
+    if (per := found.get("per", INFERENCES)) != INFERENCES:
+        raise NoFitError(f"is a fit per {per}, not per inference: fix: write one without --per")
     try:
         if isinstance(against, list):
             return _counter_fit(found)

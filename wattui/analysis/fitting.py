@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from recorders.counts import INFERENCES
 from recorders.summary.bases import BY_NAME
 from recorders.summary.figures import Group
 from wattui.analysis.correlation import Matrix, matrix
@@ -66,7 +67,8 @@ class NamedRun:
 class FitOptions:
     """The fit asked for; `layers` (types of layers; None: all) and `without` (networks).
 
-    `against` is a quantity of labels, or several of `wattui.analysis.counter_fit`.
+    `against` is a quantity of labels, or several of `wattui.analysis.counter_fit`. The runs are
+    given with the count `per` in the place of inferences.
     """
 
     against: Against | tuple[str, ...]
@@ -75,6 +77,7 @@ class FitOptions:
     through_origin: bool
     layers: Sequence[str] | None
     without: Sequence[str]
+    per: str = INFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ def fitted(runs: Sequence[FitRun], wish: FitOptions) -> FitResult:
     """Fit the loaded runs. Raises UsageError if nothing can be fitted."""
     assert not isinstance(wish.against, tuple)
     domain, origin = _domain(runs, wish.domain, wish.figure)
-    asked = FitRequest(wish.against, wish.figure, domain, wish.through_origin)
+    asked = FitRequest(wish.against, wish.figure, domain, wish.through_origin, wish.per)
     points: list[FitPoint] = []
     remarks = [remark for each in runs for remark in each.run.remarks]
     names = _names(runs)
@@ -165,7 +168,8 @@ def fitted(runs: Sequence[FitRun], wish: FitOptions) -> FitResult:
     if not points:
         hint = " (--network sets the MACs)" if wish.against == "macs" else ""
         raise UsageError(f"nothing to fit{hint}: {'; '.join(remarks)}")
-    cells = list(_cells(runs, asked))
+    # Loads of a server are no layers.
+    cells = [] if asked.against == "concurrency" else list(_cells(runs, asked))
     divided = shares(cells)
     if negative := negative_cells(divided):
         remarks.append(negative)
@@ -180,7 +184,7 @@ def counters_fitted(runs: Sequence[FitRun], wish: FitOptions) -> CounterResult:
     assert isinstance(wish.against, tuple)
     _check_quantities(runs, wish.against, wish.figure)
     domain, origin = _domain(runs, wish.domain, wish.figure)
-    asked = CounterRequest(wish.against, wish.figure, domain, wish.through_origin)
+    asked = CounterRequest(wish.against, wish.figure, domain, wish.through_origin, wish.per)
     points: list[CounterPoint] = []
     remarks = [remark for each in runs for remark in each.run.remarks]
     for name, run in zip(_names(runs), runs, strict=True):

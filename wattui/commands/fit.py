@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import counter_name
+from recorders.counts import INFERENCES
 from wattui.analysis.counter_fit import fits_dict, scopes
 from wattui.analysis.fit import FIGURES, VERSION, FitRequest, series_dict
 from wattui.analysis.fit_json import KIND
@@ -32,9 +33,10 @@ from wattui.analysis.published import published
 from wattui.analysis.shares import shares_dict
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand, named
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, add_per
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.outputs import FIX, refusal, write_output
+from wattui.runs.naming import by_named, per_of
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
@@ -79,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         default="total",
         help="which energy to fit, or seconds for wall time (default: total)",
     )
+    add_per(made)
     made.add_argument(
         "--through-origin",
         action="store_true",
@@ -121,7 +124,9 @@ def main(options: argparse.Namespace) -> int:
     is_line = not isinstance(options.against, tuple)
     with waiting("reading runs"):
         runs = [load(each, options.against, options.network) for each in given]
-        wish = _wish(options)
+        per = per_of([each.run for each in runs], options.per)
+        runs = [replace(each, run=by_named(each.run, per)) for each in runs]
+        wish = _wish(options, per)
         result = fitted(runs, wish) if is_line else counters_fitted(runs, wish)
     if isinstance(result, FitResult):
         found, is_fitted = _to_dict(result), result.series[0].ordinary is not None
@@ -135,6 +140,8 @@ def _prefill_decode(
     options: argparse.Namespace, given: Sequence[NamedRun], target: Path | None
 ) -> int:
     """Tell prefill and decode apart; returns 1 if nothing does. Raises UsageError."""
+    if options.per:
+        raise UsageError("--prefill-decode is per token: fix: leave out --per")
     if options.figure == "seconds":
         raise UsageError("--prefill-decode tells energies apart: fix: leave out --figure seconds")
     with waiting("reading runs"):
@@ -158,7 +165,7 @@ def _write(
     say(*result.remarks)
 
 
-def _wish(options: argparse.Namespace) -> FitOptions:
+def _wish(options: argparse.Namespace, per: str) -> FitOptions:
     return FitOptions(
         options.against,
         options.figure,
@@ -166,6 +173,7 @@ def _wish(options: argparse.Namespace) -> FitOptions:
         options.through_origin,
         options.layers,
         options.without,
+        per,
     )
 
 
@@ -211,6 +219,7 @@ def _to_dict(result: FitResult) -> dict[str, Any]:
         "domain": None if asked.figure == "seconds" else asked.domain,
         "origin": result.origin,
         "unit": asked.unit,
+        **_per(asked.per),
         "through_origin": asked.through_origin,
         "series": [series_dict(series, asked) for series in result.series],
         "networks": asdict(result.networks) if result.networks else None,
@@ -219,6 +228,11 @@ def _to_dict(result: FitResult) -> dict[str, Any]:
         "published": _beside(asked),
         "remarks": result.remarks,
     }
+
+
+def _per(name: str) -> dict[str, str]:
+    """What it is per, if not per inference."""
+    return {} if name == INFERENCES else {"per": name}
 
 
 def _counters_dict(result: CounterResult) -> dict[str, Any]:
@@ -233,6 +247,7 @@ def _counters_dict(result: CounterResult) -> dict[str, Any]:
         "domain": None if asked.figure == "seconds" else asked.domain,
         "origin": result.origin,
         "unit": unit,
+        **_per(asked.per),
         "through_origin": asked.through_origin,
         "counted": {name: min(of) for name, of in scopes(result.points, asked.against)},
         "series": [fits_dict(result.found, result.points, unit)],

@@ -14,14 +14,14 @@ from pathlib import Path
 from recorders.json_text import json_text
 from recorders.plausible import MOST_COUNT
 from recorders.summary.budget import Budget
-from recorders.summary.per import NotCountedError, by
+from recorders.summary.per import by
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand, fleets
 from wattui.commands.parser import Parser, add_per, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.lines import first_rows
-from wattui.runs.naming import naming
+from wattui.runs.naming import by_named, naming
 from wattui.runs.notes import state
 from wattui.runs.recorded import Run, SummaryRow, load_run, read_budgets
 from wattui.show.printing import console, say
@@ -197,7 +197,7 @@ def _read(path: Path, asked: Asked) -> SummaryRow:
             header(path)
             state(path, asked.inferences or None)
         begun, run = _first_utc(path), load_run(path)
-        stated = _by(run, asked.per)
+        stated = by_named(run, asked.per)
         explained = _explained(stated, asked) if asked.explain else None
     return SummaryRow(
         str(path), begun, run.about.command or None, run.summary, run.remarks, explained
@@ -217,14 +217,6 @@ def _explained(run: Run, asked: Asked) -> list[Budget]:
         there = f"it has {', '.join(known)}" if known else "it has none"
         raise UsageError(f"--label {asked.label}: {run.csv} has no such label: {there}")
     return read_budgets(run.csv, [asked.label], per=run.summary.per)
-
-
-def _by(run: Run, per: str | None) -> Run:
-    """The run with its energies per unit of a count. Raises UsageError if it has no such count."""
-    try:
-        return run.by(per)
-    except NotCountedError as error:
-        raise UsageError(f"{run.csv}: --per {per}: {error}") from None
 
 
 def _first_utc(path: Path) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from recorders.summary.per import common_per, counted_names
+from recorders.summary.per import NotCountedError, common_per, counted_names
 from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.run_file import NotARunFileError
@@ -41,3 +41,11 @@ def load_named(csv: Path) -> Run:
     """A run with its summary. Raises UsageError, which names the file, if it cannot be read."""
     with naming(csv):
         return load_run(csv)
+
+
+def by_named(run: Run, per: str | None) -> Run:
+    """The run with its energies per unit of a count. Raises UsageError if it has no such count."""
+    try:
+        return run.by(per)
+    except NotCountedError as error:
+        raise UsageError(f"{run.csv}: --per {per}: {error}") from None

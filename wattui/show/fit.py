@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from recorders.counts import singular
 from wattui.analysis.breakpoint import EVIDENCE
 from wattui.analysis.correlation import Matrix
 from wattui.analysis.fit import Fit, FitRequest, FitSeries, remarks_of
@@ -40,8 +41,8 @@ def scale(values: Sequence[float | None], unit: str) -> tuple[float, str]:
 def figure_name(asked: FitRequest) -> str:
     """The name of the fitted figure."""
     if asked.figure == "seconds":
-        return "seconds per inference"
-    return f"{asked.figure} energy per inference"
+        return f"seconds per {singular(asked.per)}"
+    return f"{asked.figure} energy per {singular(asked.per)}"
 
 
 def quantity(x: float, against: str) -> str:
@@ -109,7 +110,8 @@ def fit_parts(
 
 def _lines_table(asked: FitRequest, series: Sequence[FitSeries]) -> Table:
     what = "time" if asked.unit == "s" else "energy"
-    table = new_table("", "", f"{what} per inference ± standard error", "R²", right=3)
+    title = f"{what} per {singular(asked.per)} ± standard error"
+    table = new_table("", "", title, "R²", right=3)
     for each in series:
         for fit in _fits(each):
             r2 = "–" if fit.line.r2 is None else minus(f"{fit.line.r2:.4f}")

@@ -98,13 +98,33 @@ def test_requests_at_once_are_a_quantity(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [
-        Part("running", 10, w, f"c{n} 512+128", 10 * n) for n, w in ((1, 10), (8, 15), (32, 22))
+        Part("running", 10, w, f"c{n} 512+128", counts={"tokens_out": 10 * n, "requests": n})
+        for n, w in ((1, 10), (8, 15), (32, 22))
     ]
-    csv = finished(tmp_path / "r.csv", [IDLE, *parts]).csv
-    assert fit(str(csv), "--against", "concurrency") == 0
+    csv = str(finished(tmp_path / "r.csv", [IDLE, *parts]).csv)
+    assert fit(csv, "--against", "concurrency") == 0
     shown = capsys.readouterr().out
-    assert "energy per inference against concurrency" in shown
+    assert "energy per output token against concurrency" in shown
+    assert "energy per output token ± standard error" in shown
     assert "/request at once" in shown
+    assert "layer" not in shown
+    assert fit(csv, "--against", "concurrency", "--per", "requests", "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["per"] == "requests"
+    joules = [point["energy_j"] for point in found["series"][0]["points"]]
+    assert joules == pytest.approx([100.0, 150 / 8, 220 / 32])
+
+
+def test_a_fit_per_tokens_predicts_no_inference(tmp_path: Path) -> None:
+    parts = [
+        Part("running", 10, w, str(n), counts={"tokens_out": 10}) for n, w in ((112, 10), (224, 40))
+    ]
+    csv = str(finished(tmp_path / "r.csv", parts).csv)
+    saved = tmp_path / "fit.json"
+    alexnet = ("--against", "macs", "--network", "alexnet", "--json", str(saved))
+    assert fit(csv, *alexnet) == 0
+    with pytest.raises(UsageError, match="is a fit per tokens_out, not per inference"):
+        predict("alexnet", "--fit", str(saved))
 
 
 def test_labels_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from recorders.json_text import json_text
 from recorders.plausible import MOST_COUNT
 from recorders.summary.budget import Budget
-from recorders.summary.per import by
+from recorders.summary.per import NotCountedError, by
 from wattui.analysis.cells import quoted_labels
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand, fleets

@@ -144,7 +144,7 @@ def test_a_node_that_is_killed_leaves_what_it_had(place: Place, killed: str):
         last = datetime.fromisoformat(journal.read_text().splitlines()[-1].split(",")[1])
         for left in place.temporary.glob("wattui-*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-    assert killed_s - last.timestamp() < 1
+    assert killed_s - last.timestamp() < 2  # one, and what a busy machine adds
 
 
 def test_a_shared_folder_that_takes_nothing_costs_only_the_copy(place: Place, make_disk: MakeDisk):

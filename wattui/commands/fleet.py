@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +108,7 @@ def _record(
         driver.start()
         if interrupted := _wait_ready(driver, signals):
             return interrupted
-        say(f"recording {counted(len(driver.states), 'node')} into {shared}")
+        say(*beginning(len(driver.states), shared, bool(sys.stderr) and sys.stderr.isatty()))
         looked_s = time.monotonic()
 
         def look() -> None:
@@ -143,6 +145,14 @@ def _wait_ready(driver: Driver, signals: Signals) -> int:
 def _idle_s(driver: Driver) -> float:
     options = [*driver.options]
     return float(options[options.index("--idle") + 1]) if "--idle" in options else 10.0
+
+
+def beginning(nodes: int, run: Path, is_watched: bool) -> list[str]:
+    """What is said when the recordings begin; to somebody at a terminal, also how to watch them."""
+    found = [f"recording {counted(nodes, 'node')} into {run}"]
+    return (
+        [*found, f"to watch it: wattui --replay {shlex.quote(f'{run}/')}"] if is_watched else found
+    )
 
 
 def passed_on(options: argparse.Namespace) -> list[str]:

@@ -57,7 +57,11 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wattui {__version__}")
     parser.add_argument("--headless", action="store_true", help="record without the dashboard")
     shown = parser.add_argument_group("dashboard")
-    shown.add_argument("--replay", metavar="FILE", help="play a run file back")
+    shown.add_argument(
+        "--replay",
+        metavar="FILE",
+        help="play a run file back, or watch the nodes of a fleet in its folder DIR/",
+    )
     shown.add_argument(
         "--speed",
         type=_speed,

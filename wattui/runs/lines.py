@@ -119,6 +119,22 @@ class CsvLines:
         return self.path.stat().st_size
 
 
+class GrowingLines(CsvLines):
+    """Those of a CSV that another process writes; `read_to` is the byte after the last one read."""
+
+    read_to = 0
+
+    def since(self, place: int = 0) -> Iterator[str]:
+        """The whole lines from a byte on, without the header."""
+        with self.path.open("rb") as file:
+            file.seek(place)
+            file.readline()
+            self.read_to = file.tell()
+            while (line := file.readline()).endswith(b"\n"):
+                self.read_to = file.tell()
+                yield line.decode("utf-8", "replace")
+
+
 class ParquetLines:
     """Those of a run in Parquet."""
 

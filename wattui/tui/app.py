@@ -31,8 +31,9 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
+from wattui.tui.state.fleet import NO_RECORDER, FleetWatch
 from wattui.tui.state.options import Start, with_manual
-from wattui.tui.state.playback import NO_PROCESSES, Playback
+from wattui.tui.state.playback import NO_PROCESSES, Following, Playback
 from wattui.tui.state.session import Session, Stream
 from wattui.tui.terminal.app import TerminalApp
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
@@ -42,6 +43,7 @@ from wattui.tui.widgets.output import OutputPanel
 if TYPE_CHECKING:
     from wattui.capture.launch import Launch
     from wattui.capture.stages import Recipe
+    from wattui.tui.screens.fleet import FleetScreen
     from wattui.tui.screens.results import ResultsAction
     from wattui.tui.terminal.browser import Browser
 
@@ -58,8 +60,9 @@ class Dashboard(TerminalApp):
     TITLE = "wattui"
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, stream: Stream, start: Start) -> None:
-        self._start = start
+    def __init__(self, stream: Stream, start: Start, fleet: FleetWatch | None = None) -> None:
+        self._start, self._fleet = start, fleet
+        self._node = ""
         super().__init__()
         self._drawn_s = 0.0
         self._dirty = True
@@ -83,6 +86,8 @@ class Dashboard(TerminalApp):
         self._apply()
         for text in self._start.exports.notes if self._start.exports else ():
             self.notify(text)
+        if self._fleet is not None:
+            self._show_fleet(self._fleet.start())
         self.call_after_refresh(self._hurry)
 
     @property
@@ -141,8 +146,12 @@ class Dashboard(TerminalApp):
     def _hurry(self) -> None:
         """Show the first power reading as soon as two rows have arrived, without waiting a tick."""
         self._tick()
-        if self.main.live.history.rows < FIRST_ROWS and self.stream.lost is None:
+        if self.main.live.history.rows < FIRST_ROWS and self._may_have_rows:
             self.set_timer(HURRY_S, self._hurry)
+
+    @property
+    def _may_have_rows(self) -> bool:
+        return self.stream.lost is None and bool(self.stream.columns)
 
     def _tick(self) -> None:
         if not self.screen_stack:  # the app is exiting
@@ -254,7 +263,9 @@ class Dashboard(TerminalApp):
 
     def action_record(self) -> None:
         """Start recording to a file, or stop the recording and show its results."""
-        if self.stream.lost is not None or self._playback is not None:
+        if self._fleet is not None:
+            self.notify(NO_RECORDER, severity="warning")
+        elif self.stream.lost is not None or self._playback is not None:
             self._restart(replace(self._start.config, csv=None))
         elif self.stream.csv is None:
             hint = "run file to write; Enter starts recording"
@@ -300,6 +311,8 @@ class Dashboard(TerminalApp):
         """Stop the launched command and the recording; returns the run file, if any."""
         if self._launched is not None:
             self._launched.kill()
+        if self._fleet is not None:
+            self._fleet.stop()
         self.stream.finish(argv=["wattui"])
         return self.stream.csv
 
@@ -356,8 +369,10 @@ class Dashboard(TerminalApp):
             self.push_screen(Help(self.main.BINDINGS, self.main.palette))
 
     async def action_quit(self) -> None:
-        """Quit, asking first if that would stop a recording."""
-        if not self._is_recording:
+        """Quit, asking first if that would stop a recording; from a node, go back to its fleet."""
+        if self._fleet is not None and self.screen is self.main:
+            self._show_fleet(self._fleet)
+        elif not self._is_recording:
             self.exit(0)
         elif not isinstance(self.screen, Confirm) and self.stream.csv is not None:
             what = "A command is running and recording" if self._launched else "Recording"
@@ -507,13 +522,45 @@ class Dashboard(TerminalApp):
             self.notify(str(error), severity="error")
         self._start = self._start.settled(replace(self._settings, layouts=layouts))
 
+    # ------------------------------------------------------------ a fleet
+
+    def _show_fleet(self, fleet: FleetWatch) -> None:
+        """Show the nodes over the graphs."""
+        from wattui.tui.screens.fleet import FleetScreen
+
+        self.push_screen(
+            FleetScreen(fleet, self.main.glyphs, lambda: self.main.palette, self._node)
+        )
+
+    def on_fleet_screen_opened(self, event: FleetScreen.Opened) -> None:
+        """Show the graphs of a node: what was recorded, or rows as they come."""
+        node, csv = event.node, event.node.file
+        if csv is None:
+            return
+        try:
+            stream = Following(csv, node.name) if node.grows else Playback(csv)
+        except UsageError as error:
+            self.notify(str(error), severity="error")
+            return
+        self._node, stream.is_of_fleet = node.key, True
+        self._replace_stream(stream)
+        if node.grows:
+            self._seek(stream, stream.length_s)
+        if self.screen is not self.main:
+            self.pop_screen()
+
+    def action_leave_node(self) -> None:
+        """Go back to the fleet, if there is one."""
+        if self._fleet is not None and self.screen is self.main:
+            self._show_fleet(self._fleet)
+
     def action_theme(self) -> None:
         """Switch to the next theme: dark, light, high contrast, colour-blind."""
         self.theme = next_theme(self.theme)
 
     def _is_busy(self) -> bool:
         """Warn if a command runs or a recording is in progress; returns whether one does or is."""
-        why = ""
+        why = NO_RECORDER if self._fleet is not None else ""
         if self._launched is not None:
             why = "A command is running; press x to stop it"
         elif self._is_recording:

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recorders.client import Config, RecorderError
 from wattui import __version__
@@ -18,6 +19,9 @@ from wattui.live.exporting import exports_of
 from wattui.show.printing import say
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
+
+if TYPE_CHECKING:
+    from wattui.tui.state.fleet import FleetWatch
 
 # Terminals and locales where only ASCII is reliable.
 ASCII_TERMINALS = frozenset({"linux", "vt100", "vt220", "dumb", "ansi"})
@@ -47,12 +51,11 @@ def main(options: argparse.Namespace) -> int:
     config = configured(config, settings)
     exports = exports_of(options)
     stream: Stream
+    fleet = None
     if options.replay is not None:
         if exports:
             raise UsageError("--replay has nothing to export: fix: leave out one of the two")
-        from wattui.tui.state.playback import Playback
-
-        stream = Playback(Path(options.replay), options.speed)
+        stream, fleet = _replayed(Path(options.replay), options.speed)
     else:
         stream = session = Session(config, exports)
     # Import Textual while the recorder probes its sensors.
@@ -77,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
         recall_path=log.with_name("commands.json"),
         greeted_path=log.with_name("greeted"),
     )
-    app = Dashboard(stream, start)
+    app = Dashboard(stream, start, fleet)
     try:
         app.run()
     finally:
@@ -87,6 +90,22 @@ def main(options: argparse.Namespace) -> int:
     if csv is not None:
         say(f"recorded to {csv}; for the summary, run: wattui summary {csv}")
     return app.return_code or 0
+
+
+def _replayed(path: Path, speed: float) -> tuple[Stream, FleetWatch | None]:
+    """The rows of a run file or of a node; of a fleet's folder, also what watches its nodes.
+
+    Raises UsageError.
+    """
+    from wattui.tui.state.fleet import Fleet, FleetWatch, NoRows, run_folder
+    from wattui.tui.state.fleet_node import node_file
+    from wattui.tui.state.playback import Playback
+
+    if not path.is_dir():
+        return Playback(path, speed), None
+    if run := run_folder(path):
+        return NoRows(), FleetWatch(Fleet(run))
+    return Playback(node_file(path), speed), None
 
 
 def needs_ascii(environ: dict[str, str], encoding: str = "utf-8") -> bool:

@@ -25,6 +25,7 @@ from recorders.wire import Message
 from tests.support import dashboards
 from tests.support.dashboards import dashboard_of
 from tests.support.fakes import FakeSession
+from tests.support.made_fleet import START_S, MadeNode
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.config import Settings
 from wattui.runs.recorded import Run
@@ -42,6 +43,7 @@ from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.device import DeviceScreen
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.export import ask_export
+from wattui.tui.screens.fleet import FleetScreen
 from wattui.tui.screens.help import Help
 from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.main import MainScreen
@@ -51,6 +53,7 @@ from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import Present
 from wattui.tui.state.devices import devices_now
+from wattui.tui.state.fleet import Fleet, FleetWatch
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
@@ -377,6 +380,26 @@ def export() -> Screen[Any]:
     return opened[0]
 
 
+def fleet() -> FleetScreen:
+    """Four nodes: one without DRAM, one that was lost, and one that joined late and estimates."""
+    run = Path("shared/run=slurm-4711.0")
+    nodes = [
+        MadeNode(run, "gpu-a-01", 214.0, 0, batch=32),
+        MadeNode(run, "gpu-a-02", 187.0, 1, batch=32, notes=["missing dram0: only root may"]),
+        MadeNode(run, "gpu-a-03", 226.0, 2, batch=32),
+        MadeNode(run, "b-01", 48.0, 3, starts_s=15.0, columns=("est_cpu_J", "est_cpu_W")),
+    ]
+    now_s = 0.0
+    watch = FleetWatch(Fleet(run, lambda: now_s, lambda: START_S + now_s))
+    for now_s, growing in ((15.0, nodes[:3]), (40.0, nodes), (75.0, [*nodes[:2], nodes[3]])):
+        for node in growing:
+            node.begin("running" if now_s > 15 else "idle", "b32" if now_s > 15 else "")
+            node.record(now_s - node.starts_s - node.time_s)
+            node.watts *= 1.5
+        watch.now = watch.fleet.look()
+    return FleetScreen(watch, plot.BRAILLE, lambda: DARK)
+
+
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "launch": lambda: LaunchForm(catalogue(), Settings(), columns=session().columns),
     "results": lambda: Results(run("kws", IDLE, WARMUP, B1, B8, B64)),
@@ -389,6 +412,7 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "device": device,
     "processes": processes,
     "doctor": lambda: DoctorScreen(look=lambda *_: REPORT),
+    "fleet": fleet,
     "settings": lambda: SettingsScreen(Settings(), Path("config.toml")),
     "help": lambda: Help(MainScreen.BINDINGS, DARK),
     "export": export,

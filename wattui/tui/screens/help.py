@@ -105,10 +105,15 @@ class Help(SteadyModal[None]):
     Help.searching Line { display: block; }
     """
 
-    def __init__(self, bindings: Iterable[BindingType], palette: Palette) -> None:
+    def __init__(
+        self,
+        bindings: Iterable[BindingType],
+        palette: Palette,
+        topics: Mapping[str, tuple[HelpLine, ...]] = TOPICS,
+    ) -> None:
         super().__init__()
         self._keys = keys_by_action(bindings)
-        self._palette = palette
+        self._palette, self._topics = palette, topics
 
     def compose(self) -> ComposeResult:
         """The line to search in, and the sentences by topic."""
@@ -147,7 +152,7 @@ class Help(SteadyModal[None]):
         self.query_one(VerticalScroll).focus()
 
     def _show(self, wanted: str) -> None:
-        found = help_table(self._keys, wanted, self._palette)
+        found = help_table(self._keys, wanted, self._palette, self._topics)
         nothing = f"Nothing about {wanted!r}."
         self.query_one("#sentences", Static).update(found if found.row_count else nothing)
 
@@ -167,11 +172,16 @@ def sentence_of(action: str) -> str:
     return next((line.sentence for line in lines), "")
 
 
-def help_table(keys: Mapping[str, str], wanted: str, palette: Palette) -> Table:
+def help_table(
+    keys: Mapping[str, str],
+    wanted: str,
+    palette: Palette,
+    topics: Mapping[str, tuple[HelpLine, ...]] = TOPICS,
+) -> Table:
     """The topics with their keys and sentences, without those that lack the wanted text."""
     table = Table.grid("", "", padding=(0, 1))
     table.columns[0].no_wrap = True
-    for topic, lines in TOPICS.items():
+    for topic, lines in topics.items():
         rows = [(_keys_text(line, keys), line.sentence) for line in lines]
         folded = wanted.strip().casefold()
         shown = [row for row in rows if folded in f"{topic} {row[0]} {row[1]}".casefold()]

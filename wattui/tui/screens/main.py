@@ -26,7 +26,7 @@ from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import Units
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.marking import MarkingScreen
-from wattui.tui.screens.playback_keys import of_playback
+from wattui.tui.screens.playback_keys import NODE_KEYS, PLAYBACK_KEYS, of_playback
 from wattui.tui.screens.steady import SteadyScreen
 from wattui.tui.state import viewport
 from wattui.tui.state.devices import DeviceNow, devices_now
@@ -476,7 +476,9 @@ class MainScreen(MarkingScreen):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys; those of a playback first while there is one."""
         found = super().active_bindings
-        return found if self._playback is None else of_playback(found)
+        if (playback := self._playback) is None:
+            return found
+        return of_playback(found, NODE_KEYS if playback.is_of_fleet else PLAYBACK_KEYS)
 
     async def action_start(self) -> None:
         """Play from the start of the recording that is played back."""
@@ -531,8 +533,11 @@ class MainScreen(MarkingScreen):
         else:
             self._span_from_s = None
 
-    def action_clear(self) -> None:
-        """Clear crosshair and selection."""
+    async def action_clear(self) -> None:
+        """Clear crosshair and selection; without them, go back to the fleet of this node."""
+        if self.view.cursor_s is None and self.view.span_s is None:
+            await self.run_action("app.leave_node")
+            return
         self._span_from_s = None
         self._look(self.view.pointed(None).spanned(None, None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from textual.binding import ActiveBinding
@@ -25,7 +26,15 @@ PLAYBACK_KEYS = {
 PLAYBACK_DISPLAYS = {"less_than_sign": "<>"}
 
 
-def of_playback(found: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
+# Of a node of a fleet.
+NODE_KEYS = {"q": "All nodes"} | {
+    key: text for key, text in PLAYBACK_KEYS.items() if key not in "qrRc"
+}
+
+
+def of_playback(
+    found: dict[str, ActiveBinding], shown: Mapping[str, str] = PLAYBACK_KEYS
+) -> dict[str, ActiveBinding]:
     """The keys as a playback uses them, in the order of the footer; the others are not shown."""
     first = {
         key: found[key]._replace(
@@ -36,7 +45,7 @@ def of_playback(found: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
                 key_display=PLAYBACK_DISPLAYS.get(key, found[key].binding.key_display),
             )
         )
-        for key, description in PLAYBACK_KEYS.items()
+        for key, description in shown.items()
         if key in found
     }
     others = {

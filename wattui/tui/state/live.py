@@ -115,6 +115,11 @@ class Live:
             self._enter(time_s, message["phase"], message["label"])
 
     @property
+    def reduction(self) -> Reduction:
+        """What a summary needs of the rows so far."""
+        return self._reducer.reduction
+
+    @property
     def is_whole(self) -> bool:
         """Whether the rows since the beginning are known, so that there can be a summary."""
         return self.skipped_s == 0

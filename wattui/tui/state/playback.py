@@ -17,7 +17,7 @@ from recorders.source import Channel
 from recorders.summary.reduction import Reduction
 from recorders.wire import Message
 from wattui.errors import UsageError, unreadable
-from wattui.runs.lines import Lines, lines_of, time_of
+from wattui.runs.lines import GrowingLines, Lines, lines_of, time_of
 from wattui.runs.recorded import about_run, reduce_run
 from wattui.runs.run_file import NotARunFileError
 from wattui.runs.run_json import ReadSource
@@ -35,7 +35,12 @@ NO_PROCESSES = "A recording has no list of processes"
 
 
 class Playback(Stream):
-    """Delivers the rows of a run file when due. Raises UsageError if it is not a run file."""
+    """Delivers the rows of a run file when due. Raises UsageError if it is not a run file.
+
+    `is_of_fleet`: it was opened from the nodes of a fleet, to which one goes back.
+    """
+
+    is_of_fleet = False
 
     def __init__(
         self, path: Path, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
@@ -63,7 +68,7 @@ class Playback(Stream):
     def _rewind(self, place: int = 0) -> None:
         """Read on from a place in the file: from the next row of a later time."""
         width = len(FIXED_COLUMNS) + len(self.columns) + len(self._names)
-        self._rows = _rows(self._lines.since(place), width)
+        self._rows = rows_of(self._lines.since(place), width)
         self._next = next(self._rows, None)
         if place:
             first_s = self._next[0] if self._next else 0.0
@@ -91,7 +96,7 @@ class Playback(Stream):
             time_s, cells = self._next
             self.position_s = max(self.position_s, time_s)
             is_due = cells[EVENT] or time_s >= self._row_due_s
-            if is_due and (message := _message(cells, self._names)):
+            if is_due and (message := message_of(cells, self._names)):
                 found.append(message)
                 if not cells[EVENT]:
                     self._row_due_s = time_s + 0.99 / SCREEN_HZ
@@ -176,6 +181,45 @@ class Playback(Stream):
         self._rows.close()
 
 
+class Following(Playback):
+    """Playback of a CSV that another process still writes: it goes on with rows as they come, from
+    the end on. Raises UsageError if it is not a run file."""
+
+    def __init__(self, path: Path, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(path, clock=clock)
+        self._name = name
+        self._growing = self._lines = GrowingLines(path)
+        self._header = self._lines.header()
+        self._rewind()
+
+    @property
+    def title(self) -> str:
+        """The node, and whether rows are still shown as they come."""
+        how = "ended" if self.ended else "paused" if self.paused else "now"
+        return f"{self._name} {'seeking' if self.is_seeking else how}"
+
+    def poll(self) -> list[Message]:
+        """Rows and events that have come since the last call."""
+        found = super().poll()
+        if self._next is None:
+            try:
+                self.ended = self._growing.header() != self._header
+                more = self._growing.since(self._growing.read_to - 1)
+                self._rows = rows_of(more, len(self._header.split(",")))
+                self._next = None if self.ended else next(self._rows, None)
+            except OSError:  # the recording has ended, and is elsewhere
+                self.ended = True
+        self.length_s = max(self.length_s, self.position_s)
+        return found
+
+    def seek(self, time_s: float) -> bool:
+        """Continue from another time; see `Playback.seek`."""
+        if time_s >= self.length_s:
+            self.length_s = max(self.length_s, _length_s(self._lines, len(self._header.split(","))))
+            time_s = self.length_s
+        return super().seek(time_s)
+
+
 def _header_and_rate(lines: Lines) -> tuple[list[str], float]:
     """The columns, and the sampling rate of the first rows."""
     path = lines.path
@@ -212,14 +256,14 @@ def _source(columns: Sequence[str]) -> ReadSource:
     return ReadSource("file", "", tuple(channels))
 
 
-def _rows(lines: Iterable[str], width: int) -> Generator[tuple[float, list[str]]]:
+def rows_of(lines: Iterable[str], width: int) -> Generator[tuple[float, list[str]]]:
     """The time and the cells of each complete row."""
     for cells in _readable(lines):
         if len(cells) == width and (time_s := time_of(cells[0])) is not None:
             yield time_s, cells
 
 
-def _message(cells: Sequence[str], names: Sequence[str]) -> Message | None:
+def message_of(cells: Sequence[str], names: Sequence[str]) -> Message | None:
     """A row that ends with the counts `names`, as the recorder would have sent it; None if it is
     damaged."""
     time_s, _, phase, label, repeat, event, inferences, *others = cells

@@ -102,7 +102,8 @@ def append_source(line: Text, stream: Stream, palette: Palette) -> None:
         line.append(f"{stream.title}  ")
         does = "play again" if stream.ended else "continue" if stream.paused else "pause"
         speed = "" if stream.ended else ", < > speed"
-        line.append(f"space to {does}{speed}, r for live  ", palette.dim)
+        back = "q for all nodes" if stream.is_of_fleet else "r for live"
+        line.append(f"space to {does}{speed}, {back}  ", palette.dim)
     elif stream.csv is not None:
         if stream.alarm is None:
             line.append("● REC ", f"bold {palette.alarm}")

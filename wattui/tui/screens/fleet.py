@@ -1,0 +1,461 @@
+"""The nodes of a fleet while they record, and their sum; Enter opens a node's graphs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import Resize
+from textual.message import Message
+from textual.widgets import DataTable, Input, Label
+
+from recorders.counts import INFERENCES
+from wattui.clean import one_line
+from wattui.show import plot
+from wattui.show.palette import Palette
+from wattui.show.quantities import counted, energy_unit, number
+from wattui.tui.screens.copying import copy, table_text
+from wattui.tui.screens.help import Help, HelpLine
+from wattui.tui.screens.steady import SteadyScreen
+from wattui.tui.state import fleet as state
+from wattui.tui.state.fleet import Amount, FleetNow, FleetWatch
+from wattui.tui.state.fleet_node import MOST_POWERS, NodeNow, State, ranks_text
+from wattui.tui.widgets.footer import Footer
+from wattui.tui.widgets.line import Line
+from wattui.tui.widgets.lists import RowTable
+
+LOOK_S = 0.5
+UNKNOWN = "–"
+POWER = "power"
+SUM = "sum"
+WAITING = "Waiting for the first node …"
+NO_FIGURES = "J/inference: – (nothing was counted in a running phase yet)"
+# Blanks on both sides of a cell, and the scroll bar.
+PADDING, SCROLL_BAR = 2, 2
+POWER_COLUMNS = 12
+# Happenings that are shown on a screen of so many rows or more.
+MOST_SHOWN = {0: 2, 30: 3, 45: 6}
+TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
+    "Fleet": (
+        HelpLine((), "Open a node: the graphs of its recording; Esc or q comes back.", "Enter"),
+        HelpLine(("filter",), "Show only nodes with a text in their name, state, phase or label."),
+        HelpLine(("sort",), "Sort by the next column; or click a heading."),
+        HelpLine(("reverse",), "Reverse the order."),
+        HelpLine(("copy",), "Copy the table with the sum."),
+        HelpLine(("app.theme",), "Try the next colours."),
+        HelpLine(("app.quit",), "Quit; the recording goes on."),
+        HelpLine((), "Move in the list, like the arrow keys.", "j k"),
+    ),
+    "State": (
+        HelpLine((), "Rows are coming.", "recording"),
+        HelpLine((), "No row has come for so long, 5 s or more.", "silent 12 s"),
+        HelpLine((), "No row has come for 30 s; what came before counts.", "lost"),
+        HelpLine((), "Rows are coming again since a moment ago.", "back"),
+        HelpLine((), "Rows are coming, since 10 s or more after the first node's.", "joined late"),
+        HelpLine((), "The recording of the node is complete.", "finished"),
+    ),
+}
+
+
+class Column(NamedTuple):
+    """A column of the table; those of the lowest `rank` are left out last."""
+
+    title: str
+    width: int
+    rank: int
+    is_number: bool = False
+
+
+COLUMNS = (
+    Column("node", 14, 0),
+    Column("rank", 7, 8),
+    Column("state", 12, 1),
+    Column("phase", 9, 4),
+    Column("label", 12, 6),
+    Column("W", 7, 2, True),
+    Column("J", 9, 3, True),
+    Column("count", 16, 9, True),
+    Column("J/inference", 12, 7, True),
+    Column("of", 22, 10),
+    Column(POWER, POWER_COLUMNS, 5),
+)
+
+
+class NodeTable(RowTable):
+    """The nodes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Open node", key_display="Enter"),
+    ]
+
+
+class FleetScreen(SteadyScreen[None]):
+    """A row for each node, and below them their sum, what happened, and joules per inference."""
+
+    @dataclass
+    class Opened(Message):
+        """The graphs of a node are wanted."""
+
+        node: NodeNow
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "reverse", "Reverse"),
+        SteadyScreen.COPY,
+        Binding("t", "app.theme", "Theme"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "app.quit", "Quit"),
+        Binding("escape", "clear", "Clear filter", show=False, key_display="Esc"),
+        *SteadyScreen.BINDINGS,
+    ]
+    DEFAULT_CSS = """
+    FleetScreen > Vertical {
+        height: 1fr; background: $surface; border: round $accent;
+        border-title-color: $text; border-subtitle-color: $text-muted;
+    }
+    FleetScreen DataTable { background: $surface; scrollbar-gutter: stable; }
+    FleetScreen #nodes { height: 1fr; }
+    FleetScreen #sum { height: 1; }
+    FleetScreen Label { padding: 0 1; width: 100%; height: auto; }
+    FleetScreen #happened { color: $text-muted; }
+    FleetScreen Input { display: none; border: none; height: 1; background: $panel; }
+    FleetScreen Input:focus { border: none; }
+    FleetScreen Input.shown { display: block; }
+    """
+
+    def __init__(
+        self, watch: FleetWatch, glyphs: plot.Glyphs, palette: Callable[[], Palette], here: str = ""
+    ) -> None:
+        super().__init__()
+        self._watch, self._glyphs, self._palette = watch, glyphs, palette
+        self._now = FleetNow()
+        self._shown: object = None
+        self._by, self._is_reversed = "rank", False
+        self._here = here
+        self._columns: Sequence[Column] = ()
+
+    def compose(self) -> ComposeResult:
+        """The filter, the nodes, their sum, and what happened."""
+        with Vertical():
+            yield Line(placeholder="text in node, state, phase or label", id="filter")
+            yield NodeTable(cursor_type="row", zebra_stripes=True, id="nodes")
+            yield RowTable(cursor_type="none", show_header=False, id="sum")
+            yield Label(WAITING, id="headline", markup=False)
+            yield Label("", id="happened", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show what is known, and follow it."""
+        self._table.focus()
+        self.query_one("#sum").can_focus = False
+        self._lay_out()
+        self._look()
+        self.set_interval(LOOK_S, self._look)
+
+    def on_resize(self, event: Resize) -> None:
+        """Show as many columns as fit."""
+        if event.size == self.app.size:
+            self._lay_out()
+
+    @property
+    def _table(self) -> NodeTable:
+        return self.query_one(NodeTable)
+
+    # ------------------------------------------------------------ what is shown
+
+    def _lay_out(self) -> None:
+        columns = fitting(COLUMNS, self.app.size.width - PADDING - SCROLL_BAR)
+        if columns != self._columns:
+            self._columns = columns
+            for table in self.query(RowTable):
+                table.clear(columns=True)
+                for column in columns:
+                    table.add_column("", key=column.title, width=column.width)
+        self._fill()
+
+    def _look(self) -> None:
+        shown = self._watch.now, self._watch.trouble, self._palette()
+        if shown != self._shown:
+            self._shown = shown
+            self._now = self._watch.now
+            self._fill()
+
+    def _fill(self) -> None:
+        if not self.is_there or not self._columns:
+            return
+        table, palette = self._table, self._palette()
+        for shown, column in zip(table.ordered_columns, self._columns, strict=True):
+            shown.label = self._heading(column)
+        text = self.query_one(Input).value
+        nodes = state.ordered(self._now.nodes, self._by, self._is_reversed)
+        nodes = [node for node in nodes if state.wanted(node, text)]
+        top_w = max((w for node in nodes for w in node.powers_w), default=0.0)
+        rows = {
+            node.key: [self._cell(column, node, top_w, palette) for column in self._columns]
+            for node in nodes
+        }
+        self._exchange(table, rows)
+        total = [self._sum_cell(column, top_w) for column in self._columns]
+        self._exchange(self.query_one("#sum", RowTable), {SUM: total} if nodes else {})
+        self._say(len(nodes))
+
+    def _exchange(self, table: RowTable, rows: Mapping[str, Sequence[Text]]) -> None:
+        """Show these rows; the cursor stays on its node."""
+        if [key.value for key in table.rows] != [*rows]:
+            here = self._here or (self.here if table is self._table else "")
+            table.clear()
+            for key, cells in rows.items():
+                table.add_row(*cells, key=key)
+            if here in rows:
+                table.move_cursor(row=table.get_row_index(here))
+                self._here = ""
+            return
+        for key, cells in rows.items():
+            for column, cell in zip(self._columns, cells, strict=True):
+                if table.get_cell(key, column.title) != cell:
+                    table.update_cell(key, column.title, cell)
+        table.refresh()
+
+    def _heading(self, column: Column) -> Text:
+        arrow = "▼" if state.is_falling(self._by, self._is_reversed) else "▲"
+        title = f"{column.title}{arrow}" if column.title == self._by else column.title
+        return Text(title, justify="right" if column.is_number else "left")
+
+    def _cell(self, column: Column, node: NodeNow, top_w: float, palette: Palette) -> Text:
+        if column.title == POWER:
+            colour = palette.of_series(0, node.origin == "estimated")
+            return Text(spark(node.powers_w, top_w, column.width, self._glyphs), colour)
+        text, style = texts(node)[column.title], ""
+        if column.title == "state":
+            style = state_style(node.state, palette)
+        elif column.title == "phase":
+            style = palette.of_phase(node.phase)
+        elif column.title in ("W", "J", "J/inference") and node.origin == "estimated":
+            style = palette.estimated
+        return _aligned(column, text, style)
+
+    def _sum_cell(self, column: Column, top_w: float) -> Text:
+        return _aligned(column, sum_texts(self._now).get(column.title, ""), "bold")
+
+    def _say(self, shown: int) -> None:
+        """The run, how many nodes are how, joules per inference, and what happened."""
+        box, now = self.query_one(Vertical), self._now
+        title = self._watch.fleet.folder.name
+        if now.nodes:
+            count = counted(len(now.nodes), "node")
+            title += f" · {count if shown == len(now.nodes) else f'{shown} of {count}'}"
+        box.border_title, box.border_subtitle = Content(title), Content(now.states)
+        trouble = self._watch.trouble
+        here = next((node for node in now.nodes if node.key == self.here), None)
+        why = f" · {here.name}: {here.why}" if here and here.why else ""
+        said = one_line(headline(now) + why) if now.nodes else WAITING
+        self.query_one("#headline", Label).update(
+            Text(one_line(trouble), self._palette().alarm) if trouble else Text(said, "bold")
+        )
+        most = [n for rows, n in MOST_SHOWN.items() if self.app.size.height >= rows][-1]
+        lines = [happened(each) for each in now.happened[-most:]]
+        label = self.query_one("#happened", Label)
+        label.update(Text("\n".join(lines)))
+        label.display = bool(lines)
+
+    # ------------------------------------------------------------ keys
+
+    @property
+    def here(self) -> str:
+        """The key of the node under the cursor; empty if there is none."""
+        table = self._table
+        if not table.row_count:
+            return ""
+        return str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value)
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Say why the node has no figures, if it has none."""
+        self._say(self._table.row_count)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Open a node."""
+        self._open(str(event.row_key.value))
+
+    def _open(self, key: str) -> None:
+        node = next((each for each in self._now.nodes if each.key == key), None)
+        if node is None:
+            return
+        if node.file is None:
+            self.notify(f"{node.name}: {node.why}", severity="warning")
+        else:
+            self.post_message(self.Opened(node))
+
+    def action_filter(self) -> None:
+        """Show the filter line."""
+        line = self.query_one(Input)
+        line.add_class("shown")
+        line.focus()
+
+    def action_clear(self) -> None:
+        """Remove the filter."""
+        line = self.query_one(Input)
+        line.value = ""
+        line.remove_class("shown")
+        self._table.focus()
+
+    def on_input_changed(self) -> None:
+        """Apply the filter."""
+        self._fill()
+
+    def on_input_submitted(self) -> None:
+        """Return to the table."""
+        self._table.focus()
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """Sort by a column; the other way round if it is sorted already."""
+        title = str(event.column_key.value)
+        if title in state.COLUMNS:
+            self._sort_by(title, title == self._by and not self._is_reversed)
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        titles = [column.title for column in self._columns if column.title in state.COLUMNS]
+        place = titles.index(self._by) + 1 if self._by in titles else 0
+        self._sort_by(titles[place % len(titles)], False)
+
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self._sort_by(self._by, not self._is_reversed)
+
+    def _sort_by(self, column: str, is_reversed: bool) -> None:
+        self._by, self._is_reversed = column, is_reversed
+        self._fill()
+
+    def action_copy(self) -> None:
+        """Copy the nodes and their sum to the clipboard."""
+        total = table_text(self.query_one("#sum", RowTable)).split("\n")[1:]
+        copy(self.app, "\n".join([table_text(self._table), *total]), "what is shown here")
+
+    def action_help(self) -> None:
+        """Show what the keys do."""
+        self.app.push_screen(Help(self.BINDINGS, self._palette(), TOPICS))
+
+
+def fitting(columns: Iterable[Column], width: int) -> tuple[Column, ...]:
+    """The columns that fit in a width, the most important ones first."""
+    found: list[Column] = []
+    every = tuple(columns)
+    for column in sorted(every, key=lambda each: each.rank):
+        if width < column.width + PADDING:
+            break
+        width -= column.width + PADDING
+        found.append(column)
+    # The small graph takes the rest.
+    rest = max(0, min(width, MOST_POWERS - POWER_COLUMNS))
+    return tuple(
+        column._replace(width=column.width + rest) if column.title == POWER else column
+        for column in every
+        if column in found
+    )
+
+
+def texts(node: NodeNow) -> dict[str, str]:
+    """The texts of a node's row; – for what is unknown."""
+    per = node.running and node.running.energy_j / node.running.count
+    return {
+        "node": node.name,
+        "rank": ranks_text(node.facts.ranks),
+        "state": node.state_text,
+        "phase": node.phase or UNKNOWN,
+        "label": node.label or UNKNOWN,
+        "W": number(node.power_w),
+        "J": joules(node.energy_j),
+        "count": count_text(node.counts),
+        "J/inference": energy_text(per or None),
+        "of": node.of_text if node.energy_j is not None else node.why,
+    }
+
+
+def sum_texts(now: FleetNow) -> dict[str, str]:
+    """The texts of the sum's row."""
+    power, energy, per = now.power_w, now.energy_j, now.j_per_inference
+    return {
+        "node": SUM,
+        "state": now.contains if len(now.contains) <= 12 else now.contains.partition(",")[0],
+        "W": number(power.value) if power else UNKNOWN,
+        "J": joules(energy.value) if energy else UNKNOWN,
+        "count": count_text(now.counts),
+        "J/inference": energy_text(per.value) if per else UNKNOWN,
+        "of": now.contains,
+    }
+
+
+def headline(now: FleetNow) -> str:
+    """Joules per inference of the whole so far, and what the sum contains."""
+    per, power = now.j_per_inference, now.power_w
+    words = [f"{energy_text(per.value)} per inference so far" + _share(per, now)] if per else []
+    words.append(f"sum of {now.contains}")
+    if power and power.nodes < len(now.nodes):
+        words.append(f"power of {power.nodes} of {counted(len(now.nodes), 'node')}")
+    return " · ".join(words if per else [*words, NO_FIGURES])
+
+
+def happened(each: state.Happening) -> str:
+    """What happened, with the local time."""
+    moment = time.strftime("%H:%M:%S", time.localtime(each.utc_s))
+    return one_line(f"{moment} {each.node} {each.what}")
+
+
+def energy_text(energy_j: float | None) -> str:
+    """An energy with its unit."""
+    if energy_j is None:
+        return UNKNOWN
+    factor, unit = energy_unit([energy_j])
+    return f"{number(energy_j / factor)} {unit}"
+
+
+def joules(energy_j: float | None) -> str:
+    """An energy in joules, to a tenth where it is large."""
+    return number(energy_j) if energy_j is None or energy_j < 1000 else f"{energy_j:,.0f}"
+
+
+def count_text(counts: Mapping[str, int]) -> str:
+    """What was counted: inferences as a number, anything else with its name."""
+    for name, n in counts.items():
+        return f"{n:,}" if name == INFERENCES else f"{n:,} {name}"
+    return UNKNOWN
+
+
+def spark(powers_w: Sequence[float], top_w: float, width: int, glyphs: plot.Glyphs) -> str:
+    """The last powers as bars from 0 to `top_w`, watts."""
+    last, steps = powers_w[-width:], len(glyphs.bars)
+    if top_w <= 0:
+        return ""
+    levels = (round(max(0.0, each) / top_w * (steps - 1)) for each in last)
+    return "".join(glyphs.bars[level] for level in levels).rjust(width)
+
+
+def state_style(node_state: State, palette: Palette) -> str:
+    """The colour of a state."""
+    styles = {
+        State.LOST: f"bold {palette.alarm}",
+        State.SILENT: palette.estimated,
+        State.FINISHED: palette.dim,
+        State.STARTING: palette.dim,
+    }
+    return styles.get(node_state, palette.of_phase("running"))
+
+
+def _share(amount: Amount, now: FleetNow) -> str:
+    there = len(now.nodes)
+    return "" if amount.nodes == there else f" ({amount.nodes} of {there} nodes)"
+
+
+def _aligned(column: Column, text: str, style: str) -> Text:
+    found = Text(one_line(text), style, no_wrap=True)
+    found.justify = "right" if column.is_number else "left"
+    found.truncate(column.width, overflow="ellipsis")
+    return found

@@ -1,0 +1,403 @@
+"""One node of a fleet as its files show it: where it is, and whether it still records."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from recorders.channels import kind_of
+from recorders.counts import INFERENCES, names_of
+from recorders.json_parts import WrongPartError
+from recorders.rows import FIXED_COLUMNS
+from recorders.summary.contents import contents, left_out, missing_parts, quoted_channel
+from recorders.summary.figures import Summary
+from recorders.summary.reduction import Reduction
+from recorders.wire import Message
+from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
+from wattui.runs.lines import lines_of
+from wattui.runs.recorded import reduce_run
+from wattui.runs.run_file import NotARunFileError
+from wattui.runs.tail import Tail
+from wattui.show.quantities import counted
+from wattui.tui.state.live import Live
+from wattui.tui.state.playback import EVENT, message_of, rows_of
+
+# A node without new rows is silent, then lost; one that records at a slow rate has more time.
+SILENT_S, LOST_S = 5.0, 30.0
+SILENT_ROWS = 3
+# It is called back for so long.
+BACK_S = 30.0
+# Rows without events are taken once in this time.
+STEP_S, NEARLY = 1.0, 0.9
+# Powers that are kept for the small graph, and rows of a finished recording that are read.
+MOST_POWERS, LAST_ROWS = 60, 600
+
+
+class State(Enum):
+    """Whether a node records; in the order of a sorted column."""
+
+    LOST = "lost"
+    SILENT = "silent"
+    BACK = "back"
+    STARTING = "starting"
+    LATE = "joined late"
+    RECORDING = "recording"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a node's run.json says of it; `start_utc_s` is by the clock of the first node, as far as
+    they were compared."""
+
+    host: str = ""
+    ranks: tuple[int, ...] = ()
+    missing_ranks: int = 0
+    start_utc_s: float | None = None
+    summary: Summary | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Joules of a node's running phases, and what was counted in them."""
+
+    energy_j: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeNow:
+    """A node at one moment; None is unknown, and `why` says why there are no figures.
+
+    `contains` says what the sum of its power lacks, `origin` whether it is measured. `file` is what
+    can be played back; `grows` whether rows are still coming.
+    """
+
+    key: str
+    facts: Facts
+    state: State
+    quiet_s: float = 0.0
+    phase: str = ""
+    label: str = ""
+    power_w: float | None = None
+    energy_j: float | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    running: Running | None = None
+    channel: str = ""
+    contains: str = ""
+    origin: str = "measured"
+    powers_w: tuple[float, ...] = ()
+    why: str = ""
+    file: Path | None = None
+    grows: bool = False
+
+    @property
+    def name(self) -> str:
+        """The host, or the beginning of the boot's id until that is known."""
+        return self.facts.host or self.key[:8]
+
+    @property
+    def count(self) -> tuple[str, int] | None:
+        """What is counted: inferences, or else the first that has a name."""
+        return next(((name, n) for name, n in self.counts.items()), None)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its power is that of now."""
+        return self.state in (State.RECORDING, State.LATE, State.BACK)
+
+    @property
+    def state_text(self) -> str:
+        """Its state in words."""
+        return f"silent {self.quiet_s:.0f} s" if self.state is State.SILENT else self.state.value
+
+    @property
+    def of_text(self) -> str:
+        """What its power is of."""
+        own = "" if self.channel == "total" else self.channel
+        words = (self.contains or own, "" if self.origin == "measured" else self.origin)
+        return ", ".join(filter(None, words)) or self.channel
+
+
+class NodeWatch:
+    """Follows the files of a node."""
+
+    def __init__(self, folder: Path, now_s: float) -> None:
+        self.folder = folder
+        self.key = folder.name.removeprefix("node=")
+        self.facts = Facts()
+        self.is_finished = self.was_lost = False
+        self._facts_ns = -1
+        self._tail = Tail(folder / JOURNAL)
+        self._starts = 0
+        self._live: Live | None = None
+        self._names: Sequence[str] = ()
+        self._width = 0
+        self._row_due_s = self._step_s = 0.0
+        self._time_s: float | None = None
+        self._energy_j: float | None = None
+        self._drawn: tuple[float, float] | None = None
+        self._powers_w: deque[float] = deque(maxlen=MOST_POWERS)
+        self._counts: dict[str, int] = {}
+        self._channel: str | None = None
+        self._running: Running | None = None
+        self._has_changed = False
+        self._why = self._error = ""
+        self._grown_s = self._seen_s = now_s
+        self._back_s: float | None = None
+
+    @property
+    def quiet_since_s(self) -> float:
+        """The time of the last new row, else that at which the node was first seen."""
+        return self._grown_s
+
+    @property
+    def is_to_be_read(self) -> bool:
+        """Whether rows before those that were read are needed for its energies."""
+        return self._live is not None and not self._live.is_whole and self._summary is None
+
+    @property
+    def _summary(self) -> Summary | None:
+        return self.facts.summary if self.is_finished else None
+
+    def look(self, now_s: float, wall_s: float) -> None:
+        """Read what is new; an error is in `why` until it has gone."""
+        try:
+            self._look(now_s, wall_s)
+            self._error = ""
+        except OSError as error:
+            self._error = str(error.strerror)
+
+    def _look(self, now_s: float, wall_s: float) -> None:
+        self._read_facts()
+        if self.is_finished:
+            return
+        if (self.folder / PART).exists():
+            self._finish()
+            return
+        is_first = self._live is None
+        try:
+            lines = self._tail.read()
+        except FileNotFoundError:
+            return
+        if self._tail.starts != self._starts:
+            self._starts = self._tail.starts
+            self._begin(self._tail.header, self._tail.is_whole)
+        if lines:
+            self._take(lines)
+            age_s = max(0.0, wall_s - self._tail.path.stat().st_mtime) if is_first else 0.0
+            self._grown_s = now_s - age_s
+
+    def state(self, now_s: float, is_late: bool) -> State:
+        """Whether it records. Notes whether it was lost before."""
+        if self.is_finished:
+            return State.FINISHED
+        quiet_s = now_s - self._grown_s
+        slow_s = SILENT_ROWS * self._step_s
+        if quiet_s >= max(LOST_S, 2 * slow_s):
+            self.was_lost, self._back_s = True, None
+            return State.LOST
+        if quiet_s >= max(SILENT_S, slow_s):
+            return State.LOST if self.was_lost else State.SILENT
+        if self.was_lost:
+            self.was_lost, self._back_s = False, now_s
+        if self._time_s is None:
+            return State.STARTING
+        if self._back_s is not None and now_s - self._back_s < BACK_S:
+            return State.BACK
+        return State.LATE if is_late else State.RECORDING
+
+    def now(self, now_s: float, state: State) -> NodeNow:
+        """The node at this moment."""
+        live, channel = self._live, self._channel
+        found = NodeNow(
+            self.key,
+            self.facts,
+            state,
+            now_s - self._grown_s,
+            why=self._error or self._why or "no rows yet",
+        )
+        if live is None or self._time_s is None:
+            return found
+        is_there = found.is_there
+        return NodeNow(
+            self.key,
+            self.facts,
+            state,
+            now_s - self._grown_s,
+            live.stretch.phase if live.stretch and is_there else "",
+            live.stretch.label if live.stretch and is_there else "",
+            self._powers_w[-1] if self._powers_w and is_there else None,
+            self._energy_j,
+            self._counts,
+            self._running,
+            channel or "",
+            self._contains(live.reduction),
+            kind_of(channel).origin if channel else "",
+            tuple(self._powers_w),
+            self._error or self._why or ("" if channel else "no power sensor"),
+            self._file,
+            not self.is_finished and state is not State.LOST,
+        )
+
+    def read_all(self) -> None:
+        """Read the rows before those that were read, once, for energies since the beginning."""
+        if self._live is None or self._file is None:
+            return
+        try:
+            self._live.backfill(reduce_run(self._file))
+            self._channel = quoted_channel(self._live.reduction)
+        except (NotARunFileError, OSError) as error:
+            self._why = str(error)
+            self._live.skipped_s = 0.0
+        self._has_changed = True
+
+    def summarise(self) -> bool:
+        """Work out the energies of the running phases so far; False if nothing has changed."""
+        if self._live is None or self.is_to_be_read or not self._has_changed:
+            return False
+        self._has_changed = False
+        try:
+            running = (self._summary or self._live.summary()).running
+        except (ValueError, KeyError):  # rows that contradict each other
+            running = None
+        domain = running.domains.get(self._channel or "") if running else None
+        self._running = None
+        if running and running.inferences and domain and domain.running_j:
+            self._running = Running(domain.running_j.value, running.inferences)
+        return True
+
+    @property
+    def _file(self) -> Path | None:
+        name = PART if self.is_finished else JOURNAL
+        return self.folder / name if self._live is not None else None
+
+    def _contains(self, reduction: Reduction) -> str:
+        if self._summary is not None:
+            return self._summary.contents
+        missing = missing_parts(reduction, self._time_s or 0.0)
+        return contents(self._channel, reduction.energy_channels, missing, left_out(reduction))
+
+    def _finish(self) -> None:
+        self.is_finished = True
+        try:
+            lines = lines_of(self.folder / PART)
+            first = max(0, lines.size() - LAST_ROWS)
+            self._begin(lines.header(), is_whole=first == 0)
+            self._take(list(lines.since(first)))
+        except NotARunFileError as error:
+            self._why = str(error)
+
+    def _begin(self, header: str, is_whole: bool) -> None:
+        """Start over with a file's columns."""
+        columns = next(csv.reader([header]), [])
+        if tuple(columns[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
+            self._why, self._live = "not a run file", None
+            return
+        self._names, self._width = names_of(columns), len(columns)
+        self._live = Live(columns[len(FIXED_COLUMNS) : len(columns) - len(self._names)])
+        self._live.skipped_s = 0.0 if is_whole else -1.0
+        self._why, self._channel = "", None
+        self._row_due_s, self._time_s, self._energy_j, self._drawn = 0.0, None, None, None
+        self._powers_w.clear()
+
+    def _take(self, lines: Sequence[str]) -> None:
+        live = self._live
+        if live is None:
+            return
+        rows = [*rows_of(lines, self._width)]
+        for place, (time_s, cells) in enumerate(rows, 1):
+            if self._time_s is not None and time_s > self._time_s:
+                self._step_s = time_s - self._time_s
+            self._time_s = time_s
+            is_due = time_s >= self._row_due_s or place == len(rows)
+            if (cells[EVENT] or is_due) and (message := message_of(cells, self._names)):
+                if live.skipped_s < 0:
+                    live.skipped_s = time_s
+                live.take(message)
+                self._note(message)
+                self._draw(live, time_s)
+            if is_due:
+                self._row_due_s = time_s + STEP_S * NEARLY
+        self._has_changed = True
+
+    def _note(self, message: Message) -> None:
+        """Keep what was counted so far."""
+        own = message["inferences"]
+        counts = {INFERENCES: own} if own else {}
+        if counts or message["counts"]:
+            self._counts = {**counts, **message["counts"]}
+
+    def _draw(self, live: Live, time_s: float) -> None:
+        """Keep the mean power since the last reading of the counter."""
+        if self._channel is None:
+            self._channel = quoted_channel(live.reduction)
+        self._energy_j = live.joules.get(f"{self._channel}_J")
+        if self._energy_j is None:
+            return
+        since_s, since_j = self._drawn or (time_s, self._energy_j)
+        if self._drawn is None or time_s - since_s >= STEP_S * NEARLY:
+            if time_s > since_s:
+                self._powers_w.append((self._energy_j - since_j) / (time_s - since_s))
+            self._drawn = time_s, self._energy_j
+
+    def _read_facts(self) -> None:
+        path = self.folder / RUN_JSON
+        try:
+            changed_ns = path.stat().st_mtime_ns
+            if changed_ns == self._facts_ns:
+                return
+            found = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError, RecursionError):
+            return
+        self._facts_ns, self._has_changed = changed_ns, True
+        self.facts = read_facts(found)
+
+
+def node_file(folder: Path) -> Path:
+    """The rows of a node: its finished recording, or the copy of one that is not."""
+    part = folder / PART
+    return part if part.exists() else folder / JOURNAL
+
+
+def read_facts(found: Any) -> Facts:
+    """What run.json says of a node, as far as it can be read."""
+    run, fleet = _part(found), _part(_part(found).get("fleet"))
+    host, clock = _part(run.get("host")).get("name"), _part(run.get("clock")).get("start_utc_ns")
+    offset_ns = _part(fleet.get("clock")).get("wall_offset_ns")
+    listed = fleet.get("ranks")
+    ranks = [_part(each).get("rank") for each in listed] if isinstance(listed, list) else []
+    missing = fleet.get("missing_ranks")
+    try:
+        summary = Summary.from_dict(run["summary"])
+    except (WrongPartError, KeyError):
+        summary = None
+    return Facts(
+        host if isinstance(host, str) else "",
+        tuple(rank for rank in ranks if isinstance(rank, int)),
+        missing if isinstance(missing, int) else 0,
+        (clock + (offset_ns if isinstance(offset_ns, int | float) else 0)) * 1e-9
+        if isinstance(clock, int)
+        else None,
+        summary,
+    )
+
+
+def _part(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def ranks_text(ranks: Sequence[int]) -> str:
+    """Ranks in words: `0–3`, `0, 2`, `8 ranks`; – if unknown."""
+    if not ranks:
+        return "–"
+    if len(ranks) > 1 and list(ranks) == list(range(ranks[0], ranks[0] + len(ranks))):
+        return f"{ranks[0]}–{ranks[-1]}"
+    text = ", ".join(map(str, ranks))
+    return text if len(text) <= 9 else counted(len(ranks), "rank")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,7 @@ from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message
 from wattui import __version__, marks
-from wattui.capture.kept import of_its_file
+from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.surroundings import surroundings
 from wattui.live.exporting import Exports
 
@@ -69,6 +70,8 @@ class Recording:
             done = self._client.finish(argv=sys.argv)
             kept = of_its_file(done, self._config.csv, self._config.force)
             self.summary = kept.summary
+            if self._config.csv and place_of(kept, self._config.csv) != self._config.csv:
+                warnings.warn(kept.remarks[-1], stacklevel=2)
         except RecorderError:
             if error is None:  # otherwise the body's own error is the one to report
                 raise

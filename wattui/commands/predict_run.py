@@ -20,8 +20,7 @@ from wattui.analysis.networks import network_interval
 from wattui.analysis.plane import Plane, Row
 from wattui.analysis.regression import LEAST_SQUARES, LeastSquares, NoLineError, relative_error
 from wattui.errors import UsageError
-
-SUFFIX = ".csv"
+from wattui.runs.run_file import SUFFIXES
 
 
 def predict_run(fit: SavedCounterFit, options: argparse.Namespace) -> int:
@@ -33,7 +32,7 @@ def predict_run(fit: SavedCounterFit, options: argparse.Namespace) -> int:
     from wattui.show.stacking import Fitting
 
     against = ", ".join(fit.asked.against)
-    if options.model is None or not options.model.endswith(SUFFIX):
+    if options.model is None or not options.model.endswith(SUFFIXES):
         raise UsageError(
             f"--fit {options.fit} is a fit against {against}, which nobody knows of a model that "
             "did not run: fix: give a run file that has them, or a fit with --against macs"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,11 @@ from wattui.outputs import OutputError, drafted
 from wattui.runs import parquet
 from wattui.runs.blocks import UNREADABLE, blocks, header, schema
 from wattui.runs.identity import identity
+from wattui.runs.naming import naming
 
 READ_BYTES = 1 << 20
 LEVEL = 6
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def write_csv(path: Path, out: Path) -> list[str]:
@@ -52,9 +56,9 @@ def write_parquet(path: Path, out: Path) -> list[str]:
 def convert(csv: Path, out: Path, force: bool = False) -> None:
     """Replace a CSV by Parquet with the same text, which its run.json is then about.
 
-    Raises OutputError, in which case the CSV is as it was.
+    Raises UsageError, in which case the CSV is as it was.
     """
-    with drafted(out, force) as draft:
+    with drafted(out, force) as draft, naming(csv):
         if remarks := write_parquet(csv, draft):
             raise OutputError("; ".join(remarks))
     with contextlib.suppress(OSError, ValueError):
@@ -82,15 +86,27 @@ def _write(path: Path, out: Path, about: Mapping[str, Any]) -> list[str]:
             yield block.with_columns(utc.cast(time))
 
     source = register_io_source(rows, schema=schema(names) | {"time_utc": time})
-    source.sink_parquet(
-        out,
-        compression_level=LEVEL,
-        row_group_size=parquet.rows_of_group(len(names)),
-        maintain_order=True,
-        metadata={parquet.KEY: json.dumps(about)},
-        sync_on_close="data",
-    )
+    with _as_system_errors():
+        source.sink_parquet(
+            out,
+            compression_level=LEVEL,
+            row_group_size=parquet.rows_of_group(len(names)),
+            maintain_order=True,
+            metadata={parquet.KEY: json.dumps(about)},
+            sync_on_close="data",
+        )
     return remarks
+
+
+@contextlib.contextmanager
+def _as_system_errors() -> Iterator[None]:
+    """Raise what polars reports of a full or failing disk as the OSError that it was."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        if found := _SYSTEM_ERROR.search(str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+        raise
 
 
 def _decimals(path: Path) -> dict[str, int]:

@@ -6,7 +6,10 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 import wattui
+from wattui.runs.recorded import load_run
 
 
 def test_the_summary_so_far_has_the_phases_that_have_ended(tmp_path: Path) -> None:
@@ -25,3 +28,15 @@ def test_the_summary_so_far_has_the_phases_that_have_ended(tmp_path: Path) -> No
     assert [group.inferences for group in run.summary.labels] == [10]
     about = json.loads((tmp_path / "run.json").read_text())
     assert about["versions"]["wattui"] == wattui.__version__
+
+
+def test_parquet_that_cannot_be_made_at_the_end_is_a_warning_and_the_csv_stays(
+    tmp_path: Path,
+) -> None:
+    asked = tmp_path / "run.parquet"
+    recording = wattui.record(asked, simulate=True, estimate=False)
+    warned = pytest.warns(UserWarning, match=r"stays in .*run\.csv, not converted .*exists")
+    with warned, recording, wattui.phase("running"):
+        asked.write_bytes(b"mine")
+    assert asked.read_bytes() == b"mine"
+    assert load_run(tmp_path / "run.csv").summary == recording.summary

@@ -15,3 +15,11 @@ def test_a_name_by_which_the_recording_is_not_found_again_is_refused(
 ) -> None:
     assert "fix: use the extension .csv" in str(refusal(str(tmp_path / name)))
     assert refusal(str(tmp_path / "run.csv")) is None
+
+
+@pytest.mark.parametrize("there", ["run.parquet", "run.csv", "run.json"])
+def test_parquet_needs_the_name_of_its_csv_and_its_json_too(tmp_path: Path, there: str) -> None:
+    asked = str(tmp_path / "run.parquet")
+    assert refusal(asked) is None
+    (tmp_path / there).touch()
+    assert f"{there} exists" in str(refusal(asked))

@@ -210,6 +210,17 @@ def test_a_recording_is_converted_and_its_csv_removed(csv: Path) -> None:
     assert load_run(again).remarks == [], "its run.json is about the text, too"
 
 
+def test_a_full_disk_is_an_error_of_the_system(csv: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device"):
+        write_parquet(csv, Path("/dev/full"))
+
+
+def test_a_file_without_rows_keeps_its_header(tmp_path: Path) -> None:
+    csv = tmp_path / "run.csv"
+    csv.write_text(HEADER)
+    assert back(as_parquet(csv)) == HEADER.encode()
+
+
 def test_a_csv_without_its_parquet_says_how_to_make_it(
     csv: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
